@@ -1,0 +1,1 @@
+"""What ThreadBridge does I/O with: backends, stores, doors, the simulator and the command line."""

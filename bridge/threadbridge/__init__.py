@@ -1,0 +1,1 @@
+"""Assistants API code keeps running, on the Responses API."""

@@ -1,0 +1,131 @@
+"""Every error this package raises on purpose. The first question a class answers is whose fault it was.
+
+    BridgeError
+      ConfigurationError           a setting is wrong; names the file, the key and the allowed values
+      RequestError                 the caller asked for something impossible             -> 4xx
+        InvalidRequest             400, with the legacy service's own text, param and code
+        Unauthorized               401
+        NotFound                   404
+        Conflict                   409; the store refused a duplicate
+        Unsupported                400; no counterpart on this backend
+      UpstreamError                the service behind failed or was unreachable          -> its status, or 502
+      StoreError                   our own storage failed                                -> 500
+      TranslationError             the upstream did what the tables forbid: a bug here   -> 500
+      RunError                     a run ended other than completed; carries the run
+        RunFailed, RunExpired, RunCancelled, RunIncomplete
+"""
+
+from __future__ import annotations
+
+from threadbridge.ports import Wire
+
+
+class BridgeError(Exception):
+    """Base of all. `status` is the HTTP status the wire gives it; `message` is what a client reads."""
+
+    status = 500
+    type = "server_error"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, code: str | None = None, request_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+        self.request_id = request_id
+
+
+class ConfigurationError(BridgeError):
+    """A setting is missing, unknown or malformed. The message is one sentence and says what would be right."""
+
+
+class RequestError(BridgeError):
+    """The caller's request cannot be done; nothing was changed."""
+
+    status = 400
+    type = "invalid_request_error"
+
+
+class InvalidRequest(RequestError):
+    """The request breaks a rule of the API (A13, A16-A18, A42, A52, A66-A68 …)."""
+
+
+class Unauthorized(RequestError):
+    """The key is missing or wrong."""
+
+    status = 401
+
+
+class NotFound(RequestError):
+    """No such object, for this tenant (A15)."""
+
+    status = 404
+
+
+class Conflict(RequestError):
+    """The store already holds this id, or an active run for this thread."""
+
+    status = 409
+
+
+class Unsupported(RequestError):
+    """This backend has no counterpart for the request."""
+
+
+class UpstreamError(BridgeError):
+    """The service behind the bridge answered with an error, or not at all.
+
+    `status` is its HTTP status, or 502 where there was none; `body` its error object where it sent one.
+    """
+
+    status = 502
+    type = "upstream_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 502,
+        type: str | None = None,
+        param: str | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        body: Wire | None = None,
+    ) -> None:
+        super().__init__(message, param=param, code=code, request_id=request_id)
+        self.status = status
+        self.type = type or ("invalid_request_error" if 400 <= status < 500 else "server_error")
+        self.body = body
+
+
+class StoreError(BridgeError):
+    """The store could not be opened, read or written."""
+
+
+class TranslationError(BridgeError):
+    """An impossible order of events or statuses: a bug in ThreadBridge or in the service behind it."""
+
+
+class RunError(BridgeError):
+    """A run ended in another way than completed. `run` is its wire object, with `last_error` where it has one."""
+
+    def __init__(self, message: str, run: Wire) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+class RunFailed(RunError):
+    """The run's status is `failed`; `run["last_error"]` says why."""
+
+
+class RunExpired(RunError):
+    """The run was not finished, or its calls not answered, before `expires_at`."""
+
+
+class RunCancelled(RunError):
+    """Somebody cancelled the run."""
+
+
+class RunIncomplete(RunError):
+    """A token limit or a content filter ended the run; `run["incomplete_details"]` says which."""

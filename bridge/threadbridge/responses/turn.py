@@ -1,0 +1,32 @@
+"""What one turn of a run (one response of the Responses API) leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from threadbridge.ports import Entry, Turn, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a turn is cut short from outside: the upstream failed, somebody cancelled, the deadline passed."""
+
+    status: Literal["failed", "cancelled", "expired"]
+    last_error: Wire | None = None  # {"code", "message"}, with status failed (A47)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOutcome:
+    """The rows one turn writes, all in one transaction.
+
+    `run` is the whole run as it is after the turn: `completed`, `requires_action`, `incomplete`, `failed`,
+    `cancelled` or `expired`. `steps` and the messages in `entries` are in REST form (A32, A72). The steps were not
+    there before the turn.
+    """
+
+    run: Wire
+    steps: Sequence[Wire]
+    entries: Sequence[Entry]
+    turn: Turn

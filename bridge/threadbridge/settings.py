@@ -1,0 +1,100 @@
+"""What can be configured: one frozen value, built once, handed down. Reading it from places is `_loading`'s affair.
+
+Order of precedence: arguments, then environment `THREADBRIDGE_*` (nested keys with two underscores:
+`THREADBRIDGE_UPSTREAM__BASE_URL`), then `threadbridge.toml` or `[tool.threadbridge]` in `pyproject.toml` of the
+working directory, then the defaults below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+#: Gives a bearer token when asked, for services that rotate them (Entra ID). Only as an argument, never from a file.
+TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class ServiceSettings(_Section):
+    """How to reach one OpenAI-compatible service. What is not set is left to the openai SDK and its own environment."""
+
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    token_provider: TokenProvider | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    #: Sent with every request, for instance `{"api-version": "v1"}`.
+    query: dict[str, str] = Field(default_factory=dict)
+    #: Use the SDK's AzureOpenAI client: `base_url` is the resource endpoint, the key travels as `api-key`.
+    azure: bool = False
+    api_version: str | None = None
+    #: Seconds for one request, and how often the SDK tries again before the first byte of an answer.
+    timeout: float = Field(default=600.0, gt=0)
+    max_retries: int = Field(default=2, ge=0)
+
+
+class AssistantsSettings(ServiceSettings):
+    """The legacy service behind `backend = "assistants"`."""
+
+    #: Whether `GET /threads` answers there (Foundry classic, ThreadBridge). OpenAI and Azure OpenAI never had it.
+    list_threads: bool = False
+
+
+class GatewaySettings(_Section):
+    """The HTTP door."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    #: Clients must present it (`Authorization: Bearer` or `api-key`); required when `host` is not loopback.
+    api_key: SecretStr | None = None
+    #: Bytes of one request body to the Assistants API.
+    max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
+
+
+class Limits(_Section):
+    """Every limit by name, with the legacy service's value as its default."""
+
+    #: Seconds from a run's creation to its expiry (A60).
+    run_expiry_seconds: int = Field(default=600, gt=0)
+    #: Messages in one `POST /threads`, and in `additional_messages` (A29, A50).
+    messages_per_create: int = Field(default=32, gt=0)
+    #: Seconds a worker's claim on a run lasts unless prolonged; after a crash, how long the run waits for a new worker.
+    lease_seconds: float = Field(default=30.0, gt=0)
+    #: Events a slow reader of a stream may lag behind before the run waits for it.
+    stream_buffer_events: int = Field(default=1024, gt=0)
+    #: Seconds given to running work when a backend is closed.
+    drain_seconds: float = Field(default=5.0, ge=0)
+    #: Seconds `cancel` waits for a working run to come to rest before it answers.
+    cancel_wait_seconds: float = Field(default=2.0, ge=0)
+
+
+class ModelOverride(_Section):
+    """What to ask the upstream for in place of a model name. Overrides the built-in map."""
+
+    model: str
+    reasoning_effort: str | None = None
+    #: False: `temperature` and `top_p` are not sent.
+    sampling: bool = True
+
+
+class Settings(_Section):
+    """Everything ThreadBridge can be told."""
+
+    #: `responses`, `assistants`, or a name under the entry point group `threadbridge.backends`.
+    backend: str = "responses"
+    #: SQLAlchemy URL of the store, or `:memory:`; None means a SQLite file in the user's data directory.
+    store: str | None = None
+    tenant: str = Field(default="default", min_length=1, max_length=64)
+    #: Answer from the built-in simulator in place of a real Responses service.
+    simulate: bool = False
+    upstream: ServiceSettings = ServiceSettings()
+    assistants: AssistantsSettings = AssistantsSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    limits: Limits = Limits()
+    models: dict[str, ModelOverride] = Field(default_factory=dict)
+    #: Free-form settings for backends that are not ours.
+    options: dict[str, Any] = Field(default_factory=dict)

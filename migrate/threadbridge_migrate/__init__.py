@@ -1,0 +1,1 @@
+"""Moving what exists: archives of threads, and the commands that write and read them."""
