@@ -1,18 +1,18 @@
 """Every error this package raises on purpose. The first question a class answers is whose fault it was.
 
-    BridgeError
-      ConfigurationError           a setting is wrong; names the file, the key and the allowed values
-      RequestError                 the caller asked for something impossible             -> 4xx
-        InvalidRequest             400, with the legacy service's own text, param and code
-        Unauthorized               401
-        NotFound                   404
-        Conflict                   409; the store refused a duplicate
-        Unsupported                400; no counterpart on this backend
-      UpstreamError                the service behind failed or was unreachable          -> its status, or 502
-      StoreError                   our own storage failed                                -> 500
-      TranslationError             the upstream did what the tables forbid: a bug here   -> 500
-      RunError                     a run ended other than completed; carries the run
-        RunFailed, RunExpired, RunCancelled, RunIncomplete
+BridgeError
+  ConfigurationError           a setting is wrong; names the file, the key and the allowed values
+  RequestError                 the caller asked for something impossible             -> 4xx
+    InvalidRequest             400, with the legacy service's own text, param and code
+    Unauthorized               401
+    NotFound                   404
+    Conflict                   409; the store refused a duplicate
+    Unsupported                400; no counterpart on this backend
+  UpstreamError                the service behind failed or was unreachable          -> its status, or 502
+  StoreError                   our own storage failed                                -> 500
+  TranslationError             the upstream did what the tables forbid: a bug here   -> 500
+  RunError                     a run ended other than completed; carries the run
+    RunFailed, RunExpired, RunCancelled, RunIncomplete
 """
 
 from __future__ import annotations

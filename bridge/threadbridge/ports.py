@@ -226,7 +226,7 @@ class Session(Protocol):
         thread_id: str | None = None,
         run_id: str | None = None,
     ) -> Page:
-        """Objects in order of insertion, at most `limit`. Cursors are exclusive ids; an unknown one gives an empty page.
+        """Objects in order of insertion, at most `limit`. Cursors are exclusive ids; an unknown one: an empty page.
 
         `after` continues in the direction of `order`; `before` asks for the objects that precede that id in the
         same direction, the nearest ones. Costs the same on a long thread as on a short one.
