@@ -1,0 +1,83 @@
+"""The life of a run: every status, every legal step, and what a step writes on the run (A44, A58, A60).
+
+The tables are the specification. Code looks a step up, tests walk them, the documentation prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from threadbridge.errors import TranslationError
+from threadbridge.ports import Wire
+
+
+class RunStatus(StrEnum):
+    """A run's status, in the words of the wire."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    REQUIRES_ACTION = "requires_action"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+_S = RunStatus
+
+#: Every legal step (A58). A status without a row is final.
+STEPS: Mapping[RunStatus, frozenset[RunStatus]] = {
+    _S.QUEUED: frozenset({_S.IN_PROGRESS, _S.CANCELLING, _S.EXPIRED}),
+    _S.IN_PROGRESS: frozenset(
+        {_S.REQUIRES_ACTION, _S.COMPLETED, _S.INCOMPLETE, _S.FAILED, _S.CANCELLING, _S.EXPIRED}
+    ),
+    _S.REQUIRES_ACTION: frozenset({_S.QUEUED, _S.CANCELLING, _S.EXPIRED}),
+    # Cancelling is attempted, not guaranteed (A61): the answer may have been on its way already.
+    _S.CANCELLING: frozenset({_S.CANCELLED, _S.COMPLETED, _S.INCOMPLETE, _S.FAILED}),
+}
+
+#: Statuses that lock the thread (A63).
+ACTIVE: frozenset[RunStatus] = frozenset(STEPS)
+
+#: Statuses that end a run.
+TERMINAL: frozenset[RunStatus] = frozenset(_S) - ACTIVE
+
+#: The field that takes the time of arrival in a status.
+_STAMPS: Mapping[RunStatus, str] = {
+    _S.IN_PROGRESS: "started_at",  # overwritten at every return to in_progress (A44)
+    _S.COMPLETED: "completed_at",
+    _S.INCOMPLETE: "completed_at",
+    _S.FAILED: "failed_at",
+    _S.CANCELLED: "cancelled_at",
+}
+
+
+def is_active(run: Wire) -> bool:
+    """Whether the run still locks its thread."""
+    return run["status"] in ACTIVE
+
+
+def may_step(run: Wire, status: RunStatus) -> bool:
+    """Whether the table allows the step from where the run is."""
+    return status in STEPS.get(RunStatus(run["status"]), frozenset())
+
+
+def stepped(run: Wire, status: RunStatus, now: int, **changes: Any) -> Wire:
+    """A copy of the run one step further, with the time fields of A44 set and `changes` applied.
+
+    Raises TranslationError for a step that the table does not hold.
+    """
+    if not may_step(run, status):
+        raise TranslationError(f"run {run['id']} cannot go from {run['status']} to {status}")
+    after = {**run, "status": status.value}
+    if status in _STAMPS:
+        after[_STAMPS[status]] = now
+    if status is not RunStatus.REQUIRES_ACTION:
+        after["required_action"] = None
+    if status in TERMINAL:
+        after["expires_at"] = None
+    return {**after, **changes}
