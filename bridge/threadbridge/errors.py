@@ -76,7 +76,8 @@ class Unsupported(RequestError):
 class UpstreamError(BridgeError):
     """The service behind the bridge answered with an error, or not at all.
 
-    `status` is its HTTP status, or 502 where there was none; `body` its error object where it sent one.
+    `status` is its HTTP status, or 502 where there was none; `body` its error object where it sent one;
+    `retry_after` the seconds it asked to wait before another attempt.
     """
 
     status = 502
@@ -92,11 +93,13 @@ class UpstreamError(BridgeError):
         code: str | None = None,
         request_id: str | None = None,
         body: Wire | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, param=param, code=code, request_id=request_id)
         self.status = status
         self.type = type or ("invalid_request_error" if 400 <= status < 500 else "server_error")
         self.body = body
+        self.retry_after = retry_after
 
 
 class StoreError(BridgeError):
