@@ -1,0 +1,160 @@
+"""The operations of the Assistants API, one call each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from threadbridge.errors import Unsupported
+from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Wire
+from threadbridge_adapters.assistants._routes import include_params, list_params, route
+from threadbridge_adapters.assistants._service import Call, Service
+
+_ASSISTANTS = "/assistants"
+_ASSISTANT = "/assistants/{assistant_id}"
+_THREADS = "/threads"
+_THREAD = "/threads/{thread_id}"
+_MESSAGES = "/threads/{thread_id}/messages"
+_MESSAGE = "/threads/{thread_id}/messages/{message_id}"
+_THREAD_AND_RUN = "/threads/runs"
+_RUNS = "/threads/{thread_id}/runs"
+_RUN = "/threads/{thread_id}/runs/{run_id}"
+_CANCEL = "/threads/{thread_id}/runs/{run_id}/cancel"
+_SUBMIT = "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"
+_STEPS = "/threads/{thread_id}/runs/{run_id}/steps"
+_STEP = "/threads/{thread_id}/runs/{run_id}/steps/{step_id}"
+
+_POLL_AFTER = "openai-poll-after-ms"
+
+
+class AssistantsBackend:
+    """A `ports.Backend` that hands every operation to an Assistants-v2 service and its answer back."""
+
+    def __init__(self, service: Service, *, lists_threads: bool) -> None:
+        self._service = service
+        self._capabilities = Capabilities(lists_threads=lists_threads, streams=True)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    async def aclose(self) -> None:
+        await self._service.aclose()
+
+    # Assistants -----------------------------------------------------------------------------------------------
+    async def create_assistant(self, body: Wire) -> Wire:
+        return await self._start(_ASSISTANTS, body)
+
+    async def list_assistants(self, query: ListQuery) -> Wire:
+        return await self._get(_ASSISTANTS, list_params(query))
+
+    async def retrieve_assistant(self, assistant_id: str) -> Wire:
+        return await self._get(route(_ASSISTANT, assistant_id=assistant_id))
+
+    async def update_assistant(self, assistant_id: str, body: Wire) -> Wire:
+        return await self._update(route(_ASSISTANT, assistant_id=assistant_id), body)
+
+    async def delete_assistant(self, assistant_id: str) -> Wire:
+        return await self._delete(route(_ASSISTANT, assistant_id=assistant_id))
+
+    # Threads --------------------------------------------------------------------------------------------------
+    async def create_thread(self, body: Wire) -> Wire:
+        return await self._start(_THREADS, body)
+
+    async def list_threads(self, query: ListQuery) -> Wire:
+        if not self._capabilities.lists_threads:
+            raise Unsupported(
+                "This service cannot list threads (A7); set `assistants.list_threads` to true for one that can."
+            )
+        return await self._get(_THREADS, list_params(query))
+
+    async def retrieve_thread(self, thread_id: str) -> Wire:
+        return await self._get(route(_THREAD, thread_id=thread_id))
+
+    async def update_thread(self, thread_id: str, body: Wire) -> Wire:
+        return await self._update(route(_THREAD, thread_id=thread_id), body)
+
+    async def delete_thread(self, thread_id: str) -> Wire:
+        return await self._delete(route(_THREAD, thread_id=thread_id))
+
+    # Messages -------------------------------------------------------------------------------------------------
+    async def create_message(self, thread_id: str, body: Wire) -> Wire:
+        return await self._start(route(_MESSAGES, thread_id=thread_id), body)
+
+    async def list_messages(self, thread_id: str, query: ListQuery) -> Wire:
+        return await self._get(route(_MESSAGES, thread_id=thread_id), list_params(query))
+
+    async def retrieve_message(self, thread_id: str, message_id: str) -> Wire:
+        return await self._get(route(_MESSAGE, thread_id=thread_id, message_id=message_id))
+
+    async def update_message(self, thread_id: str, message_id: str, body: Wire) -> Wire:
+        return await self._update(route(_MESSAGE, thread_id=thread_id, message_id=message_id), body)
+
+    async def delete_message(self, thread_id: str, message_id: str) -> Wire:
+        return await self._delete(route(_MESSAGE, thread_id=thread_id, message_id=message_id))
+
+    # Runs -----------------------------------------------------------------------------------------------------
+    async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+        return await self._start(route(_RUNS, thread_id=thread_id), body, include_params(include))
+
+    async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+        return await self._stream(route(_RUNS, thread_id=thread_id), body, include_params(include))
+
+    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+        return await self._start(_THREAD_AND_RUN, body, include_params(include))
+
+    async def stream_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+        return await self._stream(_THREAD_AND_RUN, body, include_params(include))
+
+    async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
+        return await self._get(route(_RUNS, thread_id=thread_id), list_params(query))
+
+    async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
+        run, headers = await self._service.ask(Call("GET", route(_RUN, thread_id=thread_id, run_id=run_id)))
+        return PolledRun(run, _milliseconds(headers))
+
+    async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:
+        return await self._update(route(_RUN, thread_id=thread_id, run_id=run_id), body)
+
+    async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
+        return await self._start(route(_CANCEL, thread_id=thread_id, run_id=run_id), None)
+
+    async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
+        return await self._start(route(_SUBMIT, thread_id=thread_id, run_id=run_id), body)
+
+    async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
+        return await self._stream(route(_SUBMIT, thread_id=thread_id, run_id=run_id), body, {})
+
+    # Run steps ------------------------------------------------------------------------------------------------
+    async def list_steps(self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()) -> Wire:
+        params = {**list_params(query), **include_params(include)}
+        return await self._get(route(_STEPS, thread_id=thread_id, run_id=run_id), params)
+
+    async def retrieve_step(self, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()) -> Wire:
+        path = route(_STEP, thread_id=thread_id, run_id=run_id, step_id=step_id)
+        return await self._get(path, include_params(include))
+
+    # The four kinds of call -----------------------------------------------------------------------------------
+    async def _get(self, path: str, params: Mapping[str, object] | None = None) -> Wire:
+        return (await self._service.ask(Call("GET", path, params or {}))).body
+
+    async def _delete(self, path: str) -> Wire:
+        return (await self._service.ask(Call("DELETE", path))).body
+
+    async def _update(self, path: str, body: Wire) -> Wire:
+        return (await self._service.ask(Call("POST", path, body=body))).body
+
+    async def _start(self, path: str, body: Wire | None, params: Mapping[str, object] | None = None) -> Wire:
+        return (await self._service.ask(Call("POST", path, params or {}, _unstreamed(body), repeatable=False))).body
+
+    async def _stream(self, path: str, body: Wire, params: Mapping[str, object]) -> AsyncIterator[Event]:
+        return await self._service.stream(Call("POST", path, params, {**body, "stream": True}, repeatable=False))
+
+
+def _unstreamed(body: Wire | None) -> Wire | None:
+    """The body without a `stream: true`, to which the service would answer with events nobody reads."""
+    return {name: value for name, value in body.items() if name != "stream"} if body and body.get("stream") else body
+
+
+def _milliseconds(headers: Mapping[str, str]) -> int | None:
+    text = headers.get(_POLL_AFTER, "")
+    return int(text) if text.isascii() and text.isdigit() else None

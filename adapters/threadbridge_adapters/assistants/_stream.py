@@ -1,0 +1,108 @@
+"""The events of one streamed run, as the service sends them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import orjson
+from threadbridge.wire.sse import SSEDecoder
+
+from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.lifecycle import TERMINAL, RunStatus
+from threadbridge.ports import Event, Wire
+from threadbridge_adapters.assistants._failures import Border, RawResponse, request_id
+
+#: After one of these a stream may end without `done`: not every service sends it.
+_LAST_WORDS = frozenset(f"thread.run.{status.value}" for status in TERMINAL | {RunStatus.REQUIRES_ACTION})
+
+
+class StreamedResponse(RawResponse, Protocol):
+    """A response whose body is still on its way."""
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class RunStream(AsyncIterator[Event]):
+    """Yields events until `done`; raises UpstreamError on an `error` event or a broken connection.
+
+    It closes itself at the end and may be closed at any time before. A class and not a generator, because closing a generator that was never started would leave the connection open.
+    """
+
+    def __init__(self, response: StreamedResponse, border: Border, broken: tuple[type[Exception], ...]) -> None:
+        self._response = response
+        self._border = border
+        self._broken = broken
+        self._chunks = response.aiter_bytes()
+        self._decoder = SSEDecoder()
+        self._frames: deque[tuple[str, str | bytes]] = deque()
+        self._last: str | None = None
+        self._closed = False
+
+    async def __anext__(self) -> Event:
+        event = None if self._closed else await self._next()
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def aclose(self) -> None:
+        """Hang up; the run goes on."""
+        if not self._closed:
+            self._closed = True
+            await self._response.aclose()
+
+    async def _next(self) -> Event | None:
+        event: Event | None = None
+        try:
+            name, data = await self._frame()
+            event = None if name == "done" else Event(name, self._data(name, data))
+            self._last = name
+        finally:
+            if event is None:  # done, an error, or somebody's cancellation: nothing more will be read
+                await self.aclose()
+        return event
+
+    async def _frame(self) -> tuple[str, str | bytes]:
+        while not self._frames:
+            try:
+                chunk = await anext(self._chunks)
+            except StopAsyncIteration:
+                return self._end()
+            except self._broken as exc:
+                raise self._border.broken(
+                    f"broke off a stream ({type(exc).__name__}); the run itself may go on, so retrieve it",
+                    request_id=request_id(self._response),
+                ) from exc
+            self._frames.extend(self._decoder.feed(chunk))
+        return self._frames.popleft()
+
+    def _end(self) -> tuple[str, str | bytes]:
+        if self._last in _LAST_WORDS:
+            return "done", ""
+        raise self._border.broken(
+            "ended a stream before the run was over; retrieve the run", request_id=request_id(self._response)
+        )
+
+    def _data(self, name: str, data: str | bytes) -> Wire:
+        try:
+            parsed = orjson.loads(data)
+        except orjson.JSONDecodeError as exc:
+            raise self._unreadable(name) from exc
+        if not isinstance(parsed, dict):
+            raise self._unreadable(name)
+        if name == "error":
+            raise self._error(parsed)
+        return parsed
+
+    def _unreadable(self, name: str) -> UpstreamError:
+        return self._border.broken(
+            f"sent an event {name!r} that is no JSON object", request_id=request_id(self._response)
+        )
+
+    def _error(self, data: Wire) -> BridgeError:
+        # The event carries the error object itself; some services wrap it as they do in a body.
+        inner = data.get("error")
+        return self._border.reported(inner if isinstance(inner, dict) else data, self._response)
