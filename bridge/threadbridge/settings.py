@@ -64,6 +64,8 @@ class Limits(_Section):
     messages_per_create: int = Field(default=32, gt=0)
     #: Seconds a worker's claim on a run lasts unless prolonged; after a crash, how long the run waits for a new worker.
     lease_seconds: float = Field(default=30.0, gt=0)
+    #: Turns performed at the same time by one process; further runs stay queued.
+    concurrent_turns: int = Field(default=256, gt=0)
     #: Events a slow reader of a stream may lag behind before the run waits for it.
     stream_buffer_events: int = Field(default=1024, gt=0)
     #: Seconds given to running work when a backend is closed.

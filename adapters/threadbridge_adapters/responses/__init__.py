@@ -1,0 +1,67 @@
+"""The `responses` backend, as the entry point opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from threadbridge._system import SystemClock, new_id
+from threadbridge.ports import Backend, Clock, NewId, Store, Upstream
+from threadbridge.settings import Settings
+
+if TYPE_CHECKING:
+    from threadbridge_adapters.responses.backend import ResponsesBackend
+
+__all__ = ["assemble", "open_backend"]
+
+
+async def open_backend(settings: Settings) -> Backend:
+    """The emulated Assistants API of these settings; runs that lost their worker are taken up at once.
+
+    Raises ConfigurationError for unusable settings and StoreError for a store that cannot be opened.
+    """
+    from threadbridge_adapters.stores import open_store
+
+    upstream = _open_upstream(settings)
+    try:
+        store = await open_store(settings.store)
+    except BaseException:
+        await upstream.aclose()
+        raise
+    return assemble(settings, store=store, upstream=upstream)
+
+
+def _open_upstream(settings: Settings) -> Upstream:
+    if settings.simulate:
+        from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+
+        return SimulatedUpstream(Simulator())
+    from threadbridge_adapters.responses.upstream import open_upstream
+
+    return open_upstream(settings.upstream)
+
+
+def assemble(
+    settings: Settings,
+    *,
+    store: Store,
+    upstream: Upstream,
+    clock: Clock | None = None,
+    new_id: NewId = new_id,
+) -> ResponsesBackend:
+    """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it."""
+    from threadbridge_adapters.responses.backend import ResponsesBackend
+    from threadbridge_adapters.responses.workforce import Workforce
+    from threadbridge_adapters.responses.workplace import Workplace
+
+    place = Workplace(
+        store=store,
+        upstream=upstream,
+        clock=clock or SystemClock(),
+        new_id=new_id,
+        owner=new_id("worker"),
+        limits=settings.limits,
+        models=settings.models,
+    )
+    workforce = Workforce(place)
+    workforce.start()
+    return ResponsesBackend(place, workforce, settings.tenant)

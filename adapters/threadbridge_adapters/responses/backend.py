@@ -1,0 +1,182 @@
+"""The `responses` backend: the Assistants API, emulated over a store of ours and a Responses service (design §3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
+
+from threadbridge.emulation import assistants, messages, runs, steps, threads, tool_outputs
+from threadbridge.emulation.context import Context
+from threadbridge.emulation.deadline import Overdue, settle
+from threadbridge.emulation.polling import poll_after_ms
+from threadbridge.emulation.turns import is_abandoned
+from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Wire
+from threadbridge.responses.shapes import sse_run, sse_step, sse_thread
+from threadbridge_adapters.responses.feed import Feed
+from threadbridge_adapters.responses.workforce import Workforce
+from threadbridge_adapters.responses.workplace import Workplace
+
+T = TypeVar("T")
+
+
+class ResponsesBackend:
+    """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
+
+    capabilities = Capabilities(lists_threads=True, streams=True)
+
+    def __init__(self, place: Workplace, workforce: Workforce, tenant: str) -> None:
+        self._place = place
+        self._workforce = workforce
+        self._tenant = tenant
+
+    async def aclose(self) -> None:
+        """Let running turns end, for a bounded time; then close upstream and store."""
+        await self._workforce.drain()
+        await self._place.upstream.aclose()
+        await self._place.store.aclose()
+
+    # Assistants
+    async def create_assistant(self, body: Wire) -> Wire:
+        return await self._write(lambda session, context: assistants.create(session, context, body))
+
+    async def list_assistants(self, query: ListQuery) -> Wire:
+        return await self._read(lambda session, _: assistants.list_all(session, query))
+
+    async def retrieve_assistant(self, assistant_id: str) -> Wire:
+        return await self._read(lambda session, _: assistants.retrieve(session, assistant_id))
+
+    async def update_assistant(self, assistant_id: str, body: Wire) -> Wire:
+        return await self._write(lambda session, context: assistants.update(session, context, assistant_id, body))
+
+    async def delete_assistant(self, assistant_id: str) -> Wire:
+        return await self._write(lambda session, _: assistants.delete(session, assistant_id))
+
+    # Threads
+    async def create_thread(self, body: Wire) -> Wire:
+        return await self._write(lambda session, context: threads.create(session, context, body))
+
+    async def list_threads(self, query: ListQuery) -> Wire:
+        return await self._read(lambda session, _: threads.list_all(session, query))
+
+    async def retrieve_thread(self, thread_id: str) -> Wire:
+        return await self._read(lambda session, _: threads.retrieve(session, thread_id))
+
+    async def update_thread(self, thread_id: str, body: Wire) -> Wire:
+        return await self._write(lambda session, context: threads.update(session, context, thread_id, body))
+
+    async def delete_thread(self, thread_id: str) -> Wire:
+        return await self._write(lambda session, _: threads.delete(session, thread_id))
+
+    # Messages
+    async def create_message(self, thread_id: str, body: Wire) -> Wire:
+        return await self._write(lambda session, context: messages.create(session, context, thread_id, body))
+
+    async def list_messages(self, thread_id: str, query: ListQuery) -> Wire:
+        return await self._read(lambda session, _: messages.list_all(session, thread_id, query))
+
+    async def retrieve_message(self, thread_id: str, message_id: str) -> Wire:
+        return await self._read(lambda session, _: messages.retrieve(session, thread_id, message_id))
+
+    async def update_message(self, thread_id: str, message_id: str, body: Wire) -> Wire:
+        return await self._write(
+            lambda session, context: messages.update(session, context, thread_id, message_id, body)
+        )
+
+    async def delete_message(self, thread_id: str, message_id: str) -> Wire:
+        return await self._write(lambda session, _: messages.delete(session, thread_id, message_id))
+
+    # Runs
+    async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+        started = await self._write(lambda session, context: runs.create(session, context, thread_id, body))
+        self._workforce.employ(self._tenant, started.run["id"])
+        return started.run
+
+    async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+        started = await self._write(lambda session, context: runs.create(session, context, thread_id, body))
+        return self._followed(started.run, [*_opening(started.run)])
+
+    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+        started = await self._write(lambda session, context: runs.create_with_thread(session, context, body))
+        self._workforce.employ(self._tenant, started.run["id"])
+        return started.run
+
+    async def stream_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+        started = await self._write(lambda session, context: runs.create_with_thread(session, context, body))
+        created = Event("thread.created", sse_thread(started.thread))
+        return self._followed(started.run, [created, *_opening(started.run)])
+
+    async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
+        return await self._read(lambda session, now: runs.list_all(session, now, thread_id, query))
+
+    async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
+        def look(session: Session, now: float) -> tuple[Wire, bool, int | None]:
+            run = runs.retrieve(session, now, thread_id, run_id)
+            return run, is_abandoned(session, now, run), poll_after_ms(run, now)
+
+        run, abandoned, advice = await self._read(look)
+        if abandoned:
+            self._workforce.employ(self._tenant, run_id)
+        return PolledRun(run, advice)
+
+    async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:
+        return await self._write(lambda session, context: runs.update(session, context, thread_id, run_id, body))
+
+    async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
+        cancellation = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
+        if cancellation.pending:
+            await self._workforce.cancel(cancellation.run)
+        return cancellation.run
+
+    async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
+        submission = await self._write(
+            lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
+        )
+        self._workforce.employ(self._tenant, run_id)
+        return submission.run
+
+    async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
+        submission = await self._write(
+            lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
+        )
+        completed = Event("thread.run.step.completed", sse_step(submission.step, submission.run))
+        queued = Event("thread.run.queued", sse_run(submission.run))
+        return self._followed(submission.run, [completed, queued])
+
+    # Run steps
+    async def list_steps(
+        self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()
+    ) -> Wire:
+        return await self._read(lambda session, now: steps.list_all(session, now, thread_id, run_id, query))
+
+    async def retrieve_step(
+        self, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()
+    ) -> Wire:
+        return await self._read(lambda session, now: steps.retrieve(session, now, thread_id, run_id, step_id))
+
+    # Shared
+    async def _write(self, decide: Callable[[Session, Context], T]) -> T:
+        return await self._place.write(self._tenant, decide)
+
+    async def _read(self, look: Callable[[Session, float], T]) -> T:
+        """A read; a deadline it meets is written down first (A60)."""
+        now = self._place.clock.now()
+        while True:
+            try:
+                return await self._place.store.read(lambda session: look(session, now), tenant=self._tenant)
+            except Overdue as overdue:
+                run_id = overdue.run_id
+                await self._write(lambda session, context: settle(session, context, run_id))
+
+    def _followed(self, run: Wire, opening: Sequence[Event]) -> AsyncIterator[Event]:
+        """Start the run's next turn and hand out its events, the given ones first."""
+        feed = Feed(self._place.limits.stream_buffer_events)
+        feed.put(opening)
+        self._workforce.employ(self._tenant, run["id"], feed)
+        return feed
+
+
+def _opening(run: Wire) -> tuple[Event, Event]:
+    """`created` and `queued` carry the same object (A90)."""
+    shown = sse_run(run)
+    return Event("thread.run.created", shown), Event("thread.run.queued", shown)

@@ -1,0 +1,41 @@
+"""Assistants: rows of ours, for they have no home upstream any more (mapping §1, §2)."""
+
+from __future__ import annotations
+
+from threadbridge.emulation.context import Context
+from threadbridge.emulation.lookup import found, listing
+from threadbridge.emulation.objects import changed_assistant, deleted, new_assistant
+from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, checked
+
+
+def create(session: Session, context: Context, body: Wire) -> Wire:
+    """A new assistant (A20-A24)."""
+    assistant = new_assistant(context, checked(ASSISTANT_CREATE, body, limits=context.limits))
+    session.add(Kind.ASSISTANT, assistant)
+    return assistant
+
+
+def retrieve(session: Session, assistant_id: str) -> Wire:
+    """The assistant as it is."""
+    return found(session, Kind.ASSISTANT, assistant_id)
+
+
+def list_all(session: Session, query: ListQuery) -> Wire:
+    """A page of assistants, newest first unless asked otherwise (C9)."""
+    return listing(session, Kind.ASSISTANT, query)
+
+
+def update(session: Session, context: Context, assistant_id: str, body: Wire) -> Wire:
+    """The assistant with the given keys replaced (A25); runs that have begun keep their own copies."""
+    changes = checked(ASSISTANT_UPDATE, body, limits=context.limits)
+    assistant = changed_assistant(found(session, Kind.ASSISTANT, assistant_id), changes)
+    session.put(Kind.ASSISTANT, assistant)
+    return assistant
+
+
+def delete(session: Session, assistant_id: str) -> Wire:
+    """Gone; threads, messages and runs that name it stay readable (A26)."""
+    found(session, Kind.ASSISTANT, assistant_id)
+    session.remove(Kind.ASSISTANT, assistant_id)
+    return deleted("assistant", assistant_id)

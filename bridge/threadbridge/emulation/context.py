@@ -1,0 +1,23 @@
+"""What a decision needs besides the rows: the time, fresh ids, the limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from threadbridge.ports import NewId
+from threadbridge.settings import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Handed to every decision. `now` is the Unix time of the request, `owner` the worker that claims runs."""
+
+    now: float
+    new_id: NewId
+    owner: str
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def second(self) -> int:
+        """The time as the wire writes it."""
+        return int(self.now)

@@ -1,0 +1,123 @@
+"""Creating, reading, changing and cancelling runs (A48-A61)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from threadbridge.emulation import threads
+from threadbridge.emulation.context import Context
+from threadbridge.emulation.deadline import active_run, in_time, settled
+from threadbridge.emulation.endings import end
+from threadbridge.emulation.lookup import found, found_in_thread, listing
+from threadbridge.emulation.objects import new_run
+from threadbridge.errors import InvalidRequest
+from threadbridge.lifecycle import RunStatus, is_active, stepped
+from threadbridge.ports import Kind, Lease, ListQuery, Session, Wire
+from threadbridge.validation import RUN_CREATE, RUN_UPDATE, THREAD_AND_RUN_CREATE, check_id, checked
+
+class StartedRun(NamedTuple):
+    """A run that was just queued, and its thread where the same request created it (A54)."""
+
+    run: Wire
+    thread: Wire
+
+
+def create(session: Session, context: Context, thread_id: str, body: Wire) -> StartedRun:
+    """Queue a run and lock its thread in one transaction (A42, A52).
+
+    Raises InvalidRequest for a busy thread (A52) and for a run with nothing to say (A53), NotFound for an unknown
+    thread or assistant.
+    """
+    check_id("thread_id", "thread", thread_id)
+    given = checked(RUN_CREATE, body, limits=context.limits)
+    thread = found(session, Kind.THREAD, thread_id)
+    busy = active_run(session, context, thread_id)
+    if busy is not None:
+        raise InvalidRequest(f"Thread {thread_id} already has an active run {busy['id']}.")
+    return _queue(session, context, thread, given)
+
+
+def create_with_thread(session: Session, context: Context, body: Wire) -> StartedRun:
+    """Create a thread and queue a run on it (A54)."""
+    given = checked(THREAD_AND_RUN_CREATE, body, limits=context.limits)
+    found(session, Kind.ASSISTANT, given["assistant_id"])
+    thread = threads.insert(session, context, given.get("thread", {}))
+    return _queue(session, context, thread, given)
+
+
+def _queue(session: Session, context: Context, thread: Wire, given: Wire) -> StartedRun:
+    assistant = found(session, Kind.ASSISTANT, given["assistant_id"])
+    threads.append_messages(session, context, thread["id"], given.get("additional_messages", ()))
+    run = new_run(context, thread, assistant, given)
+    if not run["instructions"] and not session.timeline(thread["id"], last_messages=1):
+        raise InvalidRequest(
+            "Run creation requires a Thread with a user message or an assistant with instructions.",
+            code="invalid_thread",
+        )
+    session.add(Kind.RUN, run)
+    claim(session, context, run["id"])
+    return StartedRun(run, thread)
+
+
+def claim(session: Session, context: Context, run_id: str) -> None:
+    """The worker that queued a run is the one to take it up; another may when the lease has lapsed."""
+    session.set_lease(run_id, Lease(context.owner, context.now + context.limits.lease_seconds))
+
+
+def retrieve(session: Session, now: float, thread_id: str, run_id: str) -> Wire:
+    """The run as it is. Raises Overdue when its time is up and not yet written down (A60)."""
+    return in_time(session, now, found_in_thread(session, Kind.RUN, thread_id, run_id))
+
+
+def list_all(session: Session, now: float, thread_id: str, query: ListQuery) -> Wire:
+    """A page of the thread's runs, newest first unless asked otherwise (C12). Raises Overdue as `retrieve` does."""
+    found(session, Kind.THREAD, thread_id)
+    active = session.active_run(thread_id)
+    if active is not None:
+        in_time(session, now, active)
+    return listing(session, Kind.RUN, query, thread_id=thread_id)
+
+
+def to_change(session: Session, context: Context, thread_id: str, run_id: str) -> Wire:
+    """The run a request wants to change, its deadline looked at first."""
+    return settled(session, context, found_in_thread(session, Kind.RUN, thread_id, run_id))
+
+
+def update(session: Session, context: Context, thread_id: str, run_id: str, body: Wire) -> Wire:
+    """The run with its metadata replaced. Raises InvalidRequest while it is active (A57)."""
+    changes = checked(RUN_UPDATE, body, limits=context.limits)
+    run = to_change(session, context, thread_id, run_id)
+    if is_active(run):
+        raise InvalidRequest(f"Cannot update run with status '{run['status']}'.")
+    after = {**run, **changes}
+    session.put(Kind.RUN, after)
+    return after
+
+
+class Cancellation(NamedTuple):
+    """What the caller is shown (`cancelling`), and whether a worker still has to come to rest."""
+
+    run: Wire
+    pending: bool
+
+
+def cancel(session: Session, context: Context, thread_id: str, run_id: str) -> Cancellation:
+    """Ask a run to stop (A61). A run nobody works on is cancelled at once, so that the thread is free again (C8)."""
+    run = to_change(session, context, thread_id, run_id)
+    if not is_active(run) or run["status"] == RunStatus.CANCELLING:
+        raise InvalidRequest(f"Cannot cancel run with status '{run['status']}'.")
+    at_rest = not _is_worked_on(session, context, run)
+    cancelling = stepped(run, RunStatus.CANCELLING, context.second)
+    if at_rest:
+        end(session, context, cancelling, RunStatus.CANCELLED)
+    else:
+        session.put(Kind.RUN, cancelling)
+    return Cancellation(cancelling, pending=not at_rest)
+
+
+def _is_worked_on(session: Session, context: Context, run: Wire) -> bool:
+    """Whether a worker may be talking to the model for this run."""
+    if run["status"] != RunStatus.IN_PROGRESS:
+        return False
+    lease = session.lease(run["id"])
+    return lease is not None and lease.until > context.now

@@ -1,0 +1,19 @@
+"""Reading the steps of a run (A72-A78)."""
+
+from __future__ import annotations
+
+from threadbridge.emulation import runs
+from threadbridge.emulation.lookup import found_step, listing
+from threadbridge.ports import Kind, ListQuery, Session, Wire
+
+
+def retrieve(session: Session, now: float, thread_id: str, run_id: str, step_id: str) -> Wire:
+    """The step as it is. Raises Overdue when the run's time is up and not yet written down."""
+    runs.retrieve(session, now, thread_id, run_id)
+    return found_step(session, run_id, step_id)
+
+
+def list_all(session: Session, now: float, thread_id: str, run_id: str, query: ListQuery) -> Wire:
+    """A page of the run's steps, newest first unless asked otherwise (A11). Raises Overdue as `retrieve` does."""
+    runs.retrieve(session, now, thread_id, run_id)
+    return listing(session, Kind.STEP, query, run_id=run_id)

@@ -1,0 +1,56 @@
+"""Threads, with the messages they may be created with (A27-A30)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from threadbridge.emulation.context import Context
+from threadbridge.emulation.lookup import found, listing
+from threadbridge.emulation.objects import deleted, new_message, new_thread
+from threadbridge.ports import Entry, Kind, ListQuery, Session, Wire
+from threadbridge.validation import THREAD_CREATE, THREAD_UPDATE, checked
+
+
+def create(session: Session, context: Context, body: Wire) -> Wire:
+    """A new thread; its first messages are there in the same transaction."""
+    return insert(session, context, checked(THREAD_CREATE, body, limits=context.limits))
+
+
+def insert(session: Session, context: Context, body: Wire) -> Wire:
+    """A new thread from a body that was already checked."""
+    thread = new_thread(context, body)
+    session.add(Kind.THREAD, thread)
+    append_messages(session, context, thread["id"], body.get("messages", ()))
+    return thread
+
+
+def append_messages(session: Session, context: Context, thread_id: str, bodies: Iterable[Wire]) -> None:
+    """Several messages at the end of a thread, in order (A12)."""
+    entries = [Entry(message=new_message(context, thread_id, body)) for body in bodies]
+    if entries:
+        session.append(thread_id, entries)
+
+
+def retrieve(session: Session, thread_id: str) -> Wire:
+    """The thread as it is."""
+    return found(session, Kind.THREAD, thread_id)
+
+
+def list_all(session: Session, query: ListQuery) -> Wire:
+    """A page of threads: an extension, OpenAI never had it (A7)."""
+    return listing(session, Kind.THREAD, query)
+
+
+def update(session: Session, context: Context, thread_id: str, body: Wire) -> Wire:
+    """The thread with metadata or tool resources replaced; allowed while a run is active (C7)."""
+    changes = checked(THREAD_UPDATE, body, limits=context.limits)
+    thread = {**found(session, Kind.THREAD, thread_id), **changes}
+    session.put(Kind.THREAD, thread)
+    return thread
+
+
+def delete(session: Session, thread_id: str) -> Wire:
+    """Gone, with everything in it (A19)."""
+    found(session, Kind.THREAD, thread_id)
+    session.remove(Kind.THREAD, thread_id)
+    return deleted("thread", thread_id)

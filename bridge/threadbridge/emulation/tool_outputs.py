@@ -1,0 +1,79 @@
+"""Answering the calls of a run that requires action (A64-A71)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threadbridge.emulation.context import Context
+from threadbridge.emulation.endings import last_usage, open_step
+from threadbridge.emulation.runs import claim, to_change
+from threadbridge.errors import InvalidRequest, TranslationError
+from threadbridge.lifecycle import RunStatus, stepped
+from threadbridge.ports import Entry, Kind, Session, Wire
+from threadbridge.validation import TOOL_OUTPUTS, checked
+
+
+class Submission(NamedTuple):
+    """The run, queued again, and the step its outputs completed."""
+
+    run: Wire
+    step: Wire
+
+
+def submit(session: Session, context: Context, thread_id: str, run_id: str, body: Wire) -> Submission:
+    """Complete the open step with the outputs and queue the next turn, in one transaction (A59, A70).
+
+    Raises InvalidRequest in any other status (A68), for duplicate ids (A67), and unless exactly the calls of this
+    round are answered (A66). Then nothing has changed.
+    """
+    given = checked(TOOL_OUTPUTS, body, limits=context.limits)
+    run = to_change(session, context, thread_id, run_id)
+    if run["status"] != RunStatus.REQUIRES_ACTION:
+        raise InvalidRequest(f'Runs in status "{run["status"]}" do not accept tool outputs.')
+    outputs = _matched(run, given["tool_outputs"])
+    step = _completed_step(session, context, run_id, outputs)
+    session.put(Kind.STEP, step)
+    session.append(thread_id, [Entry(item=_output_item(call, out), run_id=run_id) for call, out in outputs.items()])
+    after = stepped(run, RunStatus.QUEUED, context.second)
+    session.put(Kind.RUN, after)
+    claim(session, context, run_id)
+    return Submission(after, step)
+
+
+def _matched(run: Wire, given: Sequence[Wire]) -> dict[str, str]:
+    """Outputs by call id, in the order of the calls, once they are shown to be complete (A66, A67)."""
+    expected = [call["id"] for call in run["required_action"]["submit_tool_outputs"]["tool_calls"]]
+    got = [output["tool_call_id"] for output in given]
+    if len(set(got)) != len(got):
+        raise InvalidRequest(f"Duplicate call_ids submitted: {got}")
+    if set(got) != set(expected):
+        raise InvalidRequest(f"Expected tool outputs for call_ids {expected}, got {got}")
+    by_call = {output["tool_call_id"]: output.get("output", "") for output in given}
+    return {call: by_call[call] for call in expected}
+
+
+def _completed_step(session: Session, context: Context, run_id: str, outputs: dict[str, str]) -> Wire:
+    """Each output lands on its own call (C16), and the step shows what its turn cost (A70, A78)."""
+    step = open_step(session, run_id)
+    if step is None:
+        raise TranslationError(f"run {run_id} requires action but has no open step")
+    calls = [_answered(call, outputs) for call in step["step_details"]["tool_calls"]]
+    return {
+        **step,
+        "status": "completed",
+        "completed_at": context.second,
+        "expires_at": None,
+        "step_details": {**step["step_details"], "tool_calls": calls},
+        "usage": last_usage(session, run_id),
+    }
+
+
+def _answered(call: Wire, outputs: dict[str, str]) -> Wire:
+    if call["type"] != "function":
+        return call
+    return {**call, "function": {**call["function"], "output": outputs[call["id"]]}}
+
+
+def _output_item(call_id: str, output: str) -> Wire:
+    return {"type": "function_call_output", "call_id": call_id, "output": output}

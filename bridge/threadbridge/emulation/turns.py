@@ -1,0 +1,150 @@
+"""The two transactions of a turn: taking a run up before the model is asked, writing down what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from threadbridge.emulation.context import Context
+from threadbridge.emulation.deadline import settled
+from threadbridge.emulation.endings import end
+from threadbridge.emulation.runs import claim
+from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
+from threadbridge.ports import Entry, Kind, Session, Wire
+from threadbridge.responses.turn import TurnOutcome
+from threadbridge.responses.usage import total_usage
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStart:
+    """A run in progress, claimed by one worker, with all that the model will be shown."""
+
+    run: Wire
+    number: int
+    timeline: Sequence[Entry]
+    prior_usage: Wire | None
+
+
+def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
+    """Take a run up: `queued` goes to `in_progress`; a run whose worker vanished is taken over as it stands.
+
+    None when there is nothing to do: the run ended, waits for outputs, or somebody else works on it. Safe to call
+    twice (design §3).
+    """
+    run = session.get(Kind.RUN, run_id)
+    if run is None or _is_held_by_another(session, context, run_id):
+        return None
+    run = _taken_up(session, context, settled(session, context, run))
+    if run is None:
+        return None
+    claim(session, context, run_id)
+    turns = session.turns(run_id)
+    return TurnStart(
+        run=run,
+        number=len(turns) + 1,
+        timeline=_selected(session, run),
+        prior_usage=total_usage(turn.usage for turn in turns),
+    )
+
+
+def _is_held_by_another(session: Session, context: Context, run_id: str) -> bool:
+    lease = session.lease(run_id)
+    return lease is not None and lease.owner != context.owner and lease.until > context.now
+
+
+def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
+    match run["status"]:
+        case RunStatus.QUEUED:
+            after = stepped(run, RunStatus.IN_PROGRESS, context.second)
+            session.put(Kind.RUN, after)
+            return after
+        case RunStatus.IN_PROGRESS:
+            return run
+        case RunStatus.CANCELLING:
+            end(session, context, run, RunStatus.CANCELLED)
+            return None
+        case _:
+            return None
+
+
+def _selected(session: Session, run: Wire) -> Sequence[Entry]:
+    """What the model is shown: all of the thread, or the newest messages that the strategy asks for (A79).
+
+    The messages counted are those that were there before the run; what the run itself wrote in earlier turns comes
+    on top, or its own tool rounds would push the question out.
+    """
+    thread_id, wanted = run["thread_id"], run["truncation_strategy"]["last_messages"]
+    if wanted is None:
+        return session.timeline(thread_id)
+    written = sum(1 for item in session.items(run["id"]) if item.get("type") == "message")
+    return session.timeline(thread_id, last_messages=wanted + written)
+
+
+def is_abandoned(session: Session, now: float, run: Wire) -> bool:
+    """Whether the run has something to do and nobody who does it: its worker's process is gone."""
+    if run["status"] not in (RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.CANCELLING):
+        return False
+    lease = session.lease(run["id"])
+    return lease is None or lease.until <= now
+
+
+def keep_alive(session: Session, context: Context, run_id: str) -> Wire | None:
+    """Prolong the claim; the run as it stands, or None when it is this worker's no longer."""
+    run = session.get(Kind.RUN, run_id)
+    if run is None or not is_active(run) or not _is_own(session, context, run_id):
+        return None
+    claim(session, context, run_id)
+    return run
+
+
+def release(session: Session, context: Context, run_id: str) -> None:
+    """Give a run back unfinished, so that the next worker need not wait for the claim to lapse."""
+    if session.get(Kind.RUN, run_id) is not None and _is_own(session, context, run_id):
+        session.set_lease(run_id, None)
+
+
+def _is_own(session: Session, context: Context, run_id: str) -> bool:
+    lease = session.lease(run_id)
+    return lease is not None and lease.owner == context.owner
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The run as it is now in the store, and whether the turn was written (or came too late)."""
+
+    run: Wire | None
+    accepted: bool
+
+
+def finish(session: Session, context: Context, outcome: TurnOutcome) -> Written:
+    """Write a turn: messages, items, steps, usage and the run's new status become visible together (C2).
+
+    A turn that lost its run meanwhile (deleted, expired, taken over) is dropped whole.
+    """
+    run_id = outcome.run["id"]
+    current = session.get(Kind.RUN, run_id)
+    if current is None or not is_active(current) or not _is_own(session, context, run_id):
+        return Written(current, accepted=False)
+    session.append(current["thread_id"], outcome.entries)
+    for step in outcome.steps:
+        session.add(Kind.STEP, step)
+    session.add_turn(run_id, outcome.turn)
+    session.set_lease(run_id, None)
+    return Written(_arrived(session, context, current, outcome.run), accepted=True)
+
+
+def _arrived(session: Session, context: Context, current: Wire, after: Wire) -> Wire:
+    """The run in its new status; a request to cancel that came in between wins over further tool calls (A61)."""
+    status = RunStatus(after["status"])
+    if not may_step(current, status):
+        return end(session, context, current, RunStatus.CANCELLED)
+    session.put(Kind.RUN, after)
+    return after
+
+
+def fail(session: Session, context: Context, run_id: str, last_error: Wire) -> Wire | None:
+    """End a run that could not even be asked about; None if it is this worker's no longer."""
+    run = session.get(Kind.RUN, run_id)
+    if run is None or run["status"] != RunStatus.IN_PROGRESS or not _is_own(session, context, run_id):
+        return None
+    return end(session, context, run, RunStatus.FAILED, last_error=last_error)
