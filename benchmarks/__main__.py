@@ -1,0 +1,58 @@
+"""`python -m benchmarks [--quick] [--json] [NAME …]`: measure, print one table, exit 1 where a bound is broken."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from benchmarks import export, gateway, long_thread, transport
+from benchmarks._effort import QUICK, Effort
+from benchmarks._rows import Row
+from benchmarks._table import table
+
+Benchmark: TypeAlias = Callable[[Effort, Path, Callable[[str], None]], list[Row]]
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "gateway": gateway.measure,
+    "transport": transport.measure,
+    "long_thread": long_thread.measure,
+    "export": export.measure,
+}
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _measure(name: str, effort: Effort) -> list[Row]:
+    _say(f"measuring {name}")
+    with tempfile.TemporaryDirectory(prefix="threadbridge-benchmark-") as directory:
+        return BENCHMARKS[name](effort, Path(directory), _say)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="a few requests each: does it work at all?")
+    parser.add_argument("--json", action="store_true", help="JSON in place of the table")
+    arguments = parser.parse_args()
+    effort = QUICK if arguments.quick else Effort()
+
+    rows = [row for name in arguments.names or BENCHMARKS for row in _measure(name, effort)]
+
+    if arguments.json:
+        today = datetime.now(UTC).date().isoformat()
+        print(json.dumps({"date": today, "quick": arguments.quick, "rows": [row.to_json() for row in rows]}, indent=2))
+    else:
+        print(table(rows))
+    return 0 if all(row.holds for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""LiteLLM's proxy, in an environment of its own, as the other side of the gateway's comparisons.
+
+It is asked to hand `/v1/responses` through to a provider of type openai, with nothing switched on that costs it
+time: no database, no logging, no callbacks.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks._processes import ROOT, Server, stop
+
+PYTHON = ROOT / ".venvs" / "litellm" / "bin" / "python"
+REQUIREMENT = "litellm[proxy]>=1.80"
+INSTALL_SECONDS = 900
+READY_SECONDS = 120.0
+KEY = "sk-benchmark"
+MODEL = "gpt-4o"
+_QUIET = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # no download of prices at start
+    "LITELLM_TELEMETRY": "False",
+    "LITELLM_LOG": "ERROR",
+    "LITELLM_MASTER_KEY": KEY,
+    "NO_DOCS": "True",
+}
+_CONFIG = """\
+model_list:
+  - model_name: {model}
+    litellm_params:
+      model: openai/{model}
+      api_base: {url}
+      api_key: {key}
+litellm_settings:
+  telemetry: false
+"""
+
+
+class Unavailable(Exception):
+    """LiteLLM could not be installed or started here; the message says why."""
+
+
+def install() -> None:
+    """Make the environment, unless it is there."""
+    if PYTHON.exists() and _imports():
+        return
+    print("installing LiteLLM into .venvs/litellm (once, about a minute)", file=sys.stderr)
+    try:
+        _run([sys.executable, "-m", "venv", str(PYTHON.parents[1])])
+        _run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT])
+    except subprocess.CalledProcessError as error:
+        raise Unavailable(f"LiteLLM cannot be installed here: {error.stderr[-500:]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"LiteLLM cannot be installed here: {error}") from error
+
+
+def version() -> str:
+    """Which LiteLLM is measured."""
+    code = "import importlib.metadata as m; print(m.version('litellm'))"
+    return subprocess.run([str(PYTHON), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _imports() -> bool:
+    code = "import importlib.util as u, sys; sys.exit(not (u.find_spec('litellm') and u.find_spec('fastapi')))"
+    return subprocess.run([str(PYTHON), "-c", code], check=False).returncode == 0
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, timeout=INSTALL_SECONDS, capture_output=True, text=True)
+
+
+@contextmanager
+def proxy(upstream_url: str, directory: Path) -> Iterator[Server]:
+    """The proxy, ready to answer, in front of `upstream_url`."""
+    config = directory / "litellm.yaml"
+    config.write_text(_CONFIG.format(model=MODEL, url=upstream_url, key=KEY))
+    port = _free_port()
+    with (directory / "litellm.log").open("w") as log:
+        process = subprocess.Popen(
+            [str(PYTHON.parent / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)],
+            cwd=directory,
+            env={**os.environ, **_QUIET},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+        try:
+            _wait_until_ready(process, port, directory / "litellm.log")
+            yield Server(process.pid, f"http://127.0.0.1:{port}/v1")
+        finally:
+            stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_until_ready(process: subprocess.Popen[str], port: int, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/liveliness", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise Unavailable(f"LiteLLM's proxy did not start: {log.read_text()[-500:]}")

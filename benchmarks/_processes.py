@@ -1,0 +1,108 @@
+"""Server processes of a benchmark: started, asked for their address, weighed, ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+_LISTENING = "Listening on "
+#: Seconds a server may take to say where it listens, and to end when asked.
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server process."""
+
+    pid: int
+    url: str
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the process and of its children, so far."""
+        return sum(_cpu_seconds(pid) for pid in _family(self.pid))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """The CPU clock of another process, in nanoseconds' resolution where /proc/PID/stat counts hundredths.
+
+    The number of the clock is what clock_getcpuclockid(3) gives on Linux.
+    """
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    children = [
+        int(child)
+        for task in os.listdir(f"/proc/{pid}/task")
+        for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+    ]
+    return [pid, *(member for child in children for member in _family(child))]
+
+
+def peak_resident_bytes(pid: int) -> int:
+    """The most memory the process ever had resident (VmHWM)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"/proc/{pid}/status has no VmHWM")
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End a process: its input closes, then it is asked, then it is made to."""
+    if process.stdin is not None:
+        process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@contextmanager
+def server(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Start a server of ours, which names its address on the first line of stdout, and end it at the end."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        if not line.startswith(_LISTENING):
+            raise RuntimeError(f"{arguments} said {line!r} where an address was expected")
+        yield Server(process.pid, line.removeprefix(_LISTENING))
+    finally:
+        stop(process)
+
+
+@contextmanager
+def upstream() -> Iterator[Server]:
+    """The fast Responses service."""
+    with server(["-m", "benchmarks._upstream"]) as running:
+        yield running
+
+
+@contextmanager
+def gateway(upstream_url: str, store: Path) -> Iterator[Server]:
+    """`threadbridge serve` with a store of its own, in front of `upstream_url`."""
+    arguments = ["-m", "threadbridge_adapters.cli", "serve", "--port", "0", "--upstream", upstream_url]
+    with server(
+        [*arguments, "--store", f"sqlite:///{store}"], environment={"OPENAI_API_KEY": "sk-benchmark"}
+    ) as running:
+        yield running

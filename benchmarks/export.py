@@ -1,0 +1,112 @@
+"""`migrate export-threads` beside the loop everybody writes first: one SDK call after the other.
+
+Both read the same service, which takes 50 ms for every answer. The loop is run on a few threads and its time scaled;
+the export is run whole. Memory is the most the export's process ever had resident.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from openai import OpenAI
+
+from benchmarks import _processes
+from benchmarks._effort import Effort
+from benchmarks._legacy_source import MESSAGES, RUNS, thread_id
+from benchmarks._processes import ROOT
+from benchmarks._rows import Row
+
+RESIDENT_BOUND_MB = 200.0
+FASTER_BOUND = 10.0
+SECONDS_BETWEEN_LOOKS = 0.05
+EXPORT_SECONDS = 900.0
+
+
+def _naive_loop(url: str, count: int) -> float:
+    """Seconds for `count` threads with everything in them, one request after the other."""
+    with OpenAI(base_url=url, api_key="sk-benchmark") as client:
+        started = time.perf_counter()
+        for number in range(count):
+            thread = client.beta.threads.retrieve(thread_id(number))
+            messages = list(client.beta.threads.messages.list(thread.id, limit=100))
+            runs = list(client.beta.threads.runs.list(thread.id, limit=100))
+            steps = [step for run in runs for step in client.beta.threads.runs.steps.list(run.id, thread_id=thread.id)]
+            if (len(messages), len(runs), len(steps)) != (MESSAGES, RUNS, RUNS):
+                raise RuntimeError(f"the source gave {len(messages)} messages, {len(runs)} runs, {len(steps)} steps")
+        return time.perf_counter() - started
+
+
+def _export(url: str, count: int, directory: Path) -> tuple[float, float]:
+    """Seconds of the whole command, and its peak of resident megabytes."""
+    ids = directory / "ids.txt"
+    ids.write_text("".join(f"{thread_id(number)}\n" for number in range(count)))
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "threadbridge_migrate.cli", "export-threads", "--backend", "assistants", "--json"]
+    command = [sys.executable, "-m", "threadbridge_migrate.cli", "export-threads", "--backend", "assistants", "--json"]
+    process = subprocess.Popen(
+        [*command, "--ids", str(ids), "--out", str(directory / "archive")],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "THREADBRIDGE_ASSISTANTS__BASE_URL": url,
+            "THREADBRIDGE_ASSISTANTS__API_KEY": "sk-benchmark",
+        },
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        peak = _watch(process)
+    finally:
+        process.kill()
+        process.wait()
+    return time.perf_counter() - started, peak / 1e6
+
+
+def _watch(process: subprocess.Popen[bytes]) -> int:
+    """The most memory the process was seen to have had, once it has ended well."""
+    peak = 0
+    deadline = time.monotonic() + EXPORT_SECONDS
+    while process.poll() is None:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the export was not over after {EXPORT_SECONDS:.0f} s")
+        peak = max(peak, _processes.peak_resident_bytes(process.pid))
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    if process.returncode != 0:
+        raise RuntimeError(f"the export ended with exit code {process.returncode}")
+    return peak
+
+
+def _check(archive: Path, count: int) -> None:
+    """Every message is in the archive exactly once."""
+    with (archive / "messages.jsonl").open() as lines:
+        ids = [(message["thread_id"], message["id"]) for message in map(json.loads, lines)]
+    if len(ids) != count * MESSAGES or len(set(ids)) != len(ids):
+        raise RuntimeError(f"{len(set(ids))} different messages in {len(ids)} lines, not {count * MESSAGES}")
+
+
+def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
+    """The rows on the export."""
+    with _processes.server(["-m", "benchmarks._legacy_source"]) as source:
+        naive = _naive_loop(source.url, effort.naive_threads) / effort.naive_threads
+        seconds, megabytes = _export(source.url, effort.export_threads, directory)
+    _check(directory / "archive", effort.export_threads)
+    size = f"{effort.export_threads} threads of {MESSAGES} messages"
+    say(f"exported {size} in {seconds:.1f} s; the loop was measured on {effort.naive_threads} threads and scaled")
+    return [
+        Row(
+            f"export, {size}",
+            "threads/s",
+            effort.export_threads / seconds,
+            1 / naive,
+            "SDK loop",
+            "ratio",
+            FASTER_BOUND,
+            at_least=True,
+        ),
+        Row("export, memory", "MB", megabytes, None, "", "value", RESIDENT_BOUND_MB),
+    ]

@@ -1,0 +1,87 @@
+"""A run that sends the last 20 messages of a thread of 10,000 beside one on a thread of 10.
+
+In this process, through the responses backend itself, so that nothing dilutes the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import _processes
+from benchmarks._effort import Effort
+from benchmarks._rows import Row, compared
+from threadbridge.ports import Backend, Wire
+from threadbridge.settings import ServiceSettings, Settings
+from threadbridge_adapters.responses import open_backend
+
+BOUND = 1.2
+SHORT_THREAD = 10
+LAST_MESSAGES = 20
+#: Messages written at once while the threads are made ready.
+AT_ONCE = 100
+SECONDS_TO_FINISH = 0.5
+
+
+def _message(number: int) -> Wire:
+    return {
+        "role": "user" if number % 2 == 0 else "assistant",
+        "content": f"Message {number}, of the usual length. " * 4,
+    }
+
+
+async def _thread(backend: Backend, messages: int) -> str:
+    thread_id = str((await backend.create_thread({}))["id"])
+    for start in range(0, messages, AT_ONCE):
+        numbers = range(start, min(start + AT_ONCE, messages))
+        await asyncio.gather(*(backend.create_message(thread_id, _message(number)) for number in numbers))
+    return thread_id
+
+
+async def _cpu_of_runs(backend: Backend, threads: list[str], body: Wire) -> float:
+    """CPU milliseconds of this process per run, from creation to the run seen completed."""
+    before = time.process_time()
+    for thread_id in threads:
+        run = await backend.create_run(thread_id, body)
+        await asyncio.sleep(SECONDS_TO_FINISH)
+        status = (await backend.retrieve_run(thread_id, run["id"])).run["status"]
+        if status != "completed":
+            raise RuntimeError(f"the run is {status} after {SECONDS_TO_FINISH} s")
+    return (time.process_time() - before) / len(threads) * 1e3
+
+
+async def _pairs(backend: Backend, effort: Effort) -> list[tuple[float, float]]:
+    assistant = await backend.create_assistant({"model": "gpt-4o", "instructions": "Be brief."})
+    body: Wire = {
+        "assistant_id": assistant["id"],
+        "truncation_strategy": {"type": "last_messages", "last_messages": LAST_MESSAGES},
+    }
+    long_thread = await _thread(backend, effort.long_thread)
+    await _cpu_of_runs(backend, [await _thread(backend, SHORT_THREAD), long_thread], body)
+    pairs: list[tuple[float, float]] = []
+    for _ in range(effort.repeats):
+        short_threads = [await _thread(backend, SHORT_THREAD) for _ in range(effort.long_thread_runs)]
+        on_long = await _cpu_of_runs(backend, [long_thread] * effort.long_thread_runs, body)
+        on_short = await _cpu_of_runs(backend, short_threads, body)
+        pairs.append((on_long, on_short))
+    return pairs
+
+
+async def _measure(effort: Effort, url: str, store: Path) -> list[tuple[float, float]]:
+    upstream = ServiceSettings.model_validate({"base_url": url, "api_key": "sk-benchmark"})
+    backend = await open_backend(Settings(store=f"sqlite:///{store}", upstream=upstream))
+    try:
+        return await _pairs(backend, effort)
+    finally:
+        await backend.aclose()
+
+
+def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
+    """The row on long threads."""
+    say(f"writing a thread of {effort.long_thread} messages")
+    with _processes.upstream() as upstream:
+        pairs = asyncio.run(_measure(effort, upstream.url, directory / "store.db"))
+    name = f"run with last_messages {LAST_MESSAGES} on {effort.long_thread} messages, CPU"
+    return [compared(name, "ms/run", pairs, beside=f"{SHORT_THREAD} messages", bound=BOUND)]
