@@ -1,0 +1,40 @@
+"""What the legacy service refused, in its own words: request bodies, pages and ids as tables.
+
+`checked(SPEC, body)` gives back what may be kept; the specifications are named after the operations. Emulating
+backends use it; a backend with a real Assistants service behind it leaves judging to that.
+"""
+
+from __future__ import annotations
+
+from threadbridge.validation.bodies import (
+    ASSISTANT_CREATE,
+    ASSISTANT_UPDATE,
+    MESSAGE_CREATE,
+    MESSAGE_UPDATE,
+    RUN_CREATE,
+    RUN_UPDATE,
+    THREAD_AND_RUN_CREATE,
+    THREAD_CREATE,
+    THREAD_UPDATE,
+    TOOL_OUTPUTS,
+    checked,
+)
+from threadbridge.validation.queries import CheckedPage, check_id, check_include, checked_page
+
+__all__ = [
+    "ASSISTANT_CREATE",
+    "ASSISTANT_UPDATE",
+    "MESSAGE_CREATE",
+    "MESSAGE_UPDATE",
+    "RUN_CREATE",
+    "RUN_UPDATE",
+    "THREAD_AND_RUN_CREATE",
+    "THREAD_CREATE",
+    "THREAD_UPDATE",
+    "TOOL_OUTPUTS",
+    "CheckedPage",
+    "check_id",
+    "check_include",
+    "checked",
+    "checked_page",
+]
