@@ -1,0 +1,54 @@
+"""Environment variables as a tree of settings. Imported only when settings are loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+
+from threadbridge.errors import ConfigurationError
+from threadbridge.settings import Settings
+
+
+class _Known(Settings, BaseSettings):
+    """The fields of Settings, for the reader of environment variables to know them by."""
+
+    model_config = SettingsConfigDict(arbitrary_types_allowed=True)
+
+
+class _Environment(EnvSettingsSource):
+    """Reads `PREFIX_KEY` and `PREFIX_SECTION__KEY`, where a service may be given by its URL alone."""
+
+    services: Sequence[str] = ()
+    #: The text that was no JSON, kept to find the variable it came from: the library names the section only.
+    undecodable: str | None = None
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        if field_name in self.services and isinstance(value, str) and not value.lstrip().startswith("{"):
+            return {"base_url": value}
+        try:
+            return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]  # None occurs
+        except ValueError:
+            self.undecodable = value
+            raise
+
+
+def read_environment(prefix: str, services: Sequence[str]) -> dict[str, Any]:
+    """What the environment sets, as nested dictionaries of strings. Empty variables count as not set.
+
+    Raises ConfigurationError for a section that is neither JSON nor, for a service, a URL.
+    """
+    source = _Environment(
+        _Known, env_prefix=prefix, env_nested_delimiter="__", env_ignore_empty=True, case_sensitive=False
+    )
+    source.services = services
+    try:
+        return source()
+    except SettingsError:
+        wrong = sorted(
+            name for name, value in os.environ.items() if name.startswith(prefix) and value == source.undecodable
+        )
+        raise ConfigurationError(f"environment variable {' or '.join(wrong)} must hold a JSON object.") from None
