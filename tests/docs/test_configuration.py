@@ -1,0 +1,51 @@
+"""The configuration page lists exactly what can be configured, with the defaults that hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from threadbridge.settings import ModelOverride, Settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+_ROW = re.compile(r"^\| `(?P<key>[\w.]+)` \| (?P<default>[^|]+) \|", re.MULTILINE)
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from leaves(annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def documented() -> dict[str, str]:
+    return {row["key"]: row["default"].strip("` ") for row in _ROW.finditer(PAGE.read_text())}
+
+
+def configurable() -> dict[str, str]:
+    settings = {key: field for key, field in leaves(Settings) if key != "models"}
+    override = dict(leaves(ModelOverride, "models.NAME."))
+    return {key: _default(field) for key, field in (settings | override).items()}
+
+
+def _default(field: FieldInfo) -> str:
+    return "required" if field.is_required() else json.dumps(field.get_default(call_default_factory=True))
+
+
+def test_every_setting_is_on_the_page_with_its_default_and_nothing_else_is() -> None:
+    page = documented()
+
+    assert page == configurable()
+
+
+def test_the_page_has_each_key_once() -> None:
+    keys = [row["key"] for row in _ROW.finditer(PAGE.read_text())]
+
+    assert len(keys) == len(set(keys))
