@@ -1,0 +1,131 @@
+"""The two forms of a run's objects: as stored and read back (REST) and as streamed (SSE); rules A32, A33, A72, A94.
+
+Every function builds a new object. Nothing that was returned is changed later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threadbridge.ports import Event, Wire
+
+#: The field of a step that takes the time of arrival in a status. `expired` has none on the wire (A72).
+_STEP_STAMPS = {"completed": "completed_at", "failed": "failed_at", "cancelled": "cancelled_at"}
+
+#: A step's `last_error` knows only these codes (A47).
+_STEP_ERROR_CODES = frozenset({"server_error", "rate_limit_exceeded"})
+
+
+def sse_run(run: Wire) -> Wire:
+    """The run as a stream shows it: with an empty code interpreter among its resources, in every status (A44)."""
+    return {**run, "tool_resources": {"code_interpreter": {"file_ids": []}, **run["tool_resources"]}}
+
+
+def run_event(run: Wire, status: str | None = None) -> Event:
+    """The event `thread.run.<status>`, by default of the run's own status. (`created` shows a queued run, A90.)"""
+    return Event(f"thread.run.{status or run['status']}", sse_run(run))
+
+
+# -- Messages ------------------------------------------------------------------------------------------------------
+
+
+def run_message(run: Wire, *, message_id: str, created_at: int, content: Sequence[Wire]) -> Wire:
+    """A message written by the run, as stored and read back: without the status group (A32)."""
+    return {
+        "id": message_id,
+        "object": "thread.message",
+        "created_at": created_at,
+        "assistant_id": run["assistant_id"],
+        "thread_id": run["thread_id"],
+        "run_id": run["id"],
+        "role": "assistant",
+        "content": list(content),
+        "attachments": [],
+        "metadata": {},
+    }
+
+
+def sse_message(message: Wire, status: str, *, at: int | None = None, reason: str | None = None) -> Wire:
+    """A stored message as a stream shows it (A33); `at` is when it was completed or cut off, `reason` why (A39)."""
+    incomplete = status == "incomplete"
+    return {
+        "id": message["id"],
+        "object": message["object"],
+        "created_at": message["created_at"],
+        "assistant_id": message["assistant_id"],
+        "thread_id": message["thread_id"],
+        "run_id": message["run_id"],
+        "status": status,
+        "incomplete_details": {"reason": reason} if incomplete else None,
+        "incomplete_at": at if incomplete else None,
+        "completed_at": None if incomplete else at,
+        "role": message["role"],
+        "content": message["content"],
+        "attachments": message["attachments"],
+        "metadata": message["metadata"],
+    }
+
+
+def message_delta(message_id: str, part: Wire) -> Event:
+    """One fragment of one content part (A94)."""
+    return Event(
+        "thread.message.delta",
+        {"id": message_id, "object": "thread.message.delta", "delta": {"content": [part]}},
+    )
+
+
+# -- Steps ---------------------------------------------------------------------------------------------------------
+
+
+def open_step(run: Wire, *, step_id: str, created_at: int, details: Wire) -> Wire:
+    """A step in progress; stored and streamed alike while it is open (A72)."""
+    return {
+        "id": step_id,
+        "object": "thread.run.step",
+        "created_at": created_at,
+        "run_id": run["id"],
+        "assistant_id": run["assistant_id"],
+        "thread_id": run["thread_id"],
+        "type": details["type"],
+        "status": "in_progress",
+        "cancelled_at": None,
+        "completed_at": None,
+        "expires_at": run["expires_at"],
+        "failed_at": None,
+        "last_error": None,
+        "step_details": details,
+        "usage": None,
+    }
+
+
+def closed_step(step: Wire, status: str, *, at: int, usage: Wire, last_error: Wire | None = None) -> Wire:
+    """The step, ended, as stored and read back: its `expires_at` is null (A72)."""
+    after: Wire = {**step, "status": status, "expires_at": None, "usage": usage}
+    if status in _STEP_STAMPS:
+        after[_STEP_STAMPS[status]] = at
+    if status == "failed" and last_error is not None:
+        known = last_error["code"] in _STEP_ERROR_CODES
+        after["last_error"] = {**last_error, "code": last_error["code"] if known else "server_error"}
+    return after
+
+
+def sse_step(step: Wire, expires_at: int | None) -> Wire:
+    """A stored step as a stream shows it: with the run's deadline even when it has ended (A72)."""
+    return {**step, "expires_at": expires_at}
+
+
+def step_event(step: Wire, expires_at: int | None) -> Event:
+    """The event `thread.run.step.<status>` of a step that has ended."""
+    return Event(f"thread.run.step.{step['status']}", sse_step(step, expires_at))
+
+
+def step_delta(step_id: str, call: Wire) -> Event:
+    """One fragment of one tool call (A91, A94)."""
+    return Event(
+        "thread.run.step.delta",
+        {
+            "id": step_id,
+            "object": "thread.run.step.delta",
+            "delta": {"step_details": {"type": "tool_calls", "tool_calls": [call]}},
+        },
+    )

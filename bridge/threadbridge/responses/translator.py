@@ -1,0 +1,210 @@
+"""One response of the Responses API becomes one turn of a run: its events, and the rows it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeAlias
+
+from threadbridge.errors import TranslationError
+from threadbridge.lifecycle import RunStatus, stepped
+from threadbridge.ports import Event, NewId, Turn, Wire
+from threadbridge.responses.endings import (
+    INTERRUPTIONS,
+    Closing,
+    closing_of_incomplete,
+    last_error,
+    last_error_of,
+)
+from threadbridge.responses.forms import run_event
+from threadbridge.responses.turn import Ending, TurnOutcome
+from threadbridge.responses.usage import added, usage_of, zero_usage
+from threadbridge.responses.writing import TurnWriter
+
+#: A method of the translator, looked up by a word of the upstream.
+_Handler: TypeAlias = Callable[[Any, Wire], list[Event]]
+
+_CANCELLED_UPSTREAM = "The upstream service cancelled the response."
+_ENDED_EARLY = "The upstream service ended its stream before the response was finished."
+
+
+class TurnTranslator:
+    """Feed it the events of one response, send what it returns. Pure: time and ids are handed in.
+
+    `run` is the run as just stored, in progress. The first event returned is `thread.run.step.created`; those before
+    it (A90) are the caller's. `prior_usage` is the sum over the run's earlier turns.
+
+    Once `outcome` is set the turn is over: store it, and only then send the events of the call that set it. For this
+    reason, and because only the last step of a turn bears its usage (§16 G2), a message is closed when the next
+    visible item opens or the turn ends, not when the upstream finishes it.
+
+    All function calls of a turn form one tool_calls step, which stays open until its outputs are submitted (A70,
+    A75). Should the model write a message after a call, the message's step opens and closes while the step of the
+    calls is open: A74 knows no such turn, and two steps would leave a part of the calls unanswerable. Reasoning and
+    the items of hosted tools are kept for replay and not shown; a turn of nothing else has no step.
+    """
+
+    def __init__(
+        self,
+        run: Wire,
+        *,
+        new_id: NewId,
+        now: Callable[[], float],
+        prior_usage: Wire | None = None,
+        number: int = 1,
+        request_id: str | None = None,
+    ) -> None:
+        self.outcome: TurnOutcome | None = None
+        self._run = run
+        self._now = now
+        self._prior_usage = prior_usage
+        self._number = number
+        self._request_id = request_id
+        self._response_id: str | None = None
+        self._model: str | None = None
+        self._writer = TurnWriter(run, new_id=new_id, now=now)
+
+    def feed(self, event: Wire) -> list[Event]:
+        """The run's events for one upstream event; none for a type nobody knows, and none after the end."""
+        handle = self._HANDLERS.get(event.get("type", ""))
+        return handle(self, event) if handle is not None and self.outcome is None else []
+
+    def interrupt(self, ending: Ending) -> list[Event]:
+        """Close everything that is open and end the run as told (A60, A95, A96).
+
+        The events of a cancelled turn begin with `thread.run.cancelling`. Raises TranslationError when the turn is
+        over already.
+        """
+        if self.outcome is not None:
+            raise TranslationError(f"the turn of run {self._run['id']} is over and cannot be {ending.status}")
+        if ending.status != "cancelled":
+            error = (ending.last_error or last_error(None)) if ending.status == "failed" else None
+            return self._cut(INTERRUPTIONS[ending.status], {}, error)
+        self._run = stepped(self._run, RunStatus.CANCELLING, self._second())
+        return [run_event(self._run), *self._cut(INTERRUPTIONS["cancelled"], {})]
+
+    def end_of_stream(self) -> list[Event]:
+        """The upstream has no more events: a turn that is not over by now has failed. Does nothing otherwise."""
+        return self.interrupt(Ending("failed", last_error(_ENDED_EARLY))) if self.outcome is None else []
+
+    # One method per upstream event ----------------------------------------------------------------------------
+
+    def _began(self, event: Wire) -> list[Event]:
+        self._note(event.get("response") or {})
+        return []
+
+    def _item_added(self, event: Wire) -> list[Event]:
+        return self._writer.start(event.get("item") or {}, index=event.get("output_index"))
+
+    def _text(self, event: Wire) -> list[Event]:
+        return self._writer.fragment("text", event)
+
+    def _refusal(self, event: Wire) -> list[Event]:
+        return self._writer.fragment("refusal", event)
+
+    def _arguments(self, event: Wire) -> list[Event]:
+        return self._writer.arguments(event)
+
+    def _item_done(self, event: Wire) -> list[Event]:
+        return self._writer.finish(event.get("item") or {}, index=event.get("output_index"))
+
+    def _ended(self, event: Wire) -> list[Event]:
+        response = event.get("response") or {}
+        self._note(response)
+        events = self._writer.settle(response.get("output") or [])
+        # Some servers say `response.completed` of a response that calls itself incomplete.
+        end = self._ENDS.get(response.get("status", "")) or self._ENDS[event["type"].removeprefix("response.")]
+        return [*events, *end(self, response)]
+
+    def _error(self, event: Wire) -> list[Event]:
+        # Seen in two shapes: with an `error` object inside, and with its fields on the event itself.
+        return self._cut(INTERRUPTIONS["failed"], {}, last_error_of(event.get("error") or event))
+
+    # One method per end of a response -------------------------------------------------------------------------
+
+    def _completed(self, response: Wire) -> list[Event]:
+        usage = usage_of(response)
+        calls = self._writer.calls
+        if calls is None:
+            events = self._writer.close_message(usage=usage)
+            total = added(self._prior_usage, usage)
+            run = stepped(self._run, RunStatus.COMPLETED, self._second(), usage=total)
+        else:
+            # The open step gets the usage with its outputs; until then the turn keeps it (A70, A78).
+            events = self._writer.close_message(usage=zero_usage())
+            calls.wait()
+            action = calls.required_action()
+            run = stepped(self._run, RunStatus.REQUIRES_ACTION, self._second(), required_action=action)
+        return [*events, self._over(run, usage, cut=False)]
+
+    def _incomplete(self, response: Wire) -> list[Event]:
+        return self._cut(closing_of_incomplete(response), response)
+
+    def _failed(self, response: Wire) -> list[Event]:
+        return self._cut(INTERRUPTIONS["failed"], response, last_error_of(response.get("error")))
+
+    def _cancelled(self, response: Wire) -> list[Event]:
+        # Nobody asked for it here: a run that its owner cancelled ends through `interrupt`.
+        error = last_error_of(response.get("error") or {"message": _CANCELLED_UPSTREAM})
+        return self._cut(INTERRUPTIONS["failed"], response, error)
+
+    def _cut(self, closing: Closing, response: Wire, error: Wire | None = None) -> list[Event]:
+        """Close what is open, message before calls, and end the run."""
+        usage = usage_of(response)
+        message, calls = self._writer.message, self._writer.calls
+        events: list[Event] = []
+        if message is not None:
+            # The limit struck after the message was written: it is as complete as it was meant to be.
+            spared = closing.run is RunStatus.INCOMPLETE and message.whole
+            events += message.close(
+                step_status=closing.step,
+                usage=usage if calls is None else zero_usage(),
+                reason=None if spared else closing.message_reason,
+                last_error=error,
+            )
+        if calls is not None:
+            events += calls.close(step_status=closing.step, usage=usage, last_error=error)
+        changes: Wire = {"usage": added(self._prior_usage, usage), "last_error": error}
+        if closing.run_reason is not None:
+            changes["incomplete_details"] = {"reason": closing.run_reason}
+        run = stepped(self._run, closing.run, self._second(), **changes)
+        return [*events, self._over(run, usage, cut=True)]
+
+    def _over(self, run: Wire, usage: Wire, *, cut: bool) -> Event:
+        self.outcome = TurnOutcome(
+            run=run,
+            steps=self._writer.steps,
+            entries=self._writer.entries(cut=cut),
+            turn=Turn(self._number, self._response_id, self._request_id, self._model, usage),
+        )
+        return run_event(run)
+
+    def _note(self, response: Mapping[str, Any]) -> None:
+        self._response_id = response.get("id") or self._response_id
+        self._model = response.get("model") or self._model
+
+    def _second(self) -> int:
+        return int(self._now())
+
+    #: What is read of a stream (§8). Every other type is skipped, for the upstream grows; no `*.done` is needed but
+    #: `output_item.done` (S4).
+    _HANDLERS: ClassVar[Mapping[str, _Handler]] = {
+        "response.created": _began,
+        "response.output_item.added": _item_added,
+        "response.output_text.delta": _text,
+        "response.refusal.delta": _refusal,
+        "response.function_call_arguments.delta": _arguments,
+        "response.output_item.done": _item_done,
+        "response.completed": _ended,
+        "response.incomplete": _ended,
+        "response.failed": _ended,
+        "response.cancelled": _ended,
+        "error": _error,
+    }
+
+    #: What becomes of the run, by the status of its response (§7).
+    _ENDS: ClassVar[Mapping[str, _Handler]] = {
+        "completed": _completed,
+        "incomplete": _incomplete,
+        "failed": _failed,
+        "cancelled": _cancelled,
+    }

@@ -1,0 +1,38 @@
+"""A response that came in one piece, as the events that would have told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from threadbridge.ports import Wire
+
+#: The event that ends a response, by its status.
+_LAST: Mapping[str, str] = {
+    "completed": "response.completed",
+    "incomplete": "response.incomplete",
+    "failed": "response.failed",
+    "cancelled": "response.cancelled",
+}
+
+
+def events_of(response: Wire) -> Iterator[Wire]:
+    """The fewest events that say what the response says, so that one translator serves streams and whole answers.
+
+    A response that is not finished has no last event; the translator's `end_of_stream` is then the end.
+    """
+    yield {"type": "response.created", "response": response}
+    for index, item in enumerate(response.get("output") or []):
+        yield {"type": "response.output_item.done", "output_index": index, "item": item}
+    last = _LAST.get(_status(response))
+    if last is not None:
+        yield {"type": last, "response": response}
+
+
+def _status(response: Wire) -> str:
+    """The status; some servers leave it out (S5), and then the rest of the response tells."""
+    status = response.get("status")
+    if isinstance(status, str):
+        return status
+    if response.get("error"):
+        return "failed"
+    return "incomplete" if response.get("incomplete_details") else "completed"
