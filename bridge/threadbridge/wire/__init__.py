@@ -1,0 +1,13 @@
+"""The Assistants API v2 on the wire, without I/O: what the gateway and the in-process transports share.
+
+`serves` says whether a URL's path is ours, `split` gives its own part, `answer` answers a request from any backend.
+"""
+
+from __future__ import annotations
+
+from threadbridge.wire.answer import answer
+from threadbridge.wire.errors import to_wire
+from threadbridge.wire.routes import OPERATIONS, Operation, serves, split
+from threadbridge.wire.sse import SSE, SSEDecoder
+
+__all__ = ["OPERATIONS", "SSE", "Operation", "SSEDecoder", "answer", "serves", "split", "to_wire"]

@@ -1,0 +1,66 @@
+"""The only place where an error becomes an HTTP status and a body (A3)."""
+
+from __future__ import annotations
+
+import logging
+
+from threadbridge.errors import BridgeError, RequestError, UpstreamError
+from threadbridge.ports import Wire
+
+_log = logging.getLogger(__name__)
+
+_BAD_GATEWAY = 502
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, for other methods; `allowed` are those."""
+
+    status = 405
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(message, code="method_not_supported")
+        self.allowed = allowed
+
+
+class BodyTooLarge(RequestError):
+    """The request body is longer than the door takes."""
+
+    status = 413
+
+
+def to_wire(error: BridgeError) -> tuple[int, Wire]:
+    """Status and envelope of an error: exactly `message`, `type`, `param` and `code`, in this order (A3).
+
+    An error object that came from a service behind keeps whatever else that service put in it.
+    """
+    told: Wire = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    if isinstance(error, UpstreamError) and error.body:
+        # The message stays ours: the adapter has taken out what must not be repeated.
+        told = {**told, **error.body, "message": error.message}
+    return _status(error), {"error": told}
+
+
+def error_headers(error: BridgeError) -> dict[str, str]:
+    """The headers an error answers with beside the usual ones; the service's own request id replaces ours."""
+    headers: dict[str, str] = {}
+    if error.request_id is not None:
+        headers["x-request-id"] = error.request_id
+    if isinstance(error, UpstreamError) and error.retry_after is not None:
+        headers["retry-after"] = f"{error.retry_after:g}"
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = ", ".join(error.allowed)
+    return headers
+
+
+def reported(error: Exception, *, request_id: str) -> BridgeError:
+    """The error as one of ours. What is not ours is a bug: it goes to the log whole and to the client as a 500."""
+    if isinstance(error, BridgeError):
+        return error
+    _log.error("The bridge failed on request %s", request_id, exc_info=error)
+    return BridgeError(
+        f"The bridge had an error processing your request. Its log says more under the request id {request_id}."
+    )
+
+
+def _status(error: BridgeError) -> int:
+    return error.status if 400 <= error.status <= 599 else _BAD_GATEWAY

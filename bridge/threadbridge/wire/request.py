@@ -1,0 +1,149 @@
+"""What a request asks, read from its path, query, headers and body; every refusal that needs no backend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import orjson
+
+from threadbridge.errors import InvalidRequest
+from threadbridge.ports import ListQuery, Wire, WireRequest
+from threadbridge.validation import refusals
+from threadbridge.validation.refusals import Refusal, type_word
+from threadbridge.wire.errors import BodyTooLarge
+from threadbridge.wire.routes import Operation, match
+
+#: Digits of a number in a query; longer ones are no numbers but attempts to keep us busy.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+#: `include`, `include[]` and `include[0]`: what the SDKs of different languages make of a list.
+_INCLUDE = re.compile(r"include(?:\[\d*\])?")
+
+#: Brackets in a body before it is tried whether what it holds can be written down again; see `_refuse_deep`.
+_SUSPECT_BRACKETS = 200
+#: What an answer may wrap around a body: list, object, run, tool resources and so on.
+_WRAPPING_LEVELS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation, ready to be asked of a backend."""
+
+    operation: Operation
+    ids: Mapping[str, str]
+    page: ListQuery
+    include: tuple[str, ...]
+    body: Wire
+
+    @property
+    def assistant_id(self) -> str:
+        return self.ids["assistant_id"]
+
+    @property
+    def thread_id(self) -> str:
+        return self.ids["thread_id"]
+
+    @property
+    def message_id(self) -> str:
+        return self.ids["message_id"]
+
+    @property
+    def run_id(self) -> str:
+        return self.ids["run_id"]
+
+    @property
+    def step_id(self) -> str:
+        return self.ids["step_id"]
+
+    @property
+    def streams(self) -> bool:
+        """Whether the body asks for events; anything but a plain `true` is for the backend to judge."""
+        return self.body.get("stream") is True
+
+
+def read(request: WireRequest, *, max_body_bytes: int) -> Call:
+    """The call a request makes. Raises a RequestError for an unknown path, a missing header or an unreadable body."""
+    operation, ids = match(request.method, request.path)
+    pairs = [(unquote(name), unquote(value)) for name, value in request.query]
+    query = dict(pairs)
+    _require_beta(request.headers, query)
+    include = tuple([value for name, value in pairs if _INCLUDE.fullmatch(name)])
+    body = {} if operation.body == "none" else _parsed(operation, request.body, max_body_bytes)
+    return Call(operation, ids, _page(query), include, body)
+
+
+def _require_beta(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
+    """The header of A2. Azure's own clients name an `api-version` and never knew the header, so they need none."""
+    given = headers.get("openai-beta")
+    if given is None and "api-version" in query:
+        return
+    if given is None or "assistants=v2" not in (part.strip() for part in given.split(",")):
+        raise InvalidRequest(
+            "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
+            "Please try again by setting the header 'OpenAI-Beta: assistants=v2'.",
+            code="invalid_beta",
+        )
+
+
+def _page(query: Mapping[str, str]) -> ListQuery:
+    if not query:
+        return _FIRST_PAGE
+    return ListQuery(
+        limit=_limit(query.get("limit")),
+        order=query.get("order") or None,
+        after=query.get("after") or None,
+        before=query.get("before") or None,
+        run_id=query.get("run_id") or None,
+    )
+
+
+_FIRST_PAGE = ListQuery()
+
+
+def _limit(given: str | None) -> int | None:
+    if not given:
+        return None
+    if not _INTEGER.fullmatch(given):
+        refusal = Refusal(refusals.TYPE, expected="an integer", got=type_word(given))
+        refusal.within("limit")
+        raise refusal.to_error()
+    return int(given)
+
+
+def _parsed(operation: Operation, body: bytes, max_body_bytes: int) -> Wire:
+    if len(body) > max_body_bytes:
+        raise BodyTooLarge(f"The request body has {len(body)} bytes; at most {max_body_bytes} are accepted.")
+    if operation.body == "optional" and not body.strip():
+        return {}
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise _unreadable("what was sent was not valid JSON") from None
+    if not isinstance(parsed, dict):
+        raise InvalidRequest(
+            f"Invalid type: expected an object, but got {type_word(parsed)} instead.", code="invalid_type"
+        )
+    if body.count(b"[") + body.count(b"{") > _SUSPECT_BRACKETS:
+        _refuse_deep(parsed)
+    return parsed
+
+
+def _refuse_deep(parsed: Wire) -> None:
+    """More levels can be read than written: refuse now what no answer could show later."""
+    wrapped: object = parsed
+    for _ in range(_WRAPPING_LEVELS):
+        wrapped = [wrapped]
+    try:
+        orjson.dumps(wrapped)
+    except orjson.JSONEncodeError:
+        raise _unreadable("it is nested too deeply") from None
+
+
+def _unreadable(why: str) -> InvalidRequest:
+    # Clients know the first sentence; the hint is ours.
+    return InvalidRequest(
+        f"We could not parse the JSON body of your request. (HINT: a JSON object is expected; {why}.)"
+    )

@@ -1,0 +1,131 @@
+"""The operations of the Assistants API v2 as a table: method and path, and what each does with a body.
+
+The table is what documentation, doors and the operations themselves read. Paths carry no prefix; `split` takes it off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from threadbridge.errors import NotFound
+from threadbridge.wire.errors import MethodNotAllowed
+
+Body = Literal["none", "optional", "required"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation. `body`: a `none` body is not looked at, an empty `optional` one stands for `{}`."""
+
+    name: str
+    method: str
+    path: str
+    body: Body = "none"
+
+
+#: The 23 operations of the service, and `list_threads`, which only its sisters have (A7).
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("create_assistant", "POST", "/assistants", "required"),
+    Operation("list_assistants", "GET", "/assistants"),
+    Operation("retrieve_assistant", "GET", "/assistants/{assistant_id}"),
+    Operation("update_assistant", "POST", "/assistants/{assistant_id}", "optional"),
+    Operation("delete_assistant", "DELETE", "/assistants/{assistant_id}"),
+    Operation("create_thread", "POST", "/threads", "optional"),
+    Operation("list_threads", "GET", "/threads"),
+    Operation("create_thread_and_run", "POST", "/threads/runs", "required"),
+    Operation("retrieve_thread", "GET", "/threads/{thread_id}"),
+    Operation("update_thread", "POST", "/threads/{thread_id}", "optional"),
+    Operation("delete_thread", "DELETE", "/threads/{thread_id}"),
+    Operation("create_message", "POST", "/threads/{thread_id}/messages", "required"),
+    Operation("list_messages", "GET", "/threads/{thread_id}/messages"),
+    Operation("retrieve_message", "GET", "/threads/{thread_id}/messages/{message_id}"),
+    Operation("update_message", "POST", "/threads/{thread_id}/messages/{message_id}", "optional"),
+    Operation("delete_message", "DELETE", "/threads/{thread_id}/messages/{message_id}"),
+    Operation("create_run", "POST", "/threads/{thread_id}/runs", "required"),
+    Operation("list_runs", "GET", "/threads/{thread_id}/runs"),
+    Operation("retrieve_run", "GET", "/threads/{thread_id}/runs/{run_id}"),
+    Operation("update_run", "POST", "/threads/{thread_id}/runs/{run_id}", "optional"),
+    Operation("cancel_run", "POST", "/threads/{thread_id}/runs/{run_id}/cancel"),
+    Operation("submit_tool_outputs", "POST", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", "required"),
+    Operation("list_steps", "GET", "/threads/{thread_id}/runs/{run_id}/steps"),
+    Operation("retrieve_step", "GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}"),
+)
+
+
+class Match(NamedTuple):
+    """The operation a request asks for, and the ids in its path by their names."""
+
+    operation: Operation
+    ids: Mapping[str, str]
+
+
+class _Template(NamedTuple):
+    """A path: which of its segments are fixed, which are ids, and the operation behind each method."""
+
+    fixed: tuple[tuple[int, str], ...]
+    ids: tuple[tuple[int, str], ...]
+    operations: Mapping[str, Operation]
+
+
+def _templates(operations: Sequence[Operation]) -> Mapping[int, tuple[_Template, ...]]:
+    """Templates by their number of segments; those with more fixed segments first (`/threads/runs`)."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    by_length: dict[int, list[_Template]] = {}
+    for path, methods in by_path.items():
+        segments = path.split("/")
+        fixed = tuple((at, segment) for at, segment in enumerate(segments) if not segment.startswith("{"))
+        ids = tuple((at, segment[1:-1]) for at, segment in enumerate(segments) if segment.startswith("{"))
+        by_length.setdefault(len(segments), []).append(_Template(fixed, ids, methods))
+    return {length: tuple(sorted(ones, key=lambda one: -len(one.fixed))) for length, ones in by_length.items()}
+
+
+_TEMPLATES = _templates(OPERATIONS)
+
+
+def match(method: str, path: str) -> Match:
+    """The operation for a path from `/assistants` or `/threads`. Raises NotFound or MethodNotAllowed."""
+    segments = path.split("/")
+    allowed: list[str] = []
+    for template in _TEMPLATES.get(len(segments), ()):
+        if all(segments[at] == name for at, name in template.fixed) and all(segments[at] for at, _ in template.ids):
+            operation = template.operations.get(method)
+            if operation is not None:
+                return Match(operation, {name: segments[at] for at, name in template.ids})
+            allowed += template.operations
+    if allowed:
+        raise MethodNotAllowed(f"Not allowed to {method} on /v1{path}.", allowed=tuple(dict.fromkeys(allowed)))
+    raise NotFound(f"Invalid URL ({method} /v1{path})", code="unknown_url")
+
+
+#: Where the API may begin in the path of a URL: at its root; after a version (`/v1`), after `/openai` (Azure, C19) or
+#: one of its deployments; after a project (Foundry). A root after anything else is another resource's affair, such
+#: as `/v1/chatkit/threads` or a file of the name `threads`.
+_ROOT = re.compile(
+    r"(?:^|/v\d+|/openai|/openai/deployments/[^/]+|/api/projects/[^/]+)(?P<root>/(?:assistants|threads)(?:/.*)?)$",
+    re.DOTALL,
+)
+
+
+def serves(path: str, *, base: str = "") -> bool:
+    """Whether a URL's path belongs to the Assistants API. `base`: the path of the client's own base URL, if unusual."""
+    return _split(path, base) is not None
+
+
+def split(path: str, *, base: str = "") -> str:
+    """The path from `/assistants` or `/threads` on. Raises ValueError where `serves` says no."""
+    root = _split(path, base)
+    if root is None:
+        raise ValueError(f"{path!r} is not a path of the Assistants API")
+    return root
+
+
+def _split(path: str, base: str) -> str | None:
+    base = base.rstrip("/")
+    found = _ROOT.match(path.removeprefix(base)) if base and path.startswith(f"{base}/") else None
+    found = found or _ROOT.search(path)
+    return None if found is None else found["root"]
