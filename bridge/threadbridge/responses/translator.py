@@ -58,7 +58,8 @@ class TurnTranslator:
         self._now = now
         self._prior_usage = prior_usage
         self._number = number
-        self._request_id = request_id
+        #: Known once the service has accepted the request; kept with the turn.
+        self.request_id = request_id
         self._response_id: str | None = None
         self._model: str | None = None
         self._writer = TurnWriter(run, new_id=new_id, now=now)
@@ -174,7 +175,7 @@ class TurnTranslator:
             run=run,
             steps=self._writer.steps,
             entries=self._writer.entries(cut=cut),
-            turn=Turn(self._number, self._response_id, self._request_id, self._model, usage),
+            turn=Turn(self._number, self._response_id, self.request_id, self._model, usage),
         )
         return run_event(run)
 

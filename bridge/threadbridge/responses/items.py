@@ -1,0 +1,148 @@
+"""A thread's timeline as the input of a response (§6, §9). Requests are stateless: no item bears an id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from threadbridge.ports import Entry, Wire
+
+#: What the service adds to an item it returns; with `store: false` ids lead nowhere (§9).
+_RETURNED_ONLY = frozenset({"id", "status", "created_by"})
+
+#: The words of an output part; annotations and logprobs are not sent back.
+_OUTPUT_WORDS: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
+
+
+def input_items(run: Wire, timeline: Sequence[Entry]) -> list[Wire]:
+    """Everything the model is told of the thread.
+
+    Of earlier runs the messages, and the function calls whose outputs are there; of this run also its reasoning. A
+    call without output, an output without call, and reasoning without what it led to would be refused upstream.
+    """
+    answered = _answered(timeline)
+    items: list[Wire] = []
+    reasoning: list[Wire] = []  # waits for the item it led to
+    for entry in timeline:
+        item = _input_item(entry, run["id"], answered)
+        if item is None:
+            continue
+        if item["type"] == "reasoning":
+            reasoning.append(item)
+            continue
+        if reasoning and item["type"] != "function_call_output" and not _from_user(item):
+            items += reasoning
+        reasoning = []
+        items.append(item)
+    return items or [_message("user", [])]
+
+
+def _answered(timeline: Sequence[Entry]) -> frozenset[tuple[str | None, str]]:
+    """The calls that can be replayed with their outputs. Call ids are told apart by run: some servers reuse them."""
+    calls: set[tuple[str | None, str]] = set()
+    both: set[tuple[str | None, str]] = set()
+    for entry in timeline:
+        item = entry.item
+        if item is None or entry.message is not None:
+            continue
+        if item["type"] == "function_call":
+            calls.add((entry.run_id, item["call_id"]))
+        elif item["type"] == "function_call_output":
+            both.add((entry.run_id, item["call_id"]))
+    return frozenset(calls & both)
+
+
+def _input_item(entry: Entry, run_id: str, answered: frozenset[tuple[str | None, str]]) -> Wire | None:
+    item = entry.item
+    if item is None:
+        return _of_message(entry.message) if entry.message is not None else None
+    kind = item["type"]
+    if kind in _PAIRED:
+        return _sent(item) if (entry.run_id, item["call_id"]) in answered else None
+    if kind == "message":
+        return _sent_message(item)
+    if entry.run_id != run_id:
+        return None
+    if kind == "reasoning":
+        return _sent_reasoning(item)
+    return item  # a hosted tool's item of this run: the service knows it by its id
+
+
+_PAIRED = frozenset({"function_call", "function_call_output"})
+
+
+def _from_user(item: Wire) -> bool:
+    return item.get("role") == "user"
+
+
+# -- Raw items -----------------------------------------------------------------------------------------------------
+
+
+def _sent(item: Wire) -> Wire:
+    return {name: value for name, value in item.items() if name not in _RETURNED_ONLY and value is not None}
+
+
+def _sent_message(item: Wire) -> Wire:
+    """An assistant's message word for word, `phase` and all (§6)."""
+    content = [
+        {"type": kind, _OUTPUT_WORDS[kind]: part[_OUTPUT_WORDS[kind]]}
+        for part in item.get("content") or ()
+        if (kind := part["type"]) in _OUTPUT_WORDS
+    ]
+    return {**_sent(item), "content": content or [_words("assistant", "")]}
+
+
+def _sent_reasoning(item: Wire) -> Wire | None:
+    """Reasoning can only be sent back encrypted: its id means nothing to a service that stored nothing (§9)."""
+    encrypted = item.get("encrypted_content")
+    if not encrypted:
+        return None
+    return {"type": "reasoning", "summary": item.get("summary") or [], "encrypted_content": encrypted}
+
+
+# -- Messages ------------------------------------------------------------------------------------------------------
+
+
+def _of_message(message: Wire) -> Wire:
+    role = message["role"]
+    return _message(role, [_PARTS[part["type"]](role, part) for part in message["content"] if part["type"] in _PARTS])
+
+
+def _message(role: str, content: list[Wire]) -> Wire:
+    # An empty list of parts is refused (§6).
+    return {"type": "message", "role": role, "content": content or [_words(role, "")]}
+
+
+def _words(role: str, text: str) -> Wire:
+    return {"type": "output_text" if role == "assistant" else "input_text", "text": text}
+
+
+def _text(role: str, part: Wire) -> Wire:
+    return _words(role, part["text"]["value"])
+
+
+def _refusal(role: str, part: Wire) -> Wire:
+    if role == "assistant":
+        return {"type": "refusal", "refusal": part["refusal"]}
+    return _words(role, part["refusal"])
+
+
+def _image_url(role: str, part: Wire) -> Wire:
+    image = part["image_url"]
+    if role == "assistant":  # an assistant's message takes words only (§6, G11)
+        return _words(role, f"[image {image['url']}]")
+    return {"type": "input_image", "image_url": image["url"], "detail": image.get("detail") or "auto"}
+
+
+def _image_file(role: str, part: Wire) -> Wire:
+    image = part["image_file"]
+    if role == "assistant":
+        return _words(role, f"[image {image['file_id']}]")
+    return {"type": "input_image", "file_id": image["file_id"], "detail": image.get("detail") or "auto"}
+
+
+_PARTS: Mapping[str, Callable[[str, Wire], Wire]] = {
+    "text": _text,
+    "refusal": _refusal,
+    "image_url": _image_url,
+    "image_file": _image_file,
+}

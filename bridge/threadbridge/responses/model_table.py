@@ -1,0 +1,141 @@
+"""What is known about models, as of 2026-11-21: who retires when, who follows, and who accepts what (§13, §14).
+
+Only names that are listed are known; nothing is guessed from how a name begins. `settings.ModelOverride` goes before
+every row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+#: Reasoning efforts from the least to the most (A24).
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+class Sampling(StrEnum):
+    """When a model accepts `temperature` and `top_p`."""
+
+    ALWAYS = "always"
+    WITHOUT_REASONING = "without reasoning"  # only with effort `none`
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What the models of a family accept. Without `efforts` the field itself is refused."""
+
+    efforts: tuple[str, ...]
+    sampling: Sampling
+
+    @property
+    def reasons(self) -> bool:
+        """Whether these models think before they answer, unless told not to."""
+        return bool(self.efforts)
+
+
+_FROM_NONE = ("none", "low", "medium", "high", "xhigh")
+_PLAIN = Family((), Sampling.ALWAYS)
+_FIRST_REASONERS = Family(("low", "medium", "high"), Sampling.NEVER)
+_GPT_5 = Family(("minimal", "low", "medium", "high"), Sampling.NEVER)
+_GPT_5_1 = Family(("none", "low", "medium", "high"), Sampling.WITHOUT_REASONING)
+_GPT_5_2 = Family(_FROM_NONE, Sampling.WITHOUT_REASONING)
+_GPT_5_5 = Family(_FROM_NONE, Sampling.NEVER)
+_GPT_5_6 = Family((*_FROM_NONE, "max"), Sampling.NEVER)  # probes were refused sampling by default
+_GPT_6 = Family((*_FROM_NONE, "max"), Sampling.WITHOUT_REASONING)
+_GPT_6_ALWAYS_REASONING = Family(("low", "medium", "high", "xhigh", "max"), Sampling.NEVER)
+_GPT_6_2 = Family(("low", "medium", "high", "xhigh"), Sampling.NEVER)
+#: Chat models of a reasoning generation: they choose for themselves, so nothing is sent.
+_CHAT_LATEST = Family((), Sampling.NEVER)
+
+#: Every model whose abilities are known, by each of its names.
+FAMILIES: Mapping[str, Family] = {
+    name: family
+    for family, names in (
+        (
+            _PLAIN,
+            "gpt-3.5-turbo gpt-3.5-turbo-0125 gpt-3.5-turbo-0301 gpt-3.5-turbo-0613 gpt-3.5-turbo-1106"
+            " gpt-3.5-turbo-16k gpt-3.5-turbo-16k-0613"
+            " gpt-4 gpt-4-0314 gpt-4-0613 gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613 gpt-4-1106-preview"
+            " gpt-4-0125-preview gpt-4-turbo-preview gpt-4-vision-preview gpt-4-1106-vision-preview"
+            " gpt-4-turbo gpt-4-turbo-2024-04-09 gpt-4.5-preview gpt-4.5-preview-2025-02-27"
+            " gpt-4o gpt-4o-2024-05-13 gpt-4o-2024-08-06 gpt-4o-2024-11-20 chatgpt-4o-latest"
+            " gpt-4o-mini gpt-4o-mini-2024-07-18"
+            " gpt-4.1 gpt-4.1-2025-04-14 gpt-4.1-mini gpt-4.1-mini-2025-04-14 gpt-4.1-nano gpt-4.1-nano-2025-04-14",
+        ),
+        (
+            _FIRST_REASONERS,
+            "o1 o1-2024-12-17 o1-preview o1-preview-2024-09-12 o1-mini o1-mini-2024-09-12 o1-pro o1-pro-2025-03-19"
+            " o3 o3-2025-04-16 o3-pro o3-pro-2025-06-10 o3-mini o3-mini-2025-01-31 o4-mini o4-mini-2025-04-16",
+        ),
+        (
+            _GPT_5,
+            "gpt-5 gpt-5-2025-08-07 gpt-5-mini gpt-5-mini-2025-08-07 gpt-5-nano gpt-5-nano-2025-08-07"
+            " gpt-5-pro gpt-5-pro-2025-10-06",
+        ),
+        (_GPT_5_1, "gpt-5.1 gpt-5.1-2025-11-13"),
+        (_CHAT_LATEST, "gpt-5.1-chat-latest"),
+        (
+            _GPT_5_2,
+            "gpt-5.2 gpt-5.2-2025-12-11 gpt-5.4 gpt-5.4-2026-03-05 gpt-5.4-mini gpt-5.4-nano gpt-5.4-nano-2026-03-17",
+        ),
+        (_GPT_5_5, "gpt-5.5 gpt-5.5-2026-04-23"),
+        (_GPT_5_6, "gpt-5.6 gpt-5.6-sol gpt-5.6-terra gpt-5.6-luna"),
+        (_GPT_6, "gpt-6-luna gpt-6-sol gpt-6.1-terra"),
+        (_GPT_6_ALWAYS_REASONING, "gpt-6-astra gpt-6.1-sol"),
+        (_GPT_6_2, "gpt-6.2-astra gpt-6.2-sol"),
+    )
+    for name in names.split()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """From `day` on the model is gone, and `successor` answers in its place where one is known."""
+
+    day: date
+    successor: str | None
+
+
+#: The deprecations page as it stood in October 2026, and in July where October is silent (§14).
+RETIREMENTS: Mapping[str, Retirement] = {
+    name: Retirement(date.fromisoformat(day), successor)
+    for day, successor, names in (
+        ("2024-06-13", "gpt-3.5-turbo", "gpt-3.5-turbo-0301"),
+        ("2024-09-13", "gpt-3.5-turbo", "gpt-3.5-turbo-16k gpt-3.5-turbo-0613 gpt-3.5-turbo-16k-0613"),
+        ("2024-12-06", "gpt-4o", "gpt-4-vision-preview gpt-4-1106-vision-preview"),
+        ("2025-06-06", "gpt-4o", "gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613"),
+        ("2025-07-14", "gpt-4.1", "gpt-4.5-preview gpt-4.5-preview-2025-02-27"),
+        ("2025-07-28", "o3", "o1-preview o1-preview-2024-09-12"),
+        ("2025-10-27", "o4-mini", "o1-mini o1-mini-2024-09-12"),
+        ("2026-02-17", "gpt-5.1-chat-latest", "chatgpt-4o-latest"),
+        # The page names gpt-5 or gpt-4.1; the latter behaves more like what the assistant was written for.
+        ("2026-03-26", "gpt-4.1", "gpt-4-0314 gpt-4-0125-preview gpt-4-turbo-preview"),
+        ("2026-09-28", "gpt-5.4-mini", "gpt-3.5-turbo-1106"),
+        ("2026-10-23", "gpt-5.6-terra", "gpt-3.5-turbo gpt-3.5-turbo-0125 o4-mini o4-mini-2025-04-16"),
+        (
+            "2026-10-23",
+            "gpt-5.6-sol",
+            "gpt-4 gpt-4-0613 gpt-4-1106-preview gpt-4-turbo gpt-4-turbo-2024-04-09 gpt-4o-2024-05-13"
+            " o1 o1-2024-12-17 o3-mini o3-mini-2025-01-31 o1-pro o1-pro-2025-03-19",
+        ),
+        ("2026-10-23", "gpt-5.6-luna", "gpt-4.1-nano gpt-4.1-nano-2025-04-14"),
+        (
+            "2026-12-11",
+            "gpt-5.6-sol",
+            "gpt-5 gpt-5-2025-08-07 gpt-5-pro gpt-5-pro-2025-10-06 o3 o3-2025-04-16 o3-pro o3-pro-2025-06-10",
+        ),
+        ("2026-12-11", "gpt-5.4-mini", "gpt-5-mini gpt-5-mini-2025-08-07"),
+        ("2026-12-11", "gpt-5.4-nano", "gpt-5-nano gpt-5-nano-2025-08-07"),
+        (
+            "2027-01-14",
+            "gpt-6-luna",
+            "gpt-4o gpt-4o-2024-08-06 gpt-4o-2024-11-20 gpt-4o-mini gpt-4o-mini-2024-07-18"
+            " gpt-4.1 gpt-4.1-2025-04-14 gpt-4.1-mini gpt-4.1-mini-2025-04-14",
+        ),
+        ("2027-04-01", None, "gpt-5.1 gpt-5.1-2025-11-13 gpt-5.4-nano gpt-5.4-nano-2026-03-17"),
+    )
+    for name in names.split()
+}

@@ -1,0 +1,90 @@
+"""The request for one turn of a run (§3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from threadbridge.ports import Entry, Wire
+from threadbridge.responses.items import input_items
+from threadbridge.responses.models import ResolvedModel
+from threadbridge.responses.tools import function_tools, left_out_tools, text_format, tool_choice
+
+#: The least `max_output_tokens` the Responses API accepts (§3).
+_LEAST_OUTPUT_TOKENS = 16
+
+_DEFAULT_SAMPLING = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPlan:
+    """A body ready to be sent, and what the run asks for that is not in it, one sentence each."""
+
+    body: Wire
+    warnings: tuple[str, ...] = ()
+
+
+def remaining_completion_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
+    """What is left of the run's completion budget, which is for the whole run (A80); None without a budget."""
+    budget: int | None = run["max_completion_tokens"]
+    used: int = prior_usage["completion_tokens"] if prior_usage is not None else 0
+    return None if budget is None else budget - used
+
+
+def budget_exhausted(run: Wire, prior_usage: Wire | None) -> bool:
+    """Whether the earlier turns used up the run's completion budget: the run ends incomplete, nothing is sent."""
+    remaining = remaining_completion_tokens(run, prior_usage)
+    return remaining is not None and remaining <= 0
+
+
+def build_request(
+    run: Wire,
+    timeline: Sequence[Entry],
+    *,
+    model: ResolvedModel,
+    stream: bool,
+    first_turn: bool,
+    prior_usage: Wire | None = None,
+) -> RequestPlan:
+    """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
+
+    Stateless: the whole history is sent, and nothing is stored upstream (design §3). `prior_usage` is the sum of the
+    run's earlier turns; ask `budget_exhausted` first.
+    """
+    warnings = list(model.warnings)
+    body: Wire = {"model": model.model, "input": input_items(run, timeline), "store": False, "stream": stream}
+    if run["instructions"] is not None:
+        body["instructions"] = run["instructions"]
+    _add_tools(body, run, warnings, first_turn=first_turn)
+    if (form := text_format(run["response_format"])) is not None:
+        body["text"] = {"format": form}
+    if (remaining := remaining_completion_tokens(run, prior_usage)) is not None:
+        body["max_output_tokens"] = max(_LEAST_OUTPUT_TOKENS, remaining)
+    if model.reasoning_effort is not None:
+        body["reasoning"] = {"effort": model.reasoning_effort}
+    if model.reasons:
+        body["include"] = ["reasoning.encrypted_content"]
+    _add_sampling(body, run, model, warnings)
+    return RequestPlan(body, tuple(warnings))
+
+
+def _add_tools(body: Wire, run: Wire, warnings: list[str], *, first_turn: bool) -> None:
+    warnings += [f"The tool {kind} is not sent to the model." for kind in left_out_tools(run["tools"])]
+    tools = function_tools(run["tools"])
+    if not tools:
+        return  # a choice among no tools is refused
+    body["tools"] = tools
+    body["tool_choice"] = tool_choice(run["tool_choice"], first_turn=first_turn)
+    if run["parallel_tool_calls"] is False:  # true is the service's default, which some models refuse to be told
+        body["parallel_tool_calls"] = False
+
+
+def _add_sampling(body: Wire, run: Wire, model: ResolvedModel, warnings: list[str]) -> None:
+    for name in ("temperature", "top_p"):
+        value = run[name]
+        if value is None or value == _DEFAULT_SAMPLING:
+            continue
+        if model.sampling:
+            body[name] = value
+        else:
+            warnings.append(f"The model {model.model} does not accept {name}; {value} has no effect.")
