@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from threadbridge.emulation import assistants, messages, runs, steps, threads, tool_outputs
@@ -12,7 +12,7 @@ from threadbridge.emulation.deadline import Overdue, settle
 from threadbridge.emulation.polling import poll_after_ms
 from threadbridge.emulation.turns import is_abandoned
 from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Wire
-from threadbridge.responses.shapes import sse_run, sse_step, sse_thread
+from threadbridge.responses.forms import run_event, sse_run, step_event
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
@@ -88,22 +88,22 @@ class ResponsesBackend:
 
     # Runs
     async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
-        started = await self._write(lambda session, context: runs.create(session, context, thread_id, body))
+        started = await self._write(lambda session, context: runs.create(session, context, thread_id, body, include))
         self._workforce.employ(self._tenant, started.run["id"])
         return started.run
 
     async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
-        started = await self._write(lambda session, context: runs.create(session, context, thread_id, body))
-        return self._followed(started.run, [*_opening(started.run)])
+        started = await self._write(lambda session, context: runs.create(session, context, thread_id, body, include))
+        return self._followed(started.run, _opening(started.run))
 
     async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> Wire:
-        started = await self._write(lambda session, context: runs.create_with_thread(session, context, body))
+        started = await self._write(lambda session, context: runs.create_with_thread(session, context, body, include))
         self._workforce.employ(self._tenant, started.run["id"])
         return started.run
 
     async def stream_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
-        started = await self._write(lambda session, context: runs.create_with_thread(session, context, body))
-        created = Event("thread.created", sse_thread(started.thread))
+        started = await self._write(lambda session, context: runs.create_with_thread(session, context, body, include))
+        created = Event("thread.created", started.thread)
         return self._followed(started.run, [created, *_opening(started.run)])
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
@@ -125,7 +125,7 @@ class ResponsesBackend:
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
         cancellation = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
         if cancellation.pending:
-            await self._workforce.cancel(cancellation.run)
+            await self._workforce.cancel(run_id)
         return cancellation.run
 
     async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
@@ -139,20 +139,15 @@ class ResponsesBackend:
         submission = await self._write(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
-        completed = Event("thread.run.step.completed", sse_step(submission.step, submission.run))
-        queued = Event("thread.run.queued", sse_run(submission.run))
-        return self._followed(submission.run, [completed, queued])
+        run = submission.run
+        return self._followed(run, [step_event(submission.step, run["expires_at"]), run_event(run)])
 
     # Run steps
-    async def list_steps(
-        self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()
-    ) -> Wire:
-        return await self._read(lambda session, now: steps.list_all(session, now, thread_id, run_id, query))
+    async def list_steps(self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()) -> Wire:
+        return await self._read(lambda session, now: steps.list_all(session, now, thread_id, run_id, query, include))
 
-    async def retrieve_step(
-        self, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()
-    ) -> Wire:
-        return await self._read(lambda session, now: steps.retrieve(session, now, thread_id, run_id, step_id))
+    async def retrieve_step(self, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()) -> Wire:
+        return await self._read(lambda session, now: steps.retrieve(session, now, thread_id, run_id, step_id, include))
 
     # Shared
     async def _write(self, decide: Callable[[Session, Context], T]) -> T:
@@ -165,8 +160,7 @@ class ResponsesBackend:
             try:
                 return await self._place.store.read(lambda session: look(session, now), tenant=self._tenant)
             except Overdue as overdue:
-                run_id = overdue.run_id
-                await self._write(lambda session, context: settle(session, context, run_id))
+                await self._write(partial(settle, run_id=overdue.run_id))
 
     def _followed(self, run: Wire, opening: Sequence[Event]) -> AsyncIterator[Event]:
         """Start the run's next turn and hand out its events, the given ones first."""

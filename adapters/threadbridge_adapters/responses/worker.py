@@ -10,11 +10,12 @@ import structlog
 
 from threadbridge.emulation import turns
 from threadbridge.emulation.context import Context
-from threadbridge.emulation.failures import SOMETHING_WENT_WRONG, last_error
+from threadbridge.emulation.failures import last_error, something_went_wrong
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.lifecycle import RunStatus, is_active
 from threadbridge.ports import Event, Session, Wire
+from threadbridge.responses.forms import run_event
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.turn import Ending
 from threadbridge_adapters.responses.conversation import Conversation
@@ -60,11 +61,9 @@ class Worker:
         finally:
             self._end_feed(None)
 
-    def cancel(self, cancelling: Wire) -> None:
+    def cancel(self) -> None:
         """Somebody asked the run to stop, and the store says so already (A61, A95)."""
-        if self._ending is None:
-            self._tell([self._place.run_event(cancelling)])
-            self._stop(Ending("cancelled"))
+        self._stop(Ending("cancelled"))
 
     def _stop(self, ending: Ending) -> None:
         if self._ending is None:
@@ -73,7 +72,7 @@ class Worker:
                 self._talk.cancel()
 
     async def _turn(self, start: TurnStart) -> None:
-        self._tell([self._place.run_event(start.run)])
+        self._tell([run_event(start.run)])
         translator = self._place.translator(start)
         watch = asyncio.ensure_future(self._watch(start.run))
         try:
@@ -120,29 +119,27 @@ class Worker:
         if current is None:
             self._stop(Ending("cancelled"))
         elif current["status"] == RunStatus.CANCELLING:
-            self.cancel(current)
+            self.cancel()
         return self._ending is None
 
     def _as_written(self, closing: Sequence[Event], run: Wire | None, *, expected: str) -> Sequence[Event]:
         """The closing events, with the run as the store has it: it may have been cancelled or expired meanwhile."""
-        if run is None:
-            return closing[:-1]
-        if run["status"] == expected:
+        if run is None or run["status"] == expected:
             return closing
-        return [*closing[:-1], self._place.run_event(run)]
+        return [*closing[:-1], run_event(run)]
 
     async def _tell_how_it_ended(self) -> None:
         """There was nothing to do: the run was cancelled, deleted or taken before this worker came to it."""
         run = await self._place.run(self._tenant, self._run_id)
         if run is not None and not is_active(run):
-            self._tell([self._place.run_event(run)])
+            self._tell([run_event(run)])
 
     async def _fail(self) -> None:
         failed = await self._write(
-            lambda session, context: turns.fail(session, context, self._run_id, SOMETHING_WENT_WRONG)
+            lambda session, context: turns.fail(session, context, self._run_id, something_went_wrong())
         )
         if failed is not None:
-            self._tell([self._place.run_event(failed)])
+            self._tell([run_event(failed)])
 
     async def _write(self, decide: Callable[[Session, Context], T]) -> T:
         return await self._place.write(self._tenant, decide)

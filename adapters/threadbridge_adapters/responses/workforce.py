@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 
-from threadbridge.ports import Wire
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.worker import Worker
 from threadbridge_adapters.responses.workplace import Workplace
@@ -52,12 +51,12 @@ class Workforce:
         if self._workers.get(run_id, (None, None))[1] is task:
             del self._workers[run_id]
 
-    async def cancel(self, cancelling: Wire) -> None:
+    async def cancel(self, run_id: str) -> None:
         """Tell the run's worker to stop, if it is ours, and give it a moment to come to rest (C8)."""
-        worker, task = self._workers.get(cancelling["id"], (None, None))
+        worker, task = self._workers.get(run_id, (None, None))
         if worker is None or task is None:
             return  # another process works on it and will notice with its next heartbeat
-        worker.cancel(cancelling)
+        worker.cancel()
         await asyncio.wait([task], timeout=self._place.limits.cancel_wait_seconds)
 
     async def _sweep(self) -> None:

@@ -9,9 +9,8 @@ from typing import TypeVar
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.turns import TurnStart
-from threadbridge.ports import Clock, Event, Kind, NewId, Session, Store, Upstream, Wire
+from threadbridge.ports import Clock, Kind, NewId, Session, Store, Upstream, Wire
 from threadbridge.responses.models import ResolvedModel, resolve_model
-from threadbridge.responses.shapes import sse_run
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, ModelOverride
 
@@ -46,16 +45,10 @@ class Workplace:
     def model(self, run: Wire) -> ResolvedModel:
         """What to ask the upstream for when a run names its model (mapping §13, §14)."""
         today = datetime.fromtimestamp(self.clock.now(), UTC).date()
-        return resolve_model(
-            run["model"], requested_effort=run["reasoning_effort"], today=today, overrides=self.models
-        )
+        return resolve_model(run["model"], requested_effort=run["reasoning_effort"], today=today, overrides=self.models)
 
     def translator(self, start: TurnStart) -> TurnTranslator:
         """A fresh translator for a turn."""
         return TurnTranslator(
             start.run, new_id=self.new_id, now=self.clock.now, prior_usage=start.prior_usage, number=start.number
         )
-
-    def run_event(self, run: Wire) -> Event:
-        """The event that tells a run's present status."""
-        return Event(f"thread.run.{run['status']}", sse_run(run))

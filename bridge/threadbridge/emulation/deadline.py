@@ -20,8 +20,8 @@ def is_due(session: Session, now: float, run: Wire) -> bool:
     return not working or now >= run["expires_at"] + _GRACE_SECONDS
 
 
-class Overdue(Exception):  # noqa: N818  a signal to the caller, never an error a user sees
-    """A transaction that only reads met a run whose time is up: settle it, then read again."""
+class Overdue(Exception):
+    """A transaction that only reads met a run whose time is up: settle it, then read again. Users never see it."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)

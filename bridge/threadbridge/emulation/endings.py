@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from threadbridge.emulation.context import Context
 from threadbridge.lifecycle import RunStatus, stepped
-from threadbridge.ports import Kind, Session, Wire
-from threadbridge.responses.usage import total_usage
+from threadbridge.ports import Kind, Session, Turn, Wire
+from threadbridge.responses.usage import added
 
 #: Run status -> status of the step that was open, and the field that takes the time.
 _STEP_ENDINGS: dict[RunStatus, tuple[str, str | None]] = {
@@ -18,7 +20,7 @@ _STEP_ENDINGS: dict[RunStatus, tuple[str, str | None]] = {
 def end(session: Session, context: Context, run: Wire, status: RunStatus, **changes: object) -> Wire:
     """Close the open step and write the run in its final status, with the usage of all its turns."""
     close_open_step(session, context, run["id"], status)
-    usage = total_usage(turn.usage for turn in session.turns(run["id"]))
+    usage = total_usage(session.turns(run["id"]))
     after = stepped(run, status, context.second, usage=usage, **changes)
     session.put(Kind.RUN, after)
     session.set_lease(run["id"], None)
@@ -41,6 +43,14 @@ def open_step(session: Session, run_id: str) -> Wire | None:
     """The run's step that is still in progress: only ever the newest."""
     newest = session.page(Kind.STEP, limit=1, order="desc", run_id=run_id).data
     return newest[0] if newest and newest[0]["status"] == "in_progress" else None
+
+
+def total_usage(turns: Iterable[Turn]) -> Wire | None:
+    """What a run has cost so far: the sum over its turns; None before the first (A46)."""
+    total: Wire | None = None
+    for turn in turns:
+        total = added(total, turn.usage)
+    return total
 
 
 def last_usage(session: Session, run_id: str) -> Wire | None:

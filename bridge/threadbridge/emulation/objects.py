@@ -23,8 +23,8 @@ def new_assistant(context: Context, body: Wire) -> Wire:
         "model": body["model"],
         "instructions": body.get("instructions"),
         "tools": tools,
-        "top_p": float(body.get("top_p", 1.0)),
-        "temperature": float(body.get("temperature", 1.0)),
+        "top_p": _number("top_p", body),
+        "temperature": _number("temperature", body),
         "reasoning_effort": body.get("reasoning_effort"),
         "tool_resources": _assistant_resources(tools, body.get("tool_resources", {})),
         "metadata": body.get("metadata", {}),
@@ -159,8 +159,8 @@ def new_run(context: Context, thread: Wire, assistant: Wire, body: Wire) -> Wire
         "tools": echoed_tools(body["tools"]) if "tools" in body else assistant["tools"],
         "tool_resources": body.get("tool_resources", {}),
         "metadata": body.get("metadata", {}),
-        "temperature": float(body.get("temperature", assistant["temperature"])),
-        "top_p": float(body.get("top_p", assistant["top_p"])),
+        "temperature": _number("temperature", body, assistant),
+        "top_p": _number("top_p", body, assistant),
         "reasoning_effort": body.get("reasoning_effort", assistant["reasoning_effort"]),
         "max_completion_tokens": body.get("max_completion_tokens"),
         "max_prompt_tokens": body.get("max_prompt_tokens"),
@@ -171,6 +171,12 @@ def new_run(context: Context, thread: Wire, assistant: Wire, body: Wire) -> Wire
         "tool_choice": body.get("tool_choice", "auto"),
         "parallel_tool_calls": body.get("parallel_tool_calls", True),
     }
+
+
+def _number(name: str, *sources: Wire) -> float:
+    """The first source that gives the number; 1.0 where an imported assistant has none (A20)."""
+    given = (source[name] for source in sources if source.get(name) is not None)
+    return float(next(given, 1.0))
 
 
 def _run_instructions(assistant: Wire, body: Wire) -> str | None:

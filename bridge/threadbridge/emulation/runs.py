@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from threadbridge.emulation import threads
@@ -13,7 +14,8 @@ from threadbridge.emulation.objects import new_run
 from threadbridge.errors import InvalidRequest
 from threadbridge.lifecycle import RunStatus, is_active, stepped
 from threadbridge.ports import Kind, Lease, ListQuery, Session, Wire
-from threadbridge.validation import RUN_CREATE, RUN_UPDATE, THREAD_AND_RUN_CREATE, check_id, checked
+from threadbridge.validation import RUN_CREATE, RUN_UPDATE, THREAD_AND_RUN_CREATE, check_id, check_include, checked
+
 
 class StartedRun(NamedTuple):
     """A run that was just queued, and its thread where the same request created it (A54)."""
@@ -22,13 +24,14 @@ class StartedRun(NamedTuple):
     thread: Wire
 
 
-def create(session: Session, context: Context, thread_id: str, body: Wire) -> StartedRun:
+def create(session: Session, context: Context, thread_id: str, body: Wire, include: Sequence[str] = ()) -> StartedRun:
     """Queue a run and lock its thread in one transaction (A42, A52).
 
     Raises InvalidRequest for a busy thread (A52) and for a run with nothing to say (A53), NotFound for an unknown
     thread or assistant.
     """
     check_id("thread_id", "thread", thread_id)
+    check_include(include)
     given = checked(RUN_CREATE, body, limits=context.limits)
     thread = found(session, Kind.THREAD, thread_id)
     busy = active_run(session, context, thread_id)
@@ -37,8 +40,9 @@ def create(session: Session, context: Context, thread_id: str, body: Wire) -> St
     return _queue(session, context, thread, given)
 
 
-def create_with_thread(session: Session, context: Context, body: Wire) -> StartedRun:
+def create_with_thread(session: Session, context: Context, body: Wire, include: Sequence[str] = ()) -> StartedRun:
     """Create a thread and queue a run on it (A54)."""
+    check_include(include)
     given = checked(THREAD_AND_RUN_CREATE, body, limits=context.limits)
     found(session, Kind.ASSISTANT, given["assistant_id"])
     thread = threads.insert(session, context, given.get("thread", {}))

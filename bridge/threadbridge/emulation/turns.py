@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import settled
-from threadbridge.emulation.endings import end
+from threadbridge.emulation.endings import end, total_usage
 from threadbridge.emulation.runs import claim
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
 from threadbridge.ports import Entry, Kind, Session, Wire
 from threadbridge.responses.turn import TurnOutcome
-from threadbridge.responses.usage import total_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
         run=run,
         number=len(turns) + 1,
         timeline=_selected(session, run),
-        prior_usage=total_usage(turn.usage for turn in turns),
+        prior_usage=total_usage(turns),
     )
 
 

@@ -1,0 +1,102 @@
+"""Every way to reach a backend, each with the same surroundings: a store in memory, a simulator, a clock that stands.
+
+A new backend or door is one more line in WORLDS.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import openai
+from pydantic import SecretStr
+
+from tests.clocks import StandingClock
+from tests.loopback import serving
+from threadbridge.ports import Backend
+from threadbridge.settings import AssistantsSettings, Settings
+from threadbridge_adapters.assistants import open_backend as open_assistants
+from threadbridge_adapters.assistants._backend import AssistantsBackend
+from threadbridge_adapters.assistants._service import Service
+from threadbridge_adapters.gateway import app as gateway_app
+from threadbridge_adapters.responses import assemble
+from threadbridge_adapters.sdk.desk import Desk
+from threadbridge_adapters.sdk.transports import transports_for
+from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+from threadbridge_adapters.stores import open_store
+
+
+@dataclass(frozen=True)
+class World:
+    """A backend behind some door, and what stands behind the backend."""
+
+    backend: Backend
+    simulator: Simulator
+    clock: StandingClock
+
+    def asked_texts(self) -> list[list[str]]:
+        """For every request the model got: the texts of the user's messages in it."""
+        return [
+            [part["text"] for item in request["input"] if item.get("role") == "user" for part in item["content"]]
+            for request in self.simulator.requests
+        ]
+
+
+Door = Callable[[Backend], AbstractAsyncContextManager[Backend]]
+
+
+@asynccontextmanager
+async def directly(backend: Backend) -> AsyncIterator[Backend]:
+    yield backend
+
+
+@asynccontextmanager
+async def over_http(backend: Backend) -> AsyncIterator[Backend]:
+    """The gateway on loopback, taken as a legacy service by the assistants backend."""
+    async with serving(gateway_app(backend, Settings(simulate=True))) as url:
+        settings = AssistantsSettings(base_url=f"{url}/v1", api_key=SecretStr("sk-test"), list_threads=True)
+        client = await open_assistants(Settings(backend="assistants", assistants=settings))
+        yield client
+        await client.aclose()
+
+
+def over_transport(library: str) -> Door:
+    """The SDK's own client on the in-process transport of one HTTP library."""
+
+    @asynccontextmanager
+    async def door(backend: Backend) -> AsyncIterator[Backend]:
+        http = importlib.import_module(library)
+
+        async def opened() -> Backend:
+            return backend
+
+        transport = transports_for(http).asynchronous(Desk(opened, max_body_bytes=1 << 20))
+        client = openai.AsyncOpenAI(api_key="sk-test", http_client=http.AsyncClient(transport=transport))
+        yield AssistantsBackend(Service(client, max_retries=0), lists_threads=True)
+
+    return door
+
+
+WORLDS: dict[str, Door] = {
+    "responses": directly,
+    "assistants-over-http": over_http,
+    "assistants-over-httpx": over_transport("httpx"),
+}
+if openai.__version__.split(".")[0] != "2":
+    WORLDS["assistants-over-httpx2"] = over_transport("httpx2")
+
+
+@asynccontextmanager
+async def open_world(name: str) -> AsyncIterator[World]:
+    """A fresh world of this name."""
+    clock, simulator = StandingClock(), Simulator()
+    settings = Settings(simulate=True)
+    store = await open_store(":memory:")
+    backend = assemble(settings, store=store, upstream=SimulatedUpstream(simulator), clock=clock)
+    try:
+        async with WORLDS[name](backend) as reached:
+            yield World(reached, simulator, clock)
+    finally:
+        await backend.aclose()
