@@ -1,0 +1,84 @@
+"""One subject on its way into an archive: its lines, collected until it is complete."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, Self
+
+import orjson
+
+from threadbridge.errors import BridgeError
+from threadbridge.ports import Wire
+from threadbridge_migrate._journal import Entry, Outcome, Subject
+from threadbridge_migrate.archive import OBJECTS, Part
+
+#: Bytes of one part of one draft kept in memory; a longer part waits in a temporary file.
+SPOOL_BYTES = 128 * 1024
+
+
+class Draft:
+    """What will be written about one subject, all at once or not at all. Close it when it is written or given up."""
+
+    def __init__(self, subject: Subject, object_id: str) -> None:
+        self.subject: Subject = subject
+        self.id = object_id
+        self.outcome: Outcome = "exported"
+        self._error: Wire | None = None
+        self._counts: Counter[str] = Counter()
+        self._spools: dict[Part, SpooledTemporaryFile[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the memory and temporary files of the lines."""
+        for spool in self._spools.values():
+            spool.close()
+        self._spools.clear()
+
+    def add(self, part: Part, objects: Iterable[Wire]) -> None:
+        """Append objects to a part."""
+        spool = self._spools.get(part)
+        if spool is None:
+            spool = self._spools[part] = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by close()
+        for each in objects:
+            spool.write(orjson.dumps(each) + b"\n")
+            self._counts[part.value] += 1
+
+    def give_up(self, outcome: Outcome, error: BridgeError) -> None:
+        """Drop the lines: the subject ends with an error."""
+        self.close()
+        self._counts.clear()
+        self.outcome = outcome
+        self._error = {
+            "kind": self.subject,
+            "id": self.id,
+            "status": error.status,
+            "type": error.type,
+            "param": error.param,
+            "code": error.code,
+            "message": error.message,
+            "request_id": error.request_id,
+        }
+
+    @property
+    def problem(self) -> str | None:
+        """Why it was given up, in a sentence."""
+        return None if self._error is None else str(self._error["message"])
+
+    def entry(self) -> Entry:
+        """The journal's word on it."""
+        return Entry(self.subject, self.id, self.outcome, dict(self._counts), self._error)
+
+    def copy_to(self, files: Mapping[Part, BinaryIO]) -> None:
+        """Append the lines to the files of their parts."""
+        for part in OBJECTS:
+            if spool := self._spools.get(part):
+                spool.seek(0)
+                shutil.copyfileobj(spool, files[part])

@@ -1,0 +1,94 @@
+"""How an export asks: so many requests at once, so many a minute, again after a passing failure, page by page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import stamina
+
+from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.ports import ListQuery, Wire
+
+T = TypeVar("T")
+
+#: Objects per page: the most a service gives (A11).
+PAGE = 100
+
+#: The longest a service's `Retry-After` is waited for, in seconds.
+MAX_RETRY_AFTER = 120.0
+
+#: Seconds before the second and the longest before a later attempt.
+FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
+
+
+class Requests:
+    """Shared by everything that asks one source."""
+
+    def __init__(self, *, concurrency: int, attempts: int, per_minute: float | None = None) -> None:
+        self.repeated = 0
+        self._slots = asyncio.Semaphore(concurrency)
+        self._attempts = attempts
+        self._spacing = 60.0 / per_minute if per_minute else 0.0
+        self._not_before = 0.0
+
+    async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a call, repeated while it fails for reasons that pass (connection, 408, 429, 5xx)."""
+        async for attempt in stamina.retry_context(
+            on=self._may_pass,
+            attempts=self._attempts,
+            timeout=None,
+            wait_initial=FIRST_WAIT,
+            wait_max=LONGEST_WAIT,
+        ):
+            with attempt:
+                async with self._slots:
+                    await self._turn()
+                    return await call()
+        raise AssertionError("stamina raises what the last attempt raised")
+
+    async def pages(self, ask: Callable[[ListQuery], Awaitable[Wire]]) -> AsyncIterator[Sequence[Wire]]:
+        """The pages of a list, oldest objects first. Raises UpstreamError when they do not get on."""
+        after: str | None = None
+        while True:
+            query = ListQuery(limit=PAGE, order="asc", after=after)
+            page = await self.ask(partial(ask, query))
+            data: list[Wire] = page["data"]
+            if data:
+                yield data
+            last = data[-1]["id"] if data else None
+            if not page.get("has_more") or last is None:
+                return
+            if last == after:
+                raise UpstreamError(f"The source repeats a page of its list: it ended with {last} twice.")
+            after = last
+
+    def _may_pass(self, error: Exception) -> bool | float:
+        if not isinstance(error, UpstreamError) or not _is_passing(error):
+            return False
+        self.repeated += 1
+        if error.retry_after is None:
+            return True
+        wait = min(error.retry_after, MAX_RETRY_AFTER)
+        # Everybody waits: the others would only be told the same.
+        self._not_before = max(self._not_before, asyncio.get_running_loop().time() + wait)
+        return wait
+
+    async def _turn(self) -> None:
+        """Wait until the pace allows one more request."""
+        now = asyncio.get_running_loop().time()
+        mine = max(self._not_before, now)
+        self._not_before = mine + self._spacing if self._spacing else self._not_before
+        if mine > now:
+            await asyncio.sleep(mine - now)
+
+
+def _is_passing(error: UpstreamError) -> bool:
+    return error.code != "insufficient_quota" and (error.status in (408, 429) or error.status >= 500)
+
+
+def concerns_the_whole_source(error: BridgeError) -> bool:
+    """Whether the next thread will probably fail in the same way."""
+    return isinstance(error, UpstreamError) or error.status in (401, 403)

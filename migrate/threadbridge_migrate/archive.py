@@ -1,0 +1,147 @@
+"""An archive: a directory of JSON Lines that outlives the service its objects came from (design §7).
+
+    manifest.json     format, version, state, source, options, counts, size and SHA-256 of every file
+    assistants.jsonl  threads.jsonl  messages.jsonl  runs.jsonl  steps.jsonl
+    errors.jsonl      what could not be exported: kind, id, status, type, param, code, message, request_id
+    journal.jsonl     the writer's log; needed to go on with an export, not to read one
+
+One line is one object, with the fields and values the source sent. A thread's messages, its runs, and each run's
+steps are neighbours, oldest first; threads stand in the order in which they were finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from threadbridge.ports import Wire
+from threadbridge_migrate._journal import JOURNAL, replay
+from threadbridge_migrate.errors import ArchiveError
+
+FORMAT = "threadbridge-archive"
+
+#: Raised when an older reader could misunderstand what is written.
+VERSION = 1
+
+MANIFEST = "manifest.json"
+
+
+class Part(StrEnum):
+    """The files of an archive, one per kind of object."""
+
+    ASSISTANTS = "assistants"
+    THREADS = "threads"
+    MESSAGES = "messages"
+    RUNS = "runs"
+    STEPS = "steps"
+    ERRORS = "errors"
+
+    @property
+    def filename(self) -> str:
+        """Its name in the directory."""
+        return f"{self.value}.jsonl"
+
+
+#: The parts that hold objects of the source; `errors` is about those that are not there.
+OBJECTS: tuple[Part, ...] = tuple(part for part in Part if part is not Part.ERRORS)
+
+#: `exporting`: being written, or broken off. `incomplete`: the last run ended, some objects could not be had.
+State = Literal["exporting", "incomplete", "complete"]
+
+
+class FileRecord(BaseModel):
+    """How a file of the archive should look."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What an archive says about itself."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    format: str = FORMAT
+    version: int = VERSION
+    state: State = "exporting"
+    written_by: str
+    created_at: int
+    updated_at: int
+    #: Where the objects came from, without any secret. An archive has one source.
+    source: dict[str, Any]
+    options: dict[str, Any] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(default_factory=dict)
+    #: Assistants that runs or messages name and that the source no longer has.
+    missing_assistants: list[str] = Field(default_factory=list)
+    files: dict[str, FileRecord] = Field(default_factory=dict)
+
+
+class Archive:
+    """An archive to read, finished or not. Of an unfinished one it shows the threads that are completely there."""
+
+    def __init__(self, path: Path, manifest: Manifest, sizes: Mapping[str, int]) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._sizes = sizes
+
+    @classmethod
+    def open(cls, path: Path | str) -> Archive:
+        """The archive in a directory. Raises ArchiveError where there is none, or one from a newer version."""
+        path = Path(path)
+        manifest = read_manifest(path)
+        sizes = replay(path / JOURNAL).sizes if manifest.state == "exporting" else {}
+        if manifest.state != "exporting":
+            sizes = {Path(name).stem: record.bytes for name, record in manifest.files.items()}
+        return cls(path, manifest, sizes)
+
+    def read(self, part: Part) -> Iterator[Wire]:
+        """The objects of one part, one at a time, in the order of the file."""
+        left = self._sizes.get(part.value, 0)
+        if not left:
+            return
+        with (self.path / part.filename).open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                left -= len(line)
+                if left < 0:
+                    return
+                try:
+                    yield orjson.loads(line)
+                except orjson.JSONDecodeError as exc:
+                    raise ArchiveError(f"{self.path / part.filename}, line {number}, is not JSON.") from exc
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of an archive. Raises ArchiveError where there is none that this version understands."""
+    file = path / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(file.read_bytes())
+    except FileNotFoundError as exc:
+        raise ArchiveError(f"{path} is not an archive: it has no {MANIFEST}.") from exc
+    except ValidationError as exc:
+        raise ArchiveError(f"{file} is not a manifest: {exc.error_count()} fields are missing or wrong.") from exc
+    if manifest.format != FORMAT:
+        raise ArchiveError(f"{file} describes a {manifest.format!r}, not a {FORMAT!r}.")
+    if manifest.version > VERSION:
+        raise ArchiveError(
+            f"{path} has archive version {manifest.version}, this program knows {VERSION}: please update ThreadBridge."
+        )
+    return manifest
+
+
+def summarise(path: Path | str) -> str:
+    """A few lines for people: where the archive came from, what is in it and what is not."""
+    archive = Archive.open(path)
+    manifest = archive.manifest
+    source = ", ".join(f"{name} {value}" for name, value in manifest.source.items() if value is not None)
+    lines = [f"Archive {archive.path} ({manifest.state}), from {source}"]
+    lines += [f"  {part.value:<11}{manifest.counts.get(part.value, 0):>9}" for part in Part]
+    if manifest.missing_assistants:
+        lines.append(f"  no longer at the source: {', '.join(manifest.missing_assistants)}")
+    return "\n".join(lines)

@@ -1,0 +1,186 @@
+"""The command `migrate`, also reachable as `threadbridge migrate`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from threadbridge_migrate.export import Report
+
+EXIT_CODES = (
+    "Exit codes: 0 everything is in the archive; 1 something is not, or the source or the disk failed; "
+    "2 wrong usage or configuration."
+)
+
+app = typer.Typer(
+    name="migrate",
+    help="Move threads: write them to archives.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Move threads: write them to archives."""
+
+
+@app.command("export-threads", epilog=EXIT_CODES)
+def export_threads(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the archive; made where it is missing.")],
+    more: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Further words for --ids.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ids",
+            metavar="FILE|-|ID",
+            help="Threads to export: a file with one id per line, - for standard input, or an id. May be repeated. "
+            "Without any: all threads, where the source can list them.",
+        ),
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="The source: assistants, responses or an installed backend.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="URL of an Assistants service; implies --backend assistants.")
+    ] = None,
+    store: Annotated[str | None, typer.Option("--store", help="URL of the store, with --backend responses.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Any other setting, as in --set assistants.query.api-version=v1."
+        ),
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests under way at once.")] = 32,
+    rate: Annotated[float | None, typer.Option(min=1, help="Requests a minute, at most.")] = None,
+    attempts: Annotated[int, typer.Option(min=1, help="Attempts per request before its thread counts as failed.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
+) -> None:
+    """Write threads with their messages, runs, steps and assistants to an archive.
+
+    Broken off, even by kill -9, the same command goes on where it stopped. Threads that are in the archive are
+    skipped, threads that failed are tried again, and more ids extend it; one archive has one source. What could not
+    be exported is recorded in errors.jsonl.
+
+    Keys come from the environment (THREADBRIDGE_ASSISTANTS__API_KEY, or the openai SDK's own variables).
+    """
+    with one_sentence_errors():
+        # Imported here, so that --help does not pay for it.
+        import asyncio
+
+        from stamina.instrumentation import set_on_retry_hooks
+
+        from threadbridge._loading import load_settings
+        from threadbridge_migrate._display import display
+        from threadbridge_migrate.job import ExportOptions
+        from threadbridge_migrate.job import export_threads as export
+        from threadbridge_migrate.sources import read_ids
+
+        set_on_retry_hooks([])  # they would print into our output
+        words = [*(ids or ()), *(more or ())]
+        arguments = _arguments(backend, base_url, store, settings or [])
+        wanted = read_ids(words, sys.stdin) if words else None
+        options = ExportOptions(concurrency=concurrency, per_minute=rate, attempts=attempts)
+        with display(total=None if wanted is None else len(wanted), quiet=quiet) as watch:
+            report = asyncio.run(export(load_settings(**arguments), wanted, out, watch=watch, options=options))
+        _tell(report, out, as_json=as_json)
+    raise typer.Exit(0 if report.succeeded else 1)
+
+
+@app.command("summary", epilog="Exit codes: 0 it is an archive; 1 it is not, or a damaged one.")
+def summary(
+    path: Annotated[Path, typer.Argument(help="Directory of the archive.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+) -> None:
+    """Say what an archive holds."""
+    with one_sentence_errors():
+        from threadbridge_migrate.archive import read_manifest, summarise
+
+        typer.echo(read_manifest(path).model_dump_json(indent=2) if as_json else summarise(path))
+
+
+def main() -> None:
+    """The script `migrate`."""
+    app()
+
+
+@contextmanager
+def one_sentence_errors() -> Generator[None]:
+    """Every foreseeable failure becomes one sentence on stderr and its exit code."""
+    from threadbridge.errors import BridgeError, ConfigurationError
+
+    try:
+        yield
+    except ConfigurationError as error:
+        raise _leave(2, error.message) from None
+    except BridgeError as error:
+        raise _leave(1, error.message) from None
+    except OSError as error:
+        raise _leave(1, f"{error.filename or 'The archive'}: {error.strerror or error}.") from None
+    except KeyboardInterrupt:
+        raise _leave(1, "Interrupted; the same command goes on from here.") from None
+
+
+def _leave(code: int, message: str) -> typer.Exit:
+    typer.echo(f"migrate: {message}", err=True)
+    return typer.Exit(code)
+
+
+def _arguments(backend: str | None, base_url: str | None, store: str | None, settings: list[str]) -> dict[str, Any]:
+    """The command line as `load_settings` takes it."""
+    from threadbridge_migrate.errors import UsageError
+
+    tree: dict[str, Any] = {
+        "backend": backend or ("assistants" if base_url else None),
+        "store": store,
+        "assistants": {"base_url": base_url},
+    }
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes KEY=VALUE, not {key!r}.")
+        *sections, last = key.split(".")
+        branch = tree
+        for section in sections:
+            inner = branch.get(section) or {}
+            if not isinstance(inner, dict):
+                raise UsageError(f"--set {key}: {section} is no section of the settings.")
+            branch[section] = inner
+            branch = inner
+        branch[last] = value
+    return tree
+
+
+def _tell(report: Report, out: Path, *, as_json: bool) -> None:
+    from threadbridge_migrate.archive import Part, summarise
+
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps({"out": str(out), **report.as_json()}))
+    else:
+        typer.echo(summarise(out))
+        typer.echo(
+            f"This export: {report.exported} exported, {report.skipped} there before, {report.failed} failed, "
+            f"in {report.seconds:.1f} s"
+        )
+    if report.trouble:
+        typer.echo(f"migrate: {'Gave up. ' if report.stopped else ''}{report.trouble}", err=True)
+    if report.failures:
+        kinds = ", ".join(f"{count} with status {status}" for status, count in report.failures.items())
+        typer.echo(
+            f"migrate: {sum(report.failures.values())} could not be exported ({kinds}); "
+            f"see {out / Part.ERRORS.filename}. The same command tries them again.",
+            err=True,
+        )
+    elif report.succeeded and not report.exported:
+        typer.echo(f"migrate: {out} was complete already; nothing to do.", err=True)

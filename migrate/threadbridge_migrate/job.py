@@ -1,0 +1,58 @@
+"""One export from settings to a finished archive: what the command does, as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from threadbridge._entry_points import open_backend
+from threadbridge.settings import Settings
+from threadbridge_migrate._requests import Requests
+from threadbridge_migrate.export import Export, Report, Watch
+from threadbridge_migrate.sources import describe, given, listed
+from threadbridge_migrate.writer import ArchiveWriter
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How hard an export may press its source."""
+
+    #: Requests under way at once.
+    concurrency: int = 32
+    #: Requests a minute, None for as many as the source gives (A6: OpenAI gave 1000).
+    per_minute: float | None = None
+    #: How often one request is tried before its thread is recorded as failed.
+    attempts: int = 5
+
+
+async def export_threads(
+    settings: Settings,
+    ids: Sequence[str] | None,
+    out: Path,
+    *,
+    watch: Watch,
+    options: ExportOptions | None = None,
+) -> Report:
+    """Export threads of the backend that the settings name: these, or with None all that it lists.
+
+    Raises UsageError for a directory or a source that does not fit, ConfigurationError for wrong settings, other
+    BridgeErrors when the source or the archive as a whole fails, OSError when the disk does.
+    """
+    options = options or ExportOptions()
+    with ArchiveWriter(out, source=describe(settings), options=asdict(options)) as writer:
+        backend = await open_backend(_without_retries(settings))
+        try:
+            requests = Requests(
+                concurrency=options.concurrency, attempts=options.attempts, per_minute=options.per_minute
+            )
+            export = Export(backend, writer, requests, concurrency=options.concurrency, watch=watch)
+            return await export.run(listed(backend, requests) if ids is None else given(ids))
+        finally:
+            await backend.aclose()
+
+
+def _without_retries(settings: Settings) -> Settings:
+    """The export repeats requests itself: only so do all of them slow down when one is told to."""
+    assistants = settings.assistants.model_copy(update={"max_retries": 0})
+    return settings.model_copy(update={"assistants": assistants})

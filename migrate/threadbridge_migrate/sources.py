@@ -1,0 +1,92 @@
+"""Which threads to export: ids from arguments, files and standard input, or all that the source lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import urlsplit
+
+from threadbridge.ports import Backend
+from threadbridge.settings import Settings
+from threadbridge_migrate._requests import Requests
+from threadbridge_migrate.errors import UsageError
+
+#: What an id may look like; services other than OpenAI's choose their own prefixes.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+
+
+def read_ids(words: Sequence[str], stdin: TextIO) -> list[str]:
+    """The ids that the words stand for, each once, in order.
+
+    A word is `-` (standard input), a file, or an id. Files hold one id per line; blank lines and what follows a `#`
+    are skipped, quotes and commas around an id too, so that a column cut out of a table will do.
+    Raises UsageError for a file that is not there and for a line that holds no id.
+    """
+    return list(dict.fromkeys(found for word in words for found in _ids_of(word, stdin)))
+
+
+def _ids_of(word: str, stdin: TextIO) -> Iterator[str]:
+    if word == "-":
+        yield from _lines("standard input", stdin)
+    elif Path(word).is_file():
+        try:
+            with Path(word).open(encoding="utf-8-sig") as file:
+                yield from _lines(word, file)
+        except UnicodeDecodeError as exc:
+            raise UsageError(f"{word} is not a text file with one thread id per line.") from exc
+    elif _ID.fullmatch(word):
+        yield word
+    else:
+        raise UsageError(f"{word!r} is neither a file nor a thread id.")
+
+
+def _lines(name: str, lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip().strip("\"',").strip()
+        if not text:
+            continue
+        if not _ID.fullmatch(text):
+            raise UsageError(f"{name}, line {number}: {text[:80]!r} is not a thread id.")
+        yield text
+
+
+async def given(ids: Sequence[str]) -> AsyncIterator[str]:
+    """Known ids, as an export takes them."""
+    for thread_id in ids:
+        yield thread_id
+
+
+async def listed(backend: Backend, requests: Requests) -> AsyncIterator[str]:
+    """Every thread the source lists, oldest first. Raises UsageError where it cannot list any."""
+    if not backend.capabilities.lists_threads:
+        raise UsageError(
+            "This source cannot list its threads: name them with --ids (a file, - for standard input, or ids); "
+            "if it can after all, set `assistants.list_threads`."
+        )
+    seen = set[str]()
+    async for page in requests.pages(backend.list_threads):
+        for thread in page:
+            if thread["id"] not in seen:
+                seen.add(thread["id"])
+                yield thread["id"]
+
+
+def describe(settings: Settings) -> Mapping[str, Any]:
+    """Which source an archive comes from: enough to tell two apart, and no secret."""
+    match settings.backend:
+        case "assistants":
+            return {"backend": "assistants", "base_url": _bare(settings.assistants.base_url)}
+        case "responses":
+            return {"backend": "responses", "store": _bare(settings.store), "tenant": settings.tenant}
+        case name:
+            return {"backend": name, "tenant": settings.tenant}
+
+
+def _bare(url: str | None) -> str | None:
+    """The URL without user, password and query."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -1,0 +1,184 @@
+"""Writes an archive so that a kill at any moment neither loses nor doubles an object."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import orjson
+
+from threadbridge_migrate._draft import Draft
+from threadbridge_migrate._journal import JOURNAL, Entry, Progress, replay
+from threadbridge_migrate.archive import (
+    MANIFEST,
+    OBJECTS,
+    FileRecord,
+    Manifest,
+    Part,
+    State,
+    read_manifest,
+)
+from threadbridge_migrate.errors import ArchiveError, UsageError
+
+WRITTEN_BY = f"threadbridge {version('threadbridge')}"
+
+#: What a directory may hold before the first manifest is in place.
+_FIRST_FILES = frozenset({JOURNAL, f"{MANIFEST}.new"})
+
+
+class ArchiveWriter:
+    """The one who writes into an archive's directory; use it in a `with`.
+
+    A directory that holds an export of the same source is taken up where it was left and may be extended by more
+    threads. One that holds anything else is refused with UsageError, one that somebody is writing to with ArchiveError.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: Mapping[str, Any],
+        options: Mapping[str, Any],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = path
+        self.progress = Progress()
+        self._now = now
+        self._open = ExitStack()
+        self._files: dict[Part, BinaryIO] = {}
+        self._journal: BinaryIO
+        self._options = dict(options)
+        self._begun = False
+        moment = int(now())
+        self._manifest = Manifest(
+            written_by=WRITTEN_BY, created_at=moment, updated_at=moment, source=dict(source), options=self._options
+        )
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            self._prepare(opening)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def commit(self, drafts: Sequence[Draft]) -> None:
+        """Write drafts, in order; when this returns they are on disk, or OSError was raised."""
+        if not self._begun:
+            self._begin()
+        entries: list[tuple[Entry, dict[str, int]]] = []
+        for draft in drafts:
+            draft.copy_to(self._files)
+            entries.append((draft.entry(), {part.value: file.tell() for part, file in self._files.items()}))
+        for file in self._files.values():
+            _to_disk(file)
+        for entry, sizes in entries:
+            self.progress.add(entry)
+            self._journal.write(entry.line(sizes))
+        _to_disk(self._journal)
+
+    def finish(self) -> Manifest:
+        """Write `errors.jsonl` and the final manifest: `complete`, or `incomplete` where something failed.
+
+        A finished archive to which nothing was added stays as it is.
+        """
+        if not self._begun:
+            return self._manifest
+        self._write_errors()
+        files = {part.filename: _record(self.path / part.filename) for part in Part}
+        return self._write_manifest("incomplete" if self.progress.failed else "complete", files)
+
+    def _prepare(self, opening: ExitStack) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._take_up_or_refuse()
+        self._journal = opening.enter_context((self.path / JOURNAL).open("ab"))
+        _lock(self._journal, self.path)
+        self.progress = replay(self.path / JOURNAL)
+        self._journal.truncate(self.progress.length)
+        if self._manifest.state == "exporting":
+            self._begin()
+        for part in OBJECTS:
+            file = opening.enter_context((self.path / part.filename).open("ab"))
+            file.truncate(self.progress.sizes.get(part.value, 0))
+            file.seek(0, os.SEEK_END)
+            self._files[part] = file
+
+    def _take_up_or_refuse(self) -> None:
+        if not (self.path / MANIFEST).exists():
+            if any(entry.name not in _FIRST_FILES for entry in self.path.iterdir()):
+                raise UsageError(f"{self.path} is not empty and holds no archive; choose another --out.")
+            return
+        before = read_manifest(self.path)
+        if before.source != self._manifest.source:
+            raise UsageError(
+                f"{self.path} holds an export of another source ({_words(before.source)}, not "
+                f"{_words(self._manifest.source)}); choose another --out."
+            )
+        self._manifest = before
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._manifest = self._manifest.model_copy(update={"options": self._options, "written_by": WRITTEN_BY})
+        self._write_manifest("exporting", {})
+        self._write_errors()
+
+    def _write_errors(self) -> None:
+        lines = [orjson.dumps(error) + b"\n" for error in self.progress.failed.values()]
+        _replace(self.path / Part.ERRORS.filename, b"".join(lines))
+
+    def _write_manifest(self, state: State, files: Mapping[str, FileRecord]) -> Manifest:
+        counts = {part.value: self.progress.counts[part.value] for part in OBJECTS}
+        manifest = self._manifest.model_copy(
+            update={
+                "state": state,
+                "updated_at": int(self._now()),
+                "counts": {**counts, Part.ERRORS.value: len(self.progress.failed)},
+                "missing_assistants": sorted(self.progress.missing["assistant"]),
+                "files": dict(files),
+            }
+        )
+        _replace(self.path / MANIFEST, orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2) + b"\n")
+        return manifest
+
+
+def _words(source: Mapping[str, Any]) -> str:
+    return " ".join(str(value) for value in source.values() if value is not None)
+
+
+def _lock(journal: BinaryIO, path: Path) -> None:
+    """One writer per directory; the lock ends with the process, however it ends."""
+    if sys.platform == "win32":
+        return  # it has no such lock; there two exports into one directory are the user's affair
+    import fcntl
+
+    try:
+        fcntl.flock(journal.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise ArchiveError(f"Another export is writing to {path}; wait for it, or choose another --out.") from exc
+
+
+def _to_disk(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file is the old one or the new one, never half of either."""
+    beside = path.with_name(path.name + ".new")
+    with beside.open("wb") as file:
+        file.write(content)
+        _to_disk(file)
+    os.replace(beside, path)
+
+
+def _record(path: Path) -> FileRecord:
+    with path.open("rb") as file:
+        return FileRecord(bytes=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
