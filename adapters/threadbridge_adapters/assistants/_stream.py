@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import orjson
-from threadbridge.wire.sse import SSEDecoder
 
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.lifecycle import TERMINAL, RunStatus
 from threadbridge.ports import Event, Wire
+from threadbridge.wire.sse import SSE, SSEDecoder
 from threadbridge_adapters.assistants._failures import Border, RawResponse, request_id
 
 #: After one of these a stream may end without `done`: not every service sends it.
@@ -29,7 +29,8 @@ class StreamedResponse(RawResponse, Protocol):
 class RunStream(AsyncIterator[Event]):
     """Yields events until `done`; raises UpstreamError on an `error` event or a broken connection.
 
-    It closes itself at the end and may be closed at any time before. A class and not a generator, because closing a generator that was never started would leave the connection open.
+    It closes itself at the end and may be closed at any time before. A class and not a generator, because closing a
+    generator that was never started would leave the connection open.
     """
 
     def __init__(self, response: StreamedResponse, border: Border, broken: tuple[type[Exception], ...]) -> None:
@@ -38,7 +39,7 @@ class RunStream(AsyncIterator[Event]):
         self._broken = broken
         self._chunks = response.aiter_bytes()
         self._decoder = SSEDecoder()
-        self._frames: deque[tuple[str, str | bytes]] = deque()
+        self._frames: deque[SSE] = deque()
         self._last: str | None = None
         self._closed = False
 
@@ -65,7 +66,7 @@ class RunStream(AsyncIterator[Event]):
                 await self.aclose()
         return event
 
-    async def _frame(self) -> tuple[str, str | bytes]:
+    async def _frame(self) -> SSE:
         while not self._frames:
             try:
                 chunk = await anext(self._chunks)
@@ -79,14 +80,14 @@ class RunStream(AsyncIterator[Event]):
             self._frames.extend(self._decoder.feed(chunk))
         return self._frames.popleft()
 
-    def _end(self) -> tuple[str, str | bytes]:
+    def _end(self) -> SSE:
         if self._last in _LAST_WORDS:
-            return "done", ""
+            return SSE("done", b"")
         raise self._border.broken(
             "ended a stream before the run was over; retrieve the run", request_id=request_id(self._response)
         )
 
-    def _data(self, name: str, data: str | bytes) -> Wire:
+    def _data(self, name: str, data: bytes) -> Wire:
         try:
             parsed = orjson.loads(data)
         except orjson.JSONDecodeError as exc:
