@@ -1,0 +1,21 @@
+"""The `threadbridge` command. Each command is a module here; other packages add theirs by entry point."""
+
+from __future__ import annotations
+
+import sys
+
+from threadbridge.errors import BridgeError, ConfigurationError
+from threadbridge_adapters.cli.application import application
+
+__all__ = ["application", "main"]
+
+
+def main() -> None:
+    """Run the command line: exit code 0, 1 (it failed), 2 (wrong usage or configuration) or 130 (interrupted)."""
+    try:
+        application()
+    except BridgeError as error:
+        print(f"Error: {error.message}", file=sys.stderr)  # noqa: T201 - words to a person, not a log line
+        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)

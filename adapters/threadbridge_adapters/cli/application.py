@@ -1,0 +1,54 @@
+"""The tree of commands. Nothing heavy is imported before a command runs, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from threadbridge._entry_points import load, names
+from threadbridge_adapters.cli import serve, simulate
+
+
+class _Commands(TyperGroup):
+    """Our own commands, and those that installed packages announce under `threadbridge.commands`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in names("commands") if name not in own)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in names("commands"):
+            return own
+        found = load("commands", cmd_name, key="command")
+        return typer.main.get_command(found) if isinstance(found, typer.Typer) else found
+
+
+application = typer.Typer(
+    name="threadbridge",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Assistants API code keeps running, on the Responses API.",
+)
+application.command()(serve.serve)
+application.command()(simulate.simulate)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("threadbridge"))
+        raise typer.Exit
+
+
+@application.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Assistants API code keeps running, on the Responses API."""

@@ -1,0 +1,66 @@
+"""`threadbridge serve`: the gateway in the foreground."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from threadbridge.errors import ConfigurationError
+from threadbridge.settings import Settings
+from threadbridge_adapters.cli.listening import needing_gateway, say_listening, warn
+
+_LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; anything but loopback needs a key.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Where threads are kept, or :memory:.")] = None,
+    upstream: Annotated[
+        str | None, typer.Option(metavar="URL", help="Base URL of the service behind.", show_default=False)
+    ] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Answer from the built-in simulator.")] = False,
+    backend: Annotated[str | None, typer.Option(help="responses, assistants, or an installed one's name.")] = None,
+    log_level: Annotated[_LogLevel, typer.Option(help="What to log on stderr.")] = "info",
+) -> None:
+    """Serve the Assistants API over HTTP, and pass every other request through to the service behind.
+
+    What is not given is taken from THREADBRIDGE_* variables, threadbridge.toml, or the defaults. The first line on
+    stdout names the base URL. Ends on SIGINT or SIGTERM, after running requests, with exit code 0.
+    """
+    if simulate and upstream is not None:
+        raise typer.BadParameter("--simulate and --upstream exclude each other: take one of them")
+    with needing_gateway():
+        from threadbridge_adapters import gateway
+    from threadbridge._loading import load_settings
+    from threadbridge_adapters.logs import write_to_stderr
+
+    arguments: dict[str, object] = {
+        "backend": backend,
+        "store": store,
+        "simulate": simulate or None,
+        "gateway": {"host": host, "port": port},
+    }
+    service = "assistants" if load_settings(**arguments).backend == "assistants" else "upstream"
+    settings = load_settings(**arguments, **{service: upstream})
+    if not gateway.is_loopback(settings.gateway.host):
+        _require_key(settings)
+    write_to_stderr(log_level)
+    gateway.serve(
+        gateway.opened_gateway(settings),
+        host=settings.gateway.host,
+        port=settings.gateway.port,
+        drain_seconds=settings.limits.drain_seconds,
+        on_listening=say_listening,
+    )
+
+
+def _require_key(settings: Settings) -> None:
+    host = settings.gateway.host
+    if settings.gateway.api_key is None:
+        raise ConfigurationError(
+            f"{host} can be reached from other machines, so clients must show a key: "
+            "set THREADBRIDGE_GATEWAY__API_KEY, or gateway.api_key in threadbridge.toml."
+        )
+    warn(f"{host} can be reached from other machines; whoever has the key can read and write every thread.")

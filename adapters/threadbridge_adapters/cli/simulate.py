@@ -1,0 +1,31 @@
+"""`threadbridge simulate`: the Responses simulator in the foreground."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from threadbridge_adapters.cli.listening import needing_gateway, say_listening, warn
+
+_DRAIN_SECONDS = 1.0
+
+
+def simulate(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
+) -> None:
+    """Serve a deterministic stand-in for a Responses service, for tests and trials. It is not a model.
+
+    The first line on stdout names the base URL. Ends on SIGINT or SIGTERM with exit code 0.
+    """
+    with needing_gateway():
+        from threadbridge_adapters import gateway
+    from threadbridge_adapters.logs import write_to_stderr
+
+    write_to_stderr("info")
+    if not gateway.is_loopback(host):
+        warn(f"{host} can be reached from other machines, and the simulator asks nobody for a key.")
+    gateway.serve(
+        gateway.opened_simulator(), host=host, port=port, drain_seconds=_DRAIN_SECONDS, on_listening=say_listening
+    )

@@ -1,0 +1,93 @@
+"""The Assistants API over HTTP and SSE: takes the request in, asks the wire, sends the answer out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from threadbridge.ports import Backend, WireRequest
+from threadbridge.wire import answer, split
+from threadbridge_adapters.read_ahead import LoopReadAhead
+
+#: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.
+DISCARDED_BYTES: Final = 64 * 1024 * 1024
+
+
+class AssistantsDoor:
+    """An ASGI endpoint for every path of the Assistants API."""
+
+    def __init__(self, backend: Backend, *, max_body_bytes: int) -> None:
+        self._backend = backend
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read_body(receive, self._max_body_bytes)
+        if body is None:
+            return
+        response = await answer(self._backend, _wire_request(scope, body), max_body_bytes=self._max_body_bytes)
+        if isinstance(response.body, bytes):
+            headers = {**response.headers, "content-length": str(len(response.body))}
+            await send(_start(response.status, headers))
+            await send({"type": "http.response.body", "body": response.body})
+        else:
+            await send(_start(response.status, response.headers))
+            await _relay(response.body, receive, send)
+
+
+async def _relay(frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send the frames as they come. A client that hangs up is detached from the run; the run goes on (A100, C3)."""
+    ahead = LoopReadAhead(frames)
+    watching = asyncio.create_task(_leave_with_client(receive, ahead))
+    try:
+        while (chunk := await ahead.chunk()) is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    finally:
+        watching.cancel()
+        await ahead.aclose()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _leave_with_client(receive: Receive, ahead: LoopReadAhead) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    ahead.leave()
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
+    """The body; one byte more than `limit` where it is too long; None when the client left before it was complete."""
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more and size <= limit + DISCARDED_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        if size <= limit:
+            parts.append(part[: limit + 1 - size])
+        size += len(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _wire_request(scope: Scope, body: bytes) -> WireRequest:
+    query: bytes = scope["query_string"]
+    return WireRequest(
+        method=scope["method"],
+        path=split(scope["path"]),
+        query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        body=body,
+    )
+
+
+def _start(status: int, headers: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+    }

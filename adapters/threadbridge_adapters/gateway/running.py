@@ -1,0 +1,54 @@
+"""The gateway and the simulator, opened: as applications, and on loopback ports for tests, demos and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+
+from starlette.types import ASGIApp
+
+from threadbridge._entry_points import open_backend
+from threadbridge.ports import Backend
+from threadbridge.settings import Settings
+from threadbridge_adapters.gateway.application import app
+from threadbridge_adapters.gateway.server import serving
+
+
+@asynccontextmanager
+async def opened_gateway(
+    settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
+) -> AsyncGenerator[ASGIApp]:
+    """The gateway's application with its backend open. With `simulate` it carries its own simulator."""
+    backend = await open_backend(settings)
+    try:
+        yield app(backend, settings, passthrough=_simulator_app() if settings.simulate else None)
+    finally:
+        await backend.aclose()
+
+
+@asynccontextmanager
+async def opened_simulator() -> AsyncGenerator[ASGIApp]:
+    """The simulator's application."""
+    yield _simulator_app()
+
+
+@contextmanager
+def running_gateway(
+    settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
+) -> Generator[str]:
+    """The base URL of a gateway on a free loopback port, on a thread of its own while the context lasts."""
+    with serving(opened_gateway(settings, open_backend=open_backend)) as url:
+        yield url
+
+
+@contextmanager
+def running_simulator() -> Generator[str]:
+    """The base URL of a simulator on a free loopback port, on a thread of its own while the context lasts."""
+    with serving(opened_simulator()) as url:
+        yield url
+
+
+def _simulator_app() -> ASGIApp:
+    from threadbridge_adapters import simulator
+
+    return simulator.app(simulator.Simulator())

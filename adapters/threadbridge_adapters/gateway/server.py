@@ -1,0 +1,139 @@
+"""An ASGI application on a socket of its own: in the foreground for the commands, on a thread for everybody else."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import math
+import socket
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from threadbridge.errors import BridgeError
+
+#: Seconds an idle connection is kept for its client's next request; longer than the pools of the usual clients keep it.
+_KEEP_ALIVE_SECONDS: Final = 75
+_BACKLOG: Final = 2048
+
+
+def serve(
+    opened: AbstractAsyncContextManager[ASGIApp],
+    *,
+    host: str,
+    port: int,
+    drain_seconds: float,
+    on_listening: Callable[[str], None],
+) -> None:
+    """Open an application and serve it until SIGINT or SIGTERM; then let requests end, `drain_seconds` at most.
+
+    `on_listening` is called with the URL once requests are answered. Raises BridgeError if the address is taken.
+    """
+    with bind(host, port) as listener:
+        _run(opened, _server(drain_seconds, lambda: on_listening(url_of(listener))), listener)
+
+
+@contextmanager
+def serving(
+    opened: AbstractAsyncContextManager[ASGIApp], *, host: str = "127.0.0.1", port: int = 0, drain_seconds: float = 1.0
+) -> Generator[str]:
+    """The URL of an application that runs on a thread of its own as long as the context lasts."""
+    started: Future[None] = Future()
+    with bind(host, port) as listener:
+        server = _server(drain_seconds, lambda: started.set_result(None))
+
+        def run() -> None:
+            try:
+                _run(opened, server, listener)
+            except BaseException as error:
+                if started.done():
+                    raise
+                started.set_exception(error)
+
+        thread = threading.Thread(target=run, name="threadbridge-server", daemon=True)
+        thread.start()
+        try:
+            started.result()
+            yield url_of(listener)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to the address. Raises BridgeError if it is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise BridgeError(
+            f"Cannot listen on {host} port {port} ({error.strerror}): choose another with --port, or 0 for a free one."
+        ) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """The base URL for clients of what listens here."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers, and leaves signals' default actions alone after a graceful end: closing comes first."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()  # or they were raised again, before the backend is closed
+
+
+def _server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:
+    config = uvicorn.Config(
+        _unopened,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(drain_seconds),
+    )
+    return _Server(config, on_started)
+
+
+async def _unopened(*_: object) -> None:
+    raise RuntimeError("the application has not been opened")
+
+
+def _run(opened: AbstractAsyncContextManager[ASGIApp], server: _Server, listener: socket.socket) -> None:
+    async def run() -> None:
+        async with opened as application:
+            server.config.app = application
+            await server.serve([listener])
+
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(run())

@@ -1,0 +1,163 @@
+"""Frames of one stream, read ahead of whoever takes them: everything that is ready is handed over as one chunk.
+
+A run's events come in bursts, and each hand-over (a socket write, a change of thread) costs more than the event.
+Reading ahead makes the burst one hand-over and never holds an event back for company. It also cuts the reader loose
+from the stream: leaving early closes the stream's iterator, which detaches from the run and does not stop it (C3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Final
+
+#: Bytes that may wait for a slow reader before the stream is held up; one frame may exceed it by its own size.
+READ_AHEAD_BYTES: Final = 256 * 1024
+
+
+class _ReadAhead(ABC):
+    """Fills itself from `source` on the running loop. Who reads, and how they wait, is the subclass's affair."""
+
+    def __init__(self, source: AsyncIterator[bytes]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._frames: deque[bytes] = deque()
+        # Two counters with one writer each, so that filling and taking may be on two threads without a lock.
+        self._filled = 0
+        self._taken = 0
+        self._room = asyncio.Event()
+        self._waits_for_room = False
+        self._begun = False
+        self._left = False
+        self._ended = False
+        self._error: Exception | None = None
+        self._filling = self._loop.create_task(self._fill(source))
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """There is something to take."""
+
+    async def _fill(self, source: AsyncIterator[bytes]) -> None:
+        self._begun = True
+        try:
+            if self._left:
+                await abandon(source)
+            else:
+                await self._read(source)
+        except Exception as error:  # handed to the reader by `_take`, after the frames that came before it
+            self._error = error
+        finally:
+            await _close(source)
+            self._ended = True
+            self._wake()
+
+    async def _read(self, source: AsyncIterator[bytes]) -> None:
+        async for frame in source:
+            self._frames.append(frame)
+            self._filled += len(frame)
+            self._wake()
+            if self._filled - self._taken > READ_AHEAD_BYTES:
+                await self._wait_for_room()
+
+    def _leave(self) -> None:
+        # A task cancelled before its first step never runs, and would not close its source.
+        if self._begun and not self._left:
+            self._filling.cancel()
+        self._left = True
+
+    async def _wait_for_room(self) -> None:
+        self._room.clear()
+        # Announced before looking: a reader on another thread takes first and looks for the announcement second.
+        self._waits_for_room = True
+        while self._filled - self._taken > READ_AHEAD_BYTES:
+            await self._room.wait()
+            self._room.clear()
+        self._waits_for_room = False
+
+    def _take(self) -> bytes | None:
+        """All that is ready; nothing yet is `b""`, the end is None. Raises what broke the stream."""
+        ended = self._ended  # looked at first: frames that come later than this look are for the next one
+        frames = [self._frames.popleft() for _ in range(len(self._frames))]
+        if frames:
+            chunk = frames[0] if len(frames) == 1 else b"".join(frames)
+            self._taken += len(chunk)
+            if self._waits_for_room:
+                self._loop.call_soon_threadsafe(self._room.set)
+            return chunk
+        if not ended:
+            return b""
+        if self._error is not None:
+            raise self._error
+        return None
+
+
+class LoopReadAhead(_ReadAhead):
+    """For a reader on the same event loop."""
+
+    def __init__(self, source: AsyncIterator[bytes]) -> None:
+        self._waiting: asyncio.Future[None] | None = None
+        super().__init__(source)
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def chunk(self, *, timeout: float | None = None) -> bytes | None:
+        """What is ready, waiting for at least one frame; None at the end. Raises TimeoutError."""
+        while (chunk := self._take()) == b"":
+            self._waiting = self._loop.create_future()
+            if timeout is None:
+                await self._waiting
+            else:
+                async with asyncio.timeout(timeout):
+                    await self._waiting
+        return chunk
+
+    def leave(self) -> None:
+        """Close the stream without waiting for it; `chunk` answers None once it is closed."""
+        self._leave()
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        self.leave()
+        await asyncio.wait((self._filling,))
+
+
+class ThreadReadAhead(_ReadAhead):
+    """For a reader on another thread."""
+
+    def __init__(self, source: AsyncIterator[bytes]) -> None:
+        self._ready = threading.Event()
+        super().__init__(source)
+
+    def _wake(self) -> None:
+        self._ready.set()
+
+    def chunk(self, *, timeout: float | None = None) -> bytes | None:
+        """What is ready, blocking until there is at least one frame; None at the end. Raises TimeoutError."""
+        while True:
+            self._ready.clear()
+            chunk = self._take()
+            if chunk != b"":
+                return chunk
+            if not self._ready.wait(timeout):
+                raise TimeoutError
+
+    def close(self) -> None:
+        """Close the stream, without waiting for it. May be called from any thread, and twice."""
+        if not self._ended and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._leave)
+
+
+async def abandon(source: AsyncIterator[bytes]) -> None:
+    """Close a stream that nobody has read from: a generator closed before its first step would close nothing."""
+    await anext(source, None)
+    await _close(source)
+
+
+async def _close(source: AsyncIterator[bytes]) -> None:
+    aclose = getattr(source, "aclose", None)
+    if aclose is not None:
+        await aclose()

@@ -1,0 +1,95 @@
+"""Where the in-process transports hand their requests in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+
+from threadbridge.errors import BridgeError
+from threadbridge.ports import Backend, WireRequest, WireResponse
+from threadbridge.wire import answer, to_wire
+from threadbridge_adapters.read_ahead import abandon
+
+
+class Desk:
+    """Answers Assistants requests from a backend that it opens on the first one and closes in the end.
+
+    There is one backend per event loop, so that a client made before a fork, or used under one `asyncio.run` after
+    another, goes on working: the next loop opens its own over the same store. (A store in memory is a new one then.)
+
+    A caller who stops waiting leaves; the request is finished all the same, as a server would.
+    """
+
+    def __init__(self, open_backend: Callable[[], Awaitable[Backend]], *, max_body_bytes: int) -> None:
+        self._open_backend = open_backend
+        self._max_body_bytes = max_body_bytes
+        self._backends: dict[asyncio.AbstractEventLoop, asyncio.Future[Backend]] = {}
+        self._unfinished: set[asyncio.Task[WireResponse]] = set()
+
+    async def answer(self, request: WireRequest, *, timeout: float | None = None) -> WireResponse:
+        """The backend's answer. Raises TimeoutError when it takes longer than `timeout` seconds."""
+        answering = asyncio.get_running_loop().create_task(self._answer(request))
+        self._unfinished.add(answering)
+        answering.add_done_callback(self._unfinished.discard)
+        try:
+            await asyncio.wait((answering,), timeout=timeout)
+        finally:
+            if not answering.done():
+                answering.add_done_callback(_leave_stream)
+        if not answering.done():
+            raise TimeoutError
+        return answering.result()
+
+    async def aclose(self) -> None:
+        """Close the backend that this loop opened, if it did."""
+        opened = self._backends.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            backend = await opened
+            await backend.aclose()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any loop has opened a backend."""
+        return bool(self._backends)
+
+    async def _answer(self, request: WireRequest) -> WireResponse:
+        try:
+            backend = await self._backend()
+        except BridgeError as error:
+            return _unopened(error)
+        return await answer(backend, request, max_body_bytes=self._max_body_bytes)
+
+    async def _backend(self) -> Backend:
+        loop = asyncio.get_running_loop()
+        opened = self._backends.get(loop)
+        if opened is None:
+            opened = self._backends[loop] = asyncio.ensure_future(self._open_backend())
+        if not opened.done():
+            await asyncio.wait((opened,))
+        if opened.exception() is not None:
+            self._backends.pop(loop, None)  # the next request tries again
+        return opened.result()
+
+
+def _unopened(error: BridgeError) -> WireResponse:
+    status, envelope = to_wire(error)
+    # The SDK repeats what fails with a 5xx; a backend that cannot be opened is not worth repeating.
+    headers = {"content-type": "application/json", "x-should-retry": "false"}
+    return WireResponse(status, headers, orjson.dumps(envelope))
+
+
+#: The loop itself keeps no hold on its tasks.
+_closing: set[asyncio.Task[None]] = set()
+
+
+def _leave_stream(answering: asyncio.Task[WireResponse]) -> None:
+    """Nobody will read this answer: if it is a stream, close it, which detaches from the run (C3)."""
+    if answering.cancelled() or answering.exception() is not None:
+        return
+    body = answering.result().body
+    if not isinstance(body, bytes):
+        closing = answering.get_loop().create_task(abandon(body))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)

@@ -1,0 +1,178 @@
+"""Transports for httpx and httpx2 that answer Assistants requests in-process, streaming token by token.
+
+The two libraries have one interface under two names. What is written here is written against that interface;
+`transports_for` joins it to the base classes of the library in hand.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from threadbridge._portal import Portal, portal
+from threadbridge.ports import WireRequest, WireResponse
+from threadbridge.wire import split
+from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
+from threadbridge_adapters.sdk.desk import Desk
+
+if TYPE_CHECKING:
+    import httpx2
+    from httpx2 import AsyncBaseTransport, AsyncByteStream, BaseTransport, SyncByteStream
+else:
+    AsyncBaseTransport = AsyncByteStream = BaseTransport = SyncByteStream = object
+
+
+class SyncTransport(BaseTransport):
+    """Answers from a desk on the process's background loop: one change of thread a request, one a burst of events.
+
+    It may be used from several threads, from inside a running loop, and from an event handler whose stream is
+    still open (C4): the waiting happens on the caller's thread and holds nothing.
+    """
+
+    http: Any  # the library: httpx or httpx2
+    frames: type[_SyncFrames]
+
+    def __init__(self, desk: Desk, *, base: str = "") -> None:
+        self._desk = desk
+        self._base = base
+        self._at_home: Portal | None = None
+        self._forget_exit: Callable[[], None] = _nothing
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.read()
+        patience = _patience(request)
+        with _expiry(self.http, request):
+            response, ahead = self._portal().run(self._ask(request, patience))
+        if ahead is None:
+            return _response(self.http, response, content=response.body)
+        return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
+
+    def close(self) -> None:
+        self._forget_exit()
+        if self._desk.is_open:
+            portal().run(self._desk.aclose())
+
+    def _portal(self) -> Portal:
+        current = portal()  # another one after a fork
+        if self._at_home is not current:
+            self._at_home = current
+            self._forget_exit = current.at_exit(self._desk.aclose)
+        return current
+
+    async def _ask(
+        self, request: httpx2.Request, patience: float | None
+    ) -> tuple[WireResponse, ThreadReadAhead | None]:
+        response = await self._desk.answer(_wire_request(request, self._base), timeout=patience)
+        return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
+
+
+class AsyncTransport(AsyncBaseTransport):
+    """Answers from a desk on the caller's own loop."""
+
+    http: Any
+    frames: type[_AsyncFrames]
+
+    def __init__(self, desk: Desk, *, base: str = "") -> None:
+        self._desk = desk
+        self._base = base
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await request.aread()
+        patience = _patience(request)
+        with _expiry(self.http, request):
+            response = await self._desk.answer(_wire_request(request, self._base), timeout=patience)
+        if isinstance(response.body, bytes):
+            return _response(self.http, response, content=response.body)
+        ahead = LoopReadAhead(response.body)
+        return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
+
+    async def aclose(self) -> None:
+        await self._desk.aclose()
+
+
+class _SyncFrames(SyncByteStream):
+    def __init__(self, http: Any, request: httpx2.Request, ahead: ThreadReadAhead, patience: float | None) -> None:
+        self._http = http
+        self._request = request
+        self._ahead = ahead
+        self._patience = patience
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _expiry(self._http, self._request):
+            while (chunk := self._ahead.chunk(timeout=self._patience)) is not None:
+                yield chunk
+
+    def close(self) -> None:
+        self._ahead.close()
+
+
+class _AsyncFrames(AsyncByteStream):
+    def __init__(self, http: Any, request: httpx2.Request, ahead: LoopReadAhead, patience: float | None) -> None:
+        self._http = http
+        self._request = request
+        self._ahead = ahead
+        self._patience = patience
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _expiry(self._http, self._request):
+            while (chunk := await self._ahead.chunk(timeout=self._patience)) is not None:
+                yield chunk
+
+    async def aclose(self) -> None:
+        await self._ahead.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Transports:
+    """The transport classes of one HTTP library."""
+
+    sync: type[SyncTransport]
+    asynchronous: type[AsyncTransport]
+
+
+@functools.cache
+def transports_for(http: Any) -> Transports:
+    """The transports as subclasses of what `http` (httpx or httpx2) calls a transport."""
+    sync_frames = type("SyncFrames", (_SyncFrames, http.SyncByteStream), {})
+    async_frames = type("AsyncFrames", (_AsyncFrames, http.AsyncByteStream), {})
+    sync = type("SyncTransport", (SyncTransport, http.BaseTransport), {"http": http, "frames": sync_frames})
+    asynchronous = type(
+        "AsyncTransport", (AsyncTransport, http.AsyncBaseTransport), {"http": http, "frames": async_frames}
+    )
+    return Transports(cast("type[SyncTransport]", sync), cast("type[AsyncTransport]", asynchronous))
+
+
+def _nothing() -> None:
+    """There is nothing to forget yet."""
+
+
+def _wire_request(request: httpx2.Request, base: str) -> WireRequest:
+    url = request.url
+    return WireRequest(
+        method=request.method,
+        path=split(url.path, base=base),
+        query=tuple(url.params.multi_items()) if url.query else (),
+        headers=dict(request.headers.items()),
+        body=request.content,
+    )
+
+
+def _response(http: Any, response: WireResponse, **body: Any) -> httpx2.Response:
+    return cast("httpx2.Response", http.Response(response.status, headers=dict(response.headers), **body))
+
+
+def _patience(request: httpx2.Request) -> float | None:
+    """The SDK's read timeout: how long one answer, or the next event, may take."""
+    timeout: dict[str, float | None] = request.extensions.get("timeout", {})
+    return timeout.get("read")
+
+
+@contextmanager
+def _expiry(http: Any, request: httpx2.Request) -> Generator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise http.ReadTimeout("The answer did not come within the read timeout", request=request) from error
