@@ -1,0 +1,87 @@
+"""Which requests are sent again, and which must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.adapters.assistants.settings import settings
+from tests.legacy_service import Fault, LegacyService, error_body
+from threadbridge.errors import (
+    UpstreamError,
+)
+from threadbridge.ports import Backend
+from threadbridge_adapters.assistants import open_backend
+
+Operation = Callable[[Backend], Awaitable[Any]]
+
+
+async def test_a_message_is_not_sent_again_when_nobody_knows_whether_it_arrived(
+    service: LegacyService, url: str
+) -> None:
+    service.threads["thread_1"] = {"id": "thread_1"}
+    service.faults.append(Fault("/messages", 500, error_body("Oops."), after_doing=True))
+    backend = await open_backend(settings(url, max_retries=2))
+
+    with pytest.raises(UpstreamError, match="Oops"):
+        await backend.create_message("thread_1", {"role": "user", "content": "once"})
+
+    await backend.aclose()
+    assert [message["content"] for message in service.messages["thread_1"]] == ["once"]
+
+
+async def test_a_message_is_not_sent_again_after_a_timeout(service: LegacyService, url: str) -> None:
+    service.faults.append(Fault("/messages", 200, b"{}", after_doing=True, hang=0.5, times=3))
+    backend = await open_backend(settings(url, max_retries=2, timeout=0.1))
+
+    with pytest.raises(UpstreamError, match="in time"):
+        await backend.create_message("thread_1", {"role": "user", "content": "once"})
+
+    await backend.aclose()
+    assert len(service.messages["thread_1"]) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_message_that_was_not_taken_on_is_sent_again(service: LegacyService, url: str, status: int) -> None:
+    fault = Fault("/messages", status, error_body("Not now."), times=2, headers={"retry-after": "0.01"})
+    service.faults.append(fault)
+    backend = await open_backend(settings(url, max_retries=2))
+
+    await backend.create_message("thread_1", {"role": "user", "content": "once"})
+
+    await backend.aclose()
+    assert len(service.seen) == 3
+    assert len(service.messages["thread_1"]) == 1
+
+
+async def test_a_wait_beyond_all_bounds_is_not_waited_for(service: LegacyService, url: str) -> None:
+    service.faults.append(Fault("/messages", 429, error_body("Tomorrow."), headers={"retry-after": "86400"}))
+    backend = await open_backend(settings(url, max_retries=2))
+
+    with pytest.raises(UpstreamError, match="Tomorrow"):
+        await backend.create_message("thread_1", {})
+
+    await backend.aclose()
+    assert len(service.seen) == 1
+
+
+SAFE: dict[str, Operation] = {
+    "get": lambda b: b.retrieve_thread("thread_1"),
+    "delete": lambda b: b.delete_thread("thread_1"),
+    "update": lambda b: b.update_thread("thread_1", {"metadata": {}}),
+}
+
+
+@pytest.mark.parametrize("operation", SAFE.values(), ids=SAFE.keys())
+async def test_what_may_be_done_twice_is_repeated_after_a_server_error(
+    backend: Backend, service: LegacyService, operation: Operation
+) -> None:
+    service.threads["thread_1"] = {"id": "thread_1"}
+    service.faults.append(Fault("/thread_1", 500, error_body("Oops."), headers={"retry-after": "0.01"}))
+
+    answer = await operation(backend)
+
+    assert answer["id"].startswith("thread_1")
+    assert len(service.seen) == 2
