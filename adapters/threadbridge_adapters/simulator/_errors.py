@@ -1,0 +1,181 @@
+"""Refusals in the service's own words, one constructor per text.
+
+Texts are those of recorded answers where there is one; the others follow the same patterns (A17, A18) and are quoted in
+public bug reports of the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threadbridge.ports import Wire
+
+
+class ServiceError(Exception):
+    """An answer with an error status. `body` is the envelope the service sends, `headers` what goes with it."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        type: str = "invalid_request_error",
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.type = type
+        self.param = param
+        self.code = code
+        self.retry_after = retry_after
+        self.request_id: str | None = None
+
+    @property
+    def body(self) -> Wire:
+        """The error envelope."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to the error, lower-case."""
+        if self.retry_after is None:
+            return {}
+        return {"retry-after": f"{self.retry_after:g}", "retry-after-ms": str(int(self.retry_after * 1000))}
+
+
+#: What is said about a status when a script gives no message of its own: (type, code, message).
+BY_STATUS: dict[int, tuple[str, str | None, str]] = {
+    400: ("invalid_request_error", None, "The simulator was told to refuse this request."),
+    401: (
+        "invalid_request_error",
+        "invalid_api_key",
+        "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
+    ),
+    403: ("invalid_request_error", None, "You have insufficient permissions for this operation."),
+    404: ("invalid_request_error", None, "Not found."),
+    429: ("requests", "rate_limit_exceeded", "Rate limit reached for requests per min (RPM)."),
+    500: ("server_error", None, "The server had an error while processing your request. Sorry about that!"),
+    503: ("server_error", None, "The engine is currently overloaded, please try again later."),
+}
+
+
+def of_status(status: int, message: str | None = None, *, retry_after: float | None = None) -> ServiceError:
+    """The service's usual error of that status."""
+    kind, code, text = BY_STATUS.get(status, ("server_error", None, f"The simulator was told to answer {status}."))
+    return ServiceError(message or text, status=status, type=kind, code=code, retry_after=retry_after)
+
+
+def spoken(words: Sequence[str]) -> str:
+    """'a', 'b', and 'c' the way the service lists values (recorded: reasoning.effort of o4-mini)."""
+    quoted = [f"'{word}'" for word in words]
+    if len(quoted) < 3:
+        return " and ".join(quoted)
+    return ", ".join(quoted[:-1]) + f", and {quoted[-1]}"
+
+
+def missing(param: str) -> ServiceError:
+    return ServiceError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+
+
+def unknown(param: str) -> ServiceError:
+    return ServiceError(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
+
+
+def unsupported(param: str, *, code: str | None = None) -> ServiceError:
+    """§13: for sampling parameters on reasoning models the code is null."""
+    text = f"Unsupported parameter: '{param}' is not supported with this model."
+    return ServiceError(text, param=param, code=code)
+
+
+def not_simulated(param: str) -> ServiceError:
+    """A parameter the service knows and the simulator does not play: refused rather than ignored."""
+    text = f"Unsupported parameter: '{param}' is not supported by the simulator."
+    return ServiceError(text, param=param, code="unsupported_parameter")
+
+
+def wrong_type(param: str, expected: str, value: object) -> ServiceError:
+    text = f"Invalid type for '{param}': expected {expected}, but got {_named(value)} instead."
+    return ServiceError(text, param=param, code="invalid_type")
+
+
+def wrong_value(param: str, value: object, supported: Sequence[str]) -> ServiceError:
+    text = f"Invalid value: '{value}'. Supported values are: {spoken(supported)}."
+    return ServiceError(text, param=param, code="invalid_value")
+
+
+def wrong_id(param: str, value: str, prefix: str) -> ServiceError:
+    text = f"Invalid '{param}': '{value}'. Expected an ID that begins with '{prefix}'."
+    return ServiceError(text, param=param, code="invalid_value")
+
+
+def out_of_range(param: str, kind: str, value: float, bound: float, *, below: bool) -> ServiceError:
+    """Recorded for temperature -1: `decimal_below_min_value`."""
+    side, sign, edge = ("below minimum", ">=", "min") if below else ("above maximum", "<=", "max")
+    text = f"Invalid '{param}': {kind} {side} value. Expected a value {sign} {bound:g}, but got {value:g} instead."
+    return ServiceError(text, param=param, code=f"{kind}_{'below' if below else 'above'}_{edge}_value")
+
+
+def too_long(param: str, kind: str, length: int, maximum: int) -> ServiceError:
+    """`kind` is `string` or `array`."""
+    article = "an" if kind == "array" else "a"
+    text = (
+        f"Invalid '{param}': {kind} too long. Expected {article} {kind} with maximum length {maximum}, "
+        f"but got {article} {kind} with length {length} instead."
+    )
+    return ServiceError(text, param=param, code=f"{kind}_above_max_length")
+
+
+def too_many_properties(param: str, count: int, maximum: int) -> ServiceError:
+    text = (
+        f"Invalid '{param}': too many properties. Expected an object with at most {maximum} properties, "
+        f"but got an object with {count} properties instead."
+    )
+    return ServiceError(text, param=param, code="object_above_max_properties")
+
+
+def property_name_too_long(param: str, name: str, maximum: int) -> ServiceError:
+    text = (
+        f"Invalid property name in '{param}': '{name}' is too long. Expected a property name with maximum length "
+        f"{maximum}, but got a property name with length {len(name)} instead."
+    )
+    return ServiceError(text, param=param, code="property_name_above_max_length")
+
+
+def model_not_found(model: str) -> ServiceError:
+    """Recorded: the status is 400, not 404, on `/v1/responses`."""
+    text = f"The requested model '{model}' does not exist."
+    return ServiceError(text, param="model", code="model_not_found")
+
+
+def response_not_found(response_id: str) -> ServiceError:
+    return ServiceError(f"Response with id '{response_id}' not found.", status=404)
+
+
+def conversation_not_found(conversation_id: str) -> ServiceError:
+    return ServiceError(f"Conversation with id '{conversation_id}' not found.", status=404)
+
+
+def item_not_found(item_id: str, *, stored: bool = True) -> ServiceError:
+    """§9: with `store: false` the service explains that it keeps nothing."""
+    text = f"Item with id '{item_id}' not found."
+    if not stored:
+        text += (
+            " Items are not persisted when `store` is set to false."
+            " Try again with `store` set to true, or remove this item from your input."
+        )
+    return ServiceError(text, status=404, param="input")
+
+
+def _named(value: object) -> str:
+    names: dict[type, str] = {
+        str: "a string",
+        bool: "a boolean",
+        int: "an integer",
+        float: "a decimal",
+        dict: "an object",
+        list: "an array",
+    }
+    return names.get(type(value), "null")

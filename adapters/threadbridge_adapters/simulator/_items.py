@@ -1,0 +1,165 @@
+"""What an input item may look like, one row per type: its members, and which of them must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from threadbridge_adapters.simulator import _checks as checks
+from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator._checks import Check
+
+_STATUS = checks.one_of("in_progress", "completed", "incomplete")
+_TEXT = checks.string()
+
+
+class ItemRule(NamedTuple):
+    """The members of one item or content part."""
+
+    allowed: Mapping[str, Check]
+    required: tuple[str, ...]
+
+
+_CACHE_BREAKPOINT = {"prompt_cache_breakpoint": checks.json_object}
+_IMAGE: dict[str, Check] = {
+    "type": _TEXT,
+    "image_url": _TEXT,
+    "file_id": _TEXT,
+    "detail": checks.one_of("low", "high", "auto", "original"),
+    **_CACHE_BREAKPOINT,
+}
+_FILE: dict[str, Check] = {
+    "type": _TEXT,
+    "file_id": _TEXT,
+    "file_data": _TEXT,
+    "file_url": _TEXT,
+    "filename": _TEXT,
+    "detail": _TEXT,
+    **_CACHE_BREAKPOINT,
+}
+#: Content parts of user, system and developer messages, and of function call outputs.
+INPUT_PARTS: dict[str, ItemRule] = {
+    "input_text": ItemRule({"type": _TEXT, "text": _TEXT, **_CACHE_BREAKPOINT}, ("type", "text")),
+    "input_image": ItemRule(_IMAGE, ("type",)),
+    "input_file": ItemRule(_FILE, ("type",)),
+}
+#: Content parts of assistant messages (§6, observed: nothing else is accepted).
+OUTPUT_PARTS: dict[str, ItemRule] = {
+    "output_text": ItemRule(
+        {"type": _TEXT, "text": _TEXT, "annotations": checks.anything, "logprobs": checks.anything}, ("type", "text")
+    ),
+    "refusal": ItemRule({"type": _TEXT, "refusal": _TEXT}, ("type", "refusal")),
+}
+_SUMMARY_PARTS = {"summary_text": ItemRule({"type": _TEXT, "text": _TEXT}, ("type", "text"))}
+_REASONING_PARTS = {"reasoning_text": ItemRule({"type": _TEXT, "text": _TEXT}, ("type", "text"))}
+
+
+def _message_content(path: str, value: Any, parts: Mapping[str, ItemRule]) -> None:
+    if isinstance(value, str):
+        return
+    if not isinstance(value, list):
+        raise errors.wrong_type(path, "one of a string or array of objects", value)
+    _check_parts(path, value, parts)
+
+
+def _check_parts(path: str, values: Sequence[Any], parts: Mapping[str, ItemRule]) -> None:
+    for index, part in enumerate(values):
+        where = f"{path}[{index}]"
+        kind = checks.mapping(where, part).get("type")
+        if kind is None:
+            raise errors.missing(f"{where}.type")
+        rule = parts.get(kind)
+        if rule is None:
+            raise errors.wrong_value(where, kind, tuple(parts))
+        checks.members(where, part, rule.allowed, required=rule.required)
+
+
+def _parts(parts: Mapping[str, ItemRule]) -> Check:
+    def check(path: str, value: Any) -> None:
+        _check_parts(path, checks.array(path, value), parts)
+
+    return check
+
+
+def _content(parts: Mapping[str, ItemRule]) -> Check:
+    def check(path: str, value: Any) -> None:
+        _message_content(path, value, parts)
+
+    return check
+
+
+_ROLES = ("assistant", "system", "developer", "user")
+_MESSAGE: dict[str, Check] = {
+    "type": _TEXT,
+    "id": checks.identifier("msg"),
+    "role": checks.one_of(*_ROLES),
+    "status": _STATUS,
+    "content": _content(INPUT_PARTS),
+}
+_ASSISTANT_MESSAGE: dict[str, Check] = {
+    **_MESSAGE,
+    "content": _content(OUTPUT_PARTS),
+    "phase": checks.one_of("commentary", "final_answer"),
+}
+_INPUT_MESSAGE_RULE = ItemRule(_MESSAGE, ("role", "content"))
+_ASSISTANT_MESSAGE_RULE = ItemRule(_ASSISTANT_MESSAGE, ("role", "content"))
+
+#: Every other item type the simulator plays.
+ITEMS: dict[str, ItemRule] = {
+    "function_call": ItemRule(
+        {
+            "type": _TEXT,
+            "id": checks.identifier("fc"),
+            "call_id": checks.string(longest=64),
+            "name": checks.string(longest=128),
+            "arguments": _TEXT,
+            "status": _STATUS,
+        },
+        ("call_id", "name", "arguments"),
+    ),
+    "function_call_output": ItemRule(
+        {
+            "type": _TEXT,
+            "id": checks.identifier("fc"),
+            "call_id": checks.string(longest=64),
+            "output": _content(INPUT_PARTS),
+            "status": _STATUS,
+        },
+        ("call_id", "output"),
+    ),
+    "reasoning": ItemRule(
+        {
+            "type": _TEXT,
+            "id": checks.identifier("rs"),
+            "summary": _parts(_SUMMARY_PARTS),
+            "content": _parts(_REASONING_PARTS),
+            "encrypted_content": _TEXT,
+            "status": _STATUS,
+        },
+        ("summary",),
+    ),
+    "item_reference": ItemRule({"type": _TEXT, "id": _TEXT}, ("id",)),
+}
+_TYPES = ("message", *ITEMS)
+
+
+def check_items(path: str, items: Sequence[Any]) -> None:
+    """Check the shape of every item; what belongs together is `_history`'s affair."""
+    for index, item in enumerate(items):
+        where = f"{path}[{index}]"
+        if not isinstance(item, dict):
+            raise errors.wrong_type(where, "an object", item)
+        rule = _rule(where, item)
+        checks.members(where, item, rule.allowed, required=rule.required)
+
+
+def _rule(where: str, item: dict[str, Any]) -> ItemRule:
+    kind = item.get("type")
+    if kind is None and "role" not in item:
+        raise errors.missing(f"{where}.type")
+    if kind is None or kind == "message":
+        return _ASSISTANT_MESSAGE_RULE if item.get("role") == "assistant" else _INPUT_MESSAGE_RULE
+    rule = ITEMS.get(kind) if isinstance(kind, str) else None
+    if rule is None:
+        raise errors.wrong_value(f"{where}.type", kind, _TYPES)
+    return rule

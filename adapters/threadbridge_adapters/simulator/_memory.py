@@ -1,0 +1,167 @@
+"""What the simulator remembers: responses, their items, conversations. All of it bounded, the oldest goes first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator import _errors as errors
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a simulator keeps before it forgets the oldest, and how much it accepts."""
+
+    responses: int = 2_000
+    conversations: int = 1_000
+    conversation_items: int = 20_000
+    requests: int = 1_000
+    #: Encrypted contents of replayed recordings that may be sent back.
+    replayed_seals: int = 1_000
+    body_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class StoredResponse:
+    """One response: the object as it is now, what was asked, and everything that came before."""
+
+    body: Wire
+    input_items: Sequence[Wire]
+    history: Sequence[Wire]
+    #: The model's family names its access programs in plain answers.
+    access: bool = False
+    #: Created with `stream: true`: only then can its stream be taken up again.
+    streamed: bool = False
+    #: Events of a background response, for those who come back to its stream.
+    events: list[Wire] = field(default_factory=list[Wire])
+
+    def context(self) -> list[Wire]:
+        """What a response that continues this one starts from."""
+        return [*self.history, *self.input_items, *self.body["output"]]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A conversation and its items, oldest first, by id."""
+
+    id: str
+    created_at: int
+    metadata: Wire
+    items: dict[str, Wire] = field(default_factory=dict[str, Wire])
+    #: A response is being made for it: nobody else may use it (mapping §2).
+    locked: bool = False
+
+    def shown(self) -> Wire:
+        """The wire object."""
+        return {"id": self.id, "object": "conversation", "created_at": self.created_at, "metadata": self.metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    item: Wire
+    reasoning_before: str | None = None
+    after: Wire | None = None
+
+
+class Memory:
+    """Responses and conversations by id."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._responses: OrderedDict[str, StoredResponse] = OrderedDict()
+        self._conversations: OrderedDict[str, Conversation] = OrderedDict()
+        self._items: dict[str, _Neighbours] = {}
+        self._replayed: OrderedDict[str, None] = OrderedDict()
+
+    def keep(self, stored: StoredResponse) -> None:
+        """Remember a response, or what became of it."""
+        self._responses[stored.body["id"]] = stored
+        self._index(stored.input_items)
+        self._index(stored.body["output"])
+        while len(self._responses) > self._limits.responses:
+            self._forget(next(iter(self._responses)))
+
+    def response(self, response_id: str) -> StoredResponse:
+        """The response of this id, or the service's 404."""
+        stored = self._responses.get(response_id)
+        if stored is None:
+            raise errors.response_not_found(response_id)
+        return stored
+
+    def previous(self, response_id: str) -> StoredResponse:
+        """The response to continue; unknown is a 400 here (§9)."""
+        stored = self._responses.get(response_id)
+        if stored is None:
+            text = f"Previous response with id '{response_id}' not found."
+            raise errors.ServiceError(text, param="previous_response_id", code="previous_response_not_found")
+        return stored
+
+    def forget_response(self, response_id: str) -> StoredResponse:
+        """Delete a response; raises the 404 if there is none."""
+        stored = self.response(response_id)
+        self._forget(response_id)
+        return stored
+
+    def keep_conversation(self, conversation: Conversation) -> None:
+        self._conversations[conversation.id] = conversation
+        while len(self._conversations) > self._limits.conversations:
+            self._conversations.popitem(last=False)
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """The conversation of this id, or the service's 404."""
+        found = self._conversations.get(conversation_id)
+        if found is None:
+            raise errors.conversation_not_found(conversation_id)
+        return found
+
+    def forget_conversation(self, conversation_id: str) -> None:
+        self.conversation(conversation_id)
+        del self._conversations[conversation_id]
+
+    def append(self, conversation: Conversation, items: Iterable[Wire]) -> None:
+        """Add items to the end of a conversation, up to the limit."""
+        new = {item["id"]: item for item in items}
+        if len(conversation.items) + len(new) > self._limits.conversation_items:
+            raise errors.ServiceError(f"The simulator keeps at most {self._limits.conversation_items} items.")
+        conversation.items.update(new)
+        self._index(list(new.values()))
+
+    def item(self, item_id: str) -> Wire | None:
+        """A stored item."""
+        found = self._items.get(item_id)
+        return found.item if found else None
+
+    def reasoning_before(self, item_id: str) -> str | None:
+        """The reasoning item this stored one was produced from."""
+        found = self._items.get(item_id)
+        return found.reasoning_before if found else None
+
+    def after(self, item_id: str) -> Wire | None:
+        """The item a stored reasoning item led to."""
+        found = self._items.get(item_id)
+        return found.after if found else None
+
+    def note_replayed(self, items: Iterable[Wire]) -> None:
+        """Encrypted contents of a replayed recording count as ours."""
+        for item in items:
+            if item.get("encrypted_content"):
+                self._replayed[item["encrypted_content"]] = None
+        while len(self._replayed) > self._limits.replayed_seals:
+            self._replayed.popitem(last=False)
+
+    def was_replayed(self, token: str) -> bool:
+        return token in self._replayed
+
+    def _index(self, items: Sequence[Wire]) -> None:
+        for before, item, after in zip([None, *items], items, [*items[1:], None], strict=False):
+            if "id" not in item or item["id"] in self._items:
+                continue
+            reasoning = before.get("id") if before is not None and before.get("type") == "reasoning" else None
+            self._items[item["id"]] = _Neighbours(item, reasoning, after)
+
+    def _forget(self, response_id: str) -> None:
+        stored = self._responses.pop(response_id)
+        for item in (*stored.input_items, *stored.body["output"]):
+            self._items.pop(item.get("id", ""), None)

@@ -1,0 +1,177 @@
+"""Which models live, until when, and what they accept (§13, §14), as the simulator sees the world.
+
+A name that is in no table and has not been retired is accepted (`sim-1`, a fine-tune, next month's model) and takes
+every parameter: the simulator is no authority on the future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from enum import Enum
+
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator import _errors as errors
+
+
+class Sampling(Enum):
+    """When `temperature` and `top_p` are accepted."""
+
+    ALWAYS = "always"
+    WITHOUT_REASONING = "with effort none"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What models of one family accept and how they show themselves. `efforts` empty: the model does not reason."""
+
+    efforts: tuple[str, ...] = ()
+    default_effort: str | None = None
+    sampling: Sampling = Sampling.ALWAYS
+    context: str | None = None
+    top_p: float = 1.0
+    retention: str = "in_memory"
+    phase: bool = False
+    access: bool = False
+    open: bool = False
+
+
+_ALL = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_OLD_EFFORTS = ("low", "medium", "high")
+_TURN = "current_turn"
+_TURNS = "all_turns"
+_OPEN = Family(efforts=_ALL, default_effort="none", context=_TURN, open=True)
+_CHAT = Family()
+_LEVELS = ("none", "low", "medium", "high", "xhigh")
+
+#: By the longest prefix of the name. Defaults are those seen in recorded responses where there are any.
+FAMILIES: Mapping[str, Family] = {
+    "gpt-3.5": _CHAT,
+    "gpt-4": _CHAT,
+    "chatgpt-4o": _CHAT,
+    "o1": Family(_OLD_EFFORTS, "medium", Sampling.NEVER, _TURN),
+    "o3": Family(_OLD_EFFORTS, "medium", Sampling.NEVER, _TURN),
+    "o4": Family(_OLD_EFFORTS, "medium", Sampling.NEVER, _TURN),
+    "gpt-5": Family(("minimal", "low", "medium", "high"), "medium", Sampling.NEVER, _TURN),
+    "gpt-5.1": Family(_LEVELS[:4], "none", Sampling.WITHOUT_REASONING, _TURN),
+    "gpt-5.2": Family(_LEVELS, "none", Sampling.WITHOUT_REASONING, _TURN, 0.98, "24h"),
+    "gpt-5.4": Family(_LEVELS, "none", Sampling.WITHOUT_REASONING, _TURN, 0.98, "24h"),
+    "gpt-5.5": Family(_LEVELS, "medium", Sampling.WITHOUT_REASONING, _TURN, 0.98, "24h", phase=True),
+    "gpt-5.6": Family((*_LEVELS, "max"), "medium", Sampling.WITHOUT_REASONING, _TURNS, 0.98, "24h", phase=True),
+    "gpt-6": Family(
+        (*_LEVELS, "max"), "medium", Sampling.WITHOUT_REASONING, _TURNS, 0.98, "24h", phase=True, access=True
+    ),
+    "gpt-6-astra": Family(
+        (*_LEVELS[1:], "max"), "medium", Sampling.NEVER, _TURNS, 0.98, "24h", phase=True, access=True
+    ),
+    "gpt-6.1-sol": Family(
+        (*_LEVELS[1:], "max"), "medium", Sampling.NEVER, _TURNS, 0.98, "24h", phase=True, access=True
+    ),
+    "gpt-6.2": Family(_LEVELS[1:], "medium", Sampling.NEVER, _TURNS, 0.98, "24h", phase=True, access=True),
+}
+
+#: The day a model answers for the last time, by exact name (§14). Those in the past are retired.
+SHUTDOWN: Mapping[str, date] = {
+    **dict.fromkeys(("gpt-3.5-turbo-16k", "gpt-3.5-turbo-0613", "gpt-3.5-turbo-16k-0613"), date(2024, 9, 13)),
+    **dict.fromkeys(("gpt-4-vision-preview", "gpt-4-1106-vision-preview"), date(2024, 12, 6)),
+    **dict.fromkeys(("gpt-4-32k", "gpt-4-32k-0613", "gpt-4-32k-0314"), date(2025, 6, 6)),
+    "gpt-4.5-preview": date(2025, 7, 14),
+    "o1-preview": date(2025, 7, 28),
+    "o1-mini": date(2025, 10, 27),
+    "chatgpt-4o-latest": date(2026, 2, 17),
+    **dict.fromkeys(("gpt-4-0314", "gpt-4-0125-preview", "gpt-4-turbo-preview"), date(2026, 3, 26)),
+    "gpt-3.5-turbo-1106": date(2026, 9, 28),
+    **dict.fromkeys(("gpt-3.5-turbo", "gpt-3.5-turbo-0125"), date(2026, 10, 23)),
+    **dict.fromkeys(
+        ("gpt-4", "gpt-4-0613", "gpt-4-1106-preview", "gpt-4-turbo", "gpt-4-turbo-2024-04-09"), date(2026, 10, 23)
+    ),
+    "gpt-4o-2024-05-13": date(2026, 10, 23),
+    **dict.fromkeys(("gpt-4.1-nano", "gpt-4.1-nano-2025-04-14"), date(2026, 10, 23)),
+    **dict.fromkeys(("o1", "o1-2024-12-17", "o3-mini", "o3-mini-2025-01-31"), date(2026, 10, 23)),
+    **dict.fromkeys(("o1-pro", "o4-mini", "o4-mini-2025-04-16"), date(2026, 10, 23)),
+    **dict.fromkeys(("gpt-5", "gpt-5-mini", "gpt-5-nano", "gpt-5-pro", "o3", "o3-pro"), date(2026, 12, 11)),
+    **dict.fromkeys(("gpt-5-2025-08-07", "gpt-5-mini-2025-08-07", "gpt-5-nano-2025-08-07"), date(2026, 12, 11)),
+    **dict.fromkeys(("gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"), date(2027, 1, 14)),
+    **dict.fromkeys(("gpt-4o-mini", "gpt-4o-mini-2024-07-18"), date(2027, 1, 14)),
+    **dict.fromkeys(("gpt-4.1", "gpt-4.1-2025-04-14", "gpt-4.1-mini", "gpt-4.1-mini-2025-04-14"), date(2027, 1, 14)),
+    **dict.fromkeys(("gpt-5.1", "gpt-5.1-2025-11-13", "gpt-5.4-nano", "gpt-5.4-nano-2026-03-17"), date(2027, 4, 1)),
+}
+
+#: The dated model behind a short name: responses name it (recorded).
+SNAPSHOTS: Mapping[str, str] = {
+    "gpt-4o": "gpt-4o-2024-08-06",
+    "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
+    "gpt-4.1": "gpt-4.1-2025-04-14",
+    "gpt-4.1-mini": "gpt-4.1-mini-2025-04-14",
+    "gpt-5": "gpt-5-2025-08-07",
+    "gpt-5-mini": "gpt-5-mini-2025-08-07",
+    "gpt-5-nano": "gpt-5-nano-2025-08-07",
+    "gpt-5.1": "gpt-5.1-2025-11-13",
+    "gpt-5.2": "gpt-5.2-2025-12-11",
+    "gpt-5.4": "gpt-5.4-2026-03-05",
+    "gpt-5.4-mini": "gpt-5.4-mini-2026-03-17",
+    "gpt-5.4-nano": "gpt-5.4-nano-2026-03-17",
+    "gpt-5.5": "gpt-5.5-2026-04-23",
+}
+
+#: Listed by `/v1/models` besides whatever of the tables above still lives.
+CURRENT: tuple[str, ...] = (
+    "gpt-5.6-luna",
+    "gpt-5.6-sol",
+    "gpt-5.6-terra",
+    "gpt-6-astra",
+    "gpt-6-luna",
+    "gpt-6-sol",
+    "gpt-6.1-sol",
+    "gpt-6.1-terra",
+    "gpt-6.2-astra",
+    "gpt-6.2-sol",
+)
+_LISTED_SINCE = 1_700_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The simulator's model table. `shutdown` and `families` can be replaced for tests."""
+
+    shutdown: Mapping[str, date] = field(default_factory=lambda: SHUTDOWN)
+    families: Mapping[str, Family] = field(default_factory=lambda: FAMILIES)
+
+    def family(self, model: str) -> Family:
+        """What this model accepts; unknown names accept everything."""
+        known = [prefix for prefix in self.families if model.startswith(prefix)]
+        return self.families[max(known, key=len)] if known else _OPEN
+
+    def check_alive(self, model: str, now: float) -> None:
+        """Raise `model_not_found` for a retired model."""
+        if self._retired(model, now):
+            raise errors.model_not_found(model)
+
+    def listed(self, now: float) -> list[Wire]:
+        """The models `/v1/models` shows: those with a future shutdown, the dated ones, and the current ones."""
+        names = {*CURRENT, *SNAPSHOTS, *SNAPSHOTS.values(), *self.shutdown}
+        return [self._described(name) for name in sorted(names) if not self._retired(name, now)]
+
+    def described(self, model: str, now: float) -> Wire:
+        """One model; a retired or unknown one is not found."""
+        for entry in self.listed(now):
+            if entry["id"] == model:
+                return entry
+        text = f"The model '{model}' does not exist"
+        raise errors.ServiceError(text, status=404, param="model", code="model_not_found")
+
+    def _retired(self, model: str, now: float) -> bool:
+        last = self.shutdown.get(model)
+        return last is not None and last <= datetime.fromtimestamp(now, UTC).date()
+
+    def _described(self, model: str) -> Wire:
+        last = self.shutdown.get(model)
+        return {
+            "id": model,
+            "object": "model",
+            "created": _LISTED_SINCE,
+            "owned_by": "system",
+            "shutdown_date": last.isoformat() if last else None,
+        }

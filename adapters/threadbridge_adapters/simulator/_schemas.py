@@ -1,0 +1,107 @@
+"""JSON Schemas the way the service treats them: what strict mode demands, and values that fit a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from threadbridge.ports import Wire
+
+_NESTING_LIMIT = 20  # a recursive schema would otherwise be sampled for ever
+
+
+def strict_fault(schema: Wire) -> str | None:
+    """Why this schema cannot be used in strict mode, in the service's words (recorded), or None."""
+    for context, node in _objects(schema, ()):
+        where = f"In context=({_context(context)})"
+        if node.get("additionalProperties") is not False:
+            return f"{where}, 'additionalProperties' is required to be supplied and to be false."
+        required = node.get("required")
+        for name in node.get("properties") or {}:
+            if not isinstance(required, list) or name not in required:
+                return (
+                    f"{where}, 'required' is required to be supplied and to be an array including every key in "
+                    f"properties. Missing '{name}'."
+                )
+    return None
+
+
+def made_strict(schema: Wire) -> Wire:
+    """The schema with every property required and no others allowed: what omitting `strict` leads to (§4)."""
+    out: Wire = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs", "definitions") and isinstance(value, dict):
+            out[key] = {name: made_strict(sub) if isinstance(sub, dict) else sub for name, sub in value.items()}
+        elif key == "items" and isinstance(value, dict):
+            out[key] = made_strict(value)
+        elif key in ("anyOf", "allOf", "oneOf") and isinstance(value, list):
+            out[key] = [made_strict(sub) if isinstance(sub, dict) else sub for sub in value]
+        else:
+            out[key] = value
+    if _is_object(out):
+        out.setdefault("properties", {})
+        out["required"] = list(out["properties"])
+        out["additionalProperties"] = False
+    return out
+
+
+def sample(schema: Wire, text: str = "", *, root: Wire | None = None, depth: int = 0) -> Any:
+    """A value that fits the schema, always the same one; strings are `text` where nothing else is asked for."""
+    root = schema if root is None else root
+    schema = _resolved(schema, root)
+    if depth > _NESTING_LIMIT:
+        return None
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    for choice in ("anyOf", "oneOf", "allOf"):
+        if schema.get(choice):
+            return sample(schema[choice][0], text, root=root, depth=depth + 1)
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = kind[0] if kind else None
+    if kind == "object" or (kind is None and "properties" in schema):
+        properties: Wire = schema.get("properties") or {}
+        wanted = schema.get("required") or []
+        return {
+            name: sample(properties[name], text, root=root, depth=depth + 1) for name in properties if name in wanted
+        }
+    if kind == "array":
+        count = max(int(schema.get("minItems") or 0), 1)
+        return [sample(schema.get("items") or {}, text, root=root, depth=depth + 1)] * count
+    return {"integer": 0, "number": 0, "boolean": False, "null": None}.get(str(kind), text)
+
+
+def _resolved(schema: Wire, root: Wire) -> Wire:
+    reference = schema.get("$ref")
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return schema
+    node: Any = root
+    for step in reference[2:].split("/"):
+        node = node.get(step, {}) if isinstance(node, dict) else {}
+    return node if isinstance(node, dict) else {}
+
+
+def _objects(node: Any, context: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Wire]]:
+    """Every object schema inside, outermost first, with the path the service reports."""
+    if not isinstance(node, dict):
+        return
+    if _is_object(node):
+        yield context, node
+    for key in ("properties", "$defs", "definitions"):
+        for name, sub in (node.get(key) or {}).items():
+            yield from _objects(sub, (*context, key, name))
+    yield from _objects(node.get("items"), (*context, "items"))
+    for key in ("anyOf", "allOf", "oneOf"):
+        for index, sub in enumerate(node.get(key) or []):
+            yield from _objects(sub, (*context, key, str(index)))
+
+
+def _is_object(schema: Wire) -> bool:
+    return schema.get("type") == "object" or "properties" in schema
+
+
+def _context(path: tuple[str, ...]) -> str:
+    quoted = ", ".join(step if step.isdigit() else f"'{step}'" for step in path)
+    return f"{quoted}," if len(path) == 1 else quoted

@@ -1,0 +1,45 @@
+"""Opaque reasoning: what `encrypted_content` carries, recognisable as our own when it is sent back.
+
+Nothing here is secret. The mark only makes it possible to refuse, as the service does, content that was cut, altered
+or made up on the way.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+from threadbridge_adapters.simulator import _errors as errors
+
+_PREFIX = "gAAAAA"
+_MARK = b"threadbridge simulator"
+_MARK_LENGTH = 16
+
+
+def seal(text: str) -> str:
+    """A token like the service's that says nothing to its reader; the same text gives the same token."""
+    content = text.encode()
+    return _PREFIX + base64.urlsafe_b64encode(_mark(content) + content).decode()
+
+
+def is_sealed(token: str) -> bool:
+    """Whether `seal` made this token, and it arrived whole."""
+    try:
+        raw = base64.b64decode(token.removeprefix(_PREFIX), altchars=b"-_", validate=True)
+    except ValueError:
+        return False
+    return token.startswith(_PREFIX) and hmac.compare_digest(raw[:_MARK_LENGTH], _mark(raw[_MARK_LENGTH:]))
+
+
+def not_verified(token: str) -> errors.ServiceError:
+    """The refusal for a token that is not ours."""
+    shown = f"{token[:4]}...{token[-4:]}"
+    text = f"The encrypted content {shown} could not be verified. "
+    return errors.ServiceError(
+        text + "Reason: Encrypted content could not be decrypted or parsed.", code="invalid_encrypted_content"
+    )
+
+
+def _mark(content: bytes) -> bytes:
+    return hmac.digest(_MARK, content, hashlib.sha256)[:_MARK_LENGTH]
