@@ -1,0 +1,48 @@
+"""A deterministic stand-in for the Responses service, for tests, demos and benchmarks. It is never a model.
+
+`Simulator` is the service; `SimulatedUpstream(simulator)` puts it behind the Upstream port without HTTP, and
+`app(simulator)` behind `/v1` as an ASGI application (extra `gateway`). It echoes the last user message, obeys the
+instructions in it (`CALL name {json}`, `SAY text`, `FAIL code message` …: see `simulator._language`), or plays
+`Scenario`s. Requests are refused as strictly as recordings show the service to refuse them.
+
+Files, vector stores, containers, hosted tools, compaction and log probabilities are not simulated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from threadbridge_adapters.simulator._answers import Answer, Call, Reasoning, Refusal, Scenario, Text
+from threadbridge_adapters.simulator._errors import ServiceError
+from threadbridge_adapters.simulator._memory import Limits
+from threadbridge_adapters.simulator._models import Models
+from threadbridge_adapters.simulator._simulator import Received, Script, Simulator
+from threadbridge_adapters.simulator._upstream import SimulatedStream, SimulatedUpstream
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+__all__ = [
+    "Answer",
+    "Call",
+    "Limits",
+    "Models",
+    "Reasoning",
+    "Received",
+    "Refusal",
+    "Scenario",
+    "Script",
+    "ServiceError",
+    "SimulatedStream",
+    "SimulatedUpstream",
+    "Simulator",
+    "Text",
+    "app",
+]
+
+
+def app(simulator: Simulator) -> Starlette:
+    """The simulator as an ASGI application under `/v1`. Needs the `gateway` extra."""
+    from threadbridge_adapters.simulator._http import app as http_app  # Starlette is an optional dependency
+
+    return http_app(simulator)

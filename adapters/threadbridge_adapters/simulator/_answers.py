@@ -1,0 +1,125 @@
+"""What the simulated model does with a request, and what may happen to the request on the way: plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self, TypeAlias
+
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator import _errors as errors
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An assistant message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An assistant message that refuses."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call. `arguments` is sent as it stands, so it can be broken JSON."""
+
+    name: str
+    arguments: str
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """A reasoning item, with a summary unless that is empty; `tokens` are charged."""
+
+    summary: str = ""
+    tokens: int = 0
+
+
+Output: TypeAlias = Text | Refusal | Call | Reasoning
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response: what comes out, and how it ends.
+
+    An `incomplete` or `failed` answer leaves its last message or call open, as the service does when it is cut off.
+    """
+
+    outputs: Sequence[Output] = ()
+    status: Literal["completed", "incomplete", "failed"] = "completed"
+    #: Why it is incomplete: `max_output_tokens` or `content_filter`.
+    reason: str | None = None
+    #: Why it failed: (code, message).
+    error: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What happens to one request. A field that is not set leaves that part to the simulator.
+
+    `Scenario.says("…")`, `.calls(…)`, `.refuses(…)`, `.replays(…)` and so on make the usual ones; `slow`, `late` and
+    `broken` change any of them: `Scenario.says("one two three").broken(after=4)`.
+    """
+
+    answer: Answer | None = None
+    #: Exact events to send in place of an answer, for instance from a recording.
+    events: Sequence[Wire] | None = None
+    #: Refuse with this before anything is looked at.
+    error: errors.ServiceError | None = None
+    #: Seconds before the first event, and between events.
+    delay: float = 0.0
+    delta_delay: float = 0.0
+    #: Break the connection after so many events.
+    break_after: int | None = None
+
+    @classmethod
+    def says(cls, text: str) -> Self:
+        return cls(answer=Answer([Text(text)]))
+
+    @classmethod
+    def calls(cls, *calls: Call, reasoning: str | None = None) -> Self:
+        """Call functions, declared or not, in one turn."""
+        thought: list[Output] = [] if reasoning is None else [Reasoning(reasoning, tokens=len(reasoning.split()))]
+        return cls(answer=Answer([*thought, *calls]))
+
+    @classmethod
+    def refuses(cls, text: str) -> Self:
+        return cls(answer=Answer([Refusal(text)]))
+
+    @classmethod
+    def stops(cls, reason: str, *outputs: Output) -> Self:
+        """`response.incomplete` after these outputs, the last of them cut off."""
+        return cls(answer=Answer(outputs, "incomplete", reason=reason))
+
+    @classmethod
+    def fails(cls, code: str, message: str, *outputs: Output) -> Self:
+        """`response.failed` in the middle of these outputs."""
+        return cls(answer=Answer(outputs, "failed", error=(code, message)))
+
+    @classmethod
+    def http_error(cls, status: int, message: str | None = None, *, retry_after: float | None = None) -> Self:
+        """Answer with an error status before anything is looked at."""
+        return cls(error=errors.of_status(status, message, retry_after=retry_after))
+
+    @classmethod
+    def replays(cls, events: Sequence[Wire]) -> Self:
+        """Send exactly these events; a plain request is answered by the response in the last one that has any."""
+        return cls(events=events)
+
+    def slow(self, seconds: float) -> Self:
+        """Wait between events."""
+        return replace(self, delta_delay=seconds)
+
+    def late(self, seconds: float) -> Self:
+        """Wait before the first event."""
+        return replace(self, delay=seconds)
+
+    def broken(self, *, after: int) -> Self:
+        """Break the connection after so many events; a plain request breaks at once."""
+        return replace(self, break_after=after)

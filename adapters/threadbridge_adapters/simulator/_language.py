@@ -1,0 +1,161 @@
+"""The little language in which the last user message tells the simulator what to do.
+
+One instruction a line; every other line is ordinary text.
+
+    CALL name {"city": "Bern"}     call the function if it is among the request's tools; lines in a row are parallel
+    CALL name {broken              the text after the name is sent as arguments as it stands
+    CALL! name {}                  call it even if the request does not declare it
+    THEN CALL name {}              begins the next round, after the outputs of the round before; CALL lines may follow
+    SAY text                       the text of the final message, word for word (several lines: several lines)
+    THINK text                     a reasoning item before the first output, with this summary
+    REFUSE text                    the final message is a refusal
+    INCOMPLETE reason              the final message is cut off: max_output_tokens or content_filter
+    FAIL code message              the response fails in place of the final message (after SAY: in the middle of it)
+    HTTP status [seconds]          answer with this error status; seconds go into Retry-After
+    BREAK n                        break the connection after n events of the final answer
+    SLOW seconds                   wait so long between events
+
+Without any of them the answer is `ECHO: ` and the text; after function calls it is `RESULT: ` and the outputs, joined
+by `; `. What concerns the final message takes effect once all rounds of calls have been answered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+_LINE = re.compile(r"(?P<word>(?:THEN )?CALL!?|SAY|THINK|REFUSE|INCOMPLETE|FAIL|HTTP|BREAK|SLOW)\b[ \t]?(?P<rest>.*)")
+_CALL = re.compile(r"(?P<name>[A-Za-z0-9_-]+)[ \t]*(?P<arguments>.*)")
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+_REASONS = ("max_output_tokens", "content_filter")
+_INSTRUCTION_WORDS = ("CALL", "SAY", "THINK", "REFUSE", "INCOMPLETE", "FAIL", "HTTP", "BREAK", "SLOW")
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedCall:
+    """A CALL line."""
+
+    name: str
+    arguments: str
+    line: str
+    undeclared: bool = False
+
+
+@dataclass(slots=True)
+class Instructions:
+    """What one message asks for."""
+
+    rounds: list[list[ScriptedCall]] = field(default_factory=list[list[ScriptedCall]])
+    #: Everything that is not an instruction, and the CALL lines, in order: those that cannot be obeyed are text too.
+    rest: list[str | ScriptedCall] = field(default_factory=list["str | ScriptedCall"])
+    say: str | None = None
+    think: str | None = None
+    refuse: str | None = None
+    incomplete: str | None = None
+    fail: tuple[str, str] | None = None
+    http: tuple[int, float | None] | None = None
+    break_after: int | None = None
+    slow: float = 0.0
+
+
+def read(text: str) -> Instructions:
+    """Read a message. A line that looks like an instruction and is not one is ordinary text."""
+    out = Instructions()
+    if not any(word in text for word in _INSTRUCTION_WORDS):
+        out.rest = [text]
+        return out
+    for line in text.split("\n"):
+        found = _LINE.fullmatch(line.strip())
+        if found is None or not _obey(out, found["word"], found["rest"], line):
+            out.rest.append(line)
+    return out
+
+
+def _obey(out: Instructions, word: str, rest: str, line: str) -> bool:
+    """Take one instruction; False if what follows the word makes no sense."""
+    if word.removeprefix("THEN ").startswith("CALL"):
+        return _call(out, word, rest, line)
+    return _WORDS[word](out, rest)
+
+
+def _call(out: Instructions, word: str, rest: str, line: str) -> bool:
+    found = _CALL.fullmatch(rest)
+    if found is None:
+        return False
+    if word.startswith("THEN ") or not out.rounds:
+        out.rounds.append([])
+    call = ScriptedCall(found["name"], found["arguments"] or "{}", line, undeclared=word.endswith("!"))
+    out.rounds[-1].append(call)
+    out.rest.append(call)
+    return True
+
+
+def _say(out: Instructions, rest: str) -> bool:
+    out.say = rest if out.say is None else f"{out.say}\n{rest}"
+    return True
+
+
+def _think(out: Instructions, rest: str) -> bool:
+    out.think = rest
+    return True
+
+
+def _refuse(out: Instructions, rest: str) -> bool:
+    out.refuse = rest
+    return bool(rest)
+
+
+def _incomplete(out: Instructions, rest: str) -> bool:
+    if rest not in _REASONS:
+        return False
+    out.incomplete = rest
+    return True
+
+
+def _fail(out: Instructions, rest: str) -> bool:
+    code, _, message = rest.partition(" ")
+    if not code:
+        return False
+    out.fail = (code, message or "The simulator was told to fail.")
+    return True
+
+
+def _http(out: Instructions, rest: str) -> bool:
+    words = _numbers(rest)
+    if not words or not 400 <= words[0] <= 599:
+        return False
+    out.http = (int(words[0]), words[1] if len(words) > 1 else None)
+    return True
+
+
+def _break(out: Instructions, rest: str) -> bool:
+    if not rest.isdecimal():
+        return False
+    out.break_after = int(rest)
+    return True
+
+
+def _slow(out: Instructions, rest: str) -> bool:
+    words = _numbers(rest)
+    if len(words) != 1:
+        return False
+    out.slow = words[0]
+    return True
+
+
+def _numbers(rest: str) -> Sequence[float]:
+    words = rest.split()
+    return [float(word) for word in words] if all(_NUMBER.fullmatch(word) for word in words) else ()
+
+
+_WORDS: Mapping[str, Callable[[Instructions, str], bool]] = {
+    "SAY": _say,
+    "THINK": _think,
+    "REFUSE": _refuse,
+    "INCOMPLETE": _incomplete,
+    "FAIL": _fail,
+    "HTTP": _http,
+    "BREAK": _break,
+    "SLOW": _slow,
+}

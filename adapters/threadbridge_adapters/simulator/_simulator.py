@@ -1,0 +1,301 @@
+"""The simulator itself: one object that answers requests, whatever carries them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from threadbridge._system import SystemClock
+from threadbridge.ports import Clock, NewId, Wire
+from threadbridge_adapters.simulator import _checks as checks
+from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator import _objects as objects
+from threadbridge_adapters.simulator._answers import Answer, Scenario
+from threadbridge_adapters.simulator._background import BackgroundJobs
+from threadbridge_adapters.simulator._composition import compose
+from threadbridge_adapters.simulator._conversations import Conversations
+from threadbridge_adapters.simulator._history import check_pairs, resolve
+from threadbridge_adapters.simulator._ids import new_id as fresh_id
+from threadbridge_adapters.simulator._memory import Conversation, Limits, Memory, StoredResponse
+from threadbridge_adapters.simulator._models import Models
+from threadbridge_adapters.simulator._narration import narrate
+from threadbridge_adapters.simulator._pages import page
+from threadbridge_adapters.simulator._performance import TERMINAL, ConnectionBrokenError, Performance
+from threadbridge_adapters.simulator._request import (
+    PARAMETERS,
+    Request,
+    check_capabilities,
+    check_json_mentioned,
+    parse,
+)
+from threadbridge_adapters.simulator._tokens import input_tokens
+
+#: Scenarios for the requests to come, or a function that picks one (None: do the usual).
+Script: TypeAlias = Iterable[Scenario] | Callable[[Wire], Scenario | None]
+
+_COUNTED = (
+    "conversation",
+    "input",
+    "instructions",
+    "model",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "reasoning",
+    "text",
+    "tool_choice",
+    "tools",
+    "truncation",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A request that passed every check."""
+
+    request: Request
+    stored: StoredResponse
+    performance: Performance
+
+
+class Simulator:
+    """A deterministic stand-in for the Responses service: honest about its rules, scripted in its answers.
+
+    It is never a model: it echoes, obeys the instructions in the last user message (`_language`), or does what the
+    script says. Everything is kept in memory within `limits`; `requests` holds what was received, the oldest first.
+    Close it with `aclose`, which stops background responses.
+    """
+
+    def __init__(
+        self,
+        script: Script = (),
+        *,
+        clock: Clock | None = None,
+        new_id: NewId = fresh_id,
+        limits: Limits | None = None,
+        models: Models | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        self.limits = limits
+        self.models = models or Models()
+        self.clock = clock or SystemClock()
+        self.new_id = new_id
+        self.requests: deque[Received] = deque(maxlen=limits.requests)
+        self._pick: Callable[[Wire], Scenario | None] | None = script if callable(script) else None
+        self._queue: deque[Scenario] = deque(() if callable(script) else script)
+        self._memory = Memory(limits)
+        self._jobs = BackgroundJobs()
+        self.conversations = Conversations(self._memory, self.clock, new_id)
+
+    def enqueue(self, *scenarios: Scenario) -> None:
+        """Play these for the next responses to be created, in order, before anything else."""
+        self._queue.extend(scenarios)
+
+    async def aclose(self) -> None:
+        """Stop background responses."""
+        await self._jobs.aclose()
+
+    async def create(self, raw: Any) -> tuple[Wire, str]:
+        """Make a response and give it whole, with the request's id; a background one as it is queued."""
+        accepted = self._accept(raw)
+        performance = accepted.performance
+        if accepted.request.background:
+            self._start(accepted)
+            return self._shown(accepted.stored), performance.request_id
+        return await performance.whole(), performance.request_id
+
+    async def stream(self, raw: Any) -> tuple[AsyncGenerator[Wire], str]:
+        """Make a response and give its events, with the request's id. Refusals are raised here, not while iterating."""
+        accepted = self._accept(raw)
+        performance = accepted.performance
+        if not accepted.request.background:
+            return performance.events(), performance.request_id
+        self._start(accepted)
+        events = self._jobs.follow(accepted.stored)
+        return _breaking(events, performance.scenario.break_after), performance.request_id
+
+    def retrieve(self, response_id: str) -> Wire:
+        """A stored response."""
+        return self._shown(self._memory.response(response_id))
+
+    def resume(self, response_id: str, *, after: int = -1) -> AsyncGenerator[Wire]:
+        """The stream of a background response again, from the event after this number."""
+        stored = self._memory.response(response_id)
+        if not stored.streamed:
+            text = "This response cannot be streamed because it was not created with background=true and stream=true."
+            raise errors.ServiceError(text, param="stream")
+        return self._jobs.follow(stored, after=after)
+
+    def delete(self, response_id: str) -> Wire:
+        """Forget a response."""
+        self._jobs.cancel(self._memory.forget_response(response_id))
+        return {"id": response_id, "object": "response", "deleted": True}
+
+    def cancel(self, response_id: str) -> Wire:
+        """Stop a background response (§10: no other can be cancelled). Asking twice is allowed."""
+        stored = self._memory.response(response_id)
+        if not stored.body["background"]:
+            raise errors.ServiceError("Cannot cancel a synchronous response.")
+        self._jobs.cancel(stored)
+        return self._shown(stored)
+
+    def input_items(self, response_id: str, query: Mapping[str, str]) -> Wire:
+        """What a response was asked, newest first."""
+        return page(self._memory.response(response_id).input_items, query)
+
+    def input_tokens(self, raw: Any) -> Wire:
+        """What a request would be charged for."""
+        body = checks.members("", raw, {name: PARAMETERS[name] for name in _COUNTED})
+        request = parse({"model": "unnamed", **body}, self.models, self.clock.now())
+        history, _ = self._history(request)
+        items = resolve(request.items, self._memory, store=True)
+        total = input_tokens([*history, *items], request.body.get("instructions"), request.tools)
+        return {"object": "response.input_tokens", "input_tokens": total}
+
+    def _accept(self, raw: Any) -> _Accepted:
+        request_id = self.new_id("req")
+        self.requests.append(Received("POST", "/responses", raw))
+        try:
+            return self._prepare(raw, request_id)
+        except errors.ServiceError as error:
+            error.request_id = request_id
+            raise
+
+    def _prepare(self, raw: Any, request_id: str) -> _Accepted:
+        """Schema, then existence, then the model, then what belongs together (§15)."""
+        scenario = self._scripted(raw)
+        if scenario.error is not None:
+            raise scenario.error
+        request = parse(raw, self.models, self.clock.now())
+        history, conversation = self._history(request)
+        items = resolve(request.items, self._memory, store=request.store)
+        check_capabilities(request)
+        context = [*history, *items]
+        check_json_mentioned(request, context)
+        check_pairs(history, items, self._memory)
+        scenario = _completed(scenario, request, context)
+        return self._accepted(request, request_id, scenario, history, items, conversation)
+
+    def _scripted(self, raw: Any) -> Scenario:
+        if self._queue:
+            return self._queue.popleft()
+        picked = self._pick(raw) if self._pick is not None else None
+        return picked or Scenario()
+
+    def _history(self, request: Request) -> tuple[Sequence[Wire], Conversation | None]:
+        if request.previous_response_id is not None:
+            return self._memory.previous(request.previous_response_id).context(), None
+        if request.conversation_id is None:
+            return (), None
+        conversation = self._memory.conversation(request.conversation_id)
+        if conversation.locked:
+            text = "Another process is currently operating on this conversation. Please retry in a few seconds."
+            raise errors.ServiceError(text, param="conversation", code="conversation_locked")
+        return list(conversation.items.values()), conversation
+
+    def _accepted(
+        self,
+        request: Request,
+        request_id: str,
+        scenario: Scenario,
+        history: Sequence[Wire],
+        items: Sequence[Wire],
+        conversation: Conversation | None,
+    ) -> _Accepted:
+        start = objects.begun(request, response_id=self.new_id("resp"), created_at=int(self.clock.now()))
+        end = self._end(start, request, scenario, [*history, *items])
+        keeps = request.store or request.background or conversation is not None
+        asked = objects.stored_items(items, self.new_id) if keeps else []
+        queued = {**start, "status": "queued"} if request.background else start
+        stored = StoredResponse(queued, asked, history, access=request.family.access, streamed=request.stream)
+        if conversation is not None:
+            conversation.locked = True
+        return _Accepted(
+            request,
+            stored,
+            Performance(
+                request_id=request_id,
+                start=start,
+                scenario=scenario,
+                clock=self.clock,
+                tell=lambda: _told(scenario, start, end, request),
+                plain=lambda: objects.plain(end, access=request.family.access),
+                finish=lambda: self._finish(request, stored, end, conversation),
+                release=lambda: _unlock(conversation),
+            ),
+        )
+
+    def _end(self, start: Wire, request: Request, scenario: Scenario, context: Sequence[Wire]) -> Wire:
+        if scenario.events is not None:
+            ends = [event["response"] for event in scenario.events if event.get("type") in TERMINAL]
+            end: Wire = ends[-1] if ends else start
+            self._memory.note_replayed(end["output"])
+            return end
+        charged = input_tokens(context, request.body.get("instructions"), request.tools)
+        answer = scenario.answer or Answer()
+        now = int(self.clock.now())
+        return objects.ended(start, request, answer, input_tokens=charged, now=now, new_id=self.new_id)
+
+    def _finish(self, request: Request, stored: StoredResponse, end: Wire, conversation: Conversation | None) -> None:
+        if end["status"] == "completed" and end.get("completed_at") is not None:
+            end["completed_at"] = max(end["completed_at"], int(self.clock.now()))
+        stored.body = end
+        if request.store or request.background:
+            self._memory.keep(stored)
+        if conversation is not None and end["status"] in ("completed", "incomplete"):
+            self._memory.append(conversation, [*stored.input_items, *end["output"]])
+
+    def _start(self, accepted: _Accepted) -> None:
+        self._memory.keep(accepted.stored)
+        whole = replace(accepted.performance, scenario=replace(accepted.performance.scenario, break_after=None))
+        self._jobs.start(accepted.stored, whole)
+
+    def _shown(self, stored: StoredResponse) -> Wire:
+        return objects.plain(stored.body, access=stored.access)
+
+
+def _completed(scripted: Scenario, request: Request, context: Sequence[Wire]) -> Scenario:
+    """The scenario with what the script left open filled in from the message."""
+    if scripted.answer is not None or scripted.events is not None:
+        return scripted
+    usual = compose(request, context)
+    if usual.error is not None:
+        raise usual.error
+    return replace(
+        usual,
+        delay=scripted.delay,
+        delta_delay=scripted.delta_delay or usual.delta_delay,
+        break_after=usual.break_after if scripted.break_after is None else scripted.break_after,
+    )
+
+
+def _told(scenario: Scenario, start: Wire, end: Wire, request: Request) -> Iterable[Wire]:
+    if scenario.events is not None:
+        return scenario.events
+    return narrate(start, end, obfuscated=request.obfuscated)
+
+
+def _unlock(conversation: Conversation | None) -> None:
+    if conversation is not None:
+        conversation.locked = False
+
+
+async def _breaking(events: AsyncGenerator[Wire], after: int | None) -> AsyncGenerator[Wire]:
+    count = 0
+    async with aclosing(events):
+        async for event in events:
+            if count == after:
+                raise ConnectionBrokenError
+            count += 1
+            yield event
