@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from threadbridge._entry_points import load, names
-from threadbridge_adapters.cli import serve, simulate
+from threadbridge_adapters.cli import demo, serve, simulate
 
 
 class _Commands(TyperGroup):
@@ -35,6 +35,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     help="Assistants API code keeps running, on the Responses API.",
 )
+application.command()(demo.demo)
 application.command()(serve.serve)
 application.command()(simulate.simulate)
 

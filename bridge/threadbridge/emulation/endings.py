@@ -14,6 +14,7 @@ _STEP_ENDINGS: dict[RunStatus, tuple[str, str | None]] = {
     RunStatus.CANCELLED: ("cancelled", "cancelled_at"),
     RunStatus.EXPIRED: ("expired", None),
     RunStatus.FAILED: ("failed", "failed_at"),
+    RunStatus.INCOMPLETE: ("completed", "completed_at"),
 }
 
 

@@ -11,6 +11,7 @@ from threadbridge.emulation.endings import end, total_usage
 from threadbridge.emulation.runs import claim
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
 from threadbridge.ports import Entry, Kind, Session, Wire
+from threadbridge.responses.request import budget_exhausted
 from threadbridge.responses.turn import TurnOutcome
 
 
@@ -27,7 +28,8 @@ class TurnStart:
 def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
     """Take a run up: `queued` goes to `in_progress`; a run whose worker vanished is taken over as it stands.
 
-    None when there is nothing to do: the run ended, waits for outputs, or somebody else works on it. Safe to call
+    None when there is nothing to do: the run ended, waits for outputs, spent its budget (A80), or somebody else works
+    on it. Safe to call
     twice (design §3).
     """
     run = session.get(Kind.RUN, run_id)
@@ -36,14 +38,13 @@ def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
     run = _taken_up(session, context, settled(session, context, run))
     if run is None:
         return None
-    claim(session, context, run_id)
     turns = session.turns(run_id)
-    return TurnStart(
-        run=run,
-        number=len(turns) + 1,
-        timeline=_selected(session, run),
-        prior_usage=total_usage(turns),
-    )
+    prior_usage = total_usage(turns)
+    if budget_exhausted(run, prior_usage):
+        end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_completion_tokens"})
+        return None
+    claim(session, context, run_id)
+    return TurnStart(run, len(turns) + 1, _selected(session, run), prior_usage)
 
 
 def _is_held_by_another(session: Session, context: Context, run_id: str) -> bool:

@@ -1,0 +1,29 @@
+"""`threadbridge demo`: see it work, with nothing set up."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from threadbridge.errors import ConfigurationError
+from threadbridge_adapters.cli.listening import needing_gateway
+
+
+def demo(
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the real Responses API; needs OPENAI_API_KEY and costs a few cents.")
+    ] = False,
+) -> None:
+    """Run three classic Assistants programs on both backends and export their threads.
+
+    Without --live everything happens on this machine: a simulator stands in for the Responses API.
+    """
+    if live and not os.environ.get("OPENAI_API_KEY"):
+        raise ConfigurationError("--live asks the real service and needs a key: set OPENAI_API_KEY.")
+    with needing_gateway():
+        from threadbridge_adapters.demo import show
+    from rich.console import Console
+
+    show(Console(), live=live)

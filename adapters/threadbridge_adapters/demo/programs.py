@@ -1,0 +1,79 @@
+"""The three classic programs, and what the demo asks them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from threadbridge.errors import BridgeError
+
+#: Seconds one program may take, also against a real model.
+_PATIENCE: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An unmodified openai-SDK program. The simulator reads the CALL lines of `scripted`; a real model is asked
+    the program's own question."""
+
+    name: str
+    about: str
+    scripted: str
+
+
+PROGRAMS: Final = (
+    Program(
+        "data_analyst",
+        "assistant, thread, message, create_and_poll",
+        'How did revenue develop, and was marketing worth its money?\nCALL column_statistics {"column": "revenue"}\n'
+        'CALL column_statistics {"column": "marketing"}\nSAY Revenue grew by 49.5 over the year, well ahead of '
+        "marketing.",
+    ),
+    Program(
+        "agent_loop",
+        "polling by hand, several rounds, parallel calls, errors as answers",
+        'Is it warmer in Lisbon or in Oslo? Please book it.\nCALL get_temperature {"city": "Lisbon"}\n'
+        'CALL get_temperature {"city": "Oslo"}\nTHEN CALL to_fahrenheit {"celsius": 24}\n'
+        'CALL book_trip {"city": "Lisbon"}\nCALL get_temperature {"city": \nSAY Lisbon, at 24 degrees (75.2 '
+        "Fahrenheit). Booking does not work yet.",
+    ),
+    Program(
+        "streaming",
+        "an event handler, submit_tool_outputs_stream from within it",
+        'When does the library open tomorrow?\nCALL opening_hours {"day": "tomorrow"}\n'
+        "SAY Tomorrow from 11 to 16; no need to hurry.",
+    ),
+)
+
+
+def transcript(program: Program, base_url: str, *, live: bool) -> str:
+    """What the program prints when it runs against this service, in a process of its own.
+
+    Raises BridgeError, with the program's last words, when it does not end well.
+    """
+    question = [] if live else [program.scripted]
+    environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "demo", "PYTHONWARNINGS": "ignore"}
+    try:
+        done = subprocess.run(  # noqa: S603  our own programs, on this very interpreter
+            [sys.executable, str(_folder() / f"{program.name}.py"), *question],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BridgeError(f"{program.name} did not end within {_PATIENCE} seconds.") from error
+    if done.returncode != 0:
+        raise BridgeError(f"{program.name} ended with: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+    return done.stdout
+
+
+def _folder() -> Path:
+    """The programs as they are packed into the wheel, or as they lie in a checkout."""
+    packed = Path(__file__).parent / "programs"
+    return packed if packed.is_dir() else Path(__file__).parents[3] / "examples"
