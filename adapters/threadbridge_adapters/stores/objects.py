@@ -1,0 +1,142 @@
+"""Objects by id: where each kind is kept, and the statements that add, read, replace and remove one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Column, Connection, Delete, Table, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from threadbridge.errors import Conflict
+from threadbridge.ports import Entry, Kind, Wire
+from threadbridge_adapters.stores import schema
+from threadbridge_adapters.stores.bodies import parsed, written
+
+#: The values of one row by column name.
+Row = dict[str, Any]
+
+
+@contextmanager
+def unless_taken(what: str) -> Generator[None]:
+    """Say in one sentence why a unique index refused a row."""
+    try:
+        yield
+    except IntegrityError as exc:
+        raise Conflict(f"{what} already exists.") from exc
+
+
+class Shelf:
+    """Where the objects of one kind are kept, and what is done with one of them. Made once per kind."""
+
+    def __init__(self, table: Table, *, body: str, id_: str, row: Callable[[Wire], Row], kept: tuple[str, ...]) -> None:
+        self.table = table
+        self.id: Column[str] = table.c[id_]
+        self.body: Column[str] = table.c[body]
+        self._row = row
+        self._kept = (*kept, body)
+        mine = (table.c.tenant == bindparam("of_tenant"), self.id == bindparam("of_id"))
+        self._insert = insert(table)
+        self._select = select(self.body).where(*mine)
+        self._update = update(table).where(*mine).values({name: bindparam(f"new_{name}") for name in self._kept})
+        self._delete = delete(table).where(*mine)
+
+    def add(self, connection: Connection, tenant: str, body: Wire) -> None:
+        with unless_taken(_named(body)):
+            connection.execute(self._insert, {"tenant": tenant, **self._row(body)})
+
+    def get(self, connection: Connection, tenant: str, object_id: str) -> Wire | None:
+        text = connection.execute(self._select, {"of_tenant": tenant, "of_id": object_id}).scalar()
+        return None if text is None else parsed(text)
+
+    def put(self, connection: Connection, tenant: str, body: Wire) -> None:
+        row = self._row(body)
+        values = {f"new_{name}": row[name] for name in self._kept}
+        with unless_taken(_named(body)):
+            done = connection.execute(self._update, {"of_tenant": tenant, "of_id": body["id"], **values})
+        if not done.rowcount:
+            raise KeyError(body["id"])
+
+    def remove(self, connection: Connection, tenant: str, object_id: str) -> bool:
+        done = connection.execute(self._delete, {"of_tenant": tenant, "of_id": object_id})
+        return bool(done.rowcount)
+
+
+def _named(body: Wire) -> str:
+    locks = f", or an active run of {body['thread_id']}," if "status" in body and "thread_id" in body else ""
+    return f"{body['id']}{locks}"
+
+
+def _plain_row(body: Wire) -> Row:
+    return {"id": body["id"], "created_at": body.get("created_at"), "body": written(body)}
+
+
+def _run_row(body: Wire) -> Row:
+    return {
+        **_plain_row(body),
+        "thread_id": body["thread_id"],
+        "status": body["status"],
+        "lease_owner": None,
+        "lease_until": 0.0,
+    }
+
+
+def _step_row(body: Wire) -> Row:
+    return {**_plain_row(body), "thread_id": body["thread_id"], "run_id": body["run_id"]}
+
+
+def entry_row(thread_id: str, entry: Entry) -> Row:
+    """One line of a timeline; a message's own run is found where the entry names none."""
+    message, item = entry.message, entry.item
+    run_id = entry.run_id if entry.run_id is not None or message is None else message.get("run_id")
+    return {
+        "thread_id": thread_id,
+        "run_id": run_id,
+        "message_id": None if message is None else message["id"],
+        "message": None if message is None else written(message),
+        "item": None if item is None else written(item),
+    }
+
+
+def _message_row(body: Wire) -> Row:
+    return entry_row(body["thread_id"], Entry(message=body))
+
+
+SHELVES: Mapping[Kind, Shelf] = {
+    Kind.ASSISTANT: Shelf(schema.assistants, id_="id", body="body", row=_plain_row, kept=()),
+    Kind.THREAD: Shelf(schema.threads, id_="id", body="body", row=_plain_row, kept=()),
+    Kind.MESSAGE: Shelf(schema.timeline, id_="message_id", body="message", row=_message_row, kept=()),
+    Kind.RUN: Shelf(schema.runs, id_="id", body="body", row=_run_row, kept=("status",)),
+    Kind.STEP: Shelf(schema.steps, id_="id", body="body", row=_step_row, kept=()),
+}
+
+
+def _of_thread(table: Table) -> Delete:
+    return delete(table).where(table.c.tenant == bindparam("of_tenant"), table.c.thread_id == bindparam("of_id"))
+
+
+def _turns_of(*condition: Any) -> Delete:
+    run_ids = select(schema.runs.c.id).where(schema.runs.c.tenant == bindparam("of_tenant"), *condition)
+    return delete(schema.turns).where(
+        schema.turns.c.tenant == bindparam("of_tenant"), schema.turns.c.run_id.in_(run_ids)
+    )
+
+
+#: What goes before the object itself goes, in this order.
+_TAKEN_ALONG: Mapping[Kind, tuple[Delete, ...]] = {
+    Kind.THREAD: (
+        _turns_of(schema.runs.c.thread_id == bindparam("of_id")),
+        _of_thread(schema.timeline),
+        _of_thread(schema.steps),
+        _of_thread(schema.runs),
+    ),
+    Kind.RUN: (_turns_of(schema.runs.c.id == bindparam("of_id")),),
+}
+
+
+def remove(connection: Connection, tenant: str, kind: Kind, object_id: str) -> bool:
+    """Remove the object and all that lives only with it; whether it was there."""
+    for statement in _TAKEN_ALONG.get(kind, ()):
+        connection.execute(statement, {"of_tenant": tenant, "of_id": object_id})
+    return SHELVES[kind].remove(connection, tenant, object_id)

@@ -1,0 +1,113 @@
+"""Where a SQLite store lives and how hard it holds on to what it wrote: what a store URL says, checked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from threadbridge.errors import ConfigurationError, StoreError
+
+#: `normal`: a killed process loses nothing that was acknowledged; a power failure may lose the last moments, whole
+#: transactions only, and never damages the file. `full`: not even that, for one disk flush per group of writes.
+SYNCHRONOUS = ("normal", "full")
+DEFAULT_SYNCHRONOUS = "normal"
+#: How long SQLite waits for another process's write before one attempt counts as failed.
+DEFAULT_BUSY_SECONDS = 5.0
+
+_EXAMPLES = "use a file path, sqlite:///path/to/file.db or :memory:"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One SQLite database. `path` is None for one that lives in memory and dies with its store."""
+
+    path: Path | None
+    synchronous: str = DEFAULT_SYNCHRONOUS
+    busy_seconds: float = DEFAULT_BUSY_SECONDS
+
+    def __str__(self) -> str:
+        return ":memory:" if self.path is None else str(self.path)
+
+    @property
+    def url(self) -> URL:
+        """The URL for SQLAlchemy."""
+        return URL.create("sqlite", database=str(self))
+
+
+def default_path() -> Path:
+    """The user's own store, where the platform keeps application data."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Application Support")
+    else:
+        base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "threadbridge" / "threadbridge.db"
+
+
+def place_of(url: str | None) -> Place:
+    """What the URL names: None the user's own file, else `:memory:`, a path or a `sqlite:` URL with options.
+
+    Options are `?synchronous=normal|full` and `?busy_timeout=SECONDS`. Raises ConfigurationError for anything else,
+    and StoreError when the directory of the user's own file cannot be made.
+    """
+    if url is None:
+        return Place(_own_directory(default_path()))
+    if url == ":memory:":
+        return Place(None)
+    if "://" not in url:
+        return Place(_absolute(url))
+    return _from_url(url)
+
+
+def _own_directory(path: Path) -> Path:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StoreError(
+            f"The directory {path.parent} for the store could not be made ({exc.strerror}); name another with --store."
+        ) from exc
+    return path
+
+
+def _absolute(path: str) -> Path:
+    if not path.strip() or "\0" in path:
+        raise ConfigurationError(f"store: {path!r} is not a path; {_EXAMPLES}.")
+    return Path(path).expanduser().absolute()
+
+
+def _from_url(text: str) -> Place:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as exc:
+        raise ConfigurationError(f"store: the URL cannot be read; {_EXAMPLES}.") from exc
+    if url.get_backend_name() != "sqlite" or url.host:
+        raise ConfigurationError(f"store: {url.drivername}: is not a kind of store this version has; {_EXAMPLES}.")
+    path = None if url.database in (None, "", ":memory:") else _absolute(url.database)
+    return _with_options(path, {name: str(value) for name, value in url.query.items()})
+
+
+def _with_options(path: Path | None, query: Mapping[str, str]) -> Place:
+    unknown = sorted(query.keys() - {"synchronous", "busy_timeout"})
+    if unknown:
+        raise ConfigurationError(f"store: unknown option {unknown[0]!r}; allowed are synchronous and busy_timeout.")
+    synchronous = query.get("synchronous", DEFAULT_SYNCHRONOUS).lower()
+    if synchronous not in SYNCHRONOUS:
+        raise ConfigurationError(f"store: synchronous={synchronous!r} is not one of {', '.join(SYNCHRONOUS)}.")
+    return Place(path, synchronous, _seconds(query.get("busy_timeout", DEFAULT_BUSY_SECONDS)))
+
+
+def _seconds(value: str | float) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:
+        raise ConfigurationError(f"store: busy_timeout={value!r} is not a number of seconds from 0 to 3600.")
+    return seconds

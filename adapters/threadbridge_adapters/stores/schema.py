@@ -1,0 +1,123 @@
+"""The tables of a store. Alembic's revisions build them; a test holds the two together.
+
+Every row carries its tenant, and every index starts with it. `seq` is the order of insertion, which is the order of
+every list (A12). Bodies are the wire JSON as text and not a JSON column, where a database may reorder keys. Messages
+are rows of the timeline. There are no foreign keys: deleting a thread is one transaction of five statements,
+and a table can be rebuilt by a migration without its rows taking others along.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text, text
+
+#: The one condition under which a run locks its thread (A63). An index serves a query only if both use these words.
+ACTIVE = text("status IN ('queued', 'in_progress', 'requires_action', 'cancelling')")
+#: Runs that somebody must be working on; one in `requires_action` waits for its caller instead.
+UNFINISHED = text("status IN ('queued', 'in_progress', 'cancelling')")
+_IS_MESSAGE = text("message_id IS NOT NULL")
+_IS_OF_A_RUN = text("run_id IS NOT NULL")
+
+metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s"})
+
+
+def _seq() -> Column[int]:
+    # Only a column declared INTEGER is SQLite's own row id.
+    return Column("seq", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+
+
+def _key(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _created_at() -> Column[int]:
+    return Column("created_at", BigInteger)
+
+
+def _partial(name: str, *columns: str, where: object, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+assistants = Table(
+    "assistants",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("id"),
+    _created_at(),
+    _key("body"),
+    Index("uq_assistants_id", "tenant", "id", unique=True),
+    Index("ix_assistants_seq", "tenant", "seq"),
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("id"),
+    _created_at(),
+    _key("body"),
+    Index("uq_threads_id", "tenant", "id", unique=True),
+    Index("ix_threads_seq", "tenant", "seq"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("id"),
+    _created_at(),
+    _key("thread_id"),
+    _key("status"),
+    _key("lease_owner", nullable=True),
+    Column("lease_until", Float, nullable=False),
+    _key("body"),
+    Index("uq_runs_id", "tenant", "id", unique=True),
+    Index("ix_runs_thread", "tenant", "thread_id", "seq"),
+    _partial("uq_runs_one_active", "tenant", "thread_id", unique=True, where=ACTIVE),
+    _partial("ix_runs_unfinished", "lease_until", where=UNFINISHED),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("id"),
+    _created_at(),
+    _key("thread_id"),
+    _key("run_id"),
+    _key("body"),
+    Index("uq_steps_id", "tenant", "id", unique=True),
+    Index("ix_steps_thread", "tenant", "thread_id", "seq"),
+    Index("ix_steps_run", "tenant", "run_id", "seq"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("thread_id"),
+    _key("run_id", nullable=True),
+    _key("message_id", nullable=True),
+    _key("message", nullable=True),
+    _key("item", nullable=True),
+    _partial("uq_timeline_message", "tenant", "message_id", unique=True, where=_IS_MESSAGE),
+    _partial("ix_timeline_messages", "tenant", "thread_id", "seq", where=_IS_MESSAGE),
+    _partial("ix_timeline_run", "tenant", "run_id", "seq", where=_IS_OF_A_RUN),
+    Index("ix_timeline_thread", "tenant", "thread_id", "seq"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _key("response_id", nullable=True),
+    _key("request_id", nullable=True),
+    _key("model", nullable=True),
+    _key("usage", nullable=True),
+)

@@ -1,0 +1,80 @@
+"""`ports.Session` over one SQLAlchemy connection that is inside a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from threadbridge.ports import Entry, Kind, Lease, Page, Turn, Wire
+from threadbridge_adapters.stores import objects, paging, running, timeline
+
+
+class SqlSession:
+    """`ports.Session`: one tenant's rows through one connection. Whoever made it ends the transaction."""
+
+    __slots__ = ("_tenant", "connection")
+
+    def __init__(self, connection: Connection, tenant: str) -> None:
+        self.connection = connection
+        self._tenant = tenant
+
+    def add(self, kind: Kind, body: Wire) -> None:
+        objects.SHELVES[kind].add(self.connection, self._tenant, body)
+
+    def get(self, kind: Kind, object_id: str) -> Wire | None:
+        return objects.SHELVES[kind].get(self.connection, self._tenant, object_id)
+
+    def put(self, kind: Kind, body: Wire) -> None:
+        objects.SHELVES[kind].put(self.connection, self._tenant, body)
+
+    def remove(self, kind: Kind, object_id: str) -> bool:
+        return objects.remove(self.connection, self._tenant, kind, object_id)
+
+    def page(
+        self,
+        kind: Kind,
+        *,
+        limit: int,
+        order: Literal["asc", "desc"],
+        after: str | None = None,
+        before: str | None = None,
+        thread_id: str | None = None,
+        run_id: str | None = None,
+    ) -> Page:
+        return paging.page(
+            self.connection,
+            self._tenant,
+            kind,
+            limit=limit,
+            order=order,
+            after=after,
+            before=before,
+            thread_id=thread_id,
+            run_id=run_id,
+        )
+
+    def active_run(self, thread_id: str) -> Wire | None:
+        return running.active_run(self.connection, self._tenant, thread_id)
+
+    def append(self, thread_id: str, entries: Sequence[Entry]) -> None:
+        timeline.append(self.connection, self._tenant, thread_id, entries)
+
+    def timeline(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
+        return timeline.entries(self.connection, self._tenant, thread_id, last_messages=last_messages)
+
+    def items(self, run_id: str) -> Sequence[Wire]:
+        return timeline.items(self.connection, self._tenant, run_id)
+
+    def add_turn(self, run_id: str, turn: Turn) -> None:
+        running.add_turn(self.connection, self._tenant, run_id, turn)
+
+    def turns(self, run_id: str) -> Sequence[Turn]:
+        return running.turns_of(self.connection, self._tenant, run_id)
+
+    def lease(self, run_id: str) -> Lease | None:
+        return running.lease(self.connection, self._tenant, run_id)
+
+    def set_lease(self, run_id: str, lease: Lease | None) -> None:
+        running.set_lease(self.connection, self._tenant, run_id, lease)

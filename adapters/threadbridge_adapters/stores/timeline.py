@@ -1,0 +1,68 @@
+"""A thread's timeline: what was said and what was called, in the order it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from threadbridge.ports import Entry, Wire
+from threadbridge_adapters.stores.bodies import parsed, parsed_or_none
+from threadbridge_adapters.stores.objects import entry_row, unless_taken
+from threadbridge_adapters.stores.schema import timeline
+
+_OF_THREAD = (timeline.c.tenant == bindparam("tenant"), timeline.c.thread_id == bindparam("thread_id"))
+_INSERT = insert(timeline)
+_ALL = select(timeline.c.message, timeline.c.item, timeline.c.run_id).where(*_OF_THREAD).order_by(timeline.c.seq)
+
+_of_same_thread = timeline.alias("counted")
+_nth_newest_message = (
+    select(_of_same_thread.c.seq)
+    .where(
+        _of_same_thread.c.tenant == bindparam("tenant"),
+        _of_same_thread.c.thread_id == bindparam("thread_id"),
+        _of_same_thread.c.message_id.is_not(None),
+    )
+    .order_by(_of_same_thread.c.seq.desc())
+    .limit(1)
+    .offset(bindparam("newer"))
+    .scalar_subquery()
+)
+_NEWEST = _ALL.where(timeline.c.seq >= func.coalesce(_nth_newest_message, 0))
+
+_ITEMS = (
+    select(timeline.c.item)
+    .where(
+        timeline.c.tenant == bindparam("tenant"),
+        timeline.c.run_id == bindparam("run_id"),
+        timeline.c.item.is_not(None),
+    )
+    .order_by(timeline.c.seq)
+)
+
+
+def append(connection: Connection, tenant: str, thread_id: str, entries: Sequence[Entry]) -> None:
+    """Add the entries to the end."""
+    if not entries:
+        return
+    ids = [entry.message["id"] for entry in entries if entry.message is not None]
+    with unless_taken(f"One of the messages {', '.join(ids)}"):
+        connection.execute(_INSERT, [{"tenant": tenant, **entry_row(thread_id, entry)} for entry in entries])
+
+
+def entries(connection: Connection, tenant: str, thread_id: str, *, last_messages: int | None) -> Sequence[Entry]:
+    """All entries, or those from the n-th newest message on; everything where there are fewer messages."""
+    values = {"tenant": tenant, "thread_id": thread_id}
+    if last_messages is None:
+        rows = connection.execute(_ALL, values).all()
+    elif last_messages > 0:
+        rows = connection.execute(_NEWEST, {**values, "newer": last_messages - 1}).all()
+    else:
+        return []
+    return [Entry(parsed_or_none(message), parsed_or_none(item), run_id) for message, item, run_id in rows]
+
+
+def items(connection: Connection, tenant: str, run_id: str) -> Sequence[Wire]:
+    """The items of one run, oldest first."""
+    found = connection.execute(_ITEMS, {"tenant": tenant, "run_id": run_id}).scalars()
+    return [parsed(text) for text in found if text is not None]
