@@ -52,19 +52,16 @@ class Portal:
             if not future.done():
                 future.cancel()
 
-    def iterate(self, source: AsyncIterator[T]) -> Iterator[T]:
+    def iterate(self, source: AsyncIterator[T]) -> Reader[T]:
         """Yield what `source` yields, as it comes. Closing (or dropping) the iterator closes the source.
 
-        The source is read up to `READ_AHEAD` items ahead, so a burst costs one change of threads and not one per item.
+        The source is read at once and up to `READ_AHEAD` items ahead, so that a burst costs one change of threads and
+        not one per item.
         """
         self._refuse_deadlock()
-        pump = _Pump(source)
+        pump = _Pump(source, self._loop)
         asyncio.run_coroutine_threadsafe(pump.start(), self._loop)
-        try:
-            while batch := pump.take(self._loop):
-                yield from batch
-        finally:
-            self._stop(pump)
+        return Reader(pump, lambda: self._stop(pump))
 
     def at_exit(self, closer: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Call `closer` on the loop when the process ends, unless the function returned here was called before."""
@@ -126,11 +123,47 @@ class Portal:
             future.result()
 
 
+class Reader(Iterator[T]):
+    """The synchronous end of an asynchronous iterator. Close it, or read it to its end."""
+
+    def __init__(self, pump: _Pump[T], stop: Callable[[], None]) -> None:
+        self._pump = pump
+        self._batch: Iterator[T] = iter(())
+        self._stop: Callable[[], None] | None = stop
+
+    def __next__(self) -> T:
+        for item in self._batch:
+            return item
+        if self._stop is None:
+            raise StopIteration
+        batch: list[T] = []
+        try:
+            batch = self._pump.take()
+        finally:
+            if not batch:
+                self.close()
+        if not batch:
+            raise StopIteration
+        self._batch = iter(batch)
+        return next(self._batch)
+
+    def close(self) -> None:
+        """Stop reading and close the source. May be called again."""
+        stop, self._stop = self._stop, None
+        self._batch = iter(())
+        if stop is not None:
+            stop()
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class _Pump(Generic[T]):
     """Items on their way from the loop to a waiting thread."""
 
-    def __init__(self, source: AsyncIterator[T]) -> None:
+    def __init__(self, source: AsyncIterator[T], loop: asyncio.AbstractEventLoop) -> None:
         self._source = source
+        self._loop = loop
         self._items: deque[T] = deque()
         self._error: BaseException | None = None
         self._ended = False
@@ -152,7 +185,7 @@ class _Pump(Generic[T]):
         if close is not None:
             await close()
 
-    def take(self, loop: asyncio.AbstractEventLoop) -> list[T]:
+    def take(self) -> list[T]:
         """Everything that is there, waiting for at least one item; nothing at the end. Raises what the source did."""
         with self._changed:
             while not self._items and not self._ended:
@@ -163,7 +196,7 @@ class _Pump(Generic[T]):
         if error is not None:
             raise error
         if len(batch) >= READ_AHEAD:
-            loop.call_soon_threadsafe(self._room.set)
+            self._loop.call_soon_threadsafe(self._room.set)
         return batch
 
     async def _fill(self) -> None:

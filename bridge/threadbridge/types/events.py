@@ -1,0 +1,201 @@
+"""The events of a streamed run (A89), told apart by `event`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, cast
+
+from threadbridge.ports import Event
+from threadbridge.types._model import FirstThatFits, WireModel
+from threadbridge.types.message import Message
+from threadbridge.types.message_delta import MessageDeltaEvent
+from threadbridge.types.run import Run
+from threadbridge.types.run_step import RunStep
+from threadbridge.types.run_step_delta import RunStepDeltaEvent
+from threadbridge.types.thread import Thread
+
+NameT = TypeVar("NameT", bound=str)
+DataT = TypeVar("DataT")
+
+
+class StreamEvent(WireModel, Generic[NameT, DataT]):
+    """An event: its name in `event`, what it tells in `data`."""
+
+    event: NameT
+    data: DataT
+
+
+class ErrorObject(WireModel):
+    """What went wrong (A97)."""
+
+    code: str | None = None
+    message: str | None = None
+    param: str | None = None
+    type: str | None = None
+
+
+class ThreadCreated(StreamEvent[Literal["thread.created"], Thread]):
+    """Only where thread and run are made together."""
+
+
+class ThreadRunCreated(StreamEvent[Literal["thread.run.created"], Run]):
+    """The run was made."""
+
+
+class ThreadRunQueued(StreamEvent[Literal["thread.run.queued"], Run]):
+    """The run waits for its turn."""
+
+
+class ThreadRunInProgress(StreamEvent[Literal["thread.run.in_progress"], Run]):
+    """The model works."""
+
+
+class ThreadRunRequiresAction(StreamEvent[Literal["thread.run.requires_action"], Run]):
+    """The run waits for tool outputs."""
+
+
+class ThreadRunCompleted(StreamEvent[Literal["thread.run.completed"], Run]):
+    """The run ended well."""
+
+
+class ThreadRunIncomplete(StreamEvent[Literal["thread.run.incomplete"], Run]):
+    """A budget or a filter ended the run."""
+
+
+class ThreadRunFailed(StreamEvent[Literal["thread.run.failed"], Run]):
+    """The run ended with `last_error`."""
+
+
+class ThreadRunCancelling(StreamEvent[Literal["thread.run.cancelling"], Run]):
+    """The run is being cancelled."""
+
+
+class ThreadRunCancelled(StreamEvent[Literal["thread.run.cancelled"], Run]):
+    """The run was cancelled."""
+
+
+class ThreadRunExpired(StreamEvent[Literal["thread.run.expired"], Run]):
+    """The run's time is over."""
+
+
+class ThreadRunStepCreated(StreamEvent[Literal["thread.run.step.created"], RunStep]):
+    """A step was begun."""
+
+
+class ThreadRunStepInProgress(StreamEvent[Literal["thread.run.step.in_progress"], RunStep]):
+    """A step goes on."""
+
+
+class ThreadRunStepCompleted(StreamEvent[Literal["thread.run.step.completed"], RunStep]):
+    """A step is done."""
+
+
+class ThreadRunStepFailed(StreamEvent[Literal["thread.run.step.failed"], RunStep]):
+    """A step failed."""
+
+
+class ThreadRunStepCancelled(StreamEvent[Literal["thread.run.step.cancelled"], RunStep]):
+    """A step was cancelled."""
+
+
+class ThreadRunStepExpired(StreamEvent[Literal["thread.run.step.expired"], RunStep]):
+    """A step's time is over."""
+
+
+class ThreadRunStepDelta(StreamEvent[Literal["thread.run.step.delta"], RunStepDeltaEvent]):
+    """A step grows."""
+
+
+class ThreadMessageCreated(StreamEvent[Literal["thread.message.created"], Message]):
+    """A message was begun."""
+
+
+class ThreadMessageInProgress(StreamEvent[Literal["thread.message.in_progress"], Message]):
+    """A message is being written."""
+
+
+class ThreadMessageCompleted(StreamEvent[Literal["thread.message.completed"], Message]):
+    """A message is complete."""
+
+
+class ThreadMessageIncomplete(StreamEvent[Literal["thread.message.incomplete"], Message]):
+    """A message broke off."""
+
+
+class ThreadMessageDelta(StreamEvent[Literal["thread.message.delta"], MessageDeltaEvent]):
+    """A message grows."""
+
+
+class ErrorEvent(StreamEvent[Literal["error"], ErrorObject]):
+    """The service reports an error outside the life of the run."""
+
+
+class UnknownEvent(StreamEvent[str, Any]):
+    """An event newer than this version, its data as it was sent."""
+
+
+AssistantStreamEvent: TypeAlias = Annotated[
+    ThreadCreated
+    | ThreadRunCreated
+    | ThreadRunQueued
+    | ThreadRunInProgress
+    | ThreadRunRequiresAction
+    | ThreadRunCompleted
+    | ThreadRunIncomplete
+    | ThreadRunFailed
+    | ThreadRunCancelling
+    | ThreadRunCancelled
+    | ThreadRunExpired
+    | ThreadRunStepCreated
+    | ThreadRunStepInProgress
+    | ThreadRunStepCompleted
+    | ThreadRunStepFailed
+    | ThreadRunStepCancelled
+    | ThreadRunStepExpired
+    | ThreadRunStepDelta
+    | ThreadMessageCreated
+    | ThreadMessageInProgress
+    | ThreadMessageCompleted
+    | ThreadMessageIncomplete
+    | ThreadMessageDelta
+    | ErrorEvent
+    | UnknownEvent,
+    FirstThatFits,
+]
+
+#: By name. The classes above say theirs in the type of `event`.
+_CLASSES: Mapping[str, type[StreamEvent[Any, Any]]] = {
+    "thread.created": ThreadCreated,
+    "thread.run.created": ThreadRunCreated,
+    "thread.run.queued": ThreadRunQueued,
+    "thread.run.in_progress": ThreadRunInProgress,
+    "thread.run.requires_action": ThreadRunRequiresAction,
+    "thread.run.completed": ThreadRunCompleted,
+    "thread.run.incomplete": ThreadRunIncomplete,
+    "thread.run.failed": ThreadRunFailed,
+    "thread.run.cancelling": ThreadRunCancelling,
+    "thread.run.cancelled": ThreadRunCancelled,
+    "thread.run.expired": ThreadRunExpired,
+    "thread.run.step.created": ThreadRunStepCreated,
+    "thread.run.step.in_progress": ThreadRunStepInProgress,
+    "thread.run.step.completed": ThreadRunStepCompleted,
+    "thread.run.step.failed": ThreadRunStepFailed,
+    "thread.run.step.cancelled": ThreadRunStepCancelled,
+    "thread.run.step.expired": ThreadRunStepExpired,
+    "thread.run.step.delta": ThreadRunStepDelta,
+    "thread.message.created": ThreadMessageCreated,
+    "thread.message.in_progress": ThreadMessageInProgress,
+    "thread.message.completed": ThreadMessageCompleted,
+    "thread.message.incomplete": ThreadMessageIncomplete,
+    "thread.message.delta": ThreadMessageDelta,
+    "error": ErrorEvent,
+}
+
+
+def typed_event(event: Event) -> AssistantStreamEvent:
+    """The model of an event. A name that is not in A89 gives an `UnknownEvent`."""
+    model = _CLASSES.get(event.name, UnknownEvent)
+    data = event.data
+    if event.name == "error" and isinstance(data.get("error"), dict):
+        data = data["error"]  # some services send the error as an HTTP body has it
+    return cast("AssistantStreamEvent", model.model_validate({"event": event.name, "data": data}))

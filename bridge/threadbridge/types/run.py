@@ -1,0 +1,132 @@
+"""Runs (A43-A47, A64)."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from threadbridge.types._model import WireModel
+from threadbridge.types.assistant import (
+    AssistantResponseFormatOption,
+    AssistantTool,
+    AssistantToolChoiceOption,
+    ToolResources,
+)
+
+#: The statuses known today; a service may send others, which read as plain strings.
+RunStatus: TypeAlias = Literal[
+    "queued",
+    "in_progress",
+    "requires_action",
+    "cancelling",
+    "cancelled",
+    "failed",
+    "completed",
+    "incomplete",
+    "expired",
+]
+
+
+class Function(WireModel):
+    """What to call; `arguments` is JSON as the model wrote it, which may be malformed."""
+
+    name: str
+    arguments: str = ""
+
+
+class RequiredActionFunctionToolCall(WireModel):
+    """One call to answer."""
+
+    id: str
+    type: str = "function"
+    function: Function
+
+
+class RequiredActionSubmitToolOutputs(WireModel):
+    """The calls of this round. All of them must be answered in one request (A65)."""
+
+    tool_calls: list[RequiredActionFunctionToolCall]
+
+
+class RequiredAction(WireModel):
+    """What the run waits for."""
+
+    type: str = "submit_tool_outputs"
+    submit_tool_outputs: RequiredActionSubmitToolOutputs
+
+
+class LastError(WireModel):
+    """Why a run or step failed (A47)."""
+
+    code: str | None = None
+    message: str | None = None
+
+
+class IncompleteDetails(WireModel):
+    """Which budget ended the run (A80)."""
+
+    reason: str | None = None
+
+
+class PromptTokenDetails(WireModel):
+    """What the prompt tokens were. The wire has the singular `prompt_token_details` (A46)."""
+
+    cached_tokens: int | None = None
+
+
+class CompletionTokensDetails(WireModel):
+    """What the completion tokens were."""
+
+    reasoning_tokens: int | None = None
+
+
+class Usage(WireModel):
+    """Tokens spent (A46)."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    prompt_token_details: PromptTokenDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
+
+
+class TruncationStrategy(WireModel):
+    """How a long thread is shortened (A79)."""
+
+    type: str
+    last_messages: int | None = None
+
+
+class Run(WireModel):
+    """One run of an assistant on a thread (A43)."""
+
+    id: str
+    object: str = "thread.run"
+    created_at: int | None = None
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    status: RunStatus | str | None = None
+    started_at: int | None = None
+    expires_at: int | None = None
+    cancelled_at: int | None = None
+    failed_at: int | None = None
+    completed_at: int | None = None
+    required_action: RequiredAction | None = None
+    last_error: LastError | None = None
+    model: str | None = None
+    instructions: str | None = None
+    tools: list[AssistantTool] = Field(default_factory=list[AssistantTool])
+    tool_resources: ToolResources | None = None
+    metadata: dict[str, str] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    reasoning_effort: str | None = None
+    max_completion_tokens: int | None = None
+    max_prompt_tokens: int | None = None
+    truncation_strategy: TruncationStrategy | None = None
+    incomplete_details: IncompleteDetails | None = None
+    usage: Usage | None = None
+    response_format: AssistantResponseFormatOption | None = None
+    tool_choice: AssistantToolChoiceOption | None = None
+    parallel_tool_calls: bool | None = None
