@@ -1,0 +1,166 @@
+"""The legal order of a turn's events (A73, A74, A89-A96, A98-A98d) as a table, and a judge that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from threadbridge.ports import Event, Wire
+
+START = "start"
+_CLOSED = ("completed", "failed", "cancelled", "expired")
+_ENDS = ("run.requires_action", "run.completed", "run.incomplete", "run.failed", "run.cancelled", "run.expired")
+_MESSAGE_STEP_OVER = tuple(f"step.{status} message_creation" for status in _CLOSED)
+_CALLS_STEP_OVER = tuple(f"step.{status} tool_calls" for status in _CLOSED)
+_NEW_STEP = ("step.created message_creation", "step.created tool_calls")
+
+#: What may follow what. `run.cancelling` may come between any two (A95) and is looked at apart.
+FOLLOWS: Mapping[str, tuple[str, ...]] = {
+    START: (*_NEW_STEP, *_ENDS),
+    "step.created message_creation": ("step.in_progress message_creation",),
+    "step.in_progress message_creation": ("message.created",),
+    "message.created": ("message.in_progress",),
+    "message.in_progress": ("message.delta",),  # at least one per message (A98b)
+    "message.delta": ("message.delta", "message.completed", "message.incomplete", "step.delta"),
+    "message.completed": ("step.completed message_creation",),
+    "message.incomplete": _MESSAGE_STEP_OVER,
+    "step.created tool_calls": ("step.in_progress tool_calls",),
+    "step.in_progress tool_calls": ("step.delta",),
+    "step.delta": ("step.delta", "message.delta", "step.created message_creation", *_CALLS_STEP_OVER, *_ENDS),
+    **dict.fromkeys(_MESSAGE_STEP_OVER, (*_NEW_STEP, "step.delta", *_CALLS_STEP_OVER, *_ENDS)),
+    **dict.fromkeys(_CALLS_STEP_OVER, _ENDS),
+}
+
+
+def word(event: Event) -> str:
+    """The table's word for an event."""
+    name = event.name.removeprefix("thread.")
+    kind = event.data.get("type", "") if name.startswith("run.step.") else ""
+    return f"{name.removeprefix('run.') if kind or name.endswith('step.delta') else name} {kind}".strip()
+
+
+class Judge:
+    """Looks at events one by one, puts the deltas together as a client does, and fails at the first illegal one."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, list[Wire]] = {}  # message id: its parts, as accumulated
+        self.calls: list[Wire] = []  # the calls, as accumulated
+        self.run: Wire | None = None  # the last run, once the turn is over
+        self.steps: dict[str, Wire] = {}  # as seen last
+        self._last = START
+        self._open: set[str] = set()
+        self._closed: set[str] = set()
+
+    def look(self, events: Sequence[Event]) -> None:
+        for event in events:
+            now = word(event)
+            assert self.run is None, f"{now} after the end"
+            if now == "run.cancelling":
+                continue
+            assert now in FOLLOWS[self._last], f"{now} after {self._last}"
+            self._last = now
+            self._LOOKS.get(event.name, Judge._ended)(self, event.data)
+
+    def _opened(self, new: Wire) -> None:
+        assert new["id"] not in self._open | self._closed
+        assert new["status"] == "in_progress"
+        self._open.add(new["id"])
+
+    def _step_created(self, step: Wire) -> None:
+        assert not self._open & self.texts.keys(), "a step opens while a message is open"
+        assert step["usage"] is None
+        self._opened(step)
+        self.steps[step["id"]] = step
+
+    def _step_in_progress(self, step: Wire) -> None:
+        assert self.steps[step["id"]] == step
+
+    def _message_created(self, message: Wire) -> None:
+        newest = list(self.steps.values())[-1]
+        assert newest["step_details"] == {
+            "type": "message_creation",
+            "message_creation": {"message_id": message["id"]},
+        }
+        assert message["content"] == []
+        self._opened(message)
+        self.texts[message["id"]] = []
+
+    def _message_in_progress(self, message: Wire) -> None:
+        assert message["id"] in self._open
+        assert message["content"] == []
+
+    def _message_delta(self, delta: Wire) -> None:
+        assert delta["id"] in self._open
+        [part] = delta["delta"]["content"]
+        _accumulate(self.texts[delta["id"]], part)
+
+    def _step_delta(self, delta: Wire) -> None:
+        assert delta["id"] in self._open
+        [call] = delta["delta"]["step_details"]["tool_calls"]
+        _accumulate(self.calls, call)
+
+    def _message_closed(self, message: Wire) -> None:
+        assert message["content"] == self.texts[message["id"]], "the content is not what was streamed"
+        self._close(message)
+
+    def _step_closed(self, step: Wire) -> None:
+        assert step["expires_at"] is not None  # A72: in a stream, ended steps too
+        assert step["usage"] is not None
+        if step["type"] == "tool_calls":
+            assert step["step_details"]["tool_calls"] == self.calls
+        self._close(step)
+        self.steps[step["id"]] = step
+
+    def _close(self, ended: Wire) -> None:
+        assert ended["status"] != "in_progress"
+        self._open.remove(ended["id"])
+        self._closed.add(ended["id"])
+
+    def _ended(self, run: Wire) -> None:
+        waiting = {step_id for step_id in self._open if self.steps[step_id]["type"] == "tool_calls"}
+        assert self._open == (waiting if run["status"] == "requires_action" else set())
+        self.run = run
+
+    _LOOKS: ClassVar[Mapping[str, Callable[[Any, Wire], None]]] = {
+        "thread.run.step.created": _step_created,
+        "thread.run.step.in_progress": _step_in_progress,
+        "thread.run.step.delta": _step_delta,
+        **dict.fromkeys((f"thread.run.step.{status}" for status in _CLOSED), _step_closed),
+        "thread.message.created": _message_created,
+        "thread.message.in_progress": _message_in_progress,
+        "thread.message.delta": _message_delta,
+        "thread.message.completed": _message_closed,
+        "thread.message.incomplete": _message_closed,
+    }
+
+
+def _accumulate(known: list[Wire], fragment: Wire) -> None:
+    """Merge one entry of a delta list by the client's rules (A98a): strings are added, `index` and `type` replaced."""
+    index = fragment["index"]
+    assert index <= len(known), "an index was left out"
+    body = {name: value for name, value in fragment.items() if name != "index"}
+    if index == len(known):
+        known.append(body)
+    else:
+        known[index] = _merged(known[index], body)
+
+
+def _merged(old: Wire, new: Wire) -> Wire:
+    merged = dict(old)
+    for name, value in new.items():
+        if name == "type" or old.get(name) is None:
+            merged[name] = value
+        elif isinstance(value, str):
+            merged[name] = old[name] + value
+        else:
+            assert isinstance(value, dict), f"{name} was sent twice"
+            merged[name] = _merged(old[name], value)
+    return merged
+
+
+def judged(events: Sequence[Event]) -> Judge:
+    """The judge after a whole turn, which must have ended."""
+    judge = Judge()
+    judge.look(events)
+    assert judge.run is not None, "the turn did not end"
+    return judge

@@ -1,0 +1,268 @@
+"""Streams of the Responses API, made by hand: one of every kind the translator has to do with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from threadbridge.ports import Wire
+from threadbridge.responses.translator import TurnTranslator
+
+USAGE: Wire = {
+    "input_tokens": 30,
+    "input_tokens_details": {"cached_tokens": 10},
+    "output_tokens": 7,
+    "output_tokens_details": {"reasoning_tokens": 2},
+    "total_tokens": 37,
+}
+WIRE_USAGE: Wire = {
+    "prompt_tokens": 30,
+    "completion_tokens": 7,
+    "total_tokens": 37,
+    "prompt_token_details": {"cached_tokens": 10},
+    "completion_tokens_details": {"reasoning_tokens": 2},
+}
+NO_USAGE: Wire = {
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "total_tokens": 0,
+    "prompt_token_details": {"cached_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 0},
+}
+
+RUN: Wire = {
+    "id": "run_1",
+    "object": "thread.run",
+    "created_at": 1000,
+    "assistant_id": "asst_1",
+    "thread_id": "thread_1",
+    "status": "in_progress",
+    "started_at": 1001,
+    "expires_at": 1600,
+    "cancelled_at": None,
+    "failed_at": None,
+    "completed_at": None,
+    "required_action": None,
+    "last_error": None,
+    "model": "gpt-4o",
+    "instructions": "Be brief.",
+    "tools": [],
+    "tool_resources": {},
+    "metadata": {},
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "reasoning_effort": None,
+    "max_completion_tokens": None,
+    "max_prompt_tokens": None,
+    "truncation_strategy": {"type": "auto", "last_messages": None},
+    "incomplete_details": None,
+    "usage": None,
+    "response_format": "auto",
+    "tool_choice": "auto",
+    "parallel_tool_calls": True,
+}
+
+NOW = 1005
+
+
+def translator(run: Wire = RUN, **options: Any) -> TurnTranslator:
+    """A translator whose ids count up and whose clock stands still."""
+    numbers = count(1)
+    return TurnTranslator(run, new_id=lambda prefix: f"{prefix}_{next(numbers)}", now=lambda: NOW + 0.9, **options)
+
+
+# -- Items ---------------------------------------------------------------------------------------------------------
+
+
+def output_text(text: str) -> Wire:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def refusal_part(text: str) -> Wire:
+    return {"type": "refusal", "refusal": text}
+
+
+def message(*parts: Wire, id: str = "msg_up", status: str | None = "completed") -> Wire:
+    return {"id": id, "type": "message", "status": status, "role": "assistant", "content": list(parts)}
+
+
+def call(number: int = 1, *, name: str = "look", arguments: str = "{}", status: str | None = "completed") -> Wire:
+    return {
+        "id": f"fc_{number}",
+        "type": "function_call",
+        "status": status,
+        "arguments": arguments,
+        "call_id": f"call_{number}",
+        "name": name,
+    }
+
+
+def reasoning(number: int = 1) -> Wire:
+    return {"id": f"rs_{number}", "type": "reasoning", "summary": [], "encrypted_content": f"secret {number}"}
+
+
+def search() -> Wire:
+    return {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}}
+
+
+# -- Events --------------------------------------------------------------------------------------------------------
+
+
+def created() -> list[Wire]:
+    response = {"id": "resp_1", "model": "gpt-4o-2024-08-06", "status": "in_progress", "output": [], "usage": None}
+    return [{"type": "response.created", "response": response}, {"type": "response.in_progress", "response": response}]
+
+
+def added(index: int, item: Wire) -> Wire:
+    bare = {**item, "status": "in_progress"}
+    bare |= {"content": []} if item["type"] == "message" else {"arguments": ""}
+    return {"type": "response.output_item.added", "output_index": index, "item": bare}
+
+
+def done(index: int, item: Wire) -> Wire:
+    return {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+def text_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Wire:
+    return _delta("response.output_text.delta", index, delta, id) | {"content_index": part, "logprobs": []}
+
+
+def refusal_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Wire:
+    return _delta("response.refusal.delta", index, delta, id) | {"content_index": part}
+
+
+def arguments_delta(index: int, delta: str, *, number: int = 1) -> Wire:
+    return _delta("response.function_call_arguments.delta", index, delta, f"fc_{number}")
+
+
+def _delta(kind: str, index: int, delta: str, item_id: str) -> Wire:
+    return {"type": kind, "output_index": index, "item_id": item_id, "delta": delta, "obfuscation": "xyz"}
+
+
+def ended(output: Iterable[Wire], *, status: str = "completed", **fields: Any) -> Wire:
+    response = {"id": "resp_1", "model": "gpt-4o-2024-08-06", "status": status, "output": list(output), "usage": USAGE}
+    return {"type": f"response.{status}", "response": {**response, **fields}}
+
+
+def said(index: int, *fragments: str, id: str = "msg_up") -> list[Wire]:
+    """A message of one text part, streamed in full."""
+    item = message(output_text("".join(fragments)), id=id)
+    part = {"output_index": index, "content_index": 0, "item_id": id}
+    return [
+        added(index, item),
+        {"type": "response.content_part.added", **part, "part": output_text("")},
+        *(text_delta(index, fragment, id=id) for fragment in fragments),
+        {"type": "response.output_text.done", **part, "text": "".join(fragments)},
+        {"type": "response.content_part.done", **part, "part": item["content"][0]},
+        done(index, item),
+    ]
+
+
+def called(index: int, *fragments: str, number: int = 1) -> list[Wire]:
+    """A function call, streamed in full."""
+    item = call(number, arguments="".join(fragments))
+    return [
+        added(index, item),
+        *(arguments_delta(index, fragment, number=number) for fragment in fragments),
+        {"type": "response.function_call_arguments.done", "output_index": index, "arguments": item["arguments"]},
+        done(index, item),
+    ]
+
+
+def whole(*streams: Sequence[Wire]) -> list[Wire]:
+    """Complete items, one after another, and the end that repeats them."""
+    events = [event for stream in streams for event in stream]
+    output = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    return [*created(), *events, ended(output)]
+
+
+_HELLO = message(output_text("Hello you"))
+_CUT = message(output_text("Hel"), status="incomplete")
+_CUT_CALL = call(arguments='{"ci', status="incomplete")
+_TOKENS = {"reason": "max_output_tokens"}
+
+#: One stream of every kind.
+STREAMS: Mapping[str, list[Wire]] = {
+    "text": whole(said(0, "Hel", "lo", "!")),
+    "refusal": whole(
+        [added(0, _HELLO), refusal_delta(0, "I "), refusal_delta(0, "won't"), done(0, message(refusal_part("I won't")))]
+    ),
+    "text and refusal": whole(
+        [
+            added(0, _HELLO),
+            text_delta(0, "Well"),
+            refusal_delta(0, "no", part=1),
+            done(0, message(output_text("Well"), refusal_part("no"))),
+        ]
+    ),
+    "two messages": whole(said(0, "One"), said(1, "Tw", "o", id="msg_up2")),
+    "call": whole(called(0, '{"ci', 'ty": 1}')),
+    "call without arguments": whole(called(0)),
+    "parallel calls": whole(called(0, "{", "}"), called(1, '{"a"', ": 2}", number=2)),
+    "text, then call": whole(said(0, "Let me ", "look"), called(1, "{}")),
+    "call, then text": whole(called(0, "{}"), said(1, "Wait")),
+    "call, text, call": whole(called(0, "{}"), said(1, "Wait"), called(2, "{}", number=2)),
+    "reasoning, then text": whole([done(0, reasoning())], said(1, "Hm")),
+    "reasoning, then call": whole([done(0, reasoning())], called(1, "{}")),
+    "search, then text": whole([done(0, search())], said(1, "Found")),
+    "empty message": whole([added(0, _HELLO), done(0, message())]),
+    "nothing": whole(),
+    "only reasoning": whole([done(0, reasoning())]),
+    "incomplete text": [
+        *created(),
+        added(0, _HELLO),
+        text_delta(0, "Hel"),
+        done(0, _CUT),
+        ended([_CUT], status="incomplete", incomplete_details=_TOKENS),
+    ],
+    "incomplete after text": [
+        *created(),
+        *said(0, "Hello"),
+        ended([message(output_text("Hello"))], status="incomplete", incomplete_details=_TOKENS),
+    ],
+    "filtered": [
+        *created(),
+        added(0, _HELLO),
+        text_delta(0, "Hel"),
+        ended([_CUT], status="incomplete", incomplete_details={"reason": "content_filter"}),
+    ],
+    "incomplete call": [
+        *created(),
+        *said(0, "Let me"),
+        added(1, call()),
+        arguments_delta(1, '{"ci'),
+        done(1, _CUT_CALL),
+        ended([message(output_text("Let me")), _CUT_CALL], status="incomplete", incomplete_details=_TOKENS),
+    ],
+    "incomplete by its own word": [
+        *created(),
+        *said(0, "Hello"),
+        {**ended([], status="incomplete", incomplete_details={"reason": "length"}), "type": "response.completed"},
+    ],
+    "failed": [
+        *created(),
+        added(0, _HELLO),
+        text_delta(0, "Hel"),
+        ended([], status="failed", usage=None, error={"code": "rate_limit_exceeded", "message": "Slow down."}),
+    ],
+    "error": [
+        *created(),
+        added(0, call()),
+        {"type": "error", "error": {"code": "server_error", "message": "Ouch."}},
+        ended([], status="failed", usage=None, error={"code": "server_error", "message": "Ouch."}),
+    ],
+    "message never added": [
+        *created(),
+        text_delta(0, "Hello"),
+        text_delta(0, " you"),
+        done(0, _HELLO),
+        ended([_HELLO]),
+    ],
+    "message only done": [*created(), done(0, _HELLO), ended([_HELLO])],
+    "message never done": [*created(), added(0, _HELLO), text_delta(0, "Hello"), ended([_HELLO])],
+    "call never added": [*created(), arguments_delta(0, "{}"), done(0, call()), ended([call()])],
+    "call never done": [*created(), added(0, call()), arguments_delta(0, "{"), ended([call()])],
+    "call never done nor in the output": [*created(), added(0, call()), arguments_delta(0, "{}"), ended([])],
+    "nothing streamed": [*created(), ended([reasoning(), _HELLO, call(1), call(2, arguments='{"a": 1}')])],
+}
