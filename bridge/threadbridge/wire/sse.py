@@ -18,6 +18,8 @@ MAX_EVENT_BYTES = 32 * 1024 * 1024
 DONE = b"event: done\ndata: [DONE]\n\n"
 
 _BOM = b"\xef\xbb\xbf"
+#: What the standard calls an event without a name.
+_UNNAMED = "message"
 
 
 def encode(event: Event) -> bytes:
@@ -88,30 +90,30 @@ class SSEDecoder:
         self._begun = False
         self._after_cr = False  # the last chunk ended between CR and, perhaps, LF
         self._pieces: list[bytes] = []  # of the line that is not complete
-        self._name = "message"
+        self._piece_bytes = 0
+        self._name = _UNNAMED
         self._data: list[bytes] = []
-        self._held = 0  # bytes in _pieces and _data
+        self._data_bytes = 0
 
     def feed(self, chunk: bytes) -> list[SSE]:
         """The events this chunk completes, in order."""
         if self._after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")
             self._after_cr = False
-        if not chunk:
-            return []
-        if b"\n" not in chunk and b"\r" not in chunk:
-            self._hold(chunk, self._pieces)
-            return []
-        return self._feed_lines(self._lines(chunk))
+        if b"\n" in chunk or b"\r" in chunk:
+            return self._feed_lines(self._lines(chunk))
+        if chunk:
+            self._keep_piece(chunk)
+        return []
 
     def _lines(self, chunk: bytes) -> list[bytes]:
-        lines = b"".join((*self._pieces, chunk)).splitlines() if self._pieces else chunk.splitlines()
-        self._held -= sum(map(len, self._pieces))
+        lines = b"".join((*self._pieces, chunk)).splitlines()
         self._pieces.clear()
+        self._piece_bytes = 0
         self._after_cr = chunk.endswith(b"\r")
-        if not (self._after_cr or chunk.endswith(b"\n")):
-            self._hold(lines.pop(), self._pieces)
-        if not self._begun and lines:
+        if not chunk.endswith((b"\r", b"\n")):
+            self._keep_piece(lines.pop())
+        if not self._begun:
             self._begun = True
             lines[0] = lines[0].removeprefix(_BOM)
         return lines
@@ -121,20 +123,32 @@ class SSEDecoder:
         for line in lines:
             if not line:
                 if self._data:
-                    complete.append(SSE(self._name, b"\n".join(self._data)))
-                    self._data.clear()
-                    self._held = sum(map(len, self._pieces))
-                self._name = "message"
+                    complete.append(self._event())
+                self._name = _UNNAMED
             elif line.startswith(b"data:"):
-                self._hold(line[6:] if line[5:6] == b" " else line[5:], self._data)
+                self._keep_data(line[6:] if line[5:6] == b" " else line[5:])
             elif line.startswith(b"event:"):
-                self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace") or "message"
+                self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace") or _UNNAMED
             elif line == b"data":
-                self._data.append(b"")
+                self._keep_data(b"")
         return complete
 
-    def _hold(self, piece: bytes, where: list[bytes]) -> None:
-        self._held += len(piece)
-        if self._held > self._max:
+    def _event(self) -> SSE:
+        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        self._data.clear()
+        self._data_bytes = 0
+        return SSE(self._name, data)
+
+    def _keep_data(self, data: bytes) -> None:
+        self._data.append(data)
+        self._data_bytes += len(data) + 1
+        self._refuse_too_much()
+
+    def _keep_piece(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._piece_bytes += len(piece)
+        self._refuse_too_much()
+
+    def _refuse_too_much(self) -> None:
+        if self._piece_bytes + self._data_bytes > self._max:
             raise UpstreamError(f"A streamed event is longer than {self._max} bytes; the stream was given up.")
-        where.append(piece)
