@@ -71,10 +71,10 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def server(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def server(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Start a server of ours, which names its address on the first line of stdout, and end it at the end."""
     process = subprocess.Popen(
-        [sys.executable, *arguments],
+        command,
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
         stdin=subprocess.PIPE,
@@ -85,24 +85,28 @@ def server(arguments: Sequence[str], *, environment: Mapping[str, str] | None = 
         assert process.stdout is not None
         line = process.stdout.readline().strip()
         if not line.startswith(_LISTENING):
-            raise RuntimeError(f"{arguments} said {line!r} where an address was expected")
+            raise RuntimeError(f"{command[0]} said {line!r} where an address was expected")
         yield Server(process.pid, line.removeprefix(_LISTENING))
     finally:
         stop(process)
 
 
+def script(name: str) -> str:
+    """A command of this environment."""
+    return str(Path(sys.executable).with_name(name))
+
+
 @contextmanager
 def upstream() -> Iterator[Server]:
     """The fast Responses service."""
-    with server(["-m", "benchmarks._upstream"]) as running:
+    with server([sys.executable, "-m", "benchmarks._upstream"]) as running:
         yield running
 
 
 @contextmanager
 def gateway(upstream_url: str, store: Path) -> Iterator[Server]:
     """`threadbridge serve` with a store of its own, in front of `upstream_url`."""
-    arguments = ["-m", "threadbridge_adapters.cli", "serve", "--port", "0", "--upstream", upstream_url]
-    with server(
-        [*arguments, "--store", f"sqlite:///{store}"], environment={"OPENAI_API_KEY": "sk-benchmark"}
-    ) as running:
+    command = [script("threadbridge"), "serve", "--port", "0", "--log-level", "warning"]
+    options = ["--upstream", upstream_url, "--store", f"sqlite:///{store}"]
+    with server([*command, *options], environment={"OPENAI_API_KEY": "sk-benchmark"}) as running:
         yield running

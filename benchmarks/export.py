@@ -19,7 +19,7 @@ from openai import OpenAI
 from benchmarks import _processes
 from benchmarks._effort import Effort
 from benchmarks._legacy_source import MESSAGES, RUNS, thread_id
-from benchmarks._processes import ROOT
+from benchmarks._processes import ROOT, script
 from benchmarks._rows import Row
 
 RESIDENT_BOUND_MB = 200.0
@@ -47,8 +47,8 @@ def _export(url: str, count: int, directory: Path) -> tuple[float, float]:
     ids = directory / "ids.txt"
     ids.write_text("".join(f"{thread_id(number)}\n" for number in range(count)))
     started = time.perf_counter()
-    command = [sys.executable, "-m", "threadbridge_migrate.cli", "export-threads", "--backend", "assistants", "--json"]
-    command = [sys.executable, "-m", "threadbridge_migrate.cli", "export-threads", "--backend", "assistants", "--json"]
+    command = [script("migrate"), "export-threads", "--backend", "assistants", "--json"]
+    command = [script("migrate"), "export-threads", "--backend", "assistants", "--json"]
     process = subprocess.Popen(
         [*command, "--ids", str(ids), "--out", str(directory / "archive")],
         cwd=ROOT,
@@ -91,7 +91,7 @@ def _check(archive: Path, count: int) -> None:
 
 def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
     """The rows on the export."""
-    with _processes.server(["-m", "benchmarks._legacy_source"]) as source:
+    with _processes.server([sys.executable, "-m", "benchmarks._legacy_source"]) as source:
         naive = _naive_loop(source.url, effort.naive_threads) / effort.naive_threads
         seconds, megabytes = _export(source.url, effort.export_threads, directory)
     _check(directory / "archive", effort.export_threads)
