@@ -6,6 +6,7 @@ A new backend or door is one more line in WORLDS.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class World:
     def asked_texts(self) -> list[list[str]]:
         """For every request the model got: the texts of the user's messages in it."""
         return [
-            [part["text"] for item in request["input"] if item.get("role") == "user" for part in item["content"]]
+            [part["text"] for item in request.body["input"] if item.get("role") == "user" for part in item["content"]]
             for request in self.simulator.requests
         ]
 
@@ -73,7 +74,11 @@ def over_transport(library: str) -> Door:
             return backend
 
         transport = transports_for(http).asynchronous(Desk(opened, max_body_bytes=1 << 20))
-        client = openai.AsyncOpenAI(api_key="sk-test", http_client=http.AsyncClient(transport=transport))
+        client = openai.AsyncOpenAI(
+            api_key="sk-test",
+            default_headers={"OpenAI-Beta": "assistants=v2"},
+            http_client=http.AsyncClient(transport=transport),
+        )
         yield AssistantsBackend(Service(client, max_retries=0), lists_threads=True)
 
     return door
@@ -93,7 +98,7 @@ async def open_world(name: str) -> AsyncIterator[World]:
     """A fresh world of this name."""
     clock, simulator = StandingClock(), Simulator()
     settings = Settings(simulate=True)
-    store = await open_store(":memory:")
+    store = await open_store(os.environ.get("TB_STORE", ":memory:"))
     backend = assemble(settings, store=store, upstream=SimulatedUpstream(simulator), clock=clock)
     try:
         async with WORLDS[name](backend) as reached:
