@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def transcript(program: str) -> str:
 
 
 @contextmanager
-def served(*options: str, **settings: str) -> Iterator[str]:
+def served(*options: str, **settings: str) -> Generator[str]:
     """`threadbridge serve` on a free port; gives its base URL."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
     command = [Path(sys.executable).with_name("threadbridge"), "serve", "--port", "0", *options]
