@@ -106,7 +106,7 @@ class Refusal(Exception):
         steps = self._steps[::-1]
         path = dotted(steps)
         message = self._complaint.text.format(path=path, parent=dotted(steps[:-1]), **self._values)
-        return InvalidRequest(message, param=path or None, code=self._complaint.code)
+        return InvalidRequest(message, param=path if steps else None, code=self._complaint.code)
 
 
 def dotted(steps: Sequence[str | int]) -> str:

@@ -60,7 +60,8 @@ def exchanges() -> tuple[Exchange, ...]:
 def _exchanges() -> Iterator[Exchange]:
     for seen in _loader().interactions(RECORDINGS / "assistants"):
         spec = SPECS.get(seen.endpoint) if seen.method == "POST" else None
-        if spec is not None and seen.status is not None and isinstance(seen.request_json, dict):
+        second_version = seen.request_headers.get("openai-beta") != "assistants=v1"
+        if spec is not None and second_version and seen.status is not None and isinstance(seen.request_json, dict):
             answer = seen.response_json
             error = answer.get("error") if isinstance(answer, dict) else None
             yield Exchange(seen.file, spec, seen.request_json, seen.status, error)

@@ -1,0 +1,60 @@
+"""A backend that remembers what it was asked and answers what it was told to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+
+from threadbridge.ports import Backend, Event
+
+
+class Asked(NamedTuple):
+    """One call of a backend's method."""
+
+    method: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+@dataclass
+class Recorder:
+    """Every method answers `result`, or raises it if it is an exception."""
+
+    result: Any = field(default_factory=lambda: {"id": "x"})
+    asked: list[Asked] = field(default_factory=list[Asked])
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        async def ask(*args: Any, **kwargs: Any) -> Any:
+            self.asked.append(Asked(method, args, kwargs))
+            if isinstance(self.result, Exception):
+                raise self.result
+            return self.result
+
+        return ask
+
+    def as_backend(self) -> Backend:
+        """The same, for those who ask for the port."""
+        return cast("Backend", self)
+
+
+class Events(AsyncIterator[Event]):
+    """A stream of these events, which raises those of them that are exceptions; says whether it was closed."""
+
+    def __init__(self, *events: Event | Exception) -> None:
+        self._events: Sequence[Event | Exception] = events
+        self._at = 0
+        self.closed = 0
+
+    async def __anext__(self) -> Event:
+        if self._at == len(self._events):
+            raise StopAsyncIteration
+        event = self._events[self._at]
+        self._at += 1
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+    async def aclose(self) -> None:
+        """Count the closings."""
+        self.closed += 1

@@ -1,0 +1,131 @@
+"""Which paths are ours, and what they ask for."""
+
+from __future__ import annotations
+
+import pytest
+
+from threadbridge.errors import NotFound
+from threadbridge.ports import Backend
+from threadbridge.wire import OPERATIONS, serves, split
+from threadbridge.wire.errors import MethodNotAllowed
+from threadbridge.wire.operations import HANDLERS
+from threadbridge.wire.routes import match
+
+IDS = {
+    "assistant_id": "asst_1",
+    "thread_id": "thread_1",
+    "message_id": "msg_1",
+    "run_id": "run_1",
+    "step_id": "step_1",
+}
+
+OURS = {
+    "/v1/assistants": "/assistants",
+    "/v1/assistants/asst_1": "/assistants/asst_1",
+    "/v1/threads": "/threads",
+    "/v1/threads/runs": "/threads/runs",
+    "/v1/threads/thread_1/runs/run_1/steps/step_1": "/threads/thread_1/runs/run_1/steps/step_1",
+    "/v1/threads/": "/threads/",
+    "/threads/thread_1": "/threads/thread_1",
+    "/openai/assistants": "/assistants",
+    "/openai/threads/thread_1/messages": "/threads/thread_1/messages",
+    "/openai/v1/threads/thread_1": "/threads/thread_1",
+    "/openai/deployments/threads/threads/thread_1": "/threads/thread_1",
+    "/api/projects/x/assistants": "/assistants",
+    "/api/projects/threads/assistants/asst_1": "/assistants/asst_1",
+    "/api/projects/x/openai/v1/threads": "/threads",
+    "/proxy/v1/threads": "/threads",
+    "/v1/account/gateway/openai/threads": "/threads",
+}
+
+NOT_OURS = [
+    "",
+    "/",
+    "/v1",
+    "/v1/chat/completions",
+    "/v1/chat/threads_x",
+    "/v1/threads_x",
+    "/v1/threadsrunner/x",
+    "/v1/assistantsx",
+    "/v1/Threads",
+    "/v1/chatkit/threads",
+    "/v1/chatkit/threads/cthr_1/items",
+    "/v1/files/threads",
+    "/v1/files/file-1/content",
+    "/v1/vector_stores/assistants/files",
+    "/v1/responses/threads",
+    "/v1/models/assistants",
+    "/openai/deployments/threads/chat/completions",
+    "/openai/deployments/assistants",
+    "/openai/files/threads",
+    "/api/projects/threads",
+    "/api/projects/assistants/deployments",
+    "/elsewhere/threads",
+]
+
+
+def test_every_operation_has_a_row_a_handler_and_a_method_of_the_port() -> None:
+    names = [operation.name for operation in OPERATIONS]
+
+    assert len(names) == len(set(names)) == 24
+    assert set(names) == set(HANDLERS)
+    assert all(hasattr(Backend, name) for name in names)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_a_path_finds_its_operation_and_its_ids(operation: object) -> None:
+    wanted = next(row for row in OPERATIONS if row is operation)
+
+    found = match(wanted.method, wanted.path.format(**IDS))
+
+    assert found.operation is wanted
+    assert found.ids == {name: IDS[name] for name in IDS if f"{{{name}}}" in wanted.path}
+
+
+@pytest.mark.parametrize("path", OURS)
+def test_a_path_of_the_assistants_api_is_ours_under_every_known_prefix(path: str) -> None:
+    assert serves(path)
+    assert split(path) == OURS[path]
+
+
+@pytest.mark.parametrize("path", NOT_OURS)
+def test_a_path_of_anything_else_is_not_ours(path: str) -> None:
+    assert not serves(path)
+
+    with pytest.raises(ValueError, match="is not a path of the Assistants API"):
+        split(path)
+
+
+def test_an_unusual_base_url_makes_its_paths_ours() -> None:
+    base = "/elsewhere/"
+
+    assert split("/elsewhere/threads/thread_1", base=base) == "/threads/thread_1"
+    assert not serves("/elsewhere/chatkit/threads", base=base)
+    assert not serves("/elsewhere-too/threads", base=base)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/threads/",
+        "/threads//messages",
+        "/threads/thread_1/files",
+        "/threads/thread_1/messages/msg_1/files",
+        "/threads/thread_1/runs/run_1/stop",
+        "/threads/thread_1/runs/run_1/steps/step_1/x",
+        "/assistants/asst_1/files",
+    ],
+)
+def test_an_unknown_path_is_an_invalid_url(path: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        match("POST", path)
+
+    assert caught.value.message == f"Invalid URL (POST /v1{path})"
+
+
+def test_a_wrong_method_names_the_right_ones() -> None:
+    with pytest.raises(MethodNotAllowed) as caught:
+        match("PUT", "/threads/thread_1")
+
+    assert caught.value.allowed == ("GET", "POST", "DELETE")
+    assert caught.value.status == 405
