@@ -1,0 +1,112 @@
+"""Answers that are streams, and how they end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.bridge.wire.asking import CONTENT, asked, parsed, received
+from tests.bridge.wire.recorder import Asked, Events, Recorder
+from threadbridge.errors import NotFound, UpstreamError
+from threadbridge.ports import Event
+
+STREAMS: dict[str, Asked] = {
+    "/threads/thread_1/runs": Asked("stream_run", ("thread_1", {"stream": True}), {"include": (CONTENT,)}),
+    "/threads/runs": Asked("stream_thread_and_run", ({"stream": True},), {"include": (CONTENT,)}),
+    "/threads/thread_1/runs/run_1/submit_tool_outputs": Asked(
+        "stream_tool_outputs", ("thread_1", "run_1", {"stream": True}), {}
+    ),
+}
+
+
+@pytest.mark.parametrize("path", STREAMS)
+async def test_stream_true_asks_for_the_events(path: str) -> None:
+    events = Events(Event("thread.run.created", {"id": "run_1"}), Event("thread.run.queued", {"id": "run_1", "a": "é"}))
+    backend = Recorder(result=events)
+
+    response = await asked(backend, "POST", path, query=(("include[]", CONTENT),), body=b'{"stream":true}')
+
+    assert backend.asked == [STREAMS[path]]
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert (
+        await received(response)
+        == (
+            'event: thread.run.created\ndata: {"id":"run_1"}\n\n'
+            'event: thread.run.queued\ndata: {"id":"run_1","a":"é"}\n\n'
+            "event: done\ndata: [DONE]\n\n"
+        ).encode()
+    )
+    assert events.closed == 1
+
+
+@pytest.mark.parametrize("stream", [b"false", b"null", b'"true"', b"1"])
+async def test_anything_but_true_is_no_stream(stream: bytes) -> None:
+    backend = Recorder()
+
+    await asked(backend, "POST", "/threads/thread_1/runs", body=b'{"stream":' + stream + b"}")
+
+    assert backend.asked[0].method == "create_run"
+
+
+async def test_a_refusal_before_the_stream_is_an_ordinary_answer() -> None:
+    backend = Recorder(result=NotFound("No thread found with id 'thread_1'."))
+
+    response = await asked(backend, "POST", "/threads/thread_1/runs", body=b'{"stream":true}')
+
+    assert response.status == 404
+    assert parsed(response)["error"]["message"] == "No thread found with id 'thread_1'."
+
+
+async def test_a_failure_within_the_stream_is_an_error_event_and_the_stream_is_closed() -> None:
+    events = Events(Event("thread.run.created", {}), UpstreamError("gone", status=503, code="overloaded"))
+
+    response = await asked(Recorder(result=events), "POST", "/threads/runs", body=b'{"stream":true}')
+
+    assert await received(response) == (
+        b"event: thread.run.created\ndata: {}\n\n"
+        b'event: error\ndata: {"error":{"message":"gone","type":"server_error","param":null,"code":"overloaded"}}\n\n'
+        b"event: done\ndata: [DONE]\n\n"
+    )
+    assert events.closed == 1
+
+
+async def test_a_bug_within_the_stream_is_logged_and_told_without_its_insides(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    events = Events(RuntimeError("secret"))
+    response = await asked(Recorder(result=events), "POST", "/threads/runs", body=b'{"stream":true}')
+
+    with caplog.at_level(logging.ERROR):
+        frames = await received(response)
+
+    assert b"event: error\n" in frames
+    assert frames.endswith(b"event: done\ndata: [DONE]\n\n")
+    assert b"secret" not in frames
+    assert response.headers["x-request-id"].encode() in frames
+    assert "secret" in caplog.text
+
+
+async def test_a_stream_that_was_never_read_can_be_closed() -> None:
+    events = Events(Event("thread.run.created", {}))
+    response = await asked(Recorder(result=events), "POST", "/threads/runs", body=b'{"stream":true}')
+    assert isinstance(response.body, AsyncIterator)
+
+    await response.body.aclose()  # type: ignore[attr-defined]
+    rest = [frame async for frame in response.body]
+
+    assert events.closed == 1
+    assert rest == []
+
+
+async def test_a_client_that_leaves_early_closes_the_events_once() -> None:
+    events = Events(Event("thread.run.created", {}), Event("thread.run.queued", {}))
+    response = await asked(Recorder(result=events), "POST", "/threads/runs", body=b'{"stream":true}')
+    assert isinstance(response.body, AsyncIterator)
+
+    await anext(response.body)
+    await response.body.aclose()  # type: ignore[attr-defined]
+    await response.body.aclose()  # type: ignore[attr-defined]
+
+    assert events.closed == 1
