@@ -14,6 +14,8 @@ _LAST: Mapping[str, str] = {
     "cancelled": "response.cancelled",
 }
 
+_UNFINISHED = frozenset({"queued", "in_progress"})
+
 
 def events_of(response: Wire) -> Iterator[Wire]:
     """The fewest events that say what the response says, so that one translator serves streams and whole answers.
@@ -23,16 +25,18 @@ def events_of(response: Wire) -> Iterator[Wire]:
     yield {"type": "response.created", "response": response}
     for index, item in enumerate(response.get("output") or []):
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
-    last = _LAST.get(_status(response))
+    last = _last(response)
     if last is not None:
         yield {"type": last, "response": response}
 
 
-def _status(response: Wire) -> str:
-    """The status; some servers leave it out (S5), and then the rest of the response tells."""
+def _last(response: Wire) -> str | None:
     status = response.get("status")
-    if isinstance(status, str):
-        return status
+    if status in _UNFINISHED:
+        return None
+    if status in _LAST:
+        return _LAST[status]
+    # Some servers leave the status out (S5) or have a word of their own for it; then the rest of the response tells.
     if response.get("error"):
-        return "failed"
-    return "incomplete" if response.get("incomplete_details") else "completed"
+        return "response.failed"
+    return "response.incomplete" if response.get("incomplete_details") else "response.completed"

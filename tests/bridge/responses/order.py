@@ -20,13 +20,21 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "step.created message_creation": ("step.in_progress message_creation",),
     "step.in_progress message_creation": ("message.created",),
     "message.created": ("message.in_progress",),
-    "message.in_progress": ("message.delta",),  # at least one per message (A98b)
+    "message.in_progress": ("message.delta", "step.delta"),
     "message.delta": ("message.delta", "message.completed", "message.incomplete", "step.delta"),
     "message.completed": ("step.completed message_creation",),
     "message.incomplete": _MESSAGE_STEP_OVER,
     "step.created tool_calls": ("step.in_progress tool_calls",),
     "step.in_progress tool_calls": ("step.delta",),
-    "step.delta": ("step.delta", "message.delta", "step.created message_creation", *_CALLS_STEP_OVER, *_ENDS),
+    "step.delta": (
+        "step.delta",
+        "message.delta",
+        "message.completed",
+        "message.incomplete",
+        "step.created message_creation",
+        *_CALLS_STEP_OVER,
+        *_ENDS,
+    ),
     **dict.fromkeys(_MESSAGE_STEP_OVER, (*_NEW_STEP, "step.delta", *_CALLS_STEP_OVER, *_ENDS)),
     **dict.fromkeys(_CALLS_STEP_OVER, _ENDS),
 }
@@ -100,6 +108,7 @@ class Judge:
         _accumulate(self.calls, call)
 
     def _message_closed(self, message: Wire) -> None:
+        assert self.texts[message["id"]], "a message without a delta (A98b)"
         assert message["content"] == self.texts[message["id"]], "the content is not what was streamed"
         self._close(message)
 

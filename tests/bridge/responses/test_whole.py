@@ -30,12 +30,13 @@ def test_a_whole_response_leaves_what_its_stream_leaves(kind: str) -> None:
     ("fields", "last"),
     [
         ({"status": None}, "response.completed"),
+        ({"status": "complete"}, "response.completed"),
         ({"status": None, "error": {"code": "server_error", "message": "No."}}, "response.failed"),
         ({"status": None, "incomplete_details": {"reason": "length"}}, "response.incomplete"),
         ({"status": "cancelled"}, "response.cancelled"),
     ],
 )
-def test_the_last_event_is_found_without_a_status_too(fields: Wire, last: str) -> None:
+def test_the_last_event_is_found_without_a_proper_status_too(fields: Wire, last: str) -> None:
     response = {**ended([])["response"], **fields}
 
     assert [event["type"] for event in events_of(response)][-1] == last

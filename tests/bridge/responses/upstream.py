@@ -110,13 +110,19 @@ def search() -> Wire:
 
 
 def created() -> list[Wire]:
-    response = {"id": "resp_1", "model": "gpt-4o-2024-08-06", "status": "in_progress", "output": [], "usage": None}
+    response: Wire = {
+        "id": "resp_1",
+        "model": "gpt-4o-2024-08-06",
+        "status": "in_progress",
+        "output": [],
+        "usage": None,
+    }
     return [{"type": "response.created", "response": response}, {"type": "response.in_progress", "response": response}]
 
 
 def added(index: int, item: Wire) -> Wire:
-    bare = {**item, "status": "in_progress"}
-    bare |= {"content": []} if item["type"] == "message" else {"arguments": ""}
+    emptied: Wire = {"content": []} if item["type"] == "message" else {"arguments": ""}
+    bare = {**item, "status": "in_progress", **emptied}
     return {"type": "response.output_item.added", "output_index": index, "item": bare}
 
 

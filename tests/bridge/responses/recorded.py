@@ -1,0 +1,116 @@
+"""What the real service answered, from the shared recordings where they are present."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from threadbridge.ports import Wire
+
+_SHARED = Path(os.environ.get("THREADBRIDGE_SHARED", Path(__file__).parents[3] / "../shared"))
+RECORDINGS = _SHARED / "recordings"
+
+needs_recordings = pytest.mark.skipif(
+    not RECORDINGS.is_dir(), reason="the shared recordings are not beside this checkout"
+)
+
+
+class Recorded(NamedTuple):
+    """Something recorded, and where it was found."""
+
+    name: str
+    data: Any
+
+
+def parameters(found: tuple[Recorded, ...]) -> list[Any]:
+    return [pytest.param(each.data, id=each.name) for each in found]
+
+
+@cache
+def _interactions(category: str) -> tuple[Any, ...]:
+    if not RECORDINGS.is_dir():
+        return ()
+    spec = importlib.util.spec_from_file_location("shared_recordings_of_responses", RECORDINGS / "load.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look their module up
+    spec.loader.exec_module(module)
+    return tuple(module.interactions(RECORDINGS / category))
+
+
+def _to_responses() -> Iterator[tuple[str, Any]]:
+    for category in ("responses", "conversations"):
+        for seen in _interactions(category):
+            if seen.endpoint is not None and seen.endpoint.startswith("/v1/responses"):
+                yield f"{seen.file}#{seen.index}", seen
+
+
+@cache
+def streams() -> tuple[Recorded, ...]:
+    """Every stream of one response; files that hold several are taken apart."""
+    return tuple(
+        Recorded(f"{name}.{number}", stream)
+        for name, seen in _to_responses()
+        for number, stream in enumerate(_split([event for _, event in seen.sse or () if isinstance(event, dict)]))
+    )
+
+
+def _split(events: list[Wire]) -> list[list[Wire]]:
+    starts = [at for at, event in enumerate(events) if event["type"] == "response.created"]
+    if not starts:  # a stream that was resumed somewhere
+        return [events] if events else []
+    return [events[start:stop] for start, stop in zip(starts, [*starts[1:], len(events)], strict=True)]
+
+
+@cache
+def responses() -> tuple[Recorded, ...]:
+    """Every response that came whole."""
+    return tuple(
+        Recorded(name, seen.response_json)
+        for name, seen in _to_responses()
+        if isinstance(seen.response_json, dict) and seen.response_json.get("object") == "response"
+    )
+
+
+@cache
+def request_items() -> tuple[Wire, ...]:
+    """Every item that a real client sent and the real service accepted."""
+    return tuple(
+        item
+        for _, seen in _to_responses()
+        if seen.status == 200 and isinstance(seen.request_json, dict)
+        for item in _listed(seen.request_json.get("input"))
+    )
+
+
+@cache
+def request_fields() -> frozenset[str]:
+    """Every field of a request that the real service accepted."""
+    return frozenset(
+        field
+        for _, seen in _to_responses()
+        if seen.status == 200 and isinstance(seen.request_json, dict)
+        for field in seen.request_json
+    )
+
+
+def _listed(items: Any) -> list[Wire]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+@cache
+def assistants_streams() -> tuple[Recorded, ...]:
+    """The streams of text and function-call runs of the legacy service (wire of 2025), without the `done` frame."""
+    return tuple(
+        Recorded(f"{Path(seen.file).name}#{seen.index}", [(name, data) for name, data in seen.sse if name != "done"])
+        for seen in _interactions("assistants")
+        if seen.sse and "openai-dotnet" in seen.file and "FileSearch" not in seen.file
+    )
