@@ -1,0 +1,5 @@
+"""`python -m threadbridge_adapters.cli` is `threadbridge`."""
+
+from threadbridge_adapters.cli import main
+
+main()
