@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -74,9 +75,9 @@ class Lane:
         ended: Future[None] = Future()
         ended.set_running_or_notify_cancel()  # nobody who stops waiting for it can cancel it
         thread = threading.Thread(target=self._work, args=(ended,), name=f"threadbridge-{self._name}", daemon=True)
+        thread.start()
         self._threads[thread] = ended
         _LANES.add(self)
-        thread.start()
 
     def _work(self, ended: Future[None]) -> None:
         connection: Connection | None = None
@@ -86,9 +87,11 @@ class Lane:
                 settle_all(jobs)
                 del jobs  # or the last caller's objects would live until the next call
         finally:
-            if connection is not None:
-                connection.close()
-            ended.set_result(None)
+            try:
+                if connection is not None:
+                    connection.close()
+            finally:
+                ended.set_result(None)
 
     def _served(self, connection: Connection | None, jobs: Sequence[Job[Any]]) -> Connection | None:
         try:
@@ -118,6 +121,9 @@ class Lane:
 
 #: Lanes whose threads were started; the interpreter's exit lets them finish.
 _LANES: WeakSet[Lane] = WeakSet()
+if hasattr(os, "register_at_fork"):
+    # A child has no such threads, and their locks may have been held when it was made.
+    os.register_at_fork(after_in_child=_LANES.clear)
 
 
 @atexit.register

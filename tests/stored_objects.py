@@ -1,0 +1,54 @@
+"""Wire objects as small as a store lets them be."""
+
+from __future__ import annotations
+
+from threadbridge.ports import Entry, Kind, Wire
+
+
+def assistant(id_: str = "asst_1") -> Wire:
+    return {"id": id_, "object": "assistant", "created_at": 1, "name": None}
+
+
+def thread(id_: str = "thread_1") -> Wire:
+    return {"id": id_, "object": "thread", "created_at": 1, "metadata": {}}
+
+
+def message(id_: str = "msg_1", thread_id: str = "thread_1", *, run_id: str | None = None, text: str = "Hi") -> Wire:
+    return {
+        "id": id_,
+        "object": "thread.message",
+        "created_at": 1,
+        "thread_id": thread_id,
+        "role": "user",
+        "content": [{"type": "text", "text": {"value": text, "annotations": []}}],
+        "run_id": run_id,
+    }
+
+
+def run(id_: str = "run_1", thread_id: str = "thread_1", *, status: str = "queued") -> Wire:
+    return {"id": id_, "object": "thread.run", "created_at": 1, "thread_id": thread_id, "status": status}
+
+
+def step(id_: str = "step_1", thread_id: str = "thread_1", run_id: str = "run_1") -> Wire:
+    return {
+        "id": id_,
+        "object": "thread.run.step",
+        "created_at": 1,
+        "run_id": run_id,
+        "thread_id": thread_id,
+        "status": "completed",
+    }
+
+
+def call(call_id: str = "call_1", *, run_id: str = "run_1") -> Entry:
+    return Entry(item={"type": "function_call", "call_id": call_id, "name": "f", "arguments": "{}"}, run_id=run_id)
+
+
+#: One object of every kind, all of one thread.
+ONE_OF_EACH: dict[Kind, Wire] = {
+    Kind.ASSISTANT: assistant(),
+    Kind.THREAD: thread(),
+    Kind.MESSAGE: message(),
+    Kind.RUN: run(),
+    Kind.STEP: step(),
+}
