@@ -1,0 +1,68 @@
+"""A service behind a door: it notes what it was asked, and streams back what it was sent, while it is being sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from starlette.types import Receive, Scope, Send
+
+from threadbridge_adapters.gateway import serving
+
+
+@dataclass
+class Asked:
+    """One request as it arrived. `pieces` are the parts its body came in."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    pieces: list[bytes] = field(default_factory=list[bytes])
+
+
+class LoopbackService:
+    """Echoes bodies piece by piece; `url` is set while it runs."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.url = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        asked = Asked(scope["method"], scope["path"], scope["query_string"].decode(), headers)
+        self.asked.append(asked)
+        kind = headers.get("content-type", "application/json").encode()
+        response_headers = [(b"content-type", kind), (b"x-request-id", b"req_behind")]
+        await send({"type": "http.response.start", "status": 200, "headers": response_headers})
+        more = True
+        while more:
+            message = await receive()
+            piece: bytes = message.get("body", b"")
+            asked.pieces.append(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            more = message.get("more_body", False)
+        await send({"type": "http.response.body", "body": b"" if asked.pieces != [b""] else b"{}"})
+
+
+@contextmanager
+def loopback_service() -> Generator[LoopbackService]:
+    """The service on a free port while the context lasts."""
+    service = LoopbackService()
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[LoopbackService]:
+        yield service
+
+    with serving(opened()) as service.url:
+        yield service
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    for phase in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{phase}.complete"})

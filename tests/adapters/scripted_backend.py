@@ -1,0 +1,106 @@
+"""A backend for tests of doors: it remembers threads, streams what the test tells it to, and knows who left."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from typing import cast
+
+from threadbridge.errors import InvalidRequest, NotFound
+from threadbridge.ports import Backend, Event, PolledRun, Wire
+from threadbridge.settings import Settings
+
+THREAD_ID = "thread_abcdefghijklmnopqrstuvwx"
+RUN_ID = "run_abcdefghijklmnopqrstuvwx"
+
+
+class Gate:
+    """Lets a coroutine on another thread's loop wait for the test."""
+
+    def __init__(self) -> None:
+        self._opened = threading.Event()
+
+    def open(self) -> None:
+        self._opened.set()
+
+    async def passed(self) -> None:
+        while not self._opened.is_set():
+            await asyncio.sleep(0.001)
+
+
+def delta(text: str) -> Event:
+    return Event(
+        "thread.message.delta",
+        {
+            "id": "msg_abcdefghijklmnopqrstuvwx",
+            "object": "thread.message.delta",
+            "delta": {"content": [{"index": 0, "type": "text", "text": {"value": text}}]},
+        },
+    )
+
+
+def run_event(status: str) -> Event:
+    return Event(f"thread.run.{status}", {"id": RUN_ID, "object": "thread.run", "status": status})
+
+
+class ScriptedBackend:
+    """Streams `script`, waiting at each gate in it."""
+
+    def __init__(self, script: Sequence[Event | Gate] = ()) -> None:
+        self.script = script
+        self.threads: dict[str, Wire] = {}
+        self.produced: list[str] = []
+        self.left = threading.Event()
+        self.closed = 0
+        self.answer_gate: Gate | None = None
+        self.submitted: list[Wire] = []
+
+    async def opened(self, settings: Settings) -> Backend:
+        """What an entry point's `open_backend` would do."""
+        return cast("Backend", self)
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+    async def create_thread(self, body: Wire) -> Wire:
+        if self.answer_gate is not None:
+            await self.answer_gate.passed()
+        thread = {"id": THREAD_ID, "object": "thread", "created_at": 1, "metadata": body.get("metadata") or {}}
+        self.threads[THREAD_ID] = thread
+        return thread
+
+    async def retrieve_thread(self, thread_id: str) -> Wire:
+        if thread_id not in self.threads:
+            raise NotFound(f"No thread found with id '{thread_id}'.")
+        return self.threads[thread_id]
+
+    async def delete_thread(self, thread_id: str) -> Wire:
+        return {"id": thread_id, "object": "thread.deleted", "deleted": True}
+
+    async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+        raise InvalidRequest(f"Thread {thread_id} already has an active run {RUN_ID}.")
+
+    async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
+        return PolledRun({"id": run_id, "object": "thread.run", "status": "in_progress"}, poll_after_ms=250)
+
+    async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
+        return {"id": run_id, "object": "thread.run", "status": "cancelling"}
+
+    async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+        return self._played(self.script)
+
+    async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
+        self.submitted.append(body)
+        return self._played([run_event("completed")])
+
+    async def _played(self, script: Sequence[Event | Gate]) -> AsyncIterator[Event]:
+        try:
+            for step in script:
+                if isinstance(step, Gate):
+                    await step.passed()
+                else:
+                    self.produced.append(step.name)
+                    yield step
+        finally:
+            self.left.set()

@@ -1,0 +1,262 @@
+"""The synchronous SDK client, answered in the process."""
+
+# pyright: reportDeprecated=false
+# The SDK marks every Assistants method as deprecated; being called all the same is the point of these tests.
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import threading
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, cast
+
+import httpx
+import openai
+import pytest
+from openai import AssistantEventHandler
+from openai.types.beta import AssistantStreamEvent
+from typing_extensions import override
+
+from tests.adapters.loopback_service import LoopbackService
+from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, delta, run_event
+from threadbridge_adapters.sdk import openai_client, wrap
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
+
+
+def from_configuration(url: str) -> openai.OpenAI:
+    return openai_client(client_options={"base_url": url, "api_key": "sk-mine"})
+
+
+def from_the_sdks_own(url: str) -> openai.OpenAI:
+    return wrap(openai.OpenAI(base_url=url, api_key="sk-mine"))
+
+
+def from_one_with_its_own_httpx_client(url: str) -> openai.OpenAI:
+    return wrap(openai.OpenAI(base_url=url, api_key="sk-mine", http_client=httpx.Client()))  # type: ignore[arg-type,unused-ignore]
+
+
+def from_azures(url: str) -> openai.OpenAI:
+    return wrap(openai.AzureOpenAI(azure_endpoint=url.removesuffix("/v1"), api_key="sk-mine", api_version="2024-05-01"))
+
+
+CLIENTS: dict[str, Callable[[str], openai.OpenAI]] = {
+    "openai_client": from_configuration,
+    "wrap": from_the_sdks_own,
+    "wrap-httpx": from_one_with_its_own_httpx_client,
+    "wrap-azure": from_azures,
+}
+
+
+@pytest.fixture(params=CLIENTS)
+def client(
+    request: pytest.FixtureRequest, backend: ScriptedBackend, service: LoopbackService
+) -> Generator[openai.OpenAI]:
+    with CLIENTS[request.param](service.url) as made:
+        yield made
+
+
+def events(client: openai.OpenAI) -> Iterator[AssistantStreamEvent]:
+    return client.beta.threads.runs.create(THREAD_ID, assistant_id="asst_1", stream=True)
+
+
+def test_an_assistants_call_is_answered_without_leaving_the_process(
+    client: openai.OpenAI, service: LoopbackService
+) -> None:
+    made = client.beta.threads.create(metadata={"a": "b"})
+
+    found = client.beta.threads.retrieve(made.id)
+    assert found.metadata == {"a": "b"}
+    assert service.asked == []
+
+
+def test_an_unknown_id_raises_the_sdks_own_error_with_the_legacy_body(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as raised:
+        client.beta.threads.retrieve("thread_unknown")
+
+    assert raised.value.body == {
+        "message": "No thread found with id 'thread_unknown'.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": None,
+    }
+
+
+def test_a_refusal_of_a_stream_is_an_error_of_the_call(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match=f"already has an active run {RUN_ID}"):
+        client.beta.threads.runs.create(THREAD_ID, assistant_id="asst_1")
+
+
+def test_the_raw_response_shows_the_headers_of_the_wire(client: openai.OpenAI) -> None:
+    raw = client.beta.threads.runs.with_raw_response.retrieve(RUN_ID, thread_id=THREAD_ID)
+
+    assert raw.headers["openai-poll-after-ms"] == "250"
+    assert raw.parse().status == "in_progress"
+
+
+def test_the_first_event_arrives_before_the_last_is_produced(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    gate = Gate()
+    backend.script = [run_event("created"), delta("Hel"), gate, delta("lo"), run_event("completed")]
+    stream = events(client)
+
+    begun = [next(stream).event, next(stream).event]
+    produced_by_then = list(backend.produced)
+    gate.open()
+    rest = [event.event for event in stream]
+
+    assert begun == produced_by_then == ["thread.run.created", "thread.message.delta"]
+    assert rest == ["thread.message.delta", "thread.run.completed"]
+
+
+def test_leaving_a_stream_early_detaches_from_the_run(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    backend.script = [run_event("created"), Gate()]
+    stream = cast("openai.Stream[AssistantStreamEvent]", events(client))
+    next(stream)
+
+    stream.close()
+
+    assert backend.left.wait(5)
+
+
+def test_tool_outputs_can_be_submitted_from_the_handler_of_the_open_stream(
+    client: openai.OpenAI, backend: ScriptedBackend
+) -> None:
+    gate = Gate()
+    backend.script = [run_event("requires_action"), gate, run_event("completed")]
+    seen: list[str] = []
+
+    class Handler(AssistantEventHandler):
+        @override
+        def on_event(self, event: AssistantStreamEvent) -> None:
+            seen.append(event.event)
+            if event.event == "thread.run.requires_action":
+                with client.beta.threads.runs.submit_tool_outputs_stream(
+                    run_id=RUN_ID, thread_id=THREAD_ID, tool_outputs=[], event_handler=AssistantEventHandler()
+                ) as nested:
+                    nested.until_done()
+                gate.open()
+
+    with client.beta.threads.runs.stream(thread_id=THREAD_ID, assistant_id="asst_1", event_handler=Handler()) as stream:
+        stream.until_done()
+
+    assert seen == ["thread.run.requires_action", "thread.run.completed"]
+    assert len(backend.submitted) == 1
+
+
+def test_a_slow_reader_gets_every_event_of_a_long_stream(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    backend.script = [delta("x" * 1000) for _ in range(600)]
+
+    received = sum(1 for _ in events(client))
+
+    assert received == 600
+
+
+def test_a_call_that_takes_longer_than_the_read_timeout_raises_the_sdks_timeout(
+    client: openai.OpenAI, backend: ScriptedBackend
+) -> None:
+    backend.answer_gate = Gate()
+
+    with pytest.raises(openai.APITimeoutError):
+        client.with_options(timeout=0.05, max_retries=0).beta.threads.create()
+
+    backend.answer_gate.open()
+
+
+def test_an_event_that_takes_longer_than_the_read_timeout_raises(
+    client: openai.OpenAI, backend: ScriptedBackend
+) -> None:
+    backend.script = [run_event("created"), Gate()]
+    stream = events(client.with_options(timeout=0.05, max_retries=0))
+    next(stream)
+
+    with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout)):
+        next(stream)
+
+    assert backend.left.wait(5)
+
+
+def test_it_can_be_used_inside_a_running_loop(client: openai.OpenAI) -> None:
+    async def notebook() -> str:
+        return client.beta.threads.create().id
+
+    assert asyncio.run(notebook()) == THREAD_ID
+
+
+def test_many_threads_can_share_it(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    backend.script = [delta("x")] * 20
+    counts: list[int] = []
+
+    def use() -> None:
+        counts.append(sum(1 for _ in events(client)))
+
+    users = [threading.Thread(target=use) for _ in range(20)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+
+    assert counts == [20] * 20
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_it_goes_on_working_after_a_fork(client: openai.OpenAI) -> None:
+    client.beta.threads.create()
+    context: Any = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+
+    child = context.Process(target=lambda: answers.put(client.beta.threads.create().id))
+    child.start()
+    child.join(10)
+
+    assert child.exitcode == 0
+    assert answers.get() == THREAD_ID
+
+
+def test_closing_the_client_closes_the_backend_it_opened(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    client.beta.threads.create()
+
+    client.close()
+
+    assert backend.closed == 1
+
+
+def test_other_calls_go_to_the_network_with_their_streamed_bodies(
+    client: openai.OpenAI, service: LoopbackService
+) -> None:
+    upload = b"".join(b"%06d" % number for number in range(100_000))
+
+    with client.files.with_streaming_response.create(file=("a.txt", upload), purpose="assistants") as response:
+        echoed = b"".join(response.iter_bytes())
+
+    assert upload in echoed
+    assert len(service.asked[0].pieces) > 1
+    assert "sk-mine" in {
+        service.asked[0].headers.get("api-key", ""),
+        service.asked[0].headers.get("authorization", "").removeprefix("Bearer "),
+    }
+
+
+def test_a_wrapped_client_keeps_its_options() -> None:
+    genuine = openai.OpenAI(api_key="sk-mine", timeout=7, max_retries=5, default_headers={"x-mine": "1"})
+
+    with wrap(genuine) as wrapped:
+        assert type(wrapped) is openai.OpenAI
+        assert (wrapped.timeout, wrapped.max_retries, wrapped.api_key) == (7, 5, "sk-mine")
+        assert wrapped.default_headers["x-mine"] == "1"
+
+
+def test_hooks_of_the_http_client_see_assistants_requests_too(backend: ScriptedBackend) -> None:
+    seen: list[str] = []
+    http = httpx.Client(event_hooks={"request": [lambda request: seen.append(request.url.path)]})
+
+    with wrap(openai.OpenAI(api_key="sk-mine", http_client=http)) as wrapped:  # type: ignore[arg-type,unused-ignore]
+        wrapped.beta.threads.create()
+
+    assert seen == ["/v1/threads"]
+
+
+def test_a_base_url_with_an_unusual_path_is_served_too(backend: ScriptedBackend) -> None:
+    with wrap(openai.OpenAI(api_key="sk-mine", base_url="http://127.0.0.1:9/team/llm")) as wrapped:
+        assert wrapped.beta.threads.create().id == THREAD_ID
