@@ -77,5 +77,5 @@ def _lines(console: Console, total: int | None) -> Iterator[Watch]:
             said_at = time.monotonic()
             console.print(f"{counts.total()}{of_all} threads, {counts['failed']} failed")
 
-    console.print(f"Exporting {'all the source lists' if total is None else total} threads")
+    console.print(f"Exporting {'all threads the source lists' if total is None else f'{total} threads'}")
     yield Teller(console.print, show)

@@ -43,6 +43,7 @@ class Requests:
             wait_initial=FIRST_WAIT,
             wait_max=LONGEST_WAIT,
         ):
+            self.repeated += attempt.num > 1
             with attempt:
                 async with self._slots:
                     await self._turn()
@@ -68,7 +69,6 @@ class Requests:
     def _may_pass(self, error: Exception) -> bool | float:
         if not isinstance(error, UpstreamError) or not _is_passing(error):
             return False
-        self.repeated += 1
         if error.retry_after is None:
             return True
         wait = min(error.retry_after, MAX_RETRY_AFTER)

@@ -1,0 +1,89 @@
+"""An export that is killed goes on where it stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.legacy_service import LegacyService, fill
+from tests.migrate.expected import archive_lines, errors, manifest, source_lines
+from threadbridge_migrate.archive import Archive, Part
+
+MIGRATE = [sys.executable, "-c", "from threadbridge_migrate.cli import main; main()"]
+
+
+def command(url: str, ids: list[str], out: Path) -> list[str]:
+    return [*MIGRATE, "export-threads", "--base-url", url, "--concurrency", "8", "--out", str(out), "--ids", *ids]
+
+
+def kill_after(lines: int, process: subprocess.Popen[bytes], journal: Path) -> None:
+    """SIGKILL as soon as the journal has grown to so many lines."""
+    deadline = time.monotonic() + 30
+    while not journal.exists() or journal.read_bytes().count(b"\n") < lines:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_an_export_killed_twice_ends_like_one_that_was_not(service: LegacyService, url: str, tmp_path: Path) -> None:
+    ids = [*fill(service, 60), "thread_nope"]
+    service.latency = 0.01
+    out = tmp_path / "archive"
+
+    for lines in (10, 30):
+        kill_after(lines, subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL), out / "journal.jsonl")
+        assert manifest(out)["state"] == "exporting"
+        asked_before = len(service.seen)
+    last = subprocess.run(command(url, ids, out), capture_output=True, text=True, check=False)
+
+    assert last.returncode == 1
+    assert archive_lines(out) == source_lines(service, ids[:-1])
+    assert [error["id"] for error in errors(out)] == ["thread_nope"]
+    assert manifest(out)["counts"] == {
+        "assistants": 3,
+        "threads": 60,
+        "messages": 180,
+        "runs": 120,
+        "steps": 240,
+        "errors": 1,
+    }
+    assert len(service.seen) - asked_before < 5 * 40  # the finished threads were not asked for again
+
+
+def test_an_archive_broken_off_shows_only_whole_threads(service: LegacyService, url: str, tmp_path: Path) -> None:
+    ids = fill(service, 60)
+    service.latency = 0.01
+    out = tmp_path / "archive"
+    kill_after(10, subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL), out / "journal.jsonl")
+
+    archive = Archive.open(out)
+    threads = {thread["id"] for thread in archive.read(Part.THREADS)}
+    messages = [message["thread_id"] for message in archive.read(Part.MESSAGES)]
+
+    assert archive.manifest.state == "exporting"
+    assert 0 < len(threads) < 60
+    assert {thread_id: messages.count(thread_id) for thread_id in threads} == dict.fromkeys(threads, 3)
+    assert set(messages) == threads
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such lock")
+def test_two_exports_do_not_write_into_one_directory(service: LegacyService, url: str, tmp_path: Path) -> None:
+    ids = fill(service, 60)
+    service.latency = 0.05
+    out = tmp_path / "archive"
+    with subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL) as first:
+        while not (out / "manifest.json").exists():
+            time.sleep(0.01)
+        second = subprocess.run(command(url, ids, out), capture_output=True, text=True, check=False)
+        first.kill()
+
+    assert second.returncode == 1
+    assert "Another export is writing to" in second.stderr
