@@ -35,7 +35,7 @@ PROGRAMS: Final = (
     ),
     Program(
         "agent_loop",
-        "polling by hand, several rounds, parallel calls, errors as answers",
+        "polling by hand, rounds of parallel calls",
         'Is it warmer in Lisbon or in Oslo? Please book it.\nCALL get_temperature {"city": "Lisbon"}\n'
         'CALL get_temperature {"city": "Oslo"}\nTHEN CALL to_fahrenheit {"celsius": 24}\n'
         'CALL book_trip {"city": "Lisbon"}\nCALL get_temperature {"city": \nSAY Lisbon, at 24 degrees (75.2 '
@@ -43,7 +43,7 @@ PROGRAMS: Final = (
     ),
     Program(
         "streaming",
-        "an event handler, submit_tool_outputs_stream from within it",
+        "an event handler that submits from within",
         'When does the library open tomorrow?\nCALL opening_hours {"day": "tomorrow"}\n'
         "SAY Tomorrow from 11 to 16; no need to hurry.",
     ),

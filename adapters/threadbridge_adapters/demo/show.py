@@ -52,7 +52,7 @@ def _play(console: Console, url: str, *, live: bool) -> Mapping[str, str]:
     for program in PROGRAMS:
         transcripts[program.name] = transcript(program, url, live=live)
         console.rule(f"[bold]{program.name}.py[/bold]: {program.about}", align="left")
-        console.print(transcripts[program.name].rstrip(), markup=False, highlight=False)
+        _print(console, transcripts[program.name])
     console.rule()
     return transcripts
 
@@ -88,7 +88,11 @@ def _export(console: Console, url: str, archive: Path) -> None:
     )
     if done.returncode != 0:
         raise BridgeError(f"The export failed: {done.stderr.strip()}")
-    console.print(done.stdout.replace(str(archive), "archive/").rstrip(), markup=False, highlight=False)
+    _print(console, done.stdout.replace(str(archive), "archive/"))
+
+
+def _print(console: Console, words: str) -> None:
+    console.print(words.rstrip(), markup=False, highlight=False, soft_wrap=True)
 
 
 def _say(console: Console, words: str) -> None:
