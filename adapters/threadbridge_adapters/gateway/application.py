@@ -45,7 +45,7 @@ def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = N
             await behind.aclose()
 
     key = settings.gateway.api_key
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/healthz", _healthy),
             *(Route(f"{prefix}/{{rest:path}}", api) for prefix in PREFIXES),
@@ -57,6 +57,8 @@ def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = N
         exception_handlers={404: unknown_path, 405: unknown_path, Exception: broken},
         lifespan=lifespan,
     )
+    application.router.redirect_slashes = False  # a redirected POST loses its body in most clients
+    return application
 
 
 class _Api:
