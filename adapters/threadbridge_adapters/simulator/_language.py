@@ -25,7 +25,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-_LINE = re.compile(r"(?P<word>(?:THEN )?CALL!?|SAY|THINK|REFUSE|INCOMPLETE|FAIL|HTTP|BREAK|SLOW)\b[ \t]?(?P<rest>.*)")
+_LINE = re.compile(
+    r"(?P<word>(?:THEN )?CALL!?|SAY|THINK|REFUSE|INCOMPLETE|FAIL|HTTP|BREAK|SLOW)(?:[ \t](?P<rest>.*)|$)"
+)
 _CALL = re.compile(r"(?P<name>[A-Za-z0-9_-]+)[ \t]*(?P<arguments>.*)")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _REASONS = ("max_output_tokens", "content_filter")
@@ -67,7 +69,7 @@ def read(text: str) -> Instructions:
         return out
     for line in text.split("\n"):
         found = _LINE.fullmatch(line.strip())
-        if found is None or not _obey(out, found["word"], found["rest"], line):
+        if found is None or not _obey(out, found["word"], found["rest"] or "", line):
             out.rest.append(line)
     return out
 

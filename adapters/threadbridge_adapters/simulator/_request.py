@@ -187,7 +187,7 @@ def _check_together(body: Wire) -> None:
 
 
 def check_capabilities(request: Request) -> None:
-    """What this model refuses (§13): efforts it lacks, sampling while it reasons, sealed reasoning where there is none."""
+    """What this model refuses (§13): efforts it lacks, sampling while it reasons, sealed reasoning without any."""
     family, body = request.family, request.body
     effort = (body.get("reasoning") or {}).get("effort")
     if not family.efforts:

@@ -151,8 +151,9 @@ class Simulator:
         return self._shown(stored)
 
     def input_items(self, response_id: str, query: Mapping[str, str]) -> Wire:
-        """What a response was asked, newest first."""
-        return page(self._memory.response(response_id).input_items, query)
+        """What a response was asked, with all that came before, newest first (recorded)."""
+        stored = self._memory.response(response_id)
+        return page([*stored.history, *stored.input_items], query)
 
     def input_tokens(self, raw: Any) -> Wire:
         """What a request would be charged for."""
