@@ -1,0 +1,108 @@
+"""Short ways to ask a simulator and to read what it says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from threadbridge.errors import UpstreamError
+from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+
+Wire = dict[str, Any]
+
+WEATHER: Wire = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Weather of a city.",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    },
+    "strict": True,
+}
+TIME: Wire = {"type": "function", "name": "get_time", "parameters": {"type": "object", "properties": {}}}
+
+
+class CountedIds:
+    """Ids that count: `msg_1`, `msg_2`, `resp_1` …"""
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[str, int] = defaultdict(int)
+
+    def __call__(self, prefix: str) -> str:
+        self._counts[prefix] += 1
+        return f"{prefix}_{self._counts[prefix]}"
+
+
+def user(text: str) -> Wire:
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def output(call_id: str, text: str) -> Wire:
+    return {"type": "function_call_output", "call_id": call_id, "output": text}
+
+
+def asked(question: str, /, **more: Any) -> Wire:
+    return {"model": "sim-1", "input": question, **more}
+
+
+async def answer(simulator: Simulator, body: Wire) -> Wire:
+    return (await SimulatedUpstream(simulator).create(orjson.dumps(body))).body
+
+
+async def events(simulator: Simulator, body: Wire) -> list[Wire]:
+    stream = await SimulatedUpstream(simulator).stream(orjson.dumps({**body, "stream": True}))
+    told = [event async for event in stream]
+    await stream.aclose()
+    return told
+
+
+async def broken(simulator: Simulator, body: Wire) -> tuple[list[Wire], UpstreamError]:
+    """The events of a stream whose connection breaks, and the error it breaks with."""
+    stream = await SimulatedUpstream(simulator).stream(orjson.dumps({**body, "stream": True}))
+    told: list[Wire] = []
+    try:
+        async for event in stream:
+            told.append(event)
+    except UpstreamError as error:
+        return told, error
+    raise AssertionError("the connection held")
+
+
+async def refusal(simulator: Simulator, body: Any) -> UpstreamError:
+    """The error a request is refused with."""
+    try:
+        await SimulatedUpstream(simulator).create(orjson.dumps(body))
+    except UpstreamError as error:
+        return error
+    raise AssertionError("the request was accepted")
+
+
+def text_of(response: Wire) -> str:
+    parts: Iterable[Wire] = (
+        part for item in response["output"] if item["type"] == "message" for part in item["content"]
+    )
+    return "".join(part.get("text") or part.get("refusal") or "" for part in parts)
+
+
+def calls_of(response: Wire) -> list[tuple[str, str]]:
+    return [(item["name"], item["arguments"]) for item in response["output"] if item["type"] == "function_call"]
+
+
+def collapsed(told: Sequence[Wire]) -> list[str]:
+    """The types of the events, runs of the same type counted once."""
+    types = [str(event["type"]) for event in told]
+    return [kind for kind, before in zip(types, ["", *types], strict=False) if kind != before]
+
+
+def continued(body: Wire, said: Wire, *outputs: str) -> Wire:
+    """The next request of a stateless client: everything so far, what was said, and the outputs."""
+    before = [user(body["input"])] if isinstance(body["input"], str) else body["input"]
+    ids = [item["call_id"] for item in said["output"] if item["type"] == "function_call"]
+    answers = [output(call_id, text) for call_id, text in zip(ids, outputs, strict=True)]
+    return {**body, "input": [*before, *said["output"], *answers]}
