@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
-from urllib.parse import urlsplit
 
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
@@ -15,6 +14,9 @@ from threadbridge_migrate.errors import UsageError
 
 #: What an id may look like; services other than OpenAI's choose their own prefixes.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+
+#: User and password of a URL; what follows `://` up to the last @ of the host part.
+_CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 
 
 def read_ids(words: Sequence[str], stdin: TextIO) -> list[str]:
@@ -86,7 +88,4 @@ def describe(settings: Settings) -> Mapping[str, Any]:
 
 def _bare(url: str | None) -> str | None:
     """The URL without user, password and query."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return None if url is None else _CREDENTIALS.sub("", re.split(r"[?#]", url, maxsplit=1)[0], count=1)

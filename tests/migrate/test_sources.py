@@ -59,4 +59,5 @@ def test_the_source_is_described_without_secrets() -> None:
 
     assert describe(legacy) == {"backend": "assistants", "base_url": "https://host.example:8443/v1"}
     assert describe(ours) == {"backend": "responses", "store": "postgresql://db/threads", "tenant": "t1"}
+    assert describe(Settings(store="sqlite:////srv/threads.db"))["store"] == "sqlite:////srv/threads.db"
     assert describe(Settings(backend="other")) == {"backend": "other", "tenant": "default"}
