@@ -31,7 +31,7 @@ def events_of(response: Wire) -> Iterator[Wire]:
 
 
 def _last(response: Wire) -> str | None:
-    status = response.get("status")
+    status: str = response.get("status") or ""
     if status in _UNFINISHED:
         return None
     if status in _LAST:

@@ -81,7 +81,7 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
 @needs_recordings
 @pytest.mark.parametrize("stream", parameters(assistants_streams()))
 def test_a_run_is_shown_in_a_stream_as_the_legacy_service_showed_it(stream: list[tuple[str, Wire]]) -> None:
-    shown = [data for name, data in stream if data["object"] == "thread.run"]
+    shown = [data for _, data in stream if data["object"] == "thread.run"]
 
     assert [sse_run({**run, "tool_resources": {}}) for run in shown] == shown
 

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.bridge.responses.recorded import needs_recordings, request_fields
+from tests.bridge.responses.upstream import NO_USAGE, RUN
+from threadbridge.ports import Entry, Wire
+from threadbridge.responses.models import ResolvedModel
+from threadbridge.responses.request import RequestPlan, budget_exhausted, build_request
+
+PLAIN = ResolvedModel("gpt-4o", "gpt-4o")
+THINKING = ResolvedModel("o3", "gpt-6-sol", reasoning_effort="high", sampling=False, reasons=True)
+LOOK: Wire = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+
+
+def said(text: str) -> Entry:
+    part = {"type": "text", "text": {"value": text, "annotations": []}}
+    return Entry(message={"id": "msg_0", "role": "user", "content": [part]})
+
+
+def plan(
+    *, model: ResolvedModel = PLAIN, first_turn: bool = True, prior_usage: Wire | None = None, **run: Any
+) -> RequestPlan:
+    return build_request(
+        {**RUN, **run}, [said("Hi")], model=model, stream=True, first_turn=first_turn, prior_usage=prior_usage
+    )
+
+
+def test_a_plain_run_becomes_a_plain_stateless_request() -> None:
+    assert plan().body == {
+        "model": "gpt-4o",
+        "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}],
+        "store": False,
+        "stream": True,
+        "instructions": "Be brief.",
+    }
+
+
+def test_everything_a_run_asks_for_is_in_the_request() -> None:
+    request = plan(
+        model=ResolvedModel("gpt-4o", "gpt-6-luna", reasoning_effort="none"),
+        tools=[LOOK],
+        tool_choice={"type": "function", "function": {"name": "look"}},
+        parallel_tool_calls=False,
+        response_format={"type": "json_object"},
+        temperature=0.2,
+        top_p=0.9,
+        max_completion_tokens=1000,
+    )
+
+    expected = {
+        "model": "gpt-6-luna",
+        "tools": [
+            {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}, "strict": False}
+        ],
+        "tool_choice": {"type": "function", "name": "look"},
+        "parallel_tool_calls": False,
+        "text": {"format": {"type": "json_object"}},
+        "temperature": 0.2,
+        "top_p": 0.9,
+        "max_output_tokens": 1000,
+        "reasoning": {"effort": "none"},
+    }
+    assert request == RequestPlan({**plan().body, **expected})
+
+
+def test_without_instructions_none_are_sent() -> None:
+    assert "instructions" not in plan(instructions=None).body
+
+
+def test_a_reasoning_model_is_asked_for_reasoning_that_can_be_replayed() -> None:
+    body = plan(model=THINKING).body
+
+    assert body["reasoning"] == {"effort": "high"}
+    assert body["include"] == ["reasoning.encrypted_content"]
+
+
+def test_sampling_a_model_refuses_is_left_out_with_a_warning() -> None:
+    request = plan(model=THINKING, temperature=0.5, top_p=1.0)
+
+    assert "temperature" not in request.body
+    assert request.warnings == ("The model gpt-6-sol does not accept temperature; 0.5 has no effect.",)
+
+
+@pytest.mark.parametrize("value", [None, 1.0, 1])
+def test_default_sampling_is_not_sent_and_not_worth_a_warning(value: float | None) -> None:
+    request = plan(model=THINKING, temperature=value, top_p=value)
+
+    assert request.warnings == ()
+    assert not {"temperature", "top_p"} & request.body.keys()
+
+
+def test_tools_that_are_not_sent_are_named() -> None:
+    request = plan(tools=[{"type": "file_search"}, {"type": "code_interpreter"}, {"type": "file_search"}])
+
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & request.body.keys()
+    assert request.warnings == (
+        "The tool file_search is not sent to the model.",
+        "The tool code_interpreter is not sent to the model.",
+    )
+
+
+def test_the_models_warnings_are_the_plans_too() -> None:
+    model = ResolvedModel("gpt-4", "gpt-5.6-sol", warnings=("Retired.",))
+
+    assert plan(model=model).warnings == ("Retired.",)
+
+
+@pytest.mark.parametrize(
+    ("choice", "first", "later"),
+    [
+        ("auto", "auto", "auto"),
+        ("none", "none", "none"),
+        ("required", "required", "auto"),
+        (None, "auto", "auto"),
+        ({"type": "function", "function": {"name": "look"}}, {"type": "function", "name": "look"}, "auto"),
+        ({"type": "file_search"}, "auto", "auto"),
+    ],
+)
+def test_a_choice_that_forces_a_call_holds_for_the_first_turn_only(choice: Any, first: Any, later: Any) -> None:
+    assert plan(tools=[LOOK], tool_choice=choice).body["tool_choice"] == first
+    assert plan(tools=[LOOK], tool_choice=choice, first_turn=False).body["tool_choice"] == later
+
+
+@pytest.mark.parametrize(("used", "sent"), [(0, 300), (100, 200), (290, 16), (400, 16)])
+def test_each_turn_gets_what_is_left_of_the_budget_but_never_less_than_the_api_accepts(used: int, sent: int) -> None:
+    usage = {**NO_USAGE, "completion_tokens": used}
+
+    assert plan(max_completion_tokens=300, prior_usage=usage).body["max_output_tokens"] == sent
+
+
+@pytest.mark.parametrize(
+    ("budget", "used", "exhausted"), [(None, 9999, False), (300, 299, False), (300, 300, True), (300, 301, True)]
+)
+def test_a_budget_is_exhausted_when_nothing_is_left(budget: int | None, used: int, exhausted: bool) -> None:
+    usage = {**NO_USAGE, "completion_tokens": used}
+
+    assert budget_exhausted({**RUN, "max_completion_tokens": budget}, usage) is exhausted
+
+
+def test_a_budget_is_not_exhausted_before_the_first_turn() -> None:
+    assert not budget_exhausted({**RUN, "max_completion_tokens": 300}, None)
+
+
+SCHEMA: Wire = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("response_format", "text"),
+    [
+        ("auto", None),
+        (None, None),
+        ({"type": "text"}, {"format": {"type": "text"}}),
+        ({"type": "json_object"}, {"format": {"type": "json_object"}}),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}},
+            {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA, "strict": False}},
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "description": "d", "schema": SCHEMA, "strict": True}},
+            {"format": {"type": "json_schema", "name": "n", "description": "d", "schema": SCHEMA, "strict": True}},
+        ),
+    ],
+)
+def test_the_answer_format_is_said_in_the_words_of_the_responses_api(response_format: Any, text: Any) -> None:
+    assert plan(response_format=response_format).body.get("text") == text
+
+
+@pytest.mark.parametrize(
+    ("function", "flat"),
+    [
+        (
+            {"name": "f"},
+            {"name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False},
+        ),
+        (
+            {"name": "f", "description": "d", "parameters": SCHEMA, "strict": True},
+            {"name": "f", "description": "d", "parameters": SCHEMA, "strict": True},
+        ),
+        ({"name": "f", "parameters": SCHEMA, "strict": None}, {"name": "f", "parameters": SCHEMA, "strict": False}),
+    ],
+)
+def test_function_tools_are_flat_and_always_say_whether_they_are_strict(function: Wire, flat: Wire) -> None:
+    body = plan(tools=[{"type": "function", "function": function}]).body
+
+    assert body["tools"] == [{"type": "function", **flat}]
+
+
+def test_the_run_and_its_timeline_are_not_changed() -> None:
+    run = {**RUN, "tools": [LOOK]}
+    entry = said("Hi")
+    before = repr((run, entry))
+
+    build_request(run, [entry], model=THINKING, stream=False, first_turn=True)
+
+    assert repr((run, entry)) == before
+
+
+@needs_recordings
+def test_every_field_of_a_request_was_accepted_by_the_real_service() -> None:
+    body = plan(
+        model=THINKING,
+        tools=[LOOK],
+        parallel_tool_calls=False,
+        response_format={"type": "json_object"},
+        max_completion_tokens=1000,
+    ).body
+
+    assert body.keys() <= request_fields()
+
+
+def test_ten_thousand_messages_cost_microseconds_each() -> None:
+    timeline = [said("Hello there, how are you?")] * 10_000
+    started = time.process_time()
+
+    build_request(RUN, timeline, model=PLAIN, stream=True, first_turn=True)
+
+    assert time.process_time() - started < 0.5  # about 0.03 on the machine it was written on
