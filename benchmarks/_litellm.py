@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def _run(command: list[str]) -> None:
 
 
 @contextmanager
-def proxy(upstream_url: str, directory: Path) -> Iterator[Server]:
+def proxy(upstream_url: str, directory: Path) -> Generator[Server]:
     """The proxy, ready to answer, in front of `upstream_url`."""
     config = directory / "litellm.yaml"
     config.write_text(_CONFIG.format(model=MODEL, url=upstream_url, key=KEY))

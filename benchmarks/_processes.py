@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,7 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def server(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def server(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Generator[Server]:
     """Start a server of ours, which names its address on the first line of stdout, and end it at the end."""
     process = subprocess.Popen(
         command,
@@ -97,14 +97,14 @@ def script(name: str) -> str:
 
 
 @contextmanager
-def upstream() -> Iterator[Server]:
+def upstream() -> Generator[Server]:
     """The fast Responses service."""
     with server([sys.executable, "-m", "benchmarks._upstream"]) as running:
         yield running
 
 
 @contextmanager
-def gateway(upstream_url: str, store: Path) -> Iterator[Server]:
+def gateway(upstream_url: str, store: Path) -> Generator[Server]:
     """`threadbridge serve` with a store of its own, in front of `upstream_url`."""
     command = [script("threadbridge"), "serve", "--port", "0", "--log-level", "warning"]
     options = ["--upstream", upstream_url, "--store", f"sqlite:///{store}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +65,7 @@ def _check(path: str, status: int, answer: bytes) -> None:
 
 
 @asynccontextmanager
-async def traffic(url: str) -> AsyncIterator[Traffic]:
+async def traffic(url: str) -> AsyncGenerator[Traffic]:
     """Open connections to `url`, and close them."""
     async with aiohttp.ClientSession() as session:
         yield Traffic(session, url)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,7 @@ def _pairs(
 
 
 @contextmanager
-def _clients(url: str, store: Path) -> Iterator[tuple[OpenAI, AsyncOpenAI]]:
+def _clients(url: str, store: Path) -> Generator[tuple[OpenAI, AsyncOpenAI]]:
     """Our clients, on one store."""
     settings: dict[str, Any] = {
         "store": f"sqlite:///{store}",
