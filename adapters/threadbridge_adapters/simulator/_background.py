@@ -69,7 +69,8 @@ class BackgroundJobs:
             async for event in events:
                 if "response" in event:
                     stored.body = event["response"]
-                stored.events.append(event)
+                if stored.streamed:
+                    stored.events.append(event)
                 self._tell(stored.body["id"])
                 await asyncio.sleep(0)
 

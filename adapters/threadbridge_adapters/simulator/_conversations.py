@@ -73,8 +73,7 @@ class Conversations:
     def delete_item(self, conversation_id: str, item_id: str) -> Wire:
         """Forget an item; the answer is the conversation."""
         conversation = self._memory.conversation(conversation_id)
-        if conversation.items.pop(item_id, None) is None:
-            raise errors.item_not_found(item_id)
+        self._memory.remove_item(conversation, item_id)
         return conversation.shown()
 
     def _stored(self, items: Sequence[Wire]) -> list[Wire]:

@@ -58,8 +58,26 @@ class Conversation:
         return {"id": self.id, "object": "conversation", "created_at": self.created_at, "metadata": self.metadata}
 
 
+class Hold:
+    """The lock on a conversation while a response is made for it: taken once, given back once."""
+
+    def __init__(self, conversation: Conversation | None) -> None:
+        self._conversation = conversation
+        self._held = False
+
+    def take(self) -> None:
+        if self._conversation is not None:
+            self._conversation.locked = self._held = True
+
+    def release(self) -> None:
+        """Give it back, if it is still ours."""
+        if self._conversation is not None and self._held:
+            self._conversation.locked = self._held = False
+
+
 @dataclass(frozen=True, slots=True)
 class _Neighbours:
+    owner: str  # the response or conversation that goes away with it
     item: Wire
     reasoning_before: str | None = None
     after: Wire | None = None
@@ -77,9 +95,10 @@ class Memory:
 
     def keep(self, stored: StoredResponse) -> None:
         """Remember a response, or what became of it."""
-        self._responses[stored.body["id"]] = stored
-        self._index(stored.input_items)
-        self._index(stored.body["output"])
+        response_id = stored.body["id"]
+        self._responses[response_id] = stored
+        self._index(response_id, stored.input_items)
+        self._index(response_id, stored.body["output"])
         while len(self._responses) > self._limits.responses:
             self._forget(next(iter(self._responses)))
 
@@ -107,7 +126,7 @@ class Memory:
     def keep_conversation(self, conversation: Conversation) -> None:
         self._conversations[conversation.id] = conversation
         while len(self._conversations) > self._limits.conversations:
-            self._conversations.popitem(last=False)
+            self.forget_conversation(next(iter(self._conversations)))
 
     def conversation(self, conversation_id: str) -> Conversation:
         """The conversation of this id, or the service's 404."""
@@ -117,7 +136,7 @@ class Memory:
         return found
 
     def forget_conversation(self, conversation_id: str) -> None:
-        self.conversation(conversation_id)
+        self._drop(conversation_id, self.conversation(conversation_id).items.values())
         del self._conversations[conversation_id]
 
     def append(self, conversation: Conversation, items: Iterable[Wire]) -> None:
@@ -126,7 +145,14 @@ class Memory:
         if len(conversation.items) + len(new) > self._limits.conversation_items:
             raise errors.ServiceError(f"The simulator keeps at most {self._limits.conversation_items} items.")
         conversation.items.update(new)
-        self._index(list(new.values()))
+        self._index(conversation.id, list(new.values()))
+
+    def remove_item(self, conversation: Conversation, item_id: str) -> None:
+        """Take an item out of a conversation; raises the 404 if it is not in there."""
+        removed = conversation.items.pop(item_id, None)
+        if removed is None:
+            raise errors.item_not_found(item_id)
+        self._drop(conversation.id, [removed])
 
     def item(self, item_id: str) -> Wire | None:
         """A stored item."""
@@ -154,14 +180,19 @@ class Memory:
     def was_replayed(self, token: str) -> bool:
         return token in self._replayed
 
-    def _index(self, items: Sequence[Wire]) -> None:
+    def _index(self, owner: str, items: Sequence[Wire]) -> None:
         for before, item, after in zip([None, *items], items, [*items[1:], None], strict=False):
             if "id" not in item or item["id"] in self._items:
                 continue
             reasoning = before.get("id") if before is not None and before.get("type") == "reasoning" else None
-            self._items[item["id"]] = _Neighbours(item, reasoning, after)
+            self._items[item["id"]] = _Neighbours(owner, item, reasoning, after)
 
     def _forget(self, response_id: str) -> None:
         stored = self._responses.pop(response_id)
-        for item in (*stored.input_items, *stored.body["output"]):
-            self._items.pop(item.get("id", ""), None)
+        self._drop(response_id, [*stored.input_items, *stored.body["output"]])
+
+    def _drop(self, owner: str, items: Iterable[Wire]) -> None:
+        for item in items:
+            found = self._items.get(item.get("id", ""))
+            if found is not None and found.owner == owner:
+                del self._items[item["id"]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from threadbridge.ports import Clock, Wire
 from threadbridge_adapters.simulator._answers import Scenario
+from threadbridge_adapters.simulator._memory import Hold
 
 TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
@@ -21,8 +22,6 @@ class Performance:
     """An accepted request on its way to becoming a response. Use `events` or `whole`, once."""
 
     request_id: str
-    #: The response before anything happened.
-    start: Wire
     scenario: Scenario
     clock: Clock
     #: Tells the events from the start. The last one carries the finished response.
@@ -31,12 +30,13 @@ class Performance:
     plain: Callable[[], Wire]
     #: Keeps the finished response; called before the last event can be seen.
     finish: Callable[[], None]
-    #: Gives the conversation back; called in any case.
-    release: Callable[[], None]
+    #: The conversation, while the response is being made.
+    hold: Hold
 
     async def events(self) -> AsyncGenerator[Wire]:
         """The events at the script's pace. Others get their turn between any two."""
         pause, last = self.scenario.delta_delay, self.scenario.break_after
+        self.hold.take()
         try:
             if self.scenario.delay:
                 await self.clock.sleep(self.scenario.delay)
@@ -47,15 +47,16 @@ class Performance:
                     await (self.clock.sleep(pause) if pause else asyncio.sleep(0))
                 if event["type"] in TERMINAL:
                     self.finish()
-                    self.release()
+                    self.hold.release()
                 yield event
             if last is not None:
                 raise ConnectionBrokenError
         finally:
-            self.release()
+            self.hold.release()
 
     async def whole(self) -> Wire:
         """The finished response, after as long as its stream would have taken."""
+        self.hold.take()
         try:
             if self.scenario.delay:
                 await self.clock.sleep(self.scenario.delay)
@@ -68,4 +69,4 @@ class Performance:
             self.finish()
             return self.plain()
         finally:
-            self.release()
+            self.hold.release()

@@ -19,7 +19,7 @@ from threadbridge_adapters.simulator._composition import compose
 from threadbridge_adapters.simulator._conversations import Conversations
 from threadbridge_adapters.simulator._history import check_pairs, resolve
 from threadbridge_adapters.simulator._ids import new_id as fresh_id
-from threadbridge_adapters.simulator._memory import Conversation, Limits, Memory, StoredResponse
+from threadbridge_adapters.simulator._memory import Conversation, Hold, Limits, Memory, StoredResponse
 from threadbridge_adapters.simulator._models import Models
 from threadbridge_adapters.simulator._narration import narrate
 from threadbridge_adapters.simulator._pages import page
@@ -220,20 +220,17 @@ class Simulator:
         asked = objects.stored_items(items, self.new_id) if keeps else []
         queued = {**start, "status": "queued"} if request.background else start
         stored = StoredResponse(queued, asked, history, access=request.family.access, streamed=request.stream)
-        if conversation is not None:
-            conversation.locked = True
         return _Accepted(
             request,
             stored,
             Performance(
                 request_id=request_id,
-                start=start,
                 scenario=scenario,
                 clock=self.clock,
                 tell=lambda: _told(scenario, start, end, request),
                 plain=lambda: objects.plain(end, access=request.family.access),
                 finish=lambda: self._finish(request, stored, end, conversation),
-                release=lambda: _unlock(conversation),
+                hold=Hold(conversation),
             ),
         )
 
@@ -285,11 +282,6 @@ def _told(scenario: Scenario, start: Wire, end: Wire, request: Request) -> Itera
     if scenario.events is not None:
         return scenario.events
     return narrate(start, end, obfuscated=request.obfuscated)
-
-
-def _unlock(conversation: Conversation | None) -> None:
-    if conversation is not None:
-        conversation.locked = False
 
 
 async def _breaking(events: AsyncGenerator[Wire], after: int | None) -> AsyncGenerator[Wire]:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from threadbridge.errors import UpstreamError
+from threadbridge.ports import Upstream
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
 Wire = dict[str, Any]
@@ -52,7 +53,8 @@ def asked(question: str, /, **more: Any) -> Wire:
 
 
 async def answer(simulator: Simulator, body: Wire) -> Wire:
-    return (await SimulatedUpstream(simulator).create(orjson.dumps(body))).body
+    upstream: Upstream = SimulatedUpstream(simulator)
+    return (await upstream.create(orjson.dumps(body))).body
 
 
 async def events(simulator: Simulator, body: Wire) -> list[Wire]:

@@ -6,7 +6,7 @@ import sys
 _LOADED = """
 import sys
 import threadbridge_adapters.simulator
-print(sorted({"starlette", "uvicorn", "openai", "pydantic"} & set(sys.modules)))
+print(sorted({"starlette", "uvicorn", "openai", "httpx", "httpx2"} & set(sys.modules)))
 """
 
 

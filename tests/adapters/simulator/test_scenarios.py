@@ -215,3 +215,43 @@ async def test_the_oldest_response_is_forgotten_first(clock: StandingClock) -> N
 
     assert isinstance(error, UpstreamError)
     assert kept["status"] == "completed"
+
+
+async def test_a_replayed_item_outlives_the_later_response_that_repeats_it(simulator: Simulator) -> None:
+    first = await answer(simulator, asked("a"))
+    repeated = {"input": [*first["output"], {"role": "user", "content": "b"}]}
+    second = await answer(simulator, asked("b") | repeated)
+    simulator.delete(second["id"])
+
+    reference = {"type": "item_reference", "id": first["output"][0]["id"]}
+    again = await answer(simulator, asked("c") | {"input": [reference, {"role": "user", "content": "c"}]})
+
+    assert text_of(again) == "ECHO: c"
+
+
+async def test_a_stream_that_is_never_read_does_not_hold_its_conversation(simulator: Simulator) -> None:
+    conversation = simulator.conversations.create({})["id"]
+    body = asked("x", conversation=conversation)
+    unread = await SimulatedUpstream(simulator).stream(orjson.dumps({**body, "stream": True}))
+    await unread.aclose()
+
+    said = await answer(simulator, body)
+
+    assert said["status"] == "completed"
+
+
+async def test_a_finished_stream_gives_back_only_its_own_hold(simulator: Simulator) -> None:
+    conversation = simulator.conversations.create({})["id"]
+    body = orjson.dumps(asked("x", conversation=conversation, stream=True))
+    first = await SimulatedUpstream(simulator).stream(body)
+    reading = aiter(first)
+    while (await anext(reading))["type"] != "response.completed":
+        pass
+    second = await SimulatedUpstream(simulator).stream(body)
+    await anext(aiter(second))
+
+    await first.aclose()
+    error = await refusal(simulator, asked("y", conversation=conversation))
+    await second.aclose()
+
+    assert error.code == "conversation_locked"
