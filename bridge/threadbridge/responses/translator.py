@@ -54,6 +54,8 @@ class TurnTranslator:
         request_id: str | None = None,
     ) -> None:
         self.outcome: TurnOutcome | None = None
+        #: The id the upstream gave the request; may be set as soon as it is known.
+        self.request_id = request_id
         self._run = run
         self._now = now
         self._prior_usage = prior_usage

@@ -23,7 +23,7 @@ class TurnWriter:
         self._new_id = new_id
         self._now = now
         self._output = Output()
-        self._writers: list[MessageWriter | ToolCallsWriter] = []
+        self._messages: list[MessageWriter] = []
         self._message_index: Any = _NO_INDEX
         #: The one message that is not closed yet.
         self.message: MessageWriter | None = None
@@ -32,8 +32,9 @@ class TurnWriter:
 
     @property
     def steps(self) -> Sequence[Wire]:
-        """The steps as they are stored, in the order they opened; complete when everything is closed."""
-        return [writer.step for writer in self._writers if writer.step is not None]
+        """The steps as they are stored, messages first (A74), so that the step that waits for outputs is the newest."""
+        writers = [*self._messages, self.calls]
+        return [writer.step for writer in writers if writer is not None and writer.step is not None]
 
     def entries(self, *, cut: bool) -> Sequence[Entry]:
         """What the response leaves in the timeline (see `Output.entries`)."""
@@ -87,7 +88,8 @@ class TurnWriter:
         if slot is None:
             slot, events = self._start(item, index)
         if slot is None or slot.writer is None:
-            self._output.keep(item, index=index)
+            if item.get("type", CallWriter.item_type) != CallWriter.item_type:  # a call without id cannot be answered
+                self._output.keep(item, index=index)
             return []
         slot.done = True
         if slot.writer is self.message:
@@ -110,7 +112,7 @@ class TurnWriter:
         # Only the last step of a turn bears its usage (§16 G2), and what is closed here is not the last.
         events = self.close_message(usage=zero_usage())
         message = MessageWriter(self._run, new_id=self._new_id, now=self._now)
-        self._writers.append(message)
+        self._messages.append(message)
         self.message, self._message_index = message, index
         return message, [*events, *message.opening()]
 
@@ -118,7 +120,6 @@ class TurnWriter:
         events = self.close_message(usage=zero_usage())
         if self.calls is None:
             self.calls = ToolCallsWriter(self._run, new_id=self._new_id, now=self._now)
-            self._writers.append(self.calls)
             events += self.calls.opening()
         call = self.calls.call(item["call_id"], item["name"])
         slot = self._output.opened(call, index=index, item_id=item.get("id"))

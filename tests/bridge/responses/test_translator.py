@@ -252,7 +252,7 @@ def test_the_last_message_is_completed_only_when_the_response_is() -> None:
     [
         ("two messages", [NO_USAGE, WIRE_USAGE]),
         ("text, then call", [NO_USAGE, None]),
-        ("call, then text", [None, NO_USAGE]),
+        ("call, then text", [NO_USAGE, None]),
         ("incomplete call", [NO_USAGE, WIRE_USAGE]),
     ],
 )
@@ -265,7 +265,7 @@ def test_all_calls_of_a_turn_are_asked_for_even_around_a_message() -> None:
 
     asked = left.run["required_action"]["submit_tool_outputs"]["tool_calls"]
     assert [entry["id"] for entry in asked] == ["call_1", "call_2"]
-    assert [step["type"] for step in left.steps] == ["tool_calls", "message_creation"]
+    assert [step["type"] for step in left.steps] == ["message_creation", "tool_calls"]
 
 
 @pytest.mark.parametrize(
@@ -384,6 +384,14 @@ def test_a_call_waits_until_it_has_a_name() -> None:
 
     asked = left.run["required_action"]["submit_tool_outputs"]["tool_calls"]
     assert asked == [{"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"a": 2}'}}]
+
+
+@pytest.mark.parametrize("item", [{}, {"id": "x"}, {"type": "function_call", "name": "look", "arguments": "{}"}])
+def test_an_item_nobody_can_use_is_dropped(item: Wire) -> None:
+    left = outcome([*created(), done(0, item), ended([item])])
+
+    assert left.entries == []
+    assert left.run["status"] == "completed"
 
 
 def test_a_call_id_is_shown_as_it_is_and_never_the_items_id() -> None:
@@ -510,6 +518,15 @@ def test_the_usage_of_a_response_is_renamed_with_its_details() -> None:
     left = outcome([*created(), ended([], usage=USAGE)])
 
     assert left.turn.usage == WIRE_USAGE
+
+
+def test_the_request_id_may_become_known_after_the_start() -> None:
+    turn = translator()
+    turn.request_id = "req_1"
+
+    fed(STREAMS["text"], turn)
+
+    assert outcome_of(turn).turn.request_id == "req_1"
 
 
 def test_event_types_nobody_knows_are_skipped() -> None:
