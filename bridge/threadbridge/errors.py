@@ -9,6 +9,7 @@ BridgeError
     Conflict                   409; the store refused a duplicate
     Unsupported                400; no counterpart on this backend
   UpstreamError                the service behind failed or was unreachable          -> its status, or 502
+    UpstreamTimeout            it took longer than the caller would wait            -> 504
   StoreError                   our own storage failed                                -> 500
   TranslationError             the upstream did what the tables forbid: a bug here   -> 500
   RunError                     a run ended other than completed; carries the run
@@ -100,6 +101,13 @@ class UpstreamError(BridgeError):
         self.type = type or ("invalid_request_error" if 400 <= status < 500 else "server_error")
         self.body = body
         self.retry_after = retry_after
+
+
+class UpstreamTimeout(UpstreamError, TimeoutError):
+    """No answer within the time the caller gave. What was asked for may still happen."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=504, code="timeout")
 
 
 class StoreError(BridgeError):

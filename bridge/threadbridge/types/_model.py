@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 
 class WireModel(BaseModel):
@@ -28,5 +29,16 @@ class Unknown(WireModel):
         def __getattr__(self, name: str) -> Any: ...
 
 
-#: For unions that end in `Unknown`: the first member that fits. What fits none is kept unread, never refused.
-FirstThatFits: Any = Field(union_mode="left_to_right")
+class OrUnknown:
+    """Marks a family of types: what fits none of them is kept as sent, in an `Unknown`, and never refused.
+
+    Only at run time: checkers see the known types, so that `if block.type == "text"` narrows as it should.
+    """
+
+    def __init__(self, fallback: type[BaseModel] = Unknown) -> None:
+        self._fallback = fallback
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.union_schema(
+            [handler(source), handler.generate_schema(self._fallback)], mode="left_to_right"
+        )

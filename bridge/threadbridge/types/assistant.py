@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from threadbridge.types._model import FirstThatFits, Unknown, WireModel
+from threadbridge.types._model import OrUnknown, WireModel
 
 
 class CodeInterpreterTool(WireModel):
@@ -53,7 +53,7 @@ class FunctionTool(WireModel):
     function: FunctionDefinition
 
 
-AssistantTool: TypeAlias = Annotated[CodeInterpreterTool | FileSearchTool | FunctionTool | Unknown, FirstThatFits]
+AssistantTool: TypeAlias = Annotated[CodeInterpreterTool | FileSearchTool | FunctionTool, OrUnknown()]
 
 
 class CodeInterpreterResources(WireModel):
@@ -109,7 +109,7 @@ class ResponseFormatJSONSchema(WireModel):
 
 #: `"auto"` or an object (A23).
 AssistantResponseFormatOption: TypeAlias = Annotated[
-    str | ResponseFormatText | ResponseFormatJSONObject | ResponseFormatJSONSchema | Unknown, FirstThatFits
+    str | ResponseFormatText | ResponseFormatJSONObject | ResponseFormatJSONSchema, OrUnknown()
 ]
 
 
@@ -127,7 +127,7 @@ class AssistantToolChoice(WireModel):
 
 
 #: `"none"`, `"auto"`, `"required"` or an object (A55).
-AssistantToolChoiceOption: TypeAlias = Annotated[str | AssistantToolChoice | Unknown, FirstThatFits]
+AssistantToolChoiceOption: TypeAlias = Annotated[str | AssistantToolChoice, OrUnknown()]
 
 
 class Assistant(WireModel):

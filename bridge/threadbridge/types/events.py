@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from threadbridge.ports import Event
-from threadbridge.types._model import FirstThatFits, WireModel
+from threadbridge.types._model import OrUnknown, WireModel
 from threadbridge.types.message import Message
 from threadbridge.types.message_delta import MessageDeltaEvent
 from threadbridge.types.run import Run
@@ -158,9 +158,8 @@ AssistantStreamEvent: TypeAlias = Annotated[
     | ThreadMessageCompleted
     | ThreadMessageIncomplete
     | ThreadMessageDelta
-    | ErrorEvent
-    | UnknownEvent,
-    FirstThatFits,
+    | ErrorEvent,
+    OrUnknown(UnknownEvent),
 ]
 
 #: By name. The classes above say theirs in the type of `event`.

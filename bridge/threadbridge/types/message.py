@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from threadbridge.types._model import FirstThatFits, Unknown, WireModel
+from threadbridge.types._model import OrUnknown, WireModel
 
 
 class FileCitation(WireModel):
@@ -42,7 +42,7 @@ class FilePathAnnotation(WireModel):
     file_path: FilePath
 
 
-Annotation: TypeAlias = Annotated[FileCitationAnnotation | FilePathAnnotation | Unknown, FirstThatFits]
+Annotation: TypeAlias = Annotated[FileCitationAnnotation | FilePathAnnotation, OrUnknown()]
 
 
 class Text(WireModel):
@@ -95,7 +95,7 @@ class RefusalContentBlock(WireModel):
 
 
 MessageContent: TypeAlias = Annotated[
-    TextContentBlock | ImageFileContentBlock | ImageURLContentBlock | RefusalContentBlock | Unknown, FirstThatFits
+    TextContentBlock | ImageFileContentBlock | ImageURLContentBlock | RefusalContentBlock, OrUnknown()
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from threadbridge.types._model import FirstThatFits, Unknown, WireModel
+from threadbridge.types._model import OrUnknown, Unknown, WireModel
 from threadbridge.types.message import FileCitation, FilePath
 
 
@@ -30,7 +30,7 @@ class FilePathDeltaAnnotation(WireModel):
     file_path: FilePath | None = None
 
 
-AnnotationDelta: TypeAlias = Annotated[FileCitationDeltaAnnotation | FilePathDeltaAnnotation | Unknown, FirstThatFits]
+AnnotationDelta: TypeAlias = Annotated[FileCitationDeltaAnnotation | FilePathDeltaAnnotation, OrUnknown()]
 
 
 class TextDelta(WireModel):
@@ -93,7 +93,7 @@ class UnknownDelta(Unknown):
 
 
 MessageContentDelta: TypeAlias = Annotated[
-    TextDeltaBlock | ImageFileDeltaBlock | ImageURLDeltaBlock | RefusalDeltaBlock | UnknownDelta, FirstThatFits
+    TextDeltaBlock | ImageFileDeltaBlock | ImageURLDeltaBlock | RefusalDeltaBlock, OrUnknown(UnknownDelta)
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from threadbridge.types._model import FirstThatFits, Unknown, WireModel
+from threadbridge.types._model import OrUnknown, WireModel
 from threadbridge.types.assistant import RankingOptions
 from threadbridge.types.run import LastError, Usage
 
@@ -60,9 +60,7 @@ class CodeInterpreterOutputImage(WireModel):
     image: CodeInterpreterImage
 
 
-CodeInterpreterOutput: TypeAlias = Annotated[
-    CodeInterpreterOutputLogs | CodeInterpreterOutputImage | Unknown, FirstThatFits
-]
+CodeInterpreterOutput: TypeAlias = Annotated[CodeInterpreterOutputLogs | CodeInterpreterOutputImage, OrUnknown()]
 
 
 class CodeInterpreter(WireModel):
@@ -112,9 +110,7 @@ class FileSearchToolCall(WireModel):
     file_search: FileSearchCall
 
 
-ToolCall: TypeAlias = Annotated[
-    CodeInterpreterToolCall | FileSearchToolCall | FunctionToolCall | Unknown, FirstThatFits
-]
+ToolCall: TypeAlias = Annotated[CodeInterpreterToolCall | FileSearchToolCall | FunctionToolCall, OrUnknown()]
 
 
 class ToolCallsStepDetails(WireModel):
@@ -124,7 +120,7 @@ class ToolCallsStepDetails(WireModel):
     tool_calls: list[ToolCall] = Field(default_factory=list[ToolCall])
 
 
-StepDetails: TypeAlias = Annotated[MessageCreationStepDetails | ToolCallsStepDetails | Unknown, FirstThatFits]
+StepDetails: TypeAlias = Annotated[MessageCreationStepDetails | ToolCallsStepDetails, OrUnknown()]
 
 
 class RunStep(WireModel):

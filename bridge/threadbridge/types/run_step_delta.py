@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from threadbridge.types._model import FirstThatFits, Unknown, WireModel
+from threadbridge.types._model import OrUnknown, WireModel
 from threadbridge.types.message_delta import UnknownDelta
 from threadbridge.types.run_step import CodeInterpreterImage, FileSearchCall, MessageCreation
 
@@ -43,7 +43,7 @@ class CodeInterpreterImageDelta(WireModel):
 
 
 CodeInterpreterOutputDelta: TypeAlias = Annotated[
-    CodeInterpreterLogsDelta | CodeInterpreterImageDelta | UnknownDelta, FirstThatFits
+    CodeInterpreterLogsDelta | CodeInterpreterImageDelta, OrUnknown(UnknownDelta)
 ]
 
 
@@ -73,7 +73,7 @@ class FileSearchToolCallDelta(WireModel):
 
 
 ToolCallDelta: TypeAlias = Annotated[
-    CodeInterpreterToolCallDelta | FileSearchToolCallDelta | FunctionToolCallDelta | UnknownDelta, FirstThatFits
+    CodeInterpreterToolCallDelta | FileSearchToolCallDelta | FunctionToolCallDelta, OrUnknown(UnknownDelta)
 ]
 
 
@@ -91,7 +91,7 @@ class RunStepDeltaMessageDelta(WireModel):
     message_creation: MessageCreation | None = None
 
 
-StepDetailsDelta: TypeAlias = Annotated[ToolCallDeltaObject | RunStepDeltaMessageDelta | Unknown, FirstThatFits]
+StepDetailsDelta: TypeAlias = Annotated[ToolCallDeltaObject | RunStepDeltaMessageDelta, OrUnknown()]
 
 
 class RunStepDelta(WireModel):

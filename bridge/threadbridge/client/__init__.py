@@ -1,0 +1,1 @@
+"""The neutral interface: clients of a backend, shaped like the openai SDK's `client.beta`."""

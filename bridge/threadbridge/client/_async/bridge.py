@@ -1,0 +1,40 @@
+"""The client itself."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from threadbridge.client._async.assistants import AsyncAssistants
+from threadbridge.client._async.threads import AsyncThreads
+from threadbridge.client._line import AsyncLine
+from threadbridge.ports import Backend
+
+
+class AsyncThreadBridge:
+    """The Assistants API of a backend, method for method and keyword for keyword like the openai SDK's `client.beta`.
+
+    Give it an opened backend, which it closes with itself; `threadbridge` has functions that open one from settings.
+    """
+
+    def __init__(self, backend: Backend | AsyncLine) -> None:
+        self._line = backend if isinstance(backend, AsyncLine) else AsyncLine(backend)
+        self.assistants = AsyncAssistants(self._line)
+        self.threads = AsyncThreads(self._line)
+
+    @property
+    def backend(self) -> Backend:
+        """The port behind it."""
+        return self._line.backend
+
+    async def close(self) -> None:
+        """Close the backend; running work is given a moment to finish."""
+        await self._line.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,216 @@
+"""The event handler of the openai SDK, hook for hook, on our own events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from threadbridge.client._async.stream import AsyncStream
+from threadbridge.client._snapshots import Snapshots
+from threadbridge.types import (
+    AssistantStreamEvent,
+    ImageFile,
+    Message,
+    MessageDelta,
+    Run,
+    RunStep,
+    RunStepDelta,
+    Text,
+    TextDelta,
+    ThreadMessageDelta,
+    ToolCall,
+    ToolCallDelta,
+)
+
+
+class AsyncAssistantEventHandler:
+    """Override the hooks you need and pass an instance as `event_handler`. One instance follows one stream.
+
+    Snapshots are live: the object a hook receives goes on growing after the hook has returned.
+    """
+
+    def __init__(self) -> None:
+        self._snapshots = Snapshots()
+        self._current_event: AssistantStreamEvent | None = None
+        self._stream: AsyncStream | None = None
+        self._iterator = self._read()
+        #: Only the text, piece by piece.
+        self.text_deltas: AsyncIterator[str] = self._read_text()
+
+    def _init(self, stream: AsyncStream) -> None:
+        if self._stream is not None:
+            raise RuntimeError("an event handler follows one stream; make a new one for the next")
+        self._stream = stream
+
+    async def __anext__(self) -> AssistantStreamEvent:
+        return await self._iterator.__anext__()
+
+    def __aiter__(self) -> AsyncIterator[AssistantStreamEvent]:
+        return self._iterator
+
+    @property
+    def current_event(self) -> AssistantStreamEvent | None:
+        """The event whose hooks are being called."""
+        return self._current_event
+
+    @property
+    def current_run(self) -> Run | None:
+        """The run, as the last event told it."""
+        return self._snapshots.run
+
+    @property
+    def current_run_step_snapshot(self) -> RunStep | None:
+        """The step being taken, as far as it is known."""
+        return self._snapshots.step
+
+    @property
+    def current_message_snapshot(self) -> Message | None:
+        """The message being written, as far as it is known."""
+        return self._snapshots.message
+
+    async def close(self) -> None:
+        """Stop listening. The run is not cancelled."""
+        if self._stream is not None:
+            await self._stream.close()
+
+    async def until_done(self) -> None:
+        """Read the stream to its end, for the sake of the hooks."""
+        async for _ in self._iterator:
+            pass
+
+    async def get_final_run(self) -> Run:
+        """Read to the end and give the run. Raises RuntimeError when there was none."""
+        await self.until_done()
+        if self._snapshots.run is None:
+            raise RuntimeError("No final run object found")
+        return self._snapshots.run
+
+    async def get_final_run_steps(self) -> list[RunStep]:
+        """Read to the end and give the steps. Raises RuntimeError when there were none."""
+        await self.until_done()
+        if not self._snapshots.steps:
+            raise RuntimeError("No run steps found")
+        return list(self._snapshots.steps.values())
+
+    async def get_final_messages(self) -> list[Message]:
+        """Read to the end and give the messages. Raises RuntimeError when there were none."""
+        await self.until_done()
+        if not self._snapshots.messages:
+            raise RuntimeError("No messages found")
+        return list(self._snapshots.messages.values())
+
+    # -- Hooks
+
+    async def on_event(self, event: AssistantStreamEvent) -> None:
+        """Every event, before its own hooks."""
+
+    async def on_end(self) -> None:
+        """The stream is over, well or not."""
+
+    async def on_exception(self, exception: Exception) -> None:
+        """Reading the stream, or a hook, raised."""
+
+    async def on_timeout(self) -> None:
+        """Nothing came in time; `on_exception` follows."""
+
+    async def on_run_step_created(self, run_step: RunStep) -> None:
+        """A step begins."""
+
+    async def on_run_step_delta(self, delta: RunStepDelta, snapshot: RunStep) -> None:
+        """A step has grown by `delta` to `snapshot`."""
+
+    async def on_run_step_done(self, run_step: RunStep) -> None:
+        """A step has ended."""
+
+    async def on_tool_call_created(self, tool_call: ToolCall) -> None:
+        """A tool call begins."""
+
+    async def on_tool_call_delta(self, delta: ToolCallDelta, snapshot: ToolCall) -> None:
+        """A tool call has grown."""
+
+    async def on_tool_call_done(self, tool_call: ToolCall) -> None:
+        """A tool call is complete, or its output is there."""
+
+    async def on_message_created(self, message: Message) -> None:
+        """A message begins."""
+
+    async def on_message_delta(self, delta: MessageDelta, snapshot: Message) -> None:
+        """A message has grown."""
+
+    async def on_message_done(self, message: Message) -> None:
+        """A message is complete, or broke off."""
+
+    async def on_text_created(self, text: Text) -> None:
+        """A text part begins."""
+
+    async def on_text_delta(self, delta: TextDelta, snapshot: Text) -> None:
+        """A text part has grown."""
+
+    async def on_text_done(self, text: Text) -> None:
+        """A text part is complete."""
+
+    async def on_image_file_done(self, image_file: ImageFile) -> None:
+        """An image is there."""
+
+    # -- Reading
+
+    async def _read(self) -> AsyncIterator[AssistantStreamEvent]:
+        if self._stream is None:
+            raise RuntimeError("the stream has not been started; enter the `with` block first")
+        try:
+            async for event in self._stream:
+                await self._handle(event)
+                yield event
+        except TimeoutError as exc:
+            await self.on_timeout()
+            await self.on_exception(exc)
+            raise
+        except Exception as exc:
+            await self.on_exception(exc)
+            raise
+        finally:
+            await self.on_end()
+
+    async def _handle(self, event: AssistantStreamEvent) -> None:
+        self._current_event = event
+        await self.on_event(event)
+        for hook, arguments in self._snapshots.feed(event):
+            await getattr(self, hook)(*arguments)
+        self._current_event = None
+
+    async def _read_text(self) -> AsyncIterator[str]:
+        async for event in self._iterator:
+            if isinstance(event, ThreadMessageDelta):
+                for block in event.data.delta.content or []:
+                    if block.type == "text" and block.text and block.text.value:
+                        yield block.text.value
+
+
+class AsyncHandler(Protocol):
+    """What follows a stream: one of ours, or a handler written for the openai SDK, which asks for nothing more."""
+
+    def _init(self, stream: Any) -> None: ...
+
+
+AsyncHandlerT = TypeVar("AsyncHandlerT", bound=AsyncHandler)
+
+
+class AsyncAssistantStreamManager(Generic[AsyncHandlerT]):
+    """A run about to be streamed: entering starts it and gives the handler, leaving stops listening."""
+
+    def __init__(self, start: Callable[[], Awaitable[AsyncStream]], handler: AsyncHandlerT) -> None:
+        self._start = start
+        self._handler = handler
+        self._stream: AsyncStream | None = None
+
+    async def __aenter__(self) -> AsyncHandlerT:
+        self._stream = await self._start()
+        self._handler._init(self._stream)  # pyright: ignore[reportPrivateUsage]  # the SDK's handlers have this name
+        return self._handler
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._stream is not None:
+            await self._stream.close()

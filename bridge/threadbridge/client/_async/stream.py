@@ -1,0 +1,34 @@
+"""Streamed events as an iterator."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from threadbridge.client._line import AsyncEvents
+from threadbridge.types import AssistantStreamEvent, typed_event
+
+
+class AsyncStream:
+    """The events of a run, as they come. Close it (or use it in a `with`) when leaving early; the run goes on."""
+
+    def __init__(self, events: AsyncEvents) -> None:
+        self._events = events
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AssistantStreamEvent:
+        return typed_event(await self._events.__anext__())
+
+    async def close(self) -> None:
+        """Stop listening. The run is not cancelled (A100)."""
+        await self._events.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()

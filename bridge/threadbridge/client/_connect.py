@@ -1,0 +1,56 @@
+"""From settings to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any
+
+from threadbridge._entry_points import open_backend
+from threadbridge._loading import load_settings
+from threadbridge._portal import portal
+from threadbridge.client._async.bridge import AsyncThreadBridge
+from threadbridge.client._line import Line
+from threadbridge.client._sync.bridge import ThreadBridge
+from threadbridge.settings import Settings
+
+
+def connect(backend: str | None = None, **settings: Any) -> ThreadBridge:
+    """A client of the configured backend. Close it, or use it in a `with`.
+
+    `backend` and `settings` come before the environment, the file and the defaults (see `threadbridge.settings`).
+    Usable from many threads, inside a running event loop, and after a fork, where it opens the backend anew.
+    Raises ConfigurationError for wrong settings, StoreError for a store that cannot be opened.
+    """
+    loaded = load_settings(backend=backend, **settings)
+    opened = portal().run(open_backend(loaded))
+    return ThreadBridge(Line(opened, reopen=lambda: open_backend(loaded)))
+
+
+def aconnect(backend: str | None = None, **settings: Any) -> Connecting:
+    """The asynchronous client of the configured backend: `await` it, or use it in an `async with`."""
+    return Connecting(load_settings(backend=backend, **settings))
+
+
+class Connecting:
+    """A client about to be opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: AsyncThreadBridge | None = None
+
+    def __await__(self) -> Generator[Any, None, AsyncThreadBridge]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> AsyncThreadBridge:
+        self._client = await self._open()
+        return self._client
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _open(self) -> AsyncThreadBridge:
+        return AsyncThreadBridge(await open_backend(self._settings))

@@ -1,0 +1,100 @@
+"""Given or not: what a keyword argument means, and the body that the given ones make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
+
+from pydantic import BaseModel
+
+from threadbridge.errors import Unsupported
+from threadbridge.ports import ListQuery, Wire
+
+T = TypeVar("T")
+
+
+class NotGiven:
+    """The type of `NOT_GIVEN`: the keyword counts as left out, where None would be sent as null."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+
+NOT_GIVEN: Final = NotGiven()
+
+#: A keyword's value: given, null, or as good as left out.
+Given: TypeAlias = T | NotGiven | None
+
+#: Where the openai SDK defines its own sentinels (`NOT_GIVEN`, `omit`), which ported code may pass on.
+_SENTINEL_HOMES = frozenset({"openai._types"})
+
+
+class ReadTimeout(Protocol):
+    """An httpx timeout, of which the time between two pieces of an answer counts here."""
+
+    @property
+    def read(self) -> float | None: ...
+
+
+Timeout: TypeAlias = float | ReadTimeout
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one call asked for, sorted by where it goes."""
+
+    body: Wire = field(default_factory=dict[str, Any])
+    query: ListQuery = field(default_factory=ListQuery)
+    include: tuple[str, ...] = ()
+    timeout: float | None = None
+    poll_interval_ms: int | None = None
+
+
+def is_given(value: object) -> bool:
+    """Whether the caller meant something by this value."""
+    return not isinstance(value, NotGiven) and type(value).__module__ not in _SENTINEL_HOMES
+
+
+def asked(keywords: type, options: Mapping[str, object], **fields: object) -> Asked:
+    """Sort the options of a call. `keywords` is the TypedDict that lists them, `fields` go into the body as well.
+
+    `extra_body` is merged over the body; `extra_headers` are taken and ignored, since nothing here travels by HTTP.
+    Raises TypeError for an option the TypedDict does not have, and `errors.Unsupported` for `extra_query`, which
+    would be lost without a word.
+    """
+    known: frozenset[str] = getattr(keywords, "__optional_keys__", frozenset[str]())
+    for name in options:
+        if name not in known:
+            raise TypeError(f"got an unexpected keyword argument {name!r}")
+    given = {name: value for name, value in {**fields, **options}.items() if is_given(value)}
+    if given.pop("extra_query", None):
+        raise Unsupported(
+            "'extra_query' has no meaning here; settings.assistants.query is sent with every request to a service.",
+            param="extra_query",
+        )
+    given.pop("extra_headers", None)
+    extra_body = given.pop("extra_body", None)
+    timeout = given.pop("timeout", None)
+    query = {name: given.pop(name, None) for name in ("after", "before", "limit", "order", "run_id")}
+    return Asked(
+        query=ListQuery(**cast("dict[str, Any]", query)),
+        include=tuple(cast("Iterable[str]", given.pop("include", None) or ())),
+        timeout=cast("float | None", getattr(timeout, "read", timeout)),
+        poll_interval_ms=cast("int | None", given.pop("poll_interval_ms", None)),
+        body={**plain(given), **plain(extra_body or {})},
+    )
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: models opened, iterables listed, what was not given left out."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True, by_alias=True)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items() if is_given(item)}
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray):
+        return [plain(item) for item in value if is_given(item)]
+    return value

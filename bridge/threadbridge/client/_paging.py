@@ -1,0 +1,150 @@
+"""Pages of a list that fetch the next one by themselves (A10, A11)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from dataclasses import replace
+from typing import Any, Generic, Self, TypeAlias, TypeVar
+
+from pydantic import PrivateAttr
+
+from threadbridge.client._line import Ask, AsyncLine, Line
+from threadbridge.ports import ListQuery, Wire
+from threadbridge.types import WireModel
+
+ItemT = TypeVar("ItemT", bound=WireModel)
+
+#: The question for the page that a query describes.
+AskPage: TypeAlias = Callable[[ListQuery], Ask[Wire]]
+
+
+class _Page(WireModel, Generic[ItemT]):
+    """The list envelope of the wire."""
+
+    object: str = "list"
+    data: list[ItemT] = []  # noqa: RUF012  # pydantic copies defaults
+    first_id: str | None = None
+    last_id: str | None = None
+    has_more: bool | None = None
+
+    _paginator: Any = PrivateAttr(None)
+
+    @classmethod
+    def of(cls, wire: Wire, item: type[ItemT], paginator: Any) -> Self:
+        """The page that the wire shows, knowing how to get the next."""
+        data = [item.model_validate(entry) for entry in wire["data"]]
+        page = cls.model_construct(set(wire), **{**wire, "data": data})
+        page._paginator = paginator
+        return page
+
+    def has_next_page(self) -> bool:
+        """Whether there may be more. A service that does not say `has_more` is asked until it has nothing (C5)."""
+        return bool(self.data) and self.has_more is not False
+
+    def _next_query(self, query: ListQuery) -> ListQuery:
+        if not self.has_next_page():
+            raise RuntimeError("there is no further page; ask has_next_page() first")
+        return replace(query, after=getattr(self.data[-1], "id"), before=None)  # noqa: B009  # ItemT has no bound id
+
+
+class AsyncCursorPage(_Page[ItemT], Generic[ItemT]):
+    """One page. Iterating goes on through all further pages."""
+
+    async def get_next_page(self) -> AsyncCursorPage[ItemT]:
+        """The page after this one. Raises RuntimeError when there is none."""
+        paginator: AsyncPaginator[ItemT] = self._paginator
+        return await paginator.after(self._next_query(paginator.query))
+
+    async def iter_pages(self) -> AsyncIterator[AsyncCursorPage[ItemT]]:
+        """This page and all after it."""
+        page = self
+        yield page
+        while page.has_next_page():
+            page = await page.get_next_page()
+            yield page
+
+    async def __aiter__(self) -> AsyncIterator[ItemT]:
+        async for page in self.iter_pages():
+            for item in page.data:
+                yield item
+
+
+class AsyncPaginator(Generic[ItemT]):
+    """A list that was asked for: await it for its first page, or iterate over all its items."""
+
+    def __init__(
+        self, line: AsyncLine, item: type[ItemT], ask: AskPage, query: ListQuery, timeout: float | None
+    ) -> None:
+        self.query = query
+        self._line = line
+        self._item = item
+        self._ask = ask
+        self._timeout = timeout
+
+    def __await__(self) -> Generator[Any, None, AsyncCursorPage[ItemT]]:
+        return self._page().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[ItemT]:
+        async for item in await self._page():
+            yield item
+
+    async def after(self, query: ListQuery) -> AsyncCursorPage[ItemT]:
+        """The page that another query describes."""
+        return await AsyncPaginator(self._line, self._item, self._ask, query, self._timeout)
+
+    async def _page(self) -> AsyncCursorPage[ItemT]:
+        wire = await self._line.ask(self._ask(self.query), self._timeout)
+        return AsyncCursorPage[ItemT].of(wire, self._item, self)
+
+
+class CursorPage(_Page[ItemT], Generic[ItemT]):
+    """One page. Iterating goes on through all further pages."""
+
+    def get_next_page(self) -> CursorPage[ItemT]:
+        """The page after this one. Raises RuntimeError when there is none."""
+        paginator: Paginator[ItemT] = self._paginator
+        return paginator.after(self._next_query(paginator.query))
+
+    def iter_pages(self) -> Iterator[CursorPage[ItemT]]:
+        """This page and all after it."""
+        page = self
+        yield page
+        while page.has_next_page():
+            page = page.get_next_page()
+            yield page
+
+    def __iter__(self) -> Iterator[ItemT]:  # type: ignore[override]  # a page is a list first, a model second
+        for page in self.iter_pages():
+            yield from page.data
+
+
+class Paginator(Generic[ItemT]):
+    """A list that was asked for."""
+
+    def __init__(self, line: Line, item: type[ItemT], ask: AskPage, query: ListQuery, timeout: float | None) -> None:
+        self.query = query
+        self._line = line
+        self._item = item
+        self._ask = ask
+        self._timeout = timeout
+
+    def first(self) -> CursorPage[ItemT]:
+        """The page that the query describes."""
+        wire = self._line.ask(self._ask(self.query), self._timeout)
+        return CursorPage[ItemT].of(wire, self._item, self)
+
+    def after(self, query: ListQuery) -> CursorPage[ItemT]:
+        """The page that another query describes."""
+        return Paginator(self._line, self._item, self._ask, query, self._timeout).first()
+
+
+def async_listing(
+    line: AsyncLine, item: type[ItemT], ask: AskPage, query: ListQuery, timeout: float | None
+) -> AsyncPaginator[ItemT]:
+    """What `list` returns to asynchronous callers: a page to await, or items to iterate over."""
+    return AsyncPaginator(line, item, ask, query, timeout)
+
+
+def listing(line: Line, item: type[ItemT], ask: AskPage, query: ListQuery, timeout: float | None) -> CursorPage[ItemT]:
+    """What `list` returns to synchronous callers: the first page."""
+    return Paginator(line, item, ask, query, timeout).first()

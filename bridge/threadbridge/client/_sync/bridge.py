@@ -1,0 +1,41 @@
+# Generated from ../_async by .ci/unasync.py: edit there.
+"""The client itself."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from threadbridge.client._line import Line
+from threadbridge.client._sync.assistants import Assistants
+from threadbridge.client._sync.threads import Threads
+from threadbridge.ports import Backend
+
+
+class ThreadBridge:
+    """The Assistants API of a backend, method for method and keyword for keyword like the openai SDK's `client.beta`.
+
+    Give it an opened backend, which it closes with itself; `threadbridge` has functions that open one from settings.
+    """
+
+    def __init__(self, backend: Backend | Line) -> None:
+        self._line = backend if isinstance(backend, Line) else Line(backend)
+        self.assistants = Assistants(self._line)
+        self.threads = Threads(self._line)
+
+    @property
+    def backend(self) -> Backend:
+        """The port behind it."""
+        return self._line.backend
+
+    def close(self) -> None:
+        """Close the backend; running work is given a moment to finish."""
+        self._line.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,19 @@
+# Generated from ../_async by .ci/unasync.py: edit there.
+"""Waiting for a run by looking at it again and again."""
+
+from __future__ import annotations
+
+from threadbridge.client._given import Asked
+from threadbridge.client._line import Line
+from threadbridge.ports import Wire
+from threadbridge.tool_loop.ending import RESTING
+from threadbridge.tool_loop.pacing import interval
+
+
+def rested(line: Line, thread_id: str, run_id: str, call: Asked) -> Wire:
+    """The run, once it waits for the caller or has ended (A62)."""
+    while True:
+        polled = line.ask(lambda backend: backend.retrieve_run(thread_id, run_id), call.timeout)
+        if polled.run["status"] in RESTING:
+            return polled.run
+        line.sleep(interval(call.poll_interval_ms, polled.poll_after_ms))
