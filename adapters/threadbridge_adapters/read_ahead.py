@@ -107,13 +107,20 @@ class LoopReadAhead(_ReadAhead):
     async def chunk(self, *, timeout: float | None = None) -> bytes | None:
         """What is ready, waiting for at least one frame; None at the end. Raises TimeoutError."""
         while (chunk := self._take()) == b"":
-            self._waiting = self._loop.create_future()
-            if timeout is None:
-                await self._waiting
-            else:
-                async with asyncio.timeout(timeout):
-                    await self._waiting
+            await self._wait(timeout)
         return chunk
+
+    async def _wait(self, timeout: float | None) -> None:
+        self._waiting = self._loop.create_future()
+        if timeout is None:
+            await self._waiting
+            return
+        # A bare timer: `asyncio.timeout` costs more than the event that is waited for.
+        timer = self._loop.call_later(timeout, _expire, self._waiting)
+        try:
+            await self._waiting
+        finally:
+            timer.cancel()
 
     def leave(self) -> None:
         """Close the stream without waiting for it; `chunk` answers None once it is closed."""
@@ -149,6 +156,11 @@ class ThreadReadAhead(_ReadAhead):
         """Close the stream, without waiting for it. May be called from any thread, and twice."""
         if not self._ended and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._leave)
+
+
+def _expire(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_exception(TimeoutError())
 
 
 async def abandon(source: AsyncIterator[bytes]) -> None:
