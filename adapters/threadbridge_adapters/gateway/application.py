@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -69,10 +70,15 @@ class _Api:
         self._passthrough = passthrough
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if serves(scope["path"]):
-            await self._door(scope, receive, send)
-        else:
-            await self._passthrough(_as_openai_writes_it(scope), receive, send)
+        try:
+            if serves(scope["path"]):
+                await self._door(scope, receive, send)
+            else:
+                await self._passthrough(_as_openai_writes_it(scope), receive, send)
+        except asyncio.CancelledError:
+            # The server ends and gave this request up. Its connection is closed unfinished, which tells the client;
+            # raised further, this would be nothing but a traceback in the log.
+            return
 
 
 def _as_openai_writes_it(scope: Scope) -> Scope:
