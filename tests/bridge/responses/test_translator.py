@@ -254,6 +254,7 @@ def test_the_last_message_is_completed_only_when_the_response_is() -> None:
         ("text, then call", [NO_USAGE, None]),
         ("call, then text", [NO_USAGE, None]),
         ("incomplete call", [NO_USAGE, WIRE_USAGE]),
+        ("call, then incomplete text", [NO_USAGE, WIRE_USAGE]),
     ],
 )
 def test_the_last_step_of_a_turn_bears_its_usage(kind: str, usages: list[Wire | None]) -> None:

@@ -241,6 +241,13 @@ STREAMS: Mapping[str, list[Wire]] = {
         done(1, _CUT_CALL),
         ended([message(output_text("Let me")), _CUT_CALL], status="incomplete", incomplete_details=_TOKENS),
     ],
+    "call, then incomplete text": [
+        *created(),
+        *called(0, "{}"),
+        added(1, _HELLO),
+        text_delta(1, "Hel"),
+        ended([call(), _CUT], status="incomplete", incomplete_details=_TOKENS),
+    ],
     "incomplete by its own word": [
         *created(),
         *said(0, "Hello"),
