@@ -11,7 +11,7 @@ PAGE = ROOT / "docs" / "cli.md"
 
 
 def test_the_page_is_up_to_date_with_the_commands_help() -> None:
-    command = [sys.executable, ROOT / ".ci" / "cli_page.py", "--check"]
+    command = [sys.executable, str(ROOT / ".ci" / "cli_page.py"), "--check"]
 
     result = subprocess.run(command, capture_output=True, text=True, check=False)
 

@@ -44,7 +44,7 @@ def transcript(program: str) -> str:
 def served(*options: str, **settings: str) -> Generator[str]:
     """`threadbridge serve` on a free port; gives its base URL."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
-    command = [Path(sys.executable).with_name("threadbridge"), "serve", "--port", "0", *options]
+    command = [str(Path(sys.executable).with_name("threadbridge")), "serve", "--port", "0", *options]
     with subprocess.Popen(command, env=kept | settings, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -1,0 +1,53 @@
+"""The tutorial works when pasted: its files are saved, its commands run, their output is what the page shows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from tests.docs.pages import Block, blocks
+
+SECONDS = 60
+_BIN = Path(sys.executable).parent
+
+
+def _environment() -> dict[str, str]:
+    """A reader's shell: the commands of this environment, no key, no settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
+    return kept | {"PATH": f"{_BIN}{os.pathsep}{kept['PATH']}", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
+
+
+def _run(commands: Block, directory: Path) -> str:
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands.text],
+        cwd=directory,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def _follow(page: list[Block], directory: Path) -> Iterator[tuple[str, str]]:
+    """Do what a reader does, from top to bottom: save what has a name, run commands. Gives commands and output."""
+    for block in page:
+        if block.name is not None:
+            (directory / block.name).write_text(block.text)
+        elif block.language == "sh":
+            yield block.text, _run(block, directory)
+
+
+def test_every_command_of_the_tutorial_prints_what_the_page_shows(tmp_path: Path) -> None:
+    page = blocks("tutorial.md")
+    shown = [(block.text, following.text) for block, following in pairwise(page) if block.language == "sh"]
+
+    printed = list(_follow(page, tmp_path))
+
+    assert printed == shown

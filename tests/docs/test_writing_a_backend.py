@@ -1,0 +1,46 @@
+"""The example backend of the page is found by its entry point and does what the page says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from tests.docs.pages import blocks
+
+SECONDS = 60
+GROUP = "threadbridge.backends"
+
+
+def install(pyproject: str, directory: Path) -> None:
+    """Leave behind what pip leaves of a package: enough for its entry points to be found."""
+    project = tomllib.loads(pyproject)["project"]
+    information = directory / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    information.mkdir()
+    metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (information / "METADATA").write_text(metadata)
+    lines = [f"{name} = {target}" for name, target in project["entry-points"][GROUP].items()]
+    (information / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines, ""]))
+
+
+def test_the_example_backend_is_found_by_name_and_prints_what_the_page_shows(tmp_path: Path) -> None:
+    page = blocks("writing-a-backend.md")
+    files = {block.name: block.text for block in page if block.name is not None}
+    for name in ("redacting.py", "use.py"):
+        (tmp_path / name).write_text(files[name])
+    install(files["pyproject.toml"], tmp_path)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
+
+    result = subprocess.run(
+        [sys.executable, "use.py"],
+        cwd=tmp_path,
+        env=kept | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert (result.stdout, result.returncode) == (page[-1].text, 0), result.stderr
