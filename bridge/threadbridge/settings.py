@@ -93,6 +93,8 @@ class Settings(_Section):
     tenant: str = Field(default="default", min_length=1, max_length=64)
     #: Answer from the built-in simulator in place of a real Responses service.
     simulate: bool = False
+    #: False: this process reads and writes threads but performs no runs, and needs no upstream; an export does so.
+    performs_runs: bool = True
     upstream: ServiceSettings = ServiceSettings()
     assistants: AssistantsSettings = AssistantsSettings()
     gateway: GatewaySettings = GatewaySettings()

@@ -41,7 +41,7 @@ async def export_threads(
     """
     options = options or ExportOptions()
     with ArchiveWriter(out, source=describe(settings), options=asdict(options)) as writer:
-        backend = await open_backend(_without_retries(settings))
+        backend = await open_backend(_as_a_source(settings))
         try:
             requests = Requests(
                 concurrency=options.concurrency, attempts=options.attempts, per_minute=options.per_minute
@@ -52,7 +52,7 @@ async def export_threads(
             await backend.aclose()
 
 
-def _without_retries(settings: Settings) -> Settings:
-    """The export repeats requests itself: only so do all of them slow down when one is told to."""
+def _as_a_source(settings: Settings) -> Settings:
+    """The export only reads, and repeats requests itself: only so do all of them slow down when one is told to."""
     assistants = settings.assistants.model_copy(update={"max_retries": 0})
-    return settings.model_copy(update={"assistants": assistants})
+    return settings.model_copy(update={"assistants": assistants, "performs_runs": False})

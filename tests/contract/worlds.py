@@ -6,7 +6,6 @@ A new backend or door is one more line in WORLDS.
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ async def open_world(name: str) -> AsyncIterator[World]:
     """A fresh world of this name."""
     clock, simulator = StandingClock(), Simulator()
     settings = Settings(simulate=True)
-    store = await open_store(os.environ.get("TB_STORE", ":memory:"))
+    store = await open_store(":memory:")
     backend = assemble(settings, store=store, upstream=SimulatedUpstream(simulator), clock=clock)
     try:
         async with WORLDS[name](backend) as reached:

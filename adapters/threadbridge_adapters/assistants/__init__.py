@@ -21,6 +21,8 @@ from threadbridge.settings import Settings
 
 __all__ = ["open_backend"]
 
+_BETA = {"OpenAI-Beta": "assistants=v2"}
+
 
 async def open_backend(settings: Settings) -> Backend:
     """A backend on the service of `settings.assistants`; close it with `aclose()`. Does not touch the network.
@@ -29,8 +31,9 @@ async def open_backend(settings: Settings) -> Backend:
     """
     # Importing the SDK costs more than a second, so only those who use this backend pay for it.
     from threadbridge_adapters.assistants._backend import AssistantsBackend
-    from threadbridge_adapters.assistants._client import open_client
     from threadbridge_adapters.assistants._service import Service
+    from threadbridge_adapters.service.client import open_client
 
-    service = Service(open_client(settings.assistants), max_retries=settings.assistants.max_retries)
+    client = open_client(settings.assistants, section="assistants", headers=_BETA)
+    service = Service(client, max_retries=settings.assistants.max_retries)
     return AssistantsBackend(service, lists_threads=settings.assistants.list_threads)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, Literal, NamedTuple, cast
 
 import openai
@@ -14,8 +12,10 @@ import orjson
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
-from threadbridge_adapters.assistants._failures import Border, request_id, retry_after
-from threadbridge_adapters.assistants._stream import RunStream, StreamedResponse
+from threadbridge_adapters.assistants._failures import Border
+from threadbridge_adapters.assistants._stream import RunStream
+from threadbridge_adapters.service.border import request_id, retry_after
+from threadbridge_adapters.service.library import RESPONSE_TYPE, StreamedResponse
 
 #: The longest `Retry-After` that is waited for; a service that asks for more gets its error raised.
 MAX_RETRY_AFTER = 60.0
@@ -62,9 +62,6 @@ class Service:
         self._max_retries = max_retries
         self._sleep = sleep
         self._border = Border(client)
-        http = _http_library()
-        self._response_type: type[Any] = http.Response
-        self._broken: tuple[type[Exception], ...] = (http.HTTPError, http.StreamError)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -87,7 +84,7 @@ class Service:
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             await response.aclose()
             raise self._border.broken("answered a streamed run with something other than a stream of events")
-        return RunStream(response, self._border, self._broken)
+        return RunStream(response, self._border)
 
     async def _send(self, call: Call, *, stream: bool) -> StreamedResponse:
         attempts = 0
@@ -105,7 +102,7 @@ class Service:
         options: dict[str, Any] = {"params": dict(call.params)}
         if not call.repeatable:
             options["max_retries"] = 0
-        arguments: dict[str, Any] = {"cast_to": self._response_type, "options": options}
+        arguments: dict[str, Any] = {"cast_to": RESPONSE_TYPE, "options": options}
         match call.method:
             case "GET":
                 answer = self._client.get(call.path, **arguments)
@@ -134,8 +131,3 @@ def _pause(error: openai.OpenAIError, attempts: int) -> float | None:
             return backoff
         case _:
             return None
-
-
-def _http_library() -> ModuleType:
-    """httpx under version 2 of the SDK, httpx2 from version 3 on."""
-    return importlib.import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 import orjson
 
@@ -12,18 +11,12 @@ from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.lifecycle import TERMINAL, RunStatus
 from threadbridge.ports import Event, Wire
 from threadbridge.wire.sse import SSE, SSEDecoder
-from threadbridge_adapters.assistants._failures import Border, RawResponse, request_id
+from threadbridge_adapters.assistants._failures import Border
+from threadbridge_adapters.service.border import request_id
+from threadbridge_adapters.service.library import BROKEN, StreamedResponse
 
 #: After one of these a stream may end without `done`: not every service sends it.
 _LAST_WORDS = frozenset(f"thread.run.{status.value}" for status in TERMINAL | {RunStatus.REQUIRES_ACTION})
-
-
-class StreamedResponse(RawResponse, Protocol):
-    """A response whose body is still on its way."""
-
-    def aiter_bytes(self) -> AsyncIterator[bytes]: ...
-
-    async def aclose(self) -> None: ...
 
 
 class RunStream(AsyncIterator[Event]):
@@ -33,10 +26,9 @@ class RunStream(AsyncIterator[Event]):
     generator that was never started would leave the connection open.
     """
 
-    def __init__(self, response: StreamedResponse, border: Border, broken: tuple[type[Exception], ...]) -> None:
+    def __init__(self, response: StreamedResponse, border: Border) -> None:
         self._response = response
         self._border = border
-        self._broken = broken
         self._chunks = response.aiter_bytes()
         self._decoder = SSEDecoder()
         self._frames: deque[SSE] = deque()
@@ -72,7 +64,7 @@ class RunStream(AsyncIterator[Event]):
                 chunk = await anext(self._chunks)
             except StopAsyncIteration:
                 return self._end()
-            except self._broken as exc:
+            except BROKEN as exc:
                 raise self._border.broken(
                     f"broke off a stream ({type(exc).__name__}); the run itself may go on, so retrieve it",
                     request_id=request_id(self._response),

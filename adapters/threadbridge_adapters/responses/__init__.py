@@ -31,6 +31,10 @@ async def open_backend(settings: Settings) -> Backend:
 
 
 def _open_upstream(settings: Settings) -> Upstream:
+    if not settings.performs_runs:
+        from threadbridge_adapters.responses.no_upstream import NoUpstream
+
+        return NoUpstream()
     if settings.simulate:
         from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
@@ -63,5 +67,6 @@ def assemble(
         models=settings.models,
     )
     workforce = Workforce(place)
-    workforce.start()
+    if settings.performs_runs:
+        workforce.start()
     return ResponsesBackend(place, workforce, settings.tenant)

@@ -116,7 +116,7 @@ class ResponsesBackend:
 
         run, abandoned, advice = await self._read(look)
         if abandoned:
-            self._workforce.employ(self._tenant, run_id)
+            self._workforce.take_up(self._tenant, run_id)
         return PolledRun(run, advice)
 
     async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from threadbridge.errors import BridgeError
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.worker import Worker
 from threadbridge_adapters.responses.workplace import Workplace
@@ -30,6 +31,11 @@ class Workforce:
     def start(self) -> None:
         """Look for runs that lost their worker: now, and then once per lease."""
         self._sweeper = asyncio.ensure_future(self._sweep())
+
+    def take_up(self, tenant: str, run_id: str) -> None:
+        """Perform a run that somebody met without a worker, if taking up runs is this process's affair."""
+        if self._sweeper is not None:
+            self.employ(tenant, run_id)
 
     def employ(self, tenant: str, run_id: str, feed: Feed | None = None) -> None:
         """Have the run's next turn performed. A run that is being worked on already is left alone."""
@@ -61,7 +67,10 @@ class Workforce:
 
     async def _sweep(self) -> None:
         while True:
-            await self._take_over()
+            try:
+                await self._take_over()
+            except BridgeError as error:  # the store may be there again at the next look
+                _log.error("could not look for runs without a worker", error=error.message)
             await self._place.clock.sleep(self._place.limits.lease_seconds)
 
     async def _take_over(self) -> None:

@@ -1,0 +1,103 @@
+"""The border: what a service or its connection does wrong becomes an UpstreamError, and never shows the key."""
+
+from __future__ import annotations
+
+import openai
+import orjson
+
+from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.ports import Wire
+from threadbridge_adapters.service.library import RawResponse
+
+_REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
+
+#: A shorter key is a placeholder, which may be an ordinary word of a message.
+_SHORTEST_SECRET = 8
+
+
+def request_id(response: RawResponse) -> str | None:
+    """The id the service gave to the request, under OpenAI's name or Azure's."""
+    return next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
+
+
+def retry_after(response: RawResponse) -> float | None:
+    """The seconds of a `Retry-After` header, where it has any."""
+    try:
+        return max(0.0, float(response.headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+class Border:
+    """Knows the host and the key, and turns what the SDK raises into what the ports promise.
+
+    `name` is what messages call the service, `section` where its settings stand in the configuration.
+    """
+
+    def __init__(self, client: openai.AsyncOpenAI, *, name: str, section: str) -> None:
+        # Neither user name nor password of the URL: they are secrets too.
+        self.host = client.base_url.netloc.decode("ascii", "replace").rpartition("@")[2]
+        self._who = f"The {name} service at {self.host}"
+        self._section = section
+        self._key = client.api_key if len(client.api_key) >= _SHORTEST_SECRET else None
+
+    def translate(self, error: openai.OpenAIError) -> BridgeError:
+        """The error of the port for one of the SDK's."""
+        match error:
+            case openai.APIStatusError():
+                return self.refusal(error.response)
+            case openai.APITimeoutError():
+                return self.broken(f"did not answer in time; try again, or raise `{self._section}.timeout`")
+            case openai.APIConnectionError():
+                why = type(error.__cause__).__name__ if error.__cause__ else "no connection"
+                return self.broken(f"could not be reached ({why}); check `{self._section}.base_url` and the network")
+            case _:
+                return self.broken(f"could not be asked ({type(error).__name__}); check the section `{self._section}`")
+
+    def refusal(self, response: RawResponse) -> BridgeError:
+        """The error of the port for an answer with a status of 400 or more."""
+        return self.upstream_error(response.status_code, envelope(response.content) or {}, response)
+
+    def upstream_error(self, status: int, error: Wire, response: RawResponse) -> UpstreamError:
+        """The service's own message, type, param, code, request id and error object."""
+        return UpstreamError(
+            self.message(status, error),
+            status=status,
+            type=text(error, "type"),
+            param=text(error, "param"),
+            code=text(error, "code"),
+            request_id=request_id(response),
+            body=error or None,
+            retry_after=retry_after(response),
+        )
+
+    def broken(self, what: str, *, request_id: str | None = None) -> UpstreamError:
+        """No answer, or half of one."""
+        return UpstreamError(f"{self._who} {what}.", request_id=request_id)
+
+    def message(self, status: int, error: Wire) -> str:
+        """What the service said, with its key blanked where it repeats it."""
+        message = text(error, "message") or f"{self._who} answered HTTP {status} without a reason."
+        return message.replace(self._key, "***") if self._key else message
+
+
+def envelope(body: bytes) -> Wire | None:
+    """The error object of an answer: in the envelope of A3, or in one of the shapes other servers use (S6)."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(parsed, dict):
+        return None
+    error = parsed.get("error", parsed)
+    if isinstance(error, str):
+        error = {"message": error}
+    if isinstance(error, dict) and "message" not in error and isinstance(error.get("detail"), str):
+        error = {**error, "message": error["detail"]}
+    return error if isinstance(error, dict) and text(error, "message") else None
+
+
+def text(error: Wire, name: str) -> str | None:
+    """A field of an error object as text, or None."""
+    value = error.get(name)
+    return None if value is None else str(value)

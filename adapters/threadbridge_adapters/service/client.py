@@ -1,0 +1,97 @@
+"""One SDK client from one section of the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import openai
+
+from threadbridge.errors import ConfigurationError, Unauthorized
+from threadbridge.settings import ServiceSettings, TokenProvider
+
+#: Seconds in which a connection must come about; the time for the answer is a setting.
+CONNECT_SECONDS = 5.0
+
+
+def open_client(
+    settings: ServiceSettings, *, section: str, headers: Mapping[str, str] | None = None, http_client: Any = None
+) -> openai.AsyncOpenAI:
+    """The client these settings describe; what they leave open, the SDK reads from its own environment.
+
+    `section` is where the settings stand in the configuration. `headers` go with every request unless the settings
+    give them another value. A token provider wins over a key. Raises ConfigurationError where the SDK refuses to be
+    set up. Nothing is sent.
+    """
+    options: dict[str, Any] = {
+        "timeout": openai.Timeout(settings.timeout, connect=min(settings.timeout, CONNECT_SECONDS)),
+        "max_retries": settings.max_retries,
+        "default_headers": _headers(settings.headers, headers or {}),
+        "default_query": dict(settings.query),
+        "http_client": http_client,
+    }
+    key = _key(settings, section)
+    try:
+        return _azure(settings, key, options) if settings.azure else _plain(settings, key, options)
+    except (openai.OpenAIError, ValueError) as exc:
+        # The SDK's message names its own arguments: its first sentence says what is missing, ours where it goes.
+        raise ConfigurationError(
+            f"The service of the section `{section}` cannot be set up ({str(exc).partition('. ')[0].rstrip('.')}); set "
+            f"`{section}` (api_key, base_url, api_version; THREADBRIDGE_{section.upper()}__API_KEY …) or the SDK's own "
+            "variables."
+        ) from exc
+
+
+def _plain(settings: ServiceSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
+    provider = settings.token_provider
+    return openai.AsyncOpenAI(
+        api_key=_token(provider) if provider else key,
+        base_url=settings.base_url,
+        **options,
+    )
+
+
+def _azure(settings: ServiceSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
+    provider = settings.token_provider
+    if settings.base_url:
+        options["azure_endpoint"] = settings.base_url
+    return openai.AsyncAzureOpenAI(
+        api_key=None if provider else key,
+        azure_ad_token_provider=_token(provider) if provider else None,
+        api_version=settings.api_version or settings.query.get("api-version"),
+        **options,
+    )
+
+
+def _headers(configured: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    given = {name.lower() for name in configured}
+    return {**{name: value for name, value in ours.items() if name.lower() not in given}, **configured}
+
+
+def _key(settings: ServiceSettings, section: str) -> str | None:
+    if settings.api_key is None:
+        return None
+    key = settings.api_key.get_secret_value().strip()
+    if not (key.isascii() and key.isprintable() and key):
+        # Left to the HTTP library, the failure would show the key.
+        raise ConfigurationError(
+            f"The key in `{section}.api_key` is empty or holds characters no HTTP header can carry."
+        )
+    return key
+
+
+def _token(provider: TokenProvider) -> Callable[[], Awaitable[str]]:
+    async def token() -> str:
+        try:
+            # A plain function may ask the network, as those of azure-identity do: not on the event loop.
+            answer = provider() if inspect.iscoroutinefunction(provider) else await asyncio.to_thread(provider)
+            value = await answer if inspect.isawaitable(answer) else answer
+        except Exception as exc:
+            raise Unauthorized(f"The configured token provider failed ({type(exc).__name__}).") from exc
+        if not value or not value.isascii():
+            raise Unauthorized("The configured token provider gave no usable token.")
+        return value
+
+    return token

@@ -1,0 +1,37 @@
+"""The HTTP library under the openai SDK: httpx up to 2.x, httpx2 from 3.x on. The two have one interface."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Protocol
+
+import openai
+
+_LIBRARY: Any = importlib.import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
+
+#: Asking the SDK for this type gives the raw response, unread when streamed.
+RESPONSE_TYPE: Final[type[Any]] = _LIBRARY.Response
+
+#: What the library raises when a body that had begun does not arrive whole.
+BROKEN: Final[tuple[type[Exception], ...]] = (_LIBRARY.HTTPError, _LIBRARY.StreamError)
+
+
+class RawResponse(Protocol):
+    """What the two libraries call a response, as far as we need it."""
+
+    status_code: int
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+
+class StreamedResponse(RawResponse, Protocol):
+    """A response whose body is still on its way."""
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
