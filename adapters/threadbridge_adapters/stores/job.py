@@ -28,8 +28,14 @@ class Job(Generic[T]):
         self.future: asyncio.Future[T] = self.loop.create_future()
         self._error: BaseException | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._error is not None
+
     def run(self, connection: Connection) -> None:
-        """Do the work; what it raises is for the caller to roll back, and to pass to `fail`."""
+        """Do the work, from the start; what it raises is for the caller to roll back, and to pass to `fail`."""
+        self._error = None
         self._result = self.work(SqlSession(connection, self.tenant))
 
     def fail(self, error: BaseException) -> None:

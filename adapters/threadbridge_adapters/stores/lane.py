@@ -100,6 +100,8 @@ class Lane:
         except BaseException as exc:
             for job in jobs:
                 job.fail(exc)
+            _discard(connection)
+            return None
         return connection
 
     def _next(self) -> list[Job[Any]]:
@@ -117,6 +119,13 @@ class Lane:
         if jobs:
             self._queue.put(None)  # seen too early: these jobs come first
         return jobs
+
+
+def _discard(connection: Connection | None) -> None:
+    """Nobody knows what state it is in; the next job gets a new one."""
+    if connection is not None:
+        connection.invalidate()
+        connection.close()
 
 
 #: Lanes whose threads were started; the interpreter's exit lets them finish.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
@@ -68,6 +68,16 @@ def set_read_only(connection: Connection, *, on: bool) -> None:
     _outside_transaction(connection, f"PRAGMA query_only = {int(on)}")
 
 
+def in_transaction(connection: Connection) -> bool:
+    """Whether SQLite itself has a transaction open."""
+    return _driver(connection).in_transaction
+
+
+def roll_back(connection: Connection) -> None:
+    """End SQLite's transaction, if there is one, whatever SQLAlchemy thinks."""
+    _driver(connection).rollback()
+
+
 def _create_privately(place: Place) -> None:
     """A new file holds conversations: only its owner may read it. SQLite's side files follow its mode."""
     if place.path is not None and not place.path.exists() and place.path.parent.is_dir():
@@ -91,6 +101,8 @@ def _use_wal(connection: Connection, place: Place) -> None:
 
 def _outside_transaction(connection: Connection, pragma: str) -> None:
     # Through SQLAlchemy it would be preceded by a BEGIN, and these pragmas do nothing inside a transaction.
-    driver_connection = connection.connection.driver_connection
-    assert driver_connection is not None  # noqa: S101  an open connection has one
-    driver_connection.execute(pragma).close()
+    _driver(connection).execute(pragma).close()
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)

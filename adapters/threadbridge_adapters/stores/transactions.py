@@ -7,39 +7,49 @@ from typing import Any
 
 from sqlalchemy import Connection, RootTransaction
 
+from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.failures import DRIVER_ERRORS, is_locked, store_error
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.place import Place
-from threadbridge_adapters.stores.sqlite import set_read_only
+from threadbridge_adapters.stores.sqlite import in_transaction, roll_back, set_read_only
 
 #: How often a write asks for a file that another process keeps locked, each time for the whole busy timeout.
 LOCK_ATTEMPTS = 3
+
+
+class _TransactionLost(Exception):
+    """SQLite ended the transaction by itself, as it does after some failures; nothing of it was kept."""
 
 
 def read(connection: Connection, job: Job[Any], place: Place) -> None:
     """Run one reading job on one snapshot of the data."""
     try:
         with connection.begin() as transaction:
-            job.run(connection)
+            _run(connection, job, place, doing="read")
             transaction.rollback()
+    except _TransactionLost:
+        pass  # the job knows
     except DRIVER_ERRORS as exc:
         job.fail(store_error("read", place, exc))
-    except BaseException as exc:
-        job.fail(exc)
 
 
 def write(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
     """Run the jobs one after another and commit them together. One that fails takes back only what is its own."""
     try:
-        with _begin(connection):
-            if len(jobs) == 1:
-                jobs[0].run(connection)
-            else:
+        with _begin(connection) as transaction:
+            if len(jobs) > 1:
                 _each_in_a_savepoint(connection, jobs, place)
+            elif not _run(connection, jobs[0], place, doing="written"):
+                transaction.rollback()
+    except _TransactionLost:
+        if len(jobs) > 1:
+            # The disk was full, for instance. Whoever can do without its neighbours succeeds alone.
+            for job in jobs:
+                write(connection, [job], place)
     except DRIVER_ERRORS as exc:
-        _fail_all(jobs, store_error("written", place, exc))
-    except BaseException as exc:
-        _fail_all(jobs, exc)
+        for job in jobs:
+            job.fail(store_error("written", place, exc))
+        roll_back(connection)  # SQLAlchemy leaves the transaction of a failed commit open
 
 
 def either(connection: Connection, job: Job[Any], place: Place) -> None:
@@ -68,15 +78,20 @@ def _each_in_a_savepoint(connection: Connection, jobs: Sequence[Job[Any]], place
     # Plain statements: SQLAlchemy's nested transactions cost five times as much and do the same.
     for job in jobs:
         connection.exec_driver_sql("SAVEPOINT job")
-        try:
-            job.run(connection)
-        except BaseException as exc:
-            # Where the database gave up the whole transaction, this raises, and all of the group have failed.
+        if not _run(connection, job, place, doing="written"):
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
-            job.fail(store_error("written", place, exc) if isinstance(exc, DRIVER_ERRORS) else exc)
         connection.exec_driver_sql("RELEASE SAVEPOINT job")
 
 
-def _fail_all(jobs: Sequence[Job[Any]], error: BaseException) -> None:
-    for job in jobs:
-        job.fail(error)
+def _run(connection: Connection, job: Job[Any], place: Place, *, doing: str) -> bool:
+    """Whether the job went well; if not, it knows why. Raises _TransactionLost even where it swallowed the reason."""
+    try:
+        job.run(connection)
+    except DRIVER_ERRORS as exc:
+        job.fail(store_error(doing, place, exc))
+    except BaseException as exc:
+        job.fail(exc)
+    if not in_transaction(connection):
+        job.fail(StoreError(f"The store {place} could not be {doing}: SQLite gave up the transaction; try again."))
+        raise _TransactionLost
+    return not job.failed

@@ -1,0 +1,151 @@
+"""What the hot operations cost does not grow with the thread: counted in steps of SQLite's machine, not in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from tests.stored_objects import message, run, step, thread
+from threadbridge.ports import Entry, Kind, Session, Turn
+from threadbridge_adapters.stores.place import place_of
+from threadbridge_adapters.stores.session import SqlSession
+from threadbridge_adapters.stores.sqlite import connect_writer, make_engine
+
+SMALL, LARGE = 100, 100_000
+
+
+def fill(session: Session, name: str, messages: int) -> None:
+    """A thread of user messages with one run of two messages in the middle, and an active run at the end."""
+    session.add(Kind.THREAD, thread(name))
+    session.add(Kind.RUN, run(f"run_{name}_old", name, status="completed"))
+    session.add(Kind.STEP, step(f"step_{name}", name, f"run_{name}_old"))
+    session.add_turn(f"run_{name}_old", Turn(1))
+    session.add(Kind.RUN, run(f"run_{name}", name))
+    middle = [Entry(message(f"msg_{name}_run_{k}", name), {"type": "message"}, f"run_{name}_old") for k in range(2)]
+    spoken = [Entry(message(f"msg_{name}_{n}", name)) for n in range(messages)]
+    session.append(name, [*spoken[: messages // 2], *middle, *spoken[messages // 2 :]])
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """A store with a short and a long thread."""
+    place = place_of(str(tmp_path_factory.mktemp("costs") / "threads.db"))
+    engine = make_engine(place)
+    with connect_writer(engine, place) as opened:
+        with opened.begin():
+            session = SqlSession(opened, "t")
+            fill(session, "small", SMALL)
+            fill(session, "large", LARGE)
+        yield opened
+
+
+def steps_of(connection: Connection, work: Callable[[Session], object]) -> int:
+    """How many instructions SQLite executes for the work, whose changes are taken back."""
+    counted = 0
+
+    def count() -> None:
+        nonlocal counted
+        counted += 1
+
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(count, 1)
+    try:
+        with connection.begin() as transaction:
+            work(SqlSession(connection, "t"))
+            transaction.rollback()
+    finally:
+        driver.set_progress_handler(None, 1)
+    return counted
+
+
+Work = Callable[[Session, str], object]
+
+OPERATIONS: dict[str, Work] = {
+    "get a message": lambda s, name: s.get(Kind.MESSAGE, f"msg_{name}_9"),
+    "append a message": lambda s, name: s.append(name, [Entry(message("msg_new", name), None, "run_x")]),
+    "add a message": lambda s, name: s.add(Kind.MESSAGE, message("msg_new", name)),
+    "replace a message": lambda s, name: s.put(Kind.MESSAGE, message(f"msg_{name}_9", name)),
+    "remove a message": lambda s, name: s.remove(Kind.MESSAGE, f"msg_{name}_9"),
+    "newest messages": lambda s, name: s.page(Kind.MESSAGE, limit=20, order="desc", thread_id=name),
+    "oldest messages": lambda s, name: s.page(Kind.MESSAGE, limit=20, order="asc", thread_id=name),
+    "messages after one": lambda s, name: s.page(
+        Kind.MESSAGE, limit=20, order="asc", thread_id=name, after=f"msg_{name}_50"
+    ),
+    "messages before one": lambda s, name: s.page(
+        Kind.MESSAGE, limit=20, order="desc", thread_id=name, before=f"msg_{name}_50"
+    ),
+    "messages between two": lambda s, name: s.page(
+        Kind.MESSAGE, limit=20, order="asc", thread_id=name, after=f"msg_{name}_30", before=f"msg_{name}_40"
+    ),
+    "messages of a run": lambda s, name: s.page(
+        Kind.MESSAGE, limit=20, order="desc", thread_id=name, run_id=f"run_{name}_old"
+    ),
+    "runs of a thread": lambda s, name: s.page(Kind.RUN, limit=20, order="desc", thread_id=name),
+    "steps of a run": lambda s, name: s.page(
+        Kind.STEP, limit=20, order="desc", thread_id=name, run_id=f"run_{name}_old"
+    ),
+    "threads": lambda s, _: s.page(Kind.THREAD, limit=20, order="desc"),
+    "the active run": lambda s, name: s.active_run(name),
+    "the last 20 messages of the timeline": lambda s, name: s.timeline(name, last_messages=20),
+    "the items of a run": lambda s, name: s.items(f"run_{name}_old"),
+    "the turns of a run": lambda s, name: s.turns(f"run_{name}_old"),
+    "a lease": lambda s, name: s.lease(f"run_{name}"),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_costs_the_same_on_a_hundred_and_on_a_hundred_thousand_messages(
+    connection: Connection, operation: str
+) -> None:
+    work = OPERATIONS[operation]
+
+    small = steps_of(connection, lambda session: work(session, "small"))
+    large = steps_of(connection, lambda session: work(session, "large"))
+
+    assert 0 < large <= small * 1.2
+
+
+def test_the_whole_timeline_costs_what_it_returns(connection: Connection) -> None:
+    small = steps_of(connection, lambda session: session.timeline("small"))
+    large = steps_of(connection, lambda session: session.timeline("large"))
+
+    assert large < small * (LARGE / SMALL) * 1.2
+
+
+def plans(connection: Connection, work: Callable[[Session], object]) -> list[str]:
+    """How SQLite finds its way through every statement of the work."""
+    statements: list[tuple[str, Any]] = []
+
+    def keep(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", keep)
+    try:
+        with connection.begin() as transaction:
+            work(SqlSession(connection, "t"))
+            transaction.rollback()
+    finally:
+        event.remove(connection, "before_cursor_execute", keep)
+    driver: Any = connection.connection.driver_connection
+    found: list[str] = []
+    for statement, parameters in statements[1:]:
+        with closing(driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)) as rows:
+            found += [row[3] for row in rows]
+    return found
+
+
+@pytest.mark.parametrize("operation", [*OPERATIONS, "remove a thread"])
+def test_no_statement_scans_a_table_or_sorts(connection: Connection, operation: str) -> None:
+    work = {**OPERATIONS, "remove a thread": removing_a_thread}[operation]
+
+    found = plans(connection, lambda session: work(session, "large"))
+
+    assert not [line for line in found if line.startswith("SCAN") or "TEMP B-TREE" in line]
+
+
+def removing_a_thread(session: Session, name: str) -> object:
+    return session.remove(Kind.THREAD, name)

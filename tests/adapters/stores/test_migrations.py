@@ -1,0 +1,71 @@
+"""The migrations lead to the schema the code believes in."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import NullPool, create_engine
+
+from threadbridge import lifecycle
+from threadbridge_adapters.stores import open_store, schema
+from threadbridge_adapters.stores.upgrade import CURRENT
+
+
+def definitions(path: Path) -> list[tuple[str, str]]:
+    """Every table and index, in SQLite's own words."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%' ORDER BY name"
+        ).fetchall()
+    return [(name, " ".join(sql.split())) for name, sql in rows]
+
+
+async def test_a_migrated_store_has_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
+    migrated, direct = tmp_path / "migrated.db", tmp_path / "direct.db"
+    await (await open_store(str(migrated))).aclose()
+    schema.metadata.create_all(create_engine(f"sqlite:///{direct}", poolclass=NullPool))
+
+    assert definitions(migrated) == definitions(direct)
+
+
+async def test_alembic_finds_nothing_to_migrate(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    await (await open_store(str(path))).aclose()
+
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), schema.metadata)
+
+    assert differences == []
+
+
+def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() -> None:
+    config = Config()
+    config.set_main_option("script_location", "threadbridge_adapters.stores:migrations")
+    scripts = ScriptDirectory.from_config(config)
+
+    assert scripts.get_heads() == [CURRENT]
+    assert [script.revision for script in scripts.walk_revisions()] == ["0001"]
+
+
+def test_no_revision_imports_the_living_schema() -> None:
+    versions = resources.files("threadbridge_adapters.stores") / "migrations" / "versions"
+
+    sources = [file.read_text() for file in versions.iterdir() if file.name.endswith(".py")]
+
+    assert sources
+    assert not [source for source in sources if "threadbridge" in source]
+
+
+def test_the_index_of_active_runs_agrees_with_the_life_of_a_run() -> None:
+    listed = {f"'{status}'" for status in lifecycle.ACTIVE}
+
+    condition = str(schema.ACTIVE)
+
+    assert set(condition.removeprefix("status IN (").removesuffix(")").split(", ")) == listed

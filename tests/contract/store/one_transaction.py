@@ -1,0 +1,20 @@
+"""The two transactions that most tests of a store begin with."""
+
+from __future__ import annotations
+
+from threadbridge.ports import Kind, Session, Store, Wire
+
+TENANT = "tenant_a"
+KINDS = list(Kind)
+
+
+async def add_all(store: Store, *objects: tuple[Kind, Wire], tenant: str = TENANT) -> None:
+    def work(session: Session) -> None:
+        for kind, body in objects:
+            session.add(kind, body)
+
+    await store.write(work, tenant=tenant)
+
+
+async def get(store: Store, kind: Kind, object_id: str, *, tenant: str = TENANT) -> Wire | None:
+    return await store.read(lambda session: session.get(kind, object_id), tenant=tenant)

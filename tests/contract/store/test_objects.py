@@ -1,0 +1,94 @@
+"""Objects by id: what goes in comes back (`ports.Session.add`, `get`, `put`, `remove`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.store.one_transaction import KINDS, TENANT, add_all, get
+from tests.stored_objects import ONE_OF_EACH, message, thread
+from threadbridge.errors import Conflict, StoreError
+from threadbridge.ports import Kind, Store, Wire
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_object_comes_back_key_for_key(store: Store, kind: Kind) -> None:
+    body: Wire = {**ONE_OF_EACH[kind], "z": None, "a": {"z": 1, "a": [1.5, True]}}
+    await add_all(store, (kind, body))
+
+    found = await get(store, kind, body["id"])
+
+    assert found == body
+    assert list(found or ()) == list(body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_a_caller_does_to_an_object_changes_nothing_stored(store: Store, kind: Kind) -> None:
+    body = ONE_OF_EACH[kind]
+    await add_all(store, (kind, body))
+
+    await store.read(lambda session: (session.get(kind, body["id"]) or {}).clear(), tenant=TENANT)
+
+    assert await get(store, kind, body["id"]) == body
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_unknown_object_is_none_and_cannot_be_put_or_removed(store: Store, kind: Kind) -> None:
+    body = ONE_OF_EACH[kind]
+
+    found = await get(store, kind, body["id"])
+    removed = await store.write(lambda session: session.remove(kind, body["id"]), tenant=TENANT)
+
+    assert found is None
+    assert removed is False
+    with pytest.raises(KeyError):
+        await store.write(lambda session: session.put(kind, body), tenant=TENANT)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_object_is_replaced_and_keeps_its_place(store: Store, kind: Kind) -> None:
+    first = ONE_OF_EACH[kind]
+    changed = {**first, "metadata": {"k": "v"}}
+    await add_all(store, (kind, first), (kind, {**first, "id": "second", "status": "completed"}))
+
+    await store.write(lambda session: session.put(kind, changed), tenant=TENANT)
+
+    page = await store.read(lambda session: session.page(kind, limit=1, order="asc"), tenant=TENANT)
+    assert page.data == [changed]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_removed_object_is_gone_and_its_id_is_free(store: Store, kind: Kind) -> None:
+    body = ONE_OF_EACH[kind]
+    await add_all(store, (kind, body))
+
+    removed = await store.write(lambda session: session.remove(kind, body["id"]), tenant=TENANT)
+
+    assert removed is True
+    assert await get(store, kind, body["id"]) is None
+    await add_all(store, (kind, body))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_id_is_taken_once(store: Store, kind: Kind) -> None:
+    body = {**ONE_OF_EACH[kind], "status": "completed"}
+    await add_all(store, (kind, body))
+
+    with pytest.raises(Conflict, match=body["id"]):
+        await add_all(store, (kind, {**body, "changed": True}))
+
+    assert await get(store, kind, body["id"]) == body
+
+
+@pytest.mark.parametrize("text", ["ünïcödé 🧵 \u0000 \u2028 'quotes\" %s :name ?", "x" * 4_000_000], ids=["odd", "big"])
+async def test_any_text_comes_back_as_it_went_in(store: Store, text: str) -> None:
+    await add_all(store, (Kind.MESSAGE, message(text=text)))
+
+    assert await get(store, Kind.MESSAGE, "msg_1") == message(text=text)
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70], ids=["half a surrogate pair", "a huge integer"])
+async def test_what_json_cannot_carry_is_refused_and_nothing_is_kept(store: Store, value: object) -> None:
+    with pytest.raises(StoreError, match="thread_1 cannot be stored as JSON"):
+        await add_all(store, (Kind.THREAD, {**thread(), "metadata": {"k": value}}))
+
+    assert await get(store, Kind.THREAD, "thread_1") is None

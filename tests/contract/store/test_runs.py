@@ -1,0 +1,124 @@
+"""What a store knows of runs: the one active run, turns, leases, and runs without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.contract.store.one_transaction import TENANT, add_all, get
+from tests.stored_objects import run
+from threadbridge.errors import Conflict
+from threadbridge.ports import Kind, Lease, Session, Store, Turn, Wire
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress", "requires_action", "cancelling"])
+async def test_a_second_active_run_of_a_thread_is_refused(store: Store, status: str) -> None:
+    await add_all(store, (Kind.RUN, run(status=status)))
+
+    with pytest.raises(Conflict, match=r"active run of thread_1"):
+        await add_all(store, (Kind.RUN, run("run_2")))
+
+    assert await store.read(lambda session: session.active_run("thread_1"), tenant=TENANT) == run(status=status)
+    assert await get(store, Kind.RUN, "run_2") is None
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "expired", "incomplete"])
+async def test_an_ended_run_frees_its_thread(store: Store, status: str) -> None:
+    await add_all(store, (Kind.RUN, run()))
+
+    await store.write(lambda session: session.put(Kind.RUN, run(status=status)), tenant=TENANT)
+
+    assert await store.read(lambda session: session.active_run("thread_1"), tenant=TENANT) is None
+    await add_all(store, (Kind.RUN, run("run_2")))
+
+
+async def test_an_ended_run_cannot_come_back_beside_an_active_one(store: Store) -> None:
+    await add_all(store, (Kind.RUN, run(status="completed")), (Kind.RUN, run("run_2")))
+
+    with pytest.raises(Conflict):
+        await store.write(lambda session: session.put(Kind.RUN, run()), tenant=TENANT)
+
+
+async def test_runs_of_two_threads_do_not_lock_each_other(store: Store) -> None:
+    await add_all(store, (Kind.RUN, run()), (Kind.RUN, run("run_2", "thread_2")))
+
+    assert await store.read(lambda session: session.active_run("thread_2"), tenant=TENANT) == run("run_2", "thread_2")
+
+
+async def test_of_many_runs_started_at_once_on_a_thread_one_is_active(store: Store) -> None:
+    starts = [add_all(store, (Kind.RUN, run(f"run_{n}"))) for n in range(20)]
+
+    outcomes = await asyncio.gather(*starts, return_exceptions=True)
+
+    assert outcomes.count(None) == 1
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 19
+
+
+USAGE: Wire = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+TURNS = [Turn(1, "resp_1", "req_1", "gpt-5", USAGE), Turn(2)]
+
+
+async def test_turns_come_back_oldest_first(store: Store) -> None:
+    def work(session: Session) -> None:
+        for turn in reversed(TURNS):
+            session.add_turn("run_1", turn)
+
+    await store.write(work, tenant=TENANT)
+
+    assert await store.read(lambda session: session.turns("run_1"), tenant=TENANT) == TURNS
+    assert await store.read(lambda session: session.turns("run_2"), tenant=TENANT) == []
+
+
+async def test_a_turn_is_recorded_once(store: Store) -> None:
+    await store.write(lambda session: session.add_turn("run_1", TURNS[0]), tenant=TENANT)
+
+    with pytest.raises(Conflict, match="Turn 1 of run_1"):
+        await store.write(lambda session: session.add_turn("run_1", TURNS[0]), tenant=TENANT)
+
+
+async def test_a_lease_is_taken_prolonged_and_given_back(store: Store) -> None:
+    await add_all(store, (Kind.RUN, run()))
+    leases = [None, Lease("worker_1", 10.25), Lease("worker_2", 1_800_000_000.5), None]
+
+    async def after(lease: Lease | None) -> Lease | None:
+        await store.write(lambda session: session.set_lease("run_1", lease), tenant=TENANT)
+        return await store.read(lambda session: session.lease("run_1"), tenant=TENANT)
+
+    assert [await after(lease) for lease in leases] == leases
+
+
+async def test_an_unknown_run_has_no_lease_and_takes_none(store: Store) -> None:
+    assert await store.read(lambda session: session.lease("run_1"), tenant=TENANT) is None
+    with pytest.raises(KeyError):
+        await store.write(lambda session: session.set_lease("run_1", Lease("worker_1", 1)), tenant=TENANT)
+
+
+async def test_a_changed_run_keeps_its_lease(store: Store) -> None:
+    await add_all(store, (Kind.RUN, run()))
+    await store.write(lambda session: session.set_lease("run_1", Lease("worker_1", 10)), tenant=TENANT)
+
+    await store.write(lambda session: session.put(Kind.RUN, run(status="in_progress")), tenant=TENANT)
+
+    assert await store.read(lambda session: session.lease("run_1"), tenant=TENANT) == Lease("worker_1", 10)
+
+
+async def leased(store: Store, n: int, status: str, until: float | None, *, tenant: str = TENANT) -> None:
+    await add_all(store, (Kind.RUN, run(f"run_{n}", f"thread_{n}", status=status)), tenant=tenant)
+    lease = None if until is None else Lease("worker_1", until)
+    await store.write(lambda session: session.set_lease(f"run_{n}", lease), tenant=tenant)
+
+
+async def test_unfinished_runs_are_those_that_need_a_worker_and_have_none(store: Store) -> None:
+    await leased(store, 1, "queued", None)
+    await leased(store, 2, "in_progress", 99, tenant="tenant_b")
+    await leased(store, 3, "cancelling", 50)
+    await leased(store, 4, "in_progress", 101)
+    await leased(store, 5, "requires_action", None)
+    await leased(store, 6, "completed", None)
+
+    found = await store.unfinished_runs(lapsed_before=100, limit=10)
+    first = await store.unfinished_runs(lapsed_before=100, limit=2)
+
+    assert found == [(TENANT, "run_1"), ("tenant_b", "run_2"), (TENANT, "run_3")]
+    assert first == found[:2]

@@ -1,0 +1,102 @@
+"""Another tenant's rows are simply not there, whatever is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.contract.store.one_transaction import KINDS, TENANT, add_all, get
+from tests.stored_objects import ONE_OF_EACH, call, thread
+from threadbridge.ports import Kind, Lease, Page, Session, Store, Turn
+
+Look = Callable[[Session], object]
+NO_PAGE = Page([], has_more=False)
+
+
+def getting(kind: Kind) -> Look:
+    return lambda session: session.get(kind, ONE_OF_EACH[kind]["id"])
+
+
+def paging(kind: Kind) -> Look:
+    return lambda session: session.page(kind, limit=5, order="asc")
+
+
+def putting(kind: Kind) -> Look:
+    return lambda session: session.put(kind, ONE_OF_EACH[kind])
+
+
+#: Every reading method, with what it says where nothing is.
+LOOKS: dict[str, tuple[Look, object]] = {
+    **{f"get {kind}": (getting(kind), None) for kind in KINDS},
+    **{f"page {kind}": (paging(kind), NO_PAGE) for kind in KINDS},
+    "page of a thread": (
+        lambda session: session.page(Kind.MESSAGE, limit=5, order="asc", thread_id="thread_1"),
+        NO_PAGE,
+    ),
+    "page of a run": (lambda session: session.page(Kind.STEP, limit=5, order="asc", run_id="run_1"), NO_PAGE),
+    "active_run": (lambda session: session.active_run("thread_1"), None),
+    "timeline": (lambda session: session.timeline("thread_1"), []),
+    "timeline of the newest": (lambda session: session.timeline("thread_1", last_messages=1), []),
+    "items": (lambda session: session.items("run_1"), []),
+    "turns": (lambda session: session.turns("run_1"), []),
+    "lease": (lambda session: session.lease("run_1"), None),
+}
+
+#: Every changing method that needs what it changes.
+CHANGES: dict[str, Look] = {
+    **{f"put {kind}": putting(kind) for kind in KINDS},
+    "set_lease": lambda session: session.set_lease("run_1", None),
+}
+
+
+@pytest.fixture
+async def shared(store: Store) -> Store:
+    """A store in which `tenant_a` has one of everything."""
+    await add_all(store, *ONE_OF_EACH.items())
+    await store.write(lambda session: session.append("thread_1", [call()]), tenant=TENANT)
+    await store.write(lambda session: session.add_turn("run_1", Turn(1)), tenant=TENANT)
+    await store.write(lambda session: session.set_lease("run_1", Lease("worker_1", 5)), tenant=TENANT)
+    return store
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_another_tenants_rows_are_not_there(shared: Store, look: str) -> None:
+    work, nothing = LOOKS[look]
+
+    assert await shared.read(work, tenant="tenant_b") == nothing
+    assert await shared.read(work, tenant=TENANT) != nothing
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_another_tenants_rows_cannot_be_changed(shared: Store, change: str) -> None:
+    with pytest.raises(KeyError):
+        await shared.write(CHANGES[change], tenant="tenant_b")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_another_tenants_objects_cannot_be_removed(shared: Store, kind: Kind) -> None:
+    removed = await shared.write(lambda session: session.remove(kind, ONE_OF_EACH[kind]["id"]), tenant="tenant_b")
+
+    assert removed is False
+    assert await get(shared, kind, ONE_OF_EACH[kind]["id"]) == ONE_OF_EACH[kind]
+
+
+async def test_a_cursor_of_another_tenant_is_unknown(shared: Store) -> None:
+    await add_all(shared, (Kind.THREAD, thread("thread_b")), tenant="tenant_b")
+
+    page = await shared.read(
+        lambda session: session.page(Kind.THREAD, limit=5, order="asc", after="thread_1"), tenant="tenant_b"
+    )
+
+    assert page == Page([], has_more=False)
+
+
+async def test_two_tenants_may_use_the_same_ids(shared: Store) -> None:
+    await add_all(shared, *ONE_OF_EACH.items(), tenant="tenant_b")
+    await shared.write(lambda session: session.add_turn("run_1", Turn(1, "resp_b")), tenant="tenant_b")
+
+    await shared.write(lambda session: session.remove(Kind.THREAD, "thread_1"), tenant="tenant_b")
+
+    assert await get(shared, Kind.STEP, "step_1") == ONE_OF_EACH[Kind.STEP]
+    assert await shared.read(lambda session: session.turns("run_1"), tenant=TENANT) == [Turn(1)]

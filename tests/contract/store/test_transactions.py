@@ -1,0 +1,139 @@
+"""All or nothing, many at once, and closing (`ports.Store`)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from functools import partial
+
+import pytest
+
+from tests.contract.store.one_transaction import TENANT, add_all, get
+from tests.stored_objects import assistant, thread
+from threadbridge.errors import Conflict, StoreError
+from threadbridge.ports import Kind, Session, Store, Wire
+from threadbridge_adapters.stores import open_store
+
+
+class Refusal(Exception):
+    """Raised by the work itself."""
+
+
+async def test_work_that_raises_changes_nothing_and_its_own_exception_arrives(store: Store) -> None:
+    refusal = Refusal()
+
+    def work(session: Session) -> None:
+        session.add(Kind.THREAD, thread())
+        raise refusal
+
+    with pytest.raises(Refusal) as raised:
+        await store.write(work, tenant=TENANT)
+
+    assert raised.value is refusal
+    assert await get(store, Kind.THREAD, "thread_1") is None
+
+
+async def test_a_read_that_raises_leaves_the_store_usable(store: Store) -> None:
+    def work(session: Session) -> None:
+        session.get(Kind.THREAD, "thread_1")
+        raise StopIteration
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await store.read(work, tenant=TENANT)
+
+    assert await get(store, Kind.THREAD, "thread_1") is None
+
+
+async def test_a_transaction_sees_its_own_changes(store: Store) -> None:
+    def work(session: Session) -> Wire | None:
+        session.add(Kind.ASSISTANT, assistant())
+        return session.get(Kind.ASSISTANT, "asst_1")
+
+    assert await store.write(work, tenant=TENANT) == assistant()
+
+
+async def test_a_reading_transaction_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreError):
+        await store.read(lambda session: session.add(Kind.THREAD, thread()), tenant=TENANT)
+
+    assert await get(store, Kind.THREAD, "thread_1") is None
+    await add_all(store, (Kind.THREAD, thread()))
+
+
+async def test_one_failing_write_among_many_takes_no_other_along(store: Store) -> None:
+    def work(session: Session, n: int) -> None:
+        session.add(Kind.THREAD, thread(f"thread_{n}"))
+        session.add(Kind.THREAD, thread(f"thread_{n}" if n % 10 == 3 else f"thread_{n}_too"))
+
+    writes = [store.write(partial(work, n=n), tenant=TENANT) for n in range(50)]
+
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+
+    page = await store.read(lambda session: session.page(Kind.THREAD, limit=200, order="asc"), tenant=TENANT)
+    assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Conflict)] == [3, 13, 23, 33, 43]
+    assert len(page.data) == 90
+
+
+async def test_fifty_tasks_read_what_they_wrote(store: Store) -> None:
+    async def one(n: int) -> list[Wire | None]:
+        seen: list[Wire | None] = []
+        for k in range(4):
+            await add_all(store, (Kind.THREAD, thread(f"thread_{n}_{k}")))
+            seen.append(await get(store, Kind.THREAD, f"thread_{n}_{k}"))
+        return seen
+
+    seen = await asyncio.gather(*(one(n) for n in range(50)))
+
+    assert seen == [[thread(f"thread_{n}_{k}") for k in range(4)] for n in range(50)]
+
+
+async def test_a_write_whose_caller_gave_up_happens_all_the_same(store: Store) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(session: Session) -> None:
+        begun.set()
+        assert go_on.wait(5)
+        session.add(Kind.THREAD, thread())
+
+    task = asyncio.create_task(store.write(work, tenant=TENANT))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    go_on.set()
+
+    await add_all(store, (Kind.THREAD, thread("thread_2")))
+    assert await get(store, Kind.THREAD, "thread_1") == thread()
+
+
+async def test_a_store_serves_several_event_loops_at_once(store: Store) -> None:
+    def elsewhere(n: int) -> Wire | None:
+        async def both() -> Wire | None:
+            await add_all(store, (Kind.THREAD, thread(f"thread_{n}")))
+            return await get(store, Kind.THREAD, f"thread_{n}")
+
+        return asyncio.run(both())
+
+    seen = await asyncio.gather(*(asyncio.to_thread(elsewhere, n) for n in range(4)))
+
+    assert seen == [thread(f"thread_{n}") for n in range(4)]
+
+
+async def test_closing_waits_for_what_was_begun_and_may_be_repeated(url: str) -> None:
+    store = await open_store(url)
+    write = asyncio.create_task(add_all(store, (Kind.THREAD, thread())))
+    await asyncio.sleep(0)
+
+    await asyncio.gather(store.aclose(), store.aclose())
+
+    await write
+    await store.aclose()
+
+
+async def test_a_closed_store_says_so(url: str) -> None:
+    store = await open_store(url)
+    await store.aclose()
+
+    with pytest.raises(StoreError, match="closed"):
+        await get(store, Kind.THREAD, "thread_1")
