@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from threadbridge.emulation.context import Context
 from threadbridge.lifecycle import RunStatus, stepped
 from threadbridge.ports import Kind, Session, Turn, Wire
-from threadbridge.responses.usage import added
+from threadbridge.responses.forms import closed_step
+from threadbridge.responses.usage import added, zero_usage
 
-#: Run status -> status of the step that was open, and the field that takes the time.
-_STEP_ENDINGS: dict[RunStatus, tuple[str, str | None]] = {
-    RunStatus.CANCELLED: ("cancelled", "cancelled_at"),
-    RunStatus.EXPIRED: ("expired", None),
-    RunStatus.FAILED: ("failed", "failed_at"),
-    RunStatus.INCOMPLETE: ("completed", "completed_at"),
+#: Run status -> status of the step that was open (A60, A73).
+_STEP_ENDINGS: Mapping[RunStatus, str] = {
+    RunStatus.CANCELLED: "cancelled",
+    RunStatus.EXPIRED: "expired",
+    RunStatus.FAILED: "failed",
+    RunStatus.INCOMPLETE: "completed",
 }
 
 
 def end(session: Session, context: Context, run: Wire, status: RunStatus, **changes: object) -> Wire:
     """Close the open step and write the run in its final status, with the usage of all its turns."""
-    close_open_step(session, context, run["id"], status)
     usage = total_usage(session.turns(run["id"]))
     after = stepped(run, status, context.second, usage=usage, **changes)
+    _close_open_step(session, context, after)
     session.put(Kind.RUN, after)
     session.set_lease(run["id"], None)
     return after
 
 
-def close_open_step(session: Session, context: Context, run_id: str, status: RunStatus) -> None:
+def _close_open_step(session: Session, context: Context, run: Wire) -> None:
     """The step that waits for tool outputs, if there is one, shares the fate of its run (A60)."""
-    step = open_step(session, run_id)
-    if step is None:
-        return
-    step_status, stamp = _STEP_ENDINGS[status]
-    after = {**step, "status": step_status, "expires_at": None, "usage": last_usage(session, run_id)}
-    if stamp:
-        after[stamp] = context.second
-    session.put(Kind.STEP, after)
+    step = open_step(session, run["id"])
+    if step is not None:
+        ending = _STEP_ENDINGS[RunStatus(run["status"])]
+        usage = last_usage(session, run["id"])
+        session.put(Kind.STEP, closed_step(step, ending, at=context.second, usage=usage, last_error=run["last_error"]))
 
 
 def open_step(session: Session, run_id: str) -> Wire | None:
@@ -54,7 +52,7 @@ def total_usage(turns: Iterable[Turn]) -> Wire | None:
     return total
 
 
-def last_usage(session: Session, run_id: str) -> Wire | None:
+def last_usage(session: Session, run_id: str) -> Wire:
     """What the turn that opened the newest step cost (A78, G2)."""
     turns = session.turns(run_id)
-    return turns[-1].usage if turns else None
+    return (turns[-1].usage if turns else None) or zero_usage()

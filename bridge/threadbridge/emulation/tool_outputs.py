@@ -11,6 +11,7 @@ from threadbridge.emulation.runs import claim, to_change
 from threadbridge.errors import InvalidRequest, TranslationError
 from threadbridge.lifecycle import RunStatus, stepped
 from threadbridge.ports import Entry, Kind, Session, Wire
+from threadbridge.responses.forms import closed_step
 from threadbridge.validation import TOOL_OUTPUTS, checked
 
 
@@ -59,14 +60,8 @@ def _completed_step(session: Session, context: Context, run_id: str, outputs: di
     if step is None:
         raise TranslationError(f"run {run_id} requires action but has no open step")
     calls = [_answered(call, outputs) for call in step["step_details"]["tool_calls"]]
-    return {
-        **step,
-        "status": "completed",
-        "completed_at": context.second,
-        "expires_at": None,
-        "step_details": {**step["step_details"], "tool_calls": calls},
-        "usage": last_usage(session, run_id),
-    }
+    answered = {**step, "step_details": {**step["step_details"], "tool_calls": calls}}
+    return closed_step(answered, "completed", at=context.second, usage=last_usage(session, run_id))
 
 
 def _answered(call: Wire, outputs: dict[str, str]) -> Wire:
