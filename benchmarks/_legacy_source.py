@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks._http import Chunk, serve, whole
 
+#: Starts it.
+COMMAND = (sys.executable, "-m", "benchmarks._legacy_source")
 LATENCY_SECONDS = 0.05
 MESSAGES = 20
 RUNS = MESSAGES // 2

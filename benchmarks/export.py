@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from openai import OpenAI
 
 from benchmarks import _processes
 from benchmarks._effort import Effort
-from benchmarks._legacy_source import MESSAGES, RUNS, thread_id
+from benchmarks._legacy_source import COMMAND, MESSAGES, RUNS, thread_id
 from benchmarks._processes import ROOT, script
 from benchmarks._rows import Row
 
@@ -91,7 +90,7 @@ def _check(archive: Path, count: int) -> None:
 
 def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
     """The rows on the export."""
-    with _processes.server([sys.executable, "-m", "benchmarks._legacy_source"]) as source:
+    with _processes.server(COMMAND) as source:
         naive = _naive_loop(source.url, effort.naive_threads) / effort.naive_threads
         seconds, megabytes = _export(source.url, effort.export_threads, directory)
     _check(directory / "archive", effort.export_threads)
