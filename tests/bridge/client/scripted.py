@@ -1,0 +1,106 @@
+"""A backend that plays back what a test wrote down, and both faces of the client in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from threadbridge import AsyncThreadBridge, ThreadBridge
+from threadbridge.client._line import AsyncLine, Line
+from threadbridge.ports import Backend, Capabilities, Event, Wire
+
+
+@dataclass
+class Asked:
+    """One call that reached the backend."""
+
+    operation: str
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+
+
+class ScriptedBackend:
+    """Answers each operation from its list, first to last: values are returned, exceptions raised, events streamed."""
+
+    def __init__(self, *, streams: bool = True, **answers: Sequence[Any]) -> None:
+        self.capabilities = Capabilities(streams=streams)
+        self.asked: list[Asked] = []
+        self.closed = 0
+        self.streams_closed = 0
+        self._answers = {operation: list(script) for operation, script in answers.items()}
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        async def play(*arguments: Any, **keywords: Any) -> Any:
+            self.asked.append(Asked(operation, arguments, keywords))
+            answer = self._answers[operation].pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return self._stream(answer) if operation.startswith("stream_") else answer
+
+        return play
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+    async def _stream(self, script: Sequence[Event | Exception]) -> AsyncIterator[Event]:
+        try:
+            for item in script:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+                await asyncio.sleep(0)
+        finally:
+            self.streams_closed += 1
+
+    def bodies(self, operation: str) -> list[Wire]:
+        """The last positional argument of every call of an operation."""
+        return [call.arguments[-1] for call in self.asked if call.operation == operation]
+
+    def operations(self) -> list[str]:
+        return [call.operation for call in self.asked]
+
+
+@dataclass
+class SkippingClock:
+    """Time in which sleeping takes none; what was slept is written down."""
+
+    slept: list[float] = field(default_factory=list[float])
+
+    def now(self) -> float:
+        return 1_790_000_000.0 + sum(self.slept)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Face:
+    """One colour of the client. `do` takes a function of the client and gives what it comes to."""
+
+    backend: ScriptedBackend
+    clock: SkippingClock
+    client: Any
+
+    async def do(self, ask: Callable[[Any], Any]) -> Any:
+        if isinstance(self.client, ThreadBridge):
+            return await asyncio.to_thread(ask, self.client)
+        answer = ask(self.client)
+        return await answer if inspect.isawaitable(answer) else answer
+
+
+def asynchronous(backend: ScriptedBackend) -> Face:
+    clock = SkippingClock()
+    return Face(backend, clock, AsyncThreadBridge(AsyncLine(cast("Backend", backend), clock=clock)))
+
+
+def synchronous(backend: ScriptedBackend) -> Face:
+    clock = SkippingClock()
+    return Face(backend, clock, ThreadBridge(Line(cast("Backend", backend), clock=clock)))
+
+
+#: Both colours, for parametrized tests.
+FACES = {"async": asynchronous, "sync": synchronous}
