@@ -42,14 +42,12 @@ class _ReadAhead(ABC):
     async def _fill(self, source: AsyncIterator[bytes]) -> None:
         self._begun = True
         try:
-            if self._left:
-                await abandon(source)
-            else:
+            if not self._left:
                 await self._read(source)
         except Exception as error:  # handed to the reader by `_take`, after the frames that came before it
             self._error = error
         finally:
-            await _close(source)
+            await close(source)
             self._ended = True
             self._wake()
 
@@ -163,13 +161,8 @@ def _expire(waiting: asyncio.Future[None]) -> None:
         waiting.set_exception(TimeoutError())
 
 
-async def abandon(source: AsyncIterator[bytes]) -> None:
-    """Close a stream that nobody has read from: a generator closed before its first step would close nothing."""
-    await anext(source, None)
-    await _close(source)
-
-
-async def _close(source: AsyncIterator[bytes]) -> None:
+async def close(source: AsyncIterator[bytes]) -> None:
+    """Close a stream, if it is of the kind that can be closed."""
     aclose = getattr(source, "aclose", None)
     if aclose is not None:
         await aclose()

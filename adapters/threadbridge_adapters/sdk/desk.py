@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 
 import orjson
 
-from threadbridge.errors import BridgeError
 from threadbridge.ports import Backend, WireRequest, WireResponse
 from threadbridge.wire import answer, to_wire
-from threadbridge_adapters.read_ahead import abandon
+from threadbridge.wire.errors import reported
+from threadbridge_adapters.read_ahead import close
 
 
 class Desk:
@@ -57,7 +58,7 @@ class Desk:
     async def _answer(self, request: WireRequest) -> WireResponse:
         try:
             backend = await self._backend()
-        except BridgeError as error:
+        except Exception as error:
             return _unopened(error)
         return await answer(backend, request, max_body_bytes=self._max_body_bytes)
 
@@ -73,10 +74,11 @@ class Desk:
         return opened.result()
 
 
-def _unopened(error: BridgeError) -> WireResponse:
-    status, envelope = to_wire(error)
+def _unopened(error: Exception) -> WireResponse:
+    request_id = f"req_{secrets.token_hex(16)}"
+    status, envelope = to_wire(reported(error, request_id=request_id))
     # The SDK repeats what fails with a 5xx; a backend that cannot be opened is not worth repeating.
-    headers = {"content-type": "application/json", "x-should-retry": "false"}
+    headers = {"content-type": "application/json", "x-request-id": request_id, "x-should-retry": "false"}
     return WireResponse(status, headers, orjson.dumps(envelope))
 
 
@@ -90,6 +92,6 @@ def _leave_stream(answering: asyncio.Task[WireResponse]) -> None:
         return
     body = answering.result().body
     if not isinstance(body, bytes):
-        closing = answering.get_loop().create_task(abandon(body))
+        closing = answering.get_loop().create_task(close(body))
         _closing.add(closing)
         closing.add_done_callback(_closing.discard)

@@ -59,16 +59,25 @@ def test_a_wrong_setting_is_said_when_the_client_is_made() -> None:
         openai_client(simulat=True)
 
 
-def test_a_backend_that_cannot_be_opened_says_why_and_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (StoreError("The store cannot be opened: the disk is full."), "the disk is full"),
+        (RuntimeError("a bug"), "The bridge had an error"),
+    ],
+)
+def test_a_backend_that_cannot_be_opened_is_told_and_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception, said: str
+) -> None:
     tries: list[Settings] = []
 
     async def open_backend(settings: Settings) -> Backend:
         tries.append(settings)
-        raise StoreError("The store cannot be opened: the disk is full.")
+        raise failure
 
     monkeypatch.setattr(wrapping, "open_backend", open_backend)
 
-    with openai_client() as client, pytest.raises(openai.InternalServerError, match="the disk is full"):
+    with openai_client() as client, pytest.raises(openai.InternalServerError, match=said):
         client.beta.threads.create()
 
     assert len(tries) == 1
