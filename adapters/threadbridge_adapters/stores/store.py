@@ -59,8 +59,7 @@ class Lanes:
         self.writing.close()
 
     async def closed(self) -> None:
-        """Readers end first: the last connection to close a file folds its log away."""
-        self.close()
+        """Readers end first: the last connection to close a file folds its log away, and should be one that writes."""
         await self.reading.closed()
         await self.writing.closed()
 
@@ -101,6 +100,7 @@ class SqliteStore:
         return await self._submit(self._lanes.reading, look, tenant="", writes=False)
 
     async def aclose(self) -> None:
+        _STORES.discard(self)
         await self._lanes.closed()
 
     async def _submit(self, lane: Lane, work: Callable[[SqlSession], T], *, tenant: str, writes: bool) -> T:

@@ -42,6 +42,8 @@ async def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> 
 
 async def test_a_closed_store_leaves_one_file_that_only_its_owner_reads(tmp_path: Path) -> None:
     store = await open_store(str(tmp_path / "threads.db"))
+    await store.write(lambda session: session.add(Kind.THREAD, thread()), tenant="t")
+    await store.read(lambda session: session.get(Kind.THREAD, "thread_1"), tenant="t")
     during = modes(tmp_path)
     await store.aclose()
 
