@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
@@ -29,9 +30,6 @@ NOT_GIVEN: Final = NotGiven()
 #: A keyword's value: given, null, or as good as left out.
 Given: TypeAlias = T | NotGiven | None
 
-#: Where the openai SDK defines its own sentinels (`NOT_GIVEN`, `omit`), which ported code may pass on.
-_SENTINEL_HOMES = frozenset({"openai._types"})
-
 
 class ReadTimeout(Protocol):
     """An httpx timeout, of which the time between two pieces of an answer counts here."""
@@ -55,8 +53,13 @@ class Asked:
 
 
 def is_given(value: object) -> bool:
-    """Whether the caller meant something by this value."""
-    return not isinstance(value, NotGiven) and type(value).__module__ not in _SENTINEL_HOMES
+    """Whether the caller meant something by this value. The sentinels of the openai SDK, passed on, mean nothing."""
+    return not isinstance(value, (NotGiven, *_sentinels_of_the_sdk()))
+
+
+def _sentinels_of_the_sdk() -> tuple[type, ...]:
+    sdk = sys.modules.get("openai")  # where nobody imported it, nobody holds one
+    return tuple(getattr(sdk, name) for name in ("NotGiven", "Omit") if hasattr(sdk, name))
 
 
 def asked(keywords: type, options: Mapping[str, object], **fields: object) -> Asked:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from threadbridge import AsyncThreadBridge, ThreadBridge
 from threadbridge.client._line import AsyncLine, Line
-from threadbridge.ports import Backend, Capabilities, Event, Wire
+from threadbridge.ports import Backend, Capabilities, Event
 
 
 @dataclass
@@ -25,12 +25,14 @@ class Asked:
 class ScriptedBackend:
     """Answers each operation from its list, first to last: values are returned, exceptions raised, events streamed."""
 
-    def __init__(self, *, streams: bool = True, **answers: Sequence[Any]) -> None:
+    def __init__(
+        self, *, streams: bool = True, script: Mapping[str, Sequence[Any]] | None = None, **answers: Sequence[Any]
+    ) -> None:
         self.capabilities = Capabilities(streams=streams)
         self.asked: list[Asked] = []
         self.closed = 0
         self.streams_closed = 0
-        self._answers = {operation: list(script) for operation, script in answers.items()}
+        self._answers = {operation: list(played) for operation, played in {**(script or {}), **answers}.items()}
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         async def play(*arguments: Any, **keywords: Any) -> Any:
@@ -55,7 +57,7 @@ class ScriptedBackend:
         finally:
             self.streams_closed += 1
 
-    def bodies(self, operation: str) -> list[Wire]:
+    def bodies(self, operation: str) -> list[Any]:
         """The last positional argument of every call of an operation."""
         return [call.arguments[-1] for call in self.asked if call.operation == operation]
 

@@ -177,10 +177,13 @@ async def test_a_stream_that_breaks_is_followed_by_polling(face: MakeFace) -> No
     broken = [*text_stream("Hi", " there")[:8], UpstreamError("connection lost")]
     backend = ScriptedBackend(
         stream_run=[broken],
-        retrieve_run=[PolledRun(run("in_progress")), PolledRun(waiting(call("call_1", "now", "{}")))],
+        retrieve_run=[
+            PolledRun(run("in_progress")),
+            PolledRun(waiting(call("call_1", "now", "{}"))),
+            PolledRun(run("completed")),
+        ],
         stream_tool_outputs=[[UpstreamError("connection lost")]],
     )
-    backend._answers["retrieve_run"].append(PolledRun(run("completed")))
     at = face(backend)
 
     finished = await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))

@@ -39,7 +39,7 @@ class AsyncRunShortcuts:
         self._line = line
 
     @takes(PollKeywords)
-    async def poll(self, run_id: str, *, thread_id: str, **options: Unpack[PollKeywords]) -> Run:
+    async def poll(self, run_id: str, thread_id: str, **options: Unpack[PollKeywords]) -> Run:
         """The run, once it waits for tool outputs or has ended (A62).
 
         Looks again after `poll_interval_ms`, else after what the service advises, else after a second.

@@ -40,7 +40,7 @@ class RunShortcuts:
         self._line = line
 
     @takes(PollKeywords)
-    def poll(self, run_id: str, *, thread_id: str, **options: Unpack[PollKeywords]) -> Run:
+    def poll(self, run_id: str, thread_id: str, **options: Unpack[PollKeywords]) -> Run:
         """The run, once it waits for tool outputs or has ended (A62).
 
         Looks again after `poll_interval_ms`, else after what the service advises, else after a second.
