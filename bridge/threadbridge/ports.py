@@ -187,6 +187,13 @@ class Lease:
     until: float
 
 
+class ClaimedRun(NamedTuple):
+    """A run and who works on it."""
+
+    run: Wire
+    lease: Lease | None
+
+
 class Session(Protocol):
     """One transaction over one tenant's rows. All of it happens, or none of it.
 
@@ -254,6 +261,18 @@ class Session(Protocol):
         ...
 
     # Turns and leases of a run
+    def add_run(self, run: Wire, lease: Lease | None) -> None:
+        """`add` for a run that somebody works on from the start."""
+        ...
+
+    def claimed_run(self, run_id: str) -> ClaimedRun | None:
+        """`get` and `lease` in one look."""
+        ...
+
+    def put_run(self, run: Wire, lease: Lease | None) -> None:
+        """`put` and `set_lease` in one stroke."""
+        ...
+
     def add_turn(self, run_id: str, turn: Turn) -> None:
         """Record a finished model response."""
         ...

@@ -9,8 +9,10 @@ from typing import TypeVar
 from threadbridge.emulation import assistants, messages, runs, steps, threads, tool_outputs
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import Overdue, settle
+from threadbridge.emulation.leases import is_abandoned
 from threadbridge.emulation.polling import poll_after_ms
-from threadbridge.emulation.turns import is_abandoned
+from threadbridge.emulation.runs import StartedRun
+from threadbridge.emulation.tool_outputs import Submission
 from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Wire
 from threadbridge.responses.forms import run_event, sse_run, step_event
 from threadbridge_adapters.responses.feed import Feed
@@ -88,23 +90,22 @@ class ResponsesBackend:
 
     # Runs
     async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
-        started = await self._write(lambda session, context: runs.create(session, context, thread_id, body, include))
-        self._workforce.employ(self._tenant, started.run["id"])
+        started = await self._queue(lambda session, context: runs.create(session, context, thread_id, body, include))
+        self._perform(started)
         return started.run
 
     async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
-        started = await self._write(lambda session, context: runs.create(session, context, thread_id, body, include))
-        return self._followed(started.run, _opening(started.run))
+        started = await self._queue(lambda session, context: runs.create(session, context, thread_id, body, include))
+        return self._followed(started, _opening(started.run))
 
     async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> Wire:
-        started = await self._write(lambda session, context: runs.create_with_thread(session, context, body, include))
-        self._workforce.employ(self._tenant, started.run["id"])
+        started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
+        self._perform(started)
         return started.run
 
     async def stream_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
-        started = await self._write(lambda session, context: runs.create_with_thread(session, context, body, include))
-        created = Event("thread.created", started.thread)
-        return self._followed(started.run, [created, *_opening(started.run)])
+        started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
+        return self._followed(started, [Event("thread.created", started.thread), *_opening(started.run)])
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
         return await self._read(lambda session, now: runs.list_all(session, now, thread_id, query))
@@ -129,18 +130,18 @@ class ResponsesBackend:
         return cancellation.run
 
     async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
-        submission = await self._write(
+        submission = await self._queue(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
-        self._workforce.employ(self._tenant, run_id)
+        self._perform(submission)
         return submission.run
 
     async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
-        submission = await self._write(
+        submission = await self._queue(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
         run = submission.run
-        return self._followed(run, [step_event(submission.step, run["expires_at"]), run_event(run)])
+        return self._followed(submission, [step_event(submission.step, run["expires_at"]), run_event(run)])
 
     # Run steps
     async def list_steps(self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()) -> Wire:
@@ -162,11 +163,18 @@ class ResponsesBackend:
             except Overdue as overdue:
                 await self._write(partial(settle, run_id=overdue.run_id))
 
-    def _followed(self, run: Wire, opening: Sequence[Event]) -> AsyncIterator[Event]:
-        """Start the run's next turn and hand out its events, the given ones first."""
+    async def _queue(self, decide: Callable[[Session, Context], T]) -> T:
+        """A transaction that queues a run, and begins its turn where a worker is free."""
+        return await self._place.write(self._tenant, decide, takes_up=self._workforce.has_room)
+
+    def _perform(self, queued: StartedRun | Submission) -> None:
+        self._workforce.employ(self._tenant, queued.run["id"], start=queued.turn)
+
+    def _followed(self, queued: StartedRun | Submission, opening: Sequence[Event]) -> AsyncIterator[Event]:
+        """Perform the run's next turn and hand out its events, the given ones first."""
         feed = Feed(self._place.limits.stream_buffer_events)
         feed.put(opening)
-        self._workforce.employ(self._tenant, run["id"], feed)
+        self._workforce.employ(self._tenant, queued.run["id"], start=queued.turn, feed=feed)
         return feed
 
 

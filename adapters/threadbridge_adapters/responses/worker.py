@@ -33,10 +33,13 @@ _BEATS_PER_LEASE = 3
 class Worker:
     """Performs the next turn of a run. `perform` never raises: whatever goes wrong is written on the run."""
 
-    def __init__(self, place: Workplace, tenant: str, run_id: str, feed: Feed | None) -> None:
+    def __init__(
+        self, place: Workplace, tenant: str, run_id: str, *, start: TurnStart | None, feed: Feed | None
+    ) -> None:
         self._place = place
         self._tenant = tenant
         self._run_id = run_id
+        self._start = start
         self._feed = feed
         self._talk: asyncio.Task[None] | None = None
         self._ending: Ending | None = None
@@ -44,7 +47,9 @@ class Worker:
     async def perform(self) -> None:
         """One turn, from taking the run up to telling its end; the feed is ended in every case."""
         try:
-            start = await self._write(lambda session, context: turns.begin(session, context, self._run_id))
+            start = self._start or await self._write(
+                lambda session, context: turns.begin(session, context, self._run_id)
+            )
             if start is None:
                 await self._tell_how_it_ended()
             else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import BridgeError
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.worker import Worker
@@ -37,11 +38,19 @@ class Workforce:
         if self._sweeper is not None:
             self.employ(tenant, run_id)
 
-    def employ(self, tenant: str, run_id: str, feed: Feed | None = None) -> None:
-        """Have the run's next turn performed. A run that is being worked on already is left alone."""
-        if feed is None and (self._closing or self._is_worked_on(run_id)):
+    @property
+    def has_room(self) -> bool:
+        """Whether a turn that begins now would be performed now."""
+        return not self._closing and not self._places_left.locked()
+
+    def employ(self, tenant: str, run_id: str, *, start: TurnStart | None = None, feed: Feed | None = None) -> None:
+        """Have the run's next turn performed: the one that began already, or the one it waits for.
+
+        A run that is being worked on already is left alone.
+        """
+        if start is None and feed is None and (self._closing or self._is_worked_on(run_id)):
             return
-        worker = Worker(self._place, tenant, run_id, feed)
+        worker = Worker(self._place, tenant, run_id, start=start, feed=feed)
         task = asyncio.ensure_future(self._perform(worker))
         self._workers[run_id] = (worker, task)
         task.add_done_callback(lambda done: self._leave(run_id, done))

@@ -29,13 +29,9 @@ class Workplace:
     limits: Limits
     models: Mapping[str, ModelOverride]
 
-    def context(self) -> Context:
-        """A decision's surroundings, now."""
-        return Context(now=self.clock.now(), new_id=self.new_id, owner=self.owner, limits=self.limits)
-
-    async def write(self, tenant: str, decide: Callable[[Session, Context], T]) -> T:
-        """One transaction that may change rows."""
-        context = self.context()
+    async def write(self, tenant: str, decide: Callable[[Session, Context], T], *, takes_up: bool = False) -> T:
+        """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
+        context = Context(self.clock.now(), self.new_id, self.owner, self.limits, takes_up)
         return await self.store.write(lambda session: decide(session, context), tenant=tenant)
 
     async def run(self, tenant: str, run_id: str) -> Wire | None:

@@ -42,9 +42,10 @@ class Shelf:
         self._update = update(table).where(*mine).values({name: bindparam(f"new_{name}") for name in self._kept})
         self._delete = delete(table).where(*mine)
 
-    def add(self, connection: Connection, tenant: str, body: Wire) -> None:
-        with unless_taken(_named(body)):
-            connection.execute(self._insert, {"tenant": tenant, **self._row(body)})
+    def add(self, connection: Connection, tenant: str, body: Wire, **columns: object) -> None:
+        """Insert a row; `columns` are those that the body does not tell."""
+        with unless_taken(named(body)):
+            connection.execute(self._insert, {"tenant": tenant, **self._row(body), **columns})
 
     def get(self, connection: Connection, tenant: str, object_id: str) -> Wire | None:
         text = connection.execute(self._select, {"of_tenant": tenant, "of_id": object_id}).scalar()
@@ -53,7 +54,7 @@ class Shelf:
     def put(self, connection: Connection, tenant: str, body: Wire) -> None:
         row = self._row(body)
         values = {f"new_{name}": row[name] for name in self._kept}
-        with unless_taken(_named(body)):
+        with unless_taken(named(body)):
             done = connection.execute(self._update, {"of_tenant": tenant, "of_id": body["id"], **values})
         if not done.rowcount:
             raise KeyError(body["id"])
@@ -63,7 +64,8 @@ class Shelf:
         return bool(done.rowcount)
 
 
-def _named(body: Wire) -> str:
+def named(body: Wire) -> str:
+    """What to call an object whose row is refused."""
     locks = f", or an active run of {body['thread_id']}," if "status" in body and "thread_id" in body else ""
     return f"{body['id']}{locks}"
 

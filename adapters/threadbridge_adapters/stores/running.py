@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from threadbridge.ports import Lease, Turn, Wire
-from threadbridge_adapters.stores.bodies import parsed_or_none, written_or_none
-from threadbridge_adapters.stores.objects import unless_taken
+from threadbridge.ports import ClaimedRun, Kind, Lease, Turn, Wire
+from threadbridge_adapters.stores.bodies import parsed, parsed_or_none, written, written_or_none
+from threadbridge_adapters.stores.objects import SHELVES, named, unless_taken
 from threadbridge_adapters.stores.schema import ACTIVE, UNFINISHED, runs, turns
 
 _ACTIVE_RUN = select(runs.c.body).where(
@@ -23,6 +23,17 @@ _LAPSED = (
 _ONE_RUN = (runs.c.tenant == bindparam("of_tenant"), runs.c.id == bindparam("of_id"))
 _LEASE = select(runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN)
 _SET_LEASE = update(runs).where(*_ONE_RUN).values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
+_CLAIMED = select(runs.c.body, runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN)
+_PUT_RUN = (
+    update(runs)
+    .where(*_ONE_RUN)
+    .values(
+        body=bindparam("new_body"),
+        status=bindparam("new_status"),
+        lease_owner=bindparam("owner"),
+        lease_until=bindparam("until"),
+    )
+)
 _ADD_TURN = insert(turns)
 _TURNS = (
     select(turns.c.number, turns.c.response_id, turns.c.request_id, turns.c.model, turns.c.usage)
@@ -42,6 +53,35 @@ def lapsed(connection: Connection, *, before: float, limit: int) -> Sequence[tup
     return [(tenant, run_id) for tenant, run_id in rows]
 
 
+def add_run(connection: Connection, tenant: str, run: Wire, lease: Lease | None) -> None:
+    """A new run with its claim."""
+    owner, until = _claim(lease)
+    SHELVES[Kind.RUN].add(connection, tenant, run, lease_owner=owner, lease_until=until)
+
+
+def claimed_run(connection: Connection, tenant: str, run_id: str) -> ClaimedRun | None:
+    """A run and the claim on it."""
+    row = connection.execute(_CLAIMED, {"of_tenant": tenant, "of_id": run_id}).one_or_none()
+    if row is None:
+        return None
+    return ClaimedRun(parsed(row[0]), None if row[1] is None else Lease(owner=row[1], until=row[2]))
+
+
+def put_run(connection: Connection, tenant: str, run: Wire, lease: Lease | None) -> None:
+    """Replace a run and the claim on it."""
+    owner, until = _claim(lease)
+    values = {"new_body": written(run), "new_status": run["status"], "owner": owner, "until": until}
+    with unless_taken(named(run)):
+        done = connection.execute(_PUT_RUN, {"of_tenant": tenant, "of_id": run["id"], **values})
+    if not done.rowcount:
+        raise KeyError(run["id"])
+
+
+def _claim(lease: Lease | None) -> tuple[str | None, float]:
+    """Nobody's claim lapsed long ago."""
+    return (None, 0.0) if lease is None else (lease.owner, lease.until)
+
+
 def lease(connection: Connection, tenant: str, run_id: str) -> Lease | None:
     """The claim on a run; None where there is none."""
     row = connection.execute(_LEASE, {"of_tenant": tenant, "of_id": run_id}).one_or_none()
@@ -49,8 +89,8 @@ def lease(connection: Connection, tenant: str, run_id: str) -> Lease | None:
 
 
 def set_lease(connection: Connection, tenant: str, run_id: str, lease: Lease | None) -> None:
-    """Write the claim down; nobody's claim lapsed long ago."""
-    owner, until = (None, 0.0) if lease is None else (lease.owner, lease.until)
+    """Write the claim down."""
+    owner, until = _claim(lease)
     done = connection.execute(_SET_LEASE, {"of_tenant": tenant, "of_id": run_id, "owner": owner, "until": until})
     if not done.rowcount:
         raise KeyError(run_id)

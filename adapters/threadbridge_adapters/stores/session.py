@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from threadbridge.ports import Entry, Kind, Lease, Page, Turn, Wire
+from threadbridge.ports import ClaimedRun, Entry, Kind, Lease, Page, Turn, Wire
 from threadbridge_adapters.stores import objects, paging, running, timeline
 
 
@@ -66,6 +66,15 @@ class SqlSession:
 
     def items(self, run_id: str) -> Sequence[Wire]:
         return timeline.items(self.connection, self._tenant, run_id)
+
+    def add_run(self, run: Wire, lease: Lease | None) -> None:
+        running.add_run(self.connection, self._tenant, run, lease)
+
+    def claimed_run(self, run_id: str) -> ClaimedRun | None:
+        return running.claimed_run(self.connection, self._tenant, run_id)
+
+    def put_run(self, run: Wire, lease: Lease | None) -> None:
+        running.put_run(self.connection, self._tenant, run, lease)
 
     def add_turn(self, run_id: str, turn: Turn) -> None:
         running.add_turn(self.connection, self._tenant, run_id, turn)

@@ -16,6 +16,8 @@ class Context:
     new_id: NewId
     owner: str
     limits: Limits = field(default_factory=Limits)
+    #: The caller performs what it queues, at once: it has a worker free.
+    takes_up: bool = False
 
     @property
     def second(self) -> int:

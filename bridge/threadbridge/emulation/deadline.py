@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.endings import end
+from threadbridge.emulation.leases import is_held
 from threadbridge.lifecycle import RunStatus, is_active
 from threadbridge.ports import Kind, Session, Wire
 
@@ -15,9 +16,7 @@ def is_due(session: Session, now: float, run: Wire) -> bool:
     """Whether the run's time is up and nobody is about to say so."""
     if not is_active(run) or now < run["expires_at"]:
         return False
-    lease = session.lease(run["id"])
-    working = lease is not None and lease.until > now
-    return not working or now >= run["expires_at"] + _GRACE_SECONDS
+    return now >= run["expires_at"] + _GRACE_SECONDS or not is_held(session, now, run["id"])
 
 
 class Overdue(Exception):

@@ -24,8 +24,7 @@ def end(session: Session, context: Context, run: Wire, status: RunStatus, **chan
     usage = total_usage(session.turns(run["id"]))
     after = stepped(run, status, context.second, usage=usage, **changes)
     _close_open_step(session, context, after)
-    session.put(Kind.RUN, after)
-    session.set_lease(run["id"], None)
+    session.put_run(after, None)
     return after
 
 

@@ -9,19 +9,22 @@ from threadbridge.emulation import threads
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import active_run, in_time, settled
 from threadbridge.emulation.endings import end
+from threadbridge.emulation.leases import claim, is_held
 from threadbridge.emulation.lookup import found, found_in_thread, listing
 from threadbridge.emulation.objects import new_run
+from threadbridge.emulation.turns import TurnStart, begin_new
 from threadbridge.errors import InvalidRequest
 from threadbridge.lifecycle import RunStatus, is_active, stepped
-from threadbridge.ports import Kind, Lease, ListQuery, Session, Wire
+from threadbridge.ports import Kind, ListQuery, Session, Wire
 from threadbridge.validation import RUN_CREATE, RUN_UPDATE, THREAD_AND_RUN_CREATE, check_id, check_include, checked
 
 
 class StartedRun(NamedTuple):
-    """A run that was just queued, and its thread where the same request created it (A54)."""
+    """A run that was just queued, its thread, and its first turn where that begins at once."""
 
     run: Wire
     thread: Wire
+    turn: TurnStart | None
 
 
 def create(session: Session, context: Context, thread_id: str, body: Wire, include: Sequence[str] = ()) -> StartedRun:
@@ -58,14 +61,10 @@ def _queue(session: Session, context: Context, thread: Wire, given: Wire) -> Sta
             "Run creation requires a Thread with a user message or an assistant with instructions.",
             code="invalid_thread",
         )
-    session.add(Kind.RUN, run)
-    claim(session, context, run["id"])
-    return StartedRun(run, thread)
-
-
-def claim(session: Session, context: Context, run_id: str) -> None:
-    """The worker that queued a run is the one to take it up; another may when the lease has lapsed."""
-    session.set_lease(run_id, Lease(context.owner, context.now + context.limits.lease_seconds))
+    if context.takes_up:
+        return StartedRun(run, thread, begin_new(session, context, run))
+    session.add_run(run, claim(context))
+    return StartedRun(run, thread, None)
 
 
 def retrieve(session: Session, now: float, thread_id: str, run_id: str) -> Wire:
@@ -123,5 +122,4 @@ def _is_worked_on(session: Session, context: Context, run: Wire) -> bool:
     """Whether a worker may be talking to the model for this run."""
     if run["status"] != RunStatus.IN_PROGRESS:
         return False
-    lease = session.lease(run["id"])
-    return lease is not None and lease.until > context.now
+    return is_held(session, context.now, run["id"])

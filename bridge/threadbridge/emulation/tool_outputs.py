@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.endings import last_usage, open_step
-from threadbridge.emulation.runs import claim, to_change
+from threadbridge.emulation.leases import claim
+from threadbridge.emulation.runs import to_change
+from threadbridge.emulation.turns import TurnStart, begin_next
 from threadbridge.errors import InvalidRequest, TranslationError
 from threadbridge.lifecycle import RunStatus, stepped
 from threadbridge.ports import Entry, Kind, Session, Wire
@@ -16,10 +18,11 @@ from threadbridge.validation import TOOL_OUTPUTS, checked
 
 
 class Submission(NamedTuple):
-    """The run, queued again, and the step its outputs completed."""
+    """The run, queued again, the step its outputs completed, and its next turn where that begins at once."""
 
     run: Wire
     step: Wire
+    turn: TurnStart | None
 
 
 def submit(session: Session, context: Context, thread_id: str, run_id: str, body: Wire) -> Submission:
@@ -37,9 +40,10 @@ def submit(session: Session, context: Context, thread_id: str, run_id: str, body
     session.put(Kind.STEP, step)
     session.append(thread_id, [Entry(item=_output_item(call, out), run_id=run_id) for call, out in outputs.items()])
     after = stepped(run, RunStatus.QUEUED, context.second)
-    session.put(Kind.RUN, after)
-    claim(session, context, run_id)
-    return Submission(after, step)
+    if context.takes_up:
+        return Submission(after, step, begin_next(session, context, after))
+    session.put_run(after, claim(context))
+    return Submission(after, step, None)
 
 
 def _matched(run: Wire, given: Sequence[Wire]) -> dict[str, str]:

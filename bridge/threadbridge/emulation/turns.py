@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import settled
 from threadbridge.emulation.endings import end, total_usage
-from threadbridge.emulation.runs import claim
+from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
 from threadbridge.ports import Entry, Kind, Session, Wire
 from threadbridge.responses.request import budget_exhausted
@@ -29,35 +29,42 @@ def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
     """Take a run up: `queued` goes to `in_progress`; a run whose worker vanished is taken over as it stands.
 
     None when there is nothing to do: the run ended, waits for outputs, spent its budget (A80), or somebody else works
-    on it. Safe to call
-    twice (design §3).
+    on it. Safe to call twice (design §3).
     """
-    run = session.get(Kind.RUN, run_id)
-    if run is None or _is_held_by_another(session, context, run_id):
+    found = session.claimed_run(run_id)
+    if found is None or (is_alive(found.lease, context.now) and not is_own(context, found.lease)):
         return None
-    run = _taken_up(session, context, settled(session, context, run))
-    if run is None:
-        return None
-    turns = session.turns(run_id)
+    run = _taken_up(session, context, settled(session, context, found.run))
+    return None if run is None else _started(session, context, run)
+
+
+def begin_new(session: Session, context: Context, queued: Wire) -> TurnStart:
+    """Store a new run as in progress already: its creator is shown `queued`, and one transaction is saved."""
+    run = stepped(queued, RunStatus.IN_PROGRESS, context.second)
+    session.add_run(run, claim(context))
+    return TurnStart(run, 1, _selected(session, run, first=True), None)
+
+
+def begin_next(session: Session, context: Context, queued: Wire) -> TurnStart | None:
+    """The same for a run that was just queued again, with the outputs of its calls."""
+    return _started(session, context, stepped(queued, RunStatus.IN_PROGRESS, context.second))
+
+
+def _started(session: Session, context: Context, run: Wire) -> TurnStart | None:
+    """Write the run down as in progress and claimed, unless its budget is spent."""
+    turns = session.turns(run["id"])
     prior_usage = total_usage(turns)
     if budget_exhausted(run, prior_usage):
         end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_completion_tokens"})
         return None
-    claim(session, context, run_id)
-    return TurnStart(run, len(turns) + 1, _selected(session, run), prior_usage)
-
-
-def _is_held_by_another(session: Session, context: Context, run_id: str) -> bool:
-    lease = session.lease(run_id)
-    return lease is not None and lease.owner != context.owner and lease.until > context.now
+    session.put_run(run, claim(context))
+    return TurnStart(run, len(turns) + 1, _selected(session, run, first=not turns), prior_usage)
 
 
 def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
     match run["status"]:
         case RunStatus.QUEUED:
-            after = stepped(run, RunStatus.IN_PROGRESS, context.second)
-            session.put(Kind.RUN, after)
-            return after
+            return stepped(run, RunStatus.IN_PROGRESS, context.second)
         case RunStatus.IN_PROGRESS:
             return run
         case RunStatus.CANCELLING:
@@ -67,7 +74,7 @@ def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
             return None
 
 
-def _selected(session: Session, run: Wire) -> Sequence[Entry]:
+def _selected(session: Session, run: Wire, *, first: bool) -> Sequence[Entry]:
     """What the model is shown: all of the thread, or the newest messages that the strategy asks for (A79).
 
     The messages counted are those that were there before the run; what the run itself wrote in earlier turns comes
@@ -76,36 +83,23 @@ def _selected(session: Session, run: Wire) -> Sequence[Entry]:
     thread_id, wanted = run["thread_id"], run["truncation_strategy"]["last_messages"]
     if wanted is None:
         return session.timeline(thread_id)
-    written = sum(1 for item in session.items(run["id"]) if item.get("type") == "message")
+    written = 0 if first else sum(1 for item in session.items(run["id"]) if item.get("type") == "message")
     return session.timeline(thread_id, last_messages=wanted + written)
-
-
-def is_abandoned(session: Session, now: float, run: Wire) -> bool:
-    """Whether the run has something to do and nobody who does it: its worker's process is gone."""
-    if run["status"] not in (RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.CANCELLING):
-        return False
-    lease = session.lease(run["id"])
-    return lease is None or lease.until <= now
 
 
 def keep_alive(session: Session, context: Context, run_id: str) -> Wire | None:
     """Prolong the claim; the run as it stands, or None when it is this worker's no longer."""
-    run = session.get(Kind.RUN, run_id)
-    if run is None or not is_active(run) or not _is_own(session, context, run_id):
+    found = session.claimed_run(run_id)
+    if found is None or not is_active(found.run) or not is_own(context, found.lease):
         return None
-    claim(session, context, run_id)
-    return run
+    session.set_lease(run_id, claim(context))
+    return found.run
 
 
 def release(session: Session, context: Context, run_id: str) -> None:
     """Give a run back unfinished, so that the next worker need not wait for the claim to lapse."""
-    if session.get(Kind.RUN, run_id) is not None and _is_own(session, context, run_id):
+    if is_own(context, session.lease(run_id)):
         session.set_lease(run_id, None)
-
-
-def _is_own(session: Session, context: Context, run_id: str) -> bool:
-    lease = session.lease(run_id)
-    return lease is not None and lease.owner == context.owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +116,16 @@ def finish(session: Session, context: Context, outcome: TurnOutcome) -> Written:
     A turn that lost its run meanwhile (deleted, expired, taken over) is dropped whole.
     """
     run_id = outcome.run["id"]
-    current = session.get(Kind.RUN, run_id)
-    if current is None or not is_active(current) or not _is_own(session, context, run_id):
+    found = session.claimed_run(run_id)
+    if found is None:
+        return Written(None, accepted=False)
+    current = found.run
+    if not is_active(current) or not is_own(context, found.lease):
         return Written(current, accepted=False)
     session.append(current["thread_id"], outcome.entries)
     for step in outcome.steps:
         session.add(Kind.STEP, step)
     session.add_turn(run_id, outcome.turn)
-    session.set_lease(run_id, None)
     return Written(_arrived(session, context, current, outcome.run), accepted=True)
 
 
@@ -138,13 +134,13 @@ def _arrived(session: Session, context: Context, current: Wire, after: Wire) -> 
     status = RunStatus(after["status"])
     if not may_step(current, status):
         return end(session, context, current, RunStatus.CANCELLED)
-    session.put(Kind.RUN, after)
+    session.put_run(after, None)
     return after
 
 
 def fail(session: Session, context: Context, run_id: str, last_error: Wire) -> Wire | None:
     """End a run that could not even be asked about; None if it is this worker's no longer."""
-    run = session.get(Kind.RUN, run_id)
-    if run is None or run["status"] != RunStatus.IN_PROGRESS or not _is_own(session, context, run_id):
+    found = session.claimed_run(run_id)
+    if found is None or found.run["status"] != RunStatus.IN_PROGRESS or not is_own(context, found.lease):
         return None
-    return end(session, context, run, RunStatus.FAILED, last_error=last_error)
+    return end(session, context, found.run, RunStatus.FAILED, last_error=last_error)
