@@ -14,7 +14,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Portal:
         self._refuse_deadlock()
         pump = _Pump(source, self._loop)
         asyncio.run_coroutine_threadsafe(pump.start(), self._loop)
-        return Reader(pump, lambda: self._stop(pump))
+        return Reader(pump, partial(self._stop, pump))
 
     def at_exit(self, closer: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Call `closer` on the loop when the process ends, unless the function returned here was called before."""
@@ -115,21 +116,28 @@ class Portal:
         if self._closing or self._pid != os.getpid():
             raise RuntimeError("this event loop has ended, or belongs to the process this one was forked from")
 
-    def _stop(self, pump: _Pump[Any]) -> None:
+    def _stop(self, pump: _Pump[Any], *, wait: bool) -> None:
         if self._closing or self._pid != os.getpid():
             return
         future = asyncio.run_coroutine_threadsafe(pump.stop(), self._loop)
-        if threading.get_ident() != self._thread.ident:  # the collector may drop an iterator on any thread
+        if wait:
+            self._refuse_deadlock()
             future.result()
+
+
+class Stop(Protocol):
+    """Ends the reading behind a `Reader`."""
+
+    def __call__(self, *, wait: bool) -> None: ...
 
 
 class Reader(Iterator[T]):
     """The synchronous end of an asynchronous iterator. Close it, or read it to its end."""
 
-    def __init__(self, pump: _Pump[T], stop: Callable[[], None]) -> None:
+    def __init__(self, pump: _Pump[T], stop: Stop) -> None:
         self._pump = pump
         self._batch: Iterator[T] = iter(())
-        self._stop: Callable[[], None] | None = stop
+        self._stop: Stop | None = stop
 
     def __next__(self) -> T:
         for item in self._batch:
@@ -149,13 +157,17 @@ class Reader(Iterator[T]):
 
     def close(self) -> None:
         """Stop reading and close the source. May be called again."""
+        self._end(wait=True)
+
+    def __del__(self) -> None:
+        # The collector runs on any thread, whatever locks it holds: waiting here could wait for ever.
+        self._end(wait=False)
+
+    def _end(self, *, wait: bool) -> None:
         stop, self._stop = self._stop, None
         self._batch = iter(())
         if stop is not None:
-            stop()
-
-    def __del__(self) -> None:
-        self.close()
+            stop(wait=wait)
 
 
 class _Pump(Generic[T]):
@@ -242,7 +254,10 @@ def portal() -> Portal:
 def _before_threads_end(close: Callable[[], None]) -> None:
     # atexit comes after the worker threads of executors were shut down, too late for a store that writes on them.
     register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
-    register(close)
+    try:
+        register(close)
+    except RuntimeError:  # the process is ending already
+        atexit.register(close)
 
 
 def _after_fork() -> None:
