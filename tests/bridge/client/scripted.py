@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from tests.bridge.client.wire_objects import run, run_event
 from threadbridge import AsyncThreadBridge, ThreadBridge
 from threadbridge.client._line import AsyncLine, Line
 from threadbridge.ports import Backend, Capabilities, Event
@@ -63,6 +64,17 @@ class ScriptedBackend:
 
     def operations(self) -> list[str]:
         return [call.operation for call in self.asked]
+
+
+class SilentBackend(ScriptedBackend):
+    """Begins to stream and says nothing more."""
+
+    async def stream_run(self, *arguments: Any, **keywords: Any) -> AsyncIterator[Event]:
+        async def silence() -> AsyncIterator[Event]:
+            yield run_event(run("in_progress"))
+            await asyncio.sleep(30)
+
+        return silence()
 
 
 @dataclass

@@ -72,21 +72,23 @@ async def test_without_streams_the_run_is_polled_round_after_round(face: MakeFac
     assert outputs(backend) == [["3", "7"], ["10"]]
 
 
+BAD_CALLS = [
+    call("call_1", "missing", "{}"),
+    call("call_2", "add", '{"a": 1'),
+    call("call_3", "add", "[1, 2]"),
+    call("call_4", "add", '{"a": 1, "c": 2}'),
+    call("call_5", "broken", "{}"),
+    call("call_6", "lost", ""),
+]
+
+
 async def test_whatever_goes_wrong_with_a_call_becomes_an_output(face: MakeFace) -> None:
     def broken() -> None:
         raise ValueError("no water in the pipe")
 
-    calls = [
-        call("call_1", "missing", "{}"),
-        call("call_2", "add", '{"a": 1'),
-        call("call_3", "add", "[1, 2]"),
-        call("call_4", "add", '{"a": 1, "c": 2}'),
-        call("call_5", "broken", "{}"),
-        call("call_6", "lost", ""),
-    ]
     backend = ScriptedBackend(
         streams=False,
-        create_run=[waiting(*calls)],
+        create_run=[waiting(*BAD_CALLS)],
         submit_tool_outputs=[run("completed")],
     )
     at = face(backend)
@@ -99,14 +101,8 @@ async def test_whatever_goes_wrong_with_a_call_becomes_an_output(face: MakeFace)
 
     [answers] = outputs(backend)
     errors = [orjson.loads(answer)["error"] for answer in answers]
-    assert [pair["tool_call_id"] for pair in backend.bodies("submit_tool_outputs")[0]["tool_outputs"]] == [
-        "call_1",
-        "call_2",
-        "call_3",
-        "call_4",
-        "call_5",
-        "call_6",
-    ]
+    [body] = backend.bodies("submit_tool_outputs")
+    assert [pair["tool_call_id"] for pair in body["tool_outputs"]] == [bad["id"] for bad in BAD_CALLS]
     assert errors[0] == "There is no function 'missing'. Known functions: add, broken, lost."
     assert errors[1].startswith("The arguments of 'add' are not valid JSON: ")
     assert errors[2] == "The arguments of 'add' must be a JSON object."

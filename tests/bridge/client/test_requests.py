@@ -20,6 +20,61 @@ ASSISTANT = {"id": "asst_1", "object": "assistant", "created_at": 1, "model": "g
 THREAD = {"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
 
+DELETED = {"id": "x", "deleted": True}
+PAGE: dict[str, Any] = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+#: operation -> what it answers, how it is asked, what reaches the backend
+OPERATIONS: dict[str, tuple[Any, Callable[[Any], Any], tuple[Any, ...]]] = {
+    "retrieve_assistant": (ASSISTANT, lambda tb: tb.assistants.retrieve("a"), ("a",)),
+    "update_assistant": (ASSISTANT, lambda tb: tb.assistants.update("a", name="n"), ("a", {"name": "n"})),
+    "delete_assistant": (DELETED, lambda tb: tb.assistants.delete("a"), ("a",)),
+    "list_assistants": (PAGE, lambda tb: tb.assistants.list(limit=2, before="b"), (ListQuery(2, before="b"),)),
+    "retrieve_thread": (THREAD, lambda tb: tb.threads.retrieve("t"), ("t",)),
+    "update_thread": (THREAD, lambda tb: tb.threads.update("t", metadata={}), ("t", {"metadata": {}})),
+    "delete_thread": (DELETED, lambda tb: tb.threads.delete("t"), ("t",)),
+    "list_threads": (PAGE, lambda tb: tb.threads.list(order="asc"), (ListQuery(order="asc"),)),
+    "create_message": (
+        MESSAGE,
+        lambda tb: tb.threads.messages.create("t", role="user", content="c", attachments=None),
+        ("t", {"role": "user", "content": "c", "attachments": None}),
+    ),
+    "retrieve_message": (MESSAGE, lambda tb: tb.threads.messages.retrieve("m", thread_id="t"), ("t", "m")),
+    "update_message": (
+        MESSAGE,
+        lambda tb: tb.threads.messages.update("m", thread_id="t", metadata=None),
+        ("t", "m", {"metadata": None}),
+    ),
+    "delete_message": (DELETED, lambda tb: tb.threads.messages.delete("m", thread_id="t"), ("t", "m")),
+    "list_messages": (
+        PAGE,
+        lambda tb: tb.threads.messages.list("t", run_id="r", after="m"),
+        ("t", ListQuery(after="m", run_id="r")),
+    ),
+    "retrieve_run": (PolledRun(RUN), lambda tb: tb.threads.runs.retrieve("r", thread_id="t"), ("t", "r")),
+    "update_run": (
+        RUN,
+        lambda tb: tb.threads.runs.update("r", thread_id="t", metadata={"k": "v"}),
+        ("t", "r", {"metadata": {"k": "v"}}),
+    ),
+    "cancel_run": (RUN, lambda tb: tb.threads.runs.cancel("r", thread_id="t"), ("t", "r")),
+    "list_runs": (PAGE, lambda tb: tb.threads.runs.list("t", limit=1), ("t", ListQuery(1))),
+    "submit_tool_outputs": (
+        RUN,
+        lambda tb: tb.threads.runs.submit_tool_outputs("r", thread_id="t", tool_outputs=[]),
+        ("t", "r", {"tool_outputs": []}),
+    ),
+    "create_thread_and_run": (
+        RUN,
+        lambda tb: tb.threads.create_and_run(assistant_id="a", thread=None),
+        ({"assistant_id": "a", "thread": None},),
+    ),
+    "retrieve_step": (
+        STEP,
+        lambda tb: tb.threads.runs.steps.retrieve("s", thread_id="t", run_id="r"),
+        ("t", "r", "s"),
+    ),
+    "list_steps": (PAGE, lambda tb: tb.threads.runs.steps.list("r", thread_id="t"), ("t", "r", ListQuery())),
+}
+
 
 async def test_what_is_not_given_stays_out_and_none_is_sent_as_null(face: MakeFace) -> None:
     backend = ScriptedBackend(create_assistant=[ASSISTANT])
@@ -87,68 +142,14 @@ async def test_an_extra_query_is_refused_and_not_lost(face: MakeFace) -> None:
 
 
 async def test_every_operation_reaches_its_own_method_with_its_ids(face: MakeFace) -> None:
-    message = {**MESSAGE, "id": "msg_1"}
-    deleted = {"id": "x", "deleted": True}
-    page: dict[str, Any] = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
-    script: dict[str, tuple[Any, Callable[[Any], Any], tuple[Any, ...]]] = {
-        "retrieve_assistant": (ASSISTANT, lambda tb: tb.assistants.retrieve("a"), ("a",)),
-        "update_assistant": (ASSISTANT, lambda tb: tb.assistants.update("a", name="n"), ("a", {"name": "n"})),
-        "delete_assistant": (deleted, lambda tb: tb.assistants.delete("a"), ("a",)),
-        "list_assistants": (page, lambda tb: tb.assistants.list(limit=2, before="b"), (ListQuery(2, before="b"),)),
-        "retrieve_thread": (THREAD, lambda tb: tb.threads.retrieve("t"), ("t",)),
-        "update_thread": (THREAD, lambda tb: tb.threads.update("t", metadata={}), ("t", {"metadata": {}})),
-        "delete_thread": (deleted, lambda tb: tb.threads.delete("t"), ("t",)),
-        "list_threads": (page, lambda tb: tb.threads.list(order="asc"), (ListQuery(order="asc"),)),
-        "create_message": (
-            message,
-            lambda tb: tb.threads.messages.create("t", role="user", content="c", attachments=None),
-            ("t", {"role": "user", "content": "c", "attachments": None}),
-        ),
-        "retrieve_message": (message, lambda tb: tb.threads.messages.retrieve("m", thread_id="t"), ("t", "m")),
-        "update_message": (
-            message,
-            lambda tb: tb.threads.messages.update("m", thread_id="t", metadata=None),
-            ("t", "m", {"metadata": None}),
-        ),
-        "delete_message": (deleted, lambda tb: tb.threads.messages.delete("m", thread_id="t"), ("t", "m")),
-        "list_messages": (
-            page,
-            lambda tb: tb.threads.messages.list("t", run_id="r", after="m"),
-            ("t", ListQuery(after="m", run_id="r")),
-        ),
-        "retrieve_run": (PolledRun(RUN), lambda tb: tb.threads.runs.retrieve("r", thread_id="t"), ("t", "r")),
-        "update_run": (
-            RUN,
-            lambda tb: tb.threads.runs.update("r", thread_id="t", metadata={"k": "v"}),
-            ("t", "r", {"metadata": {"k": "v"}}),
-        ),
-        "cancel_run": (RUN, lambda tb: tb.threads.runs.cancel("r", thread_id="t"), ("t", "r")),
-        "list_runs": (page, lambda tb: tb.threads.runs.list("t", limit=1), ("t", ListQuery(1))),
-        "submit_tool_outputs": (
-            RUN,
-            lambda tb: tb.threads.runs.submit_tool_outputs("r", thread_id="t", tool_outputs=[]),
-            ("t", "r", {"tool_outputs": []}),
-        ),
-        "create_thread_and_run": (
-            RUN,
-            lambda tb: tb.threads.create_and_run(assistant_id="a", thread=None),
-            ({"assistant_id": "a", "thread": None},),
-        ),
-        "retrieve_step": (
-            STEP,
-            lambda tb: tb.threads.runs.steps.retrieve("s", thread_id="t", run_id="r"),
-            ("t", "r", "s"),
-        ),
-        "list_steps": (page, lambda tb: tb.threads.runs.steps.list("r", thread_id="t"), ("t", "r", ListQuery())),
-    }
-    backend = ScriptedBackend(script={operation: [answer] for operation, (answer, _, _) in script.items()})
+    backend = ScriptedBackend(script={operation: [answer] for operation, (answer, _, _) in OPERATIONS.items()})
     at = face(backend)
 
-    for _, ask, _ in script.values():
+    for _, ask, _ in OPERATIONS.values():
         await at.do(ask)
 
     assert [(call.operation, call.arguments) for call in backend.asked] == [
-        (operation, arguments) for operation, (_, _, arguments) in script.items()
+        (operation, arguments) for operation, (_, _, arguments) in OPERATIONS.items()
     ]
 
 

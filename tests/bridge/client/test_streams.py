@@ -1,191 +1,20 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-import openai
 import pytest
 
-from tests.bridge.client.scripted import Face, ScriptedBackend, asynchronous, synchronous
+from tests.bridge.client.scripted import Face, ScriptedBackend, SilentBackend, asynchronous, synchronous
 from tests.bridge.client.wire_objects import (
-    MESSAGE,
     call_stream,
-    message_delta,
-    run,
-    run_event,
-    step_delta,
-    text,
     text_stream,
 )
 from threadbridge import AssistantEventHandler, AsyncAssistantEventHandler
-from threadbridge.client._snapshots import Snapshots
-from threadbridge.errors import TranslationError, UpstreamError, UpstreamTimeout
-from threadbridge.ports import Event
-from threadbridge.types import Message, RunStep, typed_event
+from threadbridge.errors import UpstreamError, UpstreamTimeout
 
 MakeFace = Callable[[ScriptedBackend], Face]
-Hooks = list[tuple[str, tuple[Any, ...]]]
-
-
-def hooks(events: list[Event]) -> Hooks:
-    """What a handler is called with, in order."""
-    snapshots = Snapshots()
-    return [hook for event in events for hook in snapshots.feed(typed_event(event))]
-
-
-def names(events: list[Event]) -> list[str]:
-    return [hook for hook, _ in hooks(events)]
-
-
-def test_a_text_answer_calls_the_hooks_of_the_sdk_in_order() -> None:
-    assert names(text_stream("Hel", "lo")) == [
-        "on_run_step_created",
-        "on_message_created",
-        "on_text_created",
-        "on_text_delta",
-        "on_message_delta",
-        "on_text_delta",
-        "on_message_delta",
-        "on_text_done",
-        "on_message_done",
-        "on_run_step_done",
-    ]
-
-
-def test_a_function_call_calls_the_hooks_of_the_sdk_in_order() -> None:
-    assert names(call_stream(['{"a":1,', '"b":2}'])) == [
-        "on_run_step_created",
-        "on_tool_call_created",
-        "on_run_step_delta",
-        "on_tool_call_delta",
-        "on_run_step_delta",
-        "on_tool_call_delta",
-        "on_run_step_delta",
-        "on_tool_call_done",
-    ]
-
-
-def test_snapshots_grow_by_the_rules() -> None:
-    snapshots = Snapshots()
-    seen = list[str]()
-
-    for event in text_stream("Hel", "lo")[:-3]:
-        for hook, arguments in snapshots.feed(typed_event(event)):
-            if hook == "on_text_delta":
-                seen.append(arguments[1].value)
-
-    assert seen == ["Hel", "Hello"]
-    assert snapshots.message is not None
-    assert snapshots.message.content[0].type == "text"
-
-
-def test_arguments_of_a_call_are_put_together() -> None:
-    snapshots = Snapshots()
-
-    for event in call_stream(['{"a":1,', '"b":2}']):
-        for _ in snapshots.feed(typed_event(event)):
-            pass
-
-    step = snapshots.steps["step_1"]
-    assert step.model_dump(mode="json", exclude_unset=True)["step_details"] == {
-        "type": "tool_calls",
-        "tool_calls": [
-            {
-                "index": 0,
-                "id": "call_1",
-                "type": "function",
-                "function": {"name": "add", "arguments": '{"a":1,"b":2}', "output": None},
-            }
-        ],
-    }
-
-
-def test_annotations_images_and_second_parts_find_their_places() -> None:
-    citation = {
-        "index": 0,
-        "type": "file_citation",
-        "text": "【4:0†a.txt】",
-        "start_index": 3,
-        "end_index": 13,
-        "file_citation": {"file_id": "file-1", "quote": ""},
-    }
-    image = {"index": 0, "type": "image_file", "image_file": {"file_id": "file-2"}}
-    events = [
-        Event("thread.message.created", MESSAGE),
-        message_delta(image),
-        message_delta(text(1, "see", annotations=[])),
-        message_delta(text(1, "【4:0†a.txt】", annotations=[citation])),
-    ]
-    snapshots = Snapshots()
-
-    called = [hook for event in events for hook, _ in snapshots.feed(typed_event(event))]
-
-    assert snapshots.message is not None
-    assert snapshots.message.model_dump(mode="json", exclude_unset=True)["content"] == [
-        image,
-        text(1, "see【4:0†a.txt】", annotations=[citation]),
-    ]
-    assert called == [
-        "on_message_created",
-        "on_message_delta",
-        "on_image_file_done",
-        "on_text_created",
-        "on_text_delta",
-        "on_message_delta",
-        "on_text_delta",
-        "on_message_delta",
-    ]
-
-
-def test_two_fragments_for_one_new_entry_in_one_frame_are_joined() -> None:
-    opening = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a"'}}
-    more = {"index": 0, "type": "function", "function": {"arguments": ":1}"}}
-    snapshots = Snapshots()
-
-    for event in [*call_stream([])[:5], step_delta(opening, more)]:
-        for _ in snapshots.feed(typed_event(event)):
-            pass
-
-    details = snapshots.steps["step_1"].step_details
-    assert details.type == "tool_calls"
-    assert [getattr(call, "function").arguments for call in details.tool_calls] == ['{"a":1}']  # noqa: B009  # a union
-
-
-def test_parts_of_types_newer_than_this_version_grow_too() -> None:
-    events = [
-        Event("thread.message.created", MESSAGE),
-        message_delta({"index": 0, "type": "audio", "audio": {"text": "a", "seconds": 1, "final": False}}),
-        message_delta({"index": 0, "type": "audio", "audio": {"text": "b", "seconds": 2, "final": True}}),
-    ]
-    snapshots = Snapshots()
-
-    for event in events:
-        for _ in snapshots.feed(typed_event(event)):
-            pass
-
-    assert snapshots.message is not None
-    assert snapshots.message.model_dump(mode="json", exclude_unset=True)["content"] == [
-        {"index": 0, "type": "audio", "audio": {"text": "ab", "seconds": 3, "final": True}}
-    ]
-
-
-def test_the_object_of_an_event_does_not_grow_with_the_snapshot() -> None:
-    created = typed_event(Event("thread.message.created", MESSAGE))
-    snapshots = Snapshots()
-
-    for event in [created, typed_event(message_delta(text(0, "Hi")))]:
-        for _ in snapshots.feed(event):
-            pass
-
-    assert cast("Message", created.data).content == []
-
-
-@pytest.mark.parametrize("stray", [message_delta(text(0, "Hi")), step_delta({"index": 0, "type": "function"})])
-def test_a_delta_of_something_never_created_is_an_error(stray: Event) -> None:
-    with pytest.raises(TranslationError, match=r"came before its thread\.(message|run\.step)\.created"):
-        hooks([stray])
 
 
 async def test_stream_true_gives_the_events(face: MakeFace) -> None:
@@ -335,15 +164,6 @@ def test_a_handler_is_told_of_a_broken_stream_and_of_its_end() -> None:
     assert stream.current_run.status == "in_progress"
 
 
-class SilentBackend(ScriptedBackend):
-    async def stream_run(self, *arguments: Any, **keywords: Any) -> AsyncIterator[Event]:
-        async def silence() -> AsyncIterator[Event]:
-            yield run_event(run("in_progress"))
-            await asyncio.sleep(30)
-
-        return silence()
-
-
 def test_a_handler_is_told_when_nothing_comes_in_time() -> None:
     client, handler = synchronous(SilentBackend()).client, Recorder()
 
@@ -381,91 +201,3 @@ def test_final_objects_that_never_came_are_an_error() -> None:
         for ask in (handler.get_final_run, handler.get_final_run_steps, handler.get_final_messages):
             with pytest.raises(RuntimeError, match="found"):
                 ask()
-
-
-class SdkHandler(openai.AssistantEventHandler):
-    """Written for the SDK, without a thought of us."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told = list[str]()
-
-    def on_text_created(self, text: Any) -> None:
-        self.told.append("created")
-
-    def on_text_delta(self, delta: Any, snapshot: Any) -> None:
-        self.told.append(f"{delta.value}|{snapshot.value}")
-
-    def on_tool_call_created(self, tool_call: Any) -> None:
-        self.told.append(f"call {tool_call.function.name}")
-
-    def on_tool_call_delta(self, delta: Any, snapshot: Any) -> None:
-        self.told.append(f"{delta.function.arguments}|{snapshot.function.arguments}")
-
-    def on_message_done(self, message: Any) -> None:
-        self.told.append(message.content[0].text.value)
-
-    def on_timeout(self) -> None:
-        self.told.append("timeout")
-
-    def on_end(self) -> None:
-        self.told.append("end")
-
-
-def test_a_handler_of_the_sdk_follows_our_stream_as_its_own() -> None:
-    streamed = [*call_stream(['{"a":', "1}"]), *text_stream("Hel", "lo")[3:]]
-    client, handler = synchronous(ScriptedBackend(stream_run=[streamed])).client, SdkHandler()
-
-    with client.threads.runs.stream(thread_id="t", assistant_id="a", event_handler=handler) as stream:
-        stream.until_done()
-        finished, messages = stream.get_final_run(), stream.get_final_messages()
-
-    assert stream is handler
-    assert handler.told == [
-        "call add",
-        '{"a":|{"a":',
-        '1}|{"a":1}',
-        "created",
-        "Hel|Hel",
-        "lo|Hello",
-        "Hello",
-        "end",
-    ]
-    assert finished.status == "completed"
-    assert messages[0].content[0].text.value == "Hello"
-
-
-def test_a_handler_of_the_sdk_is_told_when_nothing_comes_in_time() -> None:
-    client, handler = synchronous(SilentBackend()).client, SdkHandler()
-
-    with (
-        pytest.raises(UpstreamTimeout),
-        client.threads.runs.stream(thread_id="t", assistant_id="a", event_handler=handler, timeout=0.05) as stream,
-    ):
-        stream.until_done()
-
-    assert handler.told == ["timeout", "end"]
-
-
-class AsyncSdkHandler(openai.AsyncAssistantEventHandler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.told = list[str]()
-
-    async def on_text_delta(self, delta: Any, snapshot: Any) -> None:
-        self.told.append(f"{delta.value}|{snapshot.value}")
-
-    async def on_run_step_done(self, run_step: Any) -> None:
-        assert isinstance(run_step, RunStep)
-        self.told.append("step")
-
-
-async def test_an_asynchronous_handler_of_the_sdk_follows_our_stream_as_its_own() -> None:
-    client, handler = asynchronous(ScriptedBackend(stream_run=[text_stream("Hel", "lo")])).client, AsyncSdkHandler()
-
-    async with client.threads.runs.stream(thread_id="t", assistant_id="a", event_handler=handler) as stream:
-        await stream.until_done()
-        finished = await stream.get_final_run()
-
-    assert handler.told == ["Hel|Hel", "lo|Hello", "step"]
-    assert finished.status == "completed"

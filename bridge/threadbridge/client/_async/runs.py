@@ -1,4 +1,4 @@
-"""`threads.runs`: the operations. What is built from several of them is in `waiting` and `streaming`."""
+"""`threads.runs`: the operations. What is built from several of them is in `run_shortcuts`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # Generated from ../_async by .ci/unasync.py: edit there.
-"""`threads.runs`: the operations. What is built from several of them is in `waiting` and `streaming`."""
+"""`threads.runs`: the operations. What is built from several of them is in `run_shortcuts`."""
 
 from __future__ import annotations
 
