@@ -22,7 +22,7 @@ def serve(
     ] = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Answer from the built-in simulator.")] = False,
     backend: Annotated[str | None, typer.Option(help="responses, assistants, or an installed one's name.")] = None,
-    log_level: Annotated[_LogLevel, typer.Option(help="What to log on stderr.")] = "info",
+    log_level: Annotated[_LogLevel, typer.Option(help="What to log on stderr; info: a line a request.")] = "warning",
 ) -> None:
     """Serve the Assistants API over HTTP, and pass every other request through to the service behind.
 

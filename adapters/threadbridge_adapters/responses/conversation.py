@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import orjson
-import structlog
 
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.ports import Event
 from threadbridge.responses.request import build_request
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.whole import events_of
+from threadbridge_adapters.logs import logger
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.workplace import Workplace
 
-_log = structlog.get_logger("threadbridge.run")
+_log = logger("threadbridge.run")
 
 
 class Conversation:

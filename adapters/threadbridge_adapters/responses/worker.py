@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import structlog
-
 from threadbridge.emulation import turns
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.failures import last_error, something_went_wrong
@@ -18,13 +16,14 @@ from threadbridge.ports import Event, Session, Wire
 from threadbridge.responses.forms import run_event
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.turn import Ending
+from threadbridge_adapters.logs import logger
 from threadbridge_adapters.responses.conversation import Conversation
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.workplace import Workplace
 
 T = TypeVar("T")
 
-_log = structlog.get_logger("threadbridge.run")
+_log = logger("threadbridge.run")
 
 #: A claim is prolonged this often before it would lapse.
 _BEATS_PER_LEASE = 3

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import structlog
-
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import BridgeError
+from threadbridge_adapters.logs import logger
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.worker import Worker
 from threadbridge_adapters.responses.workplace import Workplace
 
-_log = structlog.get_logger("threadbridge.run")
+_log = logger("threadbridge.run")
 
 #: Runs taken up at once when a backend opens; more follow as these are found done.
 _TAKEN_OVER_AT_ONCE = 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import random
 import time
 from collections.abc import Mapping
 
@@ -63,5 +63,5 @@ def _headers(content_type: str, began: float) -> Mapping[str, str]:
         "content-type": content_type,
         "openai-version": _API_VERSION,
         "openai-processing-ms": str(round((time.perf_counter() - began) * 1000)),
-        "x-request-id": f"req_{secrets.token_hex(16)}",
+        "x-request-id": f"req_{random.getrandbits(128):032x}",
     }
