@@ -1,0 +1,33 @@
+"""The page and the tests are one: every number has a line and a test, every line and every test has a number."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "compatibility.md"
+
+
+def lines() -> list[list[str]]:
+    """The cells of every numbered line."""
+    rows = [line.strip("|").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| D")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def numbers_of_tests() -> set[int]:
+    """Every D number in the name of a test of this folder."""
+    names = [name for path in HERE.glob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())]
+    return {int(number) for name in names for number in re.findall(r"_d(\d+)(?=_)", name)}
+
+
+def test_the_lines_are_numbered_without_gaps() -> None:
+    assert [row[0] for row in lines()] == [f"D{number}" for number in range(1, len(lines()) + 1)]
+
+
+def test_every_line_says_where_what_was_and_what_is() -> None:
+    assert [row for row in lines() if not all(row[:4]) or len(row) != 5] == []
+
+
+def test_every_line_has_a_test_and_every_test_a_line() -> None:
+    assert numbers_of_tests() == set(range(1, len(lines()) + 1))

@@ -1,0 +1,65 @@
+"""Numbered differences: pages, cursors and what cannot be found."""
+
+from __future__ import annotations
+
+from tests.differences.service import Service, path_of
+from threadbridge.ports import Wire
+
+
+async def test_d1_an_unknown_cursor_gives_an_empty_page(service: Service) -> None:
+    await service.assistant()
+
+    after = await service.get("/assistants", after="asst_nobody")
+    before = await service.get("/assistants", before="asst_nobody")
+
+    empty: Wire = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    assert (after.status, after.body) == (200, empty)
+    assert (before.status, before.body) == (200, empty)
+
+
+async def test_d8_threads_can_be_listed_newest_first(service: Service) -> None:
+    made = [await service.thread() for _ in range(3)]
+
+    first = await service.get("/threads", limit="2")
+    rest = await service.get("/threads", limit="2", after=first.body["last_id"])
+
+    assert [thread["id"] for thread in first.body["data"] + rest.body["data"]] == made[::-1]
+    assert (first.body["has_more"], rest.body["has_more"]) == (True, False)
+
+
+async def test_d33_a_limit_that_is_no_number_is_a_wrong_type(service: Service) -> None:
+    refused = await service.get("/assistants", limit="many")
+
+    assert (refused.status, refused.error["param"]) == (400, "limit")
+    assert refused.error["message"] == "Invalid type for 'limit': expected an integer, but got a string instead."
+
+
+async def test_d34_before_alone_gives_the_objects_nearest_to_the_cursor(service: Service) -> None:
+    oldest, second, third, newest = [await service.assistant() for _ in range(4)]
+
+    newer = await service.get("/assistants", before=oldest, limit="2")
+    older = await service.get("/assistants", before=newest, limit="2", order="asc")
+
+    assert [assistant["id"] for assistant in newer.body["data"]] == [third, second]
+    assert [assistant["id"] for assistant in older.body["data"]] == [second, third]
+
+
+async def test_d35_unknown_runs_and_messages_are_missed_in_the_same_words_as_threads(service: Service) -> None:
+    thread_id = await service.thread()
+
+    run = await service.get(f"/threads/{thread_id}/runs/run_x")
+    message = await service.get(f"/threads/{thread_id}/messages/msg_x")
+
+    assert (run.status, run.error["message"]) == (404, "No run found with id 'run_x'.")
+    assert (message.status, message.error["message"]) == (404, "No message found with id 'msg_x'.")
+
+
+async def test_d46_the_runs_of_a_deleted_assistant_stay(service: Service) -> None:
+    run = await service.run("Hello")
+
+    await service.delete(f"/assistants/{run['assistant_id']}")
+
+    found = await service.get(path_of(run))
+    refused = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
+    assert found.body["assistant_id"] == run["assistant_id"]
+    assert refused.error["message"] == f"No assistant found with id '{run['assistant_id']}'."

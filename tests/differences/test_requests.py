@@ -1,0 +1,154 @@
+"""Numbered differences: how requests are taken in and refused."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from tests.differences.service import BETA, MAX_BODY_BYTES, WEATHER, Service, path_of
+
+
+async def test_d17_the_beta_header_may_hold_a_list(service: Service) -> None:
+    response = await service.send("GET", "/assistants", headers={"openai-beta": "realtime=v1, assistants=v2"})
+
+    assert response.status == 200
+
+
+async def test_d17_a_request_that_names_an_api_version_needs_no_beta_header(service: Service) -> None:
+    azure = await service.send("GET", "/assistants", query={"api-version": "2024-05-01-preview"}, headers={})
+    plain = await service.send("GET", "/assistants", headers={})
+
+    assert (azure.status, plain.status) == (200, 400)
+
+
+async def test_d18_empty_bodies_stand_for_empty_objects(service: Service) -> None:
+    run = await service.run("Hello")
+    thread = f"/threads/{run['thread_id']}"
+    message = f"{thread}/messages/{(await service.messages(run))[0]['id']}"
+
+    updated = [f"/assistants/{run['assistant_id']}", thread, message, path_of(run), "/threads"]
+    statuses = [(await service.send("POST", path, b"")).status for path in updated]
+    deleted = await service.send("DELETE", thread, b"not even JSON")
+
+    assert statuses == [200] * 5
+    assert deleted.status == 200
+
+
+async def test_d18_where_something_is_required_an_empty_body_is_refused(service: Service) -> None:
+    assert (await service.send("POST", "/assistants", b"")).status == 400
+
+
+async def test_d19_a_body_beyond_the_limit_is_a_413(service: Service) -> None:
+    response = await service.send("POST", "/threads", b" " * (MAX_BODY_BYTES + 1))
+
+    assert response.status == 413
+
+
+async def test_d20_an_unknown_parameter_is_named_without_a_guess(service: Service) -> None:
+    refused = await service.post("/assistants", model="gpt-4o", instruction="Be brief.")
+
+    assert (refused.status, refused.error["message"]) == (400, "Unknown parameter: 'instruction'.")
+
+
+async def test_d21_null_for_a_required_field_is_a_wrong_type(service: Service) -> None:
+    null = await service.post("/assistants", model=None)
+    missing = await service.post("/assistants")
+
+    assert (null.error["code"], missing.error["code"]) == ("invalid_type", "missing_required_parameter")
+
+
+async def test_d22_null_in_an_update_leaves_the_value(service: Service) -> None:
+    assistant = f"/assistants/{await service.assistant(name='Ada', metadata={'a': '1'})}"
+
+    updated = await service.post(assistant, name=None, metadata=None, tools=None)
+
+    assert (updated.body["name"], updated.body["metadata"]) == ("Ada", {"a": "1"})
+
+
+async def test_d23_metadata_is_replaced_as_a_whole(service: Service) -> None:
+    thread = f"/threads/{await service.thread()}"
+    await service.post(thread, metadata={"a": "1", "b": "2"})
+
+    updated = await service.post(thread, metadata={"b": "3"})
+
+    assert updated.body["metadata"] == {"b": "3"}
+
+
+async def test_d24_a_token_budget_may_be_as_small_as_16(service: Service) -> None:
+    assistant_id, thread_id = await service.assistant(), await service.thread("Hello")
+
+    refused = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, max_prompt_tokens=15)
+    run = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, max_prompt_tokens=16)
+
+    assert refused.error["message"].endswith("Expected a value >= 16, but got 15 instead.")
+    assert run.body["max_prompt_tokens"] == 16
+
+
+async def test_d25_a_run_is_given_at_most_20_tools_but_takes_over_more(service: Service) -> None:
+    many = [WEATHER] * 21
+    assistant_id = await service.assistant(tools=many)
+
+    refused = await service.post("/threads/runs", assistant_id=assistant_id, tools=many)
+    run = await service.start("Hello", tools=many)
+
+    assert (refused.error["param"], refused.error["code"]) == ("tools", "array_above_max_length")
+    assert len(run["tools"]) == 21
+
+
+async def test_d26_reasoning_effort_is_taken_when_thread_and_run_are_created_at_once(service: Service) -> None:
+    run = await service.run("Hello", model="o3", run={"reasoning_effort": "low"})
+
+    assert run["reasoning_effort"] == "low"
+    assert service.asked[-1]["reasoning"] == {"effort": "low"}
+
+
+async def test_d27_a_message_may_be_longer_than_256000_characters(service: Service) -> None:
+    thread_id = await service.thread()
+
+    message = await service.post(f"/threads/{thread_id}/messages", role="user", content="x" * 256_001)
+
+    assert (message.status, len(message.body["content"][0]["text"]["value"])) == (200, 256_001)
+
+
+async def test_d28_an_unknown_model_is_found_out_by_the_run(service: Service) -> None:
+    run = await service.run("HTTP 404", model="gpt-nobody-knows")
+
+    assert (run["status"], run["model"]) == ("failed", "gpt-nobody-knows")
+
+
+async def test_d29_unknown_paths_and_methods_are_refused_in_the_envelope(service: Service) -> None:
+    nowhere = await service.get("/threads/thread_1/files")
+    put = await service.send("PUT", "/threads/thread_1")
+
+    assert (nowhere.status, nowhere.error["message"]) == (404, "Invalid URL (GET /v1/threads/thread_1/files)")
+    assert (put.status, put.headers["allow"]) == (405, "GET, POST, DELETE")
+    assert isinstance(put.body, bytes)
+    assert orjson.loads(put.body)["error"]["code"] == "method_not_supported"
+
+
+async def test_d30_answers_have_three_headers_of_the_service(service: Service) -> None:
+    headers = (await service.get("/assistants")).headers
+
+    assert sorted(headers) == ["content-type", "openai-processing-ms", "openai-version", "x-request-id"]
+    assert re.fullmatch(r"req_[0-9a-f]{32}", headers["x-request-id"])
+
+
+async def test_d31_requests_are_not_counted(service: Service) -> None:
+    statuses = {(await service.send("POST", "/threads", b"{}")).status for _ in range(320)}
+
+    assert statuses == {200}
+
+
+async def test_d31_a_429_of_the_service_behind_fails_the_run(service: Service) -> None:
+    run = await service.run("HTTP 429 1")
+
+    assert (run["status"], run["last_error"]["code"]) == ("failed", "rate_limit_exceeded")
+
+
+async def test_d32_every_key_opens_the_same_threads(service: Service) -> None:
+    thread_id = await service.thread()
+
+    response = await service.send("GET", f"/threads/{thread_id}", headers={**BETA, "authorization": "Bearer sk-other"})
+
+    assert response.status == 200

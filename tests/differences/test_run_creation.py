@@ -1,0 +1,169 @@
+"""Numbered differences: what a run is created with and what the model is asked for it."""
+
+from __future__ import annotations
+
+from tests.differences.service import WEATHER, Service, text_of
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario, Text
+
+
+def shown(request: Wire) -> list[str]:
+    """What a request holds, one word an item: the role of a message, the type of anything else."""
+    return [str(item.get("role") or item["type"]) for item in request["input"]]
+
+
+async def test_d6_additional_instructions_stand_on_a_line_of_their_own(service: Service) -> None:
+    run = await service.run("Hi", instructions="Be brief.", run={"instructions": "Be kind."})
+    appended = await service.post(
+        f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"], additional_instructions="Be kind."
+    )
+    await service.rested(appended.body)
+
+    assert (run["instructions"], appended.body["instructions"]) == ("Be kind.", "Be brief.\nBe kind.")
+    assert [request["instructions"] for request in service.asked] == ["Be kind.", "Be brief.\nBe kind."]
+
+
+async def test_d7_a_forced_choice_is_sent_with_the_first_turn_only(service: Service) -> None:
+    waiting = await service.run("Hi", tools=[WEATHER], run={"tool_choice": "required"})
+
+    run = await service.answered(waiting)
+
+    assert run["status"] == "completed"
+    assert [request["tool_choice"] for request in service.asked] == ["required", "auto"]
+    assert run["tool_choice"] == "required"
+
+
+async def test_d9_a_retired_model_is_replaced_and_keeps_its_name(service: Service) -> None:
+    run = await service.run("Hi", model="gpt-4-32k")
+
+    assert (run["model"], service.asked[-1]["model"]) == ("gpt-4-32k", "gpt-4o")
+
+
+async def test_d10_sampling_is_not_sent_to_models_that_refuse_it(service: Service) -> None:
+    run = await service.run("Hi", model="o3", temperature=0.5, top_p=0.5)
+
+    assert (run["status"], run["temperature"], run["top_p"]) == ("completed", 0.5, 0.5)
+    assert service.asked[-1].keys().isdisjoint({"temperature", "top_p"})
+
+
+async def test_d11_hosted_tools_are_left_out(service: Service) -> None:
+    run = await service.run("Hi", tools=[{"type": "file_search"}, {"type": "code_interpreter"}, WEATHER])
+
+    assert [tool["type"] for tool in run["tools"]] == ["file_search", "code_interpreter", "function"]
+    assert [tool["type"] for tool in service.asked[-1]["tools"]] == ["function"]
+
+
+async def test_d11_include_is_checked_and_nothing_else(service: Service) -> None:
+    run = await service.run("Hi")
+    steps = f"/threads/{run['thread_id']}/runs/{run['id']}/steps"
+
+    known = await service.get(steps, **{"include[]": "step_details.tool_calls[*].file_search.results[*].content"})
+    unknown = await service.get(steps, **{"include[]": "everything"})
+
+    assert (known.status, unknown.status) == (200, 400)
+
+
+async def test_d12_auto_truncation_sends_the_whole_thread(service: Service) -> None:
+    assistant_id, thread_id = await service.assistant(), await service.thread(*(["again"] * 32))
+
+    run = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)
+    await service.rested(run.body)
+
+    assert run.body["truncation_strategy"] == {"type": "auto", "last_messages": None}
+    assert shown(service.asked[-1]) == ["user"] * 32
+
+
+async def test_d42_anything_to_say_is_enough_for_a_run(service: Service) -> None:
+    silent, empty = await service.assistant(), await service.thread()
+    monologue = await service.post("/threads", messages=[{"role": "assistant", "content": "Welcome"}])
+
+    refused = await service.post(f"/threads/{empty}/runs", assistant_id=silent)
+    instructed = await service.post(f"/threads/{empty}/runs", assistant_id=silent, instructions="Say hello.")
+    after_monologue = await service.post(f"/threads/{monologue.body['id']}/runs", assistant_id=silent)
+
+    assert (refused.status, refused.error["code"]) == (400, "invalid_thread")
+    assert (await service.rested(instructed.body))["status"] == "completed"
+    assert (await service.rested(after_monologue.body))["status"] == "completed"
+
+
+async def test_d43_null_takes_the_tools_of_the_assistant_and_an_empty_list_takes_none(service: Service) -> None:
+    null = await service.run("Hi", tools=[WEATHER], run={"tools": None})
+    none = await service.run("Hi", tools=[WEATHER], run={"tools": []})
+
+    assert ([tool["type"] for tool in null["tools"]], none["tools"]) == (["function"], [])
+    assert "tools" not in service.asked[-1]
+
+
+async def test_d49_every_turn_may_write_what_is_left_of_the_budget(service: Service) -> None:
+    call = Scenario(answer=Answer([Reasoning("", tokens=20), Call("get_weather", "{}")]))
+    service.simulator.enqueue(call)
+
+    waiting = await service.run("Hi", tools=[WEATHER], run={"max_completion_tokens": 100})
+    spent = (await service.steps(await service.answered(waiting)))[0]["usage"]["completion_tokens"]
+
+    assert [request["max_output_tokens"] for request in service.asked] == [100, 100 - spent]
+
+
+async def test_d49_the_least_a_turn_may_write_is_16_tokens(service: Service) -> None:
+    waiting = await service.run("CALL get_weather {}", tools=[WEATHER], run={"max_completion_tokens": 17})
+
+    await service.answered(waiting)
+
+    assert [request["max_output_tokens"] for request in service.asked] == [17, 16]
+
+
+async def test_d49_a_spent_budget_ends_the_run_without_another_turn(service: Service) -> None:
+    service.simulator.enqueue(Scenario(answer=Answer([Reasoning("", tokens=15), Call("get_weather", "{}")])))
+    waiting = await service.run("Hi", tools=[WEATHER], run={"max_completion_tokens": 16})
+
+    run = await service.answered(waiting)
+
+    assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_completion_tokens"})
+    assert run["usage"]["completion_tokens"] == 16
+    assert len(service.asked) == 1
+
+
+async def test_d50_the_prompt_budget_is_shown_and_not_enforced(service: Service) -> None:
+    run = await service.run("long " * 100, run={"max_prompt_tokens": 16})
+
+    assert (run["status"], run["max_prompt_tokens"]) == ("completed", 16)
+    assert run["usage"]["prompt_tokens"] > 16
+
+
+async def test_d61_calls_that_were_never_answered_are_not_shown_to_the_model(service: Service) -> None:
+    service.simulator.enqueue(Scenario.calls(Call("get_weather", "{}"), reasoning="Let me see"))
+    waiting = await service.run("Hi", model="o3", tools=[WEATHER])
+    await service.post(f"/threads/{waiting['thread_id']}/runs/{waiting['id']}/cancel")
+
+    following = await service.post(f"/threads/{waiting['thread_id']}/runs", assistant_id=waiting["assistant_id"])
+
+    assert (await service.rested(following.body))["status"] == "completed"
+    assert shown(service.asked[-1]) == ["user"]
+
+
+async def test_d62_of_earlier_runs_the_model_is_shown_messages_and_answered_calls(service: Service) -> None:
+    service.simulator.enqueue(Scenario.calls(Call("get_weather", "{}"), reasoning="Let me see"))
+    earlier = await service.answered(await service.run("Hi", model="o3", tools=[WEATHER]))
+    within = shown(service.asked[-1])
+    await service.post(f"/threads/{earlier['thread_id']}/messages", role="user", content="More")
+
+    later = await service.post(f"/threads/{earlier['thread_id']}/runs", assistant_id=earlier["assistant_id"])
+    await service.rested(later.body)
+
+    assert within == ["user", "reasoning", "function_call", "function_call_output"]
+    assert shown(service.asked[-1]) == ["user", "function_call", "function_call_output", "assistant", "user"]
+
+
+async def test_d63_last_messages_does_not_count_what_the_run_wrote(service: Service) -> None:
+    strategy = {"type": "last_messages", "last_messages": 1}
+    service.simulator.enqueue(Scenario(answer=Answer([Text("One moment"), Call("get_weather", "{}")])))
+    assistant_id, thread_id = await service.assistant(tools=[WEATHER]), await service.thread("before", "Weather?")
+
+    started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, truncation_strategy=strategy)
+    run = await service.answered(await service.rested(started.body))
+
+    assert text_of((await service.messages(run))[0]) == "before"
+    assert [shown(request) for request in service.asked] == [
+        ["user"],
+        ["user", "assistant", "function_call", "function_call_output"],
+    ]

@@ -1,0 +1,98 @@
+"""Numbered differences: threads, their messages and what is attached to them."""
+
+from __future__ import annotations
+
+from tests.differences.service import WEATHER, Service, path_of
+
+
+async def test_d36_a_thread_shows_the_resources_it_was_given_in_every_answer(service: Service) -> None:
+    message = {"role": "user", "content": "Hello"}
+
+    created = await service.post("/threads", messages=[message])
+    read = await service.get(f"/threads/{created.body['id']}")
+    thread = {"messages": [message]}
+    events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+
+    assert (created.body["tool_resources"], read.body["tool_resources"]) == ({}, {})
+    assert (events[0].name, events[0].data["tool_resources"]) == ("thread.created", {})
+
+
+async def test_d37_an_updated_message_is_shown_as_always(service: Service) -> None:
+    run = await service.run("Hello")
+    message = (await service.messages(run))[0]
+
+    updated = await service.post(f"/threads/{run['thread_id']}/messages/{message['id']}", metadata={"a": "1"})
+
+    assert updated.body == {**message, "metadata": {"a": "1"}}
+    assert "file_ids" not in updated.body
+
+
+async def test_d38_a_message_can_be_deleted_while_a_run_is_active(service: Service) -> None:
+    run = await service.run("CALL get_weather {}", tools=[WEATHER])
+    message = (await service.messages(run))[0]
+
+    deleted = await service.delete(f"/threads/{run['thread_id']}/messages/{message['id']}")
+
+    assert deleted.body["deleted"] is True
+    assert (await service.look(run))["status"] == "requires_action"
+
+
+async def test_d39_attachments_are_kept_and_go_no_further(service: Service) -> None:
+    attachments = [{"file_id": "file-1", "tools": [{"type": "code_interpreter"}]}]
+    thread = await service.post("/threads", messages=[{"role": "user", "content": "Hi", "attachments": attachments}])
+    started = await service.post(f"/threads/{thread.body['id']}/runs", assistant_id=await service.assistant())
+    run = await service.rested(started.body)
+
+    assert (await service.messages(run))[0]["attachments"] == attachments
+    assert (await service.get(f"/threads/{thread.body['id']}")).body["tool_resources"] == {}
+    assert service.asked[-1]["input"][0]["content"] == [{"type": "input_text", "text": "Hi"}]
+
+
+async def test_d40_a_described_vector_store_is_shown_as_it_was_described(service: Service) -> None:
+    resources = {"file_search": {"vector_stores": [{"file_ids": ["file-1"]}]}}
+
+    thread = await service.post("/threads", tool_resources=resources)
+
+    assert thread.body["tool_resources"] == resources
+
+
+async def test_d41_the_model_reads_where_an_image_of_the_assistant_was(service: Service) -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
+    messages = [{"role": "assistant", "content": [image]}, {"role": "user", "content": [image]}]
+
+    started = await service.post("/threads/runs", assistant_id=await service.assistant(), thread={"messages": messages})
+    await service.rested(started.body)
+
+    assistants, users = service.asked[-1]["input"]
+    assert assistants["content"] == [{"type": "output_text", "text": "[image https://example.org/cat.png]"}]
+    assert users["content"][0]["type"] == "input_image"
+
+
+async def test_d45_a_refused_run_leaves_nothing_of_its_request(service: Service) -> None:
+    thread_id = await service.thread("first")
+    more = [{"role": "user", "content": "second"}]
+
+    added = await service.post(f"/threads/{thread_id}/runs", assistant_id="asst_x", additional_messages=more)
+    created = await service.post("/threads/runs", assistant_id="asst_x", thread={"messages": more})
+
+    messages = await service.get(f"/threads/{thread_id}/messages")
+    threads = await service.get("/threads")
+    assert (added.status, created.status) == (404, 404)
+    assert len(messages.body["data"]) == 1
+    assert [thread["id"] for thread in threads.body["data"]] == [thread_id]
+
+
+async def test_d44_a_run_adds_at_most_32_messages(service: Service) -> None:
+    assistant_id, thread_id = await service.assistant(), await service.thread()
+    message = {"role": "user", "content": "Hello"}
+
+    refused = await service.post(
+        f"/threads/{thread_id}/runs", assistant_id=assistant_id, additional_messages=[message] * 33
+    )
+    taken = await service.post(
+        f"/threads/{thread_id}/runs", assistant_id=assistant_id, additional_messages=[message] * 32
+    )
+
+    assert (refused.error["param"], refused.error["code"]) == ("additional_messages", "array_above_max_length")
+    assert taken.status == 200
+    assert (await service.get(path_of(taken.body))).status == 200
