@@ -1,0 +1,41 @@
+"""The two backends, each on a service reached over HTTP. A further one is one more line in BACKENDS."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pydantic import SecretStr
+
+from tests.recorded.services import Service
+from threadbridge.ports import Backend
+from threadbridge.settings import AssistantsSettings, ServiceSettings, Settings
+from threadbridge_adapters.assistants import open_backend as open_assistants
+from threadbridge_adapters.responses import assemble
+from threadbridge_adapters.responses.upstream import open_upstream
+from threadbridge_adapters.stores import open_store
+
+
+async def _responses(service: Service) -> Backend:
+    """What is recorded is what the model was asked; assistants and threads live in a store in memory."""
+    upstream = open_upstream(ServiceSettings(**_reached(service)))
+    return assemble(Settings(), store=await open_store(":memory:"), upstream=upstream)
+
+
+async def _assistants(service: Service) -> Backend:
+    return await open_assistants(Settings(backend="assistants", assistants=AssistantsSettings(**_reached(service))))
+
+
+def _reached(service: Service) -> dict[str, Any]:
+    return {
+        "base_url": service.url,
+        "api_key": SecretStr(service.key),
+        "headers": {"Accept-Encoding": "identity"},  # bodies in a cassette are there to be read
+        "max_retries": 0,
+    }
+
+
+BACKENDS: Mapping[str, Callable[[Service], Awaitable[Backend]]] = {
+    "responses": _responses,
+    "assistants": _assistants,
+}

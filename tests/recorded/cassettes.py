@@ -1,0 +1,49 @@
+"""The cassettes on disk and in use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pytest_recording.plugin import get_default_cassette_name
+
+from tests.recorded.cassette_form import Serializer
+from threadbridge.ports import Wire
+
+_ROOT = Path(__file__).parents[2]
+
+CASSETTES = _ROOT / "cassettes"
+
+
+def unplayed(cassette: Any) -> list[str]:
+    """What a cassette in use holds that nobody asked for."""
+    return [
+        f"{request.method} {request.uri}"
+        for index, request in enumerate(cassette.requests)
+        if not cassette.play_counts[index]
+    ]
+
+
+def on_disk() -> set[str]:
+    """Every file under `cassettes/`, relative to it."""
+    return {path.relative_to(CASSETTES).as_posix() for path in CASSETTES.rglob("*") if path.is_file()}
+
+
+def owned() -> set[str]:
+    """The cassettes that belong to a test, by pytest's own word."""
+    collecting = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", "vcr", "tests/recorded"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    printed = subprocess.run(
+        collecting, cwd=_ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    tests = [line.split("::") for line in printed.stdout.splitlines() if "::" in line]
+    return {f"{Path(module).stem}/{get_default_cassette_name(None, name)}.yaml" for module, name in tests}
+
+
+def exchanges(cassette: str) -> list[Wire]:
+    """The exchanges of a cassette, bodies as they travelled."""
+    found: list[Wire] = Serializer.deserialize((CASSETTES / cassette).read_text(encoding="utf-8"))["interactions"]
+    return found
