@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from threadbridge_adapters.logs import logger
 
 _log = logger("threadbridge.gateway")
+#: Asked before anything is measured: a line nobody reads should cost nothing.
+_lines = logging.getLogger("threadbridge.gateway")
 
 
 class AccessLog:
@@ -18,7 +21,7 @@ class AccessLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not _lines.isEnabledFor(logging.INFO):
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,17 +25,16 @@ from threadbridge_adapters.gateway.replies import broken, unknown_path
 
 #: Where paths begin: as OpenAI's clients write them, as Azure's do (C19), and as Azure's newest do.
 PREFIXES: Final = ("/v1", "/openai/v1", "/openai")
+_BELOW: Final = tuple(f"{prefix}/" for prefix in PREFIXES)
 
 
-def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = None) -> Starlette:
+def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = None) -> ASGIApp:
     """The gateway in front of a backend, which stays the caller's to close.
 
     Assistants paths are answered by the backend. Every other path below the prefixes goes to `passthrough`, by
     default the service behind the backend; it sees paths as OpenAI's clients write them (`/v1/…`).
     """
     behind = _service_behind(settings)
-    door = AssistantsDoor(backend, max_body_bytes=settings.gateway.max_body_bytes)
-    api = _Api(door, passthrough or behind)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -45,40 +43,50 @@ def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = N
         finally:
             await behind.aclose()
 
-    key = settings.gateway.api_key
-    application = Starlette(
-        routes=[
-            Route("/healthz", _healthy),
-            *(Route(f"{prefix}/{{rest:path}}", api) for prefix in PREFIXES),
-        ],
-        middleware=[
-            Middleware(AccessLog),
-            *([Middleware(KeyCheck, key=key.get_secret_value())] if key is not None else []),
-        ],
+    through = _Through(passthrough or behind)
+    rest = Starlette(
+        routes=[Route("/healthz", _healthy), *(Route(f"{prefix}/{{rest:path}}", through) for prefix in PREFIXES)],
         exception_handlers={404: unknown_path, 405: unknown_path, Exception: broken},
         lifespan=lifespan,
     )
-    application.router.redirect_slashes = False  # a redirected POST loses its body in most clients
-    return application
+    rest.router.redirect_slashes = False  # a redirected POST loses its body in most clients
+    door = AssistantsDoor(backend, max_body_bytes=settings.gateway.max_body_bytes)
+    sorted_by_path: ASGIApp = _ByPath(door, rest)
+    key = settings.gateway.api_key
+    return AccessLog(sorted_by_path if key is None else KeyCheck(sorted_by_path, key=key.get_secret_value()))
 
 
-class _Api:
-    """Sorts requests by path: the Assistants API here, the rest through."""
+class _ByPath:
+    """The Assistants API goes straight to its door: a router's layers would cost a third of a short request again."""
 
-    def __init__(self, door: AssistantsDoor, passthrough: ASGIApp) -> None:
+    def __init__(self, door: AssistantsDoor, rest: ASGIApp) -> None:
         self._door = door
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not (serves(scope["path"]) and scope["path"].startswith(_BELOW)):
+            await self._rest(scope, receive, send)
+            return
+        with _given_up():
+            await self._door(scope, receive, send)
+
+
+class _Through:
+    """Everything else below the prefixes, in the form that OpenAI's clients write."""
+
+    def __init__(self, passthrough: ASGIApp) -> None:
         self._passthrough = passthrough
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            if serves(scope["path"]):
-                await self._door(scope, receive, send)
-            else:
-                await self._passthrough(_as_openai_writes_it(scope), receive, send)
-        except asyncio.CancelledError:
-            # The server ends and gave this request up. Its connection is closed unfinished, which tells the client;
-            # raised further, this would be nothing but a traceback in the log.
-            return
+        with _given_up():
+            await self._passthrough(_as_openai_writes_it(scope), receive, send)
+
+
+def _given_up() -> suppress:
+    """The server ends and gave this request up: its connection is closed unfinished, which tells the client. Raised
+    further, the cancellation would be nothing but a traceback in the log.
+    """
+    return suppress(asyncio.CancelledError)
 
 
 def _as_openai_writes_it(scope: Scope) -> Scope:

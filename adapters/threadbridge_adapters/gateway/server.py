@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import math
 import socket
@@ -20,6 +21,8 @@ from threadbridge.errors import BridgeError
 #: Seconds an idle connection is kept for its client's next request; longer than the pools of the usual clients keep it.
 _KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
+#: Allocations before a collection of the youngest, and how many of those before one of the older generations.
+_COLLECTOR_THRESHOLDS: Final = (10_000, 20, 50)
 
 
 def serve(
@@ -34,8 +37,22 @@ def serve(
 
     `on_listening` is called with the URL once requests are answered. Raises BridgeError if the address is taken.
     """
+
+    def started() -> None:
+        _spare_the_collector()
+        on_listening(url_of(listener))
+
     with bind(host, port) as listener:
-        _run(opened, _server(drain_seconds, lambda: on_listening(url_of(listener))), listener)
+        _run(opened, _server(drain_seconds, started), listener)
+
+
+def _spare_the_collector() -> None:
+    """This process is ours alone. What is loaded by now stays: the openai SDK's hundreds of thousands of objects need
+    not be looked through again, and a request's few are not worth a collection.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
 
 
 @contextmanager
@@ -118,6 +135,7 @@ def _server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(drain_seconds),
