@@ -19,17 +19,23 @@ def names(group: Group) -> list[str]:
     return sorted(entry_points(group=f"threadbridge.{group}").names)
 
 
+def check(group: Group, name: str, *, key: str) -> None:
+    """Raises ConfigurationError naming `key`, the setting it was asked by, unless `name` is announced."""
+    allowed = names(group)
+    if name not in allowed:
+        raise ConfigurationError(f"{key} is {name!r}, but must be one of {_listed(allowed)}.")
+
+
 def load(group: Group, name: str, *, key: str) -> Any:
-    """The object announced as `name`. Raises ConfigurationError naming `key`, the setting it was asked by."""
+    """The object announced as `name`. Raises ConfigurationError as `check` does."""
     from importlib.metadata import entry_points
 
-    found = [entry for entry in entry_points(group=f"threadbridge.{group}") if entry.name == name]
-    if not found:
-        raise ConfigurationError(f"{key} is {name!r}, but must be one of {_listed(names(group))}.")
+    check(group, name, key=key)
+    found = next(entry for entry in entry_points(group=f"threadbridge.{group}") if entry.name == name)
     try:
-        return found[0].load()
+        return found.load()
     except ImportError as exc:
-        raise ConfigurationError(f"{key} is {name!r}, but {found[0].value!r} cannot be imported: {exc}.") from exc
+        raise ConfigurationError(f"{key} is {name!r}, but {found.value!r} cannot be imported: {exc}.") from exc
 
 
 async def open_backend(settings: Settings) -> Backend:

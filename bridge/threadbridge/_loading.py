@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
+from threadbridge import _entry_points
 from threadbridge.errors import ConfigurationError
 from threadbridge.settings import ModelOverride, Settings
 
@@ -37,16 +38,20 @@ def load_settings(**arguments: Any) -> Settings:
     `pyproject.toml`. `upstream="https://…"` is short for `upstream={"base_url": "https://…"}`, likewise `assistants`.
 
     An unknown variable `THREADBRIDGE_SOMETHING` is no error (orchestrators make such names), an unknown key anywhere
-    else is. Raises ConfigurationError: one sentence naming the place, the key and what is allowed, never a value.
+    else is. Raises ConfigurationError: one sentence naming the place, the key and what is allowed; never a value but a
+    backend's name.
     """
     sources = [_from_file(), _from_environment(), _Source("argument {dotted}", _tree(arguments))]
     merged: _Tree = {}
     for source in sources:
         _merge(merged, source.tree)
     try:
-        return Settings.model_validate(merged)
+        settings = Settings.model_validate(merged)
     except ValidationError as exc:
         raise ConfigurationError(_sentence(exc.errors(include_url=False, include_input=False)[0], sources)) from None
+    if "backend" in settings.model_fields_set:  # only here is it known who said so
+        _entry_points.check("backends", settings.backend, key=_place(("backend",), sources))
+    return settings
 
 
 @dataclass(frozen=True)
@@ -128,10 +133,14 @@ def _merge(into: _Tree, tree: _Tree) -> None:
 
 def _sentence(error: ErrorDetails, sources: list[_Source]) -> str:
     path = tuple(str(part) for part in error["loc"])
-    place = next((source.place(path) for source in reversed(sources) if _holds(source.tree, path)), ".".join(path))
+    place = _place(path, sources)
     if error["type"] == "extra_forbidden":
         return f"{place} is not a setting; it must be one of {', '.join(_allowed_keys(path[:-1]))}."
     return f"{place} is wrong: {error['msg'][0].lower()}{error['msg'][1:]}."
+
+
+def _place(path: _Path, sources: list[_Source]) -> str:
+    return next((source.place(path) for source in reversed(sources) if _holds(source.tree, path)), ".".join(path))
 
 
 def _holds(tree: Any, path: _Path) -> bool:

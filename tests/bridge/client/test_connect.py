@@ -131,7 +131,9 @@ def test_an_unknown_object_raises_the_legacy_text() -> None:
 
 
 def test_an_unknown_backend_is_refused_with_the_known_names() -> None:
-    with pytest.raises(ConfigurationError, match=r"^backend is 'assistant', but must be one of 'assistants', "):
+    with pytest.raises(
+        ConfigurationError, match=r"^argument backend is 'assistant', but must be one of 'assistants', "
+    ):
         threadbridge.connect("assistant")
 
 

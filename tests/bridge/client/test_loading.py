@@ -36,15 +36,15 @@ def test_arguments_win_over_the_environment_which_wins_over_the_file(
     empty_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (empty_directory / "threadbridge.toml").write_text(
-        'backend = "file"\nstore = "file"\n[gateway]\nhost = "file"\nport = 1\n[limits]\nrun_expiry_seconds = 1\n'
+        'tenant = "file"\nstore = "file"\n[gateway]\nhost = "file"\nport = 1\n[limits]\nrun_expiry_seconds = 1\n'
     )
     monkeypatch.setenv("THREADBRIDGE_STORE", "environment")
-    monkeypatch.setenv("THREADBRIDGE_BACKEND", "environment")
+    monkeypatch.setenv("THREADBRIDGE_TENANT", "environment")
     monkeypatch.setenv("THREADBRIDGE_GATEWAY__PORT", "2")
 
-    settings = load_settings(backend="argument", gateway={"port": 3})
+    settings = load_settings(tenant="argument", gateway={"port": 3})
 
-    assert (settings.backend, settings.store) == ("argument", "environment")
+    assert (settings.tenant, settings.store) == ("argument", "environment")
     assert (settings.gateway.host, settings.gateway.port) == ("file", 3)
     assert settings.limits.run_expiry_seconds == 1
 
@@ -108,6 +108,21 @@ def test_a_wrong_argument_is_named_with_what_would_be_right() -> None:
     assert complaint(gateway={"port": 70000}) == (
         "argument gateway.port is wrong: input should be less than or equal to 65535."
     )
+
+
+def test_an_unknown_backend_is_named_with_its_file_and_the_known_ones(empty_directory: Path) -> None:
+    (empty_directory / "threadbridge.toml").write_text('backend = "respnses"\n')
+
+    assert complaint() == "threadbridge.toml: backend is 'respnses', but must be one of 'assistants', 'responses'."
+
+
+def test_an_unknown_backend_that_is_overruled_is_no_error(
+    empty_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_directory / "threadbridge.toml").write_text('backend = "respnses"\n')
+    monkeypatch.setenv("THREADBRIDGE_BACKEND", "assistants")
+
+    assert load_settings().backend == "assistants"
 
 
 def test_an_unknown_key_is_named_with_the_known_ones(empty_directory: Path) -> None:
