@@ -41,6 +41,7 @@ async def a_thread(world: World, *texts: str) -> str:
 
 async def until(world: World, thread_id: str, run_id: str, reached: Callable[[Wire], bool]) -> Wire:
     """Poll as a client would, with a bound."""
+    run: Wire = {}
     for _ in range(500):
         run = (await world.backend.retrieve_run(thread_id, run_id)).run
         if reached(run):

@@ -6,7 +6,7 @@ A new backend or door is one more line in WORLDS.
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -48,12 +48,12 @@ Door = Callable[[Backend], AbstractAsyncContextManager[Backend]]
 
 
 @asynccontextmanager
-async def directly(backend: Backend) -> AsyncIterator[Backend]:
+async def directly(backend: Backend) -> AsyncGenerator[Backend]:
     yield backend
 
 
 @asynccontextmanager
-async def over_http(backend: Backend) -> AsyncIterator[Backend]:
+async def over_http(backend: Backend) -> AsyncGenerator[Backend]:
     """The gateway on loopback, taken as a legacy service by the assistants backend."""
     async with serving(gateway_app(backend, Settings(simulate=True))) as url:
         settings = AssistantsSettings(base_url=f"{url}/v1", api_key=SecretStr("sk-test"), list_threads=True)
@@ -66,7 +66,7 @@ def over_transport(library: str) -> Door:
     """The SDK's own client on the in-process transport of one HTTP library."""
 
     @asynccontextmanager
-    async def door(backend: Backend) -> AsyncIterator[Backend]:
+    async def door(backend: Backend) -> AsyncGenerator[Backend]:
         http = importlib.import_module(library)
 
         async def opened() -> Backend:
@@ -93,7 +93,7 @@ if openai.__version__.split(".")[0] != "2":
 
 
 @asynccontextmanager
-async def open_world(name: str) -> AsyncIterator[World]:
+async def open_world(name: str) -> AsyncGenerator[World]:
     """A fresh world of this name."""
     clock, simulator = StandingClock(), Simulator()
     settings = Settings(simulate=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Life:
 
 
 @asynccontextmanager
-async def living(folder: Path, clock: StandingClock, **limits: float) -> AsyncIterator[Life]:
+async def living(folder: Path, clock: StandingClock, **limits: float) -> AsyncGenerator[Life]:
     """A backend on the folder's store. Leaving the block closes it, unless the test has."""
     simulator = Simulator(clock=clock)
     settings = Settings(limits=Limits.model_validate({"lease_seconds": LEASE, "drain_seconds": 0, **limits}))
@@ -54,6 +54,7 @@ async def now(life: Life, run: Wire) -> Wire:
 
 async def eventually(life: Life, run: Wire, reached: Callable[[Wire], bool]) -> Wire:
     """Look until the run is as wanted; real time passes, the clock of the backend does not."""
+    found = run
     for _ in range(500):
         found = await now(life, run)
         if reached(found):

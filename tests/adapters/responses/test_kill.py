@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Gateway:
 
 
 @contextmanager
-def serving(store: Path) -> Iterator[Gateway]:
+def serving(store: Path) -> Generator[Gateway]:
     gateway = Gateway(store)
     try:
         yield gateway
@@ -62,6 +62,7 @@ def serving(store: Path) -> Iterator[Gateway]:
 
 def finished(gateway: Gateway, run: Run) -> Run:
     """Poll for a while; the run may have to be taken up by the new process first."""
+    found = run
     for _ in range(200):
         found = gateway.client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
         if found.status not in ("queued", "in_progress"):

@@ -35,6 +35,7 @@ async def test_a_run_started_there_by_mistake_fails_and_says_why(tmp_path: Path)
     reader = await open_backend(Settings(store=f"sqlite:///{tmp_path / 'threads.db'}", performs_runs=False))
     assistant = await reader.create_assistant({"model": "gpt-4o", "instructions": "Be brief."})
     run = await reader.create_thread_and_run({"assistant_id": assistant["id"]})
+    found = run
     for _ in range(100):
         found = (await reader.retrieve_run(run["thread_id"], run["id"])).run
         await asyncio.sleep(0.005)
