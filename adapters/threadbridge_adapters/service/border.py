@@ -7,7 +7,7 @@ import orjson
 
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.ports import Wire
-from threadbridge_adapters.service.library import RawResponse
+from threadbridge_adapters.service.library import CONNECT_TIMEOUT, RawResponse
 
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 
@@ -46,10 +46,10 @@ class Border:
         match error:
             case openai.APIStatusError():
                 return self.refusal(error.response)
-            case openai.APITimeoutError():
+            case openai.APITimeoutError() if not isinstance(error.__cause__, CONNECT_TIMEOUT):
                 return self.broken(f"did not answer in time; try again, or raise `{self._section}.timeout`")
             case openai.APIConnectionError():
-                why = type(error.__cause__).__name__ if error.__cause__ else "no connection"
+                why = _why_unreachable(error)
                 return self.broken(f"could not be reached ({why}); check `{self._section}.base_url` and the network")
             case _:
                 return self.broken(f"could not be asked ({type(error).__name__}); check the section `{self._section}`")
@@ -79,6 +79,13 @@ class Border:
         """What the service said, with its key blanked where it repeats it."""
         message = text(error, "message") or f"{self._who} answered HTTP {status} without a reason."
         return message.replace(self._key, "***") if self._key else message
+
+
+def _why_unreachable(error: openai.APIConnectionError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, CONNECT_TIMEOUT):  # over aiohttp the SDK calls a refused connection so
+        cause = cause.__cause__ or cause
+    return type(cause).__name__ if cause else "no connection"
 
 
 def envelope(body: bytes) -> Wire | None:

@@ -16,6 +16,9 @@ RESPONSE_TYPE: Final[type[Any]] = _LIBRARY.Response
 #: What the library raises when a body that had begun does not arrive whole.
 BROKEN: Final[tuple[type[Exception], ...]] = (_LIBRARY.HTTPError, _LIBRARY.StreamError)
 
+#: What it raises when no connection came about in time.
+CONNECT_TIMEOUT: Final[type[Exception]] = _LIBRARY.ConnectTimeout
+
 
 class RawResponse(Protocol):
     """What the two libraries call a response, as far as we need it."""
