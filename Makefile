@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/threadbridge demo $(DEMO)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 # Everything CI runs after the tests.
 check: $(VENV)/.dev

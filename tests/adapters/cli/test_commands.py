@@ -68,7 +68,8 @@ def test_the_version_is_the_installed_one(environment: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_serve_says_where_answers_and_ends_in_good_order(environment: dict[str, str], end: signal.Signals) -> None:
-    with started(environment, "serve", "--port", "0", "--simulate", "--store", ":memory:") as process:
+    options = ("--port", "0", "--simulate", "--store", ":memory:", "--log-level", "info")
+    with started(environment, "serve", *options) as process:
         line = first_line(process)
         url = line.removeprefix("Listening on ").strip()
         request = urllib.request.Request(  # noqa: S310 - the address comes from our own process
