@@ -1,0 +1,41 @@
+"""The ports: what the bridge asks of the world, and what a backend of your own must offer.
+
+Values that cross a port are *wire objects*: dictionaries with exactly the keys, in exactly the order, of the
+Assistants v2 wire format (rules A20, A27, A32, A43, A72). They are parsed once, kept whole (a field nobody here has
+heard of stays in), and become pydantic models only where a user of the neutral interface sees them.
+
+An implementation that passes `tests/contract` is a backend (or a store); nothing else is asked of it. Register it
+under the entry point group `threadbridge.backends` (or `.stores`) and `threadbridge.connect("its-name")` finds it.
+"""
+
+from __future__ import annotations
+
+from threadbridge.ports.backend import Backend
+from threadbridge.ports.store import ClaimedRun, Entry, Kind, Lease, Page, Session, Store, Turn
+from threadbridge.ports.surroundings import Clock, NewId
+from threadbridge.ports.upstream import Upstream, UpstreamResponse, UpstreamStream
+from threadbridge.ports.values import Capabilities, Event, ListQuery, PolledRun, Wire, WireRequest, WireResponse
+
+__all__ = [
+    "Backend",
+    "Capabilities",
+    "ClaimedRun",
+    "Clock",
+    "Entry",
+    "Event",
+    "Kind",
+    "Lease",
+    "ListQuery",
+    "NewId",
+    "Page",
+    "PolledRun",
+    "Session",
+    "Store",
+    "Turn",
+    "Upstream",
+    "UpstreamResponse",
+    "UpstreamStream",
+    "Wire",
+    "WireRequest",
+    "WireResponse",
+]

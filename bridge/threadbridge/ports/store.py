@@ -1,0 +1,192 @@
+"""The port of a store: what the emulated backend remembers, one transaction at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+from threadbridge.ports.values import Wire
+
+T = TypeVar("T")
+
+
+class Kind(StrEnum):
+    """The kinds of object a store keeps by id."""
+
+    ASSISTANT = "assistant"
+    THREAD = "thread"
+    MESSAGE = "message"
+    RUN = "run"
+    STEP = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a thread's timeline, in the order it happened: a message, an item of the Responses API, or both.
+
+    A message written by a user has only `message`; a function call, its output or a reasoning item has only `item`;
+    an assistant's message made by a run has both, so that it can be replayed word for word.
+    """
+
+    message: Wire | None = None
+    item: Wire | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of wire objects, in the order asked for."""
+
+    data: Sequence[Wire]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One model response of a run: what was asked, what it cost, and under which upstream id.
+
+    `usage` is in wire form (A46). A run's usage is the sum over its turns.
+    """
+
+    number: int
+    response_id: str | None = None
+    request_id: str | None = None
+    model: str | None = None
+    usage: Wire | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who is working on a run, until when (Unix seconds). A lease in the past is nobody's."""
+
+    owner: str
+    until: float
+
+
+class ClaimedRun(NamedTuple):
+    """A run and who works on it."""
+
+    run: Wire
+    lease: Lease | None
+
+
+class Session(Protocol):
+    """One transaction over one tenant's rows. All of it happens, or none of it.
+
+    Objects are stored as they are shown (REST form). Everything is scoped to the session's tenant: another tenant's
+    id is simply not there. Sessions are synchronous, and must not be kept beyond the call they were made for.
+    """
+
+    # Objects
+    def add(self, kind: Kind, body: Wire) -> None:
+        """Store a new object under `body["id"]`. Keeps `thread_id`, `run_id` and `status` findable where present.
+
+        A message is appended to the end of its thread's timeline, without an item (see `append` for more).
+        Raises `errors.Conflict` if the id is taken, or if a second run of a thread would be active (A52).
+        """
+        ...
+
+    def get(self, kind: Kind, object_id: str) -> Wire | None:
+        """The object, or None. The dictionary is the caller's own copy."""
+        ...
+
+    def put(self, kind: Kind, body: Wire) -> None:
+        """Replace the object of this id. Raises KeyError when there is none."""
+        ...
+
+    def remove(self, kind: Kind, object_id: str) -> bool:
+        """Forget an object; a thread takes its messages, runs, steps, items and turns along. False if unknown."""
+        ...
+
+    def page(
+        self,
+        kind: Kind,
+        *,
+        limit: int,
+        order: Literal["asc", "desc"],
+        after: str | None = None,
+        before: str | None = None,
+        thread_id: str | None = None,
+        run_id: str | None = None,
+    ) -> Page:
+        """Objects in order of insertion, at most `limit`. Cursors are exclusive ids; an unknown one: an empty page.
+
+        `after` continues in the direction of `order`; `before` asks for the objects that precede that id in the
+        same direction, the nearest ones. Costs the same on a long thread as on a short one.
+        """
+        ...
+
+    def active_run(self, thread_id: str) -> Wire | None:
+        """The thread's one run that has not ended (A63), or None."""
+        ...
+
+    # The timeline of a thread
+    def append(self, thread_id: str, entries: Sequence[Entry]) -> None:
+        """Add entries to the end, in order. A message's row is found by `get(Kind.MESSAGE, …)` too."""
+        ...
+
+    def timeline(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
+        """Entries oldest first; with `last_messages`, those from the n-th newest message on.
+
+        A removed message is gone from here too, with its item. Costs what it returns, not what the thread holds.
+        """
+        ...
+
+    def items(self, run_id: str) -> Sequence[Wire]:
+        """The Responses items of one run, oldest first."""
+        ...
+
+    # Turns and leases of a run
+    def add_run(self, run: Wire, lease: Lease | None) -> None:
+        """`add` for a run that somebody works on from the start."""
+        ...
+
+    def claimed_run(self, run_id: str) -> ClaimedRun | None:
+        """`get` and `lease` in one look."""
+        ...
+
+    def put_run(self, run: Wire, lease: Lease | None) -> None:
+        """`put` and `set_lease` in one stroke."""
+        ...
+
+    def add_turn(self, run_id: str, turn: Turn) -> None:
+        """Record a finished model response."""
+        ...
+
+    def turns(self, run_id: str) -> Sequence[Turn]:
+        """The run's turns, oldest first."""
+        ...
+
+    def lease(self, run_id: str) -> Lease | None:
+        """Who works on the run."""
+        ...
+
+    def set_lease(self, run_id: str, lease: Lease | None) -> None:
+        """Take, prolong or give back the work on a run. Raises KeyError for an unknown run."""
+        ...
+
+
+class Store(Protocol):
+    """What the emulated backend remembers: transactions, each run to its end on a thread of the store's own.
+
+    `work` is called with a `Session`, must not block on anything else, and may be called again from the start if
+    the database asks for it. What it returns is returned; what it raises rolls everything back and is raised.
+    """
+
+    async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
+        """Run a transaction that only reads. Sees everything written before the call."""
+        ...
+
+    async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
+        """Run a transaction; when this returns, it is durable."""
+        ...
+
+    async def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[tuple[str, str]]:
+        """(tenant, run id) of runs that are queued, in progress or cancelling and that nobody holds a lease on."""
+        ...
+
+    async def aclose(self) -> None:
+        """Wait for what was begun, then close every connection."""
+        ...

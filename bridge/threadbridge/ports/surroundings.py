@@ -1,0 +1,22 @@
+"""Time and chance, each through one port, so that tests need neither waiting nor patching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+
+class Clock(Protocol):
+    """The one source of time, so that expiry and polling are tested without waiting."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+#: Makes a fresh id with a prefix: `new_id("run")` gives `run_` and 24 alphanumerics (A9, C1).
+NewId: TypeAlias = Callable[[str], str]

@@ -1,0 +1,65 @@
+"""The values that cross ports: wire objects, events, queries, requests and responses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+#: One JSON object as it travels: keys in wire order, unknown keys kept. Never mutated once handed over.
+Wire: TypeAlias = dict[str, Any]
+
+
+class Event(NamedTuple):
+    """One server-sent event of a run: its name (`thread.run.created`, …; rule A89) and its parsed data."""
+
+    name: str
+    data: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What a list operation was asked for (A11). `limit` and `order` are unchecked: the backend judges them (A13)."""
+
+    limit: int | None = None
+    order: str | None = None
+    after: str | None = None
+    before: str | None = None
+    run_id: str | None = None
+
+
+class PolledRun(NamedTuple):
+    """A run as it is now, and how many milliseconds the service advises to wait before asking again (A5)."""
+
+    run: Wire
+    poll_after_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do beyond the common ground."""
+
+    #: `list_threads` answers (Foundry classic and ThreadBridge itself can; OpenAI never could, A7).
+    lists_threads: bool = True
+    #: `stream_*` deliver events while the run goes on.
+    streams: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One HTTP request to the Assistants API, whatever carried it. `path` starts at `/assistants` or `/threads`."""
+
+    method: str
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])  # lower-case names
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    """The answer: a whole body, or for a streamed run the frames as they come."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | AsyncIterator[bytes]
