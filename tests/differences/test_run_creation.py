@@ -46,6 +46,23 @@ async def test_d10_sampling_is_not_sent_to_models_that_refuse_it(service: Servic
     assert service.asked[-1].keys().isdisjoint({"temperature", "top_p"})
 
 
+async def test_d66_an_effort_the_model_refuses_is_replaced_by_the_nearest(service: Service) -> None:
+    run = await service.run("Hi", model="o3", reasoning_effort="minimal")
+
+    assert (run["status"], run["reasoning_effort"]) == ("completed", "minimal")
+    assert service.asked[-1]["reasoning"] == {"effort": "low"}
+
+
+async def test_d67_the_successor_of_a_model_that_did_not_reason_is_told_not_to(service: Service) -> None:
+    service.clock.advance(60 * 24 * 3600)  # beyond the day on which gpt-4 was switched off
+
+    run = await service.run("Hi", model="gpt-4")
+
+    assert (run["model"], run["reasoning_effort"]) == ("gpt-4", None)
+    assert service.asked[-1]["model"] != "gpt-4"
+    assert service.asked[-1]["reasoning"] == {"effort": "none"}
+
+
 async def test_d11_hosted_tools_are_left_out(service: Service) -> None:
     run = await service.run("Hi", tools=[{"type": "file_search"}, {"type": "code_interpreter"}, WEATHER])
 
