@@ -32,9 +32,7 @@ _S = RunStatus
 #: Every legal step (A58). A status without a row is final.
 STEPS: Mapping[RunStatus, frozenset[RunStatus]] = {
     _S.QUEUED: frozenset({_S.IN_PROGRESS, _S.CANCELLING, _S.EXPIRED}),
-    _S.IN_PROGRESS: frozenset(
-        {_S.REQUIRES_ACTION, _S.COMPLETED, _S.INCOMPLETE, _S.FAILED, _S.CANCELLING, _S.EXPIRED}
-    ),
+    _S.IN_PROGRESS: frozenset({_S.REQUIRES_ACTION, _S.COMPLETED, _S.INCOMPLETE, _S.FAILED, _S.CANCELLING, _S.EXPIRED}),
     _S.REQUIRES_ACTION: frozenset({_S.QUEUED, _S.CANCELLING, _S.EXPIRED}),
     # Cancelling is attempted, not guaranteed (A61): the answer may have been on its way already.
     _S.CANCELLING: frozenset({_S.CANCELLED, _S.COMPLETED, _S.INCOMPLETE, _S.FAILED}),

@@ -11,7 +11,7 @@ from threadbridge.lifecycle import ACTIVE, STEPS, TERMINAL, RunStatus, is_active
 from threadbridge.ports import Wire
 
 ALL_PAIRS = list(product(RunStatus, RunStatus))
-LEGAL = [(before, after) for before, afters in STEPS.items() for after in afters]
+LEGAL = [(before, after) for before, afters in STEPS.items() for after in sorted(afters)]
 ILLEGAL = [pair for pair in ALL_PAIRS if pair not in LEGAL]
 
 
