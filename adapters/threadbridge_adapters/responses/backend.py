@@ -124,10 +124,9 @@ class ResponsesBackend:
         return await self._write(lambda session, context: runs.update(session, context, thread_id, run_id, body))
 
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
-        cancellation = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
-        if cancellation.pending:
-            await self._workforce.cancel(run_id)
-        return cancellation.run
+        run = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
+        await self._workforce.cancel(run_id)  # also where the run ended at once: a worker that fell behind may be ours
+        return run
 
     async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
         submission = await self._queue(

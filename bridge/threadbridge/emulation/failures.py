@@ -9,9 +9,7 @@ from threadbridge.responses import endings
 
 def last_error(error: BridgeError) -> Wire:
     """The error behind a failed turn: the upstream's own message, with the id its operators can look up (D14)."""
-    unnamed = error.request_id is not None and error.request_id not in error.message
-    message = f"{error.message} (request id {error.request_id})" if unnamed else error.message
-    return endings.last_error(message, code=error.code, status=error.status)
+    return endings.last_error(error.message, code=error.code, status=error.status, request_id=error.request_id)
 
 
 def something_went_wrong() -> Wire:

@@ -97,25 +97,20 @@ def update(session: Session, context: Context, thread_id: str, run_id: str, body
     return after
 
 
-class Cancellation(NamedTuple):
-    """What the caller is shown (`cancelling`), and whether a worker still has to come to rest."""
+def cancel(session: Session, context: Context, thread_id: str, run_id: str) -> Wire:
+    """Ask a run to stop; the answer says `cancelling` (A61).
 
-    run: Wire
-    pending: bool
-
-
-def cancel(session: Session, context: Context, thread_id: str, run_id: str) -> Cancellation:
-    """Ask a run to stop (A61). A run nobody works on is cancelled at once, so that the thread is free again (C8)."""
+    A run nobody works on is cancelled at once, so that the thread is free again (C8); a worker comes to rest first.
+    """
     run = to_change(session, context, thread_id, run_id)
     if not is_active(run) or run["status"] == RunStatus.CANCELLING:
         raise InvalidRequest(f"Cannot cancel run with status '{run['status']}'.")
-    at_rest = not _is_worked_on(session, context, run)
     cancelling = stepped(run, RunStatus.CANCELLING, context.second)
-    if at_rest:
-        end(session, context, cancelling, RunStatus.CANCELLED)
-    else:
+    if _is_worked_on(session, context, run):
         session.put(Kind.RUN, cancelling)
-    return Cancellation(cancelling, pending=not at_rest)
+    else:
+        end(session, context, cancelling, RunStatus.CANCELLED)
+    return cancelling
 
 
 def _is_worked_on(session: Session, context: Context, run: Wire) -> bool:

@@ -78,20 +78,29 @@ _NO_MESSAGE = "Sorry, something went wrong."  # the legacy service's own text (A
 _TOO_MANY_REQUESTS = 429
 
 
-def last_error(message: str | None, *, code: str | None = None, status: int | None = None) -> Wire:
-    """A run's `last_error` (A47) for an upstream error: its code, or else its HTTP status, decides (§7, §15)."""
+def last_error(
+    message: str | None, *, code: str | None = None, status: int | None = None, request_id: str | None = None
+) -> Wire:
+    """A run's `last_error` (A47) for an upstream error: its code, or else its HTTP status, decides (§7, §15).
+
+    The id of the upstream's request is told along, for whoever looks it up there (D14).
+    """
     known = _ERROR_CODES.get(code or "")
     if known is None:
         known = "rate_limit_exceeded" if status == _TOO_MANY_REQUESTS else "server_error"
-    return {"code": known, "message": message or _NO_MESSAGE}
+    told = message or _NO_MESSAGE
+    if request_id is not None and request_id not in told:
+        told = f"{told} (request id {request_id})"
+    return {"code": known, "message": told}
 
 
-def last_error_of(error: Any) -> Wire:
+def last_error_of(error: Any, *, request_id: str | None = None) -> Wire:
     """The `last_error` for an error object of the Responses API, however incomplete it is (S6)."""
     if not isinstance(error, Mapping):
-        return last_error(error if isinstance(error, str) else None)
+        return last_error(error if isinstance(error, str) else None, request_id=request_id)
     code, message = error.get("code"), error.get("message")
     return last_error(
         message if isinstance(message, str) else None,
         code=code if isinstance(code, str) else None,
+        request_id=request_id,
     )

@@ -87,7 +87,8 @@ class TurnTranslator:
 
     def end_of_stream(self) -> list[Event]:
         """The upstream has no more events: a turn that is not over by now has failed. Does nothing otherwise."""
-        return self.interrupt(Ending("failed", last_error(_ENDED_EARLY))) if self.outcome is None else []
+        error = last_error(_ENDED_EARLY, request_id=self.request_id)
+        return self.interrupt(Ending("failed", error)) if self.outcome is None else []
 
     # One method per upstream event ----------------------------------------------------------------------------
 
@@ -120,7 +121,7 @@ class TurnTranslator:
 
     def _error(self, event: Wire) -> list[Event]:
         # Seen in two shapes: with an `error` object inside, and with its fields on the event itself.
-        return self._cut(INTERRUPTIONS["failed"], {}, last_error_of(event.get("error") or event))
+        return self._cut(INTERRUPTIONS["failed"], {}, self._told(event.get("error") or event))
 
     # One method per end of a response -------------------------------------------------------------------------
 
@@ -143,11 +144,11 @@ class TurnTranslator:
         return self._cut(closing_of_incomplete(response), response)
 
     def _failed(self, response: Wire) -> list[Event]:
-        return self._cut(INTERRUPTIONS["failed"], response, last_error_of(response.get("error")))
+        return self._cut(INTERRUPTIONS["failed"], response, self._told(response.get("error")))
 
     def _cancelled(self, response: Wire) -> list[Event]:
         # Nobody asked for it here: a run that its owner cancelled ends through `interrupt`.
-        error = last_error_of(response.get("error") or {"message": _CANCELLED_UPSTREAM})
+        error = self._told(response.get("error") or {"message": _CANCELLED_UPSTREAM})
         return self._cut(INTERRUPTIONS["failed"], response, error)
 
     def _cut(self, closing: Closing, response: Wire, error: Wire | None = None) -> list[Event]:
@@ -180,6 +181,9 @@ class TurnTranslator:
             turn=Turn(self._number, self._response_id, self.request_id, self._model, usage),
         )
         return run_event(run)
+
+    def _told(self, error: Any) -> Wire:
+        return last_error_of(error, request_id=self.request_id)
 
     def _note(self, response: Mapping[str, Any]) -> None:
         self._response_id = response.get("id") or self._response_id
