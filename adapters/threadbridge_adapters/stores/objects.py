@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, Delete, Table, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Table, bindparam, delete, select, update
 
 from threadbridge.errors import Conflict
 from threadbridge.ports import Entry, Kind, Wire
 from threadbridge_adapters.stores import schema
 from threadbridge_adapters.stores.bodies import parsed, written
+from threadbridge_adapters.stores.statements import Statement, insertion
 
 #: The values of one row by column name.
 Row = dict[str, Any]
@@ -23,7 +24,7 @@ def unless_taken(what: str) -> Generator[None]:
     """Say in one sentence why a unique index refused a row."""
     try:
         yield
-    except IntegrityError as exc:
+    except sqlite3.IntegrityError as exc:
         raise Conflict(f"{what} already exists.") from exc
 
 
@@ -37,31 +38,31 @@ class Shelf:
         self._row = row
         self._kept = (*kept, body)
         mine = (table.c.tenant == bindparam("of_tenant"), self.id == bindparam("of_id"))
-        self._insert = insert(table)
-        self._select = select(self.body).where(*mine)
-        self._update = update(table).where(*mine).values({name: bindparam(f"new_{name}") for name in self._kept})
-        self._delete = delete(table).where(*mine)
+        self._insert = insertion(table)
+        self._select = Statement(select(self.body).where(*mine))
+        replacing: dict[str, Any] = {name: bindparam(f"new_{name}") for name in self._kept}
+        self._update = Statement(update(table).where(*mine).values(replacing))
+        self._delete = Statement(delete(table).where(*mine))
 
-    def add(self, connection: Connection, tenant: str, body: Wire, **columns: object) -> None:
+    def add(self, driver: sqlite3.Connection, tenant: str, body: Wire, **columns: object) -> None:
         """Insert a row; `columns` are those that the body does not tell."""
         with unless_taken(named(body)):
-            connection.execute(self._insert, {"tenant": tenant, **self._row(body), **columns})
+            self._insert.run(driver, {"tenant": tenant, **self._row(body), **columns})
 
-    def get(self, connection: Connection, tenant: str, object_id: str) -> Wire | None:
-        text = connection.execute(self._select, {"of_tenant": tenant, "of_id": object_id}).scalar()
-        return None if text is None else parsed(text)
+    def get(self, driver: sqlite3.Connection, tenant: str, object_id: str) -> Wire | None:
+        row = self._select.row(driver, {"of_tenant": tenant, "of_id": object_id})
+        return None if row is None else parsed(row[0])
 
-    def put(self, connection: Connection, tenant: str, body: Wire) -> None:
+    def put(self, driver: sqlite3.Connection, tenant: str, body: Wire) -> None:
         row = self._row(body)
         values = {f"new_{name}": row[name] for name in self._kept}
         with unless_taken(named(body)):
-            done = connection.execute(self._update, {"of_tenant": tenant, "of_id": body["id"], **values})
-        if not done.rowcount:
+            changed = self._update.run(driver, {"of_tenant": tenant, "of_id": body["id"], **values})
+        if not changed:
             raise KeyError(body["id"])
 
-    def remove(self, connection: Connection, tenant: str, object_id: str) -> bool:
-        done = connection.execute(self._delete, {"of_tenant": tenant, "of_id": object_id})
-        return bool(done.rowcount)
+    def remove(self, driver: sqlite3.Connection, tenant: str, object_id: str) -> bool:
+        return bool(self._delete.run(driver, {"of_tenant": tenant, "of_id": object_id}))
 
 
 def named(body: Wire) -> str:
@@ -114,19 +115,19 @@ SHELVES: Mapping[Kind, Shelf] = {
 }
 
 
-def _of_thread(table: Table) -> Delete:
-    return delete(table).where(table.c.tenant == bindparam("of_tenant"), table.c.thread_id == bindparam("of_id"))
+def _of_thread(table: Table) -> Statement:
+    mine = (table.c.tenant == bindparam("of_tenant"), table.c.thread_id == bindparam("of_id"))
+    return Statement(delete(table).where(*mine))
 
 
-def _turns_of(*condition: Any) -> Delete:
+def _turns_of(*condition: Any) -> Statement:
     run_ids = select(schema.runs.c.id).where(schema.runs.c.tenant == bindparam("of_tenant"), *condition)
-    return delete(schema.turns).where(
-        schema.turns.c.tenant == bindparam("of_tenant"), schema.turns.c.run_id.in_(run_ids)
-    )
+    mine = (schema.turns.c.tenant == bindparam("of_tenant"), schema.turns.c.run_id.in_(run_ids))
+    return Statement(delete(schema.turns).where(*mine))
 
 
 #: What goes before the object itself goes, in this order.
-_TAKEN_ALONG: Mapping[Kind, tuple[Delete, ...]] = {
+_TAKEN_ALONG: Mapping[Kind, tuple[Statement, ...]] = {
     Kind.THREAD: (
         _turns_of(schema.runs.c.thread_id == bindparam("of_id")),
         _of_thread(schema.timeline),
@@ -137,8 +138,8 @@ _TAKEN_ALONG: Mapping[Kind, tuple[Delete, ...]] = {
 }
 
 
-def remove(connection: Connection, tenant: str, kind: Kind, object_id: str) -> bool:
+def remove(driver: sqlite3.Connection, tenant: str, kind: Kind, object_id: str) -> bool:
     """Remove the object and all that lives only with it; whether it was there."""
     for statement in _TAKEN_ALONG.get(kind, ()):
-        connection.execute(statement, {"of_tenant": tenant, "of_id": object_id})
-    return SHELVES[kind].remove(connection, tenant, object_id)
+        statement.run(driver, {"of_tenant": tenant, "of_id": object_id})
+    return SHELVES[kind].remove(driver, tenant, object_id)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, ScalarSelect, Select, bindparam, literal, select
+from sqlalchemy import ScalarSelect, bindparam, literal, select
 
 from threadbridge.ports import Kind, Page
 from threadbridge_adapters.stores.bodies import parsed
 from threadbridge_adapters.stores.objects import SHELVES, Shelf
+from threadbridge_adapters.stores.statements import Statement
 
 
 class Shape(NamedTuple):
@@ -29,8 +31,8 @@ class Shape(NamedTuple):
 
 
 @cache
-def statement(shape: Shape) -> Select[str]:
-    """The statement of one shape; built once, so that SQLAlchemy compiles it once."""
+def statement(shape: Shape) -> Statement:
+    """The statement of one shape."""
     shelf = SHELVES[shape.kind]
     seq = shelf.table.c.seq
     query = select(shelf.body).where(shelf.table.c.tenant == bindparam("tenant"), *_filters(shelf, shape))
@@ -43,7 +45,7 @@ def statement(shape: Shape) -> Select[str]:
         cursor = _cursor(shelf, shape, "before")
         query = query.where(seq < cursor if shape.ascending else seq > cursor)
     oldest_first = shape.ascending != shape.walks_back
-    return query.order_by(seq if oldest_first else seq.desc()).limit(bindparam("limit"))
+    return Statement(query.order_by(seq if oldest_first else seq.desc()).limit(bindparam("limit")))
 
 
 def _filters(shelf: Shelf, shape: Shape) -> list[Any]:
@@ -65,7 +67,7 @@ def _cursor(shelf: Shelf, shape: Shape, name: str) -> ScalarSelect[int]:
 
 
 def page(
-    connection: Connection,
+    driver: sqlite3.Connection,
     tenant: str,
     kind: Kind,
     *,
@@ -87,8 +89,8 @@ def page(
         of_thread="thread_id" in given,
         of_run="run_id" in given,
     )
-    found = connection.execute(statement(shape), {"tenant": tenant, "limit": limit + 1, **given}).scalars().all()
-    data = [parsed(text) for text in found[:limit]]
+    found = statement(shape).rows(driver, {"tenant": tenant, "limit": limit + 1, **given})
+    data = [parsed(text) for (text,) in found[:limit]]
     if shape.walks_back:
         data.reverse()
     return Page(data, has_more=len(found) > limit)

@@ -9,28 +9,30 @@ from sqlalchemy import Connection
 
 from threadbridge.ports import ClaimedRun, Entry, Kind, Lease, Page, Turn, Wire
 from threadbridge_adapters.stores import objects, paging, running, timeline
+from threadbridge_adapters.stores.statements import driver_of
 
 
 class SqlSession:
     """`ports.Session`: one tenant's rows through one connection. Whoever made it ends the transaction."""
 
-    __slots__ = ("_tenant", "connection")
+    __slots__ = ("_driver", "_tenant", "connection")
 
     def __init__(self, connection: Connection, tenant: str) -> None:
         self.connection = connection
+        self._driver = driver_of(connection)
         self._tenant = tenant
 
     def add(self, kind: Kind, body: Wire) -> None:
-        objects.SHELVES[kind].add(self.connection, self._tenant, body)
+        objects.SHELVES[kind].add(self._driver, self._tenant, body)
 
     def get(self, kind: Kind, object_id: str) -> Wire | None:
-        return objects.SHELVES[kind].get(self.connection, self._tenant, object_id)
+        return objects.SHELVES[kind].get(self._driver, self._tenant, object_id)
 
     def put(self, kind: Kind, body: Wire) -> None:
-        objects.SHELVES[kind].put(self.connection, self._tenant, body)
+        objects.SHELVES[kind].put(self._driver, self._tenant, body)
 
     def remove(self, kind: Kind, object_id: str) -> bool:
-        return objects.remove(self.connection, self._tenant, kind, object_id)
+        return objects.remove(self._driver, self._tenant, kind, object_id)
 
     def page(
         self,
@@ -44,7 +46,7 @@ class SqlSession:
         run_id: str | None = None,
     ) -> Page:
         return paging.page(
-            self.connection,
+            self._driver,
             self._tenant,
             kind,
             limit=limit,
@@ -56,34 +58,34 @@ class SqlSession:
         )
 
     def active_run(self, thread_id: str) -> Wire | None:
-        return running.active_run(self.connection, self._tenant, thread_id)
+        return running.active_run(self._driver, self._tenant, thread_id)
 
     def append(self, thread_id: str, entries: Sequence[Entry]) -> None:
-        timeline.append(self.connection, self._tenant, thread_id, entries)
+        timeline.append(self._driver, self._tenant, thread_id, entries)
 
     def timeline(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
-        return timeline.entries(self.connection, self._tenant, thread_id, last_messages=last_messages)
+        return timeline.entries(self._driver, self._tenant, thread_id, last_messages=last_messages)
 
     def items(self, run_id: str) -> Sequence[Wire]:
-        return timeline.items(self.connection, self._tenant, run_id)
+        return timeline.items(self._driver, self._tenant, run_id)
 
     def add_run(self, run: Wire, lease: Lease | None) -> None:
-        running.add_run(self.connection, self._tenant, run, lease)
+        running.add_run(self._driver, self._tenant, run, lease)
 
     def claimed_run(self, run_id: str) -> ClaimedRun | None:
-        return running.claimed_run(self.connection, self._tenant, run_id)
+        return running.claimed_run(self._driver, self._tenant, run_id)
 
     def put_run(self, run: Wire, lease: Lease | None) -> None:
-        running.put_run(self.connection, self._tenant, run, lease)
+        running.put_run(self._driver, self._tenant, run, lease)
 
     def add_turn(self, run_id: str, turn: Turn) -> None:
-        running.add_turn(self.connection, self._tenant, run_id, turn)
+        running.add_turn(self._driver, self._tenant, run_id, turn)
 
     def turns(self, run_id: str) -> Sequence[Turn]:
-        return running.turns_of(self.connection, self._tenant, run_id)
+        return running.turns_of(self._driver, self._tenant, run_id)
 
     def lease(self, run_id: str) -> Lease | None:
-        return running.lease(self.connection, self._tenant, run_id)
+        return running.lease(self._driver, self._tenant, run_id)
 
     def set_lease(self, run_id: str, lease: Lease | None) -> None:
-        running.set_lease(self.connection, self._tenant, run_id, lease)
+        running.set_lease(self._driver, self._tenant, run_id, lease)

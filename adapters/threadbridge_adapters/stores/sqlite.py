@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from time import monotonic, sleep
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.failures import is_locked, told_as_store_error
 from threadbridge_adapters.stores.place import Place
+from threadbridge_adapters.stores.statements import driver_of
 from threadbridge_adapters.stores.upgrade import upgrade
 
 _WAL_PAUSE_SECONDS = 0.02
@@ -70,12 +71,12 @@ def set_read_only(connection: Connection, *, on: bool) -> None:
 
 def in_transaction(connection: Connection) -> bool:
     """Whether SQLite itself has a transaction open."""
-    return _driver(connection).in_transaction
+    return driver_of(connection).in_transaction
 
 
 def roll_back(connection: Connection) -> None:
     """End SQLite's transaction, if there is one, whatever SQLAlchemy thinks."""
-    _driver(connection).rollback()
+    driver_of(connection).rollback()
 
 
 def _create_privately(place: Place) -> None:
@@ -101,8 +102,4 @@ def _use_wal(connection: Connection, place: Place) -> None:
 
 def _outside_transaction(connection: Connection, pragma: str) -> None:
     # Through SQLAlchemy it would be preceded by a BEGIN, and these pragmas do nothing inside a transaction.
-    _driver(connection).execute(pragma).close()
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    return cast(sqlite3.Connection, connection.connection.driver_connection)
+    driver_of(connection).execute(pragma).close()

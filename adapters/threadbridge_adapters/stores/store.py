@@ -16,6 +16,7 @@ from threadbridge_adapters.stores.lane import Lane
 from threadbridge_adapters.stores.place import Place
 from threadbridge_adapters.stores.session import SqlSession
 from threadbridge_adapters.stores.sqlite import connect_reader, connect_writer, make_engine
+from threadbridge_adapters.stores.statements import driver_of
 
 T = TypeVar("T")
 
@@ -95,7 +96,7 @@ class SqliteStore:
 
     async def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[tuple[str, str]]:
         def look(session: SqlSession) -> Sequence[tuple[str, str]]:
-            return running.lapsed(session.connection, before=lapsed_before, limit=limit)
+            return running.lapsed(driver_of(session.connection), before=lapsed_before, limit=limit)
 
         return await self._submit(self._lanes.reading, look, tenant="", writes=False)
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import bindparam, func, select
 
 from threadbridge.ports import Entry, Wire
 from threadbridge_adapters.stores.bodies import parsed, parsed_or_none
 from threadbridge_adapters.stores.objects import entry_row, unless_taken
 from threadbridge_adapters.stores.schema import timeline
+from threadbridge_adapters.stores.statements import Statement, insertion
 
 _OF_THREAD = (timeline.c.tenant == bindparam("tenant"), timeline.c.thread_id == bindparam("thread_id"))
-_INSERT = insert(timeline)
-_ALL = select(timeline.c.message, timeline.c.item, timeline.c.run_id).where(*_OF_THREAD).order_by(timeline.c.seq)
+_INSERT = insertion(timeline)
+_entries = select(timeline.c.message, timeline.c.item, timeline.c.run_id).where(*_OF_THREAD).order_by(timeline.c.seq)
+_ALL = Statement(_entries)
 
 _of_same_thread = timeline.alias("counted")
 _nth_newest_message = (
@@ -28,9 +31,9 @@ _nth_newest_message = (
     .offset(bindparam("newer"))
     .scalar_subquery()
 )
-_NEWEST = _ALL.where(timeline.c.seq >= func.coalesce(_nth_newest_message, 0))
+_NEWEST = Statement(_entries.where(timeline.c.seq >= func.coalesce(_nth_newest_message, 0)))
 
-_ITEMS = (
+_ITEMS = Statement(
     select(timeline.c.item)
     .where(
         timeline.c.tenant == bindparam("tenant"),
@@ -41,28 +44,27 @@ _ITEMS = (
 )
 
 
-def append(connection: Connection, tenant: str, thread_id: str, entries: Sequence[Entry]) -> None:
+def append(driver: sqlite3.Connection, tenant: str, thread_id: str, entries: Sequence[Entry]) -> None:
     """Add the entries to the end."""
     if not entries:
         return
     ids = [entry.message["id"] for entry in entries if entry.message is not None]
     with unless_taken(f"One of the messages {', '.join(ids)}"):
-        connection.execute(_INSERT, [{"tenant": tenant, **entry_row(thread_id, entry)} for entry in entries])
+        _INSERT.run_for_each(driver, [{"tenant": tenant, **entry_row(thread_id, entry)} for entry in entries])
 
 
-def entries(connection: Connection, tenant: str, thread_id: str, *, last_messages: int | None) -> Sequence[Entry]:
+def entries(driver: sqlite3.Connection, tenant: str, thread_id: str, *, last_messages: int | None) -> Sequence[Entry]:
     """All entries, or those from the n-th newest message on; everything where there are fewer messages."""
     values = {"tenant": tenant, "thread_id": thread_id}
     if last_messages is None:
-        rows = connection.execute(_ALL, values).all()
+        rows = _ALL.rows(driver, values)
     elif last_messages > 0:
-        rows = connection.execute(_NEWEST, {**values, "newer": last_messages - 1}).all()
+        rows = _NEWEST.rows(driver, {**values, "newer": last_messages - 1})
     else:
         return []
     return [Entry(parsed_or_none(message), parsed_or_none(item), run_id) for message, item, run_id in rows]
 
 
-def items(connection: Connection, tenant: str, run_id: str) -> Sequence[Wire]:
+def items(driver: sqlite3.Connection, tenant: str, run_id: str) -> Sequence[Wire]:
     """The items of one run, oldest first."""
-    found = connection.execute(_ITEMS, {"tenant": tenant, "run_id": run_id}).scalars()
-    return [parsed(text) for text in found if text is not None]
+    return [parsed(text) for (text,) in _ITEMS.rows(driver, {"tenant": tenant, "run_id": run_id})]

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from tests.stored_objects import message, run, step, thread
 from threadbridge.ports import Entry, Kind, Session, Turn
@@ -118,22 +118,19 @@ def test_the_whole_timeline_costs_what_it_returns(connection: Connection) -> Non
 
 def plans(connection: Connection, work: Callable[[Session], object]) -> list[str]:
     """How SQLite finds its way through every statement of the work."""
-    statements: list[tuple[str, Any]] = []
-
-    def keep(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", keep)
-    try:
-        with connection.begin() as transaction:
-            work(SqlSession(connection, "t"))
-            transaction.rollback()
-    finally:
-        event.remove(connection, "before_cursor_execute", keep)
+    statements: list[str] = []
     driver: Any = connection.connection.driver_connection
+    with connection.begin() as transaction:
+        driver.set_trace_callback(statements.append)
+        try:
+            work(SqlSession(connection, "t"))
+        finally:
+            driver.set_trace_callback(None)
+        transaction.rollback()
+    assert statements
     found: list[str] = []
-    for statement, parameters in statements[1:]:
-        with closing(driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)) as rows:
+    for statement in statements:
+        with closing(driver.execute(f"EXPLAIN QUERY PLAN {statement}")) as rows:
             found += [row[3] for row in rows]
     return found
 

@@ -88,13 +88,16 @@ async def test_writes_that_wait_share_a_commit_up_to_a_bound(store: Store, liste
     assert await threads_in(store) == names
 
 
-async def test_a_lone_write_needs_no_savepoint(store: Store, listen: Listen) -> None:
+async def test_a_lone_write_needs_no_savepoint(tmp_path: Path, listen: Listen) -> None:
     statements: list[str] = []
-    listen("before_cursor_execute", lambda _c, _cursor, statement, *_: statements.append(statement.split()[0]))
+    listen("connect", lambda connection, _: connection.set_trace_callback(statements.append))
+    store = await open_store(str(tmp_path / "threads.db"))
+    statements.clear()
 
     await store.write(adding("thread_1"), tenant="t")
 
-    assert statements == ["BEGIN", "INSERT"]
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "COMMIT"]
+    await store.aclose()
 
 
 async def test_a_refused_write_takes_back_its_own_rows_only(store: Store) -> None:

@@ -1,0 +1,57 @@
+"""Statements that SQLAlchemy writes and the driver runs.
+
+A store's transaction is a handful of short statements whose text never changes. SQLAlchemy writes each text once;
+looking it up, binding and wrapping rows again on every call would cost ten times what SQLite itself takes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+from sqlalchemy import ClauseElement, Connection, Table, insert
+from sqlalchemy.dialects import sqlite
+
+#: The values of one row by column name, or of a statement's parameters by theirs.
+Values: TypeAlias = Mapping[str, Any]
+
+_DIALECT: Any = sqlite.dialect(paramstyle="named")
+
+
+class Statement:
+    """One statement, compiled when it is made. What the driver raises comes through as it is."""
+
+    def __init__(self, written: ClauseElement, *, columns: Sequence[str] | None = None) -> None:
+        compiled = written.compile(dialect=_DIALECT, column_keys=columns)
+        self.text = str(compiled)
+        #: Values that stand in the statement itself.
+        self._constants = {name: value for name, value in (compiled.params or {}).items() if value is not None}
+
+    def rows(self, driver: sqlite3.Connection, values: Values) -> list[Any]:
+        """Every row, as tuples. All are fetched, so that nothing holds on to the snapshot of the data."""
+        return driver.execute(self.text, {**self._constants, **values}).fetchall()
+
+    def row(self, driver: sqlite3.Connection, values: Values) -> Any:
+        """The one row there is, or None."""
+        found = self.rows(driver, values)
+        return found[0] if found else None
+
+    def run(self, driver: sqlite3.Connection, values: Values) -> int:
+        """How many rows it changed."""
+        return driver.execute(self.text, {**self._constants, **values}).rowcount
+
+    def run_for_each(self, driver: sqlite3.Connection, many: Sequence[Values]) -> None:
+        """Once for each of these."""
+        driver.executemany(self.text, many)
+
+
+def insertion(table: Table) -> Statement:
+    """Adds one row, of which every column but the number of its place is given."""
+    columns = [column.name for column in table.columns if column.name != "seq"]
+    return Statement(insert(table), columns=columns)
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """The driver's connection behind one of SQLAlchemy's."""
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
