@@ -100,7 +100,7 @@ class Lane:
         except BaseException as exc:
             for job in jobs:
                 job.fail(exc)
-            _discard(connection)
+            discard(connection)
             return None
         return connection
 
@@ -121,7 +121,7 @@ class Lane:
         return jobs
 
 
-def _discard(connection: Connection | None) -> None:
+def discard(connection: Connection | None) -> None:
     """Nobody knows what state it is in; the next job gets a new one."""
     if connection is not None:
         connection.invalidate()

@@ -1,4 +1,4 @@
-"""`ports.Store` on SQLite: one thread writes, a few read, and nothing of it happens on an event loop."""
+"""`ports.Store` on SQLite: one thread writes, and a read is done where it is asked for, or on a few threads more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from threadbridge.ports import Session
 from threadbridge_adapters.stores import running, transactions
+from threadbridge_adapters.stores.express import Express
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.lane import Lane
 from threadbridge_adapters.stores.place import Place
@@ -20,15 +21,15 @@ from threadbridge_adapters.stores.statements import driver_of
 
 T = TypeVar("T")
 
-#: Reading threads, the second started when one is not enough: so that a long timeline holds nobody up. More of them
-#: only fight over the interpreter's lock (four cost twice the CPU of two on fifty concurrent reads).
+#: Threads for the reads of several loops at once, the second started when one is not enough. More of them only fight
+#: over the interpreter's lock (four cost twice the CPU of two on fifty concurrent reads).
 READERS = 2
 #: Writes that share one commit at most, so that the first of many does not wait for all.
 GROUP = 64
 
 
 class Lanes:
-    """The threads of one process: a writer and readers on a file, or one thread for everything in memory."""
+    """The ways into the database for one process: a writer and readers on a file, or one thread for all in memory."""
 
     def __init__(self, place: Place) -> None:
         engine = make_engine(place)
@@ -50,17 +51,23 @@ class Lanes:
 
         if place.path is None:
             self.writing = self.reading = Lane("store", connect=writer, serve=either)
+            self.express = None
         else:
             self.writing = Lane("store-writer", connect=writer, serve=write, group=GROUP)
             self.reading = Lane("store-reader", connect=reader, serve=read, threads=READERS)
+            self.express = Express(connect=reader, serve=read)
 
     def close(self) -> None:
-        """Let both end, without waiting."""
+        """Let all end, without waiting."""
+        if self.express is not None:
+            self.express.close()
         self.reading.close()
         self.writing.close()
 
     async def closed(self) -> None:
         """Readers end first: the last connection to close a file folds its log away, and should be one that writes."""
+        if self.express is not None:
+            self.express.close()
         await self.reading.closed()
         await self.writing.closed()
 
@@ -89,7 +96,11 @@ class SqliteStore:
         return self
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        return await self._submit(self._lanes.reading, work, tenant=tenant, writes=False)
+        job = Job(work, tenant=tenant, writes=False)
+        express = self._lanes.express
+        if express is None or not express.served(job):
+            self._lanes.reading.submit(job)
+        return await job.future
 
     async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
         return await self._submit(self._lanes.writing, work, tenant=tenant, writes=True)
