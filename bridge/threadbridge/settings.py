@@ -68,6 +68,8 @@ class Limits(_Section):
     concurrent_turns: int = Field(default=256, gt=0)
     #: Events a slow reader of a stream may lag behind before the run waits for it.
     stream_buffer_events: int = Field(default=1024, gt=0)
+    #: Seconds a reader of a stream may stand still with a full buffer before the run goes on without him.
+    stalled_reader_seconds: float = Field(default=30.0, gt=0)
     #: Seconds given to running work when a backend is closed.
     drain_seconds: float = Field(default=5.0, ge=0)
     #: Seconds `cancel` waits for a working run to come to rest before it answers.
@@ -88,7 +90,8 @@ class Settings(_Section):
 
     #: `responses`, `assistants`, or a name under the entry point group `threadbridge.backends`.
     backend: str = "responses"
-    #: SQLAlchemy URL of the store, or `:memory:`; None means a SQLite file in the user's data directory.
+    #: SQLAlchemy URL of the store, or `:memory:`; None means a SQLite file in the user's data directory, or memory
+    #: with `simulate`.
     store: str | None = None
     tenant: str = Field(default="default", min_length=1, max_length=64)
     #: Answer from the built-in simulator in place of a real Responses service.

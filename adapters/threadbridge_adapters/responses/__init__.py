@@ -23,11 +23,16 @@ async def open_backend(settings: Settings) -> Backend:
 
     upstream = _open_upstream(settings)
     try:
-        store = await open_store(settings.store)
+        store = await open_store(_store_of(settings))
     except BaseException:
         await upstream.aclose()
         raise
     return assemble(settings, store=store, upstream=upstream)
+
+
+def _store_of(settings: Settings) -> str | None:
+    """What the simulator says stays out of the user's own file unless it is named."""
+    return ":memory:" if settings.simulate and settings.store is None else settings.store
 
 
 def _open_upstream(settings: Settings) -> Upstream:
@@ -54,10 +59,12 @@ def assemble(
 ) -> ResponsesBackend:
     """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it."""
     from threadbridge_adapters.responses.backend import ResponsesBackend
+    from threadbridge_adapters.responses.places import Places
     from threadbridge_adapters.responses.workforce import Workforce
     from threadbridge_adapters.responses.workplace import Workplace
 
     place = Workplace(
+        tenant=settings.tenant,
         store=store,
         upstream=upstream,
         clock=clock or SystemClock(),
@@ -65,8 +72,9 @@ def assemble(
         owner=new_id("worker"),
         limits=settings.limits,
         models=settings.models,
+        places=Places(settings.limits.concurrent_turns),
     )
     workforce = Workforce(place)
     if settings.performs_runs:
         workforce.start()
-    return ResponsesBackend(place, workforce, settings.tenant)
+    return ResponsesBackend(place, workforce)

@@ -20,6 +20,7 @@ from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
 
 T = TypeVar("T")
+Queued = TypeVar("Queued", StartedRun, Submission)
 
 
 class ResponsesBackend:
@@ -27,10 +28,9 @@ class ResponsesBackend:
 
     capabilities = Capabilities(lists_threads=True, streams=True)
 
-    def __init__(self, place: Workplace, workforce: Workforce, tenant: str) -> None:
+    def __init__(self, place: Workplace, workforce: Workforce) -> None:
         self._place = place
         self._workforce = workforce
-        self._tenant = tenant
 
     async def aclose(self) -> None:
         """Let running turns end, for a bounded time; then close upstream and store."""
@@ -117,7 +117,7 @@ class ResponsesBackend:
 
         run, abandoned, advice = await self._read(look)
         if abandoned:
-            self._workforce.take_up(self._tenant, run_id)
+            self._workforce.take_up(run_id)
         return PolledRun(run, advice)
 
     async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:
@@ -151,29 +151,37 @@ class ResponsesBackend:
 
     # Shared
     async def _write(self, decide: Callable[[Session, Context], T]) -> T:
-        return await self._place.write(self._tenant, decide)
+        return await self._place.write(decide)
 
     async def _read(self, look: Callable[[Session, float], T]) -> T:
         """A read; a deadline it meets is written down first (A60)."""
         now = self._place.clock.now()
         while True:
             try:
-                return await self._place.store.read(lambda session: look(session, now), tenant=self._tenant)
+                return await self._place.store.read(lambda session: look(session, now), tenant=self._place.tenant)
             except Overdue as overdue:
                 await self._write(partial(settle, run_id=overdue.run_id))
 
-    async def _queue(self, decide: Callable[[Session, Context], T]) -> T:
-        """A transaction that queues a run, and begins its turn where a worker is free."""
-        return await self._place.write(self._tenant, decide, takes_up=self._workforce.has_room)
+    async def _queue(self, decide: Callable[[Session, Context], Queued]) -> Queued:
+        """A transaction that queues a run, and begins its turn where a place is free."""
+        reserved = self._workforce.reserve()
+        begun = False
+        try:
+            queued = await self._place.write(decide, takes_up=reserved)
+            begun = queued.turn is not None
+        finally:
+            if reserved and not begun:
+                self._workforce.give_back()
+        return queued
 
     def _perform(self, queued: StartedRun | Submission) -> None:
-        self._workforce.employ(self._tenant, queued.run["id"], start=queued.turn)
+        self._workforce.employ(queued.run["id"], start=queued.turn)
 
     def _followed(self, queued: StartedRun | Submission, opening: Sequence[Event]) -> AsyncIterator[Event]:
         """Perform the run's next turn and hand out its events, the given ones first."""
         feed = Feed(self._place.limits.stream_buffer_events)
         feed.put(opening)
-        self._workforce.employ(self._tenant, queued.run["id"], start=queued.turn, feed=feed)
+        self._workforce.employ(queued.run["id"], start=queued.turn, feed=feed)
         return feed
 
 

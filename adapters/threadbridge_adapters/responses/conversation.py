@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 
 from threadbridge.emulation.turns import TurnStart
-from threadbridge.ports import Event
+from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.responses.request import build_request
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.whole import events_of
@@ -16,6 +18,10 @@ from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.workplace import Workplace
 
 _log = logger("threadbridge.run")
+
+_STALLED = "Nobody read this stream for too long. The run goes on: retrieve it to see how."
+#: How long the end of a response may take once its last event is there.
+_LAST_BYTES_SECONDS = 1.0
 
 
 class Conversation:
@@ -31,6 +37,8 @@ class Conversation:
         self._translator = translator
         self._feed = feed
         self.closing: Sequence[Event] = ()
+        self._stream: UpstreamStream | None = None
+        self._events: AsyncIterator[Wire] | None = None
 
     async def hold(self) -> None:
         """The whole exchange. Raises UpstreamError."""
@@ -48,20 +56,42 @@ class Conversation:
 
     async def _relay(self, feed: Feed) -> None:
         translator = self._translator
-        stream = await self._place.upstream.stream(self._request(stream=True))
-        translator.request_id = stream.request_id
+        self._stream = await self._place.upstream.stream(self._request(stream=True))
+        translator.request_id = self._stream.request_id
+        self._events = aiter(self._stream)
+        async for event in self._events:
+            told = translator.feed(event)
+            if translator.outcome is not None:
+                self.closing = told
+                break
+            feed.put(told)
+            if feed.is_full:
+                await self._wait_for(feed)
+        self._end_of_events()
+
+    async def _wait_for(self, feed: Feed) -> None:
+        """A reader may be slow; one who stands still is given up, and the run goes on without him (A100)."""
         try:
-            async for event in stream:
-                told = translator.feed(event)
-                if translator.outcome is not None:
-                    self.closing = told
-                    break
-                feed.put(told)
-                if feed.is_full:
-                    await feed.room()
-            self._end_of_events()
+            async with asyncio.timeout(self._place.limits.stalled_reader_seconds):
+                await feed.room()
+        except TimeoutError:
+            feed.give_up(BridgeError(_STALLED))
+
+    async def hang_up(self) -> None:
+        """Let the connection go. A response that was understood is read to its end first, for a moment at most:
+        only then can its connection serve the next one.
+        """
+        if self._stream is None or self._events is None:
+            return
+        try:
+            if self.closing:
+                async with asyncio.timeout(_LAST_BYTES_SECONDS):
+                    async for _ in self._events:
+                        pass
+        except (TimeoutError, UpstreamError):
+            pass
         finally:
-            await stream.aclose()
+            await self._stream.aclose()
 
     def _end_of_events(self) -> None:
         if self._translator.outcome is None:

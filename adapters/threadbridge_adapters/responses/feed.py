@@ -13,8 +13,8 @@ from threadbridge.ports import Event
 class Feed(AsyncIterator[Event]):
     """A bounded buffer between one worker and one reader.
 
-    A slow reader makes the worker wait once `limit` events lie here; a reader who leaves (`aclose`) makes it run
-    free, for a run does not stop because nobody watches (A100).
+    A slow reader makes the worker wait once `limit` events lie here; a reader who leaves (`aclose`) or is given up
+    makes it run free, for a run does not stop because nobody watches (A100).
     """
 
     def __init__(self, limit: int) -> None:
@@ -28,27 +28,31 @@ class Feed(AsyncIterator[Event]):
 
     def put(self, events: Sequence[Event]) -> None:
         """Add events; never waits. See `room` for the bound."""
-        if self._left or not events:
+        if self._left or self._ended or not events:
             return
         self._events.extend(events)
         _wake(self._wake_reader)
 
     async def room(self) -> None:
         """Wait until the reader has caught up, or left."""
-        while len(self._events) >= self._limit and not self._left:
+        while self.is_full:
             self._wake_worker = asyncio.get_running_loop().create_future()
             await self._wake_worker
 
     @property
     def is_full(self) -> bool:
         """Whether the worker should wait for `room`."""
-        return len(self._events) >= self._limit
+        return len(self._events) >= self._limit and not (self._left or self._ended)
 
     def end(self, error: BridgeError | None = None) -> None:
         """No more events will come; with an error, the reader meets it after the last one."""
         self._ended = True
         self._error = self._error or error
         _wake(self._wake_reader)
+
+    def give_up(self, error: BridgeError) -> None:
+        """The reader stands still: what lies here is still his, and then the error; nothing more is kept for him."""
+        self.end(error)
 
     def __aiter__(self) -> Feed:
         return self

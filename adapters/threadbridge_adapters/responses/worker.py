@@ -28,24 +28,32 @@ _log = logger("threadbridge.run")
 #: A claim is prolonged this often before it would lapse.
 _BEATS_PER_LEASE = 3
 
+_ELSEWHERE = "The run goes on, or has ended, without this stream: retrieve it to see how."
+_CLOSING = "This process is ending. The run goes on in another, or in the next: retrieve it to see how."
+
 
 class Worker:
-    """Performs the next turn of a run. `perform` never raises: whatever goes wrong is written on the run."""
+    """Performs the next turn of a run; what goes wrong is written on the run, or left to whoever takes it up next.
 
-    def __init__(
-        self, place: Workplace, tenant: str, run_id: str, *, start: TurnStart | None, feed: Feed | None
-    ) -> None:
+    `start` is the turn where it began in the transaction that queued the run; `feed` the reader's, where there is one.
+    """
+
+    def __init__(self, place: Workplace, run_id: str, *, start: TurnStart | None, feed: Feed | None) -> None:
         self._place = place
-        self._tenant = tenant
         self._run_id = run_id
         self._start = start
         self._feed = feed
         self._talk: asyncio.Task[None] | None = None
         self._ending: Ending | None = None
+        self._waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._holds_a_place = start is not None
+
+    # From outside -----------------------------------------------------------------------------------------------
 
     async def perform(self) -> None:
-        """One turn, from taking the run up to telling its end; the feed is ended in every case."""
+        """One turn, from taking the run up to telling its end. Cancelled, it gives its claim back."""
         try:
+            self._holds_a_place = self._holds_a_place or await self._place.places.wait(self._waiting)
             start = self._start or await self._write(
                 lambda session, context: turns.begin(session, context, self._run_id)
             )
@@ -59,39 +67,54 @@ class Worker:
         except BridgeError as error:  # our own store: the claim lapses, and the turn is taken up again
             _log.error("the run could not be written", run_id=self._run_id, error=error.message)
             self._end_feed(error)
-        except Exception:
-            _log.exception("the turn broke", run_id=self._run_id)
-            await self._fail()
-        finally:
-            self._end_feed(None)
 
     def cancel(self) -> None:
         """Somebody asked the run to stop, and the store says so already (A61, A95)."""
         self._stop(Ending("cancelled"))
+
+    def leave(self, task: asyncio.Task[None]) -> None:
+        """The task is over, whether it ever began or not: nobody may wait for this worker any more."""
+        if self._holds_a_place:
+            self._place.places.give_back()
+        self._waiting.cancel()
+        if task.cancelled():
+            self._end_feed(BridgeError(_CLOSING))
+        elif (broken := task.exception()) is not None:
+            _log.error("the turn broke", run_id=self._run_id, exc_info=broken)
+            self._end_feed(BridgeError(_ELSEWHERE))
+        self._end_feed(None)
+
+    # The turn ---------------------------------------------------------------------------------------------------
 
     def _stop(self, ending: Ending) -> None:
         if self._ending is None:
             self._ending = ending
             if self._talk is not None:
                 self._talk.cancel()
+            if not self._waiting.done():
+                self._waiting.set_result(None)
 
     async def _turn(self, start: TurnStart) -> None:
         self._tell([run_event(start.run)])
         translator = self._place.translator(start)
+        conversation = Conversation(self._place, start, translator, self._feed)
         watch = asyncio.ensure_future(self._watch(start.run))
         try:
-            closing = await self._closing_events(start, translator)
+            closing = await self._closing_events(conversation, translator)
         finally:
             watch.cancel()
+            self._place.later(conversation.hang_up())
         outcome = translator.outcome
         if outcome is None:
             raise UpstreamError(f"The turn of run {self._run_id} ended without an outcome.")
         written = await self._write(lambda session, context: turns.finish(session, context, outcome))
-        self._tell(self._as_written(closing, written.run, expected=outcome.run["status"]))
+        if written.accepted:
+            self._tell(turns.told(closing, written))
+        else:
+            self._end_feed(BridgeError(_ELSEWHERE))
 
-    async def _closing_events(self, start: TurnStart, translator: TurnTranslator) -> Sequence[Event]:
+    async def _closing_events(self, conversation: Conversation, translator: TurnTranslator) -> Sequence[Event]:
         """Talk to the model until the turn is over; the events that may be told once it is written."""
-        conversation = Conversation(self._place, start, translator, self._feed)
         self._talk = asyncio.ensure_future(conversation.hold())
         if self._ending is not None:
             self._talk.cancel()
@@ -100,13 +123,16 @@ class Worker:
         except asyncio.CancelledError:
             if self._ending is None:
                 raise
-            if translator.outcome is None:
-                return translator.interrupt(self._ending)
+            ending = self._ending
         except UpstreamError as error:
             _log.warning("the upstream failed", run_id=self._run_id, status=error.status, request_id=error.request_id)
-            if translator.outcome is None:
-                return translator.interrupt(Ending("failed", last_error(error)))
-        return conversation.closing
+            ending = Ending("failed", last_error(error))
+        except Exception:  # a bug here, or a service nobody has seen: the run must end, and its stream be closed
+            _log.exception("the turn broke", run_id=self._run_id)
+            ending = Ending("failed", something_went_wrong())
+        else:
+            return conversation.closing
+        return conversation.closing if translator.outcome is not None else translator.interrupt(ending)
 
     async def _watch(self, run: Wire) -> None:
         """Keep the claim alive, and notice the deadline or a request to cancel from another process."""
@@ -119,34 +145,25 @@ class Worker:
         self._stop(Ending("expired"))
 
     async def _still_ours(self) -> bool:
-        current = await self._write(lambda session, context: turns.keep_alive(session, context, self._run_id))
-        if current is None:
-            self._stop(Ending("cancelled"))
-        elif current["status"] == RunStatus.CANCELLING:
+        try:
+            current = await self._write(lambda session, context: turns.keep_alive(session, context, self._run_id))
+        except BridgeError as error:  # a busy or full disk; the next beat may be luckier, and the claim outlasts two
+            _log.warning("the claim could not be prolonged", run_id=self._run_id, error=error.message)
+            return True
+        if current is None or current["status"] == RunStatus.CANCELLING:
             self.cancel()
         return self._ending is None
 
-    def _as_written(self, closing: Sequence[Event], run: Wire | None, *, expected: str) -> Sequence[Event]:
-        """The closing events, with the run as the store has it: it may have been cancelled or expired meanwhile."""
-        if run is None or run["status"] == expected:
-            return closing
-        return [*closing[:-1], run_event(run)]
-
     async def _tell_how_it_ended(self) -> None:
         """There was nothing to do: the run was cancelled, deleted or taken before this worker came to it."""
-        run = await self._place.run(self._tenant, self._run_id)
-        if run is not None and not is_active(run):
+        run = await self._place.run(self._run_id)
+        if run is None or is_active(run):
+            self._end_feed(BridgeError(_ELSEWHERE))
+        else:
             self._tell([run_event(run)])
 
-    async def _fail(self) -> None:
-        failed = await self._write(
-            lambda session, context: turns.fail(session, context, self._run_id, something_went_wrong())
-        )
-        if failed is not None:
-            self._tell([run_event(failed)])
-
     async def _write(self, decide: Callable[[Session, Context], T]) -> T:
-        return await self._place.write(self._tenant, decide)
+        return await self._place.write(decide)
 
     def _tell(self, events: Sequence[Event]) -> None:
         if self._feed is not None:

@@ -14,8 +14,8 @@ from threadbridge_adapters.responses.workplace import Workplace
 
 _log = logger("threadbridge.run")
 
-#: Runs taken up at once when a backend opens; more follow as these are found done.
-_TAKEN_OVER_AT_ONCE = 100
+#: Runs without a worker that one look takes up; the next look is a lease later.
+_TAKEN_UP_AT_ONCE = 100
 
 
 class Workforce:
@@ -24,7 +24,6 @@ class Workforce:
     def __init__(self, place: Workplace) -> None:
         self._place = place
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
-        self._places_left = asyncio.Semaphore(place.limits.concurrent_turns)
         self._sweeper: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -32,36 +31,35 @@ class Workforce:
         """Look for runs that lost their worker: now, and then once per lease."""
         self._sweeper = asyncio.ensure_future(self._sweep())
 
-    def take_up(self, tenant: str, run_id: str) -> None:
+    def take_up(self, run_id: str) -> None:
         """Perform a run that somebody met without a worker, if taking up runs is this process's affair."""
         if self._sweeper is not None:
-            self.employ(tenant, run_id)
+            self.employ(run_id)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a turn that begins now would be performed now."""
-        return not self._closing and not self._places_left.locked()
+    def reserve(self) -> bool:
+        """Keep a place for a turn that is about to begin; it goes to `employ` with its start, or is given back."""
+        return not self._closing and self._place.places.reserve()
 
-    def employ(self, tenant: str, run_id: str, *, start: TurnStart | None = None, feed: Feed | None = None) -> None:
-        """Have the run's next turn performed: the one that began already, or the one it waits for.
+    def give_back(self) -> None:
+        """The turn that a place was kept for does not begin."""
+        self._place.places.give_back()
 
-        A run that is being worked on already is left alone.
+    def employ(self, run_id: str, *, start: TurnStart | None = None, feed: Feed | None = None) -> None:
+        """Have the run's next turn performed: the one that began already, in a place kept for it, or the one it
+        waits for. A run that is being worked on already is left alone.
         """
         if start is None and feed is None and (self._closing or self._is_worked_on(run_id)):
             return
-        worker = Worker(self._place, tenant, run_id, start=start, feed=feed)
-        task = asyncio.ensure_future(self._perform(worker))
+        worker = Worker(self._place, run_id, start=start, feed=feed)
+        task = asyncio.ensure_future(worker.perform())
         self._workers[run_id] = (worker, task)
-        task.add_done_callback(lambda done: self._leave(run_id, done))
+        task.add_done_callback(lambda done: self._leave(run_id, worker, done))
 
     def _is_worked_on(self, run_id: str) -> bool:
         return run_id in self._workers and not self._workers[run_id][1].done()
 
-    async def _perform(self, worker: Worker) -> None:
-        async with self._places_left:
-            await worker.perform()
-
-    def _leave(self, run_id: str, task: asyncio.Task[None]) -> None:
+    def _leave(self, run_id: str, worker: Worker, task: asyncio.Task[None]) -> None:
+        worker.leave(task)
         if self._workers.get(run_id, (None, None))[1] is task:
             del self._workers[run_id]
 
@@ -82,10 +80,9 @@ class Workforce:
             await self._place.clock.sleep(self._place.limits.lease_seconds)
 
     async def _take_over(self) -> None:
-        now = self._place.clock.now()
-        for tenant, run_id in await self._place.store.unfinished_runs(lapsed_before=now, limit=_TAKEN_OVER_AT_ONCE):
+        for run_id in await self._place.unfinished_runs(limit=_TAKEN_UP_AT_ONCE):
             _log.info("taking up a run that lost its worker", run_id=run_id)
-            self.employ(tenant, run_id)
+            self.employ(run_id)
 
     async def drain(self) -> None:
         """Give running turns `drain_seconds` to end; what is cut off then is taken up at the next start."""
@@ -97,3 +94,4 @@ class Workforce:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._place.settled()

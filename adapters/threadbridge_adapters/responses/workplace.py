@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from threadbridge.ports import Clock, Kind, NewId, Session, Store, Upstream, Wir
 from threadbridge.responses.models import ResolvedModel, resolve_model
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, ModelOverride
+from threadbridge_adapters.responses.places import Places
 
 T = TypeVar("T")
 
@@ -21,6 +23,7 @@ T = TypeVar("T")
 class Workplace:
     """The surroundings of a worker. `owner` names this process and backend in the leases it takes."""
 
+    tenant: str
     store: Store
     upstream: Upstream
     clock: Clock
@@ -28,15 +31,36 @@ class Workplace:
     owner: str
     limits: Limits
     models: Mapping[str, ModelOverride]
+    places: Places
+    #: What is still to be done about connections whose turn is over.
+    _later: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
-    async def write(self, tenant: str, decide: Callable[[Session, Context], T], *, takes_up: bool = False) -> T:
+    async def write(self, decide: Callable[[Session, Context], T], *, takes_up: bool = False) -> T:
         """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
         context = Context(self.clock.now(), self.new_id, self.owner, self.limits, takes_up)
-        return await self.store.write(lambda session: decide(session, context), tenant=tenant)
+        return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
-    async def run(self, tenant: str, run_id: str) -> Wire | None:
+    async def run(self, run_id: str) -> Wire | None:
         """The run as it is stored."""
-        return await self.store.read(lambda session: session.get(Kind.RUN, run_id), tenant=tenant)
+        return await self.store.read(lambda session: session.get(Kind.RUN, run_id), tenant=self.tenant)
+
+    async def unfinished_runs(self, *, limit: int) -> Sequence[str]:
+        """Runs of this tenant that have something to do and nobody who does it."""
+        now = self.clock.now()
+        return await self.store.read(
+            lambda session: session.unfinished_runs(lapsed_before=now, limit=limit), tenant=self.tenant
+        )
+
+    def later(self, work: Coroutine[None, None, None]) -> None:
+        """Do something that no run waits for; `settled` waits for it."""
+        task = asyncio.ensure_future(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def settled(self) -> None:
+        """Everything that was put off is done."""
+        if self._later:
+            await asyncio.wait(self._later)
 
     def model(self, run: Wire) -> ResolvedModel:
         """What to ask the upstream for when a run names its model (mapping §13, §14)."""

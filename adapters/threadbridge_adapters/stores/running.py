@@ -17,8 +17,8 @@ _ACTIVE_RUN = Statement(
     select(runs.c.body).where(runs.c.tenant == bindparam("tenant"), runs.c.thread_id == bindparam("thread_id"), ACTIVE)
 )
 _LAPSED = Statement(
-    select(runs.c.tenant, runs.c.id)
-    .where(UNFINISHED, runs.c.lease_until <= bindparam("lapsed_before"))
+    select(runs.c.id)
+    .where(runs.c.tenant == bindparam("tenant"), UNFINISHED, runs.c.lease_until <= bindparam("lapsed_before"))
     .order_by(runs.c.seq)
     .limit(bindparam("limit"))
 )
@@ -52,9 +52,10 @@ def active_run(driver: sqlite3.Connection, tenant: str, thread_id: str) -> Wire 
     return None if row is None else parsed(row[0])
 
 
-def lapsed(driver: sqlite3.Connection, *, before: float, limit: int) -> Sequence[tuple[str, str]]:
-    """(tenant, run id) of the oldest runs that need a worker and have none, of every tenant."""
-    return _LAPSED.rows(driver, {"lapsed_before": before, "limit": limit})
+def unfinished(driver: sqlite3.Connection, tenant: str, *, lapsed_before: float, limit: int) -> Sequence[str]:
+    """Ids of the oldest runs that need a worker and have none."""
+    rows = _LAPSED.rows(driver, {"tenant": tenant, "lapsed_before": lapsed_before, "limit": limit})
+    return [run_id for (run_id,) in rows]
 
 
 def add_run(driver: sqlite3.Connection, tenant: str, run: Wire, lease: Lease | None) -> None:

@@ -87,5 +87,8 @@ class SqlSession:
     def lease(self, run_id: str) -> Lease | None:
         return running.lease(self._driver, self._tenant, run_id)
 
+    def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[str]:
+        return running.unfinished(self._driver, self._tenant, lapsed_before=lapsed_before, limit=limit)
+
     def set_lease(self, run_id: str, lease: Lease | None) -> None:
         running.set_lease(self._driver, self._tenant, run_id, lease)

@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from threadbridge.ports import Session
-from threadbridge_adapters.stores import running, transactions
+from threadbridge_adapters.stores import transactions
 from threadbridge_adapters.stores.express import Express
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.lane import Lane
 from threadbridge_adapters.stores.place import Place
 from threadbridge_adapters.stores.session import SqlSession
 from threadbridge_adapters.stores.sqlite import connect_reader, connect_writer, make_engine
-from threadbridge_adapters.stores.statements import driver_of
 
 T = TypeVar("T")
 
@@ -104,12 +103,6 @@ class SqliteStore:
 
     async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
         return await self._submit(self._lanes.writing, work, tenant=tenant, writes=True)
-
-    async def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[tuple[str, str]]:
-        def look(session: SqlSession) -> Sequence[tuple[str, str]]:
-            return running.lapsed(driver_of(session.connection), before=lapsed_before, limit=limit)
-
-        return await self._submit(self._lanes.reading, look, tenant="", writes=False)
 
     async def aclose(self) -> None:
         _STORES.discard(self)

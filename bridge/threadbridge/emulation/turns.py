@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import settled
-from threadbridge.emulation.endings import end, total_usage
+from threadbridge.emulation.endings import end, open_step, total_usage
 from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
-from threadbridge.ports import Entry, Kind, Session, Wire
+from threadbridge.ports import Entry, Event, Kind, Session, Wire
+from threadbridge.responses.forms import run_event, step_event
 from threadbridge.responses.request import budget_exhausted
 from threadbridge.responses.turn import TurnOutcome
+
+#: A run writes one message a turn or so; more than this many are not counted.
+_MESSAGES_OF_A_RUN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,15 @@ def _selected(session: Session, run: Wire, *, first: bool) -> Sequence[Entry]:
     thread_id, wanted = run["thread_id"], run["truncation_strategy"]["last_messages"]
     if wanted is None:
         return session.timeline(thread_id)
-    written = 0 if first else sum(1 for item in session.items(run["id"]) if item.get("type") == "message")
+    written = 0 if first else _messages_of(session, run)
     return session.timeline(thread_id, last_messages=wanted + written)
+
+
+def _messages_of(session: Session, run: Wire) -> int:
+    own = session.page(
+        Kind.MESSAGE, limit=_MESSAGES_OF_A_RUN, order="desc", thread_id=run["thread_id"], run_id=run["id"]
+    )
+    return len(own.data)
 
 
 def keep_alive(session: Session, context: Context, run_id: str) -> Wire | None:
@@ -104,10 +115,17 @@ def release(session: Session, context: Context, run_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The run as it is now in the store, and whether the turn was written (or came too late)."""
+    """What became of a turn. Not accepted: it came too late, nothing was written.
 
-    run: Wire | None
+    `cut` is set where a request to cancel came first: the run as it was asked to stop, and the step that was closed.
+    """
+
     accepted: bool
+    run: Wire | None = None
+    cut: tuple[Wire, Wire] | None = None
+
+
+_TOO_LATE = Written(accepted=False)
 
 
 def finish(session: Session, context: Context, outcome: TurnOutcome) -> Written:
@@ -117,30 +135,30 @@ def finish(session: Session, context: Context, outcome: TurnOutcome) -> Written:
     """
     run_id = outcome.run["id"]
     found = session.claimed_run(run_id)
-    if found is None:
-        return Written(None, accepted=False)
-    current = found.run
-    if not is_active(current) or not is_own(context, found.lease):
-        return Written(current, accepted=False)
-    session.append(current["thread_id"], outcome.entries)
+    if found is None or not is_active(found.run) or not is_own(context, found.lease):
+        return _TOO_LATE
+    session.append(found.run["thread_id"], outcome.entries)
     for step in outcome.steps:
         session.add(Kind.STEP, step)
     session.add_turn(run_id, outcome.turn)
-    return Written(_arrived(session, context, current, outcome.run), accepted=True)
+    if may_step(found.run, RunStatus(outcome.run["status"])):
+        session.put_run(outcome.run, None)
+        return Written(accepted=True, run=outcome.run)
+    # A request to cancel came in between and wins over further tool calls (A61).
+    waiting = open_step(session, run_id)
+    cancelled = end(session, context, found.run, RunStatus.CANCELLED)
+    closed = session.get(Kind.STEP, waiting["id"]) if waiting is not None else None
+    return Written(accepted=True, run=cancelled, cut=None if closed is None else (found.run, closed))
 
 
-def _arrived(session: Session, context: Context, current: Wire, after: Wire) -> Wire:
-    """The run in its new status; a request to cancel that came in between wins over further tool calls (A61)."""
-    status = RunStatus(after["status"])
-    if not may_step(current, status):
-        return end(session, context, current, RunStatus.CANCELLED)
-    session.put_run(after, None)
-    return after
-
-
-def fail(session: Session, context: Context, run_id: str, last_error: Wire) -> Wire | None:
-    """End a run that could not even be asked about; None if it is this worker's no longer."""
-    found = session.claimed_run(run_id)
-    if found is None or found.run["status"] != RunStatus.IN_PROGRESS or not is_own(context, found.lease):
-        return None
-    return end(session, context, found.run, RunStatus.FAILED, last_error=last_error)
+def told(closing: Sequence[Event], written: Written) -> Sequence[Event]:
+    """The closing events of a turn as it was written: cancelled in the last moment, it says so in order (A95)."""
+    if written.cut is None or written.run is None:
+        return closing
+    cancelling, step = written.cut
+    return [
+        *closing[:-1],
+        run_event(cancelling),
+        step_event(step, cancelling["expires_at"]),
+        run_event(written.run),
+    ]

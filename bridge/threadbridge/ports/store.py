@@ -163,6 +163,10 @@ class Session(Protocol):
         """Who works on the run."""
         ...
 
+    def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[str]:
+        """Ids of the oldest runs that are queued, in progress or cancelling and that nobody holds a lease on."""
+        ...
+
     def set_lease(self, run_id: str, lease: Lease | None) -> None:
         """Take, prolong or give back the work on a run. Raises KeyError for an unknown run."""
         ...
@@ -181,10 +185,6 @@ class Store(Protocol):
 
     async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
         """Run a transaction; when this returns, it is durable."""
-        ...
-
-    async def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[tuple[str, str]]:
-        """(tenant, run id) of runs that are queued, in progress or cancelling and that nobody holds a lease on."""
         ...
 
     async def aclose(self) -> None:

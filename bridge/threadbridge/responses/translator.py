@@ -60,8 +60,6 @@ class TurnTranslator:
         self._now = now
         self._prior_usage = prior_usage
         self._number = number
-        #: Known once the service has accepted the request; kept with the turn.
-        self.request_id = request_id
         self._response_id: str | None = None
         self._model: str | None = None
         self._writer = TurnWriter(run, new_id=new_id, now=now)

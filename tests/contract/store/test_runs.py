@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -117,8 +118,9 @@ async def test_unfinished_runs_are_those_that_need_a_worker_and_have_none(store:
     await leased(store, 5, "requires_action", None)
     await leased(store, 6, "completed", None)
 
-    found = await store.unfinished_runs(lapsed_before=100, limit=10)
-    first = await store.unfinished_runs(lapsed_before=100, limit=2)
+    def unfinished(limit: int) -> Callable[[Session], Sequence[str]]:
+        return lambda session: session.unfinished_runs(lapsed_before=100, limit=limit)
 
-    assert found == [(TENANT, "run_1"), ("tenant_b", "run_2"), (TENANT, "run_3")]
-    assert first == found[:2]
+    assert await store.read(unfinished(10), tenant=TENANT) == ["run_1", "run_3"]
+    assert await store.read(unfinished(1), tenant=TENANT) == ["run_1"]
+    assert await store.read(unfinished(10), tenant="tenant_b") == ["run_2"]
