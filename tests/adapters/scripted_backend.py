@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Backend, Event, PolledRun, Wire
+from threadbridge.ports import Backend, Event, PolledRun, Warn, Wire, unheard
 from threadbridge.settings import Settings
 
 THREAD_ID = "thread_abcdefghijklmnopqrstuvwx"
@@ -78,7 +78,9 @@ class ScriptedBackend:
     async def delete_thread(self, thread_id: str) -> Wire:
         return {"id": thread_id, "object": "thread.deleted", "deleted": True}
 
-    async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+    async def create_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> Wire:
         raise InvalidRequest(f"Thread {thread_id} already has an active run {RUN_ID}.")
 
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
@@ -87,7 +89,9 @@ class ScriptedBackend:
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
         return {"id": run_id, "object": "thread.run", "status": "cancelling"}
 
-    async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+    async def stream_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> AsyncIterator[Event]:
         return self._played(self.script)
 
     async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:

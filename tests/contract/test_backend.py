@@ -263,6 +263,24 @@ async def test_a43_a45_a_new_run_is_queued_with_every_key(world: World) -> None:
     assert run["instructions"] == "Be brief.\nBe kind."
 
 
+async def test_the_creator_of_a_run_is_warned_of_what_it_will_not_be(world: World) -> None:
+    assistant_id = await an_assistant(world, model="o3", temperature=0.5)
+    thread_id = await a_thread(world, "Hello")
+    told: list[str] = []
+
+    run = await world.backend.create_run(thread_id, {"assistant_id": assistant_id}, warn=told.append)
+    await until(world, thread_id, run["id"], at_rest)
+    [
+        event
+        async for event in await world.backend.stream_thread_and_run(
+            {"assistant_id": assistant_id, "thread": {"messages": [{"role": "user", "content": "Hi"}]}},
+            warn=told.append,
+        )
+    ]
+
+    assert told == 2 * ["The model o3 does not accept temperature; 0.5 has no effect."]
+
+
 async def test_c2_a_completed_run_has_its_message_its_step_and_its_usage(world: World) -> None:
     run = await a_run(world, "SAY Good morning")
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.differences.service import WEATHER, Service, Told, emulated, names, path_of, text_of
 from threadbridge.errors import StoreError
-from threadbridge.ports import Backend, Event, Wire
+from threadbridge.ports import Backend, Event, Warn, Wire, unheard
 from threadbridge_adapters.simulator import Scenario
 
 
@@ -176,7 +176,9 @@ async def test_d58_a_cancelled_stream_says_cancelling_before_it_closes(service: 
 class BreakingBackend:
     """A stream that fails after its first event, and not because of the model."""
 
-    async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+    async def stream_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> AsyncIterator[Event]:
         return self._events()
 
     async def _events(self) -> AsyncIterator[Event]:

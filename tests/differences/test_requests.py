@@ -35,6 +35,14 @@ async def test_d18_empty_bodies_stand_for_empty_objects(service: Service) -> Non
     assert deleted.status == 200
 
 
+async def test_d18_a_body_that_is_not_looked_at_is_warned_about(service: Service) -> None:
+    thread_id = await service.thread("Hello")
+
+    deleted = await service.send("DELETE", f"/threads/{thread_id}", b"not even JSON")
+
+    assert "the one that was sent has no effect" in deleted.headers["threadbridge-warning"]
+
+
 async def test_d18_where_something_is_required_an_empty_body_is_refused(service: Service) -> None:
     assert (await service.send("POST", "/assistants", b"")).status == 400
 
@@ -152,3 +160,10 @@ async def test_d32_every_key_opens_the_same_threads(service: Service) -> None:
     response = await service.send("GET", f"/threads/{thread_id}", headers={**BETA, "authorization": "Bearer sk-other"})
 
     assert response.status == 200
+
+
+async def test_d69_an_unknown_query_parameter_is_accepted_with_a_warning(service: Service) -> None:
+    answer = await service.get("/assistants", limit="1", nocache="17")
+
+    assert answer.status == 200
+    assert "'nocache' has no effect" in answer.headers["threadbridge-warning"]

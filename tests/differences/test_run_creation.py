@@ -46,6 +46,15 @@ async def test_d10_sampling_is_not_sent_to_models_that_refuse_it(service: Servic
     assert service.asked[-1].keys().isdisjoint({"temperature", "top_p"})
 
 
+async def test_d10_the_creator_of_the_run_is_told(service: Service) -> None:
+    assistant_id = await service.assistant(model="o3", temperature=0.5)
+    thread = {"messages": [{"role": "user", "content": "Hi"}]}
+
+    created = await service.post("/threads/runs", assistant_id=assistant_id, thread=thread)
+
+    assert created.headers["threadbridge-warning"] == '"The model o3 does not accept temperature; 0.5 has no effect."'
+
+
 async def test_d66_an_effort_the_model_refuses_is_replaced_by_the_nearest(service: Service) -> None:
     run = await service.run("Hi", model="o3", reasoning_effort="minimal")
 

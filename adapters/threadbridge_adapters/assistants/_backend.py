@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from threadbridge.errors import Unsupported
-from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Wire
+from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Warn, Wire, unheard
+from threadbridge.wire.warnings import warnings_in
 from threadbridge_adapters.assistants._routes import include_params, list_params, route
 from threadbridge_adapters.assistants._service import Call, Service
 
@@ -93,17 +94,23 @@ class AssistantsBackend:
         return await self._delete(route(_MESSAGE, thread_id=thread_id, message_id=message_id))
 
     # Runs -----------------------------------------------------------------------------------------------------
-    async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
-        return await self._start(route(_RUNS, thread_id=thread_id), body, include_params(include))
+    async def create_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> Wire:
+        return await self._start(route(_RUNS, thread_id=thread_id), body, include_params(include), warn)
 
-    async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
-        return await self._stream(route(_RUNS, thread_id=thread_id), body, include_params(include))
+    async def stream_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> AsyncIterator[Event]:
+        return await self._stream(route(_RUNS, thread_id=thread_id), body, include_params(include), warn)
 
-    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> Wire:
-        return await self._start(_THREAD_AND_RUN, body, include_params(include))
+    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard) -> Wire:
+        return await self._start(_THREAD_AND_RUN, body, include_params(include), warn)
 
-    async def stream_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
-        return await self._stream(_THREAD_AND_RUN, body, include_params(include))
+    async def stream_thread_and_run(
+        self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> AsyncIterator[Event]:
+        return await self._stream(_THREAD_AND_RUN, body, include_params(include), warn)
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
         return await self._get(route(_RUNS, thread_id=thread_id), list_params(query))
@@ -143,11 +150,25 @@ class AssistantsBackend:
     async def _update(self, path: str, body: Wire) -> Wire:
         return (await self._service.ask(Call("POST", path, body=body))).body
 
-    async def _start(self, path: str, body: Wire | None, params: Mapping[str, object] | None = None) -> Wire:
-        return (await self._service.ask(Call("POST", path, params or {}, _unstreamed(body), repeatable=False))).body
+    async def _start(
+        self, path: str, body: Wire | None, params: Mapping[str, object] | None = None, warn: Warn = unheard
+    ) -> Wire:
+        answer = await self._service.ask(Call("POST", path, params or {}, _unstreamed(body), repeatable=False))
+        _hand_on(answer.headers, warn)
+        return answer.body
 
-    async def _stream(self, path: str, body: Wire, params: Mapping[str, object]) -> AsyncIterator[Event]:
-        return await self._service.stream(Call("POST", path, params, {**body, "stream": True}, repeatable=False))
+    async def _stream(
+        self, path: str, body: Wire, params: Mapping[str, object], warn: Warn = unheard
+    ) -> AsyncIterator[Event]:
+        events = await self._service.stream(Call("POST", path, params, {**body, "stream": True}, repeatable=False))
+        _hand_on(events.headers, warn)
+        return events
+
+
+def _hand_on(headers: Mapping[str, str], warn: Warn) -> None:
+    """What the service warns of, where it is a ThreadBridge."""
+    for warning in warnings_in(headers):
+        warn(warning)
 
 
 def _unstreamed(body: Wire | None) -> Wire | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import orjson
 
@@ -34,6 +34,11 @@ class RunStream(AsyncIterator[Event]):
         self._frames: deque[SSE] = deque()
         self._last: str | None = None
         self._closed = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the service answered before the first event (names in any case)."""
+        return self._response.headers
 
     async def __anext__(self) -> Event:
         event = None if self._closed else await self._next()

@@ -13,8 +13,9 @@ from threadbridge.emulation.leases import is_abandoned
 from threadbridge.emulation.polling import poll_after_ms
 from threadbridge.emulation.runs import StartedRun
 from threadbridge.emulation.tool_outputs import Submission
-from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Wire
+from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Warn, Wire, unheard
 from threadbridge.responses.forms import run_event, sse_run, step_event
+from threadbridge.responses.warnings import run_warnings
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
@@ -89,22 +90,32 @@ class ResponsesBackend:
         return await self._write(lambda session, _: messages.delete(session, thread_id, message_id))
 
     # Runs
-    async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+    async def create_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> Wire:
         started = await self._queue(lambda session, context: runs.create(session, context, thread_id, body, include))
+        self._warn_of(started.run, warn)
         self._perform(started)
         return started.run
 
-    async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+    async def stream_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> AsyncIterator[Event]:
         started = await self._queue(lambda session, context: runs.create(session, context, thread_id, body, include))
+        self._warn_of(started.run, warn)
         return self._followed(started, _opening(started.run))
 
-    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard) -> Wire:
         started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
+        self._warn_of(started.run, warn)
         self._perform(started)
         return started.run
 
-    async def stream_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]:
+    async def stream_thread_and_run(
+        self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> AsyncIterator[Event]:
         started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
+        self._warn_of(started.run, warn)
         return self._followed(started, [Event("thread.created", started.thread), *_opening(started.run)])
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
@@ -173,6 +184,11 @@ class ResponsesBackend:
             if reserved and not begun:
                 self._workforce.give_back()
         return queued
+
+    def _warn_of(self, run: Wire, warn: Warn) -> None:
+        """Tell its creator in what the run will not be what was asked for; the turn tells the log."""
+        for warning in run_warnings(run, self._place.model(run)):
+            warn(warning)
 
     def _perform(self, queued: StartedRun | Submission) -> None:
         self._workforce.employ(queued.run["id"], start=queued.turn)

@@ -14,7 +14,17 @@ from threadbridge.ports.backend import Backend
 from threadbridge.ports.store import ClaimedRun, Entry, Kind, Lease, Page, Session, Store, Turn
 from threadbridge.ports.surroundings import Clock, NewId
 from threadbridge.ports.upstream import Upstream, UpstreamResponse, UpstreamStream
-from threadbridge.ports.values import Capabilities, Event, ListQuery, PolledRun, Wire, WireRequest, WireResponse
+from threadbridge.ports.values import (
+    Capabilities,
+    Event,
+    ListQuery,
+    PolledRun,
+    Warn,
+    Wire,
+    WireRequest,
+    WireResponse,
+    unheard,
+)
 
 __all__ = [
     "Backend",
@@ -35,7 +45,9 @@ __all__ = [
     "Upstream",
     "UpstreamResponse",
     "UpstreamStream",
+    "Warn",
     "Wire",
     "WireRequest",
     "WireResponse",
+    "unheard",
 ]

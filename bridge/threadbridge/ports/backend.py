@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from threadbridge.ports.values import Capabilities, Event, ListQuery, PolledRun, Wire
+from threadbridge.ports.values import Capabilities, Event, ListQuery, PolledRun, Warn, Wire, unheard
 
 
 class Backend(Protocol):
@@ -21,6 +21,10 @@ class Backend(Protocol):
     an exception and not an event. What they return yields the events of A89 in the orders of A90-A96 and ends by
     itself; the closing `done` frame is the wire's affair. Closing the iterator early detaches from the run and does
     not stop it (A100, C3). When an event is yielded, what it says is already visible to every other method (C2).
+
+    The four methods that create a run call `warn`, before they return, with one sentence for each thing that will be
+    done in another way than the run asks for, or not at all: a successor in place of a retired model, a parameter
+    that the model refuses.
     """
 
     @property
@@ -60,13 +64,19 @@ class Backend(Protocol):
     async def delete_message(self, thread_id: str, message_id: str) -> Wire: ...
 
     # Runs -----------------------------------------------------------------------------------------------------
-    async def create_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> Wire:
+    async def create_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> Wire:
         """Start a run and answer it as `queued`. Refuses a busy thread with the text of A52."""
         ...
 
-    async def stream_run(self, thread_id: str, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]: ...
-    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> Wire: ...
-    async def stream_thread_and_run(self, body: Wire, *, include: Sequence[str] = ()) -> AsyncIterator[Event]: ...
+    async def stream_run(
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> AsyncIterator[Event]: ...
+    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard) -> Wire: ...
+    async def stream_thread_and_run(
+        self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+    ) -> AsyncIterator[Event]: ...
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire: ...
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun: ...
     async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire: ...

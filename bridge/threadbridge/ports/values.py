@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 #: One JSON object as it travels: keys in wire order, unknown keys kept. Never mutated once handed over.
 Wire: TypeAlias = dict[str, Any]
+
+
+#: Takes one sentence about what was asked for, is accepted, and will be done in another way or not at all.
+Warn: TypeAlias = Callable[[str], None]
+
+
+def unheard(_warning: str) -> None:
+    """For a caller who does not ask for warnings; a backend's log has them all the same."""
 
 
 class Event(NamedTuple):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -15,6 +16,9 @@ from threadbridge.wire.operations import HANDLERS
 from threadbridge.wire.operations.answers import Answer, Streamed
 from threadbridge.wire.request import read
 from threadbridge.wire.sse import Frames
+from threadbridge.wire.warnings import warning_headers
+
+_log = logging.getLogger(__name__)
 
 _JSON = "application/json"
 _EVENTS = "text/event-stream; charset=utf-8"
@@ -30,18 +34,20 @@ async def answer(backend: Backend, request: WireRequest, *, max_body_bytes: int)
     began = time.perf_counter()
     try:
         call = read(request, max_body_bytes=max_body_bytes)
+        for warning in call.warnings:
+            _log.warning("%s %s: %s", call.operation.method, call.operation.path, warning)
         answered = await HANDLERS[call.operation.name](backend, call)
-        return _success(answered, began)
+        return _success(answered, call.warnings, began)
     except Exception as error:
         return _failure(error, began)
 
 
-def _success(answered: Answer, began: float) -> WireResponse:
+def _success(answered: Answer, warnings: Sequence[str], began: float) -> WireResponse:
     if isinstance(answered, Streamed):
-        headers = {**_headers(_EVENTS, began), "cache-control": "no-cache"}
+        headers = {**_headers(_EVENTS, began), "cache-control": "no-cache", **warning_headers(warnings)}
         return WireResponse(200, headers, Frames(answered.events, request_id=headers["x-request-id"]))
     body = orjson.dumps(answered.body, option=orjson.OPT_INDENT_2)  # the service's answers were pretty (A4)
-    return WireResponse(200, {**_headers(_JSON, began), **answered.headers}, body)
+    return WireResponse(200, {**_headers(_JSON, began), **answered.headers, **warning_headers(warnings)}, body)
 
 
 def _failure(error: Exception, began: float) -> WireResponse:

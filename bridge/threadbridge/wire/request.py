@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 import orjson
@@ -12,7 +12,7 @@ import orjson
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery, Wire, WireRequest
 from threadbridge.validation import refusals
-from threadbridge.validation.refusals import Refusal, type_word
+from threadbridge.validation.refusals import Refusal, quoted, type_word
 from threadbridge.wire.errors import BodyTooLarge
 from threadbridge.wire.routes import Operation, match
 
@@ -21,6 +21,12 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 #: `include`, `include[]` and `include[0]`: what the SDKs of different languages make of a list.
 _INCLUDE = re.compile(r"include(?:\[\d*\])?")
+
+#: A parameter that Azure's clients add to every request (C19).
+_API_VERSION = "api-version"
+
+#: What the SDKs send where there is nothing to say.
+_EMPTY_BODIES = frozenset({b"", b"{}", b"null"})
 
 #: Brackets in a body before it is tried whether what it holds can be written down again; see `_refuse_deep`.
 _SUSPECT_BRACKETS = 200
@@ -37,6 +43,8 @@ class Call:
     page: ListQuery
     include: tuple[str, ...]
     body: Wire
+    #: What of the request will not be done as it was asked for; the backend adds to it.
+    warnings: list[str] = field(default_factory=list[str])
 
     @property
     def assistant_id(self) -> str:
@@ -70,15 +78,34 @@ def read(request: WireRequest, *, max_body_bytes: int) -> Call:
     pairs = [(unquote(name), unquote(value)) for name, value in request.query]
     query = dict(pairs)
     _require_beta(request.headers, query)
-    include = tuple([value for name, value in pairs if _INCLUDE.fullmatch(name)])
+    include = (
+        tuple([value for name, value in pairs if _INCLUDE.fullmatch(name)]) if "include" in operation.query else ()
+    )
     body = {} if operation.body == "none" else _parsed(operation, request.body, max_body_bytes)
-    return Call(operation, ids, _page(query), include, body)
+    warnings = [*_without_effect(operation, query), *_unread(operation, request.body)]
+    return Call(operation, ids, _page(operation, query), include, body, warnings)
+
+
+def _without_effect(operation: Operation, query: Mapping[str, str]) -> Sequence[str]:
+    """Parameters of the query that mean nothing to this operation. A cache-buster must not break a client."""
+    strange = [name for name in query if name != _API_VERSION and _plain(name) not in operation.query]
+    return [f"The query parameter '{quoted(name)}' has no effect on this operation." for name in strange]
+
+
+def _plain(name: str) -> str:
+    return "include" if _INCLUDE.fullmatch(name) else name
+
+
+def _unread(operation: Operation, body: bytes) -> Sequence[str]:
+    if operation.body != "none" or body.strip() in _EMPTY_BODIES:
+        return ()
+    return ("This operation has no request body; the one that was sent has no effect.",)
 
 
 def _require_beta(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
     """The header of A2. Azure's own clients name an `api-version` and never knew the header, so they need none."""
     given = headers.get("openai-beta")
-    if given is None and "api-version" in query:
+    if given is None and _API_VERSION in query:
         return
     if given is None or "assistants=v2" not in (part.strip() for part in given.split(",")):
         raise InvalidRequest(
@@ -88,15 +115,15 @@ def _require_beta(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
         )
 
 
-def _page(query: Mapping[str, str]) -> ListQuery:
-    if not query:
+def _page(operation: Operation, query: Mapping[str, str]) -> ListQuery:
+    if not query or "limit" not in operation.query:
         return _FIRST_PAGE
     return ListQuery(
         limit=_limit(query.get("limit")),
         order=query.get("order") or None,
         after=query.get("after") or None,
         before=query.get("before") or None,
-        run_id=query.get("run_id") or None,
+        run_id=query.get("run_id") or None if "run_id" in operation.query else None,
     )
 
 

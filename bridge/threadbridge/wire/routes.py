@@ -18,40 +18,48 @@ Body = Literal["none", "optional", "required"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. `body`: a `none` body is not looked at, an empty `optional` one stands for `{}`."""
+    """One operation. `body`: a `none` body is not looked at, an empty `optional` one stands for `{}`.
+
+    `query` are the parameters that mean something to it, `include` in whatever spelling.
+    """
 
     name: str
     method: str
     path: str
     body: Body = "none"
+    query: frozenset[str] = frozenset()
+
+
+_PAGE = frozenset({"limit", "order", "after", "before"})
+_INCLUDE = frozenset({"include"})
 
 
 #: The 23 operations of the service, and `list_threads`, which only its sisters have (A7).
 OPERATIONS: tuple[Operation, ...] = (
     Operation("create_assistant", "POST", "/assistants", "required"),
-    Operation("list_assistants", "GET", "/assistants"),
+    Operation("list_assistants", "GET", "/assistants", query=_PAGE),
     Operation("retrieve_assistant", "GET", "/assistants/{assistant_id}"),
     Operation("update_assistant", "POST", "/assistants/{assistant_id}", "optional"),
     Operation("delete_assistant", "DELETE", "/assistants/{assistant_id}"),
     Operation("create_thread", "POST", "/threads", "optional"),
-    Operation("list_threads", "GET", "/threads"),
-    Operation("create_thread_and_run", "POST", "/threads/runs", "required"),
+    Operation("list_threads", "GET", "/threads", query=_PAGE),
+    Operation("create_thread_and_run", "POST", "/threads/runs", "required", _INCLUDE),
     Operation("retrieve_thread", "GET", "/threads/{thread_id}"),
     Operation("update_thread", "POST", "/threads/{thread_id}", "optional"),
     Operation("delete_thread", "DELETE", "/threads/{thread_id}"),
     Operation("create_message", "POST", "/threads/{thread_id}/messages", "required"),
-    Operation("list_messages", "GET", "/threads/{thread_id}/messages"),
+    Operation("list_messages", "GET", "/threads/{thread_id}/messages", query=_PAGE | {"run_id"}),
     Operation("retrieve_message", "GET", "/threads/{thread_id}/messages/{message_id}"),
     Operation("update_message", "POST", "/threads/{thread_id}/messages/{message_id}", "optional"),
     Operation("delete_message", "DELETE", "/threads/{thread_id}/messages/{message_id}"),
-    Operation("create_run", "POST", "/threads/{thread_id}/runs", "required"),
-    Operation("list_runs", "GET", "/threads/{thread_id}/runs"),
+    Operation("create_run", "POST", "/threads/{thread_id}/runs", "required", _INCLUDE),
+    Operation("list_runs", "GET", "/threads/{thread_id}/runs", query=_PAGE),
     Operation("retrieve_run", "GET", "/threads/{thread_id}/runs/{run_id}"),
     Operation("update_run", "POST", "/threads/{thread_id}/runs/{run_id}", "optional"),
     Operation("cancel_run", "POST", "/threads/{thread_id}/runs/{run_id}/cancel"),
     Operation("submit_tool_outputs", "POST", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", "required"),
-    Operation("list_steps", "GET", "/threads/{thread_id}/runs/{run_id}/steps"),
-    Operation("retrieve_step", "GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}"),
+    Operation("list_steps", "GET", "/threads/{thread_id}/runs/{run_id}/steps", query=_PAGE | _INCLUDE),
+    Operation("retrieve_step", "GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}", query=_INCLUDE),
 )
 
 

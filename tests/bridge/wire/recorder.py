@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from threadbridge.ports import Backend, Event
+from threadbridge.ports import Backend, Event, Warn, unheard
 
 
 class Asked(NamedTuple):
@@ -19,13 +19,16 @@ class Asked(NamedTuple):
 
 @dataclass
 class Recorder:
-    """Every method answers `result`, or raises it if it is an exception."""
+    """Every method answers `result`, or raises it if it is an exception; one that can warn says `warnings` before."""
 
     result: Any = field(default_factory=lambda: {"id": "x"})
+    warnings: Sequence[str] = ()
     asked: list[Asked] = field(default_factory=list[Asked])
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
-        async def ask(*args: Any, **kwargs: Any) -> Any:
+        async def ask(*args: Any, warn: Warn = unheard, **kwargs: Any) -> Any:
+            for warning in self.warnings:
+                warn(warning)
             self.asked.append(Asked(method, args, kwargs))
             if isinstance(self.result, Exception):
                 raise self.result

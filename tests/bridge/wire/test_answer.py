@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -13,7 +14,8 @@ from threadbridge.ports import ListQuery, PolledRun
 
 BODY = {"a": 1}
 QUERY = (("limit", "5"), ("order", "asc"), ("after", "x_1"), ("before", "x_2"), ("run_id", "run_9"))
-PAGE = ListQuery(limit=5, order="asc", after="x_1", before="x_2", run_id="run_9")
+PAGE = ListQuery(limit=5, order="asc", after="x_1", before="x_2")
+OF_A_RUN = replace(PAGE, run_id="run_9")
 
 #: method, path -> what the backend is asked when the body is BODY and the query is QUERY.
 CALLS: dict[tuple[str, str], Asked] = {
@@ -29,7 +31,7 @@ CALLS: dict[tuple[str, str], Asked] = {
     ("POST", "/threads/thread_1"): Asked("update_thread", ("thread_1", BODY), {}),
     ("DELETE", "/threads/thread_1"): Asked("delete_thread", ("thread_1",), {}),
     ("POST", "/threads/thread_1/messages"): Asked("create_message", ("thread_1", BODY), {}),
-    ("GET", "/threads/thread_1/messages"): Asked("list_messages", ("thread_1", PAGE), {}),
+    ("GET", "/threads/thread_1/messages"): Asked("list_messages", ("thread_1", OF_A_RUN), {}),
     ("GET", "/threads/thread_1/messages/msg_1"): Asked("retrieve_message", ("thread_1", "msg_1"), {}),
     ("POST", "/threads/thread_1/messages/msg_1"): Asked("update_message", ("thread_1", "msg_1", BODY), {}),
     ("DELETE", "/threads/thread_1/messages/msg_1"): Asked("delete_message", ("thread_1", "msg_1"), {}),

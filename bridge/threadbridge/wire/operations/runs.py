@@ -10,15 +10,17 @@ from threadbridge.wire.request import Call
 async def create(backend: Backend, call: Call) -> Answer:
     """`POST /threads/{thread_id}/runs`."""
     if call.streams:
-        return Streamed(await backend.stream_run(call.thread_id, call.body, include=call.include))
-    return Whole(await backend.create_run(call.thread_id, call.body, include=call.include))
+        return Streamed(
+            await backend.stream_run(call.thread_id, call.body, include=call.include, warn=call.warnings.append)
+        )
+    return Whole(await backend.create_run(call.thread_id, call.body, include=call.include, warn=call.warnings.append))
 
 
 async def create_with_thread(backend: Backend, call: Call) -> Answer:
     """`POST /threads/runs`."""
     if call.streams:
-        return Streamed(await backend.stream_thread_and_run(call.body, include=call.include))
-    return Whole(await backend.create_thread_and_run(call.body, include=call.include))
+        return Streamed(await backend.stream_thread_and_run(call.body, include=call.include, warn=call.warnings.append))
+    return Whole(await backend.create_thread_and_run(call.body, include=call.include, warn=call.warnings.append))
 
 
 async def list_all(backend: Backend, call: Call) -> Answer:

@@ -1,0 +1,15 @@
+"""What the creator of a run should know: where it will be done in another way than it was asked for."""
+
+from __future__ import annotations
+
+from threadbridge.ports import Wire
+from threadbridge.responses.models import ResolvedModel
+from threadbridge.responses.request import build_request
+
+
+def run_warnings(run: Wire, model: ResolvedModel) -> tuple[str, ...]:
+    """One sentence each: a successor that is asked, a parameter it refuses, a tool it is not told of.
+
+    They are those of the run's first request, before anything of the thread is in it.
+    """
+    return build_request(run, (), model=model, stream=False, first_turn=True).warnings
