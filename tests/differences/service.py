@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from tests.clocks import StandingClock
-from threadbridge.ports import Backend, Wire, WireRequest, WireResponse
+from threadbridge.ports import Backend, Store, Wire, WireRequest, WireResponse
 from threadbridge.settings import Settings
 from threadbridge.wire import answer
 from threadbridge.wire.sse import SSEDecoder
@@ -54,6 +54,7 @@ class Service:
     backend: Backend
     simulator: Simulator
     clock: StandingClock
+    store: Store
 
     async def send(
         self,
@@ -178,14 +179,14 @@ def _read(response: WireResponse) -> Answer:
 @asynccontextmanager
 async def emulated(**settings: Any) -> AsyncGenerator[Service]:
     """A fresh service; its clock stands still."""
-    clock, simulator = StandingClock(), Simulator()
+    clock, simulator, store = StandingClock(), Simulator(), await open_store(":memory:")
     backend = assemble(
         Settings.model_validate({"simulate": True, **settings}),
-        store=await open_store(":memory:"),
+        store=store,
         upstream=SimulatedUpstream(simulator),
         clock=clock,
     )
     try:
-        yield Service(backend, simulator, clock)
+        yield Service(backend, simulator, clock, store)
     finally:
         await backend.aclose()

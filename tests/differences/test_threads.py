@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.differences.service import WEATHER, Service, path_of
+from tests.stored_objects import message
+from threadbridge.ports import Entry
 
 
 async def test_d36_a_thread_shows_the_resources_it_was_given_in_every_answer(service: Service) -> None:
@@ -96,3 +98,13 @@ async def test_d44_a_run_adds_at_most_32_messages(service: Service) -> None:
     assert (refused.error["param"], refused.error["code"]) == ("additional_messages", "array_above_max_length")
     assert taken.status == 200
     assert (await service.get(path_of(taken.body))).status == 200
+
+
+async def test_d70_a_thread_takes_more_messages_than_the_service_allowed(service: Service) -> None:
+    thread_id = await service.thread("first")
+    many = [Entry(message=message(f"msg_{number}", thread_id)) for number in range(100_000)]
+    await service.store.write(lambda session: session.append(thread_id, many), tenant="default")
+
+    added = await service.post(f"/threads/{thread_id}/messages", role="user", content="last")
+
+    assert added.status == 200

@@ -1,0 +1,30 @@
+"""No rule of the behaviour reference is forgotten."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.rules import ELSEWHERE, RULES, numbered_tests
+
+PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+
+
+@pytest.mark.xfail(strict=True, reason="the tests of the rules are being written")
+def test_every_rule_has_a_test_of_its_number_or_a_row() -> None:
+    assert [rule for rule in RULES if rule not in numbered_tests() and rule not in ELSEWHERE] == []
+
+
+def test_the_rows_and_the_tests_name_rules_that_exist() -> None:
+    assert [rule for rule in (*ELSEWHERE, *numbered_tests()) if rule not in RULES] == []
+
+
+def test_a_row_names_a_difference_that_is_on_the_page_or_an_issue_or_says_why_not() -> None:
+    places = {place for row in ELSEWHERE.values() for place in row.where.split(", ")}
+    differences = {place for place in places if place.startswith("D")}
+    numbered = set(re.findall(r"^\| (D\d+) \|", PAGE.read_text(), re.MULTILINE))
+
+    assert differences <= numbered
+    assert {place for place in places - differences if not re.fullmatch(r"issue [1-5]|nothing to do", place)} == set()
