@@ -167,3 +167,13 @@ async def test_d69_an_unknown_query_parameter_is_accepted_with_a_warning(service
 
     assert answer.status == 200
     assert "'nocache' has no effect" in answer.headers["threadbridge-warning"]
+
+
+async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: Service) -> None:
+    without = await service.send("POST", "/threads", b'{"metadata": {}}', headers=BETA)
+    latin = await service.send(
+        "POST", "/threads", b"{}", headers={**BETA, "content-type": "application/json; charset=x"}
+    )
+    plain = await service.send("POST", "/threads", b"{}", headers={**BETA, "content-type": "text/plain"})
+
+    assert (without.status, latin.status, plain.status) == (200, 200, 400)

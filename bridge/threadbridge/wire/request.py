@@ -25,6 +25,8 @@ _INCLUDE = re.compile(r"include(?:\[\d*\])?")
 #: A parameter that Azure's clients add to every request (C19).
 _API_VERSION = "api-version"
 
+_JSON = "application/json"
+
 #: What the SDKs send where there is nothing to say.
 _EMPTY_BODIES = frozenset({b"", b"{}", b"null"})
 
@@ -81,7 +83,7 @@ def read(request: WireRequest, *, max_body_bytes: int) -> Call:
     include = (
         tuple([value for name, value in pairs if _INCLUDE.fullmatch(name)]) if "include" in operation.query else ()
     )
-    body = {} if operation.body == "none" else _parsed(operation, request.body, max_body_bytes)
+    body = {} if operation.body == "none" else _parsed(operation, request, max_body_bytes)
     warnings = [*_without_effect(operation, query), *_unread(operation, request.body)]
     return Call(operation, ids, _page(operation, query), include, body, warnings)
 
@@ -140,11 +142,13 @@ def _limit(given: str | None) -> int | None:
     return int(given)
 
 
-def _parsed(operation: Operation, body: bytes, max_body_bytes: int) -> Wire:
+def _parsed(operation: Operation, request: WireRequest, max_body_bytes: int) -> Wire:
+    body = request.body
     if len(body) > max_body_bytes:
         raise BodyTooLarge(f"The request body has {len(body)} bytes; at most {max_body_bytes} are accepted.")
     if operation.body == "optional" and not body.strip():
         return {}
+    _require_json(request.headers.get("content-type", _JSON))
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -156,6 +160,17 @@ def _parsed(operation: Operation, body: bytes, max_body_bytes: int) -> Wire:
     if body.count(b"[") + body.count(b"{") > _SUSPECT_BRACKETS:
         _refuse_deep(parsed)
     return parsed
+
+
+def _require_json(content_type: str) -> None:
+    """The words for any other type; a body without a type is taken for what it looks like."""
+    if content_type.partition(";")[0].strip().lower() != _JSON:
+        told = quoted(content_type)
+        raise InvalidRequest(
+            f"Unsupported content type: '{told}'. This API method only accepts '{_JSON}' requests, but you specified "
+            f"the header 'Content-Type: {told}'. Please try again with a supported content type.",
+            code="unsupported_content_type",
+        )
 
 
 def _refuse_deep(parsed: Wire) -> None:
