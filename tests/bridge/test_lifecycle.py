@@ -29,7 +29,7 @@ def run_in(status: RunStatus) -> Wire:
 
 
 @pytest.mark.parametrize(("before", "after"), LEGAL)
-def test_a_legal_step_is_taken_and_leaves_the_run_before_it_alone(before: RunStatus, after: RunStatus) -> None:
+def test_a58_a_legal_step_is_taken_and_leaves_the_run_before_it_alone(before: RunStatus, after: RunStatus) -> None:
     run = run_in(before)
 
     result = stepped(run, after, 100)

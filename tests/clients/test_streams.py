@@ -190,3 +190,17 @@ def test_c18_a_relay_to_a_browser_gets_the_whole_run_that_requires_action(client
     stored = client.beta.threads.runs.retrieve(last["data"]["id"], thread_id=thread.id).to_dict()
     assert last["event"] == "thread.run.requires_action"
     assert {**last["data"], "tool_resources": {}} == stored
+
+
+def test_a99_a_stream_can_be_consumed_raw(client: openai.OpenAI) -> None:
+    assistant = client.beta.assistants.create(model="gpt-4o")
+    thread = client.beta.threads.create(messages=[user("SAY one two")])
+
+    with client.beta.threads.runs.with_streaming_response.create(
+        thread_id=thread.id, assistant_id=assistant.id, stream=True
+    ) as response:
+        text = b"".join(response.iter_bytes()).decode()
+
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert text.endswith("event: done\ndata: [DONE]\n\n")
+    assert text.count("event: thread.message.completed\n") == 1

@@ -85,7 +85,7 @@ GONE = {
 
 
 @pytest.mark.parametrize("body", GONE.values(), ids=GONE.keys())
-async def test_a_404_that_is_no_assistants_error_says_that_the_api_is_gone(
+async def test_a8_a_404_that_is_no_assistants_error_says_that_the_api_is_gone(
     backend: Backend, service: LegacyService, body: bytes
 ) -> None:
     service.faults.append(Fault("/thread_1", 404, body))

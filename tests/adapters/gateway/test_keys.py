@@ -25,7 +25,7 @@ async def refused(http: aiohttp.ClientSession, url: str, headers: Mapping[str, s
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": f"Bearer {KEY}"}, {"api-key": KEY}])
-async def test_the_key_opens_as_a_bearer_token_and_as_azures_header(
+async def test_a1_the_key_opens_as_a_bearer_token_and_as_azures_header(
     http: aiohttp.ClientSession, guarded_url: str, headers: dict[str, str]
 ) -> None:
     async with http.post(f"{guarded_url}/threads", headers=headers, json={}) as response:

@@ -42,7 +42,7 @@ async def test_both_bodies_stream_at_the_same_time(
     assert (first, rest) == (b"first", b"second")
 
 
-async def test_path_query_and_headers_arrive_as_they_were_sent(
+async def test_a101_path_query_and_headers_arrive_as_they_were_sent(
     http: aiohttp.ClientSession, url: str, service: LoopbackService
 ) -> None:
     headers = {"X-Mine": "1", "Connection": "x-hop", "X-Hop": "dropped", "Authorization": "Bearer sk-clients-own"}

@@ -186,7 +186,7 @@ async def test_a_timeout_ends_the_waiting(face: MakeFace, timeout: Any) -> None:
         await at.do(lambda tb: tb.threads.retrieve("thread_1", timeout=timeout))
 
 
-async def test_polling_stops_at_every_status_that_needs_the_caller(face: MakeFace) -> None:
+async def test_a62_polling_stops_at_every_status_that_needs_the_caller(face: MakeFace) -> None:
     for status in ("requires_action", "cancelled", "completed", "failed", "expired", "incomplete"):
         looks = [PolledRun(run(was)) for was in ("queued", "in_progress", "cancelling", "paused", status)]
         at = face(ScriptedBackend(retrieve_run=looks))

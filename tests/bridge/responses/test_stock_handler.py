@@ -105,7 +105,7 @@ def test_parallel_calls_are_put_together_from_their_fragments() -> None:
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_the_handler_follows_every_kind_of_stream_to_its_run(kind: str) -> None:
+def test_a98_the_handler_follows_every_kind_of_stream_to_its_run(kind: str) -> None:
     turn = translator()
     events = [event for upstream in STREAMS[kind] for event in turn.feed(upstream)]
 

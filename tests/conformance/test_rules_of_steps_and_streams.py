@@ -1,0 +1,205 @@
+"""Rules A33, A39, A40 and A72 to A94 on the wire: run steps, and what the events of a stream carry."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differences.service import WEATHER, Service, Told, names, path_of
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator import Answer, Call, Scenario, Text
+
+CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
+STEP_KEYS = (
+    "id object created_at run_id assistant_id thread_id type status cancelled_at completed_at expires_at failed_at "
+    "last_error step_details usage"
+).split()
+MESSAGE_KEYS = (
+    "id object created_at assistant_id thread_id run_id status incomplete_details incomplete_at completed_at role "
+    "content attachments metadata"
+).split()
+
+#: Every event of A89 that a stream of text and function calls can have.
+EVENTS = {
+    "thread.created",
+    *(
+        f"thread.run.{name}"
+        for name in (
+            "created queued in_progress requires_action completed incomplete failed cancelling cancelled expired"
+        ).split()
+    ),
+    *(f"thread.run.step.{name}" for name in "created in_progress delta completed failed cancelled expired".split()),
+    *(f"thread.message.{name}" for name in "created in_progress delta completed incomplete".split()),
+    "error",
+    "done",
+}
+
+
+async def streamed(service: Service, text: str, **settings: object) -> list[Told]:
+    thread = {"messages": [{"role": "user", "content": text}]}
+    return await service.stream("/threads/runs", assistant_id=await service.assistant(**settings), thread=thread)
+
+
+def only(events: list[Told], name: str) -> list[Wire]:
+    return [event.data for event in events if event.name == f"thread.{name}"]
+
+
+async def test_a33_a_message_in_a_stream_shows_its_status_and_is_empty_until_completed(service: Service) -> None:
+    events = await streamed(service, "SAY one two")
+
+    (created,) = only(events, "message.created")
+    (completed,) = only(events, "message.completed")
+    assert list(created) == list(completed) == MESSAGE_KEYS
+    assert (created["status"], created["content"], created["completed_at"]) == ("in_progress", [], None)
+    assert (completed["status"], completed["content"][0]["text"]["value"]) == ("completed", "one two")
+    assert completed["completed_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("INCOMPLETE max_output_tokens", "max_tokens"),
+        ("INCOMPLETE content_filter", "content_filter"),
+        ("SAY one two three four\nBREAK 6", "run_failed"),
+    ],
+)
+async def test_a39_an_incomplete_message_says_why(service: Service, text: str, reason: str) -> None:
+    events = await streamed(service, text)
+
+    (incomplete,) = only(events, "message.incomplete")
+    assert (incomplete["status"], incomplete["incomplete_details"]) == ("incomplete", {"reason": reason})
+    assert incomplete["incomplete_at"] is not None
+
+
+async def test_a40_a_refusal_is_a_part_of_its_own_in_message_and_delta(service: Service) -> None:
+    service.simulator.enqueue(Scenario.refuses("I will not."))
+
+    events = await streamed(service, "Hi")
+
+    parts = [delta["delta"]["content"][0] for delta in only(events, "message.delta")]
+    assert {(part["index"], part["type"]) for part in parts} == {(0, "refusal")}
+    assert "".join(part["refusal"] for part in parts) == "I will not."
+    assert only(events, "message.completed")[0]["content"] == [{"type": "refusal", "refusal": "I will not."}]
+
+
+async def test_a72_a_step_has_the_recorded_keys_and_its_deadline_only_while_open(service: Service) -> None:
+    waiting = await service.run("CALL get_weather {}", tools=[WEATHER])
+    (open_step,) = await service.steps(waiting)
+    await service.answered(waiting)
+    events = await streamed(service, "SAY one")
+
+    closed = (await service.get(f"{path_of(waiting)}/steps/{open_step['id']}")).body
+    (completed,) = only(events, "run.step.completed")
+    assert list(open_step) == list(closed) == list(completed) == STEP_KEYS
+    assert (open_step["expires_at"], closed["expires_at"]) == (waiting["expires_at"], None)
+    assert completed["expires_at"] == completed["created_at"] + 600
+
+
+@pytest.mark.parametrize(("text", "status"), [("SAY one", "completed"), ("SAY one two three four\nBREAK 6", "failed")])
+async def test_a73_a_step_is_in_progress_and_then_shares_the_fate_of_its_run(
+    service: Service, text: str, status: str
+) -> None:
+    events = await streamed(service, text)
+
+    statuses = [event.data["status"] for event in events if event.name.startswith("thread.run.step.")]
+    assert statuses == ["in_progress", "in_progress", status]
+    assert only(events, f"run.step.{status}")[0]["type"] == "message_creation"
+
+
+async def test_a74_text_before_a_call_is_a_step_before_it(service: Service) -> None:
+    service.simulator.enqueue(Scenario(answer=Answer([Text("Let me see."), Call("get_weather", "{}")])))
+
+    run = await service.run("Hi", tools=[WEATHER])
+
+    assert [step["type"] for step in await service.steps(run)] == ["message_creation", "tool_calls"]
+    assert run["status"] == "requires_action"
+
+
+async def test_a76_a_function_call_in_a_step_has_an_output_once_answered(service: Service) -> None:
+    waiting = await service.run('CALL get_weather {"city": "Bern"}', tools=[WEATHER])
+    (before,) = await service.steps(waiting)
+    await service.answered(waiting, output="sunny")
+
+    after = (await service.steps(waiting))[0]
+    call = before["step_details"]["tool_calls"][0]
+    assert (list(call), list(call["function"])) == (["id", "type", "function"], ["name", "arguments", "output"])
+    assert (call["function"]["arguments"], call["function"]["output"]) == ('{"city": "Bern"}', None)
+    assert after["step_details"]["tool_calls"][0]["function"]["output"] == "sunny"
+
+
+@pytest.mark.parametrize("name", ["include[]", "include", "include%5B%5D"])
+@pytest.mark.parametrize("value", [CONTENT, CONTENT.replace("[", "%5B").replace("]", "%5D").replace("*", "%2A")])
+async def test_a77_include_is_taken_by_four_operations_in_any_spelling(service: Service, name: str, value: str) -> None:
+    run = await service.run("Hi")
+    step = (await service.steps(run))[0]["id"]
+    body = b'{"assistant_id": "%b"}' % run["assistant_id"].encode()
+    requests = [
+        ("GET", f"{path_of(run)}/steps", b""),
+        ("GET", f"{path_of(run)}/steps/{step}", b""),
+        ("POST", f"/threads/{await service.thread('Hi')}/runs", body),
+    ]
+
+    answers = [await service.send(method, path, body, query={name: value}) for method, path, body in requests]
+
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert [answer.headers.get("threadbridge-warning") for answer in answers] == [None, None, None]
+
+
+async def test_a88_every_frame_is_an_event_with_data_and_the_last_one_is_done(service: Service) -> None:
+    body = b'{"assistant_id": "%b", "stream": true}' % (await service.assistant(instructions="Hi")).encode()
+
+    response = await service.send("POST", "/threads/runs", body)
+
+    assert not isinstance(response.body, bytes)
+    text = b"".join([frame async for frame in response.body]).decode()
+    *frames, last, end = text.split("\n\n")
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert all("event: thread." in frame and "\ndata: {" in frame for frame in frames)
+    assert (last.endswith("event: done\ndata: [DONE]"), end) == (True, "")
+
+
+async def test_a88_done_follows_requires_action_too(service: Service) -> None:
+    events = await streamed(service, "CALL get_weather {}", tools=[WEATHER])
+
+    assert names(events)[-2:] == ["run.requires_action", "done"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SAY one",
+        "CALL get_weather {}",
+        "INCOMPLETE max_output_tokens",
+        "FAIL server_error No.",
+        "HTTP 500",
+        "SAY one two three\nBREAK 5",
+        "REFUSE No.",
+    ],
+)
+async def test_a89_a_stream_has_only_events_of_the_documented_names(service: Service, text: str) -> None:
+    events = await streamed(service, text, tools=[WEATHER])
+
+    assert {event.name for event in events} <= EVENTS
+
+
+async def test_a94_a_message_delta_carries_what_is_new_and_annotations_once(service: Service) -> None:
+    events = await streamed(service, "SAY one two three")
+
+    first, *later = only(events, "message.delta")
+    assert list(first) == ["id", "object", "delta"]
+    assert (first["object"], list(first["delta"])) == ("thread.message.delta", ["content"])
+    assert first["delta"]["content"][0].keys() == {"index", "type", "text"}
+    assert first["delta"]["content"][0]["text"]["annotations"] == []
+    assert [list(delta["delta"]["content"][0]["text"]) for delta in later] == [["value"]] * len(later)
+    assert "".join(delta["delta"]["content"][0]["text"]["value"] for delta in (first, *later)) == "one two three"
+
+
+async def test_a94_a_step_delta_names_id_and_function_once(service: Service) -> None:
+    events = await streamed(service, 'CALL get_weather {"city": "Bern"}', tools=[WEATHER])
+
+    first, *later = [delta["delta"]["step_details"] for delta in only(events, "run.step.delta")]
+    call = first["tool_calls"][0]
+    assert (first["type"], list(call)) == ("tool_calls", ["index", "id", "type", "function"])
+    assert call["function"] == {"name": "get_weather", "arguments": "", "output": None}
+    assert later
+    assert all(step["tool_calls"][0].keys() == {"index", "type", "function"} for step in later)
+    assert "".join(step["tool_calls"][0]["function"]["arguments"] for step in later) == '{"city": "Bern"}'
