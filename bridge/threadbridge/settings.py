@@ -8,7 +8,7 @@ working directory, then the defaults below.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -60,6 +60,8 @@ class Limits(_Section):
 
     #: Seconds from a run's creation to its expiry (A60).
     run_expiry_seconds: int = Field(default=600, gt=0)
+    #: Characters of a text in a message (A36); None: as many as fit into a request.
+    message_characters: int | None = Field(default=None, gt=0)
     #: Messages in one `POST /threads`, and in `additional_messages` (A29, A50).
     messages_per_create: int = Field(default=32, gt=0)
     #: Seconds a worker's claim on a run lasts unless prolonged; after a crash, how long the run waits for a new worker.
@@ -70,10 +72,27 @@ class Limits(_Section):
     stream_buffer_events: int = Field(default=1024, gt=0)
     #: Seconds a reader of a stream may stand still with a full buffer before the run goes on without him.
     stalled_reader_seconds: float = Field(default=30.0, gt=0)
+    #: With the policy `queue`: seconds a request waits for a busy thread before it is refused after all.
+    busy_wait_seconds: float = Field(default=30.0, ge=0)
+    #: With the policy `queue`: requests that wait at the same time in one process; more are refused at once.
+    busy_waiting_requests: int = Field(default=100, ge=0)
     #: Seconds given to running work when a backend is closed.
     drain_seconds: float = Field(default=5.0, ge=0)
     #: Seconds `cancel` waits for a working run to come to rest before it answers.
     cancel_wait_seconds: float = Field(default=2.0, ge=0)
+
+
+UnknownCursor: TypeAlias = Literal["empty_page", "error"]
+BusyThread: TypeAlias = Literal["reject", "queue"]
+
+
+class Policies(_Section):
+    """Choices where the legacy service left one, or where a program may want another than it made."""
+
+    #: What a list answers to a cursor it does not know (A14).
+    unknown_cursor: UnknownCursor = "empty_page"
+    #: What becomes of a run or a message for a thread with an active run: refused (A42, A52), or it waits its turn.
+    busy_thread: BusyThread = "reject"
 
 
 class ModelOverride(_Section):
@@ -102,6 +121,7 @@ class Settings(_Section):
     assistants: AssistantsSettings = AssistantsSettings()
     gateway: GatewaySettings = GatewaySettings()
     limits: Limits = Limits()
+    policies: Policies = Policies()
     models: dict[str, ModelOverride] = Field(default_factory=dict)
     #: Free-form settings for backends that are not ours.
     options: dict[str, Any] = Field(default_factory=dict)

@@ -71,6 +71,7 @@ def assemble(
         new_id=new_id,
         owner=new_id("worker"),
         limits=settings.limits,
+        policies=settings.policies,
         models=settings.models,
         places=Places(settings.limits.concurrent_turns),
     )

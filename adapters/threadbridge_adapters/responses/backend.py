@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from threadbridge.emulation import assistants, messages, runs, steps, threads, tool_outputs
+from threadbridge.emulation.busy import may_be_free
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import Overdue, settle
 from threadbridge.emulation.leases import is_abandoned
@@ -17,6 +18,7 @@ from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Sessio
 from threadbridge.responses.forms import run_event, sse_run, step_event
 from threadbridge.responses.warnings import run_warnings
 from threadbridge_adapters.responses.feed import Feed
+from threadbridge_adapters.responses.waiting_room import WaitingRoom
 from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
 
@@ -32,9 +34,16 @@ class ResponsesBackend:
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
         self._place = place
         self._workforce = workforce
+        self._unknown_cursor = place.policies.unknown_cursor
+        self._waiting_room = WaitingRoom(
+            place.clock,
+            seats=place.limits.busy_waiting_requests if place.policies.busy_thread == "queue" else 0,
+            patience=place.limits.busy_wait_seconds,
+        )
 
     async def aclose(self) -> None:
         """Let running turns end, for a bounded time; then close upstream and store."""
+        self._waiting_room.close()
         await self._workforce.drain()
         await self._place.upstream.aclose()
         await self._place.store.aclose()
@@ -44,7 +53,9 @@ class ResponsesBackend:
         return await self._write(lambda session, context: assistants.create(session, context, body))
 
     async def list_assistants(self, query: ListQuery) -> Wire:
-        return await self._read(lambda session, _: assistants.list_all(session, query))
+        return await self._read(
+            lambda session, _: assistants.list_all(session, query, unknown_cursor=self._unknown_cursor)
+        )
 
     async def retrieve_assistant(self, assistant_id: str) -> Wire:
         return await self._read(lambda session, _: assistants.retrieve(session, assistant_id))
@@ -60,7 +71,9 @@ class ResponsesBackend:
         return await self._write(lambda session, context: threads.create(session, context, body))
 
     async def list_threads(self, query: ListQuery) -> Wire:
-        return await self._read(lambda session, _: threads.list_all(session, query))
+        return await self._read(
+            lambda session, _: threads.list_all(session, query, unknown_cursor=self._unknown_cursor)
+        )
 
     async def retrieve_thread(self, thread_id: str) -> Wire:
         return await self._read(lambda session, _: threads.retrieve(session, thread_id))
@@ -73,10 +86,15 @@ class ResponsesBackend:
 
     # Messages
     async def create_message(self, thread_id: str, body: Wire) -> Wire:
-        return await self._write(lambda session, context: messages.create(session, context, thread_id, body))
+        return await self._in_turn(
+            thread_id,
+            lambda: self._write(lambda session, context: messages.create(session, context, thread_id, body)),
+        )
 
     async def list_messages(self, thread_id: str, query: ListQuery) -> Wire:
-        return await self._read(lambda session, _: messages.list_all(session, thread_id, query))
+        return await self._read(
+            lambda session, _: messages.list_all(session, thread_id, query, unknown_cursor=self._unknown_cursor)
+        )
 
     async def retrieve_message(self, thread_id: str, message_id: str) -> Wire:
         return await self._read(lambda session, _: messages.retrieve(session, thread_id, message_id))
@@ -93,7 +111,7 @@ class ResponsesBackend:
     async def create_run(
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> Wire:
-        started = await self._queue(lambda session, context: runs.create(session, context, thread_id, body, include))
+        started = await self._start_run(thread_id, body, include)
         self._warn_of(started.run, warn)
         self._perform(started)
         return started.run
@@ -101,7 +119,7 @@ class ResponsesBackend:
     async def stream_run(
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> AsyncIterator[Event]:
-        started = await self._queue(lambda session, context: runs.create(session, context, thread_id, body, include))
+        started = await self._start_run(thread_id, body, include)
         self._warn_of(started.run, warn)
         return self._followed(started, _opening(started.run))
 
@@ -119,7 +137,9 @@ class ResponsesBackend:
         return self._followed(started, [Event("thread.created", started.thread), *_opening(started.run)])
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
-        return await self._read(lambda session, now: runs.list_all(session, now, thread_id, query))
+        return await self._read(
+            lambda session, now: runs.list_all(session, now, thread_id, query, unknown_cursor=self._unknown_cursor)
+        )
 
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
         def look(session: Session, now: float) -> tuple[Wire, bool, int | None]:
@@ -155,7 +175,11 @@ class ResponsesBackend:
 
     # Run steps
     async def list_steps(self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()) -> Wire:
-        return await self._read(lambda session, now: steps.list_all(session, now, thread_id, run_id, query, include))
+        return await self._read(
+            lambda session, now: steps.list_all(
+                session, now, thread_id, run_id, query, include, unknown_cursor=self._unknown_cursor
+            )
+        )
 
     async def retrieve_step(self, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()) -> Wire:
         return await self._read(lambda session, now: steps.retrieve(session, now, thread_id, run_id, step_id, include))
@@ -172,6 +196,18 @@ class ResponsesBackend:
                 return await self._place.store.read(lambda session: look(session, now), tenant=self._place.tenant)
             except Overdue as overdue:
                 await self._write(partial(settle, run_id=overdue.run_id))
+
+    async def _in_turn(self, thread_id: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """A transaction that a busy thread refuses, or takes later where requests may wait for it."""
+        return await self._waiting_room.served(
+            ask, thread_id=thread_id, is_free=lambda: self._read(partial(may_be_free, thread_id=thread_id))
+        )
+
+    async def _start_run(self, thread_id: str, body: Wire, include: Sequence[str]) -> StartedRun:
+        def create(session: Session, context: Context) -> StartedRun:
+            return runs.create(session, context, thread_id, body, include)
+
+        return await self._in_turn(thread_id, lambda: self._queue(create))
 
     async def _queue(self, decide: Callable[[Session, Context], Queued]) -> Queued:
         """A transaction that queues a run, and begins its turn where a place is free."""

@@ -13,7 +13,7 @@ from threadbridge.emulation.turns import TurnStart
 from threadbridge.ports import Clock, Kind, NewId, Session, Store, Upstream, Wire
 from threadbridge.responses.models import ResolvedModel, resolve_model
 from threadbridge.responses.translator import TurnTranslator
-from threadbridge.settings import Limits, ModelOverride
+from threadbridge.settings import Limits, ModelOverride, Policies
 from threadbridge_adapters.responses.places import Places
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ class Workplace:
     new_id: NewId
     owner: str
     limits: Limits
+    policies: Policies
     models: Mapping[str, ModelOverride]
     places: Places
     #: What is still to be done about connections whose turn is over.

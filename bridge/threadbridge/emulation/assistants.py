@@ -6,6 +6,7 @@ from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, listing
 from threadbridge.emulation.objects import changed_assistant, deleted, new_assistant
 from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.settings import UnknownCursor
 from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, checked
 
 
@@ -21,9 +22,9 @@ def retrieve(session: Session, assistant_id: str) -> Wire:
     return found(session, Kind.ASSISTANT, assistant_id)
 
 
-def list_all(session: Session, query: ListQuery) -> Wire:
+def list_all(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
     """A page of assistants, newest first unless asked otherwise (C9)."""
-    return listing(session, Kind.ASSISTANT, query)
+    return listing(session, Kind.ASSISTANT, query, unknown_cursor=unknown_cursor)
 
 
 def update(session: Session, context: Context, assistant_id: str, body: Wire) -> Wire:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from threadbridge.emulation.objects import listed
-from threadbridge.errors import NotFound
+from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Kind, ListQuery, Session, Wire
-from threadbridge.validation import check_id, checked_page
+from threadbridge.settings import UnknownCursor
+from threadbridge.validation import CheckedPage, check_id, checked_page
+from threadbridge.validation.refusals import quoted
 
 #: Kind -> (parameter of the path, prefix of its ids, noun in the 404 text).
 _NAMES = {
@@ -53,10 +55,18 @@ def found_step(session: Session, run_id: str, step_id: str) -> Wire:
 
 
 def listing(
-    session: Session, kind: Kind, query: ListQuery, *, thread_id: str | None = None, run_id: str | None = None
+    session: Session,
+    kind: Kind,
+    query: ListQuery,
+    *,
+    unknown_cursor: UnknownCursor,
+    thread_id: str | None = None,
+    run_id: str | None = None,
 ) -> Wire:
-    """A page in its envelope, after the query was judged (A10-A13)."""
+    """A page in its envelope, after the query was judged (A10-A13). An unknown cursor is an empty page, or refused."""
     page = checked_page(query)
+    if unknown_cursor == "error":
+        _check_cursors(session, kind, page, thread_id=thread_id, run_id=run_id)
     rows = session.page(
         kind,
         limit=page.limit,
@@ -67,3 +77,20 @@ def listing(
         run_id=run_id,
     )
     return listed(rows.data, has_more=rows.has_more)
+
+
+def _check_cursors(
+    session: Session, kind: Kind, page: CheckedPage, *, thread_id: str | None, run_id: str | None
+) -> None:
+    """Raises InvalidRequest for a cursor that is no object of the list (D1)."""
+    of_list = {"thread_id": thread_id} if kind is not Kind.STEP else {"run_id": run_id}
+    for param, cursor in (("after", page.after), ("before", page.before)):
+        if cursor is None:
+            continue
+        body = session.get(kind, cursor)
+        if body is None or any(owner is not None and body[name] != owner for name, owner in of_list.items()):
+            raise InvalidRequest(
+                f"Invalid '{param}': no {_NAMES[kind][2]} found with id '{quoted(cursor)}'.",
+                param=param,
+                code="invalid_value",
+            )

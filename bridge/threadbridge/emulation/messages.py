@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+from threadbridge.emulation.busy import refuse_messages
 from threadbridge.emulation.context import Context
-from threadbridge.emulation.deadline import active_run
 from threadbridge.emulation.lookup import found, found_in_thread, listing
 from threadbridge.emulation.objects import deleted, new_message
-from threadbridge.errors import InvalidRequest
 from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.settings import UnknownCursor
 from threadbridge.validation import MESSAGE_CREATE, MESSAGE_UPDATE, check_id, checked
 
 
 def create(session: Session, context: Context, thread_id: str, body: Wire) -> Wire:
-    """A message at the end of the thread. Raises InvalidRequest while a run is active (A42)."""
+    """A message at the end of the thread. Raises ThreadBusy while a run is active (A42)."""
     check_id("thread_id", "thread", thread_id)
     given = checked(MESSAGE_CREATE, body, limits=context.limits)
     found(session, Kind.THREAD, thread_id)
-    refuse_while_running(session, context, thread_id)
+    refuse_messages(session, context, thread_id)
     message = new_message(context, thread_id, given)
     session.add(Kind.MESSAGE, message)
     return message
-
-
-def refuse_while_running(session: Session, context: Context, thread_id: str) -> None:
-    """The thread is locked while a run is active (A42, A63); the text is parsed by clients (C1)."""
-    run = active_run(session, context, thread_id)
-    if run is not None:
-        raise InvalidRequest(f"Can't add messages to {thread_id} while a run {run['id']} is active.")
 
 
 def retrieve(session: Session, thread_id: str, message_id: str) -> Wire:
@@ -34,10 +27,12 @@ def retrieve(session: Session, thread_id: str, message_id: str) -> Wire:
     return found_in_thread(session, Kind.MESSAGE, thread_id, message_id)
 
 
-def list_all(session: Session, thread_id: str, query: ListQuery) -> Wire:
+def list_all(session: Session, thread_id: str, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
     """A page of the thread's messages, or of those one run wrote (A11)."""
     found(session, Kind.THREAD, thread_id)
-    return listing(session, Kind.MESSAGE, query, thread_id=thread_id, run_id=query.run_id)
+    return listing(
+        session, Kind.MESSAGE, query, unknown_cursor=unknown_cursor, thread_id=thread_id, run_id=query.run_id
+    )
 
 
 def update(session: Session, context: Context, thread_id: str, message_id: str, body: Wire) -> Wire:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from threadbridge.emulation import threads
+from threadbridge.emulation.busy import refuse_runs
 from threadbridge.emulation.context import Context
-from threadbridge.emulation.deadline import active_run, in_time, settled
+from threadbridge.emulation.deadline import in_time, settled
 from threadbridge.emulation.endings import end
 from threadbridge.emulation.leases import claim, is_held
 from threadbridge.emulation.lookup import found, found_in_thread, listing
@@ -16,6 +17,7 @@ from threadbridge.emulation.turns import TurnStart, begin_new
 from threadbridge.errors import InvalidRequest
 from threadbridge.lifecycle import RunStatus, is_active, stepped
 from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.settings import UnknownCursor
 from threadbridge.validation import RUN_CREATE, RUN_UPDATE, THREAD_AND_RUN_CREATE, check_id, check_include, checked
 
 
@@ -30,16 +32,14 @@ class StartedRun(NamedTuple):
 def create(session: Session, context: Context, thread_id: str, body: Wire, include: Sequence[str] = ()) -> StartedRun:
     """Queue a run and lock its thread in one transaction (A42, A52).
 
-    Raises InvalidRequest for a busy thread (A52) and for a run with nothing to say (A53), NotFound for an unknown
-    thread or assistant.
+    Raises ThreadBusy for a busy thread (A52), InvalidRequest for a run with nothing to say (A53), NotFound for an
+    unknown thread or assistant.
     """
     check_id("thread_id", "thread", thread_id)
     check_include(include)
     given = checked(RUN_CREATE, body, limits=context.limits)
     thread = found(session, Kind.THREAD, thread_id)
-    busy = active_run(session, context, thread_id)
-    if busy is not None:
-        raise InvalidRequest(f"Thread {thread_id} already has an active run {busy['id']}.")
+    refuse_runs(session, context, thread_id)
     return _queue(session, context, thread, given)
 
 
@@ -72,13 +72,13 @@ def retrieve(session: Session, now: float, thread_id: str, run_id: str) -> Wire:
     return in_time(session, now, found_in_thread(session, Kind.RUN, thread_id, run_id))
 
 
-def list_all(session: Session, now: float, thread_id: str, query: ListQuery) -> Wire:
+def list_all(session: Session, now: float, thread_id: str, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
     """A page of the thread's runs, newest first unless asked otherwise (C12). Raises Overdue as `retrieve` does."""
     found(session, Kind.THREAD, thread_id)
     active = session.active_run(thread_id)
     if active is not None:
         in_time(session, now, active)
-    return listing(session, Kind.RUN, query, thread_id=thread_id)
+    return listing(session, Kind.RUN, query, unknown_cursor=unknown_cursor, thread_id=thread_id)
 
 
 def to_change(session: Session, context: Context, thread_id: str, run_id: str) -> Wire:

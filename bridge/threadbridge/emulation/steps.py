@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from threadbridge.emulation import runs
 from threadbridge.emulation.lookup import found_step, listing
 from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.settings import UnknownCursor
 from threadbridge.validation import check_include
 
 
@@ -20,9 +21,16 @@ def retrieve(
 
 
 def list_all(
-    session: Session, now: float, thread_id: str, run_id: str, query: ListQuery, include: Sequence[str] = ()
+    session: Session,
+    now: float,
+    thread_id: str,
+    run_id: str,
+    query: ListQuery,
+    include: Sequence[str] = (),
+    *,
+    unknown_cursor: UnknownCursor,
 ) -> Wire:
     """A page of the run's steps, newest first unless asked otherwise (A11). Raises Overdue as `retrieve` does."""
     check_include(include)
     runs.retrieve(session, now, thread_id, run_id)
-    return listing(session, Kind.STEP, query, run_id=run_id)
+    return listing(session, Kind.STEP, query, unknown_cursor=unknown_cursor, run_id=run_id)

@@ -37,6 +37,10 @@ def _messages_per_create(limits: Limits) -> int:
     return limits.messages_per_create
 
 
+def _message_characters(limits: Limits) -> int | None:
+    return limits.message_characters
+
+
 def variant(fields: Mapping[str, Shape] | None = None, *, required: tuple[str, ...] = ()) -> Object:
     """One kind of a `Tagged` object: its `type` was judged already."""
     return Object({"type": Text(), **(fields or {})}, required=("type", *required))
@@ -108,10 +112,11 @@ NEW_TOOL_RESOURCES = Object(
 
 # -- Messages (A34) ------------------------------------------------------------------------------------------------
 
+_WORDS = Text(_message_characters)
 _DETAIL = Choice("auto", "low", "high")
 _PART = Tagged(
     {
-        "text": variant({"text": Text()}, required=("text",)),
+        "text": variant({"text": _WORDS}, required=("text",)),
         "image_file": variant(
             {"image_file": Object({"file_id": Text(), "detail": _DETAIL}, required=("file_id",))},
             required=("image_file",),
@@ -121,7 +126,7 @@ _PART = Tagged(
         ),
     }
 )
-_CONTENT = Either({str: Text(), list: Array(_PART, empty=False)}, one="one of a string or array of objects")
+_CONTENT = Either({str: _WORDS, list: Array(_PART, empty=False)}, one="one of a string or array of objects")
 _ATTACHMENT = Object({"file_id": Text(), "tools": Array(ATTACHMENT_TOOL)}, required=("file_id", "tools"))
 
 MESSAGE = Object(

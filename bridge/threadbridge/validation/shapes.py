@@ -32,18 +32,19 @@ class Shape(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string."""
+    """A string. `max_length` is a number, or says which of the settings holds it."""
 
-    max_length: int | None = None
+    max_length: int | Callable[[Limits], int | None] | None = None
     pattern: re.Pattern[str] | None = None
     one: str = "a string"
     many: str = "strings"
 
-    def check(self, value: Any, _limits: Limits, /) -> Any:
+    def check(self, value: Any, limits: Limits, /) -> Any:
         if type(value) is not str:
             raise Refusal(refusals.TYPE, expected=self.one, got=type_word(value))
-        if self.max_length is not None and len(value) > self.max_length:
-            raise Refusal(refusals.STRING_LONG, limit=self.max_length, got=len(value))
+        longest = self.max_length(limits) if callable(self.max_length) else self.max_length
+        if longest is not None and len(value) > longest:
+            raise Refusal(refusals.STRING_LONG, limit=longest, got=len(value))
         if self.pattern is not None and not self.pattern.fullmatch(value):
             raise Refusal(refusals.PATTERN, pattern=f"^{self.pattern.pattern}$")
         return value

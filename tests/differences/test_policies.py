@@ -1,0 +1,142 @@
+"""Numbered differences with a setting: what becomes of them when it is set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.differences.service import WEATHER, Service, emulated, path_of, text_of, until
+from threadbridge.ports import Wire
+
+HELLO: Wire = {"role": "user", "content": "Hello"}
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[Service]:
+    """A service whose requests wait for busy threads, at most two of them, at most a minute."""
+    limits = {"busy_wait_seconds": 60, "busy_waiting_requests": 2}
+    async with emulated(policies={"busy_thread": "queue"}, limits=limits) as opened:
+        yield opened
+
+
+async def test_d1_an_unknown_cursor_can_be_refused() -> None:
+    async with emulated(policies={"unknown_cursor": "error"}) as service:
+        known = await service.assistant()
+        thread_id, other_id = await service.thread("Hi"), await service.thread("Hi")
+        of_other = (await service.get(f"/threads/{other_id}/messages")).body["first_id"]
+
+        refused = await service.get("/assistants", after="asst_nobody")
+        taken = await service.get("/assistants", after=known)
+        of_another_thread = await service.get(f"/threads/{thread_id}/messages", before=of_other)
+
+    assert (refused.status, refused.error["param"], refused.error["code"]) == (400, "after", "invalid_value")
+    assert refused.error["message"] == "Invalid 'after': no assistant found with id 'asst_nobody'."
+    assert (taken.status, of_another_thread.status, of_another_thread.error["param"]) == (200, 400, "before")
+
+
+async def test_d27_the_texts_of_messages_can_be_bounded() -> None:
+    async with emulated(limits={"message_characters": 10}) as service:
+        path = f"/threads/{await service.thread()}/messages"
+
+        taken = await service.post(path, role="user", content="0123456789")
+        refused = await service.post(path, role="user", content="0123456789x")
+        part = await service.post(path, role="user", content=[{"type": "text", "text": "0123456789x"}])
+
+    assert taken.status == 200
+    assert (refused.status, refused.error["param"], refused.error["code"]) == (
+        400,
+        "content",
+        "string_above_max_length",
+    )
+    assert part.error["param"] == "content[0].text"
+
+
+async def test_d72_a_message_waits_until_the_run_has_ended(patient: Service) -> None:
+    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+
+    waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
+    await asyncio.sleep(0.01)
+    before = [text_of(message) for message in await patient.messages(run)]
+    await patient.answered(run)
+    patient.clock.advance(1)
+    added = await waiting
+
+    assert (added.status, before) == (200, ["CALL get_weather {}"])
+    assert [text_of(message) for message in await patient.messages(run)] == [
+        "CALL get_weather {}",
+        "RESULT: sunny",
+        "Hello",
+    ]
+
+
+async def test_d72_runs_and_messages_of_one_thread_wait_in_line(patient: Service) -> None:
+    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+    thread = f"/threads/{run['thread_id']}"
+
+    message = asyncio.create_task(patient.post(f"{thread}/messages", **HELLO))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(patient.post(f"{thread}/runs", assistant_id=run["assistant_id"]))
+    await asyncio.sleep(0.01)
+    await patient.answered(run)
+    await until(lambda: moved_on(patient, second), lambda state: state["done"])
+    ended = await patient.rested(second.result().body)
+
+    assert message.result().status == 200
+    assert ended["status"] == "completed"
+    assert text_of((await patient.messages(run))[-1]) == "ECHO: Hello"
+
+
+async def moved_on(service: Service, task: asyncio.Task[object]) -> Wire:
+    """Let a little time pass."""
+    service.clock.advance(0.3)
+    return {"done": task.done()}
+
+
+async def test_d72_a_request_that_waited_in_vain_is_refused_as_ever(patient: Service) -> None:
+    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+
+    waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
+    await asyncio.sleep(0.01)
+    patient.clock.advance(61)
+    refused = await waiting
+
+    assert refused.status == 400
+    assert refused.error["message"] == f"Can't add messages to {run['thread_id']} while a run {run['id']} is active."
+    assert len(await patient.messages(run)) == 1
+
+
+async def test_d72_requests_beyond_the_number_are_refused_at_once(patient: Service) -> None:
+    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+    path = f"/threads/{run['thread_id']}/messages"
+
+    waiting = [asyncio.create_task(patient.post(path, **HELLO)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    refused = await patient.post(path, **HELLO)
+    await patient.post(f"{path_of(run)}/cancel")
+    patient.clock.advance(1)
+    answers = [await task for task in waiting]
+
+    assert (refused.status, [answer.status for answer in answers]) == (400, [200, 200])
+    assert len(await patient.messages(run)) == 3
+
+
+async def test_d72_an_expired_run_lets_those_who_wait_go_on(patient: Service) -> None:
+    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+    patient.clock.advance(599)
+
+    waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
+    await asyncio.sleep(0.01)
+    patient.clock.advance(10)
+
+    assert (await waiting).status == 200
+    assert (await patient.look(run))["status"] == "expired"
+
+
+async def test_d72_other_refusals_do_not_wait(patient: Service) -> None:
+    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+
+    refused = await patient.post(f"/threads/{run['thread_id']}/messages", role="nobody", content="Hello")
+
+    assert (refused.status, refused.error["param"]) == (400, "role")
