@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import UpstreamResponse, UpstreamStream
+from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
 
 _REFUSAL = "This process performs no runs (performs_runs is false); start them where a gateway or a program does."
 
@@ -15,6 +18,22 @@ class NoUpstream:
         raise UpstreamError(_REFUSAL)
 
     async def stream(self, body: bytes) -> UpstreamStream:  # noqa: ARG002  the port's signature
+        raise UpstreamError(_REFUSAL)
+
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
+        raise UpstreamError(_REFUSAL)
+
+    async def upload(
+        self,
+        path: str,  # noqa: ARG002
+        *,
+        filename: str,  # noqa: ARG002
+        content: AsyncIterator[bytes],  # noqa: ARG002
+        fields: Mapping[str, str],  # noqa: ARG002
+    ) -> Wire:
+        raise UpstreamError(_REFUSAL)
+
+    def download(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:  # noqa: ARG002
         raise UpstreamError(_REFUSAL)
 
     async def aclose(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import openai
@@ -11,6 +12,7 @@ import orjson
 from threadbridge.ports import UpstreamResponse, Wire
 from threadbridge.settings import ServiceSettings
 from threadbridge.wire.sse import SSEDecoder
+from threadbridge_adapters.responses.multipart import Form
 from threadbridge_adapters.service.border import Border, request_id
 from threadbridge_adapters.service.client import open_client
 from threadbridge_adapters.service.library import BROKEN, RESPONSE_TYPE, StreamedResponse
@@ -18,6 +20,7 @@ from threadbridge_adapters.service.library import BROKEN, RESPONSE_TYPE, Streame
 _PATH = "/responses"
 _JSON = {"Content-Type": "application/json"}
 _EVENTS = {**_JSON, "Accept": "text/event-stream"}
+_BYTES = {"Accept": "*/*"}
 
 
 class OpenAIUpstream:
@@ -51,6 +54,63 @@ class OpenAIUpstream:
         except openai.OpenAIError as error:
             raise self._border.translate(error) from error
         return ResponseStream(response, self._border)
+
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+        """Another JSON endpoint below `/v1`."""
+        sent: dict[str, Any] = {} if body is None else {"content": orjson.dumps(body), "options": {"headers": _JSON}}
+        try:
+            response = await self._ask(method)(path, cast_to=RESPONSE_TYPE, **sent)
+        except openai.OpenAIError as error:
+            raise self._border.translate(error) from error
+        return _parsed(response.content, self._border)
+
+    async def upload(
+        self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
+    ) -> Wire:
+        """A file as multipart form data, piece by piece."""
+        form = Form(fields, filename)
+        try:
+            response: Any = await self._client.post(
+                path,
+                content=form.around(content),
+                cast_to=RESPONSE_TYPE,
+                # What has been read of the file is gone: it cannot be sent again.
+                options={"headers": {"Content-Type": form.content_type}, "max_retries": 0},
+            )
+        except openai.OpenAIError as error:
+            raise self._border.translate(error) from error
+        return _parsed(response.content, self._border)
+
+    @asynccontextmanager
+    async def download(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A body of any size, piece by piece."""
+        try:
+            response: Any = await self._client.get(
+                path,
+                cast_to=RESPONSE_TYPE,
+                options={"headers": _BYTES},
+                stream=True,
+                stream_cls=openai.AsyncStream[object],
+            )
+        except openai.OpenAIError as error:
+            raise self._border.translate(error) from error
+        try:
+            yield self._pieces(response)
+        finally:
+            await response.aclose()
+
+    def _ask(self, method: str) -> Callable[..., Awaitable[Any]]:
+        asking: Callable[..., Awaitable[Any]] = getattr(self._client, method.lower())
+        return asking
+
+    async def _pieces(self, response: StreamedResponse) -> AsyncIterator[bytes]:
+        try:
+            async for piece in response.aiter_bytes():
+                yield piece
+        except BROKEN as error:
+            raise self._border.broken(
+                f"broke off in the middle of a file ({type(error).__name__})", request_id=request_id(response)
+            ) from error
 
     async def aclose(self) -> None:
         """Close the SDK's connections."""

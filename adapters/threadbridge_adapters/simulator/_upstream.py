@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
 
 import orjson
 
@@ -60,6 +60,25 @@ class SimulatedUpstream:
             raise _refused(error) from error
         return SimulatedStream(events, request_id)
 
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
+        """No JSON endpoint but responses is simulated yet."""
+        raise _not_simulated(f"{method} {path}")
+
+    async def upload(
+        self,
+        path: str,
+        *,
+        filename: str,  # noqa: ARG002
+        content: AsyncIterator[bytes],  # noqa: ARG002
+        fields: Mapping[str, str],  # noqa: ARG002
+    ) -> Wire:
+        """Files are not simulated yet."""
+        raise _not_simulated(f"POST {path}")
+
+    def download(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Files are not simulated yet."""
+        raise _not_simulated(f"GET {path}")
+
     async def aclose(self) -> None:
         """Stop background responses."""
         await self.simulator.aclose()
@@ -88,3 +107,7 @@ def _refused(error: ServiceError) -> UpstreamError:
 
 def _broken(request_id: str | None) -> UpstreamError:
     return UpstreamError("The connection was closed before the response was complete.", request_id=request_id)
+
+
+def _not_simulated(what: str) -> UpstreamError:
+    return UpstreamError(f"The simulator does not answer {what}.", status=404)
