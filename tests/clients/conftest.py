@@ -8,6 +8,7 @@ import pytest
 
 import threadbridge
 from tests.clients.doors import Gateway, simulated_gateway
+from tests.conformance.schema_check import published_schema as published_schema
 
 
 @pytest.fixture(autouse=True)

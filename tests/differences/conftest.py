@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.conformance.schema_check import published_schema as published_schema
 from tests.differences.service import Service, emulated
 
 

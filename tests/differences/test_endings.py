@@ -182,7 +182,8 @@ class BreakingBackend:
         return self._events()
 
     async def _events(self) -> AsyncIterator[Event]:
-        yield Event("thread.run.created", {"id": "run_1", "object": "thread.run"})
+        thread: Wire = {"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
+        yield Event("thread.created", thread)
         raise StoreError("The disk is full.")
 
 

@@ -17,6 +17,7 @@ from threadbridge.emulation.tool_outputs import Submission
 from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Warn, Wire, unheard
 from threadbridge.responses.forms import run_event, sse_run, step_event
 from threadbridge.responses.warnings import run_warnings
+from threadbridge.settings import UnknownCursor
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.waiting_room import WaitingRoom
 from threadbridge_adapters.responses.workforce import Workforce
@@ -34,7 +35,7 @@ class ResponsesBackend:
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
         self._place = place
         self._workforce = workforce
-        self._unknown_cursor = place.policies.unknown_cursor
+        self._unknown_cursor: UnknownCursor = place.policies.unknown_cursor
         self._waiting_room = WaitingRoom(
             place.clock,
             seats=place.limits.busy_waiting_requests if place.policies.busy_thread == "queue" else 0,

@@ -1,0 +1,81 @@
+"""A fixture that holds every answer and event a test causes against the published schema.
+
+It is in force in the folders whose `conftest.py` imports it, and does nothing where the schema is absent.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Iterator
+from typing import cast
+
+import pytest
+
+from tests.conformance.published import Published, published
+from threadbridge.errors import BridgeError
+from threadbridge.ports import Backend, Event, Wire
+from threadbridge.wire import OPERATIONS, Operation
+from threadbridge.wire.errors import to_wire
+from threadbridge.wire.operations import HANDLERS, Answer, Handler
+from threadbridge.wire.operations.answers import Streamed, Whole
+from threadbridge.wire.request import Call
+
+
+class _CheckedEvents(AsyncIterator[Event]):
+    """Hands events through, and notes what is wrong with them."""
+
+    def __init__(self, events: AsyncIterator[Event], schema: Published, faults: list[str]) -> None:
+        self._events = events
+        self._schema = schema
+        self._faults = faults
+
+    async def __anext__(self) -> Event:
+        event = await anext(self._events)
+        self._faults += self._schema.faults_of_event(event)
+        return event
+
+    async def aclose(self) -> None:
+        close = getattr(self._events, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _checking(operation: Operation, schema: Published, faults: list[str]) -> Handler:
+    handler = HANDLERS[operation.name]
+
+    async def checked(backend: Backend, call: Call) -> Answer:
+        answered = await handler(backend, call)
+        match answered:
+            case Whole(body):
+                faults.extend(schema.faults_of_body(operation, body))
+                return answered
+            case Streamed(events):
+                return Streamed(_CheckedEvents(events, schema, faults))
+
+    return checked
+
+
+@pytest.fixture(autouse=True)
+def published_schema(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    faults: list[str] = []
+    schema = published()
+    if schema is not None:
+        _check(schema, faults, monkeypatch)
+
+    yield
+
+    if faults:
+        pytest.fail("\n".join(sorted(set(faults))), pytrace=False)
+
+
+def _check(schema: Published, faults: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def checked_error(error: BridgeError) -> tuple[int, Wire]:
+        status, envelope = to_wire(error)
+        faults.extend(schema.faults_of_error(envelope))
+        return status, envelope
+
+    # The package has a function of the same name.
+    monkeypatch.setattr(importlib.import_module("threadbridge.wire.answer"), "to_wire", checked_error)
+    handlers = cast("dict[str, Handler]", HANDLERS)
+    for operation in filter(schema.documents, OPERATIONS):
+        monkeypatch.setitem(handlers, operation.name, _checking(operation, schema, faults))

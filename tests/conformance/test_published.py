@@ -1,0 +1,60 @@
+"""The published schema is checked as it should be."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tests.conformance.published import ABSENT, CONTRADICTIONS, SLICE, Contradiction, Published
+from threadbridge.ports import Event, Wire
+from threadbridge.wire import OPERATIONS
+
+pytestmark = pytest.mark.skipif(not SLICE.is_file(), reason=ABSENT)
+
+#: Operations that the service never had.
+EXTENSIONS = {"list_threads"}
+
+
+@pytest.fixture(scope="module")
+def document() -> Wire:
+    loaded: Wire = yaml.load(SLICE.read_text(), yaml.CSafeLoader)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def schema(document: Wire) -> Published:
+    return Published(document)
+
+
+def test_every_documented_operation_is_ours_and_every_other_one_an_extension(document: Wire, schema: Published) -> None:
+    documented = [(path, method) for path, methods in document["paths"].items() for method in methods]
+
+    ours = [operation for operation in OPERATIONS if schema.documents(operation)]
+    assert len(documented) == len(ours) == 23
+    assert {operation.name for operation in OPERATIONS} - {operation.name for operation in ours} == EXTENSIONS
+
+
+def test_the_query_parameters_of_an_operation_are_the_documented_ones(document: Wire, schema: Published) -> None:
+    for operation in filter(schema.documents, OPERATIONS):
+        described = document["paths"][operation.path][operation.method.lower()].get("parameters", [])
+        names = {parameter["name"].removesuffix("[]") for parameter in described if parameter["in"] == "query"}
+        # The document forgets it (A77).
+        forgotten = {"include"} if operation.name == "create_thread_and_run" else set()
+        assert operation.query == names | forgotten, operation.name
+
+
+def test_a_missing_key_is_a_fault(schema: Published) -> None:
+    retrieve = next(operation for operation in OPERATIONS if operation.name == "retrieve_thread")
+
+    assert schema.faults_of_body(retrieve, {"id": "thread_1"}) != []
+    assert schema.faults_of_event(Event("thread.created", {"id": "thread_1"})) != []
+    assert schema.faults_of_event(Event("thread.invented", {})) != []
+    assert schema.faults_of_error({"error": {"message": "No."}}) != []
+
+
+@pytest.mark.parametrize("contradiction", CONTRADICTIONS, ids=[f"{one.rule}-{one.schema}" for one in CONTRADICTIONS])
+def test_a_contradiction_is_with_what_is_published(document: Wire, contradiction: Contradiction) -> None:
+    published = document["components"]["schemas"][contradiction.schema]
+
+    assert set(contradiction.optional) <= set(published["required"])
+    assert contradiction.properties.keys() <= published["properties"].keys()
