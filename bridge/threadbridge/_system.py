@@ -7,16 +7,13 @@ import os
 import string
 import time
 
-_ALPHABET = string.ascii_letters + string.digits
 _ID_LENGTH = 24
-#: Random bytes behind an id; enough for 24 digits to the base of 62.
-_ID_BYTES = 20
-#: Ids whose randomness is fetched in one call to the system, which costs more than an id.
-_IDS_AT_ONCE = 64
-
-_numbers: list[int] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_numbers.clear)  # parent and child must not give out the same ids
+#: Random bytes behind an id. Eight more than its digits, because some are thrown away.
+_ID_BYTES = _ID_LENGTH + 8
+_ALPHABET = (string.ascii_letters + string.digits).encode()
+#: Four bytes for every digit; the bytes that are left over would favour some of them.
+_DIGIT_OF_BYTE = (_ALPHABET * 4).ljust(256)
+_LEFT_OVER = bytes(range(len(_ALPHABET) * 4, 256))
 
 
 class SystemClock:
@@ -33,19 +30,7 @@ class SystemClock:
 
 def new_id(prefix: str) -> str:
     """A fresh id: the prefix, an underscore, and 24 letters and digits, never `-` or `_` (A9, C1)."""
-    number = _random_number()
-    digits: list[str] = []
-    for _ in range(_ID_LENGTH):
-        number, digit = divmod(number, len(_ALPHABET))
-        digits.append(_ALPHABET[digit])
-    return f"{prefix}_{''.join(digits)}"
-
-
-def _random_number() -> int:
-    while True:
-        try:
-            return _numbers.pop()  # one step of the interpreter: two threads never get the same
-        except IndexError:
-            fresh = os.urandom(_ID_BYTES * _IDS_AT_ONCE)
-            starts = range(0, len(fresh), _ID_BYTES)
-            _numbers.extend(int.from_bytes(fresh[start : start + _ID_BYTES]) for start in starts)
+    digits = b""
+    while len(digits) < _ID_LENGTH:  # once, but for one time in billions
+        digits = os.urandom(_ID_BYTES).translate(_DIGIT_OF_BYTE, _LEFT_OVER)
+    return f"{prefix}_{digits[:_ID_LENGTH].decode()}"

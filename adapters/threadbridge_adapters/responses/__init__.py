@@ -44,9 +44,9 @@ def _open_upstream(settings: Settings) -> Upstream:
         from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
         return SimulatedUpstream(Simulator())
-    from threadbridge_adapters.responses.upstream import open_upstream
+    from threadbridge_adapters.responses.direct import open_direct
 
-    return open_upstream(settings.upstream)
+    return open_direct(settings.upstream)
 
 
 def assemble(

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import orjson
 
-from threadbridge.ports import UpstreamResponse, Wire
+from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
 from threadbridge.settings import ServiceSettings
 from threadbridge.wire.sse import SSEDecoder
 from threadbridge_adapters.responses.multipart import Form
@@ -17,7 +17,8 @@ from threadbridge_adapters.service.border import Border, request_id
 from threadbridge_adapters.service.client import open_client
 from threadbridge_adapters.service.library import BROKEN, RESPONSE_TYPE, StreamedResponse
 
-_PATH = "/responses"
+#: Where responses are asked for, below the base URL.
+PATH = "/responses"
 _JSON = {"Content-Type": "application/json"}
 _EVENTS = {**_JSON, "Accept": "text/event-stream"}
 _BYTES = {"Accept": "*/*"}
@@ -34,17 +35,17 @@ class OpenAIUpstream:
         """`POST /responses`, answered whole."""
         try:
             response: Any = await self._client.post(
-                _PATH, content=body, cast_to=RESPONSE_TYPE, options={"headers": _JSON}
+                PATH, content=body, cast_to=RESPONSE_TYPE, options={"headers": _JSON}
             )
         except openai.OpenAIError as error:
             raise self._border.translate(error) from error
-        return UpstreamResponse(_parsed(response.content, self._border), request_id(response))
+        return UpstreamResponse(parsed(response.content, self._border), request_id(response))
 
-    async def stream(self, body: bytes) -> ResponseStream:
+    async def stream(self, body: bytes) -> UpstreamStream:
         """`POST /responses` as a stream; returns when the service accepted it."""
         try:
             response: Any = await self._client.post(
-                _PATH,
+                PATH,
                 content=body,
                 cast_to=RESPONSE_TYPE,
                 options={"headers": _EVENTS},
@@ -132,18 +133,17 @@ class ResponseStream:
             async for chunk in self._response.aiter_bytes():
                 for _, data in decoder.feed(chunk):
                     if data != b"[DONE]":  # some servers close as the older APIs did
-                        yield _parsed(data, self._border)
+                        yield parsed(data, self._border)
         except BROKEN as error:
-            raise self._border.broken(
-                f"broke off in the middle of a response ({type(error).__name__})", request_id=self.request_id
-            ) from error
+            raise self._border.broke_off(error, request_id=self.request_id) from error
 
     async def aclose(self) -> None:
         """Hang up."""
         await self._response.aclose()
 
 
-def _parsed(data: bytes, border: Border) -> Wire:
+def parsed(data: bytes, border: Border) -> Wire:
+    """The object in these bytes. Raises UpstreamError where there is none."""
     try:
         parsed = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -154,15 +154,5 @@ def _parsed(data: bytes, border: Border) -> Wire:
 
 
 def open_upstream(service: ServiceSettings, *, http_client: Any = None) -> OpenAIUpstream:
-    """The service of these settings. Nothing is sent before the first run."""
-    return OpenAIUpstream(
-        open_client(service, section="upstream", http_client=http_client or _fast_http_client(service.timeout))
-    )
-
-
-def _fast_http_client(timeout: float) -> Any:
-    """aiohttp under the SDK where it is installed: less than half the CPU per streamed event (design §3)."""
-    try:
-        return openai.DefaultAioHttpClient(timeout=timeout)
-    except RuntimeError:
-        return None
+    """The service of these settings, through the SDK alone. Nothing is sent before the first run."""
+    return OpenAIUpstream(open_client(service, section="upstream", http_client=http_client))

@@ -7,7 +7,7 @@ import orjson
 
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.ports import Wire
-from threadbridge_adapters.service.library import CONNECT_TIMEOUT, RawResponse
+from threadbridge_adapters.service.library import CONNECT_TIMEOUT, Headed, RawResponse
 
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 
@@ -15,12 +15,12 @@ _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 _SHORTEST_SECRET = 8
 
 
-def request_id(response: RawResponse) -> str | None:
+def request_id(response: Headed) -> str | None:
     """The id the service gave to the request, under OpenAI's name or Azure's."""
     return next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
 
 
-def retry_after(response: RawResponse) -> float | None:
+def retry_after(response: Headed) -> float | None:
     """The seconds of a `Retry-After` header, where it has any."""
     try:
         return max(0.0, float(response.headers["retry-after"]))
@@ -74,6 +74,10 @@ class Border:
     def broken(self, what: str, *, request_id: str | None = None) -> UpstreamError:
         """No answer, or half of one."""
         return UpstreamError(f"{self._who} {what}.", request_id=request_id)
+
+    def broke_off(self, error: Exception, *, request_id: str | None) -> UpstreamError:
+        """An answer that had begun and did not arrive whole."""
+        return self.broken(f"broke off in the middle of a response ({type(error).__name__})", request_id=request_id)
 
     def message(self, status: int, error: Wire) -> str:
         """What the service said, with its key blanked where it repeats it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Mapping
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Protocol
 
 import openai
@@ -16,17 +17,24 @@ RESPONSE_TYPE: Final[type[Any]] = _LIBRARY.Response
 #: What the library raises when a body that had begun does not arrive whole.
 BROKEN: Final[tuple[type[Exception], ...]] = (_LIBRARY.HTTPError, _LIBRARY.StreamError)
 
+#: Makes the TLS settings the library uses itself.
+SSL_CONTEXT: Final[Callable[[], ssl.SSLContext]] = _LIBRARY.create_ssl_context
+
 #: What it raises when no connection came about in time.
 CONNECT_TIMEOUT: Final[type[Exception]] = _LIBRARY.ConnectTimeout
 
 
-class RawResponse(Protocol):
-    """What the two libraries call a response, as far as we need it."""
-
-    status_code: int
+class Headed(Protocol):
+    """An answer of any HTTP library, of which the headers are looked at."""
 
     @property
     def headers(self) -> Mapping[str, str]: ...
+
+
+class RawResponse(Headed, Protocol):
+    """What the two libraries call a response, as far as we need it."""
+
+    status_code: int
 
     @property
     def content(self) -> bytes: ...

@@ -74,11 +74,6 @@ def in_transaction(connection: Connection) -> bool:
     return driver_of(connection).in_transaction
 
 
-def roll_back(connection: Connection) -> None:
-    """End SQLite's transaction, if there is one, whatever SQLAlchemy thinks."""
-    driver_of(connection).rollback()
-
-
 def _create_privately(place: Place) -> None:
     """A new file holds conversations: only its owner may read it. SQLite's side files follow its mode."""
     if place.path is not None and not place.path.exists() and place.path.parent.is_dir():

@@ -1,17 +1,21 @@
-"""Running jobs inside transactions: reads one by one, writes in groups that share one commit."""
+"""Running jobs inside transactions: reads one by one, writes in groups that share one commit.
+
+The driver itself begins and ends them; through SQLAlchemy that alone would cost what a short transaction takes.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RootTransaction
+from sqlalchemy import Connection
 
 from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.failures import DRIVER_ERRORS, is_locked, store_error
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.place import Place
-from threadbridge_adapters.stores.sqlite import in_transaction, roll_back, set_read_only
+from threadbridge_adapters.stores.sqlite import in_transaction, set_read_only
 from threadbridge_adapters.stores.statements import driver_of
 
 #: How often a write asks for a file that another process keeps locked, each time for the whole busy timeout.
@@ -24,24 +28,28 @@ class _TransactionLost(Exception):
 
 def read(connection: Connection, job: Job[Any], place: Place) -> None:
     """Run one reading job on one snapshot of the data."""
+    driver = driver_of(connection)
     try:
-        with connection.begin() as transaction:
-            _run(connection, job, place, doing="read")
-            transaction.rollback()
+        driver.execute("BEGIN")
+        _run(connection, job, place, doing="read")
     except _TransactionLost:
         pass  # the job knows
     except DRIVER_ERRORS as exc:
         job.fail(store_error("read", place, exc))
+    finally:
+        driver.rollback()
 
 
 def write(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
     """Run the jobs one after another and commit them together. One that fails takes back only what is its own."""
+    driver = driver_of(connection)
     try:
-        with _begin(connection) as transaction:
-            if len(jobs) > 1:
-                _each_in_a_savepoint(connection, jobs, place)
-            elif not _run(connection, jobs[0], place, doing="written"):
-                transaction.rollback()
+        _begin(driver)
+        if len(jobs) > 1:
+            _each_in_a_savepoint(connection, jobs, place)
+        elif not _run(connection, jobs[0], place, doing="written"):
+            driver.rollback()
+        driver.commit()
     except _TransactionLost:
         if len(jobs) > 1:
             # The disk was full, for instance. Whoever can do without its neighbours succeeds alone.
@@ -50,7 +58,8 @@ def write(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> Non
     except DRIVER_ERRORS as exc:
         for job in jobs:
             job.fail(store_error("written", place, exc))
-        roll_back(connection)  # SQLAlchemy leaves the transaction of a failed commit open
+    finally:
+        driver.rollback()  # what a failed commit left open; else there is nothing to end
 
 
 def either(connection: Connection, job: Job[Any], place: Place) -> None:
@@ -65,18 +74,20 @@ def either(connection: Connection, job: Job[Any], place: Place) -> None:
         set_read_only(connection, on=False)
 
 
-def _begin(connection: Connection) -> RootTransaction:
-    for _ in range(LOCK_ATTEMPTS - 1):
+def _begin(driver: sqlite3.Connection) -> None:
+    """Take the write lock at once: a transaction that becomes a writing one midway can fail there."""
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
-            return connection.begin()
+            driver.execute("BEGIN IMMEDIATE")
         except DRIVER_ERRORS as exc:
-            if not is_locked(exc):
+            if attempt == LOCK_ATTEMPTS or not is_locked(exc):
                 raise
-    return connection.begin()
+        else:
+            return
 
 
 def _each_in_a_savepoint(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
-    driver = driver_of(connection)  # SQLAlchemy's nested transactions cost much more and do the same
+    driver = driver_of(connection)
     for job in jobs:
         driver.execute("SAVEPOINT job")
         if not _run(connection, job, place, doing="written"):

@@ -19,18 +19,57 @@ from threadbridge.errors import Conflict, StoreError
 from threadbridge.ports import Kind, Session, Store
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.stores.session import SqlSession
+from threadbridge_adapters.stores.statements import driver_of
 from threadbridge_adapters.stores.store import GROUP
+
+Listen = Callable[[str, Callable[..., Any]], None]
+
+
+class Driver:
+    """Watches what the store's connections begin and commit, and fails where a test says so."""
+
+    def __init__(self) -> None:
+        self.commits: list[sqlite3.Connection] = []
+        self.begun: list[sqlite3.Connection] = []
+        self.fail_to_commit: Callable[[], None] = lambda: None
+        self.fail_to_begin: Callable[[], None] = lambda: None
+
+    def connect(self, _dialect: object, _record: object, arguments: Any, options: Any) -> sqlite3.Connection:
+        driver = self
+
+        class Watched(sqlite3.Connection):
+            def commit(self) -> None:
+                driver.commits.append(self)
+                driver.fail_to_commit()
+                super().commit()
+
+            def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+                if sql.startswith("BEGIN"):
+                    driver.begun.append(self)
+                    driver.fail_to_begin()
+                return super().execute(sql, *parameters)
+
+        return sqlite3.connect(*arguments, **options, factory=Watched)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+def driver(listen: Listen) -> Driver:
+    watching = Driver()
+    listen("do_connect", watching.connect)
+    return watching
+
+
+@pytest.fixture
+async def store(tmp_path: Path, driver: Driver) -> AsyncIterator[Store]:
     opened = await open_store(str(tmp_path / "threads.db"))
+    driver.commits.clear()
+    driver.begun.clear()
     yield opened
     await opened.aclose()
 
 
 @pytest.fixture
-def listen() -> Iterator[Callable[[str, Callable[..., Any]], None]]:
+def listen() -> Iterator[Listen]:
     """Listens to every engine until the test ends."""
     listening: list[tuple[str, Callable[..., Any]]] = []
 
@@ -41,9 +80,6 @@ def listen() -> Iterator[Callable[[str, Callable[..., Any]], None]]:
     yield start
     for name, listener in listening:
         event.remove(Engine, name, listener)
-
-
-Listen = Callable[[str, Callable[..., Any]], None]
 
 
 def adding(name: str, *, times: int = 1, size: int = 0) -> Callable[[Session], None]:
@@ -76,15 +112,13 @@ async def threads_in(store: Store) -> list[str]:
     return [body["id"] for body in page.data]
 
 
-async def test_writes_that_wait_share_a_commit_up_to_a_bound(store: Store, listen: Listen) -> None:
-    commits: list[object] = []
-    listen("commit", commits.append)
+async def test_writes_that_wait_share_a_commit_up_to_a_bound(store: Store, driver: Driver) -> None:
     names = [f"thread_{n}" for n in range(GROUP + 10)]
 
     outcomes = await behind_a_slow_write(store, *map(adding, names))
 
     assert outcomes == [None] * len(names)
-    assert len(commits) == 3  # the slow one, a full group, the rest
+    assert len(driver.commits) == 3  # the slow one, a full group, the rest
     assert await threads_in(store) == names
 
 
@@ -107,15 +141,12 @@ async def test_a_refused_write_takes_back_its_own_rows_only(store: Store) -> Non
     assert await threads_in(store) == ["before", "after"]
 
 
-async def test_a_failed_commit_fails_everybody_who_shared_it(store: Store, listen: Listen) -> None:
-    commits: list[object] = []
-
-    def fail_the_second(connection: object) -> None:
-        commits.append(connection)
-        if len(commits) == 2:
+async def test_a_failed_commit_fails_everybody_who_shared_it(store: Store, driver: Driver) -> None:
+    def fail_the_second() -> None:
+        if len(driver.commits) == 2:
             raise sqlite3.OperationalError("disk I/O error")
 
-    listen("commit", fail_the_second)
+    driver.fail_to_commit = fail_the_second
 
     outcomes = await behind_a_slow_write(store, adding("one"), adding("twice", times=2), adding("two"))
 
@@ -156,7 +187,7 @@ def giving_up(*, swallowed: bool) -> Callable[[Session], None]:
     """What SQLite does to a transaction when its disk fails: it is simply over."""
 
     def work(session: Session) -> None:
-        cast(SqlSession, session).connection.exec_driver_sql("ROLLBACK")
+        driver_of(cast(SqlSession, session).connection).execute("ROLLBACK")
         if not swallowed:
             raise ValueError
 
@@ -182,21 +213,19 @@ async def test_a_read_survives_a_lost_transaction(store: Store) -> None:
     assert await threads_in(store) == []
 
 
-async def test_a_connection_in_an_unknown_state_is_replaced(store: Store, listen: Listen) -> None:
-    begun: list[object] = []
-
-    def fail_the_first(connection: object) -> None:
-        begun.append(connection)
-        if len(begun) == 1:
+async def test_a_connection_in_an_unknown_state_is_replaced(store: Store, driver: Driver) -> None:
+    def fail_the_first() -> None:
+        if len(driver.begun) == 1:
             raise MemoryError
 
-    listen("begin", fail_the_first)
+    driver.fail_to_begin = fail_the_first
 
     with pytest.raises(MemoryError):
         await store.write(adding("one"), tenant="t")
 
     await store.write(adding("two"), tenant="t")
-    assert begun[0] is not begun[1]
+
+    assert driver.begun[0] is not driver.begun[-1]
     assert await threads_in(store) == ["two"]
 
 
