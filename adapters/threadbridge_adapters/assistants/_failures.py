@@ -59,7 +59,7 @@ class Border(border.Border):
                 f"{self.host} no longer has the Assistants API, or it lives at another base_url: the answer was a 404 "
                 "that no Assistants service gives; use the responses backend, or correct `assistants.base_url`.",
                 status=404,
-                request_id=request_id(response),
+                request_id=request_id(response.headers),
                 body=error,
             )
         if 400 <= status < 500 and status not in (408, 429):
@@ -75,7 +75,7 @@ class Border(border.Border):
             self.message(status, error),
             param=text(error, "param"),
             code=text(error, "code"),
-            request_id=request_id(response),
+            request_id=request_id(response.headers),
         )
         made.status = status
         made.type = text(error, "type") or made.type

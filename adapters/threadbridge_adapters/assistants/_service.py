@@ -116,7 +116,7 @@ class Service:
     def _not_json(self, response: StreamedResponse) -> UpstreamError:
         return self._border.broken(
             f"answered {response.status_code} with something other than a JSON object; check `assistants.base_url`",
-            request_id=request_id(response),
+            request_id=request_id(response.headers),
         )
 
 
@@ -125,7 +125,7 @@ def _pause(error: openai.OpenAIError, attempts: int) -> float | None:
     backoff = min(FIRST_PAUSE * 2.0 ** (attempts - 1), LONGEST_PAUSE)
     match error:
         case openai.APIStatusError(status_code=status) if status in _NOT_TAKEN_ON:
-            asked = retry_after(error.response)
+            asked = retry_after(error.response.headers)
             return backoff if asked is None else asked if asked <= MAX_RETRY_AFTER else None
         case openai.APIConnectionError() if type(error.__cause__).__name__ in _NO_CONNECTION:
             return backoff

@@ -72,7 +72,7 @@ class RunStream(AsyncIterator[Event]):
             except BROKEN as exc:
                 raise self._border.broken(
                     f"broke off a stream ({type(exc).__name__}); the run itself may go on, so retrieve it",
-                    request_id=request_id(self._response),
+                    request_id=request_id(self._response.headers),
                 ) from exc
             self._frames.extend(self._decoder.feed(chunk))
         return self._frames.popleft()
@@ -81,7 +81,7 @@ class RunStream(AsyncIterator[Event]):
         if self._last in _LAST_WORDS:
             return SSE("done", b"")
         raise self._border.broken(
-            "ended a stream before the run was over; retrieve the run", request_id=request_id(self._response)
+            "ended a stream before the run was over; retrieve the run", request_id=request_id(self._response.headers)
         )
 
     def _data(self, name: str, data: bytes) -> Wire:
@@ -97,7 +97,7 @@ class RunStream(AsyncIterator[Event]):
 
     def _unreadable(self, name: str) -> UpstreamError:
         return self._border.broken(
-            f"sent an event {name!r} that is no JSON object", request_id=request_id(self._response)
+            f"sent an event {name!r} that is no JSON object", request_id=request_id(self._response.headers)
         )
 
     def _error(self, data: Wire) -> BridgeError:

@@ -69,7 +69,7 @@ class DirectUpstream(OpenAIUpstream):
         if response is not None:
             async with response:
                 try:
-                    return UpstreamResponse(parsed(await response.read(), self._border), request_id(response))
+                    return UpstreamResponse(parsed(await response.read(), self._border), request_id(response.headers))
                 except _FAILURES:
                     pass  # it did not arrive whole
         return await super().create(body)
@@ -91,7 +91,7 @@ class DirectUpstream(OpenAIUpstream):
         if response.status == _OK:
             return response
         response.close()
-        await asyncio.sleep(min(retry_after(response) or 0.0, _LONGEST_WAIT))
+        await asyncio.sleep(min(retry_after(response.headers) or 0.0, _LONGEST_WAIT))
         return None
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -117,7 +117,7 @@ class DirectStream:
     def __init__(self, response: aiohttp.ClientResponse, border: Border) -> None:
         self._response = response
         self._border = border
-        self.request_id = request_id(response)
+        self.request_id = request_id(response.headers)
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
         """The events, each parsed once. Raises UpstreamError when the connection breaks."""

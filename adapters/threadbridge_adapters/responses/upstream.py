@@ -39,7 +39,7 @@ class OpenAIUpstream:
             )
         except openai.OpenAIError as error:
             raise self._border.translate(error) from error
-        return UpstreamResponse(parsed(response.content, self._border), request_id(response))
+        return UpstreamResponse(parsed(response.content, self._border), request_id(response.headers))
 
     async def stream(self, body: bytes) -> UpstreamStream:
         """`POST /responses` as a stream; returns when the service accepted it."""
@@ -63,7 +63,7 @@ class OpenAIUpstream:
             response = await self._ask(method)(path, cast_to=RESPONSE_TYPE, **sent)
         except openai.OpenAIError as error:
             raise self._border.translate(error) from error
-        return _parsed(response.content, self._border)
+        return parsed(response.content, self._border)
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
@@ -80,7 +80,7 @@ class OpenAIUpstream:
             )
         except openai.OpenAIError as error:
             raise self._border.translate(error) from error
-        return _parsed(response.content, self._border)
+        return parsed(response.content, self._border)
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -110,7 +110,7 @@ class OpenAIUpstream:
                 yield piece
         except BROKEN as error:
             raise self._border.broken(
-                f"broke off in the middle of a file ({type(error).__name__})", request_id=request_id(response)
+                f"broke off in the middle of a file ({type(error).__name__})", request_id=request_id(response.headers)
             ) from error
 
     async def aclose(self) -> None:
@@ -124,7 +124,7 @@ class ResponseStream:
     def __init__(self, response: StreamedResponse, border: Border) -> None:
         self._response = response
         self._border = border
-        self.request_id = request_id(response)
+        self.request_id = request_id(response.headers)
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
         """The events, each parsed once. Raises UpstreamError when the connection breaks."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import openai
 import orjson
 
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.ports import Wire
-from threadbridge_adapters.service.library import CONNECT_TIMEOUT, Headed, RawResponse
+from threadbridge_adapters.service.library import CONNECT_TIMEOUT, RawResponse
 
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 
@@ -15,15 +17,15 @@ _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 _SHORTEST_SECRET = 8
 
 
-def request_id(response: Headed) -> str | None:
+def request_id(headers: Mapping[str, str]) -> str | None:
     """The id the service gave to the request, under OpenAI's name or Azure's."""
-    return next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
 
 
-def retry_after(response: Headed) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds of a `Retry-After` header, where it has any."""
     try:
-        return max(0.0, float(response.headers["retry-after"]))
+        return max(0.0, float(headers["retry-after"]))
     except (KeyError, ValueError):
         return None
 
@@ -66,9 +68,9 @@ class Border:
             type=text(error, "type"),
             param=text(error, "param"),
             code=text(error, "code"),
-            request_id=request_id(response),
+            request_id=request_id(response.headers),
             body=error or None,
-            retry_after=retry_after(response),
+            retry_after=retry_after(response.headers),
         )
 
     def broken(self, what: str, *, request_id: str | None = None) -> UpstreamError:

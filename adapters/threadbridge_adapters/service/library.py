@@ -24,17 +24,13 @@ SSL_CONTEXT: Final[Callable[[], ssl.SSLContext]] = _LIBRARY.create_ssl_context
 CONNECT_TIMEOUT: Final[type[Exception]] = _LIBRARY.ConnectTimeout
 
 
-class Headed(Protocol):
-    """An answer of any HTTP library, of which the headers are looked at."""
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
-
-class RawResponse(Headed, Protocol):
+class RawResponse(Protocol):
     """What the two libraries call a response, as far as we need it."""
 
     status_code: int
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
     @property
     def content(self) -> bytes: ...
