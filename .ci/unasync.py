@@ -1,4 +1,7 @@
-"""Write the synchronous client from the asynchronous one; with `--check`, only say whether it is up to date."""
+"""Write what is synchronous from what is not: the client, and the tour of the openai SDK.
+
+With `--check`, only say whether it is up to date.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-CLIENT = Path(__file__).parents[1] / "bridge/threadbridge/client"
+ROOT = Path(__file__).parents[1]
+#: Each has a folder `_async`, to be edited, and a folder `_sync`, written from it.
+PLACES = (ROOT / "bridge/threadbridge/client", ROOT / "tests/clients/tour")
 HEADER = "# Generated from ../_async by .ci/unasync.py: edit there.\n"
 
 #: Applied in order to the whole text.
@@ -24,15 +29,15 @@ RULES: tuple[tuple[str, str], ...] = (
 )
 
 
-def synchronous(text: str) -> str:
+def synchronous(text: str, *, target: Path) -> str:
     for pattern, replacement in RULES:
         text = re.sub(pattern, replacement, text)
-    return _formatted(HEADER + text)
+    return _formatted(HEADER + text, target)
 
 
-def _formatted(text: str) -> str:
+def _formatted(text: str, target: Path) -> str:
     ruff = [sys.executable, "-m", "ruff"]
-    where = ["--stdin-filename", str(CLIENT / "_sync/generated.py"), "-"]
+    where = ["--stdin-filename", str(target), "-"]
     # F401: `Awaitable` is imported for the asynchronous side only; I001: shorter names sort differently.
     fix = subprocess.run(
         [*ruff, "check", "--quiet", "--fix", "--select", "F401,I001", *where],
@@ -46,17 +51,23 @@ def _formatted(text: str) -> str:
     ).stdout
 
 
+def wanted() -> dict[Path, str]:
+    """What each synchronous file should say."""
+    sources = [source for place in PLACES for source in sorted((place / "_async").glob("*.py"))]
+    targets = {source: source.parents[1] / "_sync" / source.name for source in sources}
+    return {target: synchronous(source.read_text("utf-8"), target=target) for source, target in targets.items()}
+
+
 def main(*, check: bool) -> int:
-    sources = sorted((CLIENT / "_async").glob("*.py"))
-    wanted = {CLIENT / "_sync" / source.name: synchronous(source.read_text("utf-8")) for source in sources}
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
-    left_over = [path for path in (CLIENT / "_sync").glob("*.py") if path not in wanted]
+    files = wanted()
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text("utf-8") != text]
+    left_over = [path for place in PLACES for path in (place / "_sync").glob("*.py") if path not in files]
     if check:
         for path in [*stale, *left_over]:
             print(f"{path} is out of date; run .ci/unasync.py", file=sys.stderr)
         return 1 if stale or left_over else 0
     for path in stale:
-        path.write_text(wanted[path], "utf-8")
+        path.write_text(files[path], "utf-8")
     for path in left_over:
         path.unlink()
     return 0

@@ -1,56 +1,13 @@
-"""The three classic programs run unmodified, and give the same transcript whoever answers them.
-
-`questions/` holds what they are asked, written so that the simulator takes it as a script; `transcripts/` what they
-must print.
-"""
+"""The three classic programs run unmodified, and give the same transcript whoever answers them."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-HERE = Path(__file__).parent
-EXAMPLES = HERE.parents[1] / "examples"
-PROGRAMS = ("data_analyst", "agent_loop", "streaming")
-SECONDS = 60
-
-
-def output_of(program: str, url: str, *options: str) -> str:
-    """Run the program against a service, as its user would."""
-    question = (HERE / "questions" / f"{program}.txt").read_text().rstrip("\n")
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", EXAMPLES / f"{program}.py", *options, question],
-        env={"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "any"},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def transcript(program: str) -> str:
-    return (HERE / "transcripts" / f"{program}.txt").read_text()
-
-
-@contextmanager
-def served(*options: str, **settings: str) -> Generator[str]:
-    """`threadbridge serve` on a free port; gives its base URL."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
-    command = [str(Path(sys.executable).with_name("threadbridge")), "serve", "--port", "0", *options]
-    with subprocess.Popen(command, env=kept | settings, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process.stdout.readline().removeprefix("Listening on ").strip()
-        finally:
-            process.terminate()
+from tests.examples.programs import EXAMPLES, PROGRAMS, output_of, transcript
+from tests.served import served
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +21,7 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def assistants(responses: str) -> Iterator[str]:
     """The same service, taken for a legacy one by a second gateway in front of it."""
     legacy = {"THREADBRIDGE_ASSISTANTS__BASE_URL": responses, "THREADBRIDGE_ASSISTANTS__API_KEY": "any"}
-    with served("--backend", "assistants", **legacy) as url:
+    with served("--backend", "assistants", settings=legacy) as url:
         yield url
 
 

@@ -1,0 +1,67 @@
+"""Refusals: which class an SDK raises, and what its users read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openai import AsyncOpenAI
+
+from tests.clients.tour.showing import refused, show
+
+
+async def tour(client: AsyncOpenAI) -> None:
+    await _unknown(client)
+    await _impossible(client)
+    await _failed(client)
+
+
+async def _unknown(client: AsyncOpenAI) -> None:
+    thread = await client.beta.threads.create()
+    assistant = await client.beta.assistants.create(model="gpt-4o")
+    with refused("assistants.retrieve, unknown"):
+        await client.beta.assistants.retrieve("asst_none")
+    with refused("threads.retrieve, unknown"):
+        await client.beta.threads.retrieve("thread_none")
+    with refused("threads.messages.retrieve, unknown"):
+        await client.beta.threads.messages.retrieve("msg_none", thread_id=thread.id)
+    with refused("threads.runs.retrieve, unknown"):
+        await client.beta.threads.runs.retrieve("run_none", thread_id=thread.id)
+    with refused("threads.runs.steps.list, unknown"):
+        await client.beta.threads.runs.steps.list("run_none", thread_id=thread.id)
+    with refused("threads.runs.create, unknown assistant"):
+        await client.beta.threads.runs.create(thread.id, assistant_id="asst_none")
+    with refused("threads.runs.create, unknown thread"):
+        await client.beta.threads.runs.create("thread_none", assistant_id=assistant.id)
+
+
+async def _impossible(client: AsyncOpenAI) -> None:
+    anything: Any = client.beta  # also what the SDK's types forbid
+    thread = await client.beta.threads.create()
+    with refused("assistants.create, temperature too high"):
+        await anything.assistants.create(model="gpt-4o", temperature=3)
+    with refused("assistants.create, a number for a name"):
+        await anything.assistants.create(model="gpt-4o", name=7)
+    with refused("assistants.create, an unknown parameter"):
+        await anything.assistants.create(model="gpt-4o", extra_body={"colour": "blue"})
+    with refused("assistants.list, limit too high"):
+        await anything.assistants.list(limit=101)
+    with refused("assistants.list, an unknown order"):
+        await anything.assistants.list(order="sideways")
+    with refused("threads.messages.create, an unknown role"):
+        await anything.threads.messages.create(thread.id, role="pilot", content="Hi")
+    with refused("threads.update, metadata too many"):
+        await anything.threads.update(thread.id, metadata={str(number): "x" for number in range(17)})
+    with refused("threads.create, without the header"):
+        await client.post("/threads", cast_to=dict[str, object], body={})
+
+
+async def _failed(client: AsyncOpenAI) -> None:
+    """A run that fails is no error of a request."""
+    assistant = await client.beta.assistants.create(model="gpt-4o")
+    run = await client.beta.threads.create_and_run_poll(
+        assistant_id=assistant.id,
+        thread={"messages": [{"role": "user", "content": "FAIL server_error The model fell over."}]},
+    )
+    show("threads.create_and_run_poll, failed", run.status)
+    assert run.last_error is not None
+    show("threads.create_and_run_poll, last_error", run.last_error.code)

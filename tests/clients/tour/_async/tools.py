@@ -1,0 +1,51 @@
+"""Function calls, polled: outputs handed back one way and the other, and refused."""
+
+from __future__ import annotations
+
+from openai import AsyncOpenAI
+
+from tests.clients.tour.bodies import ONE_CALL, THREE_CALLS, WEATHER, answers
+from tests.clients.tour.showing import refused, show
+
+
+async def tour(client: AsyncOpenAI) -> None:
+    runs = client.beta.threads.runs
+    assistant = await client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
+    thread = await client.beta.threads.create(messages=[{"role": "user", "content": THREE_CALLS}])
+
+    waiting = await runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+    show("threads.runs.create_and_poll, two calls", waiting)
+    await _refused(client, thread.id, assistant.id, waiting.id)
+    backwards = list(reversed(answers(waiting)))
+    waiting = await runs.submit_tool_outputs_and_poll(run_id=waiting.id, thread_id=thread.id, tool_outputs=backwards)
+    show("threads.runs.submit_tool_outputs_and_poll, one more call", waiting.required_action)
+    submitted = await runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=answers(waiting))
+    show("threads.runs.submit_tool_outputs", submitted.status)
+    show("threads.runs.poll, after the outputs", await runs.poll(waiting.id, thread_id=thread.id))
+    steps = await runs.steps.list(waiting.id, thread_id=thread.id, order="asc")
+    show("threads.runs.steps.list, calls and outputs", steps.data)
+    with refused("threads.runs.submit_tool_outputs, completed"):
+        await runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=answers(waiting))
+    await _forced(client, assistant.id)
+
+
+async def _refused(client: AsyncOpenAI, thread_id: str, assistant_id: str, run_id: str) -> None:
+    with refused("threads.messages.create, busy"):
+        await client.beta.threads.messages.create(thread_id, role="user", content="Hello?")
+    with refused("threads.runs.create, busy"):
+        await client.beta.threads.runs.create(thread_id, assistant_id=assistant_id)
+    with refused("threads.runs.submit_tool_outputs, none"):
+        await client.beta.threads.runs.submit_tool_outputs(run_id, thread_id=thread_id, tool_outputs=[])
+
+
+async def _forced(client: AsyncOpenAI, assistant_id: str) -> None:
+    run = await client.beta.threads.create_and_run_poll(
+        assistant_id=assistant_id,
+        thread={"messages": [{"role": "user", "content": ONE_CALL}]},
+        tool_choice={"type": "function", "function": {"name": "get_weather"}},
+    )
+    show("threads.create_and_run_poll, forced", run.tool_choice)
+    ended = await client.beta.threads.runs.submit_tool_outputs_and_poll(
+        run_id=run.id, thread_id=run.thread_id, tool_outputs=answers(run)
+    )
+    show("threads.runs.submit_tool_outputs_and_poll", ended)

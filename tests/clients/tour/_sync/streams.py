@@ -1,0 +1,153 @@
+# Generated from ../_async by .ci/unasync.py: edit there.
+"""Streamed runs: raw events, the helpers' streams, and a handler with all its methods."""
+
+from __future__ import annotations
+
+from openai import AssistantEventHandler, OpenAI
+from openai.types.beta import AssistantStreamEvent
+from openai.types.beta.threads import Message, MessageDelta, Run, Text, TextDelta
+from openai.types.beta.threads.runs import RunStep, RunStepDelta, ToolCall, ToolCallDelta
+from typing_extensions import override
+
+from tests.clients.tour.bodies import ONE_CALL, THREE_CALLS, WEATHER, answers
+from tests.clients.tour.showing import show
+
+
+def tour(client: OpenAI) -> None:
+    assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
+    _events(client, assistant.id)
+    _helpers(client, assistant.id)
+    _submitted(client, assistant.id)
+    _handled(client, assistant.id)
+
+
+def _events(client: OpenAI, assistant_id: str) -> None:
+    """`stream=True`: every event as it came."""
+    threads = client.beta.threads
+    events = threads.create_and_run(
+        assistant_id=assistant_id, thread={"messages": [{"role": "user", "content": ONE_CALL}]}, stream=True
+    )
+    seen = [event for event in events]
+    show("threads.create_and_run, streamed", seen)
+    run = seen[-1].data
+    assert isinstance(run, Run)
+    more = threads.runs.submit_tool_outputs(run.id, thread_id=run.thread_id, tool_outputs=answers(run), stream=True)
+    show("threads.runs.submit_tool_outputs, streamed", [event for event in more])
+    last = threads.runs.create(
+        run.thread_id,
+        assistant_id=assistant_id,
+        additional_messages=[{"role": "user", "content": "SAY That was all."}],
+        stream=True,
+    )
+    show("threads.runs.create, streamed", [event.event for event in last])
+
+
+def _helpers(client: OpenAI, assistant_id: str) -> None:
+    """`stream` and `create_and_run_stream`, and what their streams can be asked."""
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "SAY One two three."}])
+    with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant_id) as stream:
+        show("threads.runs.stream, text_deltas", [text for text in stream.text_deltas])
+        show("threads.runs.stream, get_final_run", stream.get_final_run())
+        show("threads.runs.stream, get_final_run_steps", stream.get_final_run_steps())
+        show("threads.runs.stream, get_final_messages", stream.get_final_messages())
+    with client.beta.threads.create_and_run_stream(
+        assistant_id=assistant_id, thread={"messages": [{"role": "user", "content": "SAY Four."}]}
+    ) as stream:
+        show("threads.create_and_run_stream", [event.event for event in stream])
+        show("threads.create_and_run_stream, get_final_messages", stream.get_final_messages())
+
+
+def _submitted(client: OpenAI, assistant_id: str) -> None:
+    """`submit_tool_outputs_stream`, after the first stream has ended."""
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": ONE_CALL}])
+    with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant_id) as stream:
+        stream.until_done()
+        waiting = stream.get_final_run()
+    with client.beta.threads.runs.submit_tool_outputs_stream(
+        run_id=waiting.id, thread_id=thread.id, tool_outputs=answers(waiting)
+    ) as stream:
+        show("threads.runs.submit_tool_outputs_stream", [event.event for event in stream])
+        show("threads.runs.submit_tool_outputs_stream, get_final_run", stream.get_final_run())
+
+
+def _handled(client: OpenAI, assistant_id: str) -> None:
+    """A handler that submits from within, twice."""
+    told: list[list[object]] = []
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": THREE_CALLS}])
+    with client.beta.threads.runs.stream(
+        thread_id=thread.id, assistant_id=assistant_id, event_handler=Handler(client, told)
+    ) as stream:
+        stream.until_done()
+    show("threads.runs.stream, handled", told)
+
+
+class Handler(AssistantEventHandler):
+    """Notes what it is told, and answers the calls of its run on a stream of their own."""
+
+    def __init__(self, client: OpenAI, told: list[list[object]]) -> None:
+        super().__init__()
+        self._openai = client
+        self._told = told
+
+    @override
+    def on_event(self, event: AssistantStreamEvent) -> None:
+        if event.event == "thread.run.requires_action":
+            with self._openai.beta.threads.runs.submit_tool_outputs_stream(
+                run_id=event.data.id,
+                thread_id=event.data.thread_id,
+                tool_outputs=answers(event.data),
+                event_handler=Handler(self._openai, self._told),
+            ) as stream:
+                stream.until_done()
+
+    @override
+    def on_run_step_created(self, run_step: RunStep) -> None:
+        self._told.append(["run step created", run_step.type])
+
+    @override
+    def on_run_step_delta(self, delta: RunStepDelta, snapshot: RunStep) -> None:
+        self._told.append(["run step delta", snapshot.id])
+
+    @override
+    def on_run_step_done(self, run_step: RunStep) -> None:
+        self._told.append(["run step done", run_step.status])
+
+    @override
+    def on_tool_call_created(self, tool_call: ToolCall) -> None:
+        self._told.append(["tool call created", tool_call.type])
+
+    @override
+    def on_tool_call_delta(self, delta: ToolCallDelta, snapshot: ToolCall) -> None:
+        self._told.append(["tool call delta", delta.index])
+
+    @override
+    def on_tool_call_done(self, tool_call: ToolCall) -> None:
+        self._told.append(["tool call done", tool_call.to_dict()])
+
+    @override
+    def on_message_created(self, message: Message) -> None:
+        self._told.append(["message created", message.status])
+
+    @override
+    def on_message_delta(self, delta: MessageDelta, snapshot: Message) -> None:
+        self._told.append(["message delta", snapshot.id])
+
+    @override
+    def on_message_done(self, message: Message) -> None:
+        self._told.append(["message done", message.status])
+
+    @override
+    def on_text_created(self, text: Text) -> None:
+        self._told.append(["text created", text.annotations])
+
+    @override
+    def on_text_delta(self, delta: TextDelta, snapshot: Text) -> None:
+        self._told.append(["text delta", delta.value, snapshot.value])
+
+    @override
+    def on_text_done(self, text: Text) -> None:
+        self._told.append(["text done", text.value])
+
+    @override
+    def on_end(self) -> None:
+        self._told.append(["end"])
