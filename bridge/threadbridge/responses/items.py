@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from threadbridge.ports import Entry, Wire
+from threadbridge.responses.citations import without_markers
 
 #: What the service adds to an item it returns; with `store: false` ids lead nowhere (§9).
 _RETURNED_ONLY = frozenset({"id", "status", "created_by"})
@@ -117,7 +118,8 @@ def _words(role: str, text: str) -> Wire:
 
 
 def _text(role: str, part: Wire) -> Wire:
-    return _words(role, part["text"]["value"])
+    text = part["text"]["value"]
+    return _words(role, without_markers(text) if role == "assistant" else text)
 
 
 def _refusal(role: str, part: Wire) -> Wire:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from threadbridge.ports import Entry, Event, NewId, Wire
+from threadbridge.responses.citations import Pictured, Sources
 from threadbridge.responses.forms import (
     closed_step,
     message_delta,
@@ -14,43 +15,13 @@ from threadbridge.responses.forms import (
     sse_message,
     step_event,
 )
-
-PartKind: TypeAlias = Literal["text", "refusal"]
+from threadbridge.responses.parts import ImagePart, PartKind, RefusalPart, TextPart
 
 #: The parts of an output message that a thread's message can show: our kind, and the field that holds the words.
 _SHOWN_PARTS: dict[str, tuple[PartKind, str]] = {
     "output_text": ("text", "text"),
     "refusal": ("refusal", "refusal"),
 }
-
-
-class _Part:
-    """A content part: its place in our message, which has no gaps, and the fragments so far."""
-
-    __slots__ = ("fragments", "index", "kind")
-
-    def __init__(self, kind: PartKind, index: int) -> None:
-        self.kind: PartKind = kind
-        self.index = index
-        self.fragments: list[str] = []
-
-    def delta(self, fragment: str) -> Wire:
-        first = not self.fragments
-        self.fragments.append(fragment)
-        if self.kind == "refusal":
-            return {"index": self.index, "type": "refusal", "refusal": fragment}
-        if first:  # clients merge lists by concatenation: the empty one travels once (A94, A98a)
-            return {"index": self.index, "type": "text", "text": {"value": fragment, "annotations": []}}
-        return {"index": self.index, "type": "text", "text": {"value": fragment}}
-
-    @property
-    def words(self) -> str:
-        return "".join(self.fragments)
-
-    def content(self) -> Wire:
-        if self.kind == "refusal":
-            return {"type": "refusal", "refusal": self.words}
-        return {"type": "text", "text": {"value": self.words, "annotations": []}}
 
 
 class MessageWriter:
@@ -60,9 +31,10 @@ class MessageWriter:
     #: The step as it was stored last; None until it ended.
     step: Wire | None = None
 
-    def __init__(self, run: Wire, *, new_id: NewId, now: Callable[[], float]) -> None:
+    def __init__(self, run: Wire, *, new_id: NewId, now: Callable[[], float], sources: Sources) -> None:
         self._run = run
         self._now = now
+        self._sources = sources
         self.created_at = int(now())
         self.message_id = new_id("msg")
         self._open_step = open_step(
@@ -71,28 +43,43 @@ class MessageWriter:
             created_at=self.created_at,
             details={"type": "message_creation", "message_creation": {"message_id": self.message_id}},
         )
-        self._parts: dict[tuple[PartKind, int], _Part] = {}
+        self._spoken: dict[tuple[PartKind, int], TextPart | RefusalPart] = {}  # by their upstream index
+        self._parts: list[TextPart | RefusalPart | ImagePart] = []  # without gaps
         self._item: Wire | None = None
         #: The item came with status completed: a token limit that struck later did not cut it. (May be null, S5.)
         self.whole = False
 
     def opening(self) -> list[Event]:
-        """The four events that announce the message (A90)."""
+        """The four events that announce the message (A90), and the images made before it (A86)."""
         message = sse_message(self._message(), "in_progress")
         return [
             Event("thread.run.step.created", self._open_step),
             Event("thread.run.step.in_progress", self._open_step),
             Event("thread.message.created", message),
             Event("thread.message.in_progress", message),
+            *(self._image(file_id) for file_id in self._sources.produced.unshown_images()),
         ]
 
-    def add(self, kind: PartKind, content_index: int, fragment: str) -> Event:
+    def add(self, kind: PartKind, content_index: int, fragment: str) -> list[Event]:
         """The next fragment of a content part, which opens with its first one."""
-        key = (kind, content_index)
-        part = self._parts.get(key)
-        if part is None:
-            part = self._parts[key] = _Part(kind, len(self._parts))
-        return message_delta(self.message_id, part.delta(fragment))
+        part = self._spoken.get((kind, content_index)) or self._part(kind, content_index)
+        if part.waiting:
+            return self._told(part.write(fragment))
+        return [message_delta(self.message_id, part.delta(fragment))]
+
+    def cite(self, content_index: int, annotation: Wire, number: int | None) -> list[Event]:
+        """The annotation of this number of a content part."""
+        part = self._part("text", content_index)
+        return self._cite(part, annotation, number) if isinstance(part, TextPart) else []
+
+    def mention(self, words: str, file_id: str) -> list[Event]:
+        """A file that the model named in these words without citing it."""
+        texts = (part for part in self._parts if isinstance(part, TextPart))
+        return [event for part in texts for event in self._told(part.mention(words, file_id))][:1]
+
+    def show(self, file_id: str) -> list[Event]:
+        """An image that the model made and did not cite."""
+        return [self._image(file_id)]
 
     def finish(self, item: Wire) -> list[Event]:
         """Take the finished item, and send what the deltas left out.
@@ -104,26 +91,38 @@ class MessageWriter:
         self.whole = item.get("status") == "completed"
         shown = _shown(item)
         events = self._rest(shown) if self.step is None else []
-        if self._words() == shown and item.get("status") != "incomplete":
+        if self._words() == [(kind, words) for kind, words, _ in shown] and item.get("status") != "incomplete":
             self._item = item
         return events
 
-    def _rest(self, shown: list[tuple[PartKind, str]]) -> list[Event]:
-        streamed = list(self._parts.values())
+    def _rest(self, shown: list[tuple[PartKind, str, list[Wire]]]) -> list[Event]:
+        streamed = list(self._spoken.values())
         events: list[Event] = []
-        for place, (kind, words) in enumerate(shown):
+        for place, (kind, words, cited) in enumerate(shown):
             if place >= len(streamed):
-                events.append(self.add(kind, -1 - place, words))  # a key no upstream index can have
-                continue
-            part = streamed[place]
-            agreed = part.kind == kind and words.startswith(part.words)
-            if agreed and (rest := words[len(part.words) :]):
-                events.append(message_delta(self.message_id, part.delta(rest)))
+                # Its images first, where nothing was streamed before them (A86). A key no upstream index can have.
+                events += self._images(cited)
+                part = self._part(kind, -1 - place)
+            else:
+                part = streamed[place]
+            agreed = part.kind == kind and words.startswith(part.said)
+            if agreed and isinstance(part, TextPart):
+                for number, annotation in enumerate(cited):
+                    events += self._cite(part, annotation, number)
+            if agreed and (rest := words[len(part.said) :]):
+                events += self._told(part.write(rest))
+            if isinstance(part, TextPart):
+                events += self._told(part.finish())
         return events
+
+    def _images(self, cited: list[Wire]) -> list[Event]:
+        shown = (annotation for annotation in cited if not annotation.get("end_index"))
+        read = (self._sources.read(annotation) for annotation in shown if "container_id" in annotation)
+        return [self._image(citation.file_id) for citation in read if isinstance(citation, Pictured)]
 
     def says(self, item: Wire) -> bool:
         """Whether the item holds the very words of this message."""
-        return self._words() == _shown(item)
+        return self._words() == [(kind, words) for kind, words, _ in _shown(item)]
 
     def close(
         self, *, step_status: str, usage: Wire, reason: str | None = None, last_error: Wire | None = None
@@ -132,7 +131,7 @@ class MessageWriter:
         at = int(self._now())
         events: list[Event] = []
         if not self._parts:  # the stock handler reads the content at the last delta's index (A98b)
-            events.append(self.add("text", 0, ""))
+            events += self.add("text", 0, "")
         status = "completed" if reason is None else "incomplete"
         message = sse_message(self._message(), status, at=at, reason=reason)
         self.step = closed_step(self._open_step, step_status, at=at, usage=usage, last_error=last_error)
@@ -150,24 +149,48 @@ class MessageWriter:
         item = self._item if self.whole or not cut else None
         return Entry(message=self._message(), item=item, run_id=self._run["id"])
 
+    def _part(self, kind: PartKind, content_index: int) -> TextPart | RefusalPart:
+        key = (kind, content_index)
+        part = self._spoken.get(key)
+        if part is None:
+            part = self._spoken[key] = (TextPart if kind == "text" else RefusalPart)(len(self._parts))
+            self._parts.append(part)
+        return part
+
+    def _cite(self, part: TextPart, annotation: Wire, number: int | None) -> list[Event]:
+        if not part.is_new(number):
+            return []
+        citation = self._sources.read(annotation)
+        if isinstance(citation, Pictured):
+            return [self._image(citation.file_id)]
+        return self._told(part.cite(citation)) if citation is not None else []
+
+    def _image(self, file_id: str) -> Event:
+        part = ImagePart(len(self._parts), file_id)
+        self._parts.append(part)
+        return message_delta(self.message_id, part.opening())
+
+    def _told(self, deltas: Iterable[Wire]) -> list[Event]:
+        return [message_delta(self.message_id, delta) for delta in deltas]
+
     def _words(self) -> list[tuple[PartKind, str]]:
-        return [(part.kind, part.words) for part in self._parts.values()]
+        return [(part.kind, part.said) for part in self._spoken.values()]
 
     def _message(self) -> Wire:
         return run_message(
             self._run,
             message_id=self.message_id,
             created_at=self.created_at,
-            content=[part.content() for part in self._parts.values()],
+            content=[part.content() for part in self._parts],
         )
 
 
-def _shown(item: Wire) -> list[tuple[PartKind, str]]:
-    """The parts with words in them, in order."""
-    found: list[tuple[PartKind, str]] = []
+def _shown(item: Wire) -> list[tuple[PartKind, str, list[Wire]]]:
+    """The parts with words in them, in order, with their annotations."""
+    found: list[tuple[PartKind, str, list[Wire]]] = []
     parts: list[Any] = item.get("content") or []
     for part in parts:
         shown = _SHOWN_PARTS.get(part.get("type"))
         if shown is not None and part.get(shown[1]):
-            found.append((shown[0], part[shown[1]]))
+            found.append((shown[0], part[shown[1]], part.get("annotations") or []))
     return found

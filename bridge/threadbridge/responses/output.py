@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from threadbridge.ports import Entry, Wire
+from threadbridge.responses.hosted_calls import CodeInterpreterWriter, FileSearchWriter
 from threadbridge.responses.message import MessageWriter
 from threadbridge.responses.tool_calls import CallWriter
 
-Writer: TypeAlias = MessageWriter | CallWriter
-W = TypeVar("W", MessageWriter, CallWriter)
+HostedWriter: TypeAlias = FileSearchWriter | CodeInterpreterWriter
+Writer: TypeAlias = MessageWriter | CallWriter | HostedWriter
+W = TypeVar("W", MessageWriter, CallWriter, CodeInterpreterWriter)
 
 
 class Slot:

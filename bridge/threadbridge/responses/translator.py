@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from threadbridge.errors import TranslationError
@@ -15,6 +15,7 @@ from threadbridge.responses.endings import (
     last_error,
     last_error_of,
 )
+from threadbridge.responses.files import ContainerPlace, ProducedFile
 from threadbridge.responses.forms import run_event
 from threadbridge.responses.turn import Ending, TurnOutcome
 from threadbridge.responses.usage import added, usage_of, zero_usage
@@ -39,8 +40,12 @@ class TurnTranslator:
 
     All function calls of a turn form one tool_calls step, which stays open until its outputs are submitted (A70,
     A75). Should the model write a message after a call, the message's step opens and closes while the step of the
-    calls is open: A74 knows no such turn, and two steps would leave a part of the calls unanswerable. Reasoning and
-    the items of hosted tools are kept for replay and not shown; a turn of nothing else has no step.
+    calls is open: A74 knows no such turn, and two steps would leave a part of the calls unanswerable. Every call of a
+    hosted tool is a step of its own. Reasoning is kept for replay and not shown; a turn of nothing else has no step.
+
+    `produced` are the files that code made, as they become known: fetch them meanwhile. `known_files` are those of
+    earlier turns, by their place in a container. Before the last event of a response that used a `container_id`,
+    tell with `discover` what lies in that container: not every file is cited (§12).
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class TurnTranslator:
         prior_usage: Wire | None = None,
         number: int = 1,
         request_id: str | None = None,
+        known_files: Mapping[ContainerPlace, str] | None = None,
     ) -> None:
         self.outcome: TurnOutcome | None = None
         #: The id the upstream gave the request; may be set as soon as it is known.
@@ -62,7 +68,20 @@ class TurnTranslator:
         self._number = number
         self._response_id: str | None = None
         self._model: str | None = None
-        self._writer = TurnWriter(run, new_id=new_id, now=now)
+        self._writer = TurnWriter(run, new_id=new_id, now=now, known_files=known_files)
+        #: The container in which the turn's code ran, once any did.
+        self.container_id: str | None = None
+
+    @property
+    def produced(self) -> Sequence[ProducedFile]:
+        """The files that the turn's code made, in the order they became known."""
+        return self._writer.produced.files
+
+    def discover(self, files: Sequence[Wire]) -> list[Event]:
+        """The files in the turn's container (`GET /containers/{id}/files`): those never cited are told of too."""
+        if self.container_id is None or self.outcome is not None:
+            return []
+        return self._writer.discover(self.container_id, files)
 
     def feed(self, event: Wire) -> list[Event]:
         """The run's events for one upstream event; none for a type nobody knows, and none after the end."""
@@ -106,7 +125,14 @@ class TurnTranslator:
     def _arguments(self, event: Wire) -> list[Event]:
         return self._writer.arguments(event)
 
+    def _annotation(self, event: Wire) -> list[Event]:
+        return self._writer.annotation(event)
+
+    def _code(self, event: Wire) -> list[Event]:
+        return self._writer.code(event)
+
     def _item_done(self, event: Wire) -> list[Event]:
+        self.container_id = (event.get("item") or {}).get("container_id") or self.container_id
         return self._writer.finish(event.get("item") or {}, index=event.get("output_index"))
 
     def _ended(self, event: Wire) -> list[Event]:
@@ -127,12 +153,12 @@ class TurnTranslator:
         usage = usage_of(response)
         calls = self._writer.calls
         if calls is None:
-            events = self._writer.close_message(usage=usage)
+            events = self._writer.close(usage=usage)
             total = added(self._prior_usage, usage)
             run = stepped(self._run, RunStatus.COMPLETED, self._second(), usage=total)
         else:
             # The open step gets the usage with its outputs; until then the turn keeps it (A70, A78).
-            events = self._writer.close_message(usage=zero_usage())
+            events = self._writer.close(usage=zero_usage())
             calls.wait()
             action = calls.required_action()
             run = stepped(self._run, RunStatus.REQUIRES_ACTION, self._second(), required_action=action)
@@ -150,10 +176,14 @@ class TurnTranslator:
         return self._cut(INTERRUPTIONS["failed"], response, error)
 
     def _cut(self, closing: Closing, response: Wire, error: Wire | None = None) -> list[Event]:
-        """Close what is open, message before calls, and end the run."""
+        """Close what is open, hosted calls before the message and that before function calls, and end the run."""
         usage = usage_of(response)
-        message, calls = self._writer.message, self._writer.calls
+        message, calls, hosted = self._writer.message, self._writer.calls, self._writer.hosted
+        last = hosted[-1] if hosted and message is None and calls is None else None
         events: list[Event] = []
+        for call in hosted:
+            shown = usage if call is last else zero_usage()
+            events += call.close(step_status=closing.step, usage=shown, last_error=error)
         if message is not None:
             # The limit struck after the message was written: it is as complete as it was meant to be.
             spared = closing.run is RunStatus.INCOMPLETE and message.whole
@@ -176,6 +206,7 @@ class TurnTranslator:
             run=run,
             steps=self._writer.steps,
             entries=self._writer.entries(cut=cut),
+            files=tuple(self.produced),
             turn=Turn(self._number, self._response_id, self.request_id, self._model, usage),
         )
         return run_event(run)
@@ -197,7 +228,9 @@ class TurnTranslator:
         "response.output_item.added": _item_added,
         "response.output_text.delta": _text,
         "response.refusal.delta": _refusal,
+        "response.output_text.annotation.added": _annotation,
         "response.function_call_arguments.delta": _arguments,
+        "response.code_interpreter_call_code.delta": _code,
         "response.output_item.done": _item_done,
         "response.completed": _ended,
         "response.incomplete": _ended,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from threadbridge.ports import Entry, Turn, Wire
+from threadbridge.responses.files import ProducedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,5 @@ class TurnOutcome:
     steps: Sequence[Wire]
     entries: Sequence[Entry]
     turn: Turn
+    #: The files that code made; what they are cited by is in the messages already.
+    files: Sequence[ProducedFile] = ()

@@ -1,39 +1,60 @@
-"""What a turn has open while its response arrives: at most one message and one step of function calls."""
+"""What a turn has open while its response arrives: a message, calls of hosted tools, one step of function calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from threadbridge.ports import Entry, Event, NewId, Wire
-from threadbridge.responses.message import MessageWriter, PartKind
-from threadbridge.responses.output import Output, Slot
+from threadbridge.responses.citations import Sources
+from threadbridge.responses.files import ContainerPlace, ProducedFiles, is_image
+from threadbridge.responses.hosted_calls import CodeInterpreterWriter, FileSearchWriter
+from threadbridge.responses.message import MessageWriter
+from threadbridge.responses.output import HostedWriter, Output, Slot
+from threadbridge.responses.parts import PartKind
 from threadbridge.responses.tool_calls import CallWriter, ToolCallsWriter
 from threadbridge.responses.usage import zero_usage
 
 #: No event bears this index: a finished message takes no further fragments.
 _NO_INDEX: Any = object()
 
+_HOSTED: Mapping[str, type[HostedWriter]] = {
+    FileSearchWriter.item_type: FileSearchWriter,
+    CodeInterpreterWriter.item_type: CodeInterpreterWriter,
+}
+
 
 class TurnWriter:
     """Opens, fills and closes messages and steps in the order of A74 and A90-A92, whatever order the items come in."""
 
-    def __init__(self, run: Wire, *, new_id: NewId, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        run: Wire,
+        *,
+        new_id: NewId,
+        now: Callable[[], float],
+        known_files: Mapping[ContainerPlace, str] | None = None,
+    ) -> None:
         self._run = run
         self._new_id = new_id
         self._now = now
+        #: The files that code made.
+        self.produced = ProducedFiles(new_id, known_files)
+        self._sources = Sources(self.produced)
         self._output = Output()
-        self._messages: list[MessageWriter] = []
+        self._shown: list[MessageWriter | HostedWriter] = []
         self._message_index: Any = _NO_INDEX
         #: The one message that is not closed yet.
         self.message: MessageWriter | None = None
-        #: The step of the turn's calls, if there are any; open until the turn ends.
+        #: The hosted tools' calls that are not closed yet: those that are over, and those still at work.
+        self.hosted: list[HostedWriter] = []
+        #: The step of the turn's function calls, if there are any; open until the turn ends.
         self.calls: ToolCallsWriter | None = None
 
     @property
     def steps(self) -> Sequence[Wire]:
-        """The steps as they are stored, messages first (A74), so that the step that waits for outputs is the newest."""
-        writers = [*self._messages, self.calls]
+        """The steps as they are stored; the one that waits for outputs is the newest (A74)."""
+        writers = [*self._shown, self.calls]
         return [writer.step for writer in writers if writer is not None and writer.step is not None]
 
     def entries(self, *, cut: bool) -> Sequence[Entry]:
@@ -52,9 +73,46 @@ class TurnWriter:
         if not delta:
             return []
         if self.message is not None and event.get("output_index") == self._message_index:
-            return [self.message.add(kind, content_index, delta)]
+            return self.message.add(kind, content_index, delta)
         message, opening = self._message_of(event)
-        return [*opening, message.add(kind, content_index, delta)]
+        return [*opening, *message.add(kind, content_index, delta)]
+
+    def annotation(self, event: Wire) -> list[Event]:
+        """What the words just said point at."""
+        message, opening = self._message_of(event)
+        number, content_index = event.get("annotation_index"), event.get("content_index") or 0
+        return [*opening, *message.cite(content_index, event.get("annotation") or {}, number)]
+
+    def code(self, event: Wire) -> list[Event]:
+        """The next characters of a code interpreter's input."""
+        delta = event.get("delta")
+        index, item_id = event.get("output_index"), event.get("item_id")
+        call = self._output.writer(CodeInterpreterWriter, index=index, item_id=item_id)
+        return call.add(delta) if call is not None and delta else []
+
+    def discover(self, container_id: str, files: Sequence[Wire]) -> list[Event]:
+        """What lies in the container: files that code made are kept, and told of where a message can tell of them."""
+        events: list[Event] = []
+        for file in files:
+            place = (container_id, file["id"])
+            if file.get("source") == "user" or self.produced.knows(place):
+                continue
+            path: str = file.get("path") or file["id"]
+            events += self._discovered(place, path)
+        return events
+
+    def _discovered(self, place: ContainerPlace, path: str) -> list[Event]:
+        name = path.rpartition("/")[2]
+        # A drawing that was shown and not saved has its id for a name: its bytes came along with the call.
+        drawn = name.startswith(place[1])
+        picture = self.produced.picture(*place, name) if drawn else None
+        if drawn and picture is None and self.produced.knows(place):
+            return []
+        file_id = picture or self.produced.of_container(*place, name)
+        if self.message is None:
+            return []
+        mentioned = self.message.mention(f"sandbox:{path}", file_id)
+        return mentioned or (self.message.show(file_id) if is_image(name) else [])
 
     def arguments(self, event: Wire) -> list[Event]:
         """The next characters of a call's arguments. Of a call not shown yet its finished item brings all (S4)."""
@@ -75,11 +133,26 @@ class TurnWriter:
                 events += self._finish(item, index, slot)
         return events
 
-    def close_message(self, *, usage: Wire) -> list[Event]:
-        """Complete the open message, if there is one."""
+    def close(self, *, usage: Wire) -> list[Event]:
+        """Complete everything that is open but the function calls; the last step bears the usage (§16 G2)."""
+        hosted, self.hosted = self.hosted, []
+        last = hosted[-1] if hosted and self.message is None else None
+        events: list[Event] = []
+        for call in hosted:
+            events += call.close(step_status="completed", usage=usage if call is last else zero_usage())
+        return events + self._close_message(usage=usage)
+
+    def _close_message(self, *, usage: Wire) -> list[Event]:
         message, self.message = self.message, None
         self._message_index = _NO_INDEX
         return message.close(step_status="completed", usage=usage) if message is not None else []
+
+    def _make_way(self) -> list[Event]:
+        """Something new is to be shown: close what is over. It is not the turn's last step, and so has no usage."""
+        over = [call for call in self.hosted if call.is_finished]
+        self.hosted = [call for call in self.hosted if not call.is_finished]
+        closing = [event for call in over for event in call.close(step_status="completed", usage=zero_usage())]
+        return [*closing, *self._close_message(usage=zero_usage())]
 
     # How ------------------------------------------------------------------------------------------------------
 
@@ -99,6 +172,8 @@ class TurnWriter:
     def _start(self, item: Wire, index: int | None) -> tuple[Slot | None, list[Event]]:
         if item.get("type") == MessageWriter.item_type:
             return self._start_message(index, item.get("id"))
+        if item.get("type") in _HOSTED:
+            return self._start_hosted(index, item)
         if item.get("type") == CallWriter.item_type and item.get("call_id") and item.get("name"):
             return self._start_call(index, item)
         # Ids and names are shown exactly once (A98a), so a call waits until it has both.
@@ -109,15 +184,21 @@ class TurnWriter:
         return self._output.opened(message, index=index, item_id=item_id), events
 
     def _new_message(self, index: int | None) -> tuple[MessageWriter, list[Event]]:
-        # Only the last step of a turn bears its usage (§16 G2), and what is closed here is not the last.
-        events = self.close_message(usage=zero_usage())
-        message = MessageWriter(self._run, new_id=self._new_id, now=self._now)
-        self._messages.append(message)
+        events = self._make_way()
+        message = MessageWriter(self._run, new_id=self._new_id, now=self._now, sources=self._sources)
+        self._shown.append(message)
         self.message, self._message_index = message, index
         return message, [*events, *message.opening()]
 
+    def _start_hosted(self, index: int | None, item: Wire) -> tuple[Slot, list[Event]]:
+        events = self._make_way()
+        call = _HOSTED[item["type"]](self._run, new_id=self._new_id, now=self._now, sources=self._sources)
+        self._shown.append(call)
+        self.hosted.append(call)
+        return self._output.opened(call, index=index, item_id=item.get("id")), [*events, *call.opening()]
+
     def _start_call(self, index: int | None, item: Wire) -> tuple[Slot, list[Event]]:
-        events = self.close_message(usage=zero_usage())
+        events = self._make_way()
         if self.calls is None:
             self.calls = ToolCallsWriter(self._run, new_id=self._new_id, now=self._now)
             events += self.calls.opening()

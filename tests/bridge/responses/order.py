@@ -31,12 +31,12 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
         "message.delta",
         "message.completed",
         "message.incomplete",
-        "step.created message_creation",
+        *_NEW_STEP,
         *_CALLS_STEP_OVER,
         *_ENDS,
     ),
     **dict.fromkeys(_MESSAGE_STEP_OVER, (*_NEW_STEP, "step.delta", *_CALLS_STEP_OVER, *_ENDS)),
-    **dict.fromkeys(_CALLS_STEP_OVER, _ENDS),
+    **dict.fromkeys(_CALLS_STEP_OVER, (*_NEW_STEP, *_CALLS_STEP_OVER, "message.incomplete", *_ENDS)),
 }
 
 
@@ -52,12 +52,17 @@ class Judge:
 
     def __init__(self) -> None:
         self.texts: dict[str, list[Wire]] = {}  # message id: its parts, as accumulated
-        self.calls: list[Wire] = []  # the calls, as accumulated
+        self.called: dict[str, list[Wire]] = {}  # step id: its calls, as accumulated
         self.run: Wire | None = None  # the last run, once the turn is over
         self.steps: dict[str, Wire] = {}  # as seen last
         self._last = START
         self._open: set[str] = set()
         self._closed: set[str] = set()
+
+    @property
+    def calls(self) -> list[Wire]:
+        """The function calls."""
+        return [call for calls in self.called.values() for call in calls if call["type"] == "function"]
 
     def look(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -105,18 +110,21 @@ class Judge:
     def _step_delta(self, delta: Wire) -> None:
         assert delta["id"] in self._open
         [call] = delta["delta"]["step_details"]["tool_calls"]
-        _accumulate(self.calls, call)
+        _accumulate(self.called.setdefault(delta["id"], []), call)
 
     def _message_closed(self, message: Wire) -> None:
         assert self.texts[message["id"]], "a message without a delta (A98b)"
-        assert message["content"] == self.texts[message["id"]], "the content is not what was streamed"
+        streamed = [_unquoted(part) for part in self.texts[message["id"]]]
+        assert message["content"] == streamed, "the content is not what was streamed"
+        self.texts[message["id"]] = streamed
         self._close(message)
 
     def _step_closed(self, step: Wire) -> None:
         assert step["expires_at"] is not None  # A72: in a stream, ended steps too
         assert step["usage"] is not None
         if step["type"] == "tool_calls":
-            assert step["step_details"]["tool_calls"] == self.calls
+            shown = [_unfound(call) for call in step["step_details"]["tool_calls"]]
+            assert shown == self.called[step["id"]], "the calls are not what was streamed"
         self._close(step)
         self.steps[step["id"]] = step
 
@@ -149,7 +157,7 @@ def _accumulate(known: list[Wire], fragment: Wire) -> None:
     assert index <= len(known), "an index was left out"
     body = {name: value for name, value in fragment.items() if name != "index"}
     if index == len(known):
-        known.append(body)
+        known.append(_merged({}, body))
     else:
         known[index] = _merged(known[index], body)
 
@@ -157,14 +165,37 @@ def _accumulate(known: list[Wire], fragment: Wire) -> None:
 def _merged(old: Wire, new: Wire) -> Wire:
     merged = dict(old)
     for name, value in new.items():
-        if name == "type" or old.get(name) is None:
+        if isinstance(value, list):
+            merged[name] = list(old.get(name, []))
+            for entry in value:
+                _accumulate(merged[name], entry)
+        elif isinstance(value, dict):
+            merged[name] = _merged(old.get(name) or {}, value)
+        elif name == "type" or old.get(name) is None:
             merged[name] = value
         elif isinstance(value, str):
             merged[name] = old[name] + value
         else:
-            assert isinstance(value, dict), f"{name} was sent twice"
-            merged[name] = _merged(old[name], value)
+            raise AssertionError(f"{name} was sent twice")
     return merged
+
+
+def _unquoted(part: Wire) -> Wire:
+    """The part without what only deltas have (A87)."""
+    if part["type"] != "text":
+        return part
+    annotations = [
+        {**annotation, "file_citation": {"file_id": annotation["file_citation"]["file_id"]}}
+        if annotation["type"] == "file_citation"
+        else annotation
+        for annotation in part["text"]["annotations"]
+    ]
+    return {**part, "text": {**part["text"], "annotations": annotations}}
+
+
+def _unfound(call: Wire) -> Wire:
+    """The call without results, which no delta tells (A92)."""
+    return {**call, "file_search": {**call["file_search"], "results": []}} if call["type"] == "file_search" else call
 
 
 def judged(events: Sequence[Event]) -> Judge:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from tests.bridge.responses.order import judged
+from tests.bridge.responses.order import Judge, judged
 from tests.bridge.responses.recorded import needs_recordings, parameters, responses, streams
 from tests.bridge.responses.upstream import translator
 from threadbridge.ports import Event, Wire
+from threadbridge.responses.citations import without_markers
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.turn import Ending
 from threadbridge.responses.whole import events_of
@@ -26,7 +28,31 @@ def words(parts: list[Wire]) -> str:
 
 
 def shown_words(parts: list[Wire]) -> str:
-    return "".join(part.get("refusal") or part["text"]["value"] for part in parts)
+    return "".join(
+        part.get("refusal") or without_markers(part["text"]["value"]) for part in parts if "image_file" not in part
+    )
+
+
+def citations_of(response: Wire) -> Counter[str]:
+    """The citations that can be shown: of files by their ids, of a container's files by the text they lie under."""
+    found: Counter[str] = Counter()
+    for item in response["output"]:
+        for part in item.get("content") or () if item["type"] == "message" else ():
+            for annotation in part.get("annotations") or ():
+                if annotation["type"] == "file_citation":
+                    found[annotation["file_id"]] += 1
+                elif annotation.get("end_index") and annotation["type"] == "container_file_citation":
+                    found[part["text"][annotation["start_index"] : annotation["end_index"]]] += 1
+    return found
+
+
+def shown_citations(judge: Judge) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for text in (part["text"] for parts in judge.texts.values() for part in parts if part["type"] == "text"):
+        for annotation in text["annotations"]:
+            assert text["value"][annotation["start_index"] : annotation["end_index"]] == annotation["text"]
+            found[annotation.get("file_citation", {}).get("file_id") or annotation["text"]] += 1
+    return found
 
 
 def messages_of(response: Wire) -> list[str]:
@@ -63,6 +89,13 @@ def wire_counts(usage: Wire | None) -> tuple[int, int, int, int, int]:
     )
 
 
+HOSTED = {"file_search_call": "search", "code_interpreter_call": "code"}
+
+
+def hosted_calls(judge: Judge) -> list[Wire]:
+    return [call for calls in judge.called.values() for call in calls if call["type"] != "function"]
+
+
 #: The run's status by the response's status and whether it called functions; what is missing is not finished.
 STATUSES = {
     ("completed", False): "completed",
@@ -81,6 +114,9 @@ def check(events: list[Event], turn: TurnTranslator, response: Wire) -> None:
     assert [(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in judge.calls] == calls_of(
         response
     )
+    assert shown_citations(judge) == citations_of(response)
+    hosted = [item["type"] for item in response["output"] if item["type"] in HOSTED]
+    assert [HOSTED[call["type"] + "_call"] for call in hosted_calls(judge)] == [HOSTED[kind] for kind in hosted]
     assert wire_counts(outcome.turn.usage) == counts(response["usage"])
     assert outcome.turn.response_id == response["id"]
     assert outcome.run["status"] == STATUSES.get((response["status"], bool(judge.calls)), "failed")

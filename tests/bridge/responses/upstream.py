@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -106,6 +107,58 @@ def search() -> Wire:
     return {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}}
 
 
+def found(file: str, name: str, text: str, *, score: float = 0.5, **attributes: str) -> Wire:
+    return {"file_id": file, "filename": name, "score": score, "text": text, "attributes": attributes}
+
+
+def file_search(*results: Wire, number: int = 1) -> Wire:
+    return {
+        "id": f"fs_{number}",
+        "type": "file_search_call",
+        "status": "completed",
+        "queries": ["where"],
+        "results": list(results),
+    }
+
+
+def code(text: str, *outputs: Wire, number: int = 1) -> Wire:
+    return {
+        "id": f"ci_{number}",
+        "type": "code_interpreter_call",
+        "status": "completed",
+        "code": text,
+        "container_id": "cntr_1",
+        "outputs": list(outputs),
+    }
+
+
+def logs(text: str) -> Wire:
+    return {"type": "logs", "logs": text}
+
+
+def drawn(content: bytes) -> Wire:
+    return {"type": "image", "url": f"data:image/png;base64,{b64encode(content).decode()}"}
+
+
+def file_citation(file_id: str, name: str, index: int) -> Wire:
+    return {"type": "file_citation", "file_id": file_id, "filename": name, "index": index}
+
+
+def container_citation(file_id: str, name: str, start: int = 0, end: int = 0) -> Wire:
+    return {
+        "type": "container_file_citation",
+        "container_id": "cntr_1",
+        "file_id": file_id,
+        "filename": name,
+        "start_index": start,
+        "end_index": end,
+    }
+
+
+def cited_text(text: str, *citations: Wire) -> Wire:
+    return {**output_text(text), "annotations": list(citations)}
+
+
 # -- Events --------------------------------------------------------------------------------------------------------
 
 
@@ -121,13 +174,30 @@ def created() -> list[Wire]:
 
 
 def added(index: int, item: Wire) -> Wire:
-    emptied: Wire = {"content": []} if item["type"] == "message" else {"arguments": ""}
+    emptied = _EMPTIED.get(item["type"], {})
     bare = {**item, "status": "in_progress", **emptied}
     return {"type": "response.output_item.added", "output_index": index, "item": bare}
 
 
 def done(index: int, item: Wire) -> Wire:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+_EMPTIED: Mapping[str, Wire] = {
+    "message": {"content": []},
+    "function_call": {"arguments": ""},
+    "file_search_call": {"queries": [], "results": None},
+    "code_interpreter_call": {"code": "", "outputs": None},
+}
+
+
+def code_delta(index: int, delta: str, *, number: int = 1) -> Wire:
+    return _delta("response.code_interpreter_call_code.delta", index, delta, f"ci_{number}")
+
+
+def annotation(index: int, number: int, cited: Wire, *, part: int = 0, id: str = "msg_up") -> Wire:
+    where = {"output_index": index, "content_index": part, "item_id": id, "annotation_index": number}
+    return {"type": "response.output_text.annotation.added", **where, "annotation": cited}
 
 
 def text_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Wire:
@@ -188,6 +258,67 @@ _CUT = message(output_text("Hel"), status="incomplete")
 _CUT_CALL = call(arguments='{"ci', status="incomplete")
 _TOKENS = {"reason": "max_output_tokens"}
 
+_SEARCH = file_search(found("file-a", "a.txt", "Alpha"), found("file-b", "b.txt", "Beta"))
+_CITED = message(cited_text("It is 𝄞 B.", file_citation("file-b", "b.txt", 9), file_citation("file-a", "a.txt", 10)))
+_DRAWING = code("plot()", logs("done"), drawn(b"png"))
+_DRAWN = message(
+    cited_text(
+        "See sandbox:/mnt/data/a.csv!",
+        container_citation("cfile_1", "cfile_1.png"),
+        container_citation("cfile_2", "a.csv", 4, 27),
+    )
+)
+
+
+def searched(index: int, item: Wire) -> list[Wire]:
+    """A search, streamed in full."""
+    where = {"output_index": index, "item_id": item["id"]}
+    words = ("in_progress", "searching", "completed")
+    states = [{"type": f"response.file_search_call.{word}", **where} for word in words]
+    return [added(index, item), *states, done(index, item)]
+
+
+def coded(index: int, item: Wire, *fragments: str, number: int = 1) -> list[Wire]:
+    """A call of the code interpreter, streamed in full."""
+    where = {"output_index": index, "item_id": item["id"]}
+    return [
+        added(index, item),
+        {"type": "response.code_interpreter_call.in_progress", **where},
+        *(code_delta(index, fragment, number=number) for fragment in fragments),
+        {"type": "response.code_interpreter_call_code.done", **where, "code": item["code"]},
+        {"type": "response.code_interpreter_call.interpreting", **where},
+        {"type": "response.code_interpreter_call.completed", **where},
+        done(index, item),
+    ]
+
+
+def quoted(index: int) -> list[Wire]:
+    """A message with two citations, streamed in full, each behind the words it belongs to."""
+    first, second = _CITED["content"][0]["annotations"]
+    return [
+        added(index, _CITED),
+        text_delta(index, "It is 𝄞"),
+        text_delta(index, " B"),
+        annotation(index, 0, first),
+        text_delta(index, "."),
+        annotation(index, 1, second),
+        done(index, _CITED),
+    ]
+
+
+def illustrated(index: int) -> list[Wire]:
+    """A message with a drawing and a file, streamed in full: these citations come last."""
+    text = _DRAWN["content"][0]["text"]
+    cited = enumerate(_DRAWN["content"][0]["annotations"])
+    return [
+        added(index, _DRAWN),
+        text_delta(index, text[:9]),
+        text_delta(index, text[9:]),
+        *(annotation(index, number, citation) for number, citation in cited),
+        done(index, _DRAWN),
+    ]
+
+
 #: One stream of every kind.
 STREAMS: Mapping[str, list[Wire]] = {
     "text": whole(said(0, "Hel", "lo", "!")),
@@ -212,6 +343,30 @@ STREAMS: Mapping[str, list[Wire]] = {
     "reasoning, then text": whole([done(0, reasoning())], said(1, "Hm")),
     "reasoning, then call": whole([done(0, reasoning())], called(1, "{}")),
     "search, then text": whole([done(0, search())], said(1, "Found")),
+    "file search": whole(searched(0, _SEARCH), quoted(1)),
+    "file search never added": whole([done(0, _SEARCH)], quoted(1)),
+    "file search without an answer": whole(searched(0, _SEARCH)),
+    "file search, then call": whole(searched(0, _SEARCH), called(1, "{}")),
+    "two searches": whole(searched(0, _SEARCH), searched(1, file_search(number=2)), said(2, "No")),
+    "two searches at once": whole(
+        [added(0, _SEARCH), added(1, file_search(number=2)), done(0, _SEARCH), done(1, file_search(number=2))],
+        said(2, "No"),
+    ),
+    "code": whole(said(0, "Well", id="msg_up2"), coded(1, _DRAWING, "plo", "t()"), illustrated(2)),
+    "code, text, code": whole(
+        coded(0, _DRAWING, "plot()"),
+        said(1, "Hm"),
+        coded(2, code("2", logs("2"), number=2), "2", number=2),
+        said(3, "Two", id="msg_up2"),
+    ),
+    "code and call": whole(coded(0, _DRAWING, "plot()"), called(1, "{}")),
+    "code never streamed": whole([done(0, _DRAWING), done(1, _DRAWN)]),
+    "incomplete code": [
+        *created(),
+        added(0, _DRAWING),
+        code_delta(0, "plo"),
+        ended([{**code("plo"), "status": "incomplete"}], status="incomplete", incomplete_details=_TOKENS),
+    ],
     "empty message": whole([added(0, _HELLO), done(0, message())]),
     "nothing": whole(),
     "only reasoning": whole([done(0, reasoning())]),
