@@ -9,6 +9,7 @@ from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import settled
 from threadbridge.emulation.endings import end, open_step, total_usage
 from threadbridge.emulation.leases import claim, is_alive, is_own
+from threadbridge.emulation.resources import Resources, resources_of
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
 from threadbridge.ports import Entry, Event, Kind, Session, Wire
 from threadbridge.responses.forms import run_event, step_event
@@ -27,6 +28,8 @@ class TurnStart:
     number: int
     timeline: Sequence[Entry]
     prior_usage: Wire | None
+    #: What its hosted tools work on; None where it has none.
+    resources: Resources | None = None
 
 
 def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
@@ -46,7 +49,7 @@ def begin_new(session: Session, context: Context, queued: Wire) -> TurnStart:
     """Store a new run as in progress already: its creator is shown `queued`, and one transaction is saved."""
     run = stepped(queued, RunStatus.IN_PROGRESS, context.second)
     session.add_run(run, claim(context))
-    return TurnStart(run, 1, _selected(session, run, first=True), None)
+    return TurnStart(run, 1, _selected(session, run, first=True), None, resources_of(session, run))
 
 
 def begin_next(session: Session, context: Context, queued: Wire) -> TurnStart | None:
@@ -62,7 +65,8 @@ def _started(session: Session, context: Context, run: Wire) -> TurnStart | None:
         end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_completion_tokens"})
         return None
     session.put_run(run, claim(context))
-    return TurnStart(run, len(turns) + 1, _selected(session, run, first=not turns), prior_usage)
+    timeline = _selected(session, run, first=not turns)
+    return TurnStart(run, len(turns) + 1, timeline, prior_usage, resources_of(session, run))
 
 
 def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:

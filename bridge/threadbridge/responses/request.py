@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from threadbridge.ports import Entry, Wire
 from threadbridge.responses.items import input_items
 from threadbridge.responses.models import ResolvedModel
-from threadbridge.responses.tools import function_tools, left_out_tools, text_format, tool_choice
+from threadbridge.responses.tools import (
+    HostedTools,
+    included,
+    left_out_tools,
+    response_tools,
+    text_format,
+    tool_choice,
+)
 
 #: The least `max_output_tokens` the Responses API accepts (§3).
 _LEAST_OUTPUT_TOKENS = 16
@@ -45,17 +52,18 @@ def build_request(
     stream: bool,
     first_turn: bool,
     prior_usage: Wire | None = None,
+    hosted: HostedTools | None = None,
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
 
     Stateless: the whole history is sent, and nothing is stored upstream (design §3). `prior_usage` is the sum of the
-    run's earlier turns; ask `budget_exhausted` first.
+    run's earlier turns; ask `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
     """
     warnings = list(model.warnings)
     body: Wire = {"model": model.model, "input": input_items(run, timeline), "store": False, "stream": stream}
     if run["instructions"] is not None:
         body["instructions"] = run["instructions"]
-    _add_tools(body, run, warnings, first_turn=first_turn)
+    _add_tools(body, run, model, hosted, warnings, first_turn=first_turn)
     if (form := text_format(run["response_format"])) is not None:
         body["text"] = {"format": form}
     if (remaining := remaining_completion_tokens(run, prior_usage)) is not None:
@@ -63,18 +71,22 @@ def build_request(
     if model.reasoning_effort is not None:
         body["reasoning"] = {"effort": model.reasoning_effort}
     if model.reasons:
-        body["include"] = ["reasoning.encrypted_content"]
+        body["include"] = ["reasoning.encrypted_content", *body.get("include", ())]
     _add_sampling(body, run, model, warnings)
     return RequestPlan(body, tuple(warnings))
 
 
-def _add_tools(body: Wire, run: Wire, warnings: list[str], *, first_turn: bool) -> None:
-    warnings += [f"The tool {kind} is not sent to the model." for kind in left_out_tools(run["tools"])]
-    tools = function_tools(run["tools"])
+def _add_tools(
+    body: Wire, run: Wire, model: ResolvedModel, hosted: HostedTools | None, warnings: list[str], *, first_turn: bool
+) -> None:
+    tools = response_tools(run["tools"], hosted, model=model.requested)
+    warnings += [f"The tool {kind} is not sent to the model." for kind in left_out_tools(run["tools"], tools)]
     if not tools:
         return  # a choice among no tools is refused
     body["tools"] = tools
-    body["tool_choice"] = tool_choice(run["tool_choice"], first_turn=first_turn)
+    body["tool_choice"] = tool_choice(run["tool_choice"], tools, first_turn=first_turn)
+    if include := included(tools):
+        body["include"] = include
     if run["parallel_tool_calls"] is False:  # true is the service's default, which some models refuse to be told
         body["parallel_tool_calls"] = False
 

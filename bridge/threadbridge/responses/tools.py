@@ -3,19 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from threadbridge.ports import Wire
 
 _NO_PARAMETERS: Wire = {"type": "object", "properties": {}}  # A22
 
+#: Results the legacy service put before its models (A82); the Responses API has defaults of its own.
+_MOST_RESULTS = 20
+_MOST_RESULTS_OF_SMALL_MODELS = 5
+_SMALL_MODELS = "gpt-3.5"
 
-def function_tools(tools: Sequence[Wire]) -> list[Wire]:
-    """The function tools, flat. `strict` is always said: left out, the two APIs mean opposite things by it (§4)."""
-    return [_flat(tool["function"]) for tool in tools if tool["type"] == "function"]
+#: The names of the legacy ranker; the Responses API knows only a later one and `auto` (§4).
+_LEGACY_RANKERS = frozenset({"auto", "default_2024_08_21"})
+
+
+@dataclass(frozen=True, slots=True)
+class HostedTools:
+    """What the hosted tools of a run work on: the stores to search, and where code runs.
+
+    `container` is the id of one, or None: a fresh one with the files, whose state ends with the response.
+    """
+
+    vector_store_ids: tuple[str, ...] = ()
+    file_ids: tuple[str, ...] = ()
+    container: str | None = None
+
+
+def response_tools(tools: Sequence[Wire], hosted: HostedTools | None, *, model: str) -> list[Wire]:
+    """The tools to be sent, in order. Without `hosted` the service has none of its own (S12).
+
+    A file search without any store is left out: the Responses API wants one, and nothing would be found (§4).
+    """
+    return [tool for tool in (_sent(tool, hosted, model) for tool in tools) if tool is not None]
+
+
+def _sent(tool: Wire, hosted: HostedTools | None, model: str) -> Wire | None:
+    match tool["type"]:
+        case "function":
+            return _flat(tool["function"])
+        case "file_search" if hosted is not None and hosted.vector_store_ids:
+            return _file_search(tool.get("file_search", {}), hosted.vector_store_ids, model)
+        case "code_interpreter" if hosted is not None:
+            fresh = {"type": "auto", "file_ids": list(hosted.file_ids)}
+            return {"type": "code_interpreter", "container": hosted.container or fresh}
+        case _:
+            return None
+
+
+def _file_search(options: Wire, vector_store_ids: Sequence[str], model: str) -> Wire:
+    small = model.startswith(_SMALL_MODELS)
+    most = options.get("max_num_results") or (_MOST_RESULTS_OF_SMALL_MODELS if small else _MOST_RESULTS)
+    tool: Wire = {"type": "file_search", "vector_store_ids": list(vector_store_ids), "max_num_results": most}
+    ranking = options.get("ranking_options") or {}
+    ranker = ranking.get("ranker") or "auto"
+    sent: Wire = {
+        "ranker": "auto" if ranker in _LEGACY_RANKERS else ranker,
+        "score_threshold": ranking.get("score_threshold") or 0.0,
+    }
+    if ranking.get("hybrid_search") is not None:
+        sent["hybrid_search"] = ranking["hybrid_search"]
+    return {**tool, "ranking_options": sent}
 
 
 def _flat(function: Wire) -> Wire:
+    """`strict` is always said: left out, the two APIs mean opposite things by it (§4)."""
     flat: Wire = {"type": "function", "name": function["name"]}
     if function.get("description") is not None:
         flat["description"] = function["description"]
@@ -24,13 +77,29 @@ def _flat(function: Wire) -> Wire:
     return flat
 
 
-def left_out_tools(tools: Sequence[Wire]) -> list[str]:
-    """The types of the tools that `function_tools` leaves out, each once, in order."""
-    return list(dict.fromkeys(tool["type"] for tool in tools if tool["type"] != "function"))
+def left_out_tools(tools: Sequence[Wire], sent: Sequence[Wire]) -> list[str]:
+    """The types of the tools that are not sent, each once, in order."""
+    kinds = {tool["type"] for tool in sent}
+    return list(dict.fromkeys(tool["type"] for tool in tools if tool["type"] not in kinds))
 
 
-def tool_choice(choice: str | Mapping[str, Any] | None, *, first_turn: bool) -> str | Wire:
-    """The choice for this turn. What forces a call holds for the first turn only, or the run would not end (§5)."""
+#: What a hosted tool's item tells only when it is asked for (§3).
+_INCLUDED: Mapping[str, str] = {
+    "file_search": "file_search_call.results",
+    "code_interpreter": "code_interpreter_call.outputs",
+}
+
+
+def included(sent: Sequence[Wire]) -> list[str]:
+    """What has to be asked for so that steps can be shown whole."""
+    return [_INCLUDED[tool["type"]] for tool in sent if tool["type"] in _INCLUDED]
+
+
+def tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire], *, first_turn: bool) -> str | Wire:
+    """The choice among the tools sent with this turn.
+
+    What forces a call holds for the first turn only, or the run would not end (§5).
+    """
     if choice == "none":
         return "none"
     if choice is None or not first_turn:
@@ -39,7 +108,9 @@ def tool_choice(choice: str | Mapping[str, Any] | None, *, first_turn: bool) -> 
         return choice
     if choice["type"] == "function":
         return {"type": "function", "name": choice["function"]["name"]}
-    return "auto"  # forces a hosted tool, which is not among the tools sent
+    if any(tool["type"] == choice["type"] for tool in sent):
+        return {"type": choice["type"]}
+    return "auto"  # forces a tool that is not sent
 
 
 def text_format(response_format: str | Mapping[str, Any] | None) -> Wire | None:

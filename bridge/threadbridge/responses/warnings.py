@@ -5,6 +5,10 @@ from __future__ import annotations
 from threadbridge.ports import Wire
 from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.request import build_request
+from threadbridge.responses.tools import HostedTools
+
+#: Which stores there are to search, the turn finds out.
+_SOME = HostedTools(vector_store_ids=("vs",))
 
 
 def run_warnings(run: Wire, model: ResolvedModel) -> tuple[str, ...]:
@@ -12,4 +16,4 @@ def run_warnings(run: Wire, model: ResolvedModel) -> tuple[str, ...]:
 
     They are those of the run's first request, before anything of the thread is in it.
     """
-    return build_request(run, (), model=model, stream=False, first_turn=True).warnings
+    return build_request(run, (), model=model, stream=False, first_turn=True, hosted=_SOME).warnings

@@ -10,6 +10,7 @@ from tests.bridge.responses.upstream import NO_USAGE, RUN
 from threadbridge.ports import Entry, Wire
 from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.request import RequestPlan, budget_exhausted, build_request
+from threadbridge.responses.tools import HostedTools
 
 PLAIN = ResolvedModel("gpt-4o", "gpt-4o")
 THINKING = ResolvedModel("o3", "gpt-6-sol", reasoning_effort="high", sampling=False, reasons=True)
@@ -22,10 +23,21 @@ def said(text: str) -> Entry:
 
 
 def plan(
-    *, model: ResolvedModel = PLAIN, first_turn: bool = True, prior_usage: Wire | None = None, **run: Any
+    *,
+    model: ResolvedModel = PLAIN,
+    first_turn: bool = True,
+    prior_usage: Wire | None = None,
+    hosted: HostedTools | None = None,
+    **run: Any,
 ) -> RequestPlan:
     return build_request(
-        {**RUN, **run}, [said("Hi")], model=model, stream=True, first_turn=first_turn, prior_usage=prior_usage
+        {**RUN, **run},
+        [said("Hi")],
+        model=model,
+        stream=True,
+        first_turn=first_turn,
+        prior_usage=prior_usage,
+        hosted=hosted,
     )
 
 
@@ -219,3 +231,91 @@ def test_ten_thousand_messages_cost_microseconds_each() -> None:
     build_request(RUN, timeline, model=PLAIN, stream=True, first_turn=True)
 
     assert time.process_time() - started < 0.5  # about 0.03 on the machine it was written on
+
+
+# -- Hosted tools ----------------------------------------------------------------------------------------------------
+
+SEARCH: Wire = {"type": "file_search", "file_search": {}}
+CODE: Wire = {"type": "code_interpreter"}
+STORES = HostedTools(vector_store_ids=("vs_assistant", "vs_thread"))
+
+
+def searching(options: Wire, **run: Any) -> Wire:
+    body = plan(tools=[{"type": "file_search", "file_search": options}], hosted=STORES, **run).body
+    [tool] = body["tools"]
+    assert body["include"] == ["file_search_call.results"]
+    sent: Wire = tool
+    return sent
+
+
+def test_a_search_looks_in_both_stores_as_deep_as_the_legacy_service_did() -> None:
+    options = {"ranking_options": {"ranker": "default_2024_08_21", "score_threshold": 0.0, "hybrid_search": None}}
+
+    assert searching(options) == {
+        "type": "file_search",
+        "vector_store_ids": ["vs_assistant", "vs_thread"],
+        "max_num_results": 20,
+        "ranking_options": {"ranker": "auto", "score_threshold": 0.0},
+    }
+
+
+def test_the_options_of_a_search_are_sent() -> None:
+    hybrid = {"embedding_weight": 0.7, "text_weight": 0.3}
+    ranking = {"ranker": "default-2024-11-15", "score_threshold": 0.5, "hybrid_search": hybrid}
+
+    sent = searching({"max_num_results": 3, "ranking_options": ranking})
+
+    assert (sent["max_num_results"], sent["ranking_options"]) == (3, ranking)
+
+
+def test_models_with_little_room_are_shown_fewer_results() -> None:
+    assert searching({}, model=ResolvedModel("gpt-3.5-turbo", "gpt-5.4-mini"))["max_num_results"] == 5
+
+
+def test_a_search_without_any_store_is_left_out_with_a_warning() -> None:
+    request = plan(tools=[SEARCH], hosted=HostedTools())
+
+    assert "tools" not in request.body
+    assert request.warnings == ("The tool file_search is not sent to the model.",)
+
+
+@pytest.mark.parametrize(
+    ("hosted", "container"),
+    [
+        (HostedTools(file_ids=("file-1",)), {"type": "auto", "file_ids": ["file-1"]}),
+        (HostedTools(file_ids=("file-1",), container="cntr_1"), "cntr_1"),
+    ],
+    ids=["a fresh one", "the thread's own"],
+)
+def test_code_runs_in_a_container(hosted: HostedTools, container: object) -> None:
+    body = plan(tools=[CODE], hosted=hosted).body
+
+    assert body["tools"] == [{"type": "code_interpreter", "container": container}]
+    assert body["include"] == ["code_interpreter_call.outputs"]
+
+
+def test_what_is_to_be_included_is_asked_for_together() -> None:
+    body = plan(tools=[LOOK, CODE, SEARCH], hosted=STORES, model=THINKING).body
+
+    assert [tool["type"] for tool in body["tools"]] == ["function", "code_interpreter", "file_search"]
+    assert body["include"] == [
+        "reasoning.encrypted_content",
+        "code_interpreter_call.outputs",
+        "file_search_call.results",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hosted", "first", "sent"),
+    [
+        (STORES, True, {"type": "file_search"}),
+        (STORES, False, "auto"),
+        (HostedTools(), True, "auto"),
+        (None, True, "auto"),
+    ],
+    ids=["sent", "a later turn", "left out", "no hosted tools"],
+)
+def test_a_hosted_tool_can_be_forced_where_it_is_sent(hosted: HostedTools | None, first: bool, sent: object) -> None:
+    request = plan(tools=[LOOK, SEARCH], hosted=hosted, tool_choice={"type": "file_search"}, first_turn=first)
+
+    assert request.body["tool_choice"] == sent
