@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from threadbridge.emulation.runs import StartedRun
 from threadbridge.emulation.tool_outputs import Submission
 from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Warn, Wire, unheard
 from threadbridge.responses.forms import run_event, sse_run, step_event
+from threadbridge.responses.shown_steps import event_without_content
 from threadbridge.responses.warnings import run_warnings
 from threadbridge.settings import UnknownCursor
 from threadbridge_adapters.responses.feed import Feed
@@ -122,7 +124,7 @@ class ResponsesBackend:
     ) -> AsyncIterator[Event]:
         started = await self._start_run(thread_id, body, include)
         self._warn_of(started.run, warn)
-        return self._followed(started, _opening(started.run))
+        return self._followed(started, _opening(started.run), include)
 
     async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard) -> Wire:
         started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
@@ -135,7 +137,8 @@ class ResponsesBackend:
     ) -> AsyncIterator[Event]:
         started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
         self._warn_of(started.run, warn)
-        return self._followed(started, [Event("thread.created", started.thread), *_opening(started.run)])
+        opening = [Event("thread.created", started.thread), *_opening(started.run)]
+        return self._followed(started, opening, include)
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
         return await self._read(
@@ -230,15 +233,25 @@ class ResponsesBackend:
     def _perform(self, queued: StartedRun | Submission) -> None:
         self._workforce.employ(queued.run["id"], start=queued.turn)
 
-    def _followed(self, queued: StartedRun | Submission, opening: Sequence[Event]) -> AsyncIterator[Event]:
+    def _followed(
+        self, queued: StartedRun | Submission, opening: Sequence[Event], include: Sequence[str] = ()
+    ) -> AsyncIterator[Event]:
         """Perform the run's next turn and hand out its events, the given ones first."""
         feed = Feed(self._place.limits.stream_buffer_events)
         feed.put(opening)
         self._workforce.employ(queued.run["id"], start=queued.turn, feed=feed)
-        return feed
+        searches = any(tool["type"] == "file_search" for tool in queued.run["tools"])
+        return _without_content(feed) if searches and not include else feed
 
 
 def _opening(run: Wire) -> tuple[Event, Event]:
     """`created` and `queued` carry the same object (A90)."""
     shown = sse_run(run)
     return Event("thread.run.created", shown), Event("thread.run.queued", shown)
+
+
+async def _without_content(feed: Feed) -> AsyncGenerator[Event]:
+    """The events as they are told to those who did not ask for what searches found (A77)."""
+    async with aclosing(feed):
+        async for event in feed:
+            yield event_without_content(event)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from threadbridge.emulation import runs
 from threadbridge.emulation.lookup import found_step, listing
 from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.responses.shown_steps import without_content
 from threadbridge.settings import UnknownCursor
 from threadbridge.validation import check_include
 
@@ -17,7 +18,7 @@ def retrieve(
     """The step as it is. Raises Overdue when the run's time is up and not yet written down."""
     check_include(include)
     runs.retrieve(session, now, thread_id, run_id)
-    return found_step(session, run_id, step_id)
+    return _shown(found_step(session, run_id, step_id), include)
 
 
 def list_all(
@@ -33,4 +34,10 @@ def list_all(
     """A page of the run's steps, newest first unless asked otherwise (A11). Raises Overdue as `retrieve` does."""
     check_include(include)
     runs.retrieve(session, now, thread_id, run_id)
-    return listing(session, Kind.STEP, query, unknown_cursor=unknown_cursor, run_id=run_id)
+    page = listing(session, Kind.STEP, query, unknown_cursor=unknown_cursor, run_id=run_id)
+    return {**page, "data": [_shown(step, include) for step in page["data"]]}
+
+
+def _shown(step: Wire, include: Sequence[str]) -> Wire:
+    """What searches found is stored with its words, and told with them to whoever asks (A77)."""
+    return step if include else without_content(step)
