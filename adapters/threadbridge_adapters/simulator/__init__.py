@@ -5,14 +5,26 @@
 instructions in it (`CALL name {json}`, `SAY text`, `FAIL code message` …: see `simulator._language`), or plays
 `Scenario`s. Requests are refused as strictly as recordings show the service to refuse them.
 
-Files, vector stores, containers, hosted tools, compaction and log probabilities are not simulated.
+Files, uploads, vector stores (searched by their words) and containers are kept; `file_search` and `code_interpreter`
+are used when the message says so (`SEARCH words`, `PYTHON code`), and no code is ever run. Of files only text is read:
+a PDF can be stored and not searched. Batches, compaction and log probabilities are not simulated.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from threadbridge_adapters.simulator._answers import Answer, Call, Reasoning, Refusal, Scenario, Text
+from threadbridge_adapters.simulator._answers import (
+    Answer,
+    Call,
+    Findings,
+    Python,
+    Reasoning,
+    Refusal,
+    Scenario,
+    Search,
+    Text,
+)
 from threadbridge_adapters.simulator._errors import ServiceError
 from threadbridge_adapters.simulator._memory import Limits
 from threadbridge_adapters.simulator._models import Models
@@ -25,13 +37,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Call",
+    "Findings",
     "Limits",
     "Models",
+    "Python",
     "Reasoning",
     "Received",
     "Refusal",
     "Scenario",
     "Script",
+    "Search",
     "ServiceError",
     "SimulatedStream",
     "SimulatedUpstream",

@@ -12,9 +12,56 @@ from threadbridge_adapters.simulator import _errors as errors
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """An assistant message."""
+    """An assistant message.
+
+    After a `Search` or `Python` of the same answer, `[[2]]` in the text cites the second result of all searches, and
+    `[[name.csv]]` becomes a link to the file that code wrote; the marks themselves go away.
+    """
 
     text: str
+    annotations: Sequence[Wire] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A `file_search` call: its queries are put to the vector stores of the request's tool."""
+
+    queries: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Python:
+    """A `code_interpreter` call. The code is not run: what it prints, writes and draws is said here.
+
+    `writes` are names and texts of files; `draws` are charts, each shown, and saved under its name where it has one.
+    """
+
+    code: str
+    prints: Sequence[str] = ()
+    writes: Sequence[tuple[str, str]] = ()
+    draws: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """An assistant message about what the searches and the code of this answer gave, everything cited."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCall:
+    """A `Search` that was performed."""
+
+    queries: Sequence[str]
+    results: Sequence[Wire]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCall:
+    """A `Python` that was performed."""
+
+    code: str
+    container_id: str
+    outputs: Sequence[Wire]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +88,7 @@ class Reasoning:
     tokens: int = 0
 
 
-Output: TypeAlias = Text | Refusal | Call | Reasoning
+Output: TypeAlias = Text | Refusal | Call | Reasoning | Search | Python | Findings | SearchCall | CodeCall
 
 
 @dataclass(frozen=True, slots=True)

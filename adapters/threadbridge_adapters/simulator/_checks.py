@@ -74,6 +74,19 @@ def array(path: str, value: Any) -> Sequence[Any]:
     return value
 
 
+def strings(*, most: int | None = None) -> Check:
+    """A list of strings, at most so many."""
+
+    def check(path: str, value: Any) -> None:
+        items = array(path, value)
+        if most is not None and len(items) > most:
+            raise errors.too_long(path, "array", len(items), most)
+        for index, item in enumerate(items):
+            string()(f"{path}[{index}]", item)
+
+    return check
+
+
 def mapping(path: str, value: Any) -> Wire:
     if not isinstance(value, dict):
         raise errors.wrong_type(path, "an object", value)

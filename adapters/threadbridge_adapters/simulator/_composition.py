@@ -9,8 +9,19 @@ import orjson
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._answers import Answer, Call, Output, Reasoning, Refusal, Scenario, Text
-from threadbridge_adapters.simulator._language import Instructions, ScriptedCall, read
+from threadbridge_adapters.simulator._answers import (
+    Answer,
+    Call,
+    Findings,
+    Output,
+    Python,
+    Reasoning,
+    Refusal,
+    Scenario,
+    Search,
+    Text,
+)
+from threadbridge_adapters.simulator._language import Instructions, ScriptedCall, ScriptedTool, read
 from threadbridge_adapters.simulator._request import Request
 from threadbridge_adapters.simulator._schemas import sample
 
@@ -24,17 +35,22 @@ def compose(request: Request, context: Sequence[Wire]) -> Scenario:
     instructions = read(text)
     rounds = _rounds(request, instructions)
     thought = _thought(request, instructions, text)
-    calls = _due(rounds, len(outputs)) or _demanded(request, text)
+    tools = _usable(request, instructions)
+    demanded = [] if tools else _demanded(request, text)
+    calls = _due(rounds, len(outputs)) or [output for output in demanded if isinstance(output, Call)]
     if calls:
         return Scenario(answer=Answer([*thought, *calls]), delta_delay=instructions.slow)
     if instructions.http is not None:
         status, seconds = instructions.http
         return Scenario(error=errors.of_status(status, retry_after=seconds))
-    said = instructions.say
-    if said is None:
-        said = _default_text(request, _plain_text(instructions, rounds), outputs)
+    work = [_performed(tool) for tool in tools] or demanded
+    said: Text | Findings = Findings()
+    if instructions.say is not None:
+        said = Text(instructions.say)
+    elif not work:
+        said = Text(_default_text(request, _plain_text(instructions, rounds, tools), outputs))
     return Scenario(
-        answer=_final(instructions, thought, said),
+        answer=_final(instructions, [*thought, *work], said),
         delta_delay=instructions.slow,
         break_after=instructions.break_after,
     )
@@ -59,7 +75,7 @@ def _text_of(content: Any) -> str:
 
 def _allowed(request: Request) -> set[str]:
     """Names of the functions this request lets the model call."""
-    names = {tool["name"] for tool in request.tools}
+    names = {tool["name"] for tool in request.tools if tool["type"] == "function"}
     match request.body.get("tool_choice"):
         case "none":
             return set()
@@ -67,8 +83,38 @@ def _allowed(request: Request) -> set[str]:
             return names & {name}
         case {"type": "allowed_tools", "tools": list(tools)}:
             return names & {str(tool.get("name")) for tool in tools}
+        case {"type": "file_search" | "code_interpreter"}:
+            return set()
         case _:
             return names
+
+
+def _allowed_hosted(request: Request) -> set[str]:
+    """Types of the hosted tools this request lets the model use."""
+    types = {tool["type"] for tool in request.tools} - {"function"}
+    match request.body.get("tool_choice"):
+        case "none" | {"type": "function"}:
+            return set()
+        case {"type": "allowed_tools", "tools": list(tools)}:
+            return types & {str(tool.get("type")) for tool in tools}
+        case {"type": str(kind)}:
+            return types & {kind}
+        case _:
+            return types
+
+
+def _usable(request: Request, instructions: Instructions) -> list[ScriptedTool]:
+    """The SEARCH and PYTHON lines for which the request has the tool."""
+    if not instructions.tools:
+        return []
+    allowed = _allowed_hosted(request)
+    return [tool for tool in instructions.tools if tool.tool in allowed]
+
+
+def _performed(tool: ScriptedTool) -> Search | Python:
+    if tool.tool == "file_search":
+        return Search(tool.queries)
+    return Python("\n".join(tool.code), prints=tool.prints, writes=tool.writes, draws=tool.draws)
 
 
 def _rounds(request: Request, instructions: Instructions) -> list[list[ScriptedCall]]:
@@ -89,19 +135,21 @@ def _due(rounds: Sequence[Sequence[ScriptedCall]], answered: int) -> list[Call]:
     return []
 
 
-def _demanded(request: Request, text: str) -> list[Call]:
+def _demanded(request: Request, text: str) -> list[Call | Search | Python]:
     """The call a `tool_choice` insists on when the message asks for none. It does so every time it is sent (§5)."""
     choice = request.body.get("tool_choice")
     insists = choice == "required" or (
-        isinstance(choice, dict) and (choice["type"] == "function" or choice.get("mode") == "required")
+        isinstance(choice, dict) and (choice["type"] != "allowed_tools" or choice.get("mode") == "required")
     )
     if not insists:
         return []
-    allowed = _allowed(request)
+    allowed, hosted = _allowed(request), _allowed_hosted(request)
     for tool in request.tools:
-        if tool["name"] in allowed:
+        if tool.get("name") in allowed:
             arguments = sample(tool.get("parameters") or {"type": "object"}, text)
             return [Call(tool["name"], orjson.dumps(arguments).decode())]
+        if tool["type"] in hosted:
+            return [Search([text]) if tool["type"] == "file_search" else Python(f"print({text!r})", prints=[text])]
     return []
 
 
@@ -118,14 +166,20 @@ def _thought(request: Request, instructions: Instructions, text: str) -> list[Ou
     return [Reasoning(f"**Considering the question**\n\n{text[:80]}" if shown else "", tokens)]
 
 
-def _plain_text(instructions: Instructions, rounds: Sequence[Sequence[ScriptedCall]]) -> str:
-    made = {id(call) for calls in rounds for call in calls}
+def _plain_text(
+    instructions: Instructions, rounds: Sequence[Sequence[ScriptedCall]], tools: Sequence[ScriptedTool]
+) -> str:
+    made = {id(call) for calls in rounds for call in calls} | {id(tool) for tool in tools}
     lines = [part if isinstance(part, str) else part.line for part in instructions.rest if id(part) not in made]
     return "\n".join(lines)
 
 
 def _default_text(request: Request, text: str, outputs: Sequence[str]) -> str:
-    said = f"RESULT: {'; '.join(outputs)}" if outputs else f"ECHO: {text}"
+    return formatted(request, f"RESULT: {'; '.join(outputs)}" if outputs else f"ECHO: {text}")
+
+
+def formatted(request: Request, said: str) -> str:
+    """The text in the format the request wants."""
     form = (request.body.get("text") or {}).get("format") or {}
     if form.get("type") == "json_object":
         return orjson.dumps({"text": said}).decode()
@@ -134,11 +188,11 @@ def _default_text(request: Request, text: str, outputs: Sequence[str]) -> str:
     return said
 
 
-def _final(instructions: Instructions, thought: Sequence[Output], said: str) -> Answer:
+def _final(instructions: Instructions, before: Sequence[Output], said: Text | Findings) -> Answer:
     if instructions.fail is not None:
-        partial: list[Output] = [Text(said)] if instructions.say is not None else []
-        return Answer([*thought, *partial], "failed", error=instructions.fail)
-    last: Output = Refusal(instructions.refuse) if instructions.refuse is not None else Text(said)
+        partial: list[Output] = [said] if instructions.say is not None else []
+        return Answer([*before, *partial], "failed", error=instructions.fail)
+    last: Output = Refusal(instructions.refuse) if instructions.refuse is not None else said
     if instructions.incomplete is not None:
-        return Answer([*thought, last], "incomplete", reason=instructions.incomplete)
-    return Answer([*thought, last])
+        return Answer([*before, last], "incomplete", reason=instructions.incomplete)
+    return Answer([*before, last])

@@ -12,7 +12,10 @@ from threadbridge.ports import Wire
 
 
 class ServiceError(Exception):
-    """An answer with an error status. `body` is the envelope the service sends, `headers` what goes with it."""
+    """An answer with an error status. `body` is the envelope the service sends, `headers` what goes with it.
+
+    `detailed` says it twice, as the files' part of the service does.
+    """
 
     def __init__(
         self,
@@ -23,6 +26,7 @@ class ServiceError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after: float | None = None,
+        detailed: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -31,12 +35,16 @@ class ServiceError(Exception):
         self.param = param
         self.code = code
         self.retry_after = retry_after
+        self._detailed = detailed
         self.request_id: str | None = None
 
     @property
     def body(self) -> Wire:
         """The error envelope."""
-        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        if self._detailed:
+            return {"error": error, "detail": {"message": self.message, "code": self.code}}
+        return {"error": error}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -167,6 +175,57 @@ def item_not_found(item_id: str, *, stored: bool = True) -> ServiceError:
             " Try again with `store` set to true, or remove this item from your input."
         )
     return ServiceError(text, status=404, param="input")
+
+
+def of_files(message: str, *, status: int = 400, param: str | None = None) -> ServiceError:
+    """Recorded: the files' part of the service repeats what it says in `detail`."""
+    return ServiceError(message, status=status, param=param, detailed=True)
+
+
+def file_not_found(file_id: str) -> ServiceError:
+    """Recorded (A102)."""
+    return of_files(f"No such File object: {file_id}", status=404, param="id")
+
+
+def required_property(name: str) -> ServiceError:
+    return of_files(f"'{name}' is a required property", param=name)
+
+
+def not_multipart() -> ServiceError:
+    return of_files("Could not parse multipart form")
+
+
+def file_too_large(limit: int) -> ServiceError:
+    return of_files(f"File is too large. The maximum size is {limit} bytes.", status=413, param="file")
+
+
+def vector_store_not_found(vector_store_id: str) -> ServiceError:
+    return ServiceError(f"No vector store found with id '{vector_store_id}'.", status=404)
+
+
+def tools_vector_store_not_found(vector_store_id: str) -> ServiceError:
+    return ServiceError(f"Vector store with id ['{vector_store_id}'] not found.", status=404, param="tools")
+
+
+def vector_store_expired(vector_store_id: str) -> ServiceError:
+    return ServiceError(f"Vector store '{vector_store_id}' is expired.", code="vector_store_expired")
+
+
+def unsupported_for_retrieval(extensions: Sequence[str]) -> ServiceError:
+    text = f"Files with extensions [{', '.join(extensions)}] are not supported for retrieval. See "
+    return ServiceError(
+        f"{text}https://platform.openai.com/docs/assistants/tools/file-search/supported-files",
+        param="file_ids",
+        code="unsupported_file",
+    )
+
+
+def container_not_found(container_id: str) -> ServiceError:
+    return ServiceError(f"Container with id '{container_id}' not found.", status=404)
+
+
+def container_expired() -> ServiceError:
+    return ServiceError("Container is expired.")
 
 
 def _named(value: object) -> str:

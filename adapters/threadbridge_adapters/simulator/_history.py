@@ -9,6 +9,8 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _sealing as sealing
 from threadbridge_adapters.simulator._memory import Memory
 
+_MODELS_OWN = ("function_call", "reasoning", "file_search_call", "code_interpreter_call")
+
 
 def resolve(items: Sequence[Wire], memory: Memory, *, store: bool) -> list[Wire]:
     """The items with references replaced by what they refer to. Unknown ids are the service's 404."""
@@ -86,7 +88,7 @@ def _check_preceded(item: Wire, before: Wire | None, memory: Memory) -> None:
 
 
 def _by_the_model(item: Wire) -> bool:
-    return item.get("type") in ("function_call", "reasoning") or item.get("role") == "assistant"
+    return item.get("type") in _MODELS_OWN or item.get("role") == "assistant"
 
 
 def _same(given: Wire, produced: Wire) -> bool:

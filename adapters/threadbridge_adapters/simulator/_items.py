@@ -10,6 +10,7 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._checks import Check
 
 _STATUS = checks.one_of("in_progress", "completed", "incomplete")
+_CALL_STATUS = checks.one_of("in_progress", "searching", "interpreting", "completed", "incomplete", "failed")
 _TEXT = checks.string()
 
 
@@ -137,6 +138,27 @@ ITEMS: dict[str, ItemRule] = {
             "status": _STATUS,
         },
         ("summary",),
+    ),
+    "file_search_call": ItemRule(
+        {
+            "type": _TEXT,
+            "id": checks.identifier("fs"),
+            "status": _CALL_STATUS,
+            "queries": checks.strings(),
+            "results": checks.anything,
+        },
+        ("id", "queries"),
+    ),
+    "code_interpreter_call": ItemRule(
+        {
+            "type": _TEXT,
+            "id": checks.identifier("ci"),
+            "status": _CALL_STATUS,
+            "code": _TEXT,
+            "container_id": checks.identifier("cntr"),
+            "outputs": checks.anything,
+        },
+        ("id", "container_id"),
     ),
     "item_reference": ItemRule({"type": _TEXT, "id": _TEXT}, ("id",)),
 }

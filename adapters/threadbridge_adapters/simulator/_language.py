@@ -14,9 +14,16 @@ One instruction a line; every other line is ordinary text.
     HTTP status [seconds]          answer with this error status; seconds go into Retry-After
     BREAK n                        break the connection after n events of the final answer
     SLOW seconds                   wait so long between events
+    SEARCH words                   a file_search call; several queries of one call stand between bars: `one | two`
+    PYTHON code                    a code_interpreter call; lines in a row are one code, which is not run
+    PRINTS text                    what the code above prints
+    WRITES name.csv text           a file the code above writes; `\\n` in the text is a line break
+    DRAWS name.png                 a chart the code above shows, and saves under this name; the name may be left out
 
 Without any of them the answer is `ECHO: ` and the text; after function calls it is `RESULT: ` and the outputs, joined
-by `; `. What concerns the final message takes effect once all rounds of calls have been answered.
+by `; `; after searches and code it tells what they gave, cited. In SAY, `[[1]]` cites the first result and
+`[[name.csv]]` links to a file. SEARCH and PYTHON take effect if the request has the tool. What concerns the final
+message takes effect once all rounds of calls have been answered.
 """
 
 from __future__ import annotations
@@ -26,12 +33,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _LINE = re.compile(
-    r"(?P<word>(?:THEN )?CALL!?|SAY|THINK|REFUSE|INCOMPLETE|FAIL|HTTP|BREAK|SLOW)(?:[ \t](?P<rest>.*)|$)"
+    r"(?P<word>(?:THEN )?CALL!?|SAY|THINK|REFUSE|INCOMPLETE|FAIL|HTTP|BREAK|SLOW|SEARCH|PYTHON|PRINTS|WRITES|DRAWS)"
+    r"(?:[ \t](?P<rest>.*)|$)"
 )
 _CALL = re.compile(r"(?P<name>[A-Za-z0-9_-]+)[ \t]*(?P<arguments>.*)")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _REASONS = ("max_output_tokens", "content_filter")
-_INSTRUCTION_WORDS = ("CALL", "SAY", "THINK", "REFUSE", "INCOMPLETE", "FAIL", "HTTP", "BREAK", "SLOW")
+_INSTRUCTION_WORDS = (
+    "CALL",
+    "SAY",
+    "THINK",
+    "REFUSE",
+    "INCOMPLETE",
+    "FAIL",
+    "HTTP",
+    "BREAK",
+    "SLOW",
+    "SEARCH",
+    "PYTHON",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +65,37 @@ class ScriptedCall:
 
 
 @dataclass(slots=True)
+class ScriptedTool:
+    """A SEARCH line, or PYTHON lines with what belongs to them."""
+
+    tool: str  # the type of the tool it needs
+    lines: list[str]
+    queries: list[str] = field(default_factory=list[str])
+    code: list[str] = field(default_factory=list[str])
+    prints: list[str] = field(default_factory=list[str])
+    writes: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    draws: list[str] = field(default_factory=list[str])
+
+    @property
+    def line(self) -> str:
+        """Everything that was written."""
+        return "\n".join(self.lines)
+
+    @property
+    def has_results(self) -> bool:
+        """What the code gives was said: another PYTHON line begins another call."""
+        return bool(self.prints or self.writes or self.draws)
+
+
+@dataclass(slots=True)
 class Instructions:
     """What one message asks for."""
 
     rounds: list[list[ScriptedCall]] = field(default_factory=list[list[ScriptedCall]])
-    #: Everything that is not an instruction, and the CALL lines, in order: those that cannot be obeyed are text too.
-    rest: list[str | ScriptedCall] = field(default_factory=list["str | ScriptedCall"])
+    tools: list[ScriptedTool] = field(default_factory=list[ScriptedTool])
+    #: Everything that is not an instruction, and the CALL, SEARCH and PYTHON lines, in order: those that cannot be
+    #: obeyed are text too.
+    rest: list[str | ScriptedCall | ScriptedTool] = field(default_factory=list["str | ScriptedCall | ScriptedTool"])
     say: str | None = None
     think: str | None = None
     refuse: str | None = None
@@ -78,6 +123,8 @@ def _obey(out: Instructions, word: str, rest: str, line: str) -> bool:
     """Take one instruction; False if what follows the word makes no sense."""
     if word.removeprefix("THEN ").startswith("CALL"):
         return _call(out, word, rest, line)
+    if word in _TOOL_WORDS:
+        return _TOOL_WORDS[word](out, rest, line)
     return _WORDS[word](out, rest)
 
 
@@ -146,6 +193,62 @@ def _slow(out: Instructions, rest: str) -> bool:
     return True
 
 
+def _search(out: Instructions, rest: str, line: str) -> bool:
+    queries = [query.strip() for query in rest.split("|") if query.strip()]
+    if queries:
+        _take_tool(out, ScriptedTool("file_search", [line], queries=queries))
+    return bool(queries)
+
+
+def _python(out: Instructions, rest: str, line: str) -> bool:
+    current = _current_code(out)
+    if current is None or current.has_results:
+        _take_tool(out, ScriptedTool("code_interpreter", [line], code=[rest]))
+    else:
+        current.lines.append(line)
+        current.code.append(rest)
+    return True
+
+
+def _prints(out: Instructions, rest: str, line: str) -> bool:
+    current = _current_code(out)
+    if current is None:
+        return False
+    current.lines.append(line)
+    current.prints.append(rest)
+    return True
+
+
+def _writes(out: Instructions, rest: str, line: str) -> bool:
+    current = _current_code(out)
+    name, _, text = rest.partition(" ")
+    if current is None or not name:
+        return False
+    current.lines.append(line)
+    current.writes.append((name, text.replace("\\n", "\n")))
+    return True
+
+
+def _draws(out: Instructions, rest: str, line: str) -> bool:
+    current = _current_code(out)
+    if current is None:
+        return False
+    current.lines.append(line)
+    current.draws.append(rest.strip())
+    return True
+
+
+def _take_tool(out: Instructions, tool: ScriptedTool) -> None:
+    out.tools.append(tool)
+    out.rest.append(tool)
+
+
+def _current_code(out: Instructions) -> ScriptedTool | None:
+    """The PYTHON lines just above."""
+    last = out.rest[-1] if out.rest else None
+    return last if isinstance(last, ScriptedTool) and last.tool == "code_interpreter" else None
+
+
 def _numbers(rest: str) -> Sequence[float]:
     words = rest.split()
     return [float(word) for word in words] if all(_NUMBER.fullmatch(word) for word in words) else ()
@@ -160,4 +263,11 @@ _WORDS: Mapping[str, Callable[[Instructions, str], bool]] = {
     "HTTP": _http,
     "BREAK": _break,
     "SLOW": _slow,
+}
+_TOOL_WORDS: Mapping[str, Callable[[Instructions, str, str], bool]] = {
+    "SEARCH": _search,
+    "PYTHON": _python,
+    "PRINTS": _prints,
+    "WRITES": _writes,
+    "DRAWS": _draws,
 }

@@ -21,6 +21,17 @@ class Limits:
     #: Encrypted contents of replayed recordings that may be sent back.
     replayed_seals: int = 1_000
     body_bytes: int = 64 * 1024 * 1024
+    #: Uploaded files, the bytes of one and of all of them; what is larger than 64 KiB lies on disk.
+    files: int = 2_000
+    file_bytes: int = 512 * 1024 * 1024
+    kept_bytes: int = 4 * 1024**3
+    uploads: int = 100
+    vector_stores: int = 500
+    #: Files in one vector store, and the text of all of them that can be searched.
+    vector_store_files: int = 10_000
+    indexed_bytes: int = 256 * 1024 * 1024
+    containers: int = 500
+    container_files: int = 1_000
 
 
 @dataclass(slots=True)

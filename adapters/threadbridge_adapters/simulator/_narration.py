@@ -5,6 +5,7 @@ Both faces of a response come from one value, so a streamed and a plain request 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
@@ -64,15 +65,23 @@ def _opened(item: Wire) -> Wire:
             return {**item, "status": "in_progress", "content": []}
         case "function_call":
             return {**item, "status": "in_progress", "arguments": ""}
+        case "file_search_call":
+            return {**item, "status": "in_progress", "queries": [], "results": None}
+        case "code_interpreter_call":
+            nothing: Wire = {"outputs": None if item["outputs"] is None else []}
+            return {**item, "status": "in_progress", "code": "", **nothing}
         case _:
             return {**item, "summary": []}
 
 
 def _tell_message(index: int, item: Wire, obfuscated: bool) -> Iterator[_Unnumbered]:
     part = item["content"][0]
-    field = "refusal" if part["type"] == "refusal" else "text"
-    yield _part("added", index, item["id"], {**part, field: ""})
-    yield from (_refusal if field == "refusal" else _text)(index, item["id"], part[field], obfuscated)
+    if part["type"] == "refusal":
+        yield _part("added", index, item["id"], {**part, "refusal": ""})
+        yield from _refusal(index, item["id"], part["refusal"])
+    else:
+        yield _part("added", index, item["id"], {**part, "annotations": [], "text": ""})
+        yield from _text(index, item["id"], part, obfuscated)
     yield _part("done", index, item["id"], part)
 
 
@@ -87,15 +96,18 @@ def _part(step: str, index: int, item_id: str, part: Wire) -> _Unnumbered:
     }
 
 
-def _text(index: int, item_id: str, text: str, obfuscated: bool) -> Iterator[_Unnumbered]:
-    for piece in words(text):
+def _text(index: int, item_id: str, part: Wire, obfuscated: bool) -> Iterator[_Unnumbered]:
+    for told in _told_text(part):
+        if not isinstance(told, str):
+            yield _annotation(index, item_id, *told)
+            continue
         yield {
             "type": "response.output_text.delta",
             "content_index": 0,
-            "delta": piece,
+            "delta": told,
             "item_id": item_id,
             "logprobs": [],
-            **_pad(piece, obfuscated),
+            **_pad(told, obfuscated),
             "output_index": index,
             "sequence_number": _LATER,
         }
@@ -106,11 +118,43 @@ def _text(index: int, item_id: str, text: str, obfuscated: bool) -> Iterator[_Un
         "logprobs": [],
         "output_index": index,
         "sequence_number": _LATER,
-        "text": text,
+        "text": part["text"],
     }
 
 
-def _refusal(index: int, item_id: str, text: str, _obfuscated: bool) -> Iterator[_Unnumbered]:
+def _told_text(part: Wire) -> Iterator[str | tuple[int, Wire]]:
+    """The text in pieces, and its annotations with their numbers: a file citation as soon as the text before its index
+    was told, others after the whole text (recorded).
+    """
+    numbered = list(enumerate(part["annotations"]))
+    waiting = deque(pair for pair in numbered if pair[1]["type"] == "file_citation")
+    end = 0
+    for word in words(part["text"]):
+        start, end = end, end + len(word)
+        while waiting and waiting[0][1]["index"] < end:
+            cut = waiting[0][1]["index"]
+            if cut > start:
+                yield part["text"][start:cut]
+                start = cut
+            yield waiting.popleft()
+        yield part["text"][start:end]
+    yield from waiting
+    yield from (pair for pair in numbered if pair[1]["type"] != "file_citation")
+
+
+def _annotation(index: int, item_id: str, number: int, annotation: Wire) -> _Unnumbered:
+    return {
+        "type": "response.output_text.annotation.added",
+        "annotation": annotation,
+        "annotation_index": number,
+        "content_index": 0,
+        "item_id": item_id,
+        "output_index": index,
+        "sequence_number": _LATER,
+    }
+
+
+def _refusal(index: int, item_id: str, text: str) -> Iterator[_Unnumbered]:
     """Refusals are not padded (recorded)."""
     for piece in words(text):
         yield {
@@ -144,6 +188,42 @@ def _tell_call(index: int, item: Wire, obfuscated: bool) -> Iterator[_Unnumbered
     yield {
         "type": "response.function_call_arguments.done",
         "arguments": item["arguments"],
+        "item_id": item["id"],
+        "output_index": index,
+        "sequence_number": _LATER,
+    }
+
+
+def _tell_search(index: int, item: Wire, _obfuscated: bool) -> Iterator[_Unnumbered]:
+    for step in ("in_progress", "searching", "completed"):
+        yield _step(f"file_search_call.{step}", index, item)
+
+
+def _tell_code(index: int, item: Wire, obfuscated: bool) -> Iterator[_Unnumbered]:
+    yield _step("code_interpreter_call.in_progress", index, item)
+    for piece in words(item["code"]):
+        yield {
+            "type": "response.code_interpreter_call_code.delta",
+            "delta": piece,
+            "item_id": item["id"],
+            **_pad(piece, obfuscated),
+            "output_index": index,
+            "sequence_number": _LATER,
+        }
+    yield {
+        "type": "response.code_interpreter_call_code.done",
+        "code": item["code"],
+        "item_id": item["id"],
+        "output_index": index,
+        "sequence_number": _LATER,
+    }
+    yield _step("code_interpreter_call.interpreting", index, item)
+    yield _step("code_interpreter_call.completed", index, item)
+
+
+def _step(kind: str, index: int, item: Wire) -> _Unnumbered:
+    return {
+        "type": f"response.{kind}",
         "item_id": item["id"],
         "output_index": index,
         "sequence_number": _LATER,
@@ -197,4 +277,6 @@ _INSIDE: Mapping[str, Callable[[int, Wire, bool], Iterator[_Unnumbered]]] = {
     "message": _tell_message,
     "function_call": _tell_call,
     "reasoning": _tell_reasoning,
+    "file_search_call": _tell_search,
+    "code_interpreter_call": _tell_code,
 }

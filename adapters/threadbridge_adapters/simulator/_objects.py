@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from threadbridge.ports import NewId, Wire
 from threadbridge_adapters.simulator import _sealing as sealing
-from threadbridge_adapters.simulator._answers import Answer, Call, Output, Reasoning, Refusal, Text
+from threadbridge_adapters.simulator._answers import (
+    Answer,
+    Call,
+    CodeCall,
+    Output,
+    Reasoning,
+    Refusal,
+    SearchCall,
+    Text,
+)
 from threadbridge_adapters.simulator._models import SNAPSHOTS
 from threadbridge_adapters.simulator._request import Request
-from threadbridge_adapters.simulator._tokens import argument_pieces, words
+from threadbridge_adapters.simulator._tokens import argument_pieces, estimate, words
 from threadbridge_adapters.simulator._tools import echoed_format, echoed_tool
 
 _TOOL_USAGE: Wire = {
@@ -26,6 +36,10 @@ _TOOL_USAGE: Wire = {
 _BILLING: Wire = {"payer": "developer"}
 _ACCESS: Wire = {"cyber": "standard"}
 _SUMMARY_IN_FORCE = {"auto": "detailed"}  # recorded for gpt-5 and later
+
+
+#: Of the ids of items that are not function calls or their outputs.
+_PREFIXES = {"reasoning": "rs", "file_search_call": "fs", "code_interpreter_call": "ci"}
 
 
 class Produced(NamedTuple):
@@ -96,8 +110,19 @@ def ended(start: Wire, request: Request, answer: Answer, *, input_tokens: int, n
         "incomplete_details": {"reason": reason} if status == "incomplete" else None,
         "output": produced.items,
         "service_tier": start["service_tier"] if failed or start["service_tier"] != "auto" else "default",
-        "usage": None if failed else _usage(input_tokens, produced),
+        "usage": None if failed else _usage(input_tokens + sum(map(_read, answer.outputs)), produced),
     }
+
+
+def _read(output: Output) -> int:
+    """What the model reads of a tool that the service runs."""
+    match output:
+        case SearchCall(results=results):
+            return sum(estimate(result["text"]) for result in results)
+        case CodeCall(outputs=outputs):
+            return sum(estimate(each["logs"]) for each in outputs if each["type"] == "logs")
+        case _:
+            return 0
 
 
 def plain(response: Wire, *, access: bool) -> Wire:
@@ -136,13 +161,37 @@ def _fit(output: Output, left: int | None) -> tuple[Output, int, bool]:
     if isinstance(output, Reasoning):
         fits = left is None or output.tokens <= left
         return output, output.tokens if fits else left or 0, fits
-    pieces = argument_pieces(output.arguments) if isinstance(output, Call) else words(output.text)
+    pieces = _pieces(output)
     if left is None or len(pieces) <= left:
         return output, len(pieces), True
-    kept = "".join(pieces[:left])
-    if isinstance(output, Call):
-        return Call(output.name, kept, output.call_id), left, False
-    return type(output)(kept), left, False
+    return _cut(output, "".join(pieces[:left])), left, False
+
+
+def _pieces(output: Output) -> list[str]:
+    """What the model writes, in the pieces it is charged for."""
+    match output:
+        case Call(arguments=arguments):
+            return argument_pieces(arguments)
+        case Text(text=text) | Refusal(text=text) | CodeCall(code=text):
+            return words(text)
+        case _:
+            return []
+
+
+def _cut(output: Output, kept: str) -> Output:
+    match output:
+        case Call():
+            return replace(output, arguments=kept)
+        case CodeCall():
+            return replace(output, code=kept, outputs=())
+        case Text(annotations=annotations):
+            return Text(kept, [each for each in annotations if _end_of(each) <= len(kept)])
+        case _:
+            return Refusal(kept)
+
+
+def _end_of(annotation: Wire) -> int:
+    return int(annotation["index"] if annotation["type"] == "file_citation" else annotation["end_index"])
 
 
 def _item(output: Output, request: Request, new_id: NewId, *, status: str) -> Wire:
@@ -158,11 +207,25 @@ def _item(output: Output, request: Request, new_id: NewId, *, status: str) -> Wi
                 "call_id": call_id or new_id("call"),
                 "name": name,
             }
-        case Text(text=text):
-            content: Wire = {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+        case Text(text=text, annotations=annotations):
+            content: Wire = {"type": "output_text", "annotations": [*annotations], "logprobs": [], "text": text}
             return _message(content, request, new_id, status)
         case Refusal(text=text):
             return _message({"type": "refusal", "refusal": text}, request, new_id, status)
+        case SearchCall(queries=queries, results=results):
+            head: Wire = {"id": new_id("fs"), "type": "file_search_call", "status": status, "queries": [*queries]}
+            return {**head, "results": [*results] if request.includes("file_search_call.results") else None}
+        case CodeCall(code=code, container_id=container_id, outputs=outputs):
+            return {
+                "id": new_id("ci"),
+                "type": "code_interpreter_call",
+                "status": status,
+                "code": code,
+                "container_id": container_id,
+                "outputs": [*outputs] if request.includes("code_interpreter_call.outputs") else None,
+            }
+        case _:
+            raise TypeError(f"{output} was not performed")
 
 
 def _message(content: Wire, request: Request, new_id: NewId, status: str) -> Wire:
@@ -210,7 +273,7 @@ def stored_item(item: Wire, new_id: NewId) -> Wire:
         head: Wire = {"id": item.get("id") or new_id("msg"), "type": "message", "status": "completed", "content": parts}
         phase = {"phase": item["phase"]} if item.get("phase") else {}
         return {**head, **phase, "role": item["role"]}
-    prefix = "rs" if kind == "reasoning" else "fc"
+    prefix = _PREFIXES.get(kind, "fc")
     status: Wire = {} if kind == "reasoning" else {"status": item.get("status") or "completed"}
     return {"id": item.get("id") or new_id(prefix), "type": kind, **status} | {
         key: value for key, value in item.items() if key not in ("id", "type", "status")

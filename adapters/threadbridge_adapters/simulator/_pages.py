@@ -12,15 +12,21 @@ LARGEST_PAGE = 100
 USUAL_PAGE = 20
 
 
-def page(oldest_first: Sequence[Wire], query: Mapping[str, str]) -> Wire:
-    """One page, newest first unless `order=asc`. An unknown `after` gives an empty page."""
-    limit, order = _limit(query), query.get("order", "desc")
+def page(
+    oldest_first: Sequence[Wire], query: Mapping[str, str], *, largest: int = LARGEST_PAGE, usual: int = USUAL_PAGE
+) -> Wire:
+    """One page, newest first unless `order=asc`. An unknown `after` gives an empty page, an unknown `before` too."""
+    limit, order = _limit(query, largest, usual), query.get("order", "desc")
     checks.one_of("asc", "desc")("order", order)
     items = list(oldest_first) if order == "asc" else list(reversed(oldest_first))
     after = query.get("after")
     if after is not None:
         places = [index for index, item in enumerate(items) if item["id"] == after]
         items = items[places[0] + 1 :] if places else []
+    before = query.get("before")
+    if before is not None:
+        places = [index for index, item in enumerate(items) if item["id"] == before]
+        items = items[max(places[0] - limit, 0) : places[0]] if places else []
     data = items[:limit]
     return {
         "object": "list",
@@ -31,11 +37,11 @@ def page(oldest_first: Sequence[Wire], query: Mapping[str, str]) -> Wire:
     }
 
 
-def _limit(query: Mapping[str, str]) -> int:
+def _limit(query: Mapping[str, str], largest: int, usual: int) -> int:
     given = query.get("limit")
     if given is None:
-        return USUAL_PAGE
+        return usual
     if not given.lstrip("-").isdecimal():
         raise errors.wrong_type("limit", "an integer", given)
-    checks.integer(least=1, most=LARGEST_PAGE)("limit", int(given))
+    checks.integer(least=1, most=largest)("limit", int(given))
     return int(given)

@@ -153,10 +153,14 @@ class Request:
         """The reasoning effort in force; None for a model that does not reason."""
         return (self.body.get("reasoning") or {}).get("effort") or self.family.default_effort
 
+    def includes(self, name: str) -> bool:
+        """Whether the answer is to hold this too."""
+        return name in (self.body.get("include") or ())
+
     @property
     def includes_encrypted_reasoning(self) -> bool:
         """Asked for, or the default of newer models when nothing is stored (§3)."""
-        asked = "reasoning.encrypted_content" in (self.body.get("include") or ())
+        asked = self.includes("reasoning.encrypted_content")
         return asked or (not self.store and self.family.context == "all_turns")
 
 

@@ -16,14 +16,18 @@ from threadbridge_adapters.simulator import _objects as objects
 from threadbridge_adapters.simulator._answers import Answer, Scenario
 from threadbridge_adapters.simulator._background import BackgroundJobs
 from threadbridge_adapters.simulator._composition import compose
+from threadbridge_adapters.simulator._containers import Containers
 from threadbridge_adapters.simulator._conversations import Conversations
+from threadbridge_adapters.simulator._files import Files
 from threadbridge_adapters.simulator._history import check_pairs, resolve
+from threadbridge_adapters.simulator._hosted_tools import HostedTools
 from threadbridge_adapters.simulator._ids import new_id as fresh_id
 from threadbridge_adapters.simulator._memory import Conversation, Hold, Limits, Memory, StoredResponse
 from threadbridge_adapters.simulator._models import Models
 from threadbridge_adapters.simulator._narration import narrate
 from threadbridge_adapters.simulator._pages import page
 from threadbridge_adapters.simulator._performance import TERMINAL, ConnectionBrokenError, Performance
+from threadbridge_adapters.simulator._ranking import Index
 from threadbridge_adapters.simulator._request import (
     PARAMETERS,
     Request,
@@ -31,7 +35,10 @@ from threadbridge_adapters.simulator._request import (
     check_json_mentioned,
     parse,
 )
+from threadbridge_adapters.simulator._searching import Searches
 from threadbridge_adapters.simulator._tokens import input_tokens
+from threadbridge_adapters.simulator._uploads import Uploads
+from threadbridge_adapters.simulator._vector_stores import VectorStores
 
 #: Scenarios for the requests to come, or a function that picks one (None: do the usual).
 Script: TypeAlias = Iterable[Scenario] | Callable[[Wire], Scenario | None]
@@ -96,15 +103,23 @@ class Simulator:
         self._queue: deque[Scenario] = deque(() if callable(script) else script)
         self._memory = Memory(limits)
         self._jobs = BackgroundJobs()
+        self._index = Index()
         self.conversations = Conversations(self._memory, self.clock, new_id)
+        self.files = Files(limits, self.clock, new_id)
+        self.uploads = Uploads(self.files, limits, self.clock, new_id)
+        self.vector_stores = VectorStores(self.files, self._index, limits, self.clock, new_id)
+        self.searches = Searches(self.vector_stores, self._index)
+        self.containers = Containers(self.files, limits, self.clock, new_id)
+        self._tools = HostedTools(self.files, self.vector_stores, self.searches, self.containers)
 
     def enqueue(self, *scenarios: Scenario) -> None:
         """Play these for the next responses to be created, in order, before anything else."""
         self._queue.extend(scenarios)
 
     async def aclose(self) -> None:
-        """Stop background responses."""
+        """Stop background responses, and forget what can be searched."""
         await self._jobs.aclose()
+        self._index.close()
 
     async def create(self, raw: Any) -> tuple[Wire, str]:
         """Make a response and give it whole, with the request's id; a background one as it is queued."""
@@ -181,11 +196,14 @@ class Simulator:
         request = parse(raw, self.models, self.clock.now())
         history, conversation = self._history(request)
         items = resolve(request.items, self._memory, store=request.store)
+        self._tools.check(request.tools)
         check_capabilities(request)
         context = [*history, *items]
         check_json_mentioned(request, context)
         check_pairs(history, items, self._memory)
         scenario = _completed(scenario, request, context)
+        if scenario.answer is not None:
+            scenario = replace(scenario, answer=self._tools.perform(scenario.answer, request, context))
         return self._accepted(request, request_id, scenario, history, items, conversation)
 
     def _scripted(self, raw: Any) -> Scenario:

@@ -10,7 +10,10 @@ from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._checks import Check
+from threadbridge_adapters.simulator._containers import check_file_ids, check_memory_limit
+from threadbridge_adapters.simulator._filters import check_filter
 from threadbridge_adapters.simulator._schemas import made_strict, strict_fault
+from threadbridge_adapters.simulator._searching import MOST_RESULTS, RANKING
 
 NAME_LENGTH = 64
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
@@ -31,6 +34,35 @@ _FUNCTION: dict[str, Check] = {
     "parameters": checks.json_object,
     "strict": checks.boolean,
     "output_schema": checks.json_object,
+}
+
+
+def _container(path: str, value: Any) -> None:
+    if isinstance(value, str):
+        checks.identifier("cntr")(path, value)
+        return
+    kind = checks.mapping(path, value).get("type")
+    if kind is None:
+        raise errors.missing(f"{path}.type")
+    checks.one_of("auto")(f"{path}.type", kind)
+    checks.members(
+        path, value, {"type": checks.string(), "file_ids": check_file_ids, "memory_limit": check_memory_limit}
+    )
+
+
+#: The tools the service runs itself: members, and which of them must be there.
+_HOSTED: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
+    "file_search": (
+        {
+            "type": checks.string(),
+            "vector_store_ids": checks.strings(),
+            "filters": check_filter,
+            "max_num_results": checks.integer(least=1, most=MOST_RESULTS),
+            "ranking_options": checks.shape({**RANKING, "ranker": checks.one_of("auto", "default-2024-11-15")}),
+        },
+        ("vector_store_ids",),
+    ),
+    "code_interpreter": ({"type": checks.string(), "container": _container}, ("container",)),
 }
 
 
@@ -62,14 +94,18 @@ _FORMATS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
 
 
 def check_tools(path: str, value: Any) -> None:
-    """Only flat function tools (§4): the hosted ones have no room here yet."""
+    """Flat function tools (§4), `file_search` and `code_interpreter`."""
     for index, tool in enumerate(checks.array(path, value)):
         where = f"{path}[{index}]"
         kind = checks.mapping(where, tool).get("type")
         if kind is None:
             raise errors.missing(f"{where}.type")
+        if kind in _HOSTED:
+            allowed, required = _HOSTED[kind]
+            checks.members(where, tool, allowed, required=required)
+            continue
         if kind != "function":
-            raise errors.wrong_value(f"{where}.type", kind, ("function",))
+            raise errors.wrong_value(f"{where}.type", kind, ("function", *_HOSTED))
         if "name" not in tool:
             raise errors.missing(f"{where}.name")
         checks.members(where, tool, _FUNCTION)
@@ -97,8 +133,10 @@ def check_tool_choice(path: str, value: Any) -> None:
         checks.members(path, value, _CHOICE)
     elif kind == "allowed_tools":
         checks.members(path, value, _ALLOWED_TOOLS, required=("mode", "tools"))
+    elif kind in _HOSTED:
+        checks.members(path, value, {"type": checks.string()})
     else:
-        raise errors.wrong_value(f"{path}.type", kind, ("function", "allowed_tools"))
+        raise errors.wrong_value(f"{path}.type", kind, ("function", "allowed_tools", *_HOSTED))
 
 
 def check_choice_against_tools(choice: Any, tools: Sequence[Wire]) -> None:
@@ -106,9 +144,11 @@ def check_choice_against_tools(choice: Any, tools: Sequence[Wire]) -> None:
     if choice == "required" and not tools:
         text = "Tool choice 'required' must be specified with 'tools' parameter."
         raise errors.ServiceError(text, param="tool_choice")
-    named = choice["name"] if isinstance(choice, dict) and choice["type"] == "function" else None
-    if named is not None and named not in {tool["name"] for tool in tools}:
-        raise errors.ServiceError("Tool choice 'function' not found in 'tools' parameter.", param="tool_choice")
+    if not isinstance(choice, dict) or choice["type"] == "allowed_tools":
+        return
+    kind, name = choice["type"], choice.get("name")
+    if not any(tool["type"] == kind and tool.get("name") == name for tool in tools):
+        raise errors.ServiceError(f"Tool choice '{kind}' not found in 'tools' parameter.", param="tool_choice")
 
 
 def check_format(path: str, value: Any) -> None:
@@ -128,6 +168,10 @@ def check_format(path: str, value: Any) -> None:
 
 def echoed_tool(tool: Wire) -> Wire:
     """A tool as the response object shows it. Omitted `strict` means: made strict (recorded; the trap of §4)."""
+    if tool["type"] == "code_interpreter":
+        return tool
+    if tool["type"] == "file_search":
+        return _echoed_file_search(tool)
     parameters = tool.get("parameters")
     strict = tool.get("strict", True)
     if "strict" not in tool and parameters is not None:
@@ -139,6 +183,16 @@ def echoed_tool(tool: Wire) -> Wire:
         "output_schema": tool.get("output_schema"),
         "parameters": parameters,
         "strict": bool(strict),
+    }
+
+
+def _echoed_file_search(tool: Wire) -> Wire:
+    return {
+        "type": "file_search",
+        "filters": tool.get("filters"),
+        "max_num_results": tool.get("max_num_results") or 20,
+        "ranking_options": {"ranker": "auto", "score_threshold": 0.0} | (tool.get("ranking_options") or {}),
+        "vector_store_ids": tool["vector_store_ids"],
     }
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import orjson
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import UpstreamResponse, Wire
+from threadbridge.ports import PassedRequest, UpstreamResponse, Wire, WireResponse
+from threadbridge_adapters.read_ahead import close
+from threadbridge_adapters.responses.multipart import Form
 from threadbridge_adapters.simulator._errors import ServiceError
 from threadbridge_adapters.simulator._performance import ConnectionBrokenError
+from threadbridge_adapters.simulator._routes import answer
 from threadbridge_adapters.simulator._simulator import Simulator
 
 
@@ -60,28 +65,85 @@ class SimulatedUpstream:
             raise _refused(error) from error
         return SimulatedStream(events, request_id)
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
-        """No JSON endpoint but responses is simulated yet."""
-        raise _not_simulated(f"{method} {path}")
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+        """The JSON answer to any other request."""
+        headers = {"content-type": "application/json"}
+        return await self._asked(method, path, headers, None if body is None else _once(orjson.dumps(body)))
 
     async def upload(
-        self,
-        path: str,
-        *,
-        filename: str,  # noqa: ARG002
-        content: AsyncIterator[bytes],  # noqa: ARG002
-        fields: Mapping[str, str],  # noqa: ARG002
+        self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
     ) -> Wire:
-        """Files are not simulated yet."""
-        raise _not_simulated(f"POST {path}")
+        """A file, piece by piece."""
+        form = Form(fields, filename)
+        return await self._asked("POST", path, {"content-type": form.content_type}, form.around(content))
 
-    def download(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Files are not simulated yet."""
-        raise _not_simulated(f"GET {path}")
+    @asynccontextmanager
+    async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """A body, piece by piece."""
+        response = await self.pass_on(_request("GET", path))
+        if response.status >= 400:
+            raise _refusal(response)
+        yield _once(response.body) if isinstance(response.body, bytes) else response.body
+
+    async def pass_on(self, request: PassedRequest) -> WireResponse:
+        """The answer to any request below `/v1`. Refusals are answers; streams raise UpstreamError where they break."""
+        response = await answer(self.simulator, request)
+        if isinstance(response.body, bytes):
+            return response
+        return replace(response, body=_unbroken(response.body))
 
     async def aclose(self) -> None:
         """Stop background responses."""
         await self.simulator.aclose()
+
+    async def _asked(
+        self, method: str, path: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None
+    ) -> Wire:
+        response = await self.pass_on(_request(method, path, headers=headers, body=body))
+        if response.status >= 400:
+            raise _refusal(response)
+        return _parsed(response)
+
+
+def _request(
+    method: str, path: str, *, headers: Mapping[str, str] | None = None, body: AsyncIterator[bytes] | None = None
+) -> PassedRequest:
+    path, _, query = path.partition("?")
+    return PassedRequest(method, path, tuple(parse_qsl(query)), headers or {}, body)
+
+
+async def _once(whole: bytes) -> AsyncIterator[bytes]:
+    yield whole
+
+
+async def _unbroken(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    try:
+        async for chunk in body:
+            yield chunk
+    except ConnectionBrokenError as error:
+        raise _broken(None) from error
+    finally:
+        await close(body)
+
+
+def _parsed(response: WireResponse) -> Wire:
+    if not isinstance(response.body, bytes):
+        raise UpstreamError("The simulator answers this path with bytes, not with JSON.")
+    parsed: Wire = orjson.loads(response.body)
+    return parsed
+
+
+def _refusal(response: WireResponse) -> UpstreamError:
+    error = _parsed(response)["error"]
+    return UpstreamError(
+        error["message"],
+        status=response.status,
+        type=error["type"],
+        param=error["param"],
+        code=error["code"],
+        request_id=response.headers["x-request-id"],
+        body=error,
+    )
 
 
 async def _read(events: AsyncGenerator[Wire], request_id: str) -> AsyncGenerator[Wire]:
@@ -107,7 +169,3 @@ def _refused(error: ServiceError) -> UpstreamError:
 
 def _broken(request_id: str | None) -> UpstreamError:
     return UpstreamError("The connection was closed before the response was complete.", request_id=request_id)
-
-
-def _not_simulated(what: str) -> UpstreamError:
-    return UpstreamError(f"The simulator does not answer {what}.", status=404)

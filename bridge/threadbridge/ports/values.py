@@ -65,8 +65,23 @@ class WireRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedRequest:
+    """One HTTP request that is not the Assistants API's, on its way to the service behind (`/files`, `/responses` …).
+
+    `path` starts below `/v1`, percent-escapes and all. The body comes as it comes and is iterated at most once: it may
+    be larger than memory. None: the request has none.
+    """
+
+    method: str
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])  # lower-case names
+    body: AsyncIterator[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WireResponse:
-    """The answer: a whole body, or for a streamed run the frames as they come."""
+    """The answer: a whole body, or the frames of a streamed run, the bytes of a file and so on, as they come."""
 
     status: int
     headers: Mapping[str, str]

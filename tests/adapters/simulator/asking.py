@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -108,3 +108,42 @@ def continued(body: Wire, said: Wire, *outputs: str) -> Wire:
     ids = [item["call_id"] for item in said["output"] if item["type"] == "function_call"]
     answers = [output(call_id, text) for call_id, text in zip(ids, outputs, strict=True)]
     return {**body, "input": [*before, *said["output"], *answers]}
+
+
+async def pieces(*content: bytes) -> AsyncIterator[bytes]:
+    for piece in content:
+        yield piece
+
+
+async def call(simulator: Simulator, method: str, path: str, body: Wire | None = None) -> Wire:
+    return await SimulatedUpstream(simulator).call(method, path, body)
+
+
+async def refused_call(simulator: Simulator, method: str, path: str, body: Wire | None = None) -> UpstreamError:
+    try:
+        await call(simulator, method, path, body)
+    except UpstreamError as error:
+        return error
+    raise AssertionError("the request was accepted")
+
+
+async def uploaded(
+    simulator: Simulator, text: str | bytes, *, name: str = "foods.txt", purpose: str = "assistants", **fields: str
+) -> Wire:
+    """A file object."""
+    content = text.encode() if isinstance(text, str) else text
+    return await SimulatedUpstream(simulator).upload(
+        "/files", filename=name, content=pieces(content), fields={"purpose": purpose, **fields}
+    )
+
+
+async def downloaded(simulator: Simulator, path: str) -> bytes:
+    async with SimulatedUpstream(simulator).download(path) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+async def store_of(simulator: Simulator, *texts: str, **more: Any) -> str:
+    """The id of a vector store with these texts, each a file of its own, `1.txt` and so on."""
+    files = [await uploaded(simulator, text, name=f"{number}.txt") for number, text in enumerate(texts, 1)]
+    made = await call(simulator, "POST", "/vector_stores", {"file_ids": [file["id"] for file in files], **more})
+    return str(made["id"])

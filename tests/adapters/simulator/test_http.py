@@ -247,7 +247,7 @@ async def test_models_name_their_last_day(client: AsyncOpenAI) -> None:
     assert gone.value.code == "model_not_found"
 
 
-@pytest.mark.parametrize("path", ["/files", "/vector_stores", "/containers", "/responses/compact", "/assistants"])
+@pytest.mark.parametrize("path", ["/batches", "/responses/compact", "/assistants"])
 async def test_what_is_not_simulated_is_absent(client: AsyncOpenAI, path: str) -> None:
     with pytest.raises(openai.NotFoundError, match="Invalid URL"):
         await client.post(path, cast_to=object, body={})
@@ -256,6 +256,59 @@ async def test_what_is_not_simulated_is_absent(client: AsyncOpenAI, path: str) -
 async def test_a_body_that_is_no_json_is_refused(client: AsyncOpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="We could not parse the JSON body of your request"):
         await client.post("/responses", cast_to=object, content=b"{")
+
+
+async def test_the_sdk_uploads_indexes_and_searches(client: AsyncOpenAI) -> None:
+    store = await client.vector_stores.create(name="foods")
+    file = await client.vector_stores.files.upload_and_poll(
+        vector_store_id=store.id, file=("foods.txt", b"Travis likes pizza.")
+    )
+
+    page = await client.vector_stores.search(store.id, query="pizza")
+    response = await client.responses.create(
+        model="gpt-4o-mini",
+        input="SEARCH pizza",
+        tools=[{"type": "file_search", "vector_store_ids": [store.id]}],
+        include=["file_search_call.results"],
+    )
+
+    assert (file.status, page.data[0].filename) == ("completed", "foods.txt")
+    assert response.output_text == "FOUND: Travis likes pizza."
+
+
+async def test_the_sdk_uploads_in_parts(client: AsyncOpenAI) -> None:
+    content = b"x" * 100_000
+    upload = await client.uploads.upload_file_chunked(
+        file=content,
+        filename="big.jsonl",
+        bytes=len(content),
+        mime_type="text/jsonl",
+        purpose="batch",
+        part_size=40_000,
+    )
+    assert upload.file is not None
+
+    received = await client.files.content(upload.file.id)
+
+    assert received.content == content
+
+
+async def test_the_sdk_works_with_a_container(client: AsyncOpenAI) -> None:
+    container = await client.containers.create(name="mine", memory_limit="1g")
+    sent = await client.containers.files.create(container.id, file=("x.txt", b"abc"))
+    response = await client.responses.create(
+        model="gpt-4o-mini",
+        input="PYTHON 1\nWRITES a.csv x",
+        tools=[{"type": "code_interpreter", "container": container.id}],
+    )
+
+    content = await client.containers.files.content.retrieve(sent.id, container_id=container.id)
+    listed = [file.path async for file in client.containers.files.list(container.id, order="asc")]
+    await client.containers.delete(container.id)
+
+    assert content.content == b"abc"
+    assert listed == [sent.path, "/mnt/data/a.csv"]
+    assert "sandbox:/mnt/data/a.csv" in response.output_text
 
 
 async def _settled(client: AsyncOpenAI, response_id: str) -> Any:

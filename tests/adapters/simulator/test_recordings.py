@@ -11,7 +11,18 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.simulator.asking import TIME, WEATHER, Wire, answer, asked, collapsed, events
+from tests.adapters.simulator.asking import (
+    TIME,
+    WEATHER,
+    Wire,
+    answer,
+    asked,
+    call,
+    collapsed,
+    events,
+    store_of,
+    uploaded,
+)
 from threadbridge_adapters.simulator import Call, Scenario, Simulator
 
 _SHARED = Path(__file__).parents[3] / ".." / "shared" / "recordings"
@@ -45,8 +56,28 @@ STREAMS: Mapping[str, Wire] = {
 }
 
 
+#: Questions about hosted tools, and the sources that recorded such streams.
+HOSTED: Mapping[str, str] = {
+    "file search": "SEARCH pizza\nSAY It is pizza[[1]]. Really[[1]].",
+    "code": "PYTHON print(1)\nPRINTS 1\nSAY One.",
+    "a chart and a file": "PYTHON plot()\nDRAWS chart.png",
+}
+_INCLUDES = ["file_search_call.results", "code_interpreter_call.outputs"]
+
+
+@cache
+def _recorded_everywhere() -> Sequence[Any]:
+    return list(_loaded().interactions(str(_SHARED)))
+
+
 @cache
 def _recorded() -> Sequence[Any]:
+    module = _loaded()
+    return [seen for name in _SOURCES for seen in module.interactions(str(_SHARED / "responses" / name))]
+
+
+@cache
+def _loaded() -> Any:
     path = _SHARED / "load.py"
     if not path.exists():
         pytest.skip("the shared recordings are not here")
@@ -56,7 +87,7 @@ def _recorded() -> Sequence[Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules["recordings_load"] = module
     spec.loader.exec_module(module)
-    return [seen for name in _SOURCES for seen in module.interactions(str(_SHARED / "responses" / name))]
+    return module
 
 
 def _recorded_streams() -> Iterator[list[Wire]]:
@@ -157,3 +188,85 @@ async def test_a_cut_off_call_is_told_as_recorded(simulator: Simulator) -> None:
 
 def _rare(kind: str) -> bool:
     return "refusal" in kind or kind == "response.incomplete"
+
+
+def _stretches(told: Sequence[Wire]) -> set[tuple[str, ...]]:
+    """For each output item, what is told between its beginning and its end."""
+    found: set[tuple[str, ...]] = set()
+    for index in {event["output_index"] for event in told if "output_index" in event}:
+        found.add(tuple(collapsed([event for event in told if event.get("output_index") == index])))
+    return found
+
+
+def _shapes(value: Any) -> Iterator[tuple[str, ...]]:
+    """What kind of object it is, and its keys sorted, for every object inside."""
+    if isinstance(value, dict):
+        kind = value.get("object") or value.get("type")
+        if isinstance(kind, str):
+            yield kind, *sorted(value)
+        for inner in value.values():
+            yield from _shapes(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _shapes(inner)
+
+
+@cache
+def _recorded_shapes() -> set[tuple[str, ...]]:
+    bodies = [[seen.response_json, *(data for _, data in seen.sse or ())] for seen in _recorded_everywhere()]
+    return {shape for body in bodies for shape in _shapes(body)}
+
+
+async def _hosted(simulator: Simulator, question: str) -> Wire:
+    store_id = await store_of(simulator, "pizza")
+    tools = [
+        {"type": "file_search", "vector_store_ids": [store_id]},
+        {"type": "code_interpreter", "container": {"type": "auto"}},
+    ]
+    return {"model": "gpt-4o-mini", "input": question, "tools": tools, "include": _INCLUDES}
+
+
+@pytest.mark.parametrize("kind", HOSTED)
+async def test_items_of_hosted_tools_are_told_in_a_recorded_order(simulator: Simulator, kind: str) -> None:
+    streams = [[data for _, data in seen.sse or () if isinstance(data, dict)] for seen in _recorded_everywhere()]
+    recorded = {stretch for told in streams for stretch in _stretches([each for each in told if "type" in each])}
+
+    told = await events(simulator, await _hosted(simulator, HOSTED[kind]))
+
+    assert _stretches(told) <= recorded
+
+
+@pytest.mark.parametrize("kind", HOSTED)
+async def test_events_items_and_annotations_of_hosted_tools_have_recorded_keys(simulator: Simulator, kind: str) -> None:
+    told = await events(simulator, await _hosted(simulator, HOSTED[kind]))
+
+    shapes = {shape for event in told if "response" not in event for shape in _shapes(event)}
+    assert shapes <= _recorded_shapes()
+
+
+async def test_files_stores_and_containers_have_recorded_keys(simulator: Simulator) -> None:
+    file = await uploaded(simulator, "pizza")
+    store = await call(simulator, "POST", "/vector_stores", {})
+    within = f"/vector_stores/{store['id']}"
+    batch = await call(simulator, "POST", f"{within}/file_batches", {"file_ids": [file["id"]]})
+    container = await call(simulator, "POST", "/containers", {"name": "x", "file_ids": [file["id"]]})
+    in_container = await call(simulator, "GET", f"/containers/{container['id']}/files")
+    objects = [
+        file,
+        store,
+        batch,
+        container,
+        in_container,
+        await call(simulator, "GET", "/files"),
+        await call(simulator, "GET", f"{within}/files"),
+        await call(simulator, "GET", f"{within}/file_batches/{batch['id']}/files"),
+        await call(simulator, "GET", "/vector_stores"),
+        await call(simulator, "GET", "/containers"),
+        await call(simulator, "DELETE", f"{within}/files/{file['id']}"),
+        await call(simulator, "DELETE", within),
+        await call(simulator, "DELETE", f"/containers/{container['id']}/files/{in_container['data'][0]['id']}"),
+        await call(simulator, "DELETE", f"/containers/{container['id']}"),
+        await call(simulator, "DELETE", f"/files/{file['id']}"),
+    ]
+
+    assert {shape for each in objects for shape in _shapes(each)} <= _recorded_shapes()

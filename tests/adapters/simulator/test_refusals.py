@@ -57,11 +57,48 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
         "missing_required_parameter",
     ),
     (
-        "hosted tools are not simulated",
-        asked("x", tools=[{"type": "file_search", "vector_store_ids": ["vs_1"]}]),
-        "Invalid value: 'file_search'. Supported values are: 'function'.",
+        "a tool of no known type",
+        asked("x", tools=[{"type": "web_search"}]),
+        "Invalid value: 'web_search'. Supported values are: 'function', 'file_search', and 'code_interpreter'.",
         "tools[0].type",
         "invalid_value",
+    ),
+    (
+        "a code interpreter without a container",
+        asked("x", tools=[{"type": "code_interpreter"}]),
+        "Missing required parameter: 'tools[0].container'.",
+        "tools[0].container",
+        "missing_required_parameter",
+    ),
+    (
+        "a file search without vector stores",
+        asked("x", tools=[{"type": "file_search"}]),
+        "Missing required parameter: 'tools[0].vector_store_ids'.",
+        "tools[0].vector_store_ids",
+        "missing_required_parameter",
+    ),
+    (
+        "a file search with a ranker of the legacy service",
+        asked(
+            "x",
+            tools=[
+                {
+                    "type": "file_search",
+                    "vector_store_ids": [],
+                    "ranking_options": {"ranker": "default_2024_08_21"},
+                }
+            ],
+        ),
+        "Invalid value: 'default_2024_08_21'. Supported values are: 'auto' and 'default-2024-11-15'.",
+        "tools[0].ranking_options.ranker",
+        "invalid_value",
+    ),
+    (
+        "a choice of a hosted tool that is not there",
+        asked("x", tools=[WEATHER], tool_choice={"type": "file_search"}),
+        "Tool choice 'file_search' not found in 'tools' parameter.",
+        "tool_choice",
+        None,
     ),
     (
         "Mirascope test_model_call_with_tools",
@@ -104,7 +141,7 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
         "an item of no known type",
         asked("x") | {"input": [{"type": "thought", "text": "x"}]},
         "Invalid value: 'thought'. Supported values are: 'message', 'function_call', 'function_call_output', "
-        "'reasoning', and 'item_reference'.",
+        "'reasoning', 'file_search_call', 'code_interpreter_call', and 'item_reference'.",
         "input[0].type",
         "invalid_value",
     ),

@@ -1,0 +1,62 @@
+"""What an answer cites: marks in its text become annotations, placed as recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator._answers import Text
+from threadbridge_adapters.simulator._containers import ContainerFile
+
+#: `[[2]]` for a search result, `[[name.csv]]` for a file that code wrote.
+_MARK: Final = re.compile(r"\[\[([^\[\]\n]+)\]\]")
+
+
+def cited(
+    text: str, results: Sequence[Wire], files: Mapping[str, ContainerFile], charts: Sequence[ContainerFile]
+) -> Text:
+    """The text without its marks and with their annotations; charts are cited at its beginning, as the service does.
+
+    A mark that means nothing stays in the text.
+    """
+    annotations = [_container_citation(chart, 0, 0) for chart in charts]
+    pieces: list[str] = []
+    length = done = 0
+    for mark in _MARK.finditer(text):
+        before = text[done : mark.start()]
+        name = mark[1]
+        if name in files:
+            link = f"sandbox:{files[name].path}"
+            start = length + len(before)
+            annotations.append(_container_citation(files[name], start, start + len(link)))
+        elif name.isdecimal() and 1 <= int(name) <= len(results):
+            link = ""
+            annotations.append(_file_citation(results[int(name) - 1], length + len(before)))
+        else:
+            continue
+        pieces += [before, link]
+        length += len(before) + len(link)
+        done = mark.end()
+    return Text("".join([*pieces, text[done:]]), annotations)
+
+
+def _file_citation(result: Wire, index: int) -> Wire:
+    return {
+        "type": "file_citation",
+        "file_id": result["file_id"],
+        "filename": result["filename"],
+        "index": index,
+    }
+
+
+def _container_citation(file: ContainerFile, start: int, end: int) -> Wire:
+    return {
+        "type": "container_file_citation",
+        "container_id": file.container_id,
+        "end_index": end,
+        "file_id": file.id,
+        "filename": file.name,
+        "start_index": start,
+    }

@@ -1,0 +1,220 @@
+"""`/v1/containers`: places for files and code, gone when nobody uses them for twenty minutes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from threadbridge.ports import Clock, NewId, Wire
+from threadbridge_adapters.simulator import _checks as checks
+from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator._contents import Content
+from threadbridge_adapters.simulator._files import Files
+from threadbridge_adapters.simulator._forms import Form
+from threadbridge_adapters.simulator._memory import Limits
+from threadbridge_adapters.simulator._pages import page
+
+IDLE_MINUTES: Final = 20
+FILE_IDS: Final = 50
+ROOT: Final = "/mnt/data/"
+MEMORY_LIMITS: Final = ("1g", "4g", "16g", "64g")
+
+_EXPIRY = checks.shape(
+    {"anchor": checks.one_of("last_active_at"), "minutes": checks.integer(least=1, most=IDLE_MINUTES)},
+    required=("anchor", "minutes"),
+)
+check_memory_limit = checks.one_of(*MEMORY_LIMITS)
+check_file_ids = checks.strings(most=FILE_IDS)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFile:
+    """A file in a container; `source` is `user` or `assistant`."""
+
+    id: str
+    container_id: str
+    created_at: int
+    path: str
+    content: Content
+    source: str
+
+    @property
+    def name(self) -> str:
+        """What comes after `/mnt/data/`."""
+        return self.path.removeprefix(ROOT)
+
+    def shown(self) -> Wire:
+        """The wire object."""
+        return {
+            "id": self.id,
+            "object": "container.file",
+            "created_at": self.created_at,
+            "bytes": self.content.size,
+            "container_id": self.container_id,
+            "path": self.path,
+            "source": self.source,
+        }
+
+
+@dataclass(slots=True)
+class Container:
+    """A container with its files, oldest first."""
+
+    id: str
+    name: str
+    created_at: int
+    last_active_at: float
+    minutes: int = IDLE_MINUTES
+    memory_limit: str | None = None
+    files: dict[str, ContainerFile] = field(default_factory=dict[str, ContainerFile])
+
+    def is_expired(self, now: float) -> bool:
+        return now >= self.last_active_at + self.minutes * 60
+
+    def shown(self, now: float) -> Wire:
+        """The wire object."""
+        limit = {} if self.memory_limit is None else {"memory_limit": self.memory_limit}
+        return {
+            "id": self.id,
+            "object": "container",
+            "created_at": self.created_at,
+            "status": "expired" if self.is_expired(now) else "running",
+            "expires_after": {"anchor": "last_active_at", "minutes": self.minutes},
+            "last_active_at": int(self.last_active_at),
+            **limit,
+            "name": self.name,
+        }
+
+
+class Containers:
+    """The operations on containers and their files. Looking at a container keeps it alive, as at the service."""
+
+    def __init__(self, files: Files, limits: Limits, clock: Clock, new_id: NewId) -> None:
+        self._files = files
+        self._limits = limits
+        self._clock = clock
+        self._new_id = new_id
+        self._containers: OrderedDict[str, Container] = OrderedDict()
+
+    def create(self, raw: Any) -> Wire:
+        allowed = {
+            "name": checks.string(),
+            "file_ids": check_file_ids,
+            "expires_after": _EXPIRY,
+            "memory_limit": check_memory_limit,
+        }
+        body = checks.members("", raw, allowed, required=("name",))
+        made = self.open(
+            body["name"],
+            file_ids=body.get("file_ids") or (),
+            minutes=(body.get("expires_after") or {}).get("minutes", IDLE_MINUTES),
+            memory_limit=body.get("memory_limit"),
+        )
+        return made.shown(self._clock.now())
+
+    def open(
+        self, name: str, *, file_ids: Sequence[str], minutes: int = IDLE_MINUTES, memory_limit: str | None = None
+    ) -> Container:
+        """A new container with these uploaded files in it."""
+        sources = [self._files.file(file_id) for file_id in file_ids]
+        now = self._clock.now()
+        made = Container(self._new_id("cntr"), name, int(now), now, minutes, memory_limit)
+        self._containers[made.id] = made
+        while len(self._containers) > self._limits.containers:
+            self._containers.popitem(last=False)
+        for source in sources:
+            self.put(made, f"{source.id}-{source.filename}", source.content, source="user")
+        return made
+
+    def list_all(self, query: Mapping[str, str]) -> Wire:
+        now = self._clock.now()
+        return page([container.shown(now) for container in self._containers.values()], query)
+
+    def retrieve(self, container_id: str) -> Wire:
+        container = self._container(container_id)
+        if not container.is_expired(self._clock.now()):
+            self._touch(container)
+        return container.shown(self._clock.now())
+
+    def delete(self, container_id: str) -> Wire:
+        del self._containers[self._container(container_id).id]
+        return {"id": container_id, "object": "container.deleted", "deleted": True}
+
+    def running(self, container_id: str) -> Container:
+        """A container for use, kept alive by it. Raises the service's 404, and its refusal of an expired one."""
+        container = self._container(container_id)
+        if container.is_expired(self._clock.now()):
+            raise errors.container_expired()
+        self._touch(container)
+        return container
+
+    def is_running(self, container_id: str) -> bool:
+        """Whether it can be used."""
+        container = self._containers.get(container_id)
+        return container is not None and not container.is_expired(self._clock.now())
+
+    def create_file(self, container_id: str, form: Form) -> Wire:
+        """A file of its own for the container."""
+        container = self.running(container_id)
+        if form.file is None:
+            raise errors.required_property("file")
+        content = form.file.content
+        return self.put(container, f"{content.md5}-{form.file.filename}", content, source="user").shown()
+
+    def copy_file(self, container_id: str, raw: Any) -> Wire:
+        """An uploaded file into the container."""
+        container = self.running(container_id)
+        body = checks.members("", raw, {"file_id": checks.string()}, required=("file_id",))
+        source = self._files.file(body["file_id"])
+        return self.put(container, f"{source.id}-{source.filename}", source.content, source="user").shown()
+
+    def list_files(self, container_id: str, query: Mapping[str, str]) -> Wire:
+        return page([file.shown() for file in self.running(container_id).files.values()], query)
+
+    def retrieve_file(self, container_id: str, file_id: str) -> Wire:
+        return self._file(container_id, file_id).shown()
+
+    def file_content(self, container_id: str, file_id: str) -> Content:
+        return self._file(container_id, file_id).content
+
+    def delete_file(self, container_id: str, file_id: str) -> Wire:
+        self._file(container_id, file_id)
+        del self._containers[container_id].files[file_id]
+        return {"id": file_id, "object": "container.file.deleted", "deleted": True}
+
+    def put(self, container: Container, name: str, content: Content, *, source: str) -> ContainerFile:
+        """A file under `/mnt/data/`; one of the same path gives way."""
+        return self._keep(container, self._new_id("cfile"), name, content, source)
+
+    def draw(self, container: Container, content: Content) -> ContainerFile:
+        """An image that code showed: the file is called as its id (recorded)."""
+        file_id = self._new_id("cfile")
+        return self._keep(container, file_id, f"{file_id}.png", content, "assistant")
+
+    def _keep(self, container: Container, file_id: str, name: str, content: Content, source: str) -> ContainerFile:
+        path = ROOT + name
+        for other in [file for file in container.files.values() if file.path == path]:
+            del container.files[other.id]
+        if len(container.files) >= self._limits.container_files:
+            text = f"The simulator keeps at most {self._limits.container_files} files in a container."
+            raise errors.ServiceError(text)
+        file = ContainerFile(file_id, container.id, int(self._clock.now()), path, content, source)
+        container.files[file.id] = file
+        return file
+
+    def _container(self, container_id: str) -> Container:
+        found = self._containers.get(container_id)
+        if found is None:
+            raise errors.container_not_found(container_id)
+        return found
+
+    def _file(self, container_id: str, file_id: str) -> ContainerFile:
+        found = self.running(container_id).files.get(file_id)
+        if found is None:
+            raise errors.ServiceError(f"Container file with id '{file_id}' not found.", status=404)
+        return found
+
+    def _touch(self, container: Container) -> None:
+        container.last_active_at = self._clock.now()

@@ -1,0 +1,41 @@
+"""The simulator's door, whatever is behind it: a request below `/v1` comes in, its answer goes out."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+from threadbridge.ports import PassedRequest, WireResponse
+from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator import _file_routes, _response_routes
+from threadbridge_adapters.simulator._exchange import Asked, Handler, refused
+from threadbridge_adapters.simulator._simulator import Simulator
+
+_NAME: Final = re.compile(r"\{(\w+)(:path)?\}")
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(_NAME.sub(lambda found: f"(?P<{found[1]}>{'.+' if found[2] else '[^/]+'})", path))
+
+
+_ROUTES: Final[tuple[tuple[str, re.Pattern[str], Handler], ...]] = tuple(
+    (method, _pattern(path), handler) for method, path, handler in (*_response_routes.ROUTES, *_file_routes.ROUTES)
+)
+
+
+async def answer(simulator: Simulator, request: PassedRequest) -> WireResponse:
+    """The simulator's answer. Refusals are answers; a body that is streamed raises where the script breaks it."""
+    try:
+        handler, asked = _route(request)
+        return await handler(simulator, asked)
+    except errors.ServiceError as error:
+        return refused(simulator, error)
+
+
+def _route(request: PassedRequest) -> tuple[Handler, Asked]:
+    for method, pattern, handler in _ROUTES:
+        found = pattern.fullmatch(request.path) if method == request.method else None
+        if found is not None:
+            return handler, Asked(request, {name: unquote(value) for name, value in found.groupdict().items()})
+    raise errors.ServiceError(f"Invalid URL ({request.method} /v1{request.path})", status=404)

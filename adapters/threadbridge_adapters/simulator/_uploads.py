@@ -1,0 +1,143 @@
+"""`/v1/uploads`: a large file in parts, which become one file when the upload is completed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from threadbridge.ports import Clock, NewId, Wire
+from threadbridge_adapters.simulator import _checks as checks
+from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator._contents import Content, joined
+from threadbridge_adapters.simulator._files import Files, check_expiry, checked_purpose
+from threadbridge_adapters.simulator._forms import Form
+from threadbridge_adapters.simulator._memory import Limits
+
+LARGEST_UPLOAD: Final = 8 * 1024**3
+LARGEST_PART: Final = 64 * 1024**2
+LIFE_SECONDS: Final = 3_600
+
+
+@dataclass(slots=True)
+class _Upload:
+    id: str
+    created_at: int
+    wanted: Wire
+    status: str = "pending"
+    parts: dict[str, Content] = field(default_factory=dict[str, Content])
+    file: Wire | None = None
+
+    @property
+    def expires_at(self) -> int:
+        return self.created_at + LIFE_SECONDS
+
+    def shown(self) -> Wire:
+        return {
+            "id": self.id,
+            "object": "upload",
+            "bytes": self.wanted["bytes"],
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "file": self.file,
+            "filename": self.wanted["filename"],
+            "purpose": self.wanted["purpose"],
+            "status": self.status,
+        }
+
+
+class Uploads:
+    """The operations on uploads. An upload that is not completed within an hour expires."""
+
+    def __init__(self, files: Files, limits: Limits, clock: Clock, new_id: NewId) -> None:
+        self._files = files
+        self._limits = limits
+        self._clock = clock
+        self._new_id = new_id
+        self._uploads: OrderedDict[str, _Upload] = OrderedDict()
+
+    def create(self, raw: Any) -> Wire:
+        body = checks.members(
+            "",
+            raw,
+            {
+                "bytes": checks.integer(least=1, most=LARGEST_UPLOAD),
+                "filename": checks.string(),
+                "mime_type": checks.string(),
+                "purpose": lambda _, value: _check_purpose(value),
+                "expires_after": check_expiry,
+            },
+            required=("bytes", "filename", "mime_type", "purpose"),
+        )
+        upload = _Upload(self._new_id("upload"), int(self._clock.now()), body)
+        self._uploads[upload.id] = upload
+        while len(self._uploads) > self._limits.uploads:
+            self._uploads.popitem(last=False)
+        return upload.shown()
+
+    def add_part(self, upload_id: str, form: Form) -> Wire:
+        """Keep a part; parts may come in any order."""
+        upload = self.pending(upload_id)
+        if form.file is None:
+            raise errors.required_property("data")
+        content = form.file.content
+        if sum(part.size for part in upload.parts.values()) + content.size > upload.wanted["bytes"]:
+            raise _wrong_size(upload)
+        part_id = self._new_id("part")
+        upload.parts[part_id] = content
+        return {
+            "id": part_id,
+            "object": "upload.part",
+            "created_at": int(self._clock.now()),
+            "upload_id": upload_id,
+        }
+
+    def complete(self, upload_id: str, raw: Any) -> Wire:
+        """Put the named parts together, in that order; their sum must be what was announced."""
+        upload = self.pending(upload_id)
+        allowed = {"part_ids": checks.strings(), "md5": checks.string()}
+        body = checks.members("", raw, allowed, required=("part_ids",))
+        for part_id in body["part_ids"]:
+            if part_id not in upload.parts:
+                raise errors.ServiceError(f"No part found with id '{part_id}'.", param="part_ids")
+        parts = [upload.parts[part_id] for part_id in body["part_ids"]]
+        if sum(part.size for part in parts) != upload.wanted["bytes"]:
+            raise _wrong_size(upload)
+        content = joined(parts, limit=LARGEST_UPLOAD, too_large=_wrong_size(upload))
+        if body.get("md5") not in (None, content.md5):
+            raise errors.ServiceError("The MD5 checksum of the upload does not match.", param="md5")
+        wanted = upload.wanted
+        seconds = (wanted.get("expires_after") or {}).get("seconds")
+        upload.file = self._files.keep(
+            wanted["filename"], content, purpose=wanted["purpose"], expires_after=seconds
+        ).shown()
+        upload.status = "completed"
+        upload.parts.clear()
+        return upload.shown()
+
+    def cancel(self, upload_id: str) -> Wire:
+        upload = self.pending(upload_id)
+        upload.status = "cancelled"
+        upload.parts.clear()
+        return upload.shown()
+
+    def pending(self, upload_id: str) -> _Upload:
+        """The upload of this id if it still takes parts."""
+        upload = self._uploads.get(upload_id)
+        if upload is None:
+            raise errors.ServiceError(f"No upload found with id '{upload_id}'.", status=404)
+        if upload.status == "pending" and self._clock.now() >= upload.expires_at:
+            upload.status = "expired"
+            upload.parts.clear()
+        if upload.status != "pending":
+            raise errors.ServiceError(f"Upload '{upload_id}' is {upload.status}.")
+        return upload
+
+
+def _check_purpose(value: Any) -> None:
+    checked_purpose(value)
+
+
+def _wrong_size(upload: _Upload) -> errors.ServiceError:
+    total = upload.wanted["bytes"]
+    return errors.ServiceError(f"The parts of an upload must add up to the {total} bytes it was created with.")
