@@ -54,6 +54,12 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
         optional=("status", "incomplete_details", "completed_at", "incomplete_at"),
     ),
     Contradiction(
+        "A32",
+        "MessageObject",
+        "the answer to the update of a message has file_ids in place of attachments",
+        optional=("attachments",),
+    ),
+    Contradiction(
         "A72", "RunStepObject", "steps have expires_at, and no metadata", optional=("expired_at", "metadata")
     ),
     Contradiction(

@@ -34,7 +34,6 @@ ELSEWHERE: Mapping[int, Elsewhere] = {
     6: Elsewhere("D31", "no rate limits of our own; those of the service behind reach the run"),
     7: Elsewhere("D8, D32", "objects belong to a tenant; GET /threads is an extension"),
     14: Elsewhere("D1", "an unknown cursor gives an empty page"),
-    27: Elsewhere("D36", "the tool resources a thread shows"),
     30: Elsewhere("D70", "a thread may hold any number of messages"),
     31: Elsewhere(_FILES, "vector stores of threads"),
     36: Elsewhere("D27", "the length of a message"),

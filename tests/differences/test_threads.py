@@ -7,26 +7,28 @@ from tests.stored_objects import message
 from threadbridge.ports import Entry
 
 
-async def test_d36_a_thread_shows_the_resources_it_was_given_in_every_answer(service: Service) -> None:
-    message = {"role": "user", "content": "Hello"}
-
-    created = await service.post("/threads", messages=[message])
-    read = await service.get(f"/threads/{created.body['id']}")
-    thread = {"messages": [message]}
-    events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=thread)
-
-    assert (created.body["tool_resources"], read.body["tool_resources"]) == ({}, {})
-    assert (events[0].name, events[0].data["tool_resources"]) == ("thread.created", {})
-
-
-async def test_d37_an_updated_message_is_shown_as_always(service: Service) -> None:
+async def test_d36_fields_that_came_late_are_in_every_answer(service: Service) -> None:
+    search = {"type": "file_search"}
+    assistant = (await service.post("/assistants", model="gpt-4o", tools=[search])).body
     run = await service.run("Hello")
-    message = (await service.messages(run))[0]
 
-    updated = await service.post(f"/threads/{run['thread_id']}/messages/{message['id']}", metadata={"a": "1"})
+    assert assistant["reasoning_effort"] is None
+    assert assistant["tools"][0]["file_search"]["ranking_options"]["hybrid_search"] is None
+    assert (run["reasoning_effort"], run["parallel_tool_calls"]) == (None, True)
+    assert run["usage"].keys() >= {"prompt_token_details", "completion_tokens_details"}
 
-    assert updated.body == {**message, "metadata": {"a": "1"}}
-    assert "file_ids" not in updated.body
+
+async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_attached(service: Service) -> None:
+    attachments = [{"file_id": "file-1", "tools": [{"type": "code_interpreter"}]}]
+    thread = await service.thread()
+    message = {"role": "user", "content": "Hi", "attachments": attachments}
+    path = f"/threads/{thread}/messages/{(await service.post(f'/threads/{thread}/messages', **message)).body['id']}"
+
+    updated = await service.post(path, metadata={"a": "1"})
+
+    assert updated.body["file_ids"] == []
+    assert "attachments" not in updated.body
+    assert (await service.get(path)).body["attachments"] == attachments
 
 
 async def test_d38_a_message_can_be_deleted_while_a_run_is_active(service: Service) -> None:
@@ -46,7 +48,9 @@ async def test_d39_attachments_are_kept_and_go_no_further(service: Service) -> N
     run = await service.rested(started.body)
 
     assert (await service.messages(run))[0]["attachments"] == attachments
-    assert (await service.get(f"/threads/{thread.body['id']}")).body["tool_resources"] == {}
+    assert (await service.get(f"/threads/{thread.body['id']}")).body["tool_resources"] == {
+        "code_interpreter": {"file_ids": []}
+    }
     assert service.asked[-1]["input"][0]["content"] == [{"type": "input_text", "text": "Hi"}]
 
 

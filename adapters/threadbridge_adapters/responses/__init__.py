@@ -10,6 +10,7 @@ from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
     from threadbridge_adapters.responses.backend import ResponsesBackend
+    from threadbridge_adapters.responses.places import Places
 
 __all__ = ["assemble", "open_backend"]
 
@@ -56,8 +57,12 @@ def assemble(
     upstream: Upstream,
     clock: Clock | None = None,
     new_id: NewId = new_id,
+    places: Places | None = None,
 ) -> ResponsesBackend:
-    """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it."""
+    """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it.
+
+    `places` decides when a turn may be taken up, by default as many at a time as the settings say.
+    """
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.places import Places
     from threadbridge_adapters.responses.workforce import Workforce
@@ -73,7 +78,7 @@ def assemble(
         limits=settings.limits,
         policies=settings.policies,
         models=settings.models,
-        places=Places(settings.limits.concurrent_turns),
+        places=places or Places(settings.limits.concurrent_turns),
     )
     workforce = Workforce(place)
     if settings.performs_runs:

@@ -16,7 +16,7 @@ from threadbridge.emulation.polling import poll_after_ms
 from threadbridge.emulation.runs import StartedRun
 from threadbridge.emulation.tool_outputs import Submission
 from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Warn, Wire, unheard
-from threadbridge.responses.forms import run_event, sse_run, step_event
+from threadbridge.responses.forms import read_thread, run_event, sse_run, step_event
 from threadbridge.responses.shown_steps import event_without_content
 from threadbridge.responses.warnings import run_warnings
 from threadbridge.settings import UnknownCursor
@@ -137,7 +137,7 @@ class ResponsesBackend:
     ) -> AsyncIterator[Event]:
         started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
         self._warn_of(started.run, warn)
-        opening = [Event("thread.created", started.thread), *_opening(started.run)]
+        opening = [Event("thread.created", read_thread(started.thread)), *_opening(started.run)]
         return self._followed(started, opening, include)
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:

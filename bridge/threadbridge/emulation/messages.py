@@ -7,6 +7,7 @@ from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, found_in_thread, listing
 from threadbridge.emulation.objects import deleted, new_message
 from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.responses.forms import modified_message
 from threadbridge.settings import UnknownCursor
 from threadbridge.validation import MESSAGE_CREATE, MESSAGE_UPDATE, check_id, checked
 
@@ -40,7 +41,7 @@ def update(session: Session, context: Context, thread_id: str, message_id: str, 
     changes = checked(MESSAGE_UPDATE, body, limits=context.limits)
     message = {**found_in_thread(session, Kind.MESSAGE, thread_id, message_id), **changes}
     session.put(Kind.MESSAGE, message)
-    return message
+    return modified_message(message)
 
 
 def delete(session: Session, thread_id: str, message_id: str) -> Wire:

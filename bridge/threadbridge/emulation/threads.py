@@ -8,6 +8,7 @@ from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, listing
 from threadbridge.emulation.objects import deleted, new_message, new_thread
 from threadbridge.ports import Entry, Kind, ListQuery, Session, Wire
+from threadbridge.responses.forms import read_thread
 from threadbridge.settings import UnknownCursor
 from threadbridge.validation import THREAD_CREATE, THREAD_UPDATE, checked
 
@@ -34,12 +35,13 @@ def append_messages(session: Session, context: Context, thread_id: str, bodies: 
 
 def retrieve(session: Session, thread_id: str) -> Wire:
     """The thread as it is."""
-    return found(session, Kind.THREAD, thread_id)
+    return read_thread(found(session, Kind.THREAD, thread_id))
 
 
 def list_all(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
     """A page of threads: an extension, OpenAI never had it (A7)."""
-    return listing(session, Kind.THREAD, query, unknown_cursor=unknown_cursor)
+    page = listing(session, Kind.THREAD, query, unknown_cursor=unknown_cursor)
+    return {**page, "data": [read_thread(thread) for thread in page["data"]]}
 
 
 def update(session: Session, context: Context, thread_id: str, body: Wire) -> Wire:

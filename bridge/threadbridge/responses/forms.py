@@ -5,7 +5,7 @@ Every function builds a new object. Nothing that was returned is changed later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from threadbridge.ports import Event, Wire
 
@@ -17,8 +17,18 @@ _STEP_ERROR_CODES = frozenset({"server_error", "rate_limit_exceeded"})
 
 
 def sse_run(run: Wire) -> Wire:
-    """The run as a stream shows it: with an empty code interpreter among its resources, in every status (A44)."""
-    return {**run, "tool_resources": {"code_interpreter": {"file_ids": []}, **run["tool_resources"]}}
+    """The run as a stream shows it, in every status (A44)."""
+    return _with_interpreter(run)
+
+
+def read_thread(thread: Wire) -> Wire:
+    """The thread as GET and streams show it; who creates or changes it is shown what it was given (A27)."""
+    return _with_interpreter(thread)
+
+
+def _with_interpreter(body: Wire) -> Wire:
+    """A body with an empty code interpreter among its resources, where it has none of its own."""
+    return {**body, "tool_resources": {"code_interpreter": {"file_ids": []}, **body["tool_resources"]}}
 
 
 def run_event(run: Wire, status: str | None = None) -> Event:
@@ -64,6 +74,12 @@ def sse_message(message: Wire, status: str, *, at: int | None = None, reason: st
         "attachments": message["attachments"],
         "metadata": message["metadata"],
     }
+
+
+def modified_message(message: Wire) -> Wire:
+    """A message as the answer to its update shows it: with `file_ids`, long gone, in place of attachments (A32)."""
+    replaced: Mapping[str, tuple[str, object]] = {"attachments": ("file_ids", [])}
+    return dict(replaced.get(name, (name, value)) for name, value in message.items())
 
 
 def message_delta(message_id: str, part: Wire) -> Event:

@@ -1,0 +1,235 @@
+"""What the recorded service did of its own accord: for every run, what the model produced and when it was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tests.conformance.golden.recordings import Recorded, objects
+from threadbridge.lifecycle import ACTIVE
+from threadbridge.ports import Wire
+
+_GOING = frozenset({"queued", "in_progress", "cancelling"})
+
+
+@dataclass
+class Round:
+    """What the model produced in one turn: the steps of the run until it rested, and what they cost."""
+
+    #: Steps as last seen, oldest first; where steps were not recorded, made up from the messages and the calls.
+    steps: list[Wire] = field(default_factory=list[Wire])
+    usage: Wire | None = None
+
+
+@dataclass
+class Story:
+    """Everything a session tells of one run."""
+
+    run_id: str
+    #: (number of the exchange, the run as it was shown), in order.
+    snapshots: list[tuple[int, Wire]] = field(default_factory=list[tuple[int, Wire]])
+    messages: dict[str, Wire] = field(default_factory=dict[str, Wire])
+    steps: dict[str, Wire] = field(default_factory=dict[str, Wire])
+    #: Fragments as they were streamed, by the id of their message or call.
+    fragments: dict[str, list[Wire]] = field(default_factory=dict[str, list[Wire]])
+    #: Numbers of the exchanges that submitted tool outputs.
+    submits: list[int] = field(default_factory=list[int])
+
+    @property
+    def last(self) -> Wire:
+        """The run as it was seen last."""
+        return self.snapshots[-1][1]
+
+    @property
+    def thread_id(self) -> str:
+        thread_id: str = self.last["thread_id"]
+        return thread_id
+
+    @property
+    def tools(self) -> frozenset[str]:
+        """The types of the tools whose calls were recorded."""
+        calls = [call for step in self.steps.values() for call in step["step_details"].get("tool_calls", ())]
+        return frozenset(call["type"] for call in calls)
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether a message of the run shows more than words."""
+        parts = [part for message in self.messages.values() for part in message["content"]]
+        return any(part["type"] == "image_file" or part.get("text", {}).get("annotations") for part in parts)
+
+    def rounds(self) -> list[Round]:
+        """What each turn produced; the last one may not have been seen to its end."""
+        rounds = [Round()]
+        for step in self._all_steps():
+            rounds[-1].steps.append(step)
+            if asks_for_outputs(step):
+                rounds.append(Round())
+        if len(rounds) > 1 and not rounds[-1].steps and len(rounds) - 1 > len(self.submits):
+            rounds.pop()
+        self._share_out(rounds)
+        return rounds
+
+    def round_at(self, number: int) -> int:
+        """Which turn was under way, or over, at this exchange: as many as outputs had been submitted before."""
+        return sum(submitted < number for submitted in self.submits)
+
+    def _share_out(self, rounds: Sequence[Round]) -> None:
+        """Steps know what they cost; what the run cost beyond that was spent in its last turn."""
+        for each in rounds:
+            each.usage = sum_of(step["usage"] for step in each.steps if step.get("usage"))
+        total = self.last.get("usage")
+        if total:
+            rounds[-1].usage = less(total, sum_of(each.usage for each in rounds[:-1] if each.usage))
+
+    # -- Steps ---------------------------------------------------------------------------------------------------------
+
+    def _all_steps(self) -> list[Wire]:
+        known = sorted(self.steps.values(), key=lambda step: int(step["created_at"]))
+        told = {_message_of(step) for step in known}
+        calls = {call["id"] for step in known for call in step["step_details"].get("tool_calls", ())}
+        untold = [message for message in self.messages.values() if message["id"] not in told]
+        asked = [call for call in self._asked() if not {each["id"] for each in call} & calls]
+        if not untold and not asked:
+            return known
+        return self._made_up(known, untold, asked)
+
+    def _made_up(self, known: list[Wire], untold: list[Wire], asked: list[list[Wire]]) -> list[Wire]:
+        """Steps that were not recorded, put into the turn that their time tells."""
+        starts = self._starts()
+        told = [*known, *map(_step_of_message, untold)]
+        placed = [(_turn_of(step["created_at"], starts), 0, int(step["created_at"]), step) for step in told]
+        placed += [(turn, 1, 0, _step_of_calls(calls)) for turn, calls in enumerate(asked)]
+        return [step for *_, step in sorted(placed, key=lambda each: each[:3])]
+
+    def _asked(self) -> list[list[Wire]]:
+        """The calls of every round that the client was asked to answer."""
+        rounds: dict[str, list[Wire]] = {}
+        for _, run in self.snapshots:
+            if run.get("required_action"):
+                calls: list[Wire] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+                rounds.setdefault(calls[0]["id"], calls)
+        return list(rounds.values())
+
+    def _starts(self) -> list[int]:
+        """When each turn after the first began: `started_at` is overwritten then (A44)."""
+        started = [run["started_at"] for _, run in self.snapshots if run.get("started_at")]
+        return [after for before, after in pairwise([*started[:1], *started]) if after > before]
+
+
+def asks_for_outputs(step: Wire) -> bool:
+    """Whether the client had to answer the calls of a step."""
+    return any(call["type"] == "function" for call in step["step_details"].get("tool_calls", ()))
+
+
+def _message_of(step: Wire) -> str | None:
+    message_id: str | None = step["step_details"].get("message_creation", {}).get("message_id")
+    return message_id
+
+
+def _step_of_message(message: Wire) -> Wire:
+    details = {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
+    return {"created_at": message["created_at"], "step_details": details}
+
+
+def _step_of_calls(calls: Sequence[Wire]) -> Wire:
+    return {"step_details": {"type": "tool_calls", "tool_calls": list(calls)}}
+
+
+def _turn_of(at: int, starts: Sequence[int]) -> int:
+    return sum(start <= at for start in starts)
+
+
+# -- Reading -----------------------------------------------------------------------------------------------------------
+
+
+def stories_of(exchanges: Sequence[Recorded]) -> dict[str, Story]:
+    """The story of every run of a session, by its recorded id."""
+    stories: dict[str, Story] = {}
+    for number, seen in enumerate(exchanges):
+        if (seen.path or "").endswith("/submit_tool_outputs") and seen.status == 200:
+            run_id = (seen.path or "").split("/")[-2]
+            stories.setdefault(run_id, Story(run_id)).submits.append(number)
+        for each in _in_time(seen):
+            _note(stories, number, each)
+    return {run_id: story for run_id, story in stories.items() if story.snapshots}
+
+
+def _in_time(seen: Recorded) -> Iterator[Wire]:
+    """The objects of an answer, oldest first: lists are newest first unless asked otherwise (A11)."""
+    found = list(objects(seen))
+    listed = isinstance(seen.response_json, dict) and "data" in seen.response_json
+    return reversed(found) if listed and "order=asc" not in seen.query else iter(found)
+
+
+def _note(stories: dict[str, Story], number: int, body: Wire) -> None:
+    match body.get("object"):
+        case "thread.run":
+            _story(stories, body["id"]).snapshots.append((number, body))
+        case "thread.message" if body.get("run_id") and body.get("role") == "assistant":
+            story = _story(stories, body["run_id"])
+            if body["content"] or body["id"] not in story.messages:
+                story.messages[body["id"]] = body
+        case "thread.run.step":
+            _story(stories, body["run_id"]).steps[body["id"]] = body
+        case "thread.message.delta":
+            for part in body["delta"]["content"]:
+                _owner(stories, "messages", body["id"]).fragments.setdefault(body["id"], []).append(part)
+        case "thread.run.step.delta":
+            story = _owner(stories, "steps", body["id"])
+            for call in body["delta"]["step_details"].get("tool_calls", ()):
+                story.fragments.setdefault(f"{body['id']}#{call['index']}", []).append(call)
+        case _:
+            pass
+
+
+def _story(stories: dict[str, Story], run_id: str) -> Story:
+    return stories.setdefault(run_id, Story(run_id))
+
+
+def _owner(stories: dict[str, Story], kind: str, object_id: str) -> Story:
+    return next(story for story in reversed(stories.values()) if object_id in getattr(story, kind))
+
+
+# -- Usage -------------------------------------------------------------------------------------------------------------
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_DETAILS = {"prompt_token_details": "cached_tokens", "completion_tokens_details": "reasoning_tokens"}
+
+
+def _flat(usage: Wire) -> dict[str, int]:
+    counts = {name: int(usage.get(name) or 0) for name in _COUNTS}
+    return counts | {name: int((usage.get(name) or {}).get(inner) or 0) for name, inner in _DETAILS.items()}
+
+
+def _deep(counts: dict[str, int]) -> Wire:
+    whole: Wire = {name: counts[name] for name in _COUNTS}
+    return whole | {name: {inner: counts[name]} for name, inner in _DETAILS.items()}
+
+
+def sum_of(usages: Iterator[Wire]) -> Wire | None:
+    """The sum; None of nothing."""
+    total: dict[str, int] | None = None
+    for usage in usages:
+        counts = _flat(usage)
+        total = counts if total is None else {name: total[name] + count for name, count in counts.items()}
+    return None if total is None else _deep(total)
+
+
+def less(total: Wire, spent: Wire | None) -> Wire:
+    """What is left of a total."""
+    one, two = _flat(total), _flat(spent or {})
+    return _deep({name: max(0, one[name] - two[name]) for name in one})
+
+
+# -- Where a run was ---------------------------------------------------------------------------------------------------
+
+
+def is_going(run: Wire) -> bool:
+    """Whether the service was busy with the run, or about to be."""
+    return run["status"] in _GOING
+
+
+def locks_its_thread(run: Wire) -> bool:
+    """Whether the run was active (A63)."""
+    return run["status"] in ACTIVE

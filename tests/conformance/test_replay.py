@@ -1,0 +1,40 @@
+"""The real service's recordings, made again: everything is equal or a numbered difference."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.golden.differences import DIFFERENCES
+from tests.conformance.golden.judge import Verdict
+from tests.conformance.golden.recordings import SHARED
+from tests.conformance.replay import main, replayed, told
+
+PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+
+needs_recordings = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared recordings are not beside this checkout")
+
+
+@needs_recordings
+def test_nothing_recorded_is_answered_otherwise_but_for_numbered_differences() -> None:
+    outcome = replayed(SHARED / "assistants")
+
+    assert outcome.of(Verdict.FAILED) == [], told(outcome)
+    assert outcome.count(Verdict.EQUAL) > 300
+
+
+def test_a_folder_without_recordings_is_passed_over_with_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main([str(tmp_path / "nowhere")])
+
+    assert code == 0
+    assert "There are no recordings" in capsys.readouterr().out
+
+
+def test_every_number_the_judge_gives_is_on_the_page() -> None:
+    on_the_page = {int(number) for number in re.findall(r"^\| D(\d+) \|", PAGE.read_text(), re.MULTILINE)}
+
+    assert {known.number for known in DIFFERENCES} <= on_the_page
