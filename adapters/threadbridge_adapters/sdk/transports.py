@@ -155,7 +155,8 @@ def _wire_request(request: httpx2.Request, base: str) -> WireRequest:
         method=request.method,
         path=split(url.path, base=base),
         query=tuple(url.params.multi_items()) if url.query else (),
-        headers=dict(request.headers.items()),
+        # Their own `items` looks every name up again.
+        headers={name.lower().decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw},
         body=request.content,
     )
 

@@ -1,4 +1,4 @@
-"""A connection for reads on the caller's own thread, where waking another would cost more than the read."""
+"""A connection for the caller's own thread, where waking another would cost more than what is to be done."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakSet
 
 from sqlalchemy import Connection
 
 from threadbridge_adapters.stores.job import Job
-from threadbridge_adapters.stores.lane import Serve, discard
+from threadbridge_adapters.stores.lane import discard
+
+#: Does the job and leaves its outcome in it; False where it would have had to wait, and the job was not touched.
+ServeAtOnce: TypeAlias = Callable[[Connection, Job[Any]], bool]
 
 
 class Express:
-    """Serves one job at a time and keeps nobody waiting: whoever finds it busy, or closed, goes another way.
+    """Serves one job at a time and keeps nobody waiting: whoever finds it busy, held up or closed goes another way."""
 
-    For jobs that cannot be held up themselves, as snapshots of a file in WAL mode: no writer locks them out.
-    """
-
-    def __init__(self, *, connect: Callable[[], Connection], serve: Serve) -> None:
+    def __init__(self, *, connect: Callable[[], Connection], serve: ServeAtOnce) -> None:
         self._connect = connect
         self._serve = serve
         self._connection: Connection | None = None
@@ -33,23 +33,25 @@ class Express:
         if self._closed or not self._free.acquire(blocking=False):
             return False
         try:
-            self._do(job)
+            done = self._do(job)
         finally:
             self._free.release()
             self._close_if_asked()
-        job.settle()
-        return True
+        if done:
+            job.settle()
+        return done
 
-    def _do(self, job: Job[Any]) -> None:
+    def _do(self, job: Job[Any]) -> bool:
         try:
             if self._connection is None:
                 self._connection = self._connect()
                 _CONNECTED.add(self)
-            self._serve(self._connection, [job])
+            return self._serve(self._connection, job)
         except BaseException as exc:
             job.fail(exc)
             discard(self._connection)
             self._connection = None
+            return True
 
     def close(self) -> None:
         """Take no more jobs and close the connection, at once or when the job under way is done. Does not wait."""

@@ -40,12 +40,19 @@ class Lane:
         self._threads: dict[threading.Thread, Future[None]] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._unfinished = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in line or under way."""
+        return self._unfinished == 0
 
     def submit(self, job: Job[Any]) -> None:
         """Put the job in line. Raises StoreError once the lane is closed."""
         with self._lock:
             if self._closed:
                 raise StoreError("The store is closed; open it again.")
+            self._unfinished += 1
             self._queue.put(job)
             # One thread more when this job is not the only one waiting.
             if not self._threads or (self._queue.qsize() > 1 and len(self._threads) < self._most_threads):
@@ -84,6 +91,8 @@ class Lane:
         try:
             while jobs := self._next():
                 connection = self._served(connection, jobs)
+                with self._lock:
+                    self._unfinished -= len(jobs)
                 settle_all(jobs)
                 del jobs  # or the last caller's objects would live until the next call
         finally:

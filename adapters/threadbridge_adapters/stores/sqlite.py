@@ -56,6 +56,18 @@ def connect_writer(engine: Engine, place: Place) -> Connection:
     return connection
 
 
+def connect_impatient_writer(engine: Engine, place: Place) -> Connection:
+    """A connection onto an opened store that waits for nothing: not for other writers, not for the disk.
+
+    Folding the log into the file does wait for the disk, and is left to the writer.
+    """
+    with told_as_store_error("opened", place):
+        connection = engine.connect()
+        _outside_transaction(connection, "PRAGMA busy_timeout = 0")
+        _outside_transaction(connection, "PRAGMA wal_autocheckpoint = 0")
+    return connection
+
+
 def connect_reader(engine: Engine, place: Place) -> Connection:
     """A connection that refuses to write."""
     with told_as_store_error("opened", place):

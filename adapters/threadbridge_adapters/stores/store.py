@@ -15,8 +15,7 @@ from threadbridge_adapters.stores.express import Express
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.lane import Lane
 from threadbridge_adapters.stores.place import Place
-from threadbridge_adapters.stores.session import SqlSession
-from threadbridge_adapters.stores.sqlite import connect_reader, connect_writer, make_engine
+from threadbridge_adapters.stores.sqlite import connect_impatient_writer, connect_reader, connect_writer, make_engine
 
 T = TypeVar("T")
 
@@ -25,10 +24,16 @@ T = TypeVar("T")
 READERS = 2
 #: Writes that share one commit at most, so that the first of many does not wait for all.
 GROUP = 64
+#: Writes on the caller's thread before one goes to the writer, which then folds SQLite's log into the file.
+AT_ONCE_IN_A_ROW = 100
 
 
 class Lanes:
-    """The ways into the database for one process: a writer and readers on a file, or one thread for all in memory."""
+    """The ways into the database for one process.
+
+    For a file: short cuts on the caller's thread while nobody else is at it, else a writer and readers with threads of
+    their own. In memory there is one connection, and one thread for all.
+    """
 
     def __init__(self, place: Place) -> None:
         engine = make_engine(place)
@@ -36,8 +41,15 @@ class Lanes:
         def write(connection: Connection, jobs: Sequence[Job[Any]]) -> None:
             transactions.write(connection, jobs, place)
 
+        def write_at_once(connection: Connection, job: Job[Any]) -> bool:
+            return transactions.write_at_once(connection, job, place)
+
         def read(connection: Connection, jobs: Sequence[Job[Any]]) -> None:
             transactions.read(connection, jobs[0], place)
+
+        def read_at_once(connection: Connection, job: Job[Any]) -> bool:
+            transactions.read(connection, job, place)  # no writer locks a snapshot out
+            return True
 
         def either(connection: Connection, jobs: Sequence[Job[Any]]) -> None:
             transactions.either(connection, jobs[0], place)
@@ -45,30 +57,56 @@ class Lanes:
         def writer() -> Connection:
             return connect_writer(engine, place)
 
+        def impatient_writer() -> Connection:
+            return connect_impatient_writer(engine, place)
+
         def reader() -> Connection:
             return connect_reader(engine, place)
 
+        self._written_at_once = 0
+        self._reading_at_once: Express | None = None
+        self._writing_at_once: Express | None = None
         if place.path is None:
             self.writing = self.reading = Lane("store", connect=writer, serve=either)
-            self.express = None
-        else:
-            self.writing = Lane("store-writer", connect=writer, serve=write, group=GROUP)
-            self.reading = Lane("store-reader", connect=reader, serve=read, threads=READERS)
-            self.express = Express(connect=reader, serve=read)
+            return
+        self.writing = Lane("store-writer", connect=writer, serve=write, group=GROUP)
+        self.reading = Lane("store-reader", connect=reader, serve=read, threads=READERS)
+        self._reading_at_once = Express(connect=reader, serve=read_at_once)
+        if place.synchronous == "normal":  # else every commit waits for the disk
+            self._writing_at_once = Express(connect=impatient_writer, serve=write_at_once)
+
+    def read(self, job: Job[Any]) -> None:
+        """Have the job done, here and now if that keeps nobody waiting."""
+        if self._reading_at_once is None or not self._reading_at_once.served(job):
+            self.reading.submit(job)
+
+    def write(self, job: Job[Any]) -> None:
+        """Have the job done, after those that were handed in before."""
+        if self._writing_at_once is None or not self.writing.is_idle or not self._written_here(job):
+            self._written_at_once = 0
+            self.writing.submit(job)
+
+    def _written_here(self, job: Job[Any]) -> bool:
+        self._written_at_once += 1
+        express = self._writing_at_once
+        return express is not None and self._written_at_once <= AT_ONCE_IN_A_ROW and express.served(job)
 
     def close(self) -> None:
         """Let all end, without waiting."""
-        if self.express is not None:
-            self.express.close()
+        self._close_short_cuts()
         self.reading.close()
         self.writing.close()
 
     async def closed(self) -> None:
         """Readers end first: the last connection to close a file folds its log away, and should be one that writes."""
-        if self.express is not None:
-            self.express.close()
+        self._close_short_cuts()
         await self.reading.closed()
         await self.writing.closed()
+
+    def _close_short_cuts(self) -> None:
+        for express in (self._reading_at_once, self._writing_at_once):
+            if express is not None:
+                express.close()
 
 
 class SqliteStore:
@@ -85,42 +123,39 @@ class SqliteStore:
         _STORES.add(self)
 
     def _begin(self) -> None:
-        self._lanes = Lanes(self._place)
-        self._abandoned = weakref.finalize(self, self._lanes.close)
+        self.lanes = Lanes(self._place)
+        self._abandoned = weakref.finalize(self, self.lanes.close)
         self._abandoned.atexit = False  # lanes see to the interpreter's exit themselves
 
     async def opened(self) -> SqliteStore:
         """The store with its schema up to date. Raises StoreError where that cannot be."""
-        await self._submit(self._lanes.writing, lambda _: None, tenant="", writes=True)
+        job = Job(lambda _: None, tenant="", writes=True)
+        self.lanes.writing.submit(job)
+        await job.future
         return self
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
         job = Job(work, tenant=tenant, writes=False)
-        express = self._lanes.express
-        if express is None or not express.served(job):
-            self._lanes.reading.submit(job)
+        self.lanes.read(job)
         return await job.future
 
     async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        return await self._submit(self._lanes.writing, work, tenant=tenant, writes=True)
+        job = Job(work, tenant=tenant, writes=True)
+        self.lanes.write(job)
+        return await job.future
 
     async def aclose(self) -> None:
         _STORES.discard(self)
-        await self._lanes.closed()
-
-    async def _submit(self, lane: Lane, work: Callable[[SqlSession], T], *, tenant: str, writes: bool) -> T:
-        job = Job(work, tenant=tenant, writes=writes)
-        lane.submit(job)
-        return await job.future
+        await self.lanes.closed()
 
     def begin_in_child(self) -> None:
         """Start anew in a forked process."""
         # The parent's threads are not here and its connections must not even be closed: SQLite forbids both.
-        _PARENTS.append(self._lanes)
+        _PARENTS.append(self.lanes)
         self._abandoned.detach()
         self._begin()
         if self._place.path is None:
-            self._lanes.close()
+            self.lanes.close()
 
 
 _STORES: weakref.WeakSet[SqliteStore] = weakref.WeakSet()

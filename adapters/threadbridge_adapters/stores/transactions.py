@@ -21,6 +21,9 @@ from threadbridge_adapters.stores.statements import driver_of
 #: How often a write asks for a file that another process keeps locked, each time for the whole busy timeout.
 LOCK_ATTEMPTS = 3
 
+#: The write lock is taken at once: a transaction that becomes a writing one midway can fail there.
+_WRITING = "BEGIN IMMEDIATE"
+
 
 class _TransactionLost(Exception):
     """SQLite ended the transaction by itself, as it does after some failures; nothing of it was kept."""
@@ -42,24 +45,61 @@ def read(connection: Connection, job: Job[Any], place: Place) -> None:
 
 def write(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
     """Run the jobs one after another and commit them together. One that fails takes back only what is its own."""
+    try:
+        _begin(driver_of(connection))
+    except DRIVER_ERRORS as exc:
+        _fail(jobs, place, exc)
+        return
+    if len(jobs) == 1:
+        _run_and_end(connection, jobs[0], place)
+    elif not _run_all_and_end(connection, jobs, place):
+        # The disk was full, for instance. Whoever can do without its neighbours succeeds alone.
+        for job in jobs:
+            write(connection, [job], place)
+
+
+def _run_and_end(connection: Connection, job: Job[Any], place: Place) -> None:
     driver = driver_of(connection)
     try:
-        _begin(driver)
-        if len(jobs) > 1:
-            _each_in_a_savepoint(connection, jobs, place)
-        elif not _run(connection, jobs[0], place, doing="written"):
-            driver.rollback()
+        if _run(connection, job, place, doing="written"):
+            driver.commit()
+    except _TransactionLost:
+        pass  # the job knows
+    except DRIVER_ERRORS as exc:
+        _fail([job], place, exc)
+    finally:
+        driver.rollback()  # where there was no commit, or it failed
+
+
+def _run_all_and_end(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> bool:
+    """False where SQLite gave up the transaction that they shared, and nothing is written."""
+    driver = driver_of(connection)
+    try:
+        _each_in_a_savepoint(connection, jobs, place)
         driver.commit()
     except _TransactionLost:
-        if len(jobs) > 1:
-            # The disk was full, for instance. Whoever can do without its neighbours succeeds alone.
-            for job in jobs:
-                write(connection, [job], place)
+        return False
     except DRIVER_ERRORS as exc:
-        for job in jobs:
-            job.fail(store_error("written", place, exc))
+        _fail(jobs, place, exc)
     finally:
-        driver.rollback()  # what a failed commit left open; else there is nothing to end
+        driver.rollback()
+    return True
+
+
+def _fail(jobs: Sequence[Job[Any]], place: Place, exc: Exception) -> None:
+    for job in jobs:
+        job.fail(store_error("written", place, exc))
+
+
+def write_at_once(connection: Connection, job: Job[Any], place: Place) -> bool:
+    """Run one writing job, unless somebody else is writing: False then, and the job has not begun."""
+    driver = driver_of(connection)
+    try:
+        driver.execute(_WRITING)
+    except DRIVER_ERRORS:
+        return False  # the writer waits, and tells what is wrong if it is something else
+    _run_and_end(connection, job, place)
+    return True
 
 
 def either(connection: Connection, job: Job[Any], place: Place) -> None:
@@ -75,10 +115,10 @@ def either(connection: Connection, job: Job[Any], place: Place) -> None:
 
 
 def _begin(driver: sqlite3.Connection) -> None:
-    """Take the write lock at once: a transaction that becomes a writing one midway can fail there."""
+    """Begin to write, as soon as other processes let us."""
     for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
-            driver.execute("BEGIN IMMEDIATE")
+            driver.execute(_WRITING)
         except DRIVER_ERRORS as exc:
             if attempt == LOCK_ATTEMPTS or not is_locked(exc):
                 raise

@@ -1,11 +1,13 @@
-"""Reads happen where they are asked for, unless somebody else is reading there."""
+"""What is short happens where it is asked for, unless somebody else is at it there."""
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,6 +15,8 @@ from tests.stored_objects import thread
 from threadbridge.errors import StoreError
 from threadbridge.ports import Kind, Session, Store
 from threadbridge_adapters.stores import open_store
+from threadbridge_adapters.stores.job import Job
+from threadbridge_adapters.stores.store import AT_ONCE_IN_A_ROW, SqliteStore
 
 
 @pytest.fixture
@@ -79,3 +83,62 @@ async def test_a_read_that_fails_leaves_the_next_one_a_connection(store: Store) 
         await store.read(fail, tenant="t")
 
     assert (await store.read(whose_thread, tenant="t"))[1]
+
+
+def where_it_writes(name: str) -> Callable[[Session], int]:
+    def work(session: Session) -> int:
+        session.add(Kind.THREAD, thread(name))
+        return threading.get_ident()
+
+    return work
+
+
+async def test_a_write_of_a_file_wakes_no_thread(store: Store) -> None:
+    assert await store.write(where_it_writes("thread_2"), tenant="t") == threading.get_ident()
+
+
+async def test_now_and_then_a_write_goes_to_the_writer_who_folds_the_log(store: Store) -> None:
+    writers = [await store.write(where_it_writes(f"thread_{n}"), tenant="t") for n in range(2, 2 * AT_ONCE_IN_A_ROW)]
+
+    assert 1 <= sum(writer != threading.get_ident() for writer in writers) <= 2
+
+
+async def test_a_store_that_waits_for_the_disk_does_so_on_a_thread(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path}/durable.db?synchronous=full")
+
+    writer = await store.write(where_it_writes("thread_1"), tenant="t")
+
+    await store.aclose()
+    assert writer != threading.get_ident()
+
+
+async def test_a_write_that_another_process_holds_up_waits_on_a_thread(store: Store, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "threads.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    writing = asyncio.create_task(store.write(where_it_writes("thread_2"), tenant="t"))
+    await asyncio.sleep(0.05)
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert await writing != threading.get_ident()
+
+
+async def test_a_write_does_not_overtake_those_in_line(store: Store) -> None:
+    first = Job(where_it_writes("thread_2"), tenant="t", writes=True)
+    cast(SqliteStore, store).lanes.writing.submit(first)
+
+    second = await store.write(where_it_writes("thread_3"), tenant="t")
+
+    assert await first.future == second != threading.get_ident()
+
+
+async def test_a_write_that_fails_on_the_callers_thread_leaves_nothing(store: Store) -> None:
+    def fail(session: Session) -> None:
+        session.add(Kind.THREAD, thread("thread_2"))
+        raise ValueError
+
+    with pytest.raises(ValueError, match="^$"):
+        await store.write(fail, tenant="t")
+
+    assert await store.read(lambda session: session.get(Kind.THREAD, "thread_2"), tenant="t") is None

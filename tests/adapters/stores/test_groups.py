@@ -18,9 +18,10 @@ from tests.stored_objects import thread
 from threadbridge.errors import Conflict, StoreError
 from threadbridge.ports import Kind, Session, Store
 from threadbridge_adapters.stores import open_store
+from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.session import SqlSession
 from threadbridge_adapters.stores.statements import driver_of
-from threadbridge_adapters.stores.store import GROUP
+from threadbridge_adapters.stores.store import GROUP, SqliteStore
 
 Listen = Callable[[str, Callable[..., Any]], None]
 
@@ -98,12 +99,13 @@ async def behind_a_slow_write(store: Store, *works: Callable[[Session], None]) -
         begun.set()
         assert go_on.wait(5)
 
-    first = asyncio.create_task(store.write(slow, tenant="t"))
+    first = Job(slow, tenant="t", writes=True)
+    cast(SqliteStore, store).lanes.writing.submit(first)
     await asyncio.to_thread(begun.wait, 5)
     waiting = [asyncio.create_task(store.write(work, tenant="t")) for work in works]
     await asyncio.sleep(0)
     go_on.set()
-    await first
+    await first.future
     return list(await asyncio.gather(*waiting, return_exceptions=True))
 
 
@@ -126,9 +128,10 @@ async def test_a_lone_write_needs_no_savepoint(tmp_path: Path, listen: Listen) -
     statements: list[str] = []
     listen("connect", lambda connection, _: connection.set_trace_callback(statements.append))
     store = await open_store(str(tmp_path / "threads.db"))
+    await store.write(adding("thread_1"), tenant="t")
     statements.clear()
 
-    await store.write(adding("thread_1"), tenant="t")
+    await store.write(adding("thread_2"), tenant="t")
 
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "COMMIT"]
     await store.aclose()
