@@ -98,6 +98,22 @@ class LoopReadAhead(_ReadAhead):
         self._waiting: asyncio.Future[None] | None = None
         super().__init__(source)
 
+    def keep_alive(self, seconds: float, frame: bytes) -> None:
+        """Have this frame come between two others wherever there was none for so long (more or less).
+
+        A timer that goes by itself: nothing of it is on the way of a frame.
+        """
+        self._loop.call_later(seconds, self._look_alive, seconds, frame, self._filled)
+
+    def _look_alive(self, seconds: float, frame: bytes, filled: int) -> None:
+        if self._ended or self._left:
+            return
+        if self._filled == filled and not self._frames:
+            self._frames.append(frame)
+            self._filled += len(frame)
+            self._wake()
+        self.keep_alive(seconds, frame)
+
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)

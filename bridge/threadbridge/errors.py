@@ -4,6 +4,7 @@ BridgeError
   ConfigurationError           a setting is wrong; names the file, the key and the allowed values
   RequestError                 the caller asked for something impossible             -> 4xx
     InvalidRequest             400, with the legacy service's own text, param and code
+      UnknownEvent             400; no event of this id is known to go on after
     Unauthorized               401
     NotFound                   404
     Conflict                   409; the store refused a duplicate
@@ -50,6 +51,18 @@ class RequestError(BridgeError):
 
 class InvalidRequest(RequestError):
     """The request breaks a rule of the API (A13, A16-A18, A42, A52, A66-A68 …)."""
+
+
+class UnknownEvent(InvalidRequest):
+    """A run cannot be followed from there: no event of this id is known, or it is known no longer."""
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(
+            f"Unknown event id in 'Last-Event-ID': '{event_id}'. The events of a run are kept for a while after its "
+            "end, by the process that performed it. Without an id you are told what is known.",
+            param="Last-Event-ID",
+            code="unknown_event_id",
+        )
 
 
 class Unauthorized(RequestError):

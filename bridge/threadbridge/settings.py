@@ -42,6 +42,8 @@ class AssistantsSettings(ServiceSettings):
 
     #: Whether `GET /threads` answers there (Foundry classic, ThreadBridge). OpenAI and Azure OpenAI never had it.
     list_threads: bool = False
+    #: Whether a run's events can be followed and resumed there: ThreadBridge has it, OpenAI and Azure never had.
+    follow_runs: bool = False
 
 
 class GatewaySettings(_Section):
@@ -53,6 +55,8 @@ class GatewaySettings(_Section):
     api_key: SecretStr | None = None
     #: Bytes of one request body to the Assistants API.
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
+    #: Seconds after which a stream with nothing to say sends a comment, so that nobody in between hangs up; 0: never.
+    keep_alive_seconds: float = Field(default=15.0, ge=0)
 
 
 class Limits(_Section):
@@ -76,6 +80,11 @@ class Limits(_Section):
     busy_wait_seconds: float = Field(default=30.0, ge=0)
     #: With the policy `queue`: requests that wait at the same time in one process; more are refused at once.
     busy_waiting_requests: int = Field(default=100, ge=0)
+    #: Seconds for which the events of a run can be followed again after its end, from any of them on.
+    replay_seconds: float = Field(default=600.0, ge=0)
+    #: Bytes of events kept for that, for one run and for all; beyond them the oldest are forgotten first.
+    replay_bytes_per_run: int = Field(default=4 * 1024 * 1024, ge=0)
+    replay_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
     #: Seconds given to running work when a backend is closed.
     drain_seconds: float = Field(default=5.0, ge=0)
     #: Seconds `cancel` waits for a working run to come to rest before it answers.

@@ -56,7 +56,9 @@ async def directly(backend: Backend) -> AsyncGenerator[Backend]:
 async def over_http(backend: Backend) -> AsyncGenerator[Backend]:
     """The gateway on loopback, taken as a legacy service by the assistants backend."""
     async with serving(gateway_app(backend, Settings(simulate=True))) as url:
-        settings = AssistantsSettings(base_url=f"{url}/v1", api_key=SecretStr("sk-test"), list_threads=True)
+        settings = AssistantsSettings(
+            base_url=f"{url}/v1", api_key=SecretStr("sk-test"), list_threads=True, follow_runs=True
+        )
         client = await open_assistants(Settings(backend="assistants", assistants=settings))
         yield client
         await client.aclose()
@@ -78,7 +80,7 @@ def over_transport(library: str) -> Door:
             default_headers={"OpenAI-Beta": "assistants=v2"},
             http_client=http.AsyncClient(transport=transport),
         )
-        yield AssistantsBackend(Service(client, max_retries=0), lists_threads=True)
+        yield AssistantsBackend(Service(client, max_retries=0), lists_threads=True, follows_runs=True)
 
     return door
 

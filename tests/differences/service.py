@@ -87,7 +87,7 @@ class Service:
         assert not isinstance(response.body, bytes), response.body
         decoder = SSEDecoder()
         async for frame in response.body:
-            for name, data in decoder.feed(frame):
+            for name, data, _ in decoder.feed(frame):
                 yield Told(name, data.decode() if name == "done" else orjson.loads(data))
 
     # Objects, made in one line

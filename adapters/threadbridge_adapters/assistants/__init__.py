@@ -36,4 +36,5 @@ async def open_backend(settings: Settings) -> Backend:
 
     client = open_client(settings.assistants, section="assistants", headers=_BETA)
     service = Service(client, max_retries=settings.assistants.max_retries)
-    return AssistantsBackend(service, lists_threads=settings.assistants.list_threads)
+    legacy = settings.assistants
+    return AssistantsBackend(service, lists_threads=legacy.list_threads, follows_runs=legacy.follow_runs)

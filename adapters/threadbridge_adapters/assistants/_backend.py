@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from threadbridge.errors import Unsupported
+from threadbridge.errors import UnknownEvent, Unsupported
 from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Warn, Wire, unheard
 from threadbridge.wire.warnings import warnings_in
 from threadbridge_adapters.assistants._routes import include_params, list_params, route
@@ -19,6 +19,7 @@ _MESSAGE = "/threads/{thread_id}/messages/{message_id}"
 _THREAD_AND_RUN = "/threads/runs"
 _RUNS = "/threads/{thread_id}/runs"
 _RUN = "/threads/{thread_id}/runs/{run_id}"
+_EVENTS = "/threads/{thread_id}/runs/{run_id}/events"
 _CANCEL = "/threads/{thread_id}/runs/{run_id}/cancel"
 _SUBMIT = "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"
 _STEPS = "/threads/{thread_id}/runs/{run_id}/steps"
@@ -30,9 +31,9 @@ _POLL_AFTER = "openai-poll-after-ms"
 class AssistantsBackend:
     """A `ports.Backend` that hands every operation to an Assistants-v2 service and its answer back."""
 
-    def __init__(self, service: Service, *, lists_threads: bool) -> None:
+    def __init__(self, service: Service, *, lists_threads: bool, follows_runs: bool = False) -> None:
         self._service = service
-        self._capabilities = Capabilities(lists_threads=lists_threads, streams=True)
+        self._capabilities = Capabilities(lists_threads=lists_threads, streams=True, follows_runs=follows_runs)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -111,6 +112,18 @@ class AssistantsBackend:
         self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> AsyncIterator[Event]:
         return await self._stream(_THREAD_AND_RUN, body, include_params(include), warn)
+
+    async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
+        if not self._capabilities.follows_runs:
+            raise Unsupported(
+                "This service cannot tell the events of a run again; set `assistants.follow_runs` to true for one that "
+                "can, or retrieve the run."
+            )
+        if after is not None and not (after.isascii() and after.isprintable()):
+            raise UnknownEvent(after)  # no header can hold it, so no service gave it out
+        headers = {"Accept": "text/event-stream"} | ({} if after is None else {"Last-Event-ID": after})
+        path = route(_EVENTS, thread_id=thread_id, run_id=run_id)
+        return await self._service.stream(Call("GET", path, headers=headers))
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
         return await self._get(route(_RUNS, thread_id=thread_id), list_params(query))

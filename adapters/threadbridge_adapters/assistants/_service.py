@@ -39,6 +39,7 @@ class Call:
     params: Mapping[str, object] = field(default_factory=dict[str, object])
     body: Wire | None = None
     repeatable: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Answer(NamedTuple):
@@ -99,13 +100,13 @@ class Service:
             await self._sleep(pause)
 
     async def _once(self, call: Call, *, stream: bool) -> StreamedResponse:
-        options: dict[str, Any] = {"params": dict(call.params)}
+        options: dict[str, Any] = {"params": dict(call.params), "headers": dict(call.headers)}
         if not call.repeatable:
             options["max_retries"] = 0
         arguments: dict[str, Any] = {"cast_to": RESPONSE_TYPE, "options": options}
         match call.method:
             case "GET":
-                answer = self._client.get(call.path, **arguments)
+                answer = self._client.get(call.path, stream=stream, **arguments)
             case "DELETE":
                 answer = self._client.delete(call.path, **arguments)
             case "POST":

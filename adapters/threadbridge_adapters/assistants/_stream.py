@@ -55,8 +55,8 @@ class RunStream(AsyncIterator[Event]):
     async def _next(self) -> Event | None:
         event: Event | None = None
         try:
-            name, data = await self._frame()
-            event = None if name == "done" else Event(name, self._data(name, data))
+            name, data, event_id = await self._frame()
+            event = None if name == "done" else Event(name, self._data(name, data), event_id)
             self._last = name
         finally:
             if event is None:  # done, an error, or somebody's cancellation: nothing more will be read

@@ -50,7 +50,11 @@ def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = N
         lifespan=lifespan,
     )
     rest.router.redirect_slashes = False  # a redirected POST loses its body in most clients
-    door = AssistantsDoor(backend, max_body_bytes=settings.gateway.max_body_bytes)
+    door = AssistantsDoor(
+        backend,
+        max_body_bytes=settings.gateway.max_body_bytes,
+        keep_alive_seconds=settings.gateway.keep_alive_seconds,
+    )
     sorted_by_path: ASGIApp = _ByPath(door, rest)
     key = settings.gateway.api_key
     return AccessLog(sorted_by_path if key is None else KeyCheck(sorted_by_path, key=key.get_secret_value()))

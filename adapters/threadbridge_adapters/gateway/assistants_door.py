@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import Backend, WireRequest
 from threadbridge.wire import answer, split
+from threadbridge.wire.sse import KEEP_ALIVE
 from threadbridge_adapters.read_ahead import LoopReadAhead
 
 #: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.
@@ -20,9 +21,10 @@ DISCARDED_BYTES: Final = 64 * 1024 * 1024
 class AssistantsDoor:
     """An ASGI endpoint for every path of the Assistants API."""
 
-    def __init__(self, backend: Backend, *, max_body_bytes: int) -> None:
+    def __init__(self, backend: Backend, *, max_body_bytes: int, keep_alive_seconds: float) -> None:
         self._backend = backend
         self._max_body_bytes = max_body_bytes
+        self._keep_alive_seconds = keep_alive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive, self._max_body_bytes)
@@ -35,12 +37,17 @@ class AssistantsDoor:
             await send({"type": "http.response.body", "body": response.body})
         else:
             await send(_start(response.status, response.headers))
-            await _relay(response.body, receive, send)
+            await self._relay(response.body, receive, send)
+
+    async def _relay(self, frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+        """Send the frames as they come. A client that hangs up is detached from the run; the run goes on (A100, C3)."""
+        ahead = LoopReadAhead(frames)
+        if self._keep_alive_seconds > 0:
+            ahead.keep_alive(self._keep_alive_seconds, KEEP_ALIVE)
+        await _send_all(ahead, receive, send)
 
 
-async def _relay(frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send the frames as they come. A client that hangs up is detached from the run; the run goes on (A100, C3)."""
-    ahead = LoopReadAhead(frames)
+async def _send_all(ahead: LoopReadAhead, receive: Receive, send: Send) -> None:
     watching = asyncio.create_task(_leave_with_client(receive, ahead))
     try:
         while (chunk := await ahead.chunk()) is not None:

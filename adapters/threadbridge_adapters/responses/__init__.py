@@ -64,21 +64,24 @@ def assemble(
     `places` decides when a turn may be taken up, by default as many at a time as the settings say.
     """
     from threadbridge_adapters.responses.backend import ResponsesBackend
+    from threadbridge_adapters.responses.event_logs import EventLogs
     from threadbridge_adapters.responses.places import Places
     from threadbridge_adapters.responses.workforce import Workforce
     from threadbridge_adapters.responses.workplace import Workplace
 
+    clock = clock or SystemClock()
     place = Workplace(
         tenant=settings.tenant,
         store=store,
         upstream=upstream,
-        clock=clock or SystemClock(),
+        clock=clock,
         new_id=new_id,
         owner=new_id("worker"),
         limits=settings.limits,
         policies=settings.policies,
         models=settings.models,
         places=places or Places(settings.limits.concurrent_turns),
+        logs=EventLogs(settings.limits, clock, new_id),
     )
     workforce = Workforce(place)
     if settings.performs_runs:

@@ -20,8 +20,10 @@ from threadbridge.responses.forms import read_thread, run_event, sse_run, step_e
 from threadbridge.responses.shown_steps import event_without_content
 from threadbridge.responses.warnings import run_warnings
 from threadbridge.settings import UnknownCursor
+from threadbridge_adapters.responses.event_log import EventLog
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.waiting_room import WaitingRoom
+from threadbridge_adapters.responses.following import Followers
 from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
 
@@ -32,7 +34,7 @@ Queued = TypeVar("Queued", StartedRun, Submission)
 class ResponsesBackend:
     """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
 
-    capabilities = Capabilities(lists_threads=True, streams=True)
+    capabilities = Capabilities(lists_threads=True, streams=True, follows_runs=True)
 
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
         self._place = place
@@ -43,6 +45,7 @@ class ResponsesBackend:
             seats=place.limits.busy_waiting_requests if place.policies.busy_thread == "queue" else 0,
             patience=place.limits.busy_wait_seconds,
         )
+        self._followers = Followers(place.logs, place.clock, self._read, workforce.take_up)
 
     async def aclose(self) -> None:
         """Let running turns end, for a bounded time; then close upstream and store."""
@@ -140,6 +143,9 @@ class ResponsesBackend:
         opening = [Event("thread.created", read_thread(started.thread)), *_opening(started.run)]
         return self._followed(started, opening, include)
 
+    async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
+        return await self._followers.follow(thread_id, run_id, after)
+
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
         return await self._read(
             lambda session, now: runs.list_all(session, now, thread_id, query, unknown_cursor=self._unknown_cursor)
@@ -161,21 +167,23 @@ class ResponsesBackend:
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
         run = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
         await self._workforce.cancel(run_id)  # also where the run ended at once: a worker that fell behind may be ours
+        waiting = self._place.logs.waiting(run_id)
+        if waiting is not None:
+            waiting.wake()
         return run
 
     async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
         submission = await self._queue(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
-        self._perform(submission)
+        self._perform(submission, _going_on(submission))
         return submission.run
 
     async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
         submission = await self._queue(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
-        run = submission.run
-        return self._followed(submission, [step_event(submission.step, run["expires_at"]), run_event(run)])
+        return self._followed(submission, _going_on(submission))
 
     # Run steps
     async def list_steps(self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()) -> Wire:
@@ -230,18 +238,26 @@ class ResponsesBackend:
         for warning in run_warnings(run, self._place.model(run)):
             warn(warning)
 
-    def _perform(self, queued: StartedRun | Submission) -> None:
-        self._workforce.employ(queued.run["id"], start=queued.turn)
+    def _perform(self, queued: StartedRun | Submission, opening: Sequence[Event] = ()) -> None:
+        """Perform the run's next turn; where its earlier ones were told, this one is too, the given events first."""
+        log = self._place.logs.waiting(queued.run["id"]) if opening else None
+        self._employ(queued, None if log is None else self._feed(log, opening, has_reader=False))
 
     def _followed(
         self, queued: StartedRun | Submission, opening: Sequence[Event], include: Sequence[str] = ()
     ) -> AsyncIterator[Event]:
         """Perform the run's next turn and hand out its events, the given ones first."""
-        feed = Feed(self._place.limits.stream_buffer_events)
+        feed = self._feed(self._place.logs.opened(queued.run["id"]), opening, shown=_shown(queued.run, include))
+        self._employ(queued, feed)
+        return feed
+
+    def _feed(self, log: EventLog, opening: Sequence[Event], *, has_reader: bool = True) -> Feed:
+        feed = Feed(log, self._place.limits.stream_buffer_events, has_reader=has_reader)
         feed.put(opening)
+        return feed
+
+    def _employ(self, queued: StartedRun | Submission, feed: Feed | None) -> None:
         self._workforce.employ(queued.run["id"], start=queued.turn, feed=feed)
-        searches = any(tool["type"] == "file_search" for tool in queued.run["tools"])
-        return _without_content(feed) if searches and not include else feed
 
 
 def _opening(run: Wire) -> tuple[Event, Event]:
@@ -250,8 +266,13 @@ def _opening(run: Wire) -> tuple[Event, Event]:
     return Event("thread.run.created", shown), Event("thread.run.queued", shown)
 
 
-async def _without_content(feed: Feed) -> AsyncGenerator[Event]:
-    """The events as they are told to those who did not ask for what searches found (A77)."""
-    async with aclosing(feed):
-        async for event in feed:
-            yield event_without_content(event)
+def _shown(run: Wire, include: Sequence[str] = ()) -> Callable[[Event], Event] | None:
+    """What becomes of events for those who did not ask for what searches found (A77)."""
+    searches = any(tool["type"] == "file_search" for tool in run["tools"])
+    return event_without_content if searches and not include else None
+
+
+def _going_on(submission: Submission) -> tuple[Event, Event]:
+    """The step that got its outputs, and the run, queued again (A91)."""
+    run = submission.run
+    return step_event(submission.step, run["expires_at"]), run_event(run)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import orjson
 
 from threadbridge.emulation.turns import TurnStart
-from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.responses.request import build_request
 from threadbridge.responses.translator import TurnTranslator
@@ -19,7 +19,6 @@ from threadbridge_adapters.responses.workplace import Workplace
 
 _log = logger("threadbridge.run")
 
-_STALLED = "Nobody read this stream for too long. The run goes on: retrieve it to see how."
 #: How long the end of a response may take once its last event is there.
 _LAST_BYTES_SECONDS = 1.0
 
@@ -27,8 +26,8 @@ _LAST_BYTES_SECONDS = 1.0
 class Conversation:
     """Asks the model for one response and hands its events to the translator.
 
-    With a feed the response is streamed, and events are told as they come; without one nobody watches, and it is
-    fetched whole. `closing` holds the last events, which may only be told once the turn is written.
+    With a feed that somebody reads the response is streamed, and events are told as they come; where nobody watches it
+    is fetched whole. `closing` holds the last events, which may only be told once the turn is written.
     """
 
     def __init__(self, place: Workplace, start: TurnStart, translator: TurnTranslator, feed: Feed | None) -> None:
@@ -42,7 +41,7 @@ class Conversation:
 
     async def hold(self) -> None:
         """The whole exchange. Raises UpstreamError."""
-        if self._feed is None:
+        if self._feed is None or not self._feed.is_watched:
             await self._fetch()
         else:
             await self._relay(self._feed)
@@ -51,7 +50,12 @@ class Conversation:
         response = await self._place.upstream.create(self._request(stream=False))
         self._translator.request_id = response.request_id
         for event in events_of(response.body):
-            self.closing = self._translator.feed(event)
+            told = self._translator.feed(event)
+            if self._translator.outcome is not None:
+                self.closing = told
+                break
+            if self._feed is not None:
+                self._feed.put(told)
         self._end_of_events()
 
     async def _relay(self, feed: Feed) -> None:
@@ -75,7 +79,8 @@ class Conversation:
             async with asyncio.timeout(self._place.limits.stalled_reader_seconds):
                 await feed.room()
         except TimeoutError:
-            feed.give_up(BridgeError(_STALLED))
+            _log.warning("nobody reads the stream; the run goes on without it", run_id=self._start.run["id"])
+            feed.give_up()
 
     async def hang_up(self) -> None:
         """Let the connection go. A response that was understood is read to its end first, for a moment at most:

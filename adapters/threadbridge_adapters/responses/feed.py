@@ -1,37 +1,47 @@
-"""Events of one run on their way from the worker that makes them to the one reader who asked for a stream."""
+"""The events of one turn on their way from the worker into the log of the run, and to the reader who asked for them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from typing import Self
 
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Event
+from threadbridge.wire.sse import decode
+from threadbridge_adapters.responses.event_log import EventLog
 
 
 class Feed(AsyncIterator[Event]):
-    """A bounded buffer between one worker and one reader.
+    """A worker's pen and a reader's bookmark in one log.
 
-    A slow reader makes the worker wait once `limit` events lie here; a reader who leaves (`aclose`) or is given up
-    makes it run free, for a run does not stop because nobody watches (A100).
+    A slow reader makes the worker wait once `limit` events lie between them; a reader who leaves (`aclose`) or is
+    given up makes it run free, for a run does not stop because nobody watches (A100). What he did not read stays in
+    the log as long as everything else there.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, log: EventLog, limit: int, *, has_reader: bool = True) -> None:
+        self.at = log.end
+        self._log = log
         self._limit = limit
-        self._events: deque[Event] = deque()
-        self._ended = False
-        self._left = False
+        self._end: int | None = None
+        self._left = not has_reader
+        self._free = not has_reader  # the worker waits for nobody
         self._error: BridgeError | None = None
-        self._wake_reader: asyncio.Future[None] | None = None
         self._wake_worker: asyncio.Future[None] | None = None
+        log.begin(self if has_reader else None)
+
+    # The worker's side ------------------------------------------------------------------------------------------
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody reads along, so that it is worth telling every word as it comes."""
+        return not self._left or self._log.followers > 0
 
     def put(self, events: Sequence[Event]) -> None:
         """Add events; never waits. See `room` for the bound."""
-        if self._left or self._ended or not events:
-            return
-        self._events.extend(events)
-        _wake(self._wake_reader)
+        if events and self._end is None:
+            self._log.append(events)
 
     async def room(self) -> None:
         """Wait until the reader has caught up, or left."""
@@ -42,43 +52,56 @@ class Feed(AsyncIterator[Event]):
     @property
     def is_full(self) -> bool:
         """Whether the worker should wait for `room`."""
-        return len(self._events) >= self._limit and not (self._left or self._ended)
+        return self._log.end - self.at >= self._limit and not self._free
 
     def end(self, error: BridgeError | None = None) -> None:
-        """No more events will come; with an error, the reader meets it after the last one."""
-        self._ended = True
-        self._error = self._error or error
-        _wake(self._wake_reader)
+        """No more events will come; with an error, the readers meet it after the last one. Again does nothing."""
+        if self._end is None:
+            self._end = self._log.end
+            self._error = error
+            self._log.rest(error)
 
-    def give_up(self, error: BridgeError) -> None:
-        """The reader stands still: what lies here is still his, and then the error; nothing more is kept for him."""
-        self.end(error)
+    def give_up(self) -> None:
+        """The reader stands still: the run goes on without him. He may still read what the log then holds."""
+        self._free = True
+        self._log.reader = None
 
-    def __aiter__(self) -> Feed:
+    # The reader's side ------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        while not self._events:
-            if self._error is not None and not self._left:
-                error, self._error = self._error, None
-                raise error
-            if self._ended or self._left:
-                raise StopAsyncIteration
-            self._wake_reader = asyncio.get_running_loop().create_future()
-            await self._wake_reader
-        event = self._events.popleft()
-        if self._wake_worker is not None and len(self._events) < self._limit:
-            _wake(self._wake_worker)
-        return event
+        return decode(await self.next_frame())
+
+    async def next_frame(self) -> bytes:
+        """The next event's frame."""
+        while not self._left:
+            if self.at < (self._log.end if self._end is None else self._end):
+                return self._next()
+            if self._end is not None:
+                break
+            await self._log.grown()
+        error, self._error = self._error, None
+        if error is not None and not self._left:
+            raise error
+        raise StopAsyncIteration
+
+    def _next(self) -> bytes:
+        frame = self._log.frame(self.at)
+        self.at += 1
+        if self._wake_worker is not None and self._log.end - self.at < self._limit:
+            self._wake()
+        return frame
 
     async def aclose(self) -> None:
         """The reader leaves; the run goes on."""
-        self._left = True
-        self._events.clear()
-        _wake(self._wake_worker)
-        _wake(self._wake_reader)
+        self._left = self._free = True
+        if self._log.reader is self:
+            self._log.reader = None
+        self._wake()
+        self._log.wake()
 
-
-def _wake(waiting: asyncio.Future[None] | None) -> None:
-    if waiting is not None and not waiting.done():
-        waiting.set_result(None)
+    def _wake(self) -> None:
+        if self._wake_worker is not None and not self._wake_worker.done():
+            self._wake_worker.set_result(None)

@@ -131,7 +131,7 @@ class ResponseStream:
         decoder = SSEDecoder()
         try:
             async for chunk in self._response.aiter_bytes():
-                for _, data in decoder.feed(chunk):
+                for _, data, _ in decoder.feed(chunk):
                     if data != b"[DONE]":  # some servers close as the older APIs did
                         yield parsed(data, self._border)
         except BROKEN as error:

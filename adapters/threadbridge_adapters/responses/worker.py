@@ -18,6 +18,7 @@ from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.turn import Ending
 from threadbridge_adapters.logs import logger
 from threadbridge_adapters.responses.conversation import Conversation
+from threadbridge_adapters.responses.event_log import ELSEWHERE
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.workplace import Workplace
 
@@ -28,7 +29,6 @@ _log = logger("threadbridge.run")
 #: A claim is prolonged this often before it would lapse.
 _BEATS_PER_LEASE = 3
 
-_ELSEWHERE = "The run goes on, or has ended, without this stream: retrieve it to see how."
 _CLOSING = "This process is ending. The run goes on in another, or in the next: retrieve it to see how."
 
 
@@ -81,7 +81,7 @@ class Worker:
             self._end_feed(BridgeError(_CLOSING))
         elif (broken := task.exception()) is not None:
             _log.error("the turn broke", run_id=self._run_id, exc_info=broken)
-            self._end_feed(BridgeError(_ELSEWHERE))
+            self._end_feed(BridgeError(ELSEWHERE))
         self._end_feed(None)
 
     # The turn ---------------------------------------------------------------------------------------------------
@@ -110,8 +110,9 @@ class Worker:
         written = await self._write(lambda session, context: turns.finish(session, context, outcome))
         if written.accepted:
             self._tell(turns.told(closing, written))
+            self._end_feed(None)
         else:
-            self._end_feed(BridgeError(_ELSEWHERE))
+            self._end_feed(BridgeError(ELSEWHERE))
 
     async def _closing_events(self, conversation: Conversation, translator: TurnTranslator) -> Sequence[Event]:
         """Talk to the model until the turn is over; the events that may be told once it is written."""
@@ -158,7 +159,7 @@ class Worker:
         """There was nothing to do: the run was cancelled, deleted or taken before this worker came to it."""
         run = await self._place.run(self._run_id)
         if run is None or is_active(run):
-            self._end_feed(BridgeError(_ELSEWHERE))
+            self._end_feed(BridgeError(ELSEWHERE))
         else:
             self._tell([run_event(run)])
 

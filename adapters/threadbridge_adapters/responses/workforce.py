@@ -73,6 +73,7 @@ class Workforce:
 
     async def _sweep(self) -> None:
         while True:
+            self._place.logs.forget_old()
             try:
                 await self._take_over()
             except BridgeError as error:  # the store may be there again at the next look

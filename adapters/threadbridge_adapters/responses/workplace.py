@@ -14,6 +14,7 @@ from threadbridge.ports import Clock, Kind, NewId, Session, Store, Upstream, Wir
 from threadbridge.responses.models import ResolvedModel, resolve_model
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, ModelOverride, Policies
+from threadbridge_adapters.responses.event_logs import EventLogs
 from threadbridge_adapters.responses.places import Places
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class Workplace:
     policies: Policies
     models: Mapping[str, ModelOverride]
     places: Places
+    logs: EventLogs
     #: What is still to be done about connections whose turn is over.
     _later: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 

@@ -77,6 +77,17 @@ class Backend(Protocol):
     async def stream_thread_and_run(
         self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> AsyncIterator[Event]: ...
+    async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
+        """The events of a run that exists, to its end, over all of its streams: from the first, or after an event.
+
+        They wait with a run that waits for tool outputs. `after` is the id of an event of this run; raises
+        `errors.UnknownEvent` for one that is unknown, or known no longer. Of a run whose events were not kept, what
+        is stored is told: whole messages and ended steps as they come into view. Any number may follow one run, and
+        none of them holds it up; one who falls behind what is kept meets an error. Raises `errors.Unsupported` where
+        `capabilities.follows_runs` is false.
+        """
+        ...
+
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire: ...
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun: ...
     async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire: ...

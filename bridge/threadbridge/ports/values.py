@@ -19,10 +19,14 @@ def unheard(_warning: str) -> None:
 
 
 class Event(NamedTuple):
-    """One server-sent event of a run: its name (`thread.run.created`, …; rule A89) and its parsed data."""
+    """One server-sent event of a run: its name (`thread.run.created`, …; rule A89) and its parsed data.
+
+    `id` is what `follow_run` takes to go on after this event; None where the backend cannot follow.
+    """
 
     name: str
     data: Wire
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Capabilities:
     lists_threads: bool = True
     #: `stream_*` deliver events while the run goes on.
     streams: bool = True
+    #: `follow_run` answers, and every event has an id that it takes (the legacy service never could).
+    follows_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

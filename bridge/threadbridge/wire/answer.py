@@ -45,9 +45,13 @@ async def answer(backend: Backend, request: WireRequest, *, max_body_bytes: int)
 def _success(answered: Answer, warnings: Sequence[str], began: float) -> WireResponse:
     if isinstance(answered, Streamed):
         headers = {**_headers(_EVENTS, began), "cache-control": "no-cache", **warning_headers(warnings)}
-        return WireResponse(200, headers, Frames(answered.events, request_id=headers["x-request-id"]))
+        return WireResponse(200, headers, _frames(answered, headers["x-request-id"]))
     body = orjson.dumps(answered.body, option=orjson.OPT_INDENT_2)  # the service's answers were pretty (A4)
     return WireResponse(200, {**_headers(_JSON, began), **answered.headers, **warning_headers(warnings)}, body)
+
+
+def _frames(answered: Streamed, request_id: str) -> Frames:
+    return Frames(answered.events, request_id=request_id, after=answered.after)
 
 
 def _failure(error: Exception, began: float) -> WireResponse:

@@ -15,6 +15,7 @@ from threadbridge.validation import refusals
 from threadbridge.validation.refusals import Refusal, quoted, type_word
 from threadbridge.wire.errors import BodyTooLarge
 from threadbridge.wire.routes import Operation, match
+from threadbridge.wire.sse import position_of
 
 #: Digits of a number in a query; longer ones are no numbers but attempts to keep us busy.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -26,6 +27,7 @@ _INCLUDE = re.compile(r"include(?:\[\d*\])?")
 _API_VERSION = "api-version"
 
 _JSON = "application/json"
+_EVENTS = "text/event-stream"
 
 #: What the SDKs send where there is nothing to say.
 _EMPTY_BODIES = frozenset({b"", b"{}", b"null"})
@@ -47,6 +49,10 @@ class Call:
     body: Wire
     #: What of the request will not be done as it was asked for; the backend adds to it.
     warnings: list[str] = field(default_factory=list[str])
+    #: The id of the last event that a client saw before its stream broke.
+    last_event_id: str | None = None
+    #: Whether the answer is to be a stream of events and nothing else.
+    accepts_events: bool = False
 
     @property
     def assistant_id(self) -> str:
@@ -85,7 +91,16 @@ def read(request: WireRequest, *, max_body_bytes: int) -> Call:
     )
     body = {} if operation.body == "none" else _parsed(operation, request, max_body_bytes)
     warnings = [*_without_effect(operation, query), *_unread(operation, request.body)]
-    return Call(operation, ids, _page(operation, query), include, body, warnings)
+    return Call(
+        operation,
+        ids,
+        _page(operation, query),
+        include,
+        body,
+        warnings,
+        last_event_id=position_of(request.headers.get("last-event-id")),
+        accepts_events=request.headers.get("accept", "").strip() == _EVENTS,
+    )
 
 
 def _without_effect(operation: Operation, query: Mapping[str, str]) -> Sequence[str]:

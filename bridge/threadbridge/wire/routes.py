@@ -34,7 +34,7 @@ _PAGE = frozenset({"limit", "order", "after", "before"})
 _INCLUDE = frozenset({"include"})
 
 
-#: The 23 operations of the service, and `list_threads`, which only its sisters have (A7).
+#: The 23 operations of the service; `list_threads`, which only its sisters have (A7); and `follow_run`, our own.
 OPERATIONS: tuple[Operation, ...] = (
     Operation("create_assistant", "POST", "/assistants", "required"),
     Operation("list_assistants", "GET", "/assistants", query=_PAGE),
@@ -55,6 +55,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("create_run", "POST", "/threads/{thread_id}/runs", "required", _INCLUDE),
     Operation("list_runs", "GET", "/threads/{thread_id}/runs", query=_PAGE),
     Operation("retrieve_run", "GET", "/threads/{thread_id}/runs/{run_id}"),
+    Operation("follow_run", "GET", "/threads/{thread_id}/runs/{run_id}/events"),
     Operation("update_run", "POST", "/threads/{thread_id}/runs/{run_id}", "optional"),
     Operation("cancel_run", "POST", "/threads/{thread_id}/runs/{run_id}/cancel"),
     Operation("submit_tool_outputs", "POST", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", "required"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import orjson
 
-from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event
 from threadbridge.wire.errors import reported, to_wire
 
@@ -17,47 +17,106 @@ MAX_EVENT_BYTES = 32 * 1024 * 1024
 #: The frame every stream ends with, also after `requires_action` and after an error (A88).
 DONE = b"event: done\ndata: [DONE]\n\n"
 
+#: A comment: clients skip it, and whoever stands between sees that the stream lives (A99).
+KEEP_ALIVE = b": keep-alive\n\n"
+
+#: What the ids of the frames that close a stream have after the id of the last event.
+_CLOSING_MARKS = (".error", ".done")
+
 _BOM = b"\xef\xbb\xbf"
 #: What the standard calls an event without a name.
 _UNNAMED = "message"
 
 
 def encode(event: Event) -> bytes:
-    """The frame of one event: its name, and its data as compact JSON."""
+    """The frame of one event: its id where it has one, its name, and its data as compact JSON.
+
+    The id comes first: clients that read line by line expect the data right after the name.
+    """
+    if event.id is not None:
+        return encode_as(event.id, event)
     return b"event: %b\ndata: %b\n\n" % (event.name.encode(), orjson.dumps(event.data))
 
 
-def error_frame(error: BridgeError) -> bytes:
-    """The frame of a failure after the stream began, when no status can tell it any more (A97).
+def encode_as(event_id: str, event: Event) -> bytes:
+    """The frame of one event under an id of the caller's."""
+    return f"id: {event_id}\nevent: {event.name}\ndata: ".encode() + orjson.dumps(event.data) + b"\n\n"
 
-    The data is the whole envelope: on `{"error": …}` the stock SDK raises, a bare error object it passes over.
-    """
-    return encode(Event("error", to_wire(error)[1]))
+
+def decode(frame: bytes) -> Event:
+    """The event of a frame that `encode` made."""
+    event_id, rest = id_of(frame), frame
+    if event_id is not None:
+        rest = frame[frame.index(b"\n") + 1 :]
+    name, _, data = rest.partition(b"\n")
+    return Event(name[7:].decode(), orjson.loads(data[6:]), event_id)
+
+
+def id_of(frame: bytes) -> str | None:
+    """The id of a frame that `encode` made."""
+    return frame[4 : frame.index(b"\n")].decode() if frame.startswith(b"id: ") else None
+
+
+def position_of(last_event_id: str | None) -> str | None:
+    """What `Last-Event-ID` says in terms of events: the frames that close a stream stand right behind its last one."""
+    for mark in _CLOSING_MARKS:
+        last_event_id = last_event_id.removesuffix(mark) if last_event_id else None
+    return last_event_id
+
+
+@runtime_checkable
+class Framed(Protocol):
+    """Events that are frames already, made by `encode`. What a stream of a backend may offer beside the events."""
+
+    async def next_frame(self) -> bytes:
+        """The next event's frame. Raises StopAsyncIteration after the last."""
+        ...
 
 
 class Frames(AsyncIterator[bytes]):
     """The frames of a streamed run. Ends with `done` whatever happens, and closes `events` when it is over or closed.
 
-    A class and not a generator, because closing a generator that was never begun would leave the events open.
+    A failure after the stream began, when no status can tell it any more, is an `error` event (A97). Its data is the
+    whole envelope: on `{"error": …}` the stock SDK raises, a bare error object it passes over.
+
+    Where events have ids, `error` and `done` have that of the last event and a mark. `after` is the one before the
+    first. A class and not a generator, because closing a generator that was never begun would leave the events open.
     """
 
-    def __init__(self, events: AsyncIterator[Event], *, request_id: str) -> None:
+    def __init__(self, events: AsyncIterator[Event], *, request_id: str, after: str | None = None) -> None:
         self._events = events
         self._request_id = request_id
+        self._after = after
+        self._next_frame = events.next_frame if isinstance(events, Framed) else self._encoded
+        self._told = b""  # the last frame of an event
         self._last: list[bytes] | None = None  # what is left to send once the events are over
 
     async def __anext__(self) -> bytes:
         if self._last is None:
             try:
-                return encode(await anext(self._events))
+                self._told = await self._next_frame()
             except StopAsyncIteration:
-                self._last = [DONE]
+                self._last = [self._done()]
             except Exception as error:
-                self._last = [error_frame(reported(error, request_id=self._request_id)), DONE]
+                known = reported(error, request_id=self._request_id)
+                self._last = [encode(Event("error", to_wire(known)[1], self._marked(".error"))), self._done()]
+            else:
+                return self._told
             await self._close()
         if not self._last:
             raise StopAsyncIteration
         return self._last.pop(0)
+
+    async def _encoded(self) -> bytes:
+        return encode(await anext(self._events))
+
+    def _done(self) -> bytes:
+        event_id = self._marked(".done")
+        return DONE if event_id is None else b"id: %b\n%b" % (event_id.encode(), DONE)
+
+    def _marked(self, mark: str) -> str | None:
+        at = id_of(self._told) if self._told else self._after
+        return at and at + mark
 
     async def aclose(self) -> None:
         """Detach from the run, which goes on (A100)."""
@@ -76,6 +135,7 @@ class SSE(NamedTuple):
 
     event: str
     data: bytes
+    id: str | None = None
 
 
 class SSEDecoder:
@@ -92,6 +152,7 @@ class SSEDecoder:
         self._pieces: list[bytes] = []  # of the line that is not complete
         self._piece_bytes = 0
         self._name = _UNNAMED
+        self._id: str | None = None
         self._data: list[bytes] = []
         self._data_bytes = 0
 
@@ -125,10 +186,13 @@ class SSEDecoder:
                 if self._data:
                     complete.append(self._event())
                 self._name = _UNNAMED
+                self._id = None
             elif line.startswith(b"data:"):
                 self._keep_data(line[6:] if line[5:6] == b" " else line[5:])
             elif line.startswith(b"event:"):
                 self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace") or _UNNAMED
+            elif line.startswith(b"id:"):
+                self._id = line[3:].removeprefix(b" ").decode("utf-8", "replace") or None
             elif line == b"data":
                 self._keep_data(b"")
         return complete
@@ -137,7 +201,7 @@ class SSEDecoder:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         self._data.clear()
         self._data_bytes = 0
-        return SSE(self._name, data)
+        return SSE(self._name, data, self._id)
 
     def _keep_data(self, data: bytes) -> None:
         self._data.append(data)

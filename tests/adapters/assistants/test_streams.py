@@ -34,7 +34,11 @@ async def test_a_streamed_run_yields_the_parsed_events_up_to_done(backend: Backe
         Event("thread.some.news", {"id": "new_1"}),
         Event("thread.run.completed", {"id": "run_1"}),
     ]
-    service.frames = [b": ping\n\n", *(frame(*event) for event in events), b"event: done\ndata: [DONE]\n\n"]
+    service.frames = [
+        b": ping\n\n",
+        *(frame(event.name, event.data) for event in events),
+        b"event: done\ndata: [DONE]\n\n",
+    ]
 
     stream = await backend.stream_run("thread_1", {"assistant_id": "asst_1"})
     received = [event async for event in stream]

@@ -74,8 +74,10 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
     for upstream in [*created(), *again, ended([], usage=upstream_usage(usages.get("thread.run.step.completed")))]:
         events += turn.feed(upstream)
 
-    assert [(name, timeless(data)) for name, data in events] == [(name, timeless(data)) for name, data in expected]
-    assert [list(data) for _, data in events] == [list(data) for _, data in expected]
+    assert [(event.name, timeless(event.data)) for event in events] == [
+        (name, timeless(data)) for name, data in expected
+    ]
+    assert [list(event.data) for event in events] == [list(data) for _, data in expected]
 
 
 @needs_recordings

@@ -10,7 +10,7 @@ from threadbridge.wire import SSE, SSEDecoder
 from threadbridge.wire.sse import DONE, encode
 
 STREAM = 'event: one\ndata: {"a":"é"}\n\n: ping\n\nevent: two\ndata: x\ndata: y\nid: 7\n\ndata: unnamed\n\n'
-EVENTS = [SSE("one", '{"a":"é"}'.encode()), SSE("two", b"x\ny"), SSE("message", b"unnamed")]
+EVENTS = [SSE("one", '{"a":"é"}'.encode()), SSE("two", b"x\ny", "7"), SSE("message", b"unnamed")]
 
 ENDINGS = pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 
@@ -50,7 +50,7 @@ def test_what_was_encoded_is_decoded() -> None:
 
     found = SSEDecoder().feed(encode(event) + DONE)
 
-    assert [name for name, _ in found] == ["thread.message.delta", "done"]
+    assert [sse.event for sse in found] == ["thread.message.delta", "done"]
     assert found[0].data == '{"id":"msg_1","text":"line\\nline\\r é 🧪"}'.encode()
     assert found[1].data == b"[DONE]"
 

@@ -284,7 +284,7 @@ def _objects_only(events: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 
 
 def _events(reply: Reply) -> Iterator[tuple[str, Any]]:
-    for name, data in SSEDecoder().feed(reply.body):
+    for name, data, _ in SSEDecoder().feed(reply.body):
         yield name, data.decode() if data == b"[DONE]" else orjson.loads(data)
 
 

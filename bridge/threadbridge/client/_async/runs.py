@@ -71,6 +71,19 @@ class AsyncRuns(AsyncRunShortcuts):
             await self._line.ask(lambda backend: backend.update_run(thread_id, run_id, call.body), call.timeout)
         )
 
+    @takes(CallKeywords)
+    async def follow(
+        self, run_id: str, *, thread_id: str, after: str | None = None, **options: Unpack[CallKeywords]
+    ) -> AsyncStream:
+        """The events of a run that exists, over all its rounds, until it ends; it waits while the run waits for you.
+
+        `after` is a stream's `last_event_id`: the events go on behind it, for ten minutes after the run's end. Without
+        it they begin with the first that is known. Raises Unsupported where the backend cannot.
+        """
+        call = asked(CallKeywords, options)
+        events = await self._line.open(lambda backend: backend.follow_run(thread_id, run_id, after=after), call.timeout)
+        return AsyncStream(events)
+
     @takes(ListKeywords)
     def list(self, thread_id: str, **options: Unpack[ListKeywords]) -> AsyncPaginator[Run]:
         """Runs of the thread, newest first unless asked otherwise."""

@@ -14,12 +14,16 @@ class AsyncStream:
 
     def __init__(self, events: AsyncEvents) -> None:
         self._events = events
+        #: The id of the last event that was read, for `runs.follow(after=…)`; None where the backend has no ids.
+        self.last_event_id: str | None = None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> AssistantStreamEvent:
-        return typed_event(await self._events.__anext__())
+        event = await self._events.__anext__()
+        self.last_event_id = event.id
+        return typed_event(event)
 
     async def close(self) -> None:
         """Stop listening. The run is not cancelled (A100)."""

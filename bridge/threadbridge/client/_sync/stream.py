@@ -15,12 +15,16 @@ class Stream:
 
     def __init__(self, events: Events) -> None:
         self._events = events
+        #: The id of the last event that was read, for `runs.follow(after=…)`; None where the backend has no ids.
+        self.last_event_id: str | None = None
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> AssistantStreamEvent:
-        return typed_event(self._events.__next__())
+        event = self._events.__next__()
+        self.last_event_id = event.id
+        return typed_event(event)
 
     def close(self) -> None:
         """Stop listening. The run is not cancelled (A100)."""

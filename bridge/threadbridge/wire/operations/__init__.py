@@ -33,6 +33,7 @@ HANDLERS: Mapping[str, Handler] = {
     "create_run": runs.create,
     "list_runs": runs.list_all,
     "retrieve_run": runs.retrieve,
+    "follow_run": runs.follow,
     "update_run": runs.update,
     "cancel_run": runs.cancel,
     "submit_tool_outputs": runs.submit,

@@ -19,9 +19,10 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """The events of a run as they come."""
+    """The events of a run as they come; `after` is the id of the event before the first."""
 
     events: AsyncIterator[Event]
+    after: str | None = None
 
 
 Answer: TypeAlias = Whole | Streamed

@@ -29,9 +29,20 @@ async def list_all(backend: Backend, call: Call) -> Answer:
 
 
 async def retrieve(backend: Backend, call: Call) -> Answer:
-    """`GET /threads/{thread_id}/runs/{run_id}`, with the advice when to ask again (A5, C13)."""
+    """`GET /threads/{thread_id}/runs/{run_id}`, with the advice when to ask again (A5, C13).
+
+    Who accepts nothing but events gets those of the run.
+    """
+    if call.accepts_events:
+        return await follow(backend, call)
     run, poll_after_ms = await backend.retrieve_run(call.thread_id, call.run_id)
     return Whole(run, {} if poll_after_ms is None else {"openai-poll-after-ms": str(poll_after_ms)})
+
+
+async def follow(backend: Backend, call: Call) -> Answer:
+    """`GET /threads/{thread_id}/runs/{run_id}/events`; `Last-Event-ID` goes on after that event."""
+    events = await backend.follow_run(call.thread_id, call.run_id, after=call.last_event_id)
+    return Streamed(events, after=call.last_event_id)
 
 
 async def update(backend: Backend, call: Call) -> Answer:

@@ -1,0 +1,110 @@
+"""Numbered differences: what streams have beyond those of the legacy service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+from tests.adapters.responses.emulations import Life, eventually, is_in, living
+from tests.clients.doors import simulated_gateway
+from tests.clocks import StandingClock
+from tests.differences.service import BETA, Service
+from threadbridge.ports import Event, WireResponse
+from threadbridge.wire.sse import SSE, SSEDecoder
+
+
+async def frames(response: WireResponse) -> list[SSE]:
+    assert not isinstance(response.body, bytes), response.body
+    return SSEDecoder().feed(b"".join([frame async for frame in response.body]))
+
+
+async def a_stream(service: Service) -> list[SSE]:
+    thread = {"messages": [{"role": "user", "content": "SAY one two three"}]}
+    body = {"assistant_id": await service.assistant(), "thread": thread, "stream": True}
+    return await frames(await service.send("POST", "/threads/runs", orjson.dumps(body)))
+
+
+async def test_d73_every_frame_has_an_id_and_the_stream_goes_on_behind_each(service: Service) -> None:
+    told = await a_stream(service)
+    run = orjson.loads(told[1].data)
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}/events"
+
+    rests = [
+        await frames(await service.send("GET", path, headers={**BETA, "last-event-id": str(frame.id)}))
+        for frame in told
+    ]
+
+    assert len({frame.id for frame in told} - {None}) == len(told)
+    assert rests == [*(told[at:] for at in range(1, len(told))), told[-1:]]
+
+
+async def test_d73_a_run_itself_is_followed_by_who_accepts_nothing_but_events(service: Service) -> None:
+    told = await a_stream(service)
+    run = orjson.loads(told[1].data)
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+
+    followed = await service.send("GET", path, headers={**BETA, "accept": "text/event-stream"})
+    retrieved = await service.send("GET", path, headers={**BETA, "accept": "application/json, text/event-stream"})
+
+    assert await frames(followed) == told
+    assert isinstance(retrieved.body, bytes)
+
+
+async def test_d73_an_unknown_id_is_refused_in_the_envelope(service: Service) -> None:
+    told = await a_stream(service)
+    run = orjson.loads(told[1].data)
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}/events"
+
+    response = await service.send("GET", path, headers={**BETA, "last-event-id": "of-another-time"})
+
+    assert response.status == 400
+    assert isinstance(response.body, bytes)
+    error = orjson.loads(response.body)["error"]
+    assert (error["type"], error["param"], error["code"]) == (
+        "invalid_request_error",
+        "Last-Event-ID",
+        "unknown_event_id",
+    )
+
+
+async def a_streamed_run(life: Life) -> list[Event]:
+    assistant = await life.backend.create_assistant({"model": "gpt-4o"})
+    thread = {"messages": [{"role": "user", "content": "SAY one two three"}]}
+    stream = await life.backend.stream_thread_and_run({"assistant_id": assistant["id"], "thread": thread})
+    return [event async for event in stream]
+
+
+async def test_d74_another_process_tells_whole_messages(tmp_path: Path) -> None:
+    clock = StandingClock()
+    async with living(tmp_path, clock) as performing, living(tmp_path, clock) as other:
+        told = await a_streamed_run(performing)
+        run = told[-1].data
+        await eventually(other, run, is_in("completed"))
+
+        followed = [event async for event in await other.backend.follow_run(run["thread_id"], run["id"])]
+
+        assert [event.name for event in followed] == [
+            "thread.message.created",
+            "thread.message.delta",
+            "thread.message.completed",
+            "thread.run.step.completed",
+            "thread.run.completed",
+        ]
+        assert followed[2].data == next(event.data for event in told if event.name == "thread.message.completed")
+
+
+async def test_d75_a_silent_stream_sends_comments_between_its_frames() -> None:
+    with simulated_gateway(gateway={"keep_alive_seconds": 0.02}) as gateway:
+        async with aiohttp.ClientSession(headers={"OpenAI-Beta": "assistants=v2"}) as http:
+            made = await (await http.post(f"{gateway.url}/assistants", json={"model": "gpt-4o"})).json()
+            thread = {"messages": [{"role": "user", "content": "SAY one two\nSLOW 0.1"}]}
+            body = {"assistant_id": made["id"], "thread": thread, "stream": True}
+            text = await (await http.post(f"{gateway.url}/threads/runs", json=body)).text()
+
+    frames = text.split("\n\n")
+    comments = [frame for frame in frames if frame.startswith(":")]
+    assert len(comments) > 3
+    assert set(comments) == {": keep-alive"}
+    assert all(frame.startswith("id: ") and "\nevent: " in frame for frame in frames[:-1] if frame not in comments)
