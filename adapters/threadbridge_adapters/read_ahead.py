@@ -96,19 +96,18 @@ class LoopReadAhead(_ReadAhead):
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
         self._waiting: asyncio.Future[None] | None = None
+        self._ticking: asyncio.TimerHandle | None = None
         super().__init__(source)
 
     def keep_alive(self, seconds: float, frame: bytes) -> None:
-        """Have this frame come between two others wherever there was none for so long (more or less).
+        """Have this frame come between two others, so that there is none for longer than `seconds` at no time.
 
-        A timer that goes by itself: nothing of it is on the way of a frame.
+        A timer that goes by itself, twice in that time: nothing of it is on the way of a frame.
         """
-        self._loop.call_later(seconds, self._look_alive, seconds, frame, self._filled)
+        self._ticking = self._loop.call_later(seconds / 2, self._tick, seconds, frame, self._filled)
 
-    def _look_alive(self, seconds: float, frame: bytes, filled: int) -> None:
-        if self._ended or self._left:
-            return
-        if self._filled == filled and not self._frames:
+    def _tick(self, seconds: float, frame: bytes, filled: int) -> None:
+        if self._filled == filled and not self._frames and not self._ended:
             self._frames.append(frame)
             self._filled += len(frame)
             self._wake()
@@ -142,6 +141,8 @@ class LoopReadAhead(_ReadAhead):
 
     async def aclose(self) -> None:
         """Close the stream."""
+        if self._ticking is not None:
+            self._ticking.cancel()
         self.leave()
         await asyncio.wait((self._filling,))
 

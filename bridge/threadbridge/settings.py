@@ -55,7 +55,7 @@ class GatewaySettings(_Section):
     api_key: SecretStr | None = None
     #: Bytes of one request body to the Assistants API.
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
-    #: Seconds after which a stream with nothing to say sends a comment, so that nobody in between hangs up; 0: never.
+    #: Seconds a stream is silent at most: with nothing to say it sends comments, lest somebody hang up; 0: it does not.
     keep_alive_seconds: float = Field(default=15.0, ge=0)
 
 

@@ -22,8 +22,8 @@ from threadbridge.responses.warnings import run_warnings
 from threadbridge.settings import UnknownCursor
 from threadbridge_adapters.responses.event_log import EventLog
 from threadbridge_adapters.responses.feed import Feed
-from threadbridge_adapters.responses.waiting_room import WaitingRoom
 from threadbridge_adapters.responses.following import Followers
+from threadbridge_adapters.responses.waiting_room import WaitingRoom
 from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
 
@@ -240,8 +240,10 @@ class ResponsesBackend:
 
     def _perform(self, queued: StartedRun | Submission, opening: Sequence[Event] = ()) -> None:
         """Perform the run's next turn; where its earlier ones were told, this one is too, the given events first."""
-        log = self._place.logs.waiting(queued.run["id"]) if opening else None
-        self._employ(queued, None if log is None else self._feed(log, opening, has_reader=False))
+        run_id = queued.run["id"]
+        told = bool(opening) and self._place.logs.waiting(run_id) is not None
+        feed = self._feed(self._place.logs.opened(run_id), opening, has_reader=False) if told else None
+        self._employ(queued, feed)
 
     def _followed(
         self, queued: StartedRun | Submission, opening: Sequence[Event], include: Sequence[str] = ()

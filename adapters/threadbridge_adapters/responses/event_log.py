@@ -57,9 +57,12 @@ class EventLog:
     The id of an event is the log's name and the position behind it. The front may be forgotten; positions stay.
     """
 
-    def __init__(self, name: str, keeper: Keeper) -> None:
+    def __init__(self, name: str, keeper: Keeper, *, reports_every: int = 0) -> None:
         self.name = name
+        self.end = 0  # the position behind the last event
         self._keeper = keeper
+        self._reports_every = reports_every  # so many bytes
+        self._reported = 0
         self.state = State.TELLING
         self.error: BridgeError | None = None  # why it is broken
         self.bytes = 0
@@ -70,11 +73,6 @@ class EventLog:
         self._frames: list[bytes] = []
         self._waiting: list[asyncio.Future[None]] = []
 
-    @property
-    def end(self) -> int:
-        """The position behind the last event."""
-        return self.dropped + len(self._frames)
-
     def position(self, event_id: str) -> int | None:
         """The position behind the event of this id; None for one that is not, or no longer, in here."""
         name, _, number = event_id.rpartition("-")
@@ -84,14 +82,15 @@ class EventLog:
 
     def append(self, events: Sequence[Event]) -> None:
         """Add events and wake whoever waits for them."""
-        at = self.end
         for event in events:
-            at += 1
-            frame = encode_as(f"{self.name}-{at}", event)
+            self.end += 1
+            frame = encode_as(f"{self.name}-{self.end}", event)
             self._frames.append(frame)
             self.bytes += len(frame)
         self.last = events[-1]
-        self._keeper.grew(self)
+        if self.bytes > self._reported + self._reports_every:
+            self._keeper.grew(self)
+            self._reported = self.bytes
         if self._waiting:
             self.wake()
 
@@ -107,9 +106,10 @@ class EventLog:
         self._waiting.append(waiting)
         try:
             await waiting
-        finally:
+        except asyncio.CancelledError:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
+            raise
 
     def forget(self, *, keep: int) -> None:
         """Forget from the front until at most `keep` bytes are left, but for what the turn's reader has not read."""
@@ -120,6 +120,7 @@ class EventLog:
             count += 1
         del self._frames[:count]
         self.dropped += count
+        self._reported = self.bytes
 
     def begin(self, reader: Reader | None) -> None:
         """A turn begins to be told, to this reader first of all."""

@@ -12,6 +12,8 @@ from threadbridge_adapters.responses.event_log import EventLog, State
 _NAME_LENGTH = 10
 #: What is left of a log that grew too long, so that forgetting is not done for every event.
 _LEFT = 0.75
+#: How often a log that grows to its bound is counted on the way.
+_REPORTS = 1000
 
 
 @dataclass(slots=True)
@@ -56,9 +58,11 @@ class EventLogs:
         log = self.waiting(run_id)
         if log is None:
             self._forget(run_id)
-            log = EventLog(self.new_id("log")[-_NAME_LENGTH:], self)
+            most = min(self.limits.replay_bytes_per_run, self.limits.replay_bytes)
+            log = EventLog(self.new_id("log")[-_NAME_LENGTH:], self, reports_every=most // _REPORTS)
             self._kept[run_id] = _Kept(log)
             self._runs[log.name] = run_id
+        self._kept[run_id].until = None
         return log
 
     def forget_old(self) -> None:
@@ -73,7 +77,6 @@ class EventLogs:
         """Count, and forget what is too much."""
         kept = self._of(log)
         if kept is not None:
-            kept.until = None
             self._count(kept)
             if log.bytes > self.limits.replay_bytes_per_run or self._bytes > self.limits.replay_bytes:
                 self._make_room(kept)
@@ -82,6 +85,7 @@ class EventLogs:
         """From now on the log's days are numbered; those of a run that waits begin when it expires at the latest."""
         kept = self._of(log)
         if kept is not None:
+            self._count(kept)
             waits = log.state is State.WAITING and log.last is not None
             since = float(log.last.data["expires_at"]) if waits and log.last is not None else self.clock.now()
             kept.until = since + self.limits.replay_seconds

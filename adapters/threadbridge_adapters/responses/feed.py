@@ -76,23 +76,21 @@ class Feed(AsyncIterator[Event]):
 
     async def next_frame(self) -> bytes:
         """The next event's frame."""
+        log = self._log
         while not self._left:
-            if self.at < (self._log.end if self._end is None else self._end):
-                return self._next()
+            if self.at < (log.end if self._end is None else self._end):
+                frame = log.frame(self.at)
+                self.at += 1
+                if self._wake_worker is not None and log.end - self.at < self._limit:
+                    self._wake()
+                return frame
             if self._end is not None:
                 break
-            await self._log.grown()
+            await log.grown()
         error, self._error = self._error, None
         if error is not None and not self._left:
             raise error
         raise StopAsyncIteration
-
-    def _next(self) -> bytes:
-        frame = self._log.frame(self.at)
-        self.at += 1
-        if self._wake_worker is not None and self._log.end - self.at < self._limit:
-            self._wake()
-        return frame
 
     async def aclose(self) -> None:
         """The reader leaves; the run goes on."""

@@ -176,6 +176,7 @@ async def test_recorded_streams_come_out_as_they_were_recorded(backend: Backend,
     for recording in recordings:
         service.frames = [recording.response_body.encode()]
         stream = await backend.stream_run("thread_1", {})
-        assert [tuple(event) async for event in stream] == [pair for pair in recording.sse if pair[0] != "done"]
+        told = [(event.name, event.data) async for event in stream]
+        assert told == [pair for pair in recording.sse if pair[0] != "done"]
 
     assert recordings
