@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -20,7 +19,6 @@ from threadbridge.responses.forms import read_thread, run_event, sse_run, step_e
 from threadbridge.responses.shown_steps import event_without_content
 from threadbridge.responses.warnings import run_warnings
 from threadbridge.settings import UnknownCursor
-from threadbridge_adapters.responses.event_log import EventLog
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.following import Followers
 from threadbridge_adapters.responses.waiting_room import WaitingRoom
@@ -240,21 +238,33 @@ class ResponsesBackend:
 
     def _perform(self, queued: StartedRun | Submission, opening: Sequence[Event] = ()) -> None:
         """Perform the run's next turn; where its earlier ones were told, this one is too, the given events first."""
-        run_id = queued.run["id"]
-        told = bool(opening) and self._place.logs.waiting(run_id) is not None
-        feed = self._feed(self._place.logs.opened(run_id), opening, has_reader=False) if told else None
-        self._employ(queued, feed)
+        told = bool(opening) and self._place.logs.waiting(queued.run["id"]) is not None
+        self._employ(queued, self._feed(queued, opening, has_reader=False) if told else None)
 
     def _followed(
         self, queued: StartedRun | Submission, opening: Sequence[Event], include: Sequence[str] = ()
     ) -> AsyncIterator[Event]:
         """Perform the run's next turn and hand out its events, the given ones first."""
-        feed = self._feed(self._place.logs.opened(queued.run["id"]), opening, shown=_shown(queued.run, include))
+        feed = self._feed(queued, opening, include)
         self._employ(queued, feed)
         return feed
 
-    def _feed(self, log: EventLog, opening: Sequence[Event], *, has_reader: bool = True) -> Feed:
-        feed = Feed(log, self._place.limits.stream_buffer_events, has_reader=has_reader)
+    def _feed(
+        self,
+        queued: StartedRun | Submission,
+        opening: Sequence[Event],
+        include: Sequence[str] = (),
+        *,
+        has_reader: bool = True,
+    ) -> Feed:
+        """A way into the run's log, with what searches found for those who asked for it (A77)."""
+        bare = not include and any(tool["type"] == "file_search" for tool in queued.run["tools"])
+        feed = Feed(
+            self._place.logs.opened(queued.run["id"]),
+            self._place.limits.stream_buffer_events,
+            has_reader=has_reader,
+            shown=event_without_content if bare else None,
+        )
         feed.put(opening)
         return feed
 
@@ -266,12 +276,6 @@ def _opening(run: Wire) -> tuple[Event, Event]:
     """`created` and `queued` carry the same object (A90)."""
     shown = sse_run(run)
     return Event("thread.run.created", shown), Event("thread.run.queued", shown)
-
-
-def _shown(run: Wire, include: Sequence[str] = ()) -> Callable[[Event], Event] | None:
-    """What becomes of events for those who did not ask for what searches found (A77)."""
-    searches = any(tool["type"] == "file_search" for tool in run["tools"])
-    return event_without_content if searches and not include else None
 
 
 def _going_on(submission: Submission) -> tuple[Event, Event]:

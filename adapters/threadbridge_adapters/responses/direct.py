@@ -124,7 +124,7 @@ class DirectStream:
         decoder = SSEDecoder()
         try:
             async for chunk in self._response.content.iter_any():
-                for _, data in decoder.feed(chunk):
+                for _, data, _ in decoder.feed(chunk):
                     if data != b"[DONE]":
                         yield parsed(data, self._border)
         except _FAILURES as error:

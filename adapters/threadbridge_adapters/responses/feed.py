@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
 
 from threadbridge.errors import BridgeError
@@ -20,10 +20,18 @@ class Feed(AsyncIterator[Event]):
     the log as long as everything else there.
     """
 
-    def __init__(self, log: EventLog, limit: int, *, has_reader: bool = True) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        limit: int,
+        *,
+        has_reader: bool = True,
+        shown: Callable[[Event], Event] | None = None,
+    ) -> None:
         self.at = log.end
         self._log = log
         self._limit = limit
+        self._shown = shown  # what becomes of an event that is told
         self._end: int | None = None
         self._left = not has_reader
         self._free = not has_reader  # the worker waits for nobody
@@ -41,7 +49,7 @@ class Feed(AsyncIterator[Event]):
     def put(self, events: Sequence[Event]) -> None:
         """Add events; never waits. See `room` for the bound."""
         if events and self._end is None:
-            self._log.append(events)
+            self._log.append(events if self._shown is None else [self._shown(event) for event in events])
 
     async def room(self) -> None:
         """Wait until the reader has caught up, or left."""

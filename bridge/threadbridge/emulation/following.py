@@ -15,6 +15,7 @@ from threadbridge.emulation import runs
 from threadbridge.lifecycle import RunStatus
 from threadbridge.ports import Event, Kind, Session, Wire
 from threadbridge.responses.forms import run_event, sse_message, step_event
+from threadbridge.responses.shown_steps import event_without_content
 
 #: A run has a step or two a turn; more than this many are not told.
 _STEPS_OF_A_RUN = 1000
@@ -76,7 +77,7 @@ def ended_at_rest(session: Session, run: Wire, waiting: Wire) -> Sequence[Event]
     """
     deadline = waiting["expires_at"]
     newest = session.page(Kind.STEP, limit=1, order="desc", run_id=run["id"]).data
-    events = [step_event(step, deadline) for step in newest if step["status"] == run["status"]]
+    events = [event_without_content(step_event(step, deadline)) for step in newest if step["status"] == run["status"]]
     if run["status"] == RunStatus.CANCELLED:
         cancelling = {**run, "status": "cancelling", "cancelled_at": None, "expires_at": deadline}
         events.insert(0, run_event(cancelling))
@@ -85,7 +86,7 @@ def ended_at_rest(session: Session, run: Wire, waiting: Wire) -> Sequence[Event]
 
 def _events_of(session: Session, run: Wire, step: Wire, *, last: bool) -> Sequence[Event]:
     """A step that has ended, behind the message it made, if that is still there."""
-    ended = step_event(step, step["expires_at"])
+    ended = event_without_content(step_event(step, step["expires_at"]))
     if step["type"] != "message_creation":
         return [ended]
     message = session.get(Kind.MESSAGE, step["step_details"]["message_creation"]["message_id"])

@@ -16,7 +16,7 @@ def without_content(step: Wire) -> Wire:
 def event_without_content(event: Event) -> Event:
     """The event, whose step tells no content."""
     if event.name == "thread.run.step.completed":
-        return Event(event.name, without_content(event.data))
+        return event._replace(data=without_content(event.data))
     return event
 
 

@@ -72,8 +72,9 @@ def test_serve_says_where_answers_and_ends_in_good_order(environment: dict[str, 
     with started(environment, "serve", *options) as process:
         line = first_line(process)
         url = line.removeprefix("Listening on ").strip()
+        headers = {"OpenAI-Beta": "assistants=v2", "Content-Type": "application/json"}
         request = urllib.request.Request(  # noqa: S310 - the address comes from our own process
-            f"{url}/threads?key=secret", data=b"{}", headers={"OpenAI-Beta": "assistants=v2"}
+            f"{url}/threads?key=secret", data=b"{}", headers=headers
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             status = answer.status
