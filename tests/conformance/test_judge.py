@@ -60,7 +60,7 @@ class Recorder:
 
 async def _events(frames: AsyncIterator[bytes]) -> list[tuple[str | None, Any]]:
     found = [each async for frame in frames for each in _FRAMES().feed(frame)]
-    return [(name, "[DONE]" if name == "done" else orjson.loads(data)) for name, data in found]
+    return [(name, "[DONE]" if name == "done" else orjson.loads(data)) for name, data, _ in found]
 
 
 _FRAMES = SSEDecoder
