@@ -15,7 +15,7 @@ from tests.conformance.golden.comparison import Mismatch, compared, compared_eve
 from tests.conformance.golden.differences import number_of
 from tests.conformance.golden.ids import Ids
 from tests.conformance.golden.priors import Prior, priors_of
-from tests.conformance.golden.recordings import Recorded, answered_at, created_at, is_ours
+from tests.conformance.golden.recordings import Recorded, answered_at, created_at, is_ours, objects
 from tests.conformance.golden.service import CannotBeMade, Product, Reply, body_of, product
 from tests.conformance.golden.sessions import ID, Session, made_by
 from tests.conformance.golden.stories import Story, is_going, locks_its_thread, stories_of
@@ -94,7 +94,7 @@ class _Replay:
         SCRIPT.set(self._script(number, seen))
         path, query = self._ids.to_ours(seen.path or ""), self._ids.to_ours(seen.query)
         reply = await self._product.send(seen, path=path, query=query, body=self._body(seen))
-        return self._compared(seen, reply)
+        return self._compared(seen, reply, under_way=self._is_under_way(number, seen))
 
     # -- Before a request ----------------------------------------------------------------------------------------------
 
@@ -126,11 +126,8 @@ class _Replay:
 
     def _why_not(self, number: int, seen: Recorded) -> str | None:
         """Why this exchange cannot be made again in this session; None where it can."""
-        if seen.status == _NOT_FOUND:
+        if seen.status == _NOT_FOUND or self._is_under_way(number, seen):
             return None
-        for story in self._stories.values():
-            if _NOT_YET.keys() & story.tools and self._shows_steps_of(story, number, seen):
-                return "; ".join(_NOT_YET[tool] for tool in sorted(_NOT_YET.keys() & story.tools))
         for asked in ID.findall(f"{seen.path}?{seen.query}"):
             if not self._ids.knows(asked) and asked.split("_")[0] in _OWN_KINDS:
                 refused = self._cannot_be_made.get(asked)
@@ -139,14 +136,6 @@ class _Replay:
                     return f"{asked} was there before and cannot be made again ({refused})"
                 return f"{asked} was {'not made by the product' if made else 'made outside of the recording'}"
         return None
-
-    def _shows_steps_of(self, story: Story, number: int, seen: Recorded) -> bool:
-        """Whether the answer shows what a run did in steps: its stream, its steps, its annotated messages."""
-        if seen.sse is not None:
-            return any(at == number for at, _ in story.snapshots)
-        if f"/{story.run_id}/steps" in (seen.path or ""):
-            return True
-        return story.is_annotated and (seen.path or "").endswith(f"/{story.thread_id}/messages")
 
     def _script(self, number: int, seen: Recorded) -> Script:
         """The script of the run that a request starts, continues or looks at."""
@@ -207,6 +196,14 @@ class _Replay:
             return ended if self._shows_something_of(story, seen) else None
         return ended if seen.method == "POST" and seen.status == _OK and not locks_its_thread(story.last) else None
 
+    def _is_under_way(self, number: int, seen: Recorded) -> bool:
+        """Whether the answer shows messages or steps of a turn that was not over."""
+        return any(
+            story.is_under_way(number, list(objects(seen)))
+            for story in self._stories.values()
+            if seen.method == "GET" and self._shows_something_of(story, seen)
+        )
+
     def _shows_something_of(self, story: Story, seen: Recorded) -> bool:
         body = seen.response_json
         listed = body.get("data", [body]) if isinstance(body, dict) else []
@@ -239,9 +236,10 @@ class _Replay:
             return Judged(seen, Verdict.EQUAL)
         return Judged(seen, Verdict.FAILED, [Mismatch("value", ("relayed",), seen.status, reply.status)])
 
-    def _compared(self, seen: Recorded, reply: Reply) -> Judged:
+    def _compared(self, seen: Recorded, reply: Reply, *, under_way: bool) -> Judged:
         mismatches = list(self._mismatches(seen, reply))
-        numbers = [number_of(mismatch, seen) for mismatch in mismatches]
+        unseen = under_way and any(mismatch.place in (("data",), ("status",)) for mismatch in mismatches)
+        numbers = [number_of(mismatch, seen, not_yet_visible=unseen) for mismatch in mismatches]
         failures = [mismatch for mismatch, number in zip(mismatches, numbers, strict=True) if number is None]
         known = frozenset(number for number in numbers if number is not None)
         verdict = Verdict.FAILED if failures else Verdict.NUMBERED if known else Verdict.EQUAL
@@ -256,8 +254,7 @@ class _Replay:
         if seen.sse is not None:
             recorded = [(name or "", data) for name, data in seen.sse]
             ours = list(_events(reply))
-            for (_, one), (_, other) in zip(_objects_only(recorded), _objects_only(ours), strict=False):
-                self._ids.learn(one, other)
+            self._ids.learn(_by_name(recorded), _by_name(ours))
             yield from compared_events(recorded, [(name, self._ids.to_recorded(data)) for name, data in ours])
             return
         self._ids.learn(seen.response_json, _json(reply))
@@ -268,19 +265,17 @@ class _Replay:
 _OWN_KINDS = frozenset({"asst", "thread", "msg", "run", "step"})
 _OK, _NOT_FOUND = 200, 404
 
-#: Tools whose steps the product does not make yet.
-_NOT_YET = {
-    "file_search": "not replayable yet: steps and citations of file_search (issue 4)",
-    "code_interpreter": "not replayable yet: steps and files of code_interpreter (issue 4)",
-}
-
 
 def _json(reply: Reply) -> Any:
     return reply.json
 
 
-def _objects_only(events: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    return [(name, data) for name, data in events if name.endswith("created")]
+def _by_name(events: list[tuple[str, Any]]) -> dict[str, list[Any]]:
+    """The data of a stream's events, those of one name together: the first of ours stands for the first recorded."""
+    named: dict[str, list[Any]] = {}
+    for name, data in events:
+        named.setdefault(name, []).append(data)
+    return named
 
 
 def _events(reply: Reply) -> Iterator[tuple[str, Any]]:

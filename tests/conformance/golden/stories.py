@@ -46,18 +46,6 @@ class Story:
         thread_id: str = self.last["thread_id"]
         return thread_id
 
-    @property
-    def tools(self) -> frozenset[str]:
-        """The types of the tools whose calls were recorded."""
-        calls = [call for step in self.steps.values() for call in step["step_details"].get("tool_calls", ())]
-        return frozenset(call["type"] for call in calls)
-
-    @property
-    def is_annotated(self) -> bool:
-        """Whether a message of the run shows more than words."""
-        parts = [part for message in self.messages.values() for part in message["content"]]
-        return any(part["type"] == "image_file" or part.get("text", {}).get("annotations") for part in parts)
-
     def rounds(self) -> list[Round]:
         """What each turn produced; the last one may not have been seen to its end."""
         rounds = [Round()]
@@ -73,6 +61,14 @@ class Story:
     def round_at(self, number: int) -> int:
         """Which turn was under way, or over, at this exchange: as many as outputs had been submitted before."""
         return sum(submitted < number for submitted in self.submits)
+
+    def is_under_way(self, number: int, shown: Sequence[Wire]) -> bool:
+        """Whether what an exchange shows of this run was seen before the turn was over."""
+        if any(is_going(run) for at, run in self.snapshots if at > number):
+            return True
+        before = [run for at, run in self.snapshots if at <= number]
+        steps = [body for body in shown if body.get("run_id") == self.run_id and body.get("status") == "in_progress"]
+        return bool(steps and before and is_going(before[-1]))
 
     def _share_out(self, rounds: Sequence[Round]) -> None:
         """Steps know what they cost; what the run cost beyond that was spent in its last turn."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from itertools import count
 
-from tests.conformance.golden.stories import Round, Story
-from threadbridge.errors import UpstreamError
+from tests.conformance.golden.answers import Answer
+from tests.conformance.golden.stories import Story
 from threadbridge.ports import UpstreamResponse, Wire
-from threadbridge_adapters.responses.no_upstream import NoUpstream
 from threadbridge_adapters.responses.places import Places
-
-_NOT_RECORDED = "(The words were not recorded.)"
 
 
 class Script:
@@ -72,8 +71,11 @@ class ScriptedPlaces(Places):
         """Nobody is kept waiting by those who have a place."""
 
 
-class ScriptedUpstream(NoUpstream):
+class ScriptedUpstream:
     """`ports.Upstream` for the runs of a session."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
 
     async def create(self, body: bytes) -> UpstreamResponse:
         answer = await SCRIPT.get().answer()
@@ -84,6 +86,43 @@ class ScriptedUpstream(NoUpstream):
         answer = await SCRIPT.get().answer()
         answer.refuse()
         return Streaming(answer)
+
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+        """Files, vector stores and containers: everything is there and ready at once."""
+        place, _, _ = path.partition("?")
+        kind, _, rest = place.strip("/").partition("/")
+        owner, _, member = rest.partition("/")
+        if method == "DELETE":
+            return {"id": member or owner, "deleted": True}
+        if member.startswith("files"):
+            file_id = member.partition("/")[2] or (body or {}).get("file_id", "")
+            return {"id": file_id, "object": f"{kind[:-1]}.file", "status": "completed", "last_error": None}
+        made = owner or f"{_PREFIXES.get(kind, kind)}{next(self._numbers):024}"
+        return {"id": made, "object": kind[:-1], "status": "completed", "name": None, "file_counts": _COUNTS}
+
+    async def upload(
+        self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
+    ) -> Wire:
+        """A new file, whose content nobody will ask for."""
+        size = sum([len(chunk) async for chunk in content])
+        made = f"{_PREFIXES['files']}{next(self._numbers):024}"
+        return {"id": made, "object": "file", "bytes": size, "filename": filename, "path": path, **fields}
+
+    @asynccontextmanager
+    async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """A content that was not recorded."""
+
+        async def content() -> AsyncIterator[bytes]:
+            yield b"(not recorded)"
+
+        yield content()
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+_PREFIXES = {"vector_stores": "vs_", "files": "file-", "containers": "cntr_"}
+_COUNTS = {"in_progress": 0, "completed": 0, "failed": 0, "cancelled": 0, "total": 0}
 
 
 class Streaming:
@@ -100,162 +139,3 @@ class Streaming:
 
     async def aclose(self) -> None:
         """There is nothing to close."""
-
-
-class Answer:
-    """One response: the items that the steps of a turn show, and the way the run went on.
-
-    `ended` is the run in its last recorded state, for the last turn only.
-    """
-
-    def __init__(self, story: Story, told: Round, ended: Wire | None) -> None:
-        self._story = story
-        self._told = told
-        self._ended = ended
-        self._items = list(self._made())
-
-    def refuse(self) -> None:
-        """Raise what failed the run, where nothing had been produced."""
-        if self._ended is not None and self._ended["status"] == "failed" and not self._told.steps:
-            error = self._ended["last_error"] or {}
-            status = 429 if error.get("code") == "rate_limit_exceeded" else 500
-            raise UpstreamError(error.get("message") or "", status=status, code=error.get("code"))
-
-    def response(self) -> Wire:
-        """The response object."""
-        status = self._status()
-        return {
-            "id": "resp_recorded",
-            "object": "response",
-            "model": "recorded",
-            "status": status,
-            "error": self._ended["last_error"] if self._ended is not None and status == "failed" else None,
-            "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
-            "output": [item for item, _ in self._items],
-            "usage": _as_upstream(self._told.usage),
-        }
-
-    def events(self) -> Iterator[Wire]:
-        """The response as a stream, in the recorded fragments."""
-        response = self.response()
-        yield {"type": "response.created", "response": {**response, "status": "in_progress", "output": []}}
-        for index, (item, deltas) in enumerate(self._items):
-            yield {"type": "response.output_item.added", "output_index": index, "item": _emptied(item)}
-            for delta in deltas:
-                yield {"output_index": index, "item_id": item["id"], **delta}
-            yield {"type": "response.output_item.done", "output_index": index, "item": item}
-        yield {"type": f"response.{response['status']}", "response": response}
-
-    def _status(self) -> str:
-        status = self._ended["status"] if self._ended is not None else "completed"
-        return status if status in ("incomplete", "failed") else "completed"
-
-    # -- Items ---------------------------------------------------------------------------------------------------------
-
-    def _made(self) -> Iterator[tuple[Wire, list[Wire]]]:
-        """Each item with the events of its fragments."""
-        numbers = 0
-        for step in self._told.steps:
-            for made in self._of_step(step):
-                numbers += 1
-                item, deltas = made
-                yield {"id": f"item_{numbers}", **item}, deltas
-        if not numbers and self._ended is not None and self._ended["status"] == "completed":
-            yield {"id": "item_1", **_message([_output_text(_NOT_RECORDED, [])], "completed")}, []
-
-    def _of_step(self, step: Wire) -> Iterator[tuple[Wire, list[Wire]]]:
-        details = step["step_details"]
-        if details["type"] == "message_creation":
-            yield self._of_message(details["message_creation"]["message_id"])
-            return
-        for index, call in enumerate(details["tool_calls"]):
-            fragments = self._story.fragments.get(f"{step.get('id')}#{index}", [])
-            yield _CALLS[call["type"]](call, fragments)
-
-    def _of_message(self, message_id: str) -> tuple[Wire, list[Wire]]:
-        message = self._story.messages.get(message_id)
-        if message is None:
-            return _message([_output_text(_NOT_RECORDED, [])], "completed"), []
-        parts = [_PARTS[part["type"]](part) for part in message["content"] if part["type"] in _PARTS]
-        status = "incomplete" if message.get("status") == "incomplete" else "completed"
-        return _message(parts, status), [_delta(part) for part in self._story.fragments.get(message_id, ())]
-
-
-def _message(parts: Sequence[Wire], status: str) -> Wire:
-    return {"type": "message", "role": "assistant", "status": status, "content": list(parts)}
-
-
-def _output_text(text: str, annotations: Sequence[Wire]) -> Wire:
-    return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
-
-
-_PARTS = {
-    "text": lambda part: _output_text(part["text"]["value"], []),
-    "refusal": lambda part: {"type": "refusal", "refusal": part["refusal"]},
-}
-
-
-def _delta(part: Wire) -> Wire:
-    at = {"content_index": part["index"]}
-    if part["type"] == "refusal":
-        return {"type": "response.refusal.delta", "delta": part["refusal"], **at}
-    return {"type": "response.output_text.delta", "delta": part.get("text", {}).get("value", ""), **at}
-
-
-def _function(call: Wire, fragments: Sequence[Wire]) -> tuple[Wire, list[Wire]]:
-    item = {
-        "type": "function_call",
-        "status": "completed",
-        "call_id": call["id"],
-        "name": call["function"]["name"],
-        "arguments": call["function"]["arguments"],
-    }
-    words = [each["function"]["arguments"] for each in fragments if each.get("function", {}).get("arguments")]
-    return item, [{"type": "response.function_call_arguments.delta", "delta": each} for each in words]
-
-
-def _file_search(call: Wire, fragments: Sequence[Wire]) -> tuple[Wire, list[Wire]]:
-    found = [
-        {
-            "file_id": result.get("file_id"),
-            "filename": result.get("file_name"),
-            "score": result.get("score"),
-            "attributes": result.get("attributes") or {},
-            "text": "".join(each.get("text", "") for each in result.get("content") or ()),
-        }
-        for result in call["file_search"].get("results") or ()
-    ]
-    return {"type": "file_search_call", "status": "completed", "queries": [], "results": found}, []
-
-
-def _code_interpreter(call: Wire, fragments: Sequence[Wire]) -> tuple[Wire, list[Wire]]:
-    told = call["code_interpreter"]
-    outputs = [each for each in told.get("outputs") or () if each["type"] == "logs"]
-    item = {
-        "type": "code_interpreter_call",
-        "status": "completed",
-        "container_id": "cntr_recorded",
-        "code": told["input"],
-        "outputs": outputs,
-    }
-    return item, []
-
-
-_CALLS = {"function": _function, "file_search": _file_search, "code_interpreter": _code_interpreter}
-
-
-def _emptied(item: Wire) -> Wire:
-    empty: Mapping[str, Wire] = {"message": {"content": []}, "function_call": {"arguments": ""}}
-    return {**item, "status": "in_progress", **empty.get(item["type"], {})}
-
-
-def _as_upstream(usage: Wire | None) -> Wire | None:
-    if usage is None:
-        return None
-    return {
-        "input_tokens": usage["prompt_tokens"],
-        "input_tokens_details": usage["prompt_token_details"],
-        "output_tokens": usage["completion_tokens"],
-        "output_tokens_details": usage["completion_tokens_details"],
-        "total_tokens": usage["total_tokens"],
-    }
