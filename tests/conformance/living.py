@@ -1,0 +1,104 @@
+"""A service that lives in a file, dies and comes back, with a witness in its database that notes every status."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from tests.clocks import StandingClock
+from tests.differences.service import Answer, Service, Told
+from threadbridge.ports import Kind, Session, Wire
+from threadbridge.settings import Settings
+from threadbridge.wire import SSEDecoder
+from threadbridge_adapters.responses import assemble
+from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+from threadbridge_adapters.stores import open_store
+
+_SETTINGS = Settings.model_validate({"simulate": True, "limits": {"drain_seconds": 0, "cancel_wait_seconds": 0}})
+
+_ALL = 1000
+
+_WITNESS = """
+CREATE TABLE seen (run TEXT, before TEXT, after TEXT);
+CREATE TRIGGER created AFTER INSERT ON runs BEGIN INSERT INTO seen VALUES (new.id, NULL, new.status); END;
+CREATE TRIGGER changed AFTER UPDATE ON runs WHEN old.status <> new.status
+BEGIN INSERT INTO seen VALUES (new.id, old.status, new.status); END;
+"""
+
+
+class Snapshot(NamedTuple):
+    """What a thread holds, oldest first; steps by the id of their run."""
+
+    runs: Sequence[Wire]
+    messages: Sequence[Wire]
+    steps: Mapping[str, Sequence[Wire]]
+
+
+class Living:
+    """One life after another over the same file. Use it on one loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "threads.db"
+        self.clock = StandingClock()
+        self.streams: list[asyncio.Task[list[Told]]] = []
+        self.service: Service
+
+    async def begin(self) -> None:
+        """The next life."""
+        simulator, store = Simulator(clock=self.clock), await open_store(f"sqlite:///{self._path}")
+        backend = assemble(_SETTINGS, store=store, upstream=SimulatedUpstream(simulator), clock=self.clock)
+        self.service = Service(backend, simulator, self.clock, store)
+
+    async def watch(self) -> None:
+        """Call the witness, once."""
+        with closing(sqlite3.connect(self._path)) as database:
+            database.executescript(_WITNESS)
+
+    async def end(self) -> None:
+        """The process ends; what it was doing is cut off."""
+        await self.service.backend.aclose()
+
+    def seen(self) -> Sequence[tuple[str | None, str]]:
+        """Every change of a run's status so far; a new run comes from None."""
+        with closing(sqlite3.connect(self._path)) as database:
+            return database.execute("SELECT before, after FROM seen").fetchall()
+
+    async def follow(self, path: str, **body: object) -> Answer | None:
+        """Ask for a stream and read it to its end, in the background; the refusal, where it is one."""
+        response = await self.service.send("POST", path, orjson.dumps({**body, "stream": True}))
+        if isinstance(response.body, bytes):
+            return Answer(response.status, orjson.loads(response.body), response.headers)
+        self.streams.append(asyncio.ensure_future(_told(response.body)))
+        return None
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, and whoever waited for it do something."""
+        self.clock.advance(seconds)
+        await asyncio.sleep(0.003)
+
+    async def snapshot(self, thread_id: str) -> Snapshot:
+        """All of a thread at one moment, as it is stored."""
+        return await self.service.store.read(lambda session: _of_thread(session, thread_id), tenant="default")
+
+    async def runs(self, thread_id: str) -> list[Wire]:
+        """All runs of a thread, oldest first."""
+        return list((await self.service.get(f"/threads/{thread_id}/runs", order="asc", limit="100")).body["data"])
+
+
+async def _told(frames: AsyncIterator[bytes]) -> list[Told]:
+    decoder = SSEDecoder()
+    events = [event async for frame in frames for event in decoder.feed(frame)]
+    return [Told(one.event, one.data if one.event == "done" else orjson.loads(one.data)) for one in events]
+
+
+def _of_thread(session: Session, thread_id: str) -> Snapshot:
+    runs = session.page(Kind.RUN, limit=_ALL, order="asc", thread_id=thread_id).data
+    messages = session.page(Kind.MESSAGE, limit=_ALL, order="asc", thread_id=thread_id).data
+    steps = {run["id"]: session.page(Kind.STEP, limit=_ALL, order="asc", run_id=run["id"]).data for run in runs}
+    return Snapshot(runs, messages, steps)

@@ -1,0 +1,70 @@
+"""The gateway answers whatever it is asked as it should, and the fuzzer would notice if it did not."""
+
+from __future__ import annotations
+
+import random
+from typing import cast
+
+import pytest
+from starlette.types import ASGIApp
+
+from tests.conformance.asgi import Received
+from tests.conformance.fuzz import fuzz
+from tests.conformance.fuzzer import Fuzzer, Report
+from tests.conformance.published import ABSENT, SLICE, published
+from threadbridge.wire import OPERATIONS, Operation
+
+pytestmark = pytest.mark.skipif(not SLICE.is_file(), reason=ABSENT)
+
+JSON = {"content-type": "application/json"}
+EVENTS = {"content-type": "text/event-stream; charset=utf-8"}
+THREAD = b'{"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}'
+REFUSAL = b'{"error": {"message": "No.", "type": "invalid_request_error", "param": null, "code": null}}'
+
+
+def retrieve_thread() -> Operation:
+    return next(operation for operation in OPERATIONS if operation.name == "retrieve_thread")
+
+
+@pytest.fixture
+def fuzzer() -> Fuzzer:
+    schema = published()
+    assert schema is not None
+    return Fuzzer(cast("ASGIApp", None), schema, random.Random(1), Report())  # noqa: S311  # luck, not secrecy
+
+
+def test_made_up_requests_are_answered_as_documented() -> None:
+    report = fuzz(230, seed=1)
+
+    assert report.faults == []
+    assert report.requests >= 230
+    assert len({name for name, _ in report.statuses}) == 23
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        Received(200, JSON, THREAD),
+        Received(404, JSON, REFUSAL),
+        Received(200, EVENTS, b"event: thread.created\ndata: %b\n\nevent: done\ndata: [DONE]\n\n" % THREAD),
+    ],
+)
+def test_a_right_answer_has_no_fault(fuzzer: Fuzzer, received: Received) -> None:
+    assert list(fuzzer.judged(retrieve_thread(), received)) == []
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        Received(500, JSON, REFUSAL),
+        Received(302, JSON, REFUSAL),
+        Received(400, JSON, REFUSAL.replace(b"No.", b"Traceback (most recent call last)")),
+        Received(400, JSON, b'{"error": "No."}'),
+        Received(200, JSON, b'{"id": "thread_1"}'),
+        Received(200, EVENTS, b"event: thread.created\ndata: %b\n\n" % THREAD),
+        Received(200, EVENTS, b"event: thread.invented\ndata: {}\n\nevent: done\ndata: [DONE]\n\n"),
+        Received(200, EVENTS, b"event: thread.run.created\ndata: {}\n\nevent: done\ndata: [DONE]\n\n"),
+    ],
+)
+def test_a_wrong_answer_has_one(fuzzer: Fuzzer, received: Received) -> None:
+    assert list(fuzzer.judged(retrieve_thread(), received)) != []

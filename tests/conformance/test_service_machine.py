@@ -1,0 +1,283 @@
+"""Whatever clients do, in whatever order, while time passes, the model fails and processes end: the promises hold."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.conformance.living import Living, Snapshot
+from tests.differences.service import WEATHER, Answer, Told, path_of
+from threadbridge.lifecycle import ACTIVE, STEPS, RunStatus
+from threadbridge.ports import Wire
+
+T = TypeVar("T")
+
+#: What the model is told to do, and what happens to it on the way.
+_CALLS = (
+    "CALL get_weather {}",
+    "CALL get_weather {}\nCALL get_weather {}",
+    "CALL get_weather {}\nTHEN CALL get_weather {}\nSAY done",
+    "CALL get_weather {}\nTHEN CALL get_weather {}\nHTTP 500",
+)
+TEXTS = (
+    *_CALLS * 3,  # what can be done with them is more than with the others
+    "Hello",
+    "REFUSE No.",
+    "INCOMPLETE max_output_tokens",
+    "INCOMPLETE content_filter",
+    "FAIL server_error No luck.",
+    "HTTP 500",
+    "HTTP 429",
+    "SAY one two three four\nBREAK 5",
+    "SAY one two three four\nSLOW 20",
+    "CALL get_weather {}\nSLOW 400",
+)
+#: Enough to get in each other's way.
+THREADS = 3
+#: Lists are read in one page.
+MESSAGES = 60
+
+#: What the answer to a request says while the same transaction goes on: a run that is taken up at once, or cancelled.
+_ONLY_TOLD = frozenset({RunStatus.QUEUED, RunStatus.CANCELLING})
+_FIRST = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS})
+_TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_MESSAGE_ENDS = ("message.completed", "message.incomplete")
+_STEP_ENDS = ("run.step.completed", "run.step.failed", "run.step.cancelled", "run.step.expired")
+
+
+class ServiceMachine(RuleBasedStateMachine):
+    """Clients, time, faults and ends of processes. `expected` are the marks of the users' messages of each thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        self._runner = asyncio.Runner()
+        self._marks = itertools.count()
+        self.living = Living(Path(self._folder.name))
+        self.expected: dict[str, list[str]] = {}
+        self.assistant = ""
+
+    def _do(self, work: Awaitable[T]) -> T:
+        async def doing() -> T:
+            return await work
+
+        return self._runner.run(doing())
+
+    @initialize()
+    def begin(self) -> None:
+        self._do(self.living.begin())
+        self._do(self.living.watch())
+        self.assistant = self._do(self.living.service.assistant(tools=[WEATHER], instructions="Be brief."))
+        self.create_thread("Hello")
+
+    def teardown(self) -> None:
+        try:
+            self._everything_ends()
+        finally:
+            self._do(self.living.end())
+            self._runner.close()
+            self._folder.cleanup()
+
+    def _everything_ends(self) -> None:
+        """In the end every run has ended, and every stream with it."""
+        for _ in range(8):
+            self._do(self.living.pass_time(120))
+        for thread_id in self.expected:
+            statuses = {run["status"] for run in self._do(self.living.runs(thread_id))}
+            assert not statuses & set(ACTIVE), statuses
+        for stream in self.living.streams:
+            assert_closed(self._do(asyncio.wait_for(stream, timeout=5)))
+        self.everything_holds()
+
+    # What clients do ------------------------------------------------------------------------------------------------
+
+    def _message(self, text: str) -> tuple[str, Wire]:
+        mark = str(next(self._marks))
+        return mark, {"role": "user", "content": text, "metadata": {"mark": mark}}
+
+    @precondition(lambda self: len(self.expected) < THREADS)
+    @rule(text=st.sampled_from(TEXTS))
+    def create_thread(self, text: str) -> None:
+        mark, message = self._message(text)
+        answer = self._do(self.living.service.post("/threads", messages=[message]))
+        self.expected[answer.body["id"]] = [mark]
+
+    @precondition(lambda self: self._has_room())
+    @rule(data=st.data(), text=st.sampled_from(TEXTS))
+    def add_message(self, data: st.DataObject, text: str) -> None:
+        thread_id = self._thread(data)
+        mark, message = self._message(text)
+        answer = self._do(self.living.service.post(f"/threads/{thread_id}/messages", **message))
+        if accepted(answer, f"Can't add messages to {thread_id} while a run run_"):
+            self.expected[thread_id].append(mark)
+
+    @precondition(lambda self: self._has_room())
+    @rule(data=st.data(), text=st.sampled_from(TEXTS))
+    def create_run(self, data: st.DataObject, text: str) -> None:
+        thread_id = self._thread(data)
+        mark, message = self._message(text)
+        body = {"assistant_id": self.assistant, "additional_messages": [message]}
+        answer = self._do(self.living.service.post(f"/threads/{thread_id}/runs", **body))
+        if accepted(answer, f"Thread {thread_id} already has an active run run_"):
+            self.expected[thread_id].append(mark)
+
+    @rule(data=st.data())
+    def stream_run(self, data: st.DataObject) -> None:
+        thread_id = self._thread(data)
+        refused = self._do(self.living.follow(f"/threads/{thread_id}/runs", assistant_id=self.assistant))
+        assert refused is None or not accepted(refused, f"Thread {thread_id} already has an active run run_")
+
+    @rule(data=st.data(), streamed=st.booleans())
+    def submit(self, data: st.DataObject, streamed: bool) -> None:
+        waiting = [run for run in map(self._active, self.expected) if run and run["status"] == "requires_action"]
+        if not waiting:
+            return
+        run = data.draw(st.sampled_from(waiting))
+        calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+        body = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"} for call in calls]}
+        path = f"{path_of(run)}/submit_tool_outputs"
+        if streamed:
+            assert self._do(self.living.follow(path, **body)) is None
+        else:
+            assert self._do(self.living.service.post(path, **body)).body["status"] == "queued"
+
+    @rule(data=st.data())
+    def submit_the_wrong_outputs(self, data: st.DataObject) -> None:
+        run = self._active(self._thread(data))
+        if run is not None:
+            path = f"{path_of(run)}/submit_tool_outputs"
+            answer = self._do(self.living.service.post(path, tool_outputs=[{"tool_call_id": "call_x", "output": ""}]))
+            assert answer.status == 400
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        run = self._active(self._thread(data))
+        if run is not None:
+            answer = self._do(self.living.service.post(f"{path_of(run)}/cancel"))
+            assert accepted(answer, "Cannot cancel run with status '") == (answer.body.get("status") == "cancelling")
+
+    @rule(data=st.data())
+    def delete_message(self, data: st.DataObject) -> None:
+        thread_id = self._thread(data)
+        if self.expected[thread_id]:
+            users = [one for one in self._do(self.living.snapshot(thread_id)).messages if one["role"] == "user"]
+            message = data.draw(st.sampled_from(users))
+            self._do(self.living.service.delete(f"/threads/{thread_id}/messages/{message['id']}"))
+            self.expected[thread_id].remove(message["metadata"]["mark"])
+
+    @precondition(lambda self: len(self.expected) > 1)
+    @rule(data=st.data())
+    def delete_thread(self, data: st.DataObject) -> None:
+        thread_id = self._thread(data)
+        self._do(self.living.service.delete(f"/threads/{thread_id}"))
+        del self.expected[thread_id]
+        assert self._do(self.living.service.get(f"/threads/{thread_id}/messages")).status == 404
+
+    # What happens to the service ------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0.1, 11.0, 31.0, 601.0]))
+    def time_passes(self, seconds: float) -> None:
+        self._do(self.living.pass_time(seconds))
+
+    @rule()
+    def the_process_ends_and_another_begins(self) -> None:
+        self._do(self.living.end())
+        self._do(self.living.begin())
+
+    # What must hold -------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def everything_holds(self) -> None:
+        for thread_id, marks in self.expected.items():
+            found = self._do(self.living.snapshot(thread_id))
+            assert len([run for run in found.runs if run["status"] in ACTIVE]) <= 1
+            assert [one["metadata"]["mark"] for one in found.messages if one["role"] == "user"] == marks
+            assert_belongs_together(found)
+        self._only_legal_steps()
+
+    def _only_legal_steps(self) -> None:
+        for before, after in self.living.seen():
+            assert after in (_FIRST if before is None else reachable(RunStatus(before))), f"{before} -> {after}"
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _has_room(self) -> bool:
+        return sum(len(marks) for marks in self.expected.values()) < MESSAGES
+
+    def _thread(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(self.expected, key=list(self.expected).index)))
+
+    def _active(self, thread_id: str) -> Wire | None:
+        runs = self._do(self.living.runs(thread_id))
+        return next((run for run in runs if run["status"] in ACTIVE), None)
+
+
+def reachable(before: RunStatus) -> set[RunStatus]:
+    """Where one transaction may take a run: one step, or two through a status that is only told."""
+    between = STEPS[before] & _ONLY_TOLD
+    return set(STEPS[before]).union(*(STEPS[status] for status in between))
+
+
+def accepted(answer: Answer, otherwise: str) -> bool:
+    """Whether the service did it; if not, it says why in these words."""
+    assert answer.status == 200 or answer.error["message"].startswith(otherwise), answer
+    return answer.status == 200
+
+
+def assert_belongs_together(found: Snapshot) -> None:
+    """Every message of the assistant is that of one step, and a run costs what its steps cost."""
+    details = [step["step_details"] for steps in found.steps.values() for step in steps]
+    told = [one["message_creation"]["message_id"] for one in details if one["type"] == "message_creation"]
+    assert Counter(told) == Counter(message["id"] for message in found.messages if message["role"] == "assistant")
+    for run in found.runs:
+        steps = found.steps[run["id"]]
+        if run["status"] not in ACTIVE:
+            assert usage_of([run]) == usage_of(steps), run
+            assert "in_progress" not in {step["status"] for step in steps}
+
+
+def usage_of(objects: Sequence[Wire]) -> Mapping[str, int]:
+    """The sum of what they show; one that shows nothing cost nothing."""
+    return {name: sum((one["usage"] or dict.fromkeys(_TOKENS, 0))[name] for one in objects) for name in _TOKENS}
+
+
+def assert_closed(told: list[Told]) -> None:
+    """A stream ends with `done`, and unless it was broken off, everything that was opened in it was closed."""
+    names: list[Any] = [one.name.removeprefix("thread.") for one in told]
+    assert names[-1] == "done"
+    if "error" in names:
+        return
+    assert names.count("message.created") == sum(map(names.count, _MESSAGE_ENDS))
+    waits = names[-2] == "run.requires_action"
+    opened = {one.data["id"] for one in told if one.name == "thread.run.step.created"}
+    ended = {one.data["id"] for one in told if one.name.removeprefix("thread.") in _STEP_ENDS}
+    assert len(opened - ended) == (1 if waits else 0)
+
+
+def test_the_promises_hold_whatever_happens() -> None:
+    run_state_machine_as_test(
+        ServiceMachine,
+        settings=settings(
+            max_examples=30,
+            stateful_step_count=30,
+            deadline=None,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+        ),
+    )
