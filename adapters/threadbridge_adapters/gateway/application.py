@@ -14,12 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from threadbridge.ports import Backend
+from threadbridge.ports import Backend, PassesOn
 from threadbridge.settings import ServiceSettings, Settings
 from threadbridge.wire import serves
 from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.assistants_door import AssistantsDoor
 from threadbridge_adapters.gateway.keys import KeyCheck
+from threadbridge_adapters.gateway.passage_door import PassageDoor
 from threadbridge_adapters.gateway.passthrough import Passthrough
 from threadbridge_adapters.gateway.replies import broken, unknown_path
 
@@ -31,8 +32,9 @@ _BELOW: Final = tuple(f"{prefix}/" for prefix in PREFIXES)
 def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = None) -> ASGIApp:
     """The gateway in front of a backend, which stays the caller's to close.
 
-    Assistants paths are answered by the backend. Every other path below the prefixes goes to `passthrough`, by
-    default the service behind the backend; it sees paths as OpenAI's clients write them (`/v1/…`).
+    Assistants paths are answered by the backend. Every other path below the prefixes is put to the backend if it
+    passes on (`ports.PassesOn`), and else goes to `passthrough`, by default the service behind the backend; it sees
+    paths as OpenAI's clients write them (`/v1/…`).
     """
     behind = _service_behind(settings)
 
@@ -43,7 +45,8 @@ def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = N
         finally:
             await behind.aclose()
 
-    through = _Through(passthrough or behind)
+    service = passthrough or behind
+    through = _Through(PassageDoor(backend, service) if isinstance(backend, PassesOn) else service)
     rest = Starlette(
         routes=[Route("/healthz", _healthy), *(Route(f"{prefix}/{{rest:path}}", through) for prefix in PREFIXES)],
         exception_handlers={404: unknown_path, 405: unknown_path, Exception: broken},

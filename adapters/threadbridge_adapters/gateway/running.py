@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from starlette.types import ASGIApp
 
 from threadbridge._entry_points import open_backend
-from threadbridge.ports import Backend
+from threadbridge.ports import Backend, PassesOn
 from threadbridge.settings import Settings
 from threadbridge_adapters.gateway.application import app
 from threadbridge_adapters.gateway.server import serving
@@ -18,10 +18,14 @@ from threadbridge_adapters.gateway.server import serving
 async def opened_gateway(
     settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
 ) -> AsyncGenerator[ASGIApp]:
-    """The gateway's application with its backend open. With `simulate` it carries its own simulator."""
+    """The gateway's application with its backend open.
+
+    With `simulate` nothing leaves the machine: a backend that has no simulator of its own gets one behind it.
+    """
     backend = await open_backend(settings)
+    behind = _simulator_app() if settings.simulate and not isinstance(backend, PassesOn) else None
     try:
-        yield app(backend, settings, passthrough=_simulator_app() if settings.simulate else None)
+        yield app(backend, settings, passthrough=behind)
     finally:
         await backend.aclose()
 

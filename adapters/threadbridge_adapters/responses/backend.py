@@ -14,7 +14,19 @@ from threadbridge.emulation.leases import is_abandoned
 from threadbridge.emulation.polling import poll_after_ms
 from threadbridge.emulation.runs import StartedRun
 from threadbridge.emulation.tool_outputs import Submission
-from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Session, Warn, Wire, unheard
+from threadbridge.ports import (
+    Capabilities,
+    Event,
+    ListQuery,
+    PassedRequest,
+    PassesOn,
+    PolledRun,
+    Session,
+    Warn,
+    Wire,
+    WireResponse,
+    unheard,
+)
 from threadbridge.responses.forms import read_thread, run_event, sse_run, step_event
 from threadbridge.responses.shown_steps import event_without_content
 from threadbridge.responses.warnings import run_warnings
@@ -51,6 +63,11 @@ class ResponsesBackend:
         await self._workforce.drain()
         await self._place.upstream.aclose()
         await self._place.store.aclose()
+
+    async def pass_on(self, request: PassedRequest) -> WireResponse | None:
+        """What is not the Assistants API's: the simulator answers it, a real service is left to the door."""
+        upstream = self._place.upstream
+        return await upstream.pass_on(request) if isinstance(upstream, PassesOn) else None
 
     # Assistants
     async def create_assistant(self, body: Wire) -> Wire:

@@ -1,4 +1,4 @@
-"""HTTP clients that keep Assistants requests in the process and lend every other request to a genuine client.
+"""HTTP clients that keep in the process what the backend answers, and lend every other request to a genuine client.
 
 They stand where the openai SDK expects an `httpx.Client` or `httpx2.Client`, and are one.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from threadbridge.errors import Unauthorized
 from threadbridge.wire import serves, to_wire
 from threadbridge_adapters.sdk.desk import Desk
+from threadbridge_adapters.sdk.passing import NotOursError, below
 from threadbridge_adapters.sdk.transports import transports_for
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class InProcessClient(Client):
     def __init__(self, http: Any, genuine: Client, desk: Desk, base: str) -> None:
         self._http = http
         self._genuine = genuine
+        self._desk = desk
         self._base = base
         super().__init__(**_likeness(genuine), transport=transports_for(http).sync(desk, base=base))
 
@@ -44,6 +47,9 @@ class InProcessClient(Client):
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if serves(request.url.path, base=self._base):
             return super().send(request, **options)
+        if self._desk.may_pass_on(request.method, below(request, self._base)):
+            with suppress(NotOursError):
+                return super().send(request, **options)
         return _refused(self._http, request) or self._genuine.send(request, **options)
 
     def close(self) -> None:
@@ -57,6 +63,7 @@ class AsyncInProcessClient(AsyncClient):
     def __init__(self, http: Any, genuine: AsyncClient, desk: Desk, base: str) -> None:
         self._http = http
         self._genuine = genuine
+        self._desk = desk
         self._base = base
         super().__init__(**_likeness(genuine), transport=transports_for(http).asynchronous(desk, base=base))
 
@@ -66,6 +73,9 @@ class AsyncInProcessClient(AsyncClient):
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if serves(request.url.path, base=self._base):
             return await super().send(request, **options)
+        if self._desk.may_pass_on(request.method, below(request, self._base)):
+            with suppress(NotOursError):
+                return await super().send(request, **options)
         return _refused(self._http, request) or await self._genuine.send(request, **options)
 
     async def aclose(self) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import orjson
 
-from threadbridge.ports import Backend, WireRequest, WireResponse
-from threadbridge.wire import answer, to_wire
+from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse
+from threadbridge.wire import answer, may_be_kept, to_wire
 from threadbridge.wire.errors import reported
 from threadbridge_adapters.read_ahead import close
+
+AnswerT = TypeVar("AnswerT", bound=WireResponse | None)
 
 
 class Desk:
@@ -20,18 +23,33 @@ class Desk:
     There is one backend per event loop, so that a client made before a fork, or used under one `asyncio.run` after
     another, goes on working: the next loop opens its own over the same store. (A store in memory is a new one then.)
 
-    A caller who stops waiting leaves; the request is finished all the same, as a server would.
+    A caller who stops waiting leaves; the request is finished all the same, as a server would. With `simulated` it
+    answers every other request too.
     """
 
-    def __init__(self, open_backend: Callable[[], Awaitable[Backend]], *, max_body_bytes: int) -> None:
+    def __init__(
+        self, open_backend: Callable[[], Awaitable[Backend]], *, max_body_bytes: int, simulated: bool = False
+    ) -> None:
         self._open_backend = open_backend
         self._max_body_bytes = max_body_bytes
+        self._simulated = simulated
         self._backends: dict[asyncio.AbstractEventLoop, asyncio.Future[Backend]] = {}
-        self._unfinished: set[asyncio.Task[WireResponse]] = set()
+        self._unfinished: set[asyncio.Task[Any]] = set()
 
     async def answer(self, request: WireRequest, *, timeout: float | None = None) -> WireResponse:
         """The backend's answer. Raises TimeoutError when it takes longer than `timeout` seconds."""
-        answering = asyncio.get_running_loop().create_task(self._answer(request))
+        return await self._finished(self._answer(request), timeout)
+
+    def may_pass_on(self, method: str, path: str) -> bool:
+        """Whether a request that is not the Assistants API's is for `pass_on` first; `path` starts below `/v1`."""
+        return self._simulated or may_be_kept(method, path)
+
+    async def pass_on(self, request: PassedRequest, *, timeout: float | None = None) -> WireResponse | None:
+        """The backend's answer to any other request; None if it is for the service behind. Raises TimeoutError."""
+        return await self._finished(self._pass_on(request), timeout)
+
+    async def _finished(self, work: Coroutine[Any, Any, AnswerT], timeout: float | None) -> AnswerT:
+        answering = asyncio.get_running_loop().create_task(work)
         self._unfinished.add(answering)
         answering.add_done_callback(self._unfinished.discard)
         try:
@@ -62,6 +80,13 @@ class Desk:
             return _unopened(error)
         return await answer(backend, request, max_body_bytes=self._max_body_bytes)
 
+    async def _pass_on(self, request: PassedRequest) -> WireResponse | None:
+        try:
+            backend = await self._backend()
+            return await backend.pass_on(request) if isinstance(backend, PassesOn) else None
+        except Exception as error:
+            return _unopened(error)
+
     async def _backend(self) -> Backend:
         loop = asyncio.get_running_loop()
         opened = self._backends.get(loop)
@@ -86,11 +111,12 @@ def _unopened(error: Exception) -> WireResponse:
 _closing: set[asyncio.Task[None]] = set()
 
 
-def _leave_stream(answering: asyncio.Task[WireResponse]) -> None:
+def _leave_stream(answering: asyncio.Task[Any]) -> None:
     """Nobody will read this answer: if it is a stream, close it, which detaches from the run (C3)."""
     if answering.cancelled() or answering.exception() is not None:
         return
-    body = answering.result().body
+    response: WireResponse | None = answering.result()
+    body = b"" if response is None else response.body
     if not isinstance(body, bytes):
         closing = answering.get_loop().create_task(close(body))
         _closing.add(closing)

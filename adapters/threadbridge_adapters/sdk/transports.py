@@ -1,4 +1,4 @@
-"""Transports for httpx and httpx2 that answer Assistants requests in-process, streaming token by token.
+"""Transports for httpx and httpx2 that answer requests in-process, streaming token by token, and files piece by piece.
 
 The two libraries have one interface under two names. What is written here is written against that interface;
 `transports_for` joins it to the base classes of the library in hand.
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from threadbridge._portal import Portal, portal
+from threadbridge.errors import UpstreamError
 from threadbridge.ports import WireRequest, WireResponse
-from threadbridge.wire import split
+from threadbridge.wire import serves, split
 from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
 from threadbridge_adapters.sdk.desk import Desk
+from threadbridge_adapters.sdk.passing import passed_request, pieces_of_loop, pieces_of_thread, taken
 
 if TYPE_CHECKING:
     import httpx2
@@ -42,10 +44,12 @@ class SyncTransport(BaseTransport):
         self._forget_exit: Callable[[], None] = _nothing
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.read()
+        ours = serves(request.url.path, base=self._base)
+        if ours:
+            request.read()
         patience = _patience(request)
-        with _expiry(self.http, request):
-            response, ahead = self._portal().run(self._ask(request, patience))
+        with _as_http_errors(self.http, request):
+            response, ahead = self._portal().run((self._ask if ours else self._pass_on)(request, patience))
         if ahead is None:
             return _response(self.http, response, content=response.body)
         return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
@@ -68,6 +72,13 @@ class SyncTransport(BaseTransport):
         response = await self._desk.answer(_wire_request(request, self._base), timeout=patience)
         return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
 
+    async def _pass_on(
+        self, request: httpx2.Request, patience: float | None
+    ) -> tuple[WireResponse, ThreadReadAhead | None]:
+        passed = passed_request(request, self._base, pieces_of_thread(request))
+        response = taken(await self._desk.pass_on(passed, timeout=patience))
+        return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
+
 
 class AsyncTransport(AsyncBaseTransport):
     """Answers from a desk on the caller's own loop."""
@@ -80,10 +91,9 @@ class AsyncTransport(AsyncBaseTransport):
         self._base = base
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        await request.aread()
         patience = _patience(request)
-        with _expiry(self.http, request):
-            response = await self._desk.answer(_wire_request(request, self._base), timeout=patience)
+        with _as_http_errors(self.http, request):
+            response = await self._answer(request, patience)
         if isinstance(response.body, bytes):
             return _response(self.http, response, content=response.body)
         ahead = LoopReadAhead(response.body)
@@ -91,6 +101,13 @@ class AsyncTransport(AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._desk.aclose()
+
+    async def _answer(self, request: httpx2.Request, patience: float | None) -> WireResponse:
+        if serves(request.url.path, base=self._base):
+            await request.aread()
+            return await self._desk.answer(_wire_request(request, self._base), timeout=patience)
+        passed = passed_request(request, self._base, pieces_of_loop(request))
+        return taken(await self._desk.pass_on(passed, timeout=patience))
 
 
 class _SyncFrames(SyncByteStream):
@@ -101,7 +118,7 @@ class _SyncFrames(SyncByteStream):
         self._patience = patience
 
     def __iter__(self) -> Iterator[bytes]:
-        with _expiry(self._http, self._request):
+        with _as_http_errors(self._http, self._request):
             while (chunk := self._ahead.chunk(timeout=self._patience)) is not None:
                 yield chunk
 
@@ -117,7 +134,7 @@ class _AsyncFrames(AsyncByteStream):
         self._patience = patience
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _expiry(self._http, self._request):
+        with _as_http_errors(self._http, self._request):
             while (chunk := await self._ahead.chunk(timeout=self._patience)) is not None:
                 yield chunk
 
@@ -172,8 +189,10 @@ def _patience(request: httpx2.Request) -> float | None:
 
 
 @contextmanager
-def _expiry(http: Any, request: httpx2.Request) -> Generator[None]:
+def _as_http_errors(http: Any, request: httpx2.Request) -> Generator[None]:
     try:
         yield
+    except UpstreamError as error:
+        raise http.RemoteProtocolError(str(error), request=request) from error
     except TimeoutError as error:
         raise http.ReadTimeout("The answer did not come within the read timeout", request=request) from error

@@ -22,8 +22,9 @@ def openai_client(*, client_options: Mapping[str, Any] | None = None, **configur
     """A genuine `openai.OpenAI` whose `beta.assistants` and `beta.threads` are answered by the configured backend.
 
     `configuration` is what `threadbridge.connect` takes; `client_options` what `openai.OpenAI` takes. Calls other
-    than Assistants calls go to the configured service over the network. Without any key the Assistants calls work
-    where the backend needs none, and the others are refused with a sentence that says so.
+    than Assistants calls (files, vector stores, responses …) go to the configured service over the network; with
+    `simulate` the simulator answers them too. Without any key the Assistants calls work where the backend needs none,
+    and the others are refused with a sentence that says so.
 
     The backend is opened by the first Assistants call; `client.close()` closes it.
     Raises ConfigurationError.
@@ -50,7 +51,11 @@ def wrap(client: ClientT, **configuration: Any) -> ClientT:
 
 
 def _answering(client: ClientT, settings: Settings) -> ClientT:
-    desk = Desk(lambda: open_backend(settings), max_body_bytes=settings.gateway.max_body_bytes)
+    desk = Desk(
+        lambda: open_backend(settings),
+        max_body_bytes=settings.gateway.max_body_bytes,
+        simulated=settings.simulate and settings.backend == "responses",
+    )
     genuine = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for what it made
     return cast("ClientT", client.copy(http_client=in_process(genuine, desk, base=client.base_url.path)))
 

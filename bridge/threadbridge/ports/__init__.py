@@ -11,6 +11,7 @@ under the entry point group `threadbridge.backends` (or `.stores`) and `threadbr
 from __future__ import annotations
 
 from threadbridge.ports.backend import Backend
+from threadbridge.ports.passage import PassesOn
 from threadbridge.ports.store import ClaimedRun, Entry, Kind, Lease, Page, Session, Store, Turn
 from threadbridge.ports.surroundings import Clock, NewId
 from threadbridge.ports.upstream import Upstream, UpstreamResponse, UpstreamStream
@@ -40,6 +41,7 @@ __all__ = [
     "NewId",
     "Page",
     "PassedRequest",
+    "PassesOn",
     "PolledRun",
     "Session",
     "Store",
