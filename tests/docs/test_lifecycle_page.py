@@ -1,0 +1,29 @@
+"""The drawing of a run's life is the table that the code looks steps up in."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.pages import blocks
+from threadbridge.lifecycle import STEPS, TERMINAL
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_is_up_to_date_with_the_table() -> None:
+    command = [sys.executable, str(ROOT / ".ci" / "lifecycle_page.py"), "--check"]
+
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_every_legal_step_is_an_arrow_and_every_arrow_a_legal_step() -> None:
+    [drawing] = blocks("lifecycle.md")
+
+    arrows = {(before, after) for before, after in re.findall(r"^    (\S+) --> (\S+)$", drawing.text, re.MULTILINE)}
+    steps = {(before, after) for before, afters in STEPS.items() for after in afters}
+    assert arrows == {("[*]", "queued"), *steps, *((status, "[*]") for status in TERMINAL)}
