@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks import export, gateway, long_thread, transport
+from benchmarks import export, gateway, long_thread, thread_length, transport
 from benchmarks._effort import QUICK, Effort
 from benchmarks._rows import Row
 from benchmarks._table import table
@@ -22,6 +22,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "gateway": gateway.measure,
     "transport": transport.measure,
     "long_thread": long_thread.measure,
+    "thread_length": thread_length.measure,
     "export": export.measure,
 }
 

@@ -16,6 +16,8 @@ class Effort:
     transport_streams: int = 5
     long_thread: int = 10_000
     long_thread_runs: int = 20
+    longest_thread: int = 100_000
+    thread_operations: int = 500
     export_threads: int = 2_000
     naive_threads: int = 10
 
@@ -29,6 +31,8 @@ QUICK = Effort(
     transport_streams=1,
     long_thread=500,
     long_thread_runs=3,
+    longest_thread=2_000,
+    thread_operations=20,
     export_threads=50,
     naive_threads=2,
 )
