@@ -97,6 +97,8 @@ class LegacyService:
         match request.method, path.strip("/").split("/"):
             case "POST", ["threads", _, "runs"] | ["threads", "runs"] if body.get("stream"):
                 return StreamingResponse(self._stream(), media_type="text/event-stream")
+            case "GET", ["threads", _, "runs", _, "events"]:
+                return StreamingResponse(self._stream(), media_type="text/event-stream")
             case "GET", ["threads"]:
                 return self._page(request, list(self.threads.values()))
             case "GET", ["threads", thread_id]:

@@ -130,3 +130,32 @@ async def test_another_thread_can_close_the_stream_twice() -> None:
 
     assert source.closed
     assert await asyncio.to_thread(ahead.chunk) is None
+
+
+async def chunks(ahead: LoopReadAhead) -> list[bytes]:
+    found: list[bytes] = []
+    while (chunk := await ahead.chunk()) is not None:
+        found.append(chunk)
+    return found
+
+
+async def test_a_silent_stream_is_kept_alive_between_its_frames() -> None:
+    ahead = LoopReadAhead(Source([b"a", *[b""] * 10, b"b"]).read())
+
+    ahead.keep_alive(0.02, b":")
+    found = b"".join(await chunks(ahead))
+    await ahead.aclose()
+
+    assert found.count(b":") >= 3
+    assert found.replace(b":", b"") == b"ab"
+
+
+async def test_nothing_is_added_to_a_stream_that_speaks_or_to_one_whose_reader_is_behind() -> None:
+    ahead = LoopReadAhead(Source([b"a", *[b""] * 10]).read())
+
+    ahead.keep_alive(0.02, b":")
+    await asyncio.sleep(0.08)  # nobody reads: what is there is enough to be sent
+    first = await ahead.chunk()
+    await ahead.aclose()
+
+    assert first == b"a"

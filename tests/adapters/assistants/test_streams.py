@@ -11,12 +11,16 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.adapters.assistants.settings import settings
 from tests.legacy_service import Fault, LegacyService, Seen, error_body
 from threadbridge.errors import (
     InvalidRequest,
+    UnknownEvent,
+    Unsupported,
     UpstreamError,
 )
 from threadbridge.ports import Backend, Event
+from threadbridge_adapters.assistants import open_backend
 
 
 def frame(name: str, data: object) -> bytes:
@@ -180,3 +184,37 @@ async def test_recorded_streams_come_out_as_they_were_recorded(backend: Backend,
         assert told == [pair for pair in recording.sse if pair[0] != "done"]
 
     assert recordings
+
+
+async def test_a_run_is_not_followed_unless_the_service_is_said_to_do_it(
+    backend: Backend, service: LegacyService
+) -> None:
+    with pytest.raises(Unsupported, match=r"assistants\.follow_runs"):
+        await backend.follow_run("thread_1", "run_1")
+
+    assert not backend.capabilities.follows_runs
+    assert service.seen == []
+
+
+async def test_a_run_is_followed_behind_an_event_and_the_ids_are_handed_on(service: LegacyService, url: str) -> None:
+    backend = await open_backend(settings(url, follow_runs=True))
+    completed = b'id: log-8\nevent: thread.run.completed\ndata: {"id":"run_1"}\n\n'
+    service.frames = [completed, b"event: done\ndata: [DONE]\n\n"]
+
+    events = [event async for event in await backend.follow_run("thread_1", "run_1", after="log-7")]
+    await backend.aclose()
+
+    asked = the_only(service)
+    assert events == [Event("thread.run.completed", {"id": "run_1"}, "log-8")]
+    assert (asked.method, asked.raw_path.partition("?")[0]) == ("GET", "/v1/threads/thread_1/runs/run_1/events")
+    assert asked.headers["last-event-id"] == "log-7"
+    assert asked.headers["accept"] == "text/event-stream"
+
+
+@pytest.mark.parametrize("after", ["é", "one\ntwo"])
+async def test_an_event_id_that_no_header_can_hold_is_unknown(url: str, after: str) -> None:
+    backend = await open_backend(settings(url, follow_runs=True))
+
+    with pytest.raises(UnknownEvent):
+        await backend.follow_run("thread_1", "run_1", after=after)
+    await backend.aclose()

@@ -41,7 +41,7 @@ class ScriptedBackend:
             answer = self._answers[operation].pop(0)
             if isinstance(answer, Exception):
                 raise answer
-            return self._stream(answer) if operation.startswith("stream_") else answer
+            return self._stream(answer) if operation.startswith(("stream_", "follow_")) else answer
 
         return play
 

@@ -201,3 +201,24 @@ def test_final_objects_that_never_came_are_an_error() -> None:
         for ask in (handler.get_final_run, handler.get_final_run_steps, handler.get_final_messages):
             with pytest.raises(RuntimeError, match="found"):
                 ask()
+
+
+async def test_a_run_is_followed_from_where_a_stream_was_left() -> None:
+    told = [event._replace(id=f"log-{number}") for number, event in enumerate(text_stream("Hel", "lo"), 1)]
+    backend = ScriptedBackend(stream_run=[told, told], follow_run=[told[2:], told[2:]])
+    client, same = asynchronous(backend).client, synchronous(backend).client
+
+    stream = await client.threads.runs.create("thread_1", assistant_id="asst_1", stream=True)
+    seen = [(await anext(stream)).event, (await anext(stream)).event]
+    await stream.close()
+    rest = await client.threads.runs.follow("run_1", thread_id="thread_1", after=stream.last_event_id)
+    seen += [event.event async for event in rest]
+    with same.threads.runs.create("thread_1", assistant_id="asst_1", stream=True) as left:
+        heard = [next(left).event, next(left).event]
+    heard += [
+        event.event for event in same.threads.runs.follow("run_1", thread_id="thread_1", after=left.last_event_id)
+    ]
+
+    assert seen == heard == [event.name for event in told]
+    assert (stream.last_event_id, rest.last_event_id) == ("log-2", told[-1].id)
+    assert [call.keywords for call in backend.asked if call.operation == "follow_run"] == [{"after": "log-2"}] * 2

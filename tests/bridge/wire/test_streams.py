@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.bridge.wire.asking import CONTENT, asked, parsed, received
+from tests.bridge.wire.asking import BETA, CONTENT, asked, parsed, received
 from tests.bridge.wire.recorder import Asked, Events, Recorder
 from threadbridge.errors import NotFound, UpstreamError
 from threadbridge.ports import Event
+from threadbridge.wire.sse import SSEDecoder, decode, encode
 
 STREAMS: dict[str, Asked] = {
     "/threads/thread_1/runs": Asked("stream_run", ("thread_1", {"stream": True}), {"include": (CONTENT,)}),
@@ -110,3 +111,70 @@ async def test_a_client_that_leaves_early_closes_the_events_once() -> None:
     await response.body.aclose()  # type: ignore[attr-defined]
 
     assert events.closed == 1
+
+
+RUN_EVENTS = "/threads/thread_1/runs/run_1/events"
+
+
+async def test_the_events_of_a_run_are_asked_for_behind_the_last_one_that_was_seen() -> None:
+    backend = Recorder(result=Events(Event("thread.run.completed", {}, "log-8")))
+
+    response = await asked(backend, "GET", RUN_EVENTS, headers={**BETA, "last-event-id": "log-7"})
+
+    assert backend.asked == [Asked("follow_run", ("thread_1", "run_1"), {"after": "log-7"})]
+    assert await received(response) == (
+        b"id: log-8\nevent: thread.run.completed\ndata: {}\n\nid: log-8.done\nevent: done\ndata: [DONE]\n\n"
+    )
+
+
+@pytest.mark.parametrize(("seen", "after"), [("log-7.done", "log-7"), ("log-7.error", "log-7"), ("", None)])
+async def test_the_frames_that_close_a_stream_stand_for_its_last_event(seen: str, after: str | None) -> None:
+    backend = Recorder(result=Events())
+
+    await asked(backend, "GET", RUN_EVENTS, headers={**BETA, "last-event-id": seen})
+
+    assert backend.asked[0].kwargs == {"after": after}
+
+
+async def test_a_run_is_followed_by_who_accepts_events_and_retrieved_by_everybody_else() -> None:
+    backend = Recorder(result=Events())
+
+    await asked(backend, "GET", "/threads/thread_1/runs/run_1", headers={**BETA, "accept": "text/event-stream"})
+
+    assert [call.method for call in backend.asked] == ["follow_run"]
+
+
+async def test_an_error_in_a_stream_with_ids_has_one_too() -> None:
+    events = Events(Event("thread.run.created", {}, "log-1"), UpstreamError("gone"))
+
+    response = await asked(Recorder(result=events), "GET", RUN_EVENTS)
+    found = SSEDecoder().feed(await received(response))
+
+    assert [(sse.event, sse.id) for sse in found] == [
+        ("thread.run.created", "log-1"),
+        ("error", "log-1.error"),
+        ("done", "log-1.done"),
+    ]
+
+
+async def test_a_stream_with_nothing_more_to_say_closes_behind_the_event_that_was_asked_for() -> None:
+    response = await asked(Recorder(result=Events()), "GET", RUN_EVENTS, headers={**BETA, "last-event-id": "log-9"})
+
+    assert await received(response) == b"id: log-9.done\nevent: done\ndata: [DONE]\n\n"
+
+
+class Ready(Events):
+    """Events that are frames already."""
+
+    async def next_frame(self) -> bytes:
+        return encode(await anext(self))
+
+
+async def test_frames_that_are_ready_are_sent_as_they_are() -> None:
+    told = (Event("thread.run.created", {"a": "é"}, "log-1"), Event("thread.run.queued", {}, "log-2"))
+
+    ready = await received(await asked(Recorder(result=Ready(*told)), "GET", RUN_EVENTS))
+    encoded = await received(await asked(Recorder(result=Events(*told)), "GET", RUN_EVENTS))
+
+    assert ready == encoded
+    assert [decode(encode(event)) for event in told] == list(told)
