@@ -18,12 +18,12 @@ from threadbridge_adapters.service.library import RESPONSE_TYPE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
-HASTY = {"run_expiry_seconds": 1}
+HASTY = {"run_expiry_seconds": 3}
 
 
 @pytest.fixture(params=["gateway", "in-process"])
 def hasty(request: pytest.FixtureRequest) -> Generator[openai.OpenAI]:
-    """A client of a service whose runs expire after a second."""
+    """A client of a service whose runs expire soon."""
     with simulated_gateway(limits=HASTY) as gateway:
         clients = {
             "gateway": lambda: openai.OpenAI(base_url=gateway.url, api_key="sk-mine", max_retries=0),
@@ -82,7 +82,7 @@ def test_a95_a_run_cancelled_while_it_is_streamed_closes_its_stream(client: open
 
 
 def test_a60_a_run_that_expires_while_it_is_streamed_closes_its_stream(hasty: openai.OpenAI) -> None:
-    names = [event.event for event in streamed(hasty, "SAY one two three four five six seven eight\nSLOW 0.3")]
+    names = [event.event for event in streamed(hasty, "SAY " + "word " * 30 + "\nSLOW 0.2")]
 
     assert names[-3:] == ["thread.message.incomplete", "thread.run.step.expired", "thread.run.expired"]
 
