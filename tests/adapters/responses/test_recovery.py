@@ -59,7 +59,7 @@ async def test_a_cancellation_in_one_process_reaches_the_worker_in_another(tmp_p
     clock = StandingClock()
     async with living(tmp_path, clock) as working, living(tmp_path, clock) as other:
         run = await a_run(working, SLOW)
-        await eventually(working, run, is_in("in_progress"))
+        await eventually(working, run, lambda _: bool(working.simulator.requests))
 
         answer = await other.backend.cancel_run(run["thread_id"], run["id"])
         clock.advance(LEASE / 3)
