@@ -47,7 +47,9 @@ def test_only_the_first_failures_are_told_one_by_one() -> None:
     assert lines[-1].endswith("further failures are only recorded")
 
 
-def test_on_a_terminal_there_is_a_bar() -> None:
+def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
     text = shown(terminal=True, failures=1)
 
     assert "\x1b[" in text

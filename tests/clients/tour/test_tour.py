@@ -20,6 +20,8 @@ HELPERS = (
     "every page", "get_next_page", "handled", "azure",
 )  # fmt: skip
 
+WHERE_WANTED = "where the answers should have changed: python -m tests.clients.tour.rewrite, and read the diff"
+
 
 @dataclass(frozen=True)
 class Gateway:
@@ -44,7 +46,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
 def test_the_synchronous_client_sees_what_every_sdk_sees_and_asks_for_every_operation(gateway: Gateway) -> None:
     told = told_by_python(gateway.url)
 
-    assert told == expected()
+    assert told == expected(), WHERE_WANTED
     beyond_any_sdk = {"follow_run"}
     assert gateway.operations() == {operation.name for operation in OPERATIONS} - beyond_any_sdk
 
@@ -52,7 +54,7 @@ def test_the_synchronous_client_sees_what_every_sdk_sees_and_asks_for_every_oper
 def test_the_asynchronous_client_sees_what_every_sdk_sees(gateway: Gateway) -> None:
     told = told_by_python(gateway.url, "--async")
 
-    assert told == expected()
+    assert told == expected(), WHERE_WANTED
 
 
 @pytest.mark.parametrize("helper", HELPERS)
