@@ -104,10 +104,25 @@ class Policies(_Section):
     busy_thread: BusyThread = "reject"
 
 
+class TruncationSettings(_Section):
+    """How much of a long thread a model is shown where the run says `auto` (A79)."""
+
+    #: `drop`: whole turns from the middle are left out; `compact`: the service makes a summary of its own of them.
+    auto: Literal["drop", "compact"] = "drop"
+    #: Tokens of one prompt for every model; None: what the window of the model an assistant was made for left for it.
+    context_tokens: int | None = Field(default=None, gt=0)
+    #: Tokens of a window that are kept for the answer, but never more than a quarter of it.
+    answer_tokens: int = Field(default=4096, ge=0)
+    #: The window of a model nobody here knows.
+    unknown_model_window: int = Field(default=128_000, gt=0)
+
+
 class ModelOverride(_Section):
     """What to ask the upstream for in place of a model name. Overrides the built-in map."""
 
     model: str
+    #: Tokens of one prompt, in place of what the model's window left for it.
+    context_tokens: int | None = Field(default=None, gt=0)
     reasoning_effort: str | None = None
     #: False: `temperature` and `top_p` are not sent.
     sampling: bool = True
@@ -131,6 +146,9 @@ class Settings(_Section):
     gateway: GatewaySettings = GatewaySettings()
     limits: Limits = Limits()
     policies: Policies = Policies()
+    truncation: TruncationSettings = TruncationSettings()
     models: dict[str, ModelOverride] = Field(default_factory=dict)
+    #: The same for single assistants, by id; comes before `models`.
+    per_assistant: dict[str, ModelOverride] = Field(default_factory=dict)
     #: Free-form settings for backends that are not ours.
     options: dict[str, Any] = Field(default_factory=dict)

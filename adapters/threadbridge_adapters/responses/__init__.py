@@ -63,11 +63,13 @@ def assemble(
 
     `places` decides when a turn may be taken up, by default as many at a time as the settings say.
     """
+    from threadbridge.history.budget import HistoryRules
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.event_logs import EventLogs
     from threadbridge_adapters.responses.places import Places
     from threadbridge_adapters.responses.workforce import Workforce
     from threadbridge_adapters.responses.workplace import Workplace
+    from threadbridge_adapters.tokens import token_counter
 
     clock = clock or SystemClock()
     place = Workplace(
@@ -80,6 +82,7 @@ def assemble(
         limits=settings.limits,
         policies=settings.policies,
         models=settings.models,
+        history=HistoryRules(settings.truncation, settings.models, settings.per_assistant, token_counter()),
         places=places or Places(settings.limits.concurrent_turns),
         logs=EventLogs(settings.limits, clock, new_id),
     )

@@ -9,6 +9,7 @@ import orjson
 
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import UpstreamError
+from threadbridge.history.report import turn_report
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.responses.request import build_request
 from threadbridge.responses.translator import TurnTranslator
@@ -104,14 +105,16 @@ class Conversation:
 
     def _request(self, *, stream: bool) -> bytes:
         run = self._start.run
+        model = self._place.model(run)
         plan = build_request(
             run,
             self._start.timeline,
-            model=self._place.model(run),
+            model=model,
             stream=stream,
             first_turn=self._start.number == 1,
             prior_usage=self._start.prior_usage,
         )
+        self._translator.report = turn_report(self._start.report, run, model, plan.warnings)
         for warning in plan.warnings:
             _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
         return orjson.dumps(plan.body)

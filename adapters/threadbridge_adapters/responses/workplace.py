@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.turns import TurnStart
+from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import Clock, Kind, NewId, Session, Store, Upstream, Wire
 from threadbridge.responses.models import ResolvedModel, resolve_model
 from threadbridge.responses.translator import TurnTranslator
@@ -33,6 +34,7 @@ class Workplace:
     limits: Limits
     policies: Policies
     models: Mapping[str, ModelOverride]
+    history: HistoryRules
     places: Places
     logs: EventLogs
     #: What is still to be done about connections whose turn is over.
@@ -40,7 +42,7 @@ class Workplace:
 
     async def write(self, decide: Callable[[Session, Context], T], *, takes_up: bool = False) -> T:
         """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
-        context = Context(self.clock.now(), self.new_id, self.owner, self.limits, takes_up)
+        context = Context(self.clock.now(), self.new_id, self.owner, self.limits, takes_up, self.history)
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def run(self, run_id: str) -> Wire | None:

@@ -91,7 +91,7 @@ def _step_row(body: Wire) -> Row:
 
 def entry_row(thread_id: str, entry: Entry) -> Row:
     """One line of a timeline; a message's own run is found where the entry names none."""
-    message, item = entry.message, entry.item
+    message, item, weight = entry.message, entry.item, entry.weight
     run_id = entry.run_id if entry.run_id is not None or message is None else message.get("run_id")
     return {
         "thread_id": thread_id,
@@ -99,6 +99,8 @@ def entry_row(thread_id: str, entry: Entry) -> Row:
         "message_id": None if message is None else message["id"],
         "message": None if message is None else written(message),
         "item": None if item is None else written(item),
+        "sort": None if weight is None else weight.sort.value,
+        "tokens": None if weight is None else weight.tokens,
     }
 
 
@@ -131,6 +133,7 @@ _TAKEN_ALONG: Mapping[Kind, tuple[Statement, ...]] = {
     Kind.THREAD: (
         _turns_of(schema.runs.c.thread_id == bindparam("of_id")),
         _of_thread(schema.timeline),
+        _of_thread(schema.thread_sizes),
         _of_thread(schema.steps),
         _of_thread(schema.runs),
     ),

@@ -40,7 +40,7 @@ _PUT_RUN = Statement(
 )
 _ADD_TURN = insertion(turns)
 _TURNS = Statement(
-    select(turns.c.number, turns.c.response_id, turns.c.request_id, turns.c.model, turns.c.usage)
+    select(turns.c.number, turns.c.response_id, turns.c.request_id, turns.c.model, turns.c.usage, turns.c.report)
     .where(turns.c.tenant == bindparam("tenant"), turns.c.run_id == bindparam("run_id"))
     .order_by(turns.c.number)
 )
@@ -114,6 +114,7 @@ def add_turn(driver: sqlite3.Connection, tenant: str, run_id: str, turn: Turn) -
                 "request_id": turn.request_id,
                 "model": turn.model,
                 "usage": written_or_none(turn.usage),
+                "report": written_or_none(turn.report),
             },
         )
 
@@ -122,6 +123,6 @@ def turns_of(driver: sqlite3.Connection, tenant: str, run_id: str) -> Sequence[T
     """The turns of one run by number."""
     rows = _TURNS.rows(driver, {"tenant": tenant, "run_id": run_id})
     return [
-        Turn(number, response_id, request_id, model, parsed_or_none(usage))
-        for number, response_id, request_id, model, usage in rows
+        Turn(number, response_id, request_id, model, parsed_or_none(usage), parsed_or_none(report))
+        for number, response_id, request_id, model, usage, report in rows
     ]

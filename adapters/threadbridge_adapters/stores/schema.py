@@ -2,7 +2,7 @@
 
 Every row carries its tenant, and every index starts with it. `seq` is the order of insertion, which is the order of
 every list (A12). Bodies are the wire JSON as text and not a JSON column, where a database may reorder keys. Messages
-are rows of the timeline. There are no foreign keys: deleting a thread is one transaction of five statements,
+are rows of the timeline. There are no foreign keys: deleting a thread is one transaction of six statements,
 and a table can be rebuilt by a migration without its rows taking others along.
 """
 
@@ -104,10 +104,23 @@ timeline = Table(
     _key("message_id", nullable=True),
     _key("message", nullable=True),
     _key("item", nullable=True),
+    _key("sort", nullable=True),
+    Column("tokens", Integer),
     _partial("uq_timeline_message", "tenant", "message_id", unique=True, where=_IS_MESSAGE),
     _partial("ix_timeline_messages", "tenant", "thread_id", "seq", where=_IS_MESSAGE),
     _partial("ix_timeline_run", "tenant", "run_id", "seq", where=_IS_OF_A_RUN),
-    Index("ix_timeline_thread", "tenant", "thread_id", "seq"),
+    # Holds the weights too: what selects a thread's history never touches its messages.
+    Index("ix_timeline_weights", "tenant", "thread_id", "seq", "sort", "tokens"),
+)
+
+#: Kept in step with the timeline, since counting a thread would cost what it holds.
+thread_sizes = Table(
+    "thread_sizes",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("thread_id", Text, primary_key=True),
+    Column("messages", Integer, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
 )
 
 turns = Table(
@@ -120,4 +133,5 @@ turns = Table(
     _key("request_id", nullable=True),
     _key("model", nullable=True),
     _key("usage", nullable=True),
+    _key("report", nullable=True),
 )

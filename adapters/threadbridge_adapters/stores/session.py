@@ -7,8 +7,8 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from threadbridge.ports import ClaimedRun, Entry, Kind, Lease, Page, Turn, Wire
-from threadbridge_adapters.stores import objects, paging, running, timeline
+from threadbridge.ports import ClaimedRun, Entry, Kind, Lease, Page, Place, Size, Turn, Weight, Wire
+from threadbridge_adapters.stores import objects, paging, running, timeline, weights
 from threadbridge_adapters.stores.statements import driver_of
 
 
@@ -23,15 +23,23 @@ class SqlSession:
         self._tenant = tenant
 
     def add(self, kind: Kind, body: Wire) -> None:
+        if kind is Kind.MESSAGE:
+            self.append(body["thread_id"], [Entry(message=body)])
+            return
         objects.SHELVES[kind].add(self._driver, self._tenant, body)
 
     def get(self, kind: Kind, object_id: str) -> Wire | None:
         return objects.SHELVES[kind].get(self._driver, self._tenant, object_id)
 
     def put(self, kind: Kind, body: Wire) -> None:
+        if kind is Kind.MESSAGE:
+            timeline.replace(self._driver, self._tenant, body)
+            return
         objects.SHELVES[kind].put(self._driver, self._tenant, body)
 
     def remove(self, kind: Kind, object_id: str) -> bool:
+        if kind is Kind.MESSAGE:
+            return timeline.remove(self._driver, self._tenant, object_id)
         return objects.remove(self._driver, self._tenant, kind, object_id)
 
     def page(
@@ -65,6 +73,22 @@ class SqlSession:
 
     def timeline(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
         return timeline.entries(self._driver, self._tenant, thread_id, last_messages=last_messages)
+
+    def span(self, thread_id: str, *, first: int, last: int) -> Sequence[Entry]:
+        return timeline.span(self._driver, self._tenant, thread_id, first=first, last=last)
+
+    def places(
+        self, thread_id: str, *, limit: int, newest_first: bool = False, beyond: int | None = None
+    ) -> Sequence[Place]:
+        return weights.places(
+            self._driver, self._tenant, thread_id, limit=limit, newest_first=newest_first, beyond=beyond
+        )
+
+    def weigh(self, thread_id: str, position: int, weight: Weight) -> None:
+        weights.weigh(self._driver, self._tenant, thread_id, position, weight)
+
+    def size(self, thread_id: str) -> Size:
+        return weights.size(self._driver, self._tenant, thread_id)
 
     def items(self, run_id: str) -> Sequence[Wire]:
         return timeline.items(self._driver, self._tenant, run_id)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, func, select
 
-from threadbridge.ports import Entry, Wire
+from threadbridge.ports import Entry, Kind, Wire
+from threadbridge_adapters.stores import weights
 from threadbridge_adapters.stores.bodies import parsed, parsed_or_none
-from threadbridge_adapters.stores.objects import entry_row, unless_taken
+from threadbridge_adapters.stores.objects import SHELVES, entry_row, unless_taken
 from threadbridge_adapters.stores.schema import timeline
 from threadbridge_adapters.stores.statements import Statement, insertion
 
@@ -17,6 +18,7 @@ _OF_THREAD = (timeline.c.tenant == bindparam("tenant"), timeline.c.thread_id == 
 _INSERT = insertion(timeline)
 _entries = select(timeline.c.message, timeline.c.item, timeline.c.run_id).where(*_OF_THREAD).order_by(timeline.c.seq)
 _ALL = Statement(_entries)
+_SPAN = Statement(_entries.where(timeline.c.seq.between(bindparam("first"), bindparam("last"))))
 
 _of_same_thread = timeline.alias("counted")
 _nth_newest_message = (
@@ -51,6 +53,23 @@ def append(driver: sqlite3.Connection, tenant: str, thread_id: str, entries: Seq
     ids = [entry.message["id"] for entry in entries if entry.message is not None]
     with unless_taken(f"One of the messages {', '.join(ids)}"):
         _INSERT.run_for_each(driver, [{"tenant": tenant, **entry_row(thread_id, entry)} for entry in entries])
+    tokens = sum(entry.weight.tokens for entry in entries if entry.weight is not None)
+    weights.grow(driver, tenant, thread_id, messages=len(ids), tokens=tokens)
+
+
+def replace(driver: sqlite3.Connection, tenant: str, message: Wire) -> None:
+    """Replace a message; what it weighs is forgotten if it says something else now. Raises KeyError for none."""
+    shelf = SHELVES[Kind.MESSAGE]
+    before = shelf.get(driver, tenant, message["id"])
+    shelf.put(driver, tenant, message)
+    if before is not None and before.get("content") != message.get("content"):
+        weights.forget(driver, tenant, message["id"])
+
+
+def remove(driver: sqlite3.Connection, tenant: str, message_id: str) -> bool:
+    """Remove a message with its item; whether it was there."""
+    weights.shrink(driver, tenant, message_id)
+    return SHELVES[Kind.MESSAGE].remove(driver, tenant, message_id)
 
 
 def entries(driver: sqlite3.Connection, tenant: str, thread_id: str, *, last_messages: int | None) -> Sequence[Entry]:
@@ -62,6 +81,15 @@ def entries(driver: sqlite3.Connection, tenant: str, thread_id: str, *, last_mes
         rows = _NEWEST.rows(driver, {**values, "newer": last_messages - 1})
     else:
         return []
+    return _parsed(rows)
+
+
+def span(driver: sqlite3.Connection, tenant: str, thread_id: str, *, first: int, last: int) -> Sequence[Entry]:
+    """The entries between two positions."""
+    return _parsed(_SPAN.rows(driver, {"tenant": tenant, "thread_id": thread_id, "first": first, "last": last}))
+
+
+def _parsed(rows: Sequence[tuple[str | None, str | None, str | None]]) -> list[Entry]:
     return [Entry(parsed_or_none(message), parsed_or_none(item), run_id) for message, item, run_id in rows]
 
 

@@ -1,9 +1,10 @@
-"""What a decision needs besides the rows: the time, fresh ids, the limits."""
+"""What a decision needs besides the rows: the time, fresh ids, the limits, the rules of history."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import NewId
 from threadbridge.settings import Limits
 
@@ -18,6 +19,8 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     #: The caller performs what it queues, at once: it has a worker free.
     takes_up: bool = False
+    #: How threads are counted and what of them is shown.
+    history: HistoryRules = field(default_factory=HistoryRules)
 
     @property
     def second(self) -> int:

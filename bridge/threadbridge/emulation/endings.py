@@ -47,7 +47,8 @@ def total_usage(turns: Iterable[Turn]) -> Wire | None:
     """What a run has cost so far: the sum over its turns; None before the first (A46)."""
     total: Wire | None = None
     for turn in turns:
-        total = added(total, turn.usage)
+        if turn.usage is not None:
+            total = added(total, turn.usage)
     return total
 
 

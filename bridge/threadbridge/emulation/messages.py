@@ -6,7 +6,8 @@ from threadbridge.emulation.busy import refuse_messages
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, found_in_thread, listing
 from threadbridge.emulation.objects import deleted, new_message
-from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.history.weighing import weighed
+from threadbridge.ports import Entry, Kind, ListQuery, Session, Wire
 from threadbridge.responses.forms import modified_message
 from threadbridge.settings import UnknownCursor
 from threadbridge.validation import MESSAGE_CREATE, MESSAGE_UPDATE, check_id, checked
@@ -19,7 +20,7 @@ def create(session: Session, context: Context, thread_id: str, body: Wire) -> Wi
     found(session, Kind.THREAD, thread_id)
     refuse_messages(session, context, thread_id)
     message = new_message(context, thread_id, given)
-    session.add(Kind.MESSAGE, message)
+    session.append(thread_id, weighed([Entry(message=message)], context.history.count))
     return message
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, listing
 from threadbridge.emulation.objects import deleted, new_message, new_thread
+from threadbridge.history.weighing import weighed
 from threadbridge.ports import Entry, Kind, ListQuery, Session, Wire
 from threadbridge.responses.forms import read_thread
 from threadbridge.settings import UnknownCursor
@@ -30,7 +31,7 @@ def append_messages(session: Session, context: Context, thread_id: str, bodies: 
     """Several messages at the end of a thread, in order (A12)."""
     entries = [Entry(message=new_message(context, thread_id, body)) for body in bodies]
     if entries:
-        session.append(thread_id, entries)
+        session.append(thread_id, weighed(entries, context.history.count))
 
 
 def retrieve(session: Session, thread_id: str) -> Wire:

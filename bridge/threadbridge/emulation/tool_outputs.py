@@ -11,6 +11,7 @@ from threadbridge.emulation.leases import claim
 from threadbridge.emulation.runs import to_change
 from threadbridge.emulation.turns import TurnStart, begin_next
 from threadbridge.errors import InvalidRequest, TranslationError
+from threadbridge.history.weighing import weighed
 from threadbridge.lifecycle import RunStatus, stepped
 from threadbridge.ports import Entry, Kind, Session, Wire
 from threadbridge.responses.forms import closed_step
@@ -38,7 +39,8 @@ def submit(session: Session, context: Context, thread_id: str, run_id: str, body
     outputs = _matched(run, given["tool_outputs"])
     step = _completed_step(session, context, run_id, outputs)
     session.put(Kind.STEP, step)
-    session.append(thread_id, [Entry(item=_output_item(call, out), run_id=run_id) for call, out in outputs.items()])
+    entries = [Entry(item=_output_item(call, out), run_id=run_id) for call, out in outputs.items()]
+    session.append(thread_id, weighed(entries, context.history.count))
     after = stepped(run, RunStatus.QUEUED, context.second)
     if context.takes_up:
         return Submission(after, step, begin_next(session, context, after))

@@ -10,14 +10,13 @@ from threadbridge.emulation.deadline import settled
 from threadbridge.emulation.endings import end, open_step, total_usage
 from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.emulation.resources import Resources, resources_of
+from threadbridge.history.choice import chosen
+from threadbridge.history.weighing import weighed
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
-from threadbridge.ports import Entry, Event, Kind, Session, Wire
+from threadbridge.ports import Entry, Event, Kind, Session, Turn, Wire
 from threadbridge.responses.forms import run_event, step_event
 from threadbridge.responses.request import budget_exhausted
 from threadbridge.responses.turn import TurnOutcome
-
-#: A run writes one message a turn or so; more than this many are not counted.
-_MESSAGES_OF_A_RUN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,8 @@ class TurnStart:
     number: int
     timeline: Sequence[Entry]
     prior_usage: Wire | None
+    #: What of the thread was chosen, and why (`history.report`).
+    report: Wire
     #: What its hosted tools work on; None where it has none.
     resources: Resources | None = None
 
@@ -45,11 +46,14 @@ def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
     return None if run is None else _started(session, context, run)
 
 
-def begin_new(session: Session, context: Context, queued: Wire) -> TurnStart:
-    """Store a new run as in progress already: its creator is shown `queued`, and one transaction is saved."""
+def begin_new(session: Session, context: Context, queued: Wire) -> TurnStart | None:
+    """Store a new run as in progress already: its creator is shown `queued`, and one transaction is saved.
+
+    None when its budget is too small to begin with: it has ended.
+    """
     run = stepped(queued, RunStatus.IN_PROGRESS, context.second)
     session.add_run(run, claim(context))
-    return TurnStart(run, 1, _selected(session, run, first=True), None, resources_of(session, run))
+    return _shown(session, context, run, number=1, prior_usage=None)
 
 
 def begin_next(session: Session, context: Context, queued: Wire) -> TurnStart | None:
@@ -65,8 +69,17 @@ def _started(session: Session, context: Context, run: Wire) -> TurnStart | None:
         end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_completion_tokens"})
         return None
     session.put_run(run, claim(context))
-    timeline = _selected(session, run, first=not turns)
-    return TurnStart(run, len(turns) + 1, timeline, prior_usage, resources_of(session, run))
+    return _shown(session, context, run, number=len(turns) + 1, prior_usage=prior_usage)
+
+
+def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_usage: Wire | None) -> TurnStart | None:
+    """The turn with its history chosen; a budget too small for the newest turn ends the run instead (A80)."""
+    history = chosen(session, context.history, run, prior_usage=prior_usage, first=number == 1)
+    if history.fits:
+        return TurnStart(run, number, history.entries, prior_usage, history.report, resources_of(session, run))
+    session.add_turn(run["id"], Turn(number, report={"history": history.report, "model": None, "warnings": []}))
+    end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_prompt_tokens"})
+    return None
 
 
 def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
@@ -80,26 +93,6 @@ def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
             return None
         case _:
             return None
-
-
-def _selected(session: Session, run: Wire, *, first: bool) -> Sequence[Entry]:
-    """What the model is shown: all of the thread, or the newest messages that the strategy asks for (A79).
-
-    The messages counted are those that were there before the run; what the run itself wrote in earlier turns comes
-    on top, or its own tool rounds would push the question out.
-    """
-    thread_id, wanted = run["thread_id"], run["truncation_strategy"]["last_messages"]
-    if wanted is None:
-        return session.timeline(thread_id)
-    written = 0 if first else _messages_of(session, run)
-    return session.timeline(thread_id, last_messages=wanted + written)
-
-
-def _messages_of(session: Session, run: Wire) -> int:
-    own = session.page(
-        Kind.MESSAGE, limit=_MESSAGES_OF_A_RUN, order="desc", thread_id=run["thread_id"], run_id=run["id"]
-    )
-    return len(own.data)
 
 
 def keep_alive(session: Session, context: Context, run_id: str) -> Wire | None:
@@ -141,7 +134,7 @@ def finish(session: Session, context: Context, outcome: TurnOutcome) -> Written:
     found = session.claimed_run(run_id)
     if found is None or not is_active(found.run) or not is_own(context, found.lease):
         return _TOO_LATE
-    session.append(found.run["thread_id"], outcome.entries)
+    session.append(found.run["thread_id"], weighed(outcome.entries, context.history.count))
     for step in outcome.steps:
         session.add(Kind.STEP, step)
     session.add_turn(run_id, outcome.turn)

@@ -12,8 +12,21 @@ from __future__ import annotations
 
 from threadbridge.ports.backend import Backend
 from threadbridge.ports.passage import PassesOn
-from threadbridge.ports.store import ClaimedRun, Entry, Kind, Lease, Page, Session, Store, Turn
-from threadbridge.ports.surroundings import Clock, NewId
+from threadbridge.ports.store import (
+    ClaimedRun,
+    Entry,
+    Kind,
+    Lease,
+    Page,
+    Place,
+    Session,
+    Size,
+    Sort,
+    Store,
+    Turn,
+    Weight,
+)
+from threadbridge.ports.surroundings import Clock, CountTokens, NewId
 from threadbridge.ports.upstream import Upstream, UpstreamResponse, UpstreamStream
 from threadbridge.ports.values import (
     Capabilities,
@@ -33,6 +46,7 @@ __all__ = [
     "Capabilities",
     "ClaimedRun",
     "Clock",
+    "CountTokens",
     "Entry",
     "Event",
     "Kind",
@@ -42,14 +56,18 @@ __all__ = [
     "Page",
     "PassedRequest",
     "PassesOn",
+    "Place",
     "PolledRun",
     "Session",
+    "Size",
+    "Sort",
     "Store",
     "Turn",
     "Upstream",
     "UpstreamResponse",
     "UpstreamStream",
     "Warn",
+    "Weight",
     "Wire",
     "WireRequest",
     "WireResponse",

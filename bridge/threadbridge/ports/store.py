@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
@@ -22,6 +22,41 @@ class Kind(StrEnum):
     STEP = "step"
 
 
+class Sort(StrEnum):
+    """What an entry of a timeline is to the selection of history."""
+
+    #: A message that opens a turn of the conversation; what follows belongs to it until the next one.
+    USER = "user"
+    ASSISTANT = "assistant"
+    #: A function call or its output.
+    EXCHANGE = "exchange"
+    #: What the model is shown within its own run only: reasoning, items of hosted tools (D62).
+    WITHIN_RUN = "within_run"
+    #: What the service made of everything before it (§11).
+    COMPACTION = "compaction"
+
+
+class Weight(NamedTuple):
+    """The sort of an entry and the tokens a model is charged for it."""
+
+    sort: Sort
+    tokens: int
+
+
+class Place(NamedTuple):
+    """One line of a timeline without its content. Positions grow; `weight` is None until somebody has counted."""
+
+    position: int
+    weight: Weight | None
+
+
+class Size(NamedTuple):
+    """How much a thread holds. `tokens` are those that were counted."""
+
+    messages: int
+    tokens: int
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a thread's timeline, in the order it happened: a message, an item of the Responses API, or both.
@@ -33,6 +68,8 @@ class Entry:
     message: Wire | None = None
     item: Wire | None = None
     run_id: str | None = None
+    #: Told when it is stored, so that nobody has to count again; reading gives it through `Session.places`.
+    weight: Weight | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +84,8 @@ class Page:
 class Turn:
     """One model response of a run: what was asked, what it cost, and under which upstream id.
 
-    `usage` is in wire form (A46). A run's usage is the sum over its turns.
+    `usage` is in wire form (A46); None where the model was not asked. A run's usage is the sum over its turns.
+    `report` says what was sent and dropped, and why (`history.report`).
     """
 
     number: int
@@ -55,6 +93,7 @@ class Turn:
     request_id: str | None = None
     model: str | None = None
     usage: Wire | None = None
+    report: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +171,27 @@ class Session(Protocol):
 
         A removed message is gone from here too, with its item. Costs what it returns, not what the thread holds.
         """
+        ...
+
+    def span(self, thread_id: str, *, first: int, last: int) -> Sequence[Entry]:
+        """The entries between two positions, both included, oldest first."""
+        ...
+
+    def places(
+        self, thread_id: str, *, limit: int, newest_first: bool = False, beyond: int | None = None
+    ) -> Sequence[Place]:
+        """At most `limit` lines of the timeline without their content, in the direction asked for.
+
+        `beyond` continues after that position. Costs what it returns, however long the thread and its messages are.
+        """
+        ...
+
+    def weigh(self, thread_id: str, position: int, weight: Weight) -> None:
+        """Keep the weight of an entry that was stored without one. Does nothing for one that has a weight."""
+        ...
+
+    def size(self, thread_id: str) -> Size:
+        """How much the thread holds. Costs the same for every thread."""
         ...
 
     def items(self, run_id: str) -> Sequence[Wire]:

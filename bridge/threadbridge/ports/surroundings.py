@@ -20,3 +20,6 @@ class Clock(Protocol):
 
 #: Makes a fresh id with a prefix: `new_id("run")` gives `run_` and 24 alphanumerics (A9, C1).
 NewId: TypeAlias = Callable[[str], str]
+
+#: How many tokens a text is. May be an estimate; must be fast, for it is called within transactions.
+CountTokens: TypeAlias = Callable[[str], int]

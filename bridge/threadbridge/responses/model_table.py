@@ -139,3 +139,47 @@ RETIREMENTS: Mapping[str, Retirement] = {
     )
     for name in names.split()
 }
+
+
+#: The whole window of a legacy model in tokens, prompt and answer together, by each of its names.
+WINDOWS: Mapping[str, int] = {
+    name: window
+    for window, names in (
+        (4_096, "gpt-3.5-turbo-0301 gpt-3.5-turbo-0613"),
+        (
+            16_385,
+            "gpt-3.5-turbo gpt-3.5-turbo-0125 gpt-3.5-turbo-1106 gpt-3.5-turbo-16k gpt-3.5-turbo-16k-0613",
+        ),
+        (8_192, "gpt-4 gpt-4-0314 gpt-4-0613"),
+        (32_768, "gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613"),
+        (
+            128_000,
+            "gpt-4-1106-preview gpt-4-0125-preview gpt-4-turbo-preview gpt-4-vision-preview gpt-4-1106-vision-preview"
+            " gpt-4-turbo gpt-4-turbo-2024-04-09 gpt-4.5-preview gpt-4.5-preview-2025-02-27"
+            " gpt-4o gpt-4o-2024-05-13 gpt-4o-2024-08-06 gpt-4o-2024-11-20 chatgpt-4o-latest"
+            " gpt-4o-mini gpt-4o-mini-2024-07-18"
+            " o1-preview o1-preview-2024-09-12 o1-mini o1-mini-2024-09-12 gpt-5.1-chat-latest",
+        ),
+        (
+            200_000,
+            "o1 o1-2024-12-17 o1-pro o1-pro-2025-03-19 o3 o3-2025-04-16 o3-pro o3-pro-2025-06-10"
+            " o3-mini o3-mini-2025-01-31 o4-mini o4-mini-2025-04-16",
+        ),
+        (
+            400_000,
+            "gpt-5 gpt-5-2025-08-07 gpt-5-mini gpt-5-mini-2025-08-07 gpt-5-nano gpt-5-nano-2025-08-07"
+            " gpt-5-pro gpt-5-pro-2025-10-06 gpt-5.1 gpt-5.1-2025-11-13 gpt-5.2 gpt-5.2-2025-12-11"
+            " gpt-5.4-mini gpt-5.4-nano gpt-5.4-nano-2026-03-17",
+        ),
+        (
+            1_047_576,
+            "gpt-4.1 gpt-4.1-2025-04-14 gpt-4.1-mini gpt-4.1-mini-2025-04-14 gpt-4.1-nano gpt-4.1-nano-2025-04-14",
+        ),
+        (
+            1_050_000,
+            "gpt-5.4 gpt-5.4-2026-03-05 gpt-5.5 gpt-5.5-2026-04-23 gpt-5.6 gpt-5.6-sol gpt-5.6-terra gpt-5.6-luna"
+            " gpt-6-luna gpt-6-sol gpt-6-astra gpt-6.1-terra gpt-6.1-sol gpt-6.2-astra gpt-6.2-sol",
+        ),
+    )
+    for name in names.split()
+}

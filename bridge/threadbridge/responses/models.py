@@ -38,12 +38,12 @@ def resolve_model(
     if override is not None:
         return _overridden(name, override, requested_effort)
     model, warnings = _successor(name, today)
-    family = FAMILIES.get(_base(model))
+    family = FAMILIES.get(base_model(model))
     if family is None:
         return ResolvedModel(name, model, requested_effort, reasons=_thinks(requested_effort), warnings=tuple(warnings))
     effort = _effort(family, requested_effort)
     if requested_effort is None and model != name:
-        effort = _least_effort(FAMILIES.get(_base(name)), family)
+        effort = _least_effort(FAMILIES.get(base_model(name)), family)
     if effort != requested_effort and requested_effort is not None:
         sent = f"{effort!r} is sent" if effort is not None else "it is not sent"
         warnings.append(f"The model {model} does not accept reasoning_effort {requested_effort!r}; {sent}.")
@@ -59,7 +59,7 @@ def resolve_model(
 
 def _overridden(name: str, override: ModelOverride, requested_effort: str | None) -> ResolvedModel:
     effort = override.reasoning_effort or requested_effort
-    family = FAMILIES.get(_base(override.model))
+    family = FAMILIES.get(base_model(override.model))
     reasons = effort != "none" and (_thinks(effort) or (family is not None and family.reasons))
     return ResolvedModel(name, override.model, effort, override.sampling, reasons)
 
@@ -67,14 +67,14 @@ def _overridden(name: str, override: ModelOverride, requested_effort: str | None
 def _successor(name: str, today: date) -> tuple[str, list[str]]:
     """Follow the retirements that have come to pass; a successor may have retired itself."""
     model = name
-    while (gone := RETIREMENTS.get(_base(model))) is not None and gone.day <= today:
+    while (gone := RETIREMENTS.get(base_model(model))) is not None and gone.day <= today:
         if gone.successor is None:
             return model, [f"The model {model} was retired on {gone.day} and no successor is known."]
         model = gone.successor
     return model, [f"The model {name} is retired; {model} is asked in its place."] if model != name else []
 
 
-def _base(name: str) -> str:
+def base_model(name: str) -> str:
     """The model a fine-tune was made from: `ft:BASE:organisation:suffix:id`."""
     fields = name.split(":")
     return fields[1] if fields[0] == "ft" and len(fields) > 1 else name

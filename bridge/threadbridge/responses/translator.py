@@ -62,6 +62,8 @@ class TurnTranslator:
         self.outcome: TurnOutcome | None = None
         #: The id the upstream gave the request; may be set as soon as it is known.
         self.request_id = request_id
+        #: What the request was made of, kept with the turn.
+        self.report: Wire | None = None
         self._run = run
         self._now = now
         self._prior_usage = prior_usage
@@ -207,7 +209,7 @@ class TurnTranslator:
             steps=self._writer.steps,
             entries=self._writer.entries(cut=cut),
             files=tuple(self.produced),
-            turn=Turn(self._number, self._response_id, self.request_id, self._model, usage),
+            turn=Turn(self._number, self._response_id, self.request_id, self._model, usage, self.report),
         )
         return run_event(run)
 

@@ -1,0 +1,98 @@
+"""Choosing the history of a run's next turn: the store's weights go in, entries and a report come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from threadbridge.history.budget import HistoryRules, own_budget, prompt_budget
+from threadbridge.history.report import Mode, history_report
+from threadbridge.history.selection import Selection, Weighed, select_auto, select_last, select_since_compaction
+from threadbridge.history.weighing import frame_of, weight_of
+from threadbridge.ports import Entry, Kind, Place, Session, Wire
+
+#: Lines read at once: enough for a usual thread at the first look, and never many more than are used.
+_FIRST_PAGE, _LARGEST_PAGE = 32, 1024
+#: A run writes one message a turn or so; more than this many are not counted.
+_MESSAGES_OF_A_RUN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a turn shows the model. Does not fit: nothing, for the budget is too small (A80)."""
+
+    entries: Sequence[Entry]
+    report: Wire
+    fits: bool
+
+
+def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool) -> History:
+    """The history of the run's next turn. Costs what it chooses, however long the thread is."""
+    frame = frame_of(run, rules.count)
+    mode = _mode(run, rules)
+    # What is exact, or shortened by the service, is not bounded by the window; only a budget of the run's own stops it.
+    budget = prompt_budget(run, prior_usage, rules) if mode == "auto" else own_budget(run, prior_usage)
+    left = None if budget is None else budget.tokens - frame
+    selection = _selection(session, rules, run, mode, left, first=first)
+    report = history_report(run, selection, session.size(run["thread_id"]), frame=frame, budget=budget, mode=mode)
+    if not selection.fits:
+        return History((), report, fits=False)
+    entries = [
+        entry for span in selection.spans for entry in session.span(run["thread_id"], first=span.first, last=span.last)
+    ]
+    return History(entries, report, fits=True)
+
+
+def _mode(run: Wire, rules: HistoryRules) -> Mode:
+    if run["truncation_strategy"]["last_messages"] is not None:
+        return "last_messages"
+    return "compact" if rules.truncation.auto == "compact" else "auto"
+
+
+def _selection(
+    session: Session, rules: HistoryRules, run: Wire, mode: Mode, left: int | None, *, first: bool
+) -> Selection:
+    if left is not None and left < 0:
+        return Selection(fits=False)
+    thread_id = run["thread_id"]
+    newest = _lines(session, rules, thread_id, newest_first=True)
+    match mode:
+        case "last_messages":
+            # What the run itself wrote comes on top, or its own tool rounds would push the question out (D63).
+            written = 0 if first else _messages_of(session, run)
+            wanted: int = run["truncation_strategy"]["last_messages"]
+            return select_last(newest, messages=wanted + written, budget=left)
+        case "compact":
+            return select_since_compaction(newest, budget=left)
+        case "auto":
+            oldest = _lines(session, rules, thread_id, newest_first=False)
+            return select_auto(oldest, newest, budget=left)
+
+
+def _messages_of(session: Session, run: Wire) -> int:
+    own = session.page(
+        Kind.MESSAGE, limit=_MESSAGES_OF_A_RUN, order="desc", thread_id=run["thread_id"], run_id=run["id"]
+    )
+    return len(own.data)
+
+
+def _lines(session: Session, rules: HistoryRules, thread_id: str, *, newest_first: bool) -> Iterator[Weighed]:
+    """The thread's lines with their weights, read as they are asked for; what was never counted is counted now."""
+    beyond: int | None = None
+    limit = _FIRST_PAGE
+    while True:
+        places = session.places(thread_id, limit=limit, newest_first=newest_first, beyond=beyond)
+        for place in places:
+            yield _weighed(session, rules, thread_id, place)
+        if len(places) < limit:
+            return
+        beyond, limit = places[-1].position, min(_LARGEST_PAGE, limit * 2)
+
+
+def _weighed(session: Session, rules: HistoryRules, thread_id: str, place: Place) -> Weighed:
+    position, weight = place
+    if weight is None:
+        (entry,) = session.span(thread_id, first=position, last=position)
+        weight = weight_of(entry, rules.count)
+        session.weigh(thread_id, position, weight)
+    return Weighed(position, weight.sort, weight.tokens)

@@ -1,0 +1,60 @@
+"""What a turn's request was made of, kept with the turn for whoever asks what a run sent and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from threadbridge.history.budget import Budget
+from threadbridge.history.selection import Selection
+from threadbridge.ports import Size, Wire
+from threadbridge.responses.models import ResolvedModel
+
+#: What was done about a long thread.
+Mode: TypeAlias = Literal["auto", "last_messages", "compact"]
+
+
+def history_report(
+    run: Wire, selection: Selection, size: Size, *, frame: int, budget: Budget | None, mode: Mode
+) -> Wire:
+    """The part of the report on history: numbers only, never content.
+
+    `sent` and `dropped` count messages of the thread and tokens as counted here; the reason of a drop is
+    `truncation_strategy`, `context`, `max_prompt_tokens` or `compaction`. Tokens never counted are not in `dropped`.
+    """
+    sent = selection if selection.fits else Selection()
+    dropped = size.messages - sent.messages
+    return {
+        "strategy": mode,
+        "truncation_strategy": run["truncation_strategy"],
+        "budget": None if budget is None else {"tokens": budget.tokens, "source": budget.source},
+        "fits": selection.fits,
+        "sent": {
+            "messages": sent.messages,
+            "entries": sent.entries,
+            "tokens": sent.tokens,
+            "instructions_and_tools_tokens": frame,
+        },
+        "dropped": {
+            "messages": dropped,
+            "tokens": max(0, size.tokens - sent.tokens),
+            "reason": _reason(selection, budget, mode) if dropped else None,
+        },
+        # Where the middle of the thread is missing, there are two.
+        "spans": [{"messages": span.messages, "tokens": span.tokens} for span in sent.spans],
+    }
+
+
+def _reason(selection: Selection, budget: Budget | None, mode: Mode) -> str | None:
+    if selection.fits and mode != "auto":
+        return {"last_messages": "truncation_strategy", "compact": "compaction"}[mode]
+    return None if budget is None else budget.source
+
+
+def turn_report(history: Wire, run: Wire, model: ResolvedModel, warnings: Sequence[str]) -> Wire:
+    """The whole report of a turn that was asked: its history, the model asked in place of which, the warnings."""
+    return {
+        "history": history,
+        "model": {"requested": run["model"], "asked": model.model, "reasoning_effort": model.reasoning_effort},
+        "warnings": list(warnings),
+    }

@@ -1,0 +1,162 @@
+"""Which part of a thread a model is shown (A79, §11). Pure: weights in, positions out, nothing read that is dropped.
+
+A thread is chosen from in whole turns: a user's message and all that follows up to the next one. So no call is parted
+from its output and no reasoning from what it led to. Of a thread that is too long the first turn stays and as many of
+the newest as fit; what is dropped lies between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from threadbridge.ports import Sort
+
+
+class Weighed(NamedTuple):
+    """One line of a timeline and what it weighs."""
+
+    position: int
+    sort: Sort
+    tokens: int
+
+
+_MESSAGES = frozenset({Sort.USER, Sort.ASSISTANT})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Neighbouring entries from the first to the last position, and what they hold."""
+
+    first: int
+    last: int
+    messages: int
+    entries: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is sent, oldest first. Does not fit: the budget is too small for the newest turn, and nothing is sent."""
+
+    spans: tuple[Span, ...] = ()
+    fits: bool = True
+
+    @property
+    def messages(self) -> int:
+        """Messages sent."""
+        return sum(span.messages for span in self.spans)
+
+    @property
+    def entries(self) -> int:
+        """Lines of the timeline sent: messages, calls, outputs, reasoning."""
+        return sum(span.entries for span in self.spans)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of what is sent, as counted here."""
+        return sum(span.tokens for span in self.spans)
+
+
+def select_auto(oldest: Iterable[Weighed], newest: Iterable[Weighed], *, budget: int | None) -> Selection:
+    """The first turn and as many of the newest as fit into the budget; the newest turn is always among them.
+
+    `oldest` and `newest` are the same lines in both directions; of each is taken only what is chosen, and at most one
+    line or turn more.
+    """
+    backwards = _newest_turns(newest, budget)
+    tail = next(backwards, None)
+    if tail is None:
+        return Selection()
+    if not _fits(tail.tokens, budget):
+        return Selection((tail,), fits=False)
+    head = _first_turn(oldest, budget)
+    if head is None or head.last >= tail.first or not _fits(head.tokens + tail.tokens, budget):
+        head = None
+    room = None if budget is None else budget - (head.tokens if head is not None else 0)
+    for turn in backwards:
+        if head is not None and turn.first <= head.last:
+            break
+        if not _fits(tail.tokens + turn.tokens, room):
+            break
+        tail = _joined(turn, tail)
+    return Selection((tail,) if head is None else (head, tail))
+
+
+def select_last(newest: Iterable[Weighed], *, messages: int, budget: int | None) -> Selection:
+    """Exactly the newest messages, with what lies between them. Does not fit where they exceed the budget."""
+    span: Span | None = None
+    for line in newest:
+        span = _grown(span, line)
+        if span.messages == messages or not _fits(span.tokens, budget):
+            break
+    if span is None:
+        return Selection()
+    return Selection((span,), fits=_fits(span.tokens, budget))
+
+
+def select_since_compaction(newest: Iterable[Weighed], *, budget: int | None) -> Selection:
+    """Everything since the service compacted the thread, with what it made of the rest."""
+    span: Span | None = None
+    for line in newest:
+        span = _grown(span, line)
+        if line.sort is Sort.COMPACTION or not _fits(span.tokens, budget):
+            break
+    if span is None:
+        return Selection()
+    return Selection((span,), fits=_fits(span.tokens, budget))
+
+
+def _fits(tokens: int, budget: int | None) -> bool:
+    return budget is None or tokens <= budget
+
+
+def _newest_turns(newest: Iterable[Weighed], most: int | None) -> Iterator[Span]:
+    """Whole turns, the newest first. One that outgrows `most` is given as far as it was read, and is the last.
+
+    What is shown within its run only has weight in the newest turn alone.
+    """
+    turn: Span | None = None
+    is_newest = True
+    for line in newest:
+        turn = _grown(turn, line if is_newest else _later(line))
+        if not _fits(turn.tokens, most):
+            break
+        if line.sort is Sort.USER:
+            yield turn
+            turn, is_newest = None, False
+    if turn is not None:
+        yield turn
+
+
+def _first_turn(oldest: Iterable[Weighed], most: int | None) -> Span | None:
+    """The turn that the thread begins with, read no further than `most` tokens."""
+    turn: Span | None = None
+    for line in oldest:
+        if line.sort is Sort.USER and turn is not None:
+            break
+        turn = _grown(turn, _later(line))
+        if not _fits(turn.tokens, most):
+            break
+    return turn
+
+
+def _later(line: Weighed) -> Weighed:
+    """The line as a later run is shown it (D62)."""
+    return line._replace(tokens=0) if line.sort is Sort.WITHIN_RUN else line
+
+
+def _grown(span: Span | None, line: Weighed) -> Span:
+    one = Span(line.position, line.position, int(line.sort in _MESSAGES), 1, line.tokens)
+    return one if span is None else _joined(one, span)
+
+
+def _joined(one: Span, other: Span) -> Span:
+    return Span(
+        min(one.first, other.first),
+        max(one.last, other.last),
+        one.messages + other.messages,
+        one.entries + other.entries,
+        one.tokens + other.tokens,
+    )

@@ -1,0 +1,79 @@
+"""What an entry of a timeline weighs. Every entry is weighed once in its life, when it is stored or first met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import orjson
+
+from threadbridge.ports import CountTokens, Entry, Sort, Weight, Wire
+
+#: What frames a message or an item in the model's own format.
+_FRAME_TOKENS = 4
+#: An image by its detail, as the vision guide charges a square of 1024 pixels.
+_IMAGE_TOKENS: Mapping[str, int] = {"low": 85}
+_LARGE_IMAGE_TOKENS = 765
+#: Encrypted content is base64 of text nobody here can read: about four letters a token, a third of it padding.
+_ENCRYPTED_BYTES_PER_TOKEN = 5
+
+_ITEM_SORTS: Mapping[str, Sort] = {
+    "message": Sort.ASSISTANT,
+    "function_call": Sort.EXCHANGE,
+    "function_call_output": Sort.EXCHANGE,
+    "compaction": Sort.COMPACTION,
+}
+
+
+def bytes_over_four(text: str) -> int:
+    """The estimate where no tokenizer is installed: four bytes a token, rather too many than too few."""
+    return -(-len(text.encode("utf-8", "surrogatepass")) // 4)
+
+
+def weighed(entries: Iterable[Entry], count: CountTokens) -> Sequence[Entry]:
+    """The entries with their weights, ready to be stored."""
+    return [replace(entry, weight=weight_of(entry, count)) for entry in entries]
+
+
+def weight_of(entry: Entry, count: CountTokens) -> Weight:
+    """The sort of an entry, and about how many tokens it is to the model."""
+    if entry.message is not None:
+        sort = Sort.USER if entry.message.get("role") == "user" else Sort.ASSISTANT
+        return Weight(sort, _FRAME_TOKENS + sum(_part(part, count) for part in _parts(entry.message)))
+    item = entry.item or {}
+    return Weight(_ITEM_SORTS.get(item.get("type", ""), Sort.WITHIN_RUN), _FRAME_TOKENS + _item(item, count))
+
+
+def _parts(message: Wire) -> list[Wire]:
+    return [part for part in message.get("content") or () if isinstance(part, dict)]
+
+
+def _part(part: Wire, count: CountTokens) -> int:
+    match part:
+        case {"type": "text", "text": {"value": str(text)}}:
+            return count(text)
+        case {"type": "refusal", "refusal": str(text)}:
+            return count(text)
+        case {"type": "image_url" | "image_file" as kind}:
+            return _IMAGE_TOKENS.get(str((part.get(kind) or {}).get("detail")), _LARGE_IMAGE_TOKENS)
+        case _:
+            return 0  # not sent
+
+
+def _item(item: Wire, count: CountTokens) -> int:
+    match item:
+        case {"type": "function_call"}:
+            return count(f"{item.get('name') or ''}{item.get('arguments') or ''}")
+        case {"type": "function_call_output", "output": str(output)}:
+            return count(output)
+        case {"encrypted_content": str(sealed)}:
+            return len(sealed) // _ENCRYPTED_BYTES_PER_TOKEN
+        case _:
+            return count(orjson.dumps(item).decode())
+
+
+def frame_of(run: Wire, count: CountTokens) -> int:
+    """The tokens that every request of the run begins with: its instructions and its functions."""
+    functions = [tool["function"] for tool in run["tools"] if tool["type"] == "function"]
+    tokens = count(run["instructions"]) if run["instructions"] else 0
+    return tokens + (count(orjson.dumps(functions).decode()) if functions else 0)
