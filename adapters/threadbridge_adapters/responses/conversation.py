@@ -113,6 +113,7 @@ class Conversation:
             stream=stream,
             first_turn=self._start.number == 1,
             prior_usage=self._start.prior_usage,
+            compact_at=self._start.compact_at,
         )
         self._translator.report = turn_report(self._start.report, run, model, plan.warnings)
         for warning in plan.warnings:

@@ -70,7 +70,9 @@ class Workplace:
     def model(self, run: Wire) -> ResolvedModel:
         """What to ask the upstream for when a run names its model (mapping §13, §14)."""
         today = datetime.fromtimestamp(self.clock.now(), UTC).date()
-        return resolve_model(run["model"], requested_effort=run["reasoning_effort"], today=today, overrides=self.models)
+        own = self.history.per_assistant.get(run["assistant_id"])
+        overrides = self.models if own is None else {run["model"]: own}
+        return resolve_model(run["model"], requested_effort=run["reasoning_effort"], today=today, overrides=overrides)
 
     def translator(self, start: TurnStart) -> TurnTranslator:
         """A fresh translator for a turn."""

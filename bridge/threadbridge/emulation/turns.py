@@ -31,6 +31,8 @@ class TurnStart:
     report: Wire
     #: What its hosted tools work on; None where it has none.
     resources: Resources | None = None
+    #: Tokens beyond which the service is to compact what it is shown.
+    compact_at: int | None = None
 
 
 def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
@@ -76,7 +78,15 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
     """The turn with its history chosen; a budget too small for the newest turn ends the run instead (A80)."""
     history = chosen(session, context.history, run, prior_usage=prior_usage, first=number == 1)
     if history.fits:
-        return TurnStart(run, number, history.entries, prior_usage, history.report, resources_of(session, run))
+        return TurnStart(
+            run,
+            number,
+            history.entries,
+            prior_usage,
+            history.report,
+            resources=resources_of(session, run),
+            compact_at=history.compact_at,
+        )
     session.add_turn(run["id"], Turn(number, report={"history": history.report, "model": None, "warnings": []}))
     end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_prompt_tokens"})
     return None

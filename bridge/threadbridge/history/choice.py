@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from threadbridge.history.budget import HistoryRules, own_budget, prompt_budget
+from threadbridge.history.budget import HistoryRules, context_budget, own_budget, prompt_budget
 from threadbridge.history.report import Mode, history_report
 from threadbridge.history.selection import Selection, Weighed, select_auto, select_last, select_since_compaction
 from threadbridge.history.weighing import frame_of, weight_of
@@ -24,6 +24,8 @@ class History:
     entries: Sequence[Entry]
     report: Wire
     fits: bool
+    #: Tokens beyond which the service is to compact what it is sent; None: it is not.
+    compact_at: int | None = None
 
 
 def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool) -> History:
@@ -40,7 +42,8 @@ def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wir
     entries = [
         entry for span in selection.spans for entry in session.span(run["thread_id"], first=span.first, last=span.last)
     ]
-    return History(entries, report, fits=True)
+    compact_at = context_budget(run, rules) if mode == "compact" else None
+    return History(entries, report, fits=True, compact_at=compact_at)
 
 
 def _mode(run: Wire, rules: HistoryRules) -> Mode:

@@ -61,6 +61,8 @@ def _input_item(entry: Entry, run_id: str, answered: frozenset[tuple[str | None,
         return _sent(item) if (entry.run_id, item["call_id"]) in answered else None
     if kind == "message":
         return _sent_message(item)
+    if kind == "compaction":
+        return _sent(item)  # stands for everything before it, of whatever run (§11)
     if entry.run_id != run_id:
         return None
     if kind == "reasoning":

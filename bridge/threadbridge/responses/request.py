@@ -19,6 +19,8 @@ from threadbridge.responses.tools import (
 
 #: The least `max_output_tokens` the Responses API accepts (§3).
 _LEAST_OUTPUT_TOKENS = 16
+#: The least `compact_threshold` it accepts (§11).
+_LEAST_COMPACT_THRESHOLD = 1000
 
 _DEFAULT_SAMPLING = 1.0
 
@@ -53,11 +55,13 @@ def build_request(
     first_turn: bool,
     prior_usage: Wire | None = None,
     hosted: HostedTools | None = None,
+    compact_at: int | None = None,
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
 
     Stateless: the whole history is sent, and nothing is stored upstream (design §3). `prior_usage` is the sum of the
     run's earlier turns; ask `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
+    Beyond `compact_at` tokens the service makes a summary of its own of what came before (§11).
     """
     warnings = list(model.warnings)
     body: Wire = {"model": model.model, "input": input_items(run, timeline), "store": False, "stream": stream}
@@ -72,6 +76,9 @@ def build_request(
         body["reasoning"] = {"effort": model.reasoning_effort}
     if model.reasons:
         body["include"] = ["reasoning.encrypted_content", *body.get("include", ())]
+    if compact_at is not None:
+        threshold = max(_LEAST_COMPACT_THRESHOLD, compact_at)
+        body["context_management"] = [{"type": "compaction", "compact_threshold": threshold}]
     _add_sampling(body, run, model, warnings)
     return RequestPlan(body, tuple(warnings))
 

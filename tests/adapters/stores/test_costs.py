@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from tests.bridge.responses.upstream import RUN
 from tests.stored_objects import message, run, step, thread
-from threadbridge.ports import Entry, Kind, Session, Turn
+from threadbridge.history.budget import HistoryRules
+from threadbridge.history.choice import chosen
+from threadbridge.history.weighing import weighed
+from threadbridge.ports import Entry, Kind, Session, Turn, Wire
+from threadbridge.settings import TruncationSettings
 from threadbridge_adapters.stores.place import place_of
 from threadbridge_adapters.stores.session import SqlSession
 from threadbridge_adapters.stores.sqlite import connect_writer, make_engine
@@ -27,7 +32,7 @@ def fill(session: Session, name: str, messages: int) -> None:
     session.add(Kind.RUN, run(f"run_{name}", name))
     middle = [Entry(message(f"msg_{name}_run_{k}", name), {"type": "message"}, f"run_{name}_old") for k in range(2)]
     spoken = [Entry(message(f"msg_{name}_{n}", name)) for n in range(messages)]
-    session.append(name, [*spoken[: messages // 2], *middle, *spoken[messages // 2 :]])
+    session.append(name, weighed([*spoken[: messages // 2], *middle, *spoken[messages // 2 :]], lambda _: 6))
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,15 @@ def steps_of(connection: Connection, work: Callable[[Session], object]) -> int:
     return counted
 
 
+RULES = HistoryRules(TruncationSettings(context_tokens=200), count=lambda _: 6)
+
+
+def asking(name: str, *, last_messages: int | None = None) -> Wire:
+    """A run on the thread, about to have its history chosen."""
+    strategy = {"type": "auto" if last_messages is None else "last_messages", "last_messages": last_messages}
+    return {**RUN, "id": f"run_{name}", "thread_id": name, "truncation_strategy": strategy}
+
+
 Work = Callable[[Session, str], object]
 
 OPERATIONS: dict[str, Work] = {
@@ -93,6 +107,13 @@ OPERATIONS: dict[str, Work] = {
     "the last 20 messages of the timeline": lambda s, name: s.timeline(name, last_messages=20),
     "the items of a run": lambda s, name: s.items(f"run_{name}_old"),
     "the turns of a run": lambda s, name: s.turns(f"run_{name}_old"),
+    "the newest weights": lambda s, name: s.places(name, limit=20, newest_first=True),
+    "the oldest weights": lambda s, name: s.places(name, limit=20),
+    "the size of a thread": lambda s, name: s.size(name),
+    "the history of a run": lambda s, name: chosen(s, RULES, asking(name), prior_usage=None, first=True),
+    "the last 20 messages of a run": lambda s, name: chosen(
+        s, RULES, asking(name, last_messages=20), prior_usage=None, first=True
+    ),
     "a lease": lambda s, name: s.lease(f"run_{name}"),
 }
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
+from tests.stored_objects import call, message
 from threadbridge import lifecycle
+from threadbridge.ports import Entry, Size, Turn
 from threadbridge_adapters.stores import open_store, schema
 from threadbridge_adapters.stores.upgrade import CURRENT
 
@@ -52,6 +56,40 @@ def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() ->
 
     assert scripts.get_heads() == [CURRENT]
     assert [script.revision for script in scripts.walk_revisions()] == ["0002", "0001"]
+
+
+async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    written_by_the_first_version(path)
+
+    store = await open_store(str(path))
+    size = await store.read(lambda session: session.size("thread_1"), tenant="t")
+    entries = await store.read(lambda session: session.timeline("thread_1"), tenant="t")
+    places = await store.read(lambda session: session.places("thread_1", limit=9), tenant="t")
+    turns = await store.read(lambda session: session.turns("run_1"), tenant="t")
+    await store.aclose()
+
+    assert entries == [Entry(message=message("msg_1")), call("call_1")]
+    assert (size, [place.weight for place in places]) == (Size(1, 0), [None, None])
+    assert turns == [Turn(1, "resp_1")]
+
+
+def written_by_the_first_version(path: Path) -> None:
+    """A store as revision 0001 left it: one message, one call, one turn."""
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", "threadbridge_adapters.stores:migrations")
+        command.upgrade(config, "0001")
+        insert = "INSERT INTO timeline (tenant, thread_id, run_id, message_id, message, item) VALUES"
+        connection.exec_driver_sql(
+            f"{insert} ('t', 'thread_1', NULL, 'msg_1', ?, NULL)", (json.dumps(message("msg_1")),)
+        )
+        connection.exec_driver_sql(
+            f"{insert} ('t', 'thread_1', 'run_1', NULL, NULL, ?)", (json.dumps(call("call_1").item),)
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO turns (tenant, run_id, number, response_id) VALUES ('t', 'run_1', 1, 'resp_1')"
+        )
 
 
 def test_no_revision_imports_the_living_schema() -> None:

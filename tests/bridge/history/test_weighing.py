@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from threadbridge.history.weighing import bytes_over_four, frame_of, weight_of, weighed
+from threadbridge.history.weighing import bytes_over_four, frame_of, weighed, weight_of
 from threadbridge.ports import Entry, Sort, Wire
 
 FRAME = 4
