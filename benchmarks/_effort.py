@@ -20,6 +20,7 @@ class Effort:
     thread_operations: int = 500
     export_threads: int = 2_000
     naive_threads: int = 10
+    upload_megabytes: int = 512
 
 
 #: Enough to see that everything works, not enough to believe the numbers.
@@ -35,4 +36,5 @@ QUICK = Effort(
     thread_operations=20,
     export_threads=50,
     naive_threads=2,
+    upload_megabytes=32,
 )
