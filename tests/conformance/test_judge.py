@@ -180,6 +180,14 @@ async def test_requests_of_the_first_version_are_not_replayed(conversation: list
     assert (only.verdict, only.reason) == (Verdict.NOT_REPLAYABLE, "a request of version 1 of the API")
 
 
+async def test_of_a_stream_whose_client_left_the_rest_is_not_compared(conversation: list[Exchange]) -> None:
+    left = replace(conversation[9], sse=[*(conversation[9].sse or ())][:8])
+
+    verdicts = [each.verdict for each in await judged([*conversation[:9], left])]
+
+    assert verdicts == [Verdict.EQUAL] * 10
+
+
 async def test_a_bare_answer_is_not_replayed(conversation: list[Exchange]) -> None:
     (only,) = await judged([replace(conversation[0], method=None, status=None)])
 

@@ -254,6 +254,8 @@ class _Replay:
         if seen.sse is not None:
             recorded = [(name or "", data) for name, data in seen.sse]
             ours = list(_events(reply))
+            if recorded[-1][0] != "done":  # the client left, and its recording ends there
+                ours = ours[: len(recorded)]
             self._ids.learn(_by_name(recorded), _by_name(ours))
             yield from compared_events(recorded, [(name, self._ids.to_recorded(data)) for name, data in ours])
             return
