@@ -89,6 +89,14 @@ class Limits(_Section):
     drain_seconds: float = Field(default=5.0, ge=0)
     #: Seconds `cancel` waits for a working run to come to rest before it answers.
     cancel_wait_seconds: float = Field(default=2.0, ge=0)
+    #: Seconds a run waits for its thread's vector store to finish indexing (A56).
+    index_wait_seconds: float = Field(default=60.0, ge=0)
+    #: Seconds the end of a turn waits for the files that code made; a file that is not there by then is given up.
+    copy_out_seconds: float = Field(default=60.0, ge=0)
+    #: Bytes of one such file (A38).
+    copied_file_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
+    #: Files of one container that are fetched at the same time.
+    concurrent_copies: int = Field(default=4, gt=0)
 
 
 UnknownCursor: TypeAlias = Literal["empty_page", "error"]
@@ -136,11 +144,16 @@ class Settings(_Section):
     #: SQLAlchemy URL of the store, or `:memory:`; None means a SQLite file in the user's data directory, or memory
     #: with `simulate`.
     store: str | None = None
+    #: Where the contents of files that code made are kept: a directory, or an fsspec URL; None means a directory
+    #: beside the store.
+    files: str | None = None
     tenant: str = Field(default="default", min_length=1, max_length=64)
     #: Answer from the built-in simulator in place of a real Responses service.
     simulate: bool = False
     #: False: this process reads and writes threads but performs no runs, and needs no upstream; an export does so.
     performs_runs: bool = True
+    #: Whether the Responses service has file_search and code_interpreter, files and vector stores.
+    hosted_tools: bool = True
     upstream: ServiceSettings = ServiceSettings()
     assistants: AssistantsSettings = AssistantsSettings()
     gateway: GatewaySettings = GatewaySettings()

@@ -72,23 +72,6 @@ async def test_d67_the_successor_of_a_model_that_did_not_reason_is_told_not_to(s
     assert service.asked[-1]["reasoning"] == {"effort": "none"}
 
 
-async def test_d11_hosted_tools_are_left_out(service: Service) -> None:
-    run = await service.run("Hi", tools=[{"type": "file_search"}, {"type": "code_interpreter"}, WEATHER])
-
-    assert [tool["type"] for tool in run["tools"]] == ["file_search", "code_interpreter", "function"]
-    assert [tool["type"] for tool in service.asked[-1]["tools"]] == ["function"]
-
-
-async def test_d11_include_is_checked_and_nothing_else(service: Service) -> None:
-    run = await service.run("Hi")
-    steps = f"/threads/{run['thread_id']}/runs/{run['id']}/steps"
-
-    known = await service.get(steps, **{"include[]": "step_details.tool_calls[*].file_search.results[*].content"})
-    unknown = await service.get(steps, **{"include[]": "everything"})
-
-    assert (known.status, unknown.status) == (200, 400)
-
-
 async def test_d42_anything_to_say_is_enough_for_a_run(service: Service) -> None:
     silent, empty = await service.assistant(), await service.thread()
     monologue = await service.post("/threads", messages=[{"role": "assistant", "content": "Welcome"}])

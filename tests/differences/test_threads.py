@@ -41,27 +41,6 @@ async def test_d38_a_message_can_be_deleted_while_a_run_is_active(service: Servi
     assert (await service.look(run))["status"] == "requires_action"
 
 
-async def test_d39_attachments_are_kept_and_go_no_further(service: Service) -> None:
-    attachments = [{"file_id": "file-1", "tools": [{"type": "code_interpreter"}]}]
-    thread = await service.post("/threads", messages=[{"role": "user", "content": "Hi", "attachments": attachments}])
-    started = await service.post(f"/threads/{thread.body['id']}/runs", assistant_id=await service.assistant())
-    run = await service.rested(started.body)
-
-    assert (await service.messages(run))[0]["attachments"] == attachments
-    assert (await service.get(f"/threads/{thread.body['id']}")).body["tool_resources"] == {
-        "code_interpreter": {"file_ids": []}
-    }
-    assert service.asked[-1]["input"][0]["content"] == [{"type": "input_text", "text": "Hi"}]
-
-
-async def test_d40_a_described_vector_store_is_shown_as_it_was_described(service: Service) -> None:
-    resources = {"file_search": {"vector_stores": [{"file_ids": ["file-1"]}]}}
-
-    thread = await service.post("/threads", tool_resources=resources)
-
-    assert thread.body["tool_resources"] == resources
-
-
 async def test_d41_the_model_reads_where_an_image_of_the_assistant_was(service: Service) -> None:
     image = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
     messages = [{"role": "assistant", "content": [image]}, {"role": "user", "content": [image]}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from threadbridge._system import SystemClock, new_id
-from threadbridge.ports import Backend, Clock, NewId, Store, Upstream
+from threadbridge.ports import Backend, Blobs, Clock, NewId, Store, Upstream
 from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ async def open_backend(settings: Settings) -> Backend:
 
     Raises ConfigurationError for unusable settings and StoreError for a store that cannot be opened.
     """
+    from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.stores import open_store
+    from threadbridge_adapters.stores.place import place_of
 
     upstream = _open_upstream(settings)
     try:
@@ -28,7 +30,13 @@ async def open_backend(settings: Settings) -> Backend:
     except BaseException:
         await upstream.aclose()
         raise
-    return assemble(settings, store=store, upstream=upstream)
+    try:
+        blobs = open_blobs(settings.files, beside=place_of(_store_of(settings)).path)
+    except BaseException:
+        await upstream.aclose()
+        await store.aclose()
+        raise
+    return assemble(settings, store=store, upstream=upstream, blobs=blobs)
 
 
 def _store_of(settings: Settings) -> str | None:
@@ -58,20 +66,26 @@ def assemble(
     clock: Clock | None = None,
     new_id: NewId = new_id,
     places: Places | None = None,
+    blobs: Blobs | None = None,
 ) -> ResponsesBackend:
     """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it.
 
-    `places` decides when a turn may be taken up, by default as many at a time as the settings say.
+    `places` decides when a turn may be taken up, by default as many at a time as the settings say. `blobs` has the
+    contents of files that code made, by default as long as the backend lives.
     """
     from threadbridge.history.budget import HistoryRules
+    from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.responses.backend import ResponsesBackend
+    from threadbridge_adapters.responses.containers import Containers
     from threadbridge_adapters.responses.event_logs import EventLogs
     from threadbridge_adapters.responses.places import Places
+    from threadbridge_adapters.responses.supplier import Supplier
     from threadbridge_adapters.responses.workforce import Workforce
     from threadbridge_adapters.responses.workplace import Workplace
     from threadbridge_adapters.tokens import token_counter
 
     clock = clock or SystemClock()
+    blobs = blobs or open_blobs(None, beside=None)
     place = Workplace(
         tenant=settings.tenant,
         store=store,
@@ -85,6 +99,10 @@ def assemble(
         history=HistoryRules(settings.truncation, settings.models, settings.per_assistant, token_counter()),
         places=places or Places(settings.limits.concurrent_turns),
         logs=EventLogs(settings.limits, clock, new_id),
+        blobs=blobs,
+        supplier=Supplier(settings.tenant, store, upstream, blobs, clock, new_id),
+        containers=Containers(settings.tenant, store, upstream, blobs, clock),
+        hosted_tools=settings.hosted_tools and settings.performs_runs,
     )
     workforce = Workforce(place)
     if settings.performs_runs:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from threadbridge.emulation import assistants, messages, runs, steps, threads, tool_outputs
+from threadbridge.emulation import assistants, messages, runs, steps, supplies, threads, tool_outputs
 from threadbridge.emulation.busy import may_be_free
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import Overdue, settle
 from threadbridge.emulation.leases import is_abandoned
 from threadbridge.emulation.polling import poll_after_ms
 from threadbridge.emulation.runs import StartedRun
+from threadbridge.emulation.supplies import Needs, Supplied
 from threadbridge.emulation.tool_outputs import Submission
 from threadbridge.ports import (
     Capabilities,
@@ -30,7 +31,7 @@ from threadbridge.ports import (
 from threadbridge.responses.forms import read_thread, run_event, sse_run, step_event
 from threadbridge.responses.shown_steps import event_without_content
 from threadbridge.responses.warnings import run_warnings
-from threadbridge.settings import UnknownCursor
+from threadbridge.settings import Limits, UnknownCursor
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.following import Followers
 from threadbridge_adapters.responses.waiting_room import WaitingRoom
@@ -38,6 +39,7 @@ from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
 
 T = TypeVar("T")
+NeedsOfThread: TypeAlias = Callable[[Session, Limits, str, Wire], Needs]
 Queued = TypeVar("Queued", StartedRun, Submission)
 
 
@@ -71,7 +73,10 @@ class ResponsesBackend:
 
     # Assistants
     async def create_assistant(self, body: Wire) -> Wire:
-        return await self._write(lambda session, context: assistants.create(session, context, body))
+        return await self._supplied(
+            supplies.of_assistant(self._place.limits, body),
+            lambda supplied: self._write(lambda session, context: assistants.create(session, context, body, supplied)),
+        )
 
     async def list_assistants(self, query: ListQuery) -> Wire:
         return await self._read(
@@ -89,7 +94,10 @@ class ResponsesBackend:
 
     # Threads
     async def create_thread(self, body: Wire) -> Wire:
-        return await self._write(lambda session, context: threads.create(session, context, body))
+        return await self._supplied(
+            supplies.of_thread(self._place.limits, body),
+            lambda supplied: self._write(lambda session, context: threads.create(session, context, body, supplied)),
+        )
 
     async def list_threads(self, query: ListQuery) -> Wire:
         return await self._read(
@@ -107,10 +115,15 @@ class ResponsesBackend:
 
     # Messages
     async def create_message(self, thread_id: str, body: Wire) -> Wire:
-        return await self._in_turn(
-            thread_id,
-            lambda: self._write(lambda session, context: messages.create(session, context, thread_id, body)),
-        )
+        def write(supplied: Supplied | None) -> Awaitable[Wire]:
+            return self._in_turn(
+                thread_id,
+                lambda: self._write(
+                    lambda session, context: messages.create(session, context, thread_id, body, supplied)
+                ),
+            )
+
+        return await self._supplied(await self._needs_of(supplies.of_message, thread_id, body, [body]), write)
 
     async def list_messages(self, thread_id: str, query: ListQuery) -> Wire:
         return await self._read(
@@ -145,7 +158,7 @@ class ResponsesBackend:
         return self._followed(started, _opening(started.run), include)
 
     async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard) -> Wire:
-        started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
+        started = await self._start_thread_and_run(body, include)
         self._warn_of(started.run, warn)
         self._perform(started)
         return started.run
@@ -153,7 +166,7 @@ class ResponsesBackend:
     async def stream_thread_and_run(
         self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> AsyncIterator[Event]:
-        started = await self._queue(lambda session, context: runs.create_with_thread(session, context, body, include))
+        started = await self._start_thread_and_run(body, include)
         self._warn_of(started.run, warn)
         opening = [Event("thread.created", read_thread(started.thread)), *_opening(started.run)]
         return self._followed(started, opening, include)
@@ -231,10 +244,40 @@ class ResponsesBackend:
         )
 
     async def _start_run(self, thread_id: str, body: Wire, include: Sequence[str]) -> StartedRun:
-        def create(session: Session, context: Context) -> StartedRun:
-            return runs.create(session, context, thread_id, body, include)
+        def write(supplied: Supplied | None) -> Awaitable[StartedRun]:
+            return self._in_turn(
+                thread_id,
+                lambda: self._queue(
+                    lambda session, context: runs.create(session, context, thread_id, body, include, supplied)
+                ),
+            )
 
-        return await self._in_turn(thread_id, lambda: self._queue(create))
+        more = body.get("additional_messages")
+        needs = await self._needs_of(supplies.of_run, thread_id, body, more if isinstance(more, list) else [])
+        return await self._supplied(needs, write)
+
+    async def _start_thread_and_run(self, body: Wire, include: Sequence[str]) -> StartedRun:
+        return await self._supplied(
+            supplies.of_thread_and_run(self._place.limits, body),
+            lambda supplied: self._queue(
+                lambda session, context: runs.create_with_thread(session, context, body, include, supplied)
+            ),
+        )
+
+    async def _needs_of(
+        self, look: NeedsOfThread, thread_id: str, body: Wire, new_messages: Sequence[object]
+    ) -> Needs | None:
+        if not supplies.has_attachments(*new_messages):
+            return None
+        limits = self._place.limits
+        return await self._read(lambda session, _: look(session, limits, thread_id, body))
+
+    async def _supplied(self, needs: Needs | None, write: Callable[[Supplied | None], Awaitable[T]]) -> T:
+        """A transaction, and before it what it needs done at the service behind."""
+        if needs is None or not self._place.hosted_tools:
+            return await write(None)
+        async with self._place.supplier.supplied(needs) as supplied:
+            return await write(supplied)
 
     async def _queue(self, decide: Callable[[Session, Context], Queued]) -> Queued:
         """A transaction that queues a run, and begins its turn where a place is free."""

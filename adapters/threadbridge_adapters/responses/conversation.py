@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import orjson
 
@@ -12,11 +13,16 @@ from threadbridge.errors import UpstreamError
 from threadbridge.history.report import turn_report
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.responses.request import build_request
+from threadbridge.responses.tools import HostedTools
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.whole import events_of
 from threadbridge_adapters.logs import logger
+from threadbridge_adapters.responses.containers import is_gone
 from threadbridge_adapters.responses.feed import Feed
+from threadbridge_adapters.responses.hosted import HostedWork
 from threadbridge_adapters.responses.workplace import Workplace
+
+T = TypeVar("T")
 
 _log = logger("threadbridge.run")
 
@@ -39,6 +45,7 @@ class Conversation:
         self.closing: Sequence[Event] = ()
         self._stream: UpstreamStream | None = None
         self._events: AsyncIterator[Wire] | None = None
+        self.hosted = HostedWork(place, start, translator)
 
     async def hold(self) -> None:
         """The whole exchange. Raises UpstreamError."""
@@ -46,26 +53,34 @@ class Conversation:
             await self._fetch()
         else:
             await self._relay(self._feed)
+        await self.hosted.finished()
 
     async def _fetch(self) -> None:
-        response = await self._place.upstream.create(self._request(stream=False))
+        response = await self._asked(self._place.upstream.create, stream=False)
         self._translator.request_id = response.request_id
         for event in events_of(response.body):
+            if self.hosted.watches:
+                self._tell(await self.hosted.before(event["type"]))
             told = self._translator.feed(event)
+            if self.hosted.watches:
+                self.hosted.after()
             if self._translator.outcome is not None:
                 self.closing = told
                 break
-            if self._feed is not None:
-                self._feed.put(told)
+            self._tell(told)
         self._end_of_events()
 
     async def _relay(self, feed: Feed) -> None:
-        translator = self._translator
-        self._stream = await self._place.upstream.stream(self._request(stream=True))
+        translator, watches = self._translator, self.hosted.watches
+        self._stream = await self._asked(self._place.upstream.stream, stream=True)
         translator.request_id = self._stream.request_id
         self._events = aiter(self._stream)
         async for event in self._events:
+            if watches:
+                feed.put(await self.hosted.before(event["type"]))
             told = translator.feed(event)
+            if watches:
+                self.hosted.after()
             if translator.outcome is not None:
                 self.closing = told
                 break
@@ -73,6 +88,10 @@ class Conversation:
             if feed.is_full:
                 await self._wait_for(feed)
         self._end_of_events()
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        if self._feed is not None:
+            self._feed.put(events)
 
     async def _wait_for(self, feed: Feed) -> None:
         """A reader may be slow; one who stands still is given up, and the run goes on without him (A100)."""
@@ -103,7 +122,17 @@ class Conversation:
         if self._translator.outcome is None:
             self.closing = self._translator.end_of_stream()
 
-    def _request(self, *, stream: bool) -> bytes:
+    async def _asked(self, ask: Callable[[bytes], Awaitable[T]], *, stream: bool) -> T:
+        """The answer of the service. A container that has died is replaced once, and the service asked again (§4)."""
+        try:
+            return await ask(self._request(await self.hosted.tools(), stream=stream))
+        except UpstreamError as error:
+            if not (is_gone(error) and await self.hosted.replace_container()):
+                raise
+            _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=error.message)
+        return await ask(self._request(await self.hosted.tools(), stream=stream))
+
+    def _request(self, hosted: HostedTools | None, *, stream: bool) -> bytes:
         run = self._start.run
         model = self._place.model(run)
         plan = build_request(
@@ -114,6 +143,7 @@ class Conversation:
             first_turn=self._start.number == 1,
             prior_usage=self._start.prior_usage,
             compact_at=self._start.compact_at,
+            hosted=hosted,
         )
         self._translator.report = turn_report(self._start.report, run, model, plan.warnings)
         for warning in plan.warnings:

@@ -107,7 +107,8 @@ class Worker:
         outcome = translator.outcome
         if outcome is None:
             raise UpstreamError(f"The turn of run {self._run_id} ended without an outcome.")
-        written = await self._write(lambda session, context: turns.finish(session, context, outcome))
+        kept = conversation.hosted.kept()
+        written = await self._write(lambda session, context: turns.finish(session, context, outcome, kept))
         if written.accepted:
             self._tell(turns.told(closing, written))
             self._end_feed(None)

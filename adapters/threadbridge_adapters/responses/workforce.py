@@ -78,7 +78,14 @@ class Workforce:
                 await self._take_over()
             except BridgeError as error:  # the store may be there again at the next look
                 _log.error("could not look for runs without a worker", error=error.message)
+            await self._clean_up()
             await self._place.clock.sleep(self._place.limits.lease_seconds)
+
+    async def _clean_up(self) -> None:
+        try:
+            await self._place.supplier.clean_up()
+        except BridgeError as error:
+            _log.error("could not look for abandoned errands", error=error.message)
 
     async def _take_over(self) -> None:
         for run_id in await self._place.unfinished_runs(limit=_TAKEN_UP_AT_ONCE):

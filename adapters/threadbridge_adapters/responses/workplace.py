@@ -11,12 +11,14 @@ from typing import TypeVar
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.history.budget import HistoryRules
-from threadbridge.ports import Clock, Kind, NewId, Session, Store, Upstream, Wire
+from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire
 from threadbridge.responses.models import ResolvedModel, resolve_model
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, ModelOverride, Policies
+from threadbridge_adapters.responses.containers import Containers
 from threadbridge_adapters.responses.event_logs import EventLogs
 from threadbridge_adapters.responses.places import Places
+from threadbridge_adapters.responses.supplier import Supplier
 
 T = TypeVar("T")
 
@@ -37,6 +39,11 @@ class Workplace:
     history: HistoryRules
     places: Places
     logs: EventLogs
+    blobs: Blobs
+    supplier: Supplier
+    containers: Containers
+    #: Whether the service has file_search and code_interpreter, files and vector stores.
+    hosted_tools: bool
     #: What is still to be done about connections whose turn is over.
     _later: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
@@ -76,6 +83,12 @@ class Workplace:
 
     def translator(self, start: TurnStart) -> TurnTranslator:
         """A fresh translator for a turn."""
+        container = start.resources.container if start.resources is not None else None
         return TurnTranslator(
-            start.run, new_id=self.new_id, now=self.clock.now, prior_usage=start.prior_usage, number=start.number
+            start.run,
+            new_id=self.new_id,
+            now=self.clock.now,
+            prior_usage=start.prior_usage,
+            number=start.number,
+            known_files=container.known_files if container is not None else None,
         )

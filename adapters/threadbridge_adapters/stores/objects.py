@@ -75,6 +75,10 @@ def _plain_row(body: Wire) -> Row:
     return {"id": body["id"], "created_at": body.get("created_at"), "body": written(body)}
 
 
+def _file_row(body: Wire) -> Row:
+    return {**_plain_row(body), "blob": body["blob"]}
+
+
 def _run_row(body: Wire) -> Row:
     return {
         **_plain_row(body),
@@ -114,7 +118,18 @@ SHELVES: Mapping[Kind, Shelf] = {
     Kind.MESSAGE: Shelf(schema.timeline, id_="message_id", body="message", row=_message_row, kept=()),
     Kind.RUN: Shelf(schema.runs, id_="id", body="body", row=_run_row, kept=("status",)),
     Kind.STEP: Shelf(schema.steps, id_="id", body="body", row=_step_row, kept=()),
+    Kind.FILE: Shelf(schema.files, id_="id", body="body", row=_file_row, kept=()),
+    Kind.CONTAINER: Shelf(schema.containers, id_="id", body="body", row=_plain_row, kept=()),
+    Kind.ERRAND: Shelf(schema.errands, id_="id", body="body", row=_plain_row, kept=()),
 }
+
+
+_BLOB = Statement(select(schema.files.c.seq).where(schema.files.c.blob == bindparam("blob")).limit(1))
+
+
+def uses_blob(driver: sqlite3.Connection, blob: str) -> bool:
+    """Whether any file of any tenant has these bytes: blobs are shared."""
+    return _BLOB.row(driver, {"blob": blob}) is not None
 
 
 def _of_thread(table: Table) -> Statement:
@@ -128,6 +143,12 @@ def _turns_of(*condition: Any) -> Statement:
     return Statement(delete(schema.turns).where(*mine))
 
 
+_CONTAINER_OF_THREAD = Statement(
+    delete(schema.containers).where(
+        schema.containers.c.tenant == bindparam("of_tenant"), schema.containers.c.id == bindparam("of_id")
+    )
+)
+
 #: What goes before the object itself goes, in this order.
 _TAKEN_ALONG: Mapping[Kind, tuple[Statement, ...]] = {
     Kind.THREAD: (
@@ -136,6 +157,7 @@ _TAKEN_ALONG: Mapping[Kind, tuple[Statement, ...]] = {
         _of_thread(schema.thread_sizes),
         _of_thread(schema.steps),
         _of_thread(schema.runs),
+        _CONTAINER_OF_THREAD,
     ),
     Kind.RUN: (_turns_of(schema.runs.c.id == bindparam("of_id")),),
 }

@@ -123,6 +123,44 @@ thread_sizes = Table(
     Column("tokens", BigInteger, nullable=False),
 )
 
+files = Table(
+    "files",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("id"),
+    _created_at(),
+    _key("blob"),
+    _key("body"),
+    Index("uq_files_id", "tenant", "id", unique=True),
+    Index("ix_files_seq", "tenant", "seq"),
+    Index("ix_files_blob", "blob"),
+)
+
+containers = Table(
+    "containers",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("id"),
+    _created_at(),
+    _key("body"),
+    Index("uq_containers_id", "tenant", "id", unique=True),
+    Index("ix_containers_seq", "tenant", "seq"),
+)
+
+errands = Table(
+    "errands",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("id"),
+    _created_at(),
+    _key("body"),
+    Index("uq_errands_id", "tenant", "id", unique=True),
+    Index("ix_errands_seq", "tenant", "seq"),
+)
+
 turns = Table(
     "turns",
     metadata,

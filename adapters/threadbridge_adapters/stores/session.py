@@ -65,6 +65,9 @@ class SqlSession:
             run_id=run_id,
         )
 
+    def uses_blob(self, blob: str) -> bool:
+        return objects.uses_blob(self._driver, blob)
+
     def active_run(self, thread_id: str) -> Wire | None:
         return running.active_run(self._driver, self._tenant, thread_id)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, listing
 from threadbridge.emulation.objects import changed_assistant, deleted, new_assistant
+from threadbridge.emulation.supplies import Supplied, done, granted
 from threadbridge.ports import Kind, ListQuery, Session, Wire
 from threadbridge.settings import UnknownCursor
 from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, checked
 
 
-def create(session: Session, context: Context, body: Wire) -> Wire:
-    """A new assistant (A20-A24)."""
-    assistant = new_assistant(context, checked(ASSISTANT_CREATE, body, limits=context.limits))
+def create(session: Session, context: Context, body: Wire, supplied: Supplied | None = None) -> Wire:
+    """A new assistant (A20-A24), with the vector store that was made for it."""
+    given = checked(ASSISTANT_CREATE, body, limits=context.limits)
+    if supplied is not None:
+        given["tool_resources"] = granted(given.get("tool_resources", {}), (), supplied)
+    assistant = new_assistant(context, given)
     session.add(Kind.ASSISTANT, assistant)
+    done(session, supplied)
     return assistant
 
 

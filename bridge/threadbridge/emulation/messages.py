@@ -6,6 +6,7 @@ from threadbridge.emulation.busy import refuse_messages
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, found_in_thread, listing
 from threadbridge.emulation.objects import deleted, new_message
+from threadbridge.emulation.supplies import Supplied, done, grant
 from threadbridge.history.weighing import weighed
 from threadbridge.ports import Entry, Kind, ListQuery, Session, Wire
 from threadbridge.responses.forms import modified_message
@@ -13,14 +14,20 @@ from threadbridge.settings import UnknownCursor
 from threadbridge.validation import MESSAGE_CREATE, MESSAGE_UPDATE, check_id, checked
 
 
-def create(session: Session, context: Context, thread_id: str, body: Wire) -> Wire:
-    """A message at the end of the thread. Raises ThreadBusy while a run is active (A42)."""
+def create(session: Session, context: Context, thread_id: str, body: Wire, supplied: Supplied | None = None) -> Wire:
+    """A message at the end of the thread, its attachments with the thread's tools (A38).
+
+    Raises ThreadBusy while a run is active (A42).
+    """
     check_id("thread_id", "thread", thread_id)
     given = checked(MESSAGE_CREATE, body, limits=context.limits)
-    found(session, Kind.THREAD, thread_id)
+    thread = found(session, Kind.THREAD, thread_id)
     refuse_messages(session, context, thread_id)
     message = new_message(context, thread_id, given)
     session.append(thread_id, weighed([Entry(message=message)], context.history.count))
+    if supplied is not None:
+        grant(session, thread, [given], supplied)
+        done(session, supplied)
     return message
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from threadbridge.emulation import containers
+from threadbridge.emulation.containers import ThreadContainer
 from threadbridge.ports import Kind, Session, Wire
 
 _HOSTED = frozenset({"file_search", "code_interpreter"})
@@ -17,6 +19,9 @@ class Resources:
     vector_store_ids: tuple[str, ...] = ()
     thread_vector_store_ids: tuple[str, ...] = ()
     file_ids: tuple[str, ...] = ()
+    #: Whether code may run, and the thread's container where it has run before.
+    runs_code: bool = False
+    container: ThreadContainer | None = None
 
 
 def resources_of(session: Session, run: Wire) -> Resources | None:
@@ -27,6 +32,7 @@ def resources_of(session: Session, run: Wire) -> Resources | None:
     """
     if not any(tool["type"] in _HOSTED for tool in run["tools"]):
         return None
+    runs_code = any(tool["type"] == "code_interpreter" for tool in run["tools"])
     thread = session.get(Kind.THREAD, run["thread_id"]) or {}
     own: Wire = thread.get("tool_resources") or {}
     assistant = session.get(Kind.ASSISTANT, run["assistant_id"]) or {}
@@ -35,6 +41,8 @@ def resources_of(session: Session, run: Wire) -> Resources | None:
         vector_store_ids=_each_once([*_stores(shared), *_stores(own)]),
         thread_vector_store_ids=_each_once(_stores(own)),
         file_ids=_each_once([*_files(shared), *_files(own)]),
+        runs_code=runs_code,
+        container=containers.of_thread(session, run["thread_id"]) if runs_code else None,
     )
 
 

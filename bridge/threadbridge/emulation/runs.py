@@ -13,6 +13,7 @@ from threadbridge.emulation.endings import end
 from threadbridge.emulation.leases import claim, is_held
 from threadbridge.emulation.lookup import found, found_in_thread, listing
 from threadbridge.emulation.objects import new_run
+from threadbridge.emulation.supplies import Supplied, done, grant
 from threadbridge.emulation.turns import TurnStart, begin_new
 from threadbridge.errors import InvalidRequest
 from threadbridge.lifecycle import RunStatus, is_active, stepped
@@ -29,7 +30,14 @@ class StartedRun(NamedTuple):
     turn: TurnStart | None
 
 
-def create(session: Session, context: Context, thread_id: str, body: Wire, include: Sequence[str] = ()) -> StartedRun:
+def create(
+    session: Session,
+    context: Context,
+    thread_id: str,
+    body: Wire,
+    include: Sequence[str] = (),
+    supplied: Supplied | None = None,
+) -> StartedRun:
     """Queue a run and lock its thread in one transaction (A42, A52).
 
     Raises ThreadBusy for a busy thread (A52), InvalidRequest for a run with nothing to say (A53), NotFound for an
@@ -40,15 +48,25 @@ def create(session: Session, context: Context, thread_id: str, body: Wire, inclu
     given = checked(RUN_CREATE, body, limits=context.limits)
     thread = found(session, Kind.THREAD, thread_id)
     refuse_runs(session, context, thread_id)
+    thread = grant(session, thread, given.get("additional_messages", ()), supplied)
+    done(session, supplied)
     return _queue(session, context, thread, given)
 
 
-def create_with_thread(session: Session, context: Context, body: Wire, include: Sequence[str] = ()) -> StartedRun:
+def create_with_thread(
+    session: Session,
+    context: Context,
+    body: Wire,
+    include: Sequence[str] = (),
+    supplied: Supplied | None = None,
+) -> StartedRun:
     """Create a thread and queue a run on it (A54)."""
     check_include(include)
     given = checked(THREAD_AND_RUN_CREATE, body, limits=context.limits)
     found(session, Kind.ASSISTANT, given["assistant_id"])
-    thread = threads.insert(session, context, given.get("thread", {}))
+    thread = threads.insert(session, context, given.get("thread", {}), supplied)
+    thread = grant(session, thread, given.get("additional_messages", ()), supplied)
+    done(session, supplied)
     return _queue(session, context, thread, given)
 
 

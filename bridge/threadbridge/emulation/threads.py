@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, listing
 from threadbridge.emulation.objects import deleted, new_message, new_thread
+from threadbridge.emulation.supplies import Supplied, done, granted
 from threadbridge.history.weighing import weighed
 from threadbridge.ports import Entry, Kind, ListQuery, Session, Wire
 from threadbridge.responses.forms import read_thread
@@ -14,16 +15,20 @@ from threadbridge.settings import UnknownCursor
 from threadbridge.validation import THREAD_CREATE, THREAD_UPDATE, checked
 
 
-def create(session: Session, context: Context, body: Wire) -> Wire:
+def create(session: Session, context: Context, body: Wire, supplied: Supplied | None = None) -> Wire:
     """A new thread; its first messages are there in the same transaction."""
-    return insert(session, context, checked(THREAD_CREATE, body, limits=context.limits))
+    thread = insert(session, context, checked(THREAD_CREATE, body, limits=context.limits), supplied)
+    done(session, supplied)
+    return thread
 
 
-def insert(session: Session, context: Context, body: Wire) -> Wire:
+def insert(session: Session, context: Context, body: Wire, supplied: Supplied | None = None) -> Wire:
     """A new thread from a body that was already checked."""
-    thread = new_thread(context, body)
+    messages: Sequence[Wire] = body.get("messages", ())
+    resources = granted(body.get("tool_resources", {}), messages, supplied)
+    thread = new_thread(context, {**body, "tool_resources": resources})
     session.add(Kind.THREAD, thread)
-    append_messages(session, context, thread["id"], body.get("messages", ()))
+    append_messages(session, context, thread["id"], messages)
     return thread
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from threadbridge.emulation import containers, files
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import settled
 from threadbridge.emulation.endings import end, open_step, total_usage
+from threadbridge.emulation.files import KeptFile
 from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.emulation.resources import Resources, resources_of
 from threadbridge.history.choice import chosen
@@ -135,8 +137,8 @@ class Written:
 _TOO_LATE = Written(accepted=False)
 
 
-def finish(session: Session, context: Context, outcome: TurnOutcome) -> Written:
-    """Write a turn: messages, items, steps, usage and the run's new status become visible together (C2).
+def finish(session: Session, context: Context, outcome: TurnOutcome, kept: Sequence[KeptFile] = ()) -> Written:
+    """Write a turn: messages, items, steps, files, usage and the run's new status become visible together (C2).
 
     A turn that lost its run meanwhile (deleted, expired, taken over) is dropped whole.
     """
@@ -148,6 +150,11 @@ def finish(session: Session, context: Context, outcome: TurnOutcome) -> Written:
     for step in outcome.steps:
         session.add(Kind.STEP, step)
     session.add_turn(run_id, outcome.turn)
+    if kept:
+        files.add(session, kept, created_at=context.second)
+        lasting = {one.file.file_id for one in kept}
+        made = {place: file_id for place, file_id in outcome.places.items() if file_id in lasting}
+        containers.note_made(session, found.run["thread_id"], made, now=context.second)
     if may_step(found.run, RunStatus(outcome.run["status"])):
         session.put_run(outcome.run, None)
         return Written(accepted=True, run=outcome.run)

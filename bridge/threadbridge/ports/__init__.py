@@ -11,6 +11,7 @@ under the entry point group `threadbridge.backends` (or `.stores`) and `threadbr
 from __future__ import annotations
 
 from threadbridge.ports.backend import Backend
+from threadbridge.ports.blobs import Blob, Blobs
 from threadbridge.ports.passage import PassesOn
 from threadbridge.ports.store import (
     ClaimedRun,
@@ -43,6 +44,8 @@ from threadbridge.ports.values import (
 
 __all__ = [
     "Backend",
+    "Blob",
+    "Blobs",
     "Capabilities",
     "ClaimedRun",
     "Clock",

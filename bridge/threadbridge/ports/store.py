@@ -20,6 +20,12 @@ class Kind(StrEnum):
     MESSAGE = "message"
     RUN = "run"
     STEP = "step"
+    #: A file that code made: its file object, and where its bytes are kept.
+    FILE = "file"
+    #: The container in which a thread's code runs, under the thread's id.
+    CONTAINER = "container"
+    #: Something about to be made elsewhere for a request that is not written yet: what to undo if it never is.
+    ERRAND = "errand"
 
 
 class Sort(StrEnum):
@@ -136,7 +142,10 @@ class Session(Protocol):
         ...
 
     def remove(self, kind: Kind, object_id: str) -> bool:
-        """Forget an object; a thread takes its messages, runs, steps, items and turns along. False if unknown."""
+        """Forget an object; a thread takes its messages, runs, steps, items, turns and container along.
+
+        False if unknown.
+        """
         ...
 
     def page(
@@ -155,6 +164,10 @@ class Session(Protocol):
         `after` continues in the direction of `order`; `before` asks for the objects that precede that id in the
         same direction, the nearest ones. Costs the same on a long thread as on a short one.
         """
+        ...
+
+    def uses_blob(self, blob: str) -> bool:
+        """Whether any tenant's file has its bytes under this name."""
         ...
 
     def active_run(self, thread_id: str) -> Wire | None:

@@ -37,6 +37,11 @@ class ProducedFiles:
         #: The new ones, in the order they were met.
         self.files: list[ProducedFile] = []
 
+    @property
+    def places(self) -> Mapping[ContainerPlace, str]:
+        """Every known file of a container, by its place."""
+        return self._ids
+
     def knows(self, place: ContainerPlace) -> bool:
         """Whether the file has an id already."""
         return place in self._ids

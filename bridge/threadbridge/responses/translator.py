@@ -209,6 +209,7 @@ class TurnTranslator:
             steps=self._writer.steps,
             entries=self._writer.entries(cut=cut),
             files=tuple(self.produced),
+            places=dict(self._writer.produced.places),
             turn=Turn(self._number, self._response_id, self.request_id, self._model, usage, self.report),
         )
         return run_event(run)

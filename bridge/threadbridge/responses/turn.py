@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from threadbridge.ports import Entry, Turn, Wire
-from threadbridge.responses.files import ProducedFile
+from threadbridge.responses.files import ContainerPlace, ProducedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +33,5 @@ class TurnOutcome:
     turn: Turn
     #: The files that code made; what they are cited by is in the messages already.
     files: Sequence[ProducedFile] = ()
+    #: The lasting ids of all files known in containers, by their place.
+    places: Mapping[ContainerPlace, str] = field(default_factory=dict[ContainerPlace, str])

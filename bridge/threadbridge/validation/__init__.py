@@ -17,6 +17,7 @@ from threadbridge.validation.bodies import (
     THREAD_CREATE,
     THREAD_UPDATE,
     TOOL_OUTPUTS,
+    check_files,
     checked,
 )
 from threadbridge.validation.queries import CheckedPage, check_id, check_include, checked_page
@@ -33,6 +34,7 @@ __all__ = [
     "THREAD_UPDATE",
     "TOOL_OUTPUTS",
     "CheckedPage",
+    "check_files",
     "check_id",
     "check_include",
     "checked",

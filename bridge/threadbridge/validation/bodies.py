@@ -98,4 +98,12 @@ def checked(spec: Object, body: Wire, *, limits: Limits | None = None) -> Wire:
         raise refusal.to_error() from None
 
 
+def check_files(file_ids: list[str]) -> list[str]:
+    """The files for a thread's code. Raises InvalidRequest for more than it may have (A21)."""
+    resources = {"code_interpreter": {"file_ids": file_ids}}
+    checked(_RESOURCES, {"tool_resources": resources})
+    return file_ids
+
+
+_RESOURCES = Object({"tool_resources": TOOL_RESOURCES})
 _DEFAULT_LIMITS = Limits()

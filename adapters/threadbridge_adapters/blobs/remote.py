@@ -1,0 +1,51 @@
+"""Blobs in an object store, through fsspec: S3, Google Cloud Storage, Azure, and whatever else it has a driver for."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, cast
+
+from threadbridge.errors import ConfigurationError
+
+
+class RemoteShelf:
+    """A folder of an fsspec file system. What is not whole yet is spooled on this machine."""
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self._filesystem = filesystem
+        self._root = root.rstrip("/")
+
+    def spool(self) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(prefix="threadbridge-", delete=False)
+
+    def put(self, spooled: Path, name: str) -> None:
+        target = self._place(name)
+        if not self._filesystem.exists(target):
+            self._filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._filesystem.put_file(str(spooled), target)
+
+    def open(self, name: str) -> IO[bytes]:
+        return cast("IO[bytes]", self._filesystem.open(self._place(name), "rb"))
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            self._filesystem.rm_file(self._place(name))
+
+    def _place(self, name: str) -> str:
+        return f"{self._root}/{name[:2]}/{name}"
+
+
+def remote_shelf(url: str) -> RemoteShelf:
+    """The shelf at an fsspec URL. Raises ConfigurationError where fsspec or its driver is not installed."""
+    try:
+        fsspec: Any = import_module("fsspec.core")
+        filesystem, root = fsspec.url_to_fs(url)
+    except (ImportError, ValueError) as exc:
+        raise ConfigurationError(
+            f"files: {url.partition('://')[0]}:// cannot be used ({exc}); install 'threadbridge[blobs]' and the driver "
+            "that fsspec names, or choose a directory."
+        ) from exc
+    return RemoteShelf(filesystem, root)

@@ -1,0 +1,184 @@
+"""What a request needs done at the service behind before it is written: stores made, attached files put into them.
+
+Attachments belong to the thread's tools (A38), vector stores may be described in place of their ids (A22, A28). All
+of it is decided here and done by an adapter; the request is written only once it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from threadbridge.emulation.lookup import found
+from threadbridge.ports import Kind, Session, Wire
+from threadbridge.settings import Limits
+from threadbridge.validation import (
+    ASSISTANT_CREATE,
+    MESSAGE_CREATE,
+    RUN_CREATE,
+    THREAD_AND_RUN_CREATE,
+    THREAD_CREATE,
+    check_files,
+    check_id,
+    checked,
+)
+
+#: A store made for a thread is gone a week after its last use (A31).
+_THREAD_STORE_EXPIRY: Wire = {"anchor": "last_active_at", "days": 7}
+
+
+@dataclass(frozen=True, slots=True)
+class NewStore:
+    """A vector store to be made, as `POST /vector_stores` takes it, without its files."""
+
+    body: Wire
+    chunking_strategy: Wire | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What has to be done: `search` goes into `new_store`, or else into `store`; `code` has only to be there."""
+
+    new_store: NewStore | None = None
+    store: str | None = None
+    search: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """What was done: the store that has the files, and the errand that would undo it all."""
+
+    store: str | None = None
+    errand_id: str | None = None
+
+
+def of_assistant(limits: Limits, body: Wire) -> Needs | None:
+    """The needs of a new assistant; None for one that has none, whose body is not judged here."""
+    if not _described(body.get("tool_resources")):
+        return None
+    given = checked(ASSISTANT_CREATE, body, limits=limits)
+    return _described_store(given.get("tool_resources", {}), of_thread=False)
+
+
+def of_thread(limits: Limits, body: Wire) -> Needs | None:
+    """The needs of a new thread with its first messages."""
+    if not _described(body.get("tool_resources")) and not _attached(body.get("messages")):
+        return None
+    return _of_new_thread(checked(THREAD_CREATE, body, limits=limits), ())
+
+
+def of_thread_and_run(limits: Limits, body: Wire) -> Needs | None:
+    """The needs of a new thread with a run on it."""
+    thread = body.get("thread")
+    thread = thread if isinstance(thread, dict) else {}
+    messages = (thread.get("messages"), body.get("additional_messages"))
+    if not _described(thread.get("tool_resources")) and not any(map(_attached, messages)):
+        return None
+    given = checked(THREAD_AND_RUN_CREATE, body, limits=limits)
+    return _of_new_thread(given.get("thread", {}), given.get("additional_messages", ()))
+
+
+def of_message(session: Session, limits: Limits, thread_id: str, body: Wire) -> Needs:
+    """The needs of a message that has attachments. Raises as its creation does."""
+    check_id("thread_id", "thread", thread_id)
+    given = checked(MESSAGE_CREATE, body, limits=limits)
+    return _of_old_thread(found(session, Kind.THREAD, thread_id), [given])
+
+
+def of_run(session: Session, limits: Limits, thread_id: str, body: Wire) -> Needs:
+    """The needs of a run whose additional messages have attachments. Raises as its creation does."""
+    check_id("thread_id", "thread", thread_id)
+    given = checked(RUN_CREATE, body, limits=limits)
+    return _of_old_thread(found(session, Kind.THREAD, thread_id), given.get("additional_messages", ()))
+
+
+def has_attachments(*messages: object) -> bool:
+    """Whether a body that nobody has judged yet seems to attach anything."""
+    return any(isinstance(message, dict) and message.get("attachments") for message in messages)
+
+
+def granted(resources: Wire, messages: Iterable[Wire], supplied: Supplied | None) -> Wire:
+    """A thread's or an assistant's tool resources once they are supplied: ids in place of descriptions, and the files
+    of the messages. Raises InvalidRequest for more files than code may have (A21).
+    """
+    if supplied is None:
+        return resources
+    search, code = _files_of(messages)
+    after = dict(resources)
+    if supplied.store is not None and (search or _described(resources)):
+        after["file_search"] = {"vector_store_ids": [supplied.store]}
+    if code:
+        held = (resources.get("code_interpreter") or {}).get("file_ids") or ()
+        after["code_interpreter"] = {"file_ids": check_files(list(dict.fromkeys([*held, *code])))}
+    return after
+
+
+def done(session: Session, supplied: Supplied | None) -> None:
+    """The request is written: nothing is to be undone any more."""
+    if supplied is not None and supplied.errand_id is not None:
+        session.remove(Kind.ERRAND, supplied.errand_id)
+
+
+def grant(session: Session, thread: Wire, messages: Sequence[Wire], supplied: Supplied | None) -> Wire:
+    """The thread with what the messages attach, written where it changed."""
+    resources = granted(thread["tool_resources"], messages, supplied)
+    if resources == thread["tool_resources"]:
+        return thread
+    after = {**thread, "tool_resources": resources}
+    session.put(Kind.THREAD, after)
+    return after
+
+
+def _of_new_thread(thread: Wire, more: Sequence[Wire]) -> Needs:
+    resources: Wire = thread.get("tool_resources", {})
+    messages = [*thread.get("messages", ()), *more]
+    own = _described_store(resources, of_thread=True)
+    search, code = _files_of(messages)
+    granted(resources, messages, Supplied())
+    if own is not None:
+        return replace(own, search=tuple(dict.fromkeys((*own.search, *search))), code=code)
+    return _into_store(resources, search, code)
+
+
+def _of_old_thread(thread: Wire, messages: Sequence[Wire]) -> Needs:
+    search, code = _files_of(messages)
+    granted(thread["tool_resources"], messages, Supplied())
+    return _into_store(thread["tool_resources"], search, code)
+
+
+def _into_store(resources: Wire, search: tuple[str, ...], code: tuple[str, ...]) -> Needs:
+    held: Sequence[str] = (resources.get("file_search") or {}).get("vector_store_ids") or []
+    if held or not search:
+        return Needs(store=held[0] if search else None, search=search, code=code)
+    return Needs(new_store=NewStore({"expires_after": _THREAD_STORE_EXPIRY}), search=search, code=code)
+
+
+def _described_store(resources: Wire, *, of_thread: bool) -> Needs | None:
+    """The one store that is described (A21)."""
+    for described in _described(resources):
+        body = {"metadata": described["metadata"]} if described.get("metadata") else {}
+        expiry = {"expires_after": _THREAD_STORE_EXPIRY} if of_thread else {}
+        store = NewStore({**body, **expiry}, described.get("chunking_strategy"))
+        return Needs(new_store=store, search=tuple(dict.fromkeys(described.get("file_ids", ()))))
+    return None
+
+
+def _described(resources: object) -> Sequence[Wire]:
+    search = resources.get("file_search") if isinstance(resources, dict) else None
+    stores = search.get("vector_stores") if isinstance(search, dict) else None
+    return stores if isinstance(stores, list) else ()
+
+
+def _attached(messages: object) -> bool:
+    return isinstance(messages, list) and has_attachments(*messages)
+
+
+def _files_of(messages: Iterable[Wire]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The attached files for searches and for code, each once; one may be for both (A38)."""
+    by_tool: dict[str, dict[str, None]] = {"file_search": {}, "code_interpreter": {}}
+    for attachment in (each for message in messages for each in message.get("attachments") or ()):
+        for tool in attachment["tools"]:
+            by_tool[tool["type"]][attachment["file_id"]] = None
+    search, code = by_tool.values()
+    return tuple(search), tuple(code)

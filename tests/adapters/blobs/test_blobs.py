@@ -1,0 +1,101 @@
+"""Contents of files: kept whole or not at all, once, wherever they are."""
+
+from __future__ import annotations
+
+import os
+import stat
+import uuid
+from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from threadbridge.errors import ConfigurationError, InvalidRequest, StoreError
+from threadbridge.ports import Blobs
+from threadbridge_adapters.blobs import open_blobs
+
+PLACES: dict[str, Callable[[Path], Blobs]] = {
+    "directory": lambda tmp: open_blobs(str(tmp / "files"), beside=None),
+    "beside the store": lambda tmp: open_blobs(None, beside=tmp / "threads.db"),
+    "passing": lambda _: open_blobs(None, beside=None),
+    "fsspec": lambda _: open_blobs(f"memory://{uuid.uuid4()}/files", beside=None),
+}
+
+
+@pytest.fixture(params=PLACES)
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    return PLACES[request.param](tmp_path)
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def breaking(part: bytes) -> AsyncIterator[bytes]:
+    yield part
+    raise StoreError("broken")
+
+
+async def contents(blobs: Blobs, name: str) -> bytes:
+    return b"".join([piece async for piece in blobs.read(name)])
+
+
+async def test_what_is_kept_comes_back(blobs: Blobs) -> None:
+    blob = await blobs.keep(pieces(b"one", b"two"), most=100)
+
+    assert (blob.name, blob.size) == (sha256(b"onetwo").hexdigest(), 6)
+    assert await contents(blobs, blob.name) == b"onetwo"
+
+
+async def test_the_same_content_has_the_same_name(blobs: Blobs) -> None:
+    first = await blobs.keep(pieces(b"onetwo"), most=100)
+    second = await blobs.keep(pieces(b"one", b"two"), most=100)
+
+    assert first == second
+    assert await contents(blobs, second.name) == b"onetwo"
+
+
+async def test_what_is_forgotten_is_gone_and_may_be_forgotten_again(blobs: Blobs) -> None:
+    blob = await blobs.keep(pieces(b"one"), most=100)
+
+    await blobs.forget(blob.name)
+    await blobs.forget(blob.name)
+
+    with pytest.raises(StoreError):
+        await contents(blobs, blob.name)
+
+
+async def test_too_much_is_refused(blobs: Blobs) -> None:
+    with pytest.raises(InvalidRequest, match="larger than 5 bytes"):
+        await blobs.keep(pieces(b"one", b"two"), most=5)
+
+
+async def test_half_a_file_leaves_nothing(tmp_path: Path) -> None:
+    blobs = open_blobs(str(tmp_path), beside=None)
+
+    with pytest.raises(StoreError, match="broken"):
+        await blobs.keep(breaking(b"one"), most=100)
+
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_directory_is_for_its_owner_only(tmp_path: Path) -> None:
+    blobs = open_blobs(None, beside=tmp_path / "threads.db")
+
+    await blobs.keep(pieces(b"one"), most=100)
+
+    assert stat.S_IMODE((tmp_path / "threads.db.files").stat().st_mode) == 0o700
+
+
+def test_a_place_nobody_knows_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="nowhere://"):
+        open_blobs("nowhere://bucket/files", beside=None)
+
+
+async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(StoreError, match="could not be written"):
+        await open_blobs(str(tmp_path / "file" / "files"), beside=None).keep(pieces(b"one"), most=100)

@@ -1,0 +1,362 @@
+"""What is done at the service behind for hosted tools, and what becomes of it when something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.clocks import StandingClock
+from threadbridge.emulation import files as own_files
+from threadbridge.errors import BridgeError, InvalidRequest, NotFound, UpstreamError
+from threadbridge.ports import Blobs, Kind, ListQuery, Session, Store, Wire
+from threadbridge.settings import Limits, Settings
+from threadbridge_adapters.blobs import open_blobs
+from threadbridge_adapters.responses import assemble
+from threadbridge_adapters.responses.backend import ResponsesBackend
+from threadbridge_adapters.responses.containers import Containers
+from threadbridge_adapters.responses.indexing import wait_for_stores
+from threadbridge_adapters.responses.supplier import Supplier, refusal_of
+from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+from threadbridge_adapters.stores import open_store
+
+WEEK = 7 * 24 * 3600
+
+
+class Service(SimulatedUpstream):
+    """The simulator, with calls that fail on demand. `fails` names them by the end of `METHOD path`."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        super().__init__(simulator)
+        self.fails: dict[str, BridgeError] = {}
+        self.calls: list[str] = []
+
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+        self._look(f"{method} {path}")
+        return await super().call(method, path, body)
+
+    @asynccontextmanager
+    async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
+        self._look(f"GET {path}")
+        async with super().download(path) as content:
+            yield content
+
+    def _look(self, asked: str) -> None:
+        self.calls.append(asked)
+        for end, error in self.fails.items():
+            if asked.endswith(end):
+                raise error
+
+
+@dataclass
+class Place:
+    """A backend with everything behind it at hand."""
+
+    backend: ResponsesBackend
+    service: Service
+    store: Store
+    blobs: Blobs
+    clock: StandingClock
+    ids: list[str] = field(default_factory=list[str])
+
+    async def file(self, text: str = "Filip likes cake.", name: str = "foods.txt") -> str:
+        async def content() -> AsyncIterator[bytes]:
+            yield text.encode()
+
+        fields = {"purpose": "assistants"}
+        file = await self.service.upload("/files", filename=name, content=content(), fields=fields)
+        return str(file["id"])
+
+    async def run(self, text: str, *attached: str, tools: tuple[str, ...] = ("code_interpreter",)) -> Wire:
+        """A finished run on a new thread."""
+        assistant = await self.backend.create_assistant(
+            {"model": "gpt-4o", "tools": [{"type": kind} for kind in tools]}
+        )
+        attachments = [{"file_id": file_id, "tools": [{"type": "file_search"}]} for file_id in attached]
+        message = {"role": "user", "content": text, "attachments": attachments}
+        thread = await self.backend.create_thread({"messages": [message]})
+        return await self.again(thread["id"], assistant["id"])
+
+    async def again(self, thread_id: str, assistant_id: str) -> Wire:
+        created = await self.backend.create_run(thread_id, {"assistant_id": assistant_id})
+        for _ in range(500):
+            run = (await self.backend.retrieve_run(thread_id, created["id"])).run
+            if run["status"] not in ("queued", "in_progress"):
+                return run
+            await asyncio.sleep(0.01)
+        raise AssertionError("the run does not end")
+
+    async def rows(self, kind: Kind) -> list[Wire]:
+        page = await self.store.read(lambda session: session.page(kind, limit=100, order="asc"), tenant="default")
+        return list(page.data)
+
+    async def stores(self) -> list[Wire]:
+        data: list[Wire] = (await self.service.call("GET", "/vector_stores"))["data"]
+        return data
+
+
+@asynccontextmanager
+async def place(*, limits: Limits | None = None) -> AsyncGenerator[Place]:
+    clock = StandingClock()
+    service = Service(Simulator(clock=clock))
+    store, blobs = await open_store(":memory:"), open_blobs(None, beside=None)
+    settings = Settings(simulate=True, limits=limits or Limits())
+    backend = assemble(settings, store=store, upstream=service, clock=clock, blobs=blobs)
+    try:
+        yield Place(backend, service, store, blobs, clock)
+    finally:
+        await backend.aclose()
+
+
+# -- Attachments -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_request_that_is_refused_later_leaves_nothing_behind() -> None:
+    async with place() as here:
+        file_id = await here.file()
+        attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
+        message = {"role": "user", "content": "Hi", "attachments": [attachment]}
+
+        with pytest.raises(NotFound):
+            await here.backend.create_thread_and_run({"assistant_id": "asst_x", "thread": {"messages": [message]}})
+
+        assert await here.stores() == []
+        assert await here.rows(Kind.ERRAND) == []
+        assert await here.rows(Kind.THREAD) == []
+
+
+async def test_a_service_that_fails_half_way_leaves_no_store() -> None:
+    async with place() as here:
+        file_id = await here.file()
+        here.service.fails["/files"] = UpstreamError("Ouch.", status=500)
+        attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
+
+        with pytest.raises(UpstreamError, match="Ouch"):
+            await here.backend.create_thread(
+                {"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]}
+            )
+
+        assert await here.stores() == []
+        assert await here.rows(Kind.ERRAND) == []
+
+
+async def test_what_a_dead_process_left_is_undone_and_what_was_written_stays() -> None:
+    async with place() as here:
+        thread = await here.backend.create_thread({})
+        written = (await here.run("Hi", await here.file(), tools=("file_search",)))["thread_id"]
+        orphan = await here.service.call("POST", "/vector_stores", {})
+        errand = {
+            "id": "errand_1",
+            "created_at": int(here.clock.now()),
+            "store": orphan["id"],
+            "new": True,
+            "added": [],
+        }
+        await here.store.write(lambda session: session.add(Kind.ERRAND, errand), tenant="default")
+        supplier = Supplier("default", here.store, here.service, here.blobs, here.clock, lambda prefix: f"{prefix}_x")
+
+        await supplier.clean_up()
+        young = len(await here.stores())
+        here.clock.advance(121)
+        await supplier.clean_up()
+
+        kept = (await here.backend.retrieve_thread(written))["tool_resources"]["file_search"]["vector_store_ids"]
+        assert (young, [store["id"] for store in await here.stores()]) == (2, kept)
+        assert await here.rows(Kind.ERRAND) == []
+        assert thread["tool_resources"] == {}
+
+
+async def test_an_attached_file_that_is_there_already_is_not_added_again() -> None:
+    async with place() as here:
+        file_id = await here.file()
+        attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
+        message = {"role": "user", "content": "Hi", "attachments": [attachment]}
+        thread = await here.backend.create_thread({"messages": [message]})
+        here.service.calls.clear()
+
+        await here.backend.create_message(thread["id"], message)
+
+        assert not [asked for asked in here.service.calls if asked.startswith("POST")]
+
+
+async def test_a_thread_without_attachments_asks_the_service_nothing() -> None:
+    async with place() as here:
+        thread = await here.backend.create_thread({"messages": [{"role": "user", "content": "Hi"}]})
+
+        await here.backend.create_message(thread["id"], {"role": "user", "content": "Hi", "attachments": []})
+
+        assert here.service.calls == []
+
+
+async def test_without_hosted_tools_attachments_are_kept_and_shown() -> None:
+    clock = StandingClock()
+    service = Service(Simulator(clock=clock))
+    backend = assemble(
+        Settings(simulate=True, hosted_tools=False), store=await open_store(":memory:"), upstream=service, clock=clock
+    )
+    attachment = {"file_id": "file-1", "tools": [{"type": "file_search"}]}
+
+    thread = await backend.create_thread({"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]})
+    messages = await backend.list_messages(thread["id"], ListQuery())
+    await backend.aclose()
+
+    assert (thread["tool_resources"], messages["data"][0]["attachments"]) == ({}, [attachment])
+    assert service.calls == []
+
+
+# -- Stores ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_run_on_an_expired_store_fails_and_says_so() -> None:
+    async with place() as here:
+        first = await here.run("SEARCH cake", await here.file(), tools=("file_search",))
+        here.clock.advance(WEEK + 1)
+
+        run = await here.again(first["thread_id"], first["assistant_id"])
+
+        assert (first["status"], run["status"]) == ("completed", "failed")
+        assert run["last_error"]["code"] == "server_error"
+        assert "of this thread has expired" in run["last_error"]["message"]
+
+
+class Indexing(Service):
+    """A service whose store is indexed at the third look."""
+
+    looks = 0
+
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+        self.looks += 1
+        return {"status": "in_progress", "file_counts": {"in_progress": int(self.looks < 3)}}
+
+
+class Passing(StandingClock):
+    """A clock on which whoever sleeps wakes at once, later."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
+@pytest.mark.parametrize(("seconds", "looks"), [(60.0, 3), (0.05, 2), (0.0, 1)])
+async def test_indexing_is_waited_for_as_long_as_the_limit_says(seconds: float, looks: int) -> None:
+    service = Indexing(Simulator())
+
+    await wait_for_stores(service, Passing(), ["vs_1"], seconds=seconds)
+
+    assert service.looks == looks
+
+
+# -- Code ------------------------------------------------------------------------------------------------------------
+
+
+async def test_files_of_code_are_kept_under_the_ids_that_messages_name() -> None:
+    async with place() as here:
+        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2\nDRAWS chart.png")
+
+        rows = {row["file"]["filename"]: row for row in await here.rows(Kind.FILE)}
+        [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
+        texts = [part["text"] for part in message["content"] if part["type"] == "text"]
+        cited = {path["file_path"]["file_id"] for path in texts[0]["annotations"]}
+        content = [piece async for piece in here.blobs.read(rows["sums.csv"]["blob"])]
+        assert rows["sums.csv"]["id"] in cited
+        assert rows["sums.csv"]["file"]["purpose"] == "assistants_output"
+        assert b"".join(content) == b"1,2"
+
+
+async def test_a_file_is_kept_once_however_many_turns_its_container_sees() -> None:
+    async with place() as here:
+        first = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+        await here.backend.create_message(first["thread_id"], {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
+
+        await here.again(first["thread_id"], first["assistant_id"])
+
+        assert [row["file"]["filename"] for row in await here.rows(Kind.FILE)] == ["sums.csv"]
+
+
+async def test_a_file_that_cannot_be_fetched_does_not_fail_the_run() -> None:
+    async with place() as here:
+        here.service.fails["/content"] = UpstreamError("Gone.", status=404)
+
+        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+
+        assert run["status"] == "completed"
+        assert await here.rows(Kind.FILE) == []
+
+
+async def test_a_file_that_is_too_large_is_not_kept() -> None:
+    async with place(limits=Limits(copied_file_bytes=2)) as here:
+        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+
+        assert run["status"] == "completed"
+        assert await here.rows(Kind.FILE) == []
+
+
+async def test_a_service_without_containers_is_given_the_files_with_each_response() -> None:
+    async with place() as here:
+        here.service.fails["POST /containers"] = UpstreamError("Not found.", status=404)
+
+        run = await here.run("PYTHON 1\nPRINTS 1")
+
+        bodies = [request.body for request in here.service.simulator.requests]
+        [tools] = [body["tools"] for body in bodies if body and "input" in body]
+        assert run["status"] == "completed"
+        assert tools[0]["container"] == {"type": "auto", "file_ids": []}
+
+
+async def test_a_container_gets_the_files_that_code_made_elsewhere() -> None:
+    async with place() as here:
+        await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+        [row] = await here.rows(Kind.FILE)
+        containers = Containers("default", here.store, here.service, here.blobs, here.clock)
+
+        container_id = await containers.replaced("thread_x", [row["id"]])
+
+        assert container_id is not None
+        [file] = await containers.files(container_id)
+        assert file["path"].endswith("sums.csv")
+
+
+async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:
+    async with place() as here:
+        run = await here.run("PYTHON 1\nPRINTS 1")
+        before = await here.rows(Kind.CONTAINER)
+
+        await here.backend.delete_thread(run["thread_id"])
+
+        assert [row["id"] for row in before] == [run["thread_id"]]
+        assert await here.rows(Kind.CONTAINER) == []
+
+
+# -- Deleting --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_contents_go_with_the_last_file_that_has_them(shared: bool) -> None:
+    def file(name: str) -> Wire:
+        return {"id": name, "created_at": 1, "blob": "blob_1", "file": {"id": name}}
+
+    def work(session: Session) -> tuple[own_files.Deletion | None, own_files.Deletion | None]:
+        for name in ("file-1", "file-2") if shared else ("file-1",):
+            session.add(Kind.FILE, file(name))
+        return own_files.delete(session, "file-1"), own_files.delete(session, "file-unknown")
+
+    store = await open_store(":memory:")
+
+    deletion, unknown = await store.write(work, tenant="default")
+    await store.aclose()
+
+    assert unknown is None
+    assert deletion == ({"id": "file-1", "object": "file", "deleted": True}, None if shared else "blob_1")
+
+
+def test_a_refusal_is_the_callers_and_a_failure_is_not() -> None:
+    kinds: Mapping[int, type[BridgeError]] = {
+        400: InvalidRequest,
+        404: NotFound,
+        429: UpstreamError,
+        500: UpstreamError,
+    }
+
+    assert {status: type(refusal_of(UpstreamError("x", status=status))) for status in kinds} == kinds

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.differences.service import Service, emulated
+from threadbridge.ports import Kind, Wire
+from threadbridge_adapters.simulator import SimulatedUpstream
+
+SEARCH = [{"type": "file_search"}]
+CODE = [{"type": "code_interpreter"}]
+
+
+async def a_file(service: Service, text: str, name: str) -> str:
+    async def content() -> AsyncIterator[bytes]:
+        yield text.encode()
+
+    fields = {"purpose": "assistants"}
+    upstream = SimulatedUpstream(service.simulator)
+    return str((await upstream.upload("/files", filename=name, content=content(), fields=fields))["id"])
+
+
+def attaching(text: str, *file_ids: str) -> Wire:
+    attachments = [{"file_id": file_id, "tools": SEARCH} for file_id in file_ids]
+    return {"role": "user", "content": text, "attachments": attachments}
+
+
+def asked(service: Service) -> list[Wire]:
+    """The requests for responses."""
+    return [body for body in service.asked if body and "input" in body]
+
+
+async def answered(service: Service, message: Wire, tools: list[Wire]) -> tuple[Wire, list[Wire]]:
+    """A run at rest on a new thread, and the parts of its answer."""
+    thread = {"messages": [message]}
+    started = await service.post("/threads/runs", assistant_id=await service.assistant(tools=tools), thread=thread)
+    run = await service.rested(started.body)
+    newest = (await service.messages(run))[-1]
+    return run, newest["content"] if newest["role"] == "assistant" else []
+
+
+async def test_d11_markers_number_the_search_and_its_result_and_count_code_points(service: Service) -> None:
+    files = [await a_file(service, f"Cake {n}", f"{n}.txt") for n in range(2)]
+
+    _, [part] = await answered(service, attaching("SEARCH cake\nSAY 𝄞[[1]] and[[2]]", *files), SEARCH)
+
+    value = part["text"]["value"]
+    first, second = part["text"]["annotations"]
+    assert [first["text"][:5], second["text"][:5]] == ["【4:0†", "【4:1†"]
+    assert first["start_index"] == len("𝄞")
+    assert value[second["start_index"] : second["end_index"]] == second["text"]
+
+
+async def test_d39_a_refused_attachment_leaves_nothing(service: Service) -> None:
+    refused = await service.post("/threads", messages=[attaching("Hi", "file-unknown")])
+
+    stores = await SimulatedUpstream(service.simulator).call("GET", "/vector_stores")
+    assert (refused.status, refused.error["message"]) == (404, "No such File object: file-unknown")
+    assert stores["data"] == []
+
+
+async def test_d40_a_described_vector_store_is_there_before_the_request_is_written(service: Service) -> None:
+    file_id = await a_file(service, "Cake", "cake.txt")
+    resources = {"file_search": {"vector_stores": [{"file_ids": [file_id]}]}}
+
+    thread = await service.post("/threads", tool_resources=resources)
+    refused = await service.post("/threads/runs", assistant_id="asst_x", thread={"tool_resources": resources})
+
+    stores = await SimulatedUpstream(service.simulator).call("GET", "/vector_stores")
+    errands = await service.store.read(
+        lambda session: session.page(Kind.ERRAND, limit=5, order="asc"), tenant="default"
+    )
+    kept = (await service.get(f"/threads/{thread.body['id']}")).body
+    assert kept["tool_resources"]["file_search"]["vector_store_ids"] == [store["id"] for store in stores["data"]]
+    assert (refused.status, len(stores["data"]), errands.data) == (404, 1, [])
+
+
+async def test_d78_a_chart_is_in_front_of_the_text_where_it_came_before(service: Service) -> None:
+    _, content = await answered(service, {"role": "user", "content": "PYTHON plot()\nDRAWS chart.png"}, CODE)
+
+    assert [part["type"] for part in content][:2] == ["image_file", "text"]
+
+
+async def test_d79_a_file_nobody_cites_is_kept(service: Service) -> None:
+    text = "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"
+
+    _, [part] = await answered(service, {"role": "user", "content": text}, CODE)
+
+    files = await service.store.read(lambda session: session.page(Kind.FILE, limit=5, order="asc"), tenant="default")
+    assert part["text"] == {"value": "Done", "annotations": []}
+    assert [row["file"]["filename"] for row in files.data] == ["sums.csv"]
+
+
+async def test_d80_a_run_on_an_expired_store_fails_with_its_id(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = await a_file(service, "Cake", "cake.txt")
+    weeks_later = service.simulator.clock.now() + 8 * 24 * 3600
+    thread = await service.post("/threads", messages=[attaching("SEARCH cake", file_id)])
+    monkeypatch.setattr(service.simulator.clock, "now", lambda: weeks_later)
+
+    assistant_id = await service.assistant(tools=SEARCH)
+    started = await service.post(f"/threads/{thread.body['id']}/runs", assistant_id=assistant_id)
+    run = await service.rested(started.body)
+
+    [store_id] = thread.body["tool_resources"]["file_search"]["vector_store_ids"]
+    assert (run["status"], run["last_error"]["code"]) == ("failed", "server_error")
+    assert store_id in run["last_error"]["message"]
+
+
+async def test_d81_a_container_that_is_gone_is_replaced(service: Service) -> None:
+    run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
+    first = asked(service)[-1]["tools"][0]["container"]
+    await SimulatedUpstream(service.simulator).call("DELETE", f"/containers/{first}")
+
+    started = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
+    again = await service.rested(started.body)
+
+    assert again["status"] == "completed"
+    assert asked(service)[-1]["tools"][0]["container"] != first
+
+
+async def test_d82_a_search_without_a_store_is_left_out(service: Service) -> None:
+    run, _ = await answered(service, {"role": "user", "content": "SEARCH cake"}, SEARCH)
+
+    assert run["status"] == "completed"
+    assert "tools" not in asked(service)[-1]
+
+
+async def test_d83_without_hosted_tools_attachments_go_no_further() -> None:
+    async with emulated(hosted_tools=False) as bare:
+        run, _ = await answered(bare, attaching("SEARCH cake", "file-1"), SEARCH)
+
+        assert (await bare.messages(run))[0]["attachments"] == attaching("", "file-1")["attachments"]
+        assert "tools" not in asked(bare)[-1]
+
+
+async def test_d84_a_file_that_cannot_be_kept_does_not_fail_the_run() -> None:
+    async with emulated(limits={"copied_file_bytes": 1}) as service:
+        run, [part] = await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2"}, CODE)
+
+        files = await service.store.read(
+            lambda session: session.page(Kind.FILE, limit=5, order="asc"), tenant="default"
+        )
+        assert (run["status"], files.data) == ("completed", [])
+        assert [each["type"] for each in part["text"]["annotations"]] == ["file_path"]
