@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.differences.service import WEATHER, Service, path_of
+from tests.differences.service import WEATHER, Service, emulated, path_of
 from tests.stored_objects import message
 from threadbridge.ports import Entry
 
@@ -18,17 +18,18 @@ async def test_d36_fields_that_came_late_are_in_every_answer(service: Service) -
     assert run["usage"].keys() >= {"prompt_token_details", "completion_tokens_details"}
 
 
-async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_attached(service: Service) -> None:
-    attachments = [{"file_id": "file-1", "tools": [{"type": "code_interpreter"}]}]
-    thread = await service.thread()
-    message = {"role": "user", "content": "Hi", "attachments": attachments}
-    path = f"/threads/{thread}/messages/{(await service.post(f'/threads/{thread}/messages', **message)).body['id']}"
+async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_attached() -> None:
+    async with emulated(hosted_tools=False) as service:
+        attachments = [{"file_id": "file-1", "tools": [{"type": "code_interpreter"}]}]
+        thread = await service.thread()
+        message = {"role": "user", "content": "Hi", "attachments": attachments}
+        path = f"/threads/{thread}/messages/{(await service.post(f'/threads/{thread}/messages', **message)).body['id']}"
 
-    updated = await service.post(path, metadata={"a": "1"})
+        updated = await service.post(path, metadata={"a": "1"})
 
-    assert updated.body["file_ids"] == []
-    assert "attachments" not in updated.body
-    assert (await service.get(path)).body["attachments"] == attachments
+        assert updated.body["file_ids"] == []
+        assert "attachments" not in updated.body
+        assert (await service.get(path)).body["attachments"] == attachments
 
 
 async def test_d38_a_message_can_be_deleted_while_a_run_is_active(service: Service) -> None:

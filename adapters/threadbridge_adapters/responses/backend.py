@@ -34,6 +34,7 @@ from threadbridge.responses.warnings import run_warnings
 from threadbridge.settings import Limits, UnknownCursor
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.following import Followers
+from threadbridge_adapters.responses.kept_files import KeptFiles
 from threadbridge_adapters.responses.waiting_room import WaitingRoom
 from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
@@ -51,6 +52,7 @@ class ResponsesBackend:
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
         self._place = place
         self._workforce = workforce
+        self._kept_files = KeptFiles(place)
         self._unknown_cursor: UnknownCursor = place.policies.unknown_cursor
         self._waiting_room = WaitingRoom(
             place.clock,
@@ -67,7 +69,12 @@ class ResponsesBackend:
         await self._place.store.aclose()
 
     async def pass_on(self, request: PassedRequest) -> WireResponse | None:
-        """What is not the Assistants API's: the simulator answers it, a real service is left to the door."""
+        """What is not the Assistants API's: files that code made are answered here, the rest by the simulator; a real
+        service is left to the door.
+        """
+        kept = await self._kept_files.answer(request)
+        if kept is not None:
+            return kept
         upstream = self._place.upstream
         return await upstream.pass_on(request) if isinstance(upstream, PassesOn) else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 #: Files that runs made have ids of ours (A85); they can be looked at, fetched and deleted, and are never uploaded.
-_FILE = re.compile(r"/files/[^/]+(/content)?")
+_FILE = re.compile(r"/files(/[^/]+(/content)?)?")
 
 
 def may_be_kept(method: str, path: str) -> bool:
