@@ -8,12 +8,21 @@ working directory, then the defaults below.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 #: Gives a bearer token when asked, for services that rotate them (Entra ID). Only as an argument, never from a file.
 TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
+
+
+def _web_address(given: str) -> str:
+    """What a request can be sent to; an empty one stands for none. Found wrong here, and not by every single run."""
+    scheme, _, rest = given.partition("://")
+    if given and not (scheme.lower() in {"http", "https"} and rest.strip("/")):
+        raise PydanticCustomError("address", "it must be a URL that begins with http:// or https://")
+    return given
 
 
 class _Section(BaseModel):
@@ -23,7 +32,7 @@ class _Section(BaseModel):
 class ServiceSettings(_Section):
     """How to reach one OpenAI-compatible service. What is not set is left to the openai SDK and its own environment."""
 
-    base_url: str | None = None
+    base_url: Annotated[str, AfterValidator(_web_address)] | None = None
     api_key: SecretStr | None = None
     token_provider: TokenProvider | None = None
     headers: dict[str, str] = Field(default_factory=dict)

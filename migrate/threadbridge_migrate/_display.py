@@ -77,5 +77,11 @@ def _lines(console: Console, total: int | None) -> Iterator[Watch]:
             said_at = time.monotonic()
             console.print(f"{counts.total()}{of_all} threads, {counts['failed']} failed")
 
-    console.print(f"Exporting {'all threads the source lists' if total is None else f'{total} threads'}")
+    console.print(f"Exporting {_all_of(total)}")
     yield Teller(console.print, show)
+
+
+def _all_of(total: int | None) -> str:
+    if total is None:
+        return "all threads the source lists"
+    return f"{total} thread{'' if total == 1 else 's'}"

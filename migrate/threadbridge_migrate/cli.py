@@ -125,7 +125,8 @@ def one_sentence_errors() -> Generator[None]:
     except BridgeError as error:
         raise _leave(1, error.message) from None
     except OSError as error:
-        raise _leave(1, f"{error.filename or 'The archive'}: {error.strerror or error}.") from None
+        place = error.filename or "the archive"
+        raise _leave(1, f"{place}: {error.strerror or error}; see to it, or name another place.") from None
     except KeyboardInterrupt:
         raise _leave(1, "Interrupted; the same command goes on from here.") from None
 
@@ -183,4 +184,4 @@ def _tell(report: Report, out: Path, *, as_json: bool) -> None:
             err=True,
         )
     elif report.succeeded and not report.exported:
-        typer.echo(f"migrate: {out} was complete already; nothing to do.", err=True)
+        typer.echo(f"migrate: {out} is complete; there was nothing to do.", err=True)

@@ -40,6 +40,10 @@ def test_lines_do_not_follow_each_other_faster_than_people_read() -> None:
     assert shown(terminal=False, total=None).splitlines() == ["Exporting all threads the source lists"]
 
 
+def test_a_single_thread_is_one() -> None:
+    assert shown(terminal=False, total=1).splitlines()[0] == "Exporting 1 thread"
+
+
 def test_only_the_first_failures_are_told_one_by_one() -> None:
     lines = shown(terminal=False, failures=FAILURES_SHOWN + 5).splitlines()
 

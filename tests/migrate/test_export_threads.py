@@ -218,7 +218,7 @@ def test_a_finished_export_says_so_and_asks_for_nothing(migrate: Migrate, servic
     result = migrate("--ids", *ids, "--out", str(OUT))
 
     assert result.exit_code == 0
-    assert "archive was complete already; nothing to do" in result.stderr
+    assert "archive is complete; there was nothing to do" in result.stderr
     assert service.seen == []
     assert {path.name: path.read_bytes() for path in OUT.iterdir()} == before
 
@@ -277,7 +277,7 @@ def test_a_place_that_cannot_be_written_is_named(migrate: Migrate) -> None:
     result = migrate("--ids", "thread_1", "--out", str(OUT))
 
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1] == "migrate: archive: File exists."
+    assert result.stderr.splitlines()[-1] == "migrate: archive: File exists; see to it, or name another place."
 
 
 def test_the_json_summary_is_one_object_on_stdout(migrate: Migrate, service: LegacyService) -> None:

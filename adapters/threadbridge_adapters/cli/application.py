@@ -33,6 +33,7 @@ application = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Assistants API code keeps running, on the Responses API.",
 )
 application.command()(demo.demo)

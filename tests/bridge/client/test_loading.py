@@ -184,3 +184,22 @@ def test_complaints_never_show_a_secret(empty_directory: Path) -> None:
     (empty_directory / "threadbridge.toml").write_text('[upstream]\napi_key = ["sk-hidden"]\n')
 
     assert "sk-hidden" not in complaint()
+
+
+@pytest.mark.parametrize("address", ["nonsense", "ftp://host/v1", "http://", "api.openai.com/v1"])
+def test_an_address_that_nothing_can_be_sent_to_is_refused(address: str) -> None:
+    assert complaint(upstream=address) == (
+        "argument upstream.base_url is wrong: it must be a URL that begins with http:// or https://."
+    )
+
+
+def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THREADBRIDGE_UPSTREAM__BASE_URL", "")
+
+    assert not load_settings().upstream.base_url
+
+
+def test_a_missing_key_is_told_with_the_file_it_belongs_into(empty_directory: Path) -> None:
+    (empty_directory / "threadbridge.toml").write_text('[models."gpt-4"]\nsampling = false\n')
+
+    assert complaint() == "threadbridge.toml: models.gpt-4.model is missing, and must be given."
