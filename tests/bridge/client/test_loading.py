@@ -139,7 +139,7 @@ def test_an_unknown_key_of_a_named_model_is_found(empty_directory: Path) -> None
 
     assert complaint() == (
         "pyproject.toml: tool.threadbridge.models.gpt-4.effort is not a setting;"
-        " it must be one of model, reasoning_effort, sampling."
+        " it must be one of context_tokens, model, reasoning_effort, sampling."
     )
 
 
