@@ -169,8 +169,10 @@ def _measure(url: str, store: Path, effort: Effort, *, stream: bool, runner: asy
     with _clients(url, store) as (client, async_client):
         assistant_id = client.beta.assistants.create(model=MODEL, instructions="Be brief.").id
         memory = _from_memory(_record(client, assistant_id, stream=stream))
-        floor = OpenAI(api_key="sk-benchmark", http_client=_http.Client(transport=memory))
-        async_floor = AsyncOpenAI(api_key="sk-benchmark", http_client=_http.AsyncClient(transport=memory))
+        # At the same address, for the SDK takes the URL of every request apart.
+        same: Any = {"api_key": "sk-benchmark", "base_url": client.base_url}
+        floor = OpenAI(**same, http_client=_http.Client(transport=memory))
+        async_floor = AsyncOpenAI(**same, http_client=_http.AsyncClient(transport=memory))
         program, async_program = (_streamed, _streamed_async) if stream else (_whole, _whole_async)
 
         def floor_once() -> None:

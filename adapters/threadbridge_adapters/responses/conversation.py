@@ -102,6 +102,11 @@ class Conversation:
             _log.warning("nobody reads the stream; the run goes on without it", run_id=self._start.run["id"])
             feed.give_up()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a stream to hang up on."""
+        return self._stream is not None
+
     async def hang_up(self) -> None:
         """Let the connection go. A response that was understood is read to its end first, for a moment at most:
         only then can its connection serve the next one.

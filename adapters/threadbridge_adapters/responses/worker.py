@@ -103,7 +103,8 @@ class Worker:
             closing = await self._closing_events(conversation, translator)
         finally:
             watch.cancel()
-            self._place.later(conversation.hang_up())
+            if conversation.is_connected:
+                self._place.later(conversation.hang_up())
         outcome = translator.outcome
         if outcome is None:
             raise UpstreamError(f"The turn of run {self._run_id} ended without an outcome.")

@@ -17,6 +17,10 @@ from threadbridge_adapters.read_ahead import close
 AnswerT = TypeVar("AnswerT", bound=WireResponse | None)
 
 
+#: What only looks may be given up in the middle, and needs no task of its own.
+_READING = frozenset({"GET", "HEAD"})
+
+
 class Desk:
     """Answers Assistants requests from a backend that it opens on the first one and closes in the end.
 
@@ -38,6 +42,9 @@ class Desk:
 
     async def answer(self, request: WireRequest, *, timeout: float | None = None) -> WireResponse:
         """The backend's answer. Raises TimeoutError when it takes longer than `timeout` seconds."""
+        if request.method in _READING:
+            async with asyncio.timeout(timeout):
+                return await self._answer(request)
         return await self._finished(self._answer(request), timeout)
 
     def may_pass_on(self, method: str, path: str) -> bool:
