@@ -14,6 +14,7 @@ _DRAIN_SECONDS = 1.0
 def simulate(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
+    manner: Annotated[list[str] | None, typer.Option(help="Behave as another server does; may be repeated.")] = None,
 ) -> None:
     """Serve a deterministic stand-in for a Responses service, for tests and trials. It is not a model.
 
@@ -22,10 +23,19 @@ def simulate(
     with needing_gateway():
         from threadbridge_adapters import gateway
     from threadbridge_adapters.logs import write_to_stderr
+    from threadbridge_adapters.simulator import Manner
+
+    unknown = set(manner or ()) - set(Manner)
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: no such manner; there are {', '.join(Manner)}")
 
     write_to_stderr("info")
     if not gateway.is_loopback(host):
         warn(f"{host} can be reached from other machines, and the simulator asks nobody for a key.")
     gateway.serve(
-        gateway.opened_simulator(), host=host, port=port, drain_seconds=_DRAIN_SECONDS, on_listening=say_listening
+        gateway.opened_simulator([Manner(name) for name in manner or ()]),
+        host=host,
+        port=port,
+        drain_seconds=_DRAIN_SECONDS,
+        on_listening=say_listening,
     )

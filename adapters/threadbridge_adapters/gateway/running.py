@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
@@ -12,6 +13,9 @@ from threadbridge.ports import Backend, PassesOn
 from threadbridge.settings import Settings
 from threadbridge_adapters.gateway.application import app
 from threadbridge_adapters.gateway.server import serving
+
+if TYPE_CHECKING:
+    from threadbridge_adapters.simulator import Manner
 
 
 @asynccontextmanager
@@ -31,9 +35,9 @@ async def opened_gateway(
 
 
 @asynccontextmanager
-async def opened_simulator() -> AsyncGenerator[ASGIApp]:
-    """The simulator's application."""
-    yield _simulator_app()
+async def opened_simulator(manners: Collection[Manner] = ()) -> AsyncGenerator[ASGIApp]:
+    """The simulator's application, with the manners of another server if any are named."""
+    yield _simulator_app(manners)
 
 
 @contextmanager
@@ -46,13 +50,13 @@ def running_gateway(
 
 
 @contextmanager
-def running_simulator() -> Generator[str]:
+def running_simulator(manners: Collection[Manner] = ()) -> Generator[str]:
     """The base URL of a simulator on a free loopback port, on a thread of its own while the context lasts."""
-    with serving(opened_simulator()) as url:
+    with serving(opened_simulator(manners)) as url:
         yield url
 
 
-def _simulator_app() -> ASGIApp:
+def _simulator_app(manners: Collection[Manner] = ()) -> ASGIApp:
     from threadbridge_adapters import simulator
 
-    return simulator.app(simulator.Simulator())
+    return simulator.app(simulator.Simulator(manners=manners))

@@ -26,6 +26,7 @@ from threadbridge_adapters.simulator._answers import (
     Text,
 )
 from threadbridge_adapters.simulator._errors import ServiceError
+from threadbridge_adapters.simulator._manners import Manner
 from threadbridge_adapters.simulator._memory import Limits
 from threadbridge_adapters.simulator._models import Models
 from threadbridge_adapters.simulator._simulator import Received, Script, Simulator
@@ -39,6 +40,7 @@ __all__ = [
     "Call",
     "Findings",
     "Limits",
+    "Manner",
     "Models",
     "Python",
     "Reasoning",

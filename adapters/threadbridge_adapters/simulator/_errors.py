@@ -162,6 +162,12 @@ def response_not_found(response_id: str) -> ServiceError:
     return ServiceError(f"Response with id '{response_id}' not found.", status=404)
 
 
+def previous_response_not_found(response_id: str) -> ServiceError:
+    """§9: unknown is a 400 here."""
+    text = f"Previous response with id '{response_id}' not found."
+    return ServiceError(text, param="previous_response_id", code="previous_response_not_found")
+
+
 def conversation_not_found(conversation_id: str) -> ServiceError:
     return ServiceError(f"Conversation with id '{conversation_id}' not found.", status=404)
 

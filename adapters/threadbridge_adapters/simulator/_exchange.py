@@ -101,7 +101,7 @@ async def json_body(simulator: Simulator, asked: Asked) -> Any:
     if not raw:
         return {}
     try:
-        return orjson.loads(raw)
+        return simulator.manners.asked(asked.request.path, orjson.loads(raw))
     except orjson.JSONDecodeError as error:
         raise errors.ServiceError("We could not parse the JSON body of your request.") from error
 
@@ -120,18 +120,19 @@ def note(simulator: Simulator, asked: Asked, body: Any = None) -> None:
 
 def answered(simulator: Simulator, body: Wire, request_id: str | None = None) -> WireResponse:
     headers = {**_headers(simulator, request_id), "content-type": "application/json"}
-    return WireResponse(200, headers, orjson.dumps(body))
+    return WireResponse(200, headers, orjson.dumps(simulator.manners.answered(body)))
 
 
 def streamed(simulator: Simulator, events: AsyncGenerator[Wire], request_id: str | None = None) -> WireResponse:
     headers = {**_headers(simulator, request_id), "content-type": "text/event-stream; charset=utf-8"}
-    return WireResponse(200, headers, _frames(events))
+    return WireResponse(200, headers, _frames(simulator.manners.told(events) if simulator.manners else events))
 
 
 def refused(simulator: Simulator, error: errors.ServiceError) -> WireResponse:
     """The error envelope with its headers."""
     headers = {**error.headers, "x-request-id": error.request_id or simulator.new_id("req")}
-    return WireResponse(error.status, {**headers, "content-type": "application/json"}, orjson.dumps(error.body))
+    body = simulator.manners.refused(error.body)
+    return WireResponse(error.status, {**headers, "content-type": "application/json"}, orjson.dumps(body))
 
 
 async def _frames(events: AsyncGenerator[Wire]) -> AsyncGenerator[bytes]:

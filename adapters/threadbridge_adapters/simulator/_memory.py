@@ -124,8 +124,7 @@ class Memory:
         """The response to continue; unknown is a 400 here (§9)."""
         stored = self._responses.get(response_id)
         if stored is None:
-            text = f"Previous response with id '{response_id}' not found."
-            raise errors.ServiceError(text, param="previous_response_id", code="previous_response_not_found")
+            raise errors.previous_response_not_found(response_id)
         return stored
 
     def forget_response(self, response_id: str) -> StoredResponse:

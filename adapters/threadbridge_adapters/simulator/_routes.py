@@ -27,15 +27,16 @@ _ROUTES: Final[tuple[tuple[str, re.Pattern[str], Handler], ...]] = tuple(
 async def answer(simulator: Simulator, request: PassedRequest) -> WireResponse:
     """The simulator's answer. Refusals are answers; a body that is streamed raises where the script breaks it."""
     try:
-        handler, asked = _route(request)
+        handler, asked = _route(simulator, request)
         return await handler(simulator, asked)
     except errors.ServiceError as error:
         return refused(simulator, error)
 
 
-def _route(request: PassedRequest) -> tuple[Handler, Asked]:
+def _route(simulator: Simulator, request: PassedRequest) -> tuple[Handler, Asked]:
+    absent = simulator.manners.is_absent(request.method, request.path)
     for method, pattern, handler in _ROUTES:
         found = pattern.fullmatch(request.path) if method == request.method else None
-        if found is not None:
+        if found is not None and not absent:
             return handler, Asked(request, {name: unquote(value) for name, value in found.groupdict().items()})
     raise errors.ServiceError(f"Invalid URL ({request.method} /v1{request.path})", status=404)

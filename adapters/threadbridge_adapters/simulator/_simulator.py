@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -22,6 +22,7 @@ from threadbridge_adapters.simulator._files import Files
 from threadbridge_adapters.simulator._history import check_pairs, resolve
 from threadbridge_adapters.simulator._hosted_tools import HostedTools
 from threadbridge_adapters.simulator._ids import new_id as fresh_id
+from threadbridge_adapters.simulator._manners import Manner, Manners
 from threadbridge_adapters.simulator._memory import Conversation, Hold, Limits, Memory, StoredResponse
 from threadbridge_adapters.simulator._models import Models
 from threadbridge_adapters.simulator._narration import narrate
@@ -81,6 +82,7 @@ class Simulator:
 
     It is never a model: it echoes, obeys the instructions in the last user message (`_language`), or does what the
     script says. Everything is kept in memory within `limits`; `requests` holds what was received, the oldest first.
+    With `manners` it behaves, over HTTP, as servers do that are not OpenAI's.
     Close it with `aclose`, which stops background responses.
     """
 
@@ -92,10 +94,12 @@ class Simulator:
         new_id: NewId = fresh_id,
         limits: Limits | None = None,
         models: Models | None = None,
+        manners: Collection[Manner] = (),
     ) -> None:
         limits = limits or Limits()
         self.limits = limits
         self.models = models or Models()
+        self.manners = Manners(manners)
         self.clock = clock or SystemClock()
         self.new_id = new_id
         self.requests: deque[Received] = deque(maxlen=limits.requests)
@@ -200,7 +204,8 @@ class Simulator:
         check_capabilities(request)
         context = [*history, *items]
         check_json_mentioned(request, context)
-        check_pairs(history, items, self._memory)
+        if Manner.TAKES_OPEN_CALLS not in self.manners:
+            check_pairs(history, items, self._memory)
         scenario = _completed(scenario, request, context)
         if scenario.answer is not None:
             scenario = replace(scenario, answer=self._tools.perform(scenario.answer, request, context))
@@ -218,7 +223,7 @@ class Simulator:
         if request.conversation_id is None:
             return (), None
         conversation = self._memory.conversation(request.conversation_id)
-        if conversation.locked:
+        if conversation.locked and Manner.NO_LOCKS not in self.manners:
             text = "Another process is currently operating on this conversation. Please retry in a few seconds."
             raise errors.ServiceError(text, param="conversation", code="conversation_locked")
         return list(conversation.items.values()), conversation
