@@ -1,4 +1,4 @@
-"""The three classic programs: what they are asked, and what they must print.
+"""The four classic programs: what they are asked, and what they must print.
 
 `questions/` are written so that the simulator takes them as scripts.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
-PROGRAMS = ("data_analyst", "agent_loop", "streaming")
+PROGRAMS = ("data_analyst", "agent_loop", "streaming", "file_search")
 SECONDS = 60
 
 

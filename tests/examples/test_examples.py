@@ -1,4 +1,4 @@
-"""The three classic programs run unmodified, and give the same transcript whoever answers them."""
+"""The four classic programs run unmodified, and give the same transcript whoever answers them."""
 
 from __future__ import annotations
 

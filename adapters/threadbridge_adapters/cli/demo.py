@@ -16,7 +16,7 @@ def demo(
         bool, typer.Option("--live", help="Ask the real Responses API; needs OPENAI_API_KEY and costs a few cents.")
     ] = False,
 ) -> None:
-    """Run three classic Assistants programs on both backends and export their threads.
+    """Run four classic Assistants programs on both backends and export their threads.
 
     Without --live everything happens on this machine: a simulator stands in for the Responses API.
     """

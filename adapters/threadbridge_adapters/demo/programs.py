@@ -1,4 +1,4 @@
-"""The three classic programs, and what the demo asks them."""
+"""The four classic programs, and what the demo asks them."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ PROGRAMS: Final = (
         "an event handler that submits from within",
         'When does the library open tomorrow?\nCALL opening_hours {"day": "tomorrow"}\n'
         "SAY Tomorrow from 11 to 16; no need to hurry.",
+    ),
+    Program(
+        "file_search",
+        "uploads, a vector store, an attachment; citations and a chart",
+        "Which quarter was the best?\nSEARCH best quarter\nPYTHON plot(revenue)\nPRINTS 161.5\nDRAWS revenue.png\n"
+        "SAY The fourth, when the shop in Lisbon opened[[1]].",
     ),
 )
 

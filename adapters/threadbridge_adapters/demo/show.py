@@ -24,7 +24,7 @@ _KEY = SecretStr("demo")
 
 
 def show(console: Console, *, live: bool) -> None:
-    """Run the three programs on both backends, and export what they made. Raises BridgeError if anything differs."""
+    """Run the four programs on both backends, and export what they made. Raises BridgeError if anything differs."""
     began = time.monotonic()
     with TemporaryDirectory(prefix="threadbridge-demo-") as folder, _upstream(console, live=live) as upstream:
         settings = Settings(store=f"sqlite:///{folder}/threads.db", upstream=upstream)

@@ -83,6 +83,10 @@ class ProducedFiles:
         made = self.of_container(container_id, file_id, filename)
         return made if is_image(filename) else None
 
+    def drew(self, size: int | None) -> bool:
+        """Whether an image of as many bytes came along with a call."""
+        return any(file.content is not None and len(file.content) == size for file in self.files)
+
     def unshown_images(self) -> Sequence[str]:
         """The images made since the last message, for the next one to show (A86)."""
         unshown, self._unshown = self._unshown, []

@@ -98,10 +98,10 @@ class TurnWriter:
             if file.get("source") == "user" or self.produced.knows(place):
                 continue
             path: str = file.get("path") or file["id"]
-            events += self._discovered(place, path)
+            events += self._discovered(place, path, file.get("bytes"))
         return events
 
-    def _discovered(self, place: ContainerPlace, path: str) -> list[Event]:
+    def _discovered(self, place: ContainerPlace, path: str, size: int | None) -> list[Event]:
         name = path.rpartition("/")[2]
         # A drawing that was shown and not saved has its id for a name: its bytes came along with the call.
         drawn = name.startswith(place[1])
@@ -112,7 +112,9 @@ class TurnWriter:
         if self.message is None:
             return []
         mentioned = self.message.mention(f"sandbox:{path}", file_id)
-        return mentioned or (self.message.show(file_id) if is_image(name) else [])
+        # A drawing that was also saved is shown once.
+        shown = is_image(name) and not self.produced.drew(size)
+        return mentioned or (self.message.show(file_id) if shown else [])
 
     def arguments(self, event: Wire) -> list[Event]:
         """The next characters of a call's arguments. Of a call not shown yet its finished item brings all (S4)."""

@@ -344,6 +344,18 @@ def test_an_image_nobody_cited_is_shown_behind_the_text() -> None:
     assert picture == {"type": "image_file", "image_file": {"file_id": file.file_id}}
 
 
+def test_a_drawing_that_was_saved_too_is_shown_once_and_kept_twice() -> None:
+    turn = translator()
+    stream = whole(coded(0, code("plot()", drawn(b"png")), "plot()"), said(1, "Look"))
+    before = fed(stream[:-1], turn)
+
+    judge = judged([*before, *turn.discover([lying("plot.png")]), *turn.feed(stream[-1])])
+
+    [parts] = judge.texts.values()
+    assert [part["type"] for part in parts] == ["image_file", "text"]
+    assert [file.filename for file in outcome_of(turn).files][1:] == ["plot.png"]
+
+
 def test_a_file_that_is_named_and_not_cited_is_a_path() -> None:
     judge, turn = discovered(lying("a.csv"), said_before="See sandbox:/mnt/data/a.csv")
 
