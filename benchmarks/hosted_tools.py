@@ -1,0 +1,203 @@
+"""What citations cost a stream, and how much later a run completes for the files its code made.
+
+In this process, from the parsed events of a prepared upstream to the frames of the Assistants stream, so that nothing
+dilutes the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks._effort import Effort
+from benchmarks._rows import Row, compared, later
+from threadbridge.ports import Backend, UpstreamResponse, Wire, WireRequest
+from threadbridge.settings import Settings
+from threadbridge.wire import answer
+from threadbridge_adapters.responses import assemble
+from threadbridge_adapters.stores import open_store
+
+CITED_BOUND = 1.3
+#: Milliseconds beyond the slowest download.
+LATER_BOUND = 50.0
+DELTAS, CITATIONS = 1000, 50
+#: Files that code made, and how long the download of each takes.
+FILES, DOWNLOAD_SECONDS = 4, 0.2
+
+_WORD = "word "
+_CONTAINER = "cntr_1"
+_ITEM = {"id": "msg_1", "type": "message", "role": "assistant"}
+_INSIDE = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
+
+
+def _ended(output: Sequence[Wire]) -> Wire:
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    response = {"id": "resp_1", "model": "gpt-4o", "status": "completed", "output": list(output), "usage": usage}
+    return {"type": "response.completed", "response": response}
+
+
+def _said(annotations: Sequence[Wire]) -> list[Wire]:
+    """A message of many words, each annotation behind the words it belongs to."""
+    part = {"type": "output_text", "text": _WORD * DELTAS, "annotations": list(annotations)}
+    item = {**_ITEM, "status": "completed", "content": [part]}
+    events: list[Wire] = [{"type": "response.output_item.added", "output_index": 1, "item": {**_ITEM, "content": []}}]
+    every = DELTAS // max(len(annotations), 1)
+    for number in range(1, DELTAS + 1):
+        events.append({"type": "response.output_text.delta", **_INSIDE, "delta": _WORD})
+        if annotations and number % every == 0:
+            at = number // every - 1
+            told = {"annotation_index": at, "annotation": annotations[at]}
+            events.append({"type": "response.output_text.annotation.added", **_INSIDE, **told})
+    return [*events, {"type": "response.output_item.done", "output_index": 1, "item": item}, _ended([item])]
+
+
+def _citations() -> list[Wire]:
+    every = len(_WORD) * DELTAS // CITATIONS
+    cited = {"type": "file_citation", "file_id": "file-1", "filename": "notes.txt"}
+    return [{**cited, "index": every * number} for number in range(1, CITATIONS + 1)]
+
+
+def _coded() -> list[Wire]:
+    """A call of the code interpreter whose files nobody cites."""
+    item = {
+        "id": "ci_1",
+        "type": "code_interpreter_call",
+        "status": "completed",
+        "code": "1",
+        "container_id": _CONTAINER,
+        "outputs": [],
+    }
+    return [{"type": "response.output_item.done", "output_index": 0, "item": item}, *_said([])]
+
+
+class _Stream:
+    request_id = None
+
+    def __init__(self, upstream: _Upstream) -> None:
+        self._upstream = upstream
+
+    async def __aiter__(self) -> AsyncIterator[Wire]:
+        for event in self._upstream.events:
+            yield event
+
+    async def aclose(self) -> None:
+        pass
+
+
+class _Upstream:
+    """`ports.Upstream` with one prepared answer. Downloads take their time."""
+
+    def __init__(self) -> None:
+        self.events: Sequence[Wire] = ()
+        self.files = 0
+        self.last_event_at = 0.0
+
+    async def create(self, body: bytes) -> UpstreamResponse:
+        raise NotImplementedError
+
+    async def stream(self, body: bytes) -> _Stream:  # noqa: ARG002  the port's signature
+        return _Stream(self)
+
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
+        if method == "POST":
+            return {"id": _CONTAINER}
+        self.last_event_at = time.perf_counter()  # the container is listed when the last event is there
+        names = (f"{number}.csv" for number in range(self.files))
+        data = [{"id": f"cfile_{name}", "path": f"/mnt/data/{name}", "source": "assistant"} for name in names]
+        return {"data": data, "has_more": False}
+
+    async def upload(
+        self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
+    ) -> Wire:
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
+        await asyncio.sleep(DOWNLOAD_SECONDS)
+        yield _content(path)
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def _content(path: str) -> AsyncIterator[bytes]:
+    yield path.encode()
+
+
+class _Client:
+    """Streams runs through the wire, and counts."""
+
+    def __init__(self, backend: Backend, upstream: _Upstream) -> None:
+        self._backend = backend
+        self._upstream = upstream
+        self._body = b""
+
+    async def prepare(self, *tools: str) -> None:
+        assistant = await self._backend.create_assistant(
+            {"model": "gpt-4o", "instructions": "Be brief.", "tools": [{"type": tool} for tool in tools]}
+        )
+        self._body = orjson.dumps({"assistant_id": assistant["id"], "stream": True})
+
+    async def run(self, events: Sequence[Wire]) -> float:
+        """CPU microseconds for each upstream event; the stream is read to its end."""
+        self._upstream.events = events
+        thread = await self._backend.create_thread({})
+        request = WireRequest("POST", f"/threads/{thread['id']}/runs", (), {"openai-beta": "assistants=v2"}, self._body)
+        before = time.process_time()
+        response = await answer(self._backend, request, max_body_bytes=1 << 20)
+        assert not isinstance(response.body, bytes), response.body
+        last = b""
+        async for frame in response.body:
+            last = frame if b"thread.run.completed" in frame else last
+        assert last, "the run did not complete"
+        return (time.process_time() - before) / len(events) * 1e6
+
+    async def delay(self, files: int) -> float:
+        """Milliseconds from the last upstream event to the end of the stream."""
+        self._upstream.files = files
+        await self.run(_coded())
+        return (time.perf_counter() - self._upstream.last_event_at) * 1e3
+
+
+@asynccontextmanager
+async def _client() -> AsyncGenerator[_Client]:
+    upstream = _Upstream()
+    backend: Any = assemble(Settings(), store=await open_store(":memory:"), upstream=upstream)
+    try:
+        yield _Client(backend, upstream)
+    finally:
+        await backend.aclose()
+
+
+async def _measure(effort: Effort) -> list[Row]:
+    cited, plain = _said(_citations()), _said([])
+    async with _client() as client:
+        await client.prepare()
+        await client.run(cited)
+        costs = [(await client.run(cited), await client.run(plain)) for _ in range(max(effort.repeats, 3))]
+        await client.prepare("code_interpreter")
+        await client.delay(0)
+        delays = [(await client.delay(FILES), DOWNLOAD_SECONDS * 1e3) for _ in range(effort.repeats)]
+    return [
+        compared(
+            f"streamed answer with {CITATIONS} citations, CPU", "us/event", costs, beside="without", bound=CITED_BOUND
+        ),
+        later(
+            f"thread.run.completed after {FILES} files of {DOWNLOAD_SECONDS:g} s each",
+            delays,
+            beside="the slowest download",
+            bound=LATER_BOUND,
+        ),
+    ]
+
+
+def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:  # noqa: ARG001
+    """The rows on hosted tools."""
+    say("streaming citations and copying files")
+    return asyncio.run(_measure(effort))
