@@ -8,9 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
+
+_UNFINISHED = "unfinished-"
+_ABANDONED_AFTER_SECONDS = 3600
 
 
 class Shelf(Protocol):
@@ -34,10 +39,14 @@ class DirectoryShelf:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._swept = False
 
     def spool(self) -> IO[bytes]:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return tempfile.NamedTemporaryFile(dir=self._root, prefix="unfinished-", delete=False)
+        if not self._swept:
+            self._swept = True
+            self._sweep()
+        return tempfile.NamedTemporaryFile(dir=self._root, prefix=_UNFINISHED, delete=False)
 
     def put(self, spooled: Path, name: str) -> None:
         target = self._place(name)
@@ -50,6 +59,14 @@ class DirectoryShelf:
 
     def remove(self, name: str) -> None:
         self._place(name).unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove what processes that are gone did not finish; others may be writing right now."""
+        long_ago = time.time() - _ABANDONED_AFTER_SECONDS
+        for unfinished in self._root.glob(f"{_UNFINISHED}*"):
+            with suppress(FileNotFoundError):
+                if unfinished.stat().st_mtime < long_ago:
+                    unfinished.unlink()
 
     def _place(self, name: str) -> Path:
         return self._root / name[:2] / name

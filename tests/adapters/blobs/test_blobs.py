@@ -81,6 +81,17 @@ async def test_half_a_file_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+async def test_what_a_dead_process_did_not_finish_is_removed_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    abandoned, writing = tmp_path / "unfinished-old", tmp_path / "unfinished-new"
+    abandoned.touch()
+    writing.touch()
+    os.utime(abandoned, (1, 1))
+
+    await open_blobs(str(tmp_path), beside=None).keep(pieces(b"one"), most=100)
+
+    assert (abandoned.exists(), writing.exists()) == (False, True)
+
+
 async def test_a_directory_is_for_its_owner_only(tmp_path: Path) -> None:
     blobs = open_blobs(None, beside=tmp_path / "threads.db")
 
