@@ -110,6 +110,7 @@ class Limits(_Section):
 
 UnknownCursor: TypeAlias = Literal["empty_page", "error"]
 BusyThread: TypeAlias = Literal["reject", "queue"]
+SamplingPolicy: TypeAlias = Literal["drop", "error", "force_none"]
 
 
 class Policies(_Section):
@@ -119,6 +120,9 @@ class Policies(_Section):
     unknown_cursor: UnknownCursor = "empty_page"
     #: What becomes of a run or a message for a thread with an active run: refused (A42, A52), or it waits its turn.
     busy_thread: BusyThread = "reject"
+    #: What becomes of `temperature` and `top_p` where the model asked refuses them: they are left out, the run is
+    #: refused, or the model is told not to reason where that lets it take them (mapping §13).
+    sampling: SamplingPolicy = "drop"
 
 
 class TruncationSettings(_Section):
@@ -137,7 +141,8 @@ class TruncationSettings(_Section):
 class ModelOverride(_Section):
     """What to ask the upstream for in place of a model name. Overrides the built-in map."""
 
-    model: str
+    #: None: as without this override.
+    model: str | None = None
     #: Tokens of one prompt, in place of what the model's window left for it.
     context_tokens: int | None = Field(default=None, gt=0)
     reasoning_effort: str | None = None
@@ -170,6 +175,8 @@ class Settings(_Section):
     policies: Policies = Policies()
     truncation: TruncationSettings = TruncationSettings()
     models: dict[str, ModelOverride] = Field(default_factory=dict)
+    #: Where `threadbridge models refresh` keeps the service's list of models; None: beside the user's own store.
+    model_catalog: str | None = None
     #: The same for single assistants, by id; comes before `models`.
     per_assistant: dict[str, ModelOverride] = Field(default_factory=dict)
     #: Free-form settings for backends that are not ours.

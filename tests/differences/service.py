@@ -12,6 +12,7 @@ import orjson
 
 from tests.clocks import StandingClock
 from threadbridge.ports import Backend, Store, Wire, WireRequest, WireResponse
+from threadbridge.responses.model_rules import ModelCatalog
 from threadbridge.settings import Settings
 from threadbridge.wire import answer
 from threadbridge.wire.sse import SSEDecoder
@@ -177,14 +178,15 @@ def _read(response: WireResponse) -> Answer:
 
 
 @asynccontextmanager
-async def emulated(**settings: Any) -> AsyncGenerator[Service]:
-    """A fresh service; its clock stands still."""
+async def emulated(*, catalog: ModelCatalog | None = None, **settings: Any) -> AsyncGenerator[Service]:
+    """A fresh service; its clock stands still. `catalog` is what the model service said of its models."""
     clock, simulator, store = StandingClock(), Simulator(), await open_store(":memory:")
     backend = assemble(
         Settings.model_validate({"simulate": True, **settings}),
         store=store,
         upstream=SimulatedUpstream(simulator),
         clock=clock,
+        catalog=catalog,
     )
     try:
         yield Service(backend, simulator, clock, store)

@@ -6,7 +6,8 @@ import re
 
 import orjson
 
-from tests.differences.service import BETA, MAX_BODY_BYTES, WEATHER, Service, path_of
+from tests.differences.service import BETA, MAX_BODY_BYTES, WEATHER, Service, emulated, path_of
+from threadbridge.responses.model_rules import ModelCatalog
 
 
 async def test_d17_the_beta_header_may_hold_a_list(service: Service) -> None:
@@ -177,3 +178,14 @@ async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: Servi
     plain = await service.send("POST", "/threads", b"{}", headers={**BETA, "content-type": "text/plain"})
 
     assert (without.status, latin.status, plain.status) == (200, 200, 400)
+
+
+async def test_d28_a_model_that_a_fresh_list_does_not_have_is_refused(service: Service) -> None:
+    fresh = ModelCatalog(service.clock.now(), {"gpt-4o": None})
+    async with emulated(catalog=fresh) as knowing:
+        assistant_id = await knowing.assistant(model="gpt-nobody-knows", instructions="Be brief.")
+
+        refused = await knowing.post("/threads/runs", assistant_id=assistant_id, thread={})
+
+    assert (refused.status, refused.error["code"]) == (400, "model_not_found")
+    assert refused.error["message"] == "The requested model 'gpt-nobody-knows' does not exist."

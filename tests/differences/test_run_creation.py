@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.differences.service import WEATHER, Service, text_of
+from tests.differences.service import WEATHER, Service, emulated, names, text_of
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario, Text
 
@@ -159,3 +159,31 @@ async def test_d63_last_messages_does_not_count_what_the_run_wrote(service: Serv
         ["user"],
         ["user", "assistant", "function_call", "function_call_output"],
     ]
+
+
+async def test_d85_a_sampling_parameter_that_turns_out_to_be_refused_is_left_out_from_then_on() -> None:
+    async with emulated(models={"mine": {"model": "o3"}}) as service:
+        first = await service.run("Hi", model="mine", temperature=0.5, top_p=0.5)
+        asked_at_first = [sorted({"temperature", "top_p"} & body.keys()) for body in service.asked]
+        second = await service.post(
+            "/threads/runs",
+            assistant_id=await service.assistant(model="mine", temperature=0.5),
+            thread={"messages": [{"role": "user", "content": "Hi"}]},
+        )
+        rested = await service.rested(second.body)
+
+    assert (first["status"], rested["status"], rested["temperature"]) == ("completed", "completed", 0.5)
+    assert asked_at_first == [["temperature", "top_p"], ["top_p"], []]
+    assert len(service.asked) == 4
+    assert second.headers["threadbridge-warning"] == '"The model o3 does not accept temperature; 0.5 has no effect."'
+
+
+async def test_d85_a_streamed_run_is_asked_again_too() -> None:
+    async with emulated(models={"mine": {"model": "o3"}}) as service:
+        events = await service.stream(
+            "/threads/runs",
+            assistant_id=await service.assistant(model="mine", temperature=0.5),
+            thread={"messages": [{"role": "user", "content": "Hi"}]},
+        )
+
+    assert names(events)[-2:] == ["run.completed", "done"]

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from threadbridge._entry_points import load, names
-from threadbridge_adapters.cli import demo, serve, simulate
+from threadbridge_adapters.cli import demo, models, serve, simulate
 
 
 class _Commands(TyperGroup):
@@ -39,6 +39,7 @@ application = typer.Typer(
 application.command()(demo.demo)
 application.command()(serve.serve)
 application.command()(simulate.simulate)
+application.add_typer(models.models)
 
 
 def _print_version(wanted: bool) -> None:

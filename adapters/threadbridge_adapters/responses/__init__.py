@@ -9,10 +9,11 @@ from threadbridge.ports import Backend, Blobs, Clock, NewId, Store, Upstream
 from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
+    from threadbridge.responses.model_rules import ModelCatalog
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.places import Places
 
-__all__ = ["assemble", "open_backend"]
+__all__ = ["assemble", "open_backend", "upstream_of"]
 
 
 async def open_backend(settings: Settings) -> Backend:
@@ -21,10 +22,12 @@ async def open_backend(settings: Settings) -> Backend:
     Raises ConfigurationError for unusable settings and StoreError for a store that cannot be opened.
     """
     from threadbridge_adapters.blobs import open_blobs
+    from threadbridge_adapters.model_catalog import catalog_path, read_catalog
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.place import place_of
 
-    upstream = _open_upstream(settings)
+    catalog = None if settings.simulate else read_catalog(catalog_path(settings))
+    upstream = upstream_of(settings)
     try:
         store = await open_store(_store_of(settings))
     except BaseException:
@@ -36,7 +39,7 @@ async def open_backend(settings: Settings) -> Backend:
         await upstream.aclose()
         await store.aclose()
         raise
-    return assemble(settings, store=store, upstream=upstream, blobs=blobs)
+    return assemble(settings, store=store, upstream=upstream, blobs=blobs, catalog=catalog)
 
 
 def _store_of(settings: Settings) -> str | None:
@@ -44,7 +47,8 @@ def _store_of(settings: Settings) -> str | None:
     return ":memory:" if settings.simulate and settings.store is None else settings.store
 
 
-def _open_upstream(settings: Settings) -> Upstream:
+def upstream_of(settings: Settings) -> Upstream:
+    """The service behind, as configured. Nothing is sent."""
     if not settings.performs_runs:
         from threadbridge_adapters.responses.no_upstream import NoUpstream
 
@@ -67,13 +71,16 @@ def assemble(
     new_id: NewId = new_id,
     places: Places | None = None,
     blobs: Blobs | None = None,
+    catalog: ModelCatalog | None = None,
 ) -> ResponsesBackend:
     """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it.
 
     `places` decides when a turn may be taken up, by default as many at a time as the settings say. `blobs` has the
-    contents of files that code made, by default as long as the backend lives.
+    contents of files that code made, by default as long as the backend lives. `catalog` is what the service said of
+    its models.
     """
     from threadbridge.history.budget import HistoryRules
+    from threadbridge.responses.model_rules import ModelRules
     from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.containers import Containers
@@ -95,7 +102,7 @@ def assemble(
         owner=new_id("worker"),
         limits=settings.limits,
         policies=settings.policies,
-        models=settings.models,
+        models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
         history=HistoryRules(settings.truncation, settings.models, settings.per_assistant, token_counter()),
         places=places or Places(settings.limits.concurrent_turns),
         logs=EventLogs(settings.limits, clock, new_id),

@@ -300,7 +300,7 @@ class ResponsesBackend:
 
     def _warn_of(self, run: Wire, warn: Warn) -> None:
         """Tell its creator in what the run will not be what was asked for; the turn tells the log."""
-        for warning in run_warnings(run, self._place.model(run)):
+        for warning in run_warnings(run, self._place.model(run), self._place.refusals):
             warn(warning)
 
     def _perform(self, queued: StartedRun | Submission, opening: Sequence[Event] = ()) -> None:

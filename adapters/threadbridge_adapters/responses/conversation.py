@@ -12,6 +12,7 @@ from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import UpstreamError
 from threadbridge.history.report import turn_report
 from threadbridge.ports import Event, UpstreamStream, Wire
+from threadbridge.responses.refusals import refused_parameter
 from threadbridge.responses.request import build_request
 from threadbridge.responses.tools import HostedTools
 from threadbridge.responses.translator import TurnTranslator
@@ -44,6 +45,7 @@ class Conversation:
         self._feed = feed
         self.closing: Sequence[Event] = ()
         self._stream: UpstreamStream | None = None
+        self._replaced = False  # the container, for this turn
         self._events: AsyncIterator[Wire] | None = None
         self.hosted = HostedWork(place, start, translator)
 
@@ -128,14 +130,32 @@ class Conversation:
             self.closing = self._translator.end_of_stream()
 
     async def _asked(self, ask: Callable[[bytes], Awaitable[T]], *, stream: bool) -> T:
-        """The answer of the service. A container that has died is replaced once, and the service asked again (§4)."""
-        try:
-            return await ask(self._request(await self.hosted.tools(), stream=stream))
-        except UpstreamError as error:
-            if not (is_gone(error) and await self.hosted.replace_container()):
-                raise
-            _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=error.message)
-        return await ask(self._request(await self.hosted.tools(), stream=stream))
+        """The answer of the service, asked again where it refused what can be done without.
+
+        A container that has died is replaced once (§4); a sampling parameter that turns out to be refused is left out
+        from then on (§15).
+        """
+        while True:
+            try:
+                return await ask(self._request(await self.hosted.tools(), stream=stream))
+            except UpstreamError as error:
+                if not (self._learns_from(error) or (is_gone(error) and await self._has_another_container(error))):
+                    raise
+
+    def _learns_from(self, error: UpstreamError) -> bool:
+        parameter, refusals = refused_parameter(error), self._place.refusals
+        model = self._place.model(self._start.run).model
+        if parameter is None or parameter in refusals.of(model):
+            return False
+        refusals.learn(model, parameter)
+        return True
+
+    async def _has_another_container(self, error: UpstreamError) -> bool:
+        if self._replaced or not await self.hosted.replace_container():
+            return False
+        self._replaced = True
+        _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=error.message)
+        return True
 
     def _request(self, hosted: HostedTools | None, *, stream: bool) -> bytes:
         run = self._start.run
@@ -149,6 +169,7 @@ class Conversation:
             prior_usage=self._start.prior_usage,
             compact_at=self._start.compact_at,
             hosted=hosted,
+            refused=self._place.refusals.of(model.model),
         )
         self._translator.report = turn_report(self._start.report, run, model, plan.warnings)
         for warning in plan.warnings:

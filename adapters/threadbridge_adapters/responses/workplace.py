@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire
-from threadbridge.responses.models import ResolvedModel, resolve_model
+from threadbridge.responses.model_rules import ModelRules
+from threadbridge.responses.models import ResolvedModel
+from threadbridge.responses.refusals import LearnedRefusals
 from threadbridge.responses.translator import TurnTranslator
-from threadbridge.settings import Limits, ModelOverride, Policies
+from threadbridge.settings import Limits, Policies
 from threadbridge_adapters.responses.containers import Containers
 from threadbridge_adapters.responses.event_logs import EventLogs
 from threadbridge_adapters.responses.places import Places
@@ -35,7 +36,7 @@ class Workplace:
     owner: str
     limits: Limits
     policies: Policies
-    models: Mapping[str, ModelOverride]
+    models: ModelRules
     history: HistoryRules
     places: Places
     logs: EventLogs
@@ -44,12 +45,13 @@ class Workplace:
     containers: Containers
     #: Whether the service has file_search and code_interpreter, files and vector stores.
     hosted_tools: bool
+    refusals: LearnedRefusals = field(default_factory=LearnedRefusals)
     #: What is still to be done about connections whose turn is over.
     _later: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     async def write(self, decide: Callable[[Session, Context], T], *, takes_up: bool = False) -> T:
         """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
-        context = Context(self.clock.now(), self.new_id, self.owner, self.limits, takes_up, self.history)
+        context = Context(self.clock.now(), self.new_id, self.owner, self.limits, takes_up, self.history, self.models)
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def run(self, run_id: str) -> Wire | None:
@@ -76,10 +78,7 @@ class Workplace:
 
     def model(self, run: Wire) -> ResolvedModel:
         """What to ask the upstream for when a run names its model (mapping §13, §14)."""
-        today = datetime.fromtimestamp(self.clock.now(), UTC).date()
-        own = self.history.per_assistant.get(run["assistant_id"])
-        overrides = self.models if own is None else {run["model"]: own}
-        return resolve_model(run["model"], requested_effort=run["reasoning_effort"], today=today, overrides=overrides)
+        return self.models.resolved(run, self.clock.now())
 
     def translator(self, start: TurnStart) -> TurnTranslator:
         """A fresh translator for a turn."""

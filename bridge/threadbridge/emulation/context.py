@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import NewId
+from threadbridge.responses.model_rules import ModelRules
 from threadbridge.settings import Limits
 
 
@@ -21,6 +22,8 @@ class Context:
     takes_up: bool = False
     #: How threads are counted and what of them is shown.
     history: HistoryRules = field(default_factory=HistoryRules)
+    #: Which models are asked, and which runs are refused for theirs.
+    models: ModelRules = field(default_factory=ModelRules)
 
     @property
     def second(self) -> int:

@@ -74,6 +74,7 @@ def _queue(session: Session, context: Context, thread: Wire, given: Wire) -> Sta
     assistant = found(session, Kind.ASSISTANT, given["assistant_id"])
     threads.append_messages(session, context, thread["id"], given.get("additional_messages", ()))
     run = new_run(context, thread, assistant, given)
+    context.models.check(run, context.now)
     if not run["instructions"] and not session.timeline(thread["id"], last_messages=1):
         raise InvalidRequest(
             "Run creation requires a Thread with a user message or an assistant with instructions.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from threadbridge.responses.model_table import EFFORTS, FAMILIES, RETIREMENTS, Family, Sampling
+from threadbridge.responses.model_table import EFFORTS, FAMILIES, RETIREMENTS, Family, Retirement, Sampling
 from threadbridge.settings import ModelOverride
 
 
@@ -27,51 +27,78 @@ class ResolvedModel:
 
 
 def resolve_model(
-    name: str, *, requested_effort: str | None, today: date, overrides: Mapping[str, ModelOverride]
+    name: str,
+    *,
+    requested_effort: str | None,
+    today: date,
+    overrides: Mapping[str, ModelOverride],
+    override: ModelOverride | None = None,
+    shutdown_dates: Mapping[str, date | None] | None = None,
+    keep_sampling: bool = False,
 ) -> ResolvedModel:
     """The model to ask in place of `name`: the configured one, else its living successor, else itself.
 
     A name nobody knows passes untouched and unchecked: it may be a deployment, or a model of another service. A model
-    that did not reason is followed by one that is told not to, as far as it lets itself be told.
+    that did not reason is followed by one that is told not to, as far as it lets itself be told. `override` comes
+    before `overrides`; `shutdown_dates` (None: none in sight) before the built-in table. `keep_sampling`: a model that
+    takes temperature and top_p only when it does not reason is told not to.
     """
-    override = overrides.get(name)
-    if override is not None:
-        return _overridden(name, override, requested_effort)
-    model, warnings = _successor(name, today)
+    override = override or overrides.get(name) or ModelOverride()
+    if override.model is not None:
+        return _overridden(name, override.model, override, requested_effort)
+    model, warnings = _successor(name, today, shutdown_dates or {})
+    wanted = override.reasoning_effort or requested_effort
     family = FAMILIES.get(base_model(model))
     if family is None:
-        return ResolvedModel(name, model, requested_effort, reasons=_thinks(requested_effort), warnings=tuple(warnings))
-    effort = _effort(family, requested_effort)
-    if requested_effort is None and model != name:
+        return ResolvedModel(name, model, wanted, override.sampling, _thinks(wanted), tuple(warnings))
+    effort = _effort(family, wanted)
+    if wanted is None and model != name:
         effort = _least_effort(FAMILIES.get(base_model(name)), family)
-    if effort != requested_effort and requested_effort is not None:
-        sent = f"{effort!r} is sent" if effort is not None else "it is not sent"
-        warnings.append(f"The model {model} does not accept reasoning_effort {requested_effort!r}; {sent}.")
+    if keep_sampling and family.sampling is Sampling.WITHOUT_REASONING:
+        effort = "none"
+    if effort != wanted and wanted is not None:
+        warnings.append(_instead_of(wanted, effort, model, accepted=wanted in family.efforts))
     return ResolvedModel(
         requested=name,
         model=model,
         reasoning_effort=effort,
-        sampling=_samples(family, effort),
+        sampling=override.sampling and _samples(family, effort),
         reasons=family.reasons and effort != "none",
         warnings=tuple(warnings),
     )
 
 
-def _overridden(name: str, override: ModelOverride, requested_effort: str | None) -> ResolvedModel:
+def _instead_of(wanted: str, effort: str | None, model: str, *, accepted: bool) -> str:
+    sent = f"{effort!r} is sent" if effort is not None else "it is not sent"
+    if accepted:
+        return f"The model {model} takes temperature and top_p only without reasoning; reasoning_effort {sent}."
+    return f"The model {model} does not accept reasoning_effort {wanted!r}; {sent}."
+
+
+def _overridden(name: str, model: str, override: ModelOverride, requested_effort: str | None) -> ResolvedModel:
     effort = override.reasoning_effort or requested_effort
-    family = FAMILIES.get(base_model(override.model))
+    family = FAMILIES.get(base_model(model))
     reasons = effort != "none" and (_thinks(effort) or (family is not None and family.reasons))
-    return ResolvedModel(name, override.model, effort, override.sampling, reasons)
+    return ResolvedModel(name, model, effort, override.sampling, reasons)
 
 
-def _successor(name: str, today: date) -> tuple[str, list[str]]:
+def _successor(name: str, today: date, shutdown_dates: Mapping[str, date | None]) -> tuple[str, list[str]]:
     """Follow the retirements that have come to pass; a successor may have retired itself."""
     model = name
-    while (gone := RETIREMENTS.get(base_model(model))) is not None and gone.day <= today:
+    while (gone := _end_of(model, shutdown_dates)) is not None and gone.day <= today:
         if gone.successor is None:
             return model, [f"The model {model} was retired on {gone.day} and no successor is known."]
         model = gone.successor
     return model, [f"The model {name} is retired; {model} is asked in its place."] if model != name else []
+
+
+def _end_of(model: str, shutdown_dates: Mapping[str, date | None]) -> Retirement | None:
+    """When the model ends: the service's own word, where it has any, before the table's."""
+    known = RETIREMENTS.get(base_model(model))
+    if model not in shutdown_dates:
+        return known
+    day = shutdown_dates[model]
+    return None if day is None else Retirement(day, known.successor if known is not None else None)
 
 
 def base_model(name: str) -> str:

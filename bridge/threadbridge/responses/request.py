@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from threadbridge.ports import Entry, Wire
@@ -56,12 +56,14 @@ def build_request(
     prior_usage: Wire | None = None,
     hosted: HostedTools | None = None,
     compact_at: int | None = None,
+    refused: Collection[str] = (),
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
 
     Stateless: the whole history is sent, and nothing is stored upstream (design §3). `prior_usage` is the sum of the
     run's earlier turns; ask `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
-    Beyond `compact_at` tokens the service makes a summary of its own of what came before (§11).
+    Beyond `compact_at` tokens the service makes a summary of its own of what came before (§11). The sampling parameters
+    in `refused` are left out.
     """
     warnings = list(model.warnings)
     body: Wire = {"model": model.model, "input": input_items(run, timeline), "store": False, "stream": stream}
@@ -79,7 +81,7 @@ def build_request(
     if compact_at is not None:
         threshold = max(_LEAST_COMPACT_THRESHOLD, compact_at)
         body["context_management"] = [{"type": "compaction", "compact_threshold": threshold}]
-    _add_sampling(body, run, model, warnings)
+    _add_sampling(body, run, model, refused, warnings)
     return RequestPlan(body, tuple(warnings))
 
 
@@ -98,12 +100,12 @@ def _add_tools(
         body["parallel_tool_calls"] = False
 
 
-def _add_sampling(body: Wire, run: Wire, model: ResolvedModel, warnings: list[str]) -> None:
+def _add_sampling(body: Wire, run: Wire, model: ResolvedModel, refused: Collection[str], warnings: list[str]) -> None:
     for name in ("temperature", "top_p"):
         value = run[name]
         if value is None or value == _DEFAULT_SAMPLING:
             continue
-        if model.sampling:
+        if model.sampling and name not in refused:
             body[name] = value
         else:
             warnings.append(f"The model {model.model} does not accept {name}; {value} has no effect.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -166,3 +168,34 @@ def test_without_the_extra_the_command_names_it(environment: dict[str, str]) -> 
 
     assert result.returncode == 2
     assert "pip install 'threadbridge[gateway]'" in result.stderr
+
+
+def test_models_lists_what_becomes_of_each_as_a_table_and_as_json(environment: dict[str, str]) -> None:
+    table = run(environment, "models")
+    lines = run(environment, "models", "--json")
+
+    assert (table.returncode, lines.returncode) == (0, 0)
+    assert re.search(r"^gpt-4-0613 +retired +2026-10-23 +gpt-5.6-sol ", table.stdout, re.MULTILINE)
+    rows = {row["model"]: row for row in map(json.loads, lines.stdout.splitlines())}
+    assert rows["gpt-4-0613"]["replacement"] == "gpt-5.6-sol"
+
+
+def test_models_refresh_keeps_what_the_service_says(environment: dict[str, str], tmp_path: Path) -> None:
+    here = {**environment, "THREADBRIDGE_MODEL_CATALOG": str(tmp_path / "models.json")}
+
+    refreshed = run({**here, "THREADBRIDGE_SIMULATE": "true"}, "models", "refresh")
+    listed = run(here, "models")
+
+    assert (refreshed.returncode, refreshed.stdout) == (0, "")
+    assert f"models written to {tmp_path / 'models.json'}" in refreshed.stderr
+    assert listed.returncode == 0
+    assert json.loads((tmp_path / "models.json").read_text())["models"]
+
+
+def test_models_refresh_says_why_the_service_could_not_be_asked(environment: dict[str, str], tmp_path: Path) -> None:
+    nowhere = {"THREADBRIDGE_UPSTREAM": '{"base_url": "http://127.0.0.1:9", "api_key": "sk-test", "max_retries": 0}'}
+
+    result = run({**environment, **nowhere}, "models", "refresh")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: The Responses service at 127.0.0.1:9 could not be reached")

@@ -1,0 +1,101 @@
+"""`threadbridge models`: what becomes of the models that assistants are pinned to."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from threadbridge.responses.model_list import ModelRow
+    from threadbridge.responses.model_rules import ModelCatalog
+    from threadbridge.settings import Settings
+
+models = typer.Typer(
+    name="models",
+    help="List the models assistants are pinned to: who retires when, who answers then, what is not sent.",
+    invoke_without_command=True,
+    add_completion=False,
+)
+
+_HEADINGS = ("model", "state", "shutdown", "replacement", "window", "not sent")
+
+
+@models.callback(invoke_without_command=True)
+def list_models(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line in place of the table.")] = False,
+) -> None:
+    """List the models assistants are pinned to: who retires when, who answers then, what is not sent.
+
+    Reads the built-in table, the settings, and the list that `refresh` wrote.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from threadbridge._loading import load_settings
+    from threadbridge.responses.model_list import model_rows
+    from threadbridge.responses.model_rules import ModelRules
+    from threadbridge_adapters.model_catalog import catalog_path, read_catalog
+
+    settings = load_settings()
+    catalog = read_catalog(catalog_path(settings))
+    rows = list(model_rows(ModelRules(settings.models, catalog=catalog), datetime.now(UTC).date()))
+    typer.echo(_as_json(rows) if as_json else _as_table(rows))
+
+
+@models.command()
+def refresh() -> None:
+    """Ask the configured service for its models and their last days, and keep the answer.
+
+    A run whose model is not in a list younger than a day is refused when it is created.
+    """
+    from threadbridge._loading import load_settings
+    from threadbridge_adapters.model_catalog import catalog_path, write_catalog
+
+    settings = load_settings()
+    catalog = asyncio.run(_fetched(settings))
+    path = catalog_path(settings)
+    write_catalog(path, catalog)
+    typer.echo(f"{len(catalog.shutdown_dates)} models written to {path}", err=True)
+
+
+async def _fetched(settings: Settings) -> ModelCatalog:
+    from threadbridge_adapters.model_catalog import fetch_catalog
+    from threadbridge_adapters.responses import upstream_of
+
+    upstream = upstream_of(settings)
+    try:
+        return await fetch_catalog(upstream)
+    finally:
+        await upstream.aclose()
+
+
+def _as_json(rows: list[ModelRow]) -> str:
+    import orjson
+
+    return "\n".join(orjson.dumps(row.to_json()).decode() for row in rows)
+
+
+def _as_table(rows: list[ModelRow]) -> str:
+    cells = [_HEADINGS, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
+
+
+def _cells(row: ModelRow) -> tuple[str, ...]:
+    return (
+        row.model,
+        row.state,
+        _day(row.shutdown_date),
+        row.replacement or "-",
+        "-" if row.window is None else f"{row.window:,}",
+        ", ".join(row.dropped) or "-",
+    )
+
+
+def _day(day: date | None) -> str:
+    return "-" if day is None else day.isoformat()

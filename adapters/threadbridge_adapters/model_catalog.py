@@ -1,0 +1,78 @@
+"""The list of models a service gave, kept in a file: `threadbridge models refresh` writes it, backends read it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from threadbridge.errors import ConfigurationError, UpstreamError
+from threadbridge.ports import Upstream, Wire
+from threadbridge.responses.model_rules import ModelCatalog
+from threadbridge.settings import Settings
+from threadbridge_adapters.stores.place import default_path
+
+_FORMAT = 1
+
+
+def catalog_path(settings: Settings) -> Path:
+    """Where the list is kept: as configured, else beside the user's own store."""
+    if settings.model_catalog is not None:
+        return Path(settings.model_catalog).expanduser()
+    return default_path().with_name("models.json")
+
+
+def read_catalog(path: Path) -> ModelCatalog | None:
+    """The list as it was fetched last; None before the first time. Raises ConfigurationError for another file."""
+    try:
+        stored = orjson.loads(path.read_bytes())
+        days = {name: None if day is None else date.fromisoformat(day) for name, day in stored["models"].items()}
+        return ModelCatalog(float(stored["fetched_at"]), days)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise ConfigurationError(
+            f"The list of models {path} cannot be read; remove it, or write it anew with `threadbridge models refresh`."
+        ) from exc
+
+
+async def fetch_catalog(upstream: Upstream) -> ModelCatalog:
+    """Ask the service which models it has. Raises UpstreamError where it does not say."""
+    answer = await upstream.call("GET", "/models")
+    models = answer.get("data")
+    if not isinstance(models, list):
+        raise UpstreamError("The service did not answer `GET /models` with a list of models.")
+    return ModelCatalog(time.time(), {model["id"]: _day(model) for model in models if _is_named(model)})
+
+
+def write_catalog(path: Path, catalog: ModelCatalog) -> None:
+    """Replace the file whole. Raises ConfigurationError where it cannot be written."""
+    days = {name: None if day is None else day.isoformat() for name, day in sorted(catalog.shutdown_dates.items())}
+    body = {"format": _FORMAT, "fetched_at": catalog.fetched_at, "models": days}
+    draft = path.with_suffix(".draft")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+        os.replace(draft, path)
+    except OSError as exc:
+        raise ConfigurationError(f"The list of models {path} cannot be written ({exc.strerror}).") from exc
+
+
+def _is_named(model: object) -> bool:
+    return isinstance(model, Mapping) and isinstance(model.get("id"), str)
+
+
+def _day(model: Wire) -> date | None:
+    """`shutdown_date` as a date or a Unix time; servers that do not know the field say nothing."""
+    told: Any = model.get("shutdown_date")
+    try:
+        if isinstance(told, str):
+            return datetime.fromisoformat(told).date()
+        return datetime.fromtimestamp(told, UTC).date() if isinstance(told, int | float) else None
+    except (ValueError, OverflowError, OSError):
+        return None

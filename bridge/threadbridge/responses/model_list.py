@@ -1,0 +1,66 @@
+"""What is known about every model an assistant may be pinned to, one row each, for people and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from threadbridge.responses.model_rules import ModelRules
+from threadbridge.responses.model_table import FAMILIES, RETIREMENTS, WINDOWS
+from threadbridge.responses.models import resolve_model
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One model: whether it lives, until when, who answers in its place, and what that one is not sent."""
+
+    model: str
+    state: Literal["retired", "retiring", "current"]
+    shutdown_date: date | None
+    #: Who is asked now, or once the model has retired; None where nobody is known.
+    replacement: str | None
+    window: int | None
+    #: Of a run's parameters, those the model asked for it does not take.
+    dropped: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as a JSON object."""
+        return {
+            "model": self.model,
+            "state": self.state,
+            "shutdown_date": self.shutdown_date.isoformat() if self.shutdown_date is not None else None,
+            "replacement": self.replacement,
+            "window": self.window,
+            "dropped": list(self.dropped),
+        }
+
+
+def model_rows(rules: ModelRules, today: date) -> Iterator[ModelRow]:
+    """A row for every known, configured or listed model, those that end first on top."""
+    listed = rules.catalog.shutdown_dates if rules.catalog is not None else {}
+    rows = [_row(name, rules, today) for name in {*FAMILIES, *RETIREMENTS, *rules.models, *listed}]
+    yield from sorted(rows, key=lambda row: (row.shutdown_date or date.max, row.model))
+
+
+def _row(name: str, rules: ModelRules, today: date) -> ModelRow:
+    listed = rules.catalog.shutdown_dates if rules.catalog is not None else {}
+    retirement = RETIREMENTS.get(name)
+    day = listed.get(name, retirement.day if retirement is not None else None)
+    state: Literal["retired", "retiring", "current"] = "current"
+    if day is not None:
+        state = "retired" if day <= today else "retiring"
+    asked = resolve_model(
+        name,
+        requested_effort=None,
+        today=max(day, today) if day is not None else today,
+        overrides=rules.models,
+        shutdown_dates=listed,
+    )
+    family = FAMILIES.get(asked.model)
+    dropped = () if asked.sampling else ("temperature", "top_p")
+    if family is not None and not family.efforts:
+        dropped = (*dropped, "reasoning_effort")
+    replacement = asked.model if asked.model != name else None
+    return ModelRow(name, state, day, replacement, WINDOWS.get(name), dropped)

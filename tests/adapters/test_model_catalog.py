@@ -1,0 +1,72 @@
+"""The service's list of models, from the wire to the file and back."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from threadbridge.errors import ConfigurationError, UpstreamError
+from threadbridge.responses.model_rules import ModelCatalog
+from threadbridge.settings import Settings
+from threadbridge_adapters.model_catalog import catalog_path, fetch_catalog, read_catalog, write_catalog
+from threadbridge_adapters.responses import upstream_of
+from threadbridge_adapters.responses.no_upstream import NoUpstream
+
+
+async def test_the_service_is_asked_for_models_and_their_last_days() -> None:
+    upstream = upstream_of(Settings(simulate=True))
+
+    catalog = await fetch_catalog(upstream)
+    await upstream.aclose()
+
+    assert "gpt-6-luna" in catalog.shutdown_dates
+    assert any(day is not None for day in catalog.shutdown_dates.values())
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "models.json"
+    catalog = ModelCatalog(5.0, {"gpt-4o": date(2027, 1, 14), "gpt-6-luna": None})
+
+    write_catalog(path, catalog)
+
+    assert read_catalog(path) == catalog
+    assert [file.name for file in path.parent.iterdir()] == ["models.json"]
+
+
+def test_before_the_first_time_there_is_no_list(tmp_path: Path) -> None:
+    assert read_catalog(tmp_path / "models.json") is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"models": {}}', '{"fetched_at": 1, "models": {"a": "tomorrow"}}'])
+def test_another_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "models.json"
+    path.write_text(content)
+
+    with pytest.raises(ConfigurationError, match=r"models\.json cannot be read; remove it"):
+        read_catalog(path)
+
+
+def test_a_file_that_cannot_be_written_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / "models.json").mkdir()
+
+    with pytest.raises(ConfigurationError, match=r"models\.json cannot be written"):
+        write_catalog(tmp_path / "models.json", ModelCatalog(1.0, {}))
+
+
+def test_the_file_is_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+    assert catalog_path(Settings(model_catalog="/etc/models.json")) == Path("/etc/models.json")
+    assert catalog_path(Settings()).name == "models.json"
+
+
+class Silent(NoUpstream):
+    async def call(self, method: str, path: str, body: object = None) -> dict[str, object]:
+        return {}
+
+
+async def test_a_service_without_a_list_is_told() -> None:
+    with pytest.raises(UpstreamError, match="did not answer `GET /models`"):
+        await fetch_catalog(Silent())

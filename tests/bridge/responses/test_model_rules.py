@@ -1,0 +1,141 @@
+"""Which model is asked and which run is refused, as configured and as the service said."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from tests.bridge.responses.upstream import RUN
+from threadbridge.errors import InvalidRequest, UpstreamError
+from threadbridge.ports import Wire
+from threadbridge.responses.model_list import ModelRow, model_rows
+from threadbridge.responses.model_rules import ModelCatalog, ModelRules
+from threadbridge.responses.refusals import LearnedRefusals, refused_parameter
+from threadbridge.settings import ModelOverride
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
+TODAY = date(2026, 11, 21)
+
+
+def run(**fields: Any) -> Wire:
+    return {**RUN, "temperature": 1.0, "top_p": 1.0, "reasoning_effort": None, **fields}
+
+
+def test_what_is_set_for_an_assistant_comes_before_what_is_set_for_its_model() -> None:
+    rules = ModelRules(
+        {"gpt-4o": ModelOverride(model="for-the-model")},
+        {"asst_mine": ModelOverride(model="for-the-assistant")},
+    )
+
+    asked = [rules.resolved(run(model="gpt-4o", assistant_id=who), NOW).model for who in ("asst_mine", "asst_other")]
+
+    assert asked == ["for-the-assistant", "for-the-model"]
+
+
+def test_an_override_without_a_model_leaves_the_successor_in_place() -> None:
+    rules = ModelRules({"gpt-4": ModelOverride(reasoning_effort="low")})
+
+    answer = rules.resolved(run(model="gpt-4"), NOW)
+
+    assert (answer.model, answer.reasoning_effort) == ("gpt-5.6-sol", "low")
+
+
+def test_told_not_to_reason_a_model_takes_temperature() -> None:
+    warm = run(model="gpt-6-sol", temperature=0.2, reasoning_effort="high")
+
+    kept = ModelRules(sampling="force_none").resolved(warm, NOW)
+    dropped = ModelRules().resolved(warm, NOW)
+
+    assert (kept.reasoning_effort, kept.sampling) == ("none", True)
+    assert kept.warnings == (
+        "The model gpt-6-sol takes temperature and top_p only without reasoning; reasoning_effort 'none' is sent.",
+    )
+    assert (dropped.reasoning_effort, dropped.sampling) == ("high", False)
+
+
+def test_a_model_is_left_to_reason_where_nothing_is_to_be_kept() -> None:
+    cold = run(model="gpt-6-sol", reasoning_effort="high")
+
+    assert ModelRules(sampling="force_none").resolved(cold, NOW).reasoning_effort == "high"
+
+
+def test_a_model_that_always_reasons_cannot_be_told_to_take_temperature() -> None:
+    warm = run(model="gpt-6.2-sol", temperature=0.2)
+
+    assert not ModelRules(sampling="force_none").resolved(warm, NOW).sampling
+
+
+def test_a_parameter_that_would_be_dropped_can_refuse_the_run() -> None:
+    rules = ModelRules(sampling="error")
+
+    with pytest.raises(InvalidRequest, match="Unsupported parameter: 'top_p' is not supported with this model.") as met:
+        rules.check(run(model="o3", top_p=0.5), NOW)
+
+    assert met.value.param == "top_p"
+    rules.check(run(model="gpt-4o", top_p=0.5), NOW)
+    rules.check(run(model="o3"), NOW)
+
+
+def listing(age: float = 0, **days: date | None) -> ModelCatalog:
+    return ModelCatalog(NOW - age, {name.replace("_", "-"): day for name, day in days.items()})
+
+
+def test_a_model_that_the_service_does_not_list_is_refused() -> None:
+    rules = ModelRules(catalog=listing(gpt_4o=None))
+
+    with pytest.raises(InvalidRequest, match="The requested model 'gpt-nobody-knows' does not exist.") as met:
+        rules.check(run(model="gpt-nobody-knows"), NOW)
+
+    assert (met.value.code, met.value.param) == ("model_not_found", "model")
+    rules.check(run(model="gpt-4o"), NOW)
+
+
+def test_a_list_of_yesterday_refuses_nothing() -> None:
+    rules = ModelRules(catalog=listing(86_400, gpt_4o=None))
+
+    rules.check(run(model="gpt-brand-new"), NOW)
+
+
+def test_the_services_own_dates_come_before_the_table() -> None:
+    prolonged = ModelRules(catalog=listing(gpt_4=date(2027, 6, 1)))
+    ended = ModelRules(catalog=listing(gpt_4o=date(2026, 11, 20)))
+
+    assert prolonged.resolved(run(model="gpt-4"), NOW).model == "gpt-4"
+    assert ended.resolved(run(model="gpt-4o"), NOW).model == "gpt-6-luna"
+
+
+def test_the_list_says_what_becomes_of_every_model() -> None:
+    rows = {row.model: row for row in model_rows(ModelRules(), TODAY)}
+
+    assert rows["gpt-4"] == ModelRow(
+        "gpt-4", "retired", date(2026, 10, 23), "gpt-5.6-sol", 8_192, ("temperature", "top_p")
+    )
+    assert rows["gpt-4o"] == ModelRow("gpt-4o", "retiring", date(2027, 1, 14), "gpt-6-luna", 128_000, ())
+    assert rows["gpt-6.2-sol"] == ModelRow("gpt-6.2-sol", "current", None, None, 1_050_000, ("temperature", "top_p"))
+
+
+def test_the_list_begins_with_what_ended_first() -> None:
+    days = [row.shutdown_date for row in model_rows(ModelRules(), TODAY) if row.shutdown_date is not None]
+
+    assert days == sorted(days)
+
+
+def test_only_sampling_parameters_are_given_up() -> None:
+    said = "Unsupported parameter: 'x' is not supported with this model."
+
+    assert refused_parameter(UpstreamError(said, status=400, param="temperature")) == "temperature"
+    assert refused_parameter(UpstreamError(said, status=400, param="tools")) is None
+    assert refused_parameter(UpstreamError(said, status=500, param="temperature")) is None
+
+
+def test_what_was_refused_is_remembered_for_a_bounded_number_of_models() -> None:
+    refusals = LearnedRefusals()
+
+    for number in range(1001):
+        refusals.learn(f"model-{number}", "temperature")
+    refusals.learn("model-1000", "top_p")
+
+    assert refusals.of("model-0") == frozenset()
+    assert refusals.of("model-1000") == {"temperature", "top_p"}
