@@ -15,7 +15,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from tests.clients.tour.showing import begin
 
-CHAPTERS = ("assistants", "threads", "runs", "tools", "streams", "raw", "errors", "azure", "behind")
+CHAPTERS = ("assistants", "threads", "runs", "tools", "streams", "raw", "errors", "azure", "behind", "files")
 
 
 def chapter(colour: str, name: str) -> ModuleType:

@@ -6,6 +6,8 @@ from openai.types.beta import FunctionToolParam
 from openai.types.beta.threads import Run
 from openai.types.beta.threads.run_submit_tool_outputs_params import ToolOutput
 
+#: What an SDK sends of itself where it has a method.
+BETA = {"OpenAI-Beta": "assistants=v2"}
 WEATHER: FunctionToolParam = {
     "type": "function",
     "function": {

@@ -1,4 +1,4 @@
-"""The same tour, and the three classic programs, with every SDK people have. `.ci/clients` makes what they need."""
+"""The same tour, and the classic programs, with every SDK people have. `.ci/clients` makes what they need."""
 
 from __future__ import annotations
 

@@ -47,8 +47,7 @@ def test_the_synchronous_client_sees_what_every_sdk_sees_and_asks_for_every_oper
     told = told_by_python(gateway.url)
 
     assert told == expected(), WHERE_WANTED
-    beyond_any_sdk = {"follow_run"}
-    assert gateway.operations() == {operation.name for operation in OPERATIONS} - beyond_any_sdk
+    assert gateway.operations() == {operation.name for operation in OPERATIONS}
 
 
 def test_the_asynchronous_client_sees_what_every_sdk_sees(gateway: Gateway) -> None:

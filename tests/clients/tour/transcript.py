@@ -10,7 +10,9 @@ from typing import TypeAlias
 #: The operations of a chapter in order, each with what it gave.
 Chapter: TypeAlias = Mapping[str, object]
 
-_ID = re.compile(r"\b(asst|thread|msg|run|step|call)_(?=[A-Za-z0-9]*[0-9A-Z])[A-Za-z0-9]{12,}")
+_ID = re.compile(
+    r"\b(asst_|thread_|msg_|run_|step_|call_|vs_|cntr_|file-)(?=[A-Za-z0-9]*[0-9A-Z])[A-Za-z0-9]{12,}(?:_[A-Za-z0-9]+)?"
+)
 _TIME = re.compile(r'("\w+_at": )\d+')
 
 
@@ -39,8 +41,8 @@ def comparable(lines: str) -> str:
 
     def numbered(found: re.Match[str]) -> str:
         kind, known = found[1], numbers.get(found[0])
-        count = sum(number.startswith(f"{kind}_") for number in numbers.values())
-        return known or numbers.setdefault(found[0], f"{kind}_{count + 1}")
+        count = sum(number.startswith(kind) for number in numbers.values())
+        return known or numbers.setdefault(found[0], f"{kind}{count + 1}")
 
     sorted_keys = "".join(f"{json.dumps(json.loads(line), sort_keys=True)}\n" for line in lines.splitlines())
     return _ID.sub(numbered, _TIME.sub(r'\1"a time"', sorted_keys))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from openai import AsyncOpenAI
 
+from tests.clients.tour.bodies import BETA
 from tests.clients.tour.showing import refused, show
-
-#: No SDK has a method for it: `GET /threads` is an extension.
-BETA = {"OpenAI-Beta": "assistants=v2"}
 
 
 async def tour(client: AsyncOpenAI) -> None:
@@ -19,6 +17,7 @@ async def tour(client: AsyncOpenAI) -> None:
     show("threads.create with messages", thread)
     show("threads.retrieve", await client.beta.threads.retrieve(thread.id))
     show("threads.update", await client.beta.threads.update(thread.id, metadata={"customer": "8"}))
+    # No SDK has a method for it: the operation is an extension.
     listed = await client.get("/threads?limit=1", cast_to=dict[str, object], options={"headers": BETA})
     show("threads, listed", listed)
     await _messages(client, thread.id)

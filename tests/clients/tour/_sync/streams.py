@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from openai import AssistantEventHandler, OpenAI
+from openai import AssistantEventHandler, OpenAI, Stream
 from openai.types.beta import AssistantStreamEvent
 from openai.types.beta.threads import Message, MessageDelta, Run, Text, TextDelta
 from openai.types.beta.threads.runs import RunStep, RunStepDelta, ToolCall, ToolCallDelta
 from typing_extensions import override
 
-from tests.clients.tour.bodies import ONE_CALL, THREE_CALLS, WEATHER, answers
+from tests.clients.tour.bodies import BETA, ONE_CALL, THREE_CALLS, WEATHER, answers
 from tests.clients.tour.showing import show
 
 
@@ -19,6 +19,7 @@ def tour(client: OpenAI) -> None:
     _helpers(client, assistant.id)
     _submitted(client, assistant.id)
     _handled(client, assistant.id)
+    _followed(client, assistant.id)
 
 
 def _events(client: OpenAI, assistant_id: str) -> None:
@@ -79,6 +80,21 @@ def _handled(client: OpenAI, assistant_id: str) -> None:
     ) as stream:
         stream.until_done()
     show("threads.runs.stream, handled", told)
+
+
+def _followed(client: OpenAI, assistant_id: str) -> None:
+    """A run's events once more, after its end. No SDK has a method for it: the path is an extension."""
+    run = client.beta.threads.create_and_run_poll(
+        assistant_id=assistant_id, thread={"messages": [{"role": "user", "content": "SAY Once more."}]}
+    )
+    events = client.get(
+        f"/threads/{run.thread_id}/runs/{run.id}/events",
+        cast_to=Run,
+        options={"headers": BETA},
+        stream=True,
+        stream_cls=Stream[AssistantStreamEvent],
+    )
+    show("threads.runs, followed", [event.event for event in events])
 
 
 class Handler(AssistantEventHandler):

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from openai import OpenAI
 
+from tests.clients.tour.bodies import BETA
 from tests.clients.tour.showing import refused, show
-
-#: No SDK has a method for it: `GET /threads` is an extension.
-BETA = {"OpenAI-Beta": "assistants=v2"}
 
 
 def tour(client: OpenAI) -> None:
@@ -20,6 +18,7 @@ def tour(client: OpenAI) -> None:
     show("threads.create with messages", thread)
     show("threads.retrieve", client.beta.threads.retrieve(thread.id))
     show("threads.update", client.beta.threads.update(thread.id, metadata={"customer": "8"}))
+    # No SDK has a method for it: the operation is an extension.
     listed = client.get("/threads?limit=1", cast_to=dict[str, object], options={"headers": BETA})
     show("threads, listed", listed)
     _messages(client, thread.id)

@@ -1,5 +1,8 @@
 // What the chapters send more than once.
 
+// What an SDK sends of itself where it has a method.
+export const BETA = { "OpenAI-Beta": "assistants=v2" };
+
 export const WEATHER = {
   type: "function",
   function: {

@@ -5,7 +5,7 @@ import OpenAI from "openai";
 
 import { begin } from "./showing.mjs";
 
-const CHAPTERS = ["assistants", "threads", "runs", "tools", "streams", "raw", "errors", "azure", "behind"];
+const CHAPTERS = ["assistants", "threads", "runs", "tools", "streams", "raw", "errors", "azure", "behind", "files"];
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : CHAPTERS;
 const client = new OpenAI({ maxRetries: 0 });

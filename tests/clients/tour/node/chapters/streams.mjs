@@ -2,14 +2,15 @@
 
 import { AssistantStream } from "openai/lib/AssistantStream";
 
-import { ONE_CALL, THREE_CALLS, WEATHER, answers, user } from "../bodies.mjs";
+import { BETA, ONE_CALL, THREE_CALLS, WEATHER, answers, user } from "../bodies.mjs";
 import { all, show } from "../showing.mjs";
 
 const name = (event) => event.event;
 
 export async function tour(client) {
   const assistant = await client.beta.assistants.create({ model: "gpt-4o", tools: [WEATHER] });
-  for (const part of [events, helpers, submitted, handled, relayed]) await part(client.beta.threads, assistant.id);
+  const { threads } = client.beta;
+  for (const part of [events, helpers, submitted, handled, followed, relayed]) await part(threads, assistant.id, client);
 }
 
 /** `stream: true`: every event as it came. */
@@ -83,6 +84,14 @@ async function listen(threads, stream) {
     .on("end", () => told.push(["end"]));
   await stream.done();
   return [...told, ...(await following)];
+}
+
+/** A run's events once more, after its end. No SDK has a method for it: the path is an extension. */
+async function followed(threads, assistant_id, client) {
+  const thread = { messages: [user("SAY Once more.")] };
+  const { id, thread_id } = await threads.createAndRunPoll({ assistant_id, thread });
+  const events = await client.get(`/threads/${thread_id}/runs/${id}/events`, { headers: BETA, stream: true });
+  show("threads.runs, followed", await all(events, name));
 }
 
 /** `toReadableStream`, read again at the other end, as a browser does. */

@@ -1,10 +1,7 @@
 // Threads and their messages: made, looked at, changed, listed, deleted.
 
-import { user } from "../bodies.mjs";
+import { BETA, user } from "../bodies.mjs";
 import { all, refused, show } from "../showing.mjs";
-
-// No SDK has a method for it: GET /threads is an extension.
-const BETA = { "OpenAI-Beta": "assistants=v2" };
 
 export async function tour(client) {
   const { threads } = client.beta;
@@ -16,6 +13,7 @@ export async function tour(client) {
   show("threads.create with messages", thread);
   show("threads.retrieve", await threads.retrieve(thread.id));
   show("threads.update", await threads.update(thread.id, { metadata: { customer: "8" } }));
+  // No SDK has a method for it: the operation is an extension.
   show("threads, listed", await client.get("/threads?limit=1", { headers: BETA }));
   await messages(threads.messages, thread.id);
   show("threads.delete", await threads.delete(thread.id));
