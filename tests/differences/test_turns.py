@@ -114,6 +114,17 @@ async def test_d57_a_turn_that_was_cut_off_counts_zero(service: Service) -> None
     assert failed["usage"]["total_tokens"] == 0
 
 
+async def test_d57_a_turn_that_somebody_else_ends_counts_zero_too(service: Service) -> None:
+    service.simulator.enqueue(Scenario.says("never").late(60))
+    run = await service.start("Hi")
+    await service.reached(run, "in_progress")
+
+    service.clock.advance(700)  # looked at before its worker woke
+    expired = await service.look(run)
+
+    assert (expired["status"], expired["usage"]["total_tokens"]) == ("expired", 0)
+
+
 async def test_d60_an_answer_without_text_and_call_leaves_nothing(service: Service) -> None:
     service.simulator.enqueue(Scenario(answer=Answer([])))
 
