@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 
 import orjson
 
 from tests.differences.service import BETA, MAX_BODY_BYTES, WEATHER, Service, emulated, path_of
+from threadbridge.ports import WireRequest
 from threadbridge.responses.model_rules import ModelCatalog
+from threadbridge.wire import answer
 
 
 async def test_d17_the_beta_header_may_hold_a_list(service: Service) -> None:
@@ -164,10 +167,52 @@ async def test_d32_every_key_opens_the_same_threads(service: Service) -> None:
 
 
 async def test_d69_an_unknown_query_parameter_is_accepted_with_a_warning(service: Service) -> None:
-    answer = await service.get("/assistants", limit="1", nocache="17")
+    page = await service.get("/assistants", limit="1", nocache="17")
 
-    assert answer.status == 200
-    assert "'nocache' has no effect" in answer.headers["threadbridge-warning"]
+    assert page.status == 200
+    assert "'nocache' has no effect" in page.headers["threadbridge-warning"]
+
+
+async def test_d86_of_a_query_parameter_given_twice_the_last_counts_with_a_warning(service: Service) -> None:
+    for _ in range(3):
+        await service.assistant()
+    twice = WireRequest("GET", "/assistants", (("limit", "1"), ("limit", "2")), BETA, b"")
+
+    response = await answer(service.backend, twice, max_body_bytes=MAX_BODY_BYTES)
+
+    assert isinstance(response.body, bytes)
+    assert len(orjson.loads(response.body)["data"]) == 2
+    assert "'limit' was given more than once" in response.headers["threadbridge-warning"]
+
+
+async def test_d86_a_query_parameter_without_a_value_is_one_that_was_not_given(service: Service) -> None:
+    assistant_id = await service.assistant()
+
+    page = await service.get("/assistants", limit="", order="", after="", before="")
+
+    assert [each["id"] for each in page.body["data"]] == [assistant_id]
+
+
+async def test_d87_a_compressed_body_is_refused_by_the_name_of_its_encoding(service: Service) -> None:
+    zipped = {**BETA, "content-type": "application/json", "content-encoding": "gzip"}
+    plain = {**zipped, "content-encoding": "identity"}
+
+    refused = await service.send("POST", "/threads", gzip.compress(b"{}"), headers=zipped)
+    taken = await service.send("POST", "/threads", b"{}", headers=plain)
+
+    assert isinstance(refused.body, bytes)
+    assert (refused.status, orjson.loads(refused.body)["error"]["code"]) == (400, "unsupported_content_encoding")
+    assert taken.status == 200
+
+
+async def test_d88_a_browser_is_given_no_leave_to_read(service: Service) -> None:
+    page = {**BETA, "origin": "https://somewhere.example"}
+
+    asked = await service.send("OPTIONS", "/threads", headers=page)
+    made = await service.send("POST", "/threads", b"{}", headers=page)
+
+    assert (asked.status, made.status) == (405, 200)
+    assert not [name for name in {**asked.headers, **made.headers} if name.startswith("access-control-")]
 
 
 async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: Service) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -27,6 +28,7 @@ _INCLUDE = re.compile(r"include(?:\[\d*\])?")
 _API_VERSION = "api-version"
 
 _JSON = "application/json"
+_PLAIN = "identity"
 _EVENTS = "text/event-stream"
 
 #: What the SDKs send where there is nothing to say.
@@ -90,7 +92,7 @@ def read(request: WireRequest, *, max_body_bytes: int) -> Call:
         tuple([value for name, value in pairs if _INCLUDE.fullmatch(name)]) if "include" in operation.query else ()
     )
     body = {} if operation.body == "none" else _parsed(operation, request, max_body_bytes)
-    warnings = [*_without_effect(operation, query), *_unread(operation, request.body)]
+    warnings = [*_without_effect(operation, query), *_repeated(pairs, query), *_unread(operation, request.body)]
     return Call(
         operation,
         ids,
@@ -107,6 +109,18 @@ def _without_effect(operation: Operation, query: Mapping[str, str]) -> Sequence[
     """Parameters of the query that mean nothing to this operation. A cache-buster must not break a client."""
     strange = [name for name in query if name != _API_VERSION and _plain(name) not in operation.query]
     return [f"The query parameter '{quoted(name)}' has no effect on this operation." for name in strange]
+
+
+def _repeated(pairs: Sequence[tuple[str, str]], query: Mapping[str, str]) -> Sequence[str]:
+    """Parameters with several values that can have one only: the last of them counts."""
+    if len(pairs) == len(query):
+        return ()
+    given = Counter(name for name, _ in pairs if not _INCLUDE.fullmatch(name))
+    return [
+        f"The query parameter '{quoted(name)}' was given more than once; the last value counts."
+        for name, times in given.items()
+        if times > 1
+    ]
 
 
 def _plain(name: str) -> str:
@@ -164,6 +178,7 @@ def _parsed(operation: Operation, request: WireRequest, max_body_bytes: int) -> 
     if operation.body == "optional" and not body.strip():
         return {}
     _require_json(request.headers.get("content-type", _JSON))
+    _require_plain(request.headers.get("content-encoding", _PLAIN))
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -185,6 +200,15 @@ def _require_json(content_type: str) -> None:
             f"Unsupported content type: '{told}'. This API method only accepts '{_JSON}' requests, but you specified "
             f"the header 'Content-Type: {told}'. Please try again with a supported content type.",
             code="unsupported_content_type",
+        )
+
+
+def _require_plain(content_encoding: str) -> None:
+    """Said by name: the bytes of a compressed body would only look like broken JSON."""
+    if content_encoding.strip().lower() != _PLAIN:
+        raise InvalidRequest(
+            f"Unsupported content encoding: '{quoted(content_encoding)}'. Please send the request body uncompressed.",
+            code="unsupported_content_encoding",
         )
 
 
