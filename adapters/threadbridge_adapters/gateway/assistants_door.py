@@ -17,6 +17,8 @@ from threadbridge_adapters.read_ahead import LoopReadAhead
 #: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.
 DISCARDED_BYTES: Final = 64 * 1024 * 1024
 
+_BETA: Final = "openai-beta"
+
 
 class AssistantsDoor:
     """An ASGI endpoint for every path of the Assistants API."""
@@ -87,9 +89,18 @@ def _wire_request(scope: Scope, body: bytes) -> WireRequest:
         method=scope["method"],
         path=split(scope["path"]),
         query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
-        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        headers=_headers(scope),
         body=body,
     )
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    """The headers by name. The beta header is a list, which may stand in several lines; of others the last counts."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name == _BETA and name in headers else value
+    return headers
 
 
 def _start(status: int, headers: Mapping[str, str]) -> dict[str, object]:

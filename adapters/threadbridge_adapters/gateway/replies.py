@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.errors import BridgeError, NotFound
-from threadbridge.wire import to_wire
+from threadbridge.wire import refused
 
 _BROKEN = "The server had an error while processing your request."
 
@@ -30,5 +29,5 @@ async def broken(_: Request, error: Exception) -> Response:
 
 
 def _response(error: BridgeError) -> Response:
-    status, envelope = to_wire(error)
-    return Response(orjson.dumps(envelope), status, media_type="application/json")
+    told = refused(error)
+    return Response(told.body, told.status, told.headers)

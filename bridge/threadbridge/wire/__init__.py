@@ -5,10 +5,21 @@
 
 from __future__ import annotations
 
-from threadbridge.wire.answer import answer
+from threadbridge.wire.answer import answer, refused
 from threadbridge.wire.errors import to_wire
 from threadbridge.wire.passage import may_be_kept
 from threadbridge.wire.routes import OPERATIONS, Operation, serves, split
 from threadbridge.wire.sse import SSE, SSEDecoder
 
-__all__ = ["OPERATIONS", "SSE", "Operation", "SSEDecoder", "answer", "may_be_kept", "serves", "split", "to_wire"]
+__all__ = [
+    "OPERATIONS",
+    "SSE",
+    "Operation",
+    "SSEDecoder",
+    "answer",
+    "may_be_kept",
+    "refused",
+    "serves",
+    "split",
+    "to_wire",
+]

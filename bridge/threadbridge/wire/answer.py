@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from threadbridge.errors import BridgeError
 from threadbridge.ports import Backend, Wire, WireRequest, WireResponse
 from threadbridge.wire.errors import error_headers, reported, to_wire
 from threadbridge.wire.operations import HANDLERS
@@ -40,6 +41,11 @@ async def answer(backend: Backend, request: WireRequest, *, max_body_bytes: int)
         return _success(answered, call.warnings, began)
     except Exception as error:
         return _failure(error, began)
+
+
+def refused(error: BridgeError) -> WireResponse:
+    """The answer to a request that a door refuses by itself, in the form of every other (A3, A4)."""
+    return _failure(error, time.perf_counter())
 
 
 def _success(answered: Answer, warnings: Sequence[str], began: float) -> WireResponse:

@@ -165,3 +165,22 @@ async def test_a_path_outside_the_api_is_a_404_in_the_envelope(
 async def test_the_health_check_answers(http: aiohttp.ClientSession, url: str) -> None:
     async with http.get(url.removesuffix("/v1") + "/healthz") as response:
         assert (response.status, await response.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("lines", [("assistants=v2", "realtime=v1"), ("realtime=v1", "assistants=v2")])
+async def test_a2_the_beta_header_may_be_repeated_as_well_as_hold_a_list(url: str, lines: tuple[str, str]) -> None:
+    headers = [("OpenAI-Beta", line) for line in lines]
+
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/threads/thread_unknown", headers=headers) as response:
+        assert response.status == 404
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/v1"])
+async def test_a4_a_path_outside_the_api_is_refused_with_the_usual_headers_and_layout(
+    http: aiohttp.ClientSession, url: str, path: str
+) -> None:
+    async with http.get(url.removesuffix("/v1") + path) as response:
+        body = await response.text()
+
+    assert response.headers["x-request-id"].startswith("req_")
+    assert body.startswith('{\n  "error": {\n    "message": ')

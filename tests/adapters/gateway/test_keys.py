@@ -41,6 +41,12 @@ async def test_a_wrong_key_is_refused_in_the_legacy_words_and_masked(
     assert error["code"] == "invalid_api_key"
 
 
+async def test_a4_a_refused_key_has_a_request_id_to_ask_about(http: aiohttp.ClientSession, guarded_url: str) -> None:
+    async with http.post(f"{guarded_url}/threads", json={}) as response:
+        assert (response.status, response.headers["openai-version"]) == (401, "2020-10-01")
+        assert response.headers["x-request-id"].startswith("req_")
+
+
 async def test_a_short_wrong_key_is_not_repeated_at_all(http: aiohttp.ClientSession, guarded_url: str) -> None:
     error = await refused(http, guarded_url, {"api-key": "hunter2"})
 
