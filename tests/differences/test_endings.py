@@ -121,6 +121,18 @@ async def test_d54_d55_a_run_that_expires_at_work_keeps_what_was_said(service: S
     )
 
 
+async def test_d89_of_an_answer_that_nobody_streamed_nothing_stays_when_its_run_is_cancelled(service: Service) -> None:
+    service.simulator.enqueue(Scenario.says("one two three four five six").late(60))
+    run = await service.start("Hi")
+    await service.reached(run, "in_progress")
+
+    await service.post(f"{path_of(run)}/cancel")
+    cancelled = await service.rested(run)
+
+    assert cancelled["status"] == "cancelled"
+    assert (len(await service.messages(run)), await service.steps(run)) == (1, [])
+
+
 async def test_d54_a_run_whose_worker_does_not_close_it_expires_after_five_more_seconds() -> None:
     async with emulated(limits={"concurrent_turns": 1, "lease_seconds": 700}) as service:
         service.simulator.enqueue(Scenario.says("never").late(60))
