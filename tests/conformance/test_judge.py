@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,8 +14,9 @@ import pytest
 from tests.conformance.golden.judge import Judged, Verdict, replay
 from tests.conformance.golden.recordings import Recorded
 from tests.conformance.golden.sessions import sessions_of
-from tests.differences.service import BETA, WEATHER, Service
+from tests.differences.service import BETA, WEATHER, Service, emulated, path_of
 from threadbridge.wire.sse import SSEDecoder
+from threadbridge_adapters.simulator import Scenario
 
 
 @dataclass
@@ -57,13 +59,28 @@ class Recorder:
         self.exchanges.append(made)
         return made.response_json
 
+    async def stream(self, path: str, *, at: str, happens: Callable[[Any], Awaitable[object]], **body: object) -> None:
+        """A stream during which something happens as soon as it tells an event of that name."""
+        response = await self._service.send("POST", path, orjson.dumps({**body, "stream": True}))
+        assert not isinstance(response.body, bytes)
+        told: list[tuple[str | None, Any]] = []
+        async for name, data in _each(response.body):
+            told.append((name, data))
+            if name == at and [each for each, _ in told].count(at) == 1:
+                await happens(next(data for name, data in told if name == "thread.run.created"))
+        made = Exchange("session", len(self.exchanges), "POST", f"/v1{path}", request_json={**body, "stream": True})
+        made.status, made.response_headers, made.sse = response.status, response.headers, told
+        self.exchanges.append(made)
+
+
+async def _each(frames: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, Any]]:
+    async for frame in frames:
+        for name, data, _ in SSEDecoder().feed(frame):
+            yield name, "[DONE]" if name == "done" else orjson.loads(data)
+
 
 async def _events(frames: AsyncIterator[bytes]) -> list[tuple[str | None, Any]]:
-    found = [each async for frame in frames for each in _FRAMES().feed(frame)]
-    return [(name, "[DONE]" if name == "done" else orjson.loads(data)) for name, data, _ in found]
-
-
-_FRAMES = SSEDecoder
+    return [(name, data) async for name, data in _each(frames)]
 
 
 @pytest.fixture
@@ -172,6 +189,16 @@ async def test_a_falsified_answer_is_a_failure_and_the_others_stay_equal(
     assert verdicts[:at] == [Verdict.EQUAL] * at
 
 
+async def test_a_session_that_cannot_be_understood_is_a_failure_and_no_other_suffers(
+    conversation: list[Exchange],
+) -> None:
+    strange = replace(conversation[0], file="strange", response_json={"object": "thread.run"})
+
+    verdicts = [each.verdict for each in await judged([*conversation, strange])]
+
+    assert verdicts == [*[Verdict.EQUAL] * len(conversation), Verdict.FAILED]
+
+
 async def test_requests_of_the_first_version_are_not_replayed(conversation: list[Exchange]) -> None:
     old = replace(conversation[0], request_headers={"openai-beta": "assistants=v1"})
 
@@ -210,3 +237,170 @@ async def test_files_that_speak_of_the_same_objects_are_one_session(conversation
     (session,) = sessions_of(recorded)
 
     assert [seen.path for seen in session.exchanges[:2]] == ["/v1/assistants", "/v1/threads"]
+
+
+HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
+
+
+@pytest.fixture
+async def cancelled(service: Service) -> list[Exchange]:
+    """A stream whose run is cancelled after the first words, written down as it ends: behind the request to cancel."""
+    recorder = Recorder(service)
+    service.simulator.enqueue(Scenario.says("one two three four").slow(0.02))
+    assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
+    cancel = partial(_cancel, recorder)
+    await recorder.stream(
+        "/threads/runs", at="thread.message.delta", happens=cancel, assistant_id=assistant["id"], thread=HELLO
+    )
+    run = recorder.exchanges[-2].response_json
+    await recorder.ask("GET", path_of(run))
+    await recorder.ask("GET", f"/threads/{run['thread_id']}/messages")
+    return recorder.exchanges
+
+
+async def _cancel(recorder: Recorder, run: Any) -> None:
+    await recorder.ask("POST", f"{path_of(run)}/cancel")
+
+
+async def test_a_run_that_was_cancelled_in_its_stream_is_cancelled_there_again(cancelled: list[Exchange]) -> None:
+    verdicts = [each.verdict for each in await judged(cancelled)]
+
+    assert verdicts == [Verdict.EQUAL] * 5
+
+
+async def test_the_request_to_cancel_may_stand_behind_the_stream(cancelled: list[Exchange]) -> None:
+    assistant, cancel, stream, *rest = cancelled
+
+    verdicts = [each.verdict for each in await judged([assistant, stream, cancel, *rest])]
+
+    assert verdicts == [Verdict.EQUAL] * 5
+
+
+@pytest.mark.parametrize("dropped", ["thread.run.cancelling", "thread.message.incomplete", "thread.run.step.cancelled"])
+async def test_a_cancelled_stream_is_compared_to_its_end(cancelled: list[Exchange], dropped: str) -> None:
+    falsified = deepcopy(cancelled)
+    _without_event(dropped)(falsified[2])
+
+    stream = (await judged(falsified))[1]
+
+    assert stream.verdict is Verdict.FAILED
+
+
+async def test_a_client_that_left_and_cancelled_later_leaves_and_cancels_again(cancelled: list[Exchange]) -> None:
+    assistant, cancel, stream, *rest = cancelled
+    told = [*(stream.sse or ())]
+    left = replace(stream, sse=told[: [name for name, _ in told].index("thread.run.cancelling")])
+
+    verdicts = [each.verdict for each in await judged([assistant, left, cancel, *rest])]
+
+    assert verdicts == [Verdict.EQUAL] * 5
+
+
+async def test_a_run_that_expired_in_its_stream_expires_there_again(service: Service) -> None:
+    recorder = Recorder(service)
+    service.simulator.enqueue(Scenario.says("one two three four").slow(0.02))
+    assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
+
+    async def wait(_: Any) -> None:
+        service.clock.advance(600)
+
+    await recorder.stream(
+        "/threads/runs", at="thread.message.delta", happens=wait, assistant_id=assistant["id"], thread=HELLO
+    )
+    verdicts = [each.verdict for each in await judged(recorder.exchanges)]
+
+    assert [name for name, _ in recorder.exchanges[1].sse or ()][-2] == "thread.run.expired"
+    assert verdicts == [Verdict.EQUAL] * 2
+
+
+async def test_a_message_that_was_cut_at_a_limit_stays_so_when_it_is_looked_at_later(service: Service) -> None:
+    recorder = Recorder(service)
+    assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
+    thread = await recorder.ask(
+        "POST", "/threads", messages=[{"role": "user", "content": "INCOMPLETE max_output_tokens"}]
+    )
+    await recorder.ask("POST", f"/threads/{thread['id']}/runs", assistant_id=assistant["id"], stream=True)
+    await recorder.ask("GET", f"/threads/{thread['id']}/messages")
+
+    verdicts = [each.verdict for each in await judged(recorder.exchanges)]
+
+    assert verdicts == [Verdict.EQUAL] * 4
+
+
+async def test_a_run_that_is_cancelled_before_it_began_never_begins() -> None:
+    async with emulated(limits={"concurrent_turns": 1}) as service:
+        service.simulator.enqueue(Scenario.says("never").late(60))
+        busy = await service.start("Hi")
+        await service.reached(busy, "in_progress")
+        recorder = Recorder(service)
+        assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
+        run = await recorder.ask("POST", "/threads/runs", assistant_id=assistant["id"], thread=HELLO)
+        await recorder.ask("POST", f"{path_of(run)}/cancel")
+        await recorder.ask("GET", path_of(run))
+        await service.post(f"{path_of(busy)}/cancel")
+
+    verdicts = [each.verdict for each in await judged(recorder.exchanges)]
+
+    assert recorder.exchanges[-1].response_json["started_at"] is None
+    assert verdicts == [Verdict.EQUAL] * 4
+
+
+def _still_cancelling(exchange: Exchange) -> None:
+    run = exchange.response_json
+    run.update(status="cancelling", cancelled_at=None, usage=None, expires_at=run["created_at"] + 600)
+
+
+def _other_usage(exchange: Exchange) -> None:
+    exchange.response_json["usage"] = None
+
+
+NUMBERED: Mapping[str, tuple[int, Falsify]] = {"still cancelling": (4, _still_cancelling), "usage": (57, _other_usage)}
+
+
+@pytest.mark.parametrize("seen", NUMBERED)
+async def test_what_the_service_may_have_shown_of_a_bad_end_is_a_numbered_difference(
+    seen: str, cancelled: list[Exchange]
+) -> None:
+    number, change = NUMBERED[seen]
+    changed = deepcopy(cancelled)
+    change(changed[3])
+
+    look = (await judged(changed))[3]
+
+    assert (look.verdict, look.numbers) == (Verdict.NUMBERED, frozenset({number}))
+
+
+async def test_half_a_message_of_a_polled_run_is_a_numbered_difference_and_a_whole_step_is_not(
+    service: Service,
+) -> None:
+    recorder = Recorder(service)
+    service.simulator.enqueue(Scenario.says("one two").late(60))
+    assistant = await recorder.ask("POST", "/assistants", model="gpt-4o", tools=[WEATHER])
+    polled = await recorder.ask("POST", "/threads/runs", assistant_id=assistant["id"], thread=HELLO)
+    asking = {"messages": [{"role": "user", "content": "CALL get_weather {}"}]}
+    waiting = await recorder.ask("POST", "/threads/runs", assistant_id=assistant["id"], thread=asking)
+    await service.rested(waiting)
+    for run in (polled, waiting):
+        await recorder.ask("POST", f"{path_of(run)}/cancel")
+        await service.rested(run)
+        await recorder.ask("GET", path_of(run))
+    await recorder.ask("GET", f"/threads/{polled['thread_id']}/messages")
+    await recorder.ask("GET", f"{path_of(waiting)}/steps")
+    messages, steps = recorder.exchanges[-2:]
+    _show_half_a_message(messages, polled)
+    _show_twice(steps)
+
+    verdicts = [(each.verdict, each.numbers) for each in (await judged(recorder.exchanges))[-2:]]
+
+    assert verdicts == [(Verdict.NUMBERED, frozenset({89})), (Verdict.FAILED, frozenset())]
+
+
+def _show_half_a_message(exchange: Exchange, run: Any) -> None:
+    page = exchange.response_json
+    told = {"id": "msg_0123456789abcdef01234567", "run_id": run["id"], "role": "assistant"}
+    page["data"].insert(0, {**page["data"][0], **told, "assistant_id": run["assistant_id"]})
+
+
+def _show_twice(exchange: Exchange) -> None:
+    page = exchange.response_json
+    page["data"].insert(0, {**page["data"][0], "id": "step_0123456789abcdef01234567"})

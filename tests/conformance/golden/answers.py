@@ -29,6 +29,11 @@ class Answer:
             status = 429 if error.get("code") == "rate_limit_exceeded" else 500
             raise UpstreamError(error.get("message") or "", status=status, code=error.get("code"))
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the model was still speaking when the run was cancelled or its time was up."""
+        return self._ended is not None and self._story.is_cut_off
+
     def response(self) -> Wire:
         """The response object."""
         status = self._status()
@@ -38,25 +43,33 @@ class Answer:
             "model": "recorded",
             "status": status,
             "error": self._ended["last_error"] if self._ended is not None and status == "failed" else None,
-            "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
+            "incomplete_details": {"reason": self._limit()} if status == "incomplete" else None,
             "output": [item for item, _ in self._items],
             "usage": as_upstream(self._told.usage),
         }
 
     def events(self) -> Iterator[Wire]:
-        """The response as a stream, in the recorded fragments."""
+        """The response as a stream, in the recorded fragments; one that is cut off has no end."""
         response = self.response()
         yield {"type": "response.created", "response": {**response, "status": "in_progress", "output": []}}
         for index, (item, deltas) in enumerate(self._items):
             yield {"type": "response.output_item.added", "output_index": index, "item": _emptied(item)}
             for delta in deltas:
                 yield {"output_index": index, "item_id": item["id"], **delta}
+            if self.is_cut_off and index == len(self._items) - 1:
+                return
             yield {"type": "response.output_item.done", "output_index": index, "item": item}
-        yield {"type": f"response.{response['status']}", "response": response}
+        if not self.is_cut_off:
+            yield {"type": f"response.{response['status']}", "response": response}
 
     def _status(self) -> str:
         status = self._ended["status"] if self._ended is not None else "completed"
         return status if status in ("incomplete", "failed") else "completed"
+
+    def _limit(self) -> str:
+        """What cut the answer: only a stream tells when it was the filter (A39)."""
+        reasons = [(message.get("incomplete_details") or {}).get("reason") for message in self._story.messages.values()]
+        return "content_filter" if "content_filter" in reasons else "max_output_tokens"
 
     def _made(self) -> Iterator[Made]:
         """The items, each with the events of its fragments."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.conformance.golden.comparison import Mismatch
 from tests.conformance.golden.recordings import Recorded, day_of
@@ -63,20 +63,63 @@ def _usage_of_a_step(mismatch: Mismatch, seen: Recorded) -> bool:
     return bool(mismatch.ours == 0 or mismatch.ours > mismatch.recorded)
 
 
+def _cancelled_at_the_next_look(mismatch: Mismatch, seen: Recorded) -> bool:
+    """A run that was still seen cancelling, and is cancelled already in ours."""
+    if mismatch.owner != "thread.run" or seen.method != "GET":
+        return False
+    run = _around(mismatch, seen)
+    if run.get("status") != "cancelling":
+        return False
+    ended = mismatch.place[-1] in ("expires_at", "cancelled_at", "usage")
+    return ended or (mismatch.place[-1] == "status" and mismatch.ours == "cancelled")
+
+
+def _usage_of_a_bad_end(mismatch: Mismatch, seen: Recorded) -> bool:
+    """What a run, or its last step, had cost when it was cut off."""
+    return "usage" in mismatch.place and _around(mismatch, seen, above="usage").get("status") in _BAD_ENDS
+
+
+def _limit_of_prompts(mismatch: Mismatch, seen: Recorded) -> bool:
+    """A run cut in the middle of an answer: ours looks at the budget of prompts before it asks."""
+    limits = (mismatch.recorded, mismatch.ours)
+    return mismatch.place[-2:] == ("incomplete_details", "reason") and limits == _PROMPTS_FIRST
+
+
+def _around(mismatch: Mismatch, seen: Recorded, *, above: str = "") -> Any:
+    """The recorded object that holds the place of a mismatch; with `above`, the one that holds this field."""
+    place = mismatch.place[: mismatch.place.index(above)] if above in mismatch.place else mismatch.place[:-1]
+    found: Any = seen.response_json
+    if seen.sse is not None:
+        found, place = (seen.sse[int(place[0])][1], place[2:]) if place else ({}, ())
+    for step in place:
+        found = found[step]
+    return found if isinstance(found, dict) else {}
+
+
+_BAD_ENDS = frozenset({"failed", "cancelled", "expired"})
+_PROMPTS_FIRST = ("max_prompt_tokens", "max_completion_tokens")
+
+#: Differences that show in an answer as a whole: what a turn makes is there when the turn is over; and nothing stays of
+#: one that was cut off while nobody streamed it.
+NOT_YET_VISIBLE, NOT_KEPT = 3, 89
+
 DIFFERENCES: tuple[Numbered, ...] = (
     Numbered(2, _usage_of_a_step),
+    Numbered(4, _cancelled_at_the_next_look),
     Numbered(36, _added_later),
     Numbered(40, _inline_vector_stores),
+    Numbered(50, _limit_of_prompts),
     Numbered(51, _of_the_completion_limit),
+    Numbered(57, _usage_of_a_bad_end),
 )
 
 
-def number_of(mismatch: Mismatch, seen: Recorded, *, not_yet_visible: bool) -> int | None:
+def number_of(mismatch: Mismatch, seen: Recorded, *, hidden_by: int | None) -> int | None:
     """The number of the difference that explains a mismatch; None where it is a failure.
 
-    `not_yet_visible`: the answer shows messages or steps of a turn that was not over, of which ours shows fewer. That
-    is D3, and nothing in it can be compared.
+    `hidden_by`: the difference because of which ours shows fewer messages or steps in this answer (`NOT_YET_VISIBLE`,
+    `NOT_KEPT`); nothing in it can be compared.
     """
-    if not_yet_visible:
-        return 3
+    if hidden_by is not None:
+        return hidden_by
     return next((known.number for known in DIFFERENCES if known.explains(mismatch, seen)), None)

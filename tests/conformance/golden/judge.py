@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 
 from tests.conformance.golden.comparison import Mismatch, compared, compared_events
-from tests.conformance.golden.differences import number_of
+from tests.conformance.golden.differences import NOT_KEPT, NOT_YET_VISIBLE, number_of
 from tests.conformance.golden.ids import Ids
 from tests.conformance.golden.priors import Prior, priors_of
 from tests.conformance.golden.recordings import Recorded, answered_at, created_at, is_ours, objects
 from tests.conformance.golden.service import CannotBeMade, Product, Reply, body_of, product
 from tests.conformance.golden.sessions import ID, Session, made_by
-from tests.conformance.golden.stories import Story, is_going, locks_its_thread, stories_of
+from tests.conformance.golden.stories import Story, is_going, locks_its_thread, stories_of, was_taken_up
 from tests.conformance.golden.upstream import SCRIPT, Script
 from threadbridge.errors import BridgeError
 from threadbridge.wire.sse import SSEDecoder
@@ -48,7 +48,16 @@ async def replay(session: Session) -> list[Judged]:
     """The verdict on every exchange of a session."""
     judged = [Judged(seen, Verdict.NOT_REPLAYABLE, reason=reason) for seen, reason in session.not_replayable]
     async with product() as opened:
-        return [*judged, *await _Replay(session, opened).verdicts()]
+        try:
+            again = _Replay(session, opened)
+        except Exception as error:
+            return [*judged, *(_broken(seen, error) for seen in session.exchanges)]
+        return [*judged, *await again.verdicts()]
+
+
+def _broken(seen: Recorded, error: Exception) -> Judged:
+    """What the replay itself cannot cope with is a failure, never passed over."""
+    return Judged(seen, Verdict.FAILED, [Mismatch("value", ("the replay",), "an answer", repr(error))])
 
 
 #: What a text says about the status of a run: `Cannot cancel run with status 'completed'.`
@@ -67,17 +76,17 @@ class _Replay:
         self._scripts = {run_id: Script(story) for run_id, story in self._stories.items()}
         self._priors = priors_of(session.exchanges)
         self._cannot_be_made: dict[str, str] = {}
+        self._answered_early: dict[int, Reply] = {}  # made again while a stream before them was told
 
     async def verdicts(self) -> list[Judged]:
-        """One exchange after another. What the replay itself cannot cope with is a failure, never passed over."""
+        """One exchange after another."""
         judged: list[Judged] = []
         for number, seen in enumerate(self._exchanges):
             try:
                 async with asyncio.timeout(_LONGEST_EXCHANGE):
                     judged.append(await self._judge(number, seen))
             except Exception as error:
-                broken = Mismatch("value", ("the replay",), "an answer", repr(error))
-                judged.append(Judged(seen, Verdict.FAILED, [broken]))
+                judged.append(_broken(seen, error))
         return judged
 
     async def _judge(self, number: int, seen: Recorded) -> Judged:
@@ -92,9 +101,40 @@ class _Replay:
         for story in self._stories.values():
             await self._bring(story, number, seen)
         SCRIPT.set(self._script(number, seen))
-        path, query = self._ids.to_ours(seen.path or ""), self._ids.to_ours(seen.query)
-        reply = await self._product.send(seen, path=path, query=query, body=self._body(seen))
-        return self._compared(seen, reply, under_way=self._is_under_way(number, seen))
+        reply = self._answered_early.pop(number, None) or await self._sent(number, seen)
+        return self._compared(seen, reply, hidden_by=self._hidden_by(number, seen))
+
+    async def _sent(self, number: int, seen: Recorded) -> Reply:
+        """The answer to a request; where it is a stream that something put an end to, that happens again."""
+        leaves, parts = asyncio.Event(), (self._ids.to_ours(seen.path or ""), self._ids.to_ours(seen.query))
+        sending = self._product.send(seen, path=parts[0], query=parts[1], body=self._body(seen), leaves=leaves)
+        story = _interrupted_in(self._stories.values(), number, seen)
+        if story is None:
+            return await sending
+        answering = asyncio.ensure_future(sending)
+        speaking = asyncio.ensure_future(self._scripts[story.run_id].has_spoken.wait())
+        try:
+            await asyncio.wait((answering, speaking), return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                await self._interrupt(story, number, seen, leaves)
+            return await answering
+        finally:
+            speaking.cancel()
+            answering.cancel()
+
+    async def _interrupt(self, story: Story, number: int, seen: Recorded, leaves: asyncio.Event) -> None:
+        """The client leaves, its time is up, or somebody cancels the run: whatever was recorded."""
+        if not _is_whole(seen):
+            leaves.set()
+        elif story.last["status"] == "expired":
+            self._product.at(story.snapshots[0][1]["expires_at"])
+        else:
+            reply = await self._product.cancel_newest_run()
+            later = enumerate(self._exchanges[number + 1 :], number + 1)
+            path = f"/runs/{story.run_id}/cancel"
+            asked = next((at for at, each in later if (each.path or "").endswith(path) and each.status == _OK), None)
+            if asked is not None:
+                self._answered_early[asked] = reply
 
     # -- Before a request ----------------------------------------------------------------------------------------------
 
@@ -163,7 +203,7 @@ class _Replay:
             if number in story.submits:
                 await self._until_over(story, turn)
                 turn += 1
-            if after is None or after["status"] != "queued":
+            if after is None or was_taken_up(after):
                 script.let_begin(turn)
             return
         if not self._ids.knows(story.run_id):
@@ -195,6 +235,14 @@ class _Replay:
         if seen.method == "GET" and story.snapshots[0][0] < number:
             return ended if self._shows_something_of(story, seen) else None
         return ended if seen.method == "POST" and seen.status == _OK and not locks_its_thread(story.last) else None
+
+    def _hidden_by(self, number: int, seen: Recorded) -> int | None:
+        """The difference that makes ours show fewer messages or steps, if this answer is one where it may."""
+        if self._is_under_way(number, seen):
+            return NOT_YET_VISIBLE
+        shown = (story for story in self._stories.values() if self._shows_something_of(story, seen))
+        cut_off = any(story.is_cut_off and not story.fragments for story in shown)
+        return NOT_KEPT if seen.method == "GET" and cut_off else None
 
     def _is_under_way(self, number: int, seen: Recorded) -> bool:
         """Whether the answer shows messages or steps of a turn that was not over."""
@@ -236,10 +284,10 @@ class _Replay:
             return Judged(seen, Verdict.EQUAL)
         return Judged(seen, Verdict.FAILED, [Mismatch("value", ("relayed",), seen.status, reply.status)])
 
-    def _compared(self, seen: Recorded, reply: Reply, *, under_way: bool) -> Judged:
+    def _compared(self, seen: Recorded, reply: Reply, *, hidden_by: int | None) -> Judged:
         mismatches = list(self._mismatches(seen, reply))
-        unseen = under_way and any(mismatch.place in (("data",), ("status",)) for mismatch in mismatches)
-        numbers = [number_of(mismatch, seen, not_yet_visible=unseen) for mismatch in mismatches]
+        hidden = any(map(_shows_fewer, mismatches))
+        numbers = [number_of(mismatch, seen, hidden_by=hidden_by if hidden else None) for mismatch in mismatches]
         failures = [mismatch for mismatch, number in zip(mismatches, numbers, strict=True) if number is None]
         known = frozenset(number for number in numbers if number is not None)
         verdict = Verdict.FAILED if failures else Verdict.NUMBERED if known else Verdict.EQUAL
@@ -254,7 +302,7 @@ class _Replay:
         if seen.sse is not None:
             recorded = [(name or "", data) for name, data in seen.sse]
             ours = list(_events(reply))
-            if recorded[-1][0] != "done":  # the client left, and its recording ends there
+            if not _is_whole(seen):  # the client left, and its recording ends there
                 ours = ours[: len(recorded)]
             self._ids.learn(_by_name(recorded), _by_name(ours))
             yield from compared_events(recorded, [(name, self._ids.to_recorded(data)) for name, data in ours])
@@ -262,6 +310,25 @@ class _Replay:
         self._ids.learn(seen.response_json, _json(reply))
         yield from compared(seen.response_json, self._ids.to_recorded(_json(reply)))
         yield from _layout(seen, reply)
+
+
+def _shows_fewer(mismatch: Mismatch) -> bool:
+    """Whether ours lists fewer objects, or does not have the one that is asked for."""
+    listed = mismatch.place == ("data",) and mismatch.kind == "length" and mismatch.ours < mismatch.recorded
+    return listed or (mismatch.place == ("status",) and mismatch.ours == _NOT_FOUND)
+
+
+def _is_whole(seen: Recorded) -> bool:
+    """Whether a stream was recorded to its end."""
+    return bool(seen.sse) and [name for name, _ in seen.sse or ()][-1] == "done"
+
+
+def _interrupted_in(stories: Iterable[Story], number: int, seen: Recorded) -> Story | None:
+    """The run whose words this stream tells up to where it was interrupted, or its client left."""
+    if seen.sse is None:
+        return None
+    told = [story for story in stories if any(at == number for at, _ in story.snapshots)]
+    return next((story for story in told if story.is_cut_off), None)
 
 
 _OWN_KINDS = frozenset({"asst", "thread", "msg", "run", "step"})

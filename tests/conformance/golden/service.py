@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.clocks import StandingClock
 from tests.conformance.golden.recordings import Recorded
+from tests.conformance.golden.stories import is_going
 from tests.conformance.golden.upstream import ScriptedPlaces, ScriptedUpstream
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.settings import Limits, Settings
@@ -77,13 +78,23 @@ class Product:
         if time is not None and time > self.clock.now():
             self.clock.advance(time - self.clock.now())
 
-    async def send(self, seen: Recorded, *, path: str, query: str, body: bytes) -> Reply:
-        """Make a recorded request, with our ids in it."""
+    async def send(
+        self, seen: Recorded, *, path: str, query: str, body: bytes, leaves: asyncio.Event | None = None
+    ) -> Reply:
+        """Make a recorded request, with our ids in it; the client leaves when it is told to."""
         kept = {name: value for name, value in seen.request_headers.items() if name in _SENT_HEADERS}
-        return await self.ask(seen.method or "GET", path, query=query, body=body, headers={**_BETA, **kept})
+        headers = {**_BETA, **kept}
+        return await self.ask(seen.method or "GET", path, query=query, body=body, headers=headers, leaves=leaves)
 
     async def ask(
-        self, method: str, path: str, *, query: str = "", body: bytes = b"", headers: Mapping[str, str] = _BETA
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] = _BETA,
+        leaves: asyncio.Event | None = None,
     ) -> Reply:
         """Make a request of these parts."""
         ours = f"/v1{split(path)}" if serves(path) else path
@@ -100,7 +111,8 @@ class Product:
 
         async def receive() -> Wire:
             if not unread:
-                await asyncio.Event().wait()  # the client stays until it has its answer
+                await (leaves or asyncio.Event()).wait()  # the client stays until it has its answer
+                return {"type": "http.disconnect"}
             return {"type": "http.request", "body": unread.pop(), "more_body": False}
 
         async def send(message: MutableMapping[str, Any]) -> None:
@@ -122,11 +134,13 @@ class Product:
         made: Wire = reply.json
         return made
 
-    async def runs(self, thread_id: str) -> list[Wire]:
-        """The thread's runs as they are."""
-        listed: Wire = await self.backend.list_runs(thread_id, ListQuery(limit=100))
-        runs: list[Wire] = listed["data"]
-        return runs
+    async def cancel_newest_run(self) -> Reply:
+        """Cancel the run that was started last, whatever its thread."""
+        threads = (await self.backend.list_threads(ListQuery(limit=100)))["data"]
+        listed = [await self.backend.list_runs(thread["id"], ListQuery(limit=1)) for thread in threads]
+        runs: list[Wire] = [run for page in listed for run in page["data"] if is_going(run)]
+        newest = max(runs, key=lambda run: int(run["created_at"]))
+        return await self.ask("POST", f"/v1/threads/{newest['thread_id']}/runs/{newest['id']}/cancel")
 
 
 _JSON = {"content-type": "application/json"}

@@ -110,7 +110,7 @@ def _in_order(exchanges: Sequence[Recorded]) -> list[Recorded]:
     The clock counts seconds, and cassettes are edited: a request may have been renamed and kept its old answer.
     """
     if len({seen.file for seen in exchanges}) == 1:
-        return list(exchanges)
+        return _streams_before_what_came_in_them(exchanges)
     waiting = [seen for *_, seen in sorted(_timed(exchanges), key=lambda each: each[:3])]
     unmade = Counter(made for seen in waiting for made in made_by(seen))
     ordered: list[Recorded] = []
@@ -121,6 +121,16 @@ def _in_order(exchanges: Sequence[Recorded]) -> list[Recorded]:
         waiting.remove(ready)
         unmade -= Counter(made_by(ready))
         ordered.append(ready)
+    return ordered
+
+
+def _streams_before_what_came_in_them(exchanges: Sequence[Recorded]) -> list[Recorded]:
+    """Some recorders write a stream down when it is over, and so behind the request that cancelled its run."""
+    ordered: list[Recorded] = []
+    for seen in exchanges:
+        made = made_by(seen) if seen.sse is not None else frozenset[str]()
+        at = next((at for at, each in enumerate(ordered) if asked_of(each) & made), len(ordered))
+        ordered.insert(at, seen)
     return ordered
 
 

@@ -11,6 +11,8 @@ from threadbridge.lifecycle import ACTIVE
 from threadbridge.ports import Wire
 
 _GOING = frozenset({"queued", "in_progress", "cancelling"})
+_CANCELLED = frozenset({"cancelling", "cancelled"})
+_INTERRUPTED = _CANCELLED | {"expired"}
 
 
 @dataclass
@@ -45,6 +47,11 @@ class Story:
     def thread_id(self) -> str:
         thread_id: str = self.last["thread_id"]
         return thread_id
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the model was still at work when the run was cancelled or its time was up."""
+        return self.last["status"] in _INTERRUPTED and not any(map(asks_for_outputs, self.rounds()[-1].steps))
 
     def rounds(self) -> list[Round]:
         """What each turn produced; the last one may not have been seen to its end."""
@@ -165,7 +172,8 @@ def _note(stories: dict[str, Story], number: int, body: Wire) -> None:
         case "thread.message" if body.get("run_id") and body.get("role") == "assistant":
             story = _story(stories, body["run_id"])
             if body["content"] or body["id"] not in story.messages:
-                story.messages[body["id"]] = body
+                # What a stream said of its status and end stays known: a later look does not show it (A32).
+                story.messages[body["id"]] = {**story.messages.get(body["id"], {}), **body}
         case "thread.run.step":
             _story(stories, body["run_id"]).steps[body["id"]] = body
         case "thread.message.delta":
@@ -224,6 +232,11 @@ def less(total: Wire, spent: Wire | None) -> Wire:
 def is_going(run: Wire) -> bool:
     """Whether the service was busy with the run, or about to be."""
     return run["status"] in _GOING
+
+
+def was_taken_up(run: Wire) -> bool:
+    """Whether the service had begun with the run; one that is cancelled before never was."""
+    return run["status"] != "queued" and (run["status"] not in _CANCELLED or run["started_at"] is not None)
 
 
 def locks_its_thread(run: Wire) -> bool:

@@ -23,6 +23,8 @@ class Script:
         self.asked = 0
         self._begun = [asyncio.Event() for _ in range(len(self._rounds) + 1)]
         self._over = [asyncio.Event() for _ in range(len(self._rounds) + 1)]
+        #: Set when the model has said all that was recorded of an answer that was cut off.
+        self.has_spoken = asyncio.Event()
 
     def let_begin(self, turn: int) -> None:
         """The turn may be taken up, and every one before it."""
@@ -80,12 +82,15 @@ class ScriptedUpstream:
     async def create(self, body: bytes) -> UpstreamResponse:
         answer = await SCRIPT.get().answer()
         answer.refuse()
+        if answer.is_cut_off:
+            await _for_ever()
         return UpstreamResponse(answer.response())
 
     async def stream(self, body: bytes) -> Streaming:
-        answer = await SCRIPT.get().answer()
+        script = SCRIPT.get()
+        answer = await script.answer()
         answer.refuse()
-        return Streaming(answer)
+        return Streaming(answer, script)
 
     async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
         """Files, vector stores and containers: everything is there and ready at once."""
@@ -121,6 +126,11 @@ class ScriptedUpstream:
         """There is nothing to close."""
 
 
+async def _for_ever() -> None:
+    """Wait until whoever asked has had enough."""
+    await asyncio.Event().wait()
+
+
 _PREFIXES = {"vector_stores": "vs_", "files": "file-", "containers": "cntr_"}
 _COUNTS = {"in_progress": 0, "completed": 0, "failed": 0, "cancelled": 0, "total": 0}
 
@@ -130,12 +140,16 @@ class Streaming:
 
     request_id: str | None = None
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, script: Script) -> None:
         self._answer = answer
+        self._script = script
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
         for event in self._answer.events():
             yield event
+        if self._answer.is_cut_off:
+            self._script.has_spoken.set()
+            await _for_ever()
 
     async def aclose(self) -> None:
         """There is nothing to close."""
