@@ -14,7 +14,7 @@ from benchmarks import _processes
 from benchmarks._effort import Effort
 from benchmarks._rows import Row, compared
 from threadbridge.ports import Backend, Wire
-from threadbridge.settings import ServiceSettings, Settings
+from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.responses import open_backend
 
 BOUND = 1.2
@@ -70,7 +70,7 @@ async def _pairs(backend: Backend, effort: Effort) -> list[tuple[float, float]]:
 
 
 async def _measure(effort: Effort, url: str, store: Path) -> list[tuple[float, float]]:
-    upstream = ServiceSettings.model_validate({"base_url": url, "api_key": "sk-benchmark"})
+    upstream = UpstreamSettings.model_validate({"base_url": url, "api_key": "sk-benchmark"})
     backend = await open_backend(Settings(store=f"sqlite:///{store}", upstream=upstream))
     try:
         return await _pairs(backend, effort)

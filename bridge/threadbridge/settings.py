@@ -46,6 +46,37 @@ class ServiceSettings(_Section):
     max_retries: int = Field(default=2, ge=0)
 
 
+ProfileName: TypeAlias = Literal[
+    "openai", "azure", "foundry", "vllm", "ollama", "llamacpp", "litellm", "generic", "ogx"
+]
+
+
+class CapabilitySettings(_Section):
+    """What the Responses service can do, where its profile is wrong about it; None: as the profile says."""
+
+    stored_responses: bool | None = None
+    conversations: bool | None = None
+    background: bool | None = None
+    store_parameter: bool | None = None
+    files: bool | None = None
+    file_search: bool | None = None
+    code_interpreter: bool | None = None
+    input_tokens: bool | None = None
+    compaction: bool | None = None
+    encrypted_reasoning: bool | None = None
+    forced_tool_choice: bool | None = None
+    required_tool_choice: bool | None = None
+    model_list: bool | None = None
+
+
+class UpstreamSettings(ServiceSettings):
+    """The Responses service, and what it can be asked for."""
+
+    #: Which kind of service it is (`responses.profiles`); `threadbridge doctor` finds out.
+    profile: ProfileName = "openai"
+    capabilities: CapabilitySettings = CapabilitySettings()
+
+
 class AssistantsSettings(ServiceSettings):
     """The legacy service behind `backend = "assistants"`."""
 
@@ -111,6 +142,7 @@ class Limits(_Section):
 UnknownCursor: TypeAlias = Literal["empty_page", "error"]
 BusyThread: TypeAlias = Literal["reject", "queue"]
 SamplingPolicy: TypeAlias = Literal["drop", "error", "force_none"]
+MissingTool: TypeAlias = Literal["leave_out", "refuse"]
 
 
 class Policies(_Section):
@@ -123,6 +155,9 @@ class Policies(_Section):
     #: What becomes of `temperature` and `top_p` where the model asked refuses them: they are left out, the run is
     #: refused, or the model is told not to reason where that lets it take them (mapping §13).
     sampling: SamplingPolicy = "drop"
+    #: What becomes of a run with a hosted tool the service lacks: the tool is left out with a warning, or the run is
+    #: refused.
+    missing_tool: MissingTool = "leave_out"
 
 
 class TruncationSettings(_Section):
@@ -168,7 +203,7 @@ class Settings(_Section):
     performs_runs: bool = True
     #: Whether the Responses service has file_search and code_interpreter, files and vector stores.
     hosted_tools: bool = True
-    upstream: ServiceSettings = ServiceSettings()
+    upstream: UpstreamSettings = UpstreamSettings()
     assistants: AssistantsSettings = AssistantsSettings()
     gateway: GatewaySettings = GatewaySettings()
     limits: Limits = Limits()

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from tests.adapters.loopback_service import LoopbackService, loopback_service
 from tests.clients.doors import said, simulated_gateway, user
-from threadbridge.settings import ServiceSettings, Settings
+from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.gateway import running_gateway
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -86,7 +86,7 @@ def behind() -> Generator[LoopbackService]:
 @pytest.fixture
 def client_of_a_service(behind: LoopbackService) -> Generator[openai.OpenAI]:
     """A client of a gateway that passes through to the service behind."""
-    upstream = ServiceSettings(base_url=behind.url, api_key=SecretStr("sk-upstream"))
+    upstream = UpstreamSettings(base_url=behind.url, api_key=SecretStr("sk-upstream"))
     with (
         running_gateway(Settings(store=":memory:", upstream=upstream)) as url,
         openai.OpenAI(base_url=url, api_key="sk-mine", max_retries=0) as client,

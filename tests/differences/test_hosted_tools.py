@@ -136,6 +136,35 @@ async def test_d83_without_hosted_tools_attachments_go_no_further() -> None:
         assert "tools" not in asked(bare)[-1]
 
 
+async def test_d83_a_profile_without_hosted_tools_leaves_them_out_with_a_warning_or_refuses_the_run() -> None:
+    thread = {"messages": [{"role": "user", "content": "Hello"}]}
+    async with emulated(upstream={"profile": "vllm"}) as lenient:
+        taken = await lenient.post("/threads/runs", assistant_id=await lenient.assistant(tools=CODE), thread=thread)
+    async with emulated(upstream={"profile": "vllm"}, policies={"missing_tool": "refuse"}) as strict:
+        assistant_id = await strict.assistant(tools=CODE)
+        refused = await strict.post("/threads/runs", assistant_id=assistant_id, thread=thread)
+        threads = await strict.get("/threads")
+
+    assert taken.status == 200
+    assert "The service behind has no code_interpreter" in taken.headers["threadbridge-warning"]
+    assert (refused.status, refused.error["param"], refused.error["code"]) == (400, "tools", "unsupported_tool")
+    assert threads.body["data"] == []
+
+
+async def test_d90_a_forced_tool_is_the_only_one_shown_where_names_are_not_heard() -> None:
+    tools = [{"type": "function", "function": {"name": name}} for name in ("look", "wait")]
+    forced = {"type": "function", "function": {"name": "wait"}}
+    capabilities = {"forced_tool_choice": False, "required_tool_choice": True}
+    async with emulated(upstream={"profile": "generic", "capabilities": capabilities}) as service:
+        run = await service.run("Hello", tools=tools, run={"tool_choice": forced})
+
+        [call] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+        [request] = asked(service)
+
+    assert call["function"]["name"] == "wait"
+    assert ([tool["name"] for tool in request["tools"]], request["tool_choice"]) == (["wait"], "required")
+
+
 async def test_d84_a_file_that_cannot_be_kept_does_not_fail_the_run() -> None:
     async with emulated(limits={"copied_file_bytes": 1}) as service:
         run, [part] = await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2"}, CODE)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from threadbridge.errors import BridgeError
-from threadbridge.settings import AssistantsSettings, ServiceSettings, Settings
+from threadbridge.settings import AssistantsSettings, Settings, UpstreamSettings
 from threadbridge_adapters.demo.programs import PROGRAMS, transcript
 from threadbridge_adapters.gateway import running_gateway, running_simulator
 
@@ -37,14 +37,14 @@ def show(console: Console, *, live: bool) -> None:
 
 
 @contextmanager
-def _upstream(console: Console, *, live: bool) -> Iterator[ServiceSettings]:
+def _upstream(console: Console, *, live: bool) -> Iterator[UpstreamSettings]:
     if live:
         _say(console, "upstream is the real Responses API")
-        yield ServiceSettings()
+        yield UpstreamSettings()
         return
     with running_simulator() as url:
         _say(console, f"simulator on {url} stands in for the Responses API")
-        yield ServiceSettings(base_url=url, api_key=_KEY)
+        yield UpstreamSettings(base_url=url, api_key=_KEY)
 
 
 def _play(console: Console, url: str, *, live: bool) -> Mapping[str, str]:

@@ -81,6 +81,8 @@ def assemble(
     """
     from threadbridge.history.budget import HistoryRules
     from threadbridge.responses.model_rules import ModelRules
+    from threadbridge.responses.profiles import profile_of
+    from threadbridge.responses.suiting import suited_truncation
     from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.containers import Containers
@@ -93,6 +95,8 @@ def assemble(
 
     clock = clock or SystemClock()
     blobs = blobs or open_blobs(None, beside=None)
+    profile = profile_of(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
+    truncation = suited_truncation(settings.truncation, profile)
     place = Workplace(
         tenant=settings.tenant,
         store=store,
@@ -103,13 +107,13 @@ def assemble(
         limits=settings.limits,
         policies=settings.policies,
         models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
-        history=HistoryRules(settings.truncation, settings.models, settings.per_assistant, token_counter()),
+        history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
+        profile=profile,
         places=places or Places(settings.limits.concurrent_turns),
         logs=EventLogs(settings.limits, clock, new_id),
         blobs=blobs,
         supplier=Supplier(settings.tenant, store, upstream, blobs, clock, new_id),
         containers=Containers(settings.tenant, store, upstream, blobs, clock),
-        hosted_tools=settings.hosted_tools and settings.performs_runs,
     )
     workforce = Workforce(place)
     if settings.performs_runs:

@@ -281,9 +281,10 @@ class ResponsesBackend:
 
     async def _supplied(self, needs: Needs | None, write: Callable[[Supplied | None], Awaitable[T]]) -> T:
         """A transaction, and before it what it needs done at the service behind."""
-        if needs is None or not self._place.hosted_tools:
+        wanted = supplies.possible(needs, self._place.profile)
+        if wanted is None:
             return await write(None)
-        async with self._place.supplier.supplied(needs) as supplied:
+        async with self._place.supplier.supplied(wanted) as supplied:
             return await write(supplied)
 
     async def _queue(self, decide: Callable[[Session, Context], Queued]) -> Queued:
@@ -300,7 +301,8 @@ class ResponsesBackend:
 
     def _warn_of(self, run: Wire, warn: Warn) -> None:
         """Tell its creator in what the run will not be what was asked for; the turn tells the log."""
-        for warning in run_warnings(run, self._place.model(run), self._place.refusals):
+        place = self._place
+        for warning in run_warnings(run, place.model(run), place.refusals, place.profile):
             warn(warning)
 
     def _perform(self, queued: StartedRun | Submission, opening: Sequence[Event] = ()) -> None:

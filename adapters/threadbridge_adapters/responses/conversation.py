@@ -157,7 +157,7 @@ class Conversation:
         _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=error.message)
         return True
 
-    def _request(self, hosted: HostedTools | None, *, stream: bool) -> bytes:
+    def _request(self, hosted: HostedTools, *, stream: bool) -> bytes:
         run = self._start.run
         model = self._place.model(run)
         plan = build_request(
@@ -170,6 +170,7 @@ class Conversation:
             compact_at=self._start.compact_at,
             hosted=hosted,
             refused=self._place.refusals.of(model.model),
+            profile=self._place.profile,
         )
         self._translator.report = turn_report(self._start.report, run, model, plan.warnings)
         for warning in plan.warnings:

@@ -24,23 +24,24 @@ class HostedWork:
         self._place = place
         self._start = start
         self._translator = translator
-        self._resources = start.resources if place.hosted_tools else None
+        self._resources = start.resources
+        self._runs_code = place.profile.code_interpreter and start.resources is not None and start.resources.runs_code
         self._copies = Copies(place.upstream, place.blobs, place.limits)
         self._container: str | None = None
 
-    async def tools(self) -> HostedTools | None:
+    async def tools(self) -> HostedTools:
         """What the request names. Raises UpstreamError, also for a thread's store that has expired (A31)."""
-        resources = self._resources
+        resources, searches = self._resources, self._place.profile.file_search
         if resources is None:
-            return None if not self._place.hosted_tools else HostedTools()
-        if self._start.number == 1 and resources.thread_vector_store_ids:
+            return HostedTools()
+        if searches and self._start.number == 1 and resources.thread_vector_store_ids:
             await wait_for_stores(
                 self._place.upstream,
                 self._place.clock,
                 resources.thread_vector_store_ids,
                 seconds=self._place.limits.index_wait_seconds,
             )
-        if resources.runs_code and self._container is None:
+        if self._runs_code and self._container is None:
             thread_id = self._start.run["thread_id"]
             self._container = await self._place.containers.ready(thread_id, resources.container, resources.file_ids)
         return HostedTools(resources.vector_store_ids, resources.file_ids, self._container)
@@ -57,7 +58,7 @@ class HostedWork:
     @property
     def watches(self) -> bool:
         """Whether code may run, so that every event is worth a look at the files it made."""
-        return self._resources is not None and self._resources.runs_code
+        return self._runs_code
 
     async def before(self, event_type: str) -> Sequence[Event]:
         """What is to be told before an event of this type: files that were never cited."""

@@ -13,6 +13,7 @@ from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire
 from threadbridge.responses.model_rules import ModelRules
 from threadbridge.responses.models import ResolvedModel
+from threadbridge.responses.profiles import Profile
 from threadbridge.responses.refusals import LearnedRefusals
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, Policies
@@ -38,20 +39,29 @@ class Workplace:
     policies: Policies
     models: ModelRules
     history: HistoryRules
+    profile: Profile
     places: Places
     logs: EventLogs
     blobs: Blobs
     supplier: Supplier
     containers: Containers
-    #: Whether the service has file_search and code_interpreter, files and vector stores.
-    hosted_tools: bool
     refusals: LearnedRefusals = field(default_factory=LearnedRefusals)
     #: What is still to be done about connections whose turn is over.
     _later: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     async def write(self, decide: Callable[[Session, Context], T], *, takes_up: bool = False) -> T:
         """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
-        context = Context(self.clock.now(), self.new_id, self.owner, self.limits, takes_up, self.history, self.models)
+        context = Context(
+            self.clock.now(),
+            self.new_id,
+            self.owner,
+            self.limits,
+            takes_up,
+            self.history,
+            self.models,
+            profile=self.profile,
+            missing_tool=self.policies.missing_tool,
+        )
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def run(self, run_id: str) -> Wire | None:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from threadbridge._entry_points import open_backend
 from threadbridge._loading import load_settings
 from threadbridge.errors import ConfigurationError
-from threadbridge.settings import ServiceSettings, Settings
+from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.sdk.clients import PLACEHOLDER_KEY, in_process
 from threadbridge_adapters.sdk.desk import Desk
 
@@ -93,7 +93,7 @@ def _with_upstream_of(client: openai.OpenAI | openai.AsyncOpenAI, settings: Sett
     return settings.model_copy(update={"upstream": _service_behind(client, upstream)})
 
 
-def _service_behind(client: openai.OpenAI | openai.AsyncOpenAI, upstream: ServiceSettings) -> ServiceSettings:
+def _service_behind(client: openai.OpenAI | openai.AsyncOpenAI, upstream: UpstreamSettings) -> UpstreamSettings:
     address = str(client.base_url)
     if isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI)):
         # Azure serves Responses under its versionless path, which takes the resource's key as a bearer token.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import NewId
 from threadbridge.responses.model_rules import ModelRules
-from threadbridge.settings import Limits
+from threadbridge.responses.profiles import Profile
+from threadbridge.settings import Limits, MissingTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class Context:
     history: HistoryRules = field(default_factory=HistoryRules)
     #: Which models are asked, and which runs are refused for theirs.
     models: ModelRules = field(default_factory=ModelRules)
+    #: What the service behind can do, and what becomes of runs with a tool it lacks.
+    profile: Profile = field(default_factory=Profile)
+    missing_tool: MissingTool = "leave_out"
 
     @property
     def second(self) -> int:

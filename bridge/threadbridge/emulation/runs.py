@@ -18,6 +18,7 @@ from threadbridge.emulation.turns import TurnStart, begin_new
 from threadbridge.errors import InvalidRequest
 from threadbridge.lifecycle import RunStatus, is_active, stepped
 from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.responses.suiting import refuse_missing_tools
 from threadbridge.settings import UnknownCursor
 from threadbridge.validation import RUN_CREATE, RUN_UPDATE, THREAD_AND_RUN_CREATE, check_id, check_include, checked
 
@@ -41,7 +42,7 @@ def create(
     """Queue a run and lock its thread in one transaction (A42, A52).
 
     Raises ThreadBusy for a busy thread (A52), InvalidRequest for a run with nothing to say (A53), NotFound for an
-    unknown thread or assistant.
+    unknown thread or assistant, Unsupported for a tool the service behind lacks, where the policy says so.
     """
     check_id("thread_id", "thread", thread_id)
     check_include(include)
@@ -75,6 +76,7 @@ def _queue(session: Session, context: Context, thread: Wire, given: Wire) -> Sta
     threads.append_messages(session, context, thread["id"], given.get("additional_messages", ()))
     run = new_run(context, thread, assistant, given)
     context.models.check(run, context.now)
+    refuse_missing_tools(run["tools"], context.profile, context.missing_tool)
     if not run["instructions"] and not session.timeline(thread["id"], last_messages=1):
         raise InvalidRequest(
             "Run creation requires a Thread with a user message or an assistant with instructions.",

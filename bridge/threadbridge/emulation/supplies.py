@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from threadbridge.emulation.lookup import found
 from threadbridge.ports import Kind, Session, Wire
+from threadbridge.responses.profiles import Profile
 from threadbridge.settings import Limits
 from threadbridge.validation import (
     ASSISTANT_CREATE,
@@ -91,6 +92,13 @@ def of_run(session: Session, limits: Limits, thread_id: str, body: Wire) -> Need
     check_id("thread_id", "thread", thread_id)
     given = checked(RUN_CREATE, body, limits=limits)
     return _of_old_thread(found(session, Kind.THREAD, thread_id), given.get("additional_messages", ()))
+
+
+def possible(needs: Needs | None, profile: Profile) -> Needs | None:
+    """Those of the needs that the service behind can see to: what it lacks is kept and shown, and goes no further."""
+    if needs is None or not profile.files:
+        return None
+    return needs if profile.file_search else Needs(code=needs.code)
 
 
 def has_attachments(*messages: object) -> bool:

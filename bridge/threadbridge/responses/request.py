@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from threadbridge.ports import Entry, Wire
 from threadbridge.responses.items import input_items
 from threadbridge.responses.models import ResolvedModel
+from threadbridge.responses.profiles import Profile
+from threadbridge.responses.suiting import suit
 from threadbridge.responses.tools import (
     HostedTools,
     included,
@@ -23,6 +25,9 @@ _LEAST_OUTPUT_TOKENS = 16
 _LEAST_COMPACT_THRESHOLD = 1000
 
 _DEFAULT_SAMPLING = 1.0
+
+#: A service that can do all there is.
+_EVERYTHING = Profile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,14 @@ def build_request(
     hosted: HostedTools | None = None,
     compact_at: int | None = None,
     refused: Collection[str] = (),
+    profile: Profile = _EVERYTHING,
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
 
     Stateless: the whole history is sent, and nothing is stored upstream (design §3). `prior_usage` is the sum of the
     run's earlier turns; ask `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
     Beyond `compact_at` tokens the service makes a summary of its own of what came before (§11). The sampling parameters
-    in `refused` are left out.
+    in `refused` are left out, and what `profile` lacks is not asked for.
     """
     warnings = list(model.warnings)
     body: Wire = {"model": model.model, "input": input_items(run, timeline), "store": False, "stream": stream}
@@ -82,6 +88,7 @@ def build_request(
         threshold = max(_LEAST_COMPACT_THRESHOLD, compact_at)
         body["context_management"] = [{"type": "compaction", "compact_threshold": threshold}]
     _add_sampling(body, run, model, refused, warnings)
+    warnings += suit(body, profile)
     return RequestPlan(body, tuple(warnings))
 
 

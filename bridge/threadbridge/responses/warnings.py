@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threadbridge.ports import Wire
 from threadbridge.responses.models import ResolvedModel
+from threadbridge.responses.profiles import Profile
 from threadbridge.responses.refusals import LearnedRefusals
 from threadbridge.responses.request import build_request
 from threadbridge.responses.tools import HostedTools
@@ -12,10 +13,20 @@ from threadbridge.responses.tools import HostedTools
 _SOME = HostedTools(vector_store_ids=("vs",))
 
 
-def run_warnings(run: Wire, model: ResolvedModel, refusals: LearnedRefusals) -> tuple[str, ...]:
-    """One sentence each: a successor that is asked, a parameter it refuses, a tool it is not told of.
+def run_warnings(run: Wire, model: ResolvedModel, refusals: LearnedRefusals, profile: Profile) -> tuple[str, ...]:
+    """One sentence each: a successor that is asked, a parameter it refuses, a tool it is not told of, what the service
+    lacks.
 
     They are those of the run's first request, before anything of the thread is in it.
     """
-    refused = refusals.of(model.model)
-    return build_request(run, (), model=model, stream=False, first_turn=True, hosted=_SOME, refused=refused).warnings
+    plan = build_request(
+        run,
+        (),
+        model=model,
+        stream=False,
+        first_turn=True,
+        hosted=_SOME,
+        refused=refusals.of(model.model),
+        profile=profile,
+    )
+    return plan.warnings

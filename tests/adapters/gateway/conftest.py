@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from tests.adapters.loopback_service import LoopbackService, loopback_service
 from tests.adapters.scripted_backend import ScriptedBackend
-from threadbridge.settings import GatewaySettings, ServiceSettings, Settings
+from threadbridge.settings import GatewaySettings, Settings, UpstreamSettings
 from threadbridge_adapters.gateway import running_gateway
 
 
@@ -41,7 +41,7 @@ def url(running_backend: ScriptedBackend, running_service: LoopbackService) -> G
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("OPENAI_API_KEY", raising=False)
         settings = Settings(
-            upstream=ServiceSettings(base_url=running_service.url), gateway=GatewaySettings(max_body_bytes=100_000)
+            upstream=UpstreamSettings(base_url=running_service.url), gateway=GatewaySettings(max_body_bytes=100_000)
         )
         with running_gateway(settings, open_backend=running_backend.opened) as running:
             yield running
@@ -62,7 +62,7 @@ def backend(running_backend: ScriptedBackend) -> ScriptedBackend:
 def guarded_url(running_service: LoopbackService) -> Generator[str]:
     """A gateway with a key of its own, another one for the service behind, and a parameter of that service."""
     settings = Settings(
-        upstream=ServiceSettings(
+        upstream=UpstreamSettings(
             base_url=running_service.url, api_key=SecretStr("sk-upstream"), query={"api-version": "v1"}
         ),
         gateway=GatewaySettings(api_key=SecretStr("tb-0123456789abcdef")),

@@ -12,7 +12,7 @@ import pytest
 
 from tests.adapters.loopback_service import LoopbackService
 from tests.adapters.scripted_backend import ScriptedBackend
-from threadbridge.settings import ServiceSettings, Settings
+from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.gateway import running_gateway
 
 KEY = "tb-0123456789abcdef"
@@ -91,7 +91,7 @@ async def test_large_bodies_pass_that_an_assistants_request_could_not_have(
 async def test_a_service_that_cannot_be_reached_is_a_502_that_says_what_to_do(http: aiohttp.ClientSession) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
-    settings = Settings(upstream=ServiceSettings(base_url=f"http://{address}/v1"))
+    settings = Settings(upstream=UpstreamSettings(base_url=f"http://{address}/v1"))
 
     with running_gateway(settings, open_backend=ScriptedBackend().opened) as url:
         async with http.get(f"{url}/models") as response:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from tests.adapters.loopback_service import LoopbackService, loopback_service
 from tests.adapters.scripted_backend import ScriptedBackend
 from threadbridge.ports import PassedRequest, WireResponse
-from threadbridge.settings import ServiceSettings, Settings
+from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.gateway import running_gateway
 from threadbridge_adapters.sdk import openai_client, wrapping
 
@@ -55,7 +55,7 @@ def client(
 ) -> Generator[openai.OpenAI]:
     """A client whose service is `service`, with the backend before it."""
     service.asked.clear()
-    settings = Settings(upstream=ServiceSettings(base_url=service.url, api_key=SecretStr("sk-behind")))
+    settings = Settings(upstream=UpstreamSettings(base_url=service.url, api_key=SecretStr("sk-behind")))
     if request.param == "gateway":
         with (
             running_gateway(settings, open_backend=keeping.opened) as url,

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
-from threadbridge.settings import ServiceSettings, Settings
+from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.gateway import running_gateway, serving
 from threadbridge_adapters.sdk import openai_client
 
@@ -61,7 +61,7 @@ def sink() -> Generator[tuple[_Sink, str]]:
 
 @pytest.fixture
 def through_gateway(sink: tuple[_Sink, str], _no_configuration: None) -> Generator[openai.OpenAI]:
-    settings = Settings(store=":memory:", upstream=ServiceSettings(base_url=sink[1], api_key=SecretStr("sk-1")))
+    settings = Settings(store=":memory:", upstream=UpstreamSettings(base_url=sink[1], api_key=SecretStr("sk-1")))
     with running_gateway(settings) as url, openai.OpenAI(base_url=url, api_key="any") as client:
         yield client
 

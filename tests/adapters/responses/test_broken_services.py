@@ -17,7 +17,7 @@ from openai.types.beta.threads import Run
 from pydantic import SecretStr
 
 from tests.adapters.responses.broken_service import REQUEST_ID, Answer, BrokenService, broken_service, refusal
-from threadbridge.settings import ServiceSettings, Settings
+from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.gateway import running_gateway
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -33,7 +33,7 @@ def _no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @contextmanager
 def client_before(url: str) -> Generator[openai.OpenAI]:
     """A client of a gateway whose runs go to the service at this address."""
-    upstream = ServiceSettings(base_url=url, api_key=SecretStr(KEY), max_retries=0, timeout=5)
+    upstream = UpstreamSettings(base_url=url, api_key=SecretStr(KEY), max_retries=0, timeout=5)
     with (
         running_gateway(Settings(store=":memory:", upstream=upstream)) as gateway,
         openai.OpenAI(base_url=gateway, api_key="sk-mine", max_retries=0) as client,

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from threadbridge._loading import load_settings
 from threadbridge.errors import ConfigurationError
-from threadbridge.settings import ServiceSettings, Settings
+from threadbridge.settings import Settings, UpstreamSettings
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_sections_may_be_models_and_keep_what_no_file_can_hold() -> None:
     def token() -> str:
         return "token"
 
-    settings = load_settings(upstream=ServiceSettings(token_provider=token))
+    settings = load_settings(upstream=UpstreamSettings(token_provider=token))
 
     assert settings.upstream.token_provider is token
 

@@ -1,0 +1,41 @@
+"""The page on other servers shows the table of profiles as it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from threadbridge.responses.profiles import CAPABILITIES, PROFILES, Profile
+
+PAGE = (Path(__file__).parents[2] / "docs" / "servers.md").read_text()
+
+
+def rows(page: str) -> list[list[str]]:
+    return [
+        [cell.strip("` ") for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:3] == "| `"
+    ]
+
+
+def test_the_table_of_profiles_is_the_one_that_holds() -> None:
+    [names] = [line.split("|")[2:-1] for line in PAGE.splitlines() if line.startswith("| capability | `")]
+    shown = [row for row in rows(PAGE) if len(row) == len(PROFILES) + 1]
+
+    profiles = {
+        name.strip("` "): Profile(**{row[0]: row[column] == "yes" for row in shown})
+        for column, name in enumerate(names, start=1)
+    }
+
+    assert profiles == PROFILES
+
+
+def test_every_capability_is_explained() -> None:
+    explained = [row[0] for row in rows(PAGE) if len(row) == 3]
+
+    assert tuple(explained) == CAPABILITIES
+
+
+def test_every_profile_is_named_where_it_is_configured() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    [row] = re.findall(r"^.*`upstream\.profile`.*$", page, re.MULTILINE)
+
+    assert [name for name in PROFILES if f"`{name}`" not in row] == []
