@@ -133,18 +133,14 @@ def _merge(into: _Tree, tree: _Tree) -> None:
 
 def _sentence(error: ErrorDetails, sources: list[_Source]) -> str:
     path = tuple(str(part) for part in error["loc"])
-    if error["type"] == "missing":
-        return f"{_place(path, sources, set_by=path[:-1])} is missing, and must be given."
     place = _place(path, sources)
     if error["type"] == "extra_forbidden":
         return f"{place} is not a setting; it must be one of {', '.join(_allowed_keys(path[:-1]))}."
     return f"{place} is wrong: {error['msg'][0].lower()}{error['msg'][1:]}."
 
 
-def _place(path: _Path, sources: list[_Source], *, set_by: _Path | None = None) -> str:
-    """Where a key is, or belongs: in the last source that holds it, or holds `set_by` where that is another."""
-    holding = (source for source in reversed(sources) if _holds(source.tree, set_by or path))
-    return next((source.place(path) for source in holding), ".".join(path))
+def _place(path: _Path, sources: list[_Source]) -> str:
+    return next((source.place(path) for source in reversed(sources) if _holds(source.tree, path)), ".".join(path))
 
 
 def _holds(tree: Any, path: _Path) -> bool:

@@ -21,8 +21,9 @@ _STEP_ENDINGS: Mapping[RunStatus, str] = {
 
 def end(session: Session, context: Context, run: Wire, status: RunStatus, **changes: object) -> Wire:
     """Close the open step and write the run in its final status, with the usage of all its turns (D57)."""
-    cut_off = zero_usage() if run["started_at"] is not None else None
-    usage = total_usage(session.turns(run["id"])) or cut_off
+    turns = session.turns(run["id"])
+    asked = run["started_at"] is not None and all(turn.usage is not None for turn in turns)
+    usage = total_usage(turns) or (zero_usage() if asked else None)
     after = stepped(run, status, context.second, usage=usage, **changes)
     _close_open_step(session, context, after)
     session.put_run(after, None)

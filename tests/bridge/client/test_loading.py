@@ -197,9 +197,3 @@ def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THREADBRIDGE_UPSTREAM__BASE_URL", "")
 
     assert not load_settings().upstream.base_url
-
-
-def test_a_missing_key_is_told_with_the_file_it_belongs_into(empty_directory: Path) -> None:
-    (empty_directory / "threadbridge.toml").write_text('[models."gpt-4"]\nsampling = false\n')
-
-    assert complaint() == "threadbridge.toml: models.gpt-4.model is missing, and must be given."
