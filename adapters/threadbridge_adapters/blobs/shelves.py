@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 import time
 import weakref
 from contextlib import suppress
@@ -77,6 +78,7 @@ class PassingShelf:
 
     def __init__(self) -> None:
         self._shelf: DirectoryShelf | None = None
+        self._opening = threading.Lock()  # a turn copies several files out at a time
 
     def spool(self) -> IO[bytes]:
         return self._opened().spool()
@@ -91,8 +93,9 @@ class PassingShelf:
         self._opened().remove(name)
 
     def _opened(self) -> DirectoryShelf:
-        if self._shelf is None:
-            path = tempfile.mkdtemp(prefix="threadbridge-")
-            weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
-            self._shelf = DirectoryShelf(Path(path))
-        return self._shelf
+        with self._opening:
+            if self._shelf is None:
+                path = tempfile.mkdtemp(prefix="threadbridge-")
+                weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+                self._shelf = DirectoryShelf(Path(path))
+            return self._shelf

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.errors import BridgeError
 from threadbridge.ports import PassedRequest, PassesOn, WireResponse
 from threadbridge_adapters.gateway.replies import reply_with
 from threadbridge_adapters.read_ahead import close
@@ -82,7 +82,7 @@ class _Streaming(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         try:
             await super().stream_response(send)
-        except UpstreamError:
+        except BridgeError:
             return  # the server closes a connection whose body is unfinished
 
 

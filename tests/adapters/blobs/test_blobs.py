@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+import tempfile
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
@@ -40,6 +43,22 @@ async def breaking(part: bytes) -> AsyncIterator[bytes]:
 
 async def contents(blobs: Blobs, name: str) -> bytes:
     return b"".join([piece async for piece in blobs.read(name)])
+
+
+async def test_files_that_are_kept_at_the_same_time_all_come_back(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, delays = tempfile.mkdtemp, iter((0.0, 0.05))
+
+    def slower_each_time(prefix: str) -> str:
+        time.sleep(next(delays))
+        return make(prefix=prefix)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", slower_each_time)
+
+    kept = await asyncio.gather(*(blobs.keep(pieces(part), most=100) for part in (b"one", b"two")))
+
+    assert [await contents(blobs, blob.name) for blob in kept] == [b"one", b"two"]
 
 
 async def test_what_is_kept_comes_back(blobs: Blobs) -> None:
