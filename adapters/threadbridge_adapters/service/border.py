@@ -105,9 +105,22 @@ def envelope(body: bytes) -> Wire | None:
     error = parsed.get("error", parsed)
     if isinstance(error, str):
         error = {"message": error}
-    if isinstance(error, dict) and "message" not in error and isinstance(error.get("detail"), str):
-        error = {**error, "message": error["detail"]}
+    if isinstance(error, dict) and "message" not in error and (detail := _detail(error.get("detail"))):
+        error = {**error, "message": detail}
     return error if isinstance(error, dict) and text(error, "message") else None
+
+
+def _detail(detail: object) -> str | None:
+    """The words of a `detail`: a text, or a list of what is wrong with the request, each with its place."""
+    if isinstance(detail, list):
+        wrong = [each for each in detail if isinstance(each, dict) and isinstance(each.get("msg"), str)]
+        return "; ".join(": ".join([*_place(each), each["msg"]]) for each in wrong) or None
+    return detail if isinstance(detail, str) else None
+
+
+def _place(wrong: Wire) -> list[str]:
+    place = wrong.get("loc")
+    return [".".join(str(part) for part in place if part != "body")] if isinstance(place, list) else []
 
 
 def text(error: Wire, name: str) -> str | None:

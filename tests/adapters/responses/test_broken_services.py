@@ -137,6 +137,39 @@ def test_a_refusal_keeps_its_words_and_finds_its_code(
     assert error == (expected, f"No. (request id {REQUEST_ID})")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"detail": "No."}',
+        b'{"detail": [{"loc": ["body", "input"], "msg": "No.", "type": "missing"}]}',
+        b'{"error": "No."}',
+        b'{"error": {"message": "No."}}',
+        b'{"error": {"message": "No.", "code": 400, "type": null, "param": null}}',
+        b'{"message": "No.", "object": "error"}',
+    ],
+)
+def test_s6_the_words_of_a_refusal_are_found_in_every_form(
+    client: openai.OpenAI, service: BrokenService, body: bytes, way: Way
+) -> None:
+    service.answer = Answer(400, body)
+
+    code, message = error_of(failed_run(client, way))
+
+    assert code == "server_error"
+    assert message in (f"No. (request id {REQUEST_ID})", f"input: No. (request id {REQUEST_ID})")
+
+
+@pytest.mark.parametrize("body", [b'{"detail": [7]}', b'{"detail": []}', b'{"detail": {}}', b"[]", b"{}", b""])
+def test_s6_a_refusal_without_words_is_told_by_its_status(
+    client: openai.OpenAI, service: BrokenService, body: bytes
+) -> None:
+    service.answer = Answer(400, body)
+
+    _, message = error_of(failed_run(client, polled))
+
+    assert "answered HTTP 400 without a reason" in message
+
+
 def test_an_answer_that_is_no_json_is_told_with_the_address_to_check(
     client: openai.OpenAI, service: BrokenService
 ) -> None:
@@ -153,6 +186,22 @@ BEGUN = (
     b'data: {"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"msg_1"}}\n\n'
     b'data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"Once upon"}\n\n'
 )
+
+
+def test_s4_a_stream_needs_its_words_and_its_last_event_and_nothing_else(
+    client: openai.OpenAI, service: BrokenService
+) -> None:
+    ended = b'data: {"type":"response.completed","response":{"status":"completed","output":null}}\n\ndata: [DONE]\n\n'
+    words = b'data: {"type":"response.output_text.delta","delta":"Once upon"}\n\n'
+    service.answer = Answer(body=words + ended, content_type=b"text/event-stream")
+    assistant = client.beta.assistants.create(model="gpt-4o")
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Tell me a story"}])
+
+    events: list[Any] = list(client.beta.threads.runs.create(thread.id, assistant_id=assistant.id, stream=True))
+
+    newest = client.beta.threads.messages.list(thread.id).data[0]
+    assert events[-1].event == "thread.run.completed"
+    assert newest.content[0].to_dict()["text"] == {"value": "Once upon", "annotations": []}
 
 
 @pytest.mark.parametrize(
