@@ -6,13 +6,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from threadbridge import _entry_points
 from threadbridge.errors import ConfigurationError
-from threadbridge.settings import ModelOverride, Settings
+from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -133,14 +133,18 @@ def _merge(into: _Tree, tree: _Tree) -> None:
 
 def _sentence(error: ErrorDetails, sources: list[_Source]) -> str:
     path = tuple(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"{_place(path, sources, set_by=path[:-1])} is missing, and must be given."
     place = _place(path, sources)
     if error["type"] == "extra_forbidden":
         return f"{place} is not a setting; it must be one of {', '.join(_allowed_keys(path[:-1]))}."
     return f"{place} is wrong: {error['msg'][0].lower()}{error['msg'][1:]}."
 
 
-def _place(path: _Path, sources: list[_Source]) -> str:
-    return next((source.place(path) for source in reversed(sources) if _holds(source.tree, path)), ".".join(path))
+def _place(path: _Path, sources: list[_Source], *, set_by: _Path | None = None) -> str:
+    """Where a key is, or belongs: in the last source that holds it, or holds `set_by` where that is another."""
+    holding = (source for source in reversed(sources) if _holds(source.tree, set_by or path))
+    return next((source.place(path) for source in holding), ".".join(path))
 
 
 def _holds(tree: Any, path: _Path) -> bool:
@@ -153,8 +157,9 @@ def _holds(tree: Any, path: _Path) -> bool:
 
 
 def _allowed_keys(section: _Path) -> Iterator[str]:
-    model: type[BaseModel] = Settings
+    model: Any = Settings
     for part in section:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ModelOverride
+        fields: Any = getattr(model, "model_fields", None)
+        # Without fields it is a dictionary of sections, whose names are the user's own.
+        model = fields[part].annotation if fields is not None else get_args(model)[-1]
     yield from sorted(model.model_fields)

@@ -84,6 +84,8 @@ class AssistantsSettings(ServiceSettings):
     list_threads: bool = False
     #: Whether a run's events can be followed and resumed there: ThreadBridge has it, OpenAI and Azure never had.
     follow_runs: bool = False
+    #: Whether a run's report can be read there: ThreadBridge has it.
+    report_runs: bool = False
 
 
 class GatewaySettings(_Section):
@@ -125,6 +127,11 @@ class Limits(_Section):
     #: Bytes of events kept for that, for one run and for all; beyond them the oldest are forgotten first.
     replay_bytes_per_run: int = Field(default=4 * 1024 * 1024, ge=0)
     replay_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
+    #: US dollars that one run may cost: it fails before the request whose prompt would exceed them. None: any.
+    run_dollars: float | None = Field(default=None, gt=0)
+    #: The same for all runs of the tenant together, within so many days, of which today (UTC) is the last.
+    tenant_dollars: float | None = Field(default=None, gt=0)
+    tenant_dollars_days: int = Field(default=30, ge=1, le=3660)
     #: Seconds given to running work when a backend is closed.
     drain_seconds: float = Field(default=5.0, ge=0)
     #: Seconds `cancel` waits for a working run to come to rest before it answers.
@@ -143,6 +150,7 @@ UnknownCursor: TypeAlias = Literal["empty_page", "error"]
 BusyThread: TypeAlias = Literal["reject", "queue"]
 SamplingPolicy: TypeAlias = Literal["drop", "error", "force_none"]
 MissingTool: TypeAlias = Literal["leave_out", "refuse"]
+UnknownPrice: TypeAlias = Literal["refuse", "allow"]
 
 
 class Policies(_Section):
@@ -158,6 +166,8 @@ class Policies(_Section):
     #: What becomes of a run with a hosted tool the service lacks: the tool is left out with a warning, or the run is
     #: refused.
     missing_tool: MissingTool = "leave_out"
+    #: What becomes of a run whose model has no known price where `limits` bound what it may cost.
+    unknown_price: UnknownPrice = "refuse"
 
 
 class TruncationSettings(_Section):
@@ -183,6 +193,15 @@ class ModelOverride(_Section):
     reasoning_effort: str | None = None
     #: False: `temperature` and `top_p` are not sent.
     sampling: bool = True
+
+
+class ModelPrice(_Section):
+    """What a model costs, in US dollars for a million tokens. Comes before the list of genai-prices."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    #: For the part of a prompt that the service had in its cache; None: as any other.
+    cached_input: float | None = Field(default=None, ge=0)
 
 
 class Settings(_Section):
@@ -214,5 +233,7 @@ class Settings(_Section):
     model_catalog: str | None = None
     #: The same for single assistants, by id; comes before `models`.
     per_assistant: dict[str, ModelOverride] = Field(default_factory=dict)
+    #: By the name of the model that is asked, or that answers.
+    prices: dict[str, ModelPrice] = Field(default_factory=dict)
     #: Free-form settings for backends that are not ours.
     options: dict[str, Any] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from threadbridge.wire import OPERATIONS
 pytestmark = pytest.mark.skipif(not SLICE.is_file(), reason=ABSENT)
 
 #: Operations that the service never had.
-EXTENSIONS = {"list_threads", "follow_run"}
+EXTENSIONS = {"list_threads", "follow_run", "report_run"}
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from tests.clocks import StandingClock
 from tests.loopback import serving
 from threadbridge.ports import Backend
-from threadbridge.settings import AssistantsSettings, Settings
+from threadbridge.settings import AssistantsSettings, ModelPrice, Settings
 from threadbridge_adapters.assistants import open_backend as open_assistants
 from threadbridge_adapters.assistants._backend import AssistantsBackend
 from threadbridge_adapters.assistants._service import Service
@@ -57,7 +57,7 @@ async def over_http(backend: Backend) -> AsyncGenerator[Backend]:
     """The gateway on loopback, taken as a legacy service by the assistants backend."""
     async with serving(gateway_app(backend, Settings(simulate=True))) as url:
         settings = AssistantsSettings(
-            base_url=f"{url}/v1", api_key=SecretStr("sk-test"), list_threads=True, follow_runs=True
+            base_url=f"{url}/v1", api_key=SecretStr("sk-test"), list_threads=True, follow_runs=True, report_runs=True
         )
         client = await open_assistants(Settings(backend="assistants", assistants=settings))
         yield client
@@ -80,7 +80,8 @@ def over_transport(library: str) -> Door:
             default_headers={"OpenAI-Beta": "assistants=v2"},
             http_client=http.AsyncClient(transport=transport),
         )
-        yield AssistantsBackend(Service(client, max_retries=0), lists_threads=True, follows_runs=True)
+        service = Service(client, max_retries=0)
+        yield AssistantsBackend(service, lists_threads=True, follows_runs=True, reports_runs=True)
 
     return door
 
@@ -98,7 +99,7 @@ if openai.__version__.split(".")[0] != "2":
 async def open_world(name: str) -> AsyncGenerator[World]:
     """A fresh world of this name."""
     clock, simulator = StandingClock(), Simulator()
-    settings = Settings(simulate=True)
+    settings = Settings(simulate=True, prices={"gpt-4o": ModelPrice(input=2.5, output=10, cached_input=1.25)})
     store = await open_store(":memory:")
     backend = assemble(settings, store=store, upstream=SimulatedUpstream(simulator), clock=clock)
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from threadbridge.settings import ModelOverride, Settings
+from threadbridge.settings import ModelOverride, ModelPrice, Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 _ROW = re.compile(r"^\| `(?P<key>[\w.]+)` \| (?P<default>[^|]+) \|", re.MULTILINE)
@@ -30,8 +30,8 @@ def documented() -> dict[str, str]:
 
 
 def configurable() -> dict[str, str]:
-    settings = {key: field for key, field in leaves(Settings) if key != "models"}
-    override = dict(leaves(ModelOverride, "models.NAME."))
+    settings = {key: field for key, field in leaves(Settings) if key not in ("models", "prices")}
+    override = dict(leaves(ModelOverride, "models.NAME.")) | dict(leaves(ModelPrice, "prices.NAME."))
     return {key: _default(field) for key, field in (settings | override).items()}
 
 

@@ -37,4 +37,9 @@ async def open_backend(settings: Settings) -> Backend:
     client = open_client(settings.assistants, section="assistants", headers=_BETA)
     service = Service(client, max_retries=settings.assistants.max_retries)
     legacy = settings.assistants
-    return AssistantsBackend(service, lists_threads=legacy.list_threads, follows_runs=legacy.follow_runs)
+    return AssistantsBackend(
+        service,
+        lists_threads=legacy.list_threads,
+        follows_runs=legacy.follow_runs,
+        reports_runs=legacy.report_runs,
+    )

@@ -20,6 +20,7 @@ _THREAD_AND_RUN = "/threads/runs"
 _RUNS = "/threads/{thread_id}/runs"
 _RUN = "/threads/{thread_id}/runs/{run_id}"
 _EVENTS = "/threads/{thread_id}/runs/{run_id}/events"
+_REPORT = "/threads/{thread_id}/runs/{run_id}/report"
 _CANCEL = "/threads/{thread_id}/runs/{run_id}/cancel"
 _SUBMIT = "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"
 _STEPS = "/threads/{thread_id}/runs/{run_id}/steps"
@@ -31,9 +32,13 @@ _POLL_AFTER = "openai-poll-after-ms"
 class AssistantsBackend:
     """A `ports.Backend` that hands every operation to an Assistants-v2 service and its answer back."""
 
-    def __init__(self, service: Service, *, lists_threads: bool, follows_runs: bool = False) -> None:
+    def __init__(
+        self, service: Service, *, lists_threads: bool, follows_runs: bool = False, reports_runs: bool = False
+    ) -> None:
         self._service = service
-        self._capabilities = Capabilities(lists_threads=lists_threads, streams=True, follows_runs=follows_runs)
+        self._capabilities = Capabilities(
+            lists_threads=lists_threads, streams=True, follows_runs=follows_runs, reports_runs=reports_runs
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -131,6 +136,14 @@ class AssistantsBackend:
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
         run, headers = await self._service.ask(Call("GET", route(_RUN, thread_id=thread_id, run_id=run_id)))
         return PolledRun(run, _milliseconds(headers))
+
+    async def report_run(self, thread_id: str, run_id: str) -> Wire:
+        if not self._capabilities.reports_runs:
+            raise Unsupported(
+                "This service does not report what runs sent and cost; set `assistants.report_runs` to true for one "
+                "that does."
+            )
+        return await self._get(route(_REPORT, thread_id=thread_id, run_id=run_id))
 
     async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:
         return await self._update(route(_RUN, thread_id=thread_id, run_id=run_id), body)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from threadbridge.emulation import assistants, messages, runs, steps, supplies, threads, tool_outputs
+from threadbridge.emulation import assistants, messages, reports, runs, steps, supplies, threads, tool_outputs
 from threadbridge.emulation.busy import may_be_free
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import Overdue, settle
@@ -47,7 +47,7 @@ Queued = TypeVar("Queued", StartedRun, Submission)
 class ResponsesBackend:
     """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
 
-    capabilities = Capabilities(lists_threads=True, streams=True, follows_runs=True)
+    capabilities = Capabilities(lists_threads=True, streams=True, follows_runs=True, reports_runs=True)
 
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
         self._place = place
@@ -195,6 +195,9 @@ class ResponsesBackend:
         if abandoned:
             self._workforce.take_up(run_id)
         return PolledRun(run, advice)
+
+    async def report_run(self, thread_id: str, run_id: str) -> Wire:
+        return await self._read(lambda session, now: reports.retrieve(session, now, thread_id, run_id))
 
     async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:
         return await self._write(lambda session, context: runs.update(session, context, thread_id, run_id, body))

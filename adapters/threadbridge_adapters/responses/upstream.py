@@ -31,6 +31,11 @@ class OpenAIUpstream:
         self._client = client
         self._border = Border(client, name="Responses", section="upstream")
 
+    @property
+    def base_url(self) -> str:
+        """Where the service is, whoever said so."""
+        return str(self._client.base_url)
+
     async def create(self, body: bytes) -> UpstreamResponse:
         """`POST /responses`, answered whole."""
         try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from threadbridge.costs.pricing import CostRules
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.history.budget import HistoryRules
@@ -40,6 +41,7 @@ class Workplace:
     models: ModelRules
     history: HistoryRules
     profile: Profile
+    costs: CostRules
     places: Places
     logs: EventLogs
     blobs: Blobs
@@ -57,10 +59,12 @@ class Workplace:
             self.owner,
             self.limits,
             takes_up,
-            self.history,
-            self.models,
+            history=self.history,
+            models=self.models,
             profile=self.profile,
             missing_tool=self.policies.missing_tool,
+            costs=self.costs,
+            unknown_price=self.policies.unknown_price,
         )
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 

@@ -40,7 +40,15 @@ _PUT_RUN = Statement(
 )
 _ADD_TURN = insertion(turns)
 _TURNS = Statement(
-    select(turns.c.number, turns.c.response_id, turns.c.request_id, turns.c.model, turns.c.usage, turns.c.report)
+    select(
+        turns.c.number,
+        turns.c.response_id,
+        turns.c.request_id,
+        turns.c.model,
+        turns.c.usage,
+        turns.c.report,
+        turns.c.nanodollars,
+    )
     .where(turns.c.tenant == bindparam("tenant"), turns.c.run_id == bindparam("run_id"))
     .order_by(turns.c.number)
 )
@@ -115,6 +123,7 @@ def add_turn(driver: sqlite3.Connection, tenant: str, run_id: str, turn: Turn) -
                 "model": turn.model,
                 "usage": written_or_none(turn.usage),
                 "report": written_or_none(turn.report),
+                "nanodollars": turn.nanodollars,
             },
         )
 
@@ -123,6 +132,6 @@ def turns_of(driver: sqlite3.Connection, tenant: str, run_id: str) -> Sequence[T
     """The turns of one run by number."""
     rows = _TURNS.rows(driver, {"tenant": tenant, "run_id": run_id})
     return [
-        Turn(number, response_id, request_id, model, parsed_or_none(usage), parsed_or_none(report))
-        for number, response_id, request_id, model, usage, report in rows
+        Turn(number, response_id, request_id, model, parsed_or_none(usage), parsed_or_none(report), nanodollars)
+        for number, response_id, request_id, model, usage, report, nanodollars in rows
     ]

@@ -172,4 +172,27 @@ turns = Table(
     _key("model", nullable=True),
     _key("usage", nullable=True),
     _key("report", nullable=True),
+    Column("nanodollars", BigInteger),
+)
+
+
+def _sum(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+#: Sums and no rows of turns: they outlive the threads that the money was spent on, and reading them stays cheap.
+spending = Table(
+    "spending",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("turns", Integer, nullable=False),
+    Column("unpriced", Integer, nullable=False),
+    _sum("prompt_tokens"),
+    _sum("cached_tokens"),
+    _sum("completion_tokens"),
+    _sum("reasoning_tokens"),
+    _sum("nanodollars"),
 )

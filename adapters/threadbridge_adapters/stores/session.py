@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from sqlalchemy import Connection
 
-from threadbridge.ports import ClaimedRun, Entry, Kind, Lease, Page, Place, Size, Turn, Weight, Wire
-from threadbridge_adapters.stores import objects, paging, running, timeline, weights
+from threadbridge.ports import (
+    ClaimedRun,
+    Entry,
+    Kind,
+    Lease,
+    Page,
+    Place,
+    Scope,
+    Size,
+    Spent,
+    Tally,
+    Turn,
+    Weight,
+    Wire,
+)
+from threadbridge_adapters.stores import objects, paging, running, spending, timeline, weights
 from threadbridge_adapters.stores.statements import driver_of
 
 
@@ -92,6 +106,12 @@ class SqlSession:
 
     def size(self, thread_id: str) -> Size:
         return weights.size(self._driver, self._tenant, thread_id)
+
+    def spend(self, day: int, spent: Spent, keys: Mapping[Scope, str]) -> None:
+        spending.spend(self._driver, self._tenant, day, spent, keys)
+
+    def spending(self, scope: Scope, *, since: int = 0, key: str | None = None) -> Sequence[Tally]:
+        return spending.tallies(self._driver, self._tenant, scope, since=since, key=key)
 
     def items(self, run_id: str) -> Sequence[Wire]:
         return timeline.items(self._driver, self._tenant, run_id)

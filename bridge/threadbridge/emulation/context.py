@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from threadbridge.costs.pricing import CostRules
 from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import NewId
 from threadbridge.responses.model_rules import ModelRules
 from threadbridge.responses.profiles import Profile
-from threadbridge.settings import Limits, MissingTool
+from threadbridge.settings import Limits, MissingTool, UnknownPrice
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Context:
     #: What the service behind can do, and what becomes of runs with a tool it lacks.
     profile: Profile = field(default_factory=Profile)
     missing_tool: MissingTool = "leave_out"
+    #: What models cost.
+    costs: CostRules = field(default_factory=CostRules)
+    unknown_price: UnknownPrice = "refuse"
 
     @property
     def second(self) -> int:

@@ -12,7 +12,9 @@ from threadbridge.emulation.endings import end, open_step, total_usage
 from threadbridge.emulation.files import KeptFile
 from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.emulation.resources import Resources, resources_of
+from threadbridge.emulation.spending import add_turn, too_dear
 from threadbridge.history.choice import chosen
+from threadbridge.history.report import prompt_tokens
 from threadbridge.history.weighing import weighed
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
 from threadbridge.ports import Entry, Event, Kind, Session, Turn, Wire
@@ -77,9 +79,10 @@ def _started(session: Session, context: Context, run: Wire) -> TurnStart | None:
 
 
 def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_usage: Wire | None) -> TurnStart | None:
-    """The turn with its history chosen; a budget too small for the newest turn ends the run instead (A80)."""
+    """The turn with its history chosen; what is too long or too dear ends the run instead (A80)."""
     history = chosen(session, context.history, run, prior_usage=prior_usage, first=number == 1)
-    if history.fits:
+    unpaid = too_dear(session, context, run, prompt_tokens(history.report)) if history.fits else None
+    if history.fits and unpaid is None:
         return TurnStart(
             run,
             number,
@@ -90,7 +93,10 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
             compact_at=history.compact_at,
         )
     session.add_turn(run["id"], Turn(number, report={"history": history.report, "model": None, "warnings": []}))
-    end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_prompt_tokens"})
+    if unpaid is None:
+        end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_prompt_tokens"})
+    else:
+        end(session, context, run, RunStatus.FAILED, last_error=unpaid)
     return None
 
 
@@ -149,7 +155,7 @@ def finish(session: Session, context: Context, outcome: TurnOutcome, kept: Seque
     session.append(found.run["thread_id"], weighed(outcome.entries, context.history.count))
     for step in outcome.steps:
         session.add(Kind.STEP, step)
-    session.add_turn(run_id, outcome.turn)
+    add_turn(session, context, found.run, outcome.turn)
     if kept:
         files.add(session, kept, created_at=context.second)
         lasting = {one.file.file_id for one in kept}

@@ -45,6 +45,13 @@ def history_report(
     }
 
 
+def prompt_tokens(report: Wire) -> int:
+    """What the prompt of a turn weighs, as counted here before it is sent."""
+    sent = report["sent"]
+    tokens: int = sent["tokens"] + sent["instructions_and_tools_tokens"]
+    return tokens
+
+
 def _reason(selection: Selection, budget: Budget | None, mode: Mode) -> str | None:
     if selection.fits and mode != "auto":
         return {"last_messages": "truncation_strategy", "compact": "compaction"}[mode]

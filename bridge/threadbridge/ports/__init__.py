@@ -13,6 +13,7 @@ from __future__ import annotations
 from threadbridge.ports.backend import Backend
 from threadbridge.ports.blobs import Blob, Blobs
 from threadbridge.ports.passage import PassesOn
+from threadbridge.ports.spending import Rates, RatesOf, Scope, Spent, Tally
 from threadbridge.ports.store import (
     ClaimedRun,
     Entry,
@@ -61,10 +62,15 @@ __all__ = [
     "PassesOn",
     "Place",
     "PolledRun",
+    "Rates",
+    "RatesOf",
+    "Scope",
     "Session",
     "Size",
     "Sort",
+    "Spent",
     "Store",
+    "Tally",
     "Turn",
     "Upstream",
     "UpstreamResponse",

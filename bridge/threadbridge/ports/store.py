@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
+from threadbridge.ports.spending import Scope, Spent, Tally
 from threadbridge.ports.values import Wire
 
 T = TypeVar("T")
@@ -100,6 +101,8 @@ class Turn:
     model: str | None = None
     usage: Wire | None = None
     report: Wire | None = None
+    #: The price at the time; None where it is not known.
+    nanodollars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,21 @@ class Session(Protocol):
 
     def items(self, run_id: str) -> Sequence[Wire]:
         """The Responses items of one run, oldest first."""
+        ...
+
+    # What was spent
+    def spend(self, day: int, spent: Spent, keys: Mapping[Scope, str]) -> None:
+        """Add to the sums of a day (days since 1970, UTC), once for each key.
+
+        Sums outlive what they were spent on: nothing that is removed takes them along.
+        """
+        ...
+
+    def spending(self, scope: Scope, *, since: int = 0, key: str | None = None) -> Sequence[Tally]:
+        """What was spent from that day on, by key; with `key`, on that one. Without any: empty.
+
+        With `key` it costs what the days hold on which it spent something, however much else the store holds.
+        """
         ...
 
     # Turns and leases of a run

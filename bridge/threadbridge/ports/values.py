@@ -57,6 +57,8 @@ class Capabilities:
     streams: bool = True
     #: `follow_run` answers, and every event has an id that it takes (the legacy service never could).
     follows_runs: bool = False
+    #: `report_run` answers (the legacy service never could).
+    reports_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

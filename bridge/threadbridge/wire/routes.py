@@ -34,7 +34,8 @@ _PAGE = frozenset({"limit", "order", "after", "before"})
 _INCLUDE = frozenset({"include"})
 
 
-#: The 23 operations of the service; `list_threads`, which only its sisters have (A7); and `follow_run`, our own.
+#: The 23 operations of the service; `list_threads`, which only its sisters have (A7); our own `follow_run` and
+#: `report_run`.
 OPERATIONS: tuple[Operation, ...] = (
     Operation("create_assistant", "POST", "/assistants", "required"),
     Operation("list_assistants", "GET", "/assistants", query=_PAGE),
@@ -56,6 +57,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("list_runs", "GET", "/threads/{thread_id}/runs", query=_PAGE),
     Operation("retrieve_run", "GET", "/threads/{thread_id}/runs/{run_id}"),
     Operation("follow_run", "GET", "/threads/{thread_id}/runs/{run_id}/events"),
+    Operation("report_run", "GET", "/threads/{thread_id}/runs/{run_id}/report"),
     Operation("update_run", "POST", "/threads/{thread_id}/runs/{run_id}", "optional"),
     Operation("cancel_run", "POST", "/threads/{thread_id}/runs/{run_id}/cancel"),
     Operation("submit_tool_outputs", "POST", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", "required"),

@@ -163,3 +163,24 @@ async def test_threads_are_listed_by_a_service_that_can(service: LegacyService, 
 
     assert [thread["id"] for thread in page["data"]] == ["thread_00000", "thread_00001"]
     assert backend.capabilities.lists_threads
+
+
+async def test_a_run_is_not_reported_unless_the_service_is_said_to_do_it(
+    backend: Backend, service: LegacyService
+) -> None:
+    with pytest.raises(Unsupported, match=r"assistants\.report_runs"):
+        await backend.report_run("thread_1", "run_1")
+
+    assert not backend.capabilities.reports_runs
+    assert service.seen == []
+
+
+async def test_a_report_is_handed_on_as_it_is(service: LegacyService, url: str) -> None:
+    service.faults.append(Fault("", 200, b'{"object":"thread.run.report","run_id":"run_1"}'))
+    backend = await open_backend(settings(url, report_runs=True))
+
+    report = await backend.report_run("thread_1", "run_1")
+
+    await backend.aclose()
+    assert report == {"object": "thread.run.report", "run_id": "run_1"}
+    assert the_only(service).raw_path == "/v1/threads/thread_1/runs/run_1/report"

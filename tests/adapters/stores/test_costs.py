@@ -14,7 +14,7 @@ from tests.stored_objects import message, run, step, thread
 from threadbridge.history.budget import HistoryRules
 from threadbridge.history.choice import chosen
 from threadbridge.history.weighing import weighed
-from threadbridge.ports import Entry, Kind, Session, Turn, Wire
+from threadbridge.ports import Entry, Kind, Scope, Session, Spent, Turn, Wire
 from threadbridge.settings import TruncationSettings
 from threadbridge_adapters.stores.place import place_of
 from threadbridge_adapters.stores.session import SqlSession
@@ -32,6 +32,7 @@ def fill(session: Session, name: str, messages: int) -> None:
     session.add(Kind.RUN, run(f"run_{name}", name))
     middle = [Entry(message(f"msg_{name}_run_{k}", name), {"type": "message"}, f"run_{name}_old") for k in range(2)]
     spoken = [Entry(message(f"msg_{name}_{n}", name)) for n in range(messages)]
+    session.spend(1, Spent(turns=1), {Scope.THREAD: name, Scope.TENANT: ""})
     session.append(name, weighed([*spoken[: messages // 2], *middle, *spoken[messages // 2 :]], lambda _: 6))
 
 
@@ -114,6 +115,9 @@ OPERATIONS: dict[str, Work] = {
     "the last 20 messages of a run": lambda s, name: chosen(
         s, RULES, asking(name, last_messages=20), prior_usage=None, first=True
     ),
+    "what a thread spent": lambda s, name: s.spending(Scope.THREAD, key=name),
+    "spending more": lambda s, name: s.spend(2, Spent(turns=1), {Scope.THREAD: name, Scope.TENANT: ""}),
+    "what every thread spent": lambda s, _: s.spending(Scope.THREAD, since=1),
     "a lease": lambda s, name: s.lease(f"run_{name}"),
 }
 

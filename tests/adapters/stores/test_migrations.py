@@ -15,9 +15,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
-from tests.stored_objects import call, message
+from tests.stored_objects import call, message, run
 from threadbridge import lifecycle
-from threadbridge.ports import Entry, Size, Turn
+from threadbridge.ports import Entry, Scope, Size, Spent, Tally, Turn
 from threadbridge_adapters.stores import open_store, schema
 from threadbridge_adapters.stores.upgrade import CURRENT
 
@@ -55,7 +55,16 @@ def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() ->
     scripts = ScriptDirectory.from_config(config)
 
     assert scripts.get_heads() == [CURRENT]
-    assert [script.revision for script in scripts.walk_revisions()] == ["0003", "0002", "0001"]
+    assert [script.revision for script in scripts.walk_revisions()] == ["0004", "0003", "0002", "0001"]
+
+
+USAGE = {
+    "prompt_tokens": 10,
+    "completion_tokens": 5,
+    "total_tokens": 15,
+    "prompt_token_details": {"cached_tokens": 4},
+    "completion_tokens_details": {"reasoning_tokens": 3},
+}
 
 
 async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
@@ -67,15 +76,18 @@ async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(tmp_pat
     entries = await store.read(lambda session: session.timeline("thread_1"), tenant="t")
     places = await store.read(lambda session: session.places("thread_1", limit=9), tenant="t")
     turns = await store.read(lambda session: session.turns("run_1"), tenant="t")
+    spent = await store.read(lambda session: [session.spending(scope) for scope in Scope], tenant="t")
     await store.aclose()
 
     assert entries == [Entry(message=message("msg_1")), call("call_1")]
     assert (size, [place.weight for place in places]) == (Size(1, 0), [None, None])
-    assert turns == [Turn(1, "resp_1")]
+    assert turns == [Turn(1, "resp_1", model="m", usage=USAGE), Turn(2)]
+    counted = Spent(1, 1, prompt_tokens=10, cached_tokens=4, completion_tokens=5, reasoning_tokens=3)
+    assert spent == [[Tally(key, counted)] for key in ("thread_1", "asst_1", "m", "")]
 
 
 def written_by_the_first_version(path: Path) -> None:
-    """A store as revision 0001 left it: one message, one call, one turn."""
+    """A store as revision 0001 left it: one message, one call, one run with two turns, of which one was asked."""
     with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as connection:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", "threadbridge_adapters.stores:migrations")
@@ -88,7 +100,14 @@ def written_by_the_first_version(path: Path) -> None:
             f"{insert} ('t', 'thread_1', 'run_1', NULL, NULL, ?)", (json.dumps(call("call_1").item),)
         )
         connection.exec_driver_sql(
-            "INSERT INTO turns (tenant, run_id, number, response_id) VALUES ('t', 'run_1', 1, 'resp_1')"
+            "INSERT INTO runs (tenant, id, created_at, thread_id, status, lease_until, body)"
+            " VALUES ('t', 'run_1', 172800, 'thread_1', 'completed', 0, ?)",
+            (json.dumps({**run(), "assistant_id": "asst_1"}),),
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO turns (tenant, run_id, number, response_id, model, usage)"
+            " VALUES ('t', 'run_1', 1, 'resp_1', 'm', ?), ('t', 'run_1', 2, NULL, NULL, NULL)",
+            (json.dumps(USAGE),),
         )
 
 

@@ -197,3 +197,32 @@ def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THREADBRIDGE_UPSTREAM__BASE_URL", "")
 
     assert not load_settings().upstream.base_url
+
+
+def test_a_missing_key_is_told_with_the_file_it_belongs_into(empty_directory: Path) -> None:
+    (empty_directory / "threadbridge.toml").write_text('[prices."gpt-4"]\ninput = 2.5\n')
+
+    assert complaint() == "threadbridge.toml: prices.gpt-4.output is missing, and must be given."
+
+
+@pytest.mark.parametrize(
+    ("section", "given", "allowed"),
+    [
+        ("models.a", "", "context_tokens, model, reasoning_effort, sampling"),
+        ("per_assistant.a", "", "context_tokens, model, reasoning_effort, sampling"),
+        ("prices.a", "input = 1\noutput = 1\n", "cached_input, input, output"),
+    ],
+)
+def test_an_unknown_key_is_told_with_those_of_its_section(
+    empty_directory: Path, section: str, given: str, allowed: str
+) -> None:
+    (empty_directory / "threadbridge.toml").write_text(f"[{section}]\n{given}price = 1\n")
+
+    assert complaint() == f"threadbridge.toml: {section}.price is not a setting; it must be one of {allowed}."
+
+
+@pytest.mark.parametrize("key", ["input", "output", "cached_input"])
+def test_a_price_below_nothing_is_refused(key: str) -> None:
+    prices = {"gpt-4": {"input": 1, "output": 1, key: -1}}
+
+    assert complaint(prices=prices).startswith(f"argument prices.gpt-4.{key} is wrong")

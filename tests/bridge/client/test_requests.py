@@ -20,6 +20,14 @@ ASSISTANT = {"id": "asst_1", "object": "assistant", "created_at": 1, "model": "g
 THREAD = {"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
 
+TOTAL = {"usd": 0.5, "turns": 1, "unpriced_turns": 0}
+REPORT = {
+    "object": "thread.run.report",
+    "run_id": "r",
+    "thread_id": "t",
+    "turns": [{"number": 1, "cost": {"usd": 0.5, "note": None}}],
+    "totals": dict.fromkeys(("run", "thread", "assistant", "tenant"), TOTAL),
+}
 DELETED = {"id": "x", "deleted": True}
 PAGE: dict[str, Any] = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
 #: operation -> what it answers, how it is asked, what reaches the backend
@@ -67,6 +75,7 @@ OPERATIONS: dict[str, tuple[Any, Callable[[Any], Any], tuple[Any, ...]]] = {
         lambda tb: tb.threads.create_and_run(assistant_id="a", thread=None),
         ({"assistant_id": "a", "thread": None},),
     ),
+    "report_run": (REPORT, lambda tb: tb.threads.runs.report("r", thread_id="t"), ("t", "r")),
     "retrieve_step": (
         STEP,
         lambda tb: tb.threads.runs.steps.retrieve("s", thread_id="t", run_id="r"),

@@ -67,7 +67,7 @@ NOT_OURS = [
 def test_every_operation_has_a_row_a_handler_and_a_method_of_the_port() -> None:
     names = [operation.name for operation in OPERATIONS]
 
-    assert len(names) == len(set(names)) == 25
+    assert len(names) == len(set(names)) == 26
     assert set(names) == set(HANDLERS)
     assert all(hasattr(Backend, name) for name in names)
 

@@ -14,7 +14,7 @@ from threadbridge.client._given import NOT_GIVEN, Given, asked, is_given
 from threadbridge.client._keywords import CallKeywords, Json, ListKeywords, MetadataKeywords, RunKeywords, takes
 from threadbridge.client._line import AsyncLine
 from threadbridge.client._paging import AsyncPaginator, async_listing
-from threadbridge.types import Run
+from threadbridge.types import Run, RunReport
 
 
 class AsyncRuns(AsyncRunShortcuts):
@@ -83,6 +83,14 @@ class AsyncRuns(AsyncRunShortcuts):
         call = asked(CallKeywords, options)
         events = await self._line.open(lambda backend: backend.follow_run(thread_id, run_id, after=after), call.timeout)
         return AsyncStream(events)
+
+    @takes(CallKeywords)
+    async def report(self, run_id: str, *, thread_id: str, **options: Unpack[CallKeywords]) -> RunReport:
+        """What the run sent, dropped and cost so far, turn by turn. Raises Unsupported where the backend cannot say."""
+        call = asked(CallKeywords, options)
+        return RunReport.model_validate(
+            await self._line.ask(lambda backend: backend.report_run(thread_id, run_id), call.timeout)
+        )
 
     @takes(ListKeywords)
     def list(self, thread_id: str, **options: Unpack[ListKeywords]) -> AsyncPaginator[Run]:

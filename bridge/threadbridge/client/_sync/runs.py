@@ -15,7 +15,7 @@ from threadbridge.client._paging import CursorPage, listing
 from threadbridge.client._sync.run_shortcuts import RunShortcuts
 from threadbridge.client._sync.steps import Steps
 from threadbridge.client._sync.stream import Stream
-from threadbridge.types import Run
+from threadbridge.types import Run, RunReport
 
 
 class Runs(RunShortcuts):
@@ -84,6 +84,14 @@ class Runs(RunShortcuts):
         call = asked(CallKeywords, options)
         events = self._line.open(lambda backend: backend.follow_run(thread_id, run_id, after=after), call.timeout)
         return Stream(events)
+
+    @takes(CallKeywords)
+    def report(self, run_id: str, *, thread_id: str, **options: Unpack[CallKeywords]) -> RunReport:
+        """What the run sent, dropped and cost so far, turn by turn. Raises Unsupported where the backend cannot say."""
+        call = asked(CallKeywords, options)
+        return RunReport.model_validate(
+            self._line.ask(lambda backend: backend.report_run(thread_id, run_id), call.timeout)
+        )
 
     @takes(ListKeywords)
     def list(self, thread_id: str, **options: Unpack[ListKeywords]) -> CursorPage[Run]:

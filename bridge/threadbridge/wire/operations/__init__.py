@@ -34,6 +34,7 @@ HANDLERS: Mapping[str, Handler] = {
     "list_runs": runs.list_all,
     "retrieve_run": runs.retrieve,
     "follow_run": runs.follow,
+    "report_run": runs.report,
     "update_run": runs.update,
     "cancel_run": runs.cancel,
     "submit_tool_outputs": runs.submit,

@@ -45,6 +45,11 @@ async def follow(backend: Backend, call: Call) -> Answer:
     return Streamed(events, after=call.last_event_id)
 
 
+async def report(backend: Backend, call: Call) -> Answer:
+    """`GET /threads/{thread_id}/runs/{run_id}/report`."""
+    return Whole(await backend.report_run(call.thread_id, call.run_id))
+
+
 async def update(backend: Backend, call: Call) -> Answer:
     """`POST /threads/{thread_id}/runs/{run_id}`."""
     return Whole(await backend.update_run(call.thread_id, call.run_id, call.body))

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from openai import OpenAI
 
-from tests.clients.tour.bodies import WEATHER
+from tests.clients.tour.bodies import BETA, WEATHER
 from tests.clients.tour.showing import refused, show
 
 
@@ -36,6 +38,10 @@ def tour(client: OpenAI) -> None:
         response_format={"type": "text"},
     )
     show("threads.runs.create_and_poll", again)
+    # No SDK has a method for it: the operation is an extension.
+    path = f"/threads/{thread.id}/runs/{again.id}/report"
+    report = client.get(path, cast_to=dict[str, Any], options={"headers": BETA})
+    show("threads.runs, reported", {name: report["turns"][0][name] for name in ("number", "usage", "warnings")})
     page = runs.list(thread.id, limit=1)
     show("threads.runs.list", page)
     show("threads.runs.list, every page", [run.id for run in runs.list(thread.id, limit=1, order="asc")])

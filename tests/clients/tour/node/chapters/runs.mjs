@@ -1,6 +1,6 @@
 // Runs and their steps, polled: by hand and by every helper.
 
-import { WEATHER, user } from "../bodies.mjs";
+import { BETA, WEATHER, user } from "../bodies.mjs";
 import { all, refused, show } from "../showing.mjs";
 
 export async function tour(client) {
@@ -34,6 +34,10 @@ export async function tour(client) {
     response_format: { type: "text" },
   });
   show("threads.runs.create_and_poll", again);
+  // No SDK has a method for it: the operation is an extension.
+  const report = await client.get(`/threads/${thread.id}/runs/${again.id}/report`, { headers: BETA });
+  const { number, usage, warnings } = report.turns[0];
+  show("threads.runs, reported", { number, usage, warnings });
   show("threads.runs.list", (await runs.list(thread.id, { limit: 1 })).body);
   const oldestFirst = runs.list(thread.id, { limit: 1, order: "asc" });
   show("threads.runs.list, every page", await all(oldestFirst, (run) => run.id));

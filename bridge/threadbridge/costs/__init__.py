@@ -1,0 +1,1 @@
+"""What runs cost: pricing turns, bounding what is spent, and telling both."""

@@ -1,0 +1,101 @@
+"""What a run sent, dropped and cost (docs/costs.md); an extension of ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from threadbridge.types._model import WireModel
+from threadbridge.types.run import RunStatus, Usage
+
+
+class ReportedModel(WireModel):
+    """The model the run names, the one that was asked for it, and the one that says it answered."""
+
+    requested: str | None = None
+    asked: str | None = None
+    answered: str | None = None
+    reasoning_effort: str | None = None
+
+
+class SentHistory(WireModel):
+    """What of the thread was sent."""
+
+    messages: int = 0
+    entries: int = 0
+    tokens: int = 0
+    instructions_and_tools_tokens: int = 0
+
+
+class DroppedHistory(WireModel):
+    """What was not, and why: `truncation_strategy`, `context`, `max_prompt_tokens` or `compaction`."""
+
+    messages: int = 0
+    tokens: int = 0
+    reason: str | None = None
+
+
+class ReportedHistory(WireModel):
+    """How a turn's history was chosen; tokens as counted here before the model was asked."""
+
+    strategy: str | None = None
+    truncation_strategy: dict[str, Any] | None = None
+    budget: dict[str, Any] | None = None
+    fits: bool | None = None
+    sent: SentHistory | None = None
+    dropped: DroppedHistory | None = None
+
+
+class TurnCost(WireModel):
+    """US dollars by the list; None where they are not known, and `note` says why."""
+
+    usd: float | None = None
+    note: str | None = None
+
+
+class ReportedTurn(WireModel):
+    """One request to the model."""
+
+    number: int
+    response_id: str | None = None
+    request_id: str | None = None
+    model: ReportedModel | None = None
+    history: ReportedHistory | None = None
+    warnings: list[str] = Field(default_factory=list[str])
+    usage: Usage | None = None
+    cost: TurnCost | None = None
+
+
+class Total(WireModel):
+    """A sum over turns. `usd` is what has a price; `unpriced_turns` come on top; None: nothing of it has one."""
+
+    usd: float | None = None
+    turns: int = 0
+    unpriced_turns: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class ReportTotals(WireModel):
+    """The run, and what its thread, its assistant and the tenant spent so far."""
+
+    run: Total
+    thread: Total
+    assistant: Total
+    tenant: Total
+
+
+class RunReport(WireModel):
+    """What a run sent, dropped and cost, turn by turn."""
+
+    object: str = "thread.run.report"
+    run_id: str
+    thread_id: str
+    assistant_id: str | None = None
+    status: RunStatus | str | None = None
+    model: str | None = None
+    turns: list[ReportedTurn] = Field(default_factory=list[ReportedTurn])
+    totals: ReportTotals

@@ -1,0 +1,80 @@
+"""What every store sums up of what was spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.contract.store.one_transaction import TENANT, add_all
+from tests.stored_objects import run, thread
+from threadbridge.ports import Kind, Scope, Session, Spent, Store, Tally, Turn
+
+ONE = Spent(turns=1, prompt_tokens=100, cached_tokens=40, completion_tokens=10, reasoning_tokens=5, nanodollars=7)
+UNPRICED = Spent(turns=1, unpriced=1, prompt_tokens=1, completion_tokens=1)
+TWICE = Spent(turns=2, prompt_tokens=200, cached_tokens=80, completion_tokens=20, reasoning_tokens=10, nanodollars=14)
+
+
+async def spend(store: Store, day: int, spent: Spent, **keys: str) -> None:
+    named = {Scope(scope): key for scope, key in keys.items()}
+    await store.write(lambda session: session.spend(day, spent, named), tenant=TENANT)
+
+
+async def spending(
+    store: Store, scope: Scope, *, since: int = 0, key: str | None = None, tenant: str = TENANT
+) -> Sequence[Tally]:
+    return await store.read(lambda session: session.spending(scope, since=since, key=key), tenant=tenant)
+
+
+async def test_what_is_spent_is_added_to_each_of_its_keys(store: Store) -> None:
+    await spend(store, 1, ONE, thread="thread_1", model="m")
+    await spend(store, 1, ONE, thread="thread_2", model="m")
+
+    threads, models = await spending(store, Scope.THREAD), await spending(store, Scope.MODEL)
+
+    assert threads == [Tally("thread_1", ONE), Tally("thread_2", ONE)]
+    assert models == [Tally("m", TWICE)]
+    assert await spending(store, Scope.ASSISTANT) == []
+
+
+async def test_days_are_counted_from_the_one_asked_for(store: Store) -> None:
+    await spend(store, 1, UNPRICED, thread="thread_1")
+    await spend(store, 2, ONE, thread="thread_1")
+    await spend(store, 3, ONE, thread="thread_1")
+
+    assert await spending(store, Scope.THREAD, since=2) == [Tally("thread_1", TWICE)]
+    assert await spending(store, Scope.THREAD, since=4) == []
+
+
+async def test_one_key_is_found_among_many(store: Store) -> None:
+    await spend(store, 1, ONE, thread="thread_1")
+    await spend(store, 1, UNPRICED, thread="thread_2")
+
+    assert await spending(store, Scope.THREAD, key="thread_2") == [Tally("thread_2", UNPRICED)]
+    assert await spending(store, Scope.THREAD, key="thread_3") == []
+
+
+async def test_a_tenant_sees_its_own_spending_only(store: Store) -> None:
+    await store.write(lambda session: session.spend(1, ONE, {Scope.TENANT: ""}), tenant="other")
+
+    assert await spending(store, Scope.TENANT) == []
+    assert await spending(store, Scope.TENANT, tenant="other") == [Tally("", ONE)]
+
+
+async def test_sums_outlive_the_thread_the_money_was_spent_on(store: Store) -> None:
+    await add_all(store, (Kind.THREAD, thread()), (Kind.RUN, run()))
+    await spend(store, 1, ONE, thread="thread_1")
+
+    await store.write(lambda session: session.remove(Kind.THREAD, "thread_1"), tenant=TENANT)
+
+    assert await spending(store, Scope.THREAD) == [Tally("thread_1", ONE)]
+
+
+async def test_a_turn_keeps_its_price_or_that_it_has_none(store: Store) -> None:
+    priced, unpriced = Turn(1, usage={"total_tokens": 1}, nanodollars=12), Turn(2)
+
+    def work(session: Session) -> Sequence[Turn]:
+        session.add(Kind.RUN, run())
+        session.add_turn("run_1", priced)
+        session.add_turn("run_1", unpriced)
+        return session.turns("run_1")
+
+    assert await store.write(work, tenant=TENANT) == [priced, unpriced]

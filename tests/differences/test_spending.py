@@ -1,0 +1,113 @@
+"""Numbered differences: what runs may cost, and what is remembered of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differences.service import WEATHER, Service, emulated, path_of
+from threadbridge.ports import Wire
+
+PRICES = {"gpt-4o": {"input": 2.5, "output": 10}}
+DAY = 86_400
+
+
+async def report(service: Service, run: Wire) -> Wire:
+    return dict((await service.get(f"{path_of(run)}/report")).body)
+
+
+async def test_d91_a_run_fails_before_the_request_whose_prompt_would_exceed_its_cap() -> None:
+    async with emulated(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
+        run = await service.run("too long " * 50)
+
+        told = await report(service, run)
+
+    assert (run["status"], run["last_error"]["code"], service.asked) == ("failed", "rate_limit_exceeded", [])
+    assert "limits.run_dollars allows $0.0001" in run["last_error"]["message"]
+    assert [turn["cost"]["note"] for turn in told["turns"]] == ["The model was not asked."]
+
+
+async def test_d91_a_run_within_its_cap_is_not_touched() -> None:
+    async with emulated(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
+        run = await service.run("short")
+
+    assert run["status"] == "completed"
+
+
+async def test_d91_the_cap_of_a_run_is_for_all_of_its_turns() -> None:
+    async with emulated(prices=PRICES, limits={"run_dollars": 0.001}) as service:
+        waiting = await service.run("CALL get_weather {}", tools=[WEATHER])
+        run = await service.answered(waiting, "sunny " * 400)
+
+        told = await report(service, run)
+
+    assert (run["status"], len(service.asked)) == ("failed", 1)
+    assert "limits.run_dollars" in run["last_error"]["message"]
+    assert 0 < told["totals"]["run"]["usd"] < 0.001
+
+
+async def test_d91_the_stream_of_such_a_run_says_how_it_ended() -> None:
+    async with emulated(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
+        thread = {"messages": [{"role": "user", "content": "too long " * 50}]}
+
+        events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+
+    assert [told.name for told in events][-2:] == ["thread.run.failed", "done"]
+
+
+async def test_d91_the_cap_of_a_tenant_is_for_all_runs_of_so_many_days() -> None:
+    async with emulated(prices=PRICES, limits={"tenant_dollars": 0.0003, "tenant_dollars_days": 2}) as service:
+        first = await service.run("SAY " + "at length " * 20)
+        same_day = await service.run("short")
+        service.clock.advance(DAY)
+        next_day = await service.run("short")
+        service.clock.advance(DAY)
+        later = await service.run("short")
+
+    assert [run["status"] for run in (first, same_day, next_day, later)] == [
+        *("completed", "failed", "failed"),
+        "completed",
+    ]
+    assert "limits.tenant_dollars allows $0.0003" in same_day["last_error"]["message"]
+
+
+@pytest.mark.parametrize("limit", ["run_dollars", "tenant_dollars"])
+async def test_d92_where_a_cap_is_set_a_model_without_a_price_is_not_asked(limit: str) -> None:
+    async with emulated(limits={limit: 100}) as service:
+        run = await service.run("short")
+
+    assert (run["status"], service.asked) == ("failed", [])
+    assert "the price of gpt-4o is not known" in run["last_error"]["message"]
+    assert f"limits.{limit}" in run["last_error"]["message"]
+
+
+async def test_d92_the_policy_allows_it() -> None:
+    async with emulated(limits={"run_dollars": 100}, policies={"unknown_price": "allow"}) as service:
+        run = await service.run("short")
+
+    assert run["status"] == "completed"
+
+
+async def test_d93_what_was_spent_on_a_deleted_thread_stays_spent() -> None:
+    async with emulated(prices=PRICES) as service:
+        assistant_id = await service.assistant()
+        gone = await service.post("/threads/runs", assistant_id=assistant_id, thread={"messages": []}, instructions="x")
+        await service.rested(gone.body)
+        await service.delete(f"/threads/{gone.body['thread_id']}")
+        run = await service.post("/threads/runs", assistant_id=assistant_id, thread={"messages": []}, instructions="x")
+        await service.rested(run.body)
+
+        totals = (await report(service, run.body))["totals"]
+
+    assert [totals[scope]["turns"] for scope in ("thread", "assistant", "tenant")] == [1, 2, 2]
+
+
+async def test_d94_a_report_is_an_operation_of_its_own(service: Service) -> None:
+    run = await service.run("short")
+
+    told = await report(service, run)
+    unknown = await service.get(f"/threads/{run['thread_id']}/runs/run_unknown/report")
+    posted = await service.post(f"{path_of(run)}/report")
+
+    assert (told["object"], told["run_id"]) == ("thread.run.report", run["id"])
+    assert (unknown.status, unknown.error["message"]) == (404, "No run found with id 'run_unknown'.")
+    assert (posted.status, posted.headers["allow"]) == (405, "GET")
