@@ -110,8 +110,10 @@ class SqlSession:
     def spend(self, day: int, spent: Spent, keys: Mapping[Scope, str]) -> None:
         spending.spend(self._driver, self._tenant, day, spent, keys)
 
-    def spending(self, scope: Scope, *, since: int = 0, key: str | None = None) -> Sequence[Tally]:
-        return spending.tallies(self._driver, self._tenant, scope, since=since, key=key)
+    def spending(
+        self, scope: Scope, *, since: int = 0, until: int | None = None, key: str | None = None
+    ) -> Sequence[Tally]:
+        return spending.tallies(self._driver, self._tenant, scope, since=since, until=until, key=key)
 
     def items(self, run_id: str) -> Sequence[Wire]:
         return timeline.items(self._driver, self._tenant, run_id)

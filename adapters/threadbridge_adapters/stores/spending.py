@@ -12,6 +12,8 @@ from threadbridge.ports import Scope, Spent, Tally
 from threadbridge_adapters.stores.schema import spending
 from threadbridge_adapters.stores.statements import Statement
 
+#: Beyond any day that will be.
+_NO_LAST_DAY = 2**31
 _KEYS = ("tenant", "scope", "key", "day")
 _inserted = insert(spending)
 _SPEND = Statement(
@@ -26,7 +28,7 @@ _SUMS = (
     .where(
         spending.c.tenant == bindparam("tenant"),
         spending.c.scope == bindparam("scope"),
-        spending.c.day >= bindparam("since"),
+        spending.c.day.between(bindparam("since"), bindparam("until")),
     )
     .group_by(spending.c.key)
     .order_by(spending.c.key)
@@ -41,8 +43,15 @@ def spend(driver: sqlite3.Connection, tenant: str, day: int, spent: Spent, keys:
     _SPEND.run_for_each(driver, [{**row, "scope": scope.value, "key": key} for scope, key in keys.items()])
 
 
-def tallies(driver: sqlite3.Connection, tenant: str, scope: Scope, *, since: int, key: str | None) -> Sequence[Tally]:
+def tallies(
+    driver: sqlite3.Connection, tenant: str, scope: Scope, *, since: int, until: int | None, key: str | None
+) -> Sequence[Tally]:
     """The sums of one key or of all, by key."""
-    values = {"tenant": tenant, "scope": scope.value, "since": since}
+    values = {
+        "tenant": tenant,
+        "scope": scope.value,
+        "since": since,
+        "until": _NO_LAST_DAY if until is None else until,
+    }
     rows = _ALL.rows(driver, values) if key is None else _ONE.rows(driver, {**values, "of_key": key})
     return [Tally(name, Spent(*sums)) for name, *sums in rows]

@@ -222,8 +222,10 @@ class Session(Protocol):
         """
         ...
 
-    def spending(self, scope: Scope, *, since: int = 0, key: str | None = None) -> Sequence[Tally]:
-        """What was spent from that day on, by key; with `key`, on that one. Without any: empty.
+    def spending(
+        self, scope: Scope, *, since: int = 0, until: int | None = None, key: str | None = None
+    ) -> Sequence[Tally]:
+        """What was spent from one day to another, both included, by key; with `key`, on that one. Without any: empty.
 
         With `key` it costs what the days hold on which it spent something, however much else the store holds.
         """

@@ -19,9 +19,15 @@ async def spend(store: Store, day: int, spent: Spent, **keys: str) -> None:
 
 
 async def spending(
-    store: Store, scope: Scope, *, since: int = 0, key: str | None = None, tenant: str = TENANT
+    store: Store,
+    scope: Scope,
+    *,
+    since: int = 0,
+    until: int | None = None,
+    key: str | None = None,
+    tenant: str = TENANT,
 ) -> Sequence[Tally]:
-    return await store.read(lambda session: session.spending(scope, since=since, key=key), tenant=tenant)
+    return await store.read(lambda session: session.spending(scope, since=since, until=until, key=key), tenant=tenant)
 
 
 async def test_what_is_spent_is_added_to_each_of_its_keys(store: Store) -> None:
@@ -35,13 +41,15 @@ async def test_what_is_spent_is_added_to_each_of_its_keys(store: Store) -> None:
     assert await spending(store, Scope.ASSISTANT) == []
 
 
-async def test_days_are_counted_from_the_one_asked_for(store: Store) -> None:
+async def test_days_are_counted_from_one_to_the_other(store: Store) -> None:
     await spend(store, 1, UNPRICED, thread="thread_1")
     await spend(store, 2, ONE, thread="thread_1")
     await spend(store, 3, ONE, thread="thread_1")
 
     assert await spending(store, Scope.THREAD, since=2) == [Tally("thread_1", TWICE)]
     assert await spending(store, Scope.THREAD, since=4) == []
+    assert await spending(store, Scope.THREAD, since=1, until=1) == [Tally("thread_1", UNPRICED)]
+    assert await spending(store, Scope.THREAD, until=0) == []
 
 
 async def test_one_key_is_found_among_many(store: Store) -> None:

@@ -1,0 +1,161 @@
+"""`threadbridge cost`: what was spent, by assistant, thread or model."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from threadbridge.costs.listing import CostRow
+    from threadbridge.ports import Scope, Tally
+    from threadbridge.settings import Settings
+
+_By = Literal["assistant", "thread", "model", "tenant"]
+_HEADINGS = ("turns", "prompt", "of it cached", "answer", "of it reasoning", "unpriced turns", "cost")
+#: Lines are not broken: an id in two pieces is of no use to anybody.
+_WIDTH = 10_000
+
+
+def cost(
+    by: Annotated[_By, typer.Option(help="Whose spending makes one line.")] = "assistant",
+    since: Annotated[
+        str | None, typer.Option(metavar="DAY", help="The first day: 2026-11-01, or 7d or 4w ago.", show_default="all")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="DAY", help="The last day, named the same way.", show_default="today")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Whose threads, where it is not the configured tenant's.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Where the threads are kept.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line in place of the table.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values in place of the table.")] = False,
+) -> None:
+    """Say what was spent: tokens, and dollars where the price is known.
+
+    Reads the store, also while a server works with it. Days are those of UTC. What has no known price is unknown: null
+    in JSON, empty in CSV.
+    """
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other: take one of them")
+    from threadbridge._loading import load_settings
+    from threadbridge.costs.listing import cost_rows
+    from threadbridge.costs.pricing import day_of
+    from threadbridge.ports import Scope
+
+    today = day_of(time.time())
+    first, last = _day(since, "--since", today), _day(until, "--until", today)
+    if first is not None and first > (today if last is None else last):
+        raise typer.BadParameter("the first day is after the last; exchange --since and --until")
+    settings = load_settings(store=store, tenant=tenant)
+    tallies = asyncio.run(_read(settings, Scope(by), first, last))
+    rows = cost_rows(Scope(by), [_named(tally, settings) for tally in tallies])
+    if as_json:
+        _print_json(rows)
+    elif as_csv:
+        _print_csv(rows, by)
+    elif rows:
+        _print_table(rows, by)
+    else:
+        typer.echo("Nothing was spent in these days.", err=True)
+
+
+def _day(text: str | None, option: str, today: int) -> int | None:
+    from threadbridge.costs.period import day_named
+
+    try:
+        return None if text is None else day_named(text, today=today)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+async def _read(settings: Settings, scope: Scope, first: int | None, last: int | None) -> Sequence[Tally]:
+    from threadbridge.errors import ConfigurationError
+    from threadbridge_adapters.stores import open_store
+    from threadbridge_adapters.stores.place import place_of
+
+    path = place_of(settings.store).path
+    if path is None or not path.exists():
+        where = "A store in memory is gone with its process" if path is None else f"There is no store at {path}"
+        raise ConfigurationError(f"{where}; name another with --store.")
+    opened = await open_store(settings.store)
+    try:
+        return await opened.read(
+            lambda session: session.spending(scope, since=first or 0, until=last), tenant=settings.tenant
+        )
+    finally:
+        await opened.aclose()
+
+
+def _named(tally: Tally, settings: Settings) -> Tally:
+    """A tenant's own sum has no key in its store."""
+    return tally if tally.key else tally._replace(key=settings.tenant)
+
+
+def _print_json(rows: Sequence[CostRow]) -> None:
+    import orjson
+
+    for row in rows:
+        typer.echo(orjson.dumps(row.to_json()))
+
+
+def _print_csv(rows: Sequence[CostRow], by: str) -> None:
+    import csv
+    import sys
+
+    from threadbridge.costs.report import total_report
+    from threadbridge.ports import Spent
+
+    lines = csv.DictWriter(sys.stdout, [by, *total_report(Spent())], lineterminator="\n")
+    lines.writeheader()
+    lines.writerows(row.to_json() for row in rows)
+
+
+def _print_table(rows: Sequence[CostRow], by: str) -> None:
+    from rich.console import Console
+
+    from threadbridge.costs.listing import sum_of
+
+    Console(width=_WIDTH, highlight=False, markup=False).print(_table(rows, by))
+    spent = sum_of(rows)
+    if spent.unpriced:
+        typer.echo(
+            f"The cost of {spent.unpriced} of {spent.turns} turns is unknown: their models had no price, which "
+            "`prices` or threadbridge[cost] give to later ones, or the service did not tell what they used.",
+            err=True,
+        )
+
+
+def _table(rows: Sequence[CostRow], by: str) -> Table:
+    from rich.table import Table
+
+    from threadbridge.costs.listing import CostRow, sum_of
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(by)
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(*_cells(row))
+    if len(rows) > 1:
+        table.add_section()
+        table.add_row(*_cells(CostRow(rows[0].scope, "all", sum_of(rows))))
+    return table
+
+
+def _cells(row: CostRow) -> tuple[str, ...]:
+    from threadbridge.costs.listing import cost_of
+
+    spent = row.spent
+    tokens = (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens, spent.reasoning_tokens)
+    return (
+        row.key,
+        f"{spent.turns:,}",
+        *(f"{count:,}" for count in tokens),
+        f"{spent.unpriced:,}" if spent.unpriced else "-",
+        cost_of(spent),
+    )

@@ -1,0 +1,23 @@
+"""A day as people name it: by its date, or by how long ago it was."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+_FIRST_DAY = date(1970, 1, 1)
+_AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[dw])")
+_DAYS = {"d": 1, "w": 7}
+
+
+def day_named(text: str, *, today: int) -> int:
+    """The day as the sums count it (days since 1970, UTC). Raises ValueError with a sentence on what can be named."""
+    ago = _AGO.fullmatch(text)
+    if ago is not None:
+        return today - int(ago["count"]) * _DAYS[ago["unit"]]
+    try:
+        return (date.fromisoformat(text) - _FIRST_DAY).days
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no day; name one by its date, like 2026-11-01, or by how long ago it was, like 7d or 4w."
+        ) from None
