@@ -127,7 +127,7 @@ class Limits(_Section):
     #: Bytes of events kept for that, for one run and for all; beyond them the oldest are forgotten first.
     replay_bytes_per_run: int = Field(default=4 * 1024 * 1024, ge=0)
     replay_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
-    #: US dollars that one run may cost: it fails before the request whose prompt would exceed them. None: any.
+    #: US dollars that one run may cost: it fails before the request that would exceed them. None: any.
     run_dollars: float | None = Field(default=None, gt=0)
     #: The same for all runs of the tenant together, within so many days, of which today (UTC) is the last.
     tenant_dollars: float | None = Field(default=None, gt=0)
@@ -204,6 +204,12 @@ class ModelPrice(_Section):
     cached_input: float | None = Field(default=None, ge=0)
 
 
+class Fees(_Section):
+    """What the service charges for hosted tools beside tokens, in US dollars; None: left out of every price."""
+
+    file_search_call: float | None = Field(default=None, ge=0)
+
+
 class Settings(_Section):
     """Everything ThreadBridge can be told."""
 
@@ -235,5 +241,6 @@ class Settings(_Section):
     per_assistant: dict[str, ModelOverride] = Field(default_factory=dict)
     #: By the name of the model that is asked, or that answers.
     prices: dict[str, ModelPrice] = Field(default_factory=dict)
+    fees: Fees = Fees()
     #: Free-form settings for backends that are not ours.
     options: dict[str, Any] = Field(default_factory=dict)

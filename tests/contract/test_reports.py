@@ -49,7 +49,7 @@ async def test_a_report_tells_what_a_run_sent_and_cost(world: World) -> None:
     assert turn["response_id"].startswith("resp_")
     assert (turn["model"]["requested"], turn["model"]["asked"]) == ("gpt-4o", "gpt-4o")
     assert (turn["history"]["sent"]["messages"], turn["history"]["dropped"]["messages"]) == (1, 0)
-    assert turn["cost"] == {"usd": dollars(run["usage"]), "note": None}
+    assert turn["cost"] == {"usd": dollars(run["usage"]), "note": None, "not_included": []}
 
 
 async def test_every_turn_of_a_run_has_its_line_and_the_run_their_sum(world: World) -> None:
@@ -117,7 +117,7 @@ async def test_a_run_that_has_not_begun_has_an_empty_report(world: World) -> Non
     told = await report(world, small)
 
     assert (ended["status"], told["status"]) == ("incomplete", "incomplete")
-    assert told["turns"][0]["cost"] == {"usd": None, "note": "The model was not asked."}
+    assert told["turns"][0]["cost"] == {"usd": 0, "note": "The model was not asked.", "not_included": []}
     assert (told["totals"]["run"]["turns"], told["totals"]["run"]["usd"]) == (0, 0)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.differences.service import WEATHER, Service, emulated, path_of
-from threadbridge.ports import Wire
+from tests.differences.service import WEATHER, Service, emulated, path_of, until
+from threadbridge.costs.report import total_report
+from threadbridge.ports import Scope, Spent, Wire
+from threadbridge_adapters.simulator import Scenario
 
 PRICES = {"gpt-4o": {"input": 2.5, "output": 10}}
 DAY = 86_400
@@ -43,6 +45,14 @@ async def test_d91_the_cap_of_a_run_is_for_all_of_its_turns() -> None:
     assert (run["status"], len(service.asked)) == ("failed", 1)
     assert "limits.run_dollars" in run["last_error"]["message"]
     assert 0 < told["totals"]["run"]["usd"] < 0.001
+
+
+async def test_d91_an_answer_is_counted_as_far_as_the_run_bounds_it() -> None:
+    async with emulated(prices=PRICES, limits={"run_dollars": 0.001}) as service:
+        short = await service.run("short", run={"max_completion_tokens": 50})
+        long = await service.run("short", run={"max_completion_tokens": 100})
+
+    assert (short["status"], long["status"], len(service.asked)) == ("completed", "failed", 1)
 
 
 async def test_d91_the_stream_of_such_a_run_says_how_it_ended() -> None:
@@ -99,6 +109,62 @@ async def test_d93_what_was_spent_on_a_deleted_thread_stays_spent() -> None:
         totals = (await report(service, run.body))["totals"]
 
     assert [totals[scope]["turns"] for scope in ("thread", "assistant", "tenant")] == [1, 2, 2]
+
+
+async def test_d93_an_answer_that_came_too_late_was_paid_for() -> None:
+    async with emulated(prices=PRICES) as service:
+        service.simulator.enqueue(Scenario.says("too late").late(0.05))
+        gone = await service.start("Hi")
+        await service.reached(gone, "in_progress")
+        await service.delete(f"/threads/{gone['thread_id']}")
+
+        spent = await until(lambda: everything(service), lambda told: told["turns"] > 0)
+
+    assert spent["turns"] == 1
+    assert spent["usd"] > 0
+
+
+async def everything(service: Service) -> Wire:
+    """What the tenant spent."""
+    [*tallies] = await service.store.read(lambda session: session.spending(Scope.TENANT), tenant="default")
+    return total_report(tallies[0].spent if tallies else Spent())
+
+
+async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows_what() -> None:
+    async with emulated(prices=PRICES) as service:
+        refused, broken = await service.run("HTTP 401"), await service.run("FAIL server_error The model is on fire.")
+
+        no_cost, unknown = await report(service, refused), await report(service, broken)
+
+    assert no_cost["turns"][0]["cost"] == {"usd": 0, "note": "The service refused the request.", "not_included": []}
+    assert (no_cost["totals"]["run"]["usd"], no_cost["totals"]["run"]["unpriced_turns"]) == (0, 0)
+    assert unknown["turns"][0]["cost"]["usd"] is None
+    assert "did not tell what this turn used" in unknown["turns"][0]["cost"]["note"]
+    assert (unknown["totals"]["run"]["usd"], unknown["totals"]["run"]["unpriced_turns"]) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("fees", "searches", "left_out"), [({}, 0, ["file_search_call"]), ({"file_search_call": 0.0025}, 0.0025, [])]
+)
+async def test_d94_searches_are_priced_or_named_as_left_out(fees: Wire, searches: float, left_out: list[str]) -> None:
+    async with emulated(prices=PRICES, fees=fees) as service:
+        stores: Wire = {"file_search": {"vector_stores": [{}]}}
+        run = await service.run("SEARCH cake", tools=[{"type": "file_search"}], tool_resources=stores)
+
+        turn = (await report(service, run))["turns"][0]
+
+    tokens = run["usage"]["prompt_tokens"] * 2.5e-6 + run["usage"]["completion_tokens"] * 1e-5
+    assert turn["hosted_calls"] == {"file_search": 1}
+    assert turn["cost"] == {"usd": pytest.approx(tokens + searches), "note": None, "not_included": left_out}
+
+
+async def test_d94_a_container_is_named_as_left_out_whether_or_not_code_ran() -> None:
+    async with emulated(prices=PRICES) as service:
+        run = await service.run("short", tools=[{"type": "code_interpreter"}])
+
+        turn = (await report(service, run))["turns"][0]
+
+    assert (turn["hosted_calls"], turn["cost"]["not_included"]) == ({}, ["code_interpreter_container"])
 
 
 async def test_d94_a_report_is_an_operation_of_its_own(service: Service) -> None:

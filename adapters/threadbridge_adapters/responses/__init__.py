@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from threadbridge._system import SystemClock, new_id
-from threadbridge.costs.pricing import CostRules, no_rates
-from threadbridge.ports import Backend, Blobs, Clock, NewId, RatesOf, Store, Upstream
+from threadbridge.costs.pricing import CostRules, NoPrices
+from threadbridge.ports import Backend, Blobs, Clock, NewId, PriceList, Store, Upstream
 from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ async def open_backend(settings: Settings) -> Backend:
         await upstream.aclose()
         await store.aclose()
         raise
-    rates = _rates_of(settings, upstream)
-    return assemble(settings, store=store, upstream=upstream, rates=rates, blobs=blobs, catalog=catalog)
+    prices = _prices_of(settings, upstream)
+    return assemble(settings, store=store, upstream=upstream, prices=prices, blobs=blobs, catalog=catalog)
 
 
 def _store_of(settings: Settings) -> str | None:
@@ -64,7 +64,7 @@ def upstream_of(settings: Settings) -> Upstream:
     return open_direct(settings.upstream)
 
 
-def _rates_of(settings: Settings, upstream: Upstream) -> RatesOf:
+def _prices_of(settings: Settings, upstream: Upstream) -> PriceList:
     """What the service behind charges by the list; the simulator's answers are priced as if they were OpenAI's."""
     from threadbridge_adapters.prices import OPENAI, price_list
 
@@ -72,7 +72,7 @@ def _rates_of(settings: Settings, upstream: Upstream) -> RatesOf:
         return price_list(OPENAI)
     from threadbridge_adapters.responses.upstream import OpenAIUpstream
 
-    return price_list(upstream.base_url) if isinstance(upstream, OpenAIUpstream) else no_rates
+    return price_list(upstream.base_url) if isinstance(upstream, OpenAIUpstream) else NoPrices()
 
 
 def assemble(
@@ -83,15 +83,15 @@ def assemble(
     clock: Clock | None = None,
     new_id: NewId = new_id,
     places: Places | None = None,
-    rates: RatesOf = no_rates,
+    prices: PriceList | None = None,
     blobs: Blobs | None = None,
     catalog: ModelCatalog | None = None,
 ) -> ResponsesBackend:
     """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it.
 
-    `places` decides when a turn may be taken up, by default as many at a time as the settings say. `rates`
-    are what models cost whose price is not configured. `blobs` has the contents of files that code made, by default as
-    long as the backend lives. `catalog` is what the service said of its models.
+    `places` decides when a turn may be taken up, by default as many at a time as the settings say. `prices` has what
+    models cost whose price is not configured. `blobs` has the contents of files that code made, by default as long as
+    the backend lives. `catalog` is what the service said of its models.
     """
     from threadbridge.history.budget import HistoryRules
     from threadbridge.responses.model_rules import ModelRules
@@ -123,7 +123,7 @@ def assemble(
         models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
         history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
         profile=profile,
-        costs=CostRules(settings.prices, rates),
+        costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),
         places=places or Places(settings.limits.concurrent_turns),
         logs=EventLogs(settings.limits, clock, new_id),
         blobs=blobs,

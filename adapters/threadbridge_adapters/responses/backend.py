@@ -295,6 +295,7 @@ class ResponsesBackend:
         reserved = self._workforce.reserve()
         begun = False
         try:
+            await self._place.ready_to_bound()
             queued = await self._place.write(decide, takes_up=reserved)
             begun = queued.turn is not None
         finally:

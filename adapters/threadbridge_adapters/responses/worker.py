@@ -54,6 +54,7 @@ class Worker:
         """One turn, from taking the run up to telling its end. Cancelled, it gives its claim back."""
         try:
             self._holds_a_place = self._holds_a_place or await self._place.places.wait(self._waiting)
+            await self._place.ready_to_bound()
             start = self._start or await self._write(
                 lambda session, context: turns.begin(session, context, self._run_id)
             )
@@ -96,6 +97,9 @@ class Worker:
 
     async def _turn(self, start: TurnStart) -> None:
         self._tell([run_event(start.run)])
+        prices = self._place.costs.listed
+        if not prices.is_ready:
+            self._place.later(prices.ready())  # while the model thinks
         translator = self._place.translator(start)
         conversation = Conversation(self._place, start, translator, self._feed)
         watch = asyncio.ensure_future(self._watch(start.run))
@@ -109,6 +113,7 @@ class Worker:
         if outcome is None:
             raise UpstreamError(f"The turn of run {self._run_id} ended without an outcome.")
         kept = conversation.hosted.kept()
+        await prices.ready()
         written = await self._write(lambda session, context: turns.finish(session, context, outcome, kept))
         if written.accepted:
             self._tell(turns.told(closing, written))
@@ -129,7 +134,7 @@ class Worker:
             ending = self._ending
         except UpstreamError as error:
             _log.warning("the upstream failed", run_id=self._run_id, status=error.status, request_id=error.request_id)
-            ending = Ending("failed", last_error(error))
+            ending = Ending("failed", last_error(error), refused=400 <= error.status < 500)
         except Exception:  # a bug here, or a service nobody has seen: the run must end, and its stream be closed
             _log.exception("the turn broke", run_id=self._run_id)
             ending = Ending("failed", something_went_wrong())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from threadbridge.costs.caps import is_bounded
 from threadbridge.costs.pricing import CostRules
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.turns import TurnStart
@@ -67,6 +68,11 @@ class Workplace:
             unknown_price=self.policies.unknown_price,
         )
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
+
+    async def ready_to_bound(self) -> None:
+        """Where settings bound what runs may cost, prices can be looked up by the transactions that begin turns."""
+        if is_bounded(self.limits):
+            await self.costs.listed.ready()
 
     async def run(self, run_id: str) -> Wire | None:
         """The run as it is stored."""

@@ -1,4 +1,4 @@
-"""Whether the next request may still be paid for: what was spent, and what its prompt alone will cost."""
+"""Whether the next request may still be paid for: what was spent, and what is known of its cost before it is sent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from threadbridge.costs.pricing import dollars
 from threadbridge.ports import Wire
+from threadbridge.settings import Limits
 
 _NANODOLLARS = 10**9
 
@@ -26,15 +27,20 @@ class Cap:
         return self.spent + nanodollars > Decimal(str(self.dollars)) * _NANODOLLARS
 
 
+def is_bounded(limits: Limits) -> bool:
+    """Whether a setting bounds what runs may cost."""
+    return limits.run_dollars is not None or limits.tenant_dollars is not None
+
+
 def refusal(caps: Iterable[Cap], nanodollars: int) -> Wire | None:
-    """The `last_error` of a run whose next prompt would exceed one of the caps; None where none is."""
+    """The `last_error` of a run whose next request would exceed one of the caps; None where none is."""
     cap = next((cap for cap in caps if cap.is_exceeded_by(nanodollars)), None)
     if cap is None:
         return None
     return {
         "code": "rate_limit_exceeded",  # what a spent quota was told as (A47)
-        "message": f"The run was stopped before its next request: its prompt would cost about {dollars(nanodollars)}, "
-        f"{cap.who} spent {dollars(cap.spent)} already, and {cap.setting} allows {_told(cap.dollars)}.",
+        "message": f"The run was stopped before its next request, which may cost {dollars(nanodollars)}: {cap.who} "
+        f"spent {dollars(cap.spent)} already, and {cap.setting} allows {_told(cap.dollars)}.",
     }
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
-from threadbridge.ports import Rates, RatesOf, Spent, Turn, Wire
-from threadbridge.settings import ModelPrice
+from threadbridge.costs.fees import fee
+from threadbridge.ports import PriceList, Rates, Spent, Turn, Wire
+from threadbridge.settings import Fees, ModelPrice
 
 #: Rates are dollars for a million tokens: one of them is a thousand nanodollars for a token.
 _NANODOLLARS_A_TOKEN = 1000
@@ -15,17 +16,26 @@ _NANODOLLARS = 10**9
 _SECONDS_A_DAY = 86_400
 
 
-def no_rates(_model: str, _prompt_tokens: int, _now: float) -> Rates | None:
-    """For those who have no list of prices."""
-    return None
+class NoPrices:
+    """`ports.PriceList` of those who have none."""
+
+    is_ready = True
+
+    async def ready(self) -> None:
+        """There is nothing to load."""
+
+    def rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:  # noqa: ARG002 - the port's
+        """Nobody knows."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class CostRules:
-    """Where prices come from: as configured, by model; else from a list."""
+    """Where prices come from: as configured, by model; else from a list. And what is charged beside tokens."""
 
     configured: Mapping[str, ModelPrice] = field(default_factory=dict[str, ModelPrice])
-    listed: RatesOf = no_rates
+    listed: PriceList = field(default_factory=NoPrices)
+    fees: Fees = field(default_factory=Fees)
 
     def rates(self, names: Iterable[str | None], *, prompt_tokens: int, now: float) -> Rates | None:
         """The rates of the first of these names that has any; what is configured comes before what is listed."""
@@ -34,7 +44,7 @@ class CostRules:
             if (price := self.configured.get(name)) is not None:
                 return _as_rates(price)
         for name in known:
-            if (rates := self.listed(name, prompt_tokens, now)) is not None:
+            if (rates := self.listed.rates(name, prompt_tokens, now)) is not None:
                 return rates
         return None
 
@@ -61,13 +71,14 @@ def price_of(turn: Turn, rules: CostRules, *, now: float) -> int | None:
     if usage is None or not usage["total_tokens"]:
         return None
     rates = rules.rates(names_of(turn), prompt_tokens=usage["prompt_tokens"], now=now)
-    return None if rates is None else price(rates, usage)
+    calls = (turn.report or {}).get("hosted_calls", {})
+    return None if rates is None else price(rates, usage) + fee(calls, rules.fees)
 
 
-def price_of_prompt(names: Iterable[str | None], tokens: int, rules: CostRules, *, now: float) -> int | None:
-    """What a prompt of so many tokens costs at most, before anything is answered; None where nobody knows."""
-    rates = rules.rates(names, prompt_tokens=tokens, now=now)
-    return None if rates is None else _nanodollars(rates.input * tokens)
+def price_at_most(model: str, *, prompt_tokens: int, answer_tokens: int, rules: CostRules, now: float) -> int | None:
+    """What a request costs with nothing cached and an answer of so many tokens; None where nobody knows."""
+    rates = rules.rates((model,), prompt_tokens=prompt_tokens, now=now)
+    return None if rates is None else _nanodollars(rates.input * prompt_tokens + rates.output * answer_tokens)
 
 
 def price(rates: Rates, usage: Wire) -> int:

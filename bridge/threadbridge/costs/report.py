@@ -43,16 +43,22 @@ def _turn(turn: Turn) -> Wire:
         "history": kept.get("history"),
         "warnings": kept.get("warnings", []),
         "usage": turn.usage,
-        "cost": {"usd": usd(turn.nanodollars), "note": _note(turn)},
+        "hosted_calls": kept.get("hosted_calls", {}),
+        "cost": {
+            "usd": usd(0 if turn.usage is None else turn.nanodollars),
+            "note": _note(turn),
+            "not_included": kept.get("not_included", []),
+        },
     }
 
 
 def _note(turn: Turn) -> str | None:
-    """Why a turn has no price, in one sentence."""
+    """Why a turn has no price, or none to speak of, in one sentence."""
+    if turn.usage is None:
+        asked = (turn.report or {}).get("model") is not None
+        return "The service refused the request." if asked else "The model was not asked."
     if turn.nanodollars is not None:
         return None
-    if turn.usage is None:
-        return "The model was not asked."
     if not turn.usage["total_tokens"]:
         return "The service did not tell what this turn used, so what it cost is unknown."
     return unknown_price(next((name for name in names_of(turn) if name), "the model"))

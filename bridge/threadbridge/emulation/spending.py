@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from threadbridge.costs.caps import Cap, refusal, unpriced
-from threadbridge.costs.pricing import day_of, price_of, price_of_prompt, spent_on, total
+from threadbridge.costs.caps import Cap, is_bounded, refusal, unpriced
+from threadbridge.costs.fees import hosted_calls, not_included
+from threadbridge.costs.pricing import day_of, price_at_most, price_of, spent_on, total
 from threadbridge.emulation.context import Context
 from threadbridge.ports import Scope, Session, Spent, Turn, Wire
+from threadbridge.responses.request import answer_bound
 
 
-def add_turn(session: Session, context: Context, run: Wire, turn: Turn) -> None:
-    """Keep a turn with its price, and add it to what its thread, assistant, model and tenant spent today."""
-    turn = replace(turn, nanodollars=price_of(turn, context.costs, now=context.now))
-    session.add_turn(run["id"], turn)
+def add_turn(session: Session, context: Context, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
+    """Keep a turn with its price, and add it to what was spent."""
+    priced = _priced(context, run, turn, steps)
+    session.add_turn(run["id"], priced)
+    _spend(session, context, run, priced)
+
+
+def count_lost(session: Session, context: Context, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
+    """Add a turn that came too late to be kept to what was spent: it is charged for all the same."""
+    _spend(session, context, run, _priced(context, run, turn, steps))
+
+
+def _priced(context: Context, run: Wire, turn: Turn, steps: Sequence[Wire]) -> Turn:
+    if turn.usage is None:
+        return turn
+    calls = hosted_calls(steps)
+    runs_code = any(tool["type"] == "code_interpreter" for tool in run["tools"])
+    has_container = runs_code and context.profile.code_interpreter
+    left_out = not_included(calls, context.costs.fees, has_container=has_container)
+    report = {**(turn.report or {}), "hosted_calls": calls, "not_included": left_out}
+    told = replace(turn, report=report)
+    return replace(told, nanodollars=price_of(told, context.costs, now=context.now))
+
+
+def _spend(session: Session, context: Context, run: Wire, turn: Turn) -> None:
+    """To the sums of its thread, assistant, model and tenant on this day."""
     spent = spent_on(turn)
     if spent.turns:
         session.spend(day_of(context.now), spent, {**owners(run), Scope.MODEL: turn.model or run["model"]})
 
 
-def too_dear(session: Session, context: Context, run: Wire, prompt_tokens: int) -> Wire | None:
-    """The `last_error` of a run whose next prompt the settings do not pay for; None where they do.
+def too_dear(
+    session: Session, context: Context, run: Wire, prompt_tokens: int, *, prior_usage: Wire | None
+) -> Wire | None:
+    """The `last_error` of a run whose next request the settings do not pay for; None where they do.
 
-    Only what is known before the request is counted: the answer may exceed a cap, and then nothing more is asked.
+    An answer is counted as far as the run's `max_completion_tokens` bounds it. One without a bound is not known before
+    it is there: it may exceed a cap, and then nothing more is asked.
     """
-    caps = _caps(session, context, run)
-    if not caps:
+    if not is_bounded(context.limits):
         return None
+    caps = _caps(session, context, run)
     asked = context.models.resolved(run, context.now).model
-    estimate = price_of_prompt((asked,), prompt_tokens, context.costs, now=context.now)
+    estimate = price_at_most(
+        asked,
+        prompt_tokens=prompt_tokens,
+        answer_tokens=answer_bound(run, prior_usage) or 0,
+        rules=context.costs,
+        now=context.now,
+    )
     if estimate is not None:
         return refusal(caps, estimate)
     return unpriced(asked, [cap.setting for cap in caps]) if context.unknown_price == "refuse" else None

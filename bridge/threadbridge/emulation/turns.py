@@ -12,7 +12,7 @@ from threadbridge.emulation.endings import end, open_step, total_usage
 from threadbridge.emulation.files import KeptFile
 from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.emulation.resources import Resources, resources_of
-from threadbridge.emulation.spending import add_turn, too_dear
+from threadbridge.emulation.spending import add_turn, count_lost, too_dear
 from threadbridge.history.choice import chosen
 from threadbridge.history.report import prompt_tokens
 from threadbridge.history.weighing import weighed
@@ -81,7 +81,8 @@ def _started(session: Session, context: Context, run: Wire) -> TurnStart | None:
 def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_usage: Wire | None) -> TurnStart | None:
     """The turn with its history chosen; what is too long or too dear ends the run instead (A80)."""
     history = chosen(session, context.history, run, prior_usage=prior_usage, first=number == 1)
-    unpaid = too_dear(session, context, run, prompt_tokens(history.report)) if history.fits else None
+    weight = prompt_tokens(history.report)
+    unpaid = too_dear(session, context, run, weight, prior_usage=prior_usage) if history.fits else None
     if history.fits and unpaid is None:
         return TurnStart(
             run,
@@ -146,16 +147,17 @@ _TOO_LATE = Written(accepted=False)
 def finish(session: Session, context: Context, outcome: TurnOutcome, kept: Sequence[KeptFile] = ()) -> Written:
     """Write a turn: messages, items, steps, files, usage and the run's new status become visible together (C2).
 
-    A turn that lost its run meanwhile (deleted, expired, taken over) is dropped whole.
+    A turn that lost its run meanwhile (deleted, expired, taken over) is dropped whole; only its cost is remembered.
     """
     run_id = outcome.run["id"]
     found = session.claimed_run(run_id)
     if found is None or not is_active(found.run) or not is_own(context, found.lease):
+        count_lost(session, context, outcome.run, outcome.turn, outcome.steps)
         return _TOO_LATE
     session.append(found.run["thread_id"], weighed(outcome.entries, context.history.count))
     for step in outcome.steps:
         session.add(Kind.STEP, step)
-    add_turn(session, context, found.run, outcome.turn)
+    add_turn(session, context, found.run, outcome.turn, outcome.steps)
     if kept:
         files.add(session, kept, created_at=context.second)
         lasting = {one.file.file_id for one in kept}

@@ -13,7 +13,7 @@ from __future__ import annotations
 from threadbridge.ports.backend import Backend
 from threadbridge.ports.blobs import Blob, Blobs
 from threadbridge.ports.passage import PassesOn
-from threadbridge.ports.spending import Rates, RatesOf, Scope, Spent, Tally
+from threadbridge.ports.spending import PriceList, Rates, Scope, Spent, Tally
 from threadbridge.ports.store import (
     ClaimedRun,
     Entry,
@@ -62,8 +62,8 @@ __all__ = [
     "PassesOn",
     "Place",
     "PolledRun",
+    "PriceList",
     "Rates",
-    "RatesOf",
     "Scope",
     "Session",
     "Size",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +17,24 @@ class Rates:
     output: Decimal
 
 
-#: The rates of a model for a prompt of so many tokens at a time (Unix seconds); None where nobody knows them. Must be
-#: fast and touch no network, for it is called within transactions.
-RatesOf: TypeAlias = Callable[[str, int, float], Rates | None]
+class PriceList(Protocol):
+    """What the models of one service cost."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether looking a price up keeps nobody waiting."""
+        ...
+
+    async def ready(self) -> None:
+        """Make it so, without keeping the loop busy. Safe to call twice, and at the same time."""
+        ...
+
+    def rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:
+        """The rates of a model for a prompt of so many tokens at a time (Unix seconds); None where nobody knows them.
+
+        Called within transactions: it touches no network.
+        """
+        ...
 
 
 class Scope(StrEnum):

@@ -45,6 +45,12 @@ def remaining_completion_tokens(run: Wire, prior_usage: Wire | None) -> int | No
     return None if budget is None else budget - used
 
 
+def answer_bound(run: Wire, prior_usage: Wire | None) -> int | None:
+    """The `max_output_tokens` of the run's next turn; None where the run bounds nothing."""
+    remaining = remaining_completion_tokens(run, prior_usage)
+    return None if remaining is None else max(_LEAST_OUTPUT_TOKENS, remaining)
+
+
 def budget_exhausted(run: Wire, prior_usage: Wire | None) -> bool:
     """Whether the earlier turns used up the run's completion budget: the run ends incomplete, nothing is sent."""
     remaining = remaining_completion_tokens(run, prior_usage)
@@ -78,8 +84,8 @@ def build_request(
     _add_tools(body, run, model, hosted, warnings, first_turn=first_turn)
     if (form := text_format(run["response_format"])) is not None:
         body["text"] = {"format": form}
-    if (remaining := remaining_completion_tokens(run, prior_usage)) is not None:
-        body["max_output_tokens"] = max(_LEAST_OUTPUT_TOKENS, remaining)
+    if (bound := answer_bound(run, prior_usage)) is not None:
+        body["max_output_tokens"] = bound
     if model.reasoning_effort is not None:
         body["reasoning"] = {"effort": model.reasoning_effort}
     if model.reasons:

@@ -70,6 +70,7 @@ class TurnTranslator:
         self._number = number
         self._response_id: str | None = None
         self._model: str | None = None
+        self._refused = False
         self._writer = TurnWriter(run, new_id=new_id, now=now, known_files=known_files)
         #: The container in which the turn's code ran, once any did.
         self.container_id: str | None = None
@@ -98,6 +99,7 @@ class TurnTranslator:
         """
         if self.outcome is not None:
             raise TranslationError(f"the turn of run {self._run['id']} is over and cannot be {ending.status}")
+        self._refused = ending.refused and self._response_id is None
         if ending.status != "cancelled":
             error = (ending.last_error or last_error(None)) if ending.status == "failed" else None
             return self._cut(INTERRUPTIONS[ending.status], {}, error)
@@ -210,7 +212,14 @@ class TurnTranslator:
             entries=self._writer.entries(cut=cut),
             files=tuple(self.produced),
             places=dict(self._writer.produced.places),
-            turn=Turn(self._number, self._response_id, self.request_id, self._model, usage, self.report),
+            turn=Turn(
+                self._number,
+                self._response_id,
+                self.request_id,
+                self._model,
+                None if self._refused else usage,
+                self.report,
+            ),
         )
         return run_event(run)
 

@@ -16,6 +16,7 @@ class Ending:
 
     status: Literal["failed", "cancelled", "expired"]
     last_error: Wire | None = None  # {"code", "message"}, with status failed (A47)
+    refused: bool = False  # the service took the request for a wrong one, and charges nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,14 @@ class ReportedHistory(WireModel):
 
 
 class TurnCost(WireModel):
-    """US dollars by the list; None where they are not known, and `note` says why."""
+    """US dollars; None where they are not known, and `note` says why.
+
+    `not_included` names what the service may charge besides: `file_search_call`, `code_interpreter_container`.
+    """
 
     usd: float | None = None
     note: str | None = None
+    not_included: list[str] = Field(default_factory=list[str])
 
 
 class ReportedTurn(WireModel):
@@ -64,6 +68,7 @@ class ReportedTurn(WireModel):
     history: ReportedHistory | None = None
     warnings: list[str] = Field(default_factory=list[str])
     usage: Usage | None = None
+    hosted_calls: dict[str, int] = Field(default_factory=dict[str, int])
     cost: TurnCost | None = None
 
 

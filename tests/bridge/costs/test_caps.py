@@ -17,8 +17,8 @@ def test_a_prompt_beyond_a_cap_is_refused_with_the_amounts_and_the_setting() -> 
 
     assert error == {
         "code": "rate_limit_exceeded",
-        "message": "The run was stopped before its next request: its prompt would cost about $0.004000001, it spent "
-        "$0.006 already, and limits.run_dollars allows $0.01.",
+        "message": "The run was stopped before its next request, which may cost $0.004000001: it spent $0.006 "
+        "already, and limits.run_dollars allows $0.01.",
     }
 
 

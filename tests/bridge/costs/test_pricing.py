@@ -8,17 +8,18 @@ import pytest
 
 from threadbridge.costs.pricing import (
     CostRules,
+    NoPrices,
     day_of,
     dollars,
     price,
+    price_at_most,
     price_of,
-    price_of_prompt,
     spent_on,
     total,
 )
 from threadbridge.ports import Rates, Spent, Turn, Wire
 from threadbridge.responses.usage import usage_of, zero_usage
-from threadbridge.settings import ModelPrice
+from threadbridge.settings import Fees, ModelPrice
 
 RATES = Rates(Decimal("2.5"), Decimal("1.25"), Decimal(10))
 NOON = 86_400.0 * 20_000 + 43_200
@@ -34,17 +35,22 @@ USAGE = usage_of(
 )
 
 
-def listed(model: str, prompt_tokens: int, _now: float) -> Rates | None:
+class Listed(NoPrices):
     """A list with one model, twice as dear for long prompts."""
-    dear = 2 if prompt_tokens > 1000 else 1
-    return Rates(RATES.input * dear, RATES.cached_input * dear, RATES.output * dear) if model == "listed" else None
+
+    def rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:
+        dear = 2 if prompt_tokens > 1000 else 1
+        return Rates(RATES.input * dear, RATES.cached_input * dear, RATES.output * dear) if model == "listed" else None
 
 
-RULES = CostRules({"ours": ModelPrice(input=1, output=2)}, listed)
+RULES = CostRules({"ours": ModelPrice(input=1, output=2)}, Listed())
 
 
-def turn(usage: Wire | None = USAGE, *, answered: str | None = "listed", asked: str = "asked") -> Turn:
-    return Turn(1, "resp_1", model=answered, usage=usage, report={"model": {"asked": asked}})
+def turn(
+    usage: Wire | None = USAGE, *, answered: str | None = "listed", asked: str = "asked", searches: int = 0
+) -> Turn:
+    report = {"model": {"asked": asked}, "hosted_calls": {"file_search": searches}}
+    return Turn(1, "resp_1", model=answered, usage=usage, report=report)
 
 
 def test_what_was_cached_costs_less_and_reasoning_is_part_of_the_answer() -> None:
@@ -96,9 +102,20 @@ def test_a_turn_from_before_reports_were_kept_is_priced_by_the_model_that_answer
     assert price_of(Turn(1, model="listed", usage=USAGE), RULES, now=NOON) == price(RATES, USAGE)
 
 
-def test_a_prompt_alone_is_estimated_without_any_cache() -> None:
-    assert price_of_prompt(("listed",), 1000, RULES, now=NOON) == 1000 * 2500
-    assert price_of_prompt(("unheard-of",), 1000, RULES, now=NOON) is None
+def test_a_request_is_estimated_without_any_cache_and_with_the_longest_answer() -> None:
+    def estimate(model: str) -> int | None:
+        return price_at_most(model, prompt_tokens=1000, answer_tokens=16, rules=RULES, now=NOON)
+
+    assert estimate("listed") == 1000 * 2500 + 16 * 10_000
+    assert estimate("unheard-of") is None
+
+
+def test_searches_are_charged_where_a_setting_says_how_much() -> None:
+    charging = CostRules(RULES.configured, RULES.listed, Fees(file_search_call=0.0025))
+
+    assert price_of(turn(searches=2), RULES, now=NOON) == price(RATES, USAGE)
+    assert price_of(turn(searches=2), charging, now=NOON) == price(RATES, USAGE) + 2 * 2_500_000
+    assert price_of(turn(answered=None, searches=2), charging, now=NOON) is None
 
 
 def test_sums_count_turns_of_unknown_price_apart() -> None:
