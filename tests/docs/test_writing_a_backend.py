@@ -14,9 +14,13 @@ SECONDS = 60
 GROUP = "threadbridge.backends"
 
 
-def install(pyproject: str, directory: Path) -> None:
-    """Leave behind what pip leaves of a package: enough for its entry points to be found."""
-    project = tomllib.loads(pyproject)["project"]
+def install(files: dict[str, str], directory: Path) -> None:
+    """Leave behind what pip leaves of the package: the modules it names, and its entry points to be found by."""
+    directory.mkdir()
+    described = tomllib.loads(files["pyproject.toml"])
+    project = described["project"]
+    for module in described["tool"]["setuptools"]["py-modules"]:
+        (directory / f"{module}.py").write_text(files[f"{module}.py"])
     information = directory / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     information.mkdir()
     metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
@@ -28,15 +32,14 @@ def install(pyproject: str, directory: Path) -> None:
 def test_the_example_backend_is_found_by_name_and_prints_what_the_page_shows(tmp_path: Path) -> None:
     page = blocks("writing-a-backend.md")
     files = {block.name: block.text for block in page if block.name is not None}
-    for name in ("redacting.py", "use.py"):
-        (tmp_path / name).write_text(files[name])
-    install(files["pyproject.toml"], tmp_path)
+    (tmp_path / "use.py").write_text(files["use.py"])
+    install(files, tmp_path / "installed")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
 
     result = subprocess.run(
         [sys.executable, "use.py"],
         cwd=tmp_path,
-        env=kept | {"PYTHONPATH": str(tmp_path)},
+        env=kept | {"PYTHONPATH": str(tmp_path / "installed")},
         capture_output=True,
         text=True,
         timeout=SECONDS,
