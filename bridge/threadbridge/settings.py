@@ -101,6 +101,10 @@ class GatewaySettings(_Section):
     keep_alive_seconds: float = Field(default=15.0, ge=0)
 
 
+#: More is a mistake, and sums of it would not fit into a store.
+_MOST_DOLLARS = 1_000_000
+
+
 class Limits(_Section):
     """Every limit by name, with the legacy service's value as its default."""
 
@@ -128,9 +132,9 @@ class Limits(_Section):
     replay_bytes_per_run: int = Field(default=4 * 1024 * 1024, ge=0)
     replay_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
     #: US dollars that one run may cost: it fails before the request that would exceed them. None: any.
-    run_dollars: float | None = Field(default=None, gt=0)
+    run_dollars: float | None = Field(default=None, gt=0, le=_MOST_DOLLARS)
     #: The same for all runs of the tenant together, within so many days, of which today (UTC) is the last.
-    tenant_dollars: float | None = Field(default=None, gt=0)
+    tenant_dollars: float | None = Field(default=None, gt=0, le=_MOST_DOLLARS)
     tenant_dollars_days: int = Field(default=30, ge=1, le=3660)
     #: Seconds given to running work when a backend is closed.
     drain_seconds: float = Field(default=5.0, ge=0)
@@ -198,16 +202,16 @@ class ModelOverride(_Section):
 class ModelPrice(_Section):
     """What a model costs, in US dollars for a million tokens. Comes before the list of genai-prices."""
 
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
+    input: float = Field(ge=0, le=_MOST_DOLLARS)
+    output: float = Field(ge=0, le=_MOST_DOLLARS)
     #: For the part of a prompt that the service had in its cache; None: as any other.
-    cached_input: float | None = Field(default=None, ge=0)
+    cached_input: float | None = Field(default=None, ge=0, le=_MOST_DOLLARS)
 
 
 class Fees(_Section):
     """What the service charges for hosted tools beside tokens, in US dollars; None: left out of every price."""
 
-    file_search_call: float | None = Field(default=None, ge=0)
+    file_search_call: float | None = Field(default=None, ge=0, le=_MOST_DOLLARS)
 
 
 class Settings(_Section):

@@ -117,6 +117,8 @@ async def test_a_run_that_has_not_begun_has_an_empty_report(world: World) -> Non
     told = await report(world, small)
 
     assert (ended["status"], told["status"]) == ("incomplete", "incomplete")
+    assert told["incomplete_details"] == {"reason": "max_prompt_tokens"}
+    assert told["turns"][0]["model"]["requested"] == "gpt-4o"
     assert told["turns"][0]["cost"] == {"usd": 0, "note": "The model was not asked.", "not_included": []}
     assert (told["totals"]["run"]["turns"], told["totals"]["run"]["usd"]) == (0, 0)
 

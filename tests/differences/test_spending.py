@@ -26,6 +26,7 @@ async def test_d91_a_run_fails_before_the_request_whose_prompt_would_exceed_its_
     assert (run["status"], run["last_error"]["code"], service.asked) == ("failed", "rate_limit_exceeded", [])
     assert "limits.run_dollars allows $0.0001" in run["last_error"]["message"]
     assert [turn["cost"]["note"] for turn in told["turns"]] == ["The model was not asked."]
+    assert told["last_error"] == run["last_error"]
 
 
 async def test_d91_a_run_within_its_cap_is_not_touched() -> None:

@@ -53,7 +53,9 @@ def cost(
         raise typer.BadParameter("the first day is after the last; exchange --since and --until")
     settings = load_settings(store=store, tenant=tenant)
     tallies = asyncio.run(_read(settings, Scope(by), first, last))
-    rows = cost_rows(Scope(by), [_named(tally, settings) for tally in tallies])
+    if by == "tenant":  # its sum has no key in its own store
+        tallies = [tally._replace(key=settings.tenant) for tally in tallies]
+    rows = cost_rows(Scope(by), tallies)
     if as_json:
         _print_json(rows)
     elif as_csv:
@@ -89,11 +91,6 @@ async def _read(settings: Settings, scope: Scope, first: int | None, last: int |
         )
     finally:
         await opened.aclose()
-
-
-def _named(tally: Tally, settings: Settings) -> Tally:
-    """A tenant's own sum has no key in its store."""
-    return tally if tally.key else tally._replace(key=settings.tenant)
 
 
 def _print_json(rows: Sequence[CostRow]) -> None:
@@ -153,7 +150,7 @@ def _cells(row: CostRow) -> tuple[str, ...]:
     spent = row.spent
     tokens = (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens, spent.reasoning_tokens)
     return (
-        row.key,
+        row.key or "-",  # turns from before stores knew which model answered
         f"{spent.turns:,}",
         *(f"{count:,}" for count in tokens),
         f"{spent.unpriced:,}" if spent.unpriced else "-",

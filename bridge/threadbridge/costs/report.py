@@ -11,15 +11,20 @@ _NANODOLLARS = 10**9
 
 
 def run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[Scope, Spent]) -> Wire:
-    """The whole report; numbers, names and ids, never content. `sums` are those of its thread, assistant and tenant."""
+    """The whole report: numbers, names, ids and errors, never content.
+
+    `sums` are those of its thread, assistant and tenant.
+    """
     return {
         "object": "thread.run.report",
         "run_id": run["id"],
         "thread_id": run["thread_id"],
         "assistant_id": run["assistant_id"],
         "status": run["status"],
+        "last_error": run["last_error"],
+        "incomplete_details": run["incomplete_details"],
         "model": run["model"],
-        "turns": [_turn(turn) for turn in turns],
+        "turns": [_turn(run, turn) for turn in turns],
         "totals": {
             "run": total_report(total(spent_on(turn) for turn in turns)),
             **{scope.value: total_report(spent) for scope, spent in sums.items()},
@@ -27,7 +32,7 @@ def run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[Scope, Spent]) ->
     }
 
 
-def _turn(turn: Turn) -> Wire:
+def _turn(run: Wire, turn: Turn) -> Wire:
     kept = turn.report or {}
     model = kept.get("model") or {}
     return {
@@ -35,7 +40,7 @@ def _turn(turn: Turn) -> Wire:
         "response_id": turn.response_id,
         "request_id": turn.request_id,
         "model": {
-            "requested": model.get("requested"),
+            "requested": run["model"],
             "asked": model.get("asked"),
             "answered": turn.model,
             "reasoning_effort": model.get("reasoning_effort"),

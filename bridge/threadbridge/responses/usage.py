@@ -7,6 +7,9 @@ from typing import Any
 
 from threadbridge.ports import Wire
 
+#: No response has more; what claims to, or less than none, was not counted by anybody.
+_MOST_TOKENS = 10**9
+
 
 def _wire(prompt: int, completion: int, total: int, cached: int, reasoning: int) -> Wire:
     return {
@@ -25,16 +28,19 @@ def zero_usage() -> Wire:
 
 
 def usage_of(response: Mapping[str, Any]) -> Wire:
-    """The usage of a response of the Responses API; what the service left out or made null counts zero (S5)."""
+    """The usage of a response of the Responses API.
+
+    What the service left out, made null (S5) or cannot mean counts zero.
+    """
     usage = _mapping(response.get("usage"))
-    prompt = _count(usage, "input_tokens")
-    completion = _count(usage, "output_tokens")
+    prompt = _told(usage, "input_tokens")
+    completion = _told(usage, "output_tokens")
     return _wire(
         prompt,
         completion,
-        _count(usage, "total_tokens") or prompt + completion,
-        _count(_mapping(usage.get("input_tokens_details")), "cached_tokens"),
-        _count(_mapping(usage.get("output_tokens_details")), "reasoning_tokens"),
+        _told(usage, "total_tokens") or prompt + completion,
+        _told(_mapping(usage.get("input_tokens_details")), "cached_tokens"),
+        _told(_mapping(usage.get("output_tokens_details")), "reasoning_tokens"),
     )
 
 
@@ -62,3 +68,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _count(values: Mapping[str, Any], name: str) -> int:
     value = values.get(name)
     return int(value) if isinstance(value, int | float) else 0
+
+
+def _told(values: Mapping[str, Any], name: str) -> int:
+    count = _count(values, name)
+    return count if 0 <= count <= _MOST_TOKENS else 0

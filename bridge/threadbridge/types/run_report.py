@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from threadbridge.types._model import WireModel
-from threadbridge.types.run import RunStatus, Usage
+from threadbridge.types.run import IncompleteDetails, LastError, RunStatus, Usage
 
 
 class ReportedModel(WireModel):
@@ -101,6 +101,8 @@ class RunReport(WireModel):
     thread_id: str
     assistant_id: str | None = None
     status: RunStatus | str | None = None
+    last_error: LastError | None = None
+    incomplete_details: IncompleteDetails | None = None
     model: str | None = None
     turns: list[ReportedTurn] = Field(default_factory=list[ReportedTurn])
     totals: ReportTotals

@@ -222,7 +222,8 @@ def test_an_unknown_key_is_told_with_those_of_its_section(
 
 
 @pytest.mark.parametrize("key", ["input", "output", "cached_input"])
-def test_a_price_below_nothing_is_refused(key: str) -> None:
-    prices = {"gpt-4": {"input": 1, "output": 1, key: -1}}
+@pytest.mark.parametrize("price", [-1, "inf", "nan", 1e300])
+def test_a_price_that_nobody_takes_is_refused(key: str, price: float | str) -> None:
+    prices = {"gpt-4": {"input": 1, "output": 1, key: price}}
 
     assert complaint(prices=prices).startswith(f"argument prices.gpt-4.{key} is wrong")

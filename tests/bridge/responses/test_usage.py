@@ -15,8 +15,17 @@ def test_a_missing_total_is_the_sum() -> None:
     assert usage_of({"usage": {"input_tokens": 3, "output_tokens": 4}})["total_tokens"] == 7
 
 
-@pytest.mark.parametrize("response", [{}, {"usage": None}, {"usage": {"output_tokens_details": None}}, {"usage": "?"}])
-def test_what_the_service_left_out_counts_zero(response: Wire) -> None:
+@pytest.mark.parametrize(
+    "response",
+    [
+        {},
+        {"usage": None},
+        {"usage": {"output_tokens_details": None}},
+        {"usage": "?"},
+        {"usage": {"input_tokens": -1, "output_tokens": 10**30}},
+    ],
+)
+def test_what_the_service_left_out_or_cannot_mean_counts_zero(response: Wire) -> None:
     assert usage_of(response) == NO_USAGE == zero_usage()
 
 
