@@ -121,6 +121,18 @@ async def test_d81_a_container_that_is_gone_is_replaced(service: Service) -> Non
     assert asked(service)[-1]["tools"][0]["container"] != first
 
 
+async def test_d95_a_container_that_dies_while_code_runs_costs_a_failed_step(service: Service) -> None:
+    run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
+    again = {"role": "user", "content": "PYTHON 2\nDIES\nPRINTS 2"}
+    await service.post(f"/threads/{run['thread_id']}/messages", **again)
+
+    started = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
+    rested = await service.rested(started.body)
+
+    assert rested["status"] == "completed"
+    assert [step["status"] for step in await service.steps(rested)] == ["failed", "completed", "completed"]
+
+
 async def test_d82_a_search_without_a_store_is_left_out(service: Service) -> None:
     run, _ = await answered(service, {"role": "user", "content": "SEARCH cake"}, SEARCH)
 

@@ -15,16 +15,12 @@ _log = logger("threadbridge.files")
 
 #: Statuses that say the service has no containers of its own (S12): then each response gets a fresh one.
 _NO_CONTAINERS = frozenset({404, 405, 501})
+#: Statuses with which a container that is gone refuses a file.
 _GONE = frozenset({400, 404})
 _EXPIRY: Wire = {"anchor": "last_active_at", "minutes": 20}
 _PAGE = 100
 #: Pages of a container's files that are looked through.
 _MOST_PAGES = 10
-
-
-def is_gone(error: UpstreamError) -> bool:
-    """Whether the service refused a response because the container has expired or was deleted."""
-    return error.status in _GONE and "container" in error.message.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class Containers:
             for file_id in missing:
                 await self._put(held.container_id, file_id)
         except UpstreamError as error:
-            if not is_gone(error) and error.status not in _GONE:
+            if error.status not in _GONE:
                 raise
             return await self.replaced(thread_id, file_ids)
         if missing:

@@ -12,13 +12,13 @@ from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import UpstreamError
 from threadbridge.history.report import turn_report
 from threadbridge.ports import Event, UpstreamStream, Wire
+from threadbridge.responses.containers import ended_by_container, refused_for_container
 from threadbridge.responses.refusals import refused_parameter
 from threadbridge.responses.request import build_request
 from threadbridge.responses.tools import HostedTools
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.whole import events_of
 from threadbridge_adapters.logs import logger
-from threadbridge_adapters.responses.containers import is_gone
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.hosted import HostedWork
 from threadbridge_adapters.responses.workplace import Workplace
@@ -62,6 +62,8 @@ class Conversation:
         self._translator.request_id = response.request_id
         for event in events_of(response.body):
             if self.hosted.watches:
+                if await self._starts_over(event):
+                    return await self._fetch()
                 self._tell(await self.hosted.before(event["type"]))
             told = self._translator.feed(event)
             if self.hosted.watches:
@@ -70,7 +72,7 @@ class Conversation:
                 self.closing = told
                 break
             self._tell(told)
-        self._end_of_events()
+        return self._end_of_events()
 
     async def _relay(self, feed: Feed) -> None:
         translator, watches = self._translator, self.hosted.watches
@@ -79,6 +81,8 @@ class Conversation:
         self._events = aiter(self._stream)
         async for event in self._events:
             if watches:
+                if await self._starts_over(event):
+                    return await self._relay(feed)
                 feed.put(await self.hosted.before(event["type"]))
             told = translator.feed(event)
             if watches:
@@ -89,7 +93,23 @@ class Conversation:
             feed.put(told)
             if feed.is_full:
                 await self._wait_for(feed)
-        self._end_of_events()
+        return self._end_of_events()
+
+    async def _starts_over(self, event: Wire) -> bool:
+        """Whether this event tells that the container died, and the response is asked for again with another one.
+
+        It is not where words or function calls were told already: then the run fails, and says why.
+        """
+        error = ended_by_container(event)
+        if error is None or not self._translator.can_start_over:
+            return False
+        if not await self._has_another_container(error["message"]):
+            return False
+        self._tell(self._translator.start_over(event))
+        stream, self._stream, self._events = self._stream, None, None
+        if stream is not None:
+            await stream.aclose()
+        return True
 
     def _tell(self, events: Sequence[Event]) -> None:
         if self._feed is not None:
@@ -139,7 +159,10 @@ class Conversation:
             try:
                 return await ask(self._request(await self.hosted.tools(), stream=stream))
             except UpstreamError as error:
-                if not (self._learns_from(error) or (is_gone(error) and await self._has_another_container(error))):
+                if not (
+                    self._learns_from(error)
+                    or (refused_for_container(error) and await self._has_another_container(error.message))
+                ):
                     raise
 
     def _learns_from(self, error: UpstreamError) -> bool:
@@ -150,11 +173,11 @@ class Conversation:
         refusals.learn(model, parameter)
         return True
 
-    async def _has_another_container(self, error: UpstreamError) -> bool:
+    async def _has_another_container(self, reason: str) -> bool:
         if self._replaced or not await self.hosted.replace_container():
             return False
         self._replaced = True
-        _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=error.message)
+        _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=reason)
         return True
 
     def _request(self, hosted: HostedTools, *, stream: bool) -> bytes:

@@ -34,12 +34,14 @@ class Python:
     """A `code_interpreter` call. The code is not run: what it prints, writes and draws is said here.
 
     `writes` are names and texts of files; `draws` are charts, each shown, and saved under its name where it has one.
+    `dies`: a container in which code ran before is gone while this code runs, and the response fails.
     """
 
     code: str
     prints: Sequence[str] = ()
     writes: Sequence[tuple[str, str]] = ()
     draws: Sequence[str] = ()
+    dies: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _usable(request: Request, instructions: Instructions) -> list[ScriptedTool]:
 def _performed(tool: ScriptedTool) -> Search | Python:
     if tool.tool == "file_search":
         return Search(tool.queries)
-    return Python("\n".join(tool.code), prints=tool.prints, writes=tool.writes, draws=tool.draws)
+    return Python("\n".join(tool.code), prints=tool.prints, writes=tool.writes, draws=tool.draws, dies=tool.dies)
 
 
 def _rounds(request: Request, instructions: Instructions) -> list[list[ScriptedCall]]:

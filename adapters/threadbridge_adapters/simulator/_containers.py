@@ -69,6 +69,8 @@ class Container:
     minutes: int = IDLE_MINUTES
     memory_limit: str | None = None
     files: dict[str, ContainerFile] = field(default_factory=dict[str, ContainerFile])
+    #: Code has run in it.
+    ran: bool = False
 
     def is_expired(self, now: float) -> bool:
         return now >= self.last_active_at + self.minutes * 60

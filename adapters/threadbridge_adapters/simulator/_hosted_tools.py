@@ -32,6 +32,8 @@ from threadbridge_adapters.simulator._vector_stores import VectorStores
 #: Results an answer tells of when nobody wrote its text, and characters of each.
 _TOLD: Final = 5
 _QUOTED: Final = 120
+#: How a response fails whose container died in the middle of it.
+_DEATH: Final = ("server_error", "Container is expired.")
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class _Work:
     files: dict[str, ContainerFile] = field(default_factory=dict[str, ContainerFile])
     charts: list[ContainerFile] = field(default_factory=list[ContainerFile])
     computed: bool = False
+    died: bool = False
 
 
 class HostedTools:
@@ -55,8 +58,8 @@ class HostedTools:
         self._searches = searches
         self._containers = containers
 
-    def check(self, tools: Sequence[Wire]) -> None:
-        """Refuse stores, containers and files that are not there or have expired."""
+    def check(self, tools: Sequence[Wire], items: Sequence[Wire]) -> None:
+        """Refuse stores, containers and files that are not there or have expired, and code that ran elsewhere."""
         for tool in tools:
             if tool["type"] == "file_search":
                 for store_id in tool["vector_store_ids"]:
@@ -67,6 +70,7 @@ class HostedTools:
                 container = tool["container"]
                 if isinstance(container, str):
                     self._containers.running(container)
+                    _check_places(items, container)
                 else:
                     for file_id in container.get("file_ids") or ():
                         self._files.file(file_id)
@@ -76,7 +80,11 @@ class HostedTools:
         if not any(isinstance(output, Search | Python) for output in answer.outputs):
             return answer
         work = _Work()
-        outputs = [self._output(output, work, request, context) for output in answer.outputs]
+        outputs: list[Output] = []
+        for output in answer.outputs:
+            outputs.append(self._output(output, work, request, context))
+            if work.died:
+                return replace(answer, outputs=outputs, status="failed", error=_DEATH)
         return replace(answer, outputs=outputs)
 
     def _output(self, output: Output, work: _Work, request: Request, context: Sequence[Wire]) -> Output:
@@ -100,6 +108,11 @@ class HostedTools:
 
     def _compute(self, planned: Python, work: _Work, request: Request, context: Sequence[Wire]) -> CodeCall:
         container = self._container(_tool(request, "code_interpreter")["container"], context)
+        if planned.dies and container.ran:
+            self._containers.delete(container.id)
+            work.died = True
+            return CodeCall(planned.code, container.id, ())
+        container.ran = True
         outputs: list[Wire] = [{"type": "logs", "logs": text} for text in planned.prints]
         for name, text in planned.writes:
             work.files[name] = self._containers.put(container, name, content_of(text.encode()), source="assistant")
@@ -124,6 +137,13 @@ class HostedTools:
         return self._containers.open(
             "auto", file_ids=wanted.get("file_ids") or (), memory_limit=wanted.get("memory_limit")
         )
+
+
+def _check_places(items: Sequence[Wire], container_id: str) -> None:
+    """Calls that are told of must have run in the container that is named (pydantic/pydantic-ai#7461)."""
+    for item in items:
+        if item.get("type") == "code_interpreter_call" and item.get("container_id") != container_id:
+            raise errors.ServiceError(f"Expected container_id: {container_id}")
 
 
 def _tool(request: Request, kind: str) -> Wire:

@@ -19,6 +19,8 @@ One instruction a line; every other line is ordinary text.
     PRINTS text                    what the code above prints
     WRITES name.csv text           a file the code above writes; `\\n` in the text is a line break
     DRAWS name.png                 a chart the code above shows, and saves under this name; the name may be left out
+    DIES                           the container is gone while the code above runs, and the response fails; one in which
+                                   no code ran before lives
 
 Without any of them the answer is `ECHO: ` and the text; after function calls it is `RESULT: ` and the outputs, joined
 by `; `; after searches and code it tells what they gave, cited. In SAY, `[[1]]` cites the first result and
@@ -33,8 +35,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _LINE = re.compile(
-    r"(?P<word>(?:THEN )?CALL!?|SAY|THINK|REFUSE|INCOMPLETE|FAIL|HTTP|BREAK|SLOW|SEARCH|PYTHON|PRINTS|WRITES|DRAWS)"
-    r"(?:[ \t](?P<rest>.*)|$)"
+    r"(?P<word>(?:THEN )?CALL!?|SAY|THINK|REFUSE|INCOMPLETE|FAIL|HTTP|BREAK|SLOW"
+    r"|SEARCH|PYTHON|PRINTS|WRITES|DRAWS|DIES)(?:[ \t](?P<rest>.*)|$)"
 )
 _CALL = re.compile(r"(?P<name>[A-Za-z0-9_-]+)[ \t]*(?P<arguments>.*)")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
@@ -75,6 +77,7 @@ class ScriptedTool:
     prints: list[str] = field(default_factory=list[str])
     writes: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     draws: list[str] = field(default_factory=list[str])
+    dies: bool = False
 
     @property
     def line(self) -> str:
@@ -238,6 +241,15 @@ def _draws(out: Instructions, rest: str, line: str) -> bool:
     return True
 
 
+def _dies(out: Instructions, rest: str, line: str) -> bool:
+    current = _current_code(out)
+    if current is None or rest:
+        return False
+    current.lines.append(line)
+    current.dies = True
+    return True
+
+
 def _take_tool(out: Instructions, tool: ScriptedTool) -> None:
     out.tools.append(tool)
     out.rest.append(tool)
@@ -270,4 +282,5 @@ _TOOL_WORDS: Mapping[str, Callable[[Instructions, str, str], bool]] = {
     "PRINTS": _prints,
     "WRITES": _writes,
     "DRAWS": _draws,
+    "DIES": _dies,
 }

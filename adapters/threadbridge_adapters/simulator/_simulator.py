@@ -200,7 +200,7 @@ class Simulator:
         request = parse(raw, self.models, self.clock.now())
         history, conversation = self._history(request)
         items = resolve(request.items, self._memory, store=request.store)
-        self._tools.check(request.tools)
+        self._tools.check(request.tools, items)
         check_capabilities(request)
         context = [*history, *items]
         check_json_mentioned(request, context)

@@ -92,6 +92,10 @@ class ProducedFiles:
         unshown, self._unshown = self._unshown, []
         return unshown
 
+    def forget_unshown(self) -> None:
+        """No message will show the images made so far."""
+        self._unplaced, self._unshown = [], []
+
     def _file_id(self) -> str:
         return f"file-{self._new_id('file').removeprefix('file_')}"  # the one kind of id with a hyphen (A9)
 

@@ -9,6 +9,9 @@ from threadbridge.ports import Entry, Event, NewId, Wire
 from threadbridge.responses.citations import Sources, file_id_of
 from threadbridge.responses.forms import closed_step, open_step, step_delta, step_event
 
+#: Statuses of a call that the service could not bring to its end.
+_BROKEN = frozenset({"failed", "incomplete"})
+
 _RANKING_OPTIONS: Wire = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
 
 
@@ -53,7 +56,7 @@ class _HostedCall:
 
     def close(self, *, step_status: str, usage: Wire, last_error: Wire | None = None) -> list[Event]:
         """The closing event. A call that was over when the turn broke is completed all the same."""
-        status, error = ("completed", None) if self.is_finished else (step_status, last_error)
+        status, error = ("completed", None) if self._went_well() else (step_status, last_error)
         call = {"id": self._call_id, "type": self.kind, self.kind: self._whole()}
         details = {"type": "tool_calls", "tool_calls": [call]}
         self.step = closed_step(
@@ -64,6 +67,9 @@ class _HostedCall:
     def entry(self) -> Entry:
         """The call as a line of the timeline."""
         return Entry(item=self._replayed(self._item) if self._item else None, run_id=self._run["id"])
+
+    def _went_well(self) -> bool:
+        return self._item is not None and self._item.get("status") not in _BROKEN
 
     def _delta(self, **fields: Any) -> Event:
         return step_delta(self._open_step["id"], {"index": 0, "type": self.kind, self.kind: fields})

@@ -14,16 +14,20 @@ _RETURNED_ONLY = frozenset({"id", "status", "created_by"})
 _OUTPUT_WORDS: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
 
 
-def input_items(run: Wire, timeline: Sequence[Entry]) -> list[Wire]:
+def input_items(run: Wire, timeline: Sequence[Entry], *, container: str | None = None) -> list[Wire]:
     """Everything the model is told of the thread.
 
     Of earlier runs the messages, and the function calls whose outputs are there; of this run also its reasoning. A
-    call without output, an output without call, and reasoning without what it led to would be refused upstream.
+    call without output, an output without call, and reasoning without what it led to would be refused upstream, and so
+    would code that ran in another container than `container`, where code runs from now on.
     """
     answered = _answered(timeline)
     items: list[Wire] = []
     reasoning: list[Wire] = []  # waits for the item it led to
     for entry in timeline:
+        if _ran_elsewhere(entry.item, container):
+            reasoning = []
+            continue
         item = _input_item(entry, run["id"], answered)
         if item is None:
             continue
@@ -68,6 +72,12 @@ def _input_item(entry: Entry, run_id: str, answered: frozenset[tuple[str | None,
     if kind == "reasoning":
         return _sent_reasoning(item)
     return item  # a hosted tool's item of this run: the service knows it by its id
+
+
+def _ran_elsewhere(item: Wire | None, container: str | None) -> bool:
+    if container is None or item is None or item["type"] != "code_interpreter_call":
+        return False
+    return item.get("container_id") not in (None, container)
 
 
 _PAIRED = frozenset({"function_call", "function_call_output"})

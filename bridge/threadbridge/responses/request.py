@@ -78,7 +78,8 @@ def build_request(
     in `refused` are left out, and what `profile` lacks is not asked for.
     """
     warnings = list(model.warnings)
-    body: Wire = {"model": model.model, "input": input_items(run, timeline), "store": False, "stream": stream}
+    items = input_items(run, timeline, container=hosted.container if hosted is not None else None)
+    body: Wire = {"model": model.model, "input": items, "store": False, "stream": stream}
     if run["instructions"] is not None:
         body["instructions"] = run["instructions"]
     _add_tools(body, run, model, hosted, warnings, first_turn=first_turn)

@@ -67,6 +67,7 @@ class TurnTranslator:
         self._run = run
         self._now = now
         self._prior_usage = prior_usage
+        self._lost_usage: Wire | None = None  # of responses that another one took the place of
         self._number = number
         self._response_id: str | None = None
         self._model: str | None = None
@@ -111,6 +112,25 @@ class TurnTranslator:
         error = last_error(_ENDED_EARLY, request_id=self.request_id)
         return self.interrupt(Ending("failed", error)) if self.outcome is None else []
 
+    @property
+    def can_start_over(self) -> bool:
+        """Whether another response can take the place of this one without taking back what was told."""
+        return self.outcome is None and self._writer.can_start_over
+
+    def start_over(self, event: Wire) -> list[Event]:
+        """The response ended with this event, and another one will be asked for in its place.
+
+        The steps told of so far stay: searches and code that were over as completed, the others as failed. Raises
+        TranslationError unless `can_start_over`.
+        """
+        if not self.can_start_over:
+            raise TranslationError(f"the turn of run {self._run['id']} has said what cannot be taken back")
+        response: Wire = event.get("response") or {}
+        error = self._told(response.get("error") or event.get("error") or event)
+        self._lost_usage = self._usage(response)
+        self.container_id = None
+        return self._writer.start_over(error=error)
+
     # One method per upstream event ----------------------------------------------------------------------------
 
     def _began(self, event: Wire) -> list[Event]:
@@ -154,7 +174,7 @@ class TurnTranslator:
     # One method per end of a response -------------------------------------------------------------------------
 
     def _completed(self, response: Wire) -> list[Event]:
-        usage = usage_of(response)
+        usage = self._usage(response)
         calls = self._writer.calls
         if calls is None:
             events = self._writer.close(usage=usage)
@@ -181,7 +201,7 @@ class TurnTranslator:
 
     def _cut(self, closing: Closing, response: Wire, error: Wire | None = None) -> list[Event]:
         """Close what is open, hosted calls before the message and that before function calls, and end the run."""
-        usage = usage_of(response)
+        usage = self._usage(response)
         message, calls, hosted = self._writer.message, self._writer.calls, self._writer.hosted
         last = hosted[-1] if hosted and message is None and calls is None else None
         events: list[Event] = []
@@ -222,6 +242,9 @@ class TurnTranslator:
             ),
         )
         return run_event(run)
+
+    def _usage(self, response: Wire) -> Wire:
+        return added(self._lost_usage, usage_of(response))
 
     def _told(self, error: Any) -> Wire:
         return last_error_of(error, request_id=self.request_id)

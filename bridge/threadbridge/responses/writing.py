@@ -144,6 +144,21 @@ class TurnWriter:
             events += call.close(step_status="completed", usage=usage if call is last else zero_usage())
         return events + self._close_message(usage=usage)
 
+    @property
+    def can_start_over(self) -> bool:
+        """Whether no more was told than what hosted tools did: words and function calls cannot be taken back."""
+        return self.calls is None and not any(isinstance(writer, MessageWriter) for writer in self._shown)
+
+    def start_over(self, *, error: Wire) -> list[Event]:
+        """The response is lost: its steps are closed and stay, nothing else of it does."""
+        hosted, self.hosted = self.hosted, []
+        self._output = Output()
+        self.produced.forget_unshown()
+        self._sources = Sources(self.produced)
+        return [
+            event for call in hosted for event in call.close(step_status="failed", usage=zero_usage(), last_error=error)
+        ]
+
     def _close_message(self, *, usage: Wire) -> list[Event]:
         message, self.message = self.message, None
         self._message_index = _NO_INDEX

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.bridge.responses.order import judged
 from tests.clocks import StandingClock
 from threadbridge.emulation import files as own_files
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, UpstreamError
@@ -20,7 +21,15 @@ from threadbridge_adapters.responses.backend import ResponsesBackend
 from threadbridge_adapters.responses.containers import Containers
 from threadbridge_adapters.responses.indexing import wait_for_stores
 from threadbridge_adapters.responses.supplier import Supplier, refusal_of
-from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+from threadbridge_adapters.simulator import (
+    Answer,
+    Call,
+    Python,
+    Scenario,
+    SimulatedUpstream,
+    Simulator,
+    Text,
+)
 from threadbridge_adapters.stores import open_store
 
 WEEK = 7 * 24 * 3600
@@ -92,6 +101,10 @@ class Place:
     async def rows(self, kind: Kind) -> list[Wire]:
         page = await self.store.read(lambda session: session.page(kind, limit=100, order="asc"), tenant="default")
         return list(page.data)
+
+    async def containers(self) -> list[Wire]:
+        data: list[Wire] = (await self.service.call("GET", "/containers"))["data"]
+        return data
 
     async def stores(self) -> list[Wire]:
         data: list[Wire] = (await self.service.call("GET", "/vector_stores"))["data"]
@@ -316,6 +329,78 @@ async def test_a_container_gets_the_files_that_code_made_elsewhere() -> None:
         assert container_id is not None
         [file] = await containers.files(container_id)
         assert file["path"].endswith("sums.csv")
+
+
+async def watched(here: Place, thread_id: str, assistant_id: str, *, streamed: bool) -> Wire:
+    """A finished run, whether somebody followed it or not."""
+    if not streamed:
+        return await here.again(thread_id, assistant_id)
+    events = [event async for event in await here.backend.stream_run(thread_id, {"assistant_id": assistant_id})]
+    judged([event for event in events if "run.step" in event.name or "message" in event.name] + events[-1:])
+    return events[-1].data
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_container_that_dies_while_code_runs_is_replaced_and_the_run_goes_on(streamed: bool) -> None:
+    async with place() as here:
+        first = await here.run("PYTHON 1\nPRINTS 1")
+        message = {"role": "user", "content": "PYTHON 2\nDIES\nPRINTS 2"}
+        await here.backend.create_message(first["thread_id"], message)
+
+        run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
+
+        steps = await here.backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc"))
+        newest = (await here.backend.list_messages(run["thread_id"], ListQuery(limit=1)))["data"][0]
+        assert (run["status"], newest["content"][0]["text"]["value"]) == ("completed", "RESULT: 2")
+        assert [step["status"] for step in steps["data"]] == ["failed", "completed", "completed"]
+        assert steps["data"][0]["last_error"]["message"].startswith("Container is expired.")
+        assert len(await here.containers()) == 1
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_run_whose_second_container_dies_too_fails_and_says_why(streamed: bool) -> None:
+    async with place() as here:
+        first = await here.run("PYTHON 1\nPRINTS 1")
+        died = Scenario.fails("server_error", "Container is expired.", Python("2"))
+        here.service.simulator.enqueue(died, died)
+
+        run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
+
+        assert (run["status"], run["last_error"]["code"]) == ("failed", "server_error")
+        assert run["last_error"]["message"].startswith("Container is expired.")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_container_that_dies_after_words_were_told_fails_the_run(streamed: bool) -> None:
+    async with place() as here:
+        first = await here.run("PYTHON 1\nPRINTS 1")
+        scenario = Scenario.fails("server_error", "Container is expired.", Text("Let me see."), Python("2"))
+        here.service.simulator.enqueue(scenario)
+
+        run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
+
+        newest = (await here.backend.list_messages(run["thread_id"], ListQuery(limit=1)))["data"][0]
+        assert (run["status"], newest["content"][0]["text"]["value"]) == ("failed", "Let me see.")
+        assert run["last_error"]["message"].startswith("Container is expired.")
+
+
+async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_one_is_not_told_of() -> None:
+    async with place() as here:
+        tools = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": "look"}}]
+        assistant = await here.backend.create_assistant({"model": "gpt-4o", "tools": tools})
+        thread = await here.backend.create_thread({"messages": [{"role": "user", "content": "Hi"}]})
+        here.service.simulator.enqueue(Scenario(answer=Answer([Python("1"), Call("look", "{}")])))
+        waiting = await here.again(thread["id"], assistant["id"])
+        [container] = await here.containers()
+        await here.service.call("DELETE", f"/containers/{container['id']}")
+        [call] = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
+
+        outputs = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"}]}
+        events = [
+            event async for event in await here.backend.stream_tool_outputs(thread["id"], waiting["id"], {**outputs})
+        ]
+
+        assert events[-1].name == "thread.run.completed"
 
 
 async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:

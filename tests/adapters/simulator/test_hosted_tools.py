@@ -12,6 +12,7 @@ from tests.adapters.simulator.asking import (
     answer,
     asked,
     call,
+    continued,
     downloaded,
     events,
     refusal,
@@ -195,6 +196,32 @@ async def test_a_container_is_used_again_while_it_runs(simulator: Simulator, clo
 
     used = [response["output"][0]["container_id"] for response in (first, second, third)]
     assert used == ["cntr_1", "cntr_1", "cntr_2"]
+
+
+async def test_a_container_in_which_code_ran_can_die_and_a_fresh_one_lives(simulator: Simulator) -> None:
+    container = await call(simulator, "POST", "/containers", {"name": "one"})
+    named = {"type": "code_interpreter", "container": container["id"]}
+
+    fresh = await answer(simulator, asked("PYTHON 1\nDIES\nPRINTS 1", tools=[named]))
+    told = await events(simulator, asked("PYTHON 2\nDIES\nPRINTS 2", tools=[named]))
+    gone = await refusal(simulator, asked("PYTHON 3", tools=[named]))
+
+    assert text_of(fresh) == "RESULT: 1"
+    assert told[-1]["type"] == "response.failed"
+    assert told[-1]["response"]["error"] == {"code": "server_error", "message": "Container is expired."}
+    assert [item["status"] for item in told[-1]["response"]["output"]] == ["incomplete"]
+    assert gone.status == 404
+
+
+async def test_code_that_ran_elsewhere_is_refused_where_a_container_is_named(simulator: Simulator) -> None:
+    """Seen: pydantic/pydantic-ai#7461."""
+    container = await call(simulator, "POST", "/containers", {"name": "one"})
+    said = await answer(simulator, asked("PYTHON 1", tools=[_CODE], include=_EVERYTHING))
+    named = {"type": "code_interpreter", "container": container["id"]}
+
+    refused = await refusal(simulator, {**continued(asked("PYTHON 1"), said), "tools": [named]})
+
+    assert (refused.status, refused.message) == (400, f"Expected container_id: {container['id']}")
 
 
 async def test_an_automatic_container_holds_the_files_of_its_tool(simulator: Simulator) -> None:

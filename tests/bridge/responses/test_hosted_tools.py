@@ -19,6 +19,7 @@ from tests.bridge.responses.upstream import (
     call,
     cited_text,
     code,
+    code_delta,
     coded,
     container_citation,
     created,
@@ -30,17 +31,21 @@ from tests.bridge.responses.upstream import (
     found,
     logs,
     message,
+    output_text,
     said,
     searched,
     text_delta,
     translator,
     whole,
 )
+from threadbridge.errors import TranslationError
 from threadbridge.ports import Event, Wire
 from threadbridge.responses.citations import without_markers
+from threadbridge.responses.containers import ended_by_container
 from threadbridge.responses.files import ProducedFile
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.turn import TurnOutcome
+from threadbridge.responses.usage import added as summed
 from threadbridge.responses.whole import events_of
 
 SEARCHING: Wire = {
@@ -453,3 +458,84 @@ def test_a_run_of_function_calls_after_a_search_leaves_the_search_completed() ->
 
     assert [step["status"] for step in result.steps] == ["completed", "in_progress"]
     assert result.run["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"] == call()["call_id"]
+
+
+# -- A container dies ------------------------------------------------------------------------------------------------
+
+_EXPIRED: Wire = {"code": "server_error", "message": "Container is expired."}
+_LOST = ended([{**code("2", number=2), "status": "incomplete"}], status="failed", error=_EXPIRED)
+_DYING = [
+    *coded(0, code("plot()", drawn(b"png")), "plot()"),
+    added(1, code("2", number=2)),
+    code_delta(1, "2", number=2),
+]
+_LAST_ERROR: Wire = {"code": "server_error", "message": "Container is expired."}
+
+
+def test_a_turn_that_starts_over_keeps_what_was_told_and_counts_what_was_lost() -> None:
+    turn = translator()
+    before = fed([*created(), *_DYING], turn)
+
+    lost = turn.start_over(_LOST)
+    after = fed(STREAMS["text"], turn)
+
+    judged([*before, *lost, *after])
+    over = outcome_of(turn)
+    assert [event.name for event in lost] == ["thread.run.step.failed"]
+    assert [(step["type"], step["status"]) for step in over.steps] == [
+        ("tool_calls", "completed"),
+        ("tool_calls", "failed"),
+        ("message_creation", "completed"),
+    ]
+    assert over.steps[1]["last_error"] == _LAST_ERROR
+    assert over.run["usage"] == over.turn.usage == over.steps[-1]["usage"] == summed(WIRE_USAGE, WIRE_USAGE)
+    assert [entry.item["type"] for entry in over.entries if entry.item] == ["message"]
+
+
+def test_images_of_a_lost_response_are_in_its_steps_only() -> None:
+    turn = translator()
+    fed([*created(), *_DYING], turn)
+    turn.start_over(_LOST)
+
+    fed(whole(coded(0, code("2", number=3), "2", number=3), said(1, "Two")), turn)
+
+    [entry] = [entry for entry in outcome_of(turn).entries if entry.message]
+    assert entry.message is not None
+    assert [part["type"] for part in entry.message["content"]] == ["text"]
+    assert [file.content for file in outcome_of(turn).files] == [b"png"]
+
+
+@pytest.mark.parametrize("told", [said(0, "Well"), [added(0, call())]], ids=["words", "a function call"])
+def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
+    turn = translator()
+    fed([*created(), *told], turn)
+
+    with pytest.raises(TranslationError, match="cannot be taken back"):
+        turn.start_over(_LOST)
+
+    assert not turn.can_start_over
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        _LOST,
+        {"type": "error", "error": {"code": "container_expired", "message": "The container has expired."}},
+        {"type": "error", "code": None, "message": "Container with id 'cntr_1' not found."},
+    ],
+)
+def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
+    assert ended_by_container(event) is not None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ended([], status="failed", error={"code": "server_error", "message": "The vector store has expired."}),
+        ended([], status="failed", error=None),
+        ended([message(output_text("My container is expired."))]),
+        {"type": "error", "error": "Container is expired."},
+    ],
+)
+def test_other_ends_are_not_taken_for_a_dead_container(event: Wire) -> None:
+    assert ended_by_container(event) is None

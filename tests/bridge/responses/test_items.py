@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.bridge.responses.recorded import needs_recordings, request_items
-from tests.bridge.responses.upstream import RUN, call, message, output_text, reasoning, refusal_part, search
+from tests.bridge.responses.upstream import RUN, call, code, message, output_text, reasoning, refusal_part, search
 from threadbridge.ports import Entry, Wire
 from threadbridge.responses.items import input_items
 
@@ -175,6 +175,17 @@ def test_fields_of_a_call_nobody_here_knows_are_sent_back() -> None:
 def test_a_hosted_tools_item_belongs_to_its_own_run_only() -> None:
     assert input_items(RUN, [ASK, *of_run("run_1", search())]) == [ASKED, search()]
     assert input_items(RUN, [ASK, *of_run("run_0", search())]) == [ASKED]
+
+
+def test_code_that_ran_in_another_container_is_not_told_of_nor_the_reasoning_that_led_to_it() -> None:
+    timeline = [ASK, *of_run("run_1", reasoning(), code("1"), reasoning(2), call(), output())]
+
+    here = input_items(RUN, timeline, container="cntr_1")
+    elsewhere = input_items(RUN, timeline, container="cntr_2")
+
+    assert [item["type"] for item in here[1:3]] == ["reasoning", "code_interpreter_call"]
+    assert here[3:] == elsewhere[1:]
+    assert [item["type"] for item in elsewhere] == ["message", "reasoning", "function_call", "function_call_output"]
 
 
 @needs_recordings
