@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import orjson
 import pytest
 
 from tests.differences.service import Service, emulated
-from threadbridge.ports import Kind, Wire
+from threadbridge.ports import Kind, PassedRequest, PassesOn, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
 
 SEARCH = [{"type": "file_search"}]
@@ -38,6 +39,16 @@ async def answered(service: Service, message: Wire, tools: list[Wire]) -> tuple[
     run = await service.rested(started.body)
     newest = (await service.messages(run))[-1]
     return run, newest["content"] if newest["role"] == "assistant" else []
+
+
+async def passed_on(service: Service, **query: str) -> Wire:
+    """The answer to `GET /files`."""
+    assert isinstance(service.backend, PassesOn)
+    response = await service.backend.pass_on(PassedRequest("GET", "/files", tuple(query.items()), {}, None))
+    assert response is not None
+    assert isinstance(response.body, bytes)
+    page: Wire = orjson.loads(response.body)
+    return page
 
 
 async def test_d11_markers_number_the_search_and_its_result_and_count_code_points(service: Service) -> None:
@@ -175,6 +186,17 @@ async def test_d90_a_forced_tool_is_the_only_one_shown_where_names_are_not_heard
 
     assert call["function"]["name"] == "wait"
     assert ([tool["name"] for tool in request["tools"]], request["tool_choice"]) == (["wait"], "required")
+
+
+async def test_d96_files_that_code_made_are_listed_in_front_of_the_others(service: Service) -> None:
+    uploaded = await a_file(service, "Cake", "cake.txt")
+    await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"}, CODE)
+
+    first = await passed_on(service, limit="1")
+    second = await passed_on(service, limit="1", after=first["last_id"])
+
+    assert [file["filename"] for file in first["data"]] == ["sums.csv"]
+    assert ([file["id"] for file in second["data"]], second["has_more"]) == ([uploaded], False)
 
 
 async def test_d84_a_file_that_cannot_be_kept_does_not_fail_the_run() -> None:

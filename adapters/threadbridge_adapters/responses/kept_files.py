@@ -5,19 +5,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 
 from threadbridge.emulation import files
-from threadbridge.errors import BridgeError
-from threadbridge.ports import ListQuery, PassedRequest, Session, Wire, WireResponse
+from threadbridge.emulation.file_lists import Missing, file_query, joined, missing_part, own_part
+from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.ports import Page, PassedRequest, Session, Wire, WireResponse
 from threadbridge.wire import to_wire
 from threadbridge_adapters.responses.workplace import Workplace
 
 T = TypeVar("T")
 
-_PURPOSE = ("purpose", "assistants_output")
+#: Statuses that say the service keeps no files.
+_NO_FILES = frozenset({404, 405, 501})
 
 
 class KeptFiles:
@@ -36,8 +38,8 @@ class KeptFiles:
 
     async def _answer(self, request: PassedRequest) -> WireResponse | None:
         match (request.method, request.path.split("/")[1:]):
-            case ("GET", ["files"]) if _PURPOSE in request.query:
-                return _json(await self._page(request))
+            case ("GET", ["files"]):
+                return await self._page(request)
             case ("GET", ["files", file_id]):
                 file = await self._read(lambda session: files.retrieve(session, file_id))
                 return None if file is None else _json(file)
@@ -48,12 +50,28 @@ class KeptFiles:
             case _:
                 return None
 
-    async def _page(self, request: PassedRequest) -> Wire:
-        asked = dict(request.query)
-        limit = asked.get("limit", "")
-        query = ListQuery(int(limit) if limit.isdecimal() else None, asked.get("order"), asked.get("after"))
-        unknown_cursor = self._place.policies.unknown_cursor
-        return await self._read(lambda session: files.list_all(session, query, unknown_cursor=unknown_cursor))
+    async def _page(self, request: PassedRequest) -> WireResponse | None:
+        query = file_query(dict(request.query))
+        own = None if query is None else await self._read(lambda session: own_part(session, query))
+        if query is None or own is None:
+            return None
+        missing = missing_part(query, own)
+        if missing is None or not self._place.profile.files:
+            return _json(joined(query, own, Page([], has_more=False)))
+        theirs = await self._theirs(request, missing)
+        return _json(joined(query, own, theirs))
+
+    async def _theirs(self, request: PassedRequest, missing: Missing) -> Page:
+        """Files of the service; none where it keeps none (S12)."""
+        asked = {**dict(request.query), "limit": str(missing.limit), "after": missing.after}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        try:
+            answer = await self._place.upstream.call("GET", f"/files?{query}")
+        except UpstreamError as error:
+            if error.status not in _NO_FILES:
+                raise
+            return Page([], has_more=False)
+        return Page(answer.get("data") or [], has_more=bool(answer.get("has_more")))
 
     async def _content(self, file_id: str) -> WireResponse | None:
         def look(session: Session) -> tuple[Wire | None, str | None]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threadbridge.emulation.lookup import listing
 from threadbridge.emulation.objects import deleted
-from threadbridge.ports import Blob, Kind, ListQuery, Session, Wire
+from threadbridge.ports import Blob, Kind, Session, Wire
 from threadbridge.responses.files import ProducedFile
-from threadbridge.settings import UnknownCursor
 
 
 class KeptFile(NamedTuple):
@@ -50,12 +48,6 @@ def blob_of(session: Session, file_id: str) -> str | None:
     """The name of the file's contents, or None."""
     row = session.get(Kind.FILE, file_id)
     return None if row is None else row["blob"]
-
-
-def list_all(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
-    """A page of file objects, newest first unless asked otherwise."""
-    page = listing(session, Kind.FILE, query, unknown_cursor=unknown_cursor)
-    return {**page, "data": [row["file"] for row in page["data"]]}
 
 
 class Deletion(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Literal
 
 import openai
 import pytest
@@ -13,6 +14,7 @@ from threadbridge.settings import Settings
 from threadbridge_adapters.gateway.running import opened_gateway
 from threadbridge_adapters.sdk import async_openai_client
 
+Order = Literal["asc", "desc"]
 Opened = Callable[[], AbstractAsyncContextManager[openai.AsyncOpenAI]]
 
 CODE = "PYTHON save()\nWRITES sums.csv 1,2\nDRAWS chart.png"
@@ -82,6 +84,46 @@ async def test_files_of_the_service_are_the_services(opened: Opened) -> None:
 
     assert file.filename == "a.txt"
     assert [file.id for file in files.data] == [uploaded.id]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_files_of_both_are_one_list_however_it_is_paged(opened: Opened, order: Order) -> None:
+    async with opened() as client:
+        uploaded = [
+            await client.files.create(file=(name, b"Alpha"), purpose="assistants") for name in ("a.txt", "b.txt")
+        ]
+        own = await made(client)
+
+        paged = {
+            limit: [file.id async for file in client.files.list(limit=limit, order=order)] for limit in range(1, 8)
+        }
+
+    every = sorted([*own.values(), *(file.id for file in uploaded)])
+    places = [paged[1].index(file.id) for file in uploaded]
+    assert len(own) == 3
+    assert {limit: sorted(ids) for limit, ids in paged.items()} == dict.fromkeys(range(1, 8), every)
+    assert places == ([0, 1] if order == "asc" else [4, 3])
+
+
+async def test_a_list_of_another_purpose_is_the_services(opened: Opened) -> None:
+    async with opened() as client:
+        own = await made(client)
+        uploaded = await client.files.create(file=("a.txt", b"Alpha"), purpose="assistants")
+
+        asked = [file.id async for file in client.files.list(purpose="assistants")]
+        theirs = [file.id async for file in client.files.list(purpose="assistants_output")]
+
+    assert asked == [uploaded.id]
+    assert set(theirs) == set(own.values())
+
+
+@pytest.mark.parametrize("limit", [0, 10_001])
+async def test_a_list_that_is_asked_for_wrongly_is_refused_in_the_services_words(opened: Opened, limit: int) -> None:
+    async with opened() as client:
+        await made(client)
+
+        with pytest.raises(openai.BadRequestError, match="Invalid 'limit'"):
+            await client.files.list(limit=limit)
 
 
 async def test_a_chart_of_a_message_can_be_fetched(opened: Opened) -> None:
