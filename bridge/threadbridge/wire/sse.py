@@ -17,8 +17,9 @@ MAX_EVENT_BYTES = 32 * 1024 * 1024
 #: The frame every stream ends with, also after `requires_action` and after an error (A88).
 DONE = b"event: done\ndata: [DONE]\n\n"
 
-#: A comment: clients skip it, and whoever stands between sees that the stream lives (A99).
-KEEP_ALIVE = b": keep-alive\n\n"
+#: A comment: clients skip it, and whoever stands between sees that the stream lives (A99). No empty line follows: once
+#: frames have ids, the openai SDK takes one for the end of a frame, finds no data in it and breaks off.
+KEEP_ALIVE = b": keep-alive\n"
 
 #: What the ids of the frames that close a stream have after the id of the last event.
 _CLOSING_MARKS = (".error", ".done")
