@@ -40,9 +40,11 @@ def streamed(client: openai.OpenAI, text: str, **run: Any) -> Any:
 
 
 def test_a99_the_sdk_reads_on_after_a_silence() -> None:
-    with simulated_gateway(gateway={"keep_alive_seconds": 0.02}) as gateway:
-        with openai.OpenAI(base_url=gateway.url, api_key="sk-mine", max_retries=0) as client:
-            events = [event.event for event in streamed(client, "SAY one two\nSLOW 0.1")]
+    with (
+        simulated_gateway(gateway={"keep_alive_seconds": 0.02}) as gateway,
+        openai.OpenAI(base_url=gateway.url, api_key="sk-mine", max_retries=0) as client,
+    ):
+        events = [event.event for event in streamed(client, "SAY one two\nSLOW 0.1")]
 
     assert events[-1] == "thread.run.completed"
 
