@@ -13,7 +13,6 @@ from tests.conformance.faults import BODIES, MALFORMED, PAGES, STATES, TRANSPORT
 from tests.differences.service import WEATHER, Service, emulated
 from threadbridge.ports import Session
 from threadbridge_adapters.stores.session import SqlSession
-from threadbridge_adapters.stores.statements import driver_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,7 +43,7 @@ class World(NamedTuple):
 
 
 def _dumped(session: Session) -> list[str]:
-    return list(driver_of(cast("SqlSession", session).connection).iterdump())
+    return list(cast("SqlSession", session).driver.iterdump())
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

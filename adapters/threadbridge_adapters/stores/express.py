@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -13,9 +14,10 @@ from sqlalchemy import Connection
 
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.lane import discard
+from threadbridge_adapters.stores.statements import driver_of
 
 #: Does the job and leaves its outcome in it; False where it would have had to wait, and the job was not touched.
-ServeAtOnce: TypeAlias = Callable[[Connection, Job[Any]], bool]
+ServeAtOnce: TypeAlias = Callable[[sqlite3.Connection, Job[Any]], bool]
 
 
 class Express:
@@ -25,33 +27,34 @@ class Express:
         self._connect = connect
         self._serve = serve
         self._connection: Connection | None = None
+        self._driver: sqlite3.Connection | None = None  # the connection's own
         self._free = threading.Lock()
         self._closed = False
 
     def served(self, job: Job[Any]) -> bool:
-        """Whether it did the job, whose outcome is settled then. On the job's own loop only."""
+        """Whether it did the job, whose outcome is there then. On any thread."""
         if self._closed or not self._free.acquire(blocking=False):
             return False
         try:
-            done = self._do(job)
+            return self._do(job)
         finally:
             self._free.release()
             self._close_if_asked()
-        if done:
-            job.settle()
-        return done
 
     def _do(self, job: Job[Any]) -> bool:
         try:
-            if self._connection is None:
-                self._connection = self._connect()
-                _CONNECTED.add(self)
-            return self._serve(self._connection, job)
+            return self._serve(self._driver or self._connected(), job)
         except BaseException as exc:
             job.fail(exc)
             discard(self._connection)
-            self._connection = None
+            self._connection = self._driver = None
             return True
+
+    def _connected(self) -> sqlite3.Connection:
+        self._connection = self._connect()
+        self._driver = driver_of(self._connection)
+        _CONNECTED.add(self)
+        return self._driver
 
     def close(self) -> None:
         """Take no more jobs and close the connection, at once or when the job under way is done. Does not wait."""
@@ -61,7 +64,8 @@ class Express:
     def _close_if_asked(self) -> None:
         if self._closed and self._free.acquire(blocking=False):
             try:
-                connection, self._connection = self._connection, None
+                connection = self._connection
+                self._connection = self._driver = None
                 if connection is not None:
                     connection.close()
             finally:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import Connection
 
 from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.job import Job, settle_all
+from threadbridge_adapters.stores.statements import driver_of
+
+T = TypeVar("T")
 
 #: Does the jobs and leaves their outcomes in them; raises nothing that belongs to a job.
-Serve: TypeAlias = Callable[[Connection, Sequence[Job[Any]]], None]
+Serve: TypeAlias = Callable[[sqlite3.Connection, Sequence[Job[Any]]], None]
 
 #: How long the interpreter's exit waits for writes that were handed in and never awaited.
 EXIT_SECONDS = 5.0
@@ -47,8 +51,9 @@ class Lane:
         """Whether nothing is in line or under way."""
         return self._unfinished == 0
 
-    def submit(self, job: Job[Any]) -> None:
-        """Put the job in line. Raises StoreError once the lane is closed."""
+    def submit(self, job: Job[T]) -> asyncio.Future[T]:
+        """Put the job in line, for the running loop to wait for. Raises StoreError once the lane is closed."""
+        waiting = job.awaited()
         with self._lock:
             if self._closed:
                 raise StoreError("The store is closed; open it again.")
@@ -57,6 +62,7 @@ class Lane:
             # One thread more when this job is not the only one waiting.
             if not self._threads or (self._queue.qsize() > 1 and len(self._threads) < self._most_threads):
                 self._start_thread()
+        return waiting
 
     def close(self) -> None:
         """Take no more jobs; the threads end when they have done what is in line. Does not wait."""
@@ -105,7 +111,7 @@ class Lane:
     def _served(self, connection: Connection | None, jobs: Sequence[Job[Any]]) -> Connection | None:
         try:
             connection = connection or self._connect()
-            self._serve(connection, jobs)
+            self._serve(driver_of(connection), jobs)
         except BaseException as exc:
             for job in jobs:
                 job.fail(exc)

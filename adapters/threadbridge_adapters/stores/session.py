@@ -1,11 +1,10 @@
-"""`ports.Session` over one SQLAlchemy connection that is inside a transaction."""
+"""`ports.Session` over one connection that is inside a transaction."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Literal
-
-from sqlalchemy import Connection
 
 from threadbridge.ports import (
     ClaimedRun,
@@ -23,38 +22,36 @@ from threadbridge.ports import (
     Wire,
 )
 from threadbridge_adapters.stores import objects, paging, running, spending, timeline, weights
-from threadbridge_adapters.stores.statements import driver_of
 
 
 class SqlSession:
     """`ports.Session`: one tenant's rows through one connection. Whoever made it ends the transaction."""
 
-    __slots__ = ("_driver", "_tenant", "connection")
+    __slots__ = ("_tenant", "driver")
 
-    def __init__(self, connection: Connection, tenant: str) -> None:
-        self.connection = connection
-        self._driver = driver_of(connection)
+    def __init__(self, driver: sqlite3.Connection, tenant: str) -> None:
+        self.driver = driver
         self._tenant = tenant
 
     def add(self, kind: Kind, body: Wire) -> None:
         if kind is Kind.MESSAGE:
             self.append(body["thread_id"], [Entry(message=body)])
             return
-        objects.SHELVES[kind].add(self._driver, self._tenant, body)
+        objects.SHELVES[kind].add(self.driver, self._tenant, body)
 
     def get(self, kind: Kind, object_id: str) -> Wire | None:
-        return objects.SHELVES[kind].get(self._driver, self._tenant, object_id)
+        return objects.SHELVES[kind].get(self.driver, self._tenant, object_id)
 
     def put(self, kind: Kind, body: Wire) -> None:
         if kind is Kind.MESSAGE:
-            timeline.replace(self._driver, self._tenant, body)
+            timeline.replace(self.driver, self._tenant, body)
             return
-        objects.SHELVES[kind].put(self._driver, self._tenant, body)
+        objects.SHELVES[kind].put(self.driver, self._tenant, body)
 
     def remove(self, kind: Kind, object_id: str) -> bool:
         if kind is Kind.MESSAGE:
-            return timeline.remove(self._driver, self._tenant, object_id)
-        return objects.remove(self._driver, self._tenant, kind, object_id)
+            return timeline.remove(self.driver, self._tenant, object_id)
+        return objects.remove(self.driver, self._tenant, kind, object_id)
 
     def page(
         self,
@@ -68,7 +65,7 @@ class SqlSession:
         run_id: str | None = None,
     ) -> Page:
         return paging.page(
-            self._driver,
+            self.driver,
             self._tenant,
             kind,
             limit=limit,
@@ -80,64 +77,64 @@ class SqlSession:
         )
 
     def uses_blob(self, blob: str) -> bool:
-        return objects.uses_blob(self._driver, blob)
+        return objects.uses_blob(self.driver, blob)
 
     def active_run(self, thread_id: str) -> Wire | None:
-        return running.active_run(self._driver, self._tenant, thread_id)
+        return running.active_run(self.driver, self._tenant, thread_id)
 
     def append(self, thread_id: str, entries: Sequence[Entry]) -> None:
-        timeline.append(self._driver, self._tenant, thread_id, entries)
+        timeline.append(self.driver, self._tenant, thread_id, entries)
 
     def timeline(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
-        return timeline.entries(self._driver, self._tenant, thread_id, last_messages=last_messages)
+        return timeline.entries(self.driver, self._tenant, thread_id, last_messages=last_messages)
 
     def span(self, thread_id: str, *, first: int, last: int) -> Sequence[Entry]:
-        return timeline.span(self._driver, self._tenant, thread_id, first=first, last=last)
+        return timeline.span(self.driver, self._tenant, thread_id, first=first, last=last)
 
     def places(
         self, thread_id: str, *, limit: int, newest_first: bool = False, beyond: int | None = None
     ) -> Sequence[Place]:
         return weights.places(
-            self._driver, self._tenant, thread_id, limit=limit, newest_first=newest_first, beyond=beyond
+            self.driver, self._tenant, thread_id, limit=limit, newest_first=newest_first, beyond=beyond
         )
 
     def weigh(self, thread_id: str, position: int, weight: Weight) -> None:
-        weights.weigh(self._driver, self._tenant, thread_id, position, weight)
+        weights.weigh(self.driver, self._tenant, thread_id, position, weight)
 
     def size(self, thread_id: str) -> Size:
-        return weights.size(self._driver, self._tenant, thread_id)
+        return weights.size(self.driver, self._tenant, thread_id)
 
     def spend(self, day: int, spent: Spent, keys: Mapping[Scope, str]) -> None:
-        spending.spend(self._driver, self._tenant, day, spent, keys)
+        spending.spend(self.driver, self._tenant, day, spent, keys)
 
     def spending(
         self, scope: Scope, *, since: int = 0, until: int | None = None, key: str | None = None
     ) -> Sequence[Tally]:
-        return spending.tallies(self._driver, self._tenant, scope, since=since, until=until, key=key)
+        return spending.tallies(self.driver, self._tenant, scope, since=since, until=until, key=key)
 
     def items(self, run_id: str) -> Sequence[Wire]:
-        return timeline.items(self._driver, self._tenant, run_id)
+        return timeline.items(self.driver, self._tenant, run_id)
 
     def add_run(self, run: Wire, lease: Lease | None) -> None:
-        running.add_run(self._driver, self._tenant, run, lease)
+        running.add_run(self.driver, self._tenant, run, lease)
 
     def claimed_run(self, run_id: str) -> ClaimedRun | None:
-        return running.claimed_run(self._driver, self._tenant, run_id)
+        return running.claimed_run(self.driver, self._tenant, run_id)
 
     def put_run(self, run: Wire, lease: Lease | None) -> None:
-        running.put_run(self._driver, self._tenant, run, lease)
+        running.put_run(self.driver, self._tenant, run, lease)
 
     def add_turn(self, run_id: str, turn: Turn) -> None:
-        running.add_turn(self._driver, self._tenant, run_id, turn)
+        running.add_turn(self.driver, self._tenant, run_id, turn)
 
     def turns(self, run_id: str) -> Sequence[Turn]:
-        return running.turns_of(self._driver, self._tenant, run_id)
+        return running.turns_of(self.driver, self._tenant, run_id)
 
     def lease(self, run_id: str) -> Lease | None:
-        return running.lease(self._driver, self._tenant, run_id)
+        return running.lease(self.driver, self._tenant, run_id)
 
     def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[str]:
-        return running.unfinished(self._driver, self._tenant, lapsed_before=lapsed_before, limit=limit)
+        return running.unfinished(self.driver, self._tenant, lapsed_before=lapsed_before, limit=limit)
 
     def set_lease(self, run_id: str, lease: Lease | None) -> None:
-        running.set_lease(self._driver, self._tenant, run_id, lease)
+        running.set_lease(self.driver, self._tenant, run_id, lease)

@@ -72,18 +72,13 @@ def connect_reader(engine: Engine, place: Place) -> Connection:
     """A connection that refuses to write."""
     with told_as_store_error("opened", place):
         connection = engine.connect()
-        set_read_only(connection, on=True)
+        set_read_only(driver_of(connection), on=True)
     return connection
 
 
-def set_read_only(connection: Connection, *, on: bool) -> None:
+def set_read_only(driver: sqlite3.Connection, *, on: bool) -> None:
     """Make the connection refuse writes, or accept them again; outside of a transaction only."""
-    _outside_transaction(connection, f"PRAGMA query_only = {int(on)}")
-
-
-def in_transaction(connection: Connection) -> bool:
-    """Whether SQLite itself has a transaction open."""
-    return driver_of(connection).in_transaction
+    driver.execute(f"PRAGMA query_only = {int(on)}").close()
 
 
 def _create_privately(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -38,21 +39,21 @@ class Lanes:
     def __init__(self, place: Place) -> None:
         engine = make_engine(place)
 
-        def write(connection: Connection, jobs: Sequence[Job[Any]]) -> None:
-            transactions.write(connection, jobs, place)
+        def write(driver: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> None:
+            transactions.write(driver, jobs, place)
 
-        def write_at_once(connection: Connection, job: Job[Any]) -> bool:
-            return transactions.write_at_once(connection, job, place)
+        def write_at_once(driver: sqlite3.Connection, job: Job[Any]) -> bool:
+            return transactions.write_at_once(driver, job, place)
 
-        def read(connection: Connection, jobs: Sequence[Job[Any]]) -> None:
-            transactions.read(connection, jobs[0], place)
+        def read(driver: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> None:
+            transactions.read(driver, jobs[0], place)
 
-        def read_at_once(connection: Connection, job: Job[Any]) -> bool:
-            transactions.read(connection, job, place)  # no writer locks a snapshot out
+        def read_at_once(driver: sqlite3.Connection, job: Job[Any]) -> bool:
+            transactions.read(driver, job, place)  # no writer locks a snapshot out
             return True
 
-        def either(connection: Connection, jobs: Sequence[Job[Any]]) -> None:
-            transactions.either(connection, jobs[0], place)
+        def either(driver: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> None:
+            transactions.either(driver, jobs[0], place)
 
         def writer() -> Connection:
             return connect_writer(engine, place)
@@ -75,21 +76,20 @@ class Lanes:
         if place.synchronous == "normal":  # else every commit waits for the disk
             self._writing_at_once = Express(connect=impatient_writer, serve=write_at_once)
 
-    def read(self, job: Job[Any]) -> None:
-        """Have the job done, here and now if that keeps nobody waiting."""
-        if self._reading_at_once is None or not self._reading_at_once.served(job):
-            self.reading.submit(job)
+    async def read(self, job: Job[T]) -> T:
+        """The outcome of the job, done here and now if that keeps nobody waiting."""
+        if self._reading_at_once is not None and self._reading_at_once.served(job):
+            return job.outcome()
+        return await self.reading.submit(job)
 
-    def write(self, job: Job[Any]) -> None:
-        """Have the job done, after those that were handed in before."""
-        if self._writing_at_once is None or not self.writing.is_idle or not self._written_here(job):
-            self._written_at_once = 0
-            self.writing.submit(job)
-
-    def _written_here(self, job: Job[Any]) -> bool:
-        self._written_at_once += 1
-        express = self._writing_at_once
-        return express is not None and self._written_at_once <= AT_ONCE_IN_A_ROW and express.served(job)
+    async def write(self, job: Job[T]) -> T:
+        """The outcome of the job, done after those that were handed in before."""
+        if self._writing_at_once is not None and self.writing.is_idle and self._written_at_once < AT_ONCE_IN_A_ROW:
+            self._written_at_once += 1
+            if self._writing_at_once.served(job):
+                return job.outcome()
+        self._written_at_once = 0
+        return await self.writing.submit(job)
 
     def close(self) -> None:
         """Let all end, without waiting."""
@@ -130,19 +130,14 @@ class SqliteStore:
     async def opened(self) -> SqliteStore:
         """The store with its schema up to date. Raises StoreError where that cannot be."""
         job = Job(lambda _: None, tenant="", writes=True)
-        self.lanes.writing.submit(job)
-        await job.future
+        await self.lanes.writing.submit(job)
         return self
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        job = Job(work, tenant=tenant, writes=False)
-        self.lanes.read(job)
-        return await job.future
+        return await self.lanes.read(Job(work, tenant=tenant, writes=False))
 
     async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        job = Job(work, tenant=tenant, writes=True)
-        self.lanes.write(job)
-        return await job.future
+        return await self.lanes.write(Job(work, tenant=tenant, writes=True))
 
     async def aclose(self) -> None:
         _STORES.discard(self)

@@ -9,14 +9,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
 from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.failures import DRIVER_ERRORS, is_locked, store_error
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.place import Place
-from threadbridge_adapters.stores.sqlite import in_transaction, set_read_only
-from threadbridge_adapters.stores.statements import driver_of
+from threadbridge_adapters.stores.sqlite import set_read_only
 
 #: How often a write asks for a file that another process keeps locked, each time for the whole busy timeout.
 LOCK_ATTEMPTS = 3
@@ -29,12 +26,11 @@ class _TransactionLost(Exception):
     """SQLite ended the transaction by itself, as it does after some failures; nothing of it was kept."""
 
 
-def read(connection: Connection, job: Job[Any], place: Place) -> None:
+def read(driver: sqlite3.Connection, job: Job[Any], place: Place) -> None:
     """Run one reading job on one snapshot of the data."""
-    driver = driver_of(connection)
     try:
         driver.execute("BEGIN")
-        _run(connection, job, place, doing="read")
+        _run(driver, job, place, doing="read")
     except _TransactionLost:
         pass  # the job knows
     except DRIVER_ERRORS as exc:
@@ -43,25 +39,24 @@ def read(connection: Connection, job: Job[Any], place: Place) -> None:
         driver.rollback()
 
 
-def write(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
+def write(driver: sqlite3.Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
     """Run the jobs one after another and commit them together. One that fails takes back only what is its own."""
     try:
-        _begin(driver_of(connection))
+        _begin(driver)
     except DRIVER_ERRORS as exc:
         _fail(jobs, place, exc)
         return
     if len(jobs) == 1:
-        _run_and_end(connection, jobs[0], place)
-    elif not _run_all_and_end(connection, jobs, place):
+        _run_and_end(driver, jobs[0], place)
+    elif not _run_all_and_end(driver, jobs, place):
         # The disk was full, for instance. Whoever can do without its neighbours succeeds alone.
         for job in jobs:
-            write(connection, [job], place)
+            write(driver, [job], place)
 
 
-def _run_and_end(connection: Connection, job: Job[Any], place: Place) -> None:
-    driver = driver_of(connection)
+def _run_and_end(driver: sqlite3.Connection, job: Job[Any], place: Place) -> None:
     try:
-        if _run(connection, job, place, doing="written"):
+        if _run(driver, job, place, doing="written"):
             driver.commit()
     except _TransactionLost:
         pass  # the job knows
@@ -71,11 +66,10 @@ def _run_and_end(connection: Connection, job: Job[Any], place: Place) -> None:
         driver.rollback()  # where there was no commit, or it failed
 
 
-def _run_all_and_end(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> bool:
+def _run_all_and_end(driver: sqlite3.Connection, jobs: Sequence[Job[Any]], place: Place) -> bool:
     """False where SQLite gave up the transaction that they shared, and nothing is written."""
-    driver = driver_of(connection)
     try:
-        _each_in_a_savepoint(connection, jobs, place)
+        _each_in_a_savepoint(driver, jobs, place)
         driver.commit()
     except _TransactionLost:
         return False
@@ -91,27 +85,26 @@ def _fail(jobs: Sequence[Job[Any]], place: Place, exc: Exception) -> None:
         job.fail(store_error("written", place, exc))
 
 
-def write_at_once(connection: Connection, job: Job[Any], place: Place) -> bool:
+def write_at_once(driver: sqlite3.Connection, job: Job[Any], place: Place) -> bool:
     """Run one writing job, unless somebody else is writing: False then, and the job has not begun."""
-    driver = driver_of(connection)
     try:
         driver.execute(_WRITING)
     except DRIVER_ERRORS:
         return False  # the writer waits, and tells what is wrong if it is something else
-    _run_and_end(connection, job, place)
+    _run_and_end(driver, job, place)
     return True
 
 
-def either(connection: Connection, job: Job[Any], place: Place) -> None:
+def either(driver: sqlite3.Connection, job: Job[Any], place: Place) -> None:
     """Run one job of either sort, for the one connection of a store in memory."""
     if job.writes:
-        write(connection, [job], place)
+        write(driver, [job], place)
         return
-    set_read_only(connection, on=True)
+    set_read_only(driver, on=True)
     try:
-        read(connection, job, place)
+        read(driver, job, place)
     finally:
-        set_read_only(connection, on=False)
+        set_read_only(driver, on=False)
 
 
 def _begin(driver: sqlite3.Connection) -> None:
@@ -126,24 +119,23 @@ def _begin(driver: sqlite3.Connection) -> None:
             return
 
 
-def _each_in_a_savepoint(connection: Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
-    driver = driver_of(connection)
+def _each_in_a_savepoint(driver: sqlite3.Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
     for job in jobs:
         driver.execute("SAVEPOINT job")
-        if not _run(connection, job, place, doing="written"):
+        if not _run(driver, job, place, doing="written"):
             driver.execute("ROLLBACK TO SAVEPOINT job")
         driver.execute("RELEASE SAVEPOINT job")
 
 
-def _run(connection: Connection, job: Job[Any], place: Place, *, doing: str) -> bool:
+def _run(driver: sqlite3.Connection, job: Job[Any], place: Place, *, doing: str) -> bool:
     """Whether the job went well; if not, it knows why. Raises _TransactionLost even where it swallowed the reason."""
     try:
-        job.run(connection)
+        job.run(driver)
     except DRIVER_ERRORS as exc:
         job.fail(store_error(doing, place, exc))
     except BaseException as exc:
         job.fail(exc)
-    if not in_transaction(connection):
+    if not driver.in_transaction:
         job.fail(StoreError(f"The store {place} could not be {doing}: SQLite gave up the transaction; try again."))
         raise _TransactionLost
     return not job.failed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -19,6 +18,7 @@ from threadbridge.settings import TruncationSettings
 from threadbridge_adapters.stores.place import place_of
 from threadbridge_adapters.stores.session import SqlSession
 from threadbridge_adapters.stores.sqlite import connect_writer, make_engine
+from threadbridge_adapters.stores.statements import driver_of
 
 SMALL, LARGE = 100, 100_000
 
@@ -43,7 +43,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
     engine = make_engine(place)
     with connect_writer(engine, place) as opened:
         with opened.begin():
-            session = SqlSession(opened, "t")
+            session = SqlSession(driver_of(opened), "t")
             fill(session, "small", SMALL)
             fill(session, "large", LARGE)
         yield opened
@@ -57,11 +57,11 @@ def steps_of(connection: Connection, work: Callable[[Session], object]) -> int:
         nonlocal counted
         counted += 1
 
-    driver: Any = connection.connection.driver_connection
+    driver = driver_of(connection)
     driver.set_progress_handler(count, 1)
     try:
         with connection.begin() as transaction:
-            work(SqlSession(connection, "t"))
+            work(SqlSession(driver, "t"))
             transaction.rollback()
     finally:
         driver.set_progress_handler(None, 1)
@@ -144,11 +144,11 @@ def test_the_whole_timeline_costs_what_it_returns(connection: Connection) -> Non
 def plans(connection: Connection, work: Callable[[Session], object]) -> list[str]:
     """How SQLite finds its way through every statement of the work."""
     statements: list[str] = []
-    driver: Any = connection.connection.driver_connection
+    driver = driver_of(connection)
     with connection.begin() as transaction:
         driver.set_trace_callback(statements.append)
         try:
-            work(SqlSession(connection, "t"))
+            work(SqlSession(driver, "t"))
         finally:
             driver.set_trace_callback(None)
         transaction.rollback()

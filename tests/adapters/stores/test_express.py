@@ -126,11 +126,11 @@ async def test_a_write_that_another_process_holds_up_waits_on_a_thread(store: St
 
 async def test_a_write_does_not_overtake_those_in_line(store: Store) -> None:
     first = Job(where_it_writes("thread_2"), tenant="t", writes=True)
-    cast(SqliteStore, store).lanes.writing.submit(first)
+    writing = cast(SqliteStore, store).lanes.writing.submit(first)
 
     second = await store.write(where_it_writes("thread_3"), tenant="t")
 
-    assert await first.future == second != threading.get_ident()
+    assert await writing == second != threading.get_ident()
 
 
 async def test_a_write_that_fails_on_the_callers_thread_leaves_nothing(store: Store) -> None:

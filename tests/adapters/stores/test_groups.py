@@ -20,7 +20,6 @@ from threadbridge.ports import Kind, Session, Store
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.session import SqlSession
-from threadbridge_adapters.stores.statements import driver_of
 from threadbridge_adapters.stores.store import GROUP, SqliteStore
 
 Listen = Callable[[str, Callable[..., Any]], None]
@@ -100,12 +99,12 @@ async def behind_a_slow_write(store: Store, *works: Callable[[Session], None]) -
         assert go_on.wait(5)
 
     first = Job(slow, tenant="t", writes=True)
-    cast(SqliteStore, store).lanes.writing.submit(first)
+    written = cast(SqliteStore, store).lanes.writing.submit(first)
     await asyncio.to_thread(begun.wait, 5)
     waiting = [asyncio.create_task(store.write(work, tenant="t")) for work in works]
     await asyncio.sleep(0)
     go_on.set()
-    await first.future
+    await written
     return list(await asyncio.gather(*waiting, return_exceptions=True))
 
 
@@ -190,7 +189,7 @@ def giving_up(*, swallowed: bool) -> Callable[[Session], None]:
     """What SQLite does to a transaction when its disk fails: it is simply over."""
 
     def work(session: Session) -> None:
-        driver_of(cast(SqlSession, session).connection).execute("ROLLBACK")
+        cast(SqlSession, session).driver.execute("ROLLBACK")
         if not swallowed:
             raise ValueError
 
