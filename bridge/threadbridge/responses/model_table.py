@@ -7,12 +7,14 @@ every row here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
 #: Reasoning efforts from the least to the most (A24).
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+#: What the legacy service put before most models (A82); the Responses API has defaults of its own.
+SEARCH_RESULTS = 20
 
 
 class Sampling(StrEnum):
@@ -29,6 +31,8 @@ class Family:
 
     efforts: tuple[str, ...]
     sampling: Sampling
+    #: Results of a file search that are put before these models.
+    search_results: int = SEARCH_RESULTS
 
     @property
     def reasons(self) -> bool:
@@ -38,6 +42,7 @@ class Family:
 
 _FROM_NONE = ("none", "low", "medium", "high", "xhigh")
 _PLAIN = Family((), Sampling.ALWAYS)
+_SMALL = replace(_PLAIN, search_results=5)
 _FIRST_REASONERS = Family(("low", "medium", "high"), Sampling.NEVER)
 _GPT_5 = Family(("minimal", "low", "medium", "high"), Sampling.NEVER)
 _GPT_5_1 = Family(("none", "low", "medium", "high"), Sampling.WITHOUT_REASONING)
@@ -55,10 +60,13 @@ FAMILIES: Mapping[str, Family] = {
     name: family
     for family, names in (
         (
-            _PLAIN,
+            _SMALL,
             "gpt-3.5-turbo gpt-3.5-turbo-0125 gpt-3.5-turbo-0301 gpt-3.5-turbo-0613 gpt-3.5-turbo-1106"
-            " gpt-3.5-turbo-16k gpt-3.5-turbo-16k-0613"
-            " gpt-4 gpt-4-0314 gpt-4-0613 gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613 gpt-4-1106-preview"
+            " gpt-3.5-turbo-16k gpt-3.5-turbo-16k-0613",
+        ),
+        (
+            _PLAIN,
+            "gpt-4 gpt-4-0314 gpt-4-0613 gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613 gpt-4-1106-preview"
             " gpt-4-0125-preview gpt-4-turbo-preview gpt-4-vision-preview gpt-4-1106-vision-preview"
             " gpt-4-turbo gpt-4-turbo-2024-04-09 gpt-4.5-preview gpt-4.5-preview-2025-02-27"
             " gpt-4o gpt-4o-2024-05-13 gpt-4o-2024-08-06 gpt-4o-2024-11-20 chatgpt-4o-latest"

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from threadbridge.ports import Wire
+from threadbridge.responses.model_table import FAMILIES, SEARCH_RESULTS
+from threadbridge.responses.models import base_model
 
 _NO_PARAMETERS: Wire = {"type": "object", "properties": {}}  # A22
-
-#: Results the legacy service put before its models (A82); the Responses API has defaults of its own.
-_MOST_RESULTS = 20
-_MOST_RESULTS_OF_SMALL_MODELS = 5
-_SMALL_MODELS = "gpt-3.5"
 
 #: The names of the legacy ranker; the Responses API knows only a later one and `auto` (§4).
 _LEGACY_RANKERS = frozenset({"auto", "default_2024_08_21"})
@@ -53,8 +50,8 @@ def _sent(tool: Wire, hosted: HostedTools | None, model: str) -> Wire | None:
 
 
 def _file_search(options: Wire, vector_store_ids: Sequence[str], model: str) -> Wire:
-    small = model.startswith(_SMALL_MODELS)
-    most = options.get("max_num_results") or (_MOST_RESULTS_OF_SMALL_MODELS if small else _MOST_RESULTS)
+    family = FAMILIES.get(base_model(model))
+    most = options.get("max_num_results") or (family.search_results if family is not None else SEARCH_RESULTS)
     tool: Wire = {"type": "file_search", "vector_store_ids": list(vector_store_ids), "max_num_results": most}
     ranking = options.get("ranking_options") or {}
     ranker = ranking.get("ranker") or "auto"

@@ -268,8 +268,12 @@ def test_the_options_of_a_search_are_sent() -> None:
     assert (sent["max_num_results"], sent["ranking_options"]) == (3, ranking)
 
 
-def test_models_with_little_room_are_shown_fewer_results() -> None:
-    assert searching({}, model=ResolvedModel("gpt-3.5-turbo", "gpt-5.4-mini"))["max_num_results"] == 5
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("gpt-3.5-turbo", 5), ("ft:gpt-3.5-turbo-0125:acme::AbC", 5), ("gpt-4", 20), ("gpt-3.5-of-somebody-else", 20)],
+)
+def test_models_with_little_room_are_shown_fewer_results_and_a_name_alone_says_nothing(name: str, most: int) -> None:
+    assert searching({}, model=ResolvedModel(name, "gpt-5.4-mini"))["max_num_results"] == most
 
 
 def test_a_search_without_any_store_is_left_out_with_a_warning() -> None:
