@@ -60,7 +60,7 @@ async def streamed(world: World, thread_id: str, assistant_id: str, *include: st
     return [event async for event in stream]
 
 
-async def test_an_attached_file_is_found_in_the_threads_own_store_and_cited(world: World) -> None:
+async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_and_cited(world: World) -> None:
     file_id = await a_file(world)
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
     thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", file_id)]})
@@ -83,7 +83,7 @@ async def test_an_attached_file_is_found_in_the_threads_own_store_and_cited(worl
     assert store["expires_after"] == {"anchor": "last_active_at", "days": 7}
 
 
-async def test_a_later_attachment_goes_to_the_store_that_is_there(world: World) -> None:
+async def test_a38_a_later_attachment_goes_to_the_store_that_is_there(world: World) -> None:
     first, second = await a_file(world), await a_file(world, "Ann likes tea.", name="drinks.txt")
     thread = await world.backend.create_thread({"messages": [saying("One", first)]})
 
@@ -96,7 +96,7 @@ async def test_a_later_attachment_goes_to_the_store_that_is_there(world: World) 
     assert kept["code_interpreter"] == {"file_ids": [second]}
 
 
-async def test_the_stores_of_the_assistant_and_of_the_thread_are_both_searched(world: World) -> None:
+async def test_a82_the_stores_of_the_assistant_and_of_the_thread_are_both_searched(world: World) -> None:
     shared, own = await a_file(world), await a_file(world, "Ann likes tea.", name="drinks.txt")
     assistant = await world.backend.create_assistant(
         {
@@ -114,7 +114,7 @@ async def test_the_stores_of_the_assistant_and_of_the_thread_are_both_searched(w
     assert {result["file_id"] for result in found} == {shared, own}
 
 
-async def test_a_search_is_streamed_in_the_order_of_the_legacy_service(world: World) -> None:
+async def test_a92_a_search_is_streamed_in_the_order_of_the_legacy_service(world: World) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
     thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", await a_file(world))]})
 
@@ -136,7 +136,7 @@ async def test_a_search_is_streamed_in_the_order_of_the_legacy_service(world: Wo
     ]
 
 
-async def test_what_was_found_is_told_only_on_request(world: World) -> None:
+async def test_a77_what_was_found_is_told_only_on_request(world: World) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
     thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", await a_file(world))]})
 
@@ -158,7 +158,7 @@ async def test_what_was_found_is_told_only_on_request(world: World) -> None:
     assert "content" not in plain["data"][0]["step_details"]["tool_calls"][0]["file_search"]["results"][0]
 
 
-async def test_code_leaves_its_outputs_its_drawing_and_its_file(world: World) -> None:
+async def test_a85_a86_code_leaves_its_outputs_its_drawing_and_its_file(world: World) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "code_interpreter"}])
     thread_id = await a_thread(world, "PYTHON plot()\nPRINTS done\nDRAWS chart.png\nWRITES sums.csv 1,2")
 
@@ -207,7 +207,7 @@ async def test_a_container_that_died_is_replaced_with_its_files(world: World) ->
     assert [file["path"].rpartition("-")[2] for file in files["data"]] == ["data.csv"]
 
 
-async def test_an_unknown_file_is_refused_in_the_services_words_and_nothing_is_written(world: World) -> None:
+async def test_a102_an_unknown_file_is_refused_in_the_services_words_and_nothing_is_written(world: World) -> None:
     thread_id = await a_thread(world)
 
     with pytest.raises(NotFound) as caught:
@@ -219,7 +219,7 @@ async def test_an_unknown_file_is_refused_in_the_services_words_and_nothing_is_w
     assert (await world.backend.retrieve_thread(thread_id))["tool_resources"].get("file_search") is None
 
 
-async def test_code_can_have_twenty_files_and_no_more(world: World) -> None:
+async def test_a21_code_can_have_twenty_files_and_no_more(world: World) -> None:
     held = [await a_file(world, f"{n}", name=f"{n}.csv") for n in range(20)]
     thread = await world.backend.create_thread({"tool_resources": {"code_interpreter": {"file_ids": held}}})
 

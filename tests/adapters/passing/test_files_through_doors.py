@@ -38,8 +38,7 @@ def test_a_file_can_be_fetched_piece_by_piece(client: openai.OpenAI, tmp_path: P
     assert (tmp_path / "copy").read_bytes() == _LARGE
 
 
-def test_refusals_keep_the_services_words(client: openai.OpenAI) -> None:
-    """A102."""
+def test_a102_refusals_keep_the_services_words(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as unknown:
         client.files.retrieve("file-none")
     with pytest.raises(openai.BadRequestError) as refused:
@@ -55,7 +54,7 @@ def test_refusals_keep_the_services_words(client: openai.OpenAI) -> None:
     assert (refused.value.request_id or "").startswith("req_")
 
 
-def test_a_vector_store_is_filled_and_searched(client: openai.OpenAI) -> None:
+def test_a103_a_vector_store_is_filled_and_searched(client: openai.OpenAI) -> None:
     store = client.vector_stores.create(name="foods", metadata={"kind": "menu"})
     batch = client.vector_stores.file_batches.upload_and_poll(
         vector_store_id=store.id, files=[("a.txt", b"Travis likes pizza."), ("b.txt", b"Anna likes soup.")]
@@ -68,6 +67,16 @@ def test_a_vector_store_is_filled_and_searched(client: openai.OpenAI) -> None:
     assert (batch.status, batch.file_counts.completed) == ("completed", 2)
     assert [hit.filename for hit in page.data] == ["b.txt"]
     assert (files, changed.name) == (["completed", "completed"], "menu")
+
+
+def test_a103_a_store_expires_after_a_year_at_most(client: openai.OpenAI) -> None:
+    kept = client.vector_stores.create(expires_after={"anchor": "last_active_at", "days": 365})
+
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.vector_stores.create(expires_after={"anchor": "last_active_at", "days": 366})
+
+    assert (kept.status, kept.expires_after and kept.expires_after.days) == ("completed", 365)
+    assert refused.value.code == "integer_above_max_value"
 
 
 def test_vector_stores_answer_as_they_did_when_they_were_beta(client: openai.OpenAI) -> None:

@@ -223,7 +223,7 @@ async def test_without_hosted_tools_attachments_are_kept_and_shown() -> None:
 # -- Stores ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_run_on_an_expired_store_fails_and_says_so() -> None:
+async def test_a31_a_run_on_an_expired_store_fails_and_says_so() -> None:
     async with place() as here:
         first = await here.run("SEARCH cake", await here.file(), tools=("file_search",))
         here.clock.advance(WEEK + 1)
@@ -253,7 +253,7 @@ class Passing(StandingClock):
 
 
 @pytest.mark.parametrize(("seconds", "looks"), [(60.0, 3), (0.05, 2), (0.0, 1)])
-async def test_indexing_is_waited_for_as_long_as_the_limit_says(seconds: float, looks: int) -> None:
+async def test_a56_indexing_is_waited_for_as_long_as_the_limit_says(seconds: float, looks: int) -> None:
     service = Indexing(Simulator())
 
     await wait_for_stores(service, Passing(), ["vs_1"], seconds=seconds)

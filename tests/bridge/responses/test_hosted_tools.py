@@ -109,7 +109,7 @@ def marked(index: int, marker: str, start: int, file_id: str) -> Wire:
     return {"index": index, "type": "file_citation", **span, "file_citation": citation}
 
 
-def test_a_search_and_its_cited_answer_are_told_in_the_order_of_the_legacy_service() -> None:
+def test_a84_a87_a92_a_search_and_its_cited_answer_are_told_in_the_order_of_the_legacy_service() -> None:
     events = fed(STREAMS["file search"], translator(SEARCHING))
 
     first, second = "【4:1†b.txt】", "【4:0†a.txt】"
@@ -166,7 +166,7 @@ def test_a_search_step_holds_the_results_with_their_content() -> None:
     ]
 
 
-def test_code_its_outputs_and_its_drawing_are_told_as_they_come() -> None:
+def test_a93_code_its_outputs_and_its_drawing_are_told_as_they_come() -> None:
     stream = whole(coded(0, code("plot()", logs("done"), drawn(b"png")), "plo", "t()"), said(1, "See"))
 
     events = fed(stream, translator())
@@ -195,7 +195,7 @@ def test_code_its_outputs_and_its_drawing_are_told_as_they_come() -> None:
     ]
 
 
-def test_a_drawing_is_in_front_of_the_text_and_a_cited_file_is_a_path() -> None:
+def test_a85_a86_a_drawing_is_in_front_of_the_text_and_a_cited_file_is_a_path() -> None:
     produced = outcome(STREAMS["code"]).files
 
     shown = [entry.message for entry in outcome(STREAMS["code"]).entries if entry.message][-1]

@@ -248,7 +248,7 @@ def searching(options: Wire, **run: Any) -> Wire:
     return sent
 
 
-def test_a_search_looks_in_both_stores_as_deep_as_the_legacy_service_did() -> None:
+def test_a82_a_search_looks_in_both_stores_as_deep_as_the_legacy_service_did() -> None:
     options = {"ranking_options": {"ranker": "default_2024_08_21", "score_threshold": 0.0, "hybrid_search": None}}
 
     assert searching(options) == {
@@ -272,7 +272,7 @@ def test_the_options_of_a_search_are_sent() -> None:
     ("name", "most"),
     [("gpt-3.5-turbo", 5), ("ft:gpt-3.5-turbo-0125:acme::AbC", 5), ("gpt-4", 20), ("gpt-3.5-of-somebody-else", 20)],
 )
-def test_models_with_little_room_are_shown_fewer_results_and_a_name_alone_says_nothing(name: str, most: int) -> None:
+def test_a82_models_with_little_room_are_shown_fewer_results_a_name_alone_says_nothing(name: str, most: int) -> None:
     assert searching({}, model=ResolvedModel(name, "gpt-5.4-mini"))["max_num_results"] == most
 
 

@@ -1,0 +1,120 @@
+"""Rules A31 to A56 as far as files are concerned: what is searched, what is waited for, what a tool may see."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.differences.service import Service
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator import SimulatedUpstream
+
+SEARCH: list[Wire] = [{"type": "file_search"}]
+CODE: list[Wire] = [{"type": "code_interpreter"}]
+WEEK: Wire = {"anchor": "last_active_at", "days": 7}
+
+
+async def a_file(service: Service, text: str = "Filip likes cake.", *, name: str = "foods.txt") -> str:
+    async def content() -> AsyncIterator[bytes]:
+        yield text.encode()
+
+    upstream = SimulatedUpstream(service.simulator)
+    made = await upstream.upload("/files", filename=name, content=content(), fields={"purpose": "assistants"})
+    return str(made["id"])
+
+
+async def a_store(service: Service, *file_ids: str) -> Wire:
+    return await behind(service, "POST", "/vector_stores", {"file_ids": list(file_ids)})
+
+
+async def behind(service: Service, method: str, path: str, body: Wire | None = None) -> Wire:
+    """What the service behind answers."""
+    return await SimulatedUpstream(service.simulator).call(method, path, body)
+
+
+async def one_more_run(service: Service, thread_id: str, assistant_id: str) -> Wire:
+    started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)
+    return await service.rested(started.body)
+
+
+async def test_a31_a_store_described_with_a_thread_expires_a_week_after_its_last_use(service: Service) -> None:
+    described = {"file_search": {"vector_stores": [{"file_ids": [await a_file(service)]}]}}
+
+    thread = (await service.post("/threads", tool_resources=described)).body
+
+    kept = (await service.get(f"/threads/{thread['id']}")).body
+    [store_id] = kept["tool_resources"]["file_search"]["vector_store_ids"]
+    store = await behind(service, "GET", f"/vector_stores/{store_id}")
+    assert store["expires_after"] == WEEK
+
+
+async def test_a31_runs_go_on_once_another_store_is_attached(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_id, assistant_id = await a_file(service), await service.assistant(tools=SEARCH)
+    attachment = {"file_id": file_id, "tools": SEARCH}
+    message = {"role": "user", "content": "SEARCH cake", "attachments": [attachment]}
+    thread_id = (await service.post("/threads", messages=[message])).body["id"]
+    later = service.simulator.clock.now() + 8 * 24 * 3600
+    monkeypatch.setattr(service.simulator.clock, "now", lambda: later)
+    expired = await one_more_run(service, thread_id, assistant_id)
+    fresh = await a_store(service, file_id)
+
+    await service.post(f"/threads/{thread_id}", tool_resources={"file_search": {"vector_store_ids": [fresh["id"]]}})
+    again = await one_more_run(service, thread_id, assistant_id)
+
+    assert [expired["status"], again["status"]] == ["failed", "completed"]
+
+
+async def test_a37_an_image_is_shown_to_the_model_and_to_no_tool_unless_it_is_attached(service: Service) -> None:
+    shown, attached = await a_file(service, name="cat.png"), await a_file(service, name="dog.png")
+    content = [
+        {"type": "text", "text": "PYTHON 1\nPRINTS 1"},
+        {"type": "image_file", "image_file": {"file_id": shown}},
+        {"type": "image_file", "image_file": {"file_id": attached}},
+    ]
+    message = {"role": "user", "content": content, "attachments": [{"file_id": attached, "tools": CODE}]}
+
+    started = await service.post(
+        "/threads/runs", assistant_id=await service.assistant(tools=CODE), thread={"messages": [message]}
+    )
+    run = await service.rested(started.body)
+
+    asked = next(body for body in reversed(service.asked) if body and "input" in body)
+    images = [part["file_id"] for part in asked["input"][0]["content"] if part["type"] == "input_image"]
+    files = await behind(service, "GET", f"/containers/{asked['tools'][0]['container']}/files")
+    assert (run["status"], images) == ("completed", [shown, attached])
+    assert [file["path"].rpartition("-")[2] for file in files["data"]] == ["dog.png"]
+
+
+async def test_a38_a_file_may_be_attached_for_two_tools_in_two_entries(service: Service) -> None:
+    file_id = await a_file(service)
+    entries = [{"file_id": file_id, "tools": SEARCH}, {"file_id": file_id, "tools": CODE}]
+    thread_id = await service.thread()
+
+    message = await service.post(f"/threads/{thread_id}/messages", role="user", content="Look", attachments=entries)
+
+    resources = (await service.get(f"/threads/{thread_id}")).body["tool_resources"]
+    [store_id] = resources["file_search"]["vector_store_ids"]
+    searched = await behind(service, "GET", f"/vector_stores/{store_id}/files")
+    assert message.body["attachments"] == entries
+    assert resources["code_interpreter"] == {"file_ids": [file_id]}
+    assert [file["id"] for file in searched["data"]] == [file_id]
+
+
+async def test_a56_only_the_stores_of_the_thread_are_waited_for(service: Service) -> None:
+    of_assistant, of_thread = await a_store(service), await a_store(service)
+    assistant_id = await service.assistant(
+        tools=SEARCH, tool_resources={"file_search": {"vector_store_ids": [of_assistant["id"]]}}
+    )
+    thread = await service.post(
+        "/threads",
+        messages=[{"role": "user", "content": "Hello"}],
+        tool_resources={"file_search": {"vector_store_ids": [of_thread["id"]]}},
+    )
+
+    service.simulator.requests.clear()
+    run = await one_more_run(service, thread.body["id"], assistant_id)
+
+    looks = [request.path for request in service.simulator.requests if request.method == "GET"]
+    assert run["status"] == "completed"
+    assert looks == [f"/vector_stores/{of_thread['id']}"]
