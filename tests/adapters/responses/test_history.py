@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.adapters.responses.emulations import Life, a_run, eventually, is_in, living, texts
+from tests.clocks import StandingClock
 from tests.differences.service import WEATHER, Service, emulated, text_of
 from threadbridge.ports import Session, Turn, Wire
 from threadbridge_adapters.responses.backend import ResponsesBackend
@@ -104,6 +107,33 @@ async def test_no_text_is_counted_twice_in_the_life_of_a_store(monkeypatch: pyte
 
     assert {text: counted[text] for text in texts if counted[text] != 1} == {}
     assert counted["first of all"] == 1
+
+
+async def test_no_text_is_counted_again_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: Counter[str] = Counter()
+
+    def count(text: str) -> int:
+        counted[text] += 1
+        return len(text)
+
+    async def ask(life: Life, asked: Wire) -> list[str]:
+        thread_id = asked["thread_id"]
+        await life.backend.create_message(thread_id, {"role": "user", "content": f"again, {len(counted)}"})
+        run = await life.backend.create_run(thread_id, {"assistant_id": asked["assistant_id"]})
+        await eventually(life, run, is_in("completed"))
+        return await texts(life, thread_id)
+
+    monkeypatch.setattr("threadbridge_adapters.tokens.token_counter", lambda: count)
+    clock = StandingClock()
+    async with living(tmp_path, clock) as life:
+        asked = await eventually(life, await a_run(life, "first of all"), is_in("completed"))
+        await ask(life, asked)
+    async with living(tmp_path, clock) as life:
+        await ask(life, asked)
+        said = await ask(life, asked)
+
+    assert len(said) == 8
+    assert {text: counted[text] for text in said} == dict.fromkeys(said, 1)
 
 
 async def newest(service: Service, thread_id: str) -> str:
