@@ -30,6 +30,7 @@ def input_items(run: Wire, timeline: Sequence[Entry], *, container: str | None =
             continue
         item = _input_item(entry, run["id"], answered)
         if item is None:
+            reasoning = [] if _is_paired(entry.item) else reasoning
             continue
         if item["type"] == "reasoning":
             reasoning.append(item)
@@ -61,7 +62,7 @@ def _input_item(entry: Entry, run_id: str, answered: frozenset[tuple[str | None,
     if item is None:
         return _of_message(entry.message) if entry.message is not None else None
     kind = item["type"]
-    if kind in _PAIRED:
+    if _is_paired(item):
         return _sent(item) if (entry.run_id, item["call_id"]) in answered else None
     if kind == "message":
         return _sent_message(item)
@@ -81,6 +82,10 @@ def _ran_elsewhere(item: Wire | None, container: str | None) -> bool:
 
 
 _PAIRED = frozenset({"function_call", "function_call_output"})
+
+
+def _is_paired(item: Wire | None) -> bool:
+    return item is not None and item["type"] in _PAIRED
 
 
 def _from_user(item: Wire) -> bool:

@@ -113,6 +113,19 @@ def test_a_call_nobody_answered_is_dropped_with_the_reasoning_that_led_to_it() -
     assert input_items(RUN, timeline) == [ASKED, ASKED]
 
 
+def test_reasoning_is_not_sent_on_to_what_came_after_the_call_that_nobody_answered() -> None:
+    timeline = [ASK, *of_run("run_1", reasoning(), call(1), reasoning(2), call(2), output(2))]
+
+    items = input_items(RUN, timeline)
+
+    assert [item.get("encrypted_content", item["type"]) for item in items] == [
+        "message",
+        "secret 2",
+        "function_call",
+        "function_call_output",
+    ]
+
+
 def test_an_output_whose_call_was_cut_off_is_dropped() -> None:
     assert input_items(RUN, [*of_run("run_0", output()), ASK]) == [ASKED]
 
