@@ -136,6 +136,10 @@ class Limits(_Section):
     #: The same for all runs of the tenant together, within so many days, of which today (UTC) is the last.
     tenant_dollars: float | None = Field(default=None, gt=0, le=_MOST_DOLLARS)
     tenant_dollars_days: int = Field(default=30, ge=1, le=3660)
+    #: Seconds after which a sampling parameter that a model refused is tried again.
+    refusal_seconds: float = Field(default=604_800.0, gt=0)
+    #: Such refusals remembered of one service; beyond them the oldest are forgotten.
+    refusals: int = Field(default=1000, gt=0)
     #: Seconds given to running work when a backend is closed.
     drain_seconds: float = Field(default=5.0, ge=0)
     #: Seconds `cancel` waits for a working run to come to rest before it answers.

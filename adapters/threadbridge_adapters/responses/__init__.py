@@ -12,6 +12,7 @@ from threadbridge.settings import Settings
 if TYPE_CHECKING:
     from threadbridge.responses.model_rules import ModelCatalog
     from threadbridge_adapters.responses.backend import ResponsesBackend
+    from threadbridge_adapters.responses.known_refusals import KnownRefusals
     from threadbridge_adapters.responses.places import Places
 
 __all__ = ["assemble", "open_backend", "upstream_of"]
@@ -24,6 +25,7 @@ async def open_backend(settings: Settings) -> Backend:
     """
     from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.model_catalog import catalog_path, read_catalog
+    from threadbridge_adapters.responses.known_refusals import recalled
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.place import place_of
 
@@ -36,12 +38,20 @@ async def open_backend(settings: Settings) -> Backend:
         raise
     try:
         blobs = open_blobs(settings.files, beside=place_of(_store_of(settings)).path)
+        refusals = await recalled(settings, store, service=_service_of(settings, upstream))
     except BaseException:
         await upstream.aclose()
         await store.aclose()
         raise
-    prices = _prices_of(settings, upstream)
-    return assemble(settings, store=store, upstream=upstream, prices=prices, blobs=blobs, catalog=catalog)
+    return assemble(
+        settings,
+        store=store,
+        upstream=upstream,
+        prices=_prices_of(settings, upstream),
+        blobs=blobs,
+        catalog=catalog,
+        refusals=refusals,
+    )
 
 
 def _store_of(settings: Settings) -> str | None:
@@ -62,6 +72,15 @@ def upstream_of(settings: Settings) -> Upstream:
     from threadbridge_adapters.responses.direct import open_direct
 
     return open_direct(settings.upstream)
+
+
+def _service_of(settings: Settings, upstream: Upstream) -> str:
+    """What a service is called in the store: where it is, and no secret of its URL; empty for the simulator."""
+    if settings.simulate or not settings.performs_runs:
+        return ""
+    from threadbridge_adapters.responses.upstream import OpenAIUpstream
+
+    return upstream.name if isinstance(upstream, OpenAIUpstream) else ""
 
 
 def _prices_of(settings: Settings, upstream: Upstream) -> PriceList:
@@ -86,12 +105,13 @@ def assemble(
     prices: PriceList | None = None,
     blobs: Blobs | None = None,
     catalog: ModelCatalog | None = None,
+    refusals: KnownRefusals | None = None,
 ) -> ResponsesBackend:
     """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it.
 
     `places` decides when a turn may be taken up, by default as many at a time as the settings say. `prices` has what
     models cost whose price is not configured. `blobs` has the contents of files that code made, by default as long as
-    the backend lives. `catalog` is what the service said of its models.
+    the backend lives. `catalog` is what the service said of its models, `refusals` what they were seen to refuse.
     """
     from threadbridge.history.budget import HistoryRules
     from threadbridge.responses.model_rules import ModelRules
@@ -101,6 +121,7 @@ def assemble(
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.containers import Containers
     from threadbridge_adapters.responses.event_logs import EventLogs
+    from threadbridge_adapters.responses.known_refusals import KnownRefusals
     from threadbridge_adapters.responses.places import Places
     from threadbridge_adapters.responses.supplier import Supplier
     from threadbridge_adapters.responses.workforce import Workforce
@@ -129,6 +150,7 @@ def assemble(
         blobs=blobs,
         supplier=Supplier(settings.tenant, store, upstream, blobs, clock, new_id),
         containers=Containers(settings.tenant, store, upstream, blobs, clock),
+        refusals=refusals or KnownRefusals(settings, store, clock),
     )
     workforce = Workforce(place)
     if settings.performs_runs:

@@ -306,7 +306,8 @@ class ResponsesBackend:
     def _warn_of(self, run: Wire, warn: Warn) -> None:
         """Tell its creator in what the run will not be what was asked for; the turn tells the log."""
         place = self._place
-        for warning in run_warnings(run, place.model(run), place.refusals, place.profile):
+        model = place.model(run)
+        for warning in run_warnings(run, model, place.refusals.of(model.model), place.profile):
             warn(warning)
 
     def _perform(self, queued: StartedRun | Submission, opening: Sequence[Event] = ()) -> None:

@@ -46,6 +46,7 @@ class Conversation:
         self.closing: Sequence[Event] = ()
         self._stream: UpstreamStream | None = None
         self._replaced = False  # the container, for this turn
+        self._left_out: frozenset[str] = frozenset()  # parameters the model refused in this turn
         self._events: AsyncIterator[Wire] | None = None
         self.hosted = HostedWork(place, start, translator)
 
@@ -153,25 +154,34 @@ class Conversation:
         """The answer of the service, asked again where it refused what can be done without.
 
         A container that has died is replaced once (§4); a sampling parameter that turns out to be refused is left out
-        from then on (§15).
+        here and, where that was all that was wrong, from then on (§15).
         """
         while True:
+            body = self._request(await self.hosted.tools(), stream=stream)
             try:
-                return await ask(self._request(await self.hosted.tools(), stream=stream))
+                answer = await ask(orjson.dumps(body))
             except UpstreamError as error:
                 if not (
-                    self._learns_from(error)
+                    self._leaves_out_what_is_refused(error, body)
                     or (refused_for_container(error) and await self._has_another_container(error.message))
                 ):
                     raise
+            else:
+                if self._left_out:
+                    self._learn(body["model"])
+                return answer
 
-    def _learns_from(self, error: UpstreamError) -> bool:
-        parameter, refusals = refused_parameter(error), self._place.refusals
-        model = self._place.model(self._start.run).model
-        if parameter is None or parameter in refusals.of(model):
-            return False
-        refusals.learn(model, parameter)
-        return True
+    def _leaves_out_what_is_refused(self, error: UpstreamError, body: Wire) -> bool:
+        parameter = refused_parameter(error, body)
+        if parameter is not None:
+            self._left_out |= {parameter}
+        return parameter is not None
+
+    def _learn(self, model: str) -> None:
+        refusals = self._place.refusals
+        learned = refusals.learn(model, self._left_out - refusals.of(model))
+        if learned:
+            self._place.later(refusals.keep(learned))
 
     async def _has_another_container(self, reason: str) -> bool:
         if self._replaced or not await self.hosted.replace_container():
@@ -180,7 +190,7 @@ class Conversation:
         _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=reason)
         return True
 
-    def _request(self, hosted: HostedTools, *, stream: bool) -> bytes:
+    def _request(self, hosted: HostedTools, *, stream: bool) -> Wire:
         run = self._start.run
         model = self._place.model(run)
         plan = build_request(
@@ -192,10 +202,10 @@ class Conversation:
             prior_usage=self._start.prior_usage,
             compact_at=self._start.compact_at,
             hosted=hosted,
-            refused=self._place.refusals.of(model.model),
+            refused=self._place.refusals.of(model.model) | self._left_out,
             profile=self._place.profile,
         )
         self._translator.report = turn_report(self._start.report, run, model, plan.warnings)
         for warning in plan.warnings:
             _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
-        return orjson.dumps(plan.body)
+        return plan.body

@@ -36,6 +36,11 @@ class OpenAIUpstream:
         """Where the service is, whoever said so."""
         return str(self._client.base_url)
 
+    @property
+    def name(self) -> str:
+        """The same without what is secret in a URL: user, password and query."""
+        return f"{self._border.host}{self._client.base_url.path}".rstrip("/")
+
     async def create(self, body: bytes) -> UpstreamResponse:
         """`POST /responses`, answered whole."""
         try:

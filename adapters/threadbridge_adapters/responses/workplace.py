@@ -16,11 +16,11 @@ from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstre
 from threadbridge.responses.model_rules import ModelRules
 from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.profiles import Profile
-from threadbridge.responses.refusals import LearnedRefusals
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, Policies
 from threadbridge_adapters.responses.containers import Containers
 from threadbridge_adapters.responses.event_logs import EventLogs
+from threadbridge_adapters.responses.known_refusals import KnownRefusals
 from threadbridge_adapters.responses.places import Places
 from threadbridge_adapters.responses.supplier import Supplier
 
@@ -48,7 +48,7 @@ class Workplace:
     blobs: Blobs
     supplier: Supplier
     containers: Containers
-    refusals: LearnedRefusals = field(default_factory=LearnedRefusals)
+    refusals: KnownRefusals
     #: What is still to be done about connections whose turn is over.
     _later: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 

@@ -196,3 +196,14 @@ spending = Table(
     _sum("reasoning_tokens"),
     _sum("nanodollars"),
 )
+
+#: What models refused although the tables say otherwise, by the service they are models of.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("parameter", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+)

@@ -13,6 +13,7 @@ from threadbridge.ports import (
     Lease,
     Page,
     Place,
+    Refusal,
     Scope,
     Size,
     Spent,
@@ -21,7 +22,7 @@ from threadbridge.ports import (
     Weight,
     Wire,
 )
-from threadbridge_adapters.stores import objects, paging, running, spending, timeline, weights
+from threadbridge_adapters.stores import objects, paging, refusals, running, spending, timeline, weights
 
 
 class SqlSession:
@@ -111,6 +112,12 @@ class SqlSession:
         self, scope: Scope, *, since: int = 0, until: int | None = None, key: str | None = None
     ) -> Sequence[Tally]:
         return spending.tallies(self.driver, self._tenant, scope, since=since, until=until, key=key)
+
+    def add_refusal(self, service: str, refusal: Refusal, *, most: int) -> None:
+        refusals.add(self.driver, self._tenant, service, refusal, most=most)
+
+    def refusals(self, service: str) -> Sequence[Refusal]:
+        return refusals.of_service(self.driver, self._tenant, service)
 
     def items(self, run_id: str) -> Sequence[Wire]:
         return timeline.items(self.driver, self._tenant, run_id)

@@ -113,6 +113,14 @@ class Lease:
     until: float
 
 
+class Refusal(NamedTuple):
+    """A model of the service behind refused a parameter, at a time (Unix seconds)."""
+
+    model: str
+    parameter: str
+    at: float
+
+
 class ClaimedRun(NamedTuple):
     """A run and who works on it."""
 
@@ -229,6 +237,18 @@ class Session(Protocol):
 
         With `key` it costs what the days hold on which it spent something, however much else the store holds.
         """
+        ...
+
+    # What the service behind refused
+    def add_refusal(self, service: str, refusal: Refusal, *, most: int) -> None:
+        """Remember it in place of an earlier one of the same model and parameter.
+
+        Beyond `most` for one service the oldest are forgotten.
+        """
+        ...
+
+    def refusals(self, service: str) -> Sequence[Refusal]:
+        """What is remembered of the service, oldest first."""
         ...
 
     # Turns and leases of a run

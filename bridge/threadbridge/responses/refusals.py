@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from threadbridge.errors import UpstreamError
+from threadbridge.ports import Refusal, Wire
+from threadbridge.settings import Limits
 
 _SAMPLING = frozenset({"temperature", "top_p"})
-_BAD_REQUEST = 400
-#: Names of models come from callers; the oldest is forgotten beyond this many.
-_MODELS = 1000
+_REFUSED = frozenset({400, 422})
+_NAMED = re.compile(r"\b(temperature|top_p)\b")
 
 
-def refused_parameter(error: UpstreamError) -> str | None:
-    """The sampling parameter that a request was refused for; None where it was refused for anything else."""
-    return error.param if error.status == _BAD_REQUEST and error.param in _SAMPLING else None
+def refused_parameter(error: UpstreamError, asked: Wire) -> str | None:
+    """The sampling parameter that the request `asked` was refused for; None where it was refused for anything else.
+
+    A server that names no parameter has it in its words, if anywhere (S6).
+    """
+    if error.status not in _REFUSED:
+        return None
+    named = [error.param] if error.param is not None else _NAMED.findall(error.message)
+    return next((name for name in named if name in _SAMPLING and name in asked), None)
 
 
 class LearnedRefusals:
-    """What the models of one service were seen to refuse, for the life of the process."""
+    """What the models of one service were seen to refuse, from `known` on: the newest of them, for a bounded time."""
 
-    def __init__(self) -> None:
-        self._parameters: dict[str, frozenset[str]] = {}
+    def __init__(self, limits: Limits, known: Iterable[Refusal] = ()) -> None:
+        self._limits = limits
+        self._at: dict[tuple[str, str], float] = {}
+        for refusal in known:
+            self.learn(refusal)
 
-    def of(self, model: str) -> frozenset[str]:
-        """The parameters not to be sent to the model."""
-        return self._parameters.get(model, frozenset())
+    def of(self, model: str, now: float) -> frozenset[str]:
+        """The parameters not to be sent to the model; one that was refused long ago is tried again."""
+        since = now - self._limits.refusal_seconds
+        return frozenset(name for name in _SAMPLING if self._at.get((model, name), since) > since)
 
-    def learn(self, model: str, parameter: str) -> None:
-        """The model refused the parameter."""
-        known = self.of(model)
-        self._parameters[model] = known | {parameter}
-        if len(self._parameters) > _MODELS:
-            del self._parameters[next(iter(self._parameters))]
+    def learn(self, refusal: Refusal) -> None:
+        """The model refused the parameter. Beyond the limit the oldest is forgotten: names come from callers."""
+        key = (refusal.model, refusal.parameter)
+        self._at.pop(key, None)
+        self._at[key] = refusal.at
+        if len(self._at) > self._limits.refusals:
+            del self._at[next(iter(self._at))]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from threadbridge.ports import Wire
 from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.profiles import Profile
-from threadbridge.responses.refusals import LearnedRefusals
 from threadbridge.responses.request import build_request
 from threadbridge.responses.tools import HostedTools
 
@@ -13,7 +14,7 @@ from threadbridge.responses.tools import HostedTools
 _SOME = HostedTools(vector_store_ids=("vs",))
 
 
-def run_warnings(run: Wire, model: ResolvedModel, refusals: LearnedRefusals, profile: Profile) -> tuple[str, ...]:
+def run_warnings(run: Wire, model: ResolvedModel, refused: Collection[str], profile: Profile) -> tuple[str, ...]:
     """One sentence each: a successor that is asked, a parameter it refuses, a tool it is not told of, what the service
     lacks.
 
@@ -26,7 +27,7 @@ def run_warnings(run: Wire, model: ResolvedModel, refusals: LearnedRefusals, pro
         stream=False,
         first_turn=True,
         hosted=_SOME,
-        refused=refusals.of(model.model),
+        refused=refused,
         profile=profile,
     )
     return plan.warnings

@@ -9,14 +9,17 @@ import pytest
 
 from tests.bridge.responses.upstream import RUN
 from threadbridge.errors import InvalidRequest, UpstreamError
-from threadbridge.ports import Wire
+from threadbridge.ports import Refusal, Wire
 from threadbridge.responses.model_list import ModelRow, model_rows
 from threadbridge.responses.model_rules import ModelCatalog, ModelRules
 from threadbridge.responses.refusals import LearnedRefusals, refused_parameter
-from threadbridge.settings import ModelOverride
+from threadbridge.settings import Limits, ModelOverride
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
 TODAY = date(2026, 11, 21)
+
+
+ASKED: Wire = {"model": "m", "temperature": 0.2}
 
 
 def run(**fields: Any) -> Wire:
@@ -125,17 +128,36 @@ def test_the_list_begins_with_what_ended_first() -> None:
 def test_only_sampling_parameters_are_given_up() -> None:
     said = "Unsupported parameter: 'x' is not supported with this model."
 
-    assert refused_parameter(UpstreamError(said, status=400, param="temperature")) == "temperature"
-    assert refused_parameter(UpstreamError(said, status=400, param="tools")) is None
-    assert refused_parameter(UpstreamError(said, status=500, param="temperature")) is None
+    assert refused_parameter(UpstreamError(said, status=400, param="temperature"), ASKED) == "temperature"
+    assert refused_parameter(UpstreamError(said, status=400, param="tools"), ASKED) is None
+    assert refused_parameter(UpstreamError(said, status=500, param="temperature"), ASKED) is None
+
+
+def test_a_server_that_names_no_parameter_may_have_it_in_its_words() -> None:
+    said = UpstreamError("Unsupported parameter: 'temperature' is not supported with this model.", status=400)
+    other = UpstreamError("The temperature_unit of the tool is unknown.", status=400)
+
+    assert refused_parameter(said, ASKED) == "temperature"
+    assert refused_parameter(other, ASKED) is None
+
+
+def test_a_parameter_that_was_not_sent_was_not_what_was_refused() -> None:
+    assert refused_parameter(UpstreamError("No.", status=400, param="top_p"), ASKED) is None
 
 
 def test_what_was_refused_is_remembered_for_a_bounded_number_of_models() -> None:
-    refusals = LearnedRefusals()
+    refusals = LearnedRefusals(Limits(refusals=3))
 
-    for number in range(1001):
-        refusals.learn(f"model-{number}", "temperature")
-    refusals.learn("model-1000", "top_p")
+    for number in range(3):
+        refusals.learn(Refusal(f"model-{number}", "temperature", NOW))
+    refusals.learn(Refusal("model-2", "top_p", NOW))
 
-    assert refusals.of("model-0") == frozenset()
-    assert refusals.of("model-1000") == {"temperature", "top_p"}
+    assert refusals.of("model-0", NOW) == frozenset()
+    assert refusals.of("model-2", NOW) == {"temperature", "top_p"}
+
+
+def test_what_was_refused_long_ago_is_tried_again() -> None:
+    refusals = LearnedRefusals(Limits(refusal_seconds=60), [Refusal("m", "temperature", NOW)])
+
+    assert refusals.of("m", NOW + 59) == {"temperature"}
+    assert refusals.of("m", NOW + 60) == frozenset()

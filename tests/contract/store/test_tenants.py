@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.store.one_transaction import KINDS, TENANT, add_all, get
 from tests.stored_objects import ONE_OF_EACH, call, thread
-from threadbridge.ports import Kind, Lease, Page, Session, Store, Turn
+from threadbridge.ports import Kind, Lease, Page, Refusal, Session, Store, Turn
 
 Look = Callable[[Session], object]
 NO_PAGE = Page([], has_more=False)
@@ -40,6 +40,7 @@ LOOKS: dict[str, tuple[Look, object]] = {
     "timeline of the newest": (lambda session: session.timeline("thread_1", last_messages=1), []),
     "items": (lambda session: session.items("run_1"), []),
     "turns": (lambda session: session.turns("run_1"), []),
+    "refusals": (lambda session: session.refusals("service_1"), []),
     "lease": (lambda session: session.lease("run_1"), None),
 }
 
@@ -57,6 +58,7 @@ async def shared(store: Store) -> Store:
     await store.write(lambda session: session.append("thread_1", [call()]), tenant=TENANT)
     await store.write(lambda session: session.add_turn("run_1", Turn(1)), tenant=TENANT)
     await store.write(lambda session: session.set_lease("run_1", Lease("worker_1", 5)), tenant=TENANT)
+    await store.write(lambda session: session.add_refusal("service_1", Refusal("m", "top_p", 1), most=1), tenant=TENANT)
     return store
 
 
