@@ -67,6 +67,7 @@ class CapabilitySettings(_Section):
     forced_tool_choice: bool | None = None
     required_tool_choice: bool | None = None
     model_list: bool | None = None
+    prompt_cache_key: bool | None = None
 
 
 class UpstreamSettings(ServiceSettings):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic import SecretStr
 
 from tests.recorded.services import Service
-from threadbridge.ports import Backend
+from threadbridge.ports import Backend, NewId
 from threadbridge.settings import AssistantsSettings, ServiceSettings, Settings
 from threadbridge_adapters.assistants import open_backend as open_assistants
 from threadbridge_adapters.responses import assemble
@@ -19,7 +20,18 @@ from threadbridge_adapters.stores import open_store
 async def _responses(service: Service) -> Backend:
     """What is recorded is what the model was asked; assistants and threads live in a store in memory."""
     upstream = open_upstream(ServiceSettings(**_reached(service)))
-    return assemble(Settings(), store=await open_store(":memory:"), upstream=upstream)
+    return assemble(Settings(), store=await open_store(":memory:"), upstream=upstream, new_id=_numbered())
+
+
+def _numbered() -> NewId:
+    """Ids that are the same in every replay: that of the thread is in what the model is asked."""
+    made: Counter[str] = Counter()
+
+    def new_id(prefix: str) -> str:
+        made[prefix] += 1
+        return f"{prefix}_{made[prefix]:024}"
+
+    return new_id
 
 
 async def _assistants(service: Service) -> Backend:

@@ -75,7 +75,7 @@ PARAMETERS: Mapping[str, Check] = {
     "model": checks.string(),
     "parallel_tool_calls": checks.boolean,
     "previous_response_id": checks.identifier("resp"),
-    "prompt_cache_key": checks.string(),
+    "prompt_cache_key": checks.string(longest=64),
     "prompt_cache_options": checks.json_object,
     "prompt_cache_retention": checks.one_of("in_memory", "24h"),
     "reasoning": checks.shape(

@@ -38,6 +38,8 @@ class Profile:
     required_tool_choice: bool = True
     #: `/models` (S9).
     model_list: bool = True
+    #: `prompt_cache_key` may be said.
+    prompt_cache_key: bool = True
 
 
 #: The names of all capabilities, in the order of tables.

@@ -23,6 +23,8 @@ from threadbridge.responses.tools import (
 _LEAST_OUTPUT_TOKENS = 16
 #: The least `compact_threshold` it accepts (§11).
 _LEAST_COMPACT_THRESHOLD = 1000
+#: The longest `prompt_cache_key` it accepts; ids that were imported may be longer.
+_LONGEST_CACHE_KEY = 64
 
 _DEFAULT_SAMPLING = 1.0
 
@@ -95,6 +97,8 @@ def build_request(
         threshold = max(_LEAST_COMPACT_THRESHOLD, compact_at)
         body["context_management"] = [{"type": "compaction", "compact_threshold": threshold}]
     _add_sampling(body, run, model, refused, warnings)
+    if profile.prompt_cache_key:
+        body["prompt_cache_key"] = run["thread_id"][:_LONGEST_CACHE_KEY]
     warnings += suit(body, profile)
     return RequestPlan(body, tuple(warnings))
 

@@ -48,6 +48,7 @@ def test_a_plain_run_becomes_a_plain_stateless_request() -> None:
         "store": False,
         "stream": True,
         "instructions": "Be brief.",
+        "prompt_cache_key": "thread_1",
     }
 
 
@@ -323,3 +324,7 @@ def test_a_hosted_tool_can_be_forced_where_it_is_sent(hosted: HostedTools | None
     request = plan(tools=[LOOK, SEARCH], hosted=hosted, tool_choice={"type": "file_search"}, first_turn=first)
 
     assert request.body["tool_choice"] == sent
+
+
+def test_a_thread_whose_id_is_too_long_for_a_cache_key_is_known_by_its_beginning() -> None:
+    assert plan(thread_id="thread_" + "x" * 100).body["prompt_cache_key"] == "thread_" + "x" * 57

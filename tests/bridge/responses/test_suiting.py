@@ -52,6 +52,10 @@ def test_a_hosted_tool_the_service_lacks_is_left_out_by_name() -> None:
     assert request.warnings == ("The service behind has no code_interpreter; the model is not told of it.",)
 
 
+def test_a_service_that_knows_no_cache_keys_is_told_none() -> None:
+    assert "prompt_cache_key" not in plan(run={}, prompt_cache_key=False).body
+
+
 def test_without_any_tool_left_nothing_is_said_of_tools() -> None:
     request = plan(run={"tools": [SEARCH], "tool_choice": "required", "parallel_tool_calls": False}, file_search=False)
 

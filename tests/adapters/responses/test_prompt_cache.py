@@ -1,0 +1,61 @@
+"""Consecutive requests of a thread begin with the same bytes, so that the service finds them in its cache (§3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.differences.service import WEATHER, Service, emulated
+from threadbridge.ports import Wire
+
+#: What may differ from one request to the next without changing how the prompt begins.
+_ASIDE = frozenset({"input", "stream", "max_output_tokens", "tool_choice"})
+
+
+async def run_on(service: Service, thread_id: str, assistant_id: str, text: str, **body: object) -> Wire:
+    await service.post(f"/threads/{thread_id}/messages", role="user", content=text)
+    started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, **body)
+    return await service.rested(started.body)
+
+
+def beginning(body: Mapping[str, Any]) -> bytes:
+    """Everything but the history, in the order in which it is sent."""
+    return orjson.dumps({name: value for name, value in body.items() if name not in _ASIDE})
+
+
+def history(body: Mapping[str, Any]) -> bytes:
+    """The items, open at the end."""
+    return orjson.dumps(body["input"]).removesuffix(b"]")
+
+
+@pytest.mark.parametrize("profile", ["openai", "generic"])
+async def test_what_one_request_said_the_next_one_begins_with_byte_for_byte(profile: str) -> None:
+    async with emulated(upstream={"profile": profile}) as service:
+        assistant_id = await service.assistant(instructions="Be brief.", tools=[WEATHER], temperature=0.5)
+        thread_id = await service.thread()
+        await run_on(service, thread_id, assistant_id, "SAY Grüß Gott", metadata={"a": "b"})
+        waiting = await run_on(service, thread_id, assistant_id, 'CALL get_weather {"city": "Rome"}\nSAY sunny')
+        await service.answered(waiting)
+        await run_on(service, thread_id, assistant_id, "SAY two\nSAY lines", max_completion_tokens=500)
+        newest = (await service.get(f"/threads/{thread_id}/messages", limit="1")).body["data"][0]
+        await service.post(f"/threads/{thread_id}/messages/{newest['id']}", metadata={"seen": "yes"})
+        await run_on(service, thread_id, assistant_id, "SAY done", tool_choice="none")
+
+    assert len(service.asked) == 5
+    assert {beginning(body) for body in service.asked} == {beginning(service.asked[0])}
+    for before, after in pairwise(service.asked):
+        assert history(after).startswith(history(before))
+
+
+async def test_the_requests_of_a_thread_share_a_cache_key_that_no_other_has() -> None:
+    async with emulated() as service:
+        assistant_id = await service.assistant()
+        threads = [await service.thread(), await service.thread()]
+        for thread_id in (*threads, *threads):
+            await run_on(service, thread_id, assistant_id, "SAY hello")
+
+    assert [body["prompt_cache_key"] for body in service.asked] == [*threads, *threads]
