@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.adapters.responses.emulations import Life, eventually, is_in
+from tests.adapters.responses.habits import UNMET, has_habit
 from tests.loopback import serving
 from threadbridge.errors import RequestError
 from threadbridge.ports import ListQuery, Wire
@@ -25,8 +27,19 @@ CODE: Wire = {"type": "code_interpreter"}
 REQUIRED: Wire = {"tool_choice": "required"}
 
 
+@dataclass
 class Bridge(Life):
     """Our backend, and the server behind it."""
+
+    url: str
+
+    async def has(self, manner: Manner) -> bool:
+        """Whether the server misbehaves so; asking does not count among what it was asked."""
+        before = list(self.simulator.requests)
+        shown = await has_habit(self.url, manner)
+        self.simulator.requests.clear()
+        self.simulator.requests.extend(before)
+        return shown
 
     @property
     def asked(self) -> list[Wire]:
@@ -81,7 +94,7 @@ async def bridge(*manners: Manner, profile: str = "openai", **settings: Any) -> 
         store = await open_store(":memory:")
         backend = assemble(chosen, store=store, upstream=open_direct(chosen.upstream))
         try:
-            yield Bridge(backend, simulator)
+            yield Bridge(backend, simulator, f"{url}/v1")
         finally:
             await backend.aclose()
 
@@ -95,6 +108,12 @@ def _no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def streamed(request: pytest.FixtureRequest) -> bool:
     asked: bool = request.param
     return asked
+
+
+@pytest.mark.parametrize("manner", UNMET)
+async def test_a_server_like_openais_has_no_habit_that_our_runs_never_meet(manner: Manner) -> None:
+    async with bridge() as here:
+        assert not await here.has(manner)
 
 
 # -- State -----------------------------------------------------------------------------------------------------------
@@ -122,7 +141,9 @@ async def test_s1_s2_s7_s11_a_server_that_keeps_nothing_is_told_everything_anew(
         second = await here.run(thread_id, streamed=streamed)
 
         told = [item["content"][0]["text"] for item in here.asked[1]["input"]]
+        misbehaves = await here.has(manner)
 
+    assert misbehaves
     assert (first["status"], second["status"]) == ("completed", "completed")
     assert told[:25] == texts
     assert len(told) == 26
@@ -144,7 +165,9 @@ async def test_s3_a_call_nobody_answered_is_not_sent_and_an_unknown_one_refused_
         await eventually(here, waiting, is_in("cancelled"))
         await here.backend.create_message(thread_id, {"role": "user", "content": "Never mind"})
         after = await here.run(thread_id, LOOK)
+        misbehaves = await here.has(Manner.TAKES_OPEN_CALLS)
 
+    assert misbehaves
     assert (waiting["status"], asked_before, after["status"]) == ("requires_action", 1, "completed")
     assert {item["type"] for item in here.asked[-1]["input"]} == {"message"}
 
@@ -156,7 +179,9 @@ async def test_s13_a_thread_is_locked_here_whatever_the_server_does() -> None:
 
         with pytest.raises(RequestError, match="already has an active run"):
             await here.run(thread_id)
+        misbehaves = await here.has(Manner.NO_LOCKS)
 
+    assert misbehaves
     assert waiting["status"] == "requires_action"
     assert len(here.asked) == 1
 
@@ -217,7 +242,9 @@ async def test_s6_what_a_server_says_is_told_whatever_form_it_has(manner: Manner
 async def test_s9_a_run_asks_for_nothing_but_responses(*, streamed: bool) -> None:
     async with bridge(Manner.FEW_PATHS, profile="generic") as here:
         run = await here.run(await here.thread("Hello"), streamed=streamed, max_prompt_tokens=1000)
+        misbehaves = await here.has(Manner.FEW_PATHS)
 
+    assert misbehaves
     assert run["status"] == "completed"
     assert {request.path for request in here.simulator.requests} == {"/responses"}
 
@@ -256,7 +283,9 @@ async def test_s12_tools_the_server_lacks_are_never_sent(
     async with bridge(manner, profile=profile) as here:
         thread_id = await here.thread("SAY Hello", attach="file-of-long-ago" if tool is SEARCH else None)
         run = await here.run(thread_id, tool, LOOK, streamed=streamed)
+        misbehaves = await here.has(manner)
 
+    assert misbehaves
     assert run["status"] == "completed"
     assert [each["type"] for each in here.asked[0]["tools"]] == ["function"]
     assert {request.path for request in here.simulator.requests} == {"/responses"}
