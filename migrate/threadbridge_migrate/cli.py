@@ -90,8 +90,8 @@ def export_threads(
         arguments = _arguments(backend, base_url, store, settings or [])
         wanted = read_ids(words, sys.stdin) if words else None
         options = ExportOptions(concurrency=concurrency, per_minute=rate, attempts=attempts)
-        with display(total=None if wanted is None else len(wanted), quiet=quiet) as watch:
-            report = asyncio.run(export(load_settings(**arguments), wanted, out, watch=watch, options=options))
+        watch = display(total=None if wanted is None else len(wanted), quiet=quiet)
+        report = asyncio.run(export(load_settings(**arguments), wanted, out, watch=watch, options=options))
         _tell(report, out, as_json=as_json)
     raise typer.Exit(0 if report.succeeded else 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,25 +32,26 @@ async def export_threads(
     ids: Sequence[str] | None,
     out: Path,
     *,
-    watch: Watch,
+    watch: AbstractContextManager[Watch],
     options: ExportOptions | None = None,
 ) -> Report:
     """Export threads of the backend that the settings name: these, or with None all that it lists.
 
-    Raises UsageError for a directory or a source that does not fit, ConfigurationError for wrong settings, other
-    BridgeErrors when the source or the archive as a whole fails, OSError when the disk does.
+    `watch` is entered once nothing stands in the way of the first request.
+    Raises UsageError for a directory or a source that does not fit and ConfigurationError for wrong settings, both
+    before anything is written; other BridgeErrors when the source or the archive as a whole fails, OSError when the
+    disk does.
     """
     options = options or ExportOptions()
-    with ArchiveWriter(out, source=describe(settings), options=asdict(options)) as writer:
-        backend = await open_backend(_as_a_source(settings))
-        try:
-            requests = Requests(
-                concurrency=options.concurrency, attempts=options.attempts, per_minute=options.per_minute
-            )
-            export = Export(backend, writer, requests, concurrency=options.concurrency, watch=watch)
-            return await export.run(listed(backend, requests) if ids is None else given(ids))
-        finally:
-            await backend.aclose()
+    backend = await open_backend(_as_a_source(settings))
+    try:
+        requests = Requests(concurrency=options.concurrency, attempts=options.attempts, per_minute=options.per_minute)
+        wanted = listed(backend, requests) if ids is None else given(ids)
+        with ArchiveWriter(out, source=describe(settings), options=asdict(options)) as writer, watch as watching:
+            export = Export(backend, writer, requests, concurrency=options.concurrency, watch=watching)
+            return await export.run(wanted)
+    finally:
+        await backend.aclose()
 
 
 def _as_a_source(settings: Settings) -> Settings:

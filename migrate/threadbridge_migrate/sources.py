@@ -60,13 +60,17 @@ async def given(ids: Sequence[str]) -> AsyncIterator[str]:
         yield thread_id
 
 
-async def listed(backend: Backend, requests: Requests) -> AsyncIterator[str]:
+def listed(backend: Backend, requests: Requests) -> AsyncIterator[str]:
     """Every thread the source lists, oldest first. Raises UsageError where it cannot list any."""
     if not backend.capabilities.lists_threads:
         raise UsageError(
             "This source cannot list its threads: name them with --ids (a file, - for standard input, or ids); "
             "if it can after all, set `assistants.list_threads`."
         )
+    return _each_once(backend, requests)
+
+
+async def _each_once(backend: Backend, requests: Requests) -> AsyncIterator[str]:
     seen = set[str]()
     async for page in requests.pages(backend.list_threads):
         for thread in page:

@@ -73,11 +73,20 @@ USAGE: dict[str, tuple[Sequence[str], str]] = {
 
 @pytest.mark.parametrize(("words", "message"), USAGE.values(), ids=USAGE.keys())
 def test_wrong_usage_is_one_sentence_and_exit_code_2(migrate: Migrate, words: Sequence[str], message: str) -> None:
-    result = migrate("--ids", "thread_1", "--out", "archive", "--quiet", *words)
+    result = migrate("--ids", "thread_1", "--out", "archive", *words)
 
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+    assert not Path("archive").exists()
+
+
+def test_a_source_that_lists_no_threads_is_refused_before_anything_is_announced_or_made(migrate: Migrate) -> None:
+    result = migrate("--out", "archive")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("migrate: This source cannot list its threads")
+    assert not Path("archive").exists()
 
 
 def test_configuration_comes_from_the_environment_too(
