@@ -44,10 +44,20 @@ def wrap(client: ClientT, **configuration: Any) -> ClientT:
 
     Takes `OpenAI`, `AsyncOpenAI`, `AzureOpenAI` and `AsyncAzureOpenAI`. Where the configuration names no upstream,
     the Responses service behind the client's own address is used, with the client's own key. The two clients share
-    their connections; closing the new one closes these and the backend. Raises ConfigurationError.
+    their connections; closing the new one closes these and the backend.
+    Raises ConfigurationError, and TypeError for anything that is no client.
     """
+    _check(client)
     settings = load_settings(**configuration)
     return _answering(client, _with_upstream_of(client, settings))
+
+
+def _check(client: object) -> None:
+    if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
+        raise TypeError(
+            "wrap() takes a client of the openai SDK (OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI), "
+            f"not {type(client).__name__}."
+        )
 
 
 def _answering(client: ClientT, settings: Settings) -> ClientT:

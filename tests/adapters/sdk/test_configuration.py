@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import openai
 import pytest
 
@@ -81,6 +83,12 @@ def test_a_backend_that_cannot_be_opened_is_told_and_not_tried_again(
         client.beta.threads.create()
 
     assert len(tries) == 1
+
+
+@pytest.mark.parametrize("no_client", [3, openai, openai.OpenAI])
+def test_what_is_no_client_cannot_be_wrapped(no_client: object) -> None:
+    with pytest.raises(TypeError, match=r"^wrap\(\) takes a client of the openai SDK \(OpenAI, .*\), not .+\.$"):
+        wrap(cast("openai.OpenAI", no_client))
 
 
 def test_runs_of_a_wrapped_client_go_to_its_own_service(opened_with: list[Settings]) -> None:
