@@ -44,16 +44,16 @@ async def test_every_method_takes_the_keywords_of_the_sdk(place: str, name: str)
                 offered = inspect.signature(getattr(find(mine, place), name)).parameters
 
                 assert set(wanted) <= set(offered)
-                assert positional(wanted) == positional(offered)
-                assert required(offered) <= required(wanted)
+                assert by_place(wanted) == by_place(offered)
+                assert required(offered) == required(wanted)
                 assert inspect.iscoroutinefunction(getattr(find(mine, place), name)) == inspect.iscoroutinefunction(
                     inspect.unwrap(getattr(find(theirs, place), name))
                 )
 
 
-def positional(parameters: Any) -> list[str]:
-    """The ids that need no name; options of `poll` need none either in the SDK, but who counts to seven?"""
-    return [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
+def by_place(parameters: Any) -> list[str]:
+    """What can be given without a name, in its order: ids, and everything that `poll` takes."""
+    return [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 def required(parameters: Any) -> set[str]:

@@ -14,10 +14,11 @@ from threadbridge.client._keywords import (
 )
 from threadbridge.client._line import AsyncLine
 from threadbridge.client._paging import AsyncPaginator, async_listing
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.types import Assistant, AssistantDeleted
 
 
-class AsyncAssistants:
+class AsyncAssistants(WithoutRawResponses):
     """Models with instructions and tools, kept by id."""
 
     def __init__(self, line: AsyncLine) -> None:

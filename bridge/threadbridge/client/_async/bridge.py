@@ -8,10 +8,11 @@ from typing import Self
 from threadbridge.client._async.assistants import AsyncAssistants
 from threadbridge.client._async.threads import AsyncThreads
 from threadbridge.client._line import AsyncLine
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.ports import Backend
 
 
-class AsyncThreadBridge:
+class AsyncThreadBridge(WithoutRawResponses):
     """The Assistants API of a backend, method for method and keyword for keyword like the openai SDK's `client.beta`.
 
     Give it an opened backend, which it closes with itself; `threadbridge` has functions that open one from settings.

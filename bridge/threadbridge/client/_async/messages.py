@@ -15,10 +15,11 @@ from threadbridge.client._keywords import (
 )
 from threadbridge.client._line import AsyncLine
 from threadbridge.client._paging import AsyncPaginator, async_listing
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.types import Message, MessageDeleted
 
 
-class AsyncMessages:
+class AsyncMessages(WithoutRawResponses):
     """What was said on a thread."""
 
     def __init__(self, line: AsyncLine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
 from typing_extensions import Unpack
@@ -11,7 +11,7 @@ from threadbridge.client._async.execution import AsyncExecution
 from threadbridge.client._async.handler import AsyncAssistantEventHandler, AsyncAssistantStreamManager, AsyncHandlerT
 from threadbridge.client._async.polling import rested
 from threadbridge.client._async.stream import AsyncStream
-from threadbridge.client._given import Asked, asked
+from threadbridge.client._given import NOT_GIVEN, Asked, Given, Timeout, asked
 from threadbridge.client._keywords import (
     CallKeywords,
     ExecuteKeywords,
@@ -22,6 +22,7 @@ from threadbridge.client._keywords import (
     takes,
 )
 from threadbridge.client._line import AsyncLine
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.ports import Wire
 from threadbridge.tool_loop.calls import Tools
 from threadbridge.types import AssistantStreamEvent, Run
@@ -32,19 +33,36 @@ MAX_ROUNDS = 100
 PARALLEL_CALLS = 8
 
 
-class AsyncRunShortcuts:
+class AsyncRunShortcuts(WithoutRawResponses):
     """Starting, waiting, streaming, and the whole loop of an agent."""
 
     def __init__(self, line: AsyncLine) -> None:
         self._line = line
 
-    @takes(PollKeywords)
-    async def poll(self, run_id: str, thread_id: str, **options: Unpack[PollKeywords]) -> Run:
+    async def poll(
+        self,
+        run_id: str,
+        thread_id: str,
+        extra_headers: Given[Mapping[str, Any]] = NOT_GIVEN,
+        extra_query: Given[Mapping[str, object]] = NOT_GIVEN,
+        extra_body: Given[object] = NOT_GIVEN,
+        timeout: Given[Timeout] = NOT_GIVEN,
+        poll_interval_ms: Given[int] = NOT_GIVEN,
+    ) -> Run:
         """The run, once it waits for tool outputs or has ended (A62).
 
         Looks again after `poll_interval_ms`, else after what the service advises, else after a second.
         """
-        return Run.model_validate(await rested(self._line, thread_id, run_id, asked(PollKeywords, options)))
+        call = asked(
+            PollKeywords,
+            {},
+            extra_headers=extra_headers,
+            extra_query=extra_query,
+            extra_body=extra_body,
+            timeout=timeout,
+            poll_interval_ms=poll_interval_ms,
+        )
+        return Run.model_validate(await rested(self._line, thread_id, run_id, call))
 
     @takes(PolledRunKeywords)
     async def create_and_poll(self, *, assistant_id: str, thread_id: str, **options: Unpack[PolledRunKeywords]) -> Run:

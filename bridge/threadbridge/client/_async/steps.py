@@ -8,10 +8,11 @@ from threadbridge.client._given import asked
 from threadbridge.client._keywords import StepKeywords, StepListKeywords, takes
 from threadbridge.client._line import AsyncLine
 from threadbridge.client._paging import AsyncPaginator, async_listing
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.types import RunStep
 
 
-class AsyncSteps:
+class AsyncSteps(WithoutRawResponses):
     """What a run did, step by step."""
 
     def __init__(self, line: AsyncLine) -> None:

@@ -23,11 +23,12 @@ from threadbridge.client._keywords import (
 )
 from threadbridge.client._line import AsyncLine
 from threadbridge.client._paging import AsyncPaginator, async_listing
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.ports import Wire
 from threadbridge.types import Run, Thread, ThreadDeleted
 
 
-class AsyncThreads:
+class AsyncThreads(WithoutRawResponses):
     """Conversations, kept by id."""
 
     def __init__(self, line: AsyncLine) -> None:

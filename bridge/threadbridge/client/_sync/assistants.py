@@ -15,10 +15,11 @@ from threadbridge.client._keywords import (
 )
 from threadbridge.client._line import Line
 from threadbridge.client._paging import CursorPage, listing
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.types import Assistant, AssistantDeleted
 
 
-class Assistants:
+class Assistants(WithoutRawResponses):
     """Models with instructions and tools, kept by id."""
 
     def __init__(self, line: Line) -> None:

@@ -7,12 +7,13 @@ from types import TracebackType
 from typing import Self
 
 from threadbridge.client._line import Line
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.client._sync.assistants import Assistants
 from threadbridge.client._sync.threads import Threads
 from threadbridge.ports import Backend
 
 
-class ThreadBridge:
+class ThreadBridge(WithoutRawResponses):
     """The Assistants API of a backend, method for method and keyword for keyword like the openai SDK's `client.beta`.
 
     Give it an opened backend, which it closes with itself; `threadbridge` has functions that open one from settings.

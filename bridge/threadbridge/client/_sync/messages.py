@@ -16,10 +16,11 @@ from threadbridge.client._keywords import (
 )
 from threadbridge.client._line import Line
 from threadbridge.client._paging import CursorPage, listing
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.types import Message, MessageDeleted
 
 
-class Messages:
+class Messages(WithoutRawResponses):
     """What was said on a thread."""
 
     def __init__(self, line: Line) -> None:

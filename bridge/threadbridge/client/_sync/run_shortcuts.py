@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._given import Asked, asked
+from threadbridge.client._given import NOT_GIVEN, Asked, Given, Timeout, asked
 from threadbridge.client._keywords import (
     CallKeywords,
     ExecuteKeywords,
@@ -19,6 +19,7 @@ from threadbridge.client._keywords import (
     takes,
 )
 from threadbridge.client._line import Line
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.client._sync.execution import Execution
 from threadbridge.client._sync.handler import AssistantEventHandler, AssistantStreamManager, HandlerT
 from threadbridge.client._sync.polling import rested
@@ -33,19 +34,36 @@ MAX_ROUNDS = 100
 PARALLEL_CALLS = 8
 
 
-class RunShortcuts:
+class RunShortcuts(WithoutRawResponses):
     """Starting, waiting, streaming, and the whole loop of an agent."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    @takes(PollKeywords)
-    def poll(self, run_id: str, thread_id: str, **options: Unpack[PollKeywords]) -> Run:
+    def poll(
+        self,
+        run_id: str,
+        thread_id: str,
+        extra_headers: Given[Mapping[str, Any]] = NOT_GIVEN,
+        extra_query: Given[Mapping[str, object]] = NOT_GIVEN,
+        extra_body: Given[object] = NOT_GIVEN,
+        timeout: Given[Timeout] = NOT_GIVEN,
+        poll_interval_ms: Given[int] = NOT_GIVEN,
+    ) -> Run:
         """The run, once it waits for tool outputs or has ended (A62).
 
         Looks again after `poll_interval_ms`, else after what the service advises, else after a second.
         """
-        return Run.model_validate(rested(self._line, thread_id, run_id, asked(PollKeywords, options)))
+        call = asked(
+            PollKeywords,
+            {},
+            extra_headers=extra_headers,
+            extra_query=extra_query,
+            extra_body=extra_body,
+            timeout=timeout,
+            poll_interval_ms=poll_interval_ms,
+        )
+        return Run.model_validate(rested(self._line, thread_id, run_id, call))
 
     @takes(PolledRunKeywords)
     def create_and_poll(self, *, assistant_id: str, thread_id: str, **options: Unpack[PolledRunKeywords]) -> Run:

@@ -9,10 +9,11 @@ from threadbridge.client._given import asked
 from threadbridge.client._keywords import StepKeywords, StepListKeywords, takes
 from threadbridge.client._line import Line
 from threadbridge.client._paging import CursorPage, listing
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.types import RunStep
 
 
-class Steps:
+class Steps(WithoutRawResponses):
     """What a run did, step by step."""
 
     def __init__(self, line: Line) -> None:

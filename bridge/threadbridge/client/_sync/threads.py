@@ -19,6 +19,7 @@ from threadbridge.client._keywords import (
 )
 from threadbridge.client._line import Line
 from threadbridge.client._paging import CursorPage, listing
+from threadbridge.client._raw import WithoutRawResponses
 from threadbridge.client._sync.handler import AssistantEventHandler, AssistantStreamManager, HandlerT
 from threadbridge.client._sync.messages import Messages
 from threadbridge.client._sync.polling import rested
@@ -28,7 +29,7 @@ from threadbridge.ports import Wire
 from threadbridge.types import Run, Thread, ThreadDeleted
 
 
-class Threads:
+class Threads(WithoutRawResponses):
     """Conversations, kept by id."""
 
     def __init__(self, line: Line) -> None:

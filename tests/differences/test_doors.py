@@ -1,0 +1,27 @@
+"""Numbered differences: what a door has not."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from tests.bridge.client.scripted import ScriptedBackend, asynchronous, synchronous
+from tests.bridge.client.test_signatures import PLACES, find
+
+
+@pytest.mark.parametrize("name", ["with_raw_response", "with_streaming_response"])
+def test_d97_there_are_no_raw_responses_where_nothing_travels_by_http(name: str) -> None:
+    for client in (synchronous(ScriptedBackend()).client, asynchronous(ScriptedBackend()).client):
+        for resource in (client, *(find(client, place) for place in PLACES)):
+            with pytest.raises(AttributeError, match=rf"has no {name}: .* threadbridge\.openai_client\(\) has both"):
+                getattr(resource, name)
+
+
+def test_d97_whoever_looks_for_them_does_not_find_them() -> None:
+    threads = synchronous(ScriptedBackend()).client.threads
+
+    found = dict(inspect.getmembers(threads))
+
+    assert not hasattr(threads, "with_raw_response")
+    assert "with_streaming_response" not in found
