@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from threadbridge.ports import (
@@ -89,7 +89,7 @@ class SqlSession:
     def timeline(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
         return timeline.entries(self.driver, self._tenant, thread_id, last_messages=last_messages)
 
-    def span(self, thread_id: str, *, first: int, last: int) -> Sequence[Entry]:
+    def span(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
         return timeline.span(self.driver, self._tenant, thread_id, first=first, last=last)
 
     def places(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import bindparam, func, select
 
@@ -81,16 +81,16 @@ def entries(driver: sqlite3.Connection, tenant: str, thread_id: str, *, last_mes
         rows = _NEWEST.rows(driver, {**values, "newer": last_messages - 1})
     else:
         return []
-    return _parsed(rows)
+    return list(_parsed(rows))
 
 
-def span(driver: sqlite3.Connection, tenant: str, thread_id: str, *, first: int, last: int) -> Sequence[Entry]:
-    """The entries between two positions."""
+def span(driver: sqlite3.Connection, tenant: str, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
+    """The entries between two positions, parsed one by one."""
     return _parsed(_SPAN.rows(driver, {"tenant": tenant, "thread_id": thread_id, "first": first, "last": last}))
 
 
-def _parsed(rows: Sequence[tuple[str | None, str | None, str | None]]) -> list[Entry]:
-    return [Entry(parsed_or_none(message), parsed_or_none(item), run_id) for message, item, run_id in rows]
+def _parsed(rows: Sequence[tuple[str | None, str | None, str | None]]) -> Iterator[Entry]:
+    return (Entry(parsed_or_none(message), parsed_or_none(item), run_id) for message, item, run_id in rows)
 
 
 def items(driver: sqlite3.Connection, tenant: str, run_id: str) -> Sequence[Wire]:

@@ -10,6 +10,7 @@ from threadbridge.history.report import Mode, history_report
 from threadbridge.history.selection import Selection, Weighed, select_auto, select_last, select_since_compaction
 from threadbridge.history.weighing import frame_of, weight_of
 from threadbridge.ports import Entry, Kind, Place, Session, Wire
+from threadbridge.responses.items import as_told
 
 #: Lines read at once: enough for a usual thread at the first look, and never many more than are used.
 _FIRST_PAGE, _LARGEST_PAGE = 32, 1024
@@ -40,7 +41,9 @@ def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wir
     if not selection.fits:
         return History((), report, fits=False)
     entries = [
-        entry for span in selection.spans for entry in session.span(run["thread_id"], first=span.first, last=span.last)
+        as_told(entry)
+        for span in selection.spans
+        for entry in session.span(run["thread_id"], first=span.first, last=span.last)
     ]
     compact_at = context_budget(run, rules) if mode == "compact" else None
     return History(entries, report, fits=True, compact_at=compact_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol, TypeVar
@@ -197,8 +197,8 @@ class Session(Protocol):
         """
         ...
 
-    def span(self, thread_id: str, *, first: int, last: int) -> Sequence[Entry]:
-        """The entries between two positions, both included, oldest first."""
+    def span(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
+        """The entries between two positions, both included, oldest first; each is made when it is asked for."""
         ...
 
     def places(

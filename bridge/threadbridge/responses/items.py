@@ -14,6 +14,17 @@ _RETURNED_ONLY = frozenset({"id", "status", "created_by"})
 _OUTPUT_WORDS: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
 
 
+def as_told(entry: Entry) -> Entry:
+    """The entry without what no model is told of it.
+
+    A turn keeps its history until it is over. Of a thousand messages the objects that say nothing to the model would
+    cost more, in the searches for garbage alone, than all the rest of the turn.
+    """
+    if entry.message is None:
+        return entry
+    return Entry(item=entry.item or _of_message(entry.message), run_id=entry.run_id)
+
+
 def input_items(run: Wire, timeline: Sequence[Entry], *, container: str | None = None) -> list[Wire]:
     """Everything the model is told of the thread.
 
@@ -65,7 +76,7 @@ def _input_item(entry: Entry, run_id: str, answered: frozenset[tuple[str | None,
     if _is_paired(item):
         return _sent(item) if (entry.run_id, item["call_id"]) in answered else None
     if kind == "message":
-        return _sent_message(item)
+        return item if _from_user(item) else _sent_message(item)
     if kind == "compaction":
         return _sent(item)  # stands for everything before it, of whatever run (§11)
     if entry.run_id != run_id:

@@ -51,10 +51,10 @@ class CountingSession(SqlSession):
         self.weights_read += len(found)
         return found
 
-    def span(self, thread_id: str, *, first: int, last: int) -> Sequence[Entry]:
-        found = super().span(thread_id, first=first, last=last)
-        self.entries_read += len(found)
-        return found
+    def span(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
+        for entry in super().span(thread_id, first=first, last=last):
+            self.entries_read += 1
+            yield entry
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from tests.bridge.responses.recorded import needs_recordings, request_items
 from tests.bridge.responses.upstream import RUN, call, code, message, output_text, reasoning, refusal_part, search
 from threadbridge.ports import Entry, Wire
-from threadbridge.responses.items import input_items
+from threadbridge.responses.items import as_told, input_items
 
 
 def text(value: str) -> Wire:
@@ -199,6 +199,17 @@ def test_code_that_ran_in_another_container_is_not_told_of_nor_the_reasoning_tha
     assert [item["type"] for item in here[1:3]] == ["reasoning", "code_interpreter_call"]
     assert here[3:] == elsewhere[1:]
     assert [item["type"] for item in elsewhere] == ["message", "reasoning", "function_call", "function_call_output"]
+
+
+def test_entries_without_what_nobody_is_told_make_the_same_items() -> None:
+    said = wrote("assistant", text("Hello【4:0†a.txt】"), image_file())
+    answer = wrote("assistant", text("Hello"), item=SAID, run_id="run_0")
+    timeline = [wrote("user", text("Hi"), image_url()), said, *of_run("run_1", reasoning(), call(), output()), answer]
+
+    told = [as_told(entry) for entry in timeline]
+
+    assert input_items(RUN, told) == input_items(RUN, timeline)
+    assert [entry.message for entry in told] == [None] * len(timeline)
 
 
 @needs_recordings

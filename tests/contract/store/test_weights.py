@@ -50,7 +50,7 @@ async def test_a_span_is_the_entries_from_one_position_to_another(counted: Store
     first, second, third, _ = await places(counted)
 
     entries = await counted.read(
-        lambda session: session.span("thread_1", first=second.position, last=third.position), tenant=TENANT
+        lambda session: list(session.span("thread_1", first=second.position, last=third.position)), tenant=TENANT
     )
 
     assert entries == COUNTED[1:]
