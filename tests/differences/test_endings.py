@@ -185,6 +185,40 @@ async def test_d58_a_cancelled_stream_says_cancelling_before_it_closes(service: 
     assert names(seen)[-5:] == ["run.cancelling", "message.incomplete", "run.step.cancelled", "run.cancelled", "done"]
 
 
+async def test_d98_a_stream_whose_thread_is_deleted_closes_as_cancelled_and_nothing_stays(service: Service) -> None:
+    service.simulator.enqueue(Scenario.says("one two three four five six").slow(0.02))
+    seen: list[Told] = []
+    deleted: list[Wire] = []
+
+    async for told in service.follow("/threads/runs", assistant_id=await service.assistant(), thread=question("Hi")):
+        seen.append(told)
+        if told.name == "thread.message.delta" and not deleted:
+            deleted.append((await service.delete(f"/threads/{seen[0].data['id']}")).body)
+
+    assert deleted == [{"id": seen[0].data["id"], "object": "thread.deleted", "deleted": True}]
+    assert names(seen)[-5:] == ["run.cancelling", "message.incomplete", "run.step.cancelled", "run.cancelled", "done"]
+    assert (await service.get(path_of(seen[1].data))).status == 404
+
+
+async def test_d98_a_run_that_waits_for_a_place_is_gone_with_its_thread() -> None:
+    async with emulated(limits={"concurrent_turns": 1}) as service:
+        service.simulator.enqueue(Scenario.says("never").late(60))
+        busy = await service.start("Hi")
+        await service.reached(busy, "in_progress")
+        seen: list[Told] = []
+
+        body = {"assistant_id": busy["assistant_id"], "thread": question("Hi")}
+        async for told in service.follow("/threads/runs", **body):
+            seen.append(told)
+            if told.name == "thread.run.queued":
+                await service.delete(f"/threads/{seen[0].data['id']}")
+        await service.post(f"{path_of(busy)}/cancel")
+
+        assert names(seen)[-2:] == ["error", "done"]
+        assert seen[-2].data["error"]["message"] == "The run is gone: its thread was deleted."
+        assert len(service.asked) == 1
+
+
 class BreakingBackend:
     """A stream that fails after its first event, and not because of the model."""
 

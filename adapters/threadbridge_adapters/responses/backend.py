@@ -118,7 +118,10 @@ class ResponsesBackend:
         return await self._write(lambda session, context: threads.update(session, context, thread_id, body))
 
     async def delete_thread(self, thread_id: str) -> Wire:
-        return await self._write(lambda session, _: threads.delete(session, thread_id))
+        deletion = await self._write(lambda session, _: threads.delete(session, thread_id))
+        if deletion.run_id is not None:
+            await self._stop(deletion.run_id)
+        return deletion.answer
 
     # Messages
     async def create_message(self, thread_id: str, body: Wire) -> Wire:
@@ -204,10 +207,7 @@ class ResponsesBackend:
 
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
         run = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
-        await self._workforce.cancel(run_id)  # also where the run ended at once: a worker that fell behind may be ours
-        waiting = self._place.logs.waiting(run_id)
-        if waiting is not None:
-            waiting.wake()
+        await self._stop(run_id)  # also where the run ended at once: a worker that fell behind may be ours
         return run
 
     async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
@@ -246,6 +246,13 @@ class ResponsesBackend:
                 return await self._place.store.read(lambda session: look(session, now), tenant=self._place.tenant)
             except Overdue as overdue:
                 await self._write(partial(settle, run_id=overdue.run_id))
+
+    async def _stop(self, run_id: str) -> None:
+        """The store says that a run is to end: tell its worker, and whoever follows it while it waits."""
+        await self._workforce.cancel(run_id)
+        waiting = self._place.logs.waiting(run_id)
+        if waiting is not None:
+            waiting.wake()
 
     async def _in_turn(self, thread_id: str, ask: Callable[[], Awaitable[T]]) -> T:
         """A transaction that a busy thread refuses, or takes later where requests may wait for it."""

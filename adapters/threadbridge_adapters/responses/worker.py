@@ -29,6 +29,7 @@ _log = logger("threadbridge.run")
 #: A claim is prolonged this often before it would lapse.
 _BEATS_PER_LEASE = 3
 
+_DELETED = "The run is gone: its thread was deleted."
 _CLOSING = "This process is ending. The run goes on in another, or in the next: retrieve it to see how."
 
 
@@ -115,7 +116,7 @@ class Worker:
         kept = conversation.hosted.kept()
         await prices.ready()
         written = await self._write(lambda session, context: turns.finish(session, context, outcome, kept))
-        if written.accepted:
+        if written.accepted or written.is_gone:
             self._tell(turns.told(closing, written))
             self._end_feed(None)
         else:
@@ -165,7 +166,9 @@ class Worker:
     async def _tell_how_it_ended(self) -> None:
         """There was nothing to do: the run was cancelled, deleted or taken before this worker came to it."""
         run = await self._place.run(self._run_id)
-        if run is None or is_active(run):
+        if run is None:
+            self._end_feed(BridgeError(_DELETED))
+        elif is_active(run):
             self._end_feed(BridgeError(ELSEWHERE))
         else:
             self._tell([run_event(run)])

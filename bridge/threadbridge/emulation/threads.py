@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, listing
@@ -58,8 +59,16 @@ def update(session: Session, context: Context, thread_id: str, body: Wire) -> Wi
     return thread
 
 
-def delete(session: Session, thread_id: str) -> Wire:
+class Deletion(NamedTuple):
+    """The answer to a deletion, and the run that was active: it is gone, and its worker may stop (D98)."""
+
+    answer: Wire
+    run_id: str | None
+
+
+def delete(session: Session, thread_id: str) -> Deletion:
     """Gone, with everything in it (A19)."""
     found(session, Kind.THREAD, thread_id)
+    run = session.active_run(thread_id)
     session.remove(Kind.THREAD, thread_id)
-    return deleted("thread", thread_id)
+    return Deletion(deleted("thread", thread_id), None if run is None else run["id"])

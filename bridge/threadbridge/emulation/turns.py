@@ -131,7 +131,7 @@ def release(session: Session, context: Context, run_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a turn. Not accepted: it came too late, nothing was written.
+    """What became of a turn. Not accepted: it came too late, nothing was written; `is_gone`: its thread was deleted.
 
     `cut` is set where a request to cancel came first: the run as it was asked to stop, and the step that was closed.
     """
@@ -139,9 +139,7 @@ class Written:
     accepted: bool
     run: Wire | None = None
     cut: tuple[Wire, Wire] | None = None
-
-
-_TOO_LATE = Written(accepted=False)
+    is_gone: bool = False
 
 
 def finish(session: Session, context: Context, outcome: TurnOutcome, kept: Sequence[KeptFile] = ()) -> Written:
@@ -153,7 +151,7 @@ def finish(session: Session, context: Context, outcome: TurnOutcome, kept: Seque
     found = session.claimed_run(run_id)
     if found is None or not is_active(found.run) or not is_own(context, found.lease):
         count_lost(session, context, outcome.run, outcome.turn, outcome.steps)
-        return _TOO_LATE
+        return Written(accepted=False, is_gone=found is None)
     session.append(found.run["thread_id"], weighed(outcome.entries, context.history.count))
     for step in outcome.steps:
         session.add(Kind.STEP, step)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.clocks import StandingClock
 from threadbridge.ports import ListQuery, Wire
-from threadbridge.settings import Limits, Settings
+from threadbridge.settings import Limits, Policies, Settings
 from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.responses.backend import ResponsesBackend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
@@ -28,10 +28,15 @@ class Life:
 
 
 @asynccontextmanager
-async def living(folder: Path, clock: StandingClock, **limits: float) -> AsyncGenerator[Life]:
+async def living(
+    folder: Path, clock: StandingClock, *, policies: Policies | None = None, **limits: float
+) -> AsyncGenerator[Life]:
     """A backend on the folder's store. Leaving the block closes it, unless the test has."""
     simulator = Simulator(clock=clock)
-    settings = Settings(limits=Limits.model_validate({"lease_seconds": LEASE, "drain_seconds": 0, **limits}))
+    settings = Settings(
+        limits=Limits.model_validate({"lease_seconds": LEASE, "drain_seconds": 0, **limits}),
+        policies=policies or Policies(),
+    )
     store = await open_store(f"sqlite:///{folder / 'threads.db'}")
     backend = assemble(settings, store=store, upstream=SimulatedUpstream(simulator), clock=clock)
     try:
