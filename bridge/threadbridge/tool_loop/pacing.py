@@ -26,21 +26,24 @@ class Pacing:
 
     def __init__(self, chance: Callable[[], float]) -> None:
         self._chance = chance
-        self._plan = _plan()
-        self._taken = 0
+        self._quick = iter(FIRST_PAUSES)  # of the whole run, however many rounds it has
+        self._steady = _steady()
+
+    def another_round(self) -> None:
+        """The run was answered and works anew: what grew begins again, the quick looks are used up."""
+        self._steady = _steady()
 
     def pause(self, advised_ms: int | None) -> float:
         """Seconds to wait before the next look."""
-        planned = next(self._plan)
-        self._taken += 1
+        quick = next(self._quick, None)
+        planned = next(self._steady) if quick is None else quick
         seconds = planned if advised_ms is None else advised_ms / 1000
-        if self._taken > len(FIRST_PAUSES):
+        if quick is None:
             seconds = max(seconds, SHORTEST)
         return seconds * (1 + JITTER * self._chance())
 
 
-def _plan() -> Iterator[float]:
-    yield from FIRST_PAUSES
+def _steady() -> Iterator[float]:
     seconds = SHORTEST
     while True:
         yield seconds

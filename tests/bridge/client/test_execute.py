@@ -325,6 +325,22 @@ async def test_polling_starts_quickly_and_then_looks_at_most_once_a_second(face:
     assert slept[-1] >= 10.0
 
 
+async def test_the_quick_looks_are_those_of_the_whole_run_however_many_rounds_it_has(face: MakeFace) -> None:
+    looks = [PolledRun(waiting(call(f"call_{n}", "now", "{}")), 50) for n in range(6)]
+    backend = ScriptedBackend(
+        streams=False,
+        create_run=[run("queued")],
+        retrieve_run=[*looks, PolledRun(run("completed"))],
+        submit_tool_outputs=[run("queued")] * 6,
+    )
+    at = face(backend)
+
+    await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
+
+    assert len(at.clock.slept) == 7
+    assert all(1.0 <= pause <= 1.25 for pause in at.clock.slept[3:])
+
+
 async def test_polling_follows_the_advice_of_the_service(face: MakeFace) -> None:
     looks = [PolledRun(run("in_progress"), 5000), PolledRun(run("in_progress"), 5000), PolledRun(run("completed"))]
     backend = ScriptedBackend(streams=False, create_run=[run("queued")], retrieve_run=looks)

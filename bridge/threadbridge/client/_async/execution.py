@@ -42,6 +42,7 @@ class AsyncExecution:
         self._rounds = rounds
         self._at_once = at_once
         self._timeout = timeout
+        self._pacing = Pacing(random.random)
         self._streams = line.backend.capabilities.streams
         self._run: Wire | None = None  # as it was last heard of
 
@@ -126,10 +127,10 @@ class AsyncExecution:
             yield event
 
     async def _settled(self, run: Wire) -> Wire:
-        pacing = Pacing(random.random)
+        self._pacing.another_round()
         advised = None
         while run["status"] not in RESTING:
-            await self._line.sleep(pacing.pause(advised))
+            await self._line.sleep(self._pacing.pause(advised))
             run, advised = await self._look(run["id"])
         return run
 

@@ -43,6 +43,7 @@ class Execution:
         self._rounds = rounds
         self._at_once = at_once
         self._timeout = timeout
+        self._pacing = Pacing(random.random)
         self._streams = line.backend.capabilities.streams
         self._run: Wire | None = None  # as it was last heard of
 
@@ -127,10 +128,10 @@ class Execution:
             yield event
 
     def _settled(self, run: Wire) -> Wire:
-        pacing = Pacing(random.random)
+        self._pacing.another_round()
         advised = None
         while run["status"] not in RESTING:
-            self._line.sleep(pacing.pause(advised))
+            self._line.sleep(self._pacing.pause(advised))
             run, advised = self._look(run["id"])
         return run
 
