@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openai.types.beta.threads
+import orjson
 import pytest
 
 from tests.bridge.client.wire_objects import MESSAGE, RUN, STEP, call, call_stream, run, text_stream, waiting
@@ -59,6 +61,16 @@ def test_dumping_gives_the_wire_back_in_its_order(model: type[WireModel], wire: 
 
     assert back == wire
     assert list(back) == list(wire)
+
+
+def test_models_are_written_as_those_of_the_sdk_are() -> None:
+    wire = {**MESSAGE, "colour": "blue"}
+
+    mine, theirs = Message.model_validate(wire), openai.types.beta.threads.Message.model_validate(wire)
+
+    assert mine.to_dict(exclude_none=True) == theirs.to_dict(exclude_none=True)
+    assert orjson.loads(mine.to_json()) == orjson.loads(theirs.to_json()) == mine.to_dict() == wire
+    assert mine.to_json(indent=None) == mine.model_dump_json(exclude_unset=True)
 
 
 def test_fields_nobody_has_heard_of_are_kept_and_readable() -> None:
