@@ -82,6 +82,15 @@ def _pages(path: str) -> dict[str, Fault]:
             param="limit",
             message="Invalid 'limit': integer above maximum value. Expected a value <= 100, but got 101 instead.",
         ),
+        f"a limit of twenty digits on {path}": Fault(
+            "GET",
+            path,
+            query={"limit": "9" * 20},
+            code="integer_above_max_value",
+            param="limit",
+            message="Invalid 'limit': integer above maximum value. Expected a value <= 100, "
+            f"but got {'9' * 20} instead.",
+        ),
         f"a limit of 0 on {path}": Fault(
             "GET",
             path,
@@ -148,6 +157,19 @@ UNKNOWN = {
     ),
     "the run of steps": _unknown("GET", "/threads/{thread}/runs/run_0/steps", "run", "run_0"),
     "a step": _unknown("GET", "/threads/{thread}/runs/{run}/steps/step_0", "run step", "step_0"),
+    "a thread whose id ends with NUL": _unknown("GET", "/threads/thread_\0", "thread", "thread_\0"),
+    "a thread with an emoji for an id": _unknown("DELETE", "/threads/thread_𝄞", "thread", "thread_𝄞"),
+    "a thread with quotes": _unknown("GET", "/threads/thread_'\"", "thread", "thread_'\""),
+    "a thread whose id has no end": _unknown(
+        "POST", f"/threads/thread_{'x' * 5000}/messages", "thread", f"thread_{'x' * 193}...", _MESSAGE
+    ),
+    "an assistant whose id has no end": _unknown(
+        "POST",
+        "/threads/{thread}/runs",
+        "assistant",
+        f"asst_{'x' * 195}...",
+        {"assistant_id": f"asst_{'x' * 100_000}"},
+    ),
     "a step of another run": _unknown("GET", "/threads/{busy}/runs/{waiting}/steps/{step}", "run step", "{step}"),
 }
 

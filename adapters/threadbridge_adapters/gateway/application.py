@@ -18,7 +18,7 @@ from threadbridge.ports import Backend, PassesOn
 from threadbridge.settings import ServiceSettings, Settings
 from threadbridge.wire import serves
 from threadbridge_adapters.gateway.access_log import AccessLog
-from threadbridge_adapters.gateway.assistants_door import AssistantsDoor
+from threadbridge_adapters.gateway.assistants_door import AssistantsDoor, path_of
 from threadbridge_adapters.gateway.keys import KeyCheck
 from threadbridge_adapters.gateway.passage_door import PassageDoor
 from threadbridge_adapters.gateway.passthrough import Passthrough
@@ -71,11 +71,11 @@ class _ByPath:
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (serves(scope["path"]) and scope["path"].startswith(_BELOW)):
+        if scope["type"] == "http" and serves(path := path_of(scope)) and path.startswith(_BELOW):
+            with _given_up():
+                await self._door(scope, receive, send)
+        else:
             await self._rest(scope, receive, send)
-            return
-        with _given_up():
-            await self._door(scope, receive, send)
 
 
 class _Through:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import Backend, WireRequest
-from threadbridge.wire import answer, split
+from threadbridge.wire import answer, decoded, split
 from threadbridge.wire.sse import KEEP_ALIVE
 from threadbridge_adapters.read_ahead import LoopReadAhead
 
@@ -83,11 +83,19 @@ async def _read_body(receive: Receive, limit: int) -> bytes | None:
     return b"".join(parts)
 
 
+def path_of(scope: Scope) -> str:
+    """The path of a request; a slash that was escaped in it is no slash (`wire.decoded`)."""
+    raw_path: bytes = scope.get("raw_path") or b""
+    if b"%2" not in raw_path:
+        return str(scope["path"])
+    return decoded(raw_path.partition(b"?")[0].decode("latin-1"))
+
+
 def _wire_request(scope: Scope, body: bytes) -> WireRequest:
     query: bytes = scope["query_string"]
     return WireRequest(
         method=scope["method"],
-        path=split(scope["path"]),
+        path=split(path_of(scope)),
         query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
         headers=_headers(scope),
         body=body,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from threadbridge.errors import Unauthorized
 from threadbridge.wire import serves, to_wire
 from threadbridge_adapters.sdk.desk import Desk
-from threadbridge_adapters.sdk.passing import NotOursError, below
+from threadbridge_adapters.sdk.passing import NotOursError, below, path_of
 from threadbridge_adapters.sdk.transports import transports_for
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class InProcessClient(Client):
         return self._genuine.build_request(*args, **options)
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        if serves(request.url.path, base=self._base):
+        if serves(path_of(request.url), base=self._base):
             return super().send(request, **options)
         if self._desk.may_pass_on(request.method, below(request, self._base)):
             with suppress(NotOursError):
@@ -71,7 +71,7 @@ class AsyncInProcessClient(AsyncClient):
         return self._genuine.build_request(*args, **options)
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        if serves(request.url.path, base=self._base):
+        if serves(path_of(request.url), base=self._base):
             return await super().send(request, **options)
         if self._desk.may_pass_on(request.method, below(request, self._base)):
             with suppress(NotOursError):

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, cast
 
 from threadbridge.ports import PassedRequest, WireResponse
+from threadbridge.wire import decoded
 
 if TYPE_CHECKING:
     import httpx2
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 class NotOursError(Exception):
     """The backend has nothing to say about this request: it is for the service behind, its body untouched."""
+
+
+def path_of(url: httpx2.URL) -> str:
+    """The path without its escapes; an escaped slash stays one (`wire.decoded`)."""
+    raw_path = url.raw_path
+    return decoded(raw_path.partition(b"?")[0].decode("ascii")) if b"%2" in raw_path else url.path
 
 
 def below(request: httpx2.Request, base: str) -> str:

@@ -18,7 +18,7 @@ from threadbridge.ports import WireRequest, WireResponse
 from threadbridge.wire import serves, split
 from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
 from threadbridge_adapters.sdk.desk import Desk
-from threadbridge_adapters.sdk.passing import passed_request, pieces_of_loop, pieces_of_thread, taken
+from threadbridge_adapters.sdk.passing import passed_request, path_of, pieces_of_loop, pieces_of_thread, taken
 
 if TYPE_CHECKING:
     import httpx2
@@ -44,7 +44,7 @@ class SyncTransport(BaseTransport):
         self._forget_exit: Callable[[], None] = _nothing
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        ours = serves(request.url.path, base=self._base)
+        ours = serves(path_of(request.url), base=self._base)
         if ours:
             request.read()
         patience = _patience(request)
@@ -103,7 +103,7 @@ class AsyncTransport(AsyncBaseTransport):
         await self._desk.aclose()
 
     async def _answer(self, request: httpx2.Request, patience: float | None) -> WireResponse:
-        if serves(request.url.path, base=self._base):
+        if serves(path_of(request.url), base=self._base):
             await request.aread()
             return await self._desk.answer(_wire_request(request, self._base), timeout=patience)
         passed = passed_request(request, self._base, pieces_of_loop(request))
@@ -170,7 +170,7 @@ def _wire_request(request: httpx2.Request, base: str) -> WireRequest:
     url = request.url
     return WireRequest(
         method=request.method,
-        path=split(url.path, base=base),
+        path=split(path_of(url), base=base),
         query=tuple(url.params.multi_items()) if url.query else (),
         # Their own `items` looks every name up again.
         headers={name.lower().decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw},

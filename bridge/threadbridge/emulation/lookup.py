@@ -21,7 +21,7 @@ _NAMES = {
 
 def missing(kind: Kind, object_id: str) -> NotFound:
     """The 404 of A15."""
-    return NotFound(f"No {_NAMES[kind][2]} found with id '{object_id}'.")
+    return NotFound(f"No {_NAMES[kind][2]} found with id '{quoted(object_id)}'.")
 
 
 def found(session: Session, kind: Kind, object_id: str) -> Wire:

@@ -1,6 +1,7 @@
 """The Assistants API v2 on the wire, without I/O: what the gateway and the in-process transports share.
 
-`serves` says whether a URL's path is ours, `split` gives its own part, `answer` answers a request from any backend.
+`serves` says whether a URL's path is ours, `decoded` and `split` give its own part, `answer` answers a request from any
+backend.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from threadbridge.wire.answer import answer, refused
 from threadbridge.wire.errors import to_wire
 from threadbridge.wire.passage import may_be_kept
-from threadbridge.wire.routes import OPERATIONS, Operation, serves, split
+from threadbridge.wire.routes import OPERATIONS, Operation, decoded, serves, split
 from threadbridge.wire.sse import SSE, SSEDecoder
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Operation",
     "SSEDecoder",
     "answer",
+    "decoded",
     "may_be_kept",
     "refused",
     "serves",

@@ -19,7 +19,7 @@ from threadbridge.wire.routes import Operation, match
 from threadbridge.wire.sse import position_of
 
 #: Digits of a number in a query; longer ones are no numbers but attempts to keep us busy.
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,100}")
 
 #: `include`, `include[]` and `include[0]`: what the SDKs of different languages make of a list.
 _INCLUDE = re.compile(r"include(?:\[\d*\])?")

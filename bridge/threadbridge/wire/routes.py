@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
 from threadbridge.errors import NotFound
 from threadbridge.wire.errors import MethodNotAllowed
@@ -120,6 +121,15 @@ _ROOT = re.compile(
     r"(?:^|/v\d+|/openai|/openai/deployments/[^/]+|/api/projects/[^/]+)(?P<root>/(?:assistants|threads)(?:/.*)?)$",
     re.DOTALL,
 )
+
+
+#: A slash that was escaped (`%2F`).
+_ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
+
+
+def decoded(raw_path: str) -> str:
+    """The path of a URL without its escapes; but an escaped slash stays one, for it is part of an id and ends none."""
+    return unquote(_ESCAPED_SLASH.sub("%252F", raw_path))
 
 
 def serves(path: str, *, base: str = "") -> bool:
