@@ -17,6 +17,21 @@ async def test_d1_an_unknown_cursor_gives_an_empty_page(service: Service) -> Non
     assert (before.status, before.body) == (200, empty)
 
 
+async def test_d1_a_cursor_that_was_deleted_is_an_unknown_one(service: Service) -> None:
+    assistants, thread_id = [await service.assistant() for _ in range(3)], await service.thread("One", "Two", "Three")
+    messages = (await service.get(f"/threads/{thread_id}/messages", limit="1")).body
+    await service.delete(f"/assistants/{assistants[2]}")
+    await service.delete(f"/threads/{thread_id}/messages/{messages['last_id']}")
+
+    rest = [
+        await service.get("/assistants", after=assistants[2]),
+        await service.get(f"/threads/{thread_id}/messages", after=messages["last_id"]),
+        await service.get(f"/threads/{thread_id}/messages", before=messages["last_id"]),
+    ]
+
+    assert [(page.status, page.body["data"], page.body["has_more"]) for page in rest] == [(200, [], False)] * 3
+
+
 async def test_d8_threads_can_be_listed_newest_first(service: Service) -> None:
     made = [await service.thread() for _ in range(3)]
 

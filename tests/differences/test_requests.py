@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
+from urllib.parse import urlsplit
 
+import aiohttp
 import orjson
 
+from tests.clients.doors import simulated_gateway
 from tests.differences.service import BETA, MAX_BODY_BYTES, WEATHER, Service, emulated, path_of
 from threadbridge.ports import WireRequest
 from threadbridge.responses.model_rules import ModelCatalog
@@ -234,3 +238,19 @@ async def test_d28_a_model_that_a_fresh_list_does_not_have_is_refused(service: S
 
     assert (refused.status, refused.error["code"]) == (400, "model_not_found")
     assert refused.error["message"] == "The requested model 'gpt-nobody-knows' does not exist."
+
+
+async def test_d100_what_is_no_http_is_refused_in_plain_text_and_the_next_request_is_served() -> None:
+    with simulated_gateway() as gateway:
+        address = urlsplit(gateway.url)
+        reading, writing = await asyncio.open_connection(address.hostname, address.port)
+        writing.write(b"GET /v1/assistants?after=\xff HTTP/1.1\r\nHost: any\r\n\r\n")
+        head, _, text = (await reading.read()).partition(b"\r\n\r\n")
+        writing.close()
+        async with aiohttp.ClientSession(headers=BETA) as http, http.get(f"{gateway.url}/assistants") as served:
+            next_status = served.status
+
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: text/plain" in head.lower()
+    assert text == b"Invalid HTTP request received."
+    assert next_status == 200
