@@ -192,6 +192,15 @@ class TruncationSettings(_Section):
     unknown_model_window: int = Field(default=128_000, gt=0)
 
 
+class DoctorSettings(_Section):
+    """What `threadbridge doctor` takes its time for."""
+
+    #: Seconds for one request.
+    timeout: float = Field(default=30.0, gt=0)
+    #: Assistants, threads and runs of the store that are looked at: of each the newest.
+    objects: int = Field(default=1000, gt=0)
+
+
 class ModelOverride(_Section):
     """What to ask the upstream for in place of a model name. Overrides the built-in map."""
 
@@ -251,5 +260,6 @@ class Settings(_Section):
     #: By the name of the model that is asked, or that answers.
     prices: dict[str, ModelPrice] = Field(default_factory=dict)
     fees: Fees = Fees()
+    doctor: DoctorSettings = DoctorSettings()
     #: Free-form settings for backends that are not ours.
     options: dict[str, Any] = Field(default_factory=dict)

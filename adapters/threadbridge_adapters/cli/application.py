@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from threadbridge._entry_points import load, names
-from threadbridge_adapters.cli import cost, demo, models, serve, simulate
+from threadbridge_adapters.cli import cost, demo, doctor, models, serve, simulate
 
 
 class _Commands(TyperGroup):
@@ -40,6 +40,7 @@ application.command()(demo.demo)
 application.command()(serve.serve)
 application.command()(simulate.simulate)
 application.command()(cost.cost)
+application.command()(doctor.doctor)
 application.add_typer(models.models)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from threadbridge_adapters.responses.known_refusals import KnownRefusals
     from threadbridge_adapters.responses.places import Places
 
-__all__ = ["assemble", "open_backend", "upstream_of"]
+__all__ = ["assemble", "open_backend", "service_of", "upstream_of"]
 
 
 async def open_backend(settings: Settings) -> Backend:
@@ -38,7 +38,7 @@ async def open_backend(settings: Settings) -> Backend:
         raise
     try:
         blobs = open_blobs(settings.files, beside=place_of(_store_of(settings)).path)
-        refusals = await recalled(settings, store, service=_service_of(settings, upstream))
+        refusals = await recalled(settings, store, service=_named(settings, upstream))
     except BaseException:
         await upstream.aclose()
         await store.aclose()
@@ -74,10 +74,12 @@ def upstream_of(settings: Settings) -> Upstream:
     return open_direct(settings.upstream)
 
 
-def _service_of(settings: Settings, upstream: Upstream) -> str:
+def _named(settings: Settings, upstream: Upstream) -> str:
+    return "" if settings.simulate or not settings.performs_runs else service_of(upstream)
+
+
+def service_of(upstream: Upstream) -> str:
     """What a service is called in the store: where it is, and no secret of its URL; empty for the simulator."""
-    if settings.simulate or not settings.performs_runs:
-        return ""
     from threadbridge_adapters.responses.upstream import OpenAIUpstream
 
     return upstream.name if isinstance(upstream, OpenAIUpstream) else ""

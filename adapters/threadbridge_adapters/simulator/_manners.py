@@ -49,6 +49,8 @@ class Manner(StrEnum):
     FORGETS = "forgets"
     #: S11: any `previous_response_id` is accepted, and nothing comes of it.
     TAKES_ANY_PREVIOUS = "takes-any-previous"
+    #: S11: there are no conversations.
+    NO_CONVERSATIONS = "no-conversations"
     #: S12: no containers and no code_interpreter.
     NO_CONTAINERS = "no-containers"
     #: S12: no files, no vector stores and no file_search.
@@ -63,6 +65,7 @@ ONE_MODEL: Final = "the-only-model"
 #: Beginnings of paths that are not there.
 _ABSENT: Final[Mapping[Manner, tuple[str, ...]]] = {
     M.FEW_PATHS: ("/responses/input_tokens", "/models"),
+    M.NO_CONVERSATIONS: ("/conversations",),
     M.NO_CONTAINERS: ("/containers",),
     M.NO_FILES: ("/files", "/uploads", "/vector_stores"),
 }

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from threadbridge.responses.model_rules import ModelRules
 from threadbridge.responses.model_table import FAMILIES, RETIREMENTS, WINDOWS
-from threadbridge.responses.models import resolve_model
+from threadbridge.responses.models import base_model, resolve_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,14 @@ class ModelRow:
 def model_rows(rules: ModelRules, today: date) -> Iterator[ModelRow]:
     """A row for every known, configured or listed model, those that end first on top."""
     listed = rules.catalog.shutdown_dates if rules.catalog is not None else {}
-    rows = [_row(name, rules, today) for name in {*FAMILIES, *RETIREMENTS, *rules.models, *listed}]
+    rows = [model_row(name, rules, today) for name in {*FAMILIES, *RETIREMENTS, *rules.models, *listed}]
     yield from sorted(rows, key=lambda row: (row.shutdown_date or date.max, row.model))
 
 
-def _row(name: str, rules: ModelRules, today: date) -> ModelRow:
+def model_row(name: str, rules: ModelRules, today: date) -> ModelRow:
+    """The row of one model; a fine-tune ends with the model it was made from."""
     listed = rules.catalog.shutdown_dates if rules.catalog is not None else {}
-    retirement = RETIREMENTS.get(name)
+    retirement = RETIREMENTS.get(base_model(name))
     day = listed.get(name, retirement.day if retirement is not None else None)
     state: Literal["retired", "retiring", "current"] = "current"
     if day is not None:
@@ -58,9 +59,9 @@ def _row(name: str, rules: ModelRules, today: date) -> ModelRow:
         overrides=rules.models,
         shutdown_dates=listed,
     )
-    family = FAMILIES.get(asked.model)
+    family = FAMILIES.get(base_model(asked.model))
     dropped = () if asked.sampling else ("temperature", "top_p")
     if family is not None and not family.efforts:
         dropped = (*dropped, "reasoning_effort")
     replacement = asked.model if asked.model != name else None
-    return ModelRow(name, state, day, replacement, WINDOWS.get(name), dropped)
+    return ModelRow(name, state, day, replacement, WINDOWS.get(base_model(name)), dropped)

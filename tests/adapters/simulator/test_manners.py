@@ -196,6 +196,13 @@ async def test_s11_any_previous_response_is_accepted() -> None:
     assert said["status"] == "completed"
 
 
+async def test_s11_there_are_no_conversations() -> None:
+    async with _opened(Manner.NO_CONVERSATIONS) as server:
+        status, _ = await server.ask("POST", "/conversations", {})
+
+    assert status == 404
+
+
 @pytest.mark.parametrize(
     ("manner", "path", "tool"),
     [

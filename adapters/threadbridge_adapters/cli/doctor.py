@@ -1,0 +1,130 @@
+"""`threadbridge doctor`: what the service behind can do, and what goes wrong silently."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from threadbridge.diagnosis.examination import Examination
+    from threadbridge.diagnosis.report import Diagnosis
+    from threadbridge.diagnosis.traps import Trap
+    from threadbridge.responses.profiles import Profile
+    from threadbridge.settings import Settings
+
+_FOUND = {True: "yes", False: "no", None: "?"}
+_WIDTH = 10_000
+
+
+def doctor(
+    upstream: Annotated[
+        str | None, typer.Option(metavar="URL", help="Base URL of the service to ask.", show_default="the configured")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Model to ask.", show_default="one that the service lists")
+    ] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Where the threads are kept.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object in place of the report.")] = False,
+) -> None:
+    """Find out what the Responses service can do, and what goes wrong silently.
+
+    Asks the service with a few dozen small requests, prints the profile it deserves with the settings that say so, and
+    lists the traps in settings and store: files that nothing looks into, instructions that were replaced, models and
+    prompts that end, threads that nobody cuts. What it makes at the service it takes away again.
+    """
+    from threadbridge._loading import load_settings
+
+    settings = load_settings(upstream=upstream, store=store)
+    diagnosis = asyncio.run(_diagnosed(settings, model))
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(diagnosis.to_json()))
+    else:
+        _print(diagnosis)
+
+
+async def _diagnosed(settings: Settings, model: str | None) -> Diagnosis:
+    from threadbridge.diagnosis.fitting import fitted
+    from threadbridge.diagnosis.report import Diagnosis
+    from threadbridge.responses.profiles import profile_of
+
+    service, host, examination = await _examined(settings, model)
+    fit = fitted(examination, host)
+    deserved = settings.upstream.model_copy(update={"profile": fit.profile, "capabilities": fit.capabilities})
+    traps = await _traps(settings, profile_of(deserved, hosted_tools=settings.hosted_tools))
+    return Diagnosis(service, settings.upstream.profile, examination, fit, traps)
+
+
+async def _examined(settings: Settings, model: str | None) -> tuple[str, str, Examination]:
+    """Where the service is, its host, and what was found. What it will cost is said before anything is asked."""
+    from threadbridge.diagnosis.examination import MOST_ANSWERS, MOST_QUESTIONS
+    from threadbridge_adapters.doctor import examine
+    from threadbridge_adapters.responses import service_of, upstream_of
+
+    patient = settings.upstream.model_copy(update={"timeout": settings.doctor.timeout})
+    upstream = upstream_of(settings.model_copy(update={"upstream": patient}))
+    try:
+        service = service_of(upstream) or "the simulator"
+        typer.echo(
+            f"Asking {service}: at most {MOST_QUESTIONS} requests of {settings.doctor.timeout:g} s each, of which a "
+            f"model answers at most {MOST_ANSWERS} with a few words. On a service that bills, that is about 2,000 "
+            "tokens of answers.",
+            err=True,
+        )
+        return service, service.partition("/")[0].partition(":")[0], await examine(upstream, model)
+    finally:
+        await upstream.aclose()
+
+
+async def _traps(settings: Settings, profile: Profile) -> Sequence[Trap]:
+    from threadbridge_adapters.doctor import traps
+    from threadbridge_adapters.model_catalog import catalog_path, read_catalog
+    from threadbridge_adapters.stores import open_store
+    from threadbridge_adapters.stores.place import place_of
+
+    catalog = read_catalog(catalog_path(settings))
+    path = place_of(settings.store).path
+    if path is None or not path.exists():
+        typer.echo("There is no store to look at; name one with --store.", err=True)
+        return await traps(settings, None, profile, catalog)
+    opened = await open_store(settings.store)
+    try:
+        return await traps(settings, opened, profile, catalog)
+    finally:
+        await opened.aclose()
+
+
+def _print(diagnosis: Diagnosis) -> None:
+    from rich.console import Console
+
+    fit = diagnosis.fit
+    typer.echo(f"profile {fit.profile}: {fit.why}\n")
+    Console(width=_WIDTH, highlight=False, markup=False).print(_table(diagnosis))
+    typer.echo(f"\n{fit.to_toml()}")
+    if diagnosis.configured != fit.profile:
+        typer.echo(f"\nThe configured profile is {diagnosis.configured}.")
+    _print_list("What is borne without any setting:", diagnosis.examination.habits)
+    _print_list("What goes wrong silently:", [trap.sentence for trap in diagnosis.traps])
+
+
+def _print_list(heading: str, sentences: Sequence[str]) -> None:
+    if sentences:
+        typer.echo("\n".join(["", heading, *(f"- {sentence}" for sentence in sentences)]))
+
+
+def _table(diagnosis: Diagnosis) -> Table:
+    from rich.table import Table
+
+    from threadbridge.responses.profiles import CAPABILITIES
+
+    table = Table("capability", "found", "why", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in CAPABILITIES:
+        finding = diagnosis.examination.findings[name]
+        table.add_row(name, _FOUND[finding.found], finding.why)
+    return table
