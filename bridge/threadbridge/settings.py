@@ -188,6 +188,9 @@ class TruncationSettings(_Section):
     context_tokens: int | None = Field(default=None, gt=0)
     #: Tokens of a window that are kept for the answer, but never more than a quarter of it.
     answer_tokens: int = Field(default=4096, ge=0)
+    #: How often a turn is asked for again, with a third less of the thread each time, where the service finds it longer
+    #: than its model can read.
+    overflow_retries: int = Field(default=5, ge=0, le=20)
     #: The window of a model nobody here knows.
     unknown_model_window: int = Field(default=128_000, gt=0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.differences.service import WEATHER, Service, emulated, names
 from threadbridge.ports import Wire
 
@@ -93,3 +95,14 @@ async def test_d77_tokens_of_a_thread_are_counted_here(service: Service) -> None
     does_not = await service.run("one " * 20, run={"max_prompt_tokens": 16})
 
     assert (fits["status"], does_not["status"]) == ("completed", "incomplete")
+
+
+async def test_d101_a_prompt_the_model_cannot_read_is_sent_with_less_of_the_thread(service: Service) -> None:
+    service.simulator.limits = replace(service.simulator.limits, context_tokens=100)
+    thread_id = await service.thread(*numbered(1, 2, 3))
+
+    run = await service.post(f"/threads/{thread_id}/runs", assistant_id=await service.assistant())
+    rested = await service.rested(run.body)
+
+    assert rested["status"] == "completed"
+    assert [texts(asked) for asked in service.asked] == [numbered(1, 2, 3), numbered(1, 3)]

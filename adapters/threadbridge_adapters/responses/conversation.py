@@ -8,11 +8,13 @@ from typing import TypeVar
 
 import orjson
 
+from threadbridge.emulation import turns
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import UpstreamError
-from threadbridge.history.report import turn_report
+from threadbridge.history.report import too_long, turn_report
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.responses.containers import ended_by_container, refused_for_container
+from threadbridge.responses.overflow import ended_as_too_long, refused_as_too_long
 from threadbridge.responses.refusals import refused_parameter
 from threadbridge.responses.request import build_request
 from threadbridge.responses.tools import HostedTools
@@ -29,6 +31,8 @@ _log = logger("threadbridge.run")
 
 #: How long the end of a response may take once its last event is there.
 _LAST_BYTES_SECONDS = 1.0
+#: Events that end a response and may say that it is worth asking again.
+_BAD_ENDS = frozenset({"response.failed", "error"})
 
 
 class Conversation:
@@ -47,6 +51,7 @@ class Conversation:
         self._stream: UpstreamStream | None = None
         self._replaced = False  # the container, for this turn
         self._left_out: frozenset[str] = frozenset()  # parameters the model refused in this turn
+        self._notes: tuple[str, ...] = ()  # what became of its history, for the report
         self._events: AsyncIterator[Wire] | None = None
         self.hosted = HostedWork(place, start, translator)
 
@@ -62,9 +67,9 @@ class Conversation:
         response = await self._asked(self._place.upstream.create, stream=False)
         self._translator.request_id = response.request_id
         for event in events_of(response.body):
+            if (self.hosted.watches or event["type"] in _BAD_ENDS) and await self._starts_over(event):
+                return await self._fetch()
             if self.hosted.watches:
-                if await self._starts_over(event):
-                    return await self._fetch()
                 self._tell(await self.hosted.before(event["type"]))
             told = self._translator.feed(event)
             if self.hosted.watches:
@@ -81,9 +86,9 @@ class Conversation:
         translator.request_id = self._stream.request_id
         self._events = aiter(self._stream)
         async for event in self._events:
+            if (watches or event.get("type") in _BAD_ENDS) and await self._starts_over(event):
+                return await self._relay(feed)
             if watches:
-                if await self._starts_over(event):
-                    return await self._relay(feed)
                 feed.put(await self.hosted.before(event["type"]))
             told = translator.feed(event)
             if watches:
@@ -97,20 +102,23 @@ class Conversation:
         return self._end_of_events()
 
     async def _starts_over(self, event: Wire) -> bool:
-        """Whether this event tells that the container died, and the response is asked for again with another one.
+        """Whether this event ends the response for a reason that can be helped, and it is asked for again.
 
         It is not where words or function calls were told already: then the run fails, and says why.
         """
-        error = ended_by_container(event)
-        if error is None or not self._translator.can_start_over:
-            return False
-        if not await self._has_another_container(error["message"]):
+        if not self._translator.can_start_over or not await self._helped(event):
             return False
         self._tell(self._translator.start_over(event))
         stream, self._stream, self._events = self._stream, None, None
         if stream is not None:
             await stream.aclose()
         return True
+
+    async def _helped(self, event: Wire) -> bool:
+        if ended_as_too_long(event):
+            return await self._is_shortened()
+        error = ended_by_container(event)
+        return error is not None and await self._has_another_container(error["message"])
 
     def _tell(self, events: Sequence[Event]) -> None:
         if self._feed is not None:
@@ -153,8 +161,8 @@ class Conversation:
     async def _asked(self, ask: Callable[[bytes], Awaitable[T]], *, stream: bool) -> T:
         """The answer of the service, asked again where it refused what can be done without.
 
-        A container that has died is replaced once (§4); a sampling parameter that turns out to be refused is left out
-        here and, where that was all that was wrong, from then on (§15).
+        A container that has died is replaced once (§4); a prompt that is too long is shortened; a sampling parameter
+        that turns out to be refused is left out here and, where that was all that was wrong, from then on (§15).
         """
         while True:
             body = self._request(await self.hosted.tools(), stream=stream)
@@ -164,6 +172,7 @@ class Conversation:
                 if not (
                     self._leaves_out_what_is_refused(error, body)
                     or (refused_for_container(error) and await self._has_another_container(error.message))
+                    or (refused_as_too_long(error) and await self._is_shortened())
                 ):
                     raise
             else:
@@ -190,6 +199,19 @@ class Conversation:
         _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=reason)
         return True
 
+    async def _is_shortened(self) -> bool:
+        """The service counted more than we did. Whether there is less to be sent now, so that it is worth asking."""
+        place, before = self._place, self._start
+        if len(self._notes) >= place.history.truncation.overflow_retries:
+            return False
+        start = await place.write(lambda session, context: turns.shortened(session, context, before))
+        if start is None:
+            return False
+        self._start = start
+        self._notes = (*self._notes, too_long(before.report, start.report, before.run))
+        _log.warning(self._notes[-1], run_id=before.run["id"], thread_id=before.run["thread_id"])
+        return True
+
     def _request(self, hosted: HostedTools, *, stream: bool) -> Wire:
         run = self._start.run
         model = self._place.model(run)
@@ -205,7 +227,7 @@ class Conversation:
             refused=self._place.refusals.of(model.model) | self._left_out,
             profile=self._place.profile,
         )
-        self._translator.report = turn_report(self._start.report, run, model, plan.warnings)
+        self._translator.report = turn_report(self._start.report, run, model, [*self._notes, *plan.warnings])
         for warning in plan.warnings:
             _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
         return plan.body

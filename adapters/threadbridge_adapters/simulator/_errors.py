@@ -158,6 +158,12 @@ def model_not_found(model: str) -> ServiceError:
     return ServiceError(text, param="model", code="model_not_found")
 
 
+def context_length_exceeded() -> ServiceError:
+    """Recorded."""
+    text = "Your input exceeds the context window of this model. Please adjust your input and try again."
+    return ServiceError(text, param="input", code="context_length_exceeded")
+
+
 def response_not_found(response_id: str) -> ServiceError:
     return ServiceError(f"Response with id '{response_id}' not found.", status=404)
 

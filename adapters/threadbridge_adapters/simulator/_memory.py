@@ -20,6 +20,8 @@ class Limits:
     requests: int = 1_000
     #: Encrypted contents of replayed recordings that may be sent back.
     replayed_seals: int = 1_000
+    #: Tokens that the model can read: an input of more is refused.
+    context_tokens: int = 1_050_000
     body_bytes: int = 64 * 1024 * 1024
     #: Uploaded files, the bytes of one and of all of them; what is larger than 64 KiB lies on disk.
     files: int = 2_000

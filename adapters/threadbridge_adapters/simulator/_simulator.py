@@ -206,6 +206,9 @@ class Simulator:
         check_json_mentioned(request, context)
         if Manner.TAKES_OPEN_CALLS not in self.manners:
             check_pairs(history, items, self._memory)
+        charged = input_tokens(context, request.body.get("instructions"), request.tools)
+        if charged > self.limits.context_tokens and request.body.get("truncation") != "auto":
+            raise errors.context_length_exceeded()
         scenario = _completed(scenario, request, context)
         if scenario.answer is not None:
             scenario = replace(scenario, answer=self._tools.perform(scenario.answer, request, context))

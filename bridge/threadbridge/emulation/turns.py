@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from threadbridge.emulation import containers, files
 from threadbridge.emulation.context import Context
@@ -13,7 +13,7 @@ from threadbridge.emulation.files import KeptFile
 from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.emulation.resources import Resources, resources_of
 from threadbridge.emulation.spending import add_turn, count_lost, too_dear
-from threadbridge.history.choice import chosen
+from threadbridge.history.choice import chosen, chosen_shorter
 from threadbridge.history.report import prompt_tokens
 from threadbridge.history.weighing import weighed
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
@@ -99,6 +99,15 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
     else:
         end(session, context, run, RunStatus.FAILED, last_error=unpaid)
     return None
+
+
+def shortened(session: Session, context: Context, start: TurnStart) -> TurnStart | None:
+    """The turn with less of the thread, for the service found it too long; None where nothing can be left out."""
+    run = start.run
+    history = chosen_shorter(session, context.history, run, refused=start.report, first=start.number == 1)
+    if history is None:
+        return None
+    return replace(start, timeline=history.entries, report=history.report, compact_at=history.compact_at)
 
 
 def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:

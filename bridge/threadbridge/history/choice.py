@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from threadbridge.history.budget import HistoryRules, context_budget, own_budget, prompt_budget
+from threadbridge.history.budget import Budget, HistoryRules, context_budget, own_budget, prompt_budget
 from threadbridge.history.report import Mode, history_report
 from threadbridge.history.selection import Selection, Weighed, select_auto, select_last, select_since_compaction
 from threadbridge.history.weighing import frame_of, weight_of
@@ -31,10 +31,32 @@ class History:
 
 def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool) -> History:
     """The history of the run's next turn. Costs what it chooses, however long the thread is."""
-    frame = frame_of(run, rules.count)
     mode = _mode(run, rules)
     # What is exact, or shortened by the service, is not bounded by the window; only a budget of the run's own stops it.
     budget = prompt_budget(run, prior_usage, rules) if mode == "auto" else own_budget(run, prior_usage)
+    return _history(session, rules, run, mode, budget, first=first)
+
+
+def chosen_shorter(session: Session, rules: HistoryRules, run: Wire, *, refused: Wire, first: bool) -> History | None:
+    """Less than the history of the report `refused`, which the service found too long for the model.
+
+    A third less where that leaves something, else less at all; None where nothing can be left out: the newest turn is
+    all there is, or the run wants so many messages exactly.
+    """
+    if _mode(run, rules) == "last_messages":
+        return None
+    frame, sent = frame_of(run, rules.count), refused["sent"]["tokens"]
+    for tokens in (sent * 2 // 3, sent - 1):
+        history = _history(session, rules, run, "auto", Budget(frame + tokens, "context"), first=first)
+        if history.fits and history.entries:
+            return history
+    return None
+
+
+def _history(
+    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, *, first: bool
+) -> History:
+    frame = frame_of(run, rules.count)
     left = None if budget is None else budget.tokens - frame
     selection = _selection(session, rules, run, mode, left, first=first)
     report = history_report(run, selection, session.size(run["thread_id"]), frame=frame, budget=budget, mode=mode)

@@ -58,6 +58,14 @@ def _reason(selection: Selection, budget: Budget | None, mode: Mode) -> str | No
     return None if budget is None else budget.source
 
 
+def too_long(before: Wire, after: Wire, run: Wire) -> str:
+    """The warning about a prompt that was counted to fit and did not, and what helps."""
+    return (
+        f"The service found a prompt of about {prompt_tokens(before)} tokens too long for the model; about "
+        f'{prompt_tokens(after)} were sent instead. Set models."{run["model"]}".context_tokens to what it takes.'
+    )
+
+
 def turn_report(history: Wire, run: Wire, model: ResolvedModel, warnings: Sequence[str]) -> Wire:
     """The whole report of a turn that was asked: its history, the model asked in place of which, the warnings."""
     return {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
+from threadbridge.responses.endings import error_in
 
 _REFUSALS = frozenset({400, 404})
 _CONTAINER = "container"
@@ -21,16 +19,11 @@ def refused_for_container(error: UpstreamError) -> bool:
 
 def ended_by_container(event: Wire) -> Wire | None:
     """The error of an event that ends a response because its container died; None for any other event."""
-    match event:
-        case {"type": "response.failed", "response": {"error": error}} | {"type": "error", "error": error}:
-            return error if _tells_of_death(error) else None
-        case {"type": "error"}:
-            return event if _tells_of_death(event) else None
-        case _:
-            return None
+    error = error_in(event)
+    return error if error is not None and _tells_of_death(error) else None
 
 
-def _tells_of_death(error: Any) -> bool:
-    message = error.get("message") if isinstance(error, Mapping) else None
+def _tells_of_death(error: Wire) -> bool:
+    message = error.get("message")
     words = message.lower() if isinstance(message, str) else ""
     return _CONTAINER in words and any(word in words for word in _GONE)

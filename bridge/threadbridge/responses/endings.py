@@ -47,6 +47,17 @@ def closing_of_incomplete(response: Mapping[str, Any]) -> Closing:
     return _INCOMPLETE.get(reason, _UNKNOWN_REASON) if isinstance(reason, str) else _UNKNOWN_REASON
 
 
+def error_in(event: Wire) -> Wire | None:
+    """The error of an event that ends a response badly; None for any other event."""
+    match event:
+        case {"type": "response.failed", "response": {"error": dict(error)}} | {"type": "error", "error": dict(error)}:
+            return error
+        case {"type": "error"}:  # its fields are on the event itself
+            return event
+        case _:
+            return None
+
+
 #: Upstream error codes and the code of `last_error` they become (§7); every other is a server_error.
 _ERROR_CODES: Mapping[str, str] = {
     "rate_limit_exceeded": "rate_limit_exceeded",

@@ -1,0 +1,131 @@
+"""Prompts that were counted to fit and do not: less of the thread is sent, as long as nothing was said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.differences.service import Service, emulated, names
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator import Scenario, Text
+
+TOO_LONG = "Your input exceeds the context window of this model. Please adjust your input and try again."
+
+
+def narrow(service: Service, tokens: int) -> None:
+    """The model reads no more than this, whatever its window is said to be."""
+    service.simulator.limits = replace(service.simulator.limits, context_tokens=tokens)
+
+
+def numbered(*numbers: int) -> list[str]:
+    """Messages of about seventy tokens."""
+    return [f"Message {number}, " + "and so on, " * 15 for number in numbers]
+
+
+def texts(asked: Wire) -> list[str]:
+    return [part["text"] for item in asked["input"] for part in item["content"]]
+
+
+async def run_on(service: Service, *texts: str, **body: object) -> Wire:
+    started = await service.post(
+        f"/threads/{await service.thread(*texts)}/runs", assistant_id=await service.assistant(), **body
+    )
+    return await service.rested(started.body)
+
+
+async def turn_report(service: Service, run: Wire) -> Wire:
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}/report"
+    (turn,) = (await service.get(path)).body["turns"]
+    found: Wire = turn
+    return found
+
+
+async def test_a_prompt_that_the_service_finds_too_long_is_sent_shorter() -> None:
+    async with emulated() as service:
+        narrow(service, 170)
+        run = await run_on(service, *numbered(*range(1, 10)))
+        told = await turn_report(service, run)
+
+    assert run["status"] == "completed"
+    assert [len(asked["input"]) for asked in service.asked] == [9, 6, 4, 2]
+    assert texts(service.asked[-1]) == numbered(1, 9)
+    assert (told["history"]["sent"]["messages"], told["history"]["dropped"]["messages"]) == (2, 7)
+    assert told["history"]["dropped"]["reason"] == "context"
+    assert len(told["warnings"]) == 3
+    assert all('Set models."gpt-4o".context_tokens to what' in warning for warning in told["warnings"])
+
+
+async def test_a_response_that_ends_as_too_long_before_a_word_is_asked_for_again() -> None:
+    async with emulated() as service:
+        service.simulator.enqueue(Scenario.fails("context_length_exceeded", TOO_LONG))
+        run = await run_on(service, *numbered(1, 2, 3))
+        roles = [message["role"] for message in await service.messages(run)]
+
+    assert (run["status"], roles) == ("completed", ["user", "user", "user", "assistant"])
+    assert [len(asked["input"]) for asked in service.asked] == [3, 2]
+
+
+async def test_a_stream_that_ends_as_too_long_before_a_word_goes_on_with_another_response() -> None:
+    async with emulated() as service:
+        service.simulator.enqueue(Scenario.fails("context_length_exceeded", TOO_LONG))
+        thread_id = await service.thread(*numbered(1, 2, 3))
+
+        events = await service.stream(f"/threads/{thread_id}/runs", assistant_id=await service.assistant())
+
+    assert names(events).count("message.created") == 1
+    assert names(events)[-2:] == ["run.completed", "done"]
+    assert [len(asked["input"]) for asked in service.asked] == [3, 2]
+
+
+async def test_a_response_that_ends_as_too_long_after_words_were_told_fails_its_run() -> None:
+    async with emulated() as service:
+        service.simulator.enqueue(Scenario.fails("context_length_exceeded", TOO_LONG, Text("Half a")))
+        thread_id = await service.thread(*numbered(1, 2, 3))
+
+        events = await service.stream(f"/threads/{thread_id}/runs", assistant_id=await service.assistant())
+
+    assert names(events)[-2:] == ["run.failed", "done"]
+    assert TOO_LONG in events[-2].data["last_error"]["message"]
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize(("retries", "asked"), [(0, 1), (2, 3)])
+async def test_it_is_tried_as_often_as_the_setting_says(retries: int, asked: int) -> None:
+    async with emulated(truncation={"overflow_retries": retries}) as service:
+        narrow(service, 10)
+        run = await run_on(service, *numbered(*range(1, 10)))
+
+    assert (run["status"], len(service.asked)) == ("failed", asked)
+    assert TOO_LONG in run["last_error"]["message"]
+
+
+async def test_the_newest_turn_is_never_cut() -> None:
+    async with emulated() as service:
+        narrow(service, 10)
+        run = await run_on(service, *numbered(1, 2))
+
+    assert [texts(asked) for asked in service.asked] == [numbered(1, 2), numbered(2)]
+    assert (run["status"], run["usage"]["total_tokens"]) == ("failed", 0)
+    assert TOO_LONG in run["last_error"]["message"]
+
+
+async def test_last_messages_are_sent_exactly_or_not_at_all() -> None:
+    async with emulated() as service:
+        narrow(service, 60)
+        run = await run_on(
+            service, *numbered(1, 2, 3), truncation_strategy={"type": "last_messages", "last_messages": 2}
+        )
+
+    assert [texts(asked) for asked in service.asked] == [numbered(2, 3)]
+    assert run["status"] == "failed"
+
+
+async def test_what_the_warning_says_to_set_helps() -> None:
+    async with emulated(models={"gpt-4o": {"context_tokens": 220}}) as service:
+        narrow(service, 170)
+        run = await run_on(service, *numbered(*range(1, 10)))
+        told = await turn_report(service, run)
+
+    assert run["status"] == "completed"
+    assert (len(service.asked), told["warnings"]) == (1, [])
