@@ -7,7 +7,8 @@ instructions in it (`CALL name {json}`, `SAY text`, `FAIL code message` …: see
 
 Files, uploads, vector stores (searched by their words) and containers are kept; `file_search` and `code_interpreter`
 are used when the message says so (`SEARCH words`, `PYTHON code`), and no code is ever run. Of files only text is read:
-a PDF can be stored and not searched. Batches, compaction and log probabilities are not simulated.
+a PDF can be stored and not searched. Long contexts are compacted where `context_management` says so. Batches,
+`/responses/compact` and log probabilities are not simulated.
 """
 
 from __future__ import annotations

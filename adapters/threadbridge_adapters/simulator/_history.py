@@ -9,6 +9,7 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _sealing as sealing
 from threadbridge_adapters.simulator._memory import Memory
 
+_SEALED = ("reasoning", "compaction")
 _MODELS_OWN = ("function_call", "reasoning", "file_search_call", "code_interpreter_call")
 
 
@@ -22,7 +23,7 @@ def resolve(items: Sequence[Wire], memory: Memory, *, store: bool) -> list[Wire]
                 raise errors.item_not_found(item["id"], stored=store)
             out.append(found)
             continue
-        _check_reasoning_is_known(item, memory, store=store)
+        _check_sealed_is_known(item, memory, store=store)
         out.append(item)
     return out
 
@@ -34,8 +35,8 @@ def check_pairs(history: Sequence[Wire], items: Sequence[Wire], memory: Memory) 
     _check_calls([*history, *items])
 
 
-def _check_reasoning_is_known(item: Wire, memory: Memory, *, store: bool) -> None:
-    if item.get("type") != "reasoning":
+def _check_sealed_is_known(item: Wire, memory: Memory, *, store: bool) -> None:
+    if item.get("type") not in _SEALED:
         return
     token = item.get("encrypted_content")
     if token:

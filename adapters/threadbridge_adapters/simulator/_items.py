@@ -160,6 +160,9 @@ ITEMS: dict[str, ItemRule] = {
         },
         ("id", "container_id"),
     ),
+    "compaction": ItemRule(
+        {"type": _TEXT, "id": checks.identifier("cmp"), "encrypted_content": _TEXT}, ("encrypted_content",)
+    ),
     "item_reference": ItemRule({"type": _TEXT, "id": _TEXT}, ("id",)),
 }
 _TYPES = ("message", *ITEMS)

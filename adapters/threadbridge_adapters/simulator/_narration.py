@@ -70,6 +70,8 @@ def _opened(item: Wire) -> Wire:
         case "code_interpreter_call":
             nothing: Wire = {"outputs": None if item["outputs"] is None else []}
             return {**item, "status": "in_progress", "code": "", **nothing}
+        case "compaction":
+            return item
         case _:
             return {**item, "summary": []}
 
@@ -273,10 +275,15 @@ def _pad(piece: str, obfuscated: bool) -> Wire:
     return {"obfuscation": _PADDING[: _BLOCK - len(piece) % _BLOCK]} if obfuscated else {}
 
 
+def _tell_nothing(_index: int, _item: Wire, _obfuscated: bool) -> Iterator[_Unnumbered]:
+    yield from ()
+
+
 _INSIDE: Mapping[str, Callable[[int, Wire, bool], Iterator[_Unnumbered]]] = {
     "message": _tell_message,
     "function_call": _tell_call,
     "reasoning": _tell_reasoning,
     "file_search_call": _tell_search,
     "code_interpreter_call": _tell_code,
+    "compaction": _tell_nothing,
 }

@@ -39,7 +39,7 @@ _SUMMARY_IN_FORCE = {"auto": "detailed"}  # recorded for gpt-5 and later
 
 
 #: Of the ids of items that are not function calls or their outputs.
-_PREFIXES = {"reasoning": "rs", "file_search_call": "fs", "code_interpreter_call": "ci"}
+_PREFIXES = {"reasoning": "rs", "compaction": "cmp", "file_search_call": "fs", "code_interpreter_call": "ci"}
 
 
 class Produced(NamedTuple):
@@ -274,7 +274,7 @@ def stored_item(item: Wire, new_id: NewId) -> Wire:
         phase = {"phase": item["phase"]} if item.get("phase") else {}
         return {**head, **phase, "role": item["role"]}
     prefix = _PREFIXES.get(kind, "fc")
-    status: Wire = {} if kind == "reasoning" else {"status": item.get("status") or "completed"}
+    status: Wire = {} if kind in ("reasoning", "compaction") else {"status": item.get("status") or "completed"}
     return {"id": item.get("id") or new_id(prefix), "type": kind, **status} | {
         key: value for key, value in item.items() if key not in ("id", "type", "status")
     }

@@ -10,6 +10,7 @@ from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._checks import Check
+from threadbridge_adapters.simulator._compaction import check_context_management
 from threadbridge_adapters.simulator._items import check_items
 from threadbridge_adapters.simulator._models import Family, Models, Sampling
 from threadbridge_adapters.simulator._tools import (
@@ -65,6 +66,7 @@ _SUMMARIES = checks.one_of("auto", "concise", "detailed")
 #: Every parameter of `POST /v1/responses`. The last rows are known to the service and not played here.
 PARAMETERS: Mapping[str, Check] = {
     "background": checks.boolean,
+    "context_management": check_context_management,
     "conversation": _conversation,
     "include": _include,
     "input": _input,
@@ -100,7 +102,6 @@ PARAMETERS: Mapping[str, Check] = {
     "truncation": checks.one_of("auto", "disabled"),
     "user": checks.string(),
     "access_programs": _refused,
-    "context_management": _refused,
     "moderation": _refused,
     "prompt": _refused,
     "top_logprobs": _refused,

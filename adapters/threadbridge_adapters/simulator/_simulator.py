@@ -15,6 +15,7 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _objects as objects
 from threadbridge_adapters.simulator._answers import Answer, Scenario
 from threadbridge_adapters.simulator._background import BackgroundJobs
+from threadbridge_adapters.simulator._compaction import compacted, read_of
 from threadbridge_adapters.simulator._composition import compose
 from threadbridge_adapters.simulator._containers import Containers
 from threadbridge_adapters.simulator._conversations import Conversations
@@ -180,7 +181,7 @@ class Simulator:
         request = parse({"model": "unnamed", **body}, self.models, self.clock.now())
         history, _ = self._history(request)
         items = resolve(request.items, self._memory, store=True)
-        total = input_tokens([*history, *items], request.body.get("instructions"), request.tools)
+        total = input_tokens(read_of([*history, *items]), request.body.get("instructions"), request.tools)
         return {"object": "response.input_tokens", "input_tokens": total}
 
     def _accept(self, raw: Any) -> _Accepted:
@@ -206,7 +207,7 @@ class Simulator:
         check_json_mentioned(request, context)
         if Manner.TAKES_OPEN_CALLS not in self.manners:
             check_pairs(history, items, self._memory)
-        charged = input_tokens(context, request.body.get("instructions"), request.tools)
+        charged = input_tokens(read_of(context), request.body.get("instructions"), request.tools)
         if charged > self.limits.context_tokens and request.body.get("truncation") != "auto":
             raise errors.context_length_exceeded()
         scenario = _completed(scenario, request, context)
@@ -266,10 +267,11 @@ class Simulator:
             end: Wire = ends[-1] if ends else start
             self._memory.note_replayed(end["output"])
             return end
-        charged = input_tokens(context, request.body.get("instructions"), request.tools)
+        charged = input_tokens(read_of(context), request.body.get("instructions"), request.tools)
         answer = scenario.answer or Answer()
         now = int(self.clock.now())
-        return objects.ended(start, request, answer, input_tokens=charged, now=now, new_id=self.new_id)
+        end = objects.ended(start, request, answer, input_tokens=charged, now=now, new_id=self.new_id)
+        return compacted(end, request.body, context, self.new_id)
 
     def _finish(self, request: Request, stored: StoredResponse, end: Wire, conversation: Conversation | None) -> None:
         if end["status"] == "completed" and end.get("completed_at") is not None:

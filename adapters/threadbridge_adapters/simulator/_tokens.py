@@ -55,6 +55,8 @@ def _item(item: Wire) -> int:
             return sum(estimate(text) for text in (item.get("code") or "", *logs))
         case "reasoning":
             return sum(estimate(part["text"]) for part in item.get("summary") or ())
+        case "compaction":
+            return estimate(item["encrypted_content"])
         case _:
             return _content(item["content"])
 

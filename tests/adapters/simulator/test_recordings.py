@@ -52,6 +52,11 @@ STREAMS: Mapping[str, Wire] = {
     "reasoning and text": {**_NANO, "input": "hello"},
     "reasoning and a call": {**_NANO, "input": 'CALL get_weather {"city": "Bern"}', "tools": [WEATHER]},
     "a summary of reasoning": {**_NANO, "input": "hello", "reasoning": {"effort": "low", "summary": "auto"}},
+    "a compaction": {
+        "model": "gpt-5.2",
+        "input": "hello " * 1000,
+        "context_management": [{"type": "compaction", "compact_threshold": 1000}],
+    },
     "nothing but reasoning": {**_LUNA, "input": "hello", "max_output_tokens": 16},
 }
 

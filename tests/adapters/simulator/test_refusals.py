@@ -141,7 +141,7 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
         "an item of no known type",
         asked("x") | {"input": [{"type": "thought", "text": "x"}]},
         "Invalid value: 'thought'. Supported values are: 'message', 'function_call', 'function_call_output', "
-        "'reasoning', 'file_search_call', 'code_interpreter_call', and 'item_reference'.",
+        "'reasoning', 'file_search_call', 'code_interpreter_call', 'compaction', and 'item_reference'.",
         "input[0].type",
         "invalid_value",
     ),
