@@ -53,5 +53,6 @@ ONE_OF_EACH: dict[Kind, Wire] = {
     Kind.STEP: step(),
     Kind.FILE: {"id": "file-1", "created_at": 1, "blob": "blob_1", "file": {"object": "file"}},
     Kind.CONTAINER: {"id": "thread_1", "created_at": 1, "container_id": "cntr_1"},
+    Kind.ANCHOR: {"id": "thread_1", "created_at": 1, "upstream_id": "resp_1"},
     Kind.ERRAND: {"id": "errand_1", "created_at": 1},
 }

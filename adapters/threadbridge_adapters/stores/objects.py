@@ -120,6 +120,7 @@ SHELVES: Mapping[Kind, Shelf] = {
     Kind.STEP: Shelf(schema.steps, id_="id", body="body", row=_step_row, kept=()),
     Kind.FILE: Shelf(schema.files, id_="id", body="body", row=_file_row, kept=()),
     Kind.CONTAINER: Shelf(schema.containers, id_="id", body="body", row=_plain_row, kept=()),
+    Kind.ANCHOR: Shelf(schema.anchors, id_="id", body="body", row=_plain_row, kept=()),
     Kind.ERRAND: Shelf(schema.errands, id_="id", body="body", row=_plain_row, kept=()),
 }
 
@@ -143,11 +144,10 @@ def _turns_of(*condition: Any) -> Statement:
     return Statement(delete(schema.turns).where(*mine))
 
 
-_CONTAINER_OF_THREAD = Statement(
-    delete(schema.containers).where(
-        schema.containers.c.tenant == bindparam("of_tenant"), schema.containers.c.id == bindparam("of_id")
-    )
-)
+def _under_its_id(table: Table) -> Statement:
+    """What is kept of a thread under the thread's own id."""
+    return Statement(delete(table).where(table.c.tenant == bindparam("of_tenant"), table.c.id == bindparam("of_id")))
+
 
 #: What goes before the object itself goes, in this order.
 _TAKEN_ALONG: Mapping[Kind, tuple[Statement, ...]] = {
@@ -157,7 +157,8 @@ _TAKEN_ALONG: Mapping[Kind, tuple[Statement, ...]] = {
         _of_thread(schema.thread_sizes),
         _of_thread(schema.steps),
         _of_thread(schema.runs),
-        _CONTAINER_OF_THREAD,
+        _under_its_id(schema.containers),
+        _under_its_id(schema.anchors),
     ),
     Kind.RUN: (_turns_of(schema.runs.c.id == bindparam("of_id")),),
 }

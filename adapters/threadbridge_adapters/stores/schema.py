@@ -2,7 +2,7 @@
 
 Every row carries its tenant, and every index starts with it. `seq` is the order of insertion, which is the order of
 every list (A12). Bodies are the wire JSON as text and not a JSON column, where a database may reorder keys. Messages
-are rows of the timeline. There are no foreign keys: deleting a thread is one transaction of six statements,
+are rows of the timeline. There are no foreign keys: deleting a thread is one transaction of seven statements,
 and a table can be rebuilt by a migration without its rows taking others along.
 """
 
@@ -121,6 +121,7 @@ thread_sizes = Table(
     Column("thread_id", Text, primary_key=True),
     Column("messages", Integer, nullable=False),
     Column("tokens", BigInteger, nullable=False),
+    Column("edits", Integer, nullable=False, server_default="0"),
 )
 
 files = Table(
@@ -147,6 +148,18 @@ containers = Table(
     _key("body"),
     Index("uq_containers_id", "tenant", "id", unique=True),
     Index("ix_containers_seq", "tenant", "seq"),
+)
+
+anchors = Table(
+    "anchors",
+    metadata,
+    _seq(),
+    _key("tenant"),
+    _key("id"),
+    _created_at(),
+    _key("body"),
+    Index("uq_anchors_id", "tenant", "id", unique=True),
+    Index("ix_anchors_seq", "tenant", "seq"),
 )
 
 errands = Table(

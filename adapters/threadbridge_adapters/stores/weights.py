@@ -31,7 +31,7 @@ _FORGET = Statement(
 )
 
 _SIZE = Statement(
-    select(thread_sizes.c.messages, thread_sizes.c.tokens).where(
+    select(thread_sizes.c.messages, thread_sizes.c.tokens, thread_sizes.c.edits).where(
         thread_sizes.c.tenant == bindparam("tenant"), thread_sizes.c.thread_id == bindparam("thread_id")
     )
 )
@@ -42,9 +42,10 @@ _GROW = Statement(
         set_={
             "messages": thread_sizes.c.messages + _insert_size.excluded.messages,
             "tokens": thread_sizes.c.tokens + _insert_size.excluded.tokens,
+            "edits": thread_sizes.c.edits + _insert_size.excluded.edits,
         },
     ),
-    columns=["tenant", "thread_id", "messages", "tokens"],
+    columns=["tenant", "thread_id", "messages", "tokens", "edits"],
 )
 
 
@@ -73,9 +74,12 @@ def size(driver: sqlite3.Connection, tenant: str, thread_id: str) -> Size:
     return Size(0, 0) if row is None else Size(*row)
 
 
-def grow(driver: sqlite3.Connection, tenant: str, thread_id: str, *, messages: int, tokens: int) -> None:
+def grow(
+    driver: sqlite3.Connection, tenant: str, thread_id: str, *, messages: int, tokens: int, edits: int = 0
+) -> None:
     """Entries came, or went where the numbers are negative."""
-    _GROW.run(driver, {"tenant": tenant, "thread_id": thread_id, "messages": messages, "tokens": tokens})
+    values = {"messages": messages, "tokens": tokens, "edits": edits}
+    _GROW.run(driver, {"tenant": tenant, "thread_id": thread_id, **values})
 
 
 def forget(driver: sqlite3.Connection, tenant: str, message_id: str) -> None:
@@ -85,7 +89,7 @@ def forget(driver: sqlite3.Connection, tenant: str, message_id: str) -> None:
 
 
 def shrink(driver: sqlite3.Connection, tenant: str, message_id: str, *, messages: int = 1) -> None:
-    """The message goes, if it is there."""
+    """The message goes, if it is there, or its words do."""
     row = _OF_ONE.row(driver, {"tenant": tenant, "message_id": message_id})
     if row is not None:
-        grow(driver, tenant, row[0], messages=-messages, tokens=-(row[1] or 0))
+        grow(driver, tenant, row[0], messages=-messages, tokens=-(row[1] or 0), edits=1)

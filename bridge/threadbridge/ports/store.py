@@ -25,6 +25,8 @@ class Kind(StrEnum):
     FILE = "file"
     #: The container in which a thread's code runs, under the thread's id.
     CONTAINER = "container"
+    #: What the service behind keeps of a thread, to go on from: under the thread's id.
+    ANCHOR = "anchor"
     #: Something about to be made elsewhere for a request that is not written yet: what to undo if it never is.
     ERRAND = "errand"
 
@@ -58,10 +60,15 @@ class Place(NamedTuple):
 
 
 class Size(NamedTuple):
-    """How much a thread holds. `tokens` are those that were counted."""
+    """How much a thread holds. `tokens` are those that were counted.
+
+    `edits` says how often a message was taken out of it or got other words: while it stays the same, what was there is
+    still there.
+    """
 
     messages: int
     tokens: int
+    edits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,7 @@ class Session(Protocol):
         ...
 
     def remove(self, kind: Kind, object_id: str) -> bool:
-        """Forget an object; a thread takes its messages, runs, steps, items, turns and container along.
+        """Forget an object; a thread takes its messages, runs, steps, items, turns, container and anchor along.
 
         False if unknown.
         """

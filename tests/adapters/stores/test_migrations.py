@@ -55,7 +55,7 @@ def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() ->
     scripts = ScriptDirectory.from_config(config)
 
     assert scripts.get_heads() == [CURRENT]
-    assert [script.revision for script in scripts.walk_revisions()] == ["0005", "0004", "0003", "0002", "0001"]
+    assert [script.revision for script in scripts.walk_revisions()] == ["0006", "0005", "0004", "0003", "0002", "0001"]
 
 
 USAGE = {
