@@ -6,8 +6,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from threadbridge.ports import Wire
+from threadbridge.ports import Clock, Wire
 from threadbridge_adapters.simulator import _errors as errors
+
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,8 @@ class Limits:
     """How much a simulator keeps before it forgets the oldest, and how much it accepts."""
 
     responses: int = 2_000
+    #: Days for which a response is kept (§2); what is in a conversation stays.
+    response_days: int = 30
     conversations: int = 1_000
     conversation_items: int = 20_000
     requests: int = 1_000
@@ -99,8 +103,9 @@ class _Neighbours:
 class Memory:
     """Responses and conversations by id."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Clock) -> None:
         self._limits = limits
+        self._clock = clock
         self._responses: OrderedDict[str, StoredResponse] = OrderedDict()
         self._conversations: OrderedDict[str, Conversation] = OrderedDict()
         self._items: dict[str, _Neighbours] = {}
@@ -117,6 +122,7 @@ class Memory:
 
     def response(self, response_id: str) -> StoredResponse:
         """The response of this id, or the service's 404."""
+        self._forget_old()
         stored = self._responses.get(response_id)
         if stored is None:
             raise errors.response_not_found(response_id)
@@ -124,6 +130,7 @@ class Memory:
 
     def previous(self, response_id: str) -> StoredResponse:
         """The response to continue; unknown is a 400 here (§9)."""
+        self._forget_old()
         stored = self._responses.get(response_id)
         if stored is None:
             raise errors.previous_response_not_found(response_id)
@@ -198,6 +205,11 @@ class Memory:
                 continue
             reasoning = before.get("id") if before is not None and before.get("type") == "reasoning" else None
             self._items[item["id"]] = _Neighbours(owner, item, reasoning, after)
+
+    def _forget_old(self) -> None:
+        until = self._clock.now() - self._limits.response_days * _DAY
+        while self._responses and (oldest := next(iter(self._responses.values()))).body["created_at"] <= until:
+            self._forget(oldest.body["id"])
 
     def _forget(self, response_id: str) -> None:
         stored = self._responses.pop(response_id)

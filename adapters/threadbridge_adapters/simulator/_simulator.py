@@ -106,7 +106,7 @@ class Simulator:
         self.requests: deque[Received] = deque(maxlen=limits.requests)
         self._pick: Callable[[Wire], Scenario | None] | None = script if callable(script) else None
         self._queue: deque[Scenario] = deque(() if callable(script) else script)
-        self._memory = Memory(limits)
+        self._memory = Memory(limits, self.clock)
         self._jobs = BackgroundJobs()
         self._index = Index()
         self.conversations = Conversations(self._memory, self.clock, new_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.adapters.simulator.asking import WEATHER, Wire, answer, asked, continued, output, refusal, text_of, user
+from tests.clocks import StandingClock
 from threadbridge_adapters.simulator import Call, Scenario, Simulator
 
 _CALLING = asked("CALL get_weather {}", tools=[WEATHER])
@@ -43,6 +44,30 @@ async def test_what_was_not_stored_cannot_be_continued(simulator: Simulator) -> 
     error = await refusal(simulator, asked("y", previous_response_id=said["id"]))
 
     assert error.code == "previous_response_not_found"
+
+
+async def test_a_response_is_kept_for_thirty_days(simulator: Simulator, clock: StandingClock) -> None:
+    said = await answer(simulator, asked("x"))
+    clock.advance(30 * 86_400 - 1)
+    later = await answer(simulator, asked("y", previous_response_id=said["id"]))
+    clock.advance(1)
+
+    error = await refusal(simulator, asked("z", previous_response_id=said["id"]))
+    still = await answer(simulator, asked("z", previous_response_id=later["id"]))
+
+    assert (error.status, error.code) == (400, "previous_response_not_found")
+    assert error.message == f"Previous response with id '{said['id']}' not found."
+    assert still["status"] == "completed"
+
+
+async def test_what_is_in_a_conversation_stays(simulator: Simulator, clock: StandingClock) -> None:
+    conversation_id = simulator.conversations.create({})["id"]
+    await answer(simulator, asked("x", conversation=conversation_id))
+    clock.advance(400 * 86_400)
+
+    await answer(simulator, asked("y", conversation=conversation_id))
+
+    assert len(simulator.conversations.list_items(conversation_id, {})["data"]) == 4
 
 
 async def test_the_whole_chain_is_charged_again(simulator: Simulator) -> None:
