@@ -106,6 +106,10 @@ class GatewaySettings(_Section):
 _MOST_DOLLARS = 1_000_000
 
 
+#: Where the model's memory of a thread is.
+HistoryMode: TypeAlias = Literal["local", "chained", "conversation"]
+
+
 class Limits(_Section):
     """Every limit by name, with the legacy service's value as its default."""
 
@@ -141,6 +145,10 @@ class Limits(_Section):
     refusal_seconds: float = Field(default=604_800.0, gt=0)
     #: Such refusals remembered of one service; beyond them the oldest are forgotten.
     refusals: int = Field(default=1000, gt=0)
+    #: Days for which the service keeps a response that can be gone on from (§9).
+    stored_response_days: int = Field(default=30, gt=0)
+    #: Seconds a turn waits for a conversation that somebody holds, before it does without.
+    conversation_lock_seconds: float = Field(default=8.0, ge=0)
     #: Seconds given to running work when a backend is closed.
     drain_seconds: float = Field(default=5.0, ge=0)
     #: Seconds `cancel` waits for a working run to come to rest before it answers.
@@ -255,6 +263,9 @@ class Settings(_Section):
     limits: Limits = Limits()
     policies: Policies = Policies()
     truncation: TruncationSettings = TruncationSettings()
+    #: `local`: every request has all of it, and nothing need be kept elsewhere; `chained`: a response goes on from the
+    #: last one, which the service keeps; `conversation`: the service keeps a conversation for each thread.
+    history: HistoryMode = "local"
     models: dict[str, ModelOverride] = Field(default_factory=dict)
     #: Where `threadbridge models refresh` keeps the service's list of models; None: beside the user's own store.
     model_catalog: str | None = None

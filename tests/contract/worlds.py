@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from tests.clocks import StandingClock
 from tests.loopback import serving
 from threadbridge.ports import Backend
-from threadbridge.settings import AssistantsSettings, ModelPrice, Settings
+from threadbridge.settings import AssistantsSettings, HistoryMode, ModelPrice, Settings
 from threadbridge_adapters.assistants import open_backend as open_assistants
 from threadbridge_adapters.assistants._backend import AssistantsBackend
 from threadbridge_adapters.assistants._service import Service
@@ -41,6 +41,7 @@ class World:
         return [
             [part["text"] for item in request.body["input"] if item.get("role") == "user" for part in item["content"]]
             for request in self.simulator.requests
+            if request.path == "/responses"
         ]
 
 
@@ -86,24 +87,35 @@ def over_transport(library: str) -> Door:
     return door
 
 
-WORLDS: dict[str, Door] = {
-    "responses": directly,
-    "assistants-over-http": over_http,
-    "assistants-over-httpx": over_transport("httpx"),
+@dataclass(frozen=True)
+class Way:
+    """A door, and where behind it the model's memory of threads is."""
+
+    door: Door = directly
+    history: HistoryMode = "local"
+
+
+WORLDS: dict[str, Way] = {
+    "responses": Way(),
+    "responses-chained": Way(history="chained"),
+    "responses-conversation": Way(history="conversation"),
+    "assistants-over-http": Way(over_http),
+    "assistants-over-httpx": Way(over_transport("httpx")),
 }
 if openai.__version__.split(".")[0] != "2":
-    WORLDS["assistants-over-httpx2"] = over_transport("httpx2")
+    WORLDS["assistants-over-httpx2"] = Way(over_transport("httpx2"))
 
 
 @asynccontextmanager
 async def open_world(name: str) -> AsyncGenerator[World]:
     """A fresh world of this name."""
-    clock, simulator = StandingClock(), Simulator()
-    settings = Settings(simulate=True, prices={"gpt-4o": ModelPrice(input=2.5, output=10, cached_input=1.25)})
+    clock, simulator, way = StandingClock(), Simulator(), WORLDS[name]
+    prices = {"gpt-4o": ModelPrice(input=2.5, output=10, cached_input=1.25)}
+    settings = Settings(simulate=True, history=way.history, prices=prices)
     store = await open_store(":memory:")
     backend = assemble(settings, store=store, upstream=SimulatedUpstream(simulator), clock=clock)
     try:
-        async with WORLDS[name](backend) as reached:
+        async with way.door(backend) as reached:
             yield World(reached, simulator, clock)
     finally:
         await backend.aclose()

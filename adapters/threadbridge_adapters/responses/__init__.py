@@ -115,11 +115,13 @@ def assemble(
     models cost whose price is not configured. `blobs` has the contents of files that code made, by default as long as
     the backend lives. `catalog` is what the service said of its models, `refusals` what they were seen to refuse.
     """
+    from threadbridge.history.anchor import StateRules
     from threadbridge.history.budget import HistoryRules
     from threadbridge.responses.model_rules import ModelRules
     from threadbridge.responses.profiles import profile_of
-    from threadbridge.responses.suiting import suited_truncation
+    from threadbridge.responses.suiting import suited_mode, suited_truncation
     from threadbridge_adapters.blobs import open_blobs
+    from threadbridge_adapters.logs import logger
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.containers import Containers
     from threadbridge_adapters.responses.event_logs import EventLogs
@@ -134,6 +136,10 @@ def assemble(
     blobs = blobs or open_blobs(None, beside=None)
     profile = profile_of(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
     truncation = suited_truncation(settings.truncation, profile)
+    mode, warning = suited_mode(settings.history, profile)
+    if warning is not None:
+        logger("threadbridge").warning(warning)
+    state = StateRules(mode, _named(settings, upstream), settings.limits.stored_response_days)
     place = Workplace(
         tenant=settings.tenant,
         store=store,
@@ -144,6 +150,7 @@ def assemble(
         limits=settings.limits,
         policies=settings.policies,
         models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
+        state=state,
         history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
         profile=profile,
         costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),

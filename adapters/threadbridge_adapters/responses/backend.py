@@ -35,6 +35,7 @@ from threadbridge.settings import Limits, UnknownCursor
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.following import Followers
 from threadbridge_adapters.responses.kept_files import KeptFiles
+from threadbridge_adapters.responses.kept_state import discard
 from threadbridge_adapters.responses.waiting_room import WaitingRoom
 from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
@@ -118,9 +119,11 @@ class ResponsesBackend:
         return await self._write(lambda session, context: threads.update(session, context, thread_id, body))
 
     async def delete_thread(self, thread_id: str) -> Wire:
-        deletion = await self._write(lambda session, _: threads.delete(session, thread_id))
+        deletion = await self._write(lambda session, context: threads.delete(session, context, thread_id))
         if deletion.run_id is not None:
             await self._stop(deletion.run_id)
+        if deletion.conversation_id is not None:
+            self._place.later(discard(self._place.upstream, deletion.conversation_id))
         return deletion.answer
 
     # Messages

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import orjson
 
-from threadbridge.emulation import turns
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import UpstreamError
 from threadbridge.history.report import too_long, turn_report
@@ -23,6 +22,7 @@ from threadbridge.responses.whole import events_of
 from threadbridge_adapters.logs import logger
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.hosted import HostedWork
+from threadbridge_adapters.responses.kept_state import KeptState
 from threadbridge_adapters.responses.workplace import Workplace
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Conversation:
 
     def __init__(self, place: Workplace, start: TurnStart, translator: TurnTranslator, feed: Feed | None) -> None:
         self._place = place
-        self._start = start
+        self.state = KeptState(place, start)
         self._translator = translator
         self._feed = feed
         self.closing: Sequence[Event] = ()
@@ -130,7 +130,7 @@ class Conversation:
             async with asyncio.timeout(self._place.limits.stalled_reader_seconds):
                 await feed.room()
         except TimeoutError:
-            _log.warning("nobody reads the stream; the run goes on without it", run_id=self._start.run["id"])
+            _log.warning("nobody reads the stream; the run goes on without it", run_id=self.state.start.run["id"])
             feed.give_up()
 
     @property
@@ -161,16 +161,19 @@ class Conversation:
     async def _asked(self, ask: Callable[[bytes], Awaitable[T]], *, stream: bool) -> T:
         """The answer of the service, asked again where it refused what can be done without.
 
-        A container that has died is replaced once (§4); a prompt that is too long is shortened; a sampling parameter
-        that turns out to be refused is left out here and, where that was all that was wrong, from then on (§15).
+        What the service was to have kept and has not is sent (§9). A container that has died is replaced once (§4); a
+        prompt that is too long is shortened; a sampling parameter that turns out to be refused is left out here and,
+        where that was all that was wrong, from then on (§15).
         """
         while True:
+            await self.state.ready()
             body = self._request(await self.hosted.tools(), stream=stream)
             try:
                 answer = await ask(orjson.dumps(body))
             except UpstreamError as error:
                 if not (
                     self._leaves_out_what_is_refused(error, body)
+                    or await self.state.recovers_from(error)
                     or (refused_for_container(error) and await self._has_another_container(error.message))
                     or (refused_as_too_long(error) and await self._is_shortened())
                 ):
@@ -196,38 +199,38 @@ class Conversation:
         if self._replaced or not await self.hosted.replace_container():
             return False
         self._replaced = True
-        _log.info("the thread's container was replaced", run_id=self._start.run["id"], error=reason)
+        await self.state.send_whole("container_replaced")
+        _log.info("the thread's container was replaced", run_id=self.state.start.run["id"], error=reason)
         return True
 
     async def _is_shortened(self) -> bool:
         """The service counted more than we did. Whether there is less to be sent now, so that it is worth asking."""
-        place, before = self._place, self._start
-        if len(self._notes) >= place.history.truncation.overflow_retries:
+        before = self.state.start
+        if len(self._notes) >= self._place.history.truncation.overflow_retries or not await self.state.shorten():
             return False
-        start = await place.write(lambda session, context: turns.shortened(session, context, before))
-        if start is None:
-            return False
-        self._start = start
-        self._notes = (*self._notes, too_long(before.report, start.report, before.run))
+        self._notes = (*self._notes, too_long(before.report, self.state.start.report, before.run))
         _log.warning(self._notes[-1], run_id=before.run["id"], thread_id=before.run["thread_id"])
         return True
 
     def _request(self, hosted: HostedTools, *, stream: bool) -> Wire:
-        run = self._start.run
+        start = self.state.start
+        run = start.run
         model = self._place.model(run)
         plan = build_request(
             run,
-            self._start.timeline,
+            start.timeline,
             model=model,
             stream=stream,
-            first_turn=self._start.number == 1,
-            prior_usage=self._start.prior_usage,
-            compact_at=self._start.compact_at,
+            first_turn=start.number == 1,
+            prior_usage=start.prior_usage,
+            compact_at=start.compact_at,
             hosted=hosted,
             refused=self._place.refusals.of(model.model) | self._left_out,
             profile=self._place.profile,
+            continuation=start.continuation,
         )
-        self._translator.report = turn_report(self._start.report, run, model, [*self._notes, *plan.warnings])
+        warnings = [*self._notes, *plan.warnings]
+        self._translator.report = turn_report(start.report, run, model, warnings, start.continuation)
         for warning in plan.warnings:
             _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
         return plan.body

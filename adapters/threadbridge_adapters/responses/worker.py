@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from threadbridge.emulation import turns
+from threadbridge.emulation.anchors import can_be_gone_on_from
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.failures import last_error, something_went_wrong
 from threadbridge.emulation.turns import TurnStart
@@ -115,7 +116,11 @@ class Worker:
             raise UpstreamError(f"The turn of run {self._run_id} ended without an outcome.")
         kept = conversation.hosted.kept()
         await prices.ready()
-        written = await self._write(lambda session, context: turns.finish(session, context, outcome, kept))
+        continuation = conversation.state.start.continuation
+        written = await self._write(
+            lambda session, context: turns.finish(session, context, outcome, kept, continuation)
+        )
+        conversation.state.tidy_up(spoken=written.accepted and can_be_gone_on_from(outcome))
         if written.accepted or written.is_gone:
             self._tell(turns.told(closing, written))
             self._end_feed(None)

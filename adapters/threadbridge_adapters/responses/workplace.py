@@ -11,6 +11,7 @@ from threadbridge.costs.caps import is_bounded
 from threadbridge.costs.pricing import CostRules
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.turns import TurnStart
+from threadbridge.history.anchor import StateRules
 from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire
 from threadbridge.responses.model_rules import ModelRules
@@ -41,6 +42,7 @@ class Workplace:
     policies: Policies
     models: ModelRules
     history: HistoryRules
+    state: StateRules
     profile: Profile
     costs: CostRules
     places: Places
@@ -61,6 +63,7 @@ class Workplace:
             self.limits,
             takes_up,
             history=self.history,
+            state=self.state,
             models=self.models,
             profile=self.profile,
             missing_tool=self.policies.missing_tool,

@@ -46,6 +46,7 @@ def _turn(run: Wire, turn: Turn) -> Wire:
             "reasoning_effort": model.get("reasoning_effort"),
         },
         "history": kept.get("history"),
+        "state": kept.get("state"),
         "warnings": kept.get("warnings", []),
         "usage": turn.usage,
         "hosted_calls": kept.get("hosted_calls", {}),

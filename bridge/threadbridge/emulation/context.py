@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from threadbridge.costs.pricing import CostRules
+from threadbridge.history.anchor import StateRules
 from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import NewId
 from threadbridge.responses.model_rules import ModelRules
@@ -24,6 +25,8 @@ class Context:
     takes_up: bool = False
     #: How threads are counted and what of them is shown.
     history: HistoryRules = field(default_factory=HistoryRules)
+    #: Who keeps them for the model.
+    state: StateRules = field(default_factory=StateRules)
     #: Which models are asked, and which runs are refused for theirs.
     models: ModelRules = field(default_factory=ModelRules)
     #: What the service behind can do, and what becomes of runs with a tool it lacks.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from threadbridge.emulation import anchors
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, listing
 from threadbridge.emulation.objects import deleted, new_message, new_thread
@@ -60,15 +61,20 @@ def update(session: Session, context: Context, thread_id: str, body: Wire) -> Wi
 
 
 class Deletion(NamedTuple):
-    """The answer to a deletion, and the run that was active: it is gone, and its worker may stop (D98)."""
+    """The answer to a deletion, and the run that was active: it is gone, and its worker may stop (D98).
+
+    `conversation_id` is what the service behind keeps of the thread, and need not keep any longer.
+    """
 
     answer: Wire
     run_id: str | None
+    conversation_id: str | None
 
 
-def delete(session: Session, thread_id: str) -> Deletion:
+def delete(session: Session, context: Context, thread_id: str) -> Deletion:
     """Gone, with everything in it (A19)."""
     found(session, Kind.THREAD, thread_id)
     run = session.active_run(thread_id)
+    conversation_id = anchors.conversation_of(session, context, thread_id)
     session.remove(Kind.THREAD, thread_id)
-    return Deletion(deleted("thread", thread_id), None if run is None else run["id"])
+    return Deletion(deleted("thread", thread_id), None if run is None else run["id"], conversation_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from threadbridge.emulation import containers, files
+from threadbridge.emulation import anchors, containers, files
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import settled
 from threadbridge.emulation.endings import end, open_step, total_usage
@@ -13,6 +13,7 @@ from threadbridge.emulation.files import KeptFile
 from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.emulation.resources import Resources, resources_of
 from threadbridge.emulation.spending import add_turn, count_lost, too_dear
+from threadbridge.history.anchor import Continuation, Reason
 from threadbridge.history.choice import chosen, chosen_shorter
 from threadbridge.history.report import prompt_tokens
 from threadbridge.history.weighing import weighed
@@ -25,7 +26,7 @@ from threadbridge.responses.turn import TurnOutcome
 
 @dataclass(frozen=True, slots=True)
 class TurnStart:
-    """A run in progress, claimed by one worker, with all that the model will be shown."""
+    """A run in progress, claimed by one worker, with all that the model will be sent."""
 
     run: Wire
     number: int
@@ -37,6 +38,8 @@ class TurnStart:
     resources: Resources | None = None
     #: Tokens beyond which the service is to compact what it is shown.
     compact_at: int | None = None
+    #: How it goes on from what the service keeps; None where the service keeps nothing.
+    continuation: Continuation | None = None
 
 
 def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
@@ -84,14 +87,16 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
     weight = prompt_tokens(history.report)
     unpaid = too_dear(session, context, run, weight, prior_usage=prior_usage) if history.fits else None
     if history.fits and unpaid is None:
+        continuation, timeline = anchors.taken_up(session, context, run, history.spans, history.edits)
         return TurnStart(
             run,
             number,
-            history.entries,
+            timeline,
             prior_usage,
             history.report,
             resources=resources_of(session, run),
             compact_at=history.compact_at,
+            continuation=continuation,
         )
     session.add_turn(run["id"], Turn(number, report={"history": history.report, "model": None, "warnings": []}))
     if unpaid is None:
@@ -107,7 +112,14 @@ def shortened(session: Session, context: Context, start: TurnStart) -> TurnStart
     history = chosen_shorter(session, context.history, run, refused=start.report, first=start.number == 1)
     if history is None:
         return None
-    return replace(start, timeline=history.entries, report=history.report, compact_at=history.compact_at)
+    continuation, timeline = anchors.cut_down(session, run, start.continuation, history.spans)
+    return replace(
+        start,
+        timeline=timeline,
+        report=history.report,
+        compact_at=history.compact_at,
+        continuation=continuation,
+    )
 
 
 def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
@@ -121,6 +133,14 @@ def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
             return None
         case _:
             return None
+
+
+def sent_whole(session: Session, start: TurnStart, reason: Reason) -> TurnStart:
+    """The turn with all that the model is to be shown, where the service does not go on from what it kept."""
+    if start.continuation is None:
+        return start
+    continuation, timeline = anchors.given_up(session, start.run, start.continuation, reason)
+    return replace(start, continuation=continuation, timeline=timeline)
 
 
 def keep_alive(session: Session, context: Context, run_id: str) -> Wire | None:
@@ -151,7 +171,13 @@ class Written:
     is_gone: bool = False
 
 
-def finish(session: Session, context: Context, outcome: TurnOutcome, kept: Sequence[KeptFile] = ()) -> Written:
+def finish(
+    session: Session,
+    context: Context,
+    outcome: TurnOutcome,
+    kept: Sequence[KeptFile] = (),
+    continuation: Continuation | None = None,
+) -> Written:
     """Write a turn: messages, items, steps, files, usage and the run's new status become visible together (C2).
 
     A turn that lost its run meanwhile (deleted, expired, taken over) is dropped whole; only its cost is remembered.
@@ -162,6 +188,7 @@ def finish(session: Session, context: Context, outcome: TurnOutcome, kept: Seque
         count_lost(session, context, outcome.run, outcome.turn, outcome.steps)
         return Written(accepted=False, is_gone=found is None)
     session.append(found.run["thread_id"], weighed(outcome.entries, context.history.count))
+    anchors.note(session, context, outcome, continuation)
     for step in outcome.steps:
         session.add(Kind.STEP, step)
     add_turn(session, context, found.run, outcome.turn, outcome.steps)

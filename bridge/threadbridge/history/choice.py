@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from threadbridge.history.anchor import Spans
 from threadbridge.history.budget import Budget, HistoryRules, context_budget, own_budget, prompt_budget
 from threadbridge.history.report import Mode, history_report
 from threadbridge.history.selection import Selection, Weighed, select_auto, select_last, select_since_compaction
@@ -20,9 +21,13 @@ _MESSAGES_OF_A_RUN = 1000
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a turn shows the model. Does not fit: nothing, for the budget is too small (A80)."""
+    """What a turn shows the model. Does not fit: nothing, for the budget is too small (A80).
 
-    entries: Sequence[Entry]
+    `shown` reads the entries of the spans; `edits` says how often the thread had been changed.
+    """
+
+    spans: Spans
+    edits: int
     report: Wire
     fits: bool
     #: Tokens beyond which the service is to compact what it is sent; None: it is not.
@@ -48,7 +53,7 @@ def chosen_shorter(session: Session, rules: HistoryRules, run: Wire, *, refused:
     frame, sent = frame_of(run, rules.count), refused["sent"]["tokens"]
     for tokens in (sent * 2 // 3, sent - 1):
         history = _history(session, rules, run, "auto", Budget(frame + tokens, "context"), first=first)
-        if history.fits and history.entries:
+        if history.fits and history.spans:
             return history
     return None
 
@@ -59,16 +64,18 @@ def _history(
     frame = frame_of(run, rules.count)
     left = None if budget is None else budget.tokens - frame
     selection = _selection(session, rules, run, mode, left, first=first)
-    report = history_report(run, selection, session.size(run["thread_id"]), frame=frame, budget=budget, mode=mode)
+    size = session.size(run["thread_id"])
+    report = history_report(run, selection, size, frame=frame, budget=budget, mode=mode)
     if not selection.fits:
-        return History((), report, fits=False)
-    entries = [
-        as_told(entry)
-        for span in selection.spans
-        for entry in session.span(run["thread_id"], first=span.first, last=span.last)
-    ]
+        return History((), size.edits, report, fits=False)
+    spans = tuple((span.first, span.last) for span in selection.spans)
     compact_at = context_budget(run, rules) if mode == "compact" else None
-    return History(entries, report, fits=True, compact_at=compact_at)
+    return History(spans, size.edits, report, fits=True, compact_at=compact_at)
+
+
+def shown(session: Session, thread_id: str, spans: Spans) -> Sequence[Entry]:
+    """The entries of the spans as the model is told them, oldest first."""
+    return [as_told(entry) for first, last in spans for entry in session.span(thread_id, first=first, last=last)]
 
 
 def _mode(run: Wire, rules: HistoryRules) -> Mode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+from threadbridge.history.anchor import Continuation, told_state
 from threadbridge.history.budget import Budget
 from threadbridge.history.selection import Selection
 from threadbridge.ports import Size, Wire
@@ -66,10 +67,19 @@ def too_long(before: Wire, after: Wire, run: Wire) -> str:
     )
 
 
-def turn_report(history: Wire, run: Wire, model: ResolvedModel, warnings: Sequence[str]) -> Wire:
-    """The whole report of a turn that was asked: its history, the model asked in place of which, the warnings."""
+def turn_report(
+    history: Wire,
+    run: Wire,
+    model: ResolvedModel,
+    warnings: Sequence[str],
+    continuation: Continuation | None = None,
+) -> Wire:
+    """The whole report of a turn that was asked: its history, the model asked in place of which, the warnings, and
+    whether it went on from what the service keeps.
+    """
     return {
         "history": history,
         "model": {"requested": run["model"], "asked": model.model, "reasoning_effort": model.reasoning_effort},
         "warnings": list(warnings),
+        "state": told_state(continuation),
     }

@@ -38,7 +38,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is sent, oldest first. Does not fit: the budget is too small for the newest turn, and nothing is sent."""
+    """What is sent, oldest first; between two spans something is missing.
+
+    Does not fit: the budget is too small for the newest turn, and nothing is sent.
+    """
 
     spans: tuple[Span, ...] = ()
     fits: bool = True
@@ -77,7 +80,7 @@ def select_auto(oldest: Iterable[Weighed], newest: Iterable[Weighed], *, budget:
     room = None if budget is None else budget - (head.tokens if head is not None else 0)
     for turn in backwards:
         if head is not None and turn.first <= head.last:
-            break
+            return Selection((_joined(head, tail),))
         if not _fits(tail.tokens + turn.tokens, room):
             break
         tail = _joined(turn, tail)

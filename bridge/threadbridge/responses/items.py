@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
+from threadbridge.history.anchor import Continuation
 from threadbridge.ports import Entry, Wire
 from threadbridge.responses.citations import without_markers
 
@@ -25,14 +27,20 @@ def as_told(entry: Entry) -> Entry:
     return Entry(item=entry.item or _of_message(entry.message), run_id=entry.run_id)
 
 
-def input_items(run: Wire, timeline: Sequence[Entry], *, container: str | None = None) -> list[Wire]:
-    """Everything the model is told of the thread.
+def input_items(
+    run: Wire,
+    timeline: Sequence[Entry],
+    *,
+    container: str | None = None,
+    continuation: Continuation | None = None,
+) -> list[Wire]:
+    """Everything the model is told of the thread, or what it is told beyond what the service has kept.
 
     Of earlier runs the messages, and the function calls whose outputs are there; of this run also its reasoning. A
     call without output, an output without call, and reasoning without what it led to would be refused upstream, and so
     would code that ran in another container than `container`, where code runs from now on.
     """
-    answered = _answered(timeline)
+    answered = _answered(timeline, continuation.open_calls if continuation is not None else frozenset())
     items: list[Wire] = []
     reasoning: list[Wire] = []  # waits for the item it led to
     for entry in timeline:
@@ -50,12 +58,18 @@ def input_items(run: Wire, timeline: Sequence[Entry], *, container: str | None =
             items += reasoning
         reasoning = []
         items.append(item)
-    return items or [_message("user", [])]
+    goes_on = continuation is not None and continuation.anchor is not None
+    return items if items or goes_on else [_message("user", [])]
 
 
-def _answered(timeline: Sequence[Entry]) -> frozenset[tuple[str | None, str]]:
-    """The calls that can be replayed with their outputs. Call ids are told apart by run: some servers reuse them."""
-    calls: set[tuple[str | None, str]] = set()
+def _answered(
+    timeline: Sequence[Entry], open_calls: AbstractSet[tuple[str | None, str]]
+) -> AbstractSet[tuple[str | None, str]]:
+    """The calls that can be replayed with their outputs, and the open ones whose outputs the service waits for.
+
+    Call ids are told apart by run: some servers reuse them.
+    """
+    calls = set(open_calls)
     both: set[tuple[str | None, str]] = set()
     for entry in timeline:
         item = entry.item
@@ -65,10 +79,10 @@ def _answered(timeline: Sequence[Entry]) -> frozenset[tuple[str | None, str]]:
             calls.add((entry.run_id, item["call_id"]))
         elif item["type"] == "function_call_output":
             both.add((entry.run_id, item["call_id"]))
-    return frozenset(calls & both)
+    return calls & both
 
 
-def _input_item(entry: Entry, run_id: str, answered: frozenset[tuple[str | None, str]]) -> Wire | None:
+def _input_item(entry: Entry, run_id: str, answered: AbstractSet[tuple[str | None, str]]) -> Wire | None:
     item = entry.item
     if item is None:
         return _of_message(entry.message) if entry.message is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from threadbridge.history.anchor import Continuation
 from threadbridge.ports import Entry, Wire
 from threadbridge.responses.items import input_items
 from threadbridge.responses.models import ResolvedModel
@@ -71,17 +72,21 @@ def build_request(
     compact_at: int | None = None,
     refused: Collection[str] = (),
     profile: Profile = _EVERYTHING,
+    continuation: Continuation | None = None,
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
 
-    Stateless: the whole history is sent, and nothing is stored upstream (design §3). `prior_usage` is the sum of the
-    run's earlier turns; ask `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
+    Without `continuation` nothing is stored upstream, and the timeline is all that the model is shown (design §3);
+    with one, it is what the service does not know yet (§9). `prior_usage` is the sum of the run's earlier turns; ask
+    `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
     Beyond `compact_at` tokens the service makes a summary of its own of what came before (§11). The sampling parameters
     in `refused` are left out, and what `profile` lacks is not asked for.
     """
     warnings = list(model.warnings)
-    items = input_items(run, timeline, container=hosted.container if hosted is not None else None)
-    body: Wire = {"model": model.model, "input": items, "store": False, "stream": stream}
+    container = hosted.container if hosted is not None else None
+    items = input_items(run, timeline, container=container, continuation=continuation)
+    state = {"store": False} if continuation is None else continuation.asked
+    body: Wire = {"model": model.model, "input": items, **state, "stream": stream}
     if run["instructions"] is not None:
         body["instructions"] = run["instructions"]
     _add_tools(body, run, model, hosted, warnings, first_turn=first_turn)

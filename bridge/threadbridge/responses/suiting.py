@@ -9,7 +9,7 @@ from threadbridge.errors import Unsupported
 from threadbridge.ports import Wire
 from threadbridge.responses.profiles import Profile
 from threadbridge.responses.tools import included
-from threadbridge.settings import MissingTool, TruncationSettings
+from threadbridge.settings import HistoryMode, MissingTool, TruncationSettings
 
 #: The hosted tools, by the capability of the same name.
 _HOSTED = ("file_search", "code_interpreter")
@@ -56,6 +56,18 @@ def suited_truncation(truncation: TruncationSettings, profile: Profile) -> Trunc
     if truncation.auto == "compact" and not profile.compaction:
         return truncation.model_copy(update={"auto": "drop"})
     return truncation
+
+
+def suited_mode(mode: HistoryMode, profile: Profile) -> tuple[HistoryMode, str | None]:
+    """Who can keep the threads for the model, and a sentence where that is not who was asked to."""
+    keeps = {"local": True, "chained": profile.stored_responses, "conversation": profile.conversations}
+    if keeps[mode]:
+        return mode, None
+    lacking = {"chained": "responses", "conversation": "conversations"}[mode]
+    return "local", (
+        f"The service behind keeps no {lacking}, so history = '{mode}' is done as 'local': every request has all of "
+        "its history."
+    )
 
 
 # -- Tools ---------------------------------------------------------------------------------------------------------

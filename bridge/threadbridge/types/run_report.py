@@ -47,6 +47,18 @@ class ReportedHistory(WireModel):
     dropped: DroppedHistory | None = None
 
 
+class ReportedState(WireModel):
+    """Where the model's memory of the thread was: `mode` is `local`, `chained` or `conversation`.
+
+    `continues` is the id of the response or conversation that was gone on from; None: everything was sent, and
+    `reason` says why where the service was to keep it.
+    """
+
+    mode: str | None = None
+    continues: str | None = None
+    reason: str | None = None
+
+
 class TurnCost(WireModel):
     """US dollars; None where they are not known, and `note` says why.
 
@@ -66,6 +78,7 @@ class ReportedTurn(WireModel):
     request_id: str | None = None
     model: ReportedModel | None = None
     history: ReportedHistory | None = None
+    state: ReportedState | None = None
     warnings: list[str] = Field(default_factory=list[str])
     usage: Usage | None = None
     hosted_calls: dict[str, int] = Field(default_factory=dict[str, int])

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from tests.bridge.responses.upstream import RUN
 from tests.stored_objects import message, thread
 from threadbridge.history.budget import HistoryRules
-from threadbridge.history.choice import History, chosen
+from threadbridge.history.choice import History, chosen, shown
 from threadbridge.history.weighing import weighed
 from threadbridge.ports import Entry, Kind, Place, Wire
 from threadbridge.responses.items import input_items
@@ -123,8 +123,9 @@ def ask(connection: Connection, entries: Sequence[Entry], *, budget: int, last_m
         session.add(Kind.THREAD, thread(THREAD))
         session.append(THREAD, weighed(entries, len))
         history = chosen(session, rules, run, prior_usage=None, first=True)
+        told = shown(session, THREAD, history.spans)
         transaction.rollback()
-    return Asked(history, input_items(run, history.entries), input_items(run, entries), session)
+    return Asked(history, input_items(run, told), input_items(run, entries), session)
 
 
 def is_question(entry: Entry) -> bool:

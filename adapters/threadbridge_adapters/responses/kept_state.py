@@ -1,0 +1,116 @@
+"""What the service keeps of a thread, as one turn meets it: gone on from, done without, replaced (§2, §9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from threadbridge.emulation import turns
+from threadbridge.emulation.turns import TurnStart
+from threadbridge.errors import UpstreamError
+from threadbridge.history.anchor import Continuation, Reason
+from threadbridge.ports import Upstream
+from threadbridge.responses.lost_state import is_locked, lock_waits, lost_state
+from threadbridge_adapters.logs import logger
+from threadbridge_adapters.responses.workplace import Workplace
+
+_log = logger("threadbridge.run")
+
+
+class KeptState:
+    """The state of one turn at the service. `start` is the turn as it is to be asked now.
+
+    A turn whose service keeps nothing does nothing here.
+    """
+
+    def __init__(self, place: Workplace, start: TurnStart) -> None:
+        self.start = start
+        self._place = place
+        self._waits = lock_waits(place.limits.conversation_lock_seconds)
+        self._made: list[str] = []
+        self._forgotten: list[str] = []
+
+    async def ready(self) -> None:
+        """A turn that belongs to a conversation has one now; where none is to be had, it does without."""
+        continuation = self.start.continuation
+        if continuation is None or continuation.mode != "conversation" or continuation.conversation_id is not None:
+            return
+        metadata = {"thread_id": self.start.run["thread_id"]}
+        try:
+            made = await self._place.upstream.call("POST", "/conversations", {"metadata": metadata})
+        except UpstreamError as error:
+            await self._do_without("unavailable", error)
+            return
+        self._made.append(str(made["id"]))
+        self.start = replace(self.start, continuation=replace(continuation, conversation_id=self._made[-1]))
+
+    async def recovers_from(self, error: UpstreamError) -> bool:
+        """Whether it is worth asking again: a moment later, or without what the service was to have kept."""
+        continuation = self.start.continuation
+        if continuation is None or continuation.mode == "local":
+            return False
+        if is_locked(error) and (wait := next(self._waits, None)) is not None:
+            await self._place.clock.sleep(wait)
+            return True
+        reason: Reason | None = "locked" if is_locked(error) else _lost(continuation, error)
+        if reason is None:
+            return False
+        await self._do_without(reason, error)
+        return True
+
+    async def send_whole(self, reason: Reason) -> None:
+        """From now on the turn is asked without what was kept."""
+        start = self.start
+        if start.continuation is not None:
+            self.start = await self._place.write(lambda session, _: turns.sent_whole(session, start, reason))
+            self._forget(start, reason)
+
+    async def shorten(self) -> bool:
+        """Whether less of the thread is sent from now on, for it was too long."""
+        start = self.start
+        shorter = await self._place.write(lambda session, context: turns.shortened(session, context, start))
+        if shorter is None:
+            return False
+        self.start = shorter
+        self._forget(start, "truncated")
+        return True
+
+    def tidy_up(self, *, spoken: bool) -> None:
+        """The turn is over, and what it said was written, or not: conversations of no further use are deleted."""
+        continuation = self.start.continuation
+        if continuation is None:
+            return
+        used = continuation.conversation_id if spoken else None
+        left = [continuation.left] if used is not None and continuation.left is not None else []
+        for conversation_id in dict.fromkeys([*self._made, *self._forgotten, *left]):
+            if conversation_id != used:
+                self._place.later(discard(self._place.upstream, conversation_id))
+
+    def _forget(self, start: TurnStart, reason: Reason) -> None:
+        if start.continuation is not None and start.continuation.left is not None and reason != "locked":
+            self._forgotten.append(start.continuation.left)
+
+    async def _do_without(self, reason: Reason, error: UpstreamError) -> None:
+        _log.warning(
+            "the service does not go on from what it kept, so everything is sent",
+            run_id=self.start.run["id"],
+            thread_id=self.start.run["thread_id"],
+            reason=reason,
+            error=error.message,
+        )
+        await self.send_whole(reason)
+
+
+def _lost(continuation: Continuation, error: UpstreamError) -> Reason | None:
+    """What is lost; where even a new conversation cannot be used, there are none to be had."""
+    if continuation.anchor is not None:
+        return lost_state(error, continuation.anchor.upstream_id)
+    new = continuation.conversation_id
+    return "unavailable" if new is not None and lost_state(error, new) is not None else None
+
+
+async def discard(upstream: Upstream, conversation_id: str) -> None:
+    """Delete a conversation that nobody goes on with. One that cannot be deleted stays at the service."""
+    try:
+        await upstream.call("DELETE", f"/conversations/{conversation_id}")
+    except UpstreamError as error:
+        _log.warning("a conversation could not be deleted", conversation_id=conversation_id, error=error.message)

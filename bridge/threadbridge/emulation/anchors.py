@@ -1,0 +1,144 @@
+"""What the service behind keeps of a thread: taken up by a turn, and written down with what the turn said (§2, §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from threadbridge.emulation.context import Context
+from threadbridge.history.anchor import (
+    Anchor,
+    Continuation,
+    Reason,
+    Spans,
+    Wanted,
+    has_open_calls,
+    later_spans,
+    why_not,
+)
+from threadbridge.history.choice import shown
+from threadbridge.lifecycle import RunStatus
+from threadbridge.ports import Entry, Kind, Session, Wire
+from threadbridge.responses.turn import TurnOutcome
+from threadbridge.settings import HistoryMode
+
+_SPOKEN = frozenset({RunStatus.COMPLETED, RunStatus.REQUIRES_ACTION})
+
+
+def taken_up(
+    session: Session, context: Context, run: Wire, spans: Spans, edits: int
+) -> tuple[Continuation | None, Sequence[Entry]]:
+    """How a turn goes on that is to show the model these spans, and the entries it has to send for that.
+
+    A conversation is marked as in use until the turn has ended: one that was never given back holds nobody knows what.
+    """
+    thread_id: str = run["thread_id"]
+    if context.state.mode == "local":
+        return None, shown(session, thread_id, spans)
+    wanted = Wanted(spans, edits, context.models.resolved(run, context.now).model, context.second)
+    anchor = of_thread(session, thread_id)
+    reason = why_not(anchor, wanted, context.state)
+    if anchor is not None and reason is None:
+        later = shown(session, thread_id, later_spans(anchor, spans))
+        if not has_open_calls(anchor, later):
+            return _from(session, thread_id, anchor, wanted), later
+        reason = "unanswered_calls"
+    left = anchor.upstream_id if anchor is not None and anchor.mode == "conversation" else None
+    return Continuation(context.state.mode, wanted, reason=reason, left=left), shown(session, thread_id, spans)
+
+
+def _from(session: Session, thread_id: str, anchor: Anchor, wanted: Wanted) -> Continuation:
+    if anchor.mode == "chained":
+        return Continuation(anchor.mode, wanted, anchor)
+    put(session, thread_id, replace(anchor, in_use=True))
+    return Continuation(anchor.mode, wanted, anchor, conversation_id=anchor.upstream_id, left=anchor.upstream_id)
+
+
+def given_up(
+    session: Session, run: Wire, continuation: Continuation, reason: Reason
+) -> tuple[Continuation, Sequence[Entry]]:
+    """The service refused to go on: the turn as it goes on without an anchor, and everything it has to send.
+
+    A conversation that somebody holds is left as it is, and told later what it missed.
+    """
+    thread_id: str = run["thread_id"]
+    if continuation.anchor is not None:
+        if reason == "locked":
+            put(session, thread_id, continuation.anchor)
+        else:
+            session.remove(Kind.ANCHOR, thread_id)
+    mode: HistoryMode | None = "local" if reason in ("locked", "unavailable") else None
+    return continuation.without(reason, mode=mode), shown(session, thread_id, continuation.wanted.spans)
+
+
+def cut_down(
+    session: Session, run: Wire, continuation: Continuation | None, spans: Spans
+) -> tuple[Continuation | None, Sequence[Entry]]:
+    """The service found the turn too long: the model is shown no more than these spans."""
+    if continuation is None:
+        return None, shown(session, run["thread_id"], spans)
+    wanted = replace(continuation.wanted, spans=spans)
+    return given_up(session, run, replace(continuation, wanted=wanted), "truncated")
+
+
+def note(session: Session, context: Context, outcome: TurnOutcome, continuation: Continuation | None) -> None:
+    """Write down what the service keeps now. For the transaction that writes the turn, after its entries."""
+    if continuation is None or continuation.mode == "local":
+        return
+    thread_id: str = outcome.run["thread_id"]
+    if can_be_gone_on_from(outcome):
+        after = _after(session, context, outcome, continuation)
+        if after is not None:
+            put(session, thread_id, after)
+    elif continuation.anchor is not None and outcome.turn.usage is None:
+        put(session, thread_id, continuation.anchor)  # the request was refused, and the service knows nothing of it
+
+
+def can_be_gone_on_from(outcome: TurnOutcome) -> bool:
+    """Whether the service completed the response. What it keeps of another one is not known."""
+    return outcome.run["status"] in _SPOKEN
+
+
+def _after(session: Session, context: Context, outcome: TurnOutcome, continuation: Continuation) -> Anchor | None:
+    wanted = continuation.wanted
+    upstream_id = outcome.turn.response_id if continuation.mode == "chained" else continuation.conversation_id
+    if upstream_id is None or not wanted.spans:
+        return None
+    newest = session.places(outcome.run["thread_id"], limit=1, newest_first=True)[0].position
+    items = (entry.item for entry in outcome.entries if entry.item is not None)
+    return Anchor(
+        mode=continuation.mode,
+        upstream_id=upstream_id,
+        service=context.state.service,
+        model=wanted.model,
+        spans=(*wanted.spans[:-1], (wanted.spans[-1][0], newest)),
+        edits=wanted.edits,
+        run_id=outcome.run["id"],
+        calls=tuple(item["call_id"] for item in items if item["type"] == "function_call"),
+        at=context.second,
+    )
+
+
+def of_thread(session: Session, thread_id: str) -> Anchor | None:
+    """What is kept of the thread, where anything is."""
+    row = session.get(Kind.ANCHOR, thread_id)
+    return None if row is None else Anchor.from_row(row)
+
+
+def conversation_of(session: Session, context: Context, thread_id: str) -> str | None:
+    """The conversation that the service behind keeps of the thread, where it keeps one."""
+    anchor = of_thread(session, thread_id)
+    if anchor is None or anchor.mode != "conversation" or anchor.service != context.state.service:
+        return None
+    return anchor.upstream_id
+
+
+def put(session: Session, thread_id: str, anchor: Anchor) -> None:
+    """From now on this is what is kept of the thread. Does nothing for one that was deleted meanwhile."""
+    if session.get(Kind.THREAD, thread_id) is None:
+        return
+    row = anchor.to_row(thread_id)
+    if session.get(Kind.ANCHOR, thread_id) is None:
+        session.add(Kind.ANCHOR, row)
+    else:
+        session.put(Kind.ANCHOR, row)

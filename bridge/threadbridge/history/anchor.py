@@ -1,0 +1,187 @@
+"""Going on from what the service behind keeps of a thread, where that is what the model is to be shown (§2, §9).
+
+The service keeps a response with all that led to it, or a conversation. An anchor says which, and of which part of the
+thread it knows. A turn may go on from it only where the model is shown just that part and what came after. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from threadbridge.ports import Entry, Wire
+from threadbridge.settings import HistoryMode
+
+#: First and last positions of neighbouring entries.
+Spans: TypeAlias = tuple[tuple[int, int], ...]
+
+#: Why a turn does not go on from what the service keeps.
+Reason: TypeAlias = Literal[
+    "nothing_kept",
+    "setting_changed",
+    "service_changed",
+    "model_changed",
+    "too_old",
+    "thread_changed",
+    "truncated",
+    "unanswered_calls",
+    "turn_lost",
+    "not_found",
+    "refused",
+    "locked",
+    "unavailable",
+    "container_replaced",
+]
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class StateRules:
+    """Who is to keep the threads, as configured. `service` names the one behind; its ids lead nowhere elsewhere."""
+
+    mode: HistoryMode = "local"
+    service: str = ""
+    stored_response_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What the service keeps of a thread: under `upstream_id`, the id of a response or of a conversation."""
+
+    mode: HistoryMode
+    upstream_id: str
+    service: str
+    model: str
+    #: What it knows of the thread, and how often that had been changed by then.
+    spans: Spans
+    edits: int
+    #: The run that spoke last, and its calls that were open then.
+    run_id: str
+    calls: tuple[str, ...]
+    #: Unix seconds.
+    at: int
+    #: A turn has begun to tell the conversation more. Set where none has ended since: what it knows is not known.
+    in_use: bool = False
+
+    @property
+    def last(self) -> int:
+        """The newest position it knows."""
+        return self.spans[-1][1]
+
+    def to_row(self, thread_id: str) -> Wire:
+        """The anchor as it is stored."""
+        return {"id": thread_id, "created_at": self.at, **asdict(self)}
+
+    @classmethod
+    def from_row(cls, row: Wire) -> Anchor:
+        """What `to_row` wrote."""
+        known: dict[str, Any] = {name: value for name, value in row.items() if name in cls.__dataclass_fields__}
+        known["spans"] = tuple((first, last) for first, last in row["spans"])
+        known["calls"] = tuple(row["calls"])
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a turn wants the model to know, and who will be asked."""
+
+    spans: Spans
+    edits: int
+    model: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """How one turn stands to what the service keeps of its thread."""
+
+    #: Who is to keep what the turn says; `local` where this one turn has to do without the service.
+    mode: HistoryMode
+    wanted: Wanted
+    #: What it goes on from: the model is sent only what came later. None: everything.
+    anchor: Anchor | None = None
+    #: Why there is no anchor.
+    reason: Reason | None = None
+    #: The conversation that the turn belongs to: the anchor's, or a new one.
+    conversation_id: str | None = None
+    #: One that was gone on from so far, and is of no more use once another has taken its place.
+    left: str | None = None
+
+    @property
+    def asked(self) -> Wire:
+        """What the request says of it."""
+        if self.mode == "chained":
+            previous = {} if self.anchor is None else {"previous_response_id": self.anchor.upstream_id}
+            return {"store": True, **previous}
+        if self.mode == "conversation" and self.conversation_id is not None:
+            return {"store": True, "conversation": self.conversation_id}  # an object is refused by some (S1)
+        return {"store": False}
+
+    @property
+    def open_calls(self) -> frozenset[tuple[str | None, str]]:
+        """Calls, by their run, that the service knows already: their outputs may be sent alone."""
+        if self.anchor is None:
+            return frozenset()
+        return frozenset((self.anchor.run_id, call_id) for call_id in self.anchor.calls)
+
+    def without(self, reason: Reason, *, mode: HistoryMode | None = None) -> Continuation:
+        """The same turn, sent everything."""
+        return replace(self, mode=mode or self.mode, anchor=None, reason=reason, conversation_id=None)
+
+
+#: A turn that sends everything, and of which the service need keep nothing.
+LOCAL: Wire = {"mode": "local", "continues": None, "reason": None}
+
+
+def told_state(continuation: Continuation | None) -> Wire:
+    """How the turn stood to what the service keeps, for its report."""
+    if continuation is None:
+        return LOCAL
+    anchor = continuation.anchor
+    continues = None if anchor is None else anchor.upstream_id
+    return {"mode": continuation.mode, "continues": continues, "reason": continuation.reason}
+
+
+def why_not(anchor: Anchor | None, wanted: Wanted, rules: StateRules) -> Reason | None:
+    """Why the turn cannot go on from the anchor, as far as that is known without reading the thread; None: it may."""
+    if anchor is None:
+        return "nothing_kept"
+    if anchor.mode != rules.mode:
+        return "setting_changed"
+    if anchor.service != rules.service:
+        return "service_changed"
+    if anchor.model != wanted.model:
+        return "model_changed"  # what one has reasoned is nothing to another
+    if anchor.in_use:
+        return "turn_lost"
+    if rules.mode == "chained" and wanted.at - anchor.at >= rules.stored_response_days * _DAY:
+        return "too_old"
+    if anchor.edits != wanted.edits:
+        return "thread_changed"
+    return None if _leads_to(anchor.spans, wanted.spans) else "truncated"
+
+
+def _leads_to(known: Spans, wanted: Spans) -> bool:
+    """Whether what is wanted is what is known, and more at the end."""
+    if not known or len(known) != len(wanted) or known[:-1] != wanted[:-1]:
+        return False
+    (first, last), (wanted_first, wanted_last) = known[-1], wanted[-1]
+    return first == wanted_first and last <= wanted_last
+
+
+def later_spans(anchor: Anchor, wanted: Spans) -> Spans:
+    """What the anchor does not know of the spans it leads to."""
+    first, last = wanted[-1]
+    return ((max(first, anchor.last + 1), last),) if last > anchor.last else ()
+
+
+def has_open_calls(anchor: Anchor, later: Sequence[Entry]) -> bool:
+    """Whether the anchor ends with a call that nothing later answers: the service would refuse to go on."""
+    answered = {
+        entry.item["call_id"]
+        for entry in later
+        if entry.item is not None and entry.item.get("type") == "function_call_output" and entry.run_id == anchor.run_id
+    }
+    return not answered.issuperset(anchor.calls)

@@ -1,0 +1,84 @@
+"""Numbered differences: threads of which the service behind keeps something too."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.adapters.responses.kept_state import (
+    anchor,
+    asked,
+    kept_responses,
+    known,
+    other_requests,
+    place_of,
+    run_on,
+    states,
+)
+from tests.differences.service import WEATHER, emulated
+from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario
+
+
+@pytest.mark.parametrize("history", ["chained", "conversation"])
+async def test_d102_where_the_service_keeps_nothing_everything_is_sent_with_a_warning(
+    history: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with emulated(history=history, upstream={"profile": "vllm"}) as service:
+        run = await service.run("SAY one")
+        await run_on(service, run["thread_id"], run["assistant_id"], "SAY two")
+
+        assert await states(service, run) == [{"mode": "local", "continues": None, "reason": None}]
+        assert [(body["store"], len(body["input"])) for body in service.asked] == [(False, 1), (False, 3)]
+    assert caplog.text.count(f"history = '{history}' is done as 'local'") == 1
+
+
+@pytest.mark.parametrize(("history", "reasoned"), [("local", 0), ("chained", 2), ("conversation", 2)])
+async def test_d103_what_was_reasoned_in_earlier_runs_is_known_where_the_service_keeps_it(
+    history: str, reasoned: int
+) -> None:
+    async with emulated(history=history) as service:
+        service.simulator.enqueue(Scenario(answer=Answer([Reasoning("thought", tokens=9), Call("get_weather", "{}")])))
+        run = await service.answered(await service.run("Hi", tools=[WEATHER], model="gpt-6-sol"))
+        await service.post(f"/threads/{run['thread_id']}/messages", role="user", content="SAY more")
+        await run_on(service, run["thread_id"], run["assistant_id"])
+        told = known(service) if history != "local" else [item["type"] for item in service.asked[-1]["input"]]
+
+    assert told.count("reasoning") == reasoned
+
+
+async def test_d104_a_conversation_that_is_held_for_long_is_done_without() -> None:
+    async with emulated(history="conversation", limits={"conversation_lock_seconds": 0}) as service:
+        run = await service.run("SAY one")
+        row = await anchor(service, run["thread_id"])
+        assert row is not None
+        body = {"model": "gpt-4o", "conversation": row["upstream_id"], "input": "SAY mine", "stream": True}
+        held, _ = await service.simulator.stream(body)
+        await anext(held)
+        after = await run_on(service, run["thread_id"], run["assistant_id"], "SAY two")
+        await held.aclose()
+
+        assert after["status"] == "completed"
+        assert [state["reason"] for state in await states(service, after)] == ["locked"]
+
+
+async def test_d105_a_conversation_whose_turn_did_not_complete_is_replaced_and_deleted() -> None:
+    async with emulated(history="conversation") as service:
+        run = await service.run("SAY one")
+        row = await anchor(service, run["thread_id"])
+        assert row is not None
+        await run_on(service, run["thread_id"], run["assistant_id"], "FAIL server_error No luck.")
+        await run_on(service, run["thread_id"], run["assistant_id"], "SAY three")
+        await place_of(service).settled()
+
+        assert asked(service)[-1]["conversation"] != row["upstream_id"]
+        assert other_requests(service)[-1] == f"DELETE /conversations/{row['upstream_id']}"
+
+
+async def test_d106_a_deleted_threads_conversation_goes_and_its_responses_stay() -> None:
+    async with emulated(history="conversation") as conversing, emulated(history="chained") as chaining:
+        for service in (conversing, chaining):
+            run = await service.run("SAY one")
+            await service.delete(f"/threads/{run['thread_id']}")
+            await place_of(service).settled()
+
+        assert [each.partition(" ")[0] for each in other_requests(conversing)] == ["POST", "DELETE"]
+        assert (other_requests(chaining), len(kept_responses(chaining))) == ([], 1)
