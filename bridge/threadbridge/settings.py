@@ -153,6 +153,11 @@ class Limits(_Section):
     drain_seconds: float = Field(default=5.0, ge=0)
     #: Seconds `cancel` waits for a working run to come to rest before it answers.
     cancel_wait_seconds: float = Field(default=2.0, ge=0)
+    #: Seconds a request may take to put what it attaches where tools find it, at the service behind (A38).
+    supply_seconds: float = Field(default=600.0, gt=0)
+    #: Seconds after which what was made for a request or a run that was never written is removed, and the contents of
+    #: a file that was deleted.
+    abandoned_seconds: float = Field(default=3600.0, gt=0)
     #: Seconds a run waits for its thread's vector store to finish indexing (A56).
     index_wait_seconds: float = Field(default=60.0, ge=0)
     #: Seconds the end of a turn waits for the files that code made; a file that is not there by then is given up.

@@ -1,8 +1,9 @@
-"""`ports.Blobs`: contents are spooled as they come, named by their SHA-256, and put on a shelf when they are whole."""
+"""`ports.Blobs`: contents are spooled as they come, and named and put on a shelf when they are whole."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from hashlib import sha256
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from threadbridge.errors import InvalidRequest, StoreError
-from threadbridge.ports import Blob
+from threadbridge.ports import Blob, Naming
 from threadbridge_adapters.blobs.shelves import Shelf
 
 _PIECE = 256 * 1024
@@ -22,20 +23,21 @@ class Contents:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    async def keep(self, content: AsyncIterator[bytes], *, most: int) -> Blob:
+    async def keep(self, content: AsyncIterator[bytes], *, most: int, named: Naming) -> Blob:
         try:
             spool = await asyncio.to_thread(self._shelf.spool)
         except OSError as exc:
             raise _unusable("written", exc) from exc
         path = Path(spool.name)
         try:
-            blob = await _spooled(content, spool, most)
-            await asyncio.to_thread(self._shelf.put, path, blob.name)
+            digest, size = await _spooled(content, spool, most)
+            name = await named(digest)
+            await asyncio.to_thread(self._shelf.put, path, name)
         except OSError as exc:
             raise _unusable("written", exc) from exc
         finally:
             await asyncio.to_thread(_dropped, spool, path)
-        return blob
+        return Blob(name, size)
 
     async def read(self, name: str) -> AsyncIterator[bytes]:
         try:
@@ -52,8 +54,12 @@ class Contents:
         except OSError as exc:
             raise _unusable("removed", exc) from exc
 
+    async def tidy(self, *, idle_seconds: float) -> None:
+        await asyncio.to_thread(self._shelf.tidy, time.time() - idle_seconds)
 
-async def _spooled(content: AsyncIterator[bytes], spool: IO[bytes], most: int) -> Blob:
+
+async def _spooled(content: AsyncIterator[bytes], spool: IO[bytes], most: int) -> tuple[str, int]:
+    """The digest and the size of what came."""
     digest, size = sha256(), 0
     async for piece in content:
         size += len(piece)
@@ -62,7 +68,7 @@ async def _spooled(content: AsyncIterator[bytes], spool: IO[bytes], most: int) -
         digest.update(piece)
         spool.write(piece)
     spool.flush()
-    return Blob(digest.hexdigest(), size)
+    return digest.hexdigest(), size
 
 
 def _dropped(spool: IO[bytes], path: Path) -> None:

@@ -9,14 +9,12 @@ import os
 import shutil
 import tempfile
 import threading
-import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
 _UNFINISHED = "unfinished-"
-_ABANDONED_AFTER_SECONDS = 3600
 
 
 class Shelf(Protocol):
@@ -34,19 +32,27 @@ class Shelf(Protocol):
 
     def remove(self, name: str) -> None: ...
 
+    def tidy(self, before: float) -> None:
+        """Remove temporary files that were last written to before this time."""
+        ...
+
+
+def remove_unwritten(folder: Path, prefix: str, before: float) -> None:
+    """Remove the files with this prefix that were last written to before this time."""
+    for unfinished in folder.glob(f"{prefix}*"):
+        with suppress(OSError):  # gone by now, or not ours
+            if unfinished.stat().st_mtime < before:
+                unfinished.unlink()
+
 
 class DirectoryShelf:
     """Files in a directory only their owner may read, by the first letters of their names."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._swept = False
 
     def spool(self) -> IO[bytes]:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._swept:
-            self._swept = True
-            self._sweep()
         return tempfile.NamedTemporaryFile(dir=self._root, prefix=_UNFINISHED, delete=False)
 
     def put(self, spooled: Path, name: str) -> None:
@@ -61,13 +67,8 @@ class DirectoryShelf:
     def remove(self, name: str) -> None:
         self._place(name).unlink(missing_ok=True)
 
-    def _sweep(self) -> None:
-        """Remove what processes that are gone did not finish; others may be writing right now."""
-        long_ago = time.time() - _ABANDONED_AFTER_SECONDS
-        for unfinished in self._root.glob(f"{_UNFINISHED}*"):
-            with suppress(FileNotFoundError):
-                if unfinished.stat().st_mtime < long_ago:
-                    unfinished.unlink()
+    def tidy(self, before: float) -> None:
+        remove_unwritten(self._root, _UNFINISHED, before)
 
     def _place(self, name: str) -> Path:
         return self._root / name[:2] / name
@@ -91,6 +92,9 @@ class PassingShelf:
 
     def remove(self, name: str) -> None:
         self._opened().remove(name)
+
+    def tidy(self, before: float) -> None:
+        """Nobody but this process ever wrote here."""
 
     def _opened(self) -> DirectoryShelf:
         with self._opening:

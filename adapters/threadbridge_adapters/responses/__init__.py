@@ -157,7 +157,7 @@ def assemble(
         places=places or Places(settings.limits.concurrent_turns),
         logs=EventLogs(settings.limits, clock, new_id),
         blobs=blobs,
-        supplier=Supplier(settings.tenant, store, upstream, blobs, clock, new_id),
+        supplier=Supplier(settings.tenant, store, upstream, blobs, clock, new_id, settings.limits),
         containers=Containers(settings.tenant, store, upstream, blobs, clock),
         refusals=refusals or KnownRefusals(settings, store, clock),
     )

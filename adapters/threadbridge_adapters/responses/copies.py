@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from threadbridge.emulation.files import KeptFile
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Blob, Blobs, Upstream
+from threadbridge.ports import Blob, Blobs, Naming, Upstream
 from threadbridge.responses.files import ProducedFile
 from threadbridge.settings import Limits
 from threadbridge_adapters.logs import logger
@@ -18,9 +18,10 @@ _log = logger("threadbridge.files")
 class Copies:
     """The copies of one turn's files. Each begins as soon as its file is known."""
 
-    def __init__(self, upstream: Upstream, blobs: Blobs, limits: Limits) -> None:
+    def __init__(self, upstream: Upstream, blobs: Blobs, named: Naming, limits: Limits) -> None:
         self._upstream = upstream
         self._blobs = blobs
+        self._named = named
         self._limits = limits
         self._places = asyncio.Semaphore(limits.concurrent_copies)
         self._copying: dict[asyncio.Task[Blob | None], ProducedFile] = {}
@@ -55,12 +56,14 @@ class Copies:
             return None
 
     async def _kept(self, file: ProducedFile) -> Blob:
-        most = self._limits.copied_file_bytes
         if file.place is None:
-            return await self._blobs.keep(_whole(file.content or b""), most=most)
+            return await self._keep(_whole(file.content or b""))
         container_id, file_id = file.place
         async with self._upstream.download(f"/containers/{container_id}/files/{file_id}/content") as content:
-            return await self._blobs.keep(content, most=most)
+            return await self._keep(content)
+
+    async def _keep(self, content: AsyncIterator[bytes]) -> Blob:
+        return await self._blobs.keep(content, most=self._limits.copied_file_bytes, named=self._named)
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from threadbridge.emulation import contents
 from threadbridge.emulation.files import KeptFile
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.ports import Event
@@ -26,8 +27,9 @@ class HostedWork:
         self._translator = translator
         self._resources = start.resources
         self._runs_code = place.profile.code_interpreter and start.resources is not None and start.resources.runs_code
-        self._copies = Copies(place.upstream, place.blobs, place.limits)
+        self._copies = Copies(place.upstream, place.blobs, self._named, place.limits)
         self._container: str | None = None
+        self._mark: str | None = None
 
     async def tools(self) -> HostedTools:
         """What the request names. Raises UpstreamError, also for a thread's store that has expired (A31)."""
@@ -74,6 +76,10 @@ class HostedWork:
     async def finished(self) -> None:
         """Every file is copied, or given up."""
         await self._copies.finished()
+
+    async def _named(self, digest: str) -> str:
+        mark = self._mark = self._mark or self._place.new_id("turn")
+        return await self._place.write(lambda session, context: contents.named(session, context, digest, mark=mark))
 
     def kept(self) -> Sequence[KeptFile]:
         """The files that were copied."""

@@ -91,12 +91,8 @@ class KeptFiles:
     async def _deleted(self, file_id: str) -> WireResponse | None:
         if await self._read(lambda session: files.retrieve(session, file_id)) is None:
             return None
-        deletion = await self._place.write(lambda session, _: files.delete(session, file_id))
-        if deletion is None:
-            return None
-        if deletion.blob is not None:
-            await self._place.blobs.forget(deletion.blob)
-        return _json(deletion.answer)
+        deleted = await self._place.write(lambda session, context: files.delete(session, context, file_id))
+        return None if deleted is None else _json(deleted)
 
     async def _read(self, look: Callable[[Session], T]) -> T:
         return await self._place.store.read(look, tenant=self._place.tenant)

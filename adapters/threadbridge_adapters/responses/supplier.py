@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
-from threadbridge.emulation import files
+from threadbridge.emulation import errands, files
 from threadbridge.emulation.supplies import Needs, NewStore, Supplied
-from threadbridge.errors import BridgeError, InvalidRequest, NotFound, RequestError, UpstreamError
+from threadbridge.errors import BridgeError, InvalidRequest, NotFound, RequestError, UpstreamError, UpstreamTimeout
 from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire
+from threadbridge.settings import Limits
 from threadbridge_adapters.logs import logger
+
+T = TypeVar("T")
 
 _log = logger("threadbridge.files")
 
-#: An errand this old belongs to a process that is gone: requests take seconds.
-_ABANDONED_AFTER_SECONDS = 120
-_ERRANDS_AT_ONCE = 100
+#: Before its errand's id, the name of a store that was made for a request.
+_NAMED = "threadbridge-"
+_PAGE = 100
+#: How far the service's clock may be behind ours.
+_CLOCKS_DIFFER_SECONDS = 600
 _NOT_FOUND = 404
 _REFUSALS = range(400, 500)
 _NOT_THE_CALLERS_FAULT = frozenset({401, 403, 408, 429})
@@ -33,6 +39,7 @@ class Supplier:
     blobs: Blobs
     clock: Clock
     new_id: NewId
+    limits: Limits
 
     @asynccontextmanager
     async def supplied(self, needs: Needs | None) -> AsyncGenerator[Supplied | None]:
@@ -50,28 +57,47 @@ class Supplier:
             await asyncio.shield(errand.undo())
             raise
 
-    async def clean_up(self) -> None:
-        """Undo what processes that are gone left behind."""
-        long_ago = self.clock.now() - _ABANDONED_AFTER_SECONDS
-        page = await self.store.read(
-            lambda session: session.page(Kind.ERRAND, limit=_ERRANDS_AT_ONCE, order="asc"), tenant=self.tenant
-        )
-        for row in page.data:
-            if row["created_at"] <= long_ago:
-                _log.info("undoing what a request that was never written left behind", errand_id=row["id"])
-                await self.undo(row)
-
-    async def undo(self, row: Wire) -> None:
-        """Remove what the errand made. One that cannot be undone now stays for the next look."""
-        try:
-            if row["new"]:
-                await self._remove(f"/vector_stores/{row['store']}")
-            for file_id in row["added"]:
-                await self._remove(f"/vector_stores/{row['store']}/files/{file_id}")
-        except UpstreamError as error:
-            _log.warning("could not undo an errand", errand_id=row["id"], error=error.message)
+    async def undo(self, errand_id: str) -> None:
+        """Remove what the errand made. What cannot be removed now is left to the next look."""
+        row = await self.write(lambda session: errands.condemned(session, errand_id))
+        if row is None:
             return
-        await self.store.write(lambda session: session.remove(Kind.ERRAND, row["id"]), tenant=self.tenant)
+        _log.info("undoing what a request that was never written left behind", errand_id=errand_id)
+        try:
+            await self._undo(row)
+        except UpstreamError as error:
+            _log.warning("could not undo an errand", errand_id=errand_id, error=error.message)
+            return
+        await self.write(lambda session: session.remove(Kind.ERRAND, errand_id))
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        """A transaction of the tenant's."""
+        return await self.store.write(work, tenant=self.tenant)
+
+    async def _undo(self, row: Wire) -> None:
+        for file_id in row["added"]:
+            await self._remove(f"/vector_stores/{row['store']}/files/{file_id}")
+        for store_id in await self._made(row):
+            await self._remove(f"/vector_stores/{store_id}")
+        for file_id in row["uploaded"]:
+            await self._remove(f"/files/{file_id}")
+
+    async def _made(self, row: Wire) -> Sequence[str]:
+        """The store that was made, found by its name where the process died before it could write the id down."""
+        if row["name"] is None:
+            return []
+        if row["store"] is not None:
+            return [row["store"]]
+        after = ""
+        while True:
+            page = await self.upstream.call("GET", f"/vector_stores?limit={_PAGE}{after}")
+            newer = [
+                store for store in page["data"] if store["created_at"] >= row["created_at"] - _CLOCKS_DIFFER_SECONDS
+            ]
+            found = [store["id"] for store in newer if store.get("name") == row["name"]]
+            if found or len(newer) < len(page["data"]) or not page.get("has_more"):
+                return found
+            after = f"&after={newer[-1]['id']}"
 
     async def _remove(self, path: str) -> None:
         try:
@@ -88,19 +114,33 @@ class _Errand:
         self._supplier = supplier
         self._needs = needs
         self._upstream = supplier.upstream
-        self._row: Wire | None = None
+        self._row: Wire = {
+            "id": supplier.new_id("errand"),
+            "created_at": int(supplier.clock.now()),
+            "name": None,
+            "store": None,
+            "added": [],
+            "uploaded": [],
+        }
+        self._noted = False
 
     async def run(self) -> Supplied:
+        seconds = self._supplier.limits.supply_seconds
         try:
-            uploaded = await self._found()
-            return await self._stored(uploaded)
+            async with asyncio.timeout(seconds):
+                return await self._stored(await self._found())
         except UpstreamError as error:
             raise refusal_of(error) from error
+        except TimeoutError as exc:
+            raise UpstreamTimeout(
+                f"What the request attaches was not where tools find it within {seconds:g} seconds "
+                "(limits.supply_seconds). Nothing was changed."
+            ) from exc
 
     async def undo(self) -> None:
-        if self._row is not None:
+        if self._noted:
             try:
-                await self._supplier.undo(self._row)
+                await self._supplier.undo(self._row["id"])
             except BridgeError as error:  # the sweep will try again
                 _log.warning("could not undo an errand", errand_id=self._row["id"], error=error.message)
 
@@ -133,21 +173,31 @@ class _Errand:
         content = self._supplier.blobs.read(blob)
         fields = {"purpose": "assistants"}
         uploaded = await self._upstream.upload("/files", filename=own["filename"], content=content, fields=fields)
+        await self._note(uploaded=[*self._row["uploaded"], str(uploaded["id"])])
         return str(uploaded["id"])
 
     async def _stored(self, known: dict[str, str]) -> Supplied:
         store, new = self._needs.store, self._needs.new_store
+        wanted = [known[file_id] for file_id in self._needs.search]
         if new is not None:
-            store = str((await self._upstream.call("POST", "/vector_stores", new.body))["id"])
+            return await self._made(new, wanted)
         if store is None:
             return Supplied()
-        wanted = [known[file_id] for file_id in self._needs.search]
-        adding = wanted if new is not None else [each for each in wanted if not await self._holds(store, each)]
-        if new is None and not adding:
+        adding = [each for each in wanted if not await self._holds(store, each)]
+        if not adding:
             return Supplied(store)
-        row = await self._noted(store, adding if new is None else [], new=new is not None)
-        await self._add(store, adding, new)
-        return Supplied(store, row["id"])
+        await self._note(store=store, added=adding)
+        await self._add(store, adding, {})
+        return Supplied(store, self._row["id"])
+
+    async def _made(self, new: NewStore, wanted: list[str]) -> Supplied:
+        """A new store with these files. Its name is written down before it is made, its id afterwards."""
+        name = f"{_NAMED}{self._row['id']}"
+        await self._note(name=name)
+        store = str((await self._upstream.call("POST", "/vector_stores", {"name": name, **new.body}))["id"])
+        await self._note(store=store)
+        await self._add(store, wanted, {"chunking_strategy": new.chunking_strategy} if new.chunking_strategy else {})
+        return Supplied(store, self._row["id"])
 
     async def _holds(self, store: str, file_id: str) -> bool:
         try:
@@ -158,21 +208,12 @@ class _Errand:
             return False
         return True
 
-    async def _noted(self, store: str, added: list[str], *, new: bool) -> Wire:
-        supplier = self._supplier
-        row: Wire = {
-            "id": supplier.new_id("errand"),
-            "created_at": int(supplier.clock.now()),
-            "store": store,
-            "new": new,
-            "added": added,
-        }
-        self._row = row
-        await supplier.store.write(lambda session: session.add(Kind.ERRAND, row), tenant=supplier.tenant)
-        return row
+    async def _note(self, **learned: object) -> None:
+        row = self._row = {**self._row, **learned}
+        self._noted = True
+        await self._supplier.write(lambda session: errands.note(session, row))
 
-    async def _add(self, store: str, file_ids: list[str], new: NewStore | None) -> None:
-        chunking = {"chunking_strategy": new.chunking_strategy} if new is not None and new.chunking_strategy else {}
+    async def _add(self, store: str, file_ids: list[str], chunking: Wire) -> None:
         for file_id in file_ids:
             await self._upstream.call("POST", f"/vector_stores/{store}/files", {"file_id": file_id, **chunking})
 

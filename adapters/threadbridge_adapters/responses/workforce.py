@@ -8,6 +8,7 @@ from typing import Any
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import BridgeError
 from threadbridge_adapters.logs import logger
+from threadbridge_adapters.responses.errands import Errands
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.worker import Worker
 from threadbridge_adapters.responses.workplace import Workplace
@@ -23,6 +24,7 @@ class Workforce:
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
+        self._errands = Errands(place)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._closing = False
@@ -83,7 +85,7 @@ class Workforce:
 
     async def _clean_up(self) -> None:
         try:
-            await self._place.supplier.clean_up()
+            await self._errands.clean_up()
         except BridgeError as error:
             _log.error("could not look for abandoned errands", error=error.message)
 

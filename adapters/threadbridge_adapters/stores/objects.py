@@ -126,11 +126,27 @@ SHELVES: Mapping[Kind, Shelf] = {
 
 
 _BLOB = Statement(select(schema.files.c.seq).where(schema.files.c.blob == bindparam("blob")).limit(1))
+_BLOB_OF_DIGEST = Statement(
+    select(schema.files.c.blob)
+    .where(
+        schema.files.c.blob > bindparam("first"),
+        schema.files.c.blob < bindparam("last"),
+        schema.files.c.tenant == bindparam("of_tenant"),
+    )
+    .limit(1)
+)
 
 
 def uses_blob(driver: sqlite3.Connection, blob: str) -> bool:
-    """Whether any file of any tenant has these bytes: blobs are shared."""
+    """Whether any file of any tenant has these bytes."""
     return _BLOB.row(driver, {"blob": blob}) is not None
+
+
+def blob_of(driver: sqlite3.Connection, tenant: str, digest: str) -> str | None:
+    """Where a file of the tenant has the bytes of this digest."""
+    bounds = {"first": f"{digest}-", "last": f"{digest}."}  # the next character after the hyphen
+    row = _BLOB_OF_DIGEST.row(driver, {"of_tenant": tenant, **bounds})
+    return None if row is None else row[0]
 
 
 def _of_thread(table: Table) -> Statement:

@@ -80,6 +80,9 @@ class SqlSession:
     def uses_blob(self, blob: str) -> bool:
         return objects.uses_blob(self.driver, blob)
 
+    def blob_of(self, digest: str) -> str | None:
+        return objects.blob_of(self.driver, self._tenant, digest)
+
     def active_run(self, thread_id: str) -> Wire | None:
         return running.active_run(self.driver, self._tenant, thread_id)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from threadbridge.emulation import contents
+from threadbridge.emulation.context import Context
 from threadbridge.emulation.objects import deleted
 from threadbridge.ports import Blob, Kind, Session, Wire
 from threadbridge.responses.files import ProducedFile
@@ -17,10 +19,13 @@ class KeptFile(NamedTuple):
     blob: Blob
 
 
-def add(session: Session, files: Sequence[KeptFile], *, created_at: int) -> None:
-    """Make the files of a turn visible."""
-    for kept in files:
-        session.add(Kind.FILE, _row(kept, created_at))
+def add(session: Session, context: Context, files: Sequence[KeptFile]) -> frozenset[str]:
+    """Make the files of a turn visible. The ids of those whose contents are there."""
+    there = contents.still_there(session, (kept.blob.name for kept in files))
+    visible = [kept for kept in files if kept.blob.name in there]
+    for kept in visible:
+        session.add(Kind.FILE, _row(kept, context.second))
+    return frozenset(kept.file.file_id for kept in visible)
 
 
 def _row(kept: KeptFile, created_at: int) -> Wire:
@@ -50,17 +55,11 @@ def blob_of(session: Session, file_id: str) -> str | None:
     return None if row is None else row["blob"]
 
 
-class Deletion(NamedTuple):
-    """The answer, and the contents that nobody needs any more."""
-
-    answer: Wire
-    blob: str | None
-
-
-def delete(session: Session, file_id: str) -> Deletion | None:
-    """The file is gone; None where it is not one of ours."""
+def delete(session: Session, context: Context, file_id: str) -> Wire | None:
+    """The file is gone, and its contents soon; None where it is not one of ours."""
     blob = blob_of(session, file_id)
     if blob is None:
         return None
     session.remove(Kind.FILE, file_id)
-    return Deletion({**deleted("file", file_id), "object": "file"}, None if session.uses_blob(blob) else blob)
+    contents.unnamed(session, context, blob)
+    return {**deleted("file", file_id), "object": "file"}

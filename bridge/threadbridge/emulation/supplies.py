@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from threadbridge.emulation import errands
 from threadbridge.emulation.lookup import found
+from threadbridge.errors import UpstreamTimeout
 from threadbridge.ports import Kind, Session, Wire
 from threadbridge.responses.profiles import Profile
 from threadbridge.settings import Limits
@@ -123,9 +125,11 @@ def granted(resources: Wire, messages: Iterable[Wire], supplied: Supplied | None
 
 
 def done(session: Session, supplied: Supplied | None) -> None:
-    """The request is written: nothing is to be undone any more."""
-    if supplied is not None and supplied.errand_id is not None:
-        session.remove(Kind.ERRAND, supplied.errand_id)
+    """The request is written: nothing is to be undone any more. Raises UpstreamTimeout where that has begun already."""
+    if supplied is None or supplied.errand_id is None:
+        return
+    if not errands.fulfilled(session, supplied.errand_id):
+        raise UpstreamTimeout("It took too long to write down what was done at the service behind. Please try again.")
 
 
 def grant(session: Session, thread: Wire, messages: Sequence[Wire], supplied: Supplied | None) -> Wire:

@@ -193,8 +193,7 @@ def finish(
         session.add(Kind.STEP, step)
     add_turn(session, context, found.run, outcome.turn, outcome.steps)
     if kept:
-        files.add(session, kept, created_at=context.second)
-        lasting = {one.file.file_id for one in kept}
+        lasting = files.add(session, context, kept)
         made = {place: file_id for place, file_id in outcome.places.items() if file_id in lasting}
         containers.note_made(session, found.run["thread_id"], made, now=context.second)
     if may_step(found.run, RunStatus(outcome.run["status"])):

@@ -11,7 +11,7 @@ under the entry point group `threadbridge.backends` (or `.stores`) and `threadbr
 from __future__ import annotations
 
 from threadbridge.ports.backend import Backend
-from threadbridge.ports.blobs import Blob, Blobs
+from threadbridge.ports.blobs import Blob, Blobs, Naming
 from threadbridge.ports.passage import PassesOn
 from threadbridge.ports.spending import PriceList, Rates, Scope, Spent, Tally
 from threadbridge.ports.store import (
@@ -57,6 +57,7 @@ __all__ = [
     "Kind",
     "Lease",
     "ListQuery",
+    "Naming",
     "NewId",
     "Page",
     "PassedRequest",

@@ -1,9 +1,12 @@
-"""The port of a blob store: bytes under a name that their content gives them."""
+"""The port of a blob store: bytes under a name that begins with their digest."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple, Protocol, TypeAlias
+
+#: Gives the name for a content, by its SHA-256 in hexadecimal digits.
+Naming: TypeAlias = Callable[[str], Awaitable[str]]
 
 
 class Blob(NamedTuple):
@@ -14,12 +17,13 @@ class Blob(NamedTuple):
 
 
 class Blobs(Protocol):
-    """Where the contents of files are. The same content has the same name and is kept once."""
+    """Where the contents of files are."""
 
-    async def keep(self, content: AsyncIterator[bytes], *, most: int) -> Blob:
-        """Keep what comes, as it comes: all of it or nothing.
+    async def keep(self, content: AsyncIterator[bytes], *, most: int, named: Naming) -> Blob:
+        """Keep what comes, as it comes: all of it or nothing. What has the name already is left as it is.
 
-        Raises InvalidRequest for more than `most` bytes, StoreError where it cannot be written.
+        `named` is asked once all has come and nothing is kept yet. Raises InvalidRequest for more than `most` bytes,
+        StoreError where it cannot be written, and what `named` raises.
         """
         ...
 
@@ -28,5 +32,9 @@ class Blobs(Protocol):
         ...
 
     async def forget(self, name: str) -> None:
-        """Remove them. Nothing happens where they are gone."""
+        """Remove them. Nothing happens where they are gone. Raises StoreError where that cannot be done."""
+        ...
+
+    async def tidy(self, *, idle_seconds: float) -> None:
+        """Remove what somebody began to keep and has not written to for so long: his process is gone."""
         ...

@@ -27,7 +27,7 @@ class Kind(StrEnum):
     CONTAINER = "container"
     #: What the service behind keeps of a thread, to go on from: under the thread's id.
     ANCHOR = "anchor"
-    #: Something about to be made elsewhere for a request that is not written yet: what to undo if it never is.
+    #: Something made elsewhere that no row names yet, or none any more: what to undo if it stays so.
     ERRAND = "errand"
 
 
@@ -186,6 +186,10 @@ class Session(Protocol):
 
     def uses_blob(self, blob: str) -> bool:
         """Whether any tenant's file has its bytes under this name."""
+        ...
+
+    def blob_of(self, digest: str) -> str | None:
+        """The name, beginning with the digest and a hyphen, under which a file has its bytes; None: no file has."""
         ...
 
     def active_run(self, thread_id: str) -> Wire | None:

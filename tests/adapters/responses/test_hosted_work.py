@@ -2,126 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import pytest
 
+from tests.adapters.responses.hosted_place import Place, Service, place
 from tests.bridge.responses.order import judged
 from tests.clocks import StandingClock
-from threadbridge.emulation import files as own_files
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, UpstreamError
-from threadbridge.ports import Blobs, Kind, ListQuery, Session, Store, Wire
+from threadbridge.ports import Kind, ListQuery, Wire
 from threadbridge.settings import Limits, Settings
-from threadbridge_adapters.blobs import open_blobs
 from threadbridge_adapters.responses import assemble
-from threadbridge_adapters.responses.backend import ResponsesBackend
 from threadbridge_adapters.responses.containers import Containers
 from threadbridge_adapters.responses.indexing import wait_for_stores
-from threadbridge_adapters.responses.supplier import Supplier, refusal_of
+from threadbridge_adapters.responses.supplier import refusal_of
 from threadbridge_adapters.simulator import (
     Answer,
     Call,
     Python,
     Scenario,
-    SimulatedUpstream,
     Simulator,
     Text,
 )
 from threadbridge_adapters.stores import open_store
 
 WEEK = 7 * 24 * 3600
-
-
-class Service(SimulatedUpstream):
-    """The simulator, with calls that fail on demand. `fails` names them by the end of `METHOD path`."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        super().__init__(simulator)
-        self.fails: dict[str, BridgeError] = {}
-        self.calls: list[str] = []
-
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
-        self._look(f"{method} {path}")
-        return await super().call(method, path, body)
-
-    @asynccontextmanager
-    async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
-        self._look(f"GET {path}")
-        async with super().download(path) as content:
-            yield content
-
-    def _look(self, asked: str) -> None:
-        self.calls.append(asked)
-        for end, error in self.fails.items():
-            if asked.endswith(end):
-                raise error
-
-
-@dataclass
-class Place:
-    """A backend with everything behind it at hand."""
-
-    backend: ResponsesBackend
-    service: Service
-    store: Store
-    blobs: Blobs
-    clock: StandingClock
-    ids: list[str] = field(default_factory=list[str])
-
-    async def file(self, text: str = "Filip likes cake.", name: str = "foods.txt") -> str:
-        async def content() -> AsyncIterator[bytes]:
-            yield text.encode()
-
-        fields = {"purpose": "assistants"}
-        file = await self.service.upload("/files", filename=name, content=content(), fields=fields)
-        return str(file["id"])
-
-    async def run(self, text: str, *attached: str, tools: tuple[str, ...] = ("code_interpreter",)) -> Wire:
-        """A finished run on a new thread."""
-        assistant = await self.backend.create_assistant(
-            {"model": "gpt-4o", "tools": [{"type": kind} for kind in tools]}
-        )
-        attachments = [{"file_id": file_id, "tools": [{"type": "file_search"}]} for file_id in attached]
-        message = {"role": "user", "content": text, "attachments": attachments}
-        thread = await self.backend.create_thread({"messages": [message]})
-        return await self.again(thread["id"], assistant["id"])
-
-    async def again(self, thread_id: str, assistant_id: str) -> Wire:
-        created = await self.backend.create_run(thread_id, {"assistant_id": assistant_id})
-        for _ in range(500):
-            run = (await self.backend.retrieve_run(thread_id, created["id"])).run
-            if run["status"] not in ("queued", "in_progress"):
-                return run
-            await asyncio.sleep(0.01)
-        raise AssertionError("the run does not end")
-
-    async def rows(self, kind: Kind) -> list[Wire]:
-        page = await self.store.read(lambda session: session.page(kind, limit=100, order="asc"), tenant="default")
-        return list(page.data)
-
-    async def containers(self) -> list[Wire]:
-        data: list[Wire] = (await self.service.call("GET", "/containers"))["data"]
-        return data
-
-    async def stores(self) -> list[Wire]:
-        data: list[Wire] = (await self.service.call("GET", "/vector_stores"))["data"]
-        return data
-
-
-@asynccontextmanager
-async def place(*, limits: Limits | None = None) -> AsyncGenerator[Place]:
-    clock = StandingClock()
-    service = Service(Simulator(clock=clock))
-    store, blobs = await open_store(":memory:"), open_blobs(None, beside=None)
-    settings = Settings(simulate=True, limits=limits or Limits())
-    backend = assemble(settings, store=store, upstream=service, clock=clock, blobs=blobs)
-    try:
-        yield Place(backend, service, store, blobs, clock)
-    finally:
-        await backend.aclose()
 
 
 # -- Attachments -----------------------------------------------------------------------------------------------------
@@ -154,32 +59,6 @@ async def test_a_service_that_fails_half_way_leaves_no_store() -> None:
 
         assert await here.stores() == []
         assert await here.rows(Kind.ERRAND) == []
-
-
-async def test_what_a_dead_process_left_is_undone_and_what_was_written_stays() -> None:
-    async with place() as here:
-        thread = await here.backend.create_thread({})
-        written = (await here.run("Hi", await here.file(), tools=("file_search",)))["thread_id"]
-        orphan = await here.service.call("POST", "/vector_stores", {})
-        errand = {
-            "id": "errand_1",
-            "created_at": int(here.clock.now()),
-            "store": orphan["id"],
-            "new": True,
-            "added": [],
-        }
-        await here.store.write(lambda session: session.add(Kind.ERRAND, errand), tenant="default")
-        supplier = Supplier("default", here.store, here.service, here.blobs, here.clock, lambda prefix: f"{prefix}_x")
-
-        await supplier.clean_up()
-        young = len(await here.stores())
-        here.clock.advance(121)
-        await supplier.clean_up()
-
-        kept = (await here.backend.retrieve_thread(written))["tool_resources"]["file_search"]["vector_store_ids"]
-        assert (young, [store["id"] for store in await here.stores()]) == (2, kept)
-        assert await here.rows(Kind.ERRAND) == []
-        assert thread["tool_resources"] == {}
 
 
 async def test_an_attached_file_that_is_there_already_is_not_added_again() -> None:
@@ -272,10 +151,9 @@ async def test_files_of_code_are_kept_under_the_ids_that_messages_name() -> None
         [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
         texts = [part["text"] for part in message["content"] if part["type"] == "text"]
         cited = {path["file_path"]["file_id"] for path in texts[0]["annotations"]}
-        content = [piece async for piece in here.blobs.read(rows["sums.csv"]["blob"])]
         assert rows["sums.csv"]["id"] in cited
         assert rows["sums.csv"]["file"]["purpose"] == "assistants_output"
-        assert b"".join(content) == b"1,2"
+        assert await here.content(rows["sums.csv"]["blob"]) == b"1,2"
 
 
 async def test_a_file_is_kept_once_however_many_turns_its_container_sees() -> None:
@@ -412,28 +290,6 @@ async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:
 
         assert [row["id"] for row in before] == [run["thread_id"]]
         assert await here.rows(Kind.CONTAINER) == []
-
-
-# -- Deleting --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shared", [False, True])
-async def test_contents_go_with_the_last_file_that_has_them(shared: bool) -> None:
-    def file(name: str) -> Wire:
-        return {"id": name, "created_at": 1, "blob": "blob_1", "file": {"id": name}}
-
-    def work(session: Session) -> tuple[own_files.Deletion | None, own_files.Deletion | None]:
-        for name in ("file-1", "file-2") if shared else ("file-1",):
-            session.add(Kind.FILE, file(name))
-        return own_files.delete(session, "file-1"), own_files.delete(session, "file-unknown")
-
-    store = await open_store(":memory:")
-
-    deletion, unknown = await store.write(work, tenant="default")
-    await store.aclose()
-
-    assert unknown is None
-    assert deletion == ({"id": "file-1", "object": "file", "deleted": True}, None if shared else "blob_1")
 
 
 def test_a_refusal_is_the_callers_and_a_failure_is_not() -> None:

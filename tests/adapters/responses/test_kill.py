@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,12 +16,22 @@ import pytest
 from openai.types.beta.threads import Run
 
 LEASE_SECONDS = "1"
+#: Nothing a run or a request begins is left alone for longer than this many seconds.
+BRIEFLY = {
+    f"THREADBRIDGE_LIMITS__{name}": seconds
+    for name, seconds in {
+        "ABANDONED_SECONDS": "1",
+        "RUN_EXPIRY_SECONDS": "5",
+        "SUPPLY_SECONDS": "1",
+        "BUSY_WAIT_SECONDS": "0",
+    }.items()
+}
 
 
 class Gateway:
     """`threadbridge serve` on a store file, which may be killed and started again."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, **environment: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "threadbridge_adapters.cli", "serve", "--simulate", "--port", "0"],
@@ -29,6 +39,7 @@ class Gateway:
                 **kept,
                 "THREADBRIDGE_STORE": f"sqlite:///{store}",
                 "THREADBRIDGE_LIMITS__LEASE_SECONDS": LEASE_SECONDS,
+                **environment,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -52,12 +63,20 @@ class Gateway:
 
 
 @contextmanager
-def serving(store: Path) -> Generator[Gateway]:
-    gateway = Gateway(store)
+def serving(store: Path, **environment: str) -> Generator[Gateway]:
+    gateway = Gateway(store, **environment)
     try:
         yield gateway
     finally:
         gateway.close()
+
+
+def eventually(reached: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if reached():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not come to that")
 
 
 def finished(gateway: Gateway, run: Run) -> Run:
@@ -93,3 +112,34 @@ def test_a_killed_gateway_finishes_its_runs_after_the_restart(tmp_path: Path, se
     ]
     assert [run.status for run in ended] == ["completed"] * 8
     assert said == [[f"SLOW 0.05\nSAY answer number {n}", f"answer number {n}"] for n in range(8)]
+
+
+def contents(store: Path) -> list[Path]:
+    """Every file in the directory of contents, whole or not."""
+    return [path for path in store.with_name(f"{store.name}.files").rglob("*") if path.is_file()]
+
+
+def test_a_gateway_killed_between_keeping_a_file_and_writing_its_turn_leaves_no_content_without_a_file(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "threads.db"
+    with serving(store, **BRIEFLY) as gateway:
+        beta = gateway.client.beta
+        assistant = beta.assistants.create(model="gpt-4o", tools=[{"type": "code_interpreter"}])
+        text = "SLOW 0.05\nPYTHON save()\nWRITES sums.csv 1,2\nDRAWS chart.png\nSAY one two three [[sums.csv]] four"
+        thread = beta.threads.create(messages=[{"role": "user", "content": text}])
+        stream = beta.threads.runs.create(thread.id, assistant_id=assistant.id, stream=True)
+        next(event for event in stream if event.event == "thread.message.delta")
+        eventually(lambda: bool(contents(store)))
+        gateway.kill()
+    left_behind = {path.name for path in contents(store)}
+
+    with serving(store, **BRIEFLY) as gateway:
+        [run] = gateway.client.beta.threads.runs.list(thread.id).data
+        ended = finished(gateway, run)
+        files = gateway.client.files.list(purpose="assistants_output").data
+        fetched = {gateway.client.files.content(file.id).content for file in files}
+        eventually(lambda: not left_behind & {path.name for path in contents(store)})
+    assert ended.status == "completed"
+    assert b"1,2" in fetched
+    assert sorted(path.read_bytes() for path in contents(store)) == sorted(fetched)

@@ -92,3 +92,19 @@ async def test_what_json_cannot_carry_is_refused_and_nothing_is_kept(store: Stor
         await add_all(store, (Kind.THREAD, {**thread(), "metadata": {"k": value}}))
 
     assert await get(store, Kind.THREAD, "thread_1") is None
+
+
+def file(id_: str, blob: str) -> Wire:
+    return {"id": id_, "created_at": 1, "blob": blob, "file": {"object": "file"}}
+
+
+async def test_contents_are_found_by_their_digest_within_the_tenant_and_used_by_whomever(store: Store) -> None:
+    await add_all(store, (Kind.FILE, file("file-1", "abc-1")), (Kind.FILE, file("file-2", "abcd-2")))
+
+    found = await store.read(
+        lambda session: [session.blob_of(digest) for digest in ("ab", "abc", "abcd", "abc-1")], tenant=TENANT
+    )
+    elsewhere = await store.read(lambda session: (session.blob_of("abc"), session.uses_blob("abc-1")), tenant="other")
+
+    assert found == [None, "abc-1", "abcd-2", None]
+    assert elsewhere == (None, True)

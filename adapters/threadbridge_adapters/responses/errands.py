@@ -1,0 +1,58 @@
+"""Looks after the errands of a tenant: what was begun elsewhere and no row came to name is undone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from threadbridge.emulation import contents, errands
+from threadbridge.ports import Kind, Wire
+from threadbridge_adapters.responses.workplace import Workplace
+
+_AT_ONCE = 100
+
+
+class Errands:
+    """The errands of one tenant, looked after by every process that performs its runs."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self._tidied = 0.0
+
+    async def clean_up(self) -> None:
+        """Undo what processes that are gone left behind, and remove the contents of files that were deleted.
+
+        Raises BridgeError; what is left then is for the next look.
+        """
+        now, limits = self._place.clock.now(), self._place.limits
+        if now - self._tidied > limits.abandoned_seconds:
+            self._tidied = now
+            await self._place.blobs.tidy(idle_seconds=limits.abandoned_seconds)
+        async for errand in self._every():
+            if errands.is_due(errand, limits, now):
+                await self._undo(errand)
+
+    async def _every(self) -> AsyncIterator[Wire]:
+        after: str | None = None
+        while True:
+            page = await self._page(after)
+            for errand in page:
+                yield errand
+            if len(page) < _AT_ONCE:
+                return
+            after = page[-1]["id"]
+
+    async def _page(self, after: str | None) -> list[Wire]:
+        page = await self._place.store.read(
+            lambda session: session.page(Kind.ERRAND, limit=_AT_ONCE, order="asc", after=after),
+            tenant=self._place.tenant,
+        )
+        return list(page.data)
+
+    async def _undo(self, errand: Wire) -> None:
+        if "blob" not in errand:
+            await self._place.supplier.undo(errand["id"])
+            return
+        name = errand["id"]
+        if await self._place.write(lambda session, _: contents.condemned(session, name)):
+            await self._place.blobs.forget(name)
+            await self._place.write(lambda session, _: session.remove(Kind.ERRAND, name))
