@@ -17,6 +17,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
+from threadbridge._errand import Errand, Leave
+
 T = TypeVar("T")
 
 #: Seconds that the end of the process waits for what still runs on the loop.
@@ -36,22 +38,21 @@ class Portal:
         self._thread = threading.Thread(target=self._serve, name="threadbridge-portal", daemon=True)
         self._thread.start()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run to the end and give the result, or raise what it raises. An interrupt cancels the work.
+    def run(
+        self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None, leave: Leave[T] = asyncio.Task.cancel
+    ) -> T:
+        """Run to the end and give the result, or raise what it raises; TimeoutError after `timeout` seconds.
 
-        Raises RuntimeError on the portal's own thread, where waiting could never end.
+        Where the caller stops waiting, after that time or for an interrupt, `leave` gets the task, on the loop; it is
+        cancelled if nothing else is said. Raises RuntimeError on the portal's own thread, where waiting could never
+        end.
         """
         try:
             self._refuse_deadlock()
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:
             coroutine.close()
             raise
-        try:
-            return future.result()
-        finally:
-            if not future.done():
-                future.cancel()
+        return Errand(coroutine, self._loop).done(timeout=timeout, leave=leave)
 
     def iterate(self, source: AsyncIterator[T]) -> Reader[T]:
         """Yield what `source` yields, as it comes. Closing (or dropping) the iterator closes the source.

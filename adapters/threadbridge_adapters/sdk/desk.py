@@ -17,8 +17,12 @@ from threadbridge_adapters.read_ahead import close
 AnswerT = TypeVar("AnswerT", bound=WireResponse | None)
 
 
-#: What only looks may be given up in the middle, and needs no task of its own.
 _READING = frozenset({"GET", "HEAD"})
+
+
+def may_be_given_up(method: str) -> bool:
+    """Whether a request may be left off in the middle: what only looks, and needs no task of its own."""
+    return method in _READING
 
 
 class Desk:
@@ -42,10 +46,18 @@ class Desk:
 
     async def answer(self, request: WireRequest, *, timeout: float | None = None) -> WireResponse:
         """The backend's answer. Raises TimeoutError when it takes longer than `timeout` seconds."""
-        if request.method in _READING:
+        if may_be_given_up(request.method):
             async with asyncio.timeout(timeout):
-                return await self._answer(request)
-        return await self._finished(self._answer(request), timeout)
+                return await self.respond(request)
+        return await self._finished(self.respond(request), timeout)
+
+    async def respond(self, request: WireRequest) -> WireResponse:
+        """The backend's answer, for a caller who runs this in a task of its own and lets it end."""
+        try:
+            backend = await self._backend()
+        except Exception as error:
+            return _unopened(error)
+        return await answer(backend, request, max_body_bytes=self._max_body_bytes)
 
     def may_pass_on(self, method: str, path: str) -> bool:
         """Whether a request that is not the Assistants API's is for `pass_on` first; `path` starts below `/v1`."""
@@ -60,7 +72,7 @@ class Desk:
         self._unfinished.add(answering)
         answering.add_done_callback(self._unfinished.discard)
         try:
-            await asyncio.wait((answering,), timeout=timeout)
+            await _done(answering, timeout)
         finally:
             if not answering.done():
                 answering.add_done_callback(_leave_stream)
@@ -80,13 +92,6 @@ class Desk:
         """Whether any loop has opened a backend."""
         return bool(self._backends)
 
-    async def _answer(self, request: WireRequest) -> WireResponse:
-        try:
-            backend = await self._backend()
-        except Exception as error:
-            return _unopened(error)
-        return await answer(backend, request, max_body_bytes=self._max_body_bytes)
-
     async def _pass_on(self, request: PassedRequest) -> WireResponse | None:
         try:
             backend = await self._backend()
@@ -104,6 +109,24 @@ class Desk:
         if opened.exception() is not None:
             self._backends.pop(loop, None)  # the next request tries again
         return opened.result()
+
+
+async def _done(task: asyncio.Task[Any], timeout: float | None) -> None:
+    """Wait for a task or the time. As `asyncio.wait`, which costs more than many an answer."""
+    waiting = task.get_loop().create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+
+    task.add_done_callback(wake)
+    timer = None if timeout is None else task.get_loop().call_later(timeout, wake)
+    try:
+        await waiting
+    finally:
+        task.remove_done_callback(wake)
+        if timer is not None:
+            timer.cancel()
 
 
 def _unopened(error: Exception) -> WireResponse:

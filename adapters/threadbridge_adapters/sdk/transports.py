@@ -6,18 +6,19 @@ The two libraries have one interface under two names. What is written here is wr
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from threadbridge._portal import Portal, portal
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import WireRequest, WireResponse
 from threadbridge.wire import serves, split
 from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
-from threadbridge_adapters.sdk.desk import Desk
+from threadbridge_adapters.sdk.desk import Desk, may_be_given_up
 from threadbridge_adapters.sdk.passing import passed_request, path_of, pieces_of_loop, pieces_of_thread, taken
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from httpx2 import AsyncBaseTransport, AsyncByteStream, BaseTransport, SyncByteStream
 else:
     AsyncBaseTransport = AsyncByteStream = BaseTransport = SyncByteStream = object
+
+
+#: A response, and where its body is a stream, that stream for a reader on another thread.
+_Answer: TypeAlias = "tuple[WireResponse, ThreadReadAhead | None]"
 
 
 class SyncTransport(BaseTransport):
@@ -49,7 +54,7 @@ class SyncTransport(BaseTransport):
             request.read()
         patience = _patience(request)
         with _as_http_errors(self.http, request):
-            response, ahead = self._portal().run((self._ask if ours else self._pass_on)(request, patience))
+            response, ahead = self._answer(request, patience) if ours else self._passed_on(request, patience)
         if ahead is None:
             return _response(self.http, response, content=response.body)
         return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
@@ -66,18 +71,17 @@ class SyncTransport(BaseTransport):
             self._forget_exit = current.at_exit(self._desk.aclose)
         return current
 
-    async def _ask(
-        self, request: httpx2.Request, patience: float | None
-    ) -> tuple[WireResponse, ThreadReadAhead | None]:
-        response = await self._desk.answer(_wire_request(request, self._base), timeout=patience)
-        return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
+    def _answer(self, request: httpx2.Request, patience: float | None) -> _Answer:
+        asked = _wire_request(request, self._base)
+        leave = asyncio.Task.cancel if may_be_given_up(asked.method) else _close_when_done
+        return self._portal().run(_read_ahead(self._desk.respond(asked)), timeout=patience, leave=leave)
 
-    async def _pass_on(
-        self, request: httpx2.Request, patience: float | None
-    ) -> tuple[WireResponse, ThreadReadAhead | None]:
-        passed = passed_request(request, self._base, pieces_of_thread(request))
-        response = taken(await self._desk.pass_on(passed, timeout=patience))
-        return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
+    def _passed_on(self, request: httpx2.Request, patience: float | None) -> _Answer:
+        async def pass_on() -> WireResponse:
+            passed = passed_request(request, self._base, pieces_of_thread(request))
+            return taken(await self._desk.pass_on(passed, timeout=patience))
+
+        return self._portal().run(_read_ahead(pass_on()))
 
 
 class AsyncTransport(AsyncBaseTransport):
@@ -160,6 +164,24 @@ def transports_for(http: Any) -> Transports:
         "AsyncTransport", (AsyncTransport, http.AsyncBaseTransport), {"http": http, "frames": async_frames}
     )
     return Transports(cast("type[SyncTransport]", sync), cast("type[AsyncTransport]", asynchronous))
+
+
+async def _read_ahead(answering: Awaitable[WireResponse]) -> _Answer:
+    response = await answering
+    return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
+
+
+def _close_when_done(task: asyncio.Task[_Answer]) -> None:
+    task.add_done_callback(_close_stream)
+
+
+def _close_stream(answered: asyncio.Task[_Answer]) -> None:
+    """Nobody will read this answer: if it is a stream, close it, which detaches from the run (C3)."""
+    if answered.cancelled() or answered.exception() is not None:
+        return
+    _, ahead = answered.result()
+    if ahead is not None:
+        ahead.close()
 
 
 def _nothing() -> None:
