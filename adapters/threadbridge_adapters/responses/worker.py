@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from threadbridge.emulation import turns
 from threadbridge.emulation.anchors import can_be_gone_on_from
@@ -45,7 +45,7 @@ class Worker:
         self._run_id = run_id
         self._start = start
         self._feed = feed
-        self._talk: asyncio.Task[None] | None = None
+        self._talking: asyncio.Task[Any] | None = None  # this worker's own, while it talks to the model
         self._ending: Ending | None = None
         self._waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._holds_a_place = start is not None
@@ -92,8 +92,8 @@ class Worker:
     def _stop(self, ending: Ending) -> None:
         if self._ending is None:
             self._ending = ending
-            if self._talk is not None:
-                self._talk.cancel()
+            if self._talking is not None:
+                self._talking.cancel()
             if not self._waiting.done():
                 self._waiting.set_result(None)
 
@@ -129,24 +129,30 @@ class Worker:
 
     async def _closing_events(self, conversation: Conversation, translator: TurnTranslator) -> Sequence[Event]:
         """Talk to the model until the turn is over; the events that may be told once it is written."""
-        self._talk = asyncio.ensure_future(conversation.hold())
-        if self._ending is not None:
-            self._talk.cancel()
         try:
-            await self._talk
-        except asyncio.CancelledError:
-            if self._ending is None:
-                raise
-            ending = self._ending
+            ending = await self._interrupted(conversation)
         except UpstreamError as error:
             _log.warning("the upstream failed", run_id=self._run_id, status=error.status, request_id=error.request_id)
             ending = Ending("failed", last_error(error), refused=400 <= error.status < 500)
         except Exception:  # a bug here, or a service nobody has seen: the run must end, and its stream be closed
             _log.exception("the turn broke", run_id=self._run_id)
             ending = Ending("failed", something_went_wrong())
-        else:
+        if ending is None:
             return conversation.closing
         return conversation.closing if translator.outcome is not None else translator.interrupt(ending)
+
+    async def _interrupted(self, conversation: Conversation) -> Ending | None:
+        """Talk to the model; how the run is to end where `_stop` cut that short."""
+        own = self._talking = asyncio.current_task()
+        try:
+            if self._ending is None:
+                await conversation.hold()
+        except asyncio.CancelledError:
+            if self._ending is None or (own is not None and own.uncancel() > 0):  # the whole turn is called off
+                raise
+        finally:
+            self._talking = None
+        return self._ending
 
     async def _watch(self, run: Wire) -> None:
         """Keep the claim alive, and notice the deadline or a request to cancel from another process."""

@@ -69,6 +69,24 @@ async def test_a_cancellation_in_one_process_reaches_the_worker_in_another(tmp_p
     assert (cancelled["cancelled_at"], cancelled["expires_at"]) == (int(clock.now()), None)
 
 
+async def test_a_worker_told_to_stop_and_called_off_at_once_leaves_the_run_to_the_next(tmp_path: Path) -> None:
+    clock = StandingClock()
+    async with living(tmp_path, clock) as life, living(tmp_path, clock) as other:
+        run = await a_run(life, SLOW)
+        await eventually(life, run, lambda _: bool(life.simulator.requests))
+        (worker, task), *_ = life.backend._workforce._workers.values()  # pyright: ignore[reportPrivateUsage]
+
+        cancelling = asyncio.ensure_future(other.backend.cancel_run(run["thread_id"], run["id"]))
+        worker.cancel()
+        task.cancel()
+        await asyncio.wait([task])
+        await cancelling
+        cancelled = await eventually(other, run, is_in("cancelled"))
+
+    assert task.cancelled()
+    assert cancelled["cancelled_at"] == int(clock.now())
+
+
 async def test_a60_a_turn_that_takes_too_long_expires_by_itself(tmp_path: Path) -> None:
     clock = StandingClock()
     async with living(tmp_path, clock, lease_seconds=3600) as life:
