@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
+from threadbridge._at_once import begin
 from threadbridge._errand import Errand, Leave
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Portal:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._closers: dict[int, Callable[[], Awaitable[None]]] = {}
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="threadbridge-portal", daemon=True)
@@ -52,7 +53,17 @@ class Portal:
         except RuntimeError:
             coroutine.close()
             raise
-        return Errand(coroutine, self._loop).done(timeout=timeout, leave=leave)
+        return Errand(coroutine, self.loop).done(timeout=timeout, leave=leave)
+
+    def begin(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
+        """As `run`, for what may be begun anywhere (`ports.may_wait`): it changes threads only if it has to wait."""
+        try:
+            self._refuse_deadlock()
+        except RuntimeError:
+            coroutine.close()
+            raise
+        done = begin(coroutine)
+        return self.run(coroutine, timeout=timeout) if done is None else done.result
 
     def iterate(self, source: AsyncIterator[T]) -> Reader[T]:
         """Yield what `source` yields, as it comes. Closing (or dropping) the iterator closes the source.
@@ -61,8 +72,8 @@ class Portal:
         not one per item.
         """
         self._refuse_deadlock()
-        pump = _Pump(source, self._loop)
-        asyncio.run_coroutine_threadsafe(pump.start(), self._loop)
+        pump = _Pump(source, self.loop)
+        asyncio.run_coroutine_threadsafe(pump.start(), self.loop)
         return Reader(pump, partial(self._stop, pump))
 
     def at_exit(self, closer: Callable[[], Awaitable[None]]) -> Callable[[], None]:
@@ -81,11 +92,11 @@ class Portal:
             return
         self._closing = True
         with contextlib.suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._drain(within), self._loop).result(timeout=2 * within)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+            asyncio.run_coroutine_threadsafe(self._drain(within), self.loop).result(timeout=2 * within)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=within)
         if not self._thread.is_alive():
-            self._loop.close()
+            self.loop.close()
 
     async def _drain(self, within: float) -> None:
         closers = [_quietly(closer) for closer in self._closers.values()]
@@ -97,13 +108,13 @@ class Portal:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=within)
-        await self._loop.shutdown_asyncgens()
+        await self.loop.shutdown_asyncgens()
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(self.loop)
         while True:
             try:
-                self._loop.run_forever()
+                self.loop.run_forever()
             except (SystemExit, KeyboardInterrupt):
                 continue  # raised inside a task: its caller was told, the loop serves the others
             return
@@ -120,7 +131,7 @@ class Portal:
     def _stop(self, pump: _Pump[Any], *, wait: bool) -> None:
         if self._closing or self._pid != os.getpid():
             return
-        future = asyncio.run_coroutine_threadsafe(pump.stop(), self._loop)
+        future = asyncio.run_coroutine_threadsafe(pump.stop(), self.loop)
         if wait:
             self._refuse_deadlock()
             future.result()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Backend, Event, PolledRun, Warn, Wire, unheard
+from threadbridge.ports import Backend, Capabilities, Event, PolledRun, Warn, Wire, unheard
 from threadbridge.settings import Settings
 
 THREAD_ID = "thread_abcdefghijklmnopqrstuvwx"
@@ -20,13 +20,17 @@ class Gate:
 
     def __init__(self) -> None:
         self._opened = threading.Event()
+        self.left = threading.Event()
 
     def open(self) -> None:
         self._opened.set()
 
     async def passed(self) -> None:
-        while not self._opened.is_set():
-            await asyncio.sleep(0.001)
+        try:
+            while not self._opened.is_set():
+                await asyncio.sleep(0.001)
+        finally:
+            self.left.set()
 
 
 def delta(text: str) -> Event:
@@ -48,12 +52,16 @@ class ScriptedBackend:
     """Streams `script`, waiting at each gate in it."""
 
     def __init__(self, script: Sequence[Event | Gate] = ()) -> None:
+        self.capabilities = Capabilities()
         self.script = script
         self.threads: dict[str, Wire] = {}
         self.produced: list[str] = []
         self.left = threading.Event()
         self.closed = 0
         self.answer_gate: Gate | None = None
+        self.look_gate: Gate | None = None
+        self.created = threading.Event()
+        self.looked_on: list[int] = []  # threads
         self.submitted: list[Wire] = []
 
     async def opened(self, settings: Settings) -> Backend:
@@ -68,6 +76,7 @@ class ScriptedBackend:
             await self.answer_gate.passed()
         thread = {"id": THREAD_ID, "object": "thread", "created_at": 1, "metadata": body.get("metadata") or {}}
         self.threads[THREAD_ID] = thread
+        self.created.set()
         return thread
 
     async def retrieve_thread(self, thread_id: str) -> Wire:
@@ -84,6 +93,9 @@ class ScriptedBackend:
         raise InvalidRequest(f"Thread {thread_id} already has an active run {RUN_ID}.")
 
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
+        self.looked_on.append(threading.get_ident())
+        if self.look_gate is not None:
+            await self.look_gate.passed()
         return PolledRun({"id": run_id, "object": "thread.run", "status": "in_progress"}, poll_after_ms=250)
 
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
@@ -92,6 +104,8 @@ class ScriptedBackend:
     async def stream_run(
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> AsyncIterator[Event]:
+        if self.answer_gate is not None:
+            await self.answer_gate.passed()
         return self._played(self.script)
 
     async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:

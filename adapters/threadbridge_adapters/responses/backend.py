@@ -26,6 +26,7 @@ from threadbridge.ports import (
     Warn,
     Wire,
     WireResponse,
+    may_wait,
     unheard,
 )
 from threadbridge.responses.forms import read_thread, run_event, sse_run, step_event
@@ -48,9 +49,14 @@ Queued = TypeVar("Queued", StartedRun, Submission)
 class ResponsesBackend:
     """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
 
-    capabilities = Capabilities(lists_threads=True, streams=True, follows_runs=True, reports_runs=True)
-
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
+        self.capabilities = Capabilities(
+            lists_threads=True,
+            streams=True,
+            follows_runs=True,
+            reports_runs=True,
+            looks_anywhere=place.store.reads_anywhere,
+        )
         self._place = place
         self._workforce = workforce
         self._kept_files = KeptFiles(place)
@@ -185,6 +191,7 @@ class ResponsesBackend:
         return self._followed(started, opening, include)
 
     async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
+        await may_wait()
         return await self._followers.follow(thread_id, run_id, after)
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
@@ -199,6 +206,7 @@ class ResponsesBackend:
 
         run, abandoned, advice = await self._read(look)
         if abandoned:
+            await may_wait()
             self._workforce.take_up(run_id)
         return PolledRun(run, advice)
 
@@ -248,6 +256,7 @@ class ResponsesBackend:
             try:
                 return await self._place.store.read(lambda session: look(session, now), tenant=self._place.tenant)
             except Overdue as overdue:
+                await may_wait()
                 await self._write(partial(settle, run_id=overdue.run_id))
 
     async def _stop(self, run_id: str) -> None:

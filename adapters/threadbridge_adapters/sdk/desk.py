@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse
+from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse, may_wait
 from threadbridge.wire import answer, may_be_kept, to_wire
 from threadbridge.wire.errors import reported
 from threadbridge_adapters.read_ahead import close
@@ -51,12 +51,17 @@ class Desk:
                 return await self.respond(request)
         return await self._finished(self.respond(request), timeout)
 
-    async def respond(self, request: WireRequest) -> WireResponse:
-        """The backend's answer, for a caller who runs this in a task of its own and lets it end."""
+    async def respond(self, request: WireRequest, *, loop: asyncio.AbstractEventLoop | None = None) -> WireResponse:
+        """The backend's answer, for a caller who runs this in a task of its own and lets it end.
+
+        A request that may be given up may be begun on any thread: `loop` is the one that it goes on on.
+        """
         try:
-            backend = await self._backend()
+            backend = await self._backend(loop or asyncio.get_running_loop())
         except Exception as error:
             return _unopened(error)
+        if not backend.capabilities.looks_anywhere:
+            await may_wait()
         return await answer(backend, request, max_body_bytes=self._max_body_bytes)
 
     def may_pass_on(self, method: str, path: str) -> bool:
@@ -94,13 +99,16 @@ class Desk:
 
     async def _pass_on(self, request: PassedRequest) -> WireResponse | None:
         try:
-            backend = await self._backend()
+            backend = await self._backend(asyncio.get_running_loop())
             return await backend.pass_on(request) if isinstance(backend, PassesOn) else None
         except Exception as error:
             return _unopened(error)
 
-    async def _backend(self) -> Backend:
-        loop = asyncio.get_running_loop()
+    async def _backend(self, loop: asyncio.AbstractEventLoop) -> Backend:
+        opened = self._backends.get(loop)
+        if opened is not None and opened.done() and opened.exception() is None:
+            return opened.result()
+        await may_wait()
         opened = self._backends.get(loop)
         if opened is None:
             opened = self._backends[loop] = asyncio.ensure_future(self._open_backend())

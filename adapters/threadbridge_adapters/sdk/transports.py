@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from threadbridge._portal import Portal, portal
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import WireRequest, WireResponse
+from threadbridge.ports import WireRequest, WireResponse, may_wait
 from threadbridge.wire import serves, split
 from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
 from threadbridge_adapters.sdk.desk import Desk, may_be_given_up
@@ -72,9 +72,12 @@ class SyncTransport(BaseTransport):
         return current
 
     def _answer(self, request: httpx2.Request, patience: float | None) -> _Answer:
+        current = self._portal()
         asked = _wire_request(request, self._base)
-        leave = asyncio.Task.cancel if may_be_given_up(asked.method) else _close_when_done
-        return self._portal().run(_read_ahead(self._desk.respond(asked)), timeout=patience, leave=leave)
+        answering = _read_ahead(self._desk.respond(asked, loop=current.loop))
+        if may_be_given_up(asked.method):
+            return current.begin(answering, timeout=patience)
+        return current.run(answering, timeout=patience, leave=_close_when_done)
 
     def _passed_on(self, request: httpx2.Request, patience: float | None) -> _Answer:
         async def pass_on() -> WireResponse:
@@ -168,7 +171,10 @@ def transports_for(http: Any) -> Transports:
 
 async def _read_ahead(answering: Awaitable[WireResponse]) -> _Answer:
     response = await answering
-    return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
+    if isinstance(response.body, bytes):
+        return response, None
+    await may_wait()
+    return response, ThreadReadAhead(response.body)
 
 
 def _close_when_done(task: asyncio.Task[_Answer]) -> None:

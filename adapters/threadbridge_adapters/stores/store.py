@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from threadbridge.ports import Session
+from threadbridge.ports import Session, may_wait
 from threadbridge_adapters.stores import transactions
 from threadbridge_adapters.stores.express import Express
 from threadbridge_adapters.stores.job import Job
@@ -80,6 +80,7 @@ class Lanes:
         """The outcome of the job, done here and now if that keeps nobody waiting."""
         if self._reading_at_once is not None and self._reading_at_once.served(job):
             return job.outcome()
+        await may_wait()
         return await self.reading.submit(job)
 
     async def write(self, job: Job[T]) -> T:
@@ -116,6 +117,8 @@ class SqliteStore:
     A caller that is cancelled stops waiting, its transaction happens all the same. After a `fork` the child opens
     the file anew; a store in memory stays with the parent.
     """
+
+    reads_anywhere = True
 
     def __init__(self, place: Place) -> None:
         self._place = place

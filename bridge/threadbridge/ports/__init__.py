@@ -10,6 +10,7 @@ under the entry point group `threadbridge.backends` (or `.stores`) and `threadbr
 
 from __future__ import annotations
 
+from threadbridge._at_once import may_wait
 from threadbridge.ports.backend import Backend
 from threadbridge.ports.blobs import Blob, Blobs, Naming
 from threadbridge.ports.passage import PassesOn
@@ -83,5 +84,6 @@ __all__ = [
     "Wire",
     "WireRequest",
     "WireResponse",
+    "may_wait",
     "unheard",
 ]

@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from tests.adapters.loopback_service import LoopbackService
 from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, delta, run_event
+from threadbridge.ports import Capabilities
 from threadbridge_adapters.sdk import openai_client, wrap
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -161,6 +162,67 @@ def test_a_call_that_takes_longer_than_the_read_timeout_raises_the_sdks_timeout(
         client.with_options(timeout=0.05, max_retries=0).beta.threads.create()
 
     backend.answer_gate.open()
+
+
+def test_a_call_that_takes_longer_than_the_read_timeout_is_finished_all_the_same(
+    client: openai.OpenAI, backend: ScriptedBackend
+) -> None:
+    backend.answer_gate = Gate()
+    with pytest.raises(openai.APITimeoutError):
+        client.with_options(timeout=0.05, max_retries=0).beta.threads.create()
+
+    backend.answer_gate.open()
+
+    assert backend.created.wait(5)
+
+
+def test_a_look_that_takes_longer_than_the_read_timeout_is_given_up(
+    client: openai.OpenAI, backend: ScriptedBackend
+) -> None:
+    backend.look_gate = Gate()
+
+    with pytest.raises(openai.APITimeoutError):
+        client.with_options(timeout=0.05, max_retries=0).beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
+
+    assert backend.look_gate.left.wait(5)
+
+
+def test_a_stream_that_begins_after_its_caller_left_is_closed(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    backend.script = [run_event("created"), Gate()]
+    backend.answer_gate = Gate()
+    with pytest.raises(openai.APITimeoutError):
+        events(client.with_options(timeout=0.05, max_retries=0))
+
+    backend.answer_gate.open()
+
+    assert backend.left.wait(5)
+
+
+def test_a_look_that_needs_no_loop_is_taken_on_the_callers_thread(
+    client: openai.OpenAI, backend: ScriptedBackend
+) -> None:
+    client.beta.threads.create()
+    backend.capabilities = Capabilities(looks_anywhere=True)
+
+    client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
+
+    assert backend.looked_on == [threading.get_ident()]
+
+
+def test_a_look_of_any_other_backend_is_taken_on_the_loop(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    client.beta.threads.create()
+
+    client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
+
+    assert backend.looked_on != [threading.get_ident()]
+
+
+def test_the_first_look_opens_the_backend_on_the_loop(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    backend.capabilities = Capabilities(looks_anywhere=True)
+
+    client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
+
+    assert backend.looked_on != [threading.get_ident()]
 
 
 def test_an_event_that_takes_longer_than_the_read_timeout_raises(

@@ -1,0 +1,115 @@
+"""What only looks may be begun on any thread, and goes to the loop only where there is something to do there."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.adapters.responses.emulations import LEASE, Life, a_run, eventually, is_in, living
+from tests.clocks import StandingClock
+from threadbridge._at_once import Done, begin
+from threadbridge.errors import NotFound
+from threadbridge.ports import Backend, ListQuery, PolledRun, Wire
+from threadbridge_adapters.responses.backend import ResponsesBackend
+
+T = TypeVar("T")
+Look = Callable[[Backend, Wire], Coroutine[Any, Any, object]]
+
+PAGE = ListQuery()
+LOOKS: dict[str, Look] = {
+    "list_assistants": lambda backend, run: backend.list_assistants(PAGE),
+    "retrieve_assistant": lambda backend, run: backend.retrieve_assistant(run["assistant_id"]),
+    "list_threads": lambda backend, run: backend.list_threads(PAGE),
+    "retrieve_thread": lambda backend, run: backend.retrieve_thread(run["thread_id"]),
+    "list_messages": lambda backend, run: backend.list_messages(run["thread_id"], PAGE),
+    "list_runs": lambda backend, run: backend.list_runs(run["thread_id"], PAGE),
+    "retrieve_run": lambda backend, run: backend.retrieve_run(run["thread_id"], run["id"]),
+    "report_run": lambda backend, run: backend.report_run(run["thread_id"], run["id"]),
+    "list_steps": lambda backend, run: backend.list_steps(run["thread_id"], run["id"], PAGE),
+}
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+async def life(tmp_path: Path, clock: StandingClock) -> AsyncIterator[Life]:
+    async with living(tmp_path, clock) as life:
+        yield life
+
+
+async def begun_outside(work: Coroutine[Any, Any, T]) -> Done[T] | None:
+    """What comes of it on a thread without a loop, while this one's is held up."""
+    found: list[Done[T] | None] = []
+    elsewhere = threading.Thread(target=lambda: found.append(begin(work)))
+    elsewhere.start()
+    elsewhere.join(5)
+    return found[0]
+
+
+def test_every_look_there_is_is_tried_here() -> None:
+    looks = {name for name in dir(ResponsesBackend) if name.startswith(("list_", "retrieve_", "report_"))}
+
+    assert looks - set(LOOKS) == {"retrieve_message", "retrieve_step"}  # as `retrieve_thread`
+
+
+@pytest.mark.parametrize("name", LOOKS)
+async def test_a_look_needs_no_loop(life: Life, name: str) -> None:
+    run = await a_run(life, "SAY hello")
+    await eventually(life, run, is_in("completed"))
+
+    done = await begun_outside(LOOKS[name](life.backend, run))
+
+    assert done is not None
+    assert done == Done(await LOOKS[name](life.backend, run))
+
+
+async def test_a_look_that_fails_raises_where_it_was_begun(life: Life) -> None:
+    with pytest.raises(NotFound):
+        begin(life.backend.retrieve_thread("thread_abcdefghijklmnopqrstuvwx"))
+
+
+async def test_a_run_without_a_worker_is_taken_up_on_the_loop(tmp_path: Path, clock: StandingClock) -> None:
+    stopped = StandingClock()
+    async with living(tmp_path, stopped) as gone, living(tmp_path, clock) as other:
+        run = await a_run(gone, "SLOW 1000\nSAY good morning")
+        await eventually(gone, run, is_in("in_progress"))
+        clock.advance(LEASE + 1)
+
+        looking = other.backend.retrieve_run(run["thread_id"], run["id"])
+        begun = await begun_outside(looking)
+        polled: PolledRun = await asyncio.create_task(looking)
+
+    assert begun is None
+    assert polled.run["status"] == "in_progress"
+
+
+async def test_a60_a_deadline_that_a_look_meets_is_written_on_the_loop(life: Life, clock: StandingClock) -> None:
+    tools = [{"type": "function", "function": {"name": "get_weather"}}]
+    run = await a_run(life, "CALL get_weather {}", tools=tools)
+    await eventually(life, run, is_in("requires_action"))
+    clock.advance(601)
+
+    looking = life.backend.list_runs(run["thread_id"], PAGE)
+    begun = await begun_outside(looking)
+    listed = await asyncio.create_task(looking)
+
+    assert begun is None
+    assert [one["status"] for one in listed["data"]] == ["expired"]
+
+
+async def test_a_stream_is_followed_on_the_loop(life: Life) -> None:
+    run = await a_run(life, "SAY hello")
+
+    following = life.backend.follow_run(run["thread_id"], run["id"])
+    begun = await begun_outside(following)
+    await (await asyncio.create_task(following)).aclose()  # type: ignore[attr-defined]
+
+    assert begun is None
