@@ -294,6 +294,21 @@ async def test_c2_a_completed_run_has_its_message_its_step_and_its_usage(world: 
     assert (run["expires_at"], run["required_action"]) == (None, None)
 
 
+async def test_c2_whoever_hears_that_a_run_is_completed_finds_its_results(world: World) -> None:
+    assistant_id = await an_assistant(world)
+    thread_id = await a_thread(world, "SAY Good morning")
+    stream = await world.backend.stream_run(thread_id, {"assistant_id": assistant_id})
+
+    told = await anext(event.data async for event in stream if event.name == "thread.run.completed")
+    run = (await world.backend.retrieve_run(thread_id, told["id"])).run
+    message = (await world.backend.list_messages(thread_id, ListQuery(limit=1)))["data"][0]
+    step = (await world.backend.list_steps(thread_id, run["id"], ListQuery()))["data"][0]
+
+    assert (run["status"], run["usage"]) == ("completed", told["usage"])
+    assert text_of(message) == "Good morning"
+    assert (step["status"], step["completed_at"]) == ("completed", run["completed_at"])
+
+
 async def test_a52_a42_a_busy_thread_refuses_runs_and_messages_in_words_clients_parse(world: World) -> None:
     run = await a_run(world, "CALL get_weather {}", tools=[WEATHER])
     thread_id, run_id = run["thread_id"], run["id"]
@@ -561,6 +576,19 @@ async def test_c3_c4_the_run_waits_before_it_says_so_and_takes_outputs_with_the_
 
     assert stored["status"] == "requires_action"
     assert second[-1].name == "thread.run.completed"
+
+
+async def test_c4_outputs_are_taken_without_a_stream_too_while_the_first_one_is_open(world: World) -> None:
+    assistant_id = await an_assistant(world, tools=[WEATHER])
+    thread_id = await a_thread(world, "CALL get_weather {}")
+    stream = await world.backend.stream_run(thread_id, {"assistant_id": assistant_id})
+
+    waiting = await anext(event.data async for event in stream if event.name == "thread.run.requires_action")
+    await world.backend.submit_tool_outputs(thread_id, waiting["id"], outputs(waiting))
+    run = await until(world, thread_id, waiting["id"], at_rest)
+
+    assert run["status"] == "completed"
+    assert [event async for event in stream] == []
 
 
 async def test_a100_a_reader_who_leaves_does_not_stop_the_run(world: World) -> None:
