@@ -1,0 +1,29 @@
+"""What a stranger meets first: an example that runs as printed, and two commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.pages import blocks
+
+README = "../README.md"
+
+
+def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
+    [example] = [block.text for block in blocks(README) if block.language == "python"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
+
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, "completed ECHO: Hello\n")
+
+
+def test_there_are_two_commands_of_one_line() -> None:
+    commands = {block.name: block.text for block in blocks(README) if block.language == "sh"}
+
+    assert commands == {"demo": "make demo\n", "test": "make test\n"}
