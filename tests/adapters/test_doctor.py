@@ -17,9 +17,6 @@ from threadbridge_adapters.doctor import examine
 from threadbridge_adapters.responses.direct import open_direct
 from threadbridge_adapters.simulator import Manner, Simulator, app
 
-#: The simulator summarises nothing.
-NEVER = {"compaction"}
-
 
 @asynccontextmanager
 async def upstream_at(url: str) -> AsyncGenerator[Upstream]:
@@ -45,7 +42,7 @@ async def test_a_service_like_openais_can_do_everything_and_has_no_habit() -> No
 
     examination = await examination_of(simulator)
 
-    assert (missing(examination), list(examination.habits)) == (NEVER, [])
+    assert (missing(examination), list(examination.habits)) == (set(), [])
     assert fitted(examination, "127.0.0.1").profile == "openai"
 
 
@@ -76,7 +73,7 @@ def count(paths: Iterable[tuple[str, str]], method: str, path: str) -> int:
 async def test_what_a_server_lacks_is_found_and_its_profile_claims_nothing_of_it() -> None:
     manners = {
         Manner.NO_BACKGROUND: {"background"},  # S7
-        Manner.FEW_PATHS: {"input_tokens", "model_list"},  # S9
+        Manner.FEW_PATHS: {"input_tokens", "model_list", "compaction"},  # S9
         Manner.NO_REQUIRED_CHOICE: {"required_tool_choice"},  # S10
         Manner.FORGETS: {"stored_responses"},  # S11
         Manner.NO_CONVERSATIONS: {"conversations"},
@@ -87,7 +84,7 @@ async def test_what_a_server_lacks_is_found_and_its_profile_claims_nothing_of_it
     examination = await examination_of(Simulator(manners=manners))
     fit = fitted(examination, "127.0.0.1")
 
-    assert missing(examination) == NEVER.union(*manners.values())
+    assert missing(examination) == set[str]().union(*manners.values())
     assert fit.profile == "generic"
     assert fit.overrides == {"encrypted_reasoning": True, "prompt_cache_key": True}
 
@@ -97,7 +94,7 @@ async def test_s7_s11_what_a_server_only_seems_to_do_is_not_taken_for_done() -> 
 
     examination = await examination_of(Simulator(manners=manners))
 
-    assert missing(examination) == {"background", "stored_responses"} | NEVER
+    assert missing(examination) == {"background", "stored_responses"}
 
 
 async def test_s1_to_s10_habits_are_told_one_by_one_and_cost_no_capability() -> None:
@@ -117,7 +114,7 @@ async def test_s1_to_s10_habits_are_told_one_by_one_and_cost_no_capability() -> 
 
     assert [habit for habit in examination.habits if habit != numbers] == list(told.values())
     assert numbers in examination.habits
-    assert missing(examination) == NEVER
+    assert missing(examination) == set()
 
 
 async def test_s6_s9_short_errors_and_lists_are_told() -> None:
@@ -132,7 +129,7 @@ async def test_s6_s9_short_errors_and_lists_are_told() -> None:
 async def test_s8_s13_what_a_small_request_cannot_show_is_not_in_the_way() -> None:
     examination = await examination_of(Simulator(manners=[Manner.INNER_FILE_IDS, Manner.NO_LOCKS]))
 
-    assert (missing(examination), list(examination.habits)) == (NEVER, [])
+    assert (missing(examination), list(examination.habits)) == (set(), [])
 
 
 async def test_nobody_there_is_one_sentence() -> None:

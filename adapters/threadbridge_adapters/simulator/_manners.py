@@ -39,7 +39,7 @@ class Manner(StrEnum):
     INLINE_BACKGROUND = "inline-background"
     #: S8: ids of files are inner ones, with the real one among the attributes; scores go beyond one.
     INNER_FILE_IDS = "inner-file-ids"
-    #: S9: no `input_tokens`, no models; lists without their paging fields.
+    #: S9: no `input_tokens`, no models, no compaction; lists without their paging fields.
     FEW_PATHS = "few-paths"
     #: S10: the choice `required` is not heard.
     NO_REQUIRED_CHOICE = "no-required-choice"
@@ -182,6 +182,11 @@ def _no_background(body: Wire) -> None:
         raise errors.not_simulated("background")
 
 
+def _no_compaction(body: Wire) -> None:
+    if body.get("context_management"):
+        raise errors.unknown("context_management")
+
+
 def _no_previous(body: Wire) -> None:
     if body.get("previous_response_id"):
         raise errors.previous_response_not_found(body["previous_response_id"])
@@ -193,6 +198,7 @@ _REFUSALS: Final[Mapping[Manner, Callable[[Wire], None]]] = {
     M.NO_BACKGROUND_STREAMS: _no_background_stream,
     M.NO_BACKGROUND: _no_background,
     M.FORGETS: _no_previous,
+    M.FEW_PATHS: _no_compaction,
 }
 #: Which of its parameters are not looked at.
 _UNHEARD: Final[Mapping[Manner, str]] = {

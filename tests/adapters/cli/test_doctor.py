@@ -56,7 +56,7 @@ def test_the_report_names_the_profile_the_settings_and_the_traps(store: str) -> 
 
     assert result.exit_code == 0
     assert result.stdout.startswith("profile openai: it is nearest to what was found\n")
-    assert '\n[upstream]\nprofile = "openai"\n\n[upstream.capabilities]\ncompaction = false\n' in result.stdout
+    assert '\n[upstream]\nprofile = "openai"\n\n' in result.stdout
     assert "\nWhat goes wrong silently:\n- 1 assistant is pinned to gpt-4, which ended on 2026-10-23" in result.stdout
     assert result.stderr.startswith("Asking the simulator: at most 40 requests of 30 s each")
     assert KEY not in result.output
@@ -67,7 +67,7 @@ def test_json_is_one_object(store: str) -> None:
 
     told = json.loads(result.stdout)
     assert (told["profile"], told["configured_profile"], told["model"]) == ("openai", "openai", "gpt-4o")
-    assert told["overrides"] == {"compaction": False}
+    assert told["overrides"] == {}
     assert told["capabilities"]["encrypted_reasoning"]["found"] is None
     assert told["capabilities"]["background"] == {"found": True, "why": "it was asked for, and done"}
     assert [trap["kind"] for trap in told["traps"]] == ["model"]
