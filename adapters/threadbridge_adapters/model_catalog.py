@@ -32,7 +32,7 @@ def read_catalog(path: Path) -> ModelCatalog | None:
     try:
         stored = orjson.loads(path.read_bytes())
         days = {name: None if day is None else date.fromisoformat(day) for name, day in stored["models"].items()}
-        return ModelCatalog(float(stored["fetched_at"]), days)
+        return ModelCatalog(float(stored["fetched_at"]), days, stored.get("service", ""))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
@@ -41,19 +41,19 @@ def read_catalog(path: Path) -> ModelCatalog | None:
         ) from exc
 
 
-async def fetch_catalog(upstream: Upstream) -> ModelCatalog:
-    """Ask the service which models it has. Raises UpstreamError where it does not say."""
+async def fetch_catalog(upstream: Upstream, *, service: str = "") -> ModelCatalog:
+    """Ask the service, which is at this place, for its models. Raises UpstreamError where it does not say."""
     answer = await upstream.call("GET", "/models")
     models = answer.get("data")
     if not isinstance(models, list):
         raise UpstreamError("The service did not answer `GET /models` with a list of models.")
-    return ModelCatalog(time.time(), {model["id"]: _day(model) for model in models if _is_named(model)})
+    return ModelCatalog(time.time(), {model["id"]: _day(model) for model in models if _is_named(model)}, service)
 
 
 def write_catalog(path: Path, catalog: ModelCatalog) -> None:
     """Replace the file whole. Raises ConfigurationError where it cannot be written."""
     days = {name: None if day is None else day.isoformat() for name, day in sorted(catalog.shutdown_dates.items())}
-    body = {"format": _FORMAT, "fetched_at": catalog.fetched_at, "models": days}
+    body = {"format": _FORMAT, "service": catalog.service, "fetched_at": catalog.fetched_at, "models": days}
     draft = path.with_suffix(".draft")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from threadbridge.errors import ConfigurationError, UpstreamError
+from threadbridge.errors import ConfigurationError, InvalidRequest, UpstreamError
 from threadbridge.responses.model_rules import ModelCatalog
+from threadbridge.responses.profiles import PROFILES
+from threadbridge.responses.suiting import require_model_list
 from threadbridge.settings import Settings
 from threadbridge_adapters.model_catalog import catalog_path, fetch_catalog, read_catalog, write_catalog
-from threadbridge_adapters.responses import upstream_of
+from threadbridge_adapters.responses import open_backend, upstream_of
 from threadbridge_adapters.responses.no_upstream import NoUpstream
 
 
@@ -27,7 +31,7 @@ async def test_the_service_is_asked_for_models_and_their_last_days() -> None:
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "models.json"
-    catalog = ModelCatalog(5.0, {"gpt-4o": date(2027, 1, 14), "gpt-6-luna": None})
+    catalog = ModelCatalog(5.0, {"gpt-4o": date(2027, 1, 14), "gpt-6-luna": None}, "api.example/v1")
 
     write_catalog(path, catalog)
 
@@ -60,6 +64,28 @@ def test_the_file_is_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.
 
     assert catalog_path(Settings(model_catalog="/etc/models.json")) == Path("/etc/models.json")
     assert catalog_path(Settings()).name == "models.json"
+
+
+@pytest.mark.parametrize(("service", "refused"), [("127.0.0.1:9/v1", True), ("elsewhere/v1", False)])
+async def test_a_list_refuses_runs_at_its_own_service_only(tmp_path: Path, service: str, *, refused: bool) -> None:
+    path = tmp_path / "models.json"
+    write_catalog(path, ModelCatalog(time.time(), {"gpt-4o": None}, service))
+    settings = {
+        "store": ":memory:",
+        "model_catalog": str(path),
+        "upstream": {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-test", "max_retries": 0},
+    }
+    backend = await open_backend(Settings.model_validate(settings))
+    assistant = await backend.create_assistant({"model": "mine", "instructions": "Be brief."})
+
+    with pytest.raises(InvalidRequest) if refused else nullcontext():
+        await backend.create_thread_and_run({"assistant_id": assistant["id"]})
+    await backend.aclose()
+
+
+def test_a_service_that_lists_no_models_is_not_asked_in_hope() -> None:
+    with pytest.raises(ConfigurationError, match=r"'azure' .* set upstream\.capabilities\.model_list = true"):
+        require_model_list(PROFILES["azure"], "azure")
 
 
 class Silent(NoUpstream):

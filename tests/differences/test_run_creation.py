@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tests.differences.service import WEATHER, Service, emulated, names, text_of
-from threadbridge.ports import Wire
+import pytest
+
+from tests.differences.service import WEATHER, Service, emulated, names, path_of, text_of
+from threadbridge.ports import Kind, Wire
 from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario, Text
 
 
@@ -53,6 +55,58 @@ async def test_d10_the_creator_of_the_run_is_told(service: Service) -> None:
     created = await service.post("/threads/runs", assistant_id=assistant_id, thread=thread)
 
     assert created.headers["threadbridge-warning"] == '"The model o3 does not accept temperature; 0.5 has no effect."'
+
+
+async def test_d10_the_warning_stands_in_header_log_and_report(caplog: pytest.LogCaptureFixture) -> None:
+    warning = "The model o3 does not accept temperature; 0.5 has no effect."
+    async with emulated() as service:
+        thread_id, assistant_id = await service.thread("Hi"), await service.assistant(model="o3", temperature=0.5)
+        created = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)
+        run = await service.rested(created.body)
+        report = (await service.get(f"{path_of(run)}/report")).body
+        asked_to_stream = b'{"assistant_id": "%s", "stream": true}' % assistant_id.encode()
+        streamed = await service.send("POST", f"/threads/{thread_id}/runs", asked_to_stream)
+
+    assert created.headers["threadbridge-warning"] == streamed.headers["threadbridge-warning"] == f'"{warning}"'
+    assert report["turns"][0]["warnings"] == [warning]
+    assert warning in caplog.text
+
+
+async def test_d10_a_sampling_parameter_can_refuse_the_run() -> None:
+    async with emulated(policies={"sampling": "error"}) as service:
+        assistant_id = await service.assistant(model="o3", temperature=0.5, instructions="Be brief.")
+        refused = await service.post("/threads/runs", assistant_id=assistant_id)
+        taken = await service.run("Hi", model="gpt-4o", temperature=0.5)
+
+    assert (refused.status, refused.error["param"]) == (400, "temperature")
+    assert refused.error["message"] == "Unsupported parameter: 'temperature' is not supported with this model."
+    assert taken["status"] == "completed"
+
+
+async def test_d10_a_model_can_be_told_not_to_reason_so_that_it_takes_sampling() -> None:
+    async with emulated(policies={"sampling": "force_none"}) as service:
+        run = await service.run("Hi", model="gpt-6-luna", temperature=0.5, reasoning_effort="high")
+
+    [asked] = service.asked
+    assert (asked["temperature"], asked["reasoning"]) == (0.5, {"effort": "none"})
+    assert (run["status"], run["temperature"], run["reasoning_effort"]) == ("completed", 0.5, "high")
+
+
+async def test_d9_one_assistant_can_have_a_model_of_its_own() -> None:
+    own = {"asst_mine": {"model": "gpt-6-sol", "reasoning_effort": "low"}}
+    async with emulated(per_assistant=own, models={"gpt-4": {"model": "gpt-4.1"}}) as service:
+        other = (await service.get(f"/assistants/{await service.assistant(model='gpt-4')}")).body
+        mine = {**other, "id": "asst_mine"}
+        await service.store.write(lambda session: session.add(Kind.ASSISTANT, mine), tenant="default")
+        thread_id = await service.thread("Hi")
+        runs = [
+            await service.rested((await service.post(f"/threads/{thread_id}/runs", assistant_id=each["id"])).body)
+            for each in (mine, other)
+        ]
+
+    assert [asked["model"] for asked in service.asked] == ["gpt-6-sol", "gpt-4.1"]
+    assert service.asked[0]["reasoning"] == {"effort": "low"}
+    assert [(run["model"], run["reasoning_effort"]) for run in runs] == [("gpt-4", None), ("gpt-4", None)]
 
 
 async def test_d66_an_effort_the_model_refuses_is_replaced_by_the_nearest(service: Service) -> None:

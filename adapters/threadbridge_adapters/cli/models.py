@@ -41,7 +41,8 @@ def list_models(
 
     settings = load_settings()
     catalog = read_catalog(catalog_path(settings))
-    rows = list(model_rows(ModelRules(settings.models, catalog=catalog), datetime.now(UTC).date()))
+    rules = ModelRules(settings.models, sampling=settings.policies.sampling, catalog=catalog)
+    rows = list(model_rows(rules, datetime.now(UTC).date()))
     typer.echo(_as_json(rows) if as_json else _as_table(rows))
 
 
@@ -52,9 +53,12 @@ def refresh() -> None:
     A run whose model is not in a list younger than a day is refused when it is created.
     """
     from threadbridge._loading import load_settings
+    from threadbridge.responses.profiles import profile_of
+    from threadbridge.responses.suiting import require_model_list
     from threadbridge_adapters.model_catalog import catalog_path, write_catalog
 
     settings = load_settings()
+    require_model_list(profile_of(settings.upstream), settings.upstream.profile)
     catalog = asyncio.run(_fetched(settings))
     path = catalog_path(settings)
     write_catalog(path, catalog)
@@ -63,11 +67,11 @@ def refresh() -> None:
 
 async def _fetched(settings: Settings) -> ModelCatalog:
     from threadbridge_adapters.model_catalog import fetch_catalog
-    from threadbridge_adapters.responses import upstream_of
+    from threadbridge_adapters.responses import service_of, upstream_of
 
     upstream = upstream_of(settings)
     try:
-        return await fetch_catalog(upstream)
+        return await fetch_catalog(upstream, service="" if settings.simulate else service_of(upstream))
     finally:
         await upstream.aclose()
 

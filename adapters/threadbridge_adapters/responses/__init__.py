@@ -31,6 +31,9 @@ async def open_backend(settings: Settings) -> Backend:
 
     catalog = None if settings.simulate else read_catalog(catalog_path(settings))
     upstream = upstream_of(settings)
+    service = _named(settings, upstream)
+    if catalog is not None and catalog.service != service:
+        catalog = None  # another service has other models
     try:
         store = await open_store(_store_of(settings))
     except BaseException:
@@ -38,7 +41,7 @@ async def open_backend(settings: Settings) -> Backend:
         raise
     try:
         blobs = open_blobs(settings.files, beside=place_of(_store_of(settings)).path)
-        refusals = await recalled(settings, store, service=_named(settings, upstream))
+        refusals = await recalled(settings, store, service=service)
     except BaseException:
         await upstream.aclose()
         await store.aclose()

@@ -58,6 +58,7 @@ def model_row(name: str, rules: ModelRules, today: date) -> ModelRow:
         today=max(day, today) if day is not None else today,
         overrides=rules.models,
         shutdown_dates=listed,
+        keep_sampling=rules.sampling == "force_none",
     )
     family = FAMILIES.get(base_model(asked.model))
     dropped = () if asked.sampling else ("temperature", "top_p")

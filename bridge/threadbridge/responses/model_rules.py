@@ -19,10 +19,12 @@ _SAMPLING = ("temperature", "top_p")
 
 @dataclass(frozen=True, slots=True)
 class ModelCatalog:
-    """What the service said of its models (`GET /v1/models`): which there were, and on which day each one ends."""
+    """What a service said of its models (`GET /v1/models`): which there were, and on which day each one ends."""
 
     fetched_at: float
     shutdown_dates: Mapping[str, date | None]
+    #: Which service said so, by where it is; empty for none that has an address.
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)

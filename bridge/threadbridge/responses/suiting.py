@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from threadbridge.errors import Unsupported
+from threadbridge.errors import ConfigurationError, Unsupported
 from threadbridge.ports import Wire
 from threadbridge.responses.profiles import Profile
 from threadbridge.responses.tools import included
-from threadbridge.settings import HistoryMode, MissingTool, TruncationSettings
+from threadbridge.settings import HistoryMode, MissingTool, ProfileName, TruncationSettings
 
 #: The hosted tools, by the capability of the same name.
 _HOSTED = ("file_search", "code_interpreter")
@@ -42,6 +42,15 @@ def refuse_missing_tools(tools: Iterable[Wire], profile: Profile, policy: Missin
             "the run go without it: policies.missing_tool = 'leave_out'.",
             param="tools",
             code="unsupported_tool",
+        )
+
+
+def require_model_list(profile: Profile, name: ProfileName) -> None:
+    """Raises ConfigurationError for a service that does not list its models: it is not asked in hope."""
+    if not profile.model_list:
+        raise ConfigurationError(
+            f"The profile {name!r} says that the service does not list its models, so it was not asked; where it does, "
+            "set upstream.capabilities.model_list = true."
         )
 
 

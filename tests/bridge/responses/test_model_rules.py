@@ -119,6 +119,21 @@ def test_the_list_says_what_becomes_of_every_model() -> None:
     assert rows["gpt-6.2-sol"] == ModelRow("gpt-6.2-sol", "current", None, None, 1_050_000, ("temperature", "top_p"))
 
 
+def test_what_a_policy_keeps_is_not_listed_as_dropped() -> None:
+    row = {row.model: row for row in model_rows(ModelRules(sampling="force_none"), TODAY)}["gpt-6-sol"]
+
+    assert row.dropped == ()
+
+
+def test_a_fine_tune_that_is_configured_ends_with_the_model_it_was_made_from() -> None:
+    tuned = "ft:gpt-4o-2024-08-06:acme::1"
+    rules = ModelRules({tuned: ModelOverride(context_tokens=5_000)})
+
+    row = {row.model: row for row in model_rows(rules, TODAY)}[tuned]
+
+    assert (row.shutdown_date, row.replacement, row.window) == (date(2027, 1, 14), "gpt-6-luna", 128_000)
+
+
 def test_the_list_begins_with_what_ended_first() -> None:
     days = [row.shutdown_date for row in model_rows(ModelRules(), TODAY) if row.shutdown_date is not None]
 
