@@ -225,8 +225,8 @@ class ModelOverride(_Section):
     #: Tokens of one prompt, in place of what the model's window left for it.
     context_tokens: int | None = Field(default=None, gt=0)
     reasoning_effort: str | None = None
-    #: False: `temperature` and `top_p` are not sent.
-    sampling: bool = True
+    #: Whether `temperature` and `top_p` are sent; None: as the table of models says.
+    sampling: bool | None = None
 
 
 class ModelPrice(_Section):

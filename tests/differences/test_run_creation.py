@@ -216,7 +216,7 @@ async def test_d63_last_messages_does_not_count_what_the_run_wrote(service: Serv
 
 
 async def test_d85_a_sampling_parameter_that_turns_out_to_be_refused_is_left_out_from_then_on() -> None:
-    async with emulated(models={"mine": {"model": "o3"}}) as service:
+    async with emulated(models={"mine": {"model": "o3", "sampling": True}}) as service:
         first = await service.run("Hi", model="mine", temperature=0.5, top_p=0.5)
         asked_at_first = [sorted({"temperature", "top_p"} & body.keys()) for body in service.asked]
         second = await service.post(
@@ -233,7 +233,7 @@ async def test_d85_a_sampling_parameter_that_turns_out_to_be_refused_is_left_out
 
 
 async def test_d85_a_streamed_run_is_asked_again_too() -> None:
-    async with emulated(models={"mine": {"model": "o3"}}) as service:
+    async with emulated(models={"mine": {"model": "o3", "sampling": True}}) as service:
         events = await service.stream(
             "/threads/runs",
             assistant_id=await service.assistant(model="mine", temperature=0.5),

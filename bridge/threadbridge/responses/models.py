@@ -38,19 +38,22 @@ def resolve_model(
 ) -> ResolvedModel:
     """The model to ask in place of `name`: the configured one, else its living successor, else itself.
 
-    A name nobody knows passes untouched and unchecked: it may be a deployment, or a model of another service. A model
-    that did not reason is followed by one that is told not to, as far as it lets itself be told. `override` comes
-    before `overrides`; `shutdown_dates` (None: none in sight) before the built-in table. `keep_sampling`: a model that
-    takes temperature and top_p only when it does not reason is told not to.
+    What it accepts the table says, where the configuration does not. A name nobody knows passes untouched and
+    unchecked: it may be a deployment, or a model of another service. A model that did not reason is followed by one
+    that is told not to, as far as it lets itself be told. `override` comes before `overrides`; `shutdown_dates` (None:
+    none in sight) before the built-in table. `keep_sampling`: a model that takes temperature and top_p only when it
+    does not reason is told not to.
     """
     override = override or overrides.get(name) or ModelOverride()
     if override.model is not None:
-        return _overridden(name, override.model, override, requested_effort)
-    model, warnings = _successor(name, today, shutdown_dates or {})
+        model, warnings = override.model, list[str]()
+    else:
+        model, warnings = _successor(name, today, shutdown_dates or {})
     wanted = override.reasoning_effort or requested_effort
     family = FAMILIES.get(base_model(model))
     if family is None:
-        return ResolvedModel(name, model, wanted, override.sampling, _thinks(wanted), tuple(warnings))
+        takes_sampling = override.sampling is not False
+        return ResolvedModel(name, model, wanted, takes_sampling, _thinks(wanted), tuple(warnings))
     effort = _effort(family, wanted)
     if wanted is None and model != name:
         effort = _least_effort(FAMILIES.get(base_model(name)), family)
@@ -62,7 +65,7 @@ def resolve_model(
         requested=name,
         model=model,
         reasoning_effort=effort,
-        sampling=override.sampling and _samples(family, effort),
+        sampling=_samples(family, effort) if override.sampling is None else override.sampling,
         reasons=family.reasons and effort != "none",
         warnings=tuple(warnings),
     )
@@ -73,13 +76,6 @@ def _instead_of(wanted: str, effort: str | None, model: str, *, accepted: bool) 
     if accepted:
         return f"The model {model} takes temperature and top_p only without reasoning; reasoning_effort {sent}."
     return f"The model {model} does not accept reasoning_effort {wanted!r}; {sent}."
-
-
-def _overridden(name: str, model: str, override: ModelOverride, requested_effort: str | None) -> ResolvedModel:
-    effort = override.reasoning_effort or requested_effort
-    family = FAMILIES.get(base_model(model))
-    reasons = effort != "none" and (_thinks(effort) or (family is not None and family.reasons))
-    return ResolvedModel(name, model, effort, override.sampling, reasons)
 
 
 def _successor(name: str, today: date, shutdown_dates: Mapping[str, date | None]) -> tuple[str, list[str]]:

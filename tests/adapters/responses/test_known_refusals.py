@@ -22,11 +22,11 @@ from threadbridge_adapters.stores import open_store
 
 @asynccontextmanager
 async def process(folder: Path, simulator: Simulator, url: str) -> AsyncGenerator[Life]:
-    """One life of a process on the folder's store. o3 takes no temperature, and `mine` tells nothing of that."""
+    """One life of a process on the folder's store. The settings are wrong about o3: it takes no temperature."""
     settings = {
         "store": f"sqlite:///{folder / 'threads.db'}",
         "upstream": {"base_url": f"{url}/v1", "api_key": "sk-test-key", "max_retries": 0},
-        "models": {"mine": {"model": "o3"}},
+        "models": {"mine": {"model": "o3", "sampling": True}},
     }
     backend = await open_backend(Settings.model_validate(settings))
     assert isinstance(backend, ResponsesBackend)

@@ -155,6 +155,25 @@ def test_a_configured_model_keeps_the_requested_effort_unless_told_otherwise() -
     assert answer == ResolvedModel("gpt-4", "my-deployment", "high", sampling=True, reasons=True)
 
 
+def test_what_a_configured_model_accepts_is_known_from_the_table() -> None:
+    overrides = {"gpt-4": ModelOverride(model="gpt-6-luna"), "mine": ModelOverride(model="o3")}
+
+    luna = resolve_model("gpt-4", requested_effort=None, today=TODAY, overrides=overrides)
+    o3 = resolve_model("mine", requested_effort="minimal", today=TODAY, overrides=overrides)
+
+    assert luna == ResolvedModel("gpt-4", "gpt-6-luna", "none", sampling=True, reasons=False)
+    assert (o3.reasoning_effort, o3.sampling, len(o3.warnings)) == ("low", False, 1)
+
+
+@pytest.mark.parametrize("sampling", [True, False])
+def test_the_configuration_knows_best_what_a_model_samples(*, sampling: bool) -> None:
+    overrides = {name: ModelOverride(sampling=sampling) for name in ("o3", "gpt-4o", "mine")}
+
+    for_each = [resolve_model(name, requested_effort=None, today=TODAY, overrides=overrides) for name in overrides]
+
+    assert [answer.sampling for answer in for_each] == [sampling] * 3
+
+
 @pytest.mark.parametrize("name", RETIREMENTS)
 def test_every_retirement_ends_at_a_model_whose_abilities_are_known(name: str) -> None:
     answer = resolved(name, today=date(2099, 1, 1))
