@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
@@ -20,7 +20,7 @@ class _Known(Settings, BaseSettings):
 
 
 class _Environment(EnvSettingsSource):
-    """Reads `PREFIX_KEY` and `PREFIX_SECTION__KEY`, where a service may be given by its URL alone."""
+    """Reads `PREFIX_KEY` and `PREFIX_SECTION__KEY`. A service may be given by its URL alone, a list with commas."""
 
     services: Sequence[str] = ()
     #: The text that was no JSON, kept to find the variable it came from: the library names the section only.
@@ -29,6 +29,8 @@ class _Environment(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
         if field_name in self.services and isinstance(value, str) and not value.lstrip().startswith("{"):
             return {"base_url": value}
+        if field is not None and get_origin(field.annotation) is tuple and not value.lstrip().startswith("["):
+            return [part.strip() for part in value.split(",")]
         try:
             return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]  # None occurs
         except ValueError:

@@ -6,6 +6,7 @@ BridgeError
     InvalidRequest             400, with the legacy service's own text, param and code
       UnknownEvent             400; no event of this id is known to go on after
     Unauthorized               401
+    Forbidden                  403; a page in a browser that may not ask
     NotFound                   404
     Conflict                   409; the store refused a duplicate
     Unsupported                400; no counterpart on this backend
@@ -69,6 +70,12 @@ class Unauthorized(RequestError):
     """The key is missing or wrong."""
 
     status = 401
+
+
+class Forbidden(RequestError):
+    """Whoever asks may not."""
+
+    status = 403
 
 
 class NotFound(RequestError):

@@ -7,6 +7,7 @@ working directory, then the defaults below.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -27,6 +28,16 @@ def _web_address(given: str) -> str:
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def _origin(given: str) -> str:
+    """Compared with what browsers send, letter by letter: one with a path would never be met."""
+    if given != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", given):
+        raise PydanticCustomError("origin", "it must be * or an origin without a path, such as https://example.org")
+    return given
+
+
+Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
 
 
 class ServiceSettings(_Section):
@@ -96,6 +107,8 @@ class GatewaySettings(_Section):
     port: int = Field(default=8000, ge=0, le=65535)
     #: Clients must present it (`Authorization: Bearer` or `api-key`); required when `host` is not loopback.
     api_key: SecretStr | None = None
+    #: Origins of the pages in browsers that may use it, as browsers write them: `https://example.org`; `*`: any.
+    allowed_origins: tuple[Origin, ...] = ()
     #: Bytes of one request body to the Assistants API.
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
     #: Seconds a stream is silent at most: with nothing to say it sends comments, lest somebody hang up; 0: it does not.

@@ -37,7 +37,11 @@ class LoopbackService:
         asked = Asked(scope["method"], scope["path"], scope["query_string"].decode(), headers)
         self.asked.append(asked)
         kind = headers.get("content-type", "application/json").encode()
-        response_headers = [(b"content-type", kind), (b"x-request-id", b"req_behind")]
+        response_headers = [
+            (b"content-type", kind),
+            (b"x-request-id", b"req_behind"),
+            (b"access-control-allow-origin", b"*"),
+        ]
         await send({"type": "http.response.start", "status": 200, "headers": response_headers})
         more = True
         while more:

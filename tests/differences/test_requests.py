@@ -219,6 +219,29 @@ async def test_d88_a_browser_is_given_no_leave_to_read(service: Service) -> None
     assert not [name for name in {**asked.headers, **made.headers} if name.startswith("access-control-")]
 
 
+async def test_d88_a_page_that_is_named_may_read() -> None:
+    page = "https://page.example"
+    with simulated_gateway(gateway={"allowed_origins": [page]}) as gateway:
+        async with (
+            aiohttp.ClientSession(headers={**BETA, "origin": page}) as http,
+            http.get(f"{gateway.url}/threads") as answer,
+        ):
+            told = (answer.status, answer.headers["access-control-allow-origin"])
+
+    assert told == (200, page)
+
+
+async def test_d107_pages_of_other_machines_may_not_ask_a_gateway_without_a_key() -> None:
+    with simulated_gateway() as gateway:
+        async with (
+            aiohttp.ClientSession(headers={**BETA, "origin": "https://page.example"}) as http,
+            http.post(f"{gateway.url}/threads", json={}) as refused,
+        ):
+            status, error = refused.status, (await refused.json())["error"]
+
+    assert (status, error["type"], error["code"]) == (403, "invalid_request_error", None)
+
+
 async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: Service) -> None:
     without = await service.send("POST", "/threads", b'{"metadata": {}}', headers=BETA)
     latin = await service.send(

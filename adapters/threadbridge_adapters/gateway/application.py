@@ -20,6 +20,7 @@ from threadbridge.wire import serves
 from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.assistants_door import AssistantsDoor, path_of
 from threadbridge_adapters.gateway.keys import KeyCheck
+from threadbridge_adapters.gateway.origins import OriginCheck, readable_for_pages
 from threadbridge_adapters.gateway.passage_door import PassageDoor
 from threadbridge_adapters.gateway.passthrough import Passthrough
 from threadbridge_adapters.gateway.replies import broken, unknown_path
@@ -59,8 +60,13 @@ def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = N
         keep_alive_seconds=settings.gateway.keep_alive_seconds,
     )
     sorted_by_path: ASGIApp = _ByPath(door, rest)
-    key = settings.gateway.api_key
-    return AccessLog(sorted_by_path if key is None else KeyCheck(sorted_by_path, key=key.get_secret_value()))
+    key, origins = settings.gateway.api_key, settings.gateway.allowed_origins
+    guarded: ASGIApp = (
+        OriginCheck(sorted_by_path, origins=origins)
+        if key is None
+        else KeyCheck(sorted_by_path, key=key.get_secret_value())
+    )
+    return AccessLog(readable_for_pages(guarded, origins))
 
 
 class _ByPath:

@@ -24,6 +24,8 @@ HOP_BY_HOP: Final = frozenset(
         b"trailer", b"transfer-encoding", b"upgrade",
     }
 )  # fmt: skip
+#: Which pages may read an answer, a service says of its own doors; of the gateway's, `gateway.allowed_origins` does.
+_LEAVE_TO_READ: Final = b"access-control-"
 _CREDENTIALS: Final = frozenset({b"authorization", b"api-key"})
 _CONNECT_SECONDS: Final = 10.0
 
@@ -151,7 +153,8 @@ class _Client:
 
 
 async def _relay(response: aiohttp.ClientResponse, client: _Client) -> None:
-    headers = [(name.lower(), value) for name, value in response.raw_headers if name.lower() not in HOP_BY_HOP]
+    raw = [(name.lower(), value) for name, value in response.raw_headers]
+    headers = [(name, value) for name, value in raw if name not in HOP_BY_HOP and not name.startswith(_LEAVE_TO_READ)]
     async with client.hanging_up(response):
         await client.answer({"type": "http.response.start", "status": response.status, "headers": headers})
         async for chunk in response.content.iter_any():

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import SecretStr
 
@@ -129,9 +130,25 @@ def test_an_unknown_key_is_named_with_the_known_ones(empty_directory: Path) -> N
     (empty_directory / "threadbridge.toml").write_text("[gateway]\nprot = 1\n")
 
     assert complaint() == (
-        "threadbridge.toml: gateway.prot is not a setting; it must be one of api_key, host, keep_alive_seconds, "
-        "max_body_bytes, port."
+        "threadbridge.toml: gateway.prot is not a setting; it must be one of allowed_origins, api_key, host, "
+        "keep_alive_seconds, max_body_bytes, port."
     )
+
+
+@pytest.mark.parametrize(
+    "written", ["https://a.example, https://b.example", '["https://a.example", "https://b.example"]']
+)
+def test_a_list_in_the_environment_is_json_or_has_commas(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("THREADBRIDGE_GATEWAY__ALLOWED_ORIGINS", written)
+
+    assert load_settings().gateway.allowed_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize("origin", ["example.org", "https://example.org/", "https://*.example.org", ""])
+def test_an_origin_that_no_browser_sends_is_refused(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    monkeypatch.setenv("THREADBRIDGE_GATEWAY", orjson.dumps({"allowed_origins": [origin]}).decode())
+
+    assert "it must be * or an origin without a path, such as https://example.org" in complaint()
 
 
 def test_an_unknown_key_of_a_named_model_is_found(empty_directory: Path) -> None:
