@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conformance.golden.bare import sessions_of_bare
 from tests.conformance.golden.judge import Judged, Verdict, replay
 from tests.conformance.golden.recordings import SHARED, NoLoader, read
 from tests.conformance.golden.sessions import sessions_of
@@ -36,7 +37,8 @@ class Outcome:
 
 def replayed(folder: Path) -> Outcome:
     """The verdict on everything below a folder. Raises NoLoader."""
-    sessions = sessions_of(read(folder))
+    recorded = read(folder)
+    sessions = [*sessions_of(recorded), *sessions_of_bare(recorded)]
 
     async def all_of_them() -> list[Judged]:
         return [each for session in sessions for each in await replay(session)]

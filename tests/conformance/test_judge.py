@@ -215,15 +215,6 @@ async def test_of_a_stream_whose_client_left_the_rest_is_not_compared(conversati
     assert verdicts == [Verdict.EQUAL] * 10
 
 
-async def test_a_bare_answer_is_not_replayed(conversation: list[Exchange]) -> None:
-    (only,) = await judged([replace(conversation[0], method=None, status=None)])
-
-    assert (only.verdict, only.reason) == (
-        Verdict.NOT_REPLAYABLE,
-        "only the answer was recorded, not the request",
-    )
-
-
 async def test_what_was_there_before_the_recording_began_is_made_first(conversation: list[Exchange]) -> None:
     verdicts = [each.verdict for each in await judged(conversation[2:4])]
 

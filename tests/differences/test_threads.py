@@ -8,12 +8,13 @@ from threadbridge.ports import Entry
 
 
 async def test_d36_fields_that_came_late_are_in_every_answer(service: Service) -> None:
-    search = {"type": "file_search"}
-    assistant = (await service.post("/assistants", model="gpt-4o", tools=[search])).body
+    tools = [{"type": "file_search"}, {"type": "function", "function": {"name": "look"}}]
+    assistant = (await service.post("/assistants", model="gpt-4o", tools=tools)).body
     run = await service.run("Hello")
 
     assert assistant["reasoning_effort"] is None
     assert assistant["tools"][0]["file_search"]["ranking_options"]["hybrid_search"] is None
+    assert assistant["tools"][1]["function"]["strict"] is False
     assert (run["reasoning_effort"], run["parallel_tool_calls"]) == (None, True)
     assert run["usage"].keys() >= {"prompt_token_details", "completion_tokens_details"}
 

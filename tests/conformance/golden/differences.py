@@ -23,10 +23,15 @@ _LAST_WIRE = "2025-10-30"
 _ADDED = frozenset(
     {
         ("assistant", "reasoning_effort"),
+        ("assistant", "strict"),
+        ("assistant", "file_search"),
+        ("assistant", "ranking_options"),
         ("assistant", "hybrid_search"),
         ("thread", "tool_resources"),
         ("thread.run", "reasoning_effort"),
         ("thread.run", "parallel_tool_calls"),
+        ("thread.run", "strict"),
+        ("thread.run", "file_search"),
         ("thread.run", "hybrid_search"),
         ("thread.run", "prompt_token_details"),
         ("thread.run", "completion_tokens_details"),

@@ -52,7 +52,7 @@ async def replay(session: Session) -> list[Judged]:
             again = _Replay(session, opened)
         except Exception as error:
             return [*judged, *(_broken(seen, error) for seen in session.exchanges)]
-        return [*judged, *await again.verdicts()]
+        return [*judged, *(each for each in await again.verdicts() if getattr(each.seen, "is_recorded", True))]
 
 
 def _broken(seen: Recorded, error: Exception) -> Judged:

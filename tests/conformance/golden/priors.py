@@ -33,6 +33,18 @@ def priors_of(exchanges: Sequence[Recorded]) -> list[Prior]:
     return sorted([*found.values(), *_older_assistants(exchanges)], key=lambda prior: prior.at)
 
 
+def creation_of(body: Wire) -> Wire:
+    """The request body that makes an assistant, a thread or a message as it is shown."""
+    match body["object"]:
+        case "assistant":
+            return _settings(body)
+        case "thread":
+            return {"metadata": body["metadata"], "tool_resources": body["tool_resources"]}
+        case _:
+            given = {"role": body["role"], "content": [_given(part) for part in body["content"]]}
+            return given | {name: body[name] for name in ("attachments", "metadata") if body.get(name)}
+
+
 def _found(exchanges: Sequence[Recorded]) -> Iterator[Prior]:
     """Later ones replace earlier ones: the more is known of an object, the later it is named here."""
     asked = frozenset[str]().union(*(asked_of(seen) for seen in exchanges if seen.status != _NOT_FOUND))
@@ -56,7 +68,7 @@ def _messages(exchanges: Sequence[Recorded], asked: frozenset[str], shown: Seque
             yield Prior(message_id, f"/v1/threads/{thread_id.rpartition('/')[2]}/messages", _PLACEHOLDER)
     given = {thread for seen in exchanges for thread in made_by(seen) if _gives_messages(seen)}
     given |= {body["thread_id"] for seen in exchanges if _gives_messages(seen) for body in _runs(seen)}
-    for body in shown:
+    for body in reversed(shown):  # as it was before it was changed
         if body.get("object") == "thread.message" and body["thread_id"] not in given:
             yield from _of_message(body)
 
@@ -92,9 +104,8 @@ def _of_assistant(assistant: Wire) -> Iterator[Prior]:
 
 def _of_message(message: Wire) -> Iterator[Prior]:
     if message["run_id"] is None and message["content"]:
-        body: Wire = {"role": message["role"], "content": [_given(part) for part in message["content"]]}
-        body |= {name: message[name] for name in ("attachments", "metadata") if message.get(name)}
-        yield Prior(message["id"], f"/v1/threads/{message['thread_id']}/messages", body, message["created_at"])
+        path = f"/v1/threads/{message['thread_id']}/messages"
+        yield Prior(message["id"], path, creation_of(message), message["created_at"])
 
 
 _READERS = {"thread.run": _of_run, "thread": _of_thread, "assistant": _of_assistant}

@@ -69,6 +69,11 @@ def is_ours(seen: Recorded) -> bool:
     return serves(seen.path or "")
 
 
+def is_bare(seen: Recorded) -> bool:
+    """Whether only the answer was recorded, not the request."""
+    return seen.method is None or seen.path is None or seen.status is None
+
+
 def objects(seen: Recorded) -> Iterator[dict[str, Any]]:
     """Every API object of an answer, in order: the answer itself, what it lists, or the data of its events."""
     if seen.sse is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from tests.conformance.golden.recordings import Recorded, answered_at, is_ours
+from tests.conformance.golden.recordings import Recorded, answered_at, is_bare, is_ours
 
 #: Ids of the Assistants API and of the resources it refers to (A9).
 ID = re.compile(r"\b(?:asst|thread|msg|run|step|call|vs|vsfb|file)[_-][A-Za-z0-9]{8,}")
@@ -27,9 +27,9 @@ class Session:
 
 
 def sessions_of(recorded: Iterable[Recorded]) -> list[Session]:
-    """The sessions of the Assistants API among recordings; those of other APIs alone are left out."""
+    """The sessions of the Assistants API among recordings; those of other APIs alone are left out, and bare answers."""
     sessions: list[Session] = []
-    for together in _grouped(list(recorded)):
+    for together in _grouped([seen for seen in recorded if not is_bare(seen)]):
         usable = [seen for seen in together if why_not(seen) is None]
         dropped = [(seen, reason) for seen in together if (reason := why_not(seen)) is not None]
         if any(map(_speaks_of_assistants, together)):
@@ -39,8 +39,6 @@ def sessions_of(recorded: Iterable[Recorded]) -> list[Session]:
 
 def why_not(seen: Recorded) -> str | None:
     """Why an exchange can never be made again; None where it can."""
-    if seen.method is None or seen.path is None or seen.status is None:
-        return "only the answer was recorded, not the request"
     if seen.request_headers.get("openai-beta") == _FIRST_VERSION:
         return "a request of version 1 of the API"
     return None
