@@ -26,6 +26,8 @@ DOCUMENTED = frozenset({200, 400, 401, 404, 405, 413, 429})
 PATIENCE = 60.0
 #: How often ids are those of an object that exists; made up ones seldom lead anywhere. Few of them are deleted.
 _KNOWN, _KNOWN_TO_DELETE = 0.8, 0.1
+#: How often tool outputs are those that a run waits for: no luck ever finds the id of a call.
+_AWAITED = 0.4
 #: Ids that are remembered of each kind, the newest.
 _REMEMBERED = 20
 
@@ -87,8 +89,10 @@ class Fuzzer:
     async def send(self, operation: Operation, case: Case[Any]) -> None:
         """One request, told whole where its answer is wrong."""
         ids = self._ids(case, known=_KNOWN_TO_DELETE if operation.method == "DELETE" else _KNOWN)
-        target = f"/v1{operation.path.format_map(ids)}{_query(case)}"
         body = self._body(case)
+        if operation.name == "submit_tool_outputs" and self.luck.random() < _AWAITED:
+            ids, body = await self._awaited(case.body)
+        target = f"/v1{operation.path.format_map(ids)}{_query(case)}"
         headers = {**HEADERS, "content-type": case.media_type or "application/json"}
         async with asyncio.timeout(PATIENCE):
             received = await ask(self.app, operation.method, target, headers=headers, body=body)
@@ -105,6 +109,21 @@ class Fuzzer:
             return made_up
         remembered = self._remembered(made_up)
         return {name: remembered.get(name, value) for name, value in made_up.items()}
+
+    async def _awaited(self, body: Any) -> tuple[dict[str, str], bytes]:
+        """A run that waits for an output, and a body that has it, whatever else is in it."""
+        assistant = await self._made("/assistants", {"model": "gpt-4o", "tools": [WEATHER]})
+        thread = await self._made("/threads", {"messages": [{"role": "user", "content": "CALL get_weather {}"}]})
+        run = await self._made(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
+        async with asyncio.timeout(PATIENCE):
+            while not run["required_action"]:
+                await asyncio.sleep(0.001)
+                path = f"/v1/threads/{thread['id']}/runs/{run['id']}"
+                run = orjson.loads((await ask(self.app, "GET", path, headers=HEADERS)).body)
+        calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+        outputs = [{"tool_call_id": call["id"], "output": "sunny"} for call in calls]
+        given = body if isinstance(body, dict) else {}
+        return {"thread_id": thread["id"], "run_id": run["id"]}, json.dumps({**given, "tool_outputs": outputs}).encode()
 
     def _remembered(self, wanted: Any) -> dict[str, str]:
         """Ids that belong together: of the object whose kind is the narrowest that the path speaks of."""
