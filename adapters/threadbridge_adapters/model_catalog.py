@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,11 @@ async def fetch_catalog(upstream: Upstream, *, service: str = "") -> ModelCatalo
     models = answer.get("data")
     if not isinstance(models, list):
         raise UpstreamError("The service did not answer `GET /models` with a list of models.")
+    return catalog_of(models, service=service)
+
+
+def catalog_of(models: Iterable[Wire], *, service: str) -> ModelCatalog:
+    """The models as a service listed them just now."""
     return ModelCatalog(time.time(), {model["id"]: _day(model) for model in models if _is_named(model)}, service)
 
 

@@ -86,6 +86,24 @@ async def test_a_fine_tune_ends_with_its_model_and_the_service_knows_best() -> N
     assert "which ends on 2027-05-01: no successor is known." in told[0].sentence
 
 
+async def test_models_the_service_does_not_have_are_told() -> None:
+    lives = ModelCatalog(0.0, {"llama3": None})
+    pinned = [
+        assistant("asst_1", model="llama3"),
+        assistant("asst_2", model="mine"),
+        assistant("asst_3", model="gpt-4"),
+    ]
+
+    traps = await found(*pinned, catalog=lives)
+
+    assert [trap.sentence for trap in traps[1:]] == [
+        "The runs of 1 assistant ask for gpt-5.6-sol (for gpt-4), which is not among the models of the service: they "
+        'fail where it does not answer to any name. Choose one that it has with `models."gpt-4".model`.',
+        "The runs of 1 assistant ask for mine, which is not among the models of the service: they fail where it does "
+        'not answer to any name. Choose one that it has with `models."mine".model`.',
+    ]
+
+
 async def test_an_assistant_with_a_model_of_its_own_is_pinned_to_nothing() -> None:
     chosen = Settings.model_validate(
         {"per_assistant": {"asst_1": {"model": "gpt-6-sol"}}, "truncation": {"context_tokens": 10_000}}

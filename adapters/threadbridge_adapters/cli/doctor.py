@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from threadbridge.diagnosis.examination import Examination
     from threadbridge.diagnosis.report import Diagnosis
     from threadbridge.diagnosis.traps import Trap
+    from threadbridge.responses.model_rules import ModelCatalog
     from threadbridge.responses.profiles import Profile
     from threadbridge.settings import Settings
 
@@ -53,22 +54,24 @@ async def _diagnosed(settings: Settings, model: str | None) -> Diagnosis:
     from threadbridge.diagnosis.fitting import fitted
     from threadbridge.diagnosis.report import Diagnosis
     from threadbridge.responses.profiles import profile_of
+    from threadbridge_adapters.model_catalog import catalog_of
 
-    service, host, examination = await _examined(settings, model)
-    fit = fitted(examination, host)
+    service, examination = await _examined(settings, model)
+    fit = fitted(examination, service.partition("/")[0].partition(":")[0])
     deserved = settings.upstream.model_copy(update={"profile": fit.profile, "capabilities": fit.capabilities})
-    traps = await _traps(settings, profile_of(deserved, hosted_tools=settings.hosted_tools))
+    catalog = catalog_of(examination.models, service=service) if examination.models else None
+    traps = await _traps(settings, profile_of(deserved, hosted_tools=settings.hosted_tools), catalog)
     return Diagnosis(service, settings.upstream.profile, examination, fit, traps)
 
 
-async def _examined(settings: Settings, model: str | None) -> tuple[str, str, Examination]:
-    """Where the service is, its host, and what was found. What it will cost is said before anything is asked."""
+async def _examined(settings: Settings, model: str | None) -> tuple[str, Examination]:
+    """Where the service is, and what was found. What it will cost is said before anything is asked."""
     from threadbridge.diagnosis.examination import MOST_ANSWERS, MOST_QUESTIONS
     from threadbridge_adapters.doctor import examine
     from threadbridge_adapters.responses import service_of, upstream_of
 
     patient = settings.upstream.model_copy(update={"timeout": settings.doctor.timeout})
-    upstream = upstream_of(settings.model_copy(update={"upstream": patient}))
+    upstream = upstream_of(settings.model_copy(update={"upstream": patient, "performs_runs": True}))
     try:
         service = service_of(upstream) or "the simulator"
         typer.echo(
@@ -77,18 +80,16 @@ async def _examined(settings: Settings, model: str | None) -> tuple[str, str, Ex
             "tokens of answers.",
             err=True,
         )
-        return service, service.partition("/")[0].partition(":")[0], await examine(upstream, model)
+        return service, await examine(upstream, model)
     finally:
         await upstream.aclose()
 
 
-async def _traps(settings: Settings, profile: Profile) -> Sequence[Trap]:
+async def _traps(settings: Settings, profile: Profile, catalog: ModelCatalog | None) -> Sequence[Trap]:
     from threadbridge_adapters.doctor import traps
-    from threadbridge_adapters.model_catalog import catalog_path, read_catalog
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.place import place_of
 
-    catalog = read_catalog(catalog_path(settings))
     path = place_of(settings.store).path
     if path is None or not path.exists():
         typer.echo("There is no store to look at; name one with --store.", err=True)

@@ -18,6 +18,8 @@ MOST_ANSWERS = 20
 
 _UNAUTHORIZED = (401, 403)
 _NO_ANSWER = 502
+#: The service could not answer just now, or did not at all: that tells nothing of what it can do.
+_BUSY = (408, 429, _NO_ANSWER, 503, 504)
 #: Asked where the service lists it and nobody names another: it costs least.
 _CHEAP = "gpt-6-luna"
 
@@ -33,9 +35,13 @@ _OWNERS: Mapping[str, ProfileName] = {
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What was found. `identity` is the profile whose server it says it is, where it says so."""
+    """What was found: the model asked, the models listed, and all the rest.
+
+    `identity` is the profile whose server it says it is, where it says so.
+    """
 
     model: str
+    models: Sequence[Wire]
     findings: Mapping[str, Finding]
     habits: Sequence[str]
     identity: ProfileName | None = None
@@ -54,7 +60,7 @@ def examined(model: str | None) -> Dialogue[Examination]:
     asking, plain = yield from _acquainted(Asking(_chosen(model, names)))
     findings = {"store_parameter": _says_store(asking), "model_list": _lists(listed, names)}
     for capability, probe in PROBES.items():
-        findings[capability] = yield from probe(asking)
+        findings[capability] = yield from _found(probe(asking))
     seen = [*habits.of_plain_answer(plain, asking.model, names)]
     for look in habits.ALWAYS:
         seen += yield from look(asking)
@@ -62,7 +68,22 @@ def examined(model: str | None) -> Dialogue[Examination]:
         if findings[capability].found:
             seen += yield from look(asking)
     identity = yield from _identity(models)
-    return Examination(asking.model, findings, seen, identity)
+    return Examination(asking.model, models, findings, seen, identity)
+
+
+def _found(probe: Dialogue[Finding]) -> Dialogue[Finding]:
+    """What the probe finds; what failed because the service was busy or silent is not missing."""
+    unanswered: str | None = None
+    answer: Answer | None = None
+    while True:
+        try:
+            question = next(probe) if answer is None else probe.send(answer)
+        except StopIteration as end:
+            finding: Finding = end.value
+            return Finding(None, unanswered) if unanswered is not None and not finding.found else finding
+        answer = yield question
+        if answer.error is not None and answer.error.status in _BUSY:
+            unanswered = answer.words
 
 
 def _raise_if_unusable(answer: Answer) -> None:

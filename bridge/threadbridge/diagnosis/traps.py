@@ -13,7 +13,7 @@ from threadbridge.ports import Kind, Session, Wire
 from threadbridge.responses.model_list import model_row
 from threadbridge.responses.model_rules import ModelRules
 from threadbridge.responses.model_table import WINDOWS
-from threadbridge.responses.models import base_model
+from threadbridge.responses.models import base_model, resolve_model
 from threadbridge.responses.profiles import Profile
 from threadbridge.settings import ModelOverride, Settings
 
@@ -50,6 +50,7 @@ def traps_in_store(
     runs = session.page(Kind.RUN, limit=most, order="desc").data
     return [
         *_pinned(assistants, settings, models, today),
+        *_unlisted(assistants, settings, models, today),
         *_unsearched(session, assistants, threads, profile),
         *_overridden_instructions(assistants, runs),
         *_prompts(assistants, today),
@@ -83,6 +84,37 @@ def _pinned(assistants: Sequence[Wire], settings: Settings, models: ModelRules, 
             f"{who} pinned to {row.model}, {ends}: {follows}{dropped}. Choose with "
             f'`models."{row.model}".model`, and try it.',
         )
+
+
+def _unlisted(assistants: Sequence[Wire], settings: Settings, models: ModelRules, today: date) -> Iterator[Trap]:
+    """Models that the service would be asked for and does not have."""
+    if models.catalog is None:
+        return
+    asked: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for assistant in assistants:
+        asked[_asked(assistant, settings, models, today)][assistant["model"]] += 1
+    for model, pinned in asked.items():
+        if model in models.catalog.shutdown_dates:
+            continue
+        for name, count in pinned.items():
+            who = _counted(count, "assistant", "assistants")
+            instead = "" if model == name else f" (for {name})"
+            yield Trap(
+                "model",
+                f"The runs of {who} ask for {model}{instead}, which is not among the models of the service: they fail "
+                f'where it does not answer to any name. Choose one that it has with `models."{name}".model`.',
+            )
+
+
+def _asked(assistant: Wire, settings: Settings, models: ModelRules, today: date) -> str:
+    return resolve_model(
+        assistant["model"],
+        requested_effort=None,
+        today=today,
+        overrides=models.models,
+        override=settings.per_assistant.get(assistant["id"]),
+        shutdown_dates=models.catalog.shutdown_dates if models.catalog is not None else {},
+    ).model
 
 
 def _ending_overrides(settings: Settings, models: ModelRules, today: date) -> Iterator[Trap]:

@@ -16,7 +16,7 @@ class Profile:
     stored_responses: bool = True
     #: `/conversations`.
     conversations: bool = True
-    #: `background: true` answers at once with a response that is not finished (S7).
+    #: `background: true` answers at once with a response that is not finished (S7). No run of ours asks for that.
     background: bool = True
     #: `store` may be said at all.
     store_parameter: bool = True

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from threadbridge.diagnosis.dialogue import Answer, Question
+from threadbridge.diagnosis.dialogue import Answer, Finding, Question
 from threadbridge.diagnosis.examination import Examination, examined
 from threadbridge.diagnosis.fitting import Fit, fitted
 from threadbridge.diagnosis.probes import PROBES
@@ -23,9 +23,12 @@ PLAIN: Wire = {"id": "resp_1", "model": "m", "status": "completed", "output": []
 class Server:
     """Says yes to every plain request for a response, and no to all it was not told to do."""
 
-    def __init__(self, *, paths: Mapping[str, Wire] | None = None, refuses: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, paths: Mapping[str, Wire] | None = None, refuses: tuple[str, ...] = (), refusal: Answer = REFUSED
+    ) -> None:
         self._paths = paths or {}
         self._refuses = refuses
+        self._refusal = refusal
 
     def answer(self, question: Question) -> Answer:
         if question.path != "/responses":
@@ -33,7 +36,7 @@ class Server:
             return NOT_FOUND if found is None else Answer(found)
         body = question.body or {}
         if not body or body.keys() & set(self._refuses):
-            return REFUSED
+            return self._refusal
         return Answer({}, events=[PLAIN]) if question.streamed else Answer({**PLAIN, "model": body["model"]})
 
 
@@ -124,6 +127,15 @@ def test_where_store_cannot_be_said_it_is_not_said_again() -> None:
 
     assert not findings["store_parameter"].found
     assert not findings["stored_responses"].found
+
+
+def test_what_fails_because_the_service_is_busy_is_not_missing() -> None:
+    busy = Answer({}, error=UpstreamError("Too many requests.", status=429))
+
+    findings = of(Server(refuses=("background",), refusal=busy)).findings
+
+    assert findings["background"] == Finding(None, "Too many requests")
+    assert findings["conversations"].found is False
 
 
 @pytest.mark.parametrize("status", [401, 403, 502])
