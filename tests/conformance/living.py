@@ -14,7 +14,7 @@ import orjson
 from tests.clocks import StandingClock
 from tests.differences.service import Answer, Service, Told
 from threadbridge.ports import Kind, Session, Wire
-from threadbridge.settings import Settings
+from threadbridge.settings import HistoryMode, Settings
 from threadbridge.wire import SSEDecoder
 from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
@@ -49,10 +49,12 @@ class Living:
         self.streams: list[asyncio.Task[list[Told]]] = []
         self.service: Service
 
-    async def begin(self) -> None:
-        """The next life."""
-        simulator, store = Simulator(clock=self.clock), await open_store(f"sqlite:///{self._path}")
-        backend = assemble(_SETTINGS, store=store, upstream=SimulatedUpstream(simulator), clock=self.clock)
+    async def begin(self, history: HistoryMode = "local", *, forgetful: bool = True) -> None:
+        """The next life. A service behind that is not forgetful still has what the last life left there."""
+        simulator = Simulator(clock=self.clock) if forgetful else self.service.simulator
+        store = await open_store(f"sqlite:///{self._path}")
+        chosen = _SETTINGS.model_copy(update={"history": history})
+        backend = assemble(chosen, store=store, upstream=SimulatedUpstream(simulator), clock=self.clock)
         self.service = Service(backend, simulator, self.clock, store)
 
     async def watch(self) -> None:

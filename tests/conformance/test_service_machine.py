@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -25,6 +25,8 @@ from tests.conformance.living import Living, Snapshot
 from tests.differences.service import WEATHER, Answer, Told, path_of
 from threadbridge.lifecycle import ACTIVE, STEPS, RunStatus
 from threadbridge.ports import Wire
+from threadbridge.settings import HistoryMode
+from threadbridge_adapters.simulator._errors import BY_STATUS
 
 T = TypeVar("T")
 
@@ -56,6 +58,8 @@ MESSAGES = 60
 #: What the answer to a request says while the same transaction goes on: a run that is taken up at once, or cancelled.
 _ONLY_TOLD = frozenset({RunStatus.QUEUED, RunStatus.CANCELLING})
 _FIRST = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS})
+_BROKEN = "The connection was closed before the response was complete."
+_TOLD_TO_FAIL = frozenset({"No luck.", _BROKEN, BY_STATUS[500][2], BY_STATUS[429][2]})
 _TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _MESSAGE_ENDS = ("message.completed", "message.incomplete")
 _STEP_ENDS = ("run.step.completed", "run.step.failed", "run.step.cancelled", "run.step.expired")
@@ -79,9 +83,9 @@ class ServiceMachine(RuleBasedStateMachine):
 
         return self._runner.run(doing())
 
-    @initialize()
-    def begin(self) -> None:
-        self._do(self.living.begin())
+    @initialize(history=st.sampled_from(get_args(HistoryMode)))
+    def begin(self, history: HistoryMode) -> None:
+        self._do(self.living.begin(history))
         self._do(self.living.watch())
         self.assistant = self._do(self.living.service.assistant(tools=[WEATHER], instructions="Be brief."))
         self.create_thread("Hello")
@@ -195,10 +199,10 @@ class ServiceMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self._do(self.living.pass_time(seconds))
 
-    @rule()
-    def the_process_ends_and_another_begins(self) -> None:
+    @rule(history=st.sampled_from(get_args(HistoryMode)), forgetful=st.booleans())
+    def the_process_ends_and_another_begins(self, history: HistoryMode, forgetful: bool) -> None:
         self._do(self.living.end())
-        self._do(self.living.begin())
+        self._do(self.living.begin(history, forgetful=forgetful))
 
     # What must hold -------------------------------------------------------------------------------------------------
 
@@ -209,6 +213,7 @@ class ServiceMachine(RuleBasedStateMachine):
             assert len([run for run in found.runs if run["status"] in ACTIVE]) <= 1
             assert [one["metadata"]["mark"] for one in found.messages if one["role"] == "user"] == marks
             assert_belongs_together(found)
+            assert_failed_as_told(found)
         self._only_legal_steps()
 
     def _only_legal_steps(self) -> None:
@@ -250,6 +255,12 @@ def assert_belongs_together(found: Snapshot) -> None:
         if run["status"] not in ACTIVE:
             assert usage_of([run]) == usage_of(steps), run
             assert "in_progress" not in {step["status"] for step in steps}
+
+
+def assert_failed_as_told(found: Snapshot) -> None:
+    """A run fails where the model was told to fail, and never for what the service has of its thread, or has not."""
+    messages = [run["last_error"]["message"].partition(" (request id")[0] for run in found.runs if run["last_error"]]
+    assert set(messages) <= _TOLD_TO_FAIL
 
 
 def usage_of(objects: Sequence[Wire]) -> Mapping[str, int]:

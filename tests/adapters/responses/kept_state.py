@@ -46,7 +46,7 @@ def other_requests(service: Service) -> list[str]:
 
 def sent(body: Wire) -> list[str]:
     """The items of a request in short."""
-    return [_words(item) for item in body["input"]]
+    return [words_of(item) for item in body["input"]]
 
 
 def kept_responses(service: Service) -> list[str]:
@@ -58,7 +58,7 @@ def known(service: Service) -> list[str]:
     """All that the newest response knew, as the service tells it."""
     newest = kept_responses(service)[-1]
     items = service.simulator.input_items(newest, {"order": "asc", "limit": "100"})["data"]
-    return [_words(item) for item in items]
+    return [words_of(item) for item in items]
 
 
 def place_of(service: Service) -> Workplace:
@@ -67,7 +67,8 @@ def place_of(service: Service) -> Workplace:
     return service.backend._place  # pyright: ignore[reportPrivateUsage]
 
 
-def _words(item: Wire) -> str:
+def words_of(item: Wire) -> str:
+    """An item in short."""
     if item["type"] == "message":
         return f"{item['role']}: {item['content'][0]['text']}"
     return f"{item['type']} {item['output']}" if "output" in item else str(item["type"])
