@@ -29,7 +29,7 @@ async def test_a27_a_stream_shows_its_thread_as_it_is_read(service: Service) -> 
 
 
 async def test_a27_resources_of_its_own_are_shown_to_everybody(service: Service) -> None:
-    given = {"code_interpreter": {"file_ids": ["file-1"]}}
+    given = {"code_interpreter": {"file_ids": [await service.file()]}}
     created = (await service.post("/threads", tool_resources=given)).body
 
     read = (await service.get(f"/threads/{created['id']}")).body

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.differences.service import Service
@@ -13,15 +11,6 @@ from threadbridge_adapters.simulator import SimulatedUpstream
 SEARCH: list[Wire] = [{"type": "file_search"}]
 CODE: list[Wire] = [{"type": "code_interpreter"}]
 WEEK: Wire = {"anchor": "last_active_at", "days": 7}
-
-
-async def a_file(service: Service, text: str = "Filip likes cake.", *, name: str = "foods.txt") -> str:
-    async def content() -> AsyncIterator[bytes]:
-        yield text.encode()
-
-    upstream = SimulatedUpstream(service.simulator)
-    made = await upstream.upload("/files", filename=name, content=content(), fields={"purpose": "assistants"})
-    return str(made["id"])
 
 
 async def a_store(service: Service, *file_ids: str) -> Wire:
@@ -39,7 +28,7 @@ async def one_more_run(service: Service, thread_id: str, assistant_id: str) -> W
 
 
 async def test_a31_a_store_described_with_a_thread_expires_a_week_after_its_last_use(service: Service) -> None:
-    described = {"file_search": {"vector_stores": [{"file_ids": [await a_file(service)]}]}}
+    described = {"file_search": {"vector_stores": [{"file_ids": [await service.file()]}]}}
 
     thread = (await service.post("/threads", tool_resources=described)).body
 
@@ -50,7 +39,7 @@ async def test_a31_a_store_described_with_a_thread_expires_a_week_after_its_last
 
 
 async def test_a31_runs_go_on_once_another_store_is_attached(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    file_id, assistant_id = await a_file(service), await service.assistant(tools=SEARCH)
+    file_id, assistant_id = await service.file(), await service.assistant(tools=SEARCH)
     attachment = {"file_id": file_id, "tools": SEARCH}
     message = {"role": "user", "content": "SEARCH cake", "attachments": [attachment]}
     thread_id = (await service.post("/threads", messages=[message])).body["id"]
@@ -66,7 +55,7 @@ async def test_a31_runs_go_on_once_another_store_is_attached(service: Service, m
 
 
 async def test_a37_an_image_is_shown_to_the_model_and_to_no_tool_unless_it_is_attached(service: Service) -> None:
-    shown, attached = await a_file(service, name="cat.png"), await a_file(service, name="dog.png")
+    shown, attached = await service.file(name="cat.png"), await service.file(name="dog.png")
     content = [
         {"type": "text", "text": "PYTHON 1\nPRINTS 1"},
         {"type": "image_file", "image_file": {"file_id": shown}},
@@ -87,7 +76,7 @@ async def test_a37_an_image_is_shown_to_the_model_and_to_no_tool_unless_it_is_at
 
 
 async def test_a38_a_file_may_be_attached_for_two_tools_in_two_entries(service: Service) -> None:
-    file_id = await a_file(service)
+    file_id = await service.file()
     entries = [{"file_id": file_id, "tools": SEARCH}, {"file_id": file_id, "tools": CODE}]
     thread_id = await service.thread()
 

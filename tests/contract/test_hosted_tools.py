@@ -6,14 +6,14 @@ The simulator obeys lines in the user's message: `SEARCH words`, and `PYTHON cod
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from tests.contract.test_backend import a_thread, an_assistant, at_rest, names, until
 from tests.contract.worlds import WORLDS, World, open_world
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Event, ListQuery, Wire
+from threadbridge.ports import Backend, Event, ListQuery, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
 
 CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
@@ -217,6 +217,39 @@ async def test_a102_an_unknown_file_is_refused_in_the_services_words_and_nothing
     assert (caught.value.message, caught.value.param) == ("No such File object: file-unknown", "id")
     assert messages["data"] == []
     assert (await world.backend.retrieve_thread(thread_id))["tool_resources"].get("file_search") is None
+
+
+UNKNOWN: Wire = {"code_interpreter": {"file_ids": ["file-unknown"]}}
+SHOWN: Wire = {"role": "user", "content": [{"type": "image_file", "image_file": {"file_id": "file-unknown"}}]}
+Request = Callable[[Backend, str, str], Awaitable[object]]
+
+#: What names a file that is not there, on a thread and with an assistant that are.
+NAMING: dict[str, Request] = {
+    "a new assistant": lambda backend, _, __: backend.create_assistant({"model": "gpt-4o", "tool_resources": UNKNOWN}),
+    "an assistant": lambda backend, _, id_: backend.update_assistant(id_, {"tool_resources": UNKNOWN}),
+    "a new thread": lambda backend, _, __: backend.create_thread({"tool_resources": UNKNOWN}),
+    "a thread": lambda backend, id_, _: backend.update_thread(id_, {"tool_resources": UNKNOWN}),
+    "a new thread and run": lambda backend, _, id_: backend.create_thread_and_run(
+        {"assistant_id": id_, "tool_resources": UNKNOWN}
+    ),
+    "an image of a new thread": lambda backend, _, __: backend.create_thread({"messages": [SHOWN]}),
+    "an image": lambda backend, id_, _: backend.create_message(id_, SHOWN),
+    "an image of a run": lambda backend, thread_id, id_: backend.create_run(
+        thread_id, {"assistant_id": id_, "additional_messages": [SHOWN]}
+    ),
+}
+
+
+@pytest.mark.parametrize("named_by", NAMING)
+async def test_a102_every_file_a_request_names_has_to_be_there(world: World, named_by: str) -> None:
+    thread_id, assistant_id = await a_thread(world), await an_assistant(world)
+
+    with pytest.raises(NotFound, match="^No such File object: file-unknown$"):
+        await NAMING[named_by](world.backend, thread_id, assistant_id)
+
+    runs = await world.backend.list_runs(thread_id, ListQuery())
+    messages = await world.backend.list_messages(thread_id, ListQuery())
+    assert (messages["data"], runs["data"]) == ([], [])
 
 
 async def test_a21_code_can_have_twenty_files_and_no_more(world: World) -> None:

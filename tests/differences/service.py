@@ -101,6 +101,16 @@ class Service:
         made = await self.post("/threads", messages=[{"role": "user", "content": text} for text in texts])
         return str(made.body["id"])
 
+    async def file(self, text: str = "Filip likes cake.", *, name: str = "foods.txt") -> str:
+        """The id of a file at the service behind."""
+
+        async def content() -> AsyncIterator[bytes]:
+            yield text.encode()
+
+        fields = {"purpose": "assistants"}
+        made = await SimulatedUpstream(self.simulator).upload("/files", filename=name, content=content(), fields=fields)
+        return str(made["id"])
+
     async def start(self, text: str, *, run: Wire | None = None, **settings: object) -> Wire:
         """A new run on a thread with one message, as its creator is shown it."""
         thread = {"messages": [{"role": "user", "content": text}]}

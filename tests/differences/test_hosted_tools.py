@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import orjson
 import pytest
 
@@ -11,15 +9,6 @@ from threadbridge_adapters.simulator import SimulatedUpstream
 
 SEARCH = [{"type": "file_search"}]
 CODE = [{"type": "code_interpreter"}]
-
-
-async def a_file(service: Service, text: str, name: str) -> str:
-    async def content() -> AsyncIterator[bytes]:
-        yield text.encode()
-
-    fields = {"purpose": "assistants"}
-    upstream = SimulatedUpstream(service.simulator)
-    return str((await upstream.upload("/files", filename=name, content=content(), fields=fields))["id"])
 
 
 def attaching(text: str, *file_ids: str) -> Wire:
@@ -52,7 +41,7 @@ async def passed_on(service: Service, **query: str) -> Wire:
 
 
 async def test_d11_markers_number_the_search_and_its_result_and_count_code_points(service: Service) -> None:
-    files = [await a_file(service, f"Cake {n}", f"{n}.txt") for n in range(2)]
+    files = [await service.file(f"Cake {n}", name=f"{n}.txt") for n in range(2)]
 
     _, [part] = await answered(service, attaching("SEARCH cake\nSAY 𝄞[[1]] and[[2]]", *files), SEARCH)
 
@@ -71,8 +60,16 @@ async def test_d39_a_refused_attachment_leaves_nothing(service: Service) -> None
     assert stores["data"] == []
 
 
+async def test_d39_an_image_that_is_not_there_is_refused(service: Service) -> None:
+    image = {"type": "image_file", "image_file": {"file_id": "file-unknown"}}
+
+    refused = await service.post("/threads", messages=[{"role": "user", "content": [image]}])
+
+    assert (refused.status, refused.error["message"]) == (404, "No such File object: file-unknown")
+
+
 async def test_d40_a_described_vector_store_is_there_before_the_request_is_written(service: Service) -> None:
-    file_id = await a_file(service, "Cake", "cake.txt")
+    file_id = await service.file("Cake", name="cake.txt")
     resources = {"file_search": {"vector_stores": [{"file_ids": [file_id]}]}}
 
     thread = await service.post("/threads", tool_resources=resources)
@@ -106,7 +103,7 @@ async def test_d79_a_file_nobody_cites_is_kept(service: Service) -> None:
 async def test_d80_a_run_on_an_expired_store_fails_with_its_id(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file_id = await a_file(service, "Cake", "cake.txt")
+    file_id = await service.file("Cake", name="cake.txt")
     weeks_later = service.simulator.clock.now() + 8 * 24 * 3600
     thread = await service.post("/threads", messages=[attaching("SEARCH cake", file_id)])
     monkeypatch.setattr(service.simulator.clock, "now", lambda: weeks_later)
@@ -189,7 +186,7 @@ async def test_d90_a_forced_tool_is_the_only_one_shown_where_names_are_not_heard
 
 
 async def test_d96_files_that_code_made_are_listed_in_front_of_the_others(service: Service) -> None:
-    uploaded = await a_file(service, "Cake", "cake.txt")
+    uploaded = await service.file("Cake", name="cake.txt")
     await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"}, CODE)
 
     first = await passed_on(service, limit="1")

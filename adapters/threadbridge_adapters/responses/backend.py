@@ -101,7 +101,10 @@ class ResponsesBackend:
         return await self._read(lambda session, _: assistants.retrieve(session, assistant_id))
 
     async def update_assistant(self, assistant_id: str, body: Wire) -> Wire:
-        return await self._write(lambda session, context: assistants.update(session, context, assistant_id, body))
+        return await self._supplied(
+            supplies.of_assistant_update(self._place.limits, body),
+            lambda _: self._write(lambda session, context: assistants.update(session, context, assistant_id, body)),
+        )
 
     async def delete_assistant(self, assistant_id: str) -> Wire:
         return await self._write(lambda session, _: assistants.delete(session, assistant_id))
@@ -122,7 +125,10 @@ class ResponsesBackend:
         return await self._read(lambda session, _: threads.retrieve(session, thread_id))
 
     async def update_thread(self, thread_id: str, body: Wire) -> Wire:
-        return await self._write(lambda session, context: threads.update(session, context, thread_id, body))
+        return await self._supplied(
+            supplies.of_thread_update(self._place.limits, body),
+            lambda _: self._write(lambda session, context: threads.update(session, context, thread_id, body)),
+        )
 
     async def delete_thread(self, thread_id: str) -> Wire:
         deletion = await self._write(lambda session, context: threads.delete(session, context, thread_id))
@@ -281,8 +287,7 @@ class ResponsesBackend:
                 ),
             )
 
-        more = body.get("additional_messages")
-        needs = await self._needs_of(supplies.of_run, thread_id, body, more if isinstance(more, list) else [])
+        needs = await self._needs_of(supplies.of_run, thread_id, body, body.get("additional_messages"))
         return await self._supplied(needs, write)
 
     async def _start_thread_and_run(self, body: Wire, include: Sequence[str]) -> StartedRun:
@@ -293,10 +298,8 @@ class ResponsesBackend:
             ),
         )
 
-    async def _needs_of(
-        self, look: NeedsOfThread, thread_id: str, body: Wire, new_messages: Sequence[object]
-    ) -> Needs | None:
-        if not supplies.has_attachments(*new_messages):
+    async def _needs_of(self, look: NeedsOfThread, thread_id: str, body: Wire, new_messages: object) -> Needs | None:
+        if not supplies.names_files(new_messages):
             return None
         limits = self._place.limits
         return await self._read(lambda session, _: look(session, limits, thread_id, body))

@@ -146,7 +146,7 @@ class _Errand:
 
     async def _found(self) -> dict[str, str]:
         """The ids under which the service knows the files to be searched. Raises where one is not there."""
-        asked = dict.fromkeys((*self._needs.search, *self._needs.code))
+        asked = dict.fromkeys((*self._needs.search, *self._needs.there))
         known = await asyncio.gather(*(self._known(file_id) for file_id in asked))
         return dict(zip(asked, known, strict=True))
 

@@ -160,12 +160,12 @@ def test_a_run_with_a_missing_tool_is_refused_by_name_where_the_policy_says_so()
 @pytest.mark.parametrize(
     ("profile", "left"),
     [
-        (Profile(), Needs(new_store=NewStore({}), search=("file-1",), code=("file-2",))),
-        (Profile(file_search=False), Needs(code=("file-2",))),
+        (Profile(), Needs(new_store=NewStore({}), search=("file-1",), there=("file-2",))),
+        (Profile(file_search=False), Needs(there=("file-2",))),
         (Profile(files=False), None),
     ],
 )
 def test_only_what_the_service_has_is_made_there(profile: Profile, left: Needs | None) -> None:
-    needs = Needs(new_store=NewStore({}), search=("file-1",), code=("file-2",))
+    needs = Needs(new_store=NewStore({}), search=("file-1",), there=("file-2",))
 
     assert possible(needs, profile) == left
