@@ -1,0 +1,15 @@
+"""The newest version that the list of changes names is the one that is installed."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "CHANGELOG.md"
+
+
+def test_the_newest_version_is_the_one_that_is_installed() -> None:
+    headings = re.findall(r"^## \[(.+?)\](?: - (?:\d{4}-\d\d-\d\d|unreleased))?$", PAGE.read_text(), re.MULTILINE)
+
+    assert headings[:2] == ["Unreleased", version("threadbridge")]
