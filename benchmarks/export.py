@@ -47,7 +47,6 @@ def _export(url: str, count: int, directory: Path) -> tuple[float, float]:
     ids.write_text("".join(f"{thread_id(number)}\n" for number in range(count)))
     started = time.perf_counter()
     command = [script("migrate"), "export-threads", "--backend", "assistants", "--json"]
-    command = [script("migrate"), "export-threads", "--backend", "assistants", "--json"]
     process = subprocess.Popen(
         [*command, "--ids", str(ids), "--out", str(directory / "archive")],
         cwd=ROOT,
