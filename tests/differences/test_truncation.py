@@ -106,3 +106,17 @@ async def test_d101_a_prompt_the_model_cannot_read_is_sent_with_less_of_the_thre
 
     assert rested["status"] == "completed"
     assert [texts(asked) for asked in service.asked] == [numbered(1, 2, 3), numbered(1, 3)]
+
+
+async def test_d108_what_was_compacted_stays_so_when_a_message_is_deleted() -> None:
+    long_text = "and so on, " * 500
+    async with emulated(truncation={"auto": "compact", "context_tokens": 1000}) as service:
+        run = await service.run(long_text)
+        for message in await service.messages(run):
+            await service.delete(f"/threads/{run['thread_id']}/messages/{message['id']}")
+        await service.post(f"/threads/{run['thread_id']}/messages", role="user", content="and now?")
+        again = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
+        await service.rested(again.body)
+
+    assert [item["type"] for item in service.asked[1]["input"]] == ["compaction", "message"]
+    assert texts(service.asked[1]) == ["and now?"]

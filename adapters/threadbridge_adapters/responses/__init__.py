@@ -42,19 +42,19 @@ async def open_backend(settings: Settings) -> Backend:
     try:
         blobs = open_blobs(settings.files, beside=place_of(_store_of(settings)).path)
         refusals = await recalled(settings, store, service=service)
+        return assemble(
+            settings,
+            store=store,
+            upstream=upstream,
+            prices=_prices_of(settings, upstream),
+            blobs=blobs,
+            catalog=catalog,
+            refusals=refusals,
+        )
     except BaseException:
         await upstream.aclose()
         await store.aclose()
         raise
-    return assemble(
-        settings,
-        store=store,
-        upstream=upstream,
-        prices=_prices_of(settings, upstream),
-        blobs=blobs,
-        catalog=catalog,
-        refusals=refusals,
-    )
 
 
 def _store_of(settings: Settings) -> str | None:
@@ -117,12 +117,13 @@ def assemble(
     `places` decides when a turn may be taken up, by default as many at a time as the settings say. `prices` has what
     models cost whose price is not configured. `blobs` has the contents of files that code made, by default as long as
     the backend lives. `catalog` is what the service said of its models, `refusals` what they were seen to refuse.
+    Raises ConfigurationError for settings that ask for what the service cannot do.
     """
     from threadbridge.history.anchor import StateRules
     from threadbridge.history.budget import HistoryRules
     from threadbridge.responses.model_rules import ModelRules
     from threadbridge.responses.profiles import profile_of
-    from threadbridge.responses.suiting import suited_mode, suited_truncation
+    from threadbridge.responses.suiting import require_compaction, suited_mode
     from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.logs import logger
     from threadbridge_adapters.responses.backend import ResponsesBackend
@@ -138,7 +139,7 @@ def assemble(
     clock = clock or SystemClock()
     blobs = blobs or open_blobs(None, beside=None)
     profile = profile_of(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
-    truncation = suited_truncation(settings.truncation, profile)
+    require_compaction(settings.truncation, profile, settings.upstream.profile)
     mode, warning = suited_mode(settings.history, profile)
     if warning is not None:
         logger("threadbridge").warning(warning)
@@ -154,7 +155,7 @@ def assemble(
         policies=settings.policies,
         models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
         state=state,
-        history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
+        history=HistoryRules(settings.truncation, settings.models, settings.per_assistant, token_counter()),
         profile=profile,
         costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),
         places=places or Places(settings.limits.concurrent_turns),

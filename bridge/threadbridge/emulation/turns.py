@@ -15,7 +15,7 @@ from threadbridge.emulation.resources import Resources, resources_of
 from threadbridge.emulation.spending import add_turn, count_lost, too_dear
 from threadbridge.history.anchor import Continuation, Reason
 from threadbridge.history.choice import chosen, chosen_shorter
-from threadbridge.history.report import prompt_tokens
+from threadbridge.history.report import prompt_tokens, with_compaction
 from threadbridge.history.weighing import weighed
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
 from threadbridge.ports import Entry, Event, Kind, Session, Turn, Wire
@@ -191,7 +191,7 @@ def finish(
     anchors.note(session, context, outcome, continuation)
     for step in outcome.steps:
         session.add(Kind.STEP, step)
-    add_turn(session, context, found.run, outcome.turn, outcome.steps)
+    add_turn(session, context, found.run, with_compaction(outcome.turn, outcome.entries), outcome.steps)
     if kept:
         lasting = files.add(session, context, kept)
         made = {place: file_id for place, file_id in outcome.places.items() if file_id in lasting}

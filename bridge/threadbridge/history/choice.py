@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from threadbridge.history.anchor import Spans
 from threadbridge.history.budget import Budget, HistoryRules, context_budget, own_budget, prompt_budget
 from threadbridge.history.report import Mode, history_report
-from threadbridge.history.selection import Selection, Weighed, select_auto, select_last, select_since_compaction
+from threadbridge.history.selection import (
+    Selection,
+    Weighed,
+    select_auto,
+    select_last,
+    select_since_compaction,
+    uncompacted,
+)
 from threadbridge.history.weighing import frame_of, weight_of
 from threadbridge.ports import Entry, Kind, Place, Session, Wire
 from threadbridge.responses.items import as_told
@@ -37,9 +44,12 @@ class History:
 def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool) -> History:
     """The history of the run's next turn. Costs what it chooses, however long the thread is."""
     mode = _mode(run, rules)
-    # What is exact, or shortened by the service, is not bounded by the window; only a budget of the run's own stops it.
-    budget = prompt_budget(run, prior_usage, rules) if mode == "auto" else own_budget(run, prior_usage)
-    return _history(session, rules, run, mode, budget, first=first)
+    if mode != "auto":
+        # What is exact, or shortened by the service, is not bounded by the window; only a budget of the run's own is.
+        history = _history(session, rules, run, mode, own_budget(run, prior_usage), first=first)
+        if history.fits or mode == "last_messages":
+            return history
+    return _history(session, rules, run, "auto", prompt_budget(run, prior_usage, rules), first=first)
 
 
 def chosen_shorter(session: Session, rules: HistoryRules, run: Wire, *, refused: Wire, first: bool) -> History | None:
@@ -96,12 +106,12 @@ def _selection(
             # What the run itself wrote comes on top, or its own tool rounds would push the question out (D63).
             written = 0 if first else _messages_of(session, run)
             wanted: int = run["truncation_strategy"]["last_messages"]
-            return select_last(newest, messages=wanted + written, budget=left)
+            return select_last(uncompacted(newest), messages=wanted + written, budget=left)
         case "compact":
             return select_since_compaction(newest, budget=left)
         case "auto":
             oldest = _lines(session, rules, thread_id, newest_first=False)
-            return select_auto(oldest, newest, budget=left)
+            return select_auto(uncompacted(oldest), uncompacted(newest), budget=left)
 
 
 def _messages_of(session: Session, run: Wire) -> int:

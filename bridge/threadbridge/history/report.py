@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from threadbridge.history.anchor import Continuation, told_state
 from threadbridge.history.budget import Budget
 from threadbridge.history.selection import Selection
-from threadbridge.ports import Size, Wire
+from threadbridge.ports import Entry, Size, Turn, Wire
 from threadbridge.responses.models import ResolvedModel
 
 #: What was done about a long thread.
@@ -41,9 +42,19 @@ def history_report(
             "tokens": max(0, size.tokens - sent.tokens),
             "reason": _reason(selection, budget, mode) if dropped else None,
         },
+        "compacted": None,
         # Where the middle of the thread is missing, there are two.
         "spans": [{"messages": span.messages, "tokens": span.tokens} for span in sent.spans],
     }
+
+
+def with_compaction(turn: Turn, entries: Sequence[Entry]) -> Turn:
+    """The turn, in whose report it is told what of the thread the service compacted while it answered."""
+    if turn.report is None or not any((entry.item or {}).get("type") == "compaction" for entry in entries):
+        return turn
+    history = turn.report["history"]
+    compacted = {name: history["sent"][name] for name in ("messages", "tokens")}
+    return replace(turn, report={**turn.report, "history": {**history, "compacted": compacted}})
 
 
 def prompt_tokens(report: Wire) -> int:

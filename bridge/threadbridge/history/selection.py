@@ -22,6 +22,8 @@ class Weighed(NamedTuple):
     tokens: int
 
 
+#: What a run's rounds of calls leave behind.
+_OF_ROUNDS = frozenset({Sort.EXCHANGE, Sort.WITHIN_RUN})
 _MESSAGES = frozenset({Sort.USER, Sort.ASSISTANT})
 
 
@@ -100,15 +102,29 @@ def select_last(newest: Iterable[Weighed], *, messages: int, budget: int | None)
 
 
 def select_since_compaction(newest: Iterable[Weighed], *, budget: int | None) -> Selection:
-    """Everything since the service compacted the thread, with what it made of the rest."""
+    """Everything since the service compacted the thread, with what it made of the rest.
+
+    A response may compact what led to a call and leave the call open. So where calls or outputs come later, those just
+    before the compaction are sent too: no call is parted from its output.
+    """
     span: Span | None = None
+    is_exchanging = is_compacted = False
     for line in newest:
+        if is_compacted and not (is_exchanging and line.sort in _OF_ROUNDS):
+            break
+        is_compacted = is_compacted or line.sort is Sort.COMPACTION
+        is_exchanging = is_exchanging or line.sort is Sort.EXCHANGE
         span = _grown(span, line)
-        if line.sort is Sort.COMPACTION or not _fits(span.tokens, budget):
+        if not _fits(span.tokens, budget):
             break
     if span is None:
         return Selection()
     return Selection((span,), fits=_fits(span.tokens, budget))
+
+
+def uncompacted(lines: Iterable[Weighed]) -> Iterator[Weighed]:
+    """The lines without compactions: nobody is sent those who is sent what they stand for."""
+    return (line for line in lines if line.sort is not Sort.COMPACTION)
 
 
 def _fits(tokens: int, budget: int | None) -> bool:

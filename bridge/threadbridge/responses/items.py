@@ -33,12 +33,14 @@ def input_items(
     *,
     container: str | None = None,
     continuation: Continuation | None = None,
+    compacted: bool = False,
 ) -> list[Wire]:
     """Everything the model is told of the thread, or what it is told beyond what the service has kept.
 
     Of earlier runs the messages, and the function calls whose outputs are there; of this run also its reasoning. A
     call without output, an output without call, and reasoning without what it led to would be refused upstream, and so
-    would code that ran in another container than `container`, where code runs from now on.
+    would code that ran in another container than `container`, where code runs from now on. Compactions are told only
+    where the service goes on with them: `compacted`.
     """
     answered = _answered(timeline, continuation.open_calls if continuation is not None else frozenset())
     items: list[Wire] = []
@@ -46,6 +48,8 @@ def input_items(
     for entry in timeline:
         if _ran_elsewhere(entry.item, container):
             reasoning = []
+            continue
+        if not compacted and _is_compaction(entry.item):
             continue
         item = _input_item(entry, run["id"], answered)
         if item is None:
@@ -91,7 +95,7 @@ def _input_item(entry: Entry, run_id: str, answered: AbstractSet[tuple[str | Non
         return _sent(item) if (entry.run_id, item["call_id"]) in answered else None
     if kind == "message":
         return item if _from_user(item) else _sent_message(item)
-    if kind == "compaction":
+    if _is_compaction(item):
         return _sent(item)  # stands for everything before it, of whatever run (§11)
     if entry.run_id != run_id:
         return None
@@ -111,6 +115,10 @@ _PAIRED = frozenset({"function_call", "function_call_output"})
 
 def _is_paired(item: Wire | None) -> bool:
     return item is not None and item["type"] in _PAIRED
+
+
+def _is_compaction(item: Wire | None) -> bool:
+    return item is not None and item["type"] == "compaction"
 
 
 def _from_user(item: Wire) -> bool:

@@ -84,7 +84,7 @@ def build_request(
     """
     warnings = list(model.warnings)
     container = hosted.container if hosted is not None else None
-    items = input_items(run, timeline, container=container, continuation=continuation)
+    items = input_items(run, timeline, container=container, continuation=continuation, compacted=compact_at is not None)
     state = {"store": False} if continuation is None else continuation.asked
     body: Wire = {"model": model.model, "input": items, **state, "stream": stream}
     if run["instructions"] is not None:

@@ -54,17 +54,19 @@ def require_model_list(profile: Profile, name: ProfileName) -> None:
         )
 
 
+def require_compaction(truncation: TruncationSettings, profile: Profile, name: ProfileName) -> None:
+    """Raises ConfigurationError where long threads are to be compacted by a service that cannot."""
+    if truncation.auto == "compact" and not profile.compaction:
+        raise ConfigurationError(
+            f"The profile {name!r} says that the service compacts nothing, which truncation.auto = 'compact' asks for: "
+            "set it to 'drop', or, where the service does, upstream.capabilities.compaction = true."
+        )
+
+
 def missing_tools(tools: Iterable[Wire], profile: Profile) -> Iterable[str]:
     """The types of the tools that the service lacks, each once, in order."""
     lacking = [kind for kind in _HOSTED if not getattr(profile, kind)]
     return dict.fromkeys(tool["type"] for tool in tools if tool["type"] in lacking)
-
-
-def suited_truncation(truncation: TruncationSettings, profile: Profile) -> TruncationSettings:
-    """Without compaction at the service, long threads are cut here instead."""
-    if truncation.auto == "compact" and not profile.compaction:
-        return truncation.model_copy(update={"auto": "drop"})
-    return truncation
 
 
 def suited_mode(mode: HistoryMode, profile: Profile) -> tuple[HistoryMode, str | None]:

@@ -36,6 +36,13 @@ class DroppedHistory(WireModel):
     reason: str | None = None
 
 
+class CompactedHistory(WireModel):
+    """What of the thread, of that which was sent, the service compacted while it answered."""
+
+    messages: int = 0
+    tokens: int = 0
+
+
 class ReportedHistory(WireModel):
     """How a turn's history was chosen; tokens as counted here before the model was asked."""
 
@@ -45,6 +52,7 @@ class ReportedHistory(WireModel):
     fits: bool | None = None
     sent: SentHistory | None = None
     dropped: DroppedHistory | None = None
+    compacted: CompactedHistory | None = None
 
 
 class ReportedState(WireModel):

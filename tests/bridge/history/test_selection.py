@@ -8,7 +8,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from threadbridge.history.selection import Selection, Weighed, select_auto, select_last, select_since_compaction
+from threadbridge.history.selection import (
+    Selection,
+    Weighed,
+    select_auto,
+    select_last,
+    select_since_compaction,
+    uncompacted,
+)
 from threadbridge.ports import Sort
 
 TOKENS = st.integers(min_value=1, max_value=50)
@@ -197,6 +204,30 @@ def test_after_a_compaction_only_what_came_since_is_sent_with_it() -> None:
     selection = select_since_compaction(reversed(thread), budget=None)
 
     assert [line.position for line in kept(thread, selection)] == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("sorts", "sent"),
+    [
+        ("USER EXCHANGE COMPACTION EXCHANGE", [2, 3, 4]),
+        ("USER WITHIN_RUN EXCHANGE EXCHANGE COMPACTION ASSISTANT EXCHANGE", [2, 3, 4, 5, 6, 7]),
+        ("USER EXCHANGE EXCHANGE COMPACTION ASSISTANT USER", [4, 5, 6]),
+        ("USER COMPACTION USER COMPACTION USER", [4, 5]),
+        ("EXCHANGE COMPACTION EXCHANGE COMPACTION EXCHANGE", [3, 4, 5]),
+    ],
+)
+def test_calls_before_a_compaction_are_sent_where_their_outputs_may_come_after_it(sorts: str, sent: list[int]) -> None:
+    thread = [Weighed(number, Sort[sort], 5) for number, sort in enumerate(sorts.split(), start=1)]
+
+    selection = select_since_compaction(reversed(thread), budget=None)
+
+    assert [line.position for line in kept(thread, selection)] == sent
+
+
+def test_compactions_count_for_nothing_where_nobody_goes_on_with_them() -> None:
+    thread = [Weighed(number, sort, 5) for number, sort in enumerate([Sort.USER, Sort.COMPACTION, Sort.USER], start=1)]
+
+    assert [line.position for line in uncompacted(thread)] == [1, 3]
 
 
 @pytest.mark.parametrize("budget", [None, 0, 100])

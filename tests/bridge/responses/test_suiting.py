@@ -9,12 +9,12 @@ import pytest
 
 from tests.bridge.responses.upstream import RUN
 from threadbridge.emulation.supplies import Needs, NewStore, possible
-from threadbridge.errors import Unsupported
+from threadbridge.errors import ConfigurationError, Unsupported
 from threadbridge.ports import Entry, Wire
 from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.profiles import Profile
 from threadbridge.responses.request import RequestPlan, build_request
-from threadbridge.responses.suiting import refuse_missing_tools, suited_truncation
+from threadbridge.responses.suiting import refuse_missing_tools, require_compaction
 from threadbridge.responses.tools import HostedTools
 from threadbridge.settings import TruncationSettings
 
@@ -108,11 +108,12 @@ def test_a_service_without_compaction_is_not_asked_for_it() -> None:
     assert "context_management" in plan(run={}, compact_at=5000).body
 
 
-def test_long_threads_are_cut_here_where_the_service_compacts_nothing() -> None:
-    compacting = TruncationSettings(auto="compact", answer_tokens=7)
+def test_threads_are_not_to_be_compacted_by_a_service_that_cannot() -> None:
+    with pytest.raises(ConfigurationError, match="The profile 'vllm' says that the service compacts nothing"):
+        require_compaction(TruncationSettings(auto="compact"), Profile(compaction=False), "vllm")
 
-    assert suited_truncation(compacting, Profile(compaction=False)) == TruncationSettings(auto="drop", answer_tokens=7)
-    assert suited_truncation(compacting, Profile()) is compacting
+    require_compaction(TruncationSettings(auto="drop"), Profile(compaction=False), "vllm")
+    require_compaction(TruncationSettings(auto="compact"), Profile(), "openai")
 
 
 def test_images_that_are_files_become_words_where_there_are_no_files() -> None:
