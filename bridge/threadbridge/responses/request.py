@@ -13,6 +13,7 @@ from threadbridge.responses.profiles import Profile
 from threadbridge.responses.suiting import suit
 from threadbridge.responses.tools import (
     HostedTools,
+    forces_unsent,
     included,
     left_out_tools,
     response_tools,
@@ -113,6 +114,8 @@ def _add_tools(
 ) -> None:
     tools = response_tools(run["tools"], hosted, model=model.requested)
     warnings += [f"The tool {kind} is not sent to the model." for kind in left_out_tools(run["tools"], tools)]
+    if first_turn and forces_unsent(run["tool_choice"], tools):
+        warnings.append("The tool that tool_choice asks for is not there; the model is free to answer without it.")
     if not tools:
         return  # a choice among no tools is refused
     body["tools"] = tools

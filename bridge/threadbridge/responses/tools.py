@@ -107,7 +107,16 @@ def tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire], *,
         return {"type": "function", "name": choice["function"]["name"]}
     if any(tool["type"] == choice["type"] for tool in sent):
         return {"type": choice["type"]}
-    return "auto"  # forces a tool that is not sent
+    return "auto"  # `forces_unsent`
+
+
+def forces_unsent(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire]) -> bool:
+    """Whether the choice forces a call that no tool sent can make. A function's name is for the service to judge."""
+    if choice is None or choice in ("auto", "none"):
+        return False
+    if isinstance(choice, str) or choice["type"] == "function":
+        return not sent
+    return all(tool["type"] != choice["type"] for tool in sent)
 
 
 def text_format(response_format: str | Mapping[str, Any] | None) -> Wire | None:

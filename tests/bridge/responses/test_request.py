@@ -326,5 +326,28 @@ def test_a_hosted_tool_can_be_forced_where_it_is_sent(hosted: HostedTools | None
     assert request.body["tool_choice"] == sent
 
 
+@pytest.mark.parametrize(
+    ("tools", "choice", "warned"),
+    [
+        ([LOOK], {"type": "code_interpreter"}, True),
+        ([], "required", True),
+        ([], {"type": "function", "function": {"name": "look"}}, True),
+        ([], "none", False),
+        ([], "auto", False),
+        ([LOOK], "required", False),
+        ([LOOK, CODE], {"type": "code_interpreter"}, False),
+    ],
+)
+def test_a55_a_choice_that_no_tool_can_make_true_is_warned_about(
+    tools: list[Wire], choice: object, warned: bool
+) -> None:
+    plans = [
+        plan(tools=tools, tool_choice=choice, hosted=STORES, first_turn=first_turn) for first_turn in (True, False)
+    ]
+
+    told = "The tool that tool_choice asks for is not there; the model is free to answer without it."
+    assert [request.warnings for request in plans] == [(told,) if warned else (), ()]
+
+
 def test_a_thread_whose_id_is_too_long_for_a_cache_key_is_known_by_its_beginning() -> None:
     assert plan(thread_id="thread_" + "x" * 100).body["prompt_cache_key"] == "thread_" + "x" * 57
