@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks import export, gateway, history, hosted_tools, long_thread, thread_length, transport, upload
+from benchmarks import export, gateway, history, hosted_tools, long_thread, state, thread_length, transport, upload
 from benchmarks._effort import QUICK, Effort
 from benchmarks._rows import Row
 from benchmarks._table import table
@@ -24,6 +24,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "long_thread": long_thread.measure,
     "thread_length": thread_length.measure,
     "history": history.measure,
+    "state": state.measure,
     "export": export.measure,
     "upload": upload.measure,
     "hosted_tools": hosted_tools.measure,

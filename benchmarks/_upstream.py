@@ -65,7 +65,8 @@ def _item(status: str, content: list[Any]) -> dict[str, Any]:
     return {"id": _ITEM_ID, "type": "message", "status": status, "role": "assistant", "content": content}
 
 
-def _completed(deltas: int) -> dict[str, Any]:
+def completed(deltas: int) -> dict[str, Any]:
+    """A response whose message has so many words."""
     usage = {
         "input_tokens": 20,
         "input_tokens_details": {"cached_tokens": 0},
@@ -89,7 +90,7 @@ def _events(deltas: int) -> Iterator[dict[str, Any]]:
     yield {"type": "response.output_text.done", **inside, "text": text, "logprobs": []}
     yield {"type": "response.content_part.done", **inside, "part": _part(text)}
     yield {"type": "response.output_item.done", **at, "item": _item("completed", [_part(text)])}
-    yield {"type": "response.completed", "response": _completed(deltas)}
+    yield {"type": "response.completed", "response": completed(deltas)}
 
 
 def _frames(deltas: int, *, wait: float) -> Sequence[Chunk]:
@@ -102,7 +103,7 @@ def _frames(deltas: int, *, wait: float) -> Sequence[Chunk]:
     return frames
 
 
-_WHOLE = whole(json.dumps(_completed(DELTAS)).encode())
+_WHOLE = whole(json.dumps(completed(DELTAS)).encode())
 _AT_ONCE = event_stream(_frames(DELTAS, wait=0.0))
 _PACED = event_stream(_frames(DELTAS, wait=SECONDS_BETWEEN_DELTAS))
 _NOT_FOUND = whole(
