@@ -1,4 +1,4 @@
-"""A service that reads whatever it is sent and keeps nothing of it. `python -m benchmarks._sink`"""
+"""A service that forgets the files it is sent, and sends as many bytes as an id says. `python -m benchmarks._sink`"""
 
 from __future__ import annotations
 
@@ -7,17 +7,31 @@ import sys
 
 from aiohttp import web
 
+_PIECE = bytes(64 * 1024)
+
 
 async def _read(request: web.Request) -> web.Response:
     size = 0
     async for chunk in request.content.iter_any():
         size += len(chunk)
-    return web.json_response({"id": "file-1", "object": "file", "bytes": size})
+    return web.json_response({"id": f"file-{size}", "object": "file", "bytes": size})
+
+
+async def _send(request: web.Request) -> web.StreamResponse:
+    left = int(request.match_info["size"])
+    response = web.StreamResponse(headers={"content-length": str(left)})
+    await response.prepare(request)
+    while left:
+        piece = _PIECE[:left]
+        await response.write(piece)
+        left -= len(piece)
+    return response
 
 
 async def _serve() -> None:
     application = web.Application()
     application.router.add_post("/v1/files", _read)
+    application.router.add_get("/v1/files/file-{size}/content", _send)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,0 +1,41 @@
+"""A program that sends files and fetches them, with a client of ours. `python -m benchmarks._carrying URL SMALL LARGE`
+
+It prints the most memory it ever had resident: at first, after the large upload, after the large download.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import openai
+
+import threadbridge
+from benchmarks._processes import peak_resident_bytes
+
+
+def upload(client: openai.OpenAI, path: Path) -> str:
+    """Send the file; the id it was given."""
+    with path.open("rb") as opened:
+        return client.files.create(file=opened, purpose="user_data").id
+
+
+def download(client: openai.OpenAI, file_id: str) -> int:
+    """Fetch the file piece by piece; its size."""
+    with client.files.with_streaming_response.content(file_id) as response:
+        return sum(map(len, response.iter_bytes()))
+
+
+def _carry(url: str, small: Path, large: Path) -> list[int]:
+    with threadbridge.openai_client(store=":memory:", upstream={"base_url": url, "api_key": "sk-benchmark"}) as client:
+        download(client, upload(client, small))
+        peaks = [peak_resident_bytes(os.getpid())]
+        file_id = upload(client, large)
+        peaks.append(peak_resident_bytes(os.getpid()))
+        download(client, file_id)
+    return [*peaks, peak_resident_bytes(os.getpid())]
+
+
+if __name__ == "__main__":
+    print(*_carry(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))
