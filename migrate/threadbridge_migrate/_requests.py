@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import stamina
 
-from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.errors import UpstreamError
 from threadbridge.ports import ListQuery, Wire
 
 T = TypeVar("T")
@@ -87,8 +87,3 @@ class Requests:
 
 def _is_passing(error: UpstreamError) -> bool:
     return error.code != "insufficient_quota" and (error.status in (408, 429) or error.status >= 500)
-
-
-def concerns_the_whole_source(error: BridgeError) -> bool:
-    """Whether the next thread will probably fail in the same way."""
-    return isinstance(error, UpstreamError) or error.status in (401, 403)

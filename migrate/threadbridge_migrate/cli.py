@@ -117,13 +117,14 @@ def main() -> None:
 def one_sentence_errors() -> Generator[None]:
     """Every foreseeable failure becomes one sentence on stderr and its exit code."""
     from threadbridge.errors import BridgeError, ConfigurationError
+    from threadbridge_migrate._advice import advice, concerns_the_whole_source
 
     try:
         yield
     except ConfigurationError as error:
         raise _leave(2, error.message) from None
     except BridgeError as error:
-        raise _leave(1, error.message) from None
+        raise _leave(1, advice(error) if concerns_the_whole_source(error) else error.message) from None
     except OSError as error:
         place = error.filename or "the archive"
         raise _leave(1, f"{place}: {error.strerror or error}; see to it, or name another place.") from None

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 from threadbridge.errors import BridgeError, NotFound
 from threadbridge.ports import Backend
+from threadbridge_migrate._advice import advice, concerns_the_whole_source
 from threadbridge_migrate._draft import Draft
 from threadbridge_migrate._journal import Outcome
 from threadbridge_migrate._reading import read_thread
-from threadbridge_migrate._requests import Requests, concerns_the_whole_source
+from threadbridge_migrate._requests import Requests
 from threadbridge_migrate._together import together
 from threadbridge_migrate.archive import Part
 from threadbridge_migrate.writer import ArchiveWriter
@@ -176,7 +177,7 @@ class Export:
             self._report.missing_assistants += 1
         except BridgeError as error:
             draft.give_up("failed", error)
-            self._report.trouble = _advice(error)
+            self._report.trouble = advice(error)
 
     async def _retry_assistants(self) -> None:
         """Ask again for what an earlier export could not get, though no thread may name it this time."""
@@ -195,18 +196,5 @@ class Export:
             self._failures_in_a_row = 0
             return
         self._failures_in_a_row += 1
-        self._report.trouble = _advice(error)
+        self._report.trouble = advice(error)
         self._report.stopped = self._failures_in_a_row >= max(PATIENCE, self._concurrency)
-
-
-#: What to do about a failure that concerns the whole source, by its status.
-_NEXT_STEPS = {
-    401: "give a key that the source accepts (THREADBRIDGE_ASSISTANTS__API_KEY)",
-    403: "give a key that may read these threads (THREADBRIDGE_ASSISTANTS__API_KEY)",
-    429: "ask more slowly (--rate)",
-}
-
-
-def _advice(error: BridgeError) -> str:
-    step = _NEXT_STEPS.get(error.status, "see that the source can be reached and answers")
-    return f"{error.message} Next: {step}, then run the same command again."

@@ -192,6 +192,19 @@ def test_a_refused_key_ends_the_export_early_and_says_what_to_do(migrate: Migrat
     assert {error["status"] for error in errors(OUT)} == {401}
 
 
+def test_a_key_that_is_refused_where_threads_are_listed_is_told_with_the_next_step(
+    migrate: Migrate, service: LegacyService
+) -> None:
+    service.faults.append(Fault("", 401, error_body("Incorrect API key provided."), times=10_000))
+
+    result = migrate("--set", "assistants.list_threads=true", "--out", str(OUT))
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith(
+        "migrate: Incorrect API key provided. Next: give a key that the source accepts"
+    )
+
+
 def test_a_service_without_the_api_is_said_to_be_one(migrate: Migrate, service: LegacyService) -> None:
     service.faults.append(Fault("", 404, b"<html>", times=10_000))
 
