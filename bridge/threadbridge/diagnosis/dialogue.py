@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any, TypeAlias, TypeVar
 
 from threadbridge.errors import UpstreamError
@@ -16,6 +17,8 @@ T = TypeVar("T")
 #: The least the Responses API accepts (§3), and enough for one function call.
 _FEW_TOKENS = 16
 _CALL_TOKENS = 256
+#: Characters of a service's words that are repeated; some quote whole tracebacks.
+_LONGEST_WORDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,9 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """What the service said against it, for the end of a sentence."""
-        return "" if self.error is None else self.error.message.rstrip(".")
+        """What the service said against it, for the end of a sentence, and no more than fits into a line."""
+        said = "" if self.error is None else self.error.message
+        return shorten(said, _LONGEST_WORDS, placeholder=" …").rstrip(".")
 
 
 Dialogue: TypeAlias = Generator[Question, Answer, T]

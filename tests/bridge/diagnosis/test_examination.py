@@ -138,6 +138,13 @@ def test_what_fails_because_the_service_is_busy_is_not_missing() -> None:
     assert findings["conversations"].found is False
 
 
+def test_long_words_of_a_service_are_shortened_to_a_line() -> None:
+    long = Answer({}, error=UpstreamError("It went\nwrong. " * 50, status=500))
+
+    assert len(long.words) <= 120
+    assert long.words.startswith("It went wrong. It went wrong.")
+
+
 @pytest.mark.parametrize("status", [401, 403, 502])
 def test_a_service_that_cannot_be_asked_is_not_examined(status: int) -> None:
     dialogue = examined("m")
