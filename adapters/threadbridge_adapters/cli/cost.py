@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from threadbridge.costs.listing import CostRow
-    from threadbridge.ports import Scope, Tally
-    from threadbridge.settings import Settings
 
 _By = Literal["assistant", "thread", "model", "tenant"]
 _HEADINGS = ("turns", "prompt", "of it cached", "answer", "of it reasoning", "unpriced turns", "cost")
@@ -46,13 +44,15 @@ def cost(
     from threadbridge.costs.listing import cost_rows
     from threadbridge.costs.pricing import day_of
     from threadbridge.ports import Scope
+    from threadbridge_adapters.cli.reading import look_into_store
 
     today = day_of(time.time())
     first, last = _day(since, "--since", today), _day(until, "--until", today)
     if first is not None and first > (today if last is None else last):
         raise typer.BadParameter("the first day is after the last; exchange --since and --until")
     settings = load_settings(store=store, tenant=tenant)
-    tallies = asyncio.run(_read(settings, Scope(by), first, last))
+    spent = look_into_store(settings, lambda session: session.spending(Scope(by), since=first or 0, until=last))
+    tallies = asyncio.run(spent)
     if by == "tenant":  # its sum has no key in its own store
         tallies = [tally._replace(key=settings.tenant) for tally in tallies]
     rows = cost_rows(Scope(by), tallies)
@@ -73,24 +73,6 @@ def _day(text: str | None, option: str, today: int) -> int | None:
         return None if text is None else day_named(text, today=today)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
-
-
-async def _read(settings: Settings, scope: Scope, first: int | None, last: int | None) -> Sequence[Tally]:
-    from threadbridge.errors import ConfigurationError
-    from threadbridge_adapters.stores import open_store
-    from threadbridge_adapters.stores.place import place_of
-
-    path = place_of(settings.store).path
-    if path is None or not path.exists():
-        where = "A store in memory is gone with its process" if path is None else f"There is no store at {path}"
-        raise ConfigurationError(f"{where}; name another with --store.")
-    opened = await open_store(settings.store)
-    try:
-        return await opened.read(
-            lambda session: session.spending(scope, since=first or 0, until=last), tenant=settings.tenant
-        )
-    finally:
-        await opened.aclose()
 
 
 def _print_json(rows: Sequence[CostRow]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,10 @@ _HEADINGS = ("model", "state", "shutdown", "replacement", "window", "not sent")
 @models.callback(invoke_without_command=True)
 def list_models(
     context: typer.Context,
+    pinned: Annotated[
+        bool, typer.Option("--pinned", help="Only models that assistants of the store name, and how many do.")
+    ] = False,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Where the assistants are kept.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line in place of the table.")] = False,
 ) -> None:
     """List the models assistants are pinned to: who retires when, who answers then, what is not sent.
@@ -39,11 +44,19 @@ def list_models(
     from threadbridge.responses.model_rules import ModelRules
     from threadbridge_adapters.model_catalog import catalog_path, read_catalog
 
-    settings = load_settings()
+    settings = load_settings(store=store)
     catalog = read_catalog(catalog_path(settings))
     rules = ModelRules(settings.models, sampling=settings.policies.sampling, catalog=catalog)
-    rows = list(model_rows(rules, datetime.now(UTC).date()))
-    typer.echo(_as_json(rows) if as_json else _as_table(rows))
+    counts = _pinned(settings) if pinned else None
+    rows = list(model_rows(rules, datetime.now(UTC).date(), counts))
+    typer.echo(_as_json(rows, counts) if as_json else _as_table(rows, counts))
+
+
+def _pinned(settings: Settings) -> Counter[str]:
+    from threadbridge.emulation.assistants import pinned_models
+    from threadbridge_adapters.cli.reading import look_into_store
+
+    return asyncio.run(look_into_store(settings, pinned_models))
 
 
 @models.command()
@@ -76,15 +89,19 @@ async def _fetched(settings: Settings) -> ModelCatalog:
         await upstream.aclose()
 
 
-def _as_json(rows: list[ModelRow]) -> str:
+def _as_json(rows: list[ModelRow], counts: Counter[str] | None) -> str:
     import orjson
 
-    return "\n".join(orjson.dumps(row.to_json()).decode() for row in rows)
+    told = [row.to_json() | ({} if counts is None else {"assistants": counts[row.model]}) for row in rows]
+    return "\n".join(orjson.dumps(each).decode() for each in told)
 
 
-def _as_table(rows: list[ModelRow]) -> str:
+def _as_table(rows: list[ModelRow], counts: Counter[str] | None) -> str:
     cells = [_HEADINGS, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
+    if counts is not None:
+        numbers = ["assistants", *(str(counts[row.model]) for row in rows)]
+        cells = [(*line, number) for line, number in zip(cells, numbers, strict=True)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.lookup import found, listing
 from threadbridge.emulation.objects import changed_assistant, deleted, new_assistant
@@ -9,6 +11,9 @@ from threadbridge.emulation.supplies import Supplied, done, granted
 from threadbridge.ports import Kind, ListQuery, Session, Wire
 from threadbridge.settings import UnknownCursor
 from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, checked
+
+#: Assistants in memory at once where all are looked at.
+_PAGE = 100
 
 
 def create(session: Session, context: Context, body: Wire, supplied: Supplied | None = None) -> Wire:
@@ -30,6 +35,17 @@ def retrieve(session: Session, assistant_id: str) -> Wire:
 def list_all(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
     """A page of assistants, newest first unless asked otherwise (C9)."""
     return listing(session, Kind.ASSISTANT, query, unknown_cursor=unknown_cursor)
+
+
+def pinned_models(session: Session) -> Counter[str]:
+    """How many assistants name each model."""
+    counts: Counter[str] = Counter()
+    page = session.page(Kind.ASSISTANT, limit=_PAGE, order="asc")
+    counts.update(assistant["model"] for assistant in page.data)
+    while page.has_more:
+        page = session.page(Kind.ASSISTANT, limit=_PAGE, order="asc", after=page.data[-1]["id"])
+        counts.update(assistant["model"] for assistant in page.data)
+    return counts
 
 
 def update(session: Session, context: Context, assistant_id: str, body: Wire) -> Wire:

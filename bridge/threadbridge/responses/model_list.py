@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -37,10 +37,11 @@ class ModelRow:
         }
 
 
-def model_rows(rules: ModelRules, today: date) -> Iterator[ModelRow]:
-    """A row for every known, configured or listed model, those that end first on top."""
+def model_rows(rules: ModelRules, today: date, names: Collection[str] | None = None) -> Iterator[ModelRow]:
+    """A row for each of these models, or for every known, configured or listed one; those that end first on top."""
     listed = rules.catalog.shutdown_dates if rules.catalog is not None else {}
-    rows = [model_row(name, rules, today) for name in {*FAMILIES, *RETIREMENTS, *rules.models, *listed}]
+    chosen = {*FAMILIES, *RETIREMENTS, *rules.models, *listed} if names is None else names
+    rows = [model_row(name, rules, today) for name in chosen]
     yield from sorted(rows, key=lambda row: (row.shutdown_date or date.max, row.model))
 
 
