@@ -33,6 +33,17 @@ async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_atta
         assert (await service.get(path)).body["attachments"] == attachments
 
 
+async def test_d109_a_message_without_a_word_is_taken_and_sent(service: Service) -> None:
+    thread = {"messages": [{"role": "user", "content": ""}]}
+
+    started = await service.post("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+    run = await service.rested(started.body)
+
+    empty = {"type": "text", "text": {"value": "", "annotations": []}}
+    assert (run["status"], (await service.messages(run))[0]["content"]) == ("completed", [empty])
+    assert service.asked[-1]["input"][0]["content"] == [{"type": "input_text", "text": ""}]
+
+
 async def test_d38_a_message_can_be_deleted_while_a_run_is_active(service: Service) -> None:
     run = await service.run("CALL get_weather {}", tools=[WEATHER])
     message = (await service.messages(run))[0]
