@@ -7,7 +7,7 @@ from dataclasses import replace
 from threadbridge.emulation import turns
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import UpstreamError
-from threadbridge.history.anchor import Continuation, Reason
+from threadbridge.history.anchor import Anchor, Continuation, Reason
 from threadbridge.ports import Upstream
 from threadbridge.responses.lost_state import is_locked, lock_waits, lost_state
 from threadbridge_adapters.logs import logger
@@ -50,6 +50,8 @@ class KeptState:
             return False
         if is_locked(error) and (wait := next(self._waits, None)) is not None:
             await self._place.clock.sleep(wait)
+            if continuation.anchor is not None and await self._has_grown(continuation.anchor):
+                await self._do_without("changed_elsewhere", error)
             return True
         reason: Reason | None = "locked" if is_locked(error) else _lost(continuation, error)
         if reason is None:
@@ -84,6 +86,15 @@ class KeptState:
         for conversation_id in dict.fromkeys([*self._made, *self._forgotten, *left]):
             if conversation_id != used:
                 self._place.later(discard(self._place.upstream, conversation_id))
+
+    async def _has_grown(self, anchor: Anchor) -> bool:
+        """Whether whoever held the conversation has added to it what no thread of ours holds."""
+        path = f"/conversations/{anchor.upstream_id}/items?limit=1&order=desc"
+        try:
+            newest = (await self._place.upstream.call("GET", path)).get("data") or []
+        except UpstreamError:
+            return False  # the next attempt shows what is wrong with it
+        return bool(newest) and anchor.last_item_id not in (None, newest[0].get("id"))
 
     def _forget(self, start: TurnStart, reason: Reason) -> None:
         if start.continuation is not None and start.continuation.left is not None and reason != "locked":

@@ -116,6 +116,7 @@ def _after(session: Session, context: Context, outcome: TurnOutcome, continuatio
         run_id=outcome.run["id"],
         calls=tuple(item["call_id"] for item in items if item["type"] == "function_call"),
         at=context.second,
+        last_item_id=outcome.last_item_id,
     )
 
 

@@ -30,6 +30,7 @@ Reason: TypeAlias = Literal[
     "not_found",
     "refused",
     "locked",
+    "changed_elsewhere",
     "unavailable",
     "container_replaced",
 ]
@@ -64,6 +65,8 @@ class Anchor:
     at: int
     #: A turn has begun to tell the conversation more. Set where none has ended since: what it knows is not known.
     in_use: bool = False
+    #: The item that a conversation ended with, by the service's name for it.
+    last_item_id: str | None = None
 
     @property
     def last(self) -> int:

@@ -71,6 +71,7 @@ class TurnTranslator:
         self._number = number
         self._response_id: str | None = None
         self._model: str | None = None
+        self._last_item_id: str | None = None
         self._refused = False
         self._writer = TurnWriter(run, new_id=new_id, now=now, known_files=known_files)
         #: The container in which the turn's code ran, once any did.
@@ -162,7 +163,9 @@ class TurnTranslator:
     def _ended(self, event: Wire) -> list[Event]:
         response = event.get("response") or {}
         self._note(response)
-        events = self._writer.settle(response.get("output") or [])
+        output: Sequence[Wire] = response.get("output") or []
+        self._last_item_id = output[-1].get("id") if output else None
+        events = self._writer.settle(output)
         # Some servers say `response.completed` of a response that calls itself incomplete.
         end = self._ENDS.get(response.get("status", "")) or self._ENDS[event["type"].removeprefix("response.")]
         return [*events, *end(self, response)]
@@ -232,6 +235,7 @@ class TurnTranslator:
             entries=self._writer.entries(cut=cut),
             files=tuple(self.produced),
             places=dict(self._writer.produced.places),
+            last_item_id=self._last_item_id,
             turn=Turn(
                 self._number,
                 self._response_id,

@@ -36,3 +36,5 @@ class TurnOutcome:
     files: Sequence[ProducedFile] = ()
     #: The lasting ids of all files known in containers, by their place.
     places: Mapping[ContainerPlace, str] = field(default_factory=dict[ContainerPlace, str])
+    #: What the service calls the last item of the response; None where it gave none.
+    last_item_id: str | None = None

@@ -143,6 +143,23 @@ async def test_a_conversation_that_somebody_holds_is_waited_for() -> None:
         assert (await states(service, ended))[0]["reason"] is None
 
 
+async def test_one_that_grew_while_it_was_held_is_replaced() -> None:
+    async with emulated(**CONVERSATION) as service:
+        run = await service.run("SAY one")
+        other = await held(service, run["thread_id"])
+        await service.post(f"/threads/{run['thread_id']}/messages", role="user", content="SAY two")
+        started = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
+        await tried(service, 3)
+        async for _ in other:
+            pass
+        service.clock.advance(0.5)
+        ended = await service.rested(started.body)
+
+        assert ended["status"] == "completed"
+        assert (await states(service, ended))[0]["reason"] == "changed_elsewhere"
+        assert known(service) == ["user: SAY one", "assistant: one", "user: SAY two"]
+
+
 async def tried(service: Service, times: int) -> None:
     """Until the service was asked so many times."""
     async with asyncio.timeout(10):

@@ -153,6 +153,7 @@ def test_a_text_answer_leaves_a_message_with_its_item_and_a_step_without_deadlin
         steps=[step("step_2", WRITING, status="completed", completed_at=1005, expires_at=None, usage=WIRE_USAGE)],
         entries=[Entry(message=rest_message(said_part("Hello")), item=stream[-2]["item"], run_id="run_1")],
         turn=Turn(3, "resp_1", "req_1", "gpt-4o-2024-08-06", WIRE_USAGE),
+        last_item_id="msg_up",
     )
 
 
