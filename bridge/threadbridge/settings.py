@@ -214,6 +214,11 @@ class TruncationSettings(_Section):
     context_tokens: int | None = Field(default=None, gt=0)
     #: Tokens of a window that are kept for the answer, but never more than a quarter of it.
     answer_tokens: int = Field(default=4096, ge=0)
+    #: `exact`: before each turn whose prompt is bounded the service is asked how long it is.
+    counting: Literal["offline", "exact"] = "offline"
+    #: How often it is asked for one turn, and the seconds one answer may take; then what is counted here holds.
+    exact_requests: int = Field(default=3, ge=1, le=10)
+    exact_seconds: float = Field(default=10.0, gt=0)
     #: How often a turn is asked for again, with a third less of the thread each time, where the service finds it longer
     #: than its model can read.
     overflow_retries: int = Field(default=5, ge=0, le=20)

@@ -97,6 +97,15 @@ async def test_d77_tokens_of_a_thread_are_counted_here(service: Service) -> None
     assert (fits["status"], does_not["status"]) == ("completed", "incomplete")
 
 
+async def test_d77_the_service_is_asked_to_count_where_the_setting_says_so() -> None:
+    async with emulated(truncation={"counting": "exact"}) as service:
+        run = await service.run("one two three", run={"max_prompt_tokens": 16})
+        told = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
+
+    assert run["status"] == "completed"
+    assert told.body["turns"][0]["history"]["counted"] == run["usage"]["prompt_tokens"]
+
+
 async def test_d101_a_prompt_the_model_cannot_read_is_sent_with_less_of_the_thread(service: Service) -> None:
     service.simulator.limits = replace(service.simulator.limits, context_tokens=100)
     thread_id = await service.thread(*numbered(1, 2, 3))

@@ -123,7 +123,7 @@ def assemble(
     from threadbridge.history.budget import HistoryRules
     from threadbridge.responses.model_rules import ModelRules
     from threadbridge.responses.profiles import profile_of
-    from threadbridge.responses.suiting import require_compaction, suited_mode
+    from threadbridge.responses.suiting import require_compaction, suited_counting, suited_mode
     from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.logs import logger
     from threadbridge_adapters.responses.backend import ResponsesBackend
@@ -140,9 +140,11 @@ def assemble(
     blobs = blobs or open_blobs(None, beside=None)
     profile = profile_of(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
     require_compaction(settings.truncation, profile, settings.upstream.profile)
-    mode, warning = suited_mode(settings.history, profile)
-    if warning is not None:
-        logger("threadbridge").warning(warning)
+    truncation, uncounted = suited_counting(settings.truncation, profile)
+    mode, unkept = suited_mode(settings.history, profile)
+    for warning in (uncounted, unkept):
+        if warning is not None:
+            logger("threadbridge").warning(warning)
     state = StateRules(mode, _named(settings, upstream), settings.limits.stored_response_days)
     place = Workplace(
         tenant=settings.tenant,
@@ -155,7 +157,7 @@ def assemble(
         policies=settings.policies,
         models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
         state=state,
-        history=HistoryRules(settings.truncation, settings.models, settings.per_assistant, token_counter()),
+        history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
         profile=profile,
         costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),
         places=places or Places(settings.limits.concurrent_turns),

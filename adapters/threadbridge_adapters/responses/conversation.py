@@ -10,16 +10,19 @@ import orjson
 
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import UpstreamError
-from threadbridge.history.report import too_long, turn_report
+from threadbridge.history.report import not_sent, too_long, turn_report
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.responses.containers import ended_by_container, refused_for_container
+from threadbridge.responses.counting import not_counted
 from threadbridge.responses.overflow import ended_as_too_long, refused_as_too_long
 from threadbridge.responses.refusals import refused_parameter
 from threadbridge.responses.request import build_request
 from threadbridge.responses.tools import HostedTools
 from threadbridge.responses.translator import TurnTranslator
+from threadbridge.responses.turn import Ending
 from threadbridge.responses.whole import events_of
 from threadbridge_adapters.logs import logger
+from threadbridge_adapters.responses.exact_count import exact_tokens
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.hosted import HostedWork
 from threadbridge_adapters.responses.kept_state import KeptState
@@ -51,17 +54,46 @@ class Conversation:
         self._stream: UpstreamStream | None = None
         self._replaced = False  # the container, for this turn
         self._left_out: frozenset[str] = frozenset()  # parameters the model refused in this turn
+        self._shortened = 0  # how often, for the service found it too long
         self._notes: tuple[str, ...] = ()  # what became of its history, for the report
         self._events: AsyncIterator[Wire] | None = None
         self.hosted = HostedWork(place, start, translator)
 
     async def hold(self) -> None:
         """The whole exchange. Raises UpstreamError."""
-        if self._feed is None or not self._feed.is_watched:
+        if not await self._fits():
+            self._do_not_ask()
+        elif self._feed is None or not self._feed.is_watched:
             await self._fetch()
         else:
             await self._relay(self._feed)
         await self.hosted.finished()
+
+    async def _fits(self) -> bool:
+        """Whether the prompt is within its budget, as the service counts it where it is asked to; less of the thread is
+        sent where it was not (A80).
+        """
+        truncation = self._place.history.truncation
+        if truncation.counting == "offline" or self.state.start.report["budget"] is None:
+            return True
+        for _ in range(truncation.exact_requests):
+            await self.state.ready()
+            body = self._request(await self.hosted.tools(), stream=False)
+            try:
+                counted = await exact_tokens(self._place.upstream, body, seconds=truncation.exact_seconds)
+            except UpstreamError as error:
+                self._note(not_counted(error.message))
+                break
+            fits = await self.state.recount(counted)
+            if fits is not None:
+                return fits
+        return bool(self.state.start.report["fits"])
+
+    def _do_not_ask(self) -> None:
+        """Nothing is sent, and the run says that its budget is too small."""
+        history = not_sent(self.state.start.report)
+        self._translator.report = {"history": history, "model": None, "warnings": list(self._notes)}
+        self.closing = self._translator.interrupt(Ending("incomplete", refused=True))
 
     async def _fetch(self) -> None:
         response = await self._asked(self._place.upstream.create, stream=False)
@@ -206,11 +238,15 @@ class Conversation:
     async def _is_shortened(self) -> bool:
         """The service counted more than we did. Whether there is less to be sent now, so that it is worth asking."""
         before = self.state.start
-        if len(self._notes) >= self._place.history.truncation.overflow_retries or not await self.state.shorten():
+        if self._shortened >= self._place.history.truncation.overflow_retries or not await self.state.shorten():
             return False
-        self._notes = (*self._notes, too_long(before.report, self.state.start.report, before.run))
-        _log.warning(self._notes[-1], run_id=before.run["id"], thread_id=before.run["thread_id"])
+        self._shortened += 1
+        self._note(too_long(before.report, self.state.start.report, before.run))
         return True
+
+    def _note(self, warning: str) -> None:
+        self._notes = (*self._notes, warning)
+        _log.warning(warning, run_id=self.state.start.run["id"], thread_id=self.state.start.run["thread_id"])
 
     def _request(self, hosted: HostedTools, *, stream: bool) -> Wire:
         start = self.state.start

@@ -76,6 +76,16 @@ class KeptState:
         self._forget(start, "truncated")
         return True
 
+    async def recount(self, counted: int) -> bool | None:
+        """Whether the turn fits, now that the service has counted it; None: it is shorter now, and not counted yet."""
+        start = self.start
+        self.start, fits = await self._place.write(
+            lambda session, context: turns.recounted(session, context, start, counted)
+        )
+        if fits is None:
+            self._forget(start, "truncated")
+        return fits
+
     def tidy_up(self, *, spoken: bool) -> None:
         """The turn is over, and what it said was written, or not: conversations of no further use are deleted."""
         continuation = self.start.continuation

@@ -14,7 +14,7 @@ from threadbridge.emulation.leases import claim, is_alive, is_own
 from threadbridge.emulation.resources import Resources, resources_of
 from threadbridge.emulation.spending import add_turn, count_lost, too_dear
 from threadbridge.history.anchor import Continuation, Reason
-from threadbridge.history.choice import chosen, chosen_shorter
+from threadbridge.history.choice import History, chosen, chosen_shorter, chosen_within
 from threadbridge.history.report import prompt_tokens, with_compaction
 from threadbridge.history.weighing import weighed
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
@@ -85,8 +85,9 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
     """The turn with its history chosen; what is too long or too dear ends the run instead (A80)."""
     history = chosen(session, context.history, run, prior_usage=prior_usage, first=number == 1)
     weight = prompt_tokens(history.report)
-    unpaid = too_dear(session, context, run, weight, prior_usage=prior_usage) if history.fits else None
-    if history.fits and unpaid is None:
+    is_shown = history.fits or bool(history.spans)
+    unpaid = too_dear(session, context, run, weight, prior_usage=prior_usage) if is_shown else None
+    if is_shown and unpaid is None:
         continuation, timeline = anchors.taken_up(session, context, run, history.spans, history.edits)
         return TurnStart(
             run,
@@ -108,11 +109,28 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
 
 def shortened(session: Session, context: Context, start: TurnStart) -> TurnStart | None:
     """The turn with less of the thread, for the service found it too long; None where nothing can be left out."""
-    run = start.run
-    history = chosen_shorter(session, context.history, run, refused=start.report, first=start.number == 1)
-    if history is None:
-        return None
-    continuation, timeline = anchors.cut_down(session, run, start.continuation, history.spans)
+    history = chosen_shorter(session, context.history, start.run, refused=start.report, first=start.number == 1)
+    return None if history is None else _with(session, start, history)
+
+
+def recounted(session: Session, context: Context, start: TurnStart, counted: int) -> tuple[TurnStart, bool | None]:
+    """The turn, whose prompt the service counted, and whether it fits into its budget.
+
+    None: it did not, and is shorter now; False: nothing can be left out (A80).
+    """
+    fits = counted <= start.report["budget"]["tokens"]
+    told = replace(start, report={**start.report, "fits": fits, "counted": counted})
+    if fits:
+        return told, True
+    history = chosen_within(
+        session, context.history, start.run, counted=counted, told=start.report, first=start.number == 1
+    )
+    return (told, False) if history is None else (_with(session, start, history), None)
+
+
+def _with(session: Session, start: TurnStart, history: History) -> TurnStart:
+    """The turn with another history, a part of the one it had."""
+    continuation, timeline = anchors.cut_down(session, start.run, start.continuation, history.spans)
     return replace(
         start,
         timeline=timeline,

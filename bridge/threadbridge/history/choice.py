@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from threadbridge.history.anchor import Spans
 from threadbridge.history.budget import Budget, HistoryRules, context_budget, own_budget, prompt_budget
-from threadbridge.history.report import Mode, history_report
+from threadbridge.history.report import Mode, history_report, prompt_tokens
 from threadbridge.history.selection import (
     Selection,
     Weighed,
     select_auto,
     select_last,
+    select_newest_turn,
     select_since_compaction,
     uncompacted,
 )
@@ -30,6 +31,8 @@ _MESSAGES_OF_A_RUN = 1000
 class History:
     """What a turn shows the model. Does not fit: nothing, for the budget is too small (A80).
 
+    Where the service is asked how long a prompt is, it is the least there is, and the service says whether that fits.
+
     `shown` reads the entries of the spans; `edits` says how often the thread had been changed.
     """
 
@@ -42,39 +45,89 @@ class History:
 
 
 def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool) -> History:
-    """The history of the run's next turn. Costs what it chooses, however long the thread is."""
+    """The history of the run's next turn. Costs what it chooses, however long the thread is.
+
+    Where the service is to be asked how long a prompt is, one that does not fit as it is counted here is chosen all the
+    same, as short as it can be.
+    """
     mode = _mode(run, rules)
     if mode != "auto":
         # What is exact, or shortened by the service, is not bounded by the window; only a budget of the run's own is.
-        history = _history(session, rules, run, mode, own_budget(run, prior_usage), first=first)
+        budget = own_budget(run, prior_usage)
+        history = _history(session, rules, run, mode, budget, first=first)
         if history.fits or mode == "last_messages":
-            return history
-    return _history(session, rules, run, "auto", prompt_budget(run, prior_usage, rules), first=first)
+            return history if history.fits else _anyway(session, rules, run, mode, budget, history, first=first)
+    budget = prompt_budget(run, prior_usage, rules)
+    history = _history(session, rules, run, "auto", budget, first=first)
+    return history if history.fits else _anyway(session, rules, run, "auto", budget, history, first=first)
 
 
 def chosen_shorter(session: Session, rules: HistoryRules, run: Wire, *, refused: Wire, first: bool) -> History | None:
-    """Less than the history of the report `refused`, which the service found too long for the model.
+    """A third less than the history of the report `refused`, which the service found too long for the model.
 
-    A third less where that leaves something, else less at all; None where nothing can be left out: the newest turn is
-    all there is, or the run wants so many messages exactly.
+    None where nothing can be left out: the newest turn is all there is, or the run wants so many messages exactly.
     """
-    if _mode(run, rules) == "last_messages":
+    budget = Budget(frame_of(run, rules.count) + refused["sent"]["tokens"] * 2 // 3, "context")
+    return _less(session, rules, run, refused, budget, first=first)
+
+
+def chosen_within(
+    session: Session, rules: HistoryRules, run: Wire, *, counted: int, told: Wire, first: bool
+) -> History | None:
+    """Less than the history of the report `told`, whose prompt the service counted, so that its budget holds.
+
+    None where nothing can be left out.
+    """
+    budget = Budget(**told["budget"])
+    scaled = budget._replace(tokens=prompt_tokens(told) * budget.tokens // counted)
+    history = _less(session, rules, run, told, scaled, first=first)
+    return history and replace(history, report={**history.report, "budget": told["budget"]})
+
+
+def _less(
+    session: Session, rules: HistoryRules, run: Wire, told: Wire, budget: Budget, *, first: bool
+) -> History | None:
+    if told["strategy"] == "last_messages":
         return None
-    frame, sent = frame_of(run, rules.count), refused["sent"]["tokens"]
-    for tokens in (sent * 2 // 3, sent - 1):
-        history = _history(session, rules, run, "auto", Budget(frame + tokens, "context"), first=first)
-        if history.fits and history.spans:
-            return history
-    return None
+    history = _history(session, rules, run, "auto", budget, first=first)
+    if not history.fits:
+        history = _least(session, rules, run, "auto", budget, first=first)
+    return history if history.spans and history.report["sent"]["tokens"] < told["sent"]["tokens"] else None
 
 
 def _history(
     session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, *, first: bool
 ) -> History:
-    frame = frame_of(run, rules.count)
-    left = None if budget is None else budget.tokens - frame
-    selection = _selection(session, rules, run, mode, left, first=first)
-    size = session.size(run["thread_id"])
+    left = None if budget is None else budget.tokens - frame_of(run, rules.count)
+    return _of(session, rules, run, mode, budget, _selection(session, rules, run, mode, left, first=first))
+
+
+def _anyway(
+    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, unfit: History, *, first: bool
+) -> History:
+    """What does not fit, to be counted by the service where it is asked to."""
+    if rules.truncation.counting == "offline":
+        return unfit
+    least = _least(session, rules, run, mode, budget, first=first)
+    return replace(least, report={**least.report, "fits": False}, fits=False)
+
+
+def _least(
+    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, *, first: bool
+) -> History:
+    """As little as can be sent: the newest turn, or exactly the messages that the run wants."""
+    if mode == "last_messages":
+        selection = _selection(session, rules, run, mode, None, first=first)
+    else:
+        newest = _lines(session, rules, run["thread_id"], newest_first=True)
+        selection = select_newest_turn(uncompacted(newest))
+    return _of(session, rules, run, mode, budget, selection)
+
+
+def _of(
+    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, selection: Selection
+) -> History:
+    frame, size = frame_of(run, rules.count), session.size(run["thread_id"])
     report = history_report(run, selection, size, frame=frame, budget=budget, mode=mode)
     if not selection.fits:
         return History((), size.edits, report, fits=False)

@@ -43,8 +43,25 @@ def history_report(
             "reason": _reason(selection, budget, mode) if dropped else None,
         },
         "compacted": None,
+        "counted": None,
         # Where the middle of the thread is missing, there are two.
         "spans": [{"messages": span.messages, "tokens": span.tokens} for span in sent.spans],
+    }
+
+
+def not_sent(history: Wire) -> Wire:
+    """The report of a history that was chosen, and found not to fit by the service or for want of its answer."""
+    sent, dropped = history["sent"], history["dropped"]
+    return {
+        **history,
+        "fits": False,
+        "sent": {**sent, "messages": 0, "entries": 0, "tokens": 0},
+        "dropped": {
+            "messages": dropped["messages"] + sent["messages"],
+            "tokens": dropped["tokens"] + sent["tokens"],
+            "reason": history["budget"]["source"],
+        },
+        "spans": [],
     }
 
 

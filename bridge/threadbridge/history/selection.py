@@ -89,6 +89,12 @@ def select_auto(oldest: Iterable[Weighed], newest: Iterable[Weighed], *, budget:
     return Selection((tail,) if head is None else (head, tail))
 
 
+def select_newest_turn(newest: Iterable[Weighed]) -> Selection:
+    """The newest turn alone, however long it is."""
+    turn = next(_newest_turns(newest, None), None)
+    return Selection() if turn is None else Selection((turn,))
+
+
 def select_last(newest: Iterable[Weighed], *, messages: int, budget: int | None) -> Selection:
     """Exactly the newest messages, with what lies between them. Does not fit where they exceed the budget."""
     span: Span | None = None

@@ -25,6 +25,8 @@ INTERRUPTIONS: Mapping[str, Closing] = {
     "failed": Closing(RunStatus.FAILED, "run_failed", "failed"),
     "cancelled": Closing(RunStatus.CANCELLED, "run_cancelled", "cancelled"),
     "expired": Closing(RunStatus.EXPIRED, "run_expired", "expired"),
+    # Before the model was asked: the prompt is longer than the budget (A80).
+    "incomplete": Closing(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_prompt_tokens"),
 }
 
 _TOKENS = Closing(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_completion_tokens")

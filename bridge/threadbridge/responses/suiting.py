@@ -81,6 +81,16 @@ def suited_mode(mode: HistoryMode, profile: Profile) -> tuple[HistoryMode, str |
     )
 
 
+def suited_counting(truncation: TruncationSettings, profile: Profile) -> tuple[TruncationSettings, str | None]:
+    """Who can count tokens, and a sentence where that is not who was asked to."""
+    if truncation.counting == "offline" or profile.input_tokens:
+        return truncation, None
+    return truncation.model_copy(update={"counting": "offline"}), (
+        "The service behind counts no tokens, so truncation.counting = 'exact' is done as 'offline': they are counted "
+        "here."
+    )
+
+
 # -- Tools ---------------------------------------------------------------------------------------------------------
 
 

@@ -12,11 +12,13 @@ from threadbridge.responses.files import ContainerPlace, ProducedFile
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a turn is cut short from outside: the upstream failed, somebody cancelled, the deadline passed."""
+    """Why a turn is cut short from outside: the upstream failed, somebody cancelled, the deadline passed, or the prompt
+    is longer than its budget.
+    """
 
-    status: Literal["failed", "cancelled", "expired"]
+    status: Literal["failed", "cancelled", "expired", "incomplete"]
     last_error: Wire | None = None  # {"code", "message"}, with status failed (A47)
-    refused: bool = False  # the service took the request for a wrong one, and charges nothing
+    refused: bool = False  # the service took the request for a wrong one, or was never asked, and charges nothing
 
 
 @dataclass(frozen=True, slots=True)

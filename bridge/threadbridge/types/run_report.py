@@ -53,6 +53,8 @@ class ReportedHistory(WireModel):
     sent: SentHistory | None = None
     dropped: DroppedHistory | None = None
     compacted: CompactedHistory | None = None
+    #: Tokens of the whole prompt as the service counted them before it was asked; None where it did not.
+    counted: int | None = None
 
 
 class ReportedState(WireModel):

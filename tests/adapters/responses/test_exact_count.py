@@ -1,0 +1,155 @@
+"""Budgets held by the service's own count of a prompt, where it is asked for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.differences.service import Service, emulated, names
+from threadbridge.errors import UpstreamError
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator import SimulatedUpstream
+
+EXACT: dict[str, Any] = {"truncation": {"counting": "exact"}}
+COUNTING = "/responses/input_tokens"
+#: Twenty words that are a token each to the offline table, and about four to the simulator.
+WORDY = "international " * 20
+#: Letters by themselves: a token for every other one to the table, and for every fourth to the simulator.
+CRYPTIC = "q z x j " * 20
+
+
+async def run_on(service: Service, *texts: str, **body: object) -> Wire:
+    started = await service.post(
+        f"/threads/{await service.thread(*texts)}/runs", assistant_id=await service.assistant(), **body
+    )
+    return await service.rested(started.body)
+
+
+async def turn_report(service: Service, run: Wire) -> Wire:
+    (turn,) = (await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")).body["turns"]
+    found: Wire = turn
+    return found
+
+
+def counts(service: Service) -> list[Wire]:
+    """What the service was asked to count."""
+    return [request.body for request in service.simulator.requests if request.path == COUNTING]
+
+
+def sent(service: Service) -> list[list[str]]:
+    """The texts of every request for a response."""
+    return [
+        [part["text"] for item in request.body["input"] for part in item["content"]]
+        for request in service.simulator.requests
+        if request.path == "/responses"
+    ]
+
+
+async def test_the_report_tells_what_the_service_counted_and_it_is_what_it_charged() -> None:
+    async with emulated(**EXACT) as service:
+        run = await run_on(service, "Hi", "How are you?", instructions="Be brief.")
+        history = (await turn_report(service, run))["history"]
+
+    assert history["counted"] == run["usage"]["prompt_tokens"]
+    assert [list(asked) for asked in counts(service)] == [["model", "input", "instructions"]]
+
+
+async def test_a_prompt_that_the_service_counts_beyond_the_budget_is_sent_with_less_of_the_thread() -> None:
+    async with emulated(**EXACT) as service:
+        run = await run_on(service, *(f"{number} {WORDY}" for number in range(4)), max_prompt_tokens=200)
+        history = (await turn_report(service, run))["history"]
+
+    assert run["status"] == "completed"
+    assert run["usage"]["prompt_tokens"] == history["counted"] <= 200
+    assert sent(service) == [[f"0 {WORDY}", f"3 {WORDY}"]]
+    assert (history["budget"], history["dropped"]["reason"]) == (
+        {"tokens": 200, "source": "max_prompt_tokens"},
+        "max_prompt_tokens",
+    )
+    assert history["dropped"]["messages"] == 2
+
+
+async def test_a_newest_message_beyond_the_budget_ends_the_run_unasked() -> None:
+    async with emulated(**EXACT) as service:
+        run = await run_on(service, "Hi", WORDY, max_prompt_tokens=60)
+        turn = await turn_report(service, run)
+
+    assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_prompt_tokens"})
+    assert sent(service) == []
+    assert (turn["history"]["fits"], turn["history"]["sent"]["messages"]) == (False, 0)
+    assert (turn["history"]["dropped"]["messages"], turn["history"]["dropped"]["reason"]) == (2, "max_prompt_tokens")
+    assert turn["history"]["counted"] > 60
+    assert turn["cost"] == {"usd": 0.0, "note": "The model was not asked.", "not_included": []}
+
+
+async def test_the_stream_of_such_a_run_says_how_it_ended() -> None:
+    async with emulated(**EXACT) as service:
+        thread_id = await service.thread(WORDY)
+
+        events = await service.stream(
+            f"/threads/{thread_id}/runs", assistant_id=await service.assistant(), max_prompt_tokens=60
+        )
+
+    assert names(events)[-2:] == ["run.incomplete", "done"]
+    assert events[-2].data["incomplete_details"] == {"reason": "max_prompt_tokens"}
+
+
+async def test_what_only_the_offline_count_finds_too_long_is_sent() -> None:
+    async with emulated() as service:
+        offline = await run_on(service, CRYPTIC, max_prompt_tokens=60)
+    async with emulated(**EXACT) as service:
+        exact = await run_on(service, CRYPTIC, max_prompt_tokens=60)
+
+    assert (offline["status"], exact["status"]) == ("incomplete", "completed")
+
+
+async def test_exactly_the_last_messages_are_sent_or_none() -> None:
+    newest_two: Wire = {"truncation_strategy": {"type": "last_messages", "last_messages": 2}}
+    async with emulated(**EXACT) as service:
+        unbounded = await run_on(service, "Hi", WORDY, WORDY, **newest_two)
+        bounded = await run_on(service, "Hi", WORDY, WORDY, **newest_two, max_prompt_tokens=100)
+
+    assert (unbounded["status"], bounded["status"]) == ("completed", "incomplete")
+    assert sent(service) == [[WORDY, WORDY]]
+    assert len(counts(service)) == 1
+
+
+@pytest.mark.parametrize(("requests", "asked"), [(1, 1), (3, 2)])
+async def test_no_more_is_counted_than_the_setting_allows(requests: int, asked: int) -> None:
+    async with emulated(truncation={"counting": "exact", "exact_requests": requests}) as service:
+        run = await run_on(service, *[WORDY] * 4, max_prompt_tokens=200)
+
+    assert (run["status"], len(counts(service))) == ("completed", asked)
+
+
+async def test_where_the_service_does_not_count_the_offline_count_holds_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fails(upstream: SimulatedUpstream, method: str, path: str, body: Wire | None = None) -> Wire:
+        raise UpstreamError("Not Found", status=404)
+
+    monkeypatch.setattr(SimulatedUpstream, "call", fails)
+    async with emulated(**EXACT) as service:
+        fits = await run_on(service, "Hi")
+        does_not = await run_on(service, CRYPTIC, max_prompt_tokens=60)
+        warnings = [(await turn_report(service, run))["warnings"] for run in (fits, does_not)]
+
+    words = "The service did not say how long the prompt is, so what was counted here holds: Not Found"
+    assert (fits["status"], does_not["status"]) == ("completed", "incomplete")
+    assert warnings == [[words], [words]]
+
+
+async def test_a_service_whose_profile_counts_nothing_is_not_asked() -> None:
+    async with emulated(**EXACT, upstream={"profile": "vllm"}) as service:
+        run = await run_on(service, "Hi")
+
+    assert (run["status"], counts(service)) == ("completed", [])
+
+
+async def test_offline_nothing_is_asked() -> None:
+    async with emulated() as service:
+        run = await run_on(service, "Hi", max_prompt_tokens=1000)
+        history = (await turn_report(service, run))["history"]
+
+    assert (history["counted"], counts(service)) == (None, [])
