@@ -435,6 +435,23 @@ def test_what_an_annotation_says_it_covers_is_what_it_covers(made: tuple[Wire, l
 
 
 @given(cited_messages())
+def test_at_every_moment_of_the_stream_what_was_told_of_an_annotation_is_true(made: tuple[Wire, list[Wire]]) -> None:
+    _, stream = made
+
+    told = ""
+    for event in fed(stream, translator()):
+        for text in (part["text"] for part in delta_parts(event) if part["type"] == "text"):
+            told += text["value"]
+            for span in text.get("annotations", ()):
+                assert told[span["start_index"] : span["end_index"]] == span["text"]
+
+
+def delta_parts(event: Event) -> list[Wire]:
+    parts: list[Wire] = event.data["delta"]["content"] if event.name == "thread.message.delta" else []
+    return parts
+
+
+@given(cited_messages())
 def test_without_its_markers_a_text_is_what_the_model_said(made: tuple[Wire, list[Wire]]) -> None:
     item, stream = made
 

@@ -1,0 +1,118 @@
+"""Recorded requests about files and vector stores, made again: the service we stand in for answers as it did."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from typing import NamedTuple
+
+import orjson
+import pytest
+
+from tests.clocks import StandingClock
+from tests.conformance.golden.comparison import Mismatch, compared
+from tests.conformance.golden.ids import Ids
+from tests.conformance.golden.recordings import SHARED, Recorded, is_bare, read
+from tests.conformance.golden.sessions import ID, why_not
+from threadbridge.ports import PassedRequest, Wire
+from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+
+_SURFACES = ("/v1/files", "/v1/vector_stores")
+#: What the service added to its objects after some of the recordings were made.
+_ADDED_LATER = frozenset({"expires_at", "description"})
+#: What lists and fields hold depends on what the account had besides, and on the bytes of files.
+_SHAPES = frozenset({"missing", "extra"})
+_BOUNDARY = "recorded"
+
+
+class Replayed(NamedTuple):
+    """A recorded exchange and the answer now, with the recorded ids in it."""
+
+    seen: Recorded
+    status: int
+    body: Wire
+
+
+def recorded() -> list[Recorded]:
+    """The exchanges whose answers are JSON."""
+    usable = (seen for seen in read(SHARED) if not is_bare(seen) and why_not(seen) is None and answered(seen))
+    return [seen for seen in usable if (seen.path or "").startswith(_SURFACES) and isinstance(seen.response_json, dict)]
+
+
+def answered(seen: Recorded) -> bool:
+    """Not by a failure, nor by the refusal of a form that was not recorded."""
+    return seen.status == 200 or (seen.status == 404 and seen.method == "GET")
+
+
+def form(answer: Wire) -> bytes:
+    """The form that brought a file: its bytes were not recorded, its answer was."""
+    fields = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n{answer["purpose"]}\r\n'
+    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{answer["filename"]}"\r\n\r\n'
+    return f"{fields}{head}{'x' * answer['bytes']}\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+async def whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+class Replay:
+    """One service for all of the recordings."""
+
+    def __init__(self) -> None:
+        self._service = SimulatedUpstream(Simulator(clock=StandingClock()))
+        self._ids = Ids()
+
+    def can_make(self, seen: Recorded) -> bool:
+        """Whether everything the request speaks of is there, or never was."""
+        text = orjson.dumps(seen.request_json).decode() if seen.request_json is not None else ""
+        return seen.status == 404 or all(map(self._ids.knows, ID.findall(f"{seen.path} {text}")))
+
+    async def make(self, seen: Recorded) -> Replayed:
+        answer, path = seen.response_json, (seen.path or "").removeprefix("/v1").partition("?")[0]
+        uploads = seen.method == "POST" and path == "/files"
+        content = self._ids.to_ours(orjson.dumps(seen.request_json).decode()).encode() if seen.request_json else b""
+        request = PassedRequest(
+            seen.method or "GET",
+            self._ids.to_ours(path),
+            query=(),
+            headers={"content-type": f"multipart/form-data; boundary={_BOUNDARY}" if uploads else "application/json"},
+            body=whole(form(answer) if uploads else content),
+        )
+        response = await self._service.pass_on(request)
+        assert isinstance(response.body, bytes)
+        body: Wire = orjson.loads(response.body)
+        self._ids.learn(answer, body)
+        return Replayed(seen, response.status, self._ids.to_recorded(body))
+
+
+async def replayed(exchanges: list[Recorded]) -> list[Replayed]:
+    """What can be made again, in an order in which everything is made before it is asked for, and deleted last."""
+    replay, made = Replay(), list[Replayed]()
+    waiting = deque(sorted(exchanges, key=lambda seen: seen.method == "DELETE"))
+    refused = 0
+    while waiting and refused < len(waiting):
+        seen = waiting.popleft()
+        if replay.can_make(seen):
+            made.append(await replay.make(seen))
+            refused = 0
+        else:
+            waiting.append(seen)
+            refused += 1
+    return made
+
+
+def mismatches(each: Replayed) -> Iterator[Mismatch]:
+    """What has another shape than was recorded."""
+    for mismatch in compared(each.seen.response_json, each.body):
+        later = mismatch.kind == "extra" and mismatch.place[-1] in _ADDED_LATER
+        if mismatch.kind in _SHAPES and not later and "metadata" not in mismatch.place:
+            yield mismatch
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the recordings of the real service are not here")
+async def test_recorded_requests_about_files_and_vector_stores_are_answered_in_their_shape() -> None:
+    made = await replayed(recorded())
+
+    assert len(made) > 150
+    assert [(each.seen.file, each.status) for each in made if each.status != each.seen.status] == []
+    assert [(each.seen.file, str(found)) for each in made for found in mismatches(each)] == []
