@@ -104,10 +104,11 @@ async def test_models_the_service_does_not_have_are_told() -> None:
     ]
 
 
-async def test_an_assistant_with_a_model_of_its_own_is_pinned_to_nothing() -> None:
-    chosen = Settings.model_validate(
-        {"per_assistant": {"asst_1": {"model": "gpt-6-sol"}}, "truncation": {"context_tokens": 10_000}}
-    )
+@pytest.mark.parametrize(
+    "choice", [{"per_assistant": {"asst_1": {"model": "gpt-6-sol"}}}, {"models": {"gpt-4": {"model": "gpt-6-sol"}}}]
+)
+async def test_where_a_model_was_chosen_nothing_is_pinned(choice: Wire) -> None:
+    chosen = Settings.model_validate({**choice, "truncation": {"context_tokens": 10_000}})
 
     assert await found(assistant(model="gpt-4"), settings=chosen) == []
 

@@ -110,7 +110,7 @@ def _print(diagnosis: Diagnosis) -> None:
     typer.echo(f"\n{fit.to_toml()}")
     if diagnosis.configured != fit.profile:
         typer.echo(f"\nThe configured profile is {diagnosis.configured}.")
-    _print_list("What is borne without any setting:", diagnosis.examination.habits)
+    _print_list("What is worth knowing of it:", diagnosis.examination.habits)
     _print_list("What goes wrong silently:", [trap.sentence for trap in diagnosis.traps])
 
 

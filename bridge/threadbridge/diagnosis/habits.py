@@ -1,4 +1,4 @@
-"""Habits of a server that need no setting: they are borne, and worth knowing (S1 to S9)."""
+"""Habits of a server that no setting speaks of. All but a lack of streams are borne (S1 to S9)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def streams(asking: Asking) -> Dialogue[Sequence[str]]:
     """Which events a stream lacks (S4)."""
     told = yield asking.question(stream=True)
     if told.error is not None:
-        return [f"It does not stream: {told.words}."]
+        return [f"It does not stream, so streamed runs would fail: {told.words}."]
     kinds = {event.get("type") for event in told.events}
     numbers = [event.get("sequence_number") for event in told.events]
     said: list[str] = []

@@ -67,10 +67,8 @@ def traps_in_settings(settings: Settings, models: ModelRules, today: date) -> Se
 
 
 def _pinned(assistants: Sequence[Wire], settings: Settings, models: ModelRules, today: date) -> Iterator[Trap]:
-    """Assistants whose model has ended or will, those that end first on top."""
-    own = settings.per_assistant
-    followed = [each["model"] for each in assistants if own.get(each["id"], ModelOverride()).model is None]
-    counts = Counter(followed)
+    """Assistants whose model has ended or will and for whom none was chosen, those that end first on top."""
+    counts = Counter(each["model"] for each in assistants if not _has_chosen(each, settings))
     rows = [model_row(name, models, today) for name in counts]
     dated = [(row.shutdown_date, row) for row in rows if row.shutdown_date is not None]
     for day, row in sorted(dated, key=lambda each: (each[0], each[1].model)):
@@ -84,6 +82,11 @@ def _pinned(assistants: Sequence[Wire], settings: Settings, models: ModelRules, 
             f"{who} pinned to {row.model}, {ends}: {follows}{dropped}. Choose with "
             f'`models."{row.model}".model`, and try it.',
         )
+
+
+def _has_chosen(assistant: Wire, settings: Settings) -> bool:
+    override = settings.per_assistant.get(assistant["id"]) or settings.models.get(assistant["model"])
+    return override is not None and override.model is not None
 
 
 def _unlisted(assistants: Sequence[Wire], settings: Settings, models: ModelRules, today: date) -> Iterator[Trap]:

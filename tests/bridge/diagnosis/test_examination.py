@@ -138,6 +138,10 @@ def test_what_fails_because_the_service_is_busy_is_not_missing() -> None:
     assert findings["conversations"].found is False
 
 
+def test_a_server_that_does_not_stream_is_told() -> None:
+    assert "It does not stream, so streamed runs would fail: No." in of(Server(refuses=("stream",))).habits
+
+
 def test_long_words_of_a_service_are_shortened_to_a_line() -> None:
     long = Answer({}, error=UpstreamError("It went\nwrong. " * 50, status=500))
 
