@@ -41,7 +41,7 @@ class _Environment(EnvSettingsSource):
 def read_environment(prefix: str, services: Sequence[str]) -> dict[str, Any]:
     """What the environment sets, as nested dictionaries of strings. Empty variables count as not set.
 
-    Raises ConfigurationError for a section that is neither JSON nor, for a service, a URL.
+    Raises ConfigurationError for a section or list that is neither JSON nor what may stand in its place.
     """
     source = _Environment(
         _Known, env_prefix=prefix, env_nested_delimiter="__", env_ignore_empty=True, case_sensitive=False
@@ -53,4 +53,4 @@ def read_environment(prefix: str, services: Sequence[str]) -> dict[str, Any]:
         wrong = sorted(
             name for name, value in os.environ.items() if name.startswith(prefix) and value == source.undecodable
         )
-        raise ConfigurationError(f"environment variable {' or '.join(wrong)} must hold a JSON object.") from None
+        raise ConfigurationError(f"environment variable {' or '.join(wrong)} must hold valid JSON.") from None

@@ -32,7 +32,12 @@ def readable_for_pages(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
     if not origins:
         return app
     return CORSMiddleware(
-        app, allow_origins=origins, allow_methods=_METHODS, allow_headers=(_ANY,), expose_headers=EXPOSED_HEADERS
+        app,
+        allow_origins=origins,
+        allow_methods=_METHODS,
+        allow_headers=(_ANY,),
+        allow_private_network=True,  # a page of the web, asking a gateway on its reader's machine
+        expose_headers=EXPOSED_HEADERS,
     )
 
 

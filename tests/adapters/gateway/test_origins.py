@@ -19,6 +19,7 @@ KEY = "tb-0123456789abcdef"
 PREFLIGHT = {
     "Access-Control-Request-Method": "POST",
     "Access-Control-Request-Headers": "authorization,content-type,openai-beta,x-stainless-lang",
+    "Access-Control-Request-Private-Network": "true",
 }
 
 
@@ -45,6 +46,7 @@ async def test_a_page_that_is_named_may_send_what_an_sdk_sends(http: aiohttp.Cli
         assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (200, PAGE)
         assert set(allowed.split(",")) == set(PREFLIGHT["Access-Control-Request-Headers"].split(","))
         assert response.headers["Access-Control-Allow-Methods"] == "GET, POST, DELETE"
+        assert response.headers["Access-Control-Allow-Private-Network"] == "true"
 
 
 async def test_a_page_that_is_not_named_may_not(http: aiohttp.ClientSession, open_url: str) -> None:

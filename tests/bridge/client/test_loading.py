@@ -170,7 +170,7 @@ def test_a_variable_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("THREADBRIDGE_UPSTREAM__API_KEY", "sk-hidden")
     monkeypatch.setenv("THREADBRIDGE_UPSTREAM__HEADERS", "x: y")
 
-    assert complaint() == "environment variable THREADBRIDGE_UPSTREAM__HEADERS must hold a JSON object."
+    assert complaint() == "environment variable THREADBRIDGE_UPSTREAM__HEADERS must hold valid JSON."
 
 
 @pytest.mark.parametrize(
