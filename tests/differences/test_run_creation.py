@@ -187,6 +187,18 @@ async def test_d61_calls_that_were_never_answered_are_not_shown_to_the_model(ser
     assert shown(service.asked[-1]) == ["user"]
 
 
+async def test_d61_calls_of_a_run_that_expired_are_not_shown_either(service: Service) -> None:
+    service.simulator.enqueue(Scenario.calls(Call("get_weather", "{}"), reasoning="Let me see"))
+    waiting = await service.run("Hi", model="o3", tools=[WEATHER])
+    service.clock.advance(601)
+
+    following = await service.post(f"/threads/{waiting['thread_id']}/runs", assistant_id=waiting["assistant_id"])
+
+    assert (await service.look(waiting))["status"] == "expired"
+    assert (await service.rested(following.body))["status"] == "completed"
+    assert shown(service.asked[-1]) == ["user"]
+
+
 async def test_d62_of_earlier_runs_the_model_is_shown_messages_and_answered_calls(service: Service) -> None:
     service.simulator.enqueue(Scenario.calls(Call("get_weather", "{}"), reasoning="Let me see"))
     earlier = await service.answered(await service.run("Hi", model="o3", tools=[WEATHER]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.differences.service import WEATHER, Service, emulated, names
-from threadbridge.ports import Wire
+from threadbridge.ports import Kind, Wire
 
 
 def texts(asked: Wire) -> list[str]:
@@ -88,6 +88,20 @@ async def test_d76_the_window_is_that_of_the_model_the_assistant_was_made_for(se
 
     assert long_text not in texts(service.asked[0])
     assert long_text in texts(service.asked[1])
+
+
+async def test_d76_a_model_or_an_assistant_can_be_given_another_window() -> None:
+    own = {"asst_mine": {"context_tokens": 150}}
+    async with emulated(per_assistant=own, models={"gpt-4o": {"context_tokens": 250}}) as service:
+        other = (await service.get(f"/assistants/{await service.assistant()}")).body
+        mine = {**other, "id": "asst_mine"}
+        await service.store.write(lambda session: session.add(Kind.ASSISTANT, mine), tenant="default")
+        for each in (mine, other):
+            thread_id = await service.thread(*numbered(*range(1, 9)))
+            run = await service.post(f"/threads/{thread_id}/runs", assistant_id=each["id"])
+            await service.rested(run.body)
+
+    assert [texts(asked) for asked in service.asked] == [numbered(1, 8), numbered(1, 7, 8)]
 
 
 async def test_d77_tokens_of_a_thread_are_counted_here(service: Service) -> None:

@@ -186,6 +186,34 @@ THREADS: dict[str, Refused] = {
         "Invalid 'truncation_strategy.last_messages': integer below minimum value. "
         "Expected a value >= 1, but got 0 instead.",
     ),
+    "the last messages in words": Refused(
+        RUN_CREATE,
+        run(truncation_strategy={"type": "last_messages", "last_messages": "two"}),
+        "invalid_type",
+        "truncation_strategy.last_messages",
+        "Invalid type for 'truncation_strategy.last_messages': expected an integer, but got a string instead.",
+    ),
+    "a strategy nobody knows": Refused(
+        RUN_CREATE,
+        run(truncation_strategy={"type": "middle"}),
+        "invalid_value",
+        "truncation_strategy.type",
+        "Invalid value: 'middle'. Supported values are: 'auto' and 'last_messages'.",
+    ),
+    "a strategy without a type": Refused(
+        RUN_CREATE,
+        run(truncation_strategy={"last_messages": 2}),
+        "missing_required_parameter",
+        "truncation_strategy.type",
+        "Missing required parameter: 'truncation_strategy.type'.",
+    ),
+    "a strategy in one word": Refused(
+        RUN_CREATE,
+        run(truncation_strategy="auto"),
+        "invalid_type",
+        "truncation_strategy",
+        "Invalid type for 'truncation_strategy': expected an object, but got a string instead.",
+    ),
     "a choice in numbers": Refused(
         RUN_CREATE,
         run(tool_choice=1),
