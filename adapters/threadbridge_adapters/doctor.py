@@ -65,7 +65,7 @@ async def traps(
     """What goes wrong silently, in the settings and, where there is one, in the store. Raises StoreError."""
     models = ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog)
     today = datetime.fromtimestamp(time.time(), UTC).date()
-    found = traps_in_settings(settings, models, today)
+    found = traps_in_settings(settings, models, profile, today)
     if store is None:
         return found
     stored = await store.read(

@@ -191,9 +191,21 @@ def test_settings_alone_can_be_traps() -> None:
         }
     )
 
-    assert [trap.sentence for trap in traps_in_settings(settings, ModelRules(), TODAY)] == [
+    assert [trap.sentence for trap in traps_in_settings(settings, ModelRules(), PROFILES["openai"], TODAY)] == [
         '`models."gpt-4".model` is gpt-4o, which ends on 2027-01-14; choose another.',
         "`per_assistant.asst_1.model` is gpt-4, which ended on 2026-10-23; choose another.",
         "`truncation.context_tokens` is 1,000,000: threads are hardly ever cut.",
         '`models."mine".context_tokens` is 2,000,000: threads are hardly ever cut.',
     ]
+
+
+def test_what_is_asked_of_a_service_that_keeps_nothing_is_told() -> None:
+    settings = Settings.model_validate({"history": "chained", "truncation": {"auto": "compact"}})
+
+    kept = traps_in_settings(settings, ModelRules(), PROFILES["openai"], TODAY)
+    lost = traps_in_settings(settings, ModelRules(), PROFILES["vllm"], TODAY)
+
+    assert kept == []
+    assert [trap.kind for trap in lost] == ["history", "history"]
+    assert "history = 'chained' is done as 'local'" in lost[0].sentence
+    assert "compacts nothing" in lost[1].sentence

@@ -15,9 +15,10 @@ from threadbridge.responses.model_rules import ModelRules
 from threadbridge.responses.model_table import WINDOWS
 from threadbridge.responses.models import base_model, resolve_model
 from threadbridge.responses.profiles import Profile
+from threadbridge.responses.suiting import suited_mode
 from threadbridge.settings import ModelOverride, Settings
 
-TrapKind: TypeAlias = Literal["model", "unsearched", "instructions", "prompt", "truncation"]
+TrapKind: TypeAlias = Literal["model", "unsearched", "instructions", "prompt", "truncation", "history"]
 
 #: The reusable prompts of OpenAI end on this day (mapping §17).
 PROMPTS_END = date(2026, 11, 30)
@@ -58,9 +59,9 @@ def traps_in_store(
     ]
 
 
-def traps_in_settings(settings: Settings, models: ModelRules, today: date) -> Sequence[Trap]:
-    """What the configuration alone falls into."""
-    return [*_ending_overrides(settings, models, today), *_wide_windows(settings)]
+def traps_in_settings(settings: Settings, models: ModelRules, profile: Profile, today: date) -> Sequence[Trap]:
+    """What the configuration alone falls into, with a service of this profile."""
+    return [*_ending_overrides(settings, models, today), *_wide_windows(settings), *_beyond(settings, profile)]
 
 
 # -- Models --------------------------------------------------------------------------------------------------------
@@ -229,6 +230,15 @@ def _wide_windows(settings: Settings) -> Iterator[Trap]:
             yield Trap(
                 "truncation", f"`{place}.context_tokens` is {override.context_tokens:,}: threads are hardly ever cut."
             )
+
+
+def _beyond(settings: Settings, profile: Profile) -> Iterator[Trap]:
+    """What is asked of a service that it cannot do for the history of threads."""
+    _, lost = suited_mode(settings.history, profile)
+    if lost is not None:
+        yield Trap("history", lost)
+    if settings.truncation.auto == "compact" and not profile.compaction:
+        yield Trap("history", "`truncation.auto` is 'compact', and the service compacts nothing: set it to 'drop'.")
 
 
 # -- Words ---------------------------------------------------------------------------------------------------------
