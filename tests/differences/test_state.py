@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.adapters.responses.kept_state import (
+    SWEEP_SECONDS,
     anchor,
     asked,
     kept_responses,
     known,
     other_requests,
-    place_of,
     run_on,
     states,
+    tidied,
 )
 from tests.differences.service import WEATHER, emulated
 from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario
@@ -67,10 +70,10 @@ async def test_d105_a_conversation_whose_turn_did_not_complete_is_replaced_and_d
         assert row is not None
         await run_on(service, run["thread_id"], run["assistant_id"], "FAIL server_error No luck.")
         await run_on(service, run["thread_id"], run["assistant_id"], "SAY three")
-        await place_of(service).settled()
+        others = await tidied(service, asked_for=3)
 
         assert asked(service)[-1]["conversation"] != row["upstream_id"]
-        assert other_requests(service)[-1] == f"DELETE /conversations/{row['upstream_id']}"
+        assert others[2] == f"DELETE /conversations/{row['upstream_id']}"
 
 
 async def test_d106_a_deleted_threads_conversation_goes_and_its_responses_stay() -> None:
@@ -78,7 +81,9 @@ async def test_d106_a_deleted_threads_conversation_goes_and_its_responses_stay()
         for service in (conversing, chaining):
             run = await service.run("SAY one")
             await service.delete(f"/threads/{run['thread_id']}")
-            await place_of(service).settled()
+        others = await tidied(conversing, asked_for=2)
+        chaining.clock.advance(SWEEP_SECONDS)
+        await asyncio.sleep(0.02)
 
-        assert [each.partition(" ")[0] for each in other_requests(conversing)] == ["POST", "DELETE"]
+        assert [each.partition(" ")[0] for each in others] == ["POST", "DELETE"]
         assert (other_requests(chaining), len(kept_responses(chaining))) == ([], 1)

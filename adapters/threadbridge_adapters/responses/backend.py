@@ -36,7 +36,6 @@ from threadbridge.settings import Limits, UnknownCursor
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.following import Followers
 from threadbridge_adapters.responses.kept_files import KeptFiles
-from threadbridge_adapters.responses.kept_state import discard
 from threadbridge_adapters.responses.waiting_room import WaitingRoom
 from threadbridge_adapters.responses.workforce import Workforce
 from threadbridge_adapters.responses.workplace import Workplace
@@ -134,8 +133,6 @@ class ResponsesBackend:
         deletion = await self._write(lambda session, context: threads.delete(session, context, thread_id))
         if deletion.run_id is not None:
             await self._stop(deletion.run_id)
-        if deletion.conversation_id is not None:
-            self._place.later(discard(self._place.upstream, deletion.conversation_id))
         return deletion.answer
 
     # Messages

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from threadbridge.emulation import contents, errands
+from threadbridge.errors import UpstreamError
 from threadbridge.ports import Kind, Wire
+from threadbridge_adapters.logs import logger
 from threadbridge_adapters.responses.workplace import Workplace
 
+_log = logger("threadbridge.run")
+
 _AT_ONCE = 100
+_NOT_FOUND = 404
 
 
 class Errands:
@@ -49,10 +54,27 @@ class Errands:
         return list(page.data)
 
     async def _undo(self, errand: Wire) -> None:
-        if "blob" not in errand:
-            await self._place.supplier.undo(errand["id"])
-            return
         name = errand["id"]
+        if "conversation_at" in errand:
+            await self._delete_conversation(name, at=errand["conversation_at"])
+            return
+        if "blob" not in errand:
+            await self._place.supplier.undo(name)
+            return
         if await self._place.write(lambda session, _: contents.condemned(session, name)):
             await self._place.blobs.forget(name)
             await self._place.write(lambda session, _: session.remove(Kind.ERRAND, name))
+
+    async def _delete_conversation(self, name: str, *, at: str) -> None:
+        """What cannot be deleted now, or is at a service that is not asked now, is left to a later look."""
+        if at != self._place.state.service:
+            return
+        if await self._place.write(lambda session, _: errands.condemned(session, name)) is None:
+            return
+        try:
+            await self._place.upstream.call("DELETE", f"/conversations/{name}")
+        except UpstreamError as error:
+            if error.status != _NOT_FOUND:
+                _log.warning("a conversation could not be deleted", conversation_id=name, error=error.message)
+                return
+        await self._place.write(lambda session, _: session.remove(Kind.ERRAND, name))

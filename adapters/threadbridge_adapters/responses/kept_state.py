@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from threadbridge.emulation import turns
+from threadbridge.emulation import anchors, turns
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import UpstreamError
 from threadbridge.history.anchor import Anchor, Continuation, Reason
-from threadbridge.ports import Upstream
 from threadbridge.responses.lost_state import is_locked, lock_waits, lost_state
 from threadbridge_adapters.logs import logger
 from threadbridge_adapters.responses.workplace import Workplace
@@ -26,8 +25,6 @@ class KeptState:
         self.start = start
         self._place = place
         self._waits = lock_waits(place.limits.conversation_lock_seconds)
-        self._made: list[str] = []
-        self._forgotten: list[str] = []
 
     async def ready(self) -> None:
         """A turn that belongs to a conversation has one now; where none is to be had, it does without."""
@@ -40,8 +37,9 @@ class KeptState:
         except UpstreamError as error:
             await self._do_without("unavailable", error)
             return
-        self._made.append(str(made["id"]))
-        self.start = replace(self.start, continuation=replace(continuation, conversation_id=self._made[-1]))
+        conversation_id = str(made["id"])
+        await self._place.write(lambda session, context: anchors.made(session, context, conversation_id))
+        self.start = replace(self.start, continuation=replace(continuation, conversation_id=conversation_id))
 
     async def recovers_from(self, error: UpstreamError) -> bool:
         """Whether it is worth asking again: a moment later, or without what the service was to have kept."""
@@ -63,18 +61,16 @@ class KeptState:
         """From now on the turn is asked without what was kept."""
         start = self.start
         if start.continuation is not None:
-            self.start = await self._place.write(lambda session, _: turns.sent_whole(session, start, reason))
-            self._forget(start, reason)
+            self.start = await self._place.write(
+                lambda session, context: turns.sent_whole(session, context, start, reason)
+            )
 
     async def shorten(self) -> bool:
         """Whether less of the thread is sent from now on, for it was too long."""
         start = self.start
         shorter = await self._place.write(lambda session, context: turns.shortened(session, context, start))
-        if shorter is None:
-            return False
-        self.start = shorter
-        self._forget(start, "truncated")
-        return True
+        self.start = shorter or start
+        return shorter is not None
 
     async def recount(self, counted: int) -> bool | None:
         """Whether the turn fits, now that the service has counted it; None: it is shorter now, and not counted yet."""
@@ -82,20 +78,7 @@ class KeptState:
         self.start, fits = await self._place.write(
             lambda session, context: turns.recounted(session, context, start, counted)
         )
-        if fits is None:
-            self._forget(start, "truncated")
         return fits
-
-    def tidy_up(self, *, spoken: bool) -> None:
-        """The turn is over, and what it said was written, or not: conversations of no further use are deleted."""
-        continuation = self.start.continuation
-        if continuation is None:
-            return
-        used = continuation.conversation_id if spoken else None
-        left = [continuation.left] if used is not None and continuation.left is not None else []
-        for conversation_id in dict.fromkeys([*self._made, *self._forgotten, *left]):
-            if conversation_id != used:
-                self._place.later(discard(self._place.upstream, conversation_id))
 
     async def _has_grown(self, anchor: Anchor) -> bool:
         """Whether whoever held the conversation has added to it what no thread of ours holds."""
@@ -105,10 +88,6 @@ class KeptState:
         except UpstreamError:
             return False  # the next attempt shows what is wrong with it
         return bool(newest) and anchor.last_item_id not in (None, newest[0].get("id"))
-
-    def _forget(self, start: TurnStart, reason: Reason) -> None:
-        if start.continuation is not None and start.continuation.left is not None and reason != "locked":
-            self._forgotten.append(start.continuation.left)
 
     async def _do_without(self, reason: Reason, error: UpstreamError) -> None:
         _log.warning(
@@ -127,11 +106,3 @@ def _lost(continuation: Continuation, error: UpstreamError) -> Reason | None:
         return lost_state(error, continuation.anchor.upstream_id)
     new = continuation.conversation_id
     return "unavailable" if new is not None and lost_state(error, new) is not None else None
-
-
-async def discard(upstream: Upstream, conversation_id: str) -> None:
-    """Delete a conversation that nobody goes on with. One that cannot be deleted stays at the service."""
-    try:
-        await upstream.call("DELETE", f"/conversations/{conversation_id}")
-    except UpstreamError as error:
-        _log.warning("a conversation could not be deleted", conversation_id=conversation_id, error=error.message)

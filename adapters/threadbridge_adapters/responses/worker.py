@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from threadbridge.emulation import turns
-from threadbridge.emulation.anchors import can_be_gone_on_from
 from threadbridge.emulation.context import Context
 from threadbridge.emulation.failures import last_error, something_went_wrong
 from threadbridge.emulation.turns import TurnStart
@@ -120,7 +119,6 @@ class Worker:
         written = await self._write(
             lambda session, context: turns.finish(session, context, outcome, kept, continuation)
         )
-        conversation.state.tidy_up(spoken=written.accepted and can_be_gone_on_from(outcome))
         if written.accepted or written.is_gone:
             self._tell(turns.told(closing, written))
             self._end_feed(None)

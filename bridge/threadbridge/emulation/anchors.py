@@ -1,10 +1,14 @@
-"""What the service behind keeps of a thread: taken up by a turn, and written down with what the turn said (§2, §9)."""
+"""What the service behind keeps of a thread: taken up by a turn, and written down with what the turn said (§2, §9).
+
+A conversation is named by the anchor of its thread, or has an errand under its own name that has it deleted there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from threadbridge.emulation import errands
 from threadbridge.emulation.context import Context
 from threadbridge.history.anchor import (
     Anchor,
@@ -43,7 +47,7 @@ def taken_up(
         if not has_open_calls(anchor, later):
             return _from(session, thread_id, anchor, wanted), later
         reason = "unanswered_calls"
-    left = anchor.upstream_id if anchor is not None and anchor.mode == "conversation" else None
+    left = None if anchor is None else _conversation(anchor, context)
     return Continuation(context.state.mode, wanted, reason=reason, left=left), shown(session, thread_id, spans)
 
 
@@ -54,31 +58,38 @@ def _from(session: Session, thread_id: str, anchor: Anchor, wanted: Wanted) -> C
     return Continuation(anchor.mode, wanted, anchor, conversation_id=anchor.upstream_id, left=anchor.upstream_id)
 
 
+def made(session: Session, context: Context, conversation_id: str) -> None:
+    """A conversation was made, which no anchor names yet."""
+    errands.note(session, _errand(context, conversation_id))
+
+
 def given_up(
-    session: Session, run: Wire, continuation: Continuation, reason: Reason
+    session: Session, context: Context, run: Wire, continuation: Continuation, reason: Reason
 ) -> tuple[Continuation, Sequence[Entry]]:
     """The service refused to go on: the turn as it goes on without an anchor, and everything it has to send.
 
     A conversation that somebody holds is left as it is, and told later what it missed.
     """
     thread_id: str = run["thread_id"]
-    if continuation.anchor is not None:
-        if reason == "locked":
-            put(session, thread_id, continuation.anchor)
-        else:
-            session.remove(Kind.ANCHOR, thread_id)
+    if continuation.anchor is None:
+        _release(session, context, continuation.conversation_id)
+    elif reason == "locked":
+        put(session, thread_id, continuation.anchor)
+    else:
+        session.remove(Kind.ANCHOR, thread_id)
+        _release(session, context, continuation.left)
     mode: HistoryMode | None = "local" if reason in ("locked", "unavailable") else None
     return continuation.without(reason, mode=mode), shown(session, thread_id, continuation.wanted.spans)
 
 
 def cut_down(
-    session: Session, run: Wire, continuation: Continuation | None, spans: Spans
+    session: Session, context: Context, run: Wire, continuation: Continuation | None, spans: Spans
 ) -> tuple[Continuation | None, Sequence[Entry]]:
     """The service found the turn too long: the model is shown no more than these spans."""
     if continuation is None:
         return None, shown(session, run["thread_id"], spans)
     wanted = replace(continuation.wanted, spans=spans)
-    return given_up(session, run, replace(continuation, wanted=wanted), "truncated")
+    return given_up(session, context, run, replace(continuation, wanted=wanted), "truncated")
 
 
 def note(session: Session, context: Context, outcome: TurnOutcome, continuation: Continuation | None) -> None:
@@ -86,15 +97,18 @@ def note(session: Session, context: Context, outcome: TurnOutcome, continuation:
     if continuation is None or continuation.mode == "local":
         return
     thread_id: str = outcome.run["thread_id"]
-    if can_be_gone_on_from(outcome):
-        after = _after(session, context, outcome, continuation)
-        if after is not None:
-            put(session, thread_id, after)
-    elif continuation.anchor is not None and outcome.turn.usage is None:
+    after = _after(session, context, outcome, continuation) if _is_complete(outcome) else None
+    if after is not None:
+        put(session, thread_id, after)
+        if continuation.left != after.upstream_id:
+            _release(session, context, continuation.left)
+    elif continuation.anchor is None:
+        _release(session, context, continuation.conversation_id)
+    elif outcome.turn.usage is None:
         put(session, thread_id, continuation.anchor)  # the request was refused, and the service knows nothing of it
 
 
-def can_be_gone_on_from(outcome: TurnOutcome) -> bool:
+def _is_complete(outcome: TurnOutcome) -> bool:
     """Whether the service completed the response. What it keeps of another one is not known."""
     return outcome.run["status"] in _SPOKEN
 
@@ -104,6 +118,9 @@ def _after(session: Session, context: Context, outcome: TurnOutcome, continuatio
     upstream_id = outcome.turn.response_id if continuation.mode == "chained" else continuation.conversation_id
     if upstream_id is None or not wanted.spans:
         return None
+    is_new = continuation.mode == "conversation" and continuation.anchor is None
+    if is_new and not errands.fulfilled(session, upstream_id):
+        return None  # it was made so long ago that it is being deleted
     newest = session.places(outcome.run["thread_id"], limit=1, newest_first=True)[0].position
     items = (entry.item for entry in outcome.entries if entry.item is not None)
     return Anchor(
@@ -126,12 +143,28 @@ def of_thread(session: Session, thread_id: str) -> Anchor | None:
     return None if row is None else Anchor.from_row(row)
 
 
-def conversation_of(session: Session, context: Context, thread_id: str) -> str | None:
-    """The conversation that the service behind keeps of the thread, where it keeps one."""
+def forget(session: Session, context: Context, thread_id: str) -> None:
+    """The thread is deleted: what is kept of it goes too, as far as it can."""
     anchor = of_thread(session, thread_id)
-    if anchor is None or anchor.mode != "conversation" or anchor.service != context.state.service:
-        return None
-    return anchor.upstream_id
+    if anchor is not None:
+        _release(session, context, _conversation(anchor, context))
+
+
+def _conversation(anchor: Anchor, context: Context) -> str | None:
+    """The conversation that the service behind keeps, where it does keep one."""
+    is_there = anchor.mode == "conversation" and anchor.service == context.state.service
+    return anchor.upstream_id if is_there else None
+
+
+def _release(session: Session, context: Context, conversation_id: str | None) -> None:
+    """Nobody goes on with the conversation any more: it is deleted at the next look."""
+    if conversation_id is not None:
+        errands.note(session, _errand(context, conversation_id))
+        errands.condemned(session, conversation_id)
+
+
+def _errand(context: Context, conversation_id: str) -> Wire:
+    return {"id": conversation_id, "created_at": context.second, "conversation_at": context.state.service}
 
 
 def put(session: Session, thread_id: str, anchor: Anchor) -> None:

@@ -61,20 +61,16 @@ def update(session: Session, context: Context, thread_id: str, body: Wire) -> Wi
 
 
 class Deletion(NamedTuple):
-    """The answer to a deletion, and the run that was active: it is gone, and its worker may stop (D98).
-
-    `conversation_id` is what the service behind keeps of the thread, and need not keep any longer.
-    """
+    """The answer to a deletion, and the run that was active: it is gone, and its worker may stop (D98)."""
 
     answer: Wire
     run_id: str | None
-    conversation_id: str | None
 
 
 def delete(session: Session, context: Context, thread_id: str) -> Deletion:
     """Gone, with everything in it (A19)."""
     found(session, Kind.THREAD, thread_id)
     run = session.active_run(thread_id)
-    conversation_id = anchors.conversation_of(session, context, thread_id)
+    anchors.forget(session, context, thread_id)
     session.remove(Kind.THREAD, thread_id)
-    return Deletion(deleted("thread", thread_id), None if run is None else run["id"], conversation_id)
+    return Deletion(deleted("thread", thread_id), None if run is None else run["id"])

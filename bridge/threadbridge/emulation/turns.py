@@ -110,7 +110,7 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
 def shortened(session: Session, context: Context, start: TurnStart) -> TurnStart | None:
     """The turn with less of the thread, for the service found it too long; None where nothing can be left out."""
     history = chosen_shorter(session, context.history, start.run, refused=start.report, first=start.number == 1)
-    return None if history is None else _with(session, start, history)
+    return None if history is None else _with(session, context, start, history)
 
 
 def recounted(session: Session, context: Context, start: TurnStart, counted: int) -> tuple[TurnStart, bool | None]:
@@ -125,12 +125,12 @@ def recounted(session: Session, context: Context, start: TurnStart, counted: int
     history = chosen_within(
         session, context.history, start.run, counted=counted, told=start.report, first=start.number == 1
     )
-    return (told, False) if history is None else (_with(session, start, history), None)
+    return (told, False) if history is None else (_with(session, context, start, history), None)
 
 
-def _with(session: Session, start: TurnStart, history: History) -> TurnStart:
+def _with(session: Session, context: Context, start: TurnStart, history: History) -> TurnStart:
     """The turn with another history, a part of the one it had."""
-    continuation, timeline = anchors.cut_down(session, start.run, start.continuation, history.spans)
+    continuation, timeline = anchors.cut_down(session, context, start.run, start.continuation, history.spans)
     return replace(
         start,
         timeline=timeline,
@@ -153,11 +153,11 @@ def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
             return None
 
 
-def sent_whole(session: Session, start: TurnStart, reason: Reason) -> TurnStart:
+def sent_whole(session: Session, context: Context, start: TurnStart, reason: Reason) -> TurnStart:
     """The turn with all that the model is to be shown, where the service does not go on from what it kept."""
     if start.continuation is None:
         return start
-    continuation, timeline = anchors.given_up(session, start.run, start.continuation, reason)
+    continuation, timeline = anchors.given_up(session, context, start.run, start.continuation, reason)
     return replace(start, continuation=continuation, timeline=timeline)
 
 

@@ -131,7 +131,7 @@ class Continuation:
 
     def without(self, reason: Reason, *, mode: HistoryMode | None = None) -> Continuation:
         """The same turn, sent everything."""
-        return replace(self, mode=mode or self.mode, anchor=None, reason=reason, conversation_id=None)
+        return replace(self, mode=mode or self.mode, anchor=None, reason=reason, conversation_id=None, left=None)
 
 
 #: A turn that sends everything, and of which the service need keep nothing.

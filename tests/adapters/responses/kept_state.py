@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.differences.service import Service
 from threadbridge.ports import Kind, Wire
+from threadbridge.settings import Limits
 from threadbridge_adapters.responses.backend import ResponsesBackend
 from threadbridge_adapters.responses.workplace import Workplace
+
+#: The errands of a process are looked after this often.
+SWEEP_SECONDS = Limits().lease_seconds
 
 
 async def run_on(service: Service, thread_id: str, assistant_id: str, *texts: str, **body: object) -> Wire:
@@ -59,6 +65,15 @@ def known(service: Service) -> list[str]:
     newest = kept_responses(service)[-1]
     items = service.simulator.input_items(newest, {"order": "asc", "limit": "100"})["data"]
     return [words_of(item) for item in items]
+
+
+async def tidied(service: Service, *, asked_for: int) -> list[str]:
+    """What the service was asked beside responses, once it was asked so often and a sweep has passed."""
+    service.clock.advance(SWEEP_SECONDS)
+    async with asyncio.timeout(10):
+        while len(other_requests(service)) < asked_for:
+            await asyncio.sleep(0.002)
+    return other_requests(service)
 
 
 def place_of(service: Service) -> Workplace:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.responses.kept_state import (
+    SWEEP_SECONDS,
     anchor,
     asked,
     known,
@@ -19,11 +20,12 @@ from tests.adapters.responses.kept_state import (
     run_on,
     sent,
     states,
+    tidied,
 )
 from tests.clocks import StandingClock
 from tests.differences.service import WEATHER, Service, emulated, text_of
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import UpstreamResponse, Wire
+from threadbridge.ports import Kind, UpstreamResponse, Wire
 from threadbridge.settings import Settings
 from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.simulator import Manner, SimulatedUpstream, Simulator
@@ -98,12 +100,13 @@ async def test_a_conversation_with_a_call_nobody_here_knows_is_replaced_and_dele
         call = {"type": "function_call", "call_id": "call_of_another", "name": "f", "arguments": "{}"}
         service.simulator.conversations.create_items(row["upstream_id"], {"items": [call]})
         again = await run_on(service, run["thread_id"], run["assistant_id"], "SAY two")
-        await place_of(service).settled()
+        told = known(service)
+        others = await tidied(service, asked_for=3)
 
         assert again["status"] == "completed"
         assert (await states(service, again))[0]["reason"] == "unanswered_calls"
-        assert f"DELETE /conversations/{row['upstream_id']}" in other_requests(service)
-        assert known(service) == ["user: SAY one", "assistant: one", "user: SAY two"]
+        assert others[2] == f"DELETE /conversations/{row['upstream_id']}"
+        assert told == ["user: SAY one", "assistant: one", "user: SAY two"]
 
 
 async def test_calls_that_nobody_answered_are_left_behind_with_their_conversation() -> None:
@@ -194,11 +197,11 @@ async def test_a_turn_that_did_not_complete_leaves_its_conversation_behind(text:
         before = await anchor(service, run["thread_id"])
         await run_on(service, run["thread_id"], run["assistant_id"], text)
         again = await run_on(service, run["thread_id"], run["assistant_id"], "SAY three")
-        await place_of(service).settled()
+        others = await tidied(service, asked_for=3)
 
         assert before is not None
         assert (await states(service, again))[0]["reason"] == "turn_lost"
-        assert f"DELETE /conversations/{before['upstream_id']}" in other_requests(service)
+        assert others[2] == f"DELETE /conversations/{before['upstream_id']}"
         assert known(service)[:3] == ["user: SAY one", "assistant: one", f"user: {text}"]
 
 
@@ -219,10 +222,10 @@ async def test_deleting_a_thread_deletes_its_conversation() -> None:
         run = await service.run("SAY one")
         row = await anchor(service, run["thread_id"])
         await service.delete(f"/threads/{run['thread_id']}")
-        await place_of(service).settled()
+        others = await tidied(service, asked_for=2)
 
         assert row is not None
-        assert other_requests(service)[-1] == f"DELETE /conversations/{row['upstream_id']}"
+        assert others[1] == f"DELETE /conversations/{row['upstream_id']}"
         assert await anchor(service, run["thread_id"]) is None
 
 
@@ -248,6 +251,32 @@ async def test_s1_s2_s13_servers_that_do_it_otherwise_are_borne(manner: Manner) 
         await run_on(service, run["thread_id"], run["assistant_id"], "SAY two")
 
         assert known(service) == ["user: SAY one", "assistant: one", "user: SAY two"]
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_a_conversation_that_cannot_be_deleted_yet_is_deleted_later(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with emulated(**CONVERSATION) as service:
+        run = await service.run("SAY one")
+        attempts: list[str] = []
+
+        async def failing(method: str, path: str, body: Wire | None = None) -> Wire:
+            attempts.append(f"{method} {path}")
+            raise UpstreamError("Not now.", status=status, body=body)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(place_of(service).upstream, "call", failing)
+            await service.delete(f"/threads/{run['thread_id']}")
+            service.clock.advance(SWEEP_SECONDS)
+            while not attempts:
+                await asyncio.sleep(0.002)
+            await asyncio.sleep(0.02)
+        left = await service.store.read(
+            lambda session: session.page(Kind.ERRAND, limit=9, order="asc").data, tenant="default"
+        )
+
+    assert len(left) == (0 if status == 404 else 1)
 
 
 # -- Processes that die ----------------------------------------------------------------------------------------------

@@ -90,10 +90,14 @@ def finished(gateway: Gateway, run: Run) -> Run:
     raise AssertionError(f"the run is still {found.status}")
 
 
-@pytest.mark.parametrize("seconds_before_the_kill", [0.0, 0.15, 0.6])
-def test_a_killed_gateway_finishes_its_runs_after_the_restart(tmp_path: Path, seconds_before_the_kill: float) -> None:
+@pytest.mark.parametrize(
+    ("seconds_before_the_kill", "history"), [(0.0, "local"), (0.15, "chained"), (0.6, "conversation")]
+)
+def test_a_killed_gateway_finishes_its_runs_after_the_restart(
+    tmp_path: Path, seconds_before_the_kill: float, history: str
+) -> None:
     store = tmp_path / "threads.db"
-    with serving(store) as gateway:
+    with serving(store, THREADBRIDGE_HISTORY=history) as gateway:
         beta = gateway.client.beta
         assistant = beta.assistants.create(model="gpt-4o")
         runs: list[Run] = []
@@ -103,7 +107,7 @@ def test_a_killed_gateway_finishes_its_runs_after_the_restart(tmp_path: Path, se
         time.sleep(seconds_before_the_kill)
         gateway.kill()
 
-    with serving(store) as gateway:
+    with serving(store, THREADBRIDGE_HISTORY=history) as gateway:
         ended = [finished(gateway, run) for run in runs]
         threads = [gateway.client.beta.threads.messages.list(run.thread_id, order="asc").data for run in runs]
 

@@ -1,0 +1,26 @@
+"""The page on where state lives explains every reason a report may give."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+from threadbridge.history.anchor import Reason
+from threadbridge.settings import HistoryMode
+
+PAGE = (Path(__file__).parents[2] / "docs" / "state.md").read_text()
+
+
+def test_every_reason_is_explained_and_no_other() -> None:
+    rows = PAGE.partition("| reason |")[2].partition("\n\n")[0].splitlines()[2:]
+
+    explained = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+    assert sorted(explained) == sorted(get_args(Reason))
+
+
+def test_every_mode_has_a_column_in_the_order_of_the_setting() -> None:
+    [headings] = [line for line in PAGE.splitlines() if line.startswith("| | `")]
+
+    assert tuple(re.findall(r"`(\w+)`", headings)) == get_args(HistoryMode)
