@@ -40,6 +40,16 @@ def begin(work: Coroutine[Any, Any, T]) -> Done[T] | None:
     return None
 
 
+def looks_anywhere(one: object) -> bool:
+    """Whether what only looks may be begun on any thread: `list_*`, `retrieve_*`, `follow_run` and `report_run` of a
+    backend, `read` of a store.
+
+    A class says so for itself, with `looks_anywhere = True` in its body. Neither its subclasses nor what hands calls
+    through to it are taken at its word: they may do more than it does.
+    """
+    return vars(type(one)).get("looks_anywhere") is True
+
+
 @coroutine
 def may_wait() -> Generator[None]:
     """From here on the calling coroutine is on an event loop, in a task that may wait."""

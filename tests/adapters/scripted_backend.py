@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Backend, Capabilities, Event, PolledRun, Warn, Wire, unheard
+from threadbridge.ports import Backend, Event, PolledRun, Warn, Wire, unheard
 from threadbridge.settings import Settings
 
 THREAD_ID = "thread_abcdefghijklmnopqrstuvwx"
@@ -52,7 +52,6 @@ class ScriptedBackend:
     """Streams `script`, waiting at each gate in it."""
 
     def __init__(self, script: Sequence[Event | Gate] = ()) -> None:
-        self.capabilities = Capabilities()
         self.script = script
         self.threads: dict[str, Wire] = {}
         self.produced: list[str] = []

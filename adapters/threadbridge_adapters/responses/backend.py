@@ -26,6 +26,7 @@ from threadbridge.ports import (
     Warn,
     Wire,
     WireResponse,
+    looks_anywhere,
     may_wait,
     unheard,
 )
@@ -48,14 +49,10 @@ Queued = TypeVar("Queued", StartedRun, Submission)
 class ResponsesBackend:
     """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
 
+    capabilities = Capabilities(lists_threads=True, streams=True, follows_runs=True, reports_runs=True)
+    looks_anywhere = True
+
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
-        self.capabilities = Capabilities(
-            lists_threads=True,
-            streams=True,
-            follows_runs=True,
-            reports_runs=True,
-            looks_anywhere=place.store.reads_anywhere,
-        )
         self._place = place
         self._workforce = workforce
         self._kept_files = KeptFiles(place)
@@ -255,6 +252,8 @@ class ResponsesBackend:
     async def _read(self, look: Callable[[Session, float], T]) -> T:
         """A read; a deadline it meets is written down first (A60)."""
         now = self._place.clock.now()
+        if not looks_anywhere(self._place.store):
+            await may_wait()
         while True:
             try:
                 return await self._place.store.read(lambda session: look(session, now), tenant=self._place.tenant)

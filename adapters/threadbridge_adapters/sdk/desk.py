@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse, may_wait
+from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse, looks_anywhere, may_wait
 from threadbridge.wire import answer, may_be_kept, to_wire
 from threadbridge.wire.errors import reported
 from threadbridge_adapters.read_ahead import close
@@ -60,7 +60,7 @@ class Desk:
             backend = await self._backend(loop or asyncio.get_running_loop())
         except Exception as error:
             return _unopened(error)
-        if not backend.capabilities.looks_anywhere:
+        if not looks_anywhere(backend):
             await may_wait()
         return await answer(backend, request, max_body_bytes=self._max_body_bytes)
 

@@ -118,7 +118,7 @@ class SqliteStore:
     the file anew; a store in memory stays with the parent.
     """
 
-    reads_anywhere = True
+    looks_anywhere = True
 
     def __init__(self, place: Place) -> None:
         self._place = place

@@ -300,13 +300,9 @@ class Store(Protocol):
     """What the emulated backend remembers: transactions, each run to its end on one thread, whichever that is.
 
     `work` is called with a `Session`, must not block on anything else, and may be called again from the start if
-    the database asks for it. What it returns is returned; what it raises rolls everything back and is raised.
+    the database asks for it. What it returns is returned; what it raises rolls everything back and is raised. A store
+    whose `read` may be begun on any thread says so in its class (`ports.looks_anywhere`).
     """
-
-    @property
-    def reads_anywhere(self) -> bool:
-        """Whether `read` touches no event loop before it says `await may_wait()`, and may be begun on any thread."""
-        ...
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
         """Run a transaction that only reads. Sees everything written before the call."""

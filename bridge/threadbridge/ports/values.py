@@ -59,9 +59,6 @@ class Capabilities:
     follows_runs: bool = False
     #: `report_run` answers (the legacy service never could).
     reports_runs: bool = False
-    #: What only looks (`list_*`, `retrieve_*`, `follow_run`, `report_run`) touches no event loop before it says
-    #: `await may_wait()`, so that callers may begin it on any thread.
-    looks_anywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

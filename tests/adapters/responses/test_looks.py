@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -14,8 +14,12 @@ from tests.adapters.responses.emulations import LEASE, Life, a_run, eventually, 
 from tests.clocks import StandingClock
 from threadbridge._at_once import Done, begin
 from threadbridge.errors import NotFound
-from threadbridge.ports import Backend, ListQuery, PolledRun, Wire
+from threadbridge.ports import Backend, ListQuery, PolledRun, Store, Wire, looks_anywhere
+from threadbridge.settings import Settings
+from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.responses.backend import ResponsesBackend
+from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+from threadbridge_adapters.stores import open_store
 
 T = TypeVar("T")
 Look = Callable[[Backend, Wire], Coroutine[Any, Any, object]]
@@ -58,6 +62,42 @@ def test_every_look_there_is_is_tried_here() -> None:
     looks = {name for name in dir(ResponsesBackend) if name.startswith(("list_", "retrieve_", "report_"))}
 
     assert looks - set(LOOKS) == {"retrieve_message", "retrieve_step"}  # as `retrieve_thread`
+
+
+class Through:
+    """Hands everything through, and might have to wait on the way."""
+
+    def __init__(self, behind: object) -> None:
+        self._behind = behind
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._behind, name)
+
+
+class Derived(ResponsesBackend):
+    """Might look otherwise."""
+
+
+async def test_only_the_class_itself_is_taken_at_its_word(life: Life) -> None:
+    store = await open_store(":memory:")
+
+    assert [looks_anywhere(one) for one in (life.backend, store)] == [True, True]
+    assert [looks_anywhere(one) for one in (Through(life.backend), Through(store))] == [False, False]
+    assert not looks_anywhere(Derived.__new__(Derived))
+    await store.aclose()
+
+
+async def test_a_store_that_does_not_say_so_is_read_on_the_loop() -> None:
+    store = await open_store(":memory:")
+    backend = assemble(Settings(), store=cast("Store", Through(store)), upstream=SimulatedUpstream(Simulator()))
+    looking = backend.list_threads(PAGE)
+
+    begun = await begun_outside(looking)
+    listed = await asyncio.create_task(looking)
+
+    assert begun is None
+    assert listed["data"] == []
+    await backend.aclose()
 
 
 @pytest.mark.parametrize("name", LOOKS)

@@ -20,7 +20,6 @@ from typing_extensions import override
 
 from tests.adapters.loopback_service import LoopbackService
 from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, delta, run_event
-from threadbridge.ports import Capabilities
 from threadbridge_adapters.sdk import openai_client, wrap
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -199,10 +198,10 @@ def test_a_stream_that_begins_after_its_caller_left_is_closed(client: openai.Ope
 
 
 def test_a_look_that_needs_no_loop_is_taken_on_the_callers_thread(
-    client: openai.OpenAI, backend: ScriptedBackend
+    client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.beta.threads.create()
-    backend.capabilities = Capabilities(looks_anywhere=True)
+    monkeypatch.setattr(ScriptedBackend, "looks_anywhere", True, raising=False)
 
     client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
 
@@ -217,8 +216,10 @@ def test_a_look_of_any_other_backend_is_taken_on_the_loop(client: openai.OpenAI,
     assert backend.looked_on != [threading.get_ident()]
 
 
-def test_the_first_look_opens_the_backend_on_the_loop(client: openai.OpenAI, backend: ScriptedBackend) -> None:
-    backend.capabilities = Capabilities(looks_anywhere=True)
+def test_the_first_look_opens_the_backend_on_the_loop(
+    client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedBackend, "looks_anywhere", True, raising=False)
 
     client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
 
@@ -229,7 +230,7 @@ def test_an_event_that_takes_longer_than_the_read_timeout_raises(
     client: openai.OpenAI, backend: ScriptedBackend
 ) -> None:
     backend.script = [run_event("created"), Gate()]
-    stream = events(client.with_options(timeout=0.05, max_retries=0))
+    stream = events(client.with_options(timeout=0.2, max_retries=0))
     next(stream)
 
     with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout)):
