@@ -181,7 +181,7 @@ def test_a_look_that_takes_longer_than_the_read_timeout_is_given_up(
     backend.look_gate = Gate()
 
     with pytest.raises(openai.APITimeoutError):
-        client.with_options(timeout=0.05, max_retries=0).beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
+        client.with_options(timeout=0.3, max_retries=0).beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
 
     assert backend.look_gate.left.wait(5)
 
