@@ -64,7 +64,7 @@ def remote_shelf(url: str) -> Shelf:
     """The shelf at an fsspec URL. Raises ConfigurationError where fsspec or its driver is not installed."""
     try:
         fsspec: Any = import_module("fsspec.core")
-        filesystem, root = fsspec.url_to_fs(url)
+        filesystem, root = fsspec.url_to_fs(url, use_listings_cache=False)  # others write there too
     except (ImportError, ValueError) as exc:
         raise ConfigurationError(
             f"files: {url.partition('://')[0]}:// cannot be used ({exc}); install 'threadbridge[blobs]' and the driver "

@@ -29,9 +29,10 @@ class Errands:
         Raises BridgeError; what is left then is for the next look.
         """
         now, limits = self._place.clock.now(), self._place.limits
-        if now - self._tidied > limits.abandoned_seconds:
+        patience = errands.patience(limits)
+        if now - self._tidied > patience:
             self._tidied = now
-            await self._place.blobs.tidy(idle_seconds=limits.abandoned_seconds)
+            await self._place.blobs.tidy(idle_seconds=patience)
         async for errand in self._every():
             if errands.is_due(errand, limits, now):
                 await self._undo(errand)

@@ -40,6 +40,10 @@ def condemned(session: Session, errand_id: str) -> Wire | None:
 
 
 def is_due(errand: Wire, limits: Limits, now: float) -> bool:
-    """Whether the errand is to be undone: nothing that may still fulfil it takes so long."""
-    longest = max(limits.abandoned_seconds, limits.run_expiry_seconds, limits.supply_seconds + limits.busy_wait_seconds)
-    return bool(errand["condemned"]) or now - errand["created_at"] > longest
+    """Whether the errand is to be undone."""
+    return bool(errand["condemned"]) or now - errand["created_at"] > patience(limits)
+
+
+def patience(limits: Limits) -> float:
+    """Seconds after which what was begun is abandoned: no run and no request may still go on with it."""
+    return max(limits.abandoned_seconds, limits.run_expiry_seconds, limits.supply_seconds + limits.busy_wait_seconds)

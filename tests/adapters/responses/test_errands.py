@@ -266,3 +266,4 @@ def test_an_errand_is_due_when_nothing_that_may_fulfil_it_takes_so_long(seconds:
 
     assert errands.is_due(errand, Limits(), 1000 + seconds) is due
     assert errands.is_due(errand, Limits(run_expiry_seconds=86_400), 1000 + seconds) is False
+    assert errands.patience(Limits(abandoned_seconds=1, supply_seconds=700, busy_wait_seconds=20)) == 720
