@@ -26,6 +26,7 @@ from threadbridge_adapters.responses.exact_count import exact_tokens
 from threadbridge_adapters.responses.feed import Feed
 from threadbridge_adapters.responses.hosted import HostedWork
 from threadbridge_adapters.responses.kept_state import KeptState
+from threadbridge_adapters.responses.own_images import OwnImages
 from threadbridge_adapters.responses.workplace import Workplace
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Conversation:
         self._notes: tuple[str, ...] = ()  # what became of its history, for the report
         self._events: AsyncIterator[Wire] | None = None
         self.hosted = HostedWork(place, start, translator)
+        self._images = OwnImages(place)
 
     async def hold(self) -> None:
         """The whole exchange. Raises UpstreamError."""
@@ -78,7 +80,7 @@ class Conversation:
             return True
         for _ in range(truncation.exact_requests):
             await self.state.ready()
-            body = self._request(await self.hosted.tools(), stream=False)
+            body = await self._request(await self.hosted.tools(), stream=False)
             try:
                 counted = await exact_tokens(self._place.upstream, body, seconds=truncation.exact_seconds)
             except UpstreamError as error:
@@ -199,7 +201,7 @@ class Conversation:
         """
         while True:
             await self.state.ready()
-            body = self._request(await self.hosted.tools(), stream=stream)
+            body = await self._request(await self.hosted.tools(), stream=stream)
             try:
                 answer = await ask(orjson.dumps(body))
             except UpstreamError as error:
@@ -248,7 +250,7 @@ class Conversation:
         self._notes = (*self._notes, warning)
         _log.warning(warning, run_id=self.state.start.run["id"], thread_id=self.state.start.run["thread_id"])
 
-    def _request(self, hosted: HostedTools, *, stream: bool) -> Wire:
+    async def _request(self, hosted: HostedTools, *, stream: bool) -> Wire:
         start = self.state.start
         run = start.run
         model = self._place.model(run)
@@ -269,4 +271,4 @@ class Conversation:
         self._translator.report = turn_report(start.report, run, model, warnings, start.continuation)
         for warning in plan.warnings:
             _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
-        return plan.body
+        return await self._images.shown(plan.body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 
 import pytest
@@ -279,6 +280,31 @@ async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_
         ]
 
         assert events[-1].name == "thread.run.completed"
+
+
+async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_it_back() -> None:
+    async with place() as here:
+        first = await here.run("PYTHON plot()\nDRAWS chart.png")
+        uploaded = await here.file(name="photo.png")
+        [drawn] = [row for row in await here.rows(Kind.FILE) if row["file"]["filename"].startswith(row["id"])]
+        shown = [
+            {"type": "image_file", "image_file": {"file_id": file_id, "detail": "low"}}
+            for file_id in (drawn["id"], uploaded)
+        ]
+        await here.backend.create_message(first["thread_id"], {"role": "user", "content": shown})
+
+        run = await here.again(first["thread_id"], first["assistant_id"])
+
+        asked = here.service.simulator.requests[-1].body or {}
+        own, theirs = asked["input"][-1]["content"]
+        content = await here.content(drawn["blob"])
+        assert run["status"] == "completed"
+        assert own == {
+            "type": "input_image",
+            "image_url": f"data:image/png;base64,{b64encode(content).decode()}",
+            "detail": "low",
+        }
+        assert theirs == {"type": "input_image", "file_id": uploaded, "detail": "low"}
 
 
 async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:
