@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from threadbridge.errors import BridgeError
+from threadbridge_adapters.gateway.heads import BoundedHeads
 
 #: Seconds an idle connection is kept for its client's next request; longer than the pools of the usual clients keep it.
 _KEEP_ALIVE_SECONDS: Final = 75
@@ -130,7 +131,7 @@ class _Server(uvicorn.Server):
 def _server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:
     config = uvicorn.Config(
         _unopened,
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="on",
         log_config=None,
