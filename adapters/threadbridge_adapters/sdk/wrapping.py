@@ -14,6 +14,7 @@ from threadbridge.errors import ConfigurationError
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.sdk.clients import PLACEHOLDER_KEY, in_process
 from threadbridge_adapters.sdk.desk import Desk
+from threadbridge_adapters.service.library import import_httpx2
 
 ClientT = TypeVar("ClientT", bound="openai.OpenAI | openai.AsyncOpenAI")
 
@@ -61,6 +62,7 @@ def _check(client: object) -> None:
 
 
 def _answering(client: ClientT, settings: Settings) -> ClientT:
+    import_httpx2()  # on the caller's thread, before any other could
     desk = Desk(
         lambda: open_backend(settings),
         max_body_bytes=settings.gateway.max_body_bytes,

@@ -5,9 +5,23 @@ from __future__ import annotations
 import importlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import openai
+
+
+def import_httpx2() -> None:
+    """Import httpx2 now, where it is installed.
+
+    With every request the 2.x SDK looks into `sys.modules` for it, and trips over one that another thread is half
+    through importing. Others import it late: the list of prices does, while the first run is under way.
+    """
+    with suppress(ImportError):
+        importlib.import_module("httpx2")
+
+
+import_httpx2()
 
 _LIBRARY: Any = importlib.import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import cast
 
 import openai
@@ -83,6 +85,14 @@ def test_a_backend_that_cannot_be_opened_is_told_and_not_tried_again(
         client.beta.threads.create()
 
     assert len(tries) == 1
+
+
+def test_httpx2_is_whole_before_anything_could_import_it_on_another_thread() -> None:
+    program = "import sys, threadbridge; threadbridge.openai_client(simulate=True); print('httpx2' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "True\n")
 
 
 @pytest.mark.parametrize("no_client", [3, openai, openai.OpenAI])
