@@ -153,6 +153,33 @@ async def test_s1_s2_s7_s11_a_server_that_keeps_nothing_is_told_everything_anew(
     )
 
 
+async def test_s11_a_server_that_forgets_what_it_was_to_keep_is_told_everything_again(*, streamed: bool) -> None:
+    async with bridge(Manner.FORGETS, history="chained") as here:
+        thread_id = await here.thread("SAY one")
+        runs = [await here.run(thread_id, streamed=streamed) for _ in range(2)]
+
+        report = await here.backend.report_run(thread_id, runs[1]["id"])
+        accepted = [("previous_response_id" in body, len(body["input"])) for body in here.asked]
+
+    assert [run["status"] for run in runs] == ["completed", "completed"]
+    assert report["turns"][0]["state"]["reason"] == "not_found"
+    assert accepted == [(False, 1), (False, 2)]
+
+
+@pytest.mark.parametrize("manner", [Manner.CONVERSATION_BY_STRING, Manner.DROPS_FIRST_ITEMS, Manner.NO_LOCKS])
+async def test_s1_s2_s13_a_conversation_is_kept_by_servers_that_have_their_own_ways(
+    manner: Manner, *, streamed: bool
+) -> None:
+    async with bridge(manner, profile="ogx", history="conversation") as here:
+        thread_id = await here.thread("SAY one")
+        runs = [await here.run(thread_id, streamed=streamed) for _ in range(2)]
+
+        asked = [len(request.body["input"]) for request in here.simulator.requests if request.path == "/responses"]
+
+    assert [run["status"] for run in runs] == ["completed", "completed"]
+    assert asked == [1, 0]
+
+
 async def test_s3_a_call_nobody_answered_is_not_sent_and_an_unknown_one_refused_here() -> None:
     async with bridge(Manner.TAKES_OPEN_CALLS) as here:
         thread_id = await here.thread("CALL look {}")
