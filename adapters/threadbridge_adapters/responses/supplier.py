@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -145,7 +145,7 @@ class _Errand:
                 _log.warning("could not undo an errand", errand_id=self._row["id"], error=error.message)
 
     async def _found(self) -> dict[str, str]:
-        """The ids under which the service knows the files to be searched. Raises where one is not there."""
+        """The files, each with the id under which the service knows it. Raises where one is not there."""
         asked = dict.fromkeys((*self._needs.search, *self._needs.there))
         known = await asyncio.gather(*(self._known(file_id) for file_id in asked))
         return dict(zip(asked, known, strict=True))
@@ -178,19 +178,19 @@ class _Errand:
 
     async def _stored(self, known: dict[str, str]) -> Supplied:
         store, new = self._needs.store, self._needs.new_store
-        wanted = [known[file_id] for file_id in self._needs.search]
+        wanted = {known[file_id]: file_id for file_id in self._needs.search}
         if new is not None:
             return await self._made(new, wanted)
         if store is None:
             return Supplied()
-        adding = [each for each in wanted if not await self._holds(store, each)]
+        adding = {each: named for each, named in wanted.items() if not await self._holds(store, each)}
         if not adding:
             return Supplied(store)
-        await self._note(store=store, added=adding)
+        await self._note(store=store, added=list(adding))
         await self._add(store, adding, {})
         return Supplied(store, self._row["id"])
 
-    async def _made(self, new: NewStore, wanted: list[str]) -> Supplied:
+    async def _made(self, new: NewStore, wanted: Mapping[str, str]) -> Supplied:
         """A new store with these files. Its name is written down before it is made, its id afterwards."""
         name = f"{_NAMED}{self._row['id']}"
         await self._note(name=name)
@@ -213,9 +213,12 @@ class _Errand:
         self._noted = True
         await self._supplier.write(lambda session: errands.note(session, row))
 
-    async def _add(self, store: str, file_ids: list[str], chunking: Wire) -> None:
-        for file_id in file_ids:
-            await self._upstream.call("POST", f"/vector_stores/{store}/files", {"file_id": file_id, **chunking})
+    async def _add(self, store: str, wanted: Mapping[str, str], chunking: Wire) -> None:
+        """Put files into a store. One that is a copy says of which file, and answers cite that one (S8)."""
+        for file_id, named in wanted.items():
+            attributes = {"attributes": {"file_id": named}} if named != file_id else {}
+            body = {"file_id": file_id, **attributes, **chunking}
+            await self._upstream.call("POST", f"/vector_stores/{store}/files", body)
 
 
 def refusal_of(error: UpstreamError) -> BridgeError:

@@ -282,6 +282,20 @@ async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_
         assert events[-1].name == "thread.run.completed"
 
 
+async def test_a_file_that_code_made_is_cited_under_its_own_id_when_it_is_searched() -> None:
+    async with place() as here:
+        await here.run("PYTHON 1\nWRITES notes.txt Filip likes cake.")
+        [made] = await here.rows(Kind.FILE)
+
+        run = await here.run("SEARCH cake", made["id"], tools=("file_search",))
+
+        [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
+        steps = (await here.backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc")))["data"]
+        [citation] = message["content"][0]["text"]["annotations"]
+        [result] = steps[0]["step_details"]["tool_calls"][0]["file_search"]["results"]
+        assert citation["file_citation"]["file_id"] == result["file_id"] == made["id"]
+
+
 async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_it_back() -> None:
     async with place() as here:
         first = await here.run("PYTHON plot()\nDRAWS chart.png")
