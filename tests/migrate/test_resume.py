@@ -82,6 +82,7 @@ def test_two_exports_do_not_write_into_one_directory(service: LegacyService, url
     with subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL) as first:
         while not (out / "manifest.json").exists():
             time.sleep(0.01)
+        first.send_signal(signal.SIGSTOP)  # it holds the archive, and will not be done before the other begins
         second = subprocess.run(command(url, ids, out), capture_output=True, text=True, check=False)
         first.kill()
 
