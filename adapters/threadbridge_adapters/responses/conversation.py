@@ -57,6 +57,7 @@ class Conversation:
         self._left_out: frozenset[str] = frozenset()  # parameters the model refused in this turn
         self._shortened = 0  # how often, for the service found it too long
         self._notes: tuple[str, ...] = ()  # what became of its history, for the report
+        self._logged: tuple[str, ...] = ()  # of what the run asks for and does not get
         self._events: AsyncIterator[Wire] | None = None
         self.hosted = HostedWork(place, start, translator)
         self._images = OwnImages(place)
@@ -270,5 +271,7 @@ class Conversation:
         warnings = [*self._notes, *plan.warnings]
         self._translator.report = turn_report(start.report, run, model, warnings, start.continuation)
         for warning in plan.warnings:
-            _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
+            if warning not in self._logged:  # a request may be made several times
+                _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
+        self._logged = plan.warnings
         return await self._images.shown(plan.body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import orjson
 
@@ -16,6 +17,9 @@ _IMAGE_TOKENS: Mapping[str, int] = {"low": 85}
 _LARGE_IMAGE_TOKENS = 765
 #: Encrypted content is base64 of text nobody here can read: about four letters a token, a third of it padding.
 _ENCRYPTED_BYTES_PER_TOKEN = 5
+
+#: Instructions and functions remembered: every turn of every run begins with them.
+_FRAMES = 64
 
 _ITEM_SORTS: Mapping[str, Sort] = {
     "message": Sort.ASSISTANT,
@@ -75,5 +79,10 @@ def _item(item: Wire, count: CountTokens) -> int:
 def frame_of(run: Wire, count: CountTokens) -> int:
     """The tokens that every request of the run begins with: its instructions and its functions."""
     functions = [tool["function"] for tool in run["tools"] if tool["type"] == "function"]
-    tokens = count(run["instructions"]) if run["instructions"] else 0
-    return tokens + (count(orjson.dumps(functions).decode()) if functions else 0)
+    tokens = _known(count, run["instructions"]) if run["instructions"] else 0
+    return tokens + (_known(count, orjson.dumps(functions).decode()) if functions else 0)
+
+
+@lru_cache(maxsize=_FRAMES)
+def _known(count: CountTokens, text: str) -> int:
+    return count(text)

@@ -147,6 +147,17 @@ async def test_a_service_whose_profile_counts_nothing_is_not_asked() -> None:
     assert (run["status"], counts(service)) == ("completed", [])
 
 
+async def test_a_request_that_is_counted_first_warns_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with emulated(**EXACT) as service:
+        thread_id = await service.thread("Hi")
+        assistant_id = await service.assistant(model="gpt-6.2-sol", temperature=0.5)
+        run = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)
+        await service.rested(run.body)
+
+    assert len(counts(service)) == 1
+    assert [record.getMessage().count("does not accept temperature") for record in caplog.records].count(1) == 1
+
+
 async def test_offline_nothing_is_asked() -> None:
     async with emulated() as service:
         run = await run_on(service, "Hi", max_prompt_tokens=1000)

@@ -215,6 +215,24 @@ def test_making_a_request_again_makes_the_same(connection: Connection, entries: 
     assert (again.history, again.items) == (first.history, first.items)
 
 
+@pytest.mark.parametrize("last_messages", [None, 2])
+def test_compactions_of_another_time_are_not_sent_and_weigh_nothing(
+    connection: Connection, last_messages: int | None
+) -> None:
+    compaction = Entry(item={"type": "compaction", "encrypted_content": "x" * 5000}, run_id="run_0")
+    entries = [Entry(message=message("msg_0")), compaction, Entry(message=message("msg_1"))]
+
+    asked = ask(connection, entries, budget=20, last_messages=last_messages)
+
+    assert [item["type"] for item in asked.items] == ["message", "message"]
+    assert asked.history.report["sent"] == {
+        "messages": 2,
+        "entries": 2,
+        "tokens": sum(tokens(item) for item in asked.items),
+        "instructions_and_tools_tokens": 0,
+    }
+
+
 @settings(QUICKLY, max_examples=25)
 @given(length=st.integers(1, 1500), budget=st.integers(5, 4000))
 def test_the_rows_that_are_read_are_few_more_than_those_that_are_sent(

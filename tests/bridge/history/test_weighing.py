@@ -67,3 +67,15 @@ def test_every_request_begins_with_instructions_and_functions() -> None:
     with_function = frame_of({"instructions": None, "tools": [look]}, len)
 
     assert (plain, with_function) == (9, len('[{"name":"look"}]'))
+
+
+def test_what_every_request_begins_with_is_counted_once() -> None:
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return len(text)
+
+    tokens = [frame_of({"instructions": "Be brief.", "tools": []}, count) for _ in range(3)]
+
+    assert (tokens, counted) == ([9, 9, 9], ["Be brief."])
