@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import openai
 import pytest
 from openai.types.beta.threads import Run
+from openai.types.beta.threads.message_create_params import Attachment
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from threadbridge_adapters.gateway import serving as serving_here
+from threadbridge_adapters.simulator import Simulator
+from threadbridge_adapters.simulator import app as simulator_app
 
 LEASE_SECONDS = "1"
 #: Nothing a run or a request begins is left alone for longer than this many seconds. A run that is to outlive a kill is
@@ -32,12 +41,14 @@ BRIEFLY = {
 class Gateway:
     """`threadbridge serve` on a store file, which may be killed and started again."""
 
-    def __init__(self, store: Path, **environment: str) -> None:
+    def __init__(self, store: Path, *, upstream: str | None = None, **environment: str) -> None:
+        behind = ["--simulate"] if upstream is None else ["--upstream", upstream]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "threadbridge_adapters.cli", "serve", "--simulate", "--port", "0"],
+            [sys.executable, "-m", "threadbridge_adapters.cli", "serve", *behind, "--port", "0"],
             env={
                 **kept,
+                "OPENAI_API_KEY": "any",
                 "THREADBRIDGE_STORE": f"sqlite:///{store}",
                 "THREADBRIDGE_LIMITS__LEASE_SECONDS": LEASE_SECONDS,
                 **environment,
@@ -64,8 +75,8 @@ class Gateway:
 
 
 @contextmanager
-def serving(store: Path, **environment: str) -> Generator[Gateway]:
-    gateway = Gateway(store, **environment)
+def serving(store: Path, *, upstream: str | None = None, **environment: str) -> Generator[Gateway]:
+    gateway = Gateway(store, upstream=upstream, **environment)
     try:
         yield gateway
     finally:
@@ -148,3 +159,64 @@ def test_a_gateway_killed_between_keeping_a_file_and_writing_its_turn_leaves_no_
     assert ended.status == "completed"
     assert b"1,2" in fetched
     assert sorted(path.read_bytes() for path in contents(store)) == sorted(fetched)
+
+
+class Withholding:
+    """A service that makes a vector store and does not say so before it may."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.made, self.may_say = threading.Event(), threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        makes = scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", "/v1/vector_stores")
+
+        async def withheld(message: Message) -> None:
+            self.made.set()
+            while not self.may_say.is_set():
+                await asyncio.sleep(0.01)
+            await send(message)
+
+        await self._app(scope, receive, withheld if makes else send)
+
+
+@contextmanager
+def withholding() -> Generator[tuple[Withholding, str]]:
+    service = Withholding(simulator_app(Simulator()))
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[ASGIApp]:
+        yield service
+
+    with serving_here(opened()) as url:
+        try:
+            yield service, url
+        finally:
+            service.may_say.set()
+
+
+def test_a_vector_store_whose_gateway_was_killed_before_it_heard_of_it_is_removed_by_the_next(tmp_path: Path) -> None:
+    store = tmp_path / "threads.db"
+    with (
+        withholding() as (service, url),
+        openai.OpenAI(base_url=url, api_key="any", max_retries=0) as behind,
+        ThreadPoolExecutor(1) as asking,
+    ):
+        theirs = behind.files.create(file=("foods.txt", b"Filip likes cake."), purpose="assistants")
+        with serving(store, upstream=url) as gateway:
+            threads = gateway.client.beta.threads
+            thread_id = threads.create().id
+            attached: Attachment = {"file_id": theirs.id, "tools": [{"type": "file_search"}]}
+            asked = asking.submit(threads.messages.create, thread_id, role="user", content="Hi", attachments=[attached])
+            assert service.made.wait(10)
+            gateway.kill()
+        refused = asked.exception(10)
+        service.may_say.set()
+        left_behind = len(behind.vector_stores.list().data)
+
+        with serving(store, upstream=url, **BRIEFLY) as gateway:
+            eventually(lambda: not behind.vector_stores.list().data)
+            written = gateway.client.beta.threads.messages.list(thread_id).data
+
+    assert isinstance(refused, openai.APIConnectionError)
+    assert (left_behind, written) == (1, [])
