@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import orjson
@@ -15,7 +16,7 @@ from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.responses.containers import ended_by_container, refused_for_container
 from threadbridge.responses.counting import not_counted
 from threadbridge.responses.overflow import ended_as_too_long, refused_as_too_long
-from threadbridge.responses.refusals import refused_parameter
+from threadbridge.responses.refusals import refused_parameter, refused_to_compact, uncompacted_warning
 from threadbridge.responses.request import build_request
 from threadbridge.responses.tools import HostedTools
 from threadbridge.responses.translator import TurnTranslator
@@ -211,6 +212,7 @@ class Conversation:
                     or await self.state.recovers_from(error)
                     or (refused_for_container(error) and await self._has_another_container(error.message))
                     or (refused_as_too_long(error) and await self._is_shortened())
+                    or self._does_without_compaction(error, body)
                 ):
                     raise
             else:
@@ -236,6 +238,13 @@ class Conversation:
         self._replaced = True
         await self.state.send_whole("container_replaced")
         _log.info("the thread's container was replaced", run_id=self.state.start.run["id"], error=reason)
+        return True
+
+    def _does_without_compaction(self, error: UpstreamError, body: Wire) -> bool:
+        if not refused_to_compact(error, body):
+            return False
+        self.state.start = replace(self.state.start, compact_at=None)
+        self._note(uncompacted_warning(body["model"]))
         return True
 
     async def _is_shortened(self) -> bool:

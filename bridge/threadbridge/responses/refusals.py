@@ -1,4 +1,4 @@
-"""Sampling parameters that a service refused although the table says otherwise: left out from then on (§15)."""
+"""What services refuse although a table says otherwise: sampling, left out from then on (§15), and compaction."""
 
 from __future__ import annotations
 
@@ -23,6 +23,20 @@ def refused_parameter(error: UpstreamError, asked: Wire) -> str | None:
         return None
     named = [error.param] if error.param is not None else _NAMED.findall(error.message)
     return next((name for name in named if name in _SAMPLING and name in asked), None)
+
+
+_COMPACTION = "context_management"
+
+
+def refused_to_compact(error: UpstreamError, asked: Wire) -> bool:
+    """Whether the request was refused because the service makes no compactions, whatever its profile says (S9)."""
+    told = f"{error.param} {error.message}"
+    return error.status in _REFUSED and _COMPACTION in asked and _COMPACTION in told
+
+
+def uncompacted_warning(model: str) -> str:
+    """The warning about such a service, and what helps."""
+    return f"The service makes no compactions for the model {model}: set truncation.auto = 'drop'."
 
 
 class LearnedRefusals:

@@ -276,6 +276,26 @@ async def test_s9_a_run_asks_for_nothing_but_responses(*, streamed: bool) -> Non
     assert {request.path for request in here.simulator.requests} == {"/responses"}
 
 
+async def test_s9_a_server_that_does_not_count_what_it_was_said_to_fails_no_run(*, streamed: bool) -> None:
+    async with bridge(Manner.FEW_PATHS, truncation={"counting": "exact"}) as here:
+        run = await here.run(await here.thread("Hello"), streamed=streamed)
+        [turn] = (await here.backend.report_run(run["thread_id"], run["id"]))["turns"]
+
+    assert run["status"] == "completed"
+    assert turn["history"]["counted"] is None
+    assert [warning[:54] for warning in turn["warnings"]] == ["The service did not say how long the prompt is, so wha"]
+
+
+async def test_s9_a_server_that_does_not_compact_what_it_was_said_to_fails_no_run(*, streamed: bool) -> None:
+    async with bridge(Manner.FEW_PATHS, truncation={"auto": "compact"}) as here:
+        run = await here.run(await here.thread("Hello"), streamed=streamed)
+        [turn] = (await here.backend.report_run(run["thread_id"], run["id"]))["turns"]
+
+    assert run["status"] == "completed"
+    assert ["context_management" in accepted for accepted in here.asked] == [False]
+    assert turn["warnings"] == ["The service makes no compactions for the model gpt-4o: set truncation.auto = 'drop'."]
+
+
 async def test_s9_lists_without_paging_fields_are_read_as_they_are(*, streamed: bool) -> None:
     async with bridge(Manner.FEW_PATHS) as here:
         thread_id = await here.thread("PYTHON save()\nWRITES sums.csv 1,2")
