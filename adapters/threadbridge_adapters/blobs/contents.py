@@ -55,7 +55,10 @@ class Contents:
             raise _unusable("removed", exc) from exc
 
     async def tidy(self, *, idle_seconds: float) -> None:
-        await asyncio.to_thread(self._shelf.tidy, time.time() - idle_seconds)
+        try:
+            await asyncio.to_thread(self._shelf.tidy, time.time() - idle_seconds)
+        except OSError as exc:
+            raise _unusable("removed", exc) from exc
 
 
 async def _spooled(content: AsyncIterator[bytes], spool: IO[bytes], most: int) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from threadbridge.emulation import contents, errands
-from threadbridge.errors import UpstreamError
+from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.ports import Kind, Wire
 from threadbridge_adapters.logs import logger
 from threadbridge_adapters.responses.workplace import Workplace
@@ -35,7 +35,7 @@ class Errands:
             await self._place.blobs.tidy(idle_seconds=patience)
         async for errand in self._every():
             if errands.is_due(errand, limits, now):
-                await self._undo(errand)
+                await self._try_to_undo(errand)
 
     async def _every(self) -> AsyncIterator[Wire]:
         after: str | None = None
@@ -53,6 +53,12 @@ class Errands:
             tenant=self._place.tenant,
         )
         return list(page.data)
+
+    async def _try_to_undo(self, errand: Wire) -> None:
+        try:
+            await self._undo(errand)
+        except BridgeError as error:  # the others do not wait for it
+            _log.warning("could not undo an errand", errand_id=errand["id"], error=error.message)
 
     async def _undo(self, errand: Wire) -> None:
         name = errand["id"]

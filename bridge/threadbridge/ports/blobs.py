@@ -36,5 +36,8 @@ class Blobs(Protocol):
         ...
 
     async def tidy(self, *, idle_seconds: float) -> None:
-        """Remove what somebody began to keep and has not written to for so long: his process is gone."""
+        """Remove what somebody began to keep and has not written to for so long: his process is gone.
+
+        Raises StoreError where that cannot be done.
+        """
         ...

@@ -107,6 +107,25 @@ async def test_the_same_contents_are_kept_once_in_a_turn_and_after_it() -> None:
         assert one == two == three
 
 
+async def test_contents_that_cannot_be_removed_keep_no_others_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with place() as here:
+        stuck, other = await Turn(here).keeps(b"1,2"), await Turn(here).keeps(b"3,4")
+        forget = here.blobs.forget
+
+        async def sometimes(name: str) -> None:
+            if name == stuck.name:
+                raise StoreError("The disk is read-only.")
+            await forget(name)
+
+        monkeypatch.setattr(here.blobs, "forget", sometimes)
+
+        await here.eventually(lambda: here.has_errands(1), hours=2)
+
+        [left] = await here.rows(Kind.ERRAND)
+        assert left["id"] == stuck.name
+        assert not await here.has_content(other.name)
+
+
 async def test_contents_that_two_files_share_stay_with_the_other() -> None:
     async with place() as here:
         turn = Turn(here)
