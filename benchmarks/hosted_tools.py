@@ -28,7 +28,7 @@ CITED_BOUND = 1.3
 LATER_BOUND = 50.0
 DELTAS, CITATIONS = 1000, 50
 #: Files that code made, and how long the download of each takes.
-FILES, DOWNLOAD_SECONDS = 4, 0.2
+FILES, DOWNLOAD_SECONDS = 12, 0.2
 
 _WORD = "word "
 _CONTAINER = "cntr_1"

@@ -178,7 +178,7 @@ class Limits(_Section):
     #: Bytes of one such file (A38).
     copied_file_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
     #: Files of one container that are fetched at the same time.
-    concurrent_copies: int = Field(default=4, gt=0)
+    concurrent_copies: int = Field(default=20, gt=0)
 
 
 UnknownCursor: TypeAlias = Literal["empty_page", "error"]
