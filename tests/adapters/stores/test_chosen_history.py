@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from tests.bridge.responses.upstream import RUN
 from tests.stored_objects import message, thread
 from threadbridge.history.budget import HistoryRules
-from threadbridge.history.choice import History, chosen, shown
+from threadbridge.history.choice import History, chosen, chosen_within, shown
+from threadbridge.history.report import prompt_tokens
 from threadbridge.history.weighing import weighed
 from threadbridge.ports import Entry, Kind, Place, Wire
 from threadbridge.responses.items import input_items
@@ -114,9 +115,7 @@ class Asked(NamedTuple):
 
 
 def ask(connection: Connection, entries: Sequence[Entry], *, budget: int, last_messages: int | None = None) -> Asked:
-    strategy = {"type": "auto" if last_messages is None else "last_messages", "last_messages": last_messages}
-    newest = next(entry.message["id"] for entry in reversed(entries) if is_question(entry) and entry.message)
-    run: Wire = {**RUN, "id": newest.replace("msg", "run"), "instructions": None, "truncation_strategy": strategy}
+    run = newest_run(entries, last_messages)
     rules = HistoryRules(TruncationSettings(context_tokens=budget + 1), count=len)
     session = CountingSession(connection)
     with connection.begin() as transaction:
@@ -126,6 +125,37 @@ def ask(connection: Connection, entries: Sequence[Entry], *, budget: int, last_m
         told = shown(session, THREAD, history.spans)
         transaction.rollback()
     return Asked(history, input_items(run, told), input_items(run, entries), session)
+
+
+def counted_higher(connection: Connection, entries: Sequence[Entry], *, budget: int, factor: float) -> list[History]:
+    """What is chosen, and chosen again, where the service counts so many times as much as we do."""
+    run = newest_run(entries, None)
+    rules = HistoryRules(TruncationSettings(context_tokens=budget + 1, counting="exact"), count=len)
+    session = CountingSession(connection)
+    with connection.begin() as transaction:
+        session.add(Kind.THREAD, thread(THREAD))
+        session.append(THREAD, weighed(entries, len))
+        history: History | None = chosen(session, rules, run, prior_usage=None, first=True)
+        seen: list[History] = []
+        while history is not None:
+            seen.append(history)
+            counted = service_count(history, factor)
+            over = counted > budget + 1
+            told = history.report
+            history = chosen_within(session, rules, run, counted=counted, told=told, first=True) if over else None
+        transaction.rollback()
+    return seen
+
+
+def service_count(history: History, factor: float) -> int:
+    return round(prompt_tokens(history.report) * factor)
+
+
+def newest_run(entries: Sequence[Entry], last_messages: int | None) -> Wire:
+    """The run of the newest question."""
+    strategy = {"type": "auto" if last_messages is None else "last_messages", "last_messages": last_messages}
+    newest = next(entry.message["id"] for entry in reversed(entries) if is_question(entry) and entry.message)
+    return {**RUN, "id": newest.replace("msg", "run"), "instructions": None, "truncation_strategy": strategy}
 
 
 def is_question(entry: Entry) -> bool:
@@ -213,6 +243,21 @@ def test_making_a_request_again_makes_the_same(connection: Connection, entries: 
     again = ask(connection, entries, budget=budget)
 
     assert (again.history, again.items) == (first.history, first.items)
+
+
+@QUICKLY
+@given(entries=threads(), budget=BUDGETS, factor=st.floats(min_value=0.3, max_value=4))
+def test_what_the_service_counts_higher_gets_shorter_until_it_fits_or_is_the_newest_turn(
+    connection: Connection, entries: list[Entry], budget: int, factor: float
+) -> None:
+    seen = counted_higher(connection, entries, budget=budget, factor=factor)
+
+    sent = [history.report["sent"]["tokens"] for history in seen]
+    questions = [number for number, entry in enumerate(entries) if is_question(entry)]
+    newest_turn = len(entries) - questions[-1]
+    assert sent == sorted(set(sent), reverse=True)
+    assert service_count(seen[-1], factor) <= budget + 1 or seen[-1].report["sent"]["entries"] == newest_turn
+    assert all(history.spans[-1][1] - history.spans[-1][0] + 1 >= newest_turn for history in seen)
 
 
 @pytest.mark.parametrize("last_messages", [None, 2])
