@@ -32,7 +32,6 @@ class History:
     """What a turn shows the model. Does not fit: nothing, for the budget is too small (A80).
 
     Where the service is asked how long a prompt is, it is the least there is, and the service says whether that fits.
-
     `shown` reads the entries of the spans; `edits` says how often the thread had been changed.
     """
 
@@ -56,10 +55,10 @@ def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wir
         budget = own_budget(run, prior_usage)
         history = _history(session, rules, run, mode, budget, first=first)
         if history.fits or mode == "last_messages":
-            return history if history.fits else _anyway(session, rules, run, mode, budget, history, first=first)
+            return _or_least(session, rules, run, mode, budget, history, first=first)
     budget = prompt_budget(run, prior_usage, rules)
     history = _history(session, rules, run, "auto", budget, first=first)
-    return history if history.fits else _anyway(session, rules, run, "auto", budget, history, first=first)
+    return _or_least(session, rules, run, "auto", budget, history, first=first)
 
 
 def chosen_shorter(session: Session, rules: HistoryRules, run: Wire, *, refused: Wire, first: bool) -> History | None:
@@ -79,7 +78,7 @@ def chosen_within(
     None where nothing can be left out.
     """
     budget = Budget(**told["budget"])
-    scaled = budget._replace(tokens=prompt_tokens(told) * budget.tokens // counted)
+    scaled = budget._replace(tokens=prompt_tokens(told) * budget.tokens // max(1, counted))
     history = _less(session, rules, run, told, scaled, first=first)
     return history and replace(history, report={**history.report, "budget": told["budget"]})
 
@@ -102,12 +101,12 @@ def _history(
     return _of(session, rules, run, mode, budget, _selection(session, rules, run, mode, left, first=first))
 
 
-def _anyway(
-    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, unfit: History, *, first: bool
+def _or_least(
+    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, found: History, *, first: bool
 ) -> History:
-    """What does not fit, to be counted by the service where it is asked to."""
-    if rules.truncation.counting == "offline":
-        return unfit
+    """What was found; in place of what does not fit the least there is, where the service is asked to count it."""
+    if found.fits or rules.truncation.counting == "offline":
+        return found
     least = _least(session, rules, run, mode, budget, first=first)
     return replace(least, report={**least.report, "fits": False}, fits=False)
 

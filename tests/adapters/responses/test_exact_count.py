@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.differences.service import Service, emulated, names
+from tests.differences.service import WEATHER, Service, emulated, names
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
@@ -138,6 +138,23 @@ async def test_where_the_service_does_not_count_the_offline_count_holds_with_a_w
     words = "The service did not say how long the prompt is, so what was counted here holds: Not Found"
     assert (fits["status"], does_not["status"]) == ("completed", "incomplete")
     assert warnings == [[words], [words]]
+
+
+async def test_a_service_that_counts_nothing_where_nothing_is_left_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nothing(upstream: SimulatedUpstream, method: str, path: str, body: Wire | None = None) -> Wire:
+        return {"object": "response.input_tokens", "input_tokens": 0}
+
+    monkeypatch.setattr(SimulatedUpstream, "call", nothing)
+    async with emulated(**EXACT) as service:
+        assistant_id = await service.assistant(tools=[WEATHER])
+        thread_id = await service.thread("CALL get_weather {}")
+        run = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, max_prompt_tokens=16)
+        ended = await service.answered(await service.rested(run.body), "sunny")
+
+    assert (ended["status"], ended["incomplete_details"]) == ("incomplete", {"reason": "max_prompt_tokens"})
+    assert ended["usage"]["prompt_tokens"] > 16
 
 
 async def test_a_service_whose_profile_counts_nothing_is_not_asked() -> None:
