@@ -123,7 +123,7 @@ def assemble(
     from threadbridge.history.budget import HistoryRules
     from threadbridge.responses.model_rules import ModelRules
     from threadbridge.responses.profiles import profile_of
-    from threadbridge.responses.suiting import require_compaction, suited_counting, suited_mode
+    from threadbridge.responses.suiting import suited
     from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.logs import logger
     from threadbridge_adapters.responses.backend import ResponsesBackend
@@ -139,13 +139,9 @@ def assemble(
     clock = clock or SystemClock()
     blobs = blobs or open_blobs(None, beside=None)
     profile = profile_of(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
-    require_compaction(settings.truncation, profile, settings.upstream.profile)
-    truncation, uncounted = suited_counting(settings.truncation, profile)
-    mode, unkept = suited_mode(settings.history, profile)
-    for warning in (uncounted, unkept):
-        if warning is not None:
-            logger("threadbridge").warning(warning)
-    state = StateRules(mode, _named(settings, upstream), settings.limits.stored_response_days)
+    history, truncation, warnings = suited(settings, profile)
+    for warning in warnings:
+        logger("threadbridge").warning(warning)
     place = Workplace(
         tenant=settings.tenant,
         store=store,
@@ -156,7 +152,7 @@ def assemble(
         limits=settings.limits,
         policies=settings.policies,
         models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
-        state=state,
+        state=StateRules(history, _named(settings, upstream), settings.limits.stored_response_days),
         history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
         profile=profile,
         costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),

@@ -95,13 +95,9 @@ def build_request(
         body["text"] = {"format": form}
     if (bound := answer_bound(run, prior_usage)) is not None:
         body["max_output_tokens"] = bound
-    if model.reasoning_effort is not None:
-        body["reasoning"] = {"effort": model.reasoning_effort}
-    if model.reasons:
-        body["include"] = ["reasoning.encrypted_content", *body.get("include", ())]
+    _add_reasoning(body, model)
     if compact_at is not None:
-        threshold = max(_LEAST_COMPACT_THRESHOLD, compact_at)
-        body["context_management"] = [{"type": "compaction", "compact_threshold": threshold}]
+        body["context_management"] = [_compaction(compact_at)]
     _add_sampling(body, run, model, refused, warnings)
     if profile.prompt_cache_key:
         body["prompt_cache_key"] = run["thread_id"][:_LONGEST_CACHE_KEY]
@@ -124,6 +120,17 @@ def _add_tools(
         body["include"] = include
     if run["parallel_tool_calls"] is False:  # true is the service's default, which some models refuse to be told
         body["parallel_tool_calls"] = False
+
+
+def _add_reasoning(body: Wire, model: ResolvedModel) -> None:
+    if model.reasoning_effort is not None:
+        body["reasoning"] = {"effort": model.reasoning_effort}
+    if model.reasons:
+        body["include"] = ["reasoning.encrypted_content", *body.get("include", ())]
+
+
+def _compaction(compact_at: int) -> Wire:
+    return {"type": "compaction", "compact_threshold": max(_LEAST_COMPACT_THRESHOLD, compact_at)}
 
 
 def _add_sampling(body: Wire, run: Wire, model: ResolvedModel, refused: Collection[str], warnings: list[str]) -> None:

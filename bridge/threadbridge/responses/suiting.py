@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from threadbridge.errors import ConfigurationError, Unsupported
 from threadbridge.ports import Wire
 from threadbridge.responses.profiles import Profile
 from threadbridge.responses.tools import included
-from threadbridge.settings import HistoryMode, MissingTool, ProfileName, TruncationSettings
+from threadbridge.settings import HistoryMode, MissingTool, ProfileName, Settings, TruncationSettings
 
 #: The hosted tools, by the capability of the same name.
 _HOSTED = ("file_search", "code_interpreter")
@@ -67,6 +67,22 @@ def missing_tools(tools: Iterable[Wire], profile: Profile) -> Iterable[str]:
     """The types of the tools that the service lacks, each once, in order."""
     lacking = [kind for kind in _HOSTED if not getattr(profile, kind)]
     return dict.fromkeys(tool["type"] for tool in tools if tool["type"] in lacking)
+
+
+class Suited(NamedTuple):
+    """The settings that need something of the service, as it lets them be; `warnings` say what they were."""
+
+    history: HistoryMode
+    truncation: TruncationSettings
+    warnings: tuple[str, ...]
+
+
+def suited(settings: Settings, profile: Profile) -> Suited:
+    """What can be done of the settings. Raises ConfigurationError for what cannot be done in another way."""
+    require_compaction(settings.truncation, profile, settings.upstream.profile)
+    truncation, uncounted = suited_counting(settings.truncation, profile)
+    history, unkept = suited_mode(settings.history, profile)
+    return Suited(history, truncation, tuple(warning for warning in (uncounted, unkept) if warning is not None))
 
 
 def suited_mode(mode: HistoryMode, profile: Profile) -> tuple[HistoryMode, str | None]:
