@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.contract.worlds import WORLDS, World, open_world
+from tests.contract.worlds import World
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Event, ListQuery, Wire
 
@@ -20,12 +20,6 @@ WEATHER: Wire = {
     "type": "function",
     "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
-
-
-@pytest.fixture(params=WORLDS)
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    async with open_world(request.param) as opened:
-        yield opened
 
 
 async def an_assistant(world: World, **settings: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -16,17 +15,11 @@ from tests.contract.test_backend import (
     outputs,
     until,
 )
-from tests.contract.worlds import WORLDS, World, open_world
+from tests.contract.worlds import World
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Wire
 
 LAST = "truncation_strategy.last_messages"
-
-
-@pytest.fixture(params=WORLDS)
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    async with open_world(request.param) as opened:
-        yield opened
 
 
 async def begun(world: World, *texts: str, tools: list[Wire] | None = None, **body: object) -> Wire:

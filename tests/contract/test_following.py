@@ -19,17 +19,11 @@ from tests.contract.test_backend import (
     streamed,
     until,
 )
-from tests.contract.worlds import WORLDS, World, open_world
+from tests.contract.worlds import World
 from threadbridge.errors import InvalidRequest, NotFound, RequestError
 from threadbridge.ports import Event, Wire
 
 CALL = 'CALL get_weather {"city": "Bern"}'
-
-
-@pytest.fixture(params=WORLDS)
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    async with open_world(request.param) as opened:
-        yield opened
 
 
 async def a_stream(world: World, text: str) -> AsyncIterator[Event]:

@@ -11,19 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from tests.contract.test_backend import a_thread, an_assistant, at_rest, names, until
-from tests.contract.worlds import WORLDS, World, open_world
+from tests.contract.worlds import World
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Backend, Event, ListQuery, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
 
 CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 BOTH = [{"type": "file_search"}, {"type": "code_interpreter"}]
-
-
-@pytest.fixture(params=WORLDS)
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    async with open_world(request.param) as opened:
-        yield opened
 
 
 async def a_file(world: World, text: str = "Filip likes cake.", *, name: str = "foods.txt") -> str:

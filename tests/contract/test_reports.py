@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.contract.test_backend import WEATHER, a_run, a_thread, an_assistant, at_rest, outputs, until
-from tests.contract.worlds import WORLDS, World, open_world
+from tests.contract.worlds import World
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Wire
 
 CALL = 'CALL get_weather {"city": "Bern"}'
-
-
-@pytest.fixture(params=WORLDS)
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    async with open_world(request.param) as opened:
-        yield opened
 
 
 async def report(world: World, run: Wire) -> Wire:
