@@ -26,7 +26,7 @@ from threadbridge.ports import (
     Warn,
     Wire,
     WireResponse,
-    looks_anywhere,
+    begins_anywhere,
     may_wait,
     unheard,
 )
@@ -50,7 +50,7 @@ class ResponsesBackend:
     """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
 
     capabilities = Capabilities(lists_threads=True, streams=True, follows_runs=True, reports_runs=True)
-    looks_anywhere = True
+    begins_anywhere = True
 
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
         self._place = place
@@ -129,6 +129,7 @@ class ResponsesBackend:
     async def delete_thread(self, thread_id: str) -> Wire:
         deletion = await self._write(lambda session, context: threads.delete(session, context, thread_id))
         if deletion.run_id is not None:
+            await may_wait()
             await self._stop(deletion.run_id)
         return deletion.answer
 
@@ -172,6 +173,7 @@ class ResponsesBackend:
     async def stream_run(
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> AsyncIterator[Event]:
+        await may_wait()
         started = await self._start_run(thread_id, body, include)
         self._warn_of(started.run, warn)
         return self._followed(started, _opening(started.run), include)
@@ -185,6 +187,7 @@ class ResponsesBackend:
     async def stream_thread_and_run(
         self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> AsyncIterator[Event]:
+        await may_wait()
         started = await self._start_thread_and_run(body, include)
         self._warn_of(started.run, warn)
         opening = [Event("thread.created", read_thread(started.thread)), *_opening(started.run)]
@@ -217,11 +220,13 @@ class ResponsesBackend:
         return await self._write(lambda session, context: runs.update(session, context, thread_id, run_id, body))
 
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
+        await may_wait()
         run = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
         await self._stop(run_id)  # also where the run ended at once: a worker that fell behind may be ours
         return run
 
     async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
+        await may_wait()
         submission = await self._queue(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
@@ -229,6 +234,7 @@ class ResponsesBackend:
         return submission.run
 
     async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
+        await may_wait()
         submission = await self._queue(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
@@ -252,7 +258,7 @@ class ResponsesBackend:
     async def _read(self, look: Callable[[Session, float], T]) -> T:
         """A read; a deadline it meets is written down first (A60)."""
         now = self._place.clock.now()
-        if not looks_anywhere(self._place.store):
+        if not begins_anywhere(self._place.store):
             await may_wait()
         while True:
             try:
@@ -305,6 +311,7 @@ class ResponsesBackend:
         wanted = supplies.possible(needs, self._place.profile)
         if wanted is None:
             return await write(None)
+        await may_wait()
         async with self._place.supplier.supplied(wanted) as supplied:
             return await write(supplied)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from threadbridge.emulation.busy import ThreadBusy
-from threadbridge.ports import Clock
+from threadbridge.ports import Clock, may_wait
 
 T = TypeVar("T")
 
@@ -43,10 +43,13 @@ class WaitingRoom:
             try:
                 return await ask()
             except ThreadBusy:
+                await may_wait()
                 if not self._may_wait():
                     raise
-        elif not self._may_wait():
-            return await ask()
+        else:
+            await may_wait()
+            if not self._may_wait():
+                return await ask()
         self._free -= 1
         try:
             return await self._in_line(thread_id, ask, is_free)

@@ -13,7 +13,7 @@ from threadbridge.emulation.context import Context
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.history.anchor import StateRules
 from threadbridge.history.budget import HistoryRules
-from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire
+from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire, begins_anywhere, may_wait
 from threadbridge.responses.model_rules import ModelRules
 from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.profiles import Profile
@@ -70,11 +70,14 @@ class Workplace:
             costs=self.costs,
             unknown_price=self.policies.unknown_price,
         )
+        if not begins_anywhere(self.store):
+            await may_wait()
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def ready_to_bound(self) -> None:
         """Where settings bound what runs may cost, prices can be looked up by the transactions that begin turns."""
-        if is_bounded(self.limits):
+        if is_bounded(self.limits) and not self.costs.listed.is_ready:
+            await may_wait()
             await self.costs.listed.ready()
 
     async def run(self, run_id: str) -> Wire | None:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse, looks_anywhere, may_wait
+from threadbridge._at_once import begin
+from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse, begins_anywhere, may_wait
 from threadbridge.wire import answer, may_be_kept, to_wire
 from threadbridge.wire.errors import reported
 from threadbridge_adapters.read_ahead import close
@@ -46,21 +47,24 @@ class Desk:
 
     async def answer(self, request: WireRequest, *, timeout: float | None = None) -> WireResponse:
         """The backend's answer. Raises TimeoutError when it takes longer than `timeout` seconds."""
+        answering = self.respond(request)
+        done = begin(answering)
+        if done is not None:
+            return done.result
         if may_be_given_up(request.method):
             async with asyncio.timeout(timeout):
-                return await self.respond(request)
-        return await self._finished(self.respond(request), timeout)
+                return await asyncio.create_task(answering)
+        return await self._finished(answering, timeout)
 
     async def respond(self, request: WireRequest, *, loop: asyncio.AbstractEventLoop | None = None) -> WireResponse:
-        """The backend's answer, for a caller who runs this in a task of its own and lets it end.
-
-        A request that may be given up may be begun on any thread: `loop` is the one that it goes on on.
+        """The backend's answer, for a caller who lets this end. It may be begun on any thread (`ports.may_wait`):
+        `loop` is the one that it goes on on.
         """
         try:
             backend = await self._backend(loop or asyncio.get_running_loop())
         except Exception as error:
             return _unopened(error)
-        if not looks_anywhere(backend):
+        if not begins_anywhere(backend):
             await may_wait()
         return await answer(backend, request, max_body_bytes=self._max_body_bytes)
 

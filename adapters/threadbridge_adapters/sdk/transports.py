@@ -75,9 +75,8 @@ class SyncTransport(BaseTransport):
         current = self._portal()
         asked = _wire_request(request, self._base)
         answering = _read_ahead(self._desk.respond(asked, loop=current.loop))
-        if may_be_given_up(asked.method):
-            return current.begin(answering, timeout=patience)
-        return current.run(answering, timeout=patience, leave=_close_when_done)
+        leave = asyncio.Task.cancel if may_be_given_up(asked.method) else _close_when_done
+        return current.begin(answering, timeout=patience, leave=leave)
 
     def _passed_on(self, request: httpx2.Request, patience: float | None) -> _Answer:
         async def pass_on() -> WireResponse:

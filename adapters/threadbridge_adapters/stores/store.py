@@ -90,6 +90,7 @@ class Lanes:
             if self._writing_at_once.served(job):
                 return job.outcome()
         self._written_at_once = 0
+        await may_wait()
         return await self.writing.submit(job)
 
     def close(self) -> None:
@@ -118,7 +119,7 @@ class SqliteStore:
     the file anew; a store in memory stays with the parent.
     """
 
-    looks_anywhere = True
+    begins_anywhere = True
 
     def __init__(self, place: Place) -> None:
         self._place = place

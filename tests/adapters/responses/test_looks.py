@@ -14,7 +14,7 @@ from tests.adapters.responses.emulations import LEASE, Life, a_run, eventually, 
 from tests.clocks import StandingClock
 from threadbridge._at_once import Done, begin
 from threadbridge.errors import NotFound
-from threadbridge.ports import Backend, ListQuery, PolledRun, Store, Wire, looks_anywhere
+from threadbridge.ports import Backend, ListQuery, PolledRun, Store, Wire, begins_anywhere
 from threadbridge.settings import Settings
 from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.responses.backend import ResponsesBackend
@@ -81,9 +81,9 @@ class Derived(ResponsesBackend):
 async def test_only_the_class_itself_is_taken_at_its_word(life: Life) -> None:
     store = await open_store(":memory:")
 
-    assert [looks_anywhere(one) for one in (life.backend, store)] == [True, True]
-    assert [looks_anywhere(one) for one in (Through(life.backend), Through(store))] == [False, False]
-    assert not looks_anywhere(Derived.__new__(Derived))
+    assert [begins_anywhere(one) for one in (life.backend, store)] == [True, True]
+    assert [begins_anywhere(one) for one in (Through(life.backend), Through(store))] == [False, False]
+    assert not begins_anywhere(Derived.__new__(Derived))
     await store.aclose()
 
 
