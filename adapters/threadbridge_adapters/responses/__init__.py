@@ -119,6 +119,7 @@ def assemble(
     the backend lives. `catalog` is what the service said of its models, `refusals` what they were seen to refuse.
     Raises ConfigurationError for settings that ask for what the service cannot do.
     """
+    from threadbridge.emulation.context import Rules
     from threadbridge.history.anchor import StateRules
     from threadbridge.history.budget import HistoryRules
     from threadbridge.responses.model_rules import ModelRules
@@ -151,11 +152,16 @@ def assemble(
         owner=new_id("worker"),
         limits=settings.limits,
         policies=settings.policies,
-        models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
-        state=StateRules(history, _named(settings, upstream), settings.limits.stored_response_days),
-        history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
-        profile=profile,
-        costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),
+        rules=Rules(
+            limits=settings.limits,
+            history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
+            state=StateRules(history, _named(settings, upstream), settings.limits.stored_response_days),
+            models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
+            profile=profile,
+            missing_tool=settings.policies.missing_tool,
+            costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),
+            unknown_price=settings.policies.unknown_price,
+        ),
         places=places or Places(settings.limits.concurrent_turns),
         logs=EventLogs(settings.limits, clock, new_id),
         blobs=blobs,

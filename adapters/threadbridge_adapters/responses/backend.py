@@ -308,7 +308,7 @@ class ResponsesBackend:
 
     async def _supplied(self, needs: Needs | None, write: Callable[[Supplied | None], Awaitable[T]]) -> T:
         """A transaction, and before it what it needs done at the service behind."""
-        wanted = supplies.possible(needs, self._place.profile)
+        wanted = supplies.possible(needs, self._place.rules.profile)
         if wanted is None:
             return await write(None)
         await may_wait()
@@ -332,7 +332,7 @@ class ResponsesBackend:
         """Tell its creator in what the run will not be what was asked for; the turn tells the log."""
         place = self._place
         model = place.model(run)
-        for warning in run_warnings(run, model, place.refusals.of(model.model), place.profile):
+        for warning in run_warnings(run, model, place.refusals.of(model.model), place.rules.profile):
             warn(warning)
 
     def _perform(self, queued: StartedRun | Submission, opening: Sequence[Event] = ()) -> None:

@@ -77,7 +77,7 @@ class Conversation:
         """Whether the prompt is within its budget, as the service counts it where it is asked to; less of the thread is
         sent where it was not (A80).
         """
-        truncation = self._place.history.truncation
+        truncation = self._place.rules.history.truncation
         if truncation.counting == "offline" or self.state.start.report["budget"] is None:
             return True
         for _ in range(truncation.exact_requests):
@@ -250,7 +250,7 @@ class Conversation:
     async def _is_shortened(self) -> bool:
         """The service counted more than we did. Whether there is less to be sent now, so that it is worth asking."""
         before = self.state.start
-        if self._shortened >= self._place.history.truncation.overflow_retries or not await self.state.shorten():
+        if self._shortened >= self._place.rules.history.truncation.overflow_retries or not await self.state.shorten():
             return False
         self._shortened += 1
         self._note(too_long(before.report, self.state.start.report, before.run))
@@ -274,7 +274,7 @@ class Conversation:
             compact_at=start.compact_at,
             hosted=hosted,
             refused=self._place.refusals.of(model.model) | self._left_out,
-            profile=self._place.profile,
+            profile=self._place.rules.profile,
             continuation=start.continuation,
         )
         warnings = [*self._notes, *plan.warnings]

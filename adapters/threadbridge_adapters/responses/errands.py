@@ -74,7 +74,7 @@ class Errands:
 
     async def _delete_conversation(self, name: str, *, at: str) -> None:
         """What cannot be deleted now, or is at a service that is not asked now, is left to a later look."""
-        if at != self._place.state.service:
+        if at != self._place.rules.state.service:
             return
         if await self._place.write(lambda session, _: errands.condemned(session, name)) is None:
             return

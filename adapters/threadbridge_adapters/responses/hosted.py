@@ -26,14 +26,16 @@ class HostedWork:
         self._start = start
         self._translator = translator
         self._resources = start.resources
-        self._runs_code = place.profile.code_interpreter and start.resources is not None and start.resources.runs_code
+        self._runs_code = (
+            place.rules.profile.code_interpreter and start.resources is not None and start.resources.runs_code
+        )
         self._copies = Copies(place.upstream, place.blobs, self._named, place.limits)
         self._container: str | None = None
         self._mark: str | None = None
 
     async def tools(self) -> HostedTools:
         """What the request names. Raises UpstreamError, also for a thread's store that has expired (A31)."""
-        resources, searches = self._resources, self._place.profile.file_search
+        resources, searches = self._resources, self._place.rules.profile.file_search
         if resources is None:
             return HostedTools()
         if searches and self._start.number == 1 and resources.thread_vector_store_ids:

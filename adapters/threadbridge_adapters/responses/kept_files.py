@@ -56,7 +56,7 @@ class KeptFiles:
         if query is None or own is None:
             return None
         missing = missing_part(query, own)
-        if missing is None or not self._place.profile.files:
+        if missing is None or not self._place.rules.profile.files:
             return _json(joined(query, own, Page([], has_more=False)))
         theirs = await self._theirs(request, missing)
         return _json(joined(query, own, theirs))

@@ -98,7 +98,7 @@ class Worker:
 
     async def _turn(self, start: TurnStart) -> None:
         self._tell([run_event(start.run)])
-        prices = self._place.costs.listed
+        prices = self._place.rules.costs.listed
         if not prices.is_ready:
             self._place.later(prices.ready())  # while the model thinks
         translator = self._place.translator(start)

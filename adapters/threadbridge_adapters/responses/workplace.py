@@ -8,15 +8,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from threadbridge.costs.caps import is_bounded
-from threadbridge.costs.pricing import CostRules
-from threadbridge.emulation.context import Context
+from threadbridge.emulation.context import Context, Rules
 from threadbridge.emulation.turns import TurnStart
-from threadbridge.history.anchor import StateRules
-from threadbridge.history.budget import HistoryRules
 from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire, begins_anywhere, may_wait
-from threadbridge.responses.model_rules import ModelRules
 from threadbridge.responses.models import ResolvedModel
-from threadbridge.responses.profiles import Profile
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, Policies
 from threadbridge_adapters.responses.containers import Containers
@@ -40,11 +35,7 @@ class Workplace:
     owner: str
     limits: Limits
     policies: Policies
-    models: ModelRules
-    history: HistoryRules
-    state: StateRules
-    profile: Profile
-    costs: CostRules
+    rules: Rules
     places: Places
     logs: EventLogs
     blobs: Blobs
@@ -56,29 +47,17 @@ class Workplace:
 
     async def write(self, decide: Callable[[Session, Context], T], *, takes_up: bool = False) -> T:
         """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
-        context = Context(
-            self.clock.now(),
-            self.new_id,
-            self.owner,
-            self.limits,
-            takes_up,
-            history=self.history,
-            state=self.state,
-            models=self.models,
-            profile=self.profile,
-            missing_tool=self.policies.missing_tool,
-            costs=self.costs,
-            unknown_price=self.policies.unknown_price,
-        )
+        context = Context(self.clock.now(), self.new_id, self.owner, self.rules, takes_up)
         if not begins_anywhere(self.store):
             await may_wait()
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def ready_to_bound(self) -> None:
         """Where settings bound what runs may cost, prices can be looked up by the transactions that begin turns."""
-        if is_bounded(self.limits) and not self.costs.listed.is_ready:
+        prices = self.rules.costs.listed
+        if is_bounded(self.limits) and not prices.is_ready:
             await may_wait()
-            await self.costs.listed.ready()
+            await prices.ready()
 
     async def run(self, run_id: str) -> Wire | None:
         """The run as it is stored."""
@@ -104,7 +83,7 @@ class Workplace:
 
     def model(self, run: Wire) -> ResolvedModel:
         """What to ask the upstream for when a run names its model (mapping §13, §14)."""
-        return self.models.resolved(run, self.clock.now())
+        return self.rules.models.resolved(run, self.clock.now())
 
     def translator(self, start: TurnStart) -> TurnTranslator:
         """A fresh translator for a turn."""

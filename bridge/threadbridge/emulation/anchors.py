@@ -37,18 +37,18 @@ def taken_up(
     A conversation is marked as in use until the turn has ended: one that was never given back holds nobody knows what.
     """
     thread_id: str = run["thread_id"]
-    if context.state.mode == "local":
+    if context.rules.state.mode == "local":
         return None, shown(session, thread_id, spans)
-    wanted = Wanted(spans, edits, context.models.resolved(run, context.now).model, context.second)
+    wanted = Wanted(spans, edits, context.rules.models.resolved(run, context.now).model, context.second)
     anchor = of_thread(session, thread_id)
-    reason = why_not(anchor, wanted, context.state)
+    reason = why_not(anchor, wanted, context.rules.state)
     if anchor is not None and reason is None:
         later = shown(session, thread_id, later_spans(anchor, spans))
         if not has_open_calls(anchor, later):
             return _from(session, thread_id, anchor, wanted), later
         reason = "unanswered_calls"
     left = None if anchor is None else _conversation(anchor, context)
-    return Continuation(context.state.mode, wanted, reason=reason, left=left), shown(session, thread_id, spans)
+    return Continuation(context.rules.state.mode, wanted, reason=reason, left=left), shown(session, thread_id, spans)
 
 
 def _from(session: Session, thread_id: str, anchor: Anchor, wanted: Wanted) -> Continuation:
@@ -126,7 +126,7 @@ def _after(session: Session, context: Context, outcome: TurnOutcome, continuatio
     return Anchor(
         mode=continuation.mode,
         upstream_id=upstream_id,
-        service=context.state.service,
+        service=context.rules.state.service,
         model=wanted.model,
         spans=(*wanted.spans[:-1], (wanted.spans[-1][0], newest)),
         edits=wanted.edits,
@@ -152,7 +152,7 @@ def forget(session: Session, context: Context, thread_id: str) -> None:
 
 def _conversation(anchor: Anchor, context: Context) -> str | None:
     """The conversation that the service behind keeps, where it does keep one."""
-    is_there = anchor.mode == "conversation" and anchor.service == context.state.service
+    is_there = anchor.mode == "conversation" and anchor.service == context.rules.state.service
     return anchor.upstream_id if is_there else None
 
 
@@ -164,7 +164,7 @@ def _release(session: Session, context: Context, conversation_id: str | None) ->
 
 
 def _errand(context: Context, conversation_id: str) -> Wire:
-    return {"id": conversation_id, "created_at": context.second, "conversation_at": context.state.service}
+    return {"id": conversation_id, "created_at": context.second, "conversation_at": context.rules.state.service}
 
 
 def put(session: Session, thread_id: str, anchor: Anchor) -> None:

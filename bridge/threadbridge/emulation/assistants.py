@@ -18,7 +18,7 @@ _PAGE = 100
 
 def create(session: Session, context: Context, body: Wire, supplied: Supplied | None = None) -> Wire:
     """A new assistant (A20-A24), with the vector store that was made for it."""
-    given = checked(ASSISTANT_CREATE, body, limits=context.limits)
+    given = checked(ASSISTANT_CREATE, body, limits=context.rules.limits)
     if supplied is not None:
         given["tool_resources"] = granted(given.get("tool_resources", {}), (), supplied)
     assistant = new_assistant(context, given)
@@ -50,7 +50,7 @@ def pinned_models(session: Session) -> Counter[str]:
 
 def update(session: Session, context: Context, assistant_id: str, body: Wire) -> Wire:
     """The assistant with the given keys replaced (A25); runs that have begun keep their own copies."""
-    changes = checked(ASSISTANT_UPDATE, body, limits=context.limits)
+    changes = checked(ASSISTANT_UPDATE, body, limits=context.rules.limits)
     assistant = changed_assistant(found(session, Kind.ASSISTANT, assistant_id), changes)
     session.put(Kind.ASSISTANT, assistant)
     return assistant

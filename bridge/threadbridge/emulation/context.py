@@ -1,8 +1,9 @@
-"""What a decision needs besides the rows: the time, fresh ids, the limits, the rules of history."""
+"""What a decision needs besides the rows: the time, fresh ids, the rules of its backend."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from threadbridge.costs.pricing import CostRules
 from threadbridge.history.anchor import StateRules
@@ -14,15 +15,10 @@ from threadbridge.settings import Limits, MissingTool, UnknownPrice
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """Handed to every decision. `now` is the Unix time of the request, `owner` the worker that claims runs."""
+class Rules:
+    """What is the same for every decision of a backend."""
 
-    now: float
-    new_id: NewId
-    owner: str
     limits: Limits = field(default_factory=Limits)
-    #: The caller performs what it queues, at once: it has a worker free.
-    takes_up: bool = False
     #: How threads are counted and what of them is shown.
     history: HistoryRules = field(default_factory=HistoryRules)
     #: Who keeps them for the model.
@@ -35,6 +31,17 @@ class Context:
     #: What models cost.
     costs: CostRules = field(default_factory=CostRules)
     unknown_price: UnknownPrice = "refuse"
+
+
+class Context(NamedTuple):
+    """Handed to every decision. `now` is the Unix time of the request, `owner` the worker that claims runs."""
+
+    now: float
+    new_id: NewId
+    owner: str
+    rules: Rules = Rules()
+    #: The caller performs what it queues, at once: it has a worker free.
+    takes_up: bool = False
 
     @property
     def second(self) -> int:

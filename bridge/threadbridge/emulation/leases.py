@@ -12,7 +12,7 @@ _UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.CANC
 
 def claim(context: Context) -> Lease:
     """This worker's claim from now on. Whoever queues a run takes it up; another may when the claim has lapsed."""
-    return Lease(context.owner, context.now + context.limits.lease_seconds)
+    return Lease(context.owner, context.now + context.rules.limits.lease_seconds)
 
 
 def is_own(context: Context, lease: Lease | None) -> bool:

@@ -20,11 +20,11 @@ def create(session: Session, context: Context, thread_id: str, body: Wire, suppl
     Raises ThreadBusy while a run is active (A42).
     """
     check_id("thread_id", "thread", thread_id)
-    given = checked(MESSAGE_CREATE, body, limits=context.limits)
+    given = checked(MESSAGE_CREATE, body, limits=context.rules.limits)
     thread = found(session, Kind.THREAD, thread_id)
     refuse_messages(session, context, thread_id)
     message = new_message(context, thread_id, given)
-    session.append(thread_id, weighed([Entry(message=message)], context.history.count))
+    session.append(thread_id, weighed([Entry(message=message)], context.rules.history.count))
     if supplied is not None:
         grant(session, thread, [given], supplied)
         done(session, supplied)
@@ -46,7 +46,7 @@ def list_all(session: Session, thread_id: str, query: ListQuery, *, unknown_curs
 
 def update(session: Session, context: Context, thread_id: str, message_id: str, body: Wire) -> Wire:
     """The message with its metadata replaced (A41)."""
-    changes = checked(MESSAGE_UPDATE, body, limits=context.limits)
+    changes = checked(MESSAGE_UPDATE, body, limits=context.rules.limits)
     message = {**found_in_thread(session, Kind.MESSAGE, thread_id, message_id), **changes}
     session.put(Kind.MESSAGE, message)
     return modified_message(message)

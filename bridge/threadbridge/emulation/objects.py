@@ -148,7 +148,7 @@ def new_run(context: Context, thread: Wire, assistant: Wire, body: Wire) -> Wire
         "thread_id": thread["id"],
         "status": "queued",
         "started_at": None,
-        "expires_at": context.second + context.limits.run_expiry_seconds,
+        "expires_at": context.second + context.rules.limits.run_expiry_seconds,
         "cancelled_at": None,
         "failed_at": None,
         "completed_at": None,

@@ -46,7 +46,7 @@ def create(
     """
     check_id("thread_id", "thread", thread_id)
     check_include(include)
-    given = checked(RUN_CREATE, body, limits=context.limits)
+    given = checked(RUN_CREATE, body, limits=context.rules.limits)
     thread = found(session, Kind.THREAD, thread_id)
     refuse_runs(session, context, thread_id)
     thread = grant(session, thread, given.get("additional_messages", ()), supplied)
@@ -63,7 +63,7 @@ def create_with_thread(
 ) -> StartedRun:
     """Create a thread and queue a run on it (A54)."""
     check_include(include)
-    given = checked(THREAD_AND_RUN_CREATE, body, limits=context.limits)
+    given = checked(THREAD_AND_RUN_CREATE, body, limits=context.rules.limits)
     found(session, Kind.ASSISTANT, given["assistant_id"])
     thread = threads.insert(session, context, given.get("thread", {}), supplied)
     thread = grant(session, thread, given.get("additional_messages", ()), supplied)
@@ -75,8 +75,8 @@ def _queue(session: Session, context: Context, thread: Wire, given: Wire) -> Sta
     assistant = found(session, Kind.ASSISTANT, given["assistant_id"])
     threads.append_messages(session, context, thread["id"], given.get("additional_messages", ()))
     run = new_run(context, thread, assistant, given)
-    context.models.check(run, context.now)
-    refuse_missing_tools(run["tools"], context.profile, context.missing_tool)
+    context.rules.models.check(run, context.now)
+    refuse_missing_tools(run["tools"], context.rules.profile, context.rules.missing_tool)
     if not run["instructions"] and not session.timeline(thread["id"], last_messages=1):
         raise InvalidRequest(
             "Run creation requires a Thread with a user message or an assistant with instructions.",
@@ -109,7 +109,7 @@ def to_change(session: Session, context: Context, thread_id: str, run_id: str) -
 
 def update(session: Session, context: Context, thread_id: str, run_id: str, body: Wire) -> Wire:
     """The run with its metadata replaced. Raises InvalidRequest while it is active (A57)."""
-    changes = checked(RUN_UPDATE, body, limits=context.limits)
+    changes = checked(RUN_UPDATE, body, limits=context.rules.limits)
     run = to_change(session, context, thread_id, run_id)
     if is_active(run):
         raise InvalidRequest(f"Cannot update run with status '{run['status']}'.")

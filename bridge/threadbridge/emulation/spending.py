@@ -30,11 +30,11 @@ def _priced(context: Context, run: Wire, turn: Turn, steps: Sequence[Wire]) -> T
         return turn
     calls = hosted_calls(steps)
     runs_code = any(tool["type"] == "code_interpreter" for tool in run["tools"])
-    has_container = runs_code and context.profile.code_interpreter
-    left_out = not_included(calls, context.costs.fees, has_container=has_container)
+    has_container = runs_code and context.rules.profile.code_interpreter
+    left_out = not_included(calls, context.rules.costs.fees, has_container=has_container)
     report = {**(turn.report or {}), "hosted_calls": calls, "not_included": left_out}
     told = replace(turn, report=report)
-    return replace(told, nanodollars=price_of(told, context.costs, now=context.now))
+    return replace(told, nanodollars=price_of(told, context.rules.costs, now=context.now))
 
 
 def _spend(session: Session, context: Context, run: Wire, turn: Turn) -> None:
@@ -52,24 +52,24 @@ def too_dear(
     An answer is counted as far as the run's `max_completion_tokens` bounds it. One without a bound is not known before
     it is there: it may exceed a cap, and then nothing more is asked.
     """
-    if not is_bounded(context.limits):
+    if not is_bounded(context.rules.limits):
         return None
     caps = _caps(session, context, run)
-    asked = context.models.resolved(run, context.now).model
+    asked = context.rules.models.resolved(run, context.now).model
     estimate = price_at_most(
         asked,
         prompt_tokens=prompt_tokens,
         answer_tokens=answer_bound(run, prior_usage) or 0,
-        rules=context.costs,
+        rules=context.rules.costs,
         now=context.now,
     )
     if estimate is not None:
         return refusal(caps, estimate)
-    return unpriced(asked, [cap.setting for cap in caps]) if context.unknown_price == "refuse" else None
+    return unpriced(asked, [cap.setting for cap in caps]) if context.rules.unknown_price == "refuse" else None
 
 
 def _caps(session: Session, context: Context, run: Wire) -> list[Cap]:
-    limits = context.limits
+    limits = context.rules.limits
     caps: list[Cap] = []
     if limits.run_dollars is not None:
         own = total(spent_on(turn) for turn in session.turns(run["id"]))

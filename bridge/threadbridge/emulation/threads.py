@@ -19,7 +19,7 @@ from threadbridge.validation import THREAD_CREATE, THREAD_UPDATE, checked
 
 def create(session: Session, context: Context, body: Wire, supplied: Supplied | None = None) -> Wire:
     """A new thread; its first messages are there in the same transaction."""
-    thread = insert(session, context, checked(THREAD_CREATE, body, limits=context.limits), supplied)
+    thread = insert(session, context, checked(THREAD_CREATE, body, limits=context.rules.limits), supplied)
     done(session, supplied)
     return thread
 
@@ -38,7 +38,7 @@ def append_messages(session: Session, context: Context, thread_id: str, bodies: 
     """Several messages at the end of a thread, in order (A12)."""
     entries = [Entry(message=new_message(context, thread_id, body)) for body in bodies]
     if entries:
-        session.append(thread_id, weighed(entries, context.history.count))
+        session.append(thread_id, weighed(entries, context.rules.history.count))
 
 
 def retrieve(session: Session, thread_id: str) -> Wire:
@@ -54,7 +54,7 @@ def list_all(session: Session, query: ListQuery, *, unknown_cursor: UnknownCurso
 
 def update(session: Session, context: Context, thread_id: str, body: Wire) -> Wire:
     """The thread with metadata or tool resources replaced; allowed while a run is active (C7)."""
-    changes = checked(THREAD_UPDATE, body, limits=context.limits)
+    changes = checked(THREAD_UPDATE, body, limits=context.rules.limits)
     thread = {**found(session, Kind.THREAD, thread_id), **changes}
     session.put(Kind.THREAD, thread)
     return thread

@@ -32,7 +32,7 @@ def submit(session: Session, context: Context, thread_id: str, run_id: str, body
     Raises InvalidRequest in any other status (A68), for duplicate ids (A67), and unless exactly the calls of this
     round are answered (A66). Then nothing has changed.
     """
-    given = checked(TOOL_OUTPUTS, body, limits=context.limits)
+    given = checked(TOOL_OUTPUTS, body, limits=context.rules.limits)
     run = to_change(session, context, thread_id, run_id)
     if run["status"] != RunStatus.REQUIRES_ACTION:
         raise InvalidRequest(f'Runs in status "{run["status"]}" do not accept tool outputs.')
@@ -40,7 +40,7 @@ def submit(session: Session, context: Context, thread_id: str, run_id: str, body
     step = _completed_step(session, context, run_id, outputs)
     session.put(Kind.STEP, step)
     entries = [Entry(item=_output_item(call, out), run_id=run_id) for call, out in outputs.items()]
-    session.append(thread_id, weighed(entries, context.history.count))
+    session.append(thread_id, weighed(entries, context.rules.history.count))
     after = stepped(run, RunStatus.QUEUED, context.second)
     if context.takes_up:
         return Submission(after, step, begin_next(session, context, after))

@@ -83,7 +83,7 @@ def _started(session: Session, context: Context, run: Wire) -> TurnStart | None:
 
 def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_usage: Wire | None) -> TurnStart | None:
     """The turn with its history chosen; what is too long or too dear ends the run instead (A80)."""
-    history = chosen(session, context.history, run, prior_usage=prior_usage, first=number == 1)
+    history = chosen(session, context.rules.history, run, prior_usage=prior_usage, first=number == 1)
     weight = prompt_tokens(history.report)
     is_shown = history.fits or bool(history.spans)
     unpaid = too_dear(session, context, run, weight, prior_usage=prior_usage) if is_shown else None
@@ -109,7 +109,7 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
 
 def shortened(session: Session, context: Context, start: TurnStart) -> TurnStart | None:
     """The turn with less of the thread, for the service found it too long; None where nothing can be left out."""
-    history = chosen_shorter(session, context.history, start.run, refused=start.report, first=start.number == 1)
+    history = chosen_shorter(session, context.rules.history, start.run, refused=start.report, first=start.number == 1)
     return None if history is None else _with(session, context, start, history)
 
 
@@ -123,7 +123,7 @@ def recounted(session: Session, context: Context, start: TurnStart, counted: int
     if fits:
         return told, True
     history = chosen_within(
-        session, context.history, start.run, counted=counted, told=start.report, first=start.number == 1
+        session, context.rules.history, start.run, counted=counted, told=start.report, first=start.number == 1
     )
     return (told, False) if history is None else (_with(session, context, start, history), None)
 
@@ -205,7 +205,7 @@ def finish(
     if found is None or not is_active(found.run) or not is_own(context, found.lease):
         count_lost(session, context, outcome.run, outcome.turn, outcome.steps)
         return Written(accepted=False, is_gone=found is None)
-    session.append(found.run["thread_id"], weighed(outcome.entries, context.history.count))
+    session.append(found.run["thread_id"], weighed(outcome.entries, context.rules.history.count))
     anchors.note(session, context, outcome, continuation)
     for step in outcome.steps:
         session.add(Kind.STEP, step)
