@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from threadbridge.errors import Unauthorized
 from threadbridge.wire import serves, to_wire
 from threadbridge_adapters.sdk.desk import Desk
+from threadbridge_adapters.sdk.local import local_request, local_response
 from threadbridge_adapters.sdk.passing import NotOursError, below, path_of
 from threadbridge_adapters.sdk.transports import transports_for
 
@@ -39,14 +40,19 @@ class InProcessClient(Client):
         self._genuine = genuine
         self._desk = desk
         self._base = base
-        super().__init__(**_likeness(genuine), transport=transports_for(http).sync(desk, base=base))
+        self._answers = transports_for(http).sync(desk, base=base)
+        super().__init__(**_likeness(genuine), transport=self._answers)
 
-    def build_request(self, *args: Any, **options: Any) -> httpx2.Request:
-        return self._genuine.build_request(*args, **options)
+    def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
+        local = local_request(self._http, self._genuine, method, url, options, base=self._base)
+        return local or self._genuine.build_request(method, url, **options)
 
-    def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
         if serves(path_of(request.url), base=self._base):
-            return super().send(request, **options)
+            if stream or options or self.is_closed or any(self.event_hooks.values()):
+                return super().send(request, stream=stream, **options)
+            return _read(local_response(self._http, request, self._answers.handle_request(request)))
+        options["stream"] = stream
         if self._desk.may_pass_on(request.method, below(request, self._base)):
             with suppress(NotOursError):
                 return super().send(request, **options)
@@ -65,14 +71,19 @@ class AsyncInProcessClient(AsyncClient):
         self._genuine = genuine
         self._desk = desk
         self._base = base
-        super().__init__(**_likeness(genuine), transport=transports_for(http).asynchronous(desk, base=base))
+        self._answers = transports_for(http).asynchronous(desk, base=base)
+        super().__init__(**_likeness(genuine), transport=self._answers)
 
-    def build_request(self, *args: Any, **options: Any) -> httpx2.Request:
-        return self._genuine.build_request(*args, **options)
+    def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
+        local = local_request(self._http, self._genuine, method, url, options, base=self._base)
+        return local or self._genuine.build_request(method, url, **options)
 
-    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
         if serves(path_of(request.url), base=self._base):
-            return await super().send(request, **options)
+            if stream or options or self.is_closed or any(self.event_hooks.values()):
+                return await super().send(request, stream=stream, **options)
+            return await _aread(local_response(self._http, request, await self._answers.handle_async_request(request)))
+        options["stream"] = stream
         if self._desk.may_pass_on(request.method, below(request, self._base)):
             with suppress(NotOursError):
                 return await super().send(request, **options)
@@ -114,6 +125,24 @@ def _library_of(client: object) -> Any:
 def _likeness(genuine: Client | AsyncClient) -> dict[str, Any]:
     """What shows of a client beyond its transport. Proxies and certificates are the genuine client's affair."""
     return {"timeout": genuine.timeout, "event_hooks": genuine.event_hooks, "trust_env": False}
+
+
+def _read(response: httpx2.Response) -> httpx2.Response:
+    try:
+        response.read()
+    except BaseException:
+        response.close()
+        raise
+    return response
+
+
+async def _aread(response: httpx2.Response) -> httpx2.Response:
+    try:
+        await response.aread()
+    except BaseException:
+        await response.aclose()
+        raise
+    return response
 
 
 def _refused(http: Any, request: httpx2.Request) -> httpx2.Response | None:
