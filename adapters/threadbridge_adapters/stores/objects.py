@@ -154,10 +154,10 @@ def _of_thread(table: Table) -> Statement:
     return Statement(delete(table).where(*mine))
 
 
-def _turns_of(*condition: Any) -> Statement:
+def _of_runs(table: Table, *condition: Any) -> Statement:
     run_ids = select(schema.runs.c.id).where(schema.runs.c.tenant == bindparam("of_tenant"), *condition)
-    mine = (schema.turns.c.tenant == bindparam("of_tenant"), schema.turns.c.run_id.in_(run_ids))
-    return Statement(delete(schema.turns).where(*mine))
+    mine = (table.c.tenant == bindparam("of_tenant"), table.c.run_id.in_(run_ids))
+    return Statement(delete(table).where(*mine))
 
 
 def _under_its_id(table: Table) -> Statement:
@@ -168,15 +168,15 @@ def _under_its_id(table: Table) -> Statement:
 #: What goes before the object itself goes, in this order.
 _TAKEN_ALONG: Mapping[Kind, tuple[Statement, ...]] = {
     Kind.THREAD: (
-        _turns_of(schema.runs.c.thread_id == bindparam("of_id")),
+        _of_runs(schema.turns, schema.runs.c.thread_id == bindparam("of_id")),
+        _of_runs(schema.steps, schema.runs.c.thread_id == bindparam("of_id")),
         _of_thread(schema.timeline),
         _of_thread(schema.thread_sizes),
-        _of_thread(schema.steps),
         _of_thread(schema.runs),
         _under_its_id(schema.containers),
         _under_its_id(schema.anchors),
     ),
-    Kind.RUN: (_turns_of(schema.runs.c.id == bindparam("of_id")),),
+    Kind.RUN: (_of_runs(schema.turns, schema.runs.c.id == bindparam("of_id")),),
 }
 
 

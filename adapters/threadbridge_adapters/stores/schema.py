@@ -1,9 +1,12 @@
 """The tables of a store. Alembic's revisions build them; a test holds the two together.
 
-Every row carries its tenant, and every index starts with it. `seq` is the order of insertion, which is the order of
-every list (A12). Bodies are the wire JSON as text and not a JSON column, where a database may reorder keys. Messages
-are rows of the timeline. There are no foreign keys: deleting a thread is one transaction of seven statements,
-and a table can be rebuilt by a migration without its rows taking others along.
+Every row carries its tenant, and every index starts with it. There are as few of them as the queries can do with: each
+is one page more to write for every row. Tables without a `seq` are their primary key's index.
+
+`seq` is the order of insertion, which is the order of every list (A12). Bodies are the wire JSON as text and not a JSON
+column, where a database may reorder keys. Messages are rows of the timeline. There are no foreign keys: deleting a
+thread is one transaction of eight statements, and a table can be rebuilt by a migration without its rows taking others
+along.
 """
 
 from __future__ import annotations
@@ -90,7 +93,6 @@ steps = Table(
     _key("run_id"),
     _key("body"),
     Index("uq_steps_id", "tenant", "id", unique=True),
-    Index("ix_steps_thread", "tenant", "thread_id", "seq"),
     Index("ix_steps_run", "tenant", "run_id", "seq"),
 )
 
@@ -107,10 +109,10 @@ timeline = Table(
     _key("sort", nullable=True),
     Column("tokens", Integer),
     _partial("uq_timeline_message", "tenant", "message_id", unique=True, where=_IS_MESSAGE),
-    _partial("ix_timeline_messages", "tenant", "thread_id", "seq", where=_IS_MESSAGE),
     _partial("ix_timeline_run", "tenant", "run_id", "seq", where=_IS_OF_A_RUN),
-    # Holds the weights too: what selects a thread's history never touches its messages.
-    Index("ix_timeline_weights", "tenant", "thread_id", "seq", "sort", "tokens"),
+    # Holds the weights too: what selects a thread's history never touches its messages. And it tells messages from
+    # items, for lists of messages.
+    Index("ix_timeline_weights", "tenant", "thread_id", "seq", "sort", "tokens", "message_id"),
 )
 
 #: Kept in step with the timeline, since counting a thread would cost what it holds.
@@ -122,6 +124,7 @@ thread_sizes = Table(
     Column("messages", Integer, nullable=False),
     Column("tokens", BigInteger, nullable=False),
     Column("edits", Integer, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
 )
 
 files = Table(
@@ -186,6 +189,7 @@ turns = Table(
     _key("usage", nullable=True),
     _key("report", nullable=True),
     Column("nanodollars", BigInteger),
+    sqlite_with_rowid=False,
 )
 
 
@@ -208,6 +212,7 @@ spending = Table(
     _sum("completion_tokens"),
     _sum("reasoning_tokens"),
     _sum("nanodollars"),
+    sqlite_with_rowid=False,
 )
 
 #: What models refused although the tables say otherwise, by the service they are models of.
