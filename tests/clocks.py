@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 
 class StandingClock:
@@ -23,6 +24,15 @@ class StandingClock:
         woken: asyncio.Future[None] = loop.create_future()
         self._sleepers.append((self._now + seconds, loop, woken))
         await woken
+
+    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[None] = loop.create_future()
+        waiting.add_done_callback(lambda done: None if done.cancelled() else call())
+        self._sleepers.append((self._now + seconds, loop, waiting))
+        if seconds <= 0:
+            _wake(waiting)
+        return waiting.cancel
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and wake whoever slept long enough."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import string
 import time
+from collections.abc import Callable
 
 _ID_LENGTH = 24
 #: Random bytes behind an id. Eight more than its digits, because some are thrown away.
@@ -26,6 +27,10 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait without blocking the loop."""
         await asyncio.sleep(seconds)
+
+    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+        """Have the running loop call something after that time."""
+        return asyncio.get_running_loop().call_later(seconds, call).cancel
 
 
 def new_id(prefix: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from threadbridge.emulation import turns
@@ -12,7 +12,7 @@ from threadbridge.emulation.failures import last_error, something_went_wrong
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.lifecycle import RunStatus, is_active
-from threadbridge.ports import Event, Session, Wire
+from threadbridge.ports import Clock, Event, Session, Wire
 from threadbridge.responses.forms import run_event
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.responses.turn import Ending
@@ -103,7 +103,7 @@ class Worker:
             self._place.later(prices.ready())  # while the model thinks
         translator = self._place.translator(start)
         conversation = Conversation(self._place, start, translator, self._feed)
-        watch = asyncio.ensure_future(self._watch(start.run))
+        watch = _Watch(self._place.clock, self._beat(start.run), lambda: self._watch(start.run))
         try:
             closing = await self._closing_events(conversation, translator)
         finally:
@@ -155,12 +155,16 @@ class Worker:
     async def _watch(self, run: Wire) -> None:
         """Keep the claim alive, and notice the deadline or a request to cancel from another process."""
         clock = self._place.clock
-        beat = self._place.limits.lease_seconds / _BEATS_PER_LEASE
-        while (left := run["expires_at"] - clock.now()) > 0:
-            await clock.sleep(min(left, beat))
-            if clock.now() < run["expires_at"] and not await self._still_ours():
+        while clock.now() < run["expires_at"]:
+            if not await self._still_ours():
                 return
+            await clock.sleep(self._beat(run))
         self._stop(Ending("expired"))
+
+    def _beat(self, run: Wire) -> float:
+        """Seconds until there is something to be watched."""
+        left: float = run["expires_at"] - self._place.clock.now()
+        return max(0.0, min(left, self._place.limits.lease_seconds / _BEATS_PER_LEASE))
 
     async def _still_ours(self) -> bool:
         try:
@@ -192,3 +196,21 @@ class Worker:
     def _end_feed(self, error: BridgeError | None) -> None:
         if self._feed is not None:
             self._feed.end(error)
+
+
+class _Watch:
+    """A timer until the first beat, a task from then on: most turns are over before."""
+
+    def __init__(self, clock: Clock, seconds: float, watch: Callable[[], Coroutine[None, None, None]]) -> None:
+        self._watch = watch
+        self._task: asyncio.Task[None] | None = None
+        self._call_off = clock.later(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(self._watch())
+
+    def cancel(self) -> None:
+        """The turn is over."""
+        self._call_off()
+        if self._task is not None:
+            self._task.cancel()

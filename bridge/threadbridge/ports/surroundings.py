@@ -17,6 +17,10 @@ class Clock(Protocol):
         """Wait."""
         ...
 
+    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+        """Have the running loop call something after that time; what is returned calls it off. Costs no task."""
+        ...
+
 
 #: Makes a fresh id with a prefix: `new_id("run")` gives `run_` and 24 alphanumerics (A9, C1).
 NewId: TypeAlias = Callable[[str], str]

@@ -90,6 +90,10 @@ class SkippingClock:
         self.slept.append(seconds)
         await asyncio.sleep(0)
 
+    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+        self.slept.append(seconds)
+        return asyncio.get_running_loop().call_soon(call).cancel
+
 
 @dataclass
 class Face:
