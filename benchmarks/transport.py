@@ -1,7 +1,7 @@
 """The in-process transport beside its floor: the same SDK calls answered from memory, plus one raw upstream request.
 
 One program, twice in this process: with a client of ours, and with a client whose transport gives back the very
-bytes ours gave before. CPU time is the whole process's, threads included; waiting costs nothing.
+headers and bytes ours gave before. CPU time is the whole process's, threads included; waiting costs nothing.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ BOUND = 1.5
 QUESTION = "Say something long."
 SECONDS_TO_FINISH = 0.2
 
-#: What the transport in memory answers: method and path to content type and body.
-Answers = Mapping[tuple[str, str], tuple[str, bytes]]
+#: What the transport in memory answers: method and path to headers and body.
+Answers = Mapping[tuple[str, str], tuple[Mapping[str, str], bytes]]
 #: The 2.x SDK speaks httpx, the 3.x SDK httpx2; both have a transport that answers from a function.
 _http: Any = importlib.import_module("httpx2" if openai.VERSION.startswith("3.") else "httpx")
 
@@ -86,20 +86,20 @@ def _record(client: OpenAI, assistant_id: str, *, stream: bool) -> Answers:
     threads = client.beta.threads
     created = threads.with_raw_response.create(messages=[{"role": "user", "content": QUESTION}])
     thread_id = created.parse().id
-    answers = {("POST", "/threads"): ("application/json", created.content)}
+    answers = {("POST", "/threads"): (dict(created.headers), created.content)}
     runs = f"/threads/{thread_id}/runs"
     if stream:
         with threads.runs.with_streaming_response.create(thread_id, assistant_id=assistant_id, stream=True) as response:
-            answers["POST", runs] = ("text/event-stream", response.read())
+            answers["POST", runs] = (dict(response.headers), response.read())
     else:
         queued = threads.runs.with_raw_response.create(thread_id, assistant_id=assistant_id)
         time.sleep(SECONDS_TO_FINISH)
         run_id = queued.parse().id
         found = threads.runs.with_raw_response.retrieve(run_id, thread_id=thread_id)
-        answers["POST", runs] = ("application/json", queued.content)
-        answers["GET", f"{runs}/{run_id}"] = ("application/json", found.content)
+        answers["POST", runs] = (dict(queued.headers), queued.content)
+        answers["GET", f"{runs}/{run_id}"] = (dict(found.headers), found.content)
     listed = threads.messages.with_raw_response.list(thread_id)
-    answers["GET", f"/threads/{thread_id}/messages"] = ("application/json", listed.content)
+    answers["GET", f"/threads/{thread_id}/messages"] = (dict(listed.headers), listed.content)
     return answers
 
 
@@ -107,8 +107,8 @@ def _from_memory(answers: Answers) -> Any:
     """A transport, for synchronous and asynchronous clients, that answers from memory."""
 
     def answer(request: Any) -> Any:
-        content_type, body = answers[request.method, request.url.path.removeprefix("/v1")]
-        return _http.Response(200, headers={"content-type": content_type}, content=body)
+        headers, body = answers[request.method, request.url.path.removeprefix("/v1")]
+        return _http.Response(200, headers=headers, content=body)
 
     return _http.MockTransport(answer)
 
