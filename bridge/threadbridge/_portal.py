@@ -55,9 +55,7 @@ class Portal:
             raise
         return Errand(coroutine, self.loop).done(timeout=timeout, leave=leave)
 
-    def begin(
-        self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None, leave: Leave[T] = asyncio.Task.cancel
-    ) -> T:
+    def begin(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
         """As `run`, for what may be begun anywhere (`ports.may_wait`): it changes threads only if it has to wait."""
         try:
             self._refuse_deadlock()
@@ -65,7 +63,7 @@ class Portal:
             coroutine.close()
             raise
         done = begin(coroutine)
-        return self.run(coroutine, timeout=timeout, leave=leave) if done is None else done.result
+        return self.run(coroutine, timeout=timeout) if done is None else done.result
 
     def iterate(self, source: AsyncIterator[T]) -> Reader[T]:
         """Yield what `source` yields, as it comes. Closing (or dropping) the iterator closes the source.

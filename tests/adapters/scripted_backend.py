@@ -61,6 +61,7 @@ class ScriptedBackend:
         self.look_gate: Gate | None = None
         self.created = threading.Event()
         self.looked_on: list[int] = []  # threads
+        self.created_on: list[int] = []  # threads
         self.submitted: list[Wire] = []
 
     async def opened(self, settings: Settings) -> Backend:
@@ -71,6 +72,7 @@ class ScriptedBackend:
         self.closed += 1
 
     async def create_thread(self, body: Wire) -> Wire:
+        self.created_on.append(threading.get_ident())
         if self.answer_gate is not None:
             await self.answer_gate.passed()
         thread = {"id": THREAD_ID, "object": "thread", "created_at": 1, "metadata": body.get("metadata") or {}}

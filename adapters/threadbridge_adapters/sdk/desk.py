@@ -52,8 +52,7 @@ class Desk:
         if done is not None:
             return done.result
         if may_be_given_up(request.method):
-            async with asyncio.timeout(timeout):
-                return await asyncio.create_task(answering)
+            return await _given_up(asyncio.create_task(answering), timeout)
         return await self._finished(answering, timeout)
 
     async def respond(self, request: WireRequest, *, loop: asyncio.AbstractEventLoop | None = None) -> WireResponse:
@@ -121,6 +120,16 @@ class Desk:
         if opened.exception() is not None:
             self._backends.pop(loop, None)  # the next request tries again
         return opened.result()
+
+
+async def _given_up(looking: asyncio.Task[WireResponse], timeout: float | None) -> WireResponse:
+    """The answer, unless the time is up before or the caller leaves."""
+    try:
+        async with asyncio.timeout(timeout):
+            return await looking
+    except BaseException:
+        looking.add_done_callback(_leave_stream)
+        raise
 
 
 async def _done(task: asyncio.Task[Any], timeout: float | None) -> None:

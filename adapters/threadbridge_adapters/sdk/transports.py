@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -23,9 +23,9 @@ from threadbridge_adapters.sdk.passing import passed_request, path_of, pieces_of
 
 if TYPE_CHECKING:
     import httpx2
-    from httpx2 import AsyncBaseTransport, AsyncByteStream, BaseTransport, SyncByteStream
+    from httpx2 import AsyncBaseTransport, AsyncByteStream, BaseTransport, Response, SyncByteStream
 else:
-    AsyncBaseTransport = AsyncByteStream = BaseTransport = SyncByteStream = object
+    AsyncBaseTransport = AsyncByteStream = BaseTransport = Response = SyncByteStream = object
 
 
 #: A response, and where its body is a stream, that stream for a reader on another thread.
@@ -56,7 +56,7 @@ class SyncTransport(BaseTransport):
         with _as_http_errors(self.http, request):
             response, ahead = self._answer(request, patience) if ours else self._passed_on(request, patience)
         if ahead is None:
-            return _response(self.http, response, content=response.body)
+            return _whole(self.http, response)
         return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
 
     def close(self) -> None:
@@ -75,8 +75,10 @@ class SyncTransport(BaseTransport):
         current = self._portal()
         asked = _wire_request(request, self._base)
         answering = _read_ahead(self._desk.respond(asked, loop=current.loop))
-        leave = asyncio.Task.cancel if may_be_given_up(asked.method) else _close_when_done
-        return current.begin(answering, timeout=patience, leave=leave)
+        if may_be_given_up(asked.method):
+            return current.begin(answering, timeout=patience)
+        # Not here, where an interrupt could part what belongs together.
+        return current.run(answering, timeout=patience, leave=_close_when_done)
 
     def _passed_on(self, request: httpx2.Request, patience: float | None) -> _Answer:
         async def pass_on() -> WireResponse:
@@ -101,7 +103,7 @@ class AsyncTransport(AsyncBaseTransport):
         with _as_http_errors(self.http, request):
             response = await self._answer(request, patience)
         if isinstance(response.body, bytes):
-            return _response(self.http, response, content=response.body)
+            return _whole(self.http, response)
         ahead = LoopReadAhead(response.body)
         return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
 
@@ -148,12 +150,31 @@ class _AsyncFrames(AsyncByteStream):
         await self._ahead.aclose()
 
 
+class WholeResponse(Response):
+    """A body that is there: nothing has to be decoded, so nothing has to be read piece by piece."""
+
+    def __init__(self, http: Any, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__(status, headers=headers, stream=http.ByteStream(body))
+        self._whole = body
+
+    @property
+    def content(self) -> bytes:
+        return self._whole
+
+    def read(self) -> bytes:
+        return self._whole
+
+    async def aread(self) -> bytes:
+        return self._whole
+
+
 @dataclass(frozen=True, slots=True)
 class Transports:
     """The transport classes of one HTTP library."""
 
     sync: type[SyncTransport]
     asynchronous: type[AsyncTransport]
+    whole: type[WholeResponse]
 
 
 @functools.cache
@@ -165,7 +186,11 @@ def transports_for(http: Any) -> Transports:
     asynchronous = type(
         "AsyncTransport", (AsyncTransport, http.AsyncBaseTransport), {"http": http, "frames": async_frames}
     )
-    return Transports(cast("type[SyncTransport]", sync), cast("type[AsyncTransport]", asynchronous))
+    return Transports(
+        cast("type[SyncTransport]", sync),
+        cast("type[AsyncTransport]", asynchronous),
+        cast("type[WholeResponse]", type("WholeResponse", (WholeResponse, http.Response), {})),
+    )
 
 
 async def _read_ahead(answering: Awaitable[WireResponse]) -> _Answer:
@@ -205,8 +230,14 @@ def _wire_request(request: httpx2.Request, base: str) -> WireRequest:
     )
 
 
-def _response(http: Any, response: WireResponse, **body: Any) -> httpx2.Response:
-    return cast("httpx2.Response", http.Response(response.status, headers=dict(response.headers), **body))
+def _response(http: Any, response: WireResponse, *, stream: Any) -> httpx2.Response:
+    return cast("httpx2.Response", http.Response(response.status, headers=dict(response.headers), stream=stream))
+
+
+def _whole(http: Any, response: WireResponse) -> httpx2.Response:
+    body = cast("bytes", response.body)
+    headers = {**response.headers, "content-length": str(len(body))}
+    return transports_for(http).whole(http, response.status, headers, body)
 
 
 def _patience(request: httpx2.Request) -> float | None:

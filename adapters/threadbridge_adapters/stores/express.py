@@ -46,8 +46,8 @@ class Express:
             return self._serve(self._driver or self._connected(), job)
         except BaseException as exc:
             job.fail(exc)
-            discard(self._connection)
-            self._connection = self._driver = None
+            broken, self._connection, self._driver = self._connection, None, None
+            discard(broken)
             return True
 
     def _connected(self) -> sqlite3.Connection:

@@ -208,6 +208,17 @@ def test_a_look_that_needs_no_loop_is_taken_on_the_callers_thread(
     assert backend.looked_on == [threading.get_ident()]
 
 
+def test_a_change_is_made_where_no_interrupt_can_part_it(
+    client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.beta.threads.create()
+    monkeypatch.setattr(ScriptedBackend, "begins_anywhere", True, raising=False)
+
+    client.beta.threads.create()
+
+    assert threading.get_ident() not in backend.created_on
+
+
 def test_a_look_of_any_other_backend_is_taken_on_the_loop(client: openai.OpenAI, backend: ScriptedBackend) -> None:
     client.beta.threads.create()
 
@@ -318,6 +329,50 @@ def test_hooks_of_the_http_client_see_assistants_requests_too(backend: ScriptedB
         wrapped.beta.threads.create()
 
     assert seen == ["/v1/threads"]
+
+
+def test_requests_that_stay_in_the_process_are_logged_as_all_others_are(
+    client: openai.OpenAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        client.beta.threads.create()
+
+    told = [record.message for record in caplog.records if record.name in {"httpx", "httpx2"}]
+    assert [(message[:19], message[-17:]) for message in told] == [("HTTP Request: POST ", '"HTTP/1.1 200 OK"')]
+
+
+def test_a_closed_client_says_so(client: openai.OpenAI) -> None:
+    client.close()
+
+    with pytest.raises((RuntimeError, openai.APIConnectionError)) as refused:
+        client.with_options(max_retries=0).beta.threads.create()
+
+    assert "closed" in f"{refused.value} {refused.value.__cause__}"
+
+
+def test_what_reads_a_stream_whole_and_fails_leaves_it(client: openai.OpenAI, backend: ScriptedBackend) -> None:
+    backend.script = [run_event("created"), Gate()]
+    hasty = client.with_options(timeout=0.2, max_retries=0)
+    body = {"assistant_id": "asst_1", "stream": True}
+
+    with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout, httpx.TimeoutException)):
+        hasty.post(
+            f"/threads/{THREAD_ID}/runs",
+            body=body,
+            cast_to=object,
+            options={"headers": {"OpenAI-Beta": "assistants=v2"}},
+        )
+
+    assert backend.left.wait(5)
+
+
+def test_what_the_http_client_puts_into_every_query_is_seen(backend: ScriptedBackend) -> None:
+    http = httpx.Client(params={"strange": "1"})
+
+    with wrap(openai.OpenAI(api_key="sk-mine", http_client=http)) as wrapped:  # type: ignore[arg-type,unused-ignore]
+        answer = wrapped.beta.threads.with_raw_response.create()
+
+    assert "strange" in answer.headers["threadbridge-warning"]
 
 
 def test_a_base_url_with_an_unusual_path_is_served_too(backend: ScriptedBackend) -> None:
