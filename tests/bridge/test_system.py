@@ -1,12 +1,14 @@
-"""The real source of ids."""
+"""The real clock and the real source of ids."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-from threadbridge._system import new_id
+from threadbridge._system import SystemClock, new_id
 
 
 def test_a9_c1_an_id_is_a_prefix_and_24_letters_and_digits() -> None:
@@ -36,3 +38,14 @@ def test_a_forked_child_does_not_give_out_its_parents_ids() -> None:
     os.close(reading)
     os.close(writing)
     assert told not in {new_id("run") for _ in range(64)}
+
+
+async def test_the_clock_calls_later_unless_it_is_called_off() -> None:
+    called: list[float] = []
+    clock, began = SystemClock(), time.monotonic()
+
+    clock.later(0.01, lambda: called.append(time.monotonic() - began))
+    clock.later(0.01, lambda: called.append(-1.0))()
+    await asyncio.sleep(0.05)
+
+    assert [seconds >= 0.01 for seconds in called] == [True]

@@ -301,7 +301,7 @@ class Store(Protocol):
 
     `work` is called with a `Session`, must not block on anything else, and may be called again from the start if
     the database asks for it. What it returns is returned; what it raises rolls everything back and is raised. A store
-    whose `read` may be begun on any thread says so in its class (`ports.begins_anywhere`).
+    whose `read` and `write` may be begun on any thread says so in its class (`ports.begins_anywhere`).
     """
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:

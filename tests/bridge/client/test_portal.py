@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from threadbridge._at_once import may_wait
+from threadbridge._at_once import begin, may_wait
 from threadbridge._portal import READ_AHEAD, Portal, portal
 
 
@@ -150,6 +150,23 @@ def test_what_may_wait_is_waited_for_no_longer_than_asked() -> None:
 
     with pytest.raises(TimeoutError):
         portal().begin(hang(), timeout=0.02)
+
+
+async def test_a_task_made_while_something_is_begun_is_an_ordinary_one() -> None:
+    steps = list[str]()
+
+    async def other() -> None:
+        await may_wait()
+        steps.append("other")
+
+    async def work() -> asyncio.Task[None]:
+        return asyncio.create_task(other())
+
+    done = begin(work())
+    await asyncio.sleep(0)
+
+    assert done is not None
+    assert steps == ["other"]
 
 
 async def test_what_is_on_a_loop_already_may_wait_without_ado() -> None:

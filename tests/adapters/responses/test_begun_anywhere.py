@@ -1,4 +1,4 @@
-"""What only looks may be begun on any thread, and goes to the loop only where there is something to do there."""
+"""Every request may be begun on any thread, and goes to the loop only where there is something to do there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.clocks import StandingClock
 from threadbridge._at_once import Done, begin
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend, ListQuery, PolledRun, Store, Wire, begins_anywhere
-from threadbridge.settings import Settings
+from threadbridge.settings import Policies, Settings
 from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.responses.backend import ResponsesBackend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
@@ -64,6 +64,23 @@ def test_every_look_there_is_is_tried_here() -> None:
     assert looks - set(LOOKS) == {"retrieve_message", "retrieve_step"}  # as `retrieve_thread`
 
 
+async def raised_outside(work: Coroutine[Any, Any, object]) -> None:
+    """What it raises on a thread without a loop."""
+    raised: list[Exception] = []
+
+    def attempt() -> None:
+        try:
+            begin(work)
+        except Exception as error:
+            raised.append(error)
+
+    elsewhere = threading.Thread(target=attempt)
+    elsewhere.start()
+    elsewhere.join(5)
+    for error in raised:
+        raise error
+
+
 class Through:
     """Hands everything through, and might have to wait on the way."""
 
@@ -98,6 +115,93 @@ async def test_a_store_that_does_not_say_so_is_read_on_the_loop() -> None:
     assert begun is None
     assert listed["data"] == []
     await backend.aclose()
+
+
+MESSAGE = {"role": "user", "content": "SAY hello"}
+CHANGES: dict[str, Look] = {
+    "create_assistant": lambda backend, run: backend.create_assistant({"model": "gpt-4o"}),
+    "update_assistant": lambda backend, run: backend.update_assistant(run["assistant_id"], {"name": "Anna"}),
+    "create_thread": lambda backend, run: backend.create_thread({"messages": [MESSAGE]}),
+    "update_thread": lambda backend, run: backend.update_thread(run["thread_id"], {"metadata": {"a": "b"}}),
+    "create_message": lambda backend, run: backend.create_message(run["thread_id"], MESSAGE),
+    "create_run": lambda backend, run: backend.create_run(run["thread_id"], {"assistant_id": run["assistant_id"]}),
+    "update_run": lambda backend, run: backend.update_run(run["thread_id"], run["id"], {"metadata": {"a": "b"}}),
+    "delete_thread": lambda backend, run: backend.delete_thread(run["thread_id"]),
+    "delete_assistant": lambda backend, run: backend.delete_assistant(run["assistant_id"]),
+}
+NEEDING_THE_LOOP: dict[str, Look] = {
+    "stream_run": lambda backend, run: backend.stream_run(run["thread_id"], {"assistant_id": run["assistant_id"]}),
+    "stream_thread_and_run": lambda backend, run: backend.stream_thread_and_run({"assistant_id": run["assistant_id"]}),
+    "cancel_run": lambda backend, run: backend.cancel_run(run["thread_id"], run["id"]),
+    "submit_tool_outputs": lambda backend, run: backend.submit_tool_outputs(run["thread_id"], run["id"], {}),
+    "stream_tool_outputs": lambda backend, run: backend.stream_tool_outputs(run["thread_id"], run["id"], {}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_a_change_needs_no_loop(life: Life, name: str) -> None:
+    run = await a_run(life, "SAY hello")
+    await eventually(life, run, is_in("completed"))
+
+    done = await begun_outside(CHANGES[name](life.backend, run))
+
+    assert done is not None
+
+
+@pytest.mark.parametrize("name", NEEDING_THE_LOOP)
+async def test_what_has_to_do_with_the_loop_goes_there_first(life: Life, name: str) -> None:
+    run = await a_run(life, "SAY hello")
+    await eventually(life, run, is_in("completed"))
+    asking = NEEDING_THE_LOOP[name](life.backend, run)
+
+    done = await begun_outside(asking)
+
+    asking.close()
+    assert done is None
+
+
+async def test_a_run_that_was_created_elsewhere_is_performed_on_the_loop(life: Life) -> None:
+    earlier = await a_run(life, "SAY hello")
+    await eventually(life, earlier, is_in("completed"))
+    thread = await life.backend.create_thread({"messages": [MESSAGE]})
+    creating = life.backend.create_run(thread["id"], {"assistant_id": earlier["assistant_id"]})
+
+    done = await begun_outside(creating)
+
+    assert done is not None
+    run: Any = done.result
+    assert run["status"] == "queued"
+    assert (await eventually(life, run, is_in("completed")))["usage"] is not None
+
+
+async def test_a_run_refused_elsewhere_leaves_its_place_to_others(tmp_path: Path, clock: StandingClock) -> None:
+    async with living(tmp_path, clock, concurrent_turns=1) as life:
+        with pytest.raises(NotFound):
+            await raised_outside(life.backend.create_run("thread_abcdefghijklmnopqrstuvwx", {"assistant_id": "asst_1"}))
+
+        run = await a_run(life, "SAY hello")
+
+        await eventually(life, run, is_in("completed"))
+
+
+async def test_a_request_begun_elsewhere_waits_for_a_busy_thread_on_the_loop(
+    tmp_path: Path, clock: StandingClock
+) -> None:
+    async with living(tmp_path, clock, policies=Policies(busy_thread="queue"), busy_wait_seconds=60) as life:
+        tools = [{"type": "function", "function": {"name": "get_weather"}}]
+        run = await a_run(life, "CALL get_weather {}", tools=tools)
+        await eventually(life, run, is_in("requires_action"))
+        writing = life.backend.create_message(run["thread_id"], MESSAGE)
+
+        begun = await begun_outside(writing)
+        waiting = asyncio.create_task(writing)
+        await life.backend.cancel_run(run["thread_id"], run["id"])
+        while not waiting.done():
+            clock.advance(1)
+            await asyncio.sleep(0.005)
+
+        assert begun is None
+        assert waiting.result()["role"] == "user"
 
 
 @pytest.mark.parametrize("name", LOOKS)
