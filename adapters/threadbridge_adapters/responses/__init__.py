@@ -10,6 +10,7 @@ from threadbridge.ports import Backend, Blobs, Clock, NewId, PriceList, Store, U
 from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
+    from threadbridge.emulation.context import Rules
     from threadbridge.responses.model_rules import ModelCatalog
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.known_refusals import KnownRefusals
@@ -119,14 +120,7 @@ def assemble(
     the backend lives. `catalog` is what the service said of its models, `refusals` what they were seen to refuse.
     Raises ConfigurationError for settings that ask for what the service cannot do.
     """
-    from threadbridge.emulation.context import Rules
-    from threadbridge.history.anchor import StateRules
-    from threadbridge.history.budget import HistoryRules
-    from threadbridge.responses.model_rules import ModelRules
-    from threadbridge.responses.profiles import profile_of
-    from threadbridge.responses.suiting import suited
     from threadbridge_adapters.blobs import open_blobs
-    from threadbridge_adapters.logs import logger
     from threadbridge_adapters.responses.backend import ResponsesBackend
     from threadbridge_adapters.responses.containers import Containers
     from threadbridge_adapters.responses.event_logs import EventLogs
@@ -135,14 +129,9 @@ def assemble(
     from threadbridge_adapters.responses.supplier import Supplier
     from threadbridge_adapters.responses.workforce import Workforce
     from threadbridge_adapters.responses.workplace import Workplace
-    from threadbridge_adapters.tokens import token_counter
 
     clock = clock or SystemClock()
     blobs = blobs or open_blobs(None, beside=None)
-    profile = profile_of(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
-    history, truncation, warnings = suited(settings, profile)
-    for warning in warnings:
-        logger("threadbridge").warning(warning)
     place = Workplace(
         tenant=settings.tenant,
         store=store,
@@ -152,16 +141,7 @@ def assemble(
         owner=new_id("worker"),
         limits=settings.limits,
         policies=settings.policies,
-        rules=Rules(
-            limits=settings.limits,
-            history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
-            state=StateRules(history, _named(settings, upstream), settings.limits.stored_response_days),
-            models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
-            profile=profile,
-            missing_tool=settings.policies.missing_tool,
-            costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),
-            unknown_price=settings.policies.unknown_price,
-        ),
+        rules=_rules(settings, upstream, prices, catalog),
         places=places or Places(settings.limits.concurrent_turns),
         logs=EventLogs(settings.limits, clock, new_id),
         blobs=blobs,
@@ -173,3 +153,30 @@ def assemble(
     if settings.performs_runs:
         workforce.start()
     return ResponsesBackend(place, workforce)
+
+
+def _rules(settings: Settings, upstream: Upstream, prices: PriceList | None, catalog: ModelCatalog | None) -> Rules:
+    """What every decision goes by. The log is told what of the settings does not suit the service."""
+    from threadbridge.emulation.context import Rules
+    from threadbridge.history.anchor import StateRules
+    from threadbridge.history.budget import HistoryRules
+    from threadbridge.responses.model_rules import ModelRules
+    from threadbridge.responses.profiles import profile_of
+    from threadbridge.responses.suiting import suited
+    from threadbridge_adapters.logs import logger
+    from threadbridge_adapters.tokens import token_counter
+
+    profile = profile_of(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
+    history, truncation, warnings = suited(settings, profile)
+    for warning in warnings:
+        logger("threadbridge").warning(warning)
+    return Rules(
+        limits=settings.limits,
+        history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
+        state=StateRules(history, _named(settings, upstream), settings.limits.stored_response_days),
+        models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
+        profile=profile,
+        missing_tool=settings.policies.missing_tool,
+        costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),
+        unknown_price=settings.policies.unknown_price,
+    )
