@@ -1,8 +1,8 @@
 """Coroutines that are begun where they are called, and need an event loop only if they have to wait.
 
-A transaction takes less time than the change of threads that would have it done. So such a coroutine is begun by
-hand, on whatever thread: it touches no event loop, nor anything that belongs to one, before it says
-`await may_wait()`. What is left of it then goes on in a task.
+A transaction takes less time than the task, or the change of threads, that would have it done. So such a coroutine is
+begun by hand and waits for nothing before it says `await may_wait()`; what is left of it then goes on in a task. What
+only looks is begun on whatever thread, and touches nothing that belongs to an event loop before that.
 """
 
 from __future__ import annotations
@@ -47,13 +47,14 @@ def begin(work: Coroutine[Any, Any, T]) -> Done[T] | None:
     return None
 
 
-def begins_anywhere(one: object) -> bool:
-    """Whether its methods may be begun on any thread: every operation of a backend, `read` and `write` of a store.
+def begins_at_once(one: object) -> bool:
+    """Whether its methods may be begun by hand: all of a backend's or store's on the thread of their event loop, those
+    that only look (`list_*`, `retrieve_*`, `follow_run`, `report_run`; `read`) on any thread.
 
-    A class says so for itself, with `begins_anywhere = True` in its body. Neither its subclasses nor what hands calls
+    A class says so for itself, with `begins_at_once = True` in its body. Neither its subclasses nor what hands calls
     through to it are taken at its word: they may do more than it does.
     """
-    return vars(type(one)).get("begins_anywhere") is True
+    return vars(type(one)).get("begins_at_once") is True
 
 
 @coroutine

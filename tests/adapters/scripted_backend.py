@@ -62,6 +62,7 @@ class ScriptedBackend:
         self.created = threading.Event()
         self.looked_on: list[int] = []  # threads
         self.created_on: list[int] = []  # threads
+        self.created_in: list[object] = []  # tasks
         self.submitted: list[Wire] = []
 
     async def opened(self, settings: Settings) -> Backend:
@@ -73,6 +74,7 @@ class ScriptedBackend:
 
     async def create_thread(self, body: Wire) -> Wire:
         self.created_on.append(threading.get_ident())
+        self.created_in.append(asyncio.current_task())
         if self.answer_gate is not None:
             await self.answer_gate.passed()
         thread = {"id": THREAD_ID, "object": "thread", "created_at": 1, "metadata": body.get("metadata") or {}}

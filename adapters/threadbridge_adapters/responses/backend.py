@@ -26,7 +26,7 @@ from threadbridge.ports import (
     Warn,
     Wire,
     WireResponse,
-    begins_anywhere,
+    begins_at_once,
     may_wait,
     unheard,
 )
@@ -50,7 +50,7 @@ class ResponsesBackend:
     """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
 
     capabilities = Capabilities(lists_threads=True, streams=True, follows_runs=True, reports_runs=True)
-    begins_anywhere = True
+    begins_at_once = True
 
     def __init__(self, place: Workplace, workforce: Workforce) -> None:
         self._place = place
@@ -258,7 +258,7 @@ class ResponsesBackend:
     async def _read(self, look: Callable[[Session, float], T]) -> T:
         """A read; a deadline it meets is written down first (A60)."""
         now = self._place.clock.now()
-        if not begins_anywhere(self._place.store):
+        if not begins_at_once(self._place.store):
             await may_wait()
         while True:
             try:

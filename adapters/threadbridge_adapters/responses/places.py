@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 
 
 class Places:
-    """A bounded number of places. Nobody who holds one waits for another, so the queue always moves.
-
-    Any thread may reserve one; everything else belongs to the loop.
-    """
+    """A bounded number of places. Nobody who holds one waits for another, so the queue always moves."""
 
     def __init__(self, count: int) -> None:
         self._free = count
-        self._counting = threading.Lock()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def reserve(self) -> bool:
         """Take a place if one is free."""
-        with self._counting:
-            if self._free == 0:
-                return False
-            self._free -= 1
-            return True
+        if self._free == 0:
+            return False
+        self._free -= 1
+        return True
 
     async def wait(self, called_off: asyncio.Future[None]) -> bool:
         """Take a place as soon as one is free; False if the wait was called off before."""
@@ -52,6 +46,5 @@ class Places:
         """Free a place, for the one who waited longest."""
         if self._waiting:
             self._waiting.popleft().set_result(None)
-            return
-        with self._counting:
+        else:
             self._free += 1

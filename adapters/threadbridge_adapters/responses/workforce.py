@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from threadbridge.emulation.turns import TurnStart
@@ -21,14 +20,10 @@ _TAKEN_UP_AT_ONCE = 100
 
 
 class Workforce:
-    """Employs workers on the loop it was made on, one at a time for each run.
-
-    Any thread may reserve a place, give it back and employ; everything else belongs to the loop.
-    """
+    """Employs workers on the running loop, one at a time for each run."""
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
-        self._loop = asyncio.get_running_loop()
         self._errands = Errands(place)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._sweeper: asyncio.Task[None] | None = None
@@ -49,22 +44,12 @@ class Workforce:
 
     def give_back(self) -> None:
         """The turn that a place was kept for does not begin."""
-        self._do(self._place.places.give_back)
+        self._place.places.give_back()
 
     def employ(self, run_id: str, *, start: TurnStart | None = None, feed: Feed | None = None) -> None:
         """Have the run's next turn performed: the one that began already, in a place kept for it, or the one it
         waits for. A run that is being worked on already is left alone.
         """
-        self._do(lambda: self._employ(run_id, start, feed))
-
-    def _do(self, work: Callable[[], object]) -> None:
-        """Now, or as soon as the loop comes to it."""
-        if _running_loop() is self._loop:
-            work()
-        else:
-            self._loop.call_soon_threadsafe(work)
-
-    def _employ(self, run_id: str, start: TurnStart | None, feed: Feed | None) -> None:
         if start is None and feed is None and (self._closing or self._is_worked_on(run_id)):
             return
         worker = Worker(self._place, run_id, start=start, feed=feed)
@@ -120,10 +105,3 @@ class Workforce:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._place.settled()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -10,7 +10,7 @@ from typing import TypeVar
 from threadbridge.costs.caps import is_bounded
 from threadbridge.emulation.context import Context, Rules
 from threadbridge.emulation.turns import TurnStart
-from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire, begins_anywhere, may_wait
+from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire, begins_at_once, may_wait
 from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, Policies
@@ -48,7 +48,7 @@ class Workplace:
     async def write(self, decide: Callable[[Session, Context], T], *, takes_up: bool = False) -> T:
         """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
         context = Context(self.clock.now(), self.new_id, self.owner, self.rules, takes_up)
-        if not begins_anywhere(self.store):
+        if not begins_at_once(self.store):
             await may_wait()
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from threadbridge._at_once import begin
-from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse, begins_anywhere, may_wait
+from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse, begins_at_once, may_wait
 from threadbridge.wire import answer, may_be_kept, to_wire
 from threadbridge.wire.errors import reported
 from threadbridge_adapters.read_ahead import close
@@ -63,7 +63,7 @@ class Desk:
             backend = await self._backend(loop or asyncio.get_running_loop())
         except Exception as error:
             return _unopened(error)
-        if not begins_anywhere(backend):
+        if not begins_at_once(backend):
             await may_wait()
         return await answer(backend, request, max_body_bytes=self._max_body_bytes)
 

@@ -119,7 +119,7 @@ class SqliteStore:
     the file anew; a store in memory stays with the parent.
     """
 
-    begins_anywhere = True
+    begins_at_once = True
 
     def __init__(self, place: Place) -> None:
         self._place = place

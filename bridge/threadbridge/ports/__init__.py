@@ -10,7 +10,7 @@ under the entry point group `threadbridge.backends` (or `.stores`) and `threadbr
 
 from __future__ import annotations
 
-from threadbridge._at_once import begins_anywhere, may_wait
+from threadbridge._at_once import begins_at_once, may_wait
 from threadbridge.ports.backend import Backend
 from threadbridge.ports.blobs import Blob, Blobs, Naming
 from threadbridge.ports.passage import PassesOn
@@ -84,7 +84,7 @@ __all__ = [
     "Wire",
     "WireRequest",
     "WireResponse",
-    "begins_anywhere",
+    "begins_at_once",
     "may_wait",
     "unheard",
 ]

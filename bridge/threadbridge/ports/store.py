@@ -301,7 +301,7 @@ class Store(Protocol):
 
     `work` is called with a `Session`, must not block on anything else, and may be called again from the start if
     the database asks for it. What it returns is returned; what it raises rolls everything back and is raised. A store
-    whose `read` and `write` may be begun on any thread says so in its class (`ports.begins_anywhere`).
+    whose methods may be begun in no task says so in its class (`ports.begins_at_once`).
     """
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:

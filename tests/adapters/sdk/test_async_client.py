@@ -160,6 +160,54 @@ async def test_an_event_that_takes_longer_than_the_read_timeout_raises(
     assert backend.left.is_set()
 
 
+async def test_a_change_that_need_not_wait_gets_no_task_of_its_own(
+    client: openai.AsyncOpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.beta.threads.create()
+    monkeypatch.setattr(ScriptedBackend, "begins_at_once", True, raising=False)
+
+    await client.beta.threads.create()
+
+    assert backend.created_in[1:] == [asyncio.current_task()] != backend.created_in[:1]
+
+
+async def test_requests_that_stay_in_the_process_are_logged_as_all_others_are(
+    client: openai.AsyncOpenAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        await client.beta.threads.create()
+
+    told = [record.message for record in caplog.records if record.name in {"httpx", "httpx2"}]
+    assert [(message[:19], message[-17:]) for message in told] == [("HTTP Request: POST ", '"HTTP/1.1 200 OK"')]
+
+
+async def test_a_closed_client_says_so(client: openai.AsyncOpenAI) -> None:
+    await client.close()
+
+    with pytest.raises((RuntimeError, openai.APIConnectionError)) as refused:
+        await client.with_options(max_retries=0).beta.threads.create()
+
+    assert "closed" in f"{refused.value} {refused.value.__cause__}"
+
+
+async def test_what_reads_a_stream_whole_and_fails_leaves_it(
+    client: openai.AsyncOpenAI, backend: ScriptedBackend
+) -> None:
+    backend.script = [run_event("created"), Gate()]
+    hasty = client.with_options(timeout=0.2, max_retries=0)
+    body = {"assistant_id": "asst_1", "stream": True}
+
+    with pytest.raises((openai.APITimeoutError, httpx.TimeoutException)):
+        await hasty.post(
+            f"/threads/{THREAD_ID}/runs",
+            body=body,
+            cast_to=object,
+            options={"headers": {"OpenAI-Beta": "assistants=v2"}},
+        )
+
+    assert await asyncio.to_thread(backend.left.wait, 5)
+
+
 async def test_fifty_runs_stream_at_once(client: openai.AsyncOpenAI, backend: ScriptedBackend) -> None:
     backend.script = [delta("x")] * 20
 

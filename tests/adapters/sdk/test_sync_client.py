@@ -201,7 +201,7 @@ def test_a_look_that_needs_no_loop_is_taken_on_the_callers_thread(
     client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.beta.threads.create()
-    monkeypatch.setattr(ScriptedBackend, "begins_anywhere", True, raising=False)
+    monkeypatch.setattr(ScriptedBackend, "begins_at_once", True, raising=False)
 
     client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
 
@@ -212,7 +212,7 @@ def test_a_change_is_made_where_no_interrupt_can_part_it(
     client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.beta.threads.create()
-    monkeypatch.setattr(ScriptedBackend, "begins_anywhere", True, raising=False)
+    monkeypatch.setattr(ScriptedBackend, "begins_at_once", True, raising=False)
 
     client.beta.threads.create()
 
@@ -230,7 +230,7 @@ def test_a_look_of_any_other_backend_is_taken_on_the_loop(client: openai.OpenAI,
 def test_the_first_look_opens_the_backend_on_the_loop(
     client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ScriptedBackend, "begins_anywhere", True, raising=False)
+    monkeypatch.setattr(ScriptedBackend, "begins_at_once", True, raising=False)
 
     client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
 

@@ -1,4 +1,4 @@
-"""Every request may be begun on any thread, and goes to the loop only where there is something to do there."""
+"""Every request may be begun in no task, a look on any thread; it goes on in one only where it has to wait."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.adapters.responses.emulations import LEASE, Life, a_run, eventually, 
 from tests.clocks import StandingClock
 from threadbridge._at_once import Done, begin
 from threadbridge.errors import NotFound
-from threadbridge.ports import Backend, ListQuery, PolledRun, Store, Wire, begins_anywhere
+from threadbridge.ports import Backend, ListQuery, PolledRun, Store, Wire, begins_at_once
 from threadbridge.settings import Policies, Settings
 from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.responses.backend import ResponsesBackend
@@ -64,23 +64,6 @@ def test_every_look_there_is_is_tried_here() -> None:
     assert looks - set(LOOKS) == {"retrieve_message", "retrieve_step"}  # as `retrieve_thread`
 
 
-async def raised_outside(work: Coroutine[Any, Any, object]) -> None:
-    """What it raises on a thread without a loop."""
-    raised: list[Exception] = []
-
-    def attempt() -> None:
-        try:
-            begin(work)
-        except Exception as error:
-            raised.append(error)
-
-    elsewhere = threading.Thread(target=attempt)
-    elsewhere.start()
-    elsewhere.join(5)
-    for error in raised:
-        raise error
-
-
 class Through:
     """Hands everything through, and might have to wait on the way."""
 
@@ -98,9 +81,9 @@ class Derived(ResponsesBackend):
 async def test_only_the_class_itself_is_taken_at_its_word(life: Life) -> None:
     store = await open_store(":memory:")
 
-    assert [begins_anywhere(one) for one in (life.backend, store)] == [True, True]
-    assert [begins_anywhere(one) for one in (Through(life.backend), Through(store))] == [False, False]
-    assert not begins_anywhere(Derived.__new__(Derived))
+    assert [begins_at_once(one) for one in (life.backend, store)] == [True, True]
+    assert [begins_at_once(one) for one in (Through(life.backend), Through(store))] == [False, False]
+    assert not begins_at_once(Derived.__new__(Derived))
     await store.aclose()
 
 
@@ -129,7 +112,7 @@ CHANGES: dict[str, Look] = {
     "delete_thread": lambda backend, run: backend.delete_thread(run["thread_id"]),
     "delete_assistant": lambda backend, run: backend.delete_assistant(run["assistant_id"]),
 }
-NEEDING_THE_LOOP: dict[str, Look] = {
+NEEDING_A_TASK: dict[str, Look] = {
     "stream_run": lambda backend, run: backend.stream_run(run["thread_id"], {"assistant_id": run["assistant_id"]}),
     "stream_thread_and_run": lambda backend, run: backend.stream_thread_and_run({"assistant_id": run["assistant_id"]}),
     "cancel_run": lambda backend, run: backend.cancel_run(run["thread_id"], run["id"]),
@@ -139,34 +122,34 @@ NEEDING_THE_LOOP: dict[str, Look] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-async def test_a_change_needs_no_loop(life: Life, name: str) -> None:
+async def test_a_change_needs_no_task(life: Life, name: str) -> None:
     run = await a_run(life, "SAY hello")
     await eventually(life, run, is_in("completed"))
 
-    done = await begun_outside(CHANGES[name](life.backend, run))
+    done = begin(CHANGES[name](life.backend, run))
 
     assert done is not None
 
 
-@pytest.mark.parametrize("name", NEEDING_THE_LOOP)
-async def test_what_has_to_do_with_the_loop_goes_there_first(life: Life, name: str) -> None:
+@pytest.mark.parametrize("name", NEEDING_A_TASK)
+async def test_what_may_have_to_wait_asks_for_a_task_first(life: Life, name: str) -> None:
     run = await a_run(life, "SAY hello")
     await eventually(life, run, is_in("completed"))
-    asking = NEEDING_THE_LOOP[name](life.backend, run)
+    asking = NEEDING_A_TASK[name](life.backend, run)
 
-    done = await begun_outside(asking)
+    done = begin(asking)
 
     asking.close()
     assert done is None
 
 
-async def test_a_run_that_was_created_elsewhere_is_performed_on_the_loop(life: Life) -> None:
+async def test_a_run_that_was_created_in_no_task_is_performed(life: Life) -> None:
     earlier = await a_run(life, "SAY hello")
     await eventually(life, earlier, is_in("completed"))
     thread = await life.backend.create_thread({"messages": [MESSAGE]})
     creating = life.backend.create_run(thread["id"], {"assistant_id": earlier["assistant_id"]})
 
-    done = await begun_outside(creating)
+    done = begin(creating)
 
     assert done is not None
     run: Any = done.result
@@ -174,26 +157,24 @@ async def test_a_run_that_was_created_elsewhere_is_performed_on_the_loop(life: L
     assert (await eventually(life, run, is_in("completed")))["usage"] is not None
 
 
-async def test_a_run_refused_elsewhere_leaves_its_place_to_others(tmp_path: Path, clock: StandingClock) -> None:
+async def test_a_run_refused_in_no_task_leaves_its_place_to_others(tmp_path: Path, clock: StandingClock) -> None:
     async with living(tmp_path, clock, concurrent_turns=1) as life:
         with pytest.raises(NotFound):
-            await raised_outside(life.backend.create_run("thread_abcdefghijklmnopqrstuvwx", {"assistant_id": "asst_1"}))
+            begin(life.backend.create_run("thread_abcdefghijklmnopqrstuvwx", {"assistant_id": "asst_1"}))
 
         run = await a_run(life, "SAY hello")
 
         await eventually(life, run, is_in("completed"))
 
 
-async def test_a_request_begun_elsewhere_waits_for_a_busy_thread_on_the_loop(
-    tmp_path: Path, clock: StandingClock
-) -> None:
+async def test_a_request_begun_in_no_task_waits_for_a_busy_thread_in_one(tmp_path: Path, clock: StandingClock) -> None:
     async with living(tmp_path, clock, policies=Policies(busy_thread="queue"), busy_wait_seconds=60) as life:
         tools = [{"type": "function", "function": {"name": "get_weather"}}]
         run = await a_run(life, "CALL get_weather {}", tools=tools)
         await eventually(life, run, is_in("requires_action"))
         writing = life.backend.create_message(run["thread_id"], MESSAGE)
 
-        begun = await begun_outside(writing)
+        begun = begin(writing)
         waiting = asyncio.create_task(writing)
         await life.backend.cancel_run(run["thread_id"], run["id"])
         while not waiting.done():
