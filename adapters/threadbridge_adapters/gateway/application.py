@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.ports import Backend, PassesOn
 from threadbridge.settings import ServiceSettings, Settings
-from threadbridge.wire import serves
+from threadbridge.wire import own_path
 from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.assistants_door import AssistantsDoor, path_of
 from threadbridge_adapters.gateway.keys import KeyCheck
@@ -77,11 +77,19 @@ class _ByPath:
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and serves(path := path_of(scope)) and path.startswith(_BELOW):
-            with _given_up():
-                await self._door(scope, receive, send)
-        else:
+        path = _assistants_path(scope)
+        if path is None:
             await self._rest(scope, receive, send)
+        else:
+            with _given_up():
+                await self._door.answer(path, scope, receive, send)
+
+
+def _assistants_path(scope: Scope) -> str | None:
+    if scope["type"] != "http":
+        return None
+    path = path_of(scope)
+    return own_path(path) if path.startswith(_BELOW) else None
 
 
 class _Through:

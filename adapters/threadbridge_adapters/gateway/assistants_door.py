@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import Backend, WireRequest
-from threadbridge.wire import answer, decoded, split
+from threadbridge.wire import answer, decoded
 from threadbridge.wire.sse import KEEP_ALIVE
 from threadbridge_adapters.read_ahead import LoopReadAhead
 
@@ -21,18 +21,20 @@ _BETA: Final = "openai-beta"
 
 
 class AssistantsDoor:
-    """An ASGI endpoint for every path of the Assistants API."""
+    """Where every request to the Assistants API is answered, whose path is known by then."""
 
     def __init__(self, backend: Backend, *, max_body_bytes: int, keep_alive_seconds: float) -> None:
         self._backend = backend
         self._max_body_bytes = max_body_bytes
         self._keep_alive_seconds = keep_alive_seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what ASGI tells of. `path` starts at `/assistants` or `/threads`."""
         body = await _read_body(receive, self._max_body_bytes)
         if body is None:
             return
-        response = await answer(self._backend, _wire_request(scope, body), max_body_bytes=self._max_body_bytes)
+        request = _wire_request(path, scope, body)
+        response = await answer(self._backend, request, max_body_bytes=self._max_body_bytes)
         if isinstance(response.body, bytes):
             headers = {**response.headers, "content-length": str(len(response.body))}
             await send(_start(response.status, headers))
@@ -91,11 +93,11 @@ def path_of(scope: Scope) -> str:
     return decoded(raw_path.partition(b"?")[0].decode("latin-1"))
 
 
-def _wire_request(scope: Scope, body: bytes) -> WireRequest:
+def _wire_request(path: str, scope: Scope, body: bytes) -> WireRequest:
     query: bytes = scope["query_string"]
     return WireRequest(
         method=scope["method"],
-        path=split(path_of(scope)),
+        path=path,
         query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
         headers=_headers(scope),
         body=body,

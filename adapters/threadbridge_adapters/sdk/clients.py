@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from threadbridge.errors import Unauthorized
-from threadbridge.wire import serves, to_wire
+from threadbridge.wire import to_wire
 from threadbridge_adapters.sdk.desk import Desk
-from threadbridge_adapters.sdk.local import local_request, local_response
-from threadbridge_adapters.sdk.passing import NotOursError, below, path_of
+from threadbridge_adapters.sdk.local import LocalRequests
+from threadbridge_adapters.sdk.passing import NotOursError, below
 from threadbridge_adapters.sdk.transports import transports_for
 
 if TYPE_CHECKING:
@@ -40,18 +40,22 @@ class InProcessClient(Client):
         self._genuine = genuine
         self._desk = desk
         self._base = base
+        self._local = LocalRequests(http, genuine, base=base)
         self._answers = transports_for(http).sync(desk, base=base)
         super().__init__(**_likeness(genuine), transport=self._answers)
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        local = local_request(self._http, self._genuine, method, url, options, base=self._base)
+        # Hooks are shown what the genuine client would have shown them.
+        local = None if any(self.event_hooks.values()) else self._local.made(method, url, options)
         return local or self._genuine.build_request(method, url, **options)
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        if serves(path_of(request.url), base=self._base):
+        path = self._local.path(request)
+        if path is not None:
             if stream or options or self.is_closed or any(self.event_hooks.values()):
                 return super().send(request, stream=stream, **options)
-            return _read(local_response(self._http, request, self._answers.handle_request(request)))
+            request.read()
+            return _read(self._local.answered(request, self._answers.answer(request, path)))
         options["stream"] = stream
         if self._desk.may_pass_on(request.method, below(request, self._base)):
             with suppress(NotOursError):
@@ -71,18 +75,22 @@ class AsyncInProcessClient(AsyncClient):
         self._genuine = genuine
         self._desk = desk
         self._base = base
+        self._local = LocalRequests(http, genuine, base=base)
         self._answers = transports_for(http).asynchronous(desk, base=base)
         super().__init__(**_likeness(genuine), transport=self._answers)
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        local = local_request(self._http, self._genuine, method, url, options, base=self._base)
+        # Hooks are shown what the genuine client would have shown them.
+        local = None if any(self.event_hooks.values()) else self._local.made(method, url, options)
         return local or self._genuine.build_request(method, url, **options)
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        if serves(path_of(request.url), base=self._base):
+        path = self._local.path(request)
+        if path is not None:
             if stream or options or self.is_closed or any(self.event_hooks.values()):
                 return await super().send(request, stream=stream, **options)
-            return await _aread(local_response(self._http, request, await self._answers.handle_async_request(request)))
+            await request.aread()
+            return await _aread(self._local.answered(request, await self._answers.answer(request, path)))
         options["stream"] = stream
         if self._desk.may_pass_on(request.method, below(request, self._base)):
             with suppress(NotOursError):

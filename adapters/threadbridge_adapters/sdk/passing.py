@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, cast
 
 from threadbridge.ports import PassedRequest, WireResponse
-from threadbridge.wire import decoded
+from threadbridge.wire import decoded, own_path
 
 if TYPE_CHECKING:
     import httpx2
@@ -18,10 +18,11 @@ class NotOursError(Exception):
     """The backend has nothing to say about this request: it is for the service behind, its body untouched."""
 
 
-def path_of(url: httpx2.URL) -> str:
-    """The path without its escapes; an escaped slash stays one (`wire.decoded`)."""
+def assistants_path(url: httpx2.URL, base: str) -> str | None:
+    """The path from `/assistants` or `/threads` on, without its escapes (`wire.decoded`); None where it has none."""
     raw_path = url.raw_path
-    return decoded(raw_path.partition(b"?")[0].decode("ascii")) if b"%2" in raw_path else url.path
+    path = decoded(raw_path.partition(b"?")[0].decode("ascii")) if b"%2" in raw_path else url.path
+    return own_path(path, base=base)
 
 
 def below(request: httpx2.Request, base: str) -> str:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from threadbridge._portal import Portal, portal
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import WireRequest, WireResponse, may_wait
-from threadbridge.wire import serves, split
 from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
 from threadbridge_adapters.sdk.desk import Desk, may_be_given_up
-from threadbridge_adapters.sdk.passing import passed_request, path_of, pieces_of_loop, pieces_of_thread, taken
+from threadbridge_adapters.sdk.passing import assistants_path, passed_request, pieces_of_loop, pieces_of_thread, taken
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,6 +28,9 @@ else:
 
 #: A response, and where its body is a stream, that stream for a reader on another thread.
 _Answer: TypeAlias = "tuple[WireResponse, ThreadReadAhead | None]"
+
+#: What becomes an error of the HTTP library: the service behind is lost, or the time is up.
+_FAILURES: Final = (UpstreamError, TimeoutError)
 
 
 class SyncTransport(BaseTransport):
@@ -49,12 +50,21 @@ class SyncTransport(BaseTransport):
         self._forget_exit: Callable[[], None] = _nothing
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        ours = serves(path_of(request.url), base=self._base)
-        if ours:
+        path = assistants_path(request.url, self._base)
+        if path is not None:
             request.read()
+        return self.answer(request, path)
+
+    def answer(self, request: httpx2.Request, path: str | None) -> httpx2.Response:
+        """What the desk says to a request that is read; one without a `path` of the Assistants API comes unread."""
         patience = _patience(request)
-        with _as_http_errors(self.http, request):
-            response, ahead = self._answer(request, patience) if ours else self._passed_on(request, patience)
+        try:
+            if path is None:
+                response, ahead = self._passed_on(request, patience)
+            else:
+                response, ahead = self._answered(_wire_request(request, path), patience)
+        except _FAILURES as error:
+            raise _http_error(self.http, request, error) from error
         if ahead is None:
             return _whole(self.http, response)
         return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
@@ -71,9 +81,8 @@ class SyncTransport(BaseTransport):
             self._forget_exit = current.at_exit(self._desk.aclose)
         return current
 
-    def _answer(self, request: httpx2.Request, patience: float | None) -> _Answer:
+    def _answered(self, asked: WireRequest, patience: float | None) -> _Answer:
         current = self._portal()
-        asked = _wire_request(request, self._base)
         answering = _read_ahead(self._desk.respond(asked, loop=current.loop))
         if may_be_given_up(asked.method):
             return current.begin(answering, timeout=patience)
@@ -99,9 +108,21 @@ class AsyncTransport(AsyncBaseTransport):
         self._base = base
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        path = assistants_path(request.url, self._base)
+        if path is not None:
+            await request.aread()
+        return await self.answer(request, path)
+
+    async def answer(self, request: httpx2.Request, path: str | None) -> httpx2.Response:
+        """What the desk says to a request that is read; one without a `path` of the Assistants API comes unread."""
         patience = _patience(request)
-        with _as_http_errors(self.http, request):
-            response = await self._answer(request, patience)
+        try:
+            if path is None:
+                response = await self._passed_on(request, patience)
+            else:
+                response = await self._desk.answer(_wire_request(request, path), timeout=patience)
+        except _FAILURES as error:
+            raise _http_error(self.http, request, error) from error
         if isinstance(response.body, bytes):
             return _whole(self.http, response)
         ahead = LoopReadAhead(response.body)
@@ -110,10 +131,7 @@ class AsyncTransport(AsyncBaseTransport):
     async def aclose(self) -> None:
         await self._desk.aclose()
 
-    async def _answer(self, request: httpx2.Request, patience: float | None) -> WireResponse:
-        if serves(path_of(request.url), base=self._base):
-            await request.aread()
-            return await self._desk.answer(_wire_request(request, self._base), timeout=patience)
+    async def _passed_on(self, request: httpx2.Request, patience: float | None) -> WireResponse:
         passed = passed_request(request, self._base, pieces_of_loop(request))
         return taken(await self._desk.pass_on(passed, timeout=patience))
 
@@ -126,9 +144,11 @@ class _SyncFrames(SyncByteStream):
         self._patience = patience
 
     def __iter__(self) -> Iterator[bytes]:
-        with _as_http_errors(self._http, self._request):
+        try:
             while (chunk := self._ahead.chunk(timeout=self._patience)) is not None:
                 yield chunk
+        except _FAILURES as error:
+            raise _http_error(self._http, self._request, error) from error
 
     def close(self) -> None:
         self._ahead.close()
@@ -142,9 +162,11 @@ class _AsyncFrames(AsyncByteStream):
         self._patience = patience
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_http_errors(self._http, self._request):
+        try:
             while (chunk := await self._ahead.chunk(timeout=self._patience)) is not None:
                 yield chunk
+        except _FAILURES as error:
+            raise _http_error(self._http, self._request, error) from error
 
     async def aclose(self) -> None:
         await self._ahead.aclose()
@@ -218,11 +240,11 @@ def _nothing() -> None:
     """There is nothing to forget yet."""
 
 
-def _wire_request(request: httpx2.Request, base: str) -> WireRequest:
+def _wire_request(request: httpx2.Request, path: str) -> WireRequest:
     url = request.url
     return WireRequest(
         method=request.method,
-        path=split(path_of(url), base=base),
+        path=path,
         query=tuple(url.params.multi_items()) if url.query else (),
         # Their own `items` looks every name up again.
         headers={name.lower().decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw},
@@ -246,11 +268,7 @@ def _patience(request: httpx2.Request) -> float | None:
     return timeout.get("read")
 
 
-@contextmanager
-def _as_http_errors(http: Any, request: httpx2.Request) -> Generator[None]:
-    try:
-        yield
-    except UpstreamError as error:
-        raise http.RemoteProtocolError(str(error), request=request) from error
-    except TimeoutError as error:
-        raise http.ReadTimeout("The answer did not come within the read timeout", request=request) from error
+def _http_error(http: Any, request: httpx2.Request, error: Exception) -> Exception:
+    if isinstance(error, UpstreamError):
+        return cast("Exception", http.RemoteProtocolError(str(error), request=request))
+    return cast("Exception", http.ReadTimeout("The answer did not come within the read timeout", request=request))

@@ -1,7 +1,6 @@
 """The Assistants API v2 on the wire, without I/O: what the gateway and the in-process transports share.
 
-`serves` says whether a URL's path is ours, `decoded` and `split` give its own part, `answer` answers a request from any
-backend.
+`decoded` and `own_path` say what of a URL's path is ours, if any, and `answer` answers a request from any backend.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from threadbridge.wire.answer import answer, refused
 from threadbridge.wire.errors import to_wire
 from threadbridge.wire.passage import may_be_kept
-from threadbridge.wire.routes import OPERATIONS, Operation, decoded, serves, split
+from threadbridge.wire.routes import OPERATIONS, Operation, decoded, own_path
 from threadbridge.wire.sse import SSE, SSEDecoder
 
 __all__ = [
@@ -20,8 +19,7 @@ __all__ = [
     "answer",
     "decoded",
     "may_be_kept",
+    "own_path",
     "refused",
-    "serves",
-    "split",
     "to_wire",
 ]

@@ -1,6 +1,7 @@
 """The operations of the Assistants API v2 as a table: method and path, and what each does with a body.
 
-The table is what documentation, doors and the operations themselves read. Paths carry no prefix; `split` takes it off.
+The table is what documentation, doors and the operations themselves read. Paths carry no prefix; `own_path` takes it
+off.
 """
 
 from __future__ import annotations
@@ -74,43 +75,56 @@ class Match(NamedTuple):
     ids: Mapping[str, str]
 
 
+#: The operations on one path by their methods.
+_Methods = Mapping[str, Operation]
+
+
 class _Template(NamedTuple):
-    """A path: which of its segments are fixed, which are ids, and the operation behind each method."""
+    """A path with ids in it: their names in their order, and the operation behind each method."""
 
-    fixed: tuple[tuple[int, str], ...]
-    ids: tuple[tuple[int, str], ...]
-    operations: Mapping[str, Operation]
+    names: Sequence[str]
+    methods: _Methods
 
 
-def _templates(operations: Sequence[Operation]) -> Mapping[int, tuple[_Template, ...]]:
-    """Templates by their number of segments; those with more fixed segments first (`/threads/runs`)."""
-    by_path: dict[str, dict[str, Operation]] = {}
+def _by_path(operations: Sequence[Operation]) -> Mapping[str, _Methods]:
+    paths: dict[str, dict[str, Operation]] = {}
     for operation in operations:
-        by_path.setdefault(operation.path, {})[operation.method] = operation
-    by_length: dict[int, list[_Template]] = {}
-    for path, methods in by_path.items():
-        segments = path.split("/")
-        fixed = tuple((at, segment) for at, segment in enumerate(segments) if not segment.startswith("{"))
-        ids = tuple((at, segment[1:-1]) for at, segment in enumerate(segments) if segment.startswith("{"))
-        by_length.setdefault(len(segments), []).append(_Template(fixed, ids, methods))
-    return {length: tuple(sorted(ones, key=lambda one: -len(one.fixed))) for length, ones in by_length.items()}
+        paths.setdefault(operation.path, {})[operation.method] = operation
+    return paths
 
 
-_TEMPLATES = _templates(OPERATIONS)
+def _apart(path: str) -> tuple[tuple[int | str, ...], Sequence[str]]:
+    """What tells paths apart, and their ids: words and ids take turns, and a word comes first."""
+    segments = path.removeprefix("/").split("/")
+    return (len(segments), *segments[::2]), segments[1::2]
+
+
+def _templates(paths: Mapping[str, _Methods]) -> Mapping[tuple[int | str, ...], _Template]:
+    templates: dict[tuple[int | str, ...], _Template] = {}
+    for path, methods in paths.items():
+        words, ids = _apart(path)
+        if "{" in path:
+            templates[words] = _Template([name.strip("{}") for name in ids], methods)
+    return templates
+
+
+_PATHS = _by_path(OPERATIONS)
+_TEMPLATES = _templates(_PATHS)
 
 
 def match(method: str, path: str) -> Match:
     """The operation for a path from `/assistants` or `/threads`. Raises NotFound or MethodNotAllowed."""
-    segments = path.split("/")
-    allowed: list[str] = []
-    for template in _TEMPLATES.get(len(segments), ()):
-        if all(segments[at] == name for at, name in template.fixed) and all(segments[at] for at, _ in template.ids):
-            operation = template.operations.get(method)
-            if operation is not None:
-                return Match(operation, {name: segments[at] for at, name in template.ids})
-            allowed += template.operations
-    if allowed:
-        raise MethodNotAllowed(f"Not allowed to {method} on /v1{path}.", allowed=tuple(dict.fromkeys(allowed)))
+    known = _PATHS.get(path, {})
+    if method in known:
+        return Match(known[method], {})
+    words, ids = _apart(path)
+    template = _TEMPLATES.get(words)
+    if template is not None and all(ids):
+        if method in template.methods:
+            return Match(template.methods[method], dict(zip(template.names, ids, strict=True)))
+        known = {**known, **template.methods}
+    if known:
+        raise MethodNotAllowed(f"Not allowed to {method} on /v1{path}.", allowed=tuple(known))
     raise NotFound(f"Invalid URL ({method} /v1{path})", code="unknown_url")
 
 
@@ -132,20 +146,11 @@ def decoded(raw_path: str) -> str:
     return unquote(_ESCAPED_SLASH.sub("%252F", raw_path))
 
 
-def serves(path: str, *, base: str = "") -> bool:
-    """Whether a URL's path belongs to the Assistants API. `base`: the path of the client's own base URL, if unusual."""
-    return _split(path, base) is not None
+def own_path(path: str, *, base: str = "") -> str | None:
+    """The path from `/assistants` or `/threads` on; None where a URL's path is not the Assistants API's.
 
-
-def split(path: str, *, base: str = "") -> str:
-    """The path from `/assistants` or `/threads` on. Raises ValueError where `serves` says no."""
-    root = _split(path, base)
-    if root is None:
-        raise ValueError(f"{path!r} is not a path of the Assistants API")
-    return root
-
-
-def _split(path: str, base: str) -> str | None:
+    `base`: the path of the client's own base URL, if unusual.
+    """
     base = base.rstrip("/")
     found = _ROOT.match(path.removeprefix(base)) if base and path.startswith(f"{base}/") else None
     found = found or _ROOT.search(path)

@@ -14,7 +14,7 @@ from threadbridge.errors import InvalidRequest
 from threadbridge.ports import WireRequest
 from threadbridge.validation import ASSISTANT_CREATE, RUN_CREATE, THREAD_AND_RUN_CREATE, TOOL_OUTPUTS, checked
 from threadbridge.validation.shapes import Object
-from threadbridge.wire import OPERATIONS, answer, serves, split
+from threadbridge.wire import OPERATIONS, answer, own_path
 
 WORDS = [*sorted({word for operation in OPERATIONS for word in operation.path.split("/")}), "..", "%2f", "\udc80"]
 PATHS = st.lists(st.sampled_from(WORDS) | st.text(max_size=5), max_size=7).map("/".join)
@@ -48,12 +48,10 @@ async def test_every_request_is_answered_with_an_object_or_an_envelope(
 
 @settings(max_examples=200, deadline=None)
 @given(PATHS)
-def test_what_is_ours_splits_into_a_path_from_its_root(path: str) -> None:
-    ours = serves(path)
+def test_what_is_ours_of_a_path_is_its_end_from_a_root_on(path: str) -> None:
+    own = own_path(path)
 
-    roots = [split(path)] if ours else []
-
-    assert all(root.startswith(("/assistants", "/threads")) and path.endswith(root) for root in roots)
+    assert own is None or (own.startswith(("/assistants", "/threads")) and path.endswith(own))
 
 
 @settings(max_examples=300, deadline=None)

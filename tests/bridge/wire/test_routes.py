@@ -6,7 +6,7 @@ import pytest
 
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend
-from threadbridge.wire import OPERATIONS, serves, split
+from threadbridge.wire import OPERATIONS, own_path
 from threadbridge.wire.errors import MethodNotAllowed
 from threadbridge.wire.operations import HANDLERS
 from threadbridge.wire.routes import match
@@ -84,24 +84,20 @@ def test_a_path_finds_its_operation_and_its_ids(operation: object) -> None:
 
 @pytest.mark.parametrize("path", OURS)
 def test_a_path_of_the_assistants_api_is_ours_under_every_known_prefix(path: str) -> None:
-    assert serves(path)
-    assert split(path) == OURS[path]
+    assert own_path(path) == OURS[path]
 
 
 @pytest.mark.parametrize("path", NOT_OURS)
 def test_a_path_of_anything_else_is_not_ours(path: str) -> None:
-    assert not serves(path)
-
-    with pytest.raises(ValueError, match="is not a path of the Assistants API"):
-        split(path)
+    assert own_path(path) is None
 
 
 def test_an_unusual_base_url_makes_its_paths_ours() -> None:
     base = "/elsewhere/"
 
-    assert split("/elsewhere/threads/thread_1", base=base) == "/threads/thread_1"
-    assert not serves("/elsewhere/chatkit/threads", base=base)
-    assert not serves("/elsewhere-too/threads", base=base)
+    assert own_path("/elsewhere/threads/thread_1", base=base) == "/threads/thread_1"
+    assert own_path("/elsewhere/chatkit/threads", base=base) is None
+    assert own_path("/elsewhere-too/threads", base=base) is None
 
 
 @pytest.mark.parametrize(

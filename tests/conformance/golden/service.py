@@ -17,7 +17,7 @@ from tests.conformance.golden.stories import is_going
 from tests.conformance.golden.upstream import ScriptedPlaces, ScriptedUpstream
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.settings import Limits, Settings
-from threadbridge.wire import serves, split
+from threadbridge.wire import own_path
 from threadbridge_adapters.gateway import app
 from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.responses.backend import ResponsesBackend
@@ -97,7 +97,8 @@ class Product:
         leaves: asyncio.Event | None = None,
     ) -> Reply:
         """Make a request of these parts."""
-        ours = f"/v1{split(path)}" if serves(path) else path
+        own = own_path(path)
+        ours = path if own is None else f"/v1{own}"
         scope: MutableMapping[str, Any] = {
             "type": "http",
             "method": method,
