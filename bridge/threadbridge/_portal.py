@@ -40,12 +40,18 @@ class Portal:
         self._thread.start()
 
     def run(
-        self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None, leave: Leave[T] = asyncio.Task.cancel
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        *,
+        timeout: float | None = None,
+        leave: Leave[T] = asyncio.Task.cancel,
+        by_hand: bool = False,
     ) -> T:
         """Run to the end and give the result, or raise what it raises; TimeoutError after `timeout` seconds.
 
         Where the caller stops waiting, after that time or for an interrupt, `leave` gets the task, on the loop; it is
-        cancelled if nothing else is said. Raises RuntimeError on the portal's own thread, where waiting could never
+        cancelled if nothing else is said. `by_hand`: the coroutine says where it may wait (`ports.may_wait`), and gets
+        a task only then. Raises RuntimeError on the portal's own thread, where waiting could never
         end.
         """
         try:
@@ -53,7 +59,7 @@ class Portal:
         except RuntimeError:
             coroutine.close()
             raise
-        return Errand(coroutine, self.loop).done(timeout=timeout, leave=leave)
+        return Errand(coroutine, self.loop, by_hand=by_hand).done(timeout=timeout, leave=leave)
 
     def begin(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
         """As `run`, for what may be begun anywhere (`ports.may_wait`): it changes threads only if it has to wait."""

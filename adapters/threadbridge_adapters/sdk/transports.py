@@ -87,7 +87,7 @@ class SyncTransport(BaseTransport):
         if may_be_given_up(asked.method):
             return current.begin(answering, timeout=patience)
         # Not here, where an interrupt could part what belongs together.
-        return current.run(answering, timeout=patience, leave=_close_when_done)
+        return current.run(answering, timeout=patience, leave=_close_when_done, by_hand=True)
 
     def _passed_on(self, request: httpx2.Request, patience: float | None) -> _Answer:
         async def pass_on() -> WireResponse:
