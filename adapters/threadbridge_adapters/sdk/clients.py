@@ -50,12 +50,12 @@ class InProcessClient(Client):
         return local or self._genuine.build_request(method, url, **options)
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        path = self._local.path(request)
-        if path is not None:
+        way = self._local.way(request)
+        if way is not None:
             if stream or options or self.is_closed or any(self.event_hooks.values()):
                 return super().send(request, stream=stream, **options)
             request.read()
-            return _read(self._local.answered(request, self._answers.answer(request, path)))
+            return _read(self._local.answered(request, self._answers.answer(request, way)))
         options["stream"] = stream
         if self._desk.may_pass_on(request.method, below(request, self._base)):
             with suppress(NotOursError):
@@ -85,12 +85,12 @@ class AsyncInProcessClient(AsyncClient):
         return local or self._genuine.build_request(method, url, **options)
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        path = self._local.path(request)
-        if path is not None:
+        way = self._local.way(request)
+        if way is not None:
             if stream or options or self.is_closed or any(self.event_hooks.values()):
                 return await super().send(request, stream=stream, **options)
             await request.aread()
-            return await _aread(self._local.answered(request, await self._answers.answer(request, path)))
+            return await _aread(self._local.answered(request, await self._answers.answer(request, way)))
         options["stream"] = stream
         if self._desk.may_pass_on(request.method, below(request, self._base)):
             with suppress(NotOursError):

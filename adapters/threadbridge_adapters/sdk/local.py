@@ -9,27 +9,44 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from threadbridge_adapters.sdk.passing import assistants_path
+from threadbridge_adapters.sdk.passing import Way, way_of, way_to
 
 if TYPE_CHECKING:
     from httpx2 import URL, AsyncClient, Client, Request, Response
+else:
+    Request = object
 
-_ROOTS: Final = ("/assistants", "/threads")
 #: What such a request is made of; everything else is for the genuine client to put in.
-_PARTS: Final = frozenset({"headers", "params"})
-#: URLs that are not taken apart again: programs that poll ask the same ones all the time.
-_REMEMBERED_URLS: Final = 256
-#: Under this name a request of ours knows where it goes.
-_WAY: Final = "threadbridge"
+_PARTS: Final = frozenset({"headers"})
 
 
-class _Way(NamedTuple):
-    """The path of a request from its root on, as long as its URL is this one."""
+class LocalRequest(Request):
+    """A request that knows its way, and whose URL is taken apart only if somebody looks at it."""
 
-    url: URL
-    path: str
+    http: Any  # the library: httpx or httpx2
+    nowhere: URL
+
+    way: Way | None
+    _url: URL | None
+
+    def __init__(self, method: str, target: str, way: Way, content: bytes, **parts: Any) -> None:
+        # As a stream the body adds no headers for the network, which would have all of them written twice.
+        super().__init__(method, self.nowhere, stream=self.http.ByteStream(content), **parts)
+        self._target, self._url, self.way = target, None, way
+        self.read()
+
+    @property
+    def url(self) -> URL:
+        url = self._url
+        if url is None:
+            url = self._url = self.http.URL(self._target)
+        return url
+
+    @url.setter
+    def url(self, url: URL) -> None:
+        self._url, self.way = url, None
 
 
 class LocalRequests:
@@ -39,32 +56,30 @@ class LocalRequests:
         self._http = http
         self._genuine = genuine
         self._base = base
-        self._url = functools.lru_cache(_REMEMBERED_URLS)(http.URL)
+        self._type = _request_type(http)
         self._log = logging.getLogger(http.__name__)
 
-    def made(self, method: str, url: Any, options: Mapping[str, Any]) -> Request | None:
+    def made(self, method: str, url: object, options: Mapping[str, Any]) -> Request | None:
         """The request as the SDK asks for it; None where the genuine client has to build it."""
-        if self._genuine.params or not any(root in str(url) for root in _ROOTS):
-            return None
         parts = {name: part for name, part in options.items() if part is not None}
-        timeout, content = parts.pop("timeout", None), parts.pop("content", b"")
-        if not (isinstance(timeout, self._http.Timeout) and isinstance(content, bytes) and parts.keys() <= _PARTS):
+        params, timeout, content = parts.pop("params", ""), parts.pop("timeout", None), parts.pop("content", b"")
+        as_asked = (
+            isinstance(params, str)
+            and isinstance(timeout, self._http.Timeout)
+            and isinstance(content, bytes)
+            and parts.keys() <= _PARTS
+            and not self._genuine.params
+        )
+        target = f"{str(url).partition('?')[0]}?{params}" if params else str(url)
+        way = way_to(target, self._base) if as_asked else None
+        if way is None:
             return None
-        # As a stream it gets no headers for the way, so they need not be written twice.
-        body = self._http.ByteStream(content)
-        extensions: dict[str, Any] = {"timeout": timeout.as_dict()}
-        request: Request = self._http.Request(method, self._url(url), stream=body, extensions=extensions, **parts)
-        path = assistants_path(request.url, self._base)
-        if path is None:
-            return None
-        request.read()
-        request.extensions[_WAY] = _Way(request.url, path)
-        return request
+        return self._type(method, target, way, content, extensions={"timeout": timeout.as_dict()}, **parts)
 
-    def path(self, request: Request) -> str | None:
-        """The path from `/assistants` or `/threads` on; None where the request is not for the Assistants API."""
-        way: _Way | None = request.extensions.get(_WAY)
-        return way.path if way is not None and way.url is request.url else assistants_path(request.url, self._base)
+    def way(self, request: Request) -> Way | None:
+        """Where the request goes; None where it is not for the Assistants API."""
+        known = request.way if isinstance(request, LocalRequest) else None
+        return known or way_of(request.url, self._base)
 
     def answered(self, request: Request, response: Response) -> Response:
         """The answer, joined to its request and told to the library's log."""
@@ -73,3 +88,9 @@ class LocalRequests:
             version, status, reason = response.http_version, response.status_code, response.reason_phrase
             self._log.info('HTTP Request: %s %s "%s %d %s"', request.method, request.url, version, status, reason)
         return response
+
+
+@functools.cache
+def _request_type(http: Any) -> type[LocalRequest]:
+    parts = {"http": http, "nowhere": http.URL()}
+    return cast("type[LocalRequest]", type("LocalRequest", (LocalRequest, http.Request), parts))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TYPE_CHECKING, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
+from urllib.parse import parse_qsl
 
 from threadbridge.ports import PassedRequest, WireResponse
 from threadbridge.wire import decoded, own_path
@@ -18,11 +19,27 @@ class NotOursError(Exception):
     """The backend has nothing to say about this request: it is for the service behind, its body untouched."""
 
 
-def assistants_path(url: httpx2.URL, base: str) -> str | None:
-    """The path from `/assistants` or `/threads` on, without its escapes (`wire.decoded`); None where it has none."""
-    raw_path = url.raw_path
-    path = decoded(raw_path.partition(b"?")[0].decode("ascii")) if b"%2" in raw_path else url.path
-    return own_path(path, base=base)
+class Way(NamedTuple):
+    """Where a request to the Assistants API goes: its path from `/assistants` or `/threads` on, and what it asks."""
+
+    path: str
+    query: Sequence[tuple[str, str]]
+
+
+def way_of(url: httpx2.URL, base: str) -> Way | None:
+    """None where the URL is not the Assistants API's."""
+    return _way(url.raw_path.decode("ascii"), base)
+
+
+def way_to(url: str, base: str) -> Way | None:
+    """The same for a URL as it is written, absolute and escaped; None, too, where that is not enough to know."""
+    return None if "#" in url else _way("/" + url.partition("://")[2].partition("/")[2], base)
+
+
+def _way(raw_path: str, base: str) -> Way | None:
+    path, _, query = raw_path.partition("?")
+    own = own_path(decoded(path) if "%" in path else path, base=base)
+    return None if own is None else Way(own, parse_qsl(query, keep_blank_values=True) if query else ())
 
 
 def below(request: httpx2.Request, base: str) -> str:

@@ -17,7 +17,7 @@ from threadbridge.errors import UpstreamError
 from threadbridge.ports import WireRequest, WireResponse, may_wait
 from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
 from threadbridge_adapters.sdk.desk import Desk, may_be_given_up
-from threadbridge_adapters.sdk.passing import assistants_path, passed_request, pieces_of_loop, pieces_of_thread, taken
+from threadbridge_adapters.sdk.passing import Way, passed_request, pieces_of_loop, pieces_of_thread, taken, way_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -50,19 +50,19 @@ class SyncTransport(BaseTransport):
         self._forget_exit: Callable[[], None] = _nothing
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        path = assistants_path(request.url, self._base)
-        if path is not None:
+        way = way_of(request.url, self._base)
+        if way is not None:
             request.read()
-        return self.answer(request, path)
+        return self.answer(request, way)
 
-    def answer(self, request: httpx2.Request, path: str | None) -> httpx2.Response:
-        """What the desk says to a request that is read; one without a `path` of the Assistants API comes unread."""
+    def answer(self, request: httpx2.Request, way: Way | None) -> httpx2.Response:
+        """What the desk says to a request that is read; without `way` it is not for the Assistants API, and unread."""
         patience = _patience(request)
         try:
-            if path is None:
+            if way is None:
                 response, ahead = self._passed_on(request, patience)
             else:
-                response, ahead = self._answered(_wire_request(request, path), patience)
+                response, ahead = self._answered(_wire_request(request, way), patience)
         except _FAILURES as error:
             raise _http_error(self.http, request, error) from error
         if ahead is None:
@@ -108,19 +108,19 @@ class AsyncTransport(AsyncBaseTransport):
         self._base = base
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        path = assistants_path(request.url, self._base)
-        if path is not None:
+        way = way_of(request.url, self._base)
+        if way is not None:
             await request.aread()
-        return await self.answer(request, path)
+        return await self.answer(request, way)
 
-    async def answer(self, request: httpx2.Request, path: str | None) -> httpx2.Response:
-        """What the desk says to a request that is read; one without a `path` of the Assistants API comes unread."""
+    async def answer(self, request: httpx2.Request, way: Way | None) -> httpx2.Response:
+        """What the desk says to a request that is read; without `way` it is not for the Assistants API, and unread."""
         patience = _patience(request)
         try:
-            if path is None:
+            if way is None:
                 response = await self._passed_on(request, patience)
             else:
-                response = await self._desk.answer(_wire_request(request, path), timeout=patience)
+                response = await self._desk.answer(_wire_request(request, way), timeout=patience)
         except _FAILURES as error:
             raise _http_error(self.http, request, error) from error
         if isinstance(response.body, bytes):
@@ -240,12 +240,11 @@ def _nothing() -> None:
     """There is nothing to forget yet."""
 
 
-def _wire_request(request: httpx2.Request, path: str) -> WireRequest:
-    url = request.url
+def _wire_request(request: httpx2.Request, way: Way) -> WireRequest:
     return WireRequest(
         method=request.method,
-        path=path,
-        query=tuple(url.params.multi_items()) if url.query else (),
+        path=way.path,
+        query=way.query,
         # Their own `items` looks every name up again.
         headers={name.lower().decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw},
         body=request.content,
