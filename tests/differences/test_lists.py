@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.differences.service import Service, path_of
 from threadbridge.ports import Wire
 
@@ -47,6 +49,19 @@ async def test_d33_a_limit_that_is_no_number_is_a_wrong_type(service: Service) -
 
     assert (refused.status, refused.error["param"]) == (400, "limit")
     assert refused.error["message"] == "Invalid type for 'limit': expected an integer, but got a string instead."
+
+
+@pytest.mark.parametrize("listed", ["messages", "runs"])
+@pytest.mark.parametrize("asked", [{}, {"limit": "0"}, {"order": "up"}, {"after": "nothing"}])
+async def test_a_thread_that_is_not_there_is_complained_of_before_its_lists(
+    service: Service, listed: str, asked: dict[str, str]
+) -> None:
+    gone = await service.thread("Hello")
+    await service.delete(f"/threads/{gone}")
+
+    refused = await service.get(f"/threads/{gone}/{listed}", **asked)
+
+    assert (refused.status, refused.error["message"]) == (404, f"No thread found with id '{gone}'.")
 
 
 async def test_d34_before_alone_gives_the_objects_nearest_to_the_cursor(service: Service) -> None:

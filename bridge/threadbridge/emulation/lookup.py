@@ -79,6 +79,27 @@ def listing(
     return listed(rows.data, has_more=rows.has_more)
 
 
+def listing_in_thread(
+    session: Session,
+    kind: Kind,
+    thread_id: str,
+    query: ListQuery,
+    *,
+    unknown_cursor: UnknownCursor,
+    run_id: str | None = None,
+) -> Wire:
+    """A page of a thread's messages or runs; the thread is complained of first. One with something in it is there."""
+    check_id("thread_id", "thread", thread_id)
+    try:
+        page = listing(session, kind, query, unknown_cursor=unknown_cursor, thread_id=thread_id, run_id=run_id)
+    except InvalidRequest:
+        found(session, Kind.THREAD, thread_id)
+        raise
+    if not page["data"]:
+        found(session, Kind.THREAD, thread_id)
+    return page
+
+
 def _check_cursors(
     session: Session, kind: Kind, page: CheckedPage, *, thread_id: str | None, run_id: str | None
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threadbridge.emulation.busy import refuse_messages
 from threadbridge.emulation.context import Context
-from threadbridge.emulation.lookup import found, found_in_thread, listing
+from threadbridge.emulation.lookup import found, found_in_thread, listing_in_thread
 from threadbridge.emulation.objects import deleted, new_message
 from threadbridge.emulation.supplies import Supplied, done, grant
 from threadbridge.history.weighing import weighed
@@ -38,9 +38,8 @@ def retrieve(session: Session, thread_id: str, message_id: str) -> Wire:
 
 def list_all(session: Session, thread_id: str, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
     """A page of the thread's messages, or of those one run wrote (A11)."""
-    found(session, Kind.THREAD, thread_id)
-    return listing(
-        session, Kind.MESSAGE, query, unknown_cursor=unknown_cursor, thread_id=thread_id, run_id=query.run_id
+    return listing_in_thread(
+        session, Kind.MESSAGE, thread_id, query, unknown_cursor=unknown_cursor, run_id=query.run_id
     )
 
 

@@ -11,7 +11,7 @@ from threadbridge.emulation.context import Context
 from threadbridge.emulation.deadline import in_time, settled
 from threadbridge.emulation.endings import end
 from threadbridge.emulation.leases import claim, is_held
-from threadbridge.emulation.lookup import found, found_in_thread, listing
+from threadbridge.emulation.lookup import found, found_in_thread, listing_in_thread
 from threadbridge.emulation.objects import new_run
 from threadbridge.emulation.supplies import Supplied, done, grant
 from threadbridge.emulation.turns import TurnStart, begin_new
@@ -95,11 +95,11 @@ def retrieve(session: Session, now: float, thread_id: str, run_id: str) -> Wire:
 
 def list_all(session: Session, now: float, thread_id: str, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
     """A page of the thread's runs, newest first unless asked otherwise (C12). Raises Overdue as `retrieve` does."""
-    found(session, Kind.THREAD, thread_id)
+    check_id("thread_id", "thread", thread_id)
     active = session.active_run(thread_id)
     if active is not None:
         in_time(session, now, active)
-    return listing(session, Kind.RUN, query, unknown_cursor=unknown_cursor, thread_id=thread_id)
+    return listing_in_thread(session, Kind.RUN, thread_id, query, unknown_cursor=unknown_cursor)
 
 
 def to_change(session: Session, context: Context, thread_id: str, run_id: str) -> Wire:
