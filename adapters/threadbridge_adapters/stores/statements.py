@@ -7,7 +7,8 @@ looking it up, binding and wrapping rows again on every call would cost ten time
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
 from sqlalchemy import ClauseElement, Connection, Table, insert
@@ -16,21 +17,23 @@ from sqlalchemy.dialects import sqlite
 #: The values of one row by column name, or of a statement's parameters by theirs.
 Values: TypeAlias = Mapping[str, Any]
 
-_DIALECT: Any = sqlite.dialect(paramstyle="named")
+_DIALECT: Any = sqlite.dialect(paramstyle="qmark")  # looking parameters up by name costs the driver more
 
 
 class Statement:
     """One statement, compiled when it is made. What the driver raises comes through as it is."""
 
     def __init__(self, written: ClauseElement, *, columns: Sequence[str] | None = None) -> None:
-        compiled = written.compile(dialect=_DIALECT, column_keys=columns)
-        self.text = str(compiled)
-        #: Values that stand in the statement itself.
-        self._constants = {name: value for name, value in (compiled.params or {}).items() if value is not None}
+        compiled: Any = written.compile(dialect=_DIALECT, column_keys=columns)
+        self._text = str(compiled)
+        names = compiled.positiontup or ()
+        self._in_order = _orderly(
+            names, {name: bound.value for name in names if not (bound := compiled.binds[name]).required}
+        )
 
     def rows(self, driver: sqlite3.Connection, values: Values) -> list[Any]:
         """Every row, as tuples. All are fetched, so that nothing holds on to the snapshot of the data."""
-        return driver.execute(self.text, {**self._constants, **values}).fetchall()
+        return driver.execute(self._text, self._in_order(values)).fetchall()
 
     def row(self, driver: sqlite3.Connection, values: Values) -> Any:
         """The one row there is, or None."""
@@ -39,11 +42,18 @@ class Statement:
 
     def run(self, driver: sqlite3.Connection, values: Values) -> int:
         """How many rows it changed."""
-        return driver.execute(self.text, {**self._constants, **values}).rowcount
+        return driver.execute(self._text, self._in_order(values)).rowcount
 
     def run_for_each(self, driver: sqlite3.Connection, many: Sequence[Values]) -> None:
         """Once for each of these."""
-        driver.executemany(self.text, many)
+        driver.executemany(self._text, [self._in_order(values) for values in many])
+
+
+def _orderly(names: Sequence[str], constants: Values) -> Callable[[Values], Sequence[Any]]:
+    """What puts values by name into the order of a statement; some stand in the statement itself."""
+    if constants or len(names) < 2:
+        return lambda values: [constants[name] if name in constants else values[name] for name in names]
+    return itemgetter(*names)
 
 
 def insertion(table: Table) -> Statement:
