@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Column, Table, bindparam, delete, select, update
@@ -19,13 +18,9 @@ from threadbridge_adapters.stores.statements import Statement, insertion
 Row = dict[str, Any]
 
 
-@contextmanager
-def unless_taken(what: str) -> Generator[None]:
-    """Say in one sentence why a unique index refused a row."""
-    try:
-        yield
-    except sqlite3.IntegrityError as exc:
-        raise Conflict(f"{what} already exists.") from exc
+def taken(what: str) -> Conflict:
+    """Why a unique index refused a row, in one sentence."""
+    return Conflict(f"{what} already exists.")
 
 
 class Shelf:
@@ -46,8 +41,10 @@ class Shelf:
 
     def add(self, driver: sqlite3.Connection, tenant: str, body: Wire, **columns: object) -> None:
         """Insert a row; `columns` are those that the body does not tell."""
-        with unless_taken(named(body)):
+        try:
             self._insert.run(driver, {"tenant": tenant, **self._row(body), **columns})
+        except sqlite3.IntegrityError as exc:
+            raise taken(named(body)) from exc
 
     def get(self, driver: sqlite3.Connection, tenant: str, object_id: str) -> Wire | None:
         row = self._select.row(driver, {"of_tenant": tenant, "of_id": object_id})
@@ -56,8 +53,10 @@ class Shelf:
     def put(self, driver: sqlite3.Connection, tenant: str, body: Wire) -> None:
         row = self._row(body)
         values = {f"new_{name}": row[name] for name in self._kept}
-        with unless_taken(named(body)):
+        try:
             changed = self._update.run(driver, {"of_tenant": tenant, "of_id": body["id"], **values})
+        except sqlite3.IntegrityError as exc:
+            raise taken(named(body)) from exc
         if not changed:
             raise KeyError(body["id"])
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 
 from threadbridge.ports import ClaimedRun, Kind, Lease, Turn, Wire
 from threadbridge_adapters.stores.bodies import parsed, parsed_or_none, written, written_or_none
-from threadbridge_adapters.stores.objects import SHELVES, named, unless_taken
+from threadbridge_adapters.stores.objects import SHELVES, named, taken
 from threadbridge_adapters.stores.schema import ACTIVE, UNFINISHED, runs, turns
 from threadbridge_adapters.stores.statements import Statement, insertion
 
@@ -84,8 +84,10 @@ def put_run(driver: sqlite3.Connection, tenant: str, run: Wire, lease: Lease | N
     """Replace a run and the claim on it."""
     owner, until = _claim(lease)
     values = {"new_body": written(run), "new_status": run["status"], "owner": owner, "until": until}
-    with unless_taken(named(run)):
+    try:
         changed = _PUT_RUN.run(driver, {"of_tenant": tenant, "of_id": run["id"], **values})
+    except sqlite3.IntegrityError as exc:
+        raise taken(named(run)) from exc
     if not changed:
         raise KeyError(run["id"])
 
@@ -111,21 +113,21 @@ def set_lease(driver: sqlite3.Connection, tenant: str, run_id: str, lease: Lease
 
 def add_turn(driver: sqlite3.Connection, tenant: str, run_id: str, turn: Turn) -> None:
     """Record one turn."""
-    with unless_taken(f"Turn {turn.number} of {run_id}"):
-        _ADD_TURN.run(
-            driver,
-            {
-                "tenant": tenant,
-                "run_id": run_id,
-                "number": turn.number,
-                "response_id": turn.response_id,
-                "request_id": turn.request_id,
-                "model": turn.model,
-                "usage": written_or_none(turn.usage),
-                "report": written_or_none(turn.report),
-                "nanodollars": turn.nanodollars,
-            },
-        )
+    row = {
+        "tenant": tenant,
+        "run_id": run_id,
+        "number": turn.number,
+        "response_id": turn.response_id,
+        "request_id": turn.request_id,
+        "model": turn.model,
+        "usage": written_or_none(turn.usage),
+        "report": written_or_none(turn.report),
+        "nanodollars": turn.nanodollars,
+    }
+    try:
+        _ADD_TURN.run(driver, row)
+    except sqlite3.IntegrityError as exc:
+        raise taken(f"Turn {turn.number} of {run_id}") from exc
 
 
 def turns_of(driver: sqlite3.Connection, tenant: str, run_id: str) -> Sequence[Turn]:

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from threadbridge.ports import Entry, Kind, Wire
 from threadbridge_adapters.stores import weights
 from threadbridge_adapters.stores.bodies import parsed, parsed_or_none
-from threadbridge_adapters.stores.objects import SHELVES, entry_row, unless_taken
+from threadbridge_adapters.stores.objects import SHELVES, entry_row, taken
 from threadbridge_adapters.stores.schema import timeline
 from threadbridge_adapters.stores.statements import Statement, insertion
 
@@ -51,8 +51,10 @@ def append(driver: sqlite3.Connection, tenant: str, thread_id: str, entries: Seq
     if not entries:
         return
     ids = [entry.message["id"] for entry in entries if entry.message is not None]
-    with unless_taken(f"One of the messages {', '.join(ids)}"):
+    try:
         _INSERT.run_for_each(driver, [{"tenant": tenant, **entry_row(thread_id, entry)} for entry in entries])
+    except sqlite3.IntegrityError as exc:
+        raise taken(f"One of the messages {', '.join(ids)}") from exc
     tokens = sum(entry.weight.tokens for entry in entries if entry.weight is not None)
     weights.grow(driver, tenant, thread_id, messages=len(ids), tokens=tokens)
 
