@@ -118,8 +118,8 @@ def _least(
     if mode == "last_messages":
         selection = _selection(session, rules, run, mode, None, first=first)
     else:
-        newest = _lines(session, rules, run["thread_id"], newest_first=True)
-        selection = select_newest_turn(uncompacted(newest))
+        lines = _Lines(session, rules, run["thread_id"])
+        selection = select_newest_turn(uncompacted(lines.newest()))
     return _of(session, rules, run, mode, budget, selection)
 
 
@@ -151,19 +151,17 @@ def _selection(
 ) -> Selection:
     if left is not None and left < 0:
         return Selection(fits=False)
-    thread_id = run["thread_id"]
-    newest = _lines(session, rules, thread_id, newest_first=True)
+    lines = _Lines(session, rules, run["thread_id"])
     match mode:
         case "last_messages":
             # What the run itself wrote comes on top, or its own tool rounds would push the question out (D63).
             written = 0 if first else _messages_of(session, run)
             wanted: int = run["truncation_strategy"]["last_messages"]
-            return select_last(uncompacted(newest), messages=wanted + written, budget=left)
+            return select_last(uncompacted(lines.newest()), messages=wanted + written, budget=left)
         case "compact":
-            return select_since_compaction(newest, budget=left)
+            return select_since_compaction(lines.newest(), budget=left)
         case "auto":
-            oldest = _lines(session, rules, thread_id, newest_first=False)
-            return select_auto(uncompacted(oldest), uncompacted(newest), budget=left)
+            return select_auto(uncompacted(lines.oldest()), uncompacted(lines.newest()), budget=left)
 
 
 def _messages_of(session: Session, run: Wire) -> int:
@@ -173,23 +171,41 @@ def _messages_of(session: Session, run: Wire) -> int:
     return len(own.data)
 
 
-def _lines(session: Session, rules: HistoryRules, thread_id: str, *, newest_first: bool) -> Iterator[Weighed]:
-    """The thread's lines with their weights, read as they are asked for; what was never counted is counted now."""
-    beyond: int | None = None
-    limit = _FIRST_PAGE
-    while True:
-        places = session.places(thread_id, limit=limit, newest_first=newest_first, beyond=beyond)
-        for place in places:
-            yield _weighed(session, rules, thread_id, place)
-        if len(places) < limit:
-            return
-        beyond, limit = places[-1].position, min(_LARGEST_PAGE, limit * 2)
+class _Lines:
+    """A thread's lines with their weights, read as they are asked for; what was never counted is counted now."""
 
+    def __init__(self, session: Session, rules: HistoryRules, thread_id: str) -> None:
+        self._session = session
+        self._rules = rules
+        self._thread_id = thread_id
+        self._all: Sequence[Place] | None = None  # of a short thread, newest first
 
-def _weighed(session: Session, rules: HistoryRules, thread_id: str, place: Place) -> Weighed:
-    position, weight = place
-    if weight is None:
-        (entry,) = session.span(thread_id, first=position, last=position)
-        weight = weight_of(entry, rules.count)
-        session.weigh(thread_id, position, weight)
-    return Weighed(position, weight.sort, weight.tokens)
+    def newest(self) -> Iterator[Weighed]:
+        """From the end on."""
+        for place in self._places(newest_first=True):
+            yield self._weighed(place)
+
+    def oldest(self) -> Iterator[Weighed]:
+        """From the beginning on; of a thread that was seen whole, without another look."""
+        for place in self._places(newest_first=False) if self._all is None else reversed(self._all):
+            yield self._weighed(place)
+
+    def _places(self, *, newest_first: bool) -> Iterator[Place]:
+        beyond: int | None = None
+        limit = _FIRST_PAGE
+        while True:
+            places = self._session.places(self._thread_id, limit=limit, newest_first=newest_first, beyond=beyond)
+            if newest_first and beyond is None and len(places) < limit:
+                self._all = places
+            yield from places
+            if len(places) < limit:
+                return
+            beyond, limit = places[-1].position, min(_LARGEST_PAGE, limit * 2)
+
+    def _weighed(self, place: Place) -> Weighed:
+        position, weight = place
+        if weight is None:
+            (entry,) = self._session.span(self._thread_id, first=position, last=position)
+            weight = weight_of(entry, self._rules.count)
+            self._session.weigh(self._thread_id, position, weight)
+        return Weighed(position, weight.sort, weight.tokens)

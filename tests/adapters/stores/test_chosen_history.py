@@ -290,3 +290,13 @@ def test_the_rows_that_are_read_are_few_more_than_those_that_are_sent(
     sent = asked.history.report["sent"]["entries"]
     assert asked.session.entries_read == sent
     assert asked.session.weights_read <= 2 * PAGE + 3 * sent
+
+
+@pytest.mark.parametrize("length", [1, PAGE - 1])
+def test_a_short_thread_is_looked_through_once(connection: Connection, length: int) -> None:
+    entries = [Entry(message=message(f"msg_{number}")) for number in range(length)]
+
+    asked = ask(connection, entries, budget=10_000)
+
+    assert asked.history.report["sent"]["entries"] == length
+    assert asked.session.weights_read == length
