@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.session import SqlSession
 
 T = TypeVar("T")
@@ -30,6 +31,11 @@ class Job(Generic[T]):
     def failed(self) -> bool:
         """Whether the last attempt failed."""
         return self._error is not None
+
+    @property
+    def failed_by_store(self) -> bool:
+        """Whether it was not the work that failed."""
+        return isinstance(self._error, StoreError)
 
     def run(self, driver: sqlite3.Connection) -> None:
         """Do the work, from the start; what it raises is for the caller to roll back, and to pass to `fail`."""

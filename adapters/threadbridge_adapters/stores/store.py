@@ -42,8 +42,8 @@ class Lanes:
         def write(driver: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> None:
             transactions.write(driver, jobs, place)
 
-        def write_at_once(driver: sqlite3.Connection, job: Job[Any]) -> bool:
-            return transactions.write_at_once(driver, job, place)
+        def at_once(driver: sqlite3.Connection, job: Job[Any]) -> bool:
+            return transactions.at_once(driver, job, place)
 
         def read(driver: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> None:
             transactions.read(driver, jobs[0], place)
@@ -65,8 +65,8 @@ class Lanes:
             return connect_reader(engine, place)
 
         self._written_at_once = 0
+        self._at_once: Express | None = None
         self._reading_at_once: Express | None = None
-        self._writing_at_once: Express | None = None
         if place.path is None:
             self.writing = self.reading = Lane("store", connect=writer, serve=either)
             return
@@ -74,20 +74,22 @@ class Lanes:
         self.reading = Lane("store-reader", connect=reader, serve=read, threads=READERS)
         self._reading_at_once = Express(connect=reader, serve=read_at_once)
         if place.synchronous == "normal":  # else every commit waits for the disk
-            self._writing_at_once = Express(connect=impatient_writer, serve=write_at_once)
+            self._at_once = Express(connect=impatient_writer, serve=at_once)
 
     async def read(self, job: Job[T]) -> T:
         """The outcome of the job, done here and now if that keeps nobody waiting."""
-        if self._reading_at_once is not None and self._reading_at_once.served(job):
-            return job.outcome()
+        # What was just written is still at hand where it was written; any other connection would fetch it anew.
+        for express in (self._at_once, self._reading_at_once):
+            if express is not None and express.served(job):
+                return job.outcome()
         await may_wait()
         return await self.reading.submit(job)
 
     async def write(self, job: Job[T]) -> T:
         """The outcome of the job, done after those that were handed in before."""
-        if self._writing_at_once is not None and self.writing.is_idle and self._written_at_once < AT_ONCE_IN_A_ROW:
+        if self._at_once is not None and self.writing.is_idle and self._written_at_once < AT_ONCE_IN_A_ROW:
             self._written_at_once += 1
-            if self._writing_at_once.served(job):
+            if self._at_once.served(job):
                 return job.outcome()
         self._written_at_once = 0
         await may_wait()
@@ -106,7 +108,7 @@ class Lanes:
         await self.writing.closed()
 
     def _close_short_cuts(self) -> None:
-        for express in (self._reading_at_once, self._writing_at_once):
+        for express in (self._reading_at_once, self._at_once):
             if express is not None:
                 express.close()
 

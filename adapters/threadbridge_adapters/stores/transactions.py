@@ -85,8 +85,20 @@ def _fail(jobs: Sequence[Job[Any]], place: Place, exc: Exception) -> None:
         job.fail(store_error("written", place, exc))
 
 
-def write_at_once(driver: sqlite3.Connection, job: Job[Any], place: Place) -> bool:
-    """Run one writing job, unless somebody else is writing: False then, and the job has not begun."""
+def at_once(driver: sqlite3.Connection, job: Job[Any], place: Place) -> bool:
+    """Run one job of either sort on a connection that waits for nothing; False where the job is for one that does."""
+    return _write_at_once(driver, job, place) if job.writes else _read_at_once(driver, job, place)
+
+
+def _read_at_once(driver: sqlite3.Connection, job: Job[Any], place: Place) -> bool:
+    """False where the store failed it, or it wrote: a reader may be luckier, and says what is wrong if it is not."""
+    before = driver.total_changes
+    read(driver, job, place)
+    return driver.total_changes == before and not job.failed_by_store
+
+
+def _write_at_once(driver: sqlite3.Connection, job: Job[Any], place: Place) -> bool:
+    """False where somebody else is writing, and the job has not begun."""
     try:
         driver.execute(_WRITING)
     except DRIVER_ERRORS:

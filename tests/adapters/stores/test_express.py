@@ -16,6 +16,7 @@ from threadbridge.errors import StoreError
 from threadbridge.ports import Kind, Session, Store
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.stores.job import Job
+from threadbridge_adapters.stores.session import SqlSession
 from threadbridge_adapters.stores.store import AT_ONCE_IN_A_ROW, SqliteStore
 
 
@@ -42,6 +43,40 @@ async def test_a_read_in_memory_keeps_to_the_thread_of_its_only_connection() -> 
 
     await store.aclose()
     assert reader != threading.get_ident()
+
+
+async def test_what_was_just_written_is_read_where_it_is_still_at_hand(store: Store) -> None:
+    def where(session: Session) -> sqlite3.Connection:
+        return cast(SqlSession, session).driver
+
+    writer = await store.write(where, tenant="t")
+
+    assert await store.read(where, tenant="t") is writer
+
+
+async def test_a_read_that_meets_a_lock_is_left_to_a_connection_that_waits(store: Store) -> None:
+    asked: list[sqlite3.Connection] = []
+
+    def look(session: Session) -> bool:
+        asked.append(cast(SqlSession, session).driver)
+        if len(asked) == 1:
+            raise sqlite3.OperationalError("database is locked")
+        return session.get(Kind.THREAD, "thread_1") is not None
+
+    assert await store.read(look, tenant="t")
+    assert asked[0] is not asked[1]
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+async def test_what_looks_may_not_write(store: Store, in_memory: bool) -> None:
+    held = await open_store(":memory:") if in_memory else store
+
+    with pytest.raises(StoreError, match="readonly"):
+        await held.read(where_it_writes("thread_2"), tenant="t")
+
+    assert await held.read(lambda session: session.get(Kind.THREAD, "thread_2"), tenant="t") is None
+    if in_memory:
+        await held.aclose()
 
 
 async def test_a_second_loop_does_not_wait_for_a_read_of_the_first(store: Store) -> None:
