@@ -23,7 +23,7 @@ _PARTS: Final = frozenset({"headers"})
 
 
 class LocalRequest(Request):
-    """A request that knows its way, and whose URL is taken apart only if somebody looks at it."""
+    """A request that knows its way, whose body is there, and whose URL is taken apart only if somebody looks at it."""
 
     http: Any  # the library: httpx or httpx2
     nowhere: URL
@@ -34,8 +34,17 @@ class LocalRequest(Request):
     def __init__(self, method: str, target: str, way: Way, content: bytes, **parts: Any) -> None:
         # As a stream the body adds no headers for the network, which would have all of them written twice.
         super().__init__(method, self.nowhere, stream=self.http.ByteStream(content), **parts)
-        self._target, self._url, self.way = target, None, way
-        self.read()
+        self._target, self._url, self.way, self._body = target, None, way, content
+
+    @property
+    def content(self) -> bytes:
+        return self._body
+
+    def read(self) -> bytes:
+        return self._body
+
+    async def aread(self) -> bytes:
+        return self._body
 
     @property
     def url(self) -> URL:
