@@ -166,7 +166,7 @@ class ResponsesBackend:
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
     ) -> Wire:
         started = await self._start_run(thread_id, body, include)
-        self._warn_of(started.run, warn)
+        self._warn_of(started, warn)
         self._perform(started)
         return started.run
 
@@ -175,12 +175,12 @@ class ResponsesBackend:
     ) -> AsyncIterator[Event]:
         await may_wait()
         started = await self._start_run(thread_id, body, include)
-        self._warn_of(started.run, warn)
+        self._warn_of(started, warn)
         return self._followed(started, _opening(started.run), include)
 
     async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard) -> Wire:
         started = await self._start_thread_and_run(body, include)
-        self._warn_of(started.run, warn)
+        self._warn_of(started, warn)
         self._perform(started)
         return started.run
 
@@ -189,7 +189,7 @@ class ResponsesBackend:
     ) -> AsyncIterator[Event]:
         await may_wait()
         started = await self._start_thread_and_run(body, include)
-        self._warn_of(started.run, warn)
+        self._warn_of(started, warn)
         opening = [Event("thread.created", read_thread(started.thread)), *_opening(started.run)]
         return self._followed(started, opening, include)
 
@@ -328,10 +328,10 @@ class ResponsesBackend:
                 self._workforce.give_back()
         return queued
 
-    def _warn_of(self, run: Wire, warn: Warn) -> None:
+    def _warn_of(self, started: StartedRun, warn: Warn) -> None:
         """Tell its creator in what the run will not be what was asked for; the turn tells the log."""
-        place = self._place
-        model = place.model(run)
+        place, run, turn = self._place, started.run, started.turn
+        model = place.rules.models.resolved(run, place.clock.now()) if turn is None else turn.model
         for warning in run_warnings(run, model, place.refusals.of(model.model), place.rules.profile):
             warn(warning)
 

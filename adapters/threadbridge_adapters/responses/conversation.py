@@ -263,7 +263,7 @@ class Conversation:
     async def _request(self, hosted: HostedTools, *, stream: bool) -> Wire:
         start = self.state.start
         run = start.run
-        model = self._place.model(run)
+        model = start.model
         plan = build_request(
             run,
             start.timeline,

@@ -11,7 +11,6 @@ from threadbridge.costs.caps import is_bounded
 from threadbridge.emulation.context import Context, Rules
 from threadbridge.emulation.turns import TurnStart
 from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire, begins_at_once, may_wait
-from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.translator import TurnTranslator
 from threadbridge.settings import Limits, Policies
 from threadbridge_adapters.responses.containers import Containers
@@ -80,10 +79,6 @@ class Workplace:
         """Everything that was put off is done."""
         if self._later:
             await asyncio.wait(self._later)
-
-    def model(self, run: Wire) -> ResolvedModel:
-        """What to ask the upstream for when a run names its model (mapping §13, §14)."""
-        return self.rules.models.resolved(run, self.clock.now())
 
     def translator(self, start: TurnStart) -> TurnTranslator:
         """A fresh translator for a turn."""

@@ -20,6 +20,7 @@ from threadbridge.history.weighing import weighed
 from threadbridge.lifecycle import RunStatus, is_active, may_step, stepped
 from threadbridge.ports import Entry, Event, Kind, Session, Turn, Wire
 from threadbridge.responses.forms import run_event, step_event
+from threadbridge.responses.models import ResolvedModel
 from threadbridge.responses.request import budget_exhausted
 from threadbridge.responses.turn import TurnOutcome
 
@@ -30,6 +31,8 @@ class TurnStart:
 
     run: Wire
     number: int
+    #: What is asked in place of the run's model (mapping §13, §14), however often the turn asks.
+    model: ResolvedModel
     timeline: Sequence[Entry]
     prior_usage: Wire | None
     #: What of the thread was chosen, and why (`history.report`).
@@ -92,6 +95,7 @@ def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_
         return TurnStart(
             run,
             number,
+            context.rules.models.resolved(run, context.now),
             timeline,
             prior_usage,
             history.report,
