@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+import orjson
+
 from threadbridge._portal import Portal, portal
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import WireRequest, WireResponse, may_wait
@@ -177,6 +179,7 @@ class WholeResponse(Response):
 
     def __init__(self, http: Any, status: int, headers: Mapping[str, str], body: bytes) -> None:
         super().__init__(status, headers=headers, stream=http.ByteStream(body))
+        self.headers.encoding = "ascii"  # as they were written; it would be found out by trying
         self._whole = body
 
     @property
@@ -188,6 +191,9 @@ class WholeResponse(Response):
 
     async def aread(self) -> bytes:
         return self._whole
+
+    def json(self, **options: Any) -> Any:
+        return super().json(**options) if options else orjson.loads(self._whole)
 
 
 @dataclass(frozen=True, slots=True)
