@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -14,9 +13,12 @@ _NANODOLLARS = 10**9
 
 def hosted_calls(steps: Iterable[Wire]) -> Mapping[str, int]:
     """How often the steps of a turn called each hosted tool."""
-    details = (step["step_details"] for step in steps if step["step_details"]["type"] == "tool_calls")
-    kinds = (call["type"] for detail in details for call in detail["tool_calls"])
-    return Counter(kind for kind in kinds if kind != "function")
+    calls: dict[str, int] = {}
+    for step in steps:
+        for call in step["step_details"].get("tool_calls", ()):
+            if call["type"] != "function":
+                calls[call["type"]] = calls.get(call["type"], 0) + 1
+    return calls
 
 
 def fee(calls: Mapping[str, int], fees: Fees) -> int:

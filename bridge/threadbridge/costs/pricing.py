@@ -65,13 +65,14 @@ def names_of(turn: Turn) -> tuple[str | None, ...]:
     return turn.model, asked
 
 
-def price_of(turn: Turn, rules: CostRules, *, now: float) -> int | None:
-    """What the turn cost in nanodollars; None where the model's price or the usage is not known (D57)."""
+def price_of(turn: Turn, rules: CostRules, *, calls: Mapping[str, int], now: float) -> int | None:
+    """What the turn cost in nanodollars, its calls of hosted tools among it; None where the model's price or the usage
+    is not known (D57).
+    """
     usage = turn.usage
     if usage is None or not usage["total_tokens"]:
         return None
     rates = rules.rates(names_of(turn), prompt_tokens=usage["prompt_tokens"], now=now)
-    calls = (turn.report or {}).get("hosted_calls", {})
     return None if rates is None else price(rates, usage) + fee(calls, rules.fees)
 
 

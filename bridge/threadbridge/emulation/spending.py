@@ -33,8 +33,8 @@ def _priced(context: Context, run: Wire, turn: Turn, steps: Sequence[Wire]) -> T
     has_container = runs_code and context.rules.profile.code_interpreter
     left_out = not_included(calls, context.rules.costs.fees, has_container=has_container)
     report = {**(turn.report or {}), "hosted_calls": calls, "not_included": left_out}
-    told = replace(turn, report=report)
-    return replace(told, nanodollars=price_of(told, context.rules.costs, now=context.now))
+    price = price_of(turn, context.rules.costs, calls=calls, now=context.now)
+    return replace(turn, report=report, nanodollars=price)
 
 
 def _spend(session: Session, context: Context, run: Wire, turn: Turn) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import orjson
@@ -36,30 +35,33 @@ def bytes_over_four(text: str) -> int:
 
 def weighed(entries: Iterable[Entry], count: CountTokens) -> Sequence[Entry]:
     """The entries with their weights, ready to be stored."""
-    return [replace(entry, weight=weight_of(entry, count)) for entry in entries]
+    return [Entry(entry.message, entry.item, entry.run_id, weight_of(entry, count)) for entry in entries]
 
 
 def weight_of(entry: Entry, count: CountTokens) -> Weight:
     """The sort of an entry, and about how many tokens it is to the model."""
     if entry.message is not None:
         sort = Sort.USER if entry.message.get("role") == "user" else Sort.ASSISTANT
-        return Weight(sort, _FRAME_TOKENS + sum(_part(part, count) for part in _parts(entry.message)))
+        tokens = _FRAME_TOKENS
+        for part in entry.message.get("content") or ():
+            tokens += _part(part, count)
+        return Weight(sort, tokens)
     item = entry.item or {}
     return Weight(_ITEM_SORTS.get(item.get("type", ""), Sort.WITHIN_RUN), _FRAME_TOKENS + _item(item, count))
 
 
-def _parts(message: Wire) -> list[Wire]:
-    return [part for part in message.get("content") or () if isinstance(part, dict)]
-
-
-def _part(part: Wire, count: CountTokens) -> int:
+def _part(part: object, count: CountTokens) -> int:
     match part:
         case {"type": "text", "text": {"value": str(text)}}:
             return count(text)
         case {"type": "refusal", "refusal": str(text)}:
             return count(text)
-        case {"type": "image_url" | "image_file" as kind}:
-            return _IMAGE_TOKENS.get(str((part.get(kind) or {}).get("detail")), _LARGE_IMAGE_TOKENS)
+        case {"type": "image_url", "image_url": {"detail": str(detail)}}:
+            return _IMAGE_TOKENS.get(detail, _LARGE_IMAGE_TOKENS)
+        case {"type": "image_file", "image_file": {"detail": str(detail)}}:
+            return _IMAGE_TOKENS.get(detail, _LARGE_IMAGE_TOKENS)
+        case {"type": "image_url" | "image_file"}:
+            return _LARGE_IMAGE_TOKENS
         case _:
             return 0  # not sent
 

@@ -46,11 +46,8 @@ class Listed(NoPrices):
 RULES = CostRules({"ours": ModelPrice(input=1, output=2)}, Listed())
 
 
-def turn(
-    usage: Wire | None = USAGE, *, answered: str | None = "listed", asked: str = "asked", searches: int = 0
-) -> Turn:
-    report = {"model": {"asked": asked}, "hosted_calls": {"file_search": searches}}
-    return Turn(1, "resp_1", model=answered, usage=usage, report=report)
+def turn(usage: Wire | None = USAGE, *, answered: str | None = "listed", asked: str = "asked") -> Turn:
+    return Turn(1, "resp_1", model=answered, usage=usage, report={"model": {"asked": asked}})
 
 
 def test_what_was_cached_costs_less_and_reasoning_is_part_of_the_answer() -> None:
@@ -84,22 +81,22 @@ def test_fractions_of_a_nanodollar_are_rounded_and_not_dropped() -> None:
 def test_a_price_is_found_by_the_name_that_answered_or_was_asked_configured_ones_first(
     answered: str | None, asked: str, expected: int | None
 ) -> None:
-    assert price_of(turn(answered=answered, asked=asked), RULES, now=NOON) == expected
+    assert price_of(turn(answered=answered, asked=asked), RULES, calls={}, now=NOON) == expected
 
 
 def test_a_long_prompt_is_charged_by_its_tier() -> None:
     longer = {**USAGE, "prompt_tokens": 1001}
 
-    assert price_of(turn(longer), RULES, now=NOON) == 2 * price(RATES, longer)
+    assert price_of(turn(longer), RULES, calls={}, now=NOON) == 2 * price(RATES, longer)
 
 
 @pytest.mark.parametrize("usage", [None, zero_usage()], ids=["not asked", "not told"])
 def test_a_turn_whose_usage_is_not_known_has_no_price(usage: Wire | None) -> None:
-    assert price_of(turn(usage), RULES, now=NOON) is None
+    assert price_of(turn(usage), RULES, calls={}, now=NOON) is None
 
 
 def test_a_turn_from_before_reports_were_kept_is_priced_by_the_model_that_answered() -> None:
-    assert price_of(Turn(1, model="listed", usage=USAGE), RULES, now=NOON) == price(RATES, USAGE)
+    assert price_of(Turn(1, model="listed", usage=USAGE), RULES, calls={}, now=NOON) == price(RATES, USAGE)
 
 
 def test_a_request_is_estimated_without_any_cache_and_with_the_longest_answer() -> None:
@@ -113,9 +110,11 @@ def test_a_request_is_estimated_without_any_cache_and_with_the_longest_answer() 
 def test_searches_are_charged_where_a_setting_says_how_much() -> None:
     charging = CostRules(RULES.configured, RULES.listed, Fees(file_search_call=0.0025))
 
-    assert price_of(turn(searches=2), RULES, now=NOON) == price(RATES, USAGE)
-    assert price_of(turn(searches=2), charging, now=NOON) == price(RATES, USAGE) + 2 * 2_500_000
-    assert price_of(turn(answered=None, searches=2), charging, now=NOON) is None
+    searches = {"file_search": 2}
+
+    assert price_of(turn(), RULES, calls=searches, now=NOON) == price(RATES, USAGE)
+    assert price_of(turn(), charging, calls=searches, now=NOON) == price(RATES, USAGE) + 2 * 2_500_000
+    assert price_of(turn(answered=None), charging, calls=searches, now=NOON) is None
 
 
 def test_sums_count_turns_of_unknown_price_apart() -> None:
