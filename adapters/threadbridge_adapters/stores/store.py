@@ -25,8 +25,9 @@ T = TypeVar("T")
 READERS = 2
 #: Writes that share one commit at most, so that the first of many does not wait for all.
 GROUP = 64
-#: Writes on the caller's thread before one goes to the writer, which then folds SQLite's log into the file.
-AT_ONCE_IN_A_ROW = 100
+#: Writes on the caller's thread before one goes to the writer, which then folds SQLite's log into the file: some 10 MB
+#: of usual runs by then. That costs as much as a run or two, whatever it finds.
+AT_ONCE_IN_A_ROW = 250
 
 
 class Lanes:
