@@ -322,13 +322,35 @@ def test_a_wrapped_client_keeps_its_options() -> None:
 
 
 def test_hooks_of_the_http_client_see_assistants_requests_too(backend: ScriptedBackend) -> None:
-    seen: list[str] = []
-    http = httpx.Client(event_hooks={"request": [lambda request: seen.append(request.url.path)]})
+    seen: list[httpx.Request] = []
+    http = httpx.Client(event_hooks={"request": [seen.append]})
 
     with wrap(openai.OpenAI(api_key="sk-mine", http_client=http)) as wrapped:  # type: ignore[arg-type,unused-ignore]
         wrapped.beta.threads.create()
 
-    assert seen == ["/v1/threads"]
+    assert [(request.url.path, request.headers["host"]) for request in seen] == [("/v1/threads", "api.openai.com")]
+
+
+def test_a_request_that_stays_in_the_process_shows_what_it_was(client: openai.OpenAI) -> None:
+    asked = client.beta.threads.with_raw_response.create(metadata={"a": "b"}).http_response.request
+
+    assert asked.url.path.endswith("/threads")
+    assert asked.content == b'{"metadata":{"a":"b"}}'
+
+
+class Elsewhere(openai.OpenAI):
+    """Sends its requests to another thread than its program says."""
+
+    @override
+    def _prepare_request(self, request: Any) -> None:
+        request.url = request.url.copy_with(path=request.url.path.replace("thread_elsewhere", THREAD_ID))
+
+
+def test_a_request_goes_where_its_url_says_in_the_end(backend: ScriptedBackend) -> None:
+    with wrap(Elsewhere(base_url="http://127.0.0.1:9/v1", api_key="sk-mine")) as wrapped:
+        wrapped.beta.threads.create()
+
+        assert wrapped.beta.threads.retrieve("thread_elsewhere").id == THREAD_ID
 
 
 def test_requests_that_stay_in_the_process_are_logged_as_all_others_are(

@@ -115,6 +115,28 @@ def test_the_task_of_a_caller_who_left_is_dealt_with_as_told() -> None:
     assert [portal().run(echo(task.result())) for task in left] == ["all the same"]
 
 
+def test_what_is_begun_by_hand_gets_a_task_only_to_wait() -> None:
+    async def work(*, waits: bool) -> tuple[bool, bool]:
+        if waits:
+            await may_wait()
+            await asyncio.sleep(0)
+        return asyncio.current_task() is not None, asyncio.get_running_loop() is portal().loop
+
+    assert portal().run(work(waits=False), by_hand=True) == (False, True)
+    assert portal().run(work(waits=True), by_hand=True) == (True, True)
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_what_is_begun_by_hand_raises_to_its_caller_alone(error: type[BaseException]) -> None:
+    async def fail() -> None:
+        raise error
+
+    with pytest.raises(error):
+        portal().run(fail(), by_hand=True)
+
+    assert portal().run(echo("still here")) == "still here"
+
+
 def test_an_endless_patience_is_none_too_long_for_a_lock() -> None:
     assert portal().run(echo("hello"), timeout=float("inf")) == "hello"
 
