@@ -49,7 +49,8 @@ def begin(work: Coroutine[Any, Any, T]) -> Done[T] | None:
 
 def begins_at_once(one: object) -> bool:
     """Whether its methods may be begun by hand: all of a backend's or store's on the thread of their event loop, those
-    that only look (`list_*`, `retrieve_*`, `follow_run`, `report_run`; `read`) on any thread.
+    that only look (`list_*`, `retrieve_*`, `follow_run`, `report_run`; `read`) on any thread. What they set before
+    `may_wait` in a context variable, their caller keeps.
 
     A class says so for itself, with `begins_at_once = True` in its body. Neither its subclasses nor what hands calls
     through to it are taken at its word: they may do more than it does.

@@ -79,6 +79,8 @@ class Errand(Generic[T]):
         """Whether it came to its end without waiting; its caller is told."""
         try:
             self._result = begin(self._coroutine)
+        except asyncio.CancelledError:
+            self._error = CancelledError()
         except BaseException as error:
             self._error = error
         if self._result is None and self._error is None:

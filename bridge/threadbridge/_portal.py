@@ -51,8 +51,7 @@ class Portal:
 
         Where the caller stops waiting, after that time or for an interrupt, `leave` gets the task, on the loop; it is
         cancelled if nothing else is said. `by_hand`: the coroutine says where it may wait (`ports.may_wait`), and gets
-        a task only then. Raises RuntimeError on the portal's own thread, where waiting could never
-        end.
+        a task only then. Raises RuntimeError on the portal's own thread, where waiting could never end.
         """
         try:
             self._refuse_deadlock()

@@ -57,6 +57,11 @@ class LocalRequest(Request):
     def url(self, url: URL) -> None:
         self._url, self.way = url, None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Elsewhere it is a request like all others: its class is made in each process.
+        parts = {"headers": self.headers.raw, "content": self._body}
+        return functools.partial(self.http.Request, self.method, str(self.url), **parts), ()
+
 
 class LocalRequests:
     """What one client of one HTTP library asks of this process."""
@@ -71,15 +76,15 @@ class LocalRequests:
     def made(self, method: str, url: object, options: Mapping[str, Any]) -> Request | None:
         """The request as the SDK asks for it; None where the genuine client has to build it."""
         parts = {name: part for name, part in options.items() if part is not None}
-        params, timeout, content = parts.pop("params", ""), parts.pop("timeout", None), parts.pop("content", b"")
+        params, timeout, content = parts.pop("params", None), parts.pop("timeout", None), parts.pop("content", b"")
         as_asked = (
-            isinstance(params, str)
+            isinstance(params, str | None)
             and isinstance(timeout, self._http.Timeout)
             and isinstance(content, bytes)
             and parts.keys() <= _PARTS
             and not self._genuine.params
         )
-        target = f"{str(url).partition('?')[0]}?{params}" if params else str(url)
+        target = str(url) if params is None else f"{str(url).partition('?')[0]}?{params}"
         way = way_to(target, self._base) if as_asked else None
         if way is None:
             return None

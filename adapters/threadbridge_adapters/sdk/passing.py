@@ -28,16 +28,20 @@ class Way(NamedTuple):
 
 def way_of(url: httpx2.URL, base: str) -> Way | None:
     """None where the URL is not the Assistants API's."""
-    return _way(url.raw_path.decode("ascii"), base)
+    path, _, query = url.raw_path.decode("ascii").partition("?")
+    return _way(path, query, base)
 
 
 def way_to(url: str, base: str) -> Way | None:
-    """The same for a URL as it is written, absolute and escaped; None, too, where that is not enough to know."""
-    return None if "#" in url else _way("/" + url.partition("://")[2].partition("/")[2], base)
+    """The same for a URL as the SDK writes it, absolute and escaped; None, too, where that is not enough to know."""
+    place, _, query = url.partition("?")
+    _, slash, path = place.partition("://")[2].partition("/")
+    # What else there may be is for those who know all about URLs.
+    is_plain = bool(slash) and "#" not in url and "/." not in place
+    return _way(f"/{path}", query, base) if is_plain else None
 
 
-def _way(raw_path: str, base: str) -> Way | None:
-    path, _, query = raw_path.partition("?")
+def _way(path: str, query: str, base: str) -> Way | None:
     own = own_path(decoded(path) if "%" in path else path, base=base)
     return None if own is None else Way(own, parse_qsl(query, keep_blank_values=True) if query else ())
 

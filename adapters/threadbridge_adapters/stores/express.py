@@ -12,11 +12,12 @@ from weakref import WeakSet
 
 from sqlalchemy import Connection
 
+from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.job import Job
 from threadbridge_adapters.stores.lane import discard
 from threadbridge_adapters.stores.statements import driver_of
 
-#: Does the job and leaves its outcome in it; False where it would have had to wait, and the job was not touched.
+#: Does the job and leaves its outcome in it; False where the job is for another way, which does it from the start.
 ServeAtOnce: TypeAlias = Callable[[sqlite3.Connection, Job[Any]], bool]
 
 
@@ -43,7 +44,11 @@ class Express:
 
     def _do(self, job: Job[Any]) -> bool:
         try:
-            return self._serve(self._driver or self._connected(), job)
+            driver = self._driver or self._connected()
+        except StoreError:
+            return False  # who goes another way may be luckier, or is told why not
+        try:
+            return self._serve(driver, job)
         except BaseException as exc:
             job.fail(exc)
             broken, self._connection, self._driver = self._connection, None, None

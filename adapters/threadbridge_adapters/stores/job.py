@@ -34,7 +34,7 @@ class Job(Generic[T]):
 
     @property
     def failed_by_store(self) -> bool:
-        """Whether it was not the work that failed."""
+        """Whether it failed for what the store could not do."""
         return isinstance(self._error, StoreError)
 
     def run(self, driver: sqlite3.Connection) -> None:

@@ -79,7 +79,8 @@ class Lanes:
 
     async def read(self, job: Job[T]) -> T:
         """The outcome of the job, done here and now if that keeps nobody waiting."""
-        # What was just written is still at hand where it was written; any other connection would fetch it anew.
+        # What was just written is still at hand where it was written; any other connection would fetch it anew. In
+        # return a write of another thread may find that connection busy, and goes by the writer.
         for express in (self._at_once, self._reading_at_once):
             if express is not None and express.served(job):
                 return job.outcome()

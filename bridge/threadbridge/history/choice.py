@@ -18,7 +18,7 @@ from threadbridge.history.selection import (
     uncompacted,
 )
 from threadbridge.history.weighing import frame_of, weight_of
-from threadbridge.ports import Entry, Kind, Place, Session, Wire
+from threadbridge.ports import Entry, Kind, Place, Session, Weight, Wire
 from threadbridge.responses.items import as_told
 
 #: Lines read at once: enough for a usual thread at the first look, and never many more than are used.
@@ -179,6 +179,7 @@ class _Lines:
         self._rules = rules
         self._thread_id = thread_id
         self._all: Sequence[Place] | None = None  # of a short thread, newest first
+        self._counted: dict[int, Weight] = {}
 
     def newest(self) -> Iterator[Weighed]:
         """From the end on."""
@@ -204,8 +205,9 @@ class _Lines:
 
     def _weighed(self, place: Place) -> Weighed:
         position, weight = place
+        weight = weight or self._counted.get(position)
         if weight is None:
             (entry,) = self._session.span(self._thread_id, first=position, last=position)
-            weight = weight_of(entry, self._rules.count)
+            weight = self._counted[position] = weight_of(entry, self._rules.count)
             self._session.weigh(self._thread_id, position, weight)
         return Weighed(position, weight.sort, weight.tokens)

@@ -305,7 +305,7 @@ class Store(Protocol):
     """
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        """Run a transaction that only reads. Sees everything written before the call."""
+        """Run a transaction that only reads. Sees everything written before the call. `work` may be run again."""
         ...
 
     async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:

@@ -94,7 +94,7 @@ def _by_path(operations: Sequence[Operation]) -> Mapping[str, _Methods]:
 
 
 def _apart(path: str) -> tuple[tuple[int | str, ...], Sequence[str]]:
-    """What tells paths apart, and their ids: words and ids take turns, and a word comes first."""
+    """What tells paths with ids apart, and these ids: from the root on, words and ids take turns."""
     segments = path.removeprefix("/").split("/")
     return (len(segments), *segments[::2]), segments[1::2]
 
@@ -103,18 +103,17 @@ def _templates(paths: Mapping[str, _Methods]) -> Mapping[tuple[int | str, ...], 
     templates: dict[tuple[int | str, ...], _Template] = {}
     for path, methods in paths.items():
         words, ids = _apart(path)
-        if "{" in path:
-            templates[words] = _Template([name.strip("{}") for name in ids], methods)
+        templates[words] = _Template([name.strip("{}") for name in ids], methods)
     return templates
 
 
-_PATHS = _by_path(OPERATIONS)
-_TEMPLATES = _templates(_PATHS)
+_WITHOUT_IDS = _by_path([operation for operation in OPERATIONS if "{" not in operation.path])
+_TEMPLATES = _templates(_by_path([operation for operation in OPERATIONS if "{" in operation.path]))
 
 
 def match(method: str, path: str) -> Match:
     """The operation for a path from `/assistants` or `/threads`. Raises NotFound or MethodNotAllowed."""
-    known = _PATHS.get(path, {})
+    known = _WITHOUT_IDS.get(path, {})
     if method in known:
         return Match(known[method], {})
     words, ids = _apart(path)

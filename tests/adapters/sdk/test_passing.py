@@ -41,6 +41,8 @@ LIST = "/threads/thread_1/messages"
         ("http://h/v1/threads?after=", Way("/threads", [("after", "")])),
         ("http://h/v1/responses", None),
         ("http://h", None),
+        ("http://h?next=/v1/threads", None),
+        ("http://h/v1/threads/../assistants", None),
         ("/v1/threads", None),
         ("http://h/v1/threads#part", None),
     ],

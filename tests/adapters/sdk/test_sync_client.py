@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import multiprocessing
+import pickle
 import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, cast
@@ -334,8 +336,12 @@ def test_hooks_of_the_http_client_see_assistants_requests_too(backend: ScriptedB
 def test_a_request_that_stays_in_the_process_shows_what_it_was(client: openai.OpenAI) -> None:
     asked = client.beta.threads.with_raw_response.create(metadata={"a": "b"}).http_response.request
 
-    assert asked.url.path.endswith("/threads")
-    assert asked.content == b'{"metadata":{"a":"b"}}'
+    carried = pickle.loads(pickle.dumps(asked))  # noqa: S301 - its own
+    for shown in (asked, carried, copy.copy(asked)):
+        assert shown.method == "POST"
+        assert shown.url.path.endswith("/threads")
+        assert shown.headers["openai-beta"] == "assistants=v2"
+        assert shown.read() == b'{"metadata":{"a":"b"}}'
 
 
 class Elsewhere(openai.OpenAI):

@@ -292,6 +292,25 @@ def test_the_rows_that_are_read_are_few_more_than_those_that_are_sent(
     assert asked.session.weights_read <= 2 * PAGE + 3 * sent
 
 
+def test_what_was_never_counted_is_counted_once(connection: Connection) -> None:
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return len(text)
+
+    entries = [Entry(message=message(f"msg_{number}", text=f"{number}")) for number in range(2)]
+    session = CountingSession(connection)
+    with connection.begin() as transaction:
+        session.add(Kind.THREAD, thread(THREAD))
+        session.append(THREAD, entries)
+        rules = HistoryRules(TruncationSettings(context_tokens=1000), count=count)
+        chosen(session, rules, newest_run(entries, None), prior_usage=None, first=True)
+        transaction.rollback()
+
+    assert sorted(counted) == ["0", "1"]
+
+
 @pytest.mark.parametrize("length", [1, PAGE - 1])
 def test_a_short_thread_is_looked_through_once(connection: Connection, length: int) -> None:
     entries = [Entry(message=message(f"msg_{number}")) for number in range(length)]

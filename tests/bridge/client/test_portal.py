@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import pytest
 
@@ -126,12 +126,22 @@ def test_what_is_begun_by_hand_gets_a_task_only_to_wait() -> None:
     assert portal().run(work(waits=True), by_hand=True) == (True, True)
 
 
-@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
-def test_what_is_begun_by_hand_raises_to_its_caller_alone(error: type[BaseException]) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError, ValueError),
+        (SystemExit, SystemExit),
+        (KeyboardInterrupt, KeyboardInterrupt),
+        (asyncio.CancelledError, CancelledError),
+    ],
+)
+def test_what_is_begun_by_hand_raises_to_its_caller_alone(
+    error: type[BaseException], told: type[BaseException]
+) -> None:
     async def fail() -> None:
         raise error
 
-    with pytest.raises(error):
+    with pytest.raises(told):
         portal().run(fail(), by_hand=True)
 
     assert portal().run(echo("still here")) == "still here"

@@ -6,7 +6,7 @@ import pytest
 
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend
-from threadbridge.wire import OPERATIONS, own_path
+from threadbridge.wire import OPERATIONS, Operation, own_path
 from threadbridge.wire.errors import MethodNotAllowed
 from threadbridge.wire.operations import HANDLERS
 from threadbridge.wire.routes import match
@@ -80,6 +80,15 @@ def test_a_path_finds_its_operation_and_its_ids(operation: object) -> None:
 
     assert found.operation is wanted
     assert found.ids == {name: IDS[name] for name in IDS if f"{{{name}}}" in wanted.path}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_a_placeholder_that_nobody_filled_in_is_an_id_like_any_other(operation: Operation) -> None:
+    found = match(operation.method, operation.path)
+
+    assert found.operation is operation
+    assert all(value == f"{{{name}}}" for name, value in found.ids.items())
+    assert len(found.ids) == operation.path.count("{")
 
 
 @pytest.mark.parametrize("path", OURS)
