@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
-
-import orjson
 
 from threadbridge._portal import Portal, portal
 from threadbridge.errors import UpstreamError
@@ -20,12 +18,13 @@ from threadbridge.ports import WireRequest, WireResponse, may_wait
 from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
 from threadbridge_adapters.sdk.desk import Desk, may_be_given_up
 from threadbridge_adapters.sdk.passing import Way, passed_request, pieces_of_loop, pieces_of_thread, taken, way_of
+from threadbridge_adapters.sdk.whole import whole_response
 
 if TYPE_CHECKING:
     import httpx2
-    from httpx2 import AsyncBaseTransport, AsyncByteStream, BaseTransport, Response, SyncByteStream
+    from httpx2 import AsyncBaseTransport, AsyncByteStream, BaseTransport, SyncByteStream
 else:
-    AsyncBaseTransport = AsyncByteStream = BaseTransport = Response = SyncByteStream = object
+    AsyncBaseTransport = AsyncByteStream = BaseTransport = SyncByteStream = object
 
 
 #: A response, and where its body is a stream, that stream for a reader on another thread.
@@ -68,7 +67,7 @@ class SyncTransport(BaseTransport):
         except _FAILURES as error:
             raise _http_error(self.http, request, error) from error
         if ahead is None:
-            return _whole(self.http, response)
+            return whole_response(self.http, response)
         return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
 
     def close(self) -> None:
@@ -126,7 +125,7 @@ class AsyncTransport(AsyncBaseTransport):
         except _FAILURES as error:
             raise _http_error(self.http, request, error) from error
         if isinstance(response.body, bytes):
-            return _whole(self.http, response)
+            return whole_response(self.http, response)
         ahead = LoopReadAhead(response.body)
         return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
 
@@ -174,35 +173,12 @@ class _AsyncFrames(AsyncByteStream):
         await self._ahead.aclose()
 
 
-class WholeResponse(Response):
-    """A body that is there: nothing has to be decoded, so nothing has to be read piece by piece."""
-
-    def __init__(self, http: Any, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        super().__init__(status, headers=headers, stream=http.ByteStream(body))
-        self.headers.encoding = "ascii"  # as they were written; it would be found out by trying
-        self._whole = body
-
-    @property
-    def content(self) -> bytes:
-        return self._whole
-
-    def read(self) -> bytes:
-        return self._whole
-
-    async def aread(self) -> bytes:
-        return self._whole
-
-    def json(self, **options: Any) -> Any:
-        return super().json(**options) if options else orjson.loads(self._whole)
-
-
 @dataclass(frozen=True, slots=True)
 class Transports:
     """The transport classes of one HTTP library."""
 
     sync: type[SyncTransport]
     asynchronous: type[AsyncTransport]
-    whole: type[WholeResponse]
 
 
 @functools.cache
@@ -217,7 +193,6 @@ def transports_for(http: Any) -> Transports:
     return Transports(
         cast("type[SyncTransport]", sync),
         cast("type[AsyncTransport]", asynchronous),
-        cast("type[WholeResponse]", type("WholeResponse", (WholeResponse, http.Response), {})),
     )
 
 
@@ -259,12 +234,6 @@ def _wire_request(request: httpx2.Request, way: Way) -> WireRequest:
 
 def _response(http: Any, response: WireResponse, *, stream: Any) -> httpx2.Response:
     return cast("httpx2.Response", http.Response(response.status, headers=dict(response.headers), stream=stream))
-
-
-def _whole(http: Any, response: WireResponse) -> httpx2.Response:
-    body = cast("bytes", response.body)
-    headers = {**response.headers, "content-length": str(len(body))}
-    return transports_for(http).whole(http, response.status, headers, body)
 
 
 def _patience(request: httpx2.Request) -> float | None:

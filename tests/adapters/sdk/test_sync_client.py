@@ -333,11 +333,13 @@ def test_hooks_of_the_http_client_see_assistants_requests_too(backend: ScriptedB
     assert [(request.url.path, request.headers["host"]) for request in seen] == [("/v1/threads", "api.openai.com")]
 
 
-def test_a_request_that_stays_in_the_process_shows_what_it_was(client: openai.OpenAI) -> None:
-    asked = client.beta.threads.with_raw_response.create(metadata={"a": "b"}).http_response.request
+def test_what_stays_in_the_process_can_be_carried_out_of_it(client: openai.OpenAI) -> None:
+    answer = client.beta.threads.with_raw_response.create(metadata={"a": "b"}).http_response
 
-    carried = pickle.loads(pickle.dumps(asked))  # noqa: S301 - its own
-    for shown in (asked, carried, copy.copy(asked)):
+    carried = pickle.loads(pickle.dumps(answer))  # noqa: S301 - its own
+    assert (carried.status_code, carried.json()) == (200, answer.json())
+    assert carried.headers["x-request-id"] == answer.headers["x-request-id"]
+    for shown in (answer.request, carried.request, copy.copy(answer.request)):
         assert shown.method == "POST"
         assert shown.url.path.endswith("/threads")
         assert shown.headers["openai-beta"] == "assistants=v2"
