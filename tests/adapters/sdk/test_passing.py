@@ -25,8 +25,9 @@ def test_a_url_is_the_same_way_written_or_taken_apart(thread_id: str, query: lis
 
     written, apart = way_to(str(url), "/v1"), way_of(url, "/v1")
 
-    assert written == apart
-    assert written is None or sorted(written.query) == sorted(url.params.multi_items())
+    # What might be dots to be resolved is left to those who do.
+    assert written == (None if "/." in str(url) else apart)
+    assert apart is None or sorted(apart.query) == sorted(url.params.multi_items())
 
 
 LIST = "/threads/thread_1/messages"
