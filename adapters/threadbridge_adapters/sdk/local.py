@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from threadbridge_adapters.sdk.at_hand import AtHand
 from threadbridge_adapters.sdk.passing import Way, way_of, way_to
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ else:
 _PARTS: Final = frozenset({"headers"})
 
 
-class LocalRequest(Request):
+class LocalRequest(AtHand, Request):
     """A request that knows its way, whose body is there, and whose URL is taken apart only if somebody looks at it."""
 
     http: Any  # the library: httpx or httpx2
@@ -35,16 +36,6 @@ class LocalRequest(Request):
         # As a stream the body adds no headers for the network, which would have all of them written twice.
         super().__init__(method, self.nowhere, stream=self.http.ByteStream(content), **parts)
         self._target, self._url, self.way, self._body = target, None, way, content
-
-    @property
-    def content(self) -> bytes:
-        return self._body
-
-    def read(self) -> bytes:
-        return self._body
-
-    async def aread(self) -> bytes:
-        return self._body
 
     @property
     def url(self) -> URL:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from threadbridge.ports import WireResponse
+from threadbridge_adapters.sdk.at_hand import AtHand
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -15,33 +16,23 @@ else:
     Response = object
 
 
-class WholeResponse(Response):
-    """A body that is there: nothing has to be decoded, so nothing has to be read piece by piece."""
+class WholeResponse(AtHand, Response):
+    """A response whose body is there."""
 
     http: Any  # the library: httpx or httpx2
 
     def __init__(self, response: WireResponse) -> None:
-        self._whole = cast("bytes", response.body)
-        headers = {**response.headers, "content-length": str(len(self._whole))}
-        super().__init__(response.status, headers=headers, stream=self.http.ByteStream(self._whole))
+        self._body = cast("bytes", response.body)
+        headers = {**response.headers, "content-length": str(len(self._body))}
+        super().__init__(response.status, headers=headers, stream=self.http.ByteStream(self._body))
         self.headers.encoding = "ascii"  # as they were written; it would be found out by trying
 
-    @property
-    def content(self) -> bytes:
-        return self._whole
-
-    def read(self) -> bytes:
-        return self._whole
-
-    async def aread(self) -> bytes:
-        return self._whole
-
     def json(self, **options: Any) -> Any:
-        return super().json(**options) if options else orjson.loads(self._whole)
+        return super().json(**options) if options else orjson.loads(self._body)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Elsewhere it is a response like all others: its class is made in each process.
-        parts = {"headers": self.headers.raw, "content": self._whole, "request": self.request}
+        parts = {"headers": self.headers.raw, "content": self._body, "request": self.request}
         return functools.partial(self.http.Response, self.status_code, **parts), ()
 
 
