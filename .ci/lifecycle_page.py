@@ -6,13 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from threadbridge.lifecycle import STEPS, TERMINAL, RunStatus
+from threadbridge.run_states import STEPS, TERMINAL, RunStatus
 
 PAGE = Path(__file__).parents[1] / "docs" / "lifecycle.md"
 HEAD = """\
 # The life of a run
 
-<!-- Drawn by .ci/lifecycle_page.py from bridge/threadbridge/lifecycle.py. Change the table, not this page. -->
+<!-- Drawn by .ci/lifecycle_page.py from bridge/threadbridge/run_states.py. Change the table, not this page. -->
 
 Every legal step of a run. The code looks each one up in the same table that this page is drawn from, and a step that is
 not in it is an error. While a run is in a status that has a way out, it is active: its thread takes no other run and no

@@ -21,17 +21,17 @@ from benchmarks import _processes
 from benchmarks._effort import Effort
 from benchmarks._litellm import MODEL
 from benchmarks._rows import Row, compared
-from threadbridge._system import new_id
-from threadbridge.emulation import assistants, messages, runs, threads
-from threadbridge.emulation.context import Context
-from threadbridge.history.budget import HistoryRules
-from threadbridge.history.choice import History, chosen
-from threadbridge.history.weighing import weighed
+from threadbridge.context_window.history_selector import History, chosen
+from threadbridge.context_window.token_budget import HistoryRules
+from threadbridge.context_window.token_counts import weighed
 from threadbridge.ports import Backend, Entry, Session, Store, Wire
+from threadbridge.runtime.clock_and_ids import new_id
+from threadbridge.service import assistants, messages, runs, threads
+from threadbridge.service.context import Context
 from threadbridge.settings import Settings, TruncationSettings, UpstreamSettings
-from threadbridge_adapters.responses import open_backend
+from threadbridge_adapters.composition import open_backend
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.tokens import token_counter
+from threadbridge_adapters.token_counter import token_counter
 
 CHOICE_BOUND = 1.2
 SENDING_BOUND = 0.03

@@ -20,7 +20,7 @@ from benchmarks._rows import Row, compared, later
 from threadbridge.ports import Backend, UpstreamResponse, Wire, WireRequest
 from threadbridge.settings import Settings
 from threadbridge.wire import answer
-from threadbridge_adapters.responses import assemble
+from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.stores import open_store
 
 CITED_BOUND = 1.3

@@ -15,7 +15,7 @@ from benchmarks._effort import Effort
 from benchmarks._rows import Row, compared
 from threadbridge.ports import Backend, Wire
 from threadbridge.settings import Settings, UpstreamSettings
-from threadbridge_adapters.responses import open_backend
+from threadbridge_adapters.composition import open_backend
 
 BOUND = 1.2
 SHORT_THREAD = 10

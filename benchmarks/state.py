@@ -17,12 +17,12 @@ import orjson
 from benchmarks._effort import Effort
 from benchmarks._rows import Row, compared
 from benchmarks._upstream import completed
-from threadbridge._system import new_id
-from threadbridge.history.weighing import bytes_over_four, weighed
+from threadbridge.context_window.token_counts import bytes_over_four, weighed
+from threadbridge.engine.null_upstream import NoUpstream
 from threadbridge.ports import Backend, Entry, Session, Store, UpstreamResponse, Wire
+from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.settings import HistoryMode, Settings
-from threadbridge_adapters.responses import assemble
-from threadbridge_adapters.responses.no_upstream import NoUpstream
+from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.stores import open_store
 
 BOUND = 1.1

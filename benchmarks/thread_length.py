@@ -15,10 +15,10 @@ from typing import TypeAlias
 
 from benchmarks._effort import Effort
 from benchmarks._rows import Row, compared
-from threadbridge._system import new_id
-from threadbridge.emulation import assistants, messages, runs, threads
-from threadbridge.emulation.context import Context
 from threadbridge.ports import Entry, ListQuery, Session, Store, Wire
+from threadbridge.runtime.clock_and_ids import new_id
+from threadbridge.service import assistants, messages, runs, threads
+from threadbridge.service.context import Context
 from threadbridge_adapters.stores import open_store
 
 BOUND = 1.2

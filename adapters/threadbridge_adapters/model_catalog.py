@@ -13,9 +13,9 @@ import orjson
 
 from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import Upstream, Wire
-from threadbridge.responses.model_rules import ModelCatalog
 from threadbridge.settings import Settings
-from threadbridge_adapters.stores.place import default_path
+from threadbridge.translation.models.policy import ModelCatalog
+from threadbridge_adapters.stores.sqlite.sqlite_url import default_path
 
 _FORMAT = 1
 

@@ -79,10 +79,10 @@ def export_threads(
 
         from stamina.instrumentation import set_on_retry_hooks
 
-        from threadbridge._loading import load_settings
-        from threadbridge_migrate._display import display
-        from threadbridge_migrate.job import ExportOptions
-        from threadbridge_migrate.job import export_threads as export
+        from threadbridge.runtime.settings_loader import load_settings
+        from threadbridge_migrate._progress import display
+        from threadbridge_migrate.export_job import ExportOptions
+        from threadbridge_migrate.export_job import export_threads as export
         from threadbridge_migrate.sources import read_ids
 
         set_on_retry_hooks([])  # they would print into our output
@@ -117,7 +117,7 @@ def main() -> None:
 def one_sentence_errors() -> Generator[None]:
     """Every foreseeable failure becomes one sentence on stderr and its exit code."""
     from threadbridge.errors import BridgeError, ConfigurationError
-    from threadbridge_migrate._advice import advice, concerns_the_whole_source
+    from threadbridge_migrate._error_hints import advice, concerns_the_whole_source
 
     try:
         yield

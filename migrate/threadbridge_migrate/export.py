@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 from threadbridge.errors import BridgeError, NotFound
 from threadbridge.ports import Backend
-from threadbridge_migrate._advice import advice, concerns_the_whole_source
-from threadbridge_migrate._draft import Draft
+from threadbridge_migrate._error_hints import advice, concerns_the_whole_source
+from threadbridge_migrate._gather import together
 from threadbridge_migrate._journal import Outcome
-from threadbridge_migrate._reading import read_thread
-from threadbridge_migrate._requests import Requests
-from threadbridge_migrate._together import together
+from threadbridge_migrate._rate_limited_source import Requests
+from threadbridge_migrate._record_buffer import Draft
+from threadbridge_migrate._thread_reader import read_thread
 from threadbridge_migrate.archive import Part
 from threadbridge_migrate.writer import ArchiveWriter
 

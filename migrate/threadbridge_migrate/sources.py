@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
-from threadbridge_migrate._requests import Requests
+from threadbridge_migrate._rate_limited_source import Requests
 from threadbridge_migrate.errors import UsageError
 
 #: What an id may look like; services other than OpenAI's choose their own prefixes.

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
-from threadbridge_migrate._draft import Draft
 from threadbridge_migrate._journal import JOURNAL, Entry, Progress, replay
+from threadbridge_migrate._record_buffer import Draft
 from threadbridge_migrate.archive import (
     MANIFEST,
     OBJECTS,

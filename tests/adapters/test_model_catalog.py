@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from threadbridge.engine.null_upstream import NoUpstream
 from threadbridge.errors import ConfigurationError, InvalidRequest, UpstreamError
-from threadbridge.responses.model_rules import ModelCatalog
-from threadbridge.responses.profiles import PROFILES
-from threadbridge.responses.suiting import require_model_list
 from threadbridge.settings import Settings
+from threadbridge.translation.capability_fallbacks import require_model_list
+from threadbridge.translation.models.policy import ModelCatalog
+from threadbridge.translation.provider_profiles import PROFILES
+from threadbridge_adapters.composition import open_backend, upstream_of
 from threadbridge_adapters.model_catalog import catalog_path, fetch_catalog, read_catalog, write_catalog
-from threadbridge_adapters.responses import open_backend, upstream_of
-from threadbridge_adapters.responses.no_upstream import NoUpstream
 
 
 async def test_the_service_is_asked_for_models_and_their_last_days() -> None:

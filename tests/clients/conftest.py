@@ -7,7 +7,7 @@ import openai
 import pytest
 
 import threadbridge
-from tests.clients.doors import Gateway, simulated_gateway
+from tests.clients.client_kinds import Gateway, simulated_gateway
 from tests.conformance.schema_check import published_schema as published_schema
 
 

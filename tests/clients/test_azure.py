@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 import threadbridge
-from tests.clients.doors import Gateway, said, simulated_gateway, user
+from tests.clients.client_kinds import Gateway, said, simulated_gateway, user
 from threadbridge.settings import GatewaySettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")

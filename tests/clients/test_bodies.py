@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from tests.adapters.loopback_service import LoopbackService, loopback_service
-from tests.clients.doors import said, simulated_gateway, user
+from tests.clients.client_kinds import said, simulated_gateway, user
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.gateway import running_gateway
 

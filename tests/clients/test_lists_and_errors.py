@@ -10,7 +10,7 @@ import re
 import openai
 import pytest
 
-from tests.clients.doors import WEATHER, said, user
+from tests.clients.client_kinds import WEATHER, said, user
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 

@@ -13,7 +13,7 @@ import openai
 import pytest
 from openai.types.beta.threads import Run
 
-from tests.clients.doors import WEATHER, outputs, said, user
+from tests.clients.client_kinds import WEATHER, outputs, said, user
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 

@@ -11,7 +11,7 @@ import openai
 import pytest
 from yarl import URL
 
-from tests.clients.doors import Gateway, user
+from tests.clients.client_kinds import Gateway, user
 
 BETA = {"OpenAI-Beta": "assistants=v2"}
 

@@ -12,9 +12,9 @@ import openai
 import pytest
 
 import threadbridge
-from tests.clients.doors import WEATHER, outputs, simulated_gateway, user
+from tests.clients.client_kinds import WEATHER, outputs, simulated_gateway, user
 from threadbridge.wire.sse import SSE, SSEDecoder
-from threadbridge_adapters.service.library import RESPONSE_TYPE
+from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 

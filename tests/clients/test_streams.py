@@ -14,7 +14,7 @@ from openai import AssistantEventHandler, AsyncAssistantEventHandler
 from openai.types.beta import AssistantStreamEvent
 from typing_extensions import override
 
-from tests.clients.doors import WEATHER, outputs, said, user
+from tests.clients.client_kinds import WEATHER, outputs, said, user
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 

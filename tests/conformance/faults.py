@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tests.bridge.validation.refused_assistants import ASSISTANTS
-from tests.bridge.validation.refused_threads import THREADS
+from tests.bridge.validation.rejected_assistant_requests import ASSISTANTS
+from tests.bridge.validation.rejected_thread_requests import THREADS
 from tests.differences.service import BETA, MAX_BODY_BYTES
 from threadbridge import validation
-from threadbridge.validation.shapes import Object
+from threadbridge.validation.schema_types import Object
 
 _PATHS: tuple[tuple[Object, str], ...] = (
     (validation.ASSISTANT_CREATE, "/assistants"),

@@ -32,8 +32,8 @@ from tests.conformance.published import ABSENT, SLICE, Published, published
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
 from threadbridge.wire import OPERATIONS, Operation
+from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.gateway import app as gateway_app
-from threadbridge_adapters.responses import assemble
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 

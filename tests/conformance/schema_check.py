@@ -15,10 +15,10 @@ from tests.conformance.published import Published, published
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Backend, Event, Wire
 from threadbridge.wire import OPERATIONS, Operation
-from threadbridge.wire.errors import to_wire
+from threadbridge.wire.error_responses import to_wire
 from threadbridge.wire.operations import HANDLERS, Answer, Handler
 from threadbridge.wire.operations.answers import Streamed, Whole
-from threadbridge.wire.request import Call
+from threadbridge.wire.request_parser import Call
 
 
 class _CheckedEvents(AsyncIterator[Event]):
@@ -75,7 +75,7 @@ def _check(schema: Published, faults: list[str], monkeypatch: pytest.MonkeyPatch
         return status, envelope
 
     # The package has a function of the same name.
-    monkeypatch.setattr(importlib.import_module("threadbridge.wire.answer"), "to_wire", checked_error)
+    monkeypatch.setattr(importlib.import_module("threadbridge.wire.dispatch"), "to_wire", checked_error)
     handlers = cast("dict[str, Handler]", HANDLERS)
     for operation in filter(schema.documents, OPERATIONS):
         monkeypatch.setitem(handlers, operation.name, _checking(operation, schema, faults))

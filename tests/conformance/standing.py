@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tests.bridge.responses.upstream import STREAMS, translator
-from tests.bridge.validation.recorded import SPECS
+from tests.bridge.translation.upstream_events import STREAMS, translator
+from tests.bridge.validation.recorded_requests import SPECS
 from tests.conformance import faults
 from tests.conformance.golden.judge import Verdict
 from tests.conformance.published import CONTRADICTIONS, SLICE
@@ -18,9 +18,9 @@ from tests.conformance.rules import ELSEWHERE, RULES, numbered_tests
 from tests.differences.service import WEATHER, Service, emulated, path_of
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event, Wire
-from threadbridge.responses.turn import Ending
-from threadbridge.validation import refusals
-from threadbridge.validation.refusals import Complaint
+from threadbridge.translation.turn_result import Ending
+from threadbridge.validation import error_messages
+from threadbridge.validation.error_messages import Complaint
 from threadbridge.wire import OPERATIONS, SSEDecoder
 from threadbridge.wire.sse import Frames
 
@@ -161,7 +161,7 @@ def of_the_rules() -> Tally:
 
 def of_the_texts() -> Tally:
     """Every text of refusal is caused by a request of the tests and compared word for word."""
-    complaints = [each for each in vars(refusals).values() if isinstance(each, Complaint)]
+    complaints = [each for each in vars(error_messages).values() if isinstance(each, Complaint)]
     told = [fault.message for fault in _faults()]
     seen = [each.text for each in complaints if any(_pattern(each).match(message) for message in told)]
     return _tally("texts of refusal", (each.text for each in complaints), seen)

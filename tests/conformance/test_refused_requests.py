@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.conformance.faults import BODIES, MALFORMED, PAGES, STATES, TRANSPORT, UNKNOWN, Fault
 from tests.differences.service import WEATHER, Service, emulated
 from threadbridge.ports import Session
-from threadbridge_adapters.stores.session import SqlSession
+from threadbridge_adapters.stores.sql.session import SqlSession
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

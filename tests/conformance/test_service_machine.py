@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 
 from tests.conformance.living import Living, Snapshot
 from tests.differences.service import WEATHER, Answer, Told, path_of
-from threadbridge.lifecycle import ACTIVE, STEPS, RunStatus
 from threadbridge.ports import Wire
+from threadbridge.run_states import ACTIVE, STEPS, RunStatus
 from threadbridge.settings import HistoryMode
 from threadbridge_adapters.simulator._errors import BY_STATUS
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conformance.schema_check import published_schema as published_schema
-from tests.contract.worlds import WORLDS, World, open_world
+from tests.contract.environments import WORLDS, World, open_world
 
 
 @pytest.fixture(params=WORLDS)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.contract.worlds import World
+from tests.contract.environments import World
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Event, ListQuery, Wire
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.environments import World
 from tests.contract.test_backend import (
     WEATHER,
     a_thread,
@@ -15,7 +16,6 @@ from tests.contract.test_backend import (
     outputs,
     until,
 )
-from tests.contract.worlds import World
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Wire
 

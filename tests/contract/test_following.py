@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.contract.environments import World
 from tests.contract.test_backend import (
     WEATHER,
     a_run,
@@ -19,7 +20,6 @@ from tests.contract.test_backend import (
     streamed,
     until,
 )
-from tests.contract.worlds import World
 from threadbridge.errors import InvalidRequest, NotFound, RequestError
 from threadbridge.ports import Event, Wire
 

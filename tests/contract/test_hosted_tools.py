@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from tests.contract.environments import World
 from tests.contract.test_backend import a_thread, an_assistant, at_rest, names, until
-from tests.contract.worlds import World
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Backend, Event, ListQuery, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream

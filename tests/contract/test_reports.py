@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.contract.environments import World
 from tests.contract.test_backend import WEATHER, a_run, a_thread, an_assistant, at_rest, outputs, until
-from tests.contract.worlds import World
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Wire
 

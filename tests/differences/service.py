@@ -12,11 +12,11 @@ import orjson
 
 from tests.clocks import StandingClock
 from threadbridge.ports import Backend, Store, Wire, WireRequest, WireResponse
-from threadbridge.responses.model_rules import ModelCatalog
 from threadbridge.settings import Settings
+from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge.wire import answer
 from threadbridge.wire.sse import SSEDecoder
-from threadbridge_adapters.responses import assemble
+from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.adapters.responses.emulations import Life, a_run, eventually, is_in, living, texts
+from tests.bridge.engine.backends import Life, a_run, eventually, is_in, living, texts
 from tests.clocks import StandingClock
 from tests.differences.service import WEATHER
 from threadbridge.ports import Wire

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
-from tests.clients.doors import simulated_gateway
+from tests.clients.client_kinds import simulated_gateway
 from tests.differences.service import BETA, MAX_BODY_BYTES, WEATHER, Service, emulated, path_of
 from threadbridge.ports import WireRequest
-from threadbridge.responses.model_rules import ModelCatalog
+from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge.wire import answer
 
 

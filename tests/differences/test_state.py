@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.adapters.responses.kept_state import (
+from tests.bridge.engine.upstream_state_fixtures import (
     SWEEP_SECONDS,
     anchor,
     asked,

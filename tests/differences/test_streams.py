@@ -7,8 +7,8 @@ from pathlib import Path
 import aiohttp
 import orjson
 
-from tests.adapters.responses.emulations import Life, eventually, is_in, living
-from tests.clients.doors import simulated_gateway
+from tests.bridge.engine.backends import Life, eventually, is_in, living
+from tests.clients.client_kinds import simulated_gateway
 from tests.clocks import StandingClock
 from tests.differences.service import BETA, Service
 from threadbridge.ports import Event, WireResponse

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.docs.pages import blocks
-from threadbridge.lifecycle import STEPS, TERMINAL
+from threadbridge.run_states import STEPS, TERMINAL
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from threadbridge.responses.profiles import CAPABILITIES, PROFILES, Profile
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, Profile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "servers.md").read_text()
 

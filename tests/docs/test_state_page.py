@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from threadbridge.history.anchor import Reason
+from threadbridge.context_window.upstream_continuation import Reason
 from threadbridge.settings import HistoryMode
 
 PAGE = (Path(__file__).parents[2] / "docs" / "state.md").read_text()

@@ -17,7 +17,7 @@ from tests.migrate.conftest import Migrate
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend, Capabilities, ListQuery, Wire
 from threadbridge.settings import Settings
-from threadbridge_migrate import job
+from threadbridge_migrate import export_job
 from threadbridge_migrate.cli import app
 
 
@@ -158,7 +158,7 @@ def test_any_backend_can_be_exported(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         opened.append(settings)
         return cast(Backend, cast(Any, backend))
 
-    monkeypatch.setattr(job, "open_backend", open_backend)
+    monkeypatch.setattr(export_job, "open_backend", open_backend)
 
     result = CliRunner().invoke(app, ["export-threads", "--out", "archive", "--store", ":memory:"])
 

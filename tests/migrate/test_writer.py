@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from threadbridge_migrate._draft import Draft
+from threadbridge_migrate._record_buffer import Draft
 from threadbridge_migrate.archive import Archive, Part
 from threadbridge_migrate.errors import ArchiveError
 from threadbridge_migrate.writer import ArchiveWriter

@@ -12,9 +12,9 @@ from tests.recorded.services import Service
 from threadbridge.ports import Backend, NewId
 from threadbridge.settings import AssistantsSettings, ServiceSettings, Settings
 from threadbridge_adapters.assistants import open_backend as open_assistants
-from threadbridge_adapters.responses import assemble
-from threadbridge_adapters.responses.upstream import open_upstream
+from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.stores import open_store
+from threadbridge_adapters.upstreams.openai_sdk import open_upstream
 
 
 async def _responses(service: Service) -> Backend:

@@ -31,8 +31,8 @@ async def open_backend(settings: Settings) -> Backend:
     """
     # Importing the SDK costs more than a second, so only those who use this backend pay for it.
     from threadbridge_adapters.assistants._backend import AssistantsBackend
-    from threadbridge_adapters.assistants._service import Service
-    from threadbridge_adapters.service.client import open_client
+    from threadbridge_adapters.assistants._http import Service
+    from threadbridge_adapters.openai_http.sdk_client import open_client
 
     client = open_client(settings.assistants, section="assistants", headers=_BETA)
     service = Service(client, max_retries=settings.assistants.max_retries)

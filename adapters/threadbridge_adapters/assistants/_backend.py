@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from threadbridge.errors import UnknownEvent, Unsupported
 from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Warn, Wire, unheard
-from threadbridge.wire.warnings import warnings_in
+from threadbridge.wire.warning_header import warnings_in
+from threadbridge_adapters.assistants._http import Call, Service
 from threadbridge_adapters.assistants._routes import include_params, list_params, route
-from threadbridge_adapters.assistants._service import Call, Service
 
 _ASSISTANTS = "/assistants"
 _ASSISTANT = "/assistants/{assistant_id}"

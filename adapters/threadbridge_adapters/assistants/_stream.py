@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 import orjson
 
 from threadbridge.errors import BridgeError, UpstreamError
-from threadbridge.lifecycle import TERMINAL, RunStatus
 from threadbridge.ports import Event, Wire
+from threadbridge.run_states import TERMINAL, RunStatus
 from threadbridge.wire.sse import SSE, SSEDecoder
-from threadbridge_adapters.assistants._failures import Border
-from threadbridge_adapters.service.border import request_id
-from threadbridge_adapters.service.library import BROKEN, StreamedResponse
+from threadbridge_adapters.assistants._error_mapping import Border
+from threadbridge_adapters.openai_http.error_mapping import request_id
+from threadbridge_adapters.openai_http.httpx_compat import BROKEN, StreamedResponse
 
 #: After one of these a stream may end without `done`: not every service sends it.
 _LAST_WORDS = frozenset(f"thread.run.{status.value}" for status in TERMINAL | {RunStatus.REQUIRES_ACTION})

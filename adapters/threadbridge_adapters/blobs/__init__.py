@@ -18,11 +18,11 @@ def open_blobs(url: str | None, *, beside: Path | None) -> Blobs:
     store is in memory. Nothing is made or reached before the first blob. Raises ConfigurationError for a URL that
     cannot be used.
     """
-    from threadbridge_adapters.blobs.contents import Contents
-    from threadbridge_adapters.blobs.shelves import DirectoryShelf, PassingShelf
+    from threadbridge_adapters.blobs.blob_store import Contents
+    from threadbridge_adapters.blobs.local_storage import DirectoryShelf, PassingShelf
 
     if url is not None and "://" in url:
-        from threadbridge_adapters.blobs.remote import remote_shelf
+        from threadbridge_adapters.blobs.fsspec_storage import remote_shelf
 
         return Contents(remote_shelf(url))
     if url is not None:

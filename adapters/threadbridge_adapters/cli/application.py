@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from threadbridge._entry_points import load, names
+from threadbridge.runtime.plugins import load, names
 from threadbridge_adapters.cli import cost, demo, doctor, models, serve, simulate
 
 

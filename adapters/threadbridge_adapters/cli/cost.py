@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from threadbridge.costs.listing import CostRow
+    from threadbridge.costs.cost_table import CostRow
 
 _By = Literal["assistant", "thread", "model", "tenant"]
 _HEADINGS = ("turns", "prompt", "of it cached", "answer", "of it reasoning", "unpriced turns", "cost")
@@ -40,11 +40,11 @@ def cost(
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other: take one of them")
-    from threadbridge._loading import load_settings
-    from threadbridge.costs.listing import cost_rows
+    from threadbridge.costs.cost_table import cost_rows
     from threadbridge.costs.pricing import day_of
     from threadbridge.ports import Scope
-    from threadbridge_adapters.cli.reading import look_into_store
+    from threadbridge.runtime.settings_loader import load_settings
+    from threadbridge_adapters.cli.store_reader import look_into_store
 
     today = day_of(time.time())
     first, last = _day(since, "--since", today), _day(until, "--until", today)
@@ -67,7 +67,7 @@ def cost(
 
 
 def _day(text: str | None, option: str, today: int) -> int | None:
-    from threadbridge.costs.period import day_named
+    from threadbridge.costs.day_range import day_named
 
     try:
         return None if text is None else day_named(text, today=today)
@@ -97,7 +97,7 @@ def _print_csv(rows: Sequence[CostRow], by: str) -> None:
 def _print_table(rows: Sequence[CostRow], by: str) -> None:
     from rich.console import Console
 
-    from threadbridge.costs.listing import sum_of
+    from threadbridge.costs.cost_table import sum_of
 
     Console(width=_WIDTH, highlight=False, markup=False).print(_table(rows, by))
     spent = sum_of(rows)
@@ -112,7 +112,7 @@ def _print_table(rows: Sequence[CostRow], by: str) -> None:
 def _table(rows: Sequence[CostRow], by: str) -> Table:
     from rich.table import Table
 
-    from threadbridge.costs.listing import CostRow, sum_of
+    from threadbridge.costs.cost_table import CostRow, sum_of
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(by)
@@ -127,7 +127,7 @@ def _table(rows: Sequence[CostRow], by: str) -> Table:
 
 
 def _cells(row: CostRow) -> tuple[str, ...]:
-    from threadbridge.costs.listing import cost_of
+    from threadbridge.costs.cost_table import cost_of
 
     spent = row.spent
     tokens = (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens, spent.reasoning_tokens)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from threadbridge.errors import ConfigurationError
-from threadbridge_adapters.cli.listening import needing_gateway
+from threadbridge_adapters.cli.server_startup import needing_gateway
 
 
 def demo(

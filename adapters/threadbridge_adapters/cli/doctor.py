@@ -11,12 +11,12 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from threadbridge.diagnosis.examination import Examination
-    from threadbridge.diagnosis.report import Diagnosis
-    from threadbridge.diagnosis.traps import Trap
-    from threadbridge.responses.model_rules import ModelCatalog
-    from threadbridge.responses.profiles import Profile
+    from threadbridge.doctor.capability_detection import Examination
+    from threadbridge.doctor.config_lint import Trap
+    from threadbridge.doctor.report import Diagnosis
     from threadbridge.settings import Settings
+    from threadbridge.translation.models.policy import ModelCatalog
+    from threadbridge.translation.provider_profiles import Profile
 
 _FOUND = {True: "yes", False: "no", None: "?"}
 _WIDTH = 10_000
@@ -38,7 +38,7 @@ def doctor(
     lists the traps in settings and store: files that nothing looks into, instructions that were replaced, models and
     prompts that end, threads that nobody cuts. What it makes at the service it takes away again.
     """
-    from threadbridge._loading import load_settings
+    from threadbridge.runtime.settings_loader import load_settings
 
     settings = load_settings(upstream=upstream, store=store)
     diagnosis = asyncio.run(_diagnosed(settings, model))
@@ -51,9 +51,9 @@ def doctor(
 
 
 async def _diagnosed(settings: Settings, model: str | None) -> Diagnosis:
-    from threadbridge.diagnosis.fitting import fitted
-    from threadbridge.diagnosis.report import Diagnosis
-    from threadbridge.responses.profiles import profile_of
+    from threadbridge.doctor.profile_matching import fitted
+    from threadbridge.doctor.report import Diagnosis
+    from threadbridge.translation.provider_profiles import profile_of
     from threadbridge_adapters.model_catalog import catalog_of
 
     service, examination = await _examined(settings, model)
@@ -66,9 +66,9 @@ async def _diagnosed(settings: Settings, model: str | None) -> Diagnosis:
 
 async def _examined(settings: Settings, model: str | None) -> tuple[str, Examination]:
     """Where the service is, and what was found. What it will cost is said before anything is asked."""
-    from threadbridge.diagnosis.examination import MOST_ANSWERS, MOST_QUESTIONS
-    from threadbridge_adapters.doctor import examine
-    from threadbridge_adapters.responses import service_of, upstream_of
+    from threadbridge.doctor.capability_detection import MOST_ANSWERS, MOST_QUESTIONS
+    from threadbridge.doctor.probe_runner import examine
+    from threadbridge_adapters.composition import service_of, upstream_of
 
     patient = settings.upstream.model_copy(update={"timeout": settings.doctor.timeout})
     upstream = upstream_of(settings.model_copy(update={"upstream": patient, "performs_runs": True}))
@@ -86,9 +86,9 @@ async def _examined(settings: Settings, model: str | None) -> tuple[str, Examina
 
 
 async def _traps(settings: Settings, profile: Profile, catalog: ModelCatalog | None) -> Sequence[Trap]:
-    from threadbridge_adapters.doctor import traps
+    from threadbridge.doctor.probe_runner import traps
     from threadbridge_adapters.stores import open_store
-    from threadbridge_adapters.stores.place import place_of
+    from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
 
     path = place_of(settings.store).path
     if path is None or not path.exists():
@@ -110,7 +110,7 @@ def _print(diagnosis: Diagnosis) -> None:
     typer.echo(f"\n{fit.to_toml()}")
     if diagnosis.configured != fit.profile:
         typer.echo(f"\nThe configured profile is {diagnosis.configured}.")
-    _print_list("What is worth knowing of it:", diagnosis.examination.habits)
+    _print_list("What is worth knowing of it:", diagnosis.examination.quirks)
     _print_list("What goes wrong silently:", [trap.sentence for trap in diagnosis.traps])
 
 
@@ -122,7 +122,7 @@ def _print_list(heading: str, sentences: Sequence[str]) -> None:
 def _table(diagnosis: Diagnosis) -> Table:
     from rich.table import Table
 
-    from threadbridge.responses.profiles import CAPABILITIES
+    from threadbridge.translation.provider_profiles import CAPABILITIES
 
     table = Table("capability", "found", "why", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in CAPABILITIES:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from threadbridge.responses.model_list import ModelRow
-    from threadbridge.responses.model_rules import ModelCatalog
     from threadbridge.settings import Settings
+    from threadbridge.translation.models.listing import ModelRow
+    from threadbridge.translation.models.policy import ModelCatalog
 
 models = typer.Typer(
     name="models",
@@ -39,9 +39,9 @@ def list_models(
     """
     if context.invoked_subcommand is not None:
         return
-    from threadbridge._loading import load_settings
-    from threadbridge.responses.model_list import model_rows
-    from threadbridge.responses.model_rules import ModelRules
+    from threadbridge.runtime.settings_loader import load_settings
+    from threadbridge.translation.models.listing import model_rows
+    from threadbridge.translation.models.policy import ModelRules
     from threadbridge_adapters.model_catalog import catalog_path, read_catalog
 
     settings = load_settings(store=store)
@@ -53,8 +53,8 @@ def list_models(
 
 
 def _pinned(settings: Settings) -> Counter[str]:
-    from threadbridge.emulation.assistants import pinned_models
-    from threadbridge_adapters.cli.reading import look_into_store
+    from threadbridge.service.assistants import pinned_models
+    from threadbridge_adapters.cli.store_reader import look_into_store
 
     return asyncio.run(look_into_store(settings, pinned_models))
 
@@ -65,9 +65,9 @@ def refresh() -> None:
 
     A run whose model is not in a list younger than a day is refused when it is created.
     """
-    from threadbridge._loading import load_settings
-    from threadbridge.responses.profiles import profile_of
-    from threadbridge.responses.suiting import require_model_list
+    from threadbridge.runtime.settings_loader import load_settings
+    from threadbridge.translation.capability_fallbacks import require_model_list
+    from threadbridge.translation.provider_profiles import profile_of
     from threadbridge_adapters.model_catalog import catalog_path, write_catalog
 
     settings = load_settings()
@@ -79,8 +79,8 @@ def refresh() -> None:
 
 
 async def _fetched(settings: Settings) -> ModelCatalog:
+    from threadbridge_adapters.composition import service_of, upstream_of
     from threadbridge_adapters.model_catalog import fetch_catalog
-    from threadbridge_adapters.responses import service_of, upstream_of
 
     upstream = upstream_of(settings)
     try:

@@ -8,7 +8,7 @@ import typer
 
 from threadbridge.errors import ConfigurationError
 from threadbridge.settings import Settings
-from threadbridge_adapters.cli.listening import needing_gateway, say_listening, warn
+from threadbridge_adapters.cli.server_startup import needing_gateway, say_listening, warn
 
 _LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -33,8 +33,8 @@ def serve(
         raise typer.BadParameter("--simulate and --upstream exclude each other: take one of them")
     with needing_gateway():
         from threadbridge_adapters import gateway
-    from threadbridge._loading import load_settings
-    from threadbridge_adapters.logs import write_to_stderr
+    from threadbridge.logs import write_to_stderr
+    from threadbridge.runtime.settings_loader import load_settings
 
     arguments: dict[str, object] = {
         "backend": backend,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from threadbridge_adapters.cli.listening import needing_gateway, say_listening, warn
+from threadbridge_adapters.cli.server_startup import needing_gateway, say_listening, warn
 
 _DRAIN_SECONDS = 1.0
 
@@ -22,7 +22,7 @@ def simulate(
     """
     with needing_gateway():
         from threadbridge_adapters import gateway
-    from threadbridge_adapters.logs import write_to_stderr
+    from threadbridge.logs import write_to_stderr
     from threadbridge_adapters.simulator import Manner
 
     unknown = set(manner or ()) - set(Manner)

@@ -1,5 +1,5 @@
 """`threadbridge demo`: the whole of it on one machine, in one minute, with nothing set up."""
 
-from threadbridge_adapters.demo.show import show
+from threadbridge_adapters.demo.runner import show
 
 __all__ = ["show"]

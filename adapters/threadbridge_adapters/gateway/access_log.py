@@ -7,7 +7,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from threadbridge_adapters.logs import logger
+from threadbridge.logs import logger
 
 _log = logger("threadbridge.gateway")
 #: Asked before anything is measured: a line nobody reads should cost nothing.

@@ -18,12 +18,12 @@ from threadbridge.ports import Backend, PassesOn
 from threadbridge.settings import ServiceSettings, Settings
 from threadbridge.wire import own_path
 from threadbridge_adapters.gateway.access_log import AccessLog
-from threadbridge_adapters.gateway.assistants_door import AssistantsDoor, path_of
-from threadbridge_adapters.gateway.keys import KeyCheck
-from threadbridge_adapters.gateway.origins import OriginCheck, readable_for_pages
-from threadbridge_adapters.gateway.passage_door import PassageDoor
-from threadbridge_adapters.gateway.passthrough import Passthrough
-from threadbridge_adapters.gateway.replies import broken, unknown_path
+from threadbridge_adapters.gateway.api_key_auth import KeyCheck
+from threadbridge_adapters.gateway.assistants_endpoint import AssistantsDoor, path_of
+from threadbridge_adapters.gateway.cors import OriginCheck, readable_for_pages
+from threadbridge_adapters.gateway.error_responses import broken, unknown_path
+from threadbridge_adapters.gateway.local_passthrough import PassageDoor
+from threadbridge_adapters.gateway.upstream_proxy import Passthrough
 
 #: Where paths begin: as OpenAI's clients write them, as Azure's do (C19), and as Azure's newest do.
 PREFIXES: Final = ("/v1", "/openai/v1", "/openai")

@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from threadbridge.errors import BridgeError
-from threadbridge_adapters.gateway.heads import BoundedHeads
+from threadbridge_adapters.gateway.header_limit import BoundedHeads
 
 #: Seconds an idle connection is kept for its client's next request; longer than the pools of the usual clients keep it.
 _KEEP_ALIVE_SECONDS: Final = 75

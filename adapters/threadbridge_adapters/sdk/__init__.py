@@ -1,5 +1,5 @@
 """The openai SDK as a door: its Assistants calls are answered in the process, streaming token by token."""
 
-from threadbridge_adapters.sdk.wrapping import async_openai_client, openai_client, wrap
+from threadbridge_adapters.sdk.openai_clients import async_openai_client, openai_client, wrap
 
 __all__ = ["async_openai_client", "openai_client", "wrap"]

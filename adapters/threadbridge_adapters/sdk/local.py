@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from threadbridge_adapters.sdk.at_hand import AtHand
-from threadbridge_adapters.sdk.passing import Way, way_of, way_to
+from threadbridge_adapters.sdk.request_routing import Way, way_of, way_to
 
 if TYPE_CHECKING:
     from httpx2 import URL, AsyncClient, Client, Request, Response

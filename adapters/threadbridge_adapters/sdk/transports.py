@@ -12,13 +12,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from threadbridge._portal import Portal, portal
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import WireRequest, WireResponse, may_wait
-from threadbridge_adapters.read_ahead import LoopReadAhead, ThreadReadAhead
-from threadbridge_adapters.sdk.desk import Desk, may_be_given_up
-from threadbridge_adapters.sdk.passing import Way, passed_request, pieces_of_loop, pieces_of_thread, taken, way_of
+from threadbridge.runtime.blocking_portal import Portal, portal
+from threadbridge_adapters.sdk.dispatcher import Desk, may_be_given_up
+from threadbridge_adapters.sdk.request_routing import (
+    Way,
+    passed_request,
+    pieces_of_loop,
+    pieces_of_thread,
+    taken,
+    way_of,
+)
 from threadbridge_adapters.sdk.whole import whole_response
+from threadbridge_adapters.stream_buffer import LoopReadAhead, ThreadReadAhead
 
 if TYPE_CHECKING:
     import httpx2

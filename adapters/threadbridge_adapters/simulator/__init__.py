@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from threadbridge_adapters.simulator._answers import (
+from threadbridge_adapters.simulator._errors import ServiceError
+from threadbridge_adapters.simulator._models import Models
+from threadbridge_adapters.simulator._scenarios import (
     Answer,
     Call,
     Findings,
@@ -26,11 +28,9 @@ from threadbridge_adapters.simulator._answers import (
     Search,
     Text,
 )
-from threadbridge_adapters.simulator._errors import ServiceError
-from threadbridge_adapters.simulator._manners import Manner
-from threadbridge_adapters.simulator._memory import Limits
-from threadbridge_adapters.simulator._models import Models
+from threadbridge_adapters.simulator._server_quirks import Manner
 from threadbridge_adapters.simulator._simulator import Received, Script, Simulator
+from threadbridge_adapters.simulator._state import Limits
 from threadbridge_adapters.simulator._upstream import SimulatedStream, SimulatedUpstream
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator._memory import StoredResponse
-from threadbridge_adapters.simulator._performance import Performance
+from threadbridge_adapters.simulator._response_task import Performance
+from threadbridge_adapters.simulator._state import StoredResponse
 
 UNFINISHED = frozenset({"queued", "in_progress"})
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator._answers import Text
 from threadbridge_adapters.simulator._containers import ContainerFile
+from threadbridge_adapters.simulator._scenarios import Text
 
 #: `[[2]]` for a search result, `[[name.csv]]` for a file that code wrote.
 _MARK: Final = re.compile(r"\[\[([^\[\]\n]+)\]\]")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from threadbridge.ports import NewId, Wire
-from threadbridge_adapters.simulator import _checks as checks
-from threadbridge_adapters.simulator import _sealing as sealing
+from threadbridge_adapters.simulator import _encrypted_reasoning as sealing
+from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._tokens import estimate
 
 LEAST_THRESHOLD = 1000

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from threadbridge.ports import Clock, NewId, Wire
-from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._contents import Content
+from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator._file_bytes import Content
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._forms import Form
-from threadbridge_adapters.simulator._memory import Limits
-from threadbridge_adapters.simulator._pages import page
+from threadbridge_adapters.simulator._multipart_parser import Form
+from threadbridge_adapters.simulator._pagination import page
+from threadbridge_adapters.simulator._state import Limits
 
 IDLE_MINUTES: Final = 20
 FILE_IDS: Final = 50

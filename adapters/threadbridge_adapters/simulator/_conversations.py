@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from threadbridge.ports import Clock, NewId, Wire
-from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._history import resolve
+from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator._item_pairing import resolve
 from threadbridge_adapters.simulator._items import check_items
-from threadbridge_adapters.simulator._memory import Conversation, Memory
-from threadbridge_adapters.simulator._objects import stored_items
-from threadbridge_adapters.simulator._pages import page
+from threadbridge_adapters.simulator._pagination import page
+from threadbridge_adapters.simulator._response_objects import stored_items
+from threadbridge_adapters.simulator._state import Conversation, Memory
 
 ITEMS_PER_CALL = 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from threadbridge.ports import WireResponse
-from threadbridge_adapters.simulator._exchange import Asked, Handler, fetched, listed, looked_up, posted, sent
+from threadbridge_adapters.simulator._route_adapters import Asked, Handler, fetched, listed, looked_up, posted, sent
 from threadbridge_adapters.simulator._simulator import Simulator
 from threadbridge_adapters.simulator._uploads import LARGEST_PART
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from threadbridge.ports import Clock, NewId, Wire
-from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._contents import Content
-from threadbridge_adapters.simulator._forms import Form
-from threadbridge_adapters.simulator._memory import Limits
-from threadbridge_adapters.simulator._pages import page
+from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator._file_bytes import Content
+from threadbridge_adapters.simulator._multipart_parser import Form
+from threadbridge_adapters.simulator._pagination import page
+from threadbridge_adapters.simulator._state import Limits
 
 #: In the order of the recorded refusal.
 PURPOSES: Final = ("fine-tune", "assistants", "batch", "user_data", "vision", "evals")

@@ -9,7 +9,14 @@ from typing import Final
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._answers import (
+from threadbridge_adapters.simulator._citations import cited
+from threadbridge_adapters.simulator._containers import Container, ContainerFile, Containers
+from threadbridge_adapters.simulator._default_reply import formatted
+from threadbridge_adapters.simulator._file_bytes import content_of
+from threadbridge_adapters.simulator._files import Files
+from threadbridge_adapters.simulator._request import Request
+from threadbridge_adapters.simulator._sample_png import chart
+from threadbridge_adapters.simulator._scenarios import (
     Answer,
     CodeCall,
     Findings,
@@ -19,14 +26,7 @@ from threadbridge_adapters.simulator._answers import (
     SearchCall,
     Text,
 )
-from threadbridge_adapters.simulator._charts import chart
-from threadbridge_adapters.simulator._citations import cited
-from threadbridge_adapters.simulator._composition import formatted
-from threadbridge_adapters.simulator._containers import Container, ContainerFile, Containers
-from threadbridge_adapters.simulator._contents import content_of
-from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._request import Request
-from threadbridge_adapters.simulator._searching import Searches
+from threadbridge_adapters.simulator._vector_search import Searches
 from threadbridge_adapters.simulator._vector_stores import VectorStores
 
 #: Results an answer tells of when nobody wrote its text, and characters of each.

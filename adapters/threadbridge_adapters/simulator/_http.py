@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import PassedRequest
-from threadbridge_adapters.simulator._performance import ConnectionBrokenError
+from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import answer
 from threadbridge_adapters.simulator._simulator import Simulator
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._checks import Check
+from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator._validators import Check
 
 _STATUS = checks.one_of("in_progress", "completed", "incomplete")
 _CALL_STATUS = checks.one_of("in_progress", "searching", "interpreting", "completed", "incomplete", "failed")

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._checks import Check
+from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._compaction import check_context_management
 from threadbridge_adapters.simulator._items import check_items
 from threadbridge_adapters.simulator._models import Family, Models, Sampling
@@ -19,6 +18,7 @@ from threadbridge_adapters.simulator._tools import (
     check_tool_choice,
     check_tools,
 )
+from threadbridge_adapters.simulator._validators import Check
 
 LEAST_OUTPUT_TOKENS = 16
 INCLUDABLE = (

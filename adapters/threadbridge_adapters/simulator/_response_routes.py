@@ -7,7 +7,8 @@ from typing import Final
 
 from threadbridge.ports import WireResponse
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._exchange import (
+from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
+from threadbridge_adapters.simulator._route_adapters import (
     Asked,
     Handler,
     answered,
@@ -18,7 +19,6 @@ from threadbridge_adapters.simulator._exchange import (
     posted,
     streamed,
 )
-from threadbridge_adapters.simulator._performance import ConnectionBrokenError
 from threadbridge_adapters.simulator._simulator import Simulator
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from threadbridge.ports import PassedRequest, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _file_routes, _response_routes
-from threadbridge_adapters.simulator._exchange import Asked, Handler, refused
+from threadbridge_adapters.simulator._route_adapters import Asked, Handler, refused
 from threadbridge_adapters.simulator._simulator import Simulator
 
 _NAME: Final = re.compile(r"\{(\w+)(:path)?\}")

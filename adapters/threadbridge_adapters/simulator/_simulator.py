@@ -8,28 +8,24 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from threadbridge._system import SystemClock
 from threadbridge.ports import Clock, NewId, Wire
-from threadbridge_adapters.simulator import _checks as checks
+from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _objects as objects
-from threadbridge_adapters.simulator._answers import Answer, Scenario
+from threadbridge_adapters.simulator import _response_objects as objects
+from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._background import BackgroundJobs
 from threadbridge_adapters.simulator._compaction import compacted, read_of
-from threadbridge_adapters.simulator._composition import compose
 from threadbridge_adapters.simulator._containers import Containers
 from threadbridge_adapters.simulator._conversations import Conversations
+from threadbridge_adapters.simulator._default_reply import compose
+from threadbridge_adapters.simulator._event_stream import narrate
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._history import check_pairs, resolve
+from threadbridge_adapters.simulator._full_text_search import Index
 from threadbridge_adapters.simulator._hosted_tools import HostedTools
 from threadbridge_adapters.simulator._ids import new_id as fresh_id
-from threadbridge_adapters.simulator._manners import Manner, Manners
-from threadbridge_adapters.simulator._memory import Conversation, Hold, Limits, Memory, StoredResponse
+from threadbridge_adapters.simulator._item_pairing import check_pairs, resolve
 from threadbridge_adapters.simulator._models import Models
-from threadbridge_adapters.simulator._narration import narrate
-from threadbridge_adapters.simulator._pages import page
-from threadbridge_adapters.simulator._performance import TERMINAL, ConnectionBrokenError, Performance
-from threadbridge_adapters.simulator._ranking import Index
+from threadbridge_adapters.simulator._pagination import page
 from threadbridge_adapters.simulator._request import (
     PARAMETERS,
     Request,
@@ -37,9 +33,13 @@ from threadbridge_adapters.simulator._request import (
     check_json_mentioned,
     parse,
 )
-from threadbridge_adapters.simulator._searching import Searches
+from threadbridge_adapters.simulator._response_task import TERMINAL, ConnectionBrokenError, Performance
+from threadbridge_adapters.simulator._scenarios import Answer, Scenario
+from threadbridge_adapters.simulator._server_quirks import Manner, Manners
+from threadbridge_adapters.simulator._state import Conversation, Hold, Limits, Memory, StoredResponse
 from threadbridge_adapters.simulator._tokens import input_tokens
 from threadbridge_adapters.simulator._uploads import Uploads
+from threadbridge_adapters.simulator._vector_search import Searches
 from threadbridge_adapters.simulator._vector_stores import VectorStores
 
 #: Scenarios for the requests to come, or a function that picks one (None: do the usual).

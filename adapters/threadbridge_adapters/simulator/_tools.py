@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._checks import Check
+from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator._attribute_filters import check_filter
 from threadbridge_adapters.simulator._containers import check_file_ids, check_memory_limit
-from threadbridge_adapters.simulator._filters import check_filter
 from threadbridge_adapters.simulator._schemas import made_strict, strict_fault
-from threadbridge_adapters.simulator._searching import MOST_RESULTS, RANKING
+from threadbridge_adapters.simulator._validators import Check
+from threadbridge_adapters.simulator._vector_search import MOST_RESULTS, RANKING
 
 NAME_LENGTH = 64
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")

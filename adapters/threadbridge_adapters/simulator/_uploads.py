@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from threadbridge.ports import Clock, NewId, Wire
-from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._contents import Content, joined
+from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator._file_bytes import Content, joined
 from threadbridge_adapters.simulator._files import Files, check_expiry, checked_purpose
-from threadbridge_adapters.simulator._forms import Form
-from threadbridge_adapters.simulator._memory import Limits
+from threadbridge_adapters.simulator._multipart_parser import Form
+from threadbridge_adapters.simulator._state import Limits
 
 LARGEST_UPLOAD: Final = 8 * 1024**3
 LARGEST_PART: Final = 64 * 1024**2

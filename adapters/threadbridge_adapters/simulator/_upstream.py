@@ -11,12 +11,12 @@ import orjson
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import PassedRequest, UpstreamResponse, Wire, WireResponse
-from threadbridge_adapters.read_ahead import close
-from threadbridge_adapters.responses.multipart import Form
 from threadbridge_adapters.simulator._errors import ServiceError
-from threadbridge_adapters.simulator._performance import ConnectionBrokenError
+from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import answer
 from threadbridge_adapters.simulator._simulator import Simulator
+from threadbridge_adapters.stream_buffer import close
+from threadbridge_adapters.upstreams.multipart import Form
 
 
 class SimulatedStream:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from threadbridge.ports import Clock, NewId, Wire
-from threadbridge_adapters.simulator import _checks as checks
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._chunks import check_chunking, chunking_of
+from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator._attribute_filters import check_attributes
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._filters import check_attributes
-from threadbridge_adapters.simulator._memory import Limits
-from threadbridge_adapters.simulator._pages import page
-from threadbridge_adapters.simulator._ranking import Index
-from threadbridge_adapters.simulator._store_files import STATUSES, StoreFile, counts, extension, is_supported
+from threadbridge_adapters.simulator._full_text_search import Index
+from threadbridge_adapters.simulator._pagination import page
+from threadbridge_adapters.simulator._state import Limits
+from threadbridge_adapters.simulator._text_chunking import check_chunking, chunking_of
+from threadbridge_adapters.simulator._vector_store_files import STATUSES, StoreFile, counts, extension, is_supported
 
 FILES_PER_BATCH: Final = 500
 _DAY: Final = 86_400

@@ -6,12 +6,12 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Any
 
-from threadbridge._entry_points import open_backend
-from threadbridge._loading import load_settings
-from threadbridge._portal import portal
 from threadbridge.client._async.bridge import AsyncThreadBridge
-from threadbridge.client._line import Line
+from threadbridge.client._backend_caller import Line
 from threadbridge.client._sync.bridge import ThreadBridge
+from threadbridge.runtime.blocking_portal import portal
+from threadbridge.runtime.plugins import open_backend
+from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings
 
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import PrivateAttr
 
-from threadbridge.client._line import Ask, AsyncLine, Line
+from threadbridge.client._backend_caller import Ask, AsyncLine, Line
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.types import WireModel
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from threadbridge.client._growth import grow
+from threadbridge.client._delta_merge import grow
 from threadbridge.errors import TranslationError
 from threadbridge.types import AssistantStreamEvent, Message, Run, RunStep, ToolCallsStepDetails
 from threadbridge.types.message_delta import MessageContentDelta

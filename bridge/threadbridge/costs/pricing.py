@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
-from threadbridge.costs.fees import fee
+from threadbridge.costs.tool_fees import fee
 from threadbridge.ports import PriceList, Rates, Spent, Turn, Wire
 from threadbridge.settings import Fees, ModelPrice
 

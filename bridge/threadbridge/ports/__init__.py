@@ -10,10 +10,10 @@ under the entry point group `threadbridge.backends` (or `.stores`) and `threadbr
 
 from __future__ import annotations
 
-from threadbridge._at_once import begins_at_once, may_wait
 from threadbridge.ports.backend import Backend
-from threadbridge.ports.blobs import Blob, Blobs, Naming
-from threadbridge.ports.passage import PassesOn
+from threadbridge.ports.blob_store import Blob, Blobs, Naming
+from threadbridge.ports.clock import Clock, CountTokens, NewId
+from threadbridge.ports.passthrough import PassesOn
 from threadbridge.ports.spending import PriceList, Rates, Scope, Spent, Tally
 from threadbridge.ports.store import (
     ClaimedRun,
@@ -30,9 +30,8 @@ from threadbridge.ports.store import (
     Turn,
     Weight,
 )
-from threadbridge.ports.surroundings import Clock, CountTokens, NewId
 from threadbridge.ports.upstream import Upstream, UpstreamResponse, UpstreamStream
-from threadbridge.ports.values import (
+from threadbridge.ports.wire_types import (
     Capabilities,
     Event,
     ListQuery,
@@ -44,6 +43,7 @@ from threadbridge.ports.values import (
     WireResponse,
     unheard,
 )
+from threadbridge.runtime._at_once import begins_at_once, may_wait
 
 __all__ = [
     "Backend",

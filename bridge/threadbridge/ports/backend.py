@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from threadbridge.ports.values import Capabilities, Event, ListQuery, PolledRun, Warn, Wire, unheard
+from threadbridge.ports.wire_types import Capabilities, Event, ListQuery, PolledRun, Warn, Wire, unheard
 
 
 class Backend(Protocol):

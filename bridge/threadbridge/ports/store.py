@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from threadbridge.ports.spending import Scope, Spent, Tally
-from threadbridge.ports.values import Wire
+from threadbridge.ports.wire_types import Wire
 
 T = TypeVar("T")
 

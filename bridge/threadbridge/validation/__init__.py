@@ -6,7 +6,8 @@ backends use it; a backend with a real Assistants service behind it leaves judgi
 
 from __future__ import annotations
 
-from threadbridge.validation.bodies import (
+from threadbridge.validation.query_params import CheckedPage, check_id, check_include, checked_page
+from threadbridge.validation.request_schemas import (
     ASSISTANT_CREATE,
     ASSISTANT_UPDATE,
     MESSAGE_CREATE,
@@ -20,7 +21,6 @@ from threadbridge.validation.bodies import (
     check_files,
     checked,
 )
-from threadbridge.validation.queries import CheckedPage, check_id, check_include, checked_page
 
 __all__ = [
     "ASSISTANT_CREATE",

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from threadbridge.wire.answer import answer, refused
-from threadbridge.wire.errors import to_wire
-from threadbridge.wire.passage import may_be_kept
+from threadbridge.wire.dispatch import answer, refused
+from threadbridge.wire.error_responses import to_wire
+from threadbridge.wire.passthrough_paths import may_be_kept
 from threadbridge.wire.routes import OPERATIONS, Operation, decoded, own_path
 from threadbridge.wire.sse import SSE, SSEDecoder
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from threadbridge.errors import NotFound
-from threadbridge.wire.errors import MethodNotAllowed
+from threadbridge.wire.error_responses import MethodNotAllowed
 
 Body = Literal["none", "optional", "required"]
 

@@ -9,7 +9,7 @@ import orjson
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event
-from threadbridge.wire.errors import reported, to_wire
+from threadbridge.wire.error_responses import reported, to_wire
 
 #: Bytes of one event a decoder holds at most before it gives up on the stream.
 MAX_EVENT_BYTES = 32 * 1024 * 1024

@@ -7,7 +7,7 @@ import pytest
 
 from tests.adapters.loopback_service import LoopbackService, loopback_service
 from tests.adapters.scripted_backend import ScriptedBackend
-from threadbridge_adapters.sdk import wrapping
+from threadbridge_adapters.sdk import openai_clients
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def backend(monkeypatch: pytest.MonkeyPatch) -> ScriptedBackend:
     """The backend that every client made in the test opens."""
     scripted = ScriptedBackend()
-    monkeypatch.setattr(wrapping, "open_backend", scripted.opened)
+    monkeypatch.setattr(openai_clients, "open_backend", scripted.opened)
     return scripted
 
 

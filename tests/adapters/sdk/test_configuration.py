@@ -17,7 +17,7 @@ from tests.adapters.scripted_backend import THREAD_ID, ScriptedBackend
 from threadbridge.errors import ConfigurationError, StoreError
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
-from threadbridge_adapters.sdk import openai_client, wrap, wrapping
+from threadbridge_adapters.sdk import openai_client, openai_clients, wrap
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
@@ -31,7 +31,7 @@ def opened_with(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         opened.append(settings)
         return await ScriptedBackend().opened(settings)
 
-    monkeypatch.setattr(wrapping, "open_backend", open_backend)
+    monkeypatch.setattr(openai_clients, "open_backend", open_backend)
     return opened
 
 
@@ -79,7 +79,7 @@ def test_a_backend_that_cannot_be_opened_is_told_and_not_tried_again(
         tries.append(settings)
         raise failure
 
-    monkeypatch.setattr(wrapping, "open_backend", open_backend)
+    monkeypatch.setattr(openai_clients, "open_backend", open_backend)
 
     with openai_client() as client, pytest.raises(openai.InternalServerError, match=said):
         client.beta.threads.create()

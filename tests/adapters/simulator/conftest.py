@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.adapters.simulator.asking import CountedIds
+from tests.adapters.simulator.simulator_client import CountedIds
 from tests.clocks import StandingClock
 from threadbridge_adapters.simulator import Simulator
 

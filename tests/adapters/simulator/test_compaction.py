@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.simulator.asking import Wire, answer, asked, events, refusal, user
+from tests.adapters.simulator.simulator_client import Wire, answer, asked, events, refusal, user
 from threadbridge_adapters.simulator import Limits, Simulator
 
 LONG = "and so on, " * 500

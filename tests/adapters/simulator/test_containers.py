@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.adapters.simulator.asking import CountedIds, call, downloaded, pieces, refused_call, uploaded
+from tests.adapters.simulator.simulator_client import CountedIds, call, downloaded, pieces, refused_call, uploaded
 from tests.clocks import StandingClock
 from threadbridge_adapters.simulator import Limits, SimulatedUpstream, Simulator
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
-from tests.adapters.simulator.asking import CountedIds, call, downloaded, pieces, refused_call, uploaded
+from tests.adapters.simulator.simulator_client import CountedIds, call, downloaded, pieces, refused_call, uploaded
 from tests.clocks import StandingClock
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import PassedRequest

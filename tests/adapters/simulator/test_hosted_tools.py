@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.simulator.asking import (
+from tests.adapters.simulator.simulator_client import (
     WEATHER,
     Wire,
     answer,

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from openai import AsyncOpenAI
 
-from tests.adapters.simulator.asking import TIME
+from tests.adapters.simulator.simulator_client import TIME
 from tests.loopback import serving
 from threadbridge_adapters.simulator import Scenario, Simulator, app
 

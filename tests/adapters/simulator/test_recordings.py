@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.simulator.asking import (
+from tests.adapters.simulator.simulator_client import (
     TIME,
     WEATHER,
     Wire,

@@ -7,7 +7,7 @@ import asyncio
 import orjson
 import pytest
 
-from tests.adapters.simulator.asking import (
+from tests.adapters.simulator.simulator_client import (
     TIME,
     CountedIds,
     Wire,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.adapters.simulator.asking import CountedIds, Wire, call, refused_call, store_of, uploaded
+from tests.adapters.simulator.simulator_client import CountedIds, Wire, call, refused_call, store_of, uploaded
 from tests.clocks import StandingClock
 from threadbridge.errors import UpstreamError
 from threadbridge_adapters.simulator import Limits, Simulator

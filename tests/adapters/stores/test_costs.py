@@ -8,17 +8,17 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Connection
 
-from tests.bridge.responses.upstream import RUN
+from tests.bridge.translation.upstream_events import RUN
 from tests.stored_objects import message, run, step, thread
-from threadbridge.history.budget import HistoryRules
-from threadbridge.history.choice import chosen
-from threadbridge.history.weighing import weighed
+from threadbridge.context_window.history_selector import chosen
+from threadbridge.context_window.token_budget import HistoryRules
+from threadbridge.context_window.token_counts import weighed
 from threadbridge.ports import Entry, Kind, Scope, Session, Spent, Turn, Wire
 from threadbridge.settings import TruncationSettings
-from threadbridge_adapters.stores.place import place_of
-from threadbridge_adapters.stores.session import SqlSession
-from threadbridge_adapters.stores.sqlite import connect_writer, make_engine
-from threadbridge_adapters.stores.statements import driver_of
+from threadbridge_adapters.stores.sql.compiled_statements import driver_of
+from threadbridge_adapters.stores.sql.session import SqlSession
+from threadbridge_adapters.stores.sqlite.connection import connect_writer, make_engine
+from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
 
 SMALL, LARGE = 100, 100_000
 

@@ -16,10 +16,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
 from tests.stored_objects import call, message, run
-from threadbridge import lifecycle
+from threadbridge import run_states
 from threadbridge.ports import Entry, Scope, Size, Spent, Tally, Turn
-from threadbridge_adapters.stores import open_store, schema
-from threadbridge_adapters.stores.upgrade import CURRENT
+from threadbridge_adapters.stores import open_store
+from threadbridge_adapters.stores.sql import schema
+from threadbridge_adapters.stores.sql.schema_upgrade import CURRENT
 
 
 def definitions(path: Path) -> list[tuple[str, str]]:
@@ -52,7 +53,7 @@ async def test_alembic_finds_nothing_to_migrate(tmp_path: Path) -> None:
 
 def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() -> None:
     config = Config()
-    config.set_main_option("script_location", "threadbridge_adapters.stores:migrations")
+    config.set_main_option("script_location", "threadbridge_adapters.stores.sql:migrations")
     scripts = ScriptDirectory.from_config(config)
 
     assert scripts.get_heads() == [CURRENT]
@@ -99,7 +100,7 @@ def written_by_the_first_version(path: Path) -> None:
     """A store as revision 0001 left it: one message, one call, one run with two turns, of which one was asked."""
     with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as connection:
         config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", "threadbridge_adapters.stores:migrations")
+        config.set_main_option("script_location", "threadbridge_adapters.stores.sql:migrations")
         command.upgrade(config, "0001")
         insert = "INSERT INTO timeline (tenant, thread_id, run_id, message_id, message, item) VALUES"
         connection.exec_driver_sql(
@@ -121,7 +122,7 @@ def written_by_the_first_version(path: Path) -> None:
 
 
 def test_no_revision_imports_the_living_schema() -> None:
-    versions = resources.files("threadbridge_adapters.stores") / "migrations" / "versions"
+    versions = resources.files("threadbridge_adapters.stores.sql") / "migrations" / "versions"
 
     sources = [file.read_text() for file in versions.iterdir() if file.name.endswith(".py")]
 
@@ -130,7 +131,7 @@ def test_no_revision_imports_the_living_schema() -> None:
 
 
 def test_the_index_of_active_runs_agrees_with_the_life_of_a_run() -> None:
-    listed = {f"'{status}'" for status in lifecycle.ACTIVE}
+    listed = {f"'{status}'" for status in run_states.ACTIVE}
 
     condition = str(schema.ACTIVE)
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tests.bridge.client.wire_objects import run, run_event
 from threadbridge import AsyncThreadBridge, ThreadBridge
-from threadbridge.client._line import AsyncLine, Line
+from threadbridge.client._backend_caller import AsyncLine, Line
 from threadbridge.ports import Backend, Capabilities, Event
 
 

@@ -186,7 +186,7 @@ def test_a_client_goes_on_after_a_fork_in_parent_and_child(tmp_path: Path) -> No
 
 def test_a_backend_opened_by_hand_does_not_survive_a_fork_silently(monkeypatch: pytest.MonkeyPatch) -> None:
     client = synchronous(ScriptedBackend()).client
-    monkeypatch.setattr("threadbridge._portal._current", None)
+    monkeypatch.setattr("threadbridge.runtime.blocking_portal._current", None)
 
     with pytest.raises(RuntimeError, match="opened before the process forked"):
         client.threads.retrieve("thread_1")

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from tests.bridge.client.wire_objects import call, run, waiting
-from threadbridge.tool_loop.calls import attempt, error_output, output_of, pending_calls, prepared
-from threadbridge.tool_loop.pacing import FIRST_PAUSES, LONGEST, SHORTEST, Pacing, interval
+from threadbridge.tool_loop.function_calls import attempt, error_output, output_of, pending_calls, prepared
+from threadbridge.tool_loop.poll_backoff import FIRST_PAUSES, LONGEST, SHORTEST, Pacing, interval
 
 
 @dataclass

@@ -18,8 +18,8 @@ from threadbridge.costs.pricing import (
     total,
 )
 from threadbridge.ports import Rates, Spent, Turn, Wire
-from threadbridge.responses.usage import usage_of, zero_usage
 from threadbridge.settings import Fees, ModelPrice
+from threadbridge.translation.usage import usage_of, zero_usage
 
 RATES = Rates(Decimal("2.5"), Decimal("1.25"), Decimal(10))
 NOON = 86_400.0 * 20_000 + 43_200

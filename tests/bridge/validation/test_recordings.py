@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridge.validation.recorded import RECORDINGS, exchanges
+from tests.bridge.validation.recorded_requests import RECORDINGS, exchanges
 from threadbridge.errors import InvalidRequest
 from threadbridge.validation import checked
 

@@ -7,7 +7,7 @@ import pytest
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend
 from threadbridge.wire import OPERATIONS, Operation, own_path
-from threadbridge.wire.errors import MethodNotAllowed
+from threadbridge.wire.error_responses import MethodNotAllowed
 from threadbridge.wire.operations import HANDLERS
 from threadbridge.wire.routes import match
 

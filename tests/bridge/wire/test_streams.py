@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.bridge.wire.asking import BETA, CONTENT, asked, parsed, received
-from tests.bridge.wire.recorder import Asked, Events, Recorder
+from tests.bridge.wire.recording_backend import Asked, Events, Recorder
+from tests.bridge.wire.wire_requests import BETA, CONTENT, asked, parsed, received
 from threadbridge.errors import NotFound, UpstreamError
 from threadbridge.ports import Event
 from threadbridge.wire.sse import SSEDecoder, decode, encode

@@ -15,12 +15,12 @@ from tests.clocks import StandingClock
 from tests.conformance.golden.recordings import Recorded
 from tests.conformance.golden.stories import is_going
 from tests.conformance.golden.upstream import ScriptedPlaces, ScriptedUpstream
+from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.settings import Limits, Settings
 from threadbridge.wire import own_path
+from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.gateway import app
-from threadbridge_adapters.responses import assemble
-from threadbridge_adapters.responses.backend import ResponsesBackend
 from threadbridge_adapters.stores import open_store
 
 _BETA = {"openai-beta": "assistants=v2"}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.conformance.golden.recordings import Recorded, objects
-from threadbridge.lifecycle import ACTIVE
 from threadbridge.ports import Wire
+from threadbridge.run_states import ACTIVE
 
 _GOING = frozenset({"queued", "in_progress", "cancelling"})
 _CANCELLED = frozenset({"cancelling", "cancelled"})

@@ -10,8 +10,8 @@ from itertools import count
 
 from tests.conformance.golden.answers import Answer
 from tests.conformance.golden.stories import Story
+from threadbridge.engine.concurrency_limit import Places
 from threadbridge.ports import UpstreamResponse, Wire
-from threadbridge_adapters.responses.places import Places
 
 
 class Script:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.store.one_transaction import KINDS, TENANT, add_all, get
+from tests.contract.store.single_transaction import KINDS, TENANT, add_all, get
 from tests.stored_objects import ONE_OF_EACH, message, thread
 from threadbridge.errors import Conflict, StoreError
 from threadbridge.ports import Kind, Store, Wire

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from tests.contract.store.one_transaction import KINDS, TENANT, add_all
+from tests.contract.store.single_transaction import KINDS, TENANT, add_all
 from tests.stored_objects import ONE_OF_EACH, call, message, run, step
 from threadbridge.ports import Entry, Kind, Page, Session, Store
 

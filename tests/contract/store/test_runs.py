@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.contract.store.one_transaction import TENANT, add_all, get
+from tests.contract.store.single_transaction import TENANT, add_all, get
 from tests.stored_objects import run
 from threadbridge.errors import Conflict
 from threadbridge.ports import Kind, Lease, Session, Store, Turn, Wire

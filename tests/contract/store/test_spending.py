@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.contract.store.one_transaction import TENANT, add_all
+from tests.contract.store.single_transaction import TENANT, add_all
 from tests.stored_objects import run, thread
 from threadbridge.ports import Kind, Scope, Session, Spent, Store, Tally, Turn
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contract.store.one_transaction import KINDS, TENANT, add_all, get
+from tests.contract.store.single_transaction import KINDS, TENANT, add_all, get
 from tests.stored_objects import ONE_OF_EACH, call, thread
 from threadbridge.ports import Kind, Lease, Page, Refusal, Session, Store, Turn
 

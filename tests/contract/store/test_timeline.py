@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.store.one_transaction import TENANT, add_all, get
+from tests.contract.store.single_transaction import TENANT, add_all, get
 from tests.stored_objects import call, message, run, step, thread
 from threadbridge.errors import Conflict
 from threadbridge.ports import Entry, Kind, Session, Store, Turn

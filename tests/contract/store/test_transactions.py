@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.contract.store.one_transaction import TENANT, add_all, get
+from tests.contract.store.single_transaction import TENANT, add_all, get
 from tests.stored_objects import assistant, thread
 from threadbridge.errors import Conflict, StoreError
 from threadbridge.ports import Kind, Session, Store, Wire

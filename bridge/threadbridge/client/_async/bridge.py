@@ -7,8 +7,8 @@ from typing import Self
 
 from threadbridge.client._async.assistants import AsyncAssistants
 from threadbridge.client._async.threads import AsyncThreads
-from threadbridge.client._line import AsyncLine
-from threadbridge.client._raw import WithoutRawResponses
+from threadbridge.client._backend_caller import AsyncLine
+from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.ports import Backend
 
 

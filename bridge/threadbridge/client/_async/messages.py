@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
-from threadbridge.client._given import asked
-from threadbridge.client._keywords import (
+from threadbridge.client._backend_caller import AsyncLine
+from threadbridge.client._call_options import asked
+from threadbridge.client._paging import AsyncPaginator, async_listing
+from threadbridge.client._params import (
     CallKeywords,
     Json,
     MessageKeywords,
@@ -13,9 +15,7 @@ from threadbridge.client._keywords import (
     MetadataKeywords,
     takes,
 )
-from threadbridge.client._line import AsyncLine
-from threadbridge.client._paging import AsyncPaginator, async_listing
-from threadbridge.client._raw import WithoutRawResponses
+from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.types import Message, MessageDeleted
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from threadbridge.client._given import Asked
-from threadbridge.client._line import AsyncLine
+from threadbridge.client._backend_caller import AsyncLine
+from threadbridge.client._call_options import Asked
 from threadbridge.ports import Wire
-from threadbridge.tool_loop.ending import RESTING
-from threadbridge.tool_loop.pacing import interval
+from threadbridge.tool_loop.poll_backoff import interval
+from threadbridge.tool_loop.run_outcome import RESTING
 
 
 async def rested(line: AsyncLine, thread_id: str, run_id: str, call: Asked) -> Wire:

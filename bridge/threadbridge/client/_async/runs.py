@@ -7,13 +7,13 @@ from typing import Literal, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._async.run_shortcuts import AsyncRunShortcuts
+from threadbridge.client._async.run_polling_and_streaming import AsyncRunShortcuts
 from threadbridge.client._async.steps import AsyncSteps
 from threadbridge.client._async.stream import AsyncStream
-from threadbridge.client._given import NOT_GIVEN, Given, asked, is_given
-from threadbridge.client._keywords import CallKeywords, Json, ListKeywords, MetadataKeywords, RunKeywords, takes
-from threadbridge.client._line import AsyncLine
+from threadbridge.client._backend_caller import AsyncLine
+from threadbridge.client._call_options import NOT_GIVEN, Given, asked, is_given
 from threadbridge.client._paging import AsyncPaginator, async_listing
+from threadbridge.client._params import CallKeywords, Json, ListKeywords, MetadataKeywords, RunKeywords, takes
 from threadbridge.types import Run, RunReport
 
 

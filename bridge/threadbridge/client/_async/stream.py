@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from threadbridge.client._line import AsyncEvents
+from threadbridge.client._backend_caller import AsyncEvents
 from threadbridge.types import AssistantStreamEvent, typed_event
 
 

@@ -6,13 +6,19 @@ from typing import Any, Literal, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._async.handler import AsyncAssistantEventHandler, AsyncAssistantStreamManager, AsyncHandlerT
+from threadbridge.client._async.event_handler import (
+    AsyncAssistantEventHandler,
+    AsyncAssistantStreamManager,
+    AsyncHandlerT,
+)
 from threadbridge.client._async.messages import AsyncMessages
 from threadbridge.client._async.polling import rested
 from threadbridge.client._async.runs import AsyncRuns
 from threadbridge.client._async.stream import AsyncStream
-from threadbridge.client._given import NOT_GIVEN, Asked, Given, asked, is_given
-from threadbridge.client._keywords import (
+from threadbridge.client._backend_caller import AsyncLine
+from threadbridge.client._call_options import NOT_GIVEN, Asked, Given, asked, is_given
+from threadbridge.client._paging import AsyncPaginator, async_listing
+from threadbridge.client._params import (
     CallKeywords,
     ListKeywords,
     PolledThreadRunKeywords,
@@ -21,9 +27,7 @@ from threadbridge.client._keywords import (
     ThreadUpdateKeywords,
     takes,
 )
-from threadbridge.client._line import AsyncLine
-from threadbridge.client._paging import AsyncPaginator, async_listing
-from threadbridge.client._raw import WithoutRawResponses
+from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.ports import Wire
 from threadbridge.types import Run, Thread, ThreadDeleted
 

@@ -5,17 +5,11 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
-from threadbridge.client._given import asked
-from threadbridge.client._keywords import (
-    AssistantKeywords,
-    AssistantUpdateKeywords,
-    CallKeywords,
-    ListKeywords,
-    takes,
-)
-from threadbridge.client._line import Line
+from threadbridge.client._backend_caller import Line
+from threadbridge.client._call_options import asked
 from threadbridge.client._paging import CursorPage, listing
-from threadbridge.client._raw import WithoutRawResponses
+from threadbridge.client._params import AssistantKeywords, AssistantUpdateKeywords, CallKeywords, ListKeywords, takes
+from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.types import Assistant, AssistantDeleted
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from threadbridge.client._line import Line
-from threadbridge.client._raw import WithoutRawResponses
+from threadbridge.client._backend_caller import Line
+from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.client._sync.assistants import Assistants
 from threadbridge.client._sync.threads import Threads
 from threadbridge.ports import Backend

@@ -8,11 +8,11 @@ from typing import Literal, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._given import NOT_GIVEN, Given, asked, is_given
-from threadbridge.client._keywords import CallKeywords, Json, ListKeywords, MetadataKeywords, RunKeywords, takes
-from threadbridge.client._line import Line
+from threadbridge.client._backend_caller import Line
+from threadbridge.client._call_options import NOT_GIVEN, Given, asked, is_given
 from threadbridge.client._paging import CursorPage, listing
-from threadbridge.client._sync.run_shortcuts import RunShortcuts
+from threadbridge.client._params import CallKeywords, Json, ListKeywords, MetadataKeywords, RunKeywords, takes
+from threadbridge.client._sync.run_polling_and_streaming import RunShortcuts
 from threadbridge.client._sync.steps import Steps
 from threadbridge.client._sync.stream import Stream
 from threadbridge.types import Run, RunReport

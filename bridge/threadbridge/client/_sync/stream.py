@@ -6,7 +6,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from threadbridge.client._line import Events
+from threadbridge.client._backend_caller import Events
 from threadbridge.types import AssistantStreamEvent, typed_event
 
 

@@ -7,8 +7,10 @@ from typing import Any, Literal, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._given import NOT_GIVEN, Asked, Given, asked, is_given
-from threadbridge.client._keywords import (
+from threadbridge.client._backend_caller import Line
+from threadbridge.client._call_options import NOT_GIVEN, Asked, Given, asked, is_given
+from threadbridge.client._paging import CursorPage, listing
+from threadbridge.client._params import (
     CallKeywords,
     ListKeywords,
     PolledThreadRunKeywords,
@@ -17,10 +19,12 @@ from threadbridge.client._keywords import (
     ThreadUpdateKeywords,
     takes,
 )
-from threadbridge.client._line import Line
-from threadbridge.client._paging import CursorPage, listing
-from threadbridge.client._raw import WithoutRawResponses
-from threadbridge.client._sync.handler import AssistantEventHandler, AssistantStreamManager, HandlerT
+from threadbridge.client._raw_response import WithoutRawResponses
+from threadbridge.client._sync.event_handler import (
+    AssistantEventHandler,
+    AssistantStreamManager,
+    HandlerT,
+)
 from threadbridge.client._sync.messages import Messages
 from threadbridge.client._sync.polling import rested
 from threadbridge.client._sync.runs import Runs

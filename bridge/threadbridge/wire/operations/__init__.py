@@ -8,7 +8,7 @@ from typing import TypeAlias
 from threadbridge.ports import Backend
 from threadbridge.wire.operations import assistants, messages, runs, steps, threads
 from threadbridge.wire.operations.answers import Answer
-from threadbridge.wire.request import Call
+from threadbridge.wire.request_parser import Call
 
 Handler: TypeAlias = Callable[[Backend, Call], Awaitable[Answer]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threadbridge.ports import Backend
 from threadbridge.wire.operations.answers import Answer, Whole
-from threadbridge.wire.request import Call
+from threadbridge.wire.request_parser import Call
 
 
 async def create(backend: Backend, call: Call) -> Answer:

@@ -1,0 +1,75 @@
+"""Blobs in an object store, through fsspec: S3, Google Cloud Storage, Azure, and whatever else it has a driver for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, cast
+
+from threadbridge.errors import ConfigurationError
+from threadbridge_adapters.blobs.local_storage import DirectoryShelf, Shelf, remove_unwritten
+
+_UNFINISHED = "threadbridge-unfinished-"
+#: On these a file is there before it is whole; a directory knows how to do better.
+_OF_THIS_MACHINE = frozenset({"file", "local"})
+
+
+class RemoteShelf:
+    """A folder of an fsspec file system. What is not whole yet is spooled on this machine."""
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self._filesystem = filesystem
+        self._root = root.rstrip("/")
+
+    def spool(self) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(prefix=_UNFINISHED, delete=False)
+
+    def put(self, spooled: Path, name: str) -> None:
+        target = self._place(name)
+        with _said_by_the_system():
+            if not self._filesystem.exists(target):
+                self._filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
+                self._filesystem.put_file(str(spooled), target)
+
+    def open(self, name: str) -> IO[bytes]:
+        with _said_by_the_system():
+            return cast("IO[bytes]", self._filesystem.open(self._place(name), "rb"))
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError), _said_by_the_system():
+            self._filesystem.rm_file(self._place(name))
+
+    def tidy(self, before: float) -> None:
+        remove_unwritten(Path(tempfile.gettempdir()), _UNFINISHED, before)
+
+    def _place(self, name: str) -> str:
+        return f"{self._root}/{name[:2]}/{name}"
+
+
+@contextmanager
+def _said_by_the_system() -> Generator[None]:
+    """Drivers have errors of their own (credentials, connections) beside those of files, whose words may hold keys."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as exc:
+        raise OSError(None, type(exc).__name__) from exc
+
+
+def remote_shelf(url: str) -> Shelf:
+    """The shelf at an fsspec URL. Raises ConfigurationError where fsspec or its driver is not installed."""
+    try:
+        fsspec: Any = import_module("fsspec.core")
+        filesystem, root = fsspec.url_to_fs(url, use_listings_cache=False)  # others write there too
+    except (ImportError, ValueError) as exc:
+        raise ConfigurationError(
+            f"files: {url.partition('://')[0]}:// cannot be used ({exc}); install 'threadbridge[blobs]' and the driver "
+            "that fsspec names, or choose a directory."
+        ) from exc
+    if url.partition("://")[0] in _OF_THIS_MACHINE:
+        return DirectoryShelf(Path(root))
+    return RemoteShelf(filesystem, root)

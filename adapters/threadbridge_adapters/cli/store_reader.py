@@ -1,0 +1,29 @@
+"""What commands read from the store of others, also while a server works with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from threadbridge.ports import Session
+    from threadbridge.settings import Settings
+
+T = TypeVar("T")
+
+
+async def look_into_store(settings: Settings, look: Callable[[Session], T]) -> T:
+    """One look at the configured store. Raises ConfigurationError where there is none: it is not made."""
+    from threadbridge.errors import ConfigurationError
+    from threadbridge_adapters.stores import open_store
+    from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
+
+    path = place_of(settings.store).path
+    if path is None or not path.exists():
+        where = "A store in memory is gone with its process" if path is None else f"There is no store at {path}"
+        raise ConfigurationError(f"{where}; name another with --store.")
+    opened = await open_store(settings.store)
+    try:
+        return await opened.read(look, tenant=settings.tenant)
+    finally:
+        await opened.aclose()

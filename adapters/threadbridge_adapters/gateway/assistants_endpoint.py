@@ -1,0 +1,121 @@
+"""The Assistants API over HTTP and SSE: takes the request in, asks the wire, sends the answer out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from threadbridge.ports import Backend, WireRequest
+from threadbridge.wire import answer, decoded
+from threadbridge.wire.sse import KEEP_ALIVE
+from threadbridge_adapters.stream_buffer import LoopReadAhead
+
+#: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.
+DISCARDED_BYTES: Final = 64 * 1024 * 1024
+
+_BETA: Final = "openai-beta"
+
+
+class AssistantsDoor:
+    """Where every request to the Assistants API is answered, whose path is known by then."""
+
+    def __init__(self, backend: Backend, *, max_body_bytes: int, keep_alive_seconds: float) -> None:
+        self._backend = backend
+        self._max_body_bytes = max_body_bytes
+        self._keep_alive_seconds = keep_alive_seconds
+
+    async def answer(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what ASGI tells of. `path` starts at `/assistants` or `/threads`."""
+        body = await _read_body(receive, self._max_body_bytes)
+        if body is None:
+            return
+        request = _wire_request(path, scope, body)
+        response = await answer(self._backend, request, max_body_bytes=self._max_body_bytes)
+        if isinstance(response.body, bytes):
+            headers = {**response.headers, "content-length": str(len(response.body))}
+            await send(_start(response.status, headers))
+            await send({"type": "http.response.body", "body": response.body})
+        else:
+            await send(_start(response.status, response.headers))
+            await self._relay(response.body, receive, send)
+
+    async def _relay(self, frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+        """Send the frames as they come. A client that hangs up is detached from the run; the run goes on (A100, C3)."""
+        ahead = LoopReadAhead(frames)
+        if self._keep_alive_seconds > 0:
+            ahead.keep_alive(self._keep_alive_seconds, KEEP_ALIVE)
+        await _send_all(ahead, receive, send)
+
+
+async def _send_all(ahead: LoopReadAhead, receive: Receive, send: Send) -> None:
+    watching = asyncio.create_task(_leave_with_client(receive, ahead))
+    try:
+        while (chunk := await ahead.chunk()) is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    finally:
+        watching.cancel()
+        await ahead.aclose()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _leave_with_client(receive: Receive, ahead: LoopReadAhead) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    ahead.leave()
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
+    """The body; one byte more than `limit` where it is too long; None when the client left before it was complete."""
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more and size <= limit + DISCARDED_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        if size <= limit:
+            parts.append(part[: limit + 1 - size])
+        size += len(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def path_of(scope: Scope) -> str:
+    """The path of a request; a slash that was escaped in it is no slash (`wire.decoded`)."""
+    raw_path: bytes = scope.get("raw_path") or b""
+    if b"%2" not in raw_path:
+        return str(scope["path"])
+    return decoded(raw_path.partition(b"?")[0].decode("latin-1"))
+
+
+def _wire_request(path: str, scope: Scope, body: bytes) -> WireRequest:
+    query: bytes = scope["query_string"]
+    return WireRequest(
+        method=scope["method"],
+        path=path,
+        query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
+        headers=_headers(scope),
+        body=body,
+    )
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    """The headers by name. The beta header is a list, which may stand in several lines; of others the last counts."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name == _BETA and name in headers else value
+    return headers
+
+
+def _start(status: int, headers: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+    }

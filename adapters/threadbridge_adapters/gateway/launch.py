@@ -1,0 +1,62 @@
+"""The gateway and the simulator, opened: as applications, and on loopback ports for tests, demos and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp
+
+from threadbridge.ports import Backend, PassesOn
+from threadbridge.runtime.plugins import open_backend
+from threadbridge.settings import Settings
+from threadbridge_adapters.gateway.application import app
+from threadbridge_adapters.gateway.server import serving
+
+if TYPE_CHECKING:
+    from threadbridge_adapters.simulator import Manner
+
+
+@asynccontextmanager
+async def opened_gateway(
+    settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
+) -> AsyncGenerator[ASGIApp]:
+    """The gateway's application with its backend open.
+
+    With `simulate` nothing leaves the machine: a backend that has no simulator of its own gets one behind it.
+    """
+    backend = await open_backend(settings)
+    behind = _simulator_app() if settings.simulate and not isinstance(backend, PassesOn) else None
+    try:
+        yield app(backend, settings, passthrough=behind)
+    finally:
+        await backend.aclose()
+
+
+@asynccontextmanager
+async def opened_simulator(manners: Collection[Manner] = ()) -> AsyncGenerator[ASGIApp]:
+    """The simulator's application, with the manners of another server if any are named."""
+    yield _simulator_app(manners)
+
+
+@contextmanager
+def running_gateway(
+    settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
+) -> Generator[str]:
+    """The base URL of a gateway on a free loopback port, on a thread of its own while the context lasts."""
+    with serving(opened_gateway(settings, open_backend=open_backend)) as url:
+        yield url
+
+
+@contextmanager
+def running_simulator(manners: Collection[Manner] = ()) -> Generator[str]:
+    """The base URL of a simulator on a free loopback port, on a thread of its own while the context lasts."""
+    with serving(opened_simulator(manners)) as url:
+        yield url
+
+
+def _simulator_app(manners: Collection[Manner] = ()) -> ASGIApp:
+    from threadbridge_adapters import simulator
+
+    return simulator.app(simulator.Simulator(manners=manners))

@@ -1,0 +1,129 @@
+"""The border: what a service or its connection does wrong becomes an UpstreamError, and never shows the key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import openai
+import orjson
+
+from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.ports import Wire
+from threadbridge_adapters.openai_http.httpx_compat import CONNECT_TIMEOUT, RawResponse
+
+_REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
+
+#: A shorter key is a placeholder, which may be an ordinary word of a message.
+_SHORTEST_SECRET = 8
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The id the service gave to the request, under OpenAI's name or Azure's."""
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of a `Retry-After` header, where it has any."""
+    try:
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+class Border:
+    """Knows the host and the key, and turns what the SDK raises into what the ports promise.
+
+    `name` is what messages call the service, `section` where its settings stand in the configuration.
+    """
+
+    def __init__(self, client: openai.AsyncOpenAI, *, name: str, section: str) -> None:
+        # Neither user name nor password of the URL: they are secrets too.
+        self.host = client.base_url.netloc.decode("ascii", "replace").rpartition("@")[2]
+        self._who = f"The {name} service at {self.host}"
+        self._section = section
+        self._key = client.api_key if len(client.api_key) >= _SHORTEST_SECRET else None
+
+    def translate(self, error: openai.OpenAIError) -> BridgeError:
+        """The error of the port for one of the SDK's."""
+        match error:
+            case openai.APIStatusError():
+                return self.refusal(error.response)
+            case openai.APITimeoutError() if not isinstance(error.__cause__, CONNECT_TIMEOUT):
+                return self.broken(f"did not answer in time; try again, or raise `{self._section}.timeout`")
+            case openai.APIConnectionError():
+                why = _why_unreachable(error)
+                return self.broken(f"could not be reached ({why}); check `{self._section}.base_url` and the network")
+            case _:
+                return self.broken(f"could not be asked ({type(error).__name__}); check the section `{self._section}`")
+
+    def refusal(self, response: RawResponse) -> BridgeError:
+        """The error of the port for an answer with a status of 400 or more."""
+        return self.upstream_error(response.status_code, envelope(response.content) or {}, response)
+
+    def upstream_error(self, status: int, error: Wire, response: RawResponse) -> UpstreamError:
+        """The service's own message, type, param, code, request id and error object."""
+        return UpstreamError(
+            self.message(status, error),
+            status=status,
+            type=text(error, "type"),
+            param=text(error, "param"),
+            code=text(error, "code"),
+            request_id=request_id(response.headers),
+            body=error or None,
+            retry_after=retry_after(response.headers),
+        )
+
+    def broken(self, what: str, *, request_id: str | None = None) -> UpstreamError:
+        """No answer, or half of one."""
+        return UpstreamError(f"{self._who} {what}.", request_id=request_id)
+
+    def broke_off(self, error: Exception, *, request_id: str | None) -> UpstreamError:
+        """An answer that had begun and did not arrive whole."""
+        return self.broken(f"broke off in the middle of a response ({type(error).__name__})", request_id=request_id)
+
+    def message(self, status: int, error: Wire) -> str:
+        """What the service said, with its key blanked where it repeats it."""
+        message = text(error, "message") or f"{self._who} answered HTTP {status} without a reason."
+        return message.replace(self._key, "***") if self._key else message
+
+
+def _why_unreachable(error: openai.APIConnectionError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, CONNECT_TIMEOUT):  # over aiohttp the SDK calls a refused connection so
+        cause = cause.__cause__ or cause
+    return type(cause).__name__ if cause else "no connection"
+
+
+def envelope(body: bytes) -> Wire | None:
+    """The error object of an answer: in the envelope of A3, or in one of the shapes other servers use (S6)."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(parsed, dict):
+        return None
+    error = parsed.get("error", parsed)
+    if isinstance(error, str):
+        error = {"message": error}
+    if isinstance(error, dict) and "message" not in error and (detail := _detail(error.get("detail"))):
+        error = {**error, "message": detail}
+    return error if isinstance(error, dict) and text(error, "message") else None
+
+
+def _detail(detail: object) -> str | None:
+    """The words of a `detail`: a text, or a list of what is wrong with the request, each with its place."""
+    if isinstance(detail, list):
+        wrong = [each for each in detail if isinstance(each, dict) and isinstance(each.get("msg"), str)]
+        return "; ".join(": ".join([*_place(each), each["msg"]]) for each in wrong) or None
+    return detail if isinstance(detail, str) else None
+
+
+def _place(wrong: Wire) -> list[str]:
+    place = wrong.get("loc")
+    return [".".join(str(part) for part in place if part != "body")] if isinstance(place, list) else []
+
+
+def text(error: Wire, name: str) -> str | None:
+    """A field of an error object as text, or None."""
+    value = error.get(name)
+    return None if value is None else str(value)

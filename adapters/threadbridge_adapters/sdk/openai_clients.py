@@ -1,0 +1,119 @@
+"""openai clients whose Assistants calls are answered in the process; their other calls go where they always went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+import openai
+from pydantic import SecretStr
+
+from threadbridge.errors import ConfigurationError
+from threadbridge.runtime.plugins import open_backend
+from threadbridge.runtime.settings_loader import load_settings
+from threadbridge.settings import Settings, UpstreamSettings
+from threadbridge_adapters.openai_http.httpx_compat import import_httpx2
+from threadbridge_adapters.sdk.dispatcher import Desk
+from threadbridge_adapters.sdk.http_clients import PLACEHOLDER_KEY, in_process
+
+ClientT = TypeVar("ClientT", bound="openai.OpenAI | openai.AsyncOpenAI")
+
+
+def openai_client(*, client_options: Mapping[str, Any] | None = None, **configuration: Any) -> openai.OpenAI:
+    """A genuine `openai.OpenAI` whose `beta.assistants` and `beta.threads` are answered by the configured backend.
+
+    `configuration` is what `threadbridge.connect` takes; `client_options` what `openai.OpenAI` takes. Calls other
+    than Assistants calls (files, vector stores, responses …) go to the configured service over the network; with
+    `simulate` the simulator answers them too. Without any key the Assistants calls work where the backend needs none,
+    and the others are refused with a sentence that says so.
+
+    The backend is opened by the first Assistants call; `client.close()` closes it.
+    Raises ConfigurationError.
+    """
+    settings = load_settings(**configuration)
+    return _answering(_new(openai.OpenAI, settings, client_options), settings)
+
+
+def async_openai_client(*, client_options: Mapping[str, Any] | None = None, **configuration: Any) -> openai.AsyncOpenAI:
+    """As `openai_client`, asynchronous. The backend lives on the event loop that makes the first Assistants call."""
+    settings = load_settings(**configuration)
+    return _answering(_new(openai.AsyncOpenAI, settings, client_options), settings)
+
+
+def wrap(client: ClientT, **configuration: Any) -> ClientT:
+    """A client of the same class and with the same options, whose Assistants calls are answered by the backend.
+
+    Takes `OpenAI`, `AsyncOpenAI`, `AzureOpenAI` and `AsyncAzureOpenAI`. Where the configuration names no upstream,
+    the Responses service behind the client's own address is used, with the client's own key. The two clients share
+    their connections; closing the new one closes these and the backend.
+    Raises ConfigurationError, and TypeError for anything that is no client.
+    """
+    _check(client)
+    settings = load_settings(**configuration)
+    return _answering(client, _with_upstream_of(client, settings))
+
+
+def _check(client: object) -> None:
+    if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
+        raise TypeError(
+            "wrap() takes a client of the openai SDK (OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI), "
+            f"not {type(client).__name__}."
+        )
+
+
+def _answering(client: ClientT, settings: Settings) -> ClientT:
+    import_httpx2()  # on the caller's thread, before any other could
+    desk = Desk(
+        lambda: open_backend(settings),
+        max_body_bytes=settings.gateway.max_body_bytes,
+        simulated=settings.simulate and settings.backend == "responses",
+    )
+    genuine = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for what it made
+    return cast("ClientT", client.copy(http_client=in_process(genuine, desk, base=client.base_url.path)))
+
+
+def _new(client_class: type[ClientT], settings: Settings, client_options: Mapping[str, Any] | None) -> ClientT:
+    options = {**_service_options(settings), **(client_options or {})}
+    try:
+        return client_class(**options)
+    except openai.OpenAIError:
+        if "api_key" in options:
+            raise
+        return client_class(**options, api_key=PLACEHOLDER_KEY)
+
+
+def _service_options(settings: Settings) -> dict[str, Any]:
+    """Files and everything else go to the service the runs go to."""
+    service = settings.assistants if settings.backend == "assistants" else settings.upstream
+    if service.azure:
+        return {}  # another client class, whose paths and key travel differently: `wrap` is for these
+    options = {
+        "base_url": service.base_url,
+        "api_key": service.api_key.get_secret_value() if service.api_key else None,
+        "default_headers": service.headers or None,
+        "default_query": service.query or None,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _with_upstream_of(client: openai.OpenAI | openai.AsyncOpenAI, settings: Settings) -> Settings:
+    """A client's words must not go to another company's service than the one it was made for."""
+    upstream = settings.upstream
+    named = upstream.base_url or upstream.api_key or upstream.token_provider or upstream.azure
+    if settings.backend != "responses" or settings.simulate or named:
+        return settings
+    return settings.model_copy(update={"upstream": _service_behind(client, upstream)})
+
+
+def _service_behind(client: openai.OpenAI | openai.AsyncOpenAI, upstream: UpstreamSettings) -> UpstreamSettings:
+    address = str(client.base_url)
+    if isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI)):
+        # Azure serves Responses under its versionless path, which takes the resource's key as a bearer token.
+        address = address.partition("/openai")[0] + "/openai/v1/"
+    key = client.api_key
+    if not key or key.startswith("<"):
+        raise ConfigurationError(
+            "The wrapped client holds no plain API key that could be used for the Responses service: "
+            "say which service to use, for instance wrap(client, upstream={'base_url': ..., 'token_provider': ...})."
+        )
+    return upstream.model_copy(update={"base_url": address, "api_key": SecretStr(key)})

@@ -1,0 +1,122 @@
+"""Multipart forms, read as they come: fields into memory, the one file into a `Content`, never the whole body."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator._file_bytes import Content, ContentWriter
+
+#: Bytes of one field that is not a file, and fields in a form.
+FIELD_BYTES = 64 * 1024
+FIELDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """The file of a form, with the name its sender gave it."""
+
+    filename: str
+    content: Content
+
+
+@dataclass(slots=True)
+class Form:
+    """What a form held. Nested fields keep their brackets: `expires_after[seconds]`."""
+
+    fields: dict[str, str] = field(default_factory=dict[str, str])
+    file: SentFile | None = None
+
+
+class _Reader:
+    """The parser's callbacks: collects one part after the other."""
+
+    def __init__(self, file_field: str, writer: ContentWriter) -> None:
+        self.form = Form()
+        self._file_field = file_field
+        self._writer = writer
+        self._header = [b"", b""]
+        self._disposition: dict[bytes, bytes] = {}
+        self._value = bytearray()
+        self.is_whole = False
+
+    def on_part_begin(self) -> None:
+        self._disposition = {}
+        self._value.clear()
+
+    def on_header_begin(self) -> None:
+        self._header = [b"", b""]
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header[0] += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header[1] += data[start:end]
+
+    def on_header_end(self) -> None:
+        if self._header[0].lower() == b"content-disposition":
+            self._disposition = parse_options_header(self._header[1])[1]
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._is_file:
+            self._writer.write(data[start:end])
+            return
+        self._value += data[start:end]
+        if len(self._value) > FIELD_BYTES:
+            raise errors.too_long(self._name, "string", len(self._value), FIELD_BYTES)
+
+    def on_part_end(self) -> None:
+        if self._is_file:
+            name = self._disposition.get(b"filename", b"upload").decode("utf-8", "replace")
+            self.form.file = SentFile(name, self._writer.finished())
+        elif len(self.form.fields) < FIELDS:
+            self.form.fields[self._name] = self._value.decode("utf-8", "replace")
+
+    def on_end(self) -> None:
+        self.is_whole = True
+
+    @property
+    def _name(self) -> str:
+        return self._disposition.get(b"name", b"").decode("utf-8", "replace")
+
+    @property
+    def _is_file(self) -> bool:
+        return self._name == self._file_field and self.form.file is None
+
+
+async def read_form(body: AsyncIterator[bytes], content_type: str, *, file_field: str, writer: ContentWriter) -> Form:
+    """Read a form to its end. Raises in the service's words if it is none, or is not whole."""
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if kind.lower() != b"multipart/form-data" or not boundary:
+        raise errors.not_multipart()
+    reader = _Reader(file_field, writer)
+    parser = MultipartParser(
+        boundary,
+        {
+            "on_part_begin": reader.on_part_begin,
+            "on_header_begin": reader.on_header_begin,
+            "on_header_field": reader.on_header_field,
+            "on_header_value": reader.on_header_value,
+            "on_header_end": reader.on_header_end,
+            "on_part_data": reader.on_part_data,
+            "on_part_end": reader.on_part_end,
+            "on_end": reader.on_end,
+        },
+    )
+    try:
+        async for chunk in body:
+            parser.write(chunk)
+    except BaseException as error:
+        writer.discard()
+        if isinstance(error, FormParserError):
+            raise errors.not_multipart() from error
+        raise
+    if not reader.is_whole:
+        writer.discard()
+        raise errors.not_multipart()
+    return reader.form

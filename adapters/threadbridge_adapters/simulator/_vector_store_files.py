@@ -1,0 +1,118 @@
+"""One file in one vector store: what may be in there, and how it becomes findable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Final
+
+from threadbridge.ports import Wire
+from threadbridge_adapters.simulator._files import StoredFile
+from threadbridge_adapters.simulator._full_text_search import Index
+from threadbridge_adapters.simulator._text_chunking import Chunking, TooManyTokensError, chunks
+
+#: Extensions the service takes; the simulator reads those that are text.
+READABLE: Final = frozenset(
+    {
+        ".c", ".cpp", ".cs", ".css", ".go", ".html", ".java", ".js", ".json", ".md", ".php", ".py", ".rb", ".sh",
+        ".tex", ".ts", ".txt",
+    }
+)  # fmt: skip
+SUPPORTED: Final = READABLE | {".doc", ".docx", ".pdf", ".pptx"}
+
+STATUSES: Final = ("in_progress", "completed", "failed", "cancelled")
+UNSUPPORTED: Final[Wire] = {"code": "unsupported_file", "message": "The file type is not supported."}
+TOO_LARGE: Final[Wire] = {
+    "code": "invalid_file",
+    "message": "The file could not be parsed because it is too large.",
+}
+
+
+@dataclass(slots=True)
+class StoreFile:
+    """A file as one vector store has it. It is indexed when somebody looks, once `ready_at` has come."""
+
+    file: StoredFile
+    store_id: str
+    created_at: int
+    ready_at: float
+    chunking: Chunking
+    attributes: Wire = field(default_factory=dict[str, object])
+    status: str = "in_progress"
+    usage_bytes: int = 0
+    last_error: Wire | None = None
+    batch_id: str | None = None
+
+    def index(self, index: Index, *, room: int) -> None:
+        """Make it findable, or say why it cannot be; `room` is how many bytes the index still takes."""
+        text = _text_of(self.file)
+        if text is None:
+            self._fail(UNSUPPORTED)
+            return
+        try:
+            made = list(chunks(text, self.chunking))
+        except TooManyTokensError:
+            self._fail(TOO_LARGE)
+            return
+        size = sum(len(chunk.encode()) for chunk in made)
+        if size > room:
+            self._fail(TOO_LARGE)
+            return
+        index.add(self.store_id, self.file.id, made)
+        self.status, self.usage_bytes = "completed", size
+
+    def shown(self) -> Wire:
+        """The wire object."""
+        return {
+            "id": self.file.id,
+            "object": "vector_store.file",
+            "usage_bytes": self.usage_bytes,
+            "created_at": self.created_at,
+            "vector_store_id": self.store_id,
+            "status": self.status,
+            "last_error": self.last_error,
+            "chunking_strategy": self.chunking.shown(),
+            "attributes": self.attributes,
+        }
+
+    def shown_in_batch(self) -> Wire:
+        """Recorded: lists of a batch's files tell less."""
+        return {
+            "id": self.file.id,
+            "object": "vector_store.file",
+            "created_at": self.created_at,
+            "vector_store_id": self.store_id,
+            "status": self.status,
+            "last_error": self.last_error,
+        }
+
+    def _fail(self, error: Wire) -> None:
+        self.status, self.last_error = "failed", error
+
+
+def extension(filename: str) -> str:
+    """With its dot, lower-case; `none` where there is none, as the service says."""
+    return PurePath(filename.replace("\\", "/")).suffix.lower() or "none"
+
+
+def is_supported(filename: str) -> bool:
+    return extension(filename) in SUPPORTED
+
+
+def counts(files: list[StoreFile]) -> dict[str, int]:
+    """`file_counts` of a store or a batch."""
+    statuses = Counter(file.status for file in files)
+    return {**{name: statuses[name] for name in STATUSES}, "total": len(files)}
+
+
+def _text_of(file: StoredFile) -> str | None:
+    if extension(file.filename) not in READABLE:
+        return None
+    raw = file.content.read()
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text

@@ -1,0 +1,95 @@
+"""What selects a thread's history: what each entry weighs, by an index that holds no content, and how much there is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from threadbridge.ports import Place, Size, Sort, Weight
+from threadbridge_adapters.stores.sql.compiled_statements import Statement
+from threadbridge_adapters.stores.sql.schema import thread_sizes, timeline
+
+_OF_THREAD = (timeline.c.tenant == bindparam("tenant"), timeline.c.thread_id == bindparam("thread_id"))
+_PLACES = select(timeline.c.seq, timeline.c.sort, timeline.c.tokens).where(*_OF_THREAD).limit(bindparam("limit"))
+_OLDEST = Statement(_PLACES.where(timeline.c.seq > bindparam("beyond")).order_by(timeline.c.seq))
+_NEWEST = Statement(_PLACES.where(timeline.c.seq < bindparam("beyond")).order_by(timeline.c.seq.desc()))
+#: Beyond every position there can be.
+_END = 2**63 - 1
+
+_WEIGH = Statement(
+    update(timeline)
+    .where(*_OF_THREAD, timeline.c.seq == bindparam("of_seq"), timeline.c.tokens.is_(None))
+    .values(sort=bindparam("new_sort"), tokens=bindparam("new_tokens"))
+)
+_OF_MESSAGE = (timeline.c.tenant == bindparam("tenant"), timeline.c.message_id == bindparam("message_id"))
+_OF_ONE = Statement(select(timeline.c.thread_id, timeline.c.tokens).where(*_OF_MESSAGE))
+_FORGET = Statement(
+    update(timeline).where(*_OF_MESSAGE).values(sort=bindparam("no_sort"), tokens=bindparam("no_count"))
+)
+
+_SIZE = Statement(
+    select(thread_sizes.c.messages, thread_sizes.c.tokens, thread_sizes.c.edits).where(
+        thread_sizes.c.tenant == bindparam("tenant"), thread_sizes.c.thread_id == bindparam("thread_id")
+    )
+)
+_insert_size = insert(thread_sizes)
+_GROW = Statement(
+    _insert_size.on_conflict_do_update(
+        index_elements=["tenant", "thread_id"],
+        set_={
+            "messages": thread_sizes.c.messages + _insert_size.excluded.messages,
+            "tokens": thread_sizes.c.tokens + _insert_size.excluded.tokens,
+            "edits": thread_sizes.c.edits + _insert_size.excluded.edits,
+        },
+    ),
+    columns=["tenant", "thread_id", "messages", "tokens", "edits"],
+)
+
+
+def places(
+    driver: sqlite3.Connection, tenant: str, thread_id: str, *, limit: int, newest_first: bool, beyond: int | None
+) -> Sequence[Place]:
+    """Lines of the timeline without their content."""
+    values = {"tenant": tenant, "thread_id": thread_id, "limit": limit}
+    if newest_first:
+        rows = _NEWEST.rows(driver, {**values, "beyond": _END if beyond is None else beyond})
+    else:
+        rows = _OLDEST.rows(driver, {**values, "beyond": 0 if beyond is None else beyond})
+    return [Place(seq, None if tokens is None else Weight(Sort(sort), tokens)) for seq, sort, tokens in rows]
+
+
+def weigh(driver: sqlite3.Connection, tenant: str, thread_id: str, position: int, weight: Weight) -> None:
+    """Keep what an entry weighs, unless that is known."""
+    values = {"of_seq": position, "new_sort": weight.sort.value, "new_tokens": weight.tokens}
+    if _WEIGH.run(driver, {"tenant": tenant, "thread_id": thread_id, **values}):
+        grow(driver, tenant, thread_id, messages=0, tokens=weight.tokens)
+
+
+def size(driver: sqlite3.Connection, tenant: str, thread_id: str) -> Size:
+    """How much the thread holds."""
+    row = _SIZE.row(driver, {"tenant": tenant, "thread_id": thread_id})
+    return Size(0, 0) if row is None else Size(*row)
+
+
+def grow(
+    driver: sqlite3.Connection, tenant: str, thread_id: str, *, messages: int, tokens: int, edits: int = 0
+) -> None:
+    """Entries came, or went where the numbers are negative."""
+    values = {"messages": messages, "tokens": tokens, "edits": edits}
+    _GROW.run(driver, {"tenant": tenant, "thread_id": thread_id, **values})
+
+
+def forget(driver: sqlite3.Connection, tenant: str, message_id: str) -> None:
+    """The message says something else now: it has to be counted again."""
+    shrink(driver, tenant, message_id, messages=0)
+    _FORGET.run(driver, {"tenant": tenant, "message_id": message_id, "no_sort": None, "no_count": None})
+
+
+def shrink(driver: sqlite3.Connection, tenant: str, message_id: str, *, messages: int = 1) -> None:
+    """The message goes, if it is there, or its words do."""
+    row = _OF_ONE.row(driver, {"tenant": tenant, "message_id": message_id})
+    if row is not None:
+        grow(driver, tenant, row[0], messages=-messages, tokens=-(row[1] or 0), edits=1)

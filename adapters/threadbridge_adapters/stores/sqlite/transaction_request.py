@@ -1,0 +1,95 @@
+"""One transaction that somebody waits for, on whatever event loop they wait."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from threadbridge.errors import StoreError
+from threadbridge_adapters.stores.sql.session import SqlSession
+
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """Work for one session, and its outcome. Only where somebody has to wait for it is there a future."""
+
+    _result: T  # once run
+
+    __slots__ = ("_error", "_result", "_waiting", "tenant", "work", "writes")
+
+    def __init__(self, work: Callable[[SqlSession], T], *, tenant: str, writes: bool) -> None:
+        self.work = work
+        self.tenant = tenant
+        self.writes = writes
+        self._error: BaseException | None = None
+        self._waiting: asyncio.Future[T] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._error is not None
+
+    @property
+    def failed_by_store(self) -> bool:
+        """Whether it failed for what the store could not do."""
+        return isinstance(self._error, StoreError)
+
+    def run(self, driver: sqlite3.Connection) -> None:
+        """Do the work, from the start; what it raises is for the caller to roll back, and to pass to `fail`."""
+        self._error = None
+        self._result = self.work(SqlSession(driver, self.tenant))
+
+    def fail(self, error: BaseException) -> None:
+        """Remember what went wrong; the first reason stays."""
+        if self._error is None:
+            # Neither a future nor a coroutine passes this exception on as it is.
+            self._error = RuntimeError("the work raised StopIteration") if isinstance(error, StopIteration) else error
+
+    def outcome(self) -> T:
+        """What came of it, once; raises what went wrong."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return self._result
+
+    def awaited(self) -> asyncio.Future[T]:
+        """A future on the running loop that the outcome goes to."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        return self._waiting
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Where somebody waits for it."""
+        return None if self._waiting is None else self._waiting.get_loop()
+
+    def settle(self) -> None:
+        """Hand the outcome over; on the loop that waits only. Whoever gave up waiting gets nothing."""
+        error, self._error = self._error, None
+        waiting = self._waiting
+        if waiting is None or waiting.done():
+            return
+        if error is not None:
+            waiting.set_exception(error)
+        else:
+            waiting.set_result(self._result)
+
+
+def settle_all(jobs: Sequence[Job[Any]]) -> None:
+    """Wake everybody who waits for these jobs, each loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job[Any]]] = {}
+    for job in jobs:
+        if job.loop is not None:
+            by_loop.setdefault(job.loop, []).append(job)
+    for loop, waiting in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, waiting)
+        except RuntimeError:  # the loop was closed: nobody waits there any more
+            continue
+
+
+def _settle(jobs: Sequence[Job[Any]]) -> None:
+    for job in jobs:
+        job.settle()

@@ -1,0 +1,168 @@
+"""A Responses service over the openai SDK: the SDK configures, signs and retries; ready bytes travel (design §3)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import openai
+import orjson
+
+from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
+from threadbridge.settings import ServiceSettings
+from threadbridge.wire.sse import SSEDecoder
+from threadbridge_adapters.openai_http.error_mapping import Border, request_id
+from threadbridge_adapters.openai_http.httpx_compat import BROKEN, RESPONSE_TYPE, StreamedResponse
+from threadbridge_adapters.openai_http.sdk_client import open_client
+from threadbridge_adapters.upstreams.multipart import Form
+
+#: Where responses are asked for, below the base URL.
+PATH = "/responses"
+_JSON = {"Content-Type": "application/json"}
+_EVENTS = {**_JSON, "Accept": "text/event-stream"}
+_BYTES = {"Accept": "*/*"}
+
+
+class OpenAIUpstream:
+    """`ports.Upstream` for any service that the openai SDK can reach."""
+
+    def __init__(self, client: openai.AsyncOpenAI) -> None:
+        self._client = client
+        self._border = Border(client, name="Responses", section="upstream")
+
+    @property
+    def base_url(self) -> str:
+        """Where the service is, whoever said so."""
+        return str(self._client.base_url)
+
+    @property
+    def name(self) -> str:
+        """The same without what is secret in a URL: user, password and query."""
+        return f"{self._border.host}{self._client.base_url.path}".rstrip("/")
+
+    async def create(self, body: bytes) -> UpstreamResponse:
+        """`POST /responses`, answered whole."""
+        try:
+            response: Any = await self._client.post(
+                PATH, content=body, cast_to=RESPONSE_TYPE, options={"headers": _JSON}
+            )
+        except openai.OpenAIError as error:
+            raise self._border.translate(error) from error
+        return UpstreamResponse(parsed(response.content, self._border), request_id(response.headers))
+
+    async def stream(self, body: bytes) -> UpstreamStream:
+        """`POST /responses` as a stream; returns when the service accepted it."""
+        try:
+            response: Any = await self._client.post(
+                PATH,
+                content=body,
+                cast_to=RESPONSE_TYPE,
+                options={"headers": _EVENTS},
+                stream=True,
+                stream_cls=openai.AsyncStream[object],
+            )
+        except openai.OpenAIError as error:
+            raise self._border.translate(error) from error
+        return ResponseStream(response, self._border)
+
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+        """Another JSON endpoint below `/v1`."""
+        sent: dict[str, Any] = {} if body is None else {"content": orjson.dumps(body), "options": {"headers": _JSON}}
+        try:
+            response = await self._ask(method)(path, cast_to=RESPONSE_TYPE, **sent)
+        except openai.OpenAIError as error:
+            raise self._border.translate(error) from error
+        return parsed(response.content, self._border)
+
+    async def upload(
+        self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
+    ) -> Wire:
+        """A file as multipart form data, piece by piece."""
+        form = Form(fields, filename)
+        try:
+            response: Any = await self._client.post(
+                path,
+                content=form.around(content),
+                cast_to=RESPONSE_TYPE,
+                # What has been read of the file is gone: it cannot be sent again.
+                options={"headers": {"Content-Type": form.content_type}, "max_retries": 0},
+            )
+        except openai.OpenAIError as error:
+            raise self._border.translate(error) from error
+        return parsed(response.content, self._border)
+
+    @asynccontextmanager
+    async def download(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A body of any size, piece by piece."""
+        try:
+            response: Any = await self._client.get(
+                path,
+                cast_to=RESPONSE_TYPE,
+                options={"headers": _BYTES},
+                stream=True,
+                stream_cls=openai.AsyncStream[object],
+            )
+        except openai.OpenAIError as error:
+            raise self._border.translate(error) from error
+        try:
+            yield self._pieces(response)
+        finally:
+            await response.aclose()
+
+    def _ask(self, method: str) -> Callable[..., Awaitable[Any]]:
+        asking: Callable[..., Awaitable[Any]] = getattr(self._client, method.lower())
+        return asking
+
+    async def _pieces(self, response: StreamedResponse) -> AsyncIterator[bytes]:
+        try:
+            async for piece in response.aiter_bytes():
+                yield piece
+        except BROKEN as error:
+            raise self._border.broken(
+                f"broke off in the middle of a file ({type(error).__name__})", request_id=request_id(response.headers)
+            ) from error
+
+    async def aclose(self) -> None:
+        """Close the SDK's connections."""
+        await self._client.close()
+
+
+class ResponseStream:
+    """The parsed events of one streamed response."""
+
+    def __init__(self, response: StreamedResponse, border: Border) -> None:
+        self._response = response
+        self._border = border
+        self.request_id = request_id(response.headers)
+
+    async def __aiter__(self) -> AsyncIterator[Wire]:
+        """The events, each parsed once. Raises UpstreamError when the connection breaks."""
+        decoder = SSEDecoder()
+        try:
+            async for chunk in self._response.aiter_bytes():
+                for _, data, _ in decoder.feed(chunk):
+                    if data != b"[DONE]":  # some servers close as the older APIs did
+                        yield parsed(data, self._border)
+        except BROKEN as error:
+            raise self._border.broke_off(error, request_id=self.request_id) from error
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self._response.aclose()
+
+
+def parsed(data: bytes, border: Border) -> Wire:
+    """The object in these bytes. Raises UpstreamError where there is none."""
+    try:
+        parsed = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise border.broken("sent something that is not a JSON object; check `upstream.base_url`")
+    return parsed
+
+
+def open_upstream(service: ServiceSettings, *, http_client: Any = None) -> OpenAIUpstream:
+    """The service of these settings, through the SDK alone. Nothing is sent before the first run."""
+    return OpenAIUpstream(open_client(service, section="upstream", http_client=http_client))

@@ -1,0 +1,60 @@
+"""How many tokens of history a run may be shown: the window of its model, and what is left of its own budget (A80)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from threadbridge.context_window.token_counts import bytes_over_four
+from threadbridge.ports import CountTokens, Wire
+from threadbridge.settings import ModelOverride, TruncationSettings
+from threadbridge.translation.models.data import WINDOWS
+from threadbridge.translation.models.resolution import base_model
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRules:
+    """How history is counted and bounded, as configured."""
+
+    truncation: TruncationSettings = field(default_factory=TruncationSettings)
+    models: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
+    per_assistant: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
+    count: CountTokens = bytes_over_four
+
+
+class Budget(NamedTuple):
+    """Tokens of a prompt, and who bounds them: the model's window, or the run itself."""
+
+    tokens: int
+    source: Literal["context", "max_prompt_tokens"]
+
+
+def context_budget(run: Wire, rules: HistoryRules) -> int:
+    """What the prompt of one request may hold: as configured, else what the original model's window left for it.
+
+    A window holds prompt and answer. Room for the answer is kept, but never more than a quarter of the window.
+    """
+    for override in (rules.per_assistant.get(run["assistant_id"]), rules.models.get(run["model"])):
+        if override is not None and override.context_tokens is not None:
+            return override.context_tokens
+    if rules.truncation.context_tokens is not None:
+        return rules.truncation.context_tokens
+    window = WINDOWS.get(base_model(run["model"]), rules.truncation.unknown_model_window)
+    return window - min(rules.truncation.answer_tokens, window // 4)
+
+
+def own_budget(run: Wire, prior_usage: Wire | None) -> Budget | None:
+    """What the run's earlier turns left of its `max_prompt_tokens`, which is for the whole run; None without any."""
+    whole: int | None = run["max_prompt_tokens"]
+    if whole is None:
+        return None
+    spent: int = prior_usage["prompt_tokens"] if prior_usage is not None else 0
+    return Budget(whole - spent, "max_prompt_tokens")
+
+
+def prompt_budget(run: Wire, prior_usage: Wire | None, rules: HistoryRules) -> Budget:
+    """The bound of the next request: the tighter of the model's window and the run's own budget."""
+    context = Budget(context_budget(run, rules), "context")
+    own = own_budget(run, prior_usage)
+    return own if own is not None and own.tokens < context.tokens else context

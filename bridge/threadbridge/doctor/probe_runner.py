@@ -1,0 +1,74 @@
+"""Asks a live service what the diagnosis wants to know, and reads the store for what goes wrong silently."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import orjson
+
+from threadbridge.doctor.capability_detection import Examination, examined
+from threadbridge.doctor.config_lint import Trap, traps_in_settings, traps_in_store
+from threadbridge.doctor.probe_protocol import Answer, Question
+from threadbridge.errors import UpstreamError
+from threadbridge.ports import Store, Upstream, Wire
+from threadbridge.settings import Settings
+from threadbridge.translation.models.policy import ModelCatalog, ModelRules
+from threadbridge.translation.provider_profiles import Profile
+
+#: Events of one stream that are read; a probe's answer is a few words.
+_MOST_EVENTS = 1000
+
+
+async def examine(upstream: Upstream, model: str | None) -> Examination:
+    """The examination of a live service, one request after another.
+
+    Raises UpstreamError where it cannot be reached or does not answer, ConfigurationError where no model is known.
+    """
+    dialogue = examined(model)
+    question = next(dialogue)
+    while True:
+        answer = await _answer(upstream, question)
+        try:
+            question = dialogue.send(answer)
+        except StopIteration as end:
+            examination: Examination = end.value
+            return examination
+
+
+async def _answer(upstream: Upstream, question: Question) -> Answer:
+    try:
+        if question.streamed:
+            return Answer({}, events=await _events(upstream, question.body or {}))
+        return Answer(await upstream.call(question.method, question.path, question.body))
+    except UpstreamError as error:
+        return Answer({}, error=error)
+
+
+async def _events(upstream: Upstream, body: Wire) -> Sequence[Wire]:
+    stream = await upstream.stream(orjson.dumps(body))
+    events: list[Wire] = []
+    try:
+        async for event in stream:
+            events.append(event)
+            if len(events) == _MOST_EVENTS:
+                break
+    finally:
+        await stream.aclose()
+    return events
+
+
+async def traps(
+    settings: Settings, store: Store | None, profile: Profile, catalog: ModelCatalog | None
+) -> Sequence[Trap]:
+    """What goes wrong silently, in the settings and, where there is one, in the store. Raises StoreError."""
+    models = ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog)
+    today = datetime.fromtimestamp(time.time(), UTC).date()
+    found = traps_in_settings(settings, models, profile, today)
+    if store is None:
+        return found
+    stored = await store.read(
+        lambda session: traps_in_store(session, settings, models, profile, today), tenant=settings.tenant
+    )
+    return [*found, *stored]

@@ -1,0 +1,289 @@
+"""The one event loop behind every synchronous face of this process.
+
+Backends are asynchronous. A program that is not gets a daemon thread running an event loop, made at first use and
+shared by everything synchronous: `ThreadBridge`, the SDK transport, the commands. Because it is a thread of its own,
+it works inside a running loop (notebooks) as well. After `fork` the child makes itself a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+from threadbridge.runtime._at_once import begin
+from threadbridge.runtime._errand import Errand, Leave
+
+T = TypeVar("T")
+
+#: Seconds that the end of the process waits for what still runs on the loop.
+EXIT_SECONDS = 10.0
+#: Items that the producer of `Portal.iterate` may be ahead of its reader before it waits.
+READ_AHEAD = 256
+
+
+class Portal:
+    """Runs coroutines on a loop in another thread, for callers in any number of threads."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self.loop = asyncio.new_event_loop()
+        self._closers: dict[int, Callable[[], Awaitable[None]]] = {}
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="threadbridge-portal", daemon=True)
+        self._thread.start()
+
+    def run(
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        *,
+        timeout: float | None = None,
+        leave: Leave[T] = asyncio.Task.cancel,
+        by_hand: bool = False,
+    ) -> T:
+        """Run to the end and give the result, or raise what it raises; TimeoutError after `timeout` seconds.
+
+        Where the caller stops waiting, after that time or for an interrupt, `leave` gets the task, on the loop; it is
+        cancelled if nothing else is said. `by_hand`: the coroutine says where it may wait (`ports.may_wait`), and gets
+        a task only then. Raises RuntimeError on the portal's own thread, where waiting could never end.
+        """
+        try:
+            self._refuse_deadlock()
+        except RuntimeError:
+            coroutine.close()
+            raise
+        return Errand(coroutine, self.loop, by_hand=by_hand).done(timeout=timeout, leave=leave)
+
+    def begin(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
+        """As `run`, for what may be begun anywhere (`ports.may_wait`): it changes threads only if it has to wait."""
+        try:
+            self._refuse_deadlock()
+        except RuntimeError:
+            coroutine.close()
+            raise
+        done = begin(coroutine)
+        return self.run(coroutine, timeout=timeout) if done is None else done.result
+
+    def iterate(self, source: AsyncIterator[T]) -> Reader[T]:
+        """Yield what `source` yields, as it comes. Closing (or dropping) the iterator closes the source.
+
+        The source is read at once and up to `READ_AHEAD` items ahead, so that a burst costs one change of threads and
+        not one per item.
+        """
+        self._refuse_deadlock()
+        pump = _Pump(source, self.loop)
+        asyncio.run_coroutine_threadsafe(pump.start(), self.loop)
+        return Reader(pump, partial(self._stop, pump))
+
+    def at_exit(self, closer: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+        """Call `closer` on the loop when the process ends, unless the function returned here was called before."""
+        key = id(closer)
+        self._closers[key] = closer
+
+        def forget() -> None:
+            self._closers.pop(key, None)
+
+        return forget
+
+    def close(self, *, within: float = EXIT_SECONDS) -> None:
+        """End the loop: call the closers, cancel what is left, and wait for both `within` seconds at most."""
+        if self._closing or self._pid != os.getpid():
+            return
+        self._closing = True
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._drain(within), self.loop).result(timeout=2 * within)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=within)
+        if not self._thread.is_alive():
+            self.loop.close()
+
+    async def _drain(self, within: float) -> None:
+        closers = [_quietly(closer) for closer in self._closers.values()]
+        self._closers.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*closers), within)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=within)
+        await self.loop.shutdown_asyncgens()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        while True:
+            try:
+                self.loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                continue  # raised inside a task: its caller was told, the loop serves the others
+            return
+
+    def _refuse_deadlock(self) -> None:
+        if threading.get_ident() == self._thread.ident:
+            raise RuntimeError(
+                "the synchronous interface was called on ThreadBridge's own event loop;"
+                " use AsyncThreadBridge in asynchronous code"
+            )
+        if self._closing or self._pid != os.getpid():
+            raise RuntimeError("this event loop has ended, or belongs to the process this one was forked from")
+
+    def _stop(self, pump: _Pump[Any], *, wait: bool) -> None:
+        if self._closing or self._pid != os.getpid():
+            return
+        future = asyncio.run_coroutine_threadsafe(pump.stop(), self.loop)
+        if wait:
+            self._refuse_deadlock()
+            future.result()
+
+
+class Stop(Protocol):
+    """Ends the reading behind a `Reader`."""
+
+    def __call__(self, *, wait: bool) -> None: ...
+
+
+class Reader(Iterator[T]):
+    """The synchronous end of an asynchronous iterator. Close it, or read it to its end."""
+
+    def __init__(self, pump: _Pump[T], stop: Stop) -> None:
+        self._pump = pump
+        self._batch: Iterator[T] = iter(())
+        self._stop: Stop | None = stop
+
+    def __next__(self) -> T:
+        for item in self._batch:
+            return item
+        if self._stop is None:
+            raise StopIteration
+        batch: list[T] = []
+        try:
+            batch = self._pump.take()
+        finally:
+            if not batch:
+                self.close()
+        if not batch:
+            raise StopIteration
+        self._batch = iter(batch)
+        return next(self._batch)
+
+    def close(self) -> None:
+        """Stop reading and close the source. May be called again."""
+        self._end(wait=True)
+
+    def __del__(self) -> None:
+        # The collector runs on any thread, whatever locks it holds: waiting here could wait for ever.
+        self._end(wait=False)
+
+    def _end(self, *, wait: bool) -> None:
+        stop, self._stop = self._stop, None
+        self._batch = iter(())
+        if stop is not None:
+            stop(wait=wait)
+
+
+class _Pump(Generic[T]):
+    """Items on their way from the loop to a waiting thread."""
+
+    def __init__(self, source: AsyncIterator[T], loop: asyncio.AbstractEventLoop) -> None:
+        self._source = source
+        self._loop = loop
+        self._items: deque[T] = deque()
+        self._error: BaseException | None = None
+        self._ended = False
+        self._changed = threading.Condition()  # guards the three above
+        self._room = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to read, on the loop."""
+        self._task = asyncio.create_task(self._fill())
+        self._task.add_done_callback(self._end)
+
+    async def stop(self) -> None:
+        """Stop reading and close the source, on the loop."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
+
+    def take(self) -> list[T]:
+        """Everything that is there, waiting for at least one item; nothing at the end. Raises what the source did."""
+        with self._changed:
+            while not self._items and not self._ended:
+                self._changed.wait()
+            batch = list(self._items)
+            self._items.clear()
+            error, self._error = (None, self._error) if batch else (self._error, None)
+        if error is not None:
+            raise error
+        if len(batch) >= READ_AHEAD:
+            self._loop.call_soon_threadsafe(self._room.set)
+        return batch
+
+    async def _fill(self) -> None:
+        async for item in self._source:
+            with self._changed:
+                self._items.append(item)
+                full = len(self._items) >= READ_AHEAD
+                self._changed.notify()
+            if full:
+                self._room.clear()
+                await self._room.wait()
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        with self._changed:
+            self._error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            self._ended = True
+            self._changed.notify()
+
+
+async def _quietly(closer: Callable[[], Awaitable[None]]) -> None:
+    """Nobody is left to tell at the end of the process, and one failure must not keep the others from closing."""
+    with contextlib.suppress(Exception):
+        await closer()
+
+
+_lock = threading.Lock()
+_current: Portal | None = None
+#: Portals of the process this one was forked from. Closing them here would reach into the parent's epoll set, so they
+#: are kept and never touched.
+_inherited: list[Portal] = []
+
+
+def portal() -> Portal:
+    """The portal of this process, made at first use."""
+    global _current
+    with _lock:
+        if _current is None:
+            _current = Portal()
+            _before_threads_end(_current.close)
+        return _current
+
+
+def _before_threads_end(close: Callable[[], None]) -> None:
+    # atexit comes after the worker threads of executors were shut down, too late for a store that writes on them.
+    register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
+    try:
+        register(close)
+    except RuntimeError:  # the process is ending already
+        atexit.register(close)
+
+
+def _after_fork() -> None:
+    global _current, _lock
+    _lock = threading.Lock()  # another thread may have held it when the process was copied
+    if _current is not None:
+        _inherited.append(_current)
+        _current = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,35 @@
+"""Who works on a run: a claim that lapses unless it is prolonged (design §3)."""
+
+from __future__ import annotations
+
+from threadbridge.ports import Lease, Session, Wire
+from threadbridge.run_states import RunStatus
+from threadbridge.service.context import Context
+
+#: Statuses in which a run has something to do for a worker.
+_UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.CANCELLING})
+
+
+def claim(context: Context) -> Lease:
+    """This worker's claim from now on. Whoever queues a run takes it up; another may when the claim has lapsed."""
+    return Lease(context.owner, context.now + context.rules.limits.lease_seconds)
+
+
+def is_own(context: Context, lease: Lease | None) -> bool:
+    """Whether this worker claimed the run last."""
+    return lease is not None and lease.owner == context.owner
+
+
+def is_alive(lease: Lease | None, now: float) -> bool:
+    """Whether anybody's claim on the run is alive."""
+    return lease is not None and lease.until > now
+
+
+def is_held(session: Session, now: float, run_id: str) -> bool:
+    """Whether somebody works on the run."""
+    return is_alive(session.lease(run_id), now)
+
+
+def is_abandoned(session: Session, now: float, run: Wire) -> bool:
+    """Whether the run has something to do and nobody who does it: its worker's process is gone."""
+    return run["status"] in _UNFINISHED and not is_held(session, now, run["id"])

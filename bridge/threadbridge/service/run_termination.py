@@ -1,0 +1,60 @@
+"""Ending a run from outside a turn: nobody is talking to the model, only rows have to be closed (A60, A61)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from threadbridge.ports import Kind, Session, Turn, Wire
+from threadbridge.run_states import RunStatus, stepped
+from threadbridge.service.context import Context
+from threadbridge.translation.usage import added, zero_usage
+from threadbridge.translation.wire_objects import closed_step
+
+#: Run status -> status of the step that was open (A60, A73).
+_STEP_ENDINGS: Mapping[RunStatus, str] = {
+    RunStatus.CANCELLED: "cancelled",
+    RunStatus.EXPIRED: "expired",
+    RunStatus.FAILED: "failed",
+    RunStatus.INCOMPLETE: "completed",
+}
+
+
+def end(session: Session, context: Context, run: Wire, status: RunStatus, **changes: object) -> Wire:
+    """Close the open step and write the run in its final status, with the usage of all its turns (D57)."""
+    turns = session.turns(run["id"])
+    asked = run["started_at"] is not None and all(turn.usage is not None for turn in turns)
+    usage = total_usage(turns) or (zero_usage() if asked else None)
+    after = stepped(run, status, context.second, usage=usage, **changes)
+    _close_open_step(session, context, after)
+    session.put_run(after, None)
+    return after
+
+
+def _close_open_step(session: Session, context: Context, run: Wire) -> None:
+    """The step that waits for tool outputs, if there is one, shares the fate of its run (A60)."""
+    step = open_step(session, run["id"])
+    if step is not None:
+        ending = _STEP_ENDINGS[RunStatus(run["status"])]
+        usage = last_usage(session, run["id"])
+        session.put(Kind.STEP, closed_step(step, ending, at=context.second, usage=usage, last_error=run["last_error"]))
+
+
+def open_step(session: Session, run_id: str) -> Wire | None:
+    """The run's step that is still in progress: only ever the newest."""
+    newest = session.page(Kind.STEP, limit=1, order="desc", run_id=run_id).data
+    return newest[0] if newest and newest[0]["status"] == "in_progress" else None
+
+
+def total_usage(turns: Iterable[Turn]) -> Wire | None:
+    """What a run has cost so far: the sum over its turns; None before the first (A46)."""
+    total: Wire | None = None
+    for turn in turns:
+        if turn.usage is not None:
+            total = added(total, turn.usage)
+    return total
+
+
+def last_usage(session: Session, run_id: str) -> Wire:
+    """What the turn that opened the newest step cost (A78, G2)."""
+    turns = session.turns(run_id)
+    return (turns[-1].usage if turns else None) or zero_usage()

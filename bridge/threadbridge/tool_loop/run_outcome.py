@@ -1,0 +1,40 @@
+"""How a run ended, as an exception that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from threadbridge.errors import RunCancelled, RunError, RunExpired, RunFailed, RunIncomplete
+from threadbridge.ports import Wire
+from threadbridge.run_states import TERMINAL, RunStatus
+
+#: Statuses in which the next step is the caller's: `poll` stops at them (A62).
+RESTING = TERMINAL | {RunStatus.REQUIRES_ACTION}
+
+_ERRORS: Mapping[str, type[RunError]] = {
+    RunStatus.FAILED: RunFailed,
+    RunStatus.EXPIRED: RunExpired,
+    RunStatus.CANCELLED: RunCancelled,
+    RunStatus.INCOMPLETE: RunIncomplete,
+}
+
+
+def ending(run: Wire) -> RunError | None:
+    """The error that a finished run stands for; None for one that completed."""
+    kind = _ERRORS.get(run["status"])
+    return None if kind is None else kind(f"run {run['id']} is {run['status']}{_reason(run)}", run)
+
+
+def round_limit(run: Wire, rounds: int) -> RunError:
+    """The error of a run that was cancelled because it would not stop calling."""
+    return RunCancelled(
+        f"run {run['id']} was cancelled: it asked for tool outputs more than {rounds} times (max_rounds)", run
+    )
+
+
+def _reason(run: Wire) -> str:
+    error = run.get("last_error")
+    if error:
+        return f": {error.get('code')}: {error.get('message')}"
+    details = run.get("incomplete_details")
+    return f": {details.get('reason')}" if details else ""

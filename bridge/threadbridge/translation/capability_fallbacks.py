@@ -1,0 +1,197 @@
+"""A request made to suit the service: what it cannot do is emulated where that is possible, and left out by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from threadbridge.errors import ConfigurationError, Unsupported
+from threadbridge.ports import Wire
+from threadbridge.settings import HistoryMode, MissingTool, ProfileName, Settings, TruncationSettings
+from threadbridge.translation.provider_profiles import Profile
+from threadbridge.translation.tool_mapping import included
+
+#: The hosted tools, by the capability of the same name.
+_HOSTED = ("file_search", "code_interpreter")
+_ENCRYPTED_REASONING = "reasoning.encrypted_content"
+
+
+def suit(body: Wire, profile: Profile) -> list[str]:
+    """Change the body so that the service can do all it asks for; says what is lost by that, one sentence each.
+
+    Only the outermost parts of the body are changed. A service that can do everything costs nothing.
+    """
+    warnings = [*_without_missing_tools(body, profile), *_with_possible_choice(body, profile)]
+    if not profile.store_parameter:
+        body.pop("store", None)
+    if not profile.encrypted_reasoning:
+        _without_included(body, {_ENCRYPTED_REASONING})
+    if not profile.compaction:
+        body.pop("context_management", None)
+    if not profile.files:
+        warnings += _without_images(body)
+    return warnings
+
+
+def refuse_missing_tools(tools: Iterable[Wire], profile: Profile, policy: MissingTool) -> None:
+    """Raises Unsupported for a run that wants a hosted tool the service lacks, where the policy is `refuse`."""
+    missing = list(missing_tools(tools, profile))
+    if missing and policy == "refuse":
+        raise Unsupported(
+            f"The service behind has no {missing[0]}, which this run's tools include. Take it from the tools, or let "
+            "the run go without it: policies.missing_tool = 'leave_out'.",
+            param="tools",
+            code="unsupported_tool",
+        )
+
+
+def require_model_list(profile: Profile, name: ProfileName) -> None:
+    """Raises ConfigurationError for a service that does not list its models: it is not asked in hope."""
+    if not profile.model_list:
+        raise ConfigurationError(
+            f"The profile {name!r} says that the service does not list its models, so it was not asked; where it does, "
+            "set upstream.capabilities.model_list = true."
+        )
+
+
+def require_compaction(truncation: TruncationSettings, profile: Profile, name: ProfileName) -> None:
+    """Raises ConfigurationError where long threads are to be compacted by a service that cannot."""
+    if truncation.auto == "compact" and not profile.compaction:
+        raise ConfigurationError(
+            f"The profile {name!r} says that the service compacts nothing, which truncation.auto = 'compact' asks for: "
+            "set it to 'drop', or, where the service does, upstream.capabilities.compaction = true."
+        )
+
+
+def missing_tools(tools: Iterable[Wire], profile: Profile) -> Iterable[str]:
+    """The types of the tools that the service lacks, each once, in order."""
+    lacking = [kind for kind in _HOSTED if not getattr(profile, kind)]
+    return dict.fromkeys(tool["type"] for tool in tools if tool["type"] in lacking)
+
+
+class Suited(NamedTuple):
+    """The settings that need something of the service, as it lets them be; `warnings` say what they were."""
+
+    history: HistoryMode
+    truncation: TruncationSettings
+    warnings: tuple[str, ...]
+
+
+def suited(settings: Settings, profile: Profile) -> Suited:
+    """What can be done of the settings. Raises ConfigurationError for what cannot be done in another way."""
+    require_compaction(settings.truncation, profile, settings.upstream.profile)
+    truncation, uncounted = suited_counting(settings.truncation, profile)
+    history, unkept = suited_mode(settings.history, profile)
+    return Suited(history, truncation, tuple(warning for warning in (uncounted, unkept) if warning is not None))
+
+
+def suited_mode(mode: HistoryMode, profile: Profile) -> tuple[HistoryMode, str | None]:
+    """Who can keep the threads for the model, and a sentence where that is not who was asked to."""
+    keeps = {"local": True, "chained": profile.stored_responses, "conversation": profile.conversations}
+    if keeps[mode]:
+        return mode, None
+    lacking = {"chained": "responses", "conversation": "conversations"}[mode]
+    return "local", (
+        f"The service behind keeps no {lacking}, so history = '{mode}' is done as 'local': every request has all of "
+        "its history."
+    )
+
+
+def suited_counting(truncation: TruncationSettings, profile: Profile) -> tuple[TruncationSettings, str | None]:
+    """Who can count tokens, and a sentence where that is not who was asked to."""
+    if truncation.counting == "offline" or profile.input_tokens:
+        return truncation, None
+    return truncation.model_copy(update={"counting": "offline"}), (
+        "The service behind counts no tokens, so truncation.counting = 'exact' is done as 'offline': they are counted "
+        "here."
+    )
+
+
+# -- Tools ---------------------------------------------------------------------------------------------------------
+
+
+def _without_missing_tools(body: Wire, profile: Profile) -> list[str]:
+    tools: Sequence[Wire] = body.get("tools", ())
+    missing = list(missing_tools(tools, profile))
+    if not missing:
+        return []
+    _set_tools(body, [tool for tool in tools if tool["type"] not in missing])
+    _without_included(body, set(included([{"type": kind} for kind in missing])))
+    return [f"The service behind has no {kind}; the model is not told of it." for kind in missing]
+
+
+def _set_tools(body: Wire, tools: list[Wire]) -> None:
+    """The tools, and a choice that is among them; a choice among none is refused."""
+    choice = body.get("tool_choice")
+    if not tools:
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            body.pop(name, None)
+        return
+    body["tools"] = tools
+    if isinstance(choice, Mapping) and not any(_is_chosen(tool, choice) for tool in tools):
+        body["tool_choice"] = "auto"
+
+
+def _is_chosen(tool: Wire, choice: Mapping[str, Any]) -> bool:
+    return tool["type"] == choice["type"] and ("name" not in choice or tool["name"] == choice["name"])
+
+
+def _with_possible_choice(body: Wire, profile: Profile) -> list[str]:
+    """A forced tool, or any, where the service cannot be told so (S10).
+
+    One tool can be forced by showing no other and requiring one; one that must be used, where it is the only one, by
+    naming it.
+    """
+    choice = body.get("tool_choice")
+    if isinstance(choice, Mapping) and not profile.forced_tool_choice:
+        body["tools"] = [tool for tool in body["tools"] if _is_chosen(tool, choice)]
+        body["tool_choice"] = "required"
+    elif choice == "required" and not profile.required_tool_choice:
+        if profile.forced_tool_choice and len(body["tools"]) == 1:
+            body["tool_choice"] = _choice_of(body["tools"][0])
+            return []
+    else:
+        return []
+    if profile.required_tool_choice:
+        return []
+    body["tool_choice"] = "auto"
+    return ["The service behind cannot be told to use a tool; the model is free to answer without one."]
+
+
+def _choice_of(tool: Wire) -> Wire:
+    return {name: tool[name] for name in ("type", "name") if name in tool}
+
+
+# -- The rest ------------------------------------------------------------------------------------------------------
+
+
+def _without_included(body: Wire, names: set[str]) -> None:
+    kept = [name for name in body.get("include", ()) if name not in names]
+    if kept:
+        body["include"] = kept
+    else:
+        body.pop("include", None)
+
+
+def _without_images(body: Wire) -> list[str]:
+    """Images that are files of a service without files become words; those with an address stay."""
+    items = [_item_without_images(item) for item in body["input"]]
+    if all(new is old for new, old in zip(items, body["input"], strict=True)):
+        return []
+    body["input"] = items
+    return ["The service behind has no files; the model reads the names of images in place of them."]
+
+
+def _item_without_images(item: Wire) -> Wire:
+    content = item.get("content")
+    if not isinstance(content, list) or not any(_is_file(part) for part in content):
+        return item
+    return {**item, "content": [_noted(part) if _is_file(part) else part for part in content]}
+
+
+def _is_file(part: Wire) -> bool:
+    return part["type"] == "input_image" and "file_id" in part
+
+
+def _noted(part: Wire) -> Wire:
+    return {"type": "input_text", "text": f"[image {part['file_id']}]"}

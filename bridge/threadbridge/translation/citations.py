@@ -1,0 +1,116 @@
+"""What an answer's annotations point at, in the words of the legacy service (A84-A86, §6).
+
+Places are counted in code points, as Python counts them and as the service behind does: the legacy service's unit for
+characters outside the basic plane was never recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from threadbridge.ports import Wire
+from threadbridge.translation.produced_files import ProducedFiles
+
+_MARKER = re.compile(r"【\d+:\d+†[^】]*】")
+#: The first number of a marker was 4 in both recordings (A84): the place of the search's answer in the prompt.
+_FIRST_NUMBER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A `file_citation`: a marker that is not in the text yet and belongs at `place` of what the model said."""
+
+    place: int
+    marker: str
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A `file_path`: the model's own words from `start` to `place` name a file it made."""
+
+    start: int
+    place: int
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """An image the model made, which its message shows."""
+
+    file_id: str
+
+
+Citation: TypeAlias = Marked | Linked | Pictured
+
+
+class Sources:
+    """Reads annotations, knowing what the turn's searches found and which files its code made."""
+
+    def __init__(self, produced: ProducedFiles) -> None:
+        self.produced = produced
+        self._searches = 0
+        self._by_file: dict[str, tuple[int, int]] = {}  # file id: the two numbers of its marker
+        self._aliases: dict[str, str] = {}  # some services cite by an inner id (S8)
+        self._unfound = 0
+
+    def searched(self, results: Sequence[Wire]) -> None:
+        """Another search is over; what it found can be cited. A file has the number of its first result."""
+        number = _FIRST_NUMBER + self._searches
+        self._searches += 1
+        found = [file_id_of(result) for result in results]
+        self._by_file |= {file_id: (number, found.index(file_id)) for file_id in found}
+        self._aliases |= {
+            result["file_id"]: file_id for result, file_id in zip(results, found, strict=True) if result.get("file_id")
+        }
+        self._unfound = len(results)
+
+    def read(self, annotation: Wire) -> Citation | None:
+        """What the annotation becomes; None for one without a counterpart: its text stays, and no more (§6)."""
+        match annotation:
+            case {"type": "file_citation", "file_id": str(file_id)}:
+                return self._marked(annotation, self._aliases.get(file_id, file_id))
+            case {"type": "container_file_citation", "container_id": str(container), "file_id": str(file)}:
+                return self._of_container(annotation, container, file)
+            case {"type": "file_path", "file_id": str(file_id)}:
+                return _linked(annotation, file_id)
+            case _:
+                return None
+
+    def _marked(self, annotation: Wire, file_id: str) -> Marked:
+        numbers = self._by_file.get(file_id)
+        if numbers is None:  # the results were not told: the files are numbered as they are cited
+            number = _FIRST_NUMBER + max(self._searches - 1, 0)
+            numbers = self._by_file[file_id] = (number, self._unfound)
+            self._unfound += 1
+        name = (annotation.get("filename") or file_id).replace("】", ")")
+        marker = f"【{numbers[0]}:{numbers[1]}†{name}】"
+        return Marked(annotation.get("index") or 0, marker, file_id)
+
+    def _of_container(self, annotation: Wire, container_id: str, file_id: str) -> Citation | None:
+        filename = annotation.get("filename") or file_id
+        if not annotation.get("end_index"):  # it is shown, not named: start and end are 0 (§6)
+            picture = self.produced.picture(container_id, file_id, filename)
+            return Pictured(picture) if picture is not None else None
+        return _linked(annotation, self.produced.of_container(container_id, file_id, filename))
+
+
+def _linked(annotation: Wire, file_id: str) -> Linked | None:
+    start, end = annotation.get("start_index"), annotation.get("end_index")
+    if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end):
+        return None
+    return Linked(start, end, file_id)
+
+
+def file_id_of(result: Wire) -> str:
+    """The file a search result is from; its own id may be one only the service understands (S8)."""
+    outer = (result.get("attributes") or {}).get("file_id")
+    return outer if isinstance(outer, str) else str(result.get("file_id") or "")
+
+
+def without_markers(text: str) -> str:
+    """The text as the model wrote it: to a model that reads them again, markers mean nothing (§6)."""
+    return _MARKER.sub("", text) if "†" in text else text

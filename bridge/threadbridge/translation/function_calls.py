@@ -1,0 +1,121 @@
+"""The function calls of one response, and the one step that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from threadbridge.ports import Entry, Event, NewId, Wire
+from threadbridge.translation.wire_objects import closed_step, open_step, step_delta, step_event
+
+
+class CallWriter:
+    """One function call: its place in the step and the fragments of its arguments so far."""
+
+    item_type = "function_call"
+
+    __slots__ = ("_fragments", "_item", "_run_id", "_step_id", "call_id", "index", "name")
+
+    def __init__(self, step_id: str, run_id: str, *, index: int, call_id: str, name: str) -> None:
+        self._step_id = step_id
+        self._run_id = run_id
+        self.index = index
+        self.call_id = call_id
+        self.name = name
+        self._fragments: list[str] = []
+        self._item: Wire | None = None
+
+    def opening(self) -> Event:
+        """The one delta that carries id and name: clients concatenate what is sent twice (A91, A98a)."""
+        function = {"name": self.name, "arguments": "", "output": None}
+        call = {"index": self.index, "id": self.call_id, "type": "function", "function": function}
+        return step_delta(self._step_id, call)
+
+    def add(self, fragment: str) -> Event:
+        """The next fragment of the arguments."""
+        self._fragments.append(fragment)
+        call = {"index": self.index, "type": "function", "function": {"arguments": fragment}}
+        return step_delta(self._step_id, call)
+
+    def finish(self, item: Wire) -> list[Event]:
+        """Take the finished item, and send what the deltas left out. What was streamed was seen, so it stays."""
+        self._item = item
+        streamed, whole = self.arguments, item.get("arguments") or ""
+        rest = whole[len(streamed) :] if whole.startswith(streamed) else ""
+        return [self.add(rest)] if rest else []
+
+    @property
+    def arguments(self) -> str:
+        """The arguments as the client has them."""
+        return "".join(self._fragments)
+
+    def asked(self) -> Wire:
+        """The call as `required_action` shows it (A64)."""
+        return {
+            "id": self.call_id,
+            "type": "function",
+            "function": {"name": self.name, "arguments": self.arguments},
+        }
+
+    def shown(self) -> Wire:
+        """The call as its step shows it while it is not answered (A76)."""
+        return {
+            "id": self.call_id,
+            "type": "function",
+            "function": {"name": self.name, "arguments": self.arguments, "output": None},
+        }
+
+    def entry(self) -> Entry:
+        """The call as a line of the timeline: the item to replay, with the id and arguments the client answers to."""
+        item = self._item or {"type": "function_call"}
+        known = {"call_id": self.call_id, "name": self.name, "arguments": self.arguments}
+        return Entry(item={**item, **known}, run_id=self._run_id)
+
+
+class ToolCallsWriter:
+    """The tool_calls step of a turn. It opens with the first call and stays open for the tool outputs (A70, A75)."""
+
+    #: The step as it was stored last; None until the turn ended.
+    step: Wire | None = None
+
+    def __init__(self, run: Wire, *, new_id: NewId, now: Callable[[], float]) -> None:
+        self._run = run
+        self._now = now
+        self._open_step = open_step(
+            run,
+            step_id=new_id("step"),
+            created_at=int(now()),
+            details={"type": "tool_calls", "tool_calls": []},
+        )
+        self._calls: list[CallWriter] = []
+
+    def opening(self) -> list[Event]:
+        """The two events that announce the step, still without calls (A75, A91)."""
+        return [
+            Event("thread.run.step.created", self._open_step),
+            Event("thread.run.step.in_progress", self._open_step),
+        ]
+
+    def call(self, call_id: str, name: str) -> CallWriter:
+        """One more call of the step."""
+        call = CallWriter(self._open_step["id"], self._run["id"], index=len(self._calls), call_id=call_id, name=name)
+        self._calls.append(call)
+        return call
+
+    def required_action(self) -> Wire:
+        """What the client must do now (A64)."""
+        calls = [call.asked() for call in self._calls]
+        return {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": calls}}
+
+    def wait(self) -> None:
+        """The turn is over and its calls are to be answered: the step stays in progress, its usage null (A75, A78)."""
+        self.step = self._filled()
+
+    def close(self, *, step_status: str, usage: Wire, last_error: Wire | None = None) -> list[Event]:
+        """The turn is over and nobody will answer: the closing event."""
+        at = int(self._now())
+        self.step = closed_step(self._filled(), step_status, at=at, usage=usage, last_error=last_error)
+        return [step_event(self.step, self._run["expires_at"])]
+
+    def _filled(self) -> Wire:
+        details = {"type": "tool_calls", "tool_calls": [call.shown() for call in self._calls]}
+        return {**self._open_step, "step_details": details}

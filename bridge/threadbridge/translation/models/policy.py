@@ -1,0 +1,74 @@
+"""The rules of models as configured: which is asked for a run, and which runs are refused when they are created."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from threadbridge.errors import InvalidRequest
+from threadbridge.ports import Wire
+from threadbridge.settings import ModelOverride, SamplingPolicy
+from threadbridge.translation.models.resolution import ResolvedModel, resolve_model
+
+#: Seconds for which a list of models is trusted to be complete: new ones appear every few weeks.
+_COMPLETE_FOR = 86_400
+_DEFAULT_SAMPLING = 1.0
+_SAMPLING = ("temperature", "top_p")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCatalog:
+    """What a service said of its models (`GET /v1/models`): which there were, and on which day each one ends."""
+
+    fetched_at: float
+    shutdown_dates: Mapping[str, date | None]
+    #: Which service said so, by where it is; empty for none that has an address.
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRules:
+    """Everything that decides about models; nothing is guessed from how a name begins."""
+
+    models: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
+    per_assistant: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
+    sampling: SamplingPolicy = "drop"
+    catalog: ModelCatalog | None = None
+
+    def resolved(self, run: Wire, now: float) -> ResolvedModel:
+        """What to ask the service for when a run names its model (mapping §13, §14)."""
+        return resolve_model(
+            run["model"],
+            requested_effort=run["reasoning_effort"],
+            today=datetime.fromtimestamp(now, UTC).date(),
+            overrides=self.models,
+            override=self.per_assistant.get(run["assistant_id"]),
+            shutdown_dates=self.catalog.shutdown_dates if self.catalog is not None else {},
+            keep_sampling=self.sampling == "force_none" and bool(wanted_sampling(run)),
+        )
+
+    def check(self, run: Wire, now: float) -> None:
+        """Raises InvalidRequest for a model that is known not to be there (A17), and with the policy `error` for a
+        sampling parameter that the model refuses.
+        """
+        model = self.resolved(run, now)
+        if self._is_unknown(model.model, now):
+            raise InvalidRequest(
+                f"The requested model '{run['model']}' does not exist.", param="model", code="model_not_found"
+            )
+        if self.sampling == "error" and not model.sampling and (wanted := wanted_sampling(run)):
+            raise InvalidRequest(
+                f"Unsupported parameter: '{wanted[0]}' is not supported with this model.", param=wanted[0]
+            )
+
+    def _is_unknown(self, model: str, now: float) -> bool:
+        catalog = self.catalog
+        if catalog is None or now - catalog.fetched_at >= _COMPLETE_FOR:
+            return False
+        return model not in catalog.shutdown_dates
+
+
+def wanted_sampling(run: Wire) -> list[str]:
+    """The sampling parameters that the run gives a value of its own."""
+    return [name for name in _SAMPLING if run[name] is not None and run[name] != _DEFAULT_SAMPLING]

@@ -1,0 +1,144 @@
+"""The request for one turn of a run (§3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from threadbridge.context_window.upstream_continuation import Continuation
+from threadbridge.ports import Entry, Wire
+from threadbridge.translation.capability_fallbacks import suit
+from threadbridge.translation.input_items import input_items
+from threadbridge.translation.models.resolution import ResolvedModel
+from threadbridge.translation.provider_profiles import Profile
+from threadbridge.translation.tool_mapping import (
+    HostedTools,
+    forces_unsent,
+    included,
+    left_out_tools,
+    response_tools,
+    text_format,
+    tool_choice,
+)
+
+#: The least `max_output_tokens` the Responses API accepts (§3).
+_LEAST_OUTPUT_TOKENS = 16
+#: The least `compact_threshold` it accepts (§11).
+_LEAST_COMPACT_THRESHOLD = 1000
+#: The longest `prompt_cache_key` it accepts; ids that were imported may be longer.
+_LONGEST_CACHE_KEY = 64
+
+_DEFAULT_SAMPLING = 1.0
+
+#: A service that can do all there is.
+_EVERYTHING = Profile()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPlan:
+    """A body ready to be sent, and what the run asks for that is not in it, one sentence each."""
+
+    body: Wire
+    warnings: tuple[str, ...] = ()
+
+
+def remaining_completion_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
+    """What is left of the run's completion budget, which is for the whole run (A80); None without a budget."""
+    budget: int | None = run["max_completion_tokens"]
+    used: int = prior_usage["completion_tokens"] if prior_usage is not None else 0
+    return None if budget is None else budget - used
+
+
+def answer_bound(run: Wire, prior_usage: Wire | None) -> int | None:
+    """The `max_output_tokens` of the run's next turn; None where the run bounds nothing."""
+    remaining = remaining_completion_tokens(run, prior_usage)
+    return None if remaining is None else max(_LEAST_OUTPUT_TOKENS, remaining)
+
+
+def budget_exhausted(run: Wire, prior_usage: Wire | None) -> bool:
+    """Whether the earlier turns used up the run's completion budget: the run ends incomplete, nothing is sent."""
+    remaining = remaining_completion_tokens(run, prior_usage)
+    return remaining is not None and remaining <= 0
+
+
+def build_request(
+    run: Wire,
+    timeline: Sequence[Entry],
+    *,
+    model: ResolvedModel,
+    stream: bool,
+    first_turn: bool,
+    prior_usage: Wire | None = None,
+    hosted: HostedTools | None = None,
+    compact_at: int | None = None,
+    refused: Collection[str] = (),
+    profile: Profile = _EVERYTHING,
+    continuation: Continuation | None = None,
+) -> RequestPlan:
+    """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
+
+    Without `continuation` nothing is stored upstream, and the timeline is all that the model is shown (design §3);
+    with one, it is what the service does not know yet (§9). `prior_usage` is the sum of the run's earlier turns; ask
+    `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
+    Beyond `compact_at` tokens the service makes a summary of its own of what came before (§11). The sampling parameters
+    in `refused` are left out, and what `profile` lacks is not asked for.
+    """
+    warnings = list(model.warnings)
+    container = hosted.container if hosted is not None else None
+    items = input_items(run, timeline, container=container, continuation=continuation, compacted=compact_at is not None)
+    state = {"store": False} if continuation is None else continuation.asked
+    body: Wire = {"model": model.model, "input": items, **state, "stream": stream}
+    if run["instructions"] is not None:
+        body["instructions"] = run["instructions"]
+    _add_tools(body, run, model, hosted, warnings, first_turn=first_turn)
+    if (form := text_format(run["response_format"])) is not None:
+        body["text"] = {"format": form}
+    if (bound := answer_bound(run, prior_usage)) is not None:
+        body["max_output_tokens"] = bound
+    _add_reasoning(body, model)
+    if compact_at is not None:
+        body["context_management"] = [_compaction(compact_at)]
+    _add_sampling(body, run, model, refused, warnings)
+    if profile.prompt_cache_key:
+        body["prompt_cache_key"] = run["thread_id"][:_LONGEST_CACHE_KEY]
+    warnings += suit(body, profile)
+    return RequestPlan(body, tuple(warnings))
+
+
+def _add_tools(
+    body: Wire, run: Wire, model: ResolvedModel, hosted: HostedTools | None, warnings: list[str], *, first_turn: bool
+) -> None:
+    tools = response_tools(run["tools"], hosted, model=model.requested)
+    warnings += [f"The tool {kind} is not sent to the model." for kind in left_out_tools(run["tools"], tools)]
+    if first_turn and forces_unsent(run["tool_choice"], tools):
+        warnings.append("The tool that tool_choice asks for is not there; the model is free to answer without it.")
+    if not tools:
+        return  # a choice among no tools is refused
+    body["tools"] = tools
+    body["tool_choice"] = tool_choice(run["tool_choice"], tools, first_turn=first_turn)
+    if include := included(tools):
+        body["include"] = include
+    if run["parallel_tool_calls"] is False:  # true is the service's default, which some models refuse to be told
+        body["parallel_tool_calls"] = False
+
+
+def _add_reasoning(body: Wire, model: ResolvedModel) -> None:
+    if model.reasoning_effort is not None:
+        body["reasoning"] = {"effort": model.reasoning_effort}
+    if model.reasons:
+        body["include"] = ["reasoning.encrypted_content", *body.get("include", ())]
+
+
+def _compaction(compact_at: int) -> Wire:
+    return {"type": "compaction", "compact_threshold": max(_LEAST_COMPACT_THRESHOLD, compact_at)}
+
+
+def _add_sampling(body: Wire, run: Wire, model: ResolvedModel, refused: Collection[str], warnings: list[str]) -> None:
+    for name in ("temperature", "top_p"):
+        value = run[name]
+        if value is None or value == _DEFAULT_SAMPLING:
+            continue
+        if model.sampling and name not in refused:
+            body[name] = value
+        else:
+            warnings.append(f"The model {model.model} does not accept {name}; {value} has no effect.")

@@ -1,0 +1,119 @@
+"""How a turn can end other than well: what the run, its open message and its open step are told (§7, A39, A47, A81)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from threadbridge.ports import Wire
+from threadbridge.run_states import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What becomes of everything that is open when the run enters `run`."""
+
+    run: RunStatus
+    message_reason: str  # incomplete_details.reason of the message that was being written (A39)
+    step: str
+    run_reason: str | None = None  # incomplete_details.reason of the run
+
+
+#: Endings that come from outside, by the status they lead to (A60, A95, A96).
+INTERRUPTIONS: Mapping[str, Closing] = {
+    "failed": Closing(RunStatus.FAILED, "run_failed", "failed"),
+    "cancelled": Closing(RunStatus.CANCELLED, "run_cancelled", "cancelled"),
+    "expired": Closing(RunStatus.EXPIRED, "run_expired", "expired"),
+    # Before the model was asked: the prompt is longer than the budget (A80).
+    "incomplete": Closing(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_prompt_tokens"),
+}
+
+_TOKENS = Closing(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_completion_tokens")
+
+#: Endings of an incomplete response, by its reason (A81). A run has no reason of its own for a content filter (§7).
+_INCOMPLETE: Mapping[str, Closing] = {
+    "max_output_tokens": _TOKENS,
+    "length": _TOKENS,  # S5: some servers' word for it
+    "content_filter": Closing(RunStatus.INCOMPLETE, "content_filter", "completed"),
+}
+
+#: A reason nobody has heard of: the message needs one of A39, the run is not told a reason that may be wrong.
+_UNKNOWN_REASON = Closing(RunStatus.INCOMPLETE, "max_tokens", "completed")
+
+
+def closing_of_incomplete(response: Mapping[str, Any]) -> Closing:
+    """How a run ends whose response came back incomplete."""
+    details = response.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, Mapping) else None
+    return _INCOMPLETE.get(reason, _UNKNOWN_REASON) if isinstance(reason, str) else _UNKNOWN_REASON
+
+
+def error_in(event: Wire) -> Wire | None:
+    """The error of an event that ends a response badly; None for any other event."""
+    match event:
+        case {"type": "response.failed", "response": {"error": dict(error)}} | {"type": "error", "error": dict(error)}:
+            return error
+        case {"type": "error"}:  # its fields are on the event itself
+            return event
+        case _:
+            return None
+
+
+#: Upstream error codes and the code of `last_error` they become (§7); every other is a server_error.
+_ERROR_CODES: Mapping[str, str] = {
+    "rate_limit_exceeded": "rate_limit_exceeded",
+    # A 429 too, which the legacy service reported under the same code.
+    "insufficient_quota": "rate_limit_exceeded",
+    **dict.fromkeys(
+        (
+            "invalid_prompt",
+            "invalid_image",
+            "invalid_image_format",
+            "invalid_base64_image",
+            "invalid_image_url",
+            "image_too_large",
+            "image_too_small",
+            "image_parse_error",
+            "image_content_policy_violation",
+            "invalid_image_mode",
+            "image_file_too_large",
+            "unsupported_image_media_type",
+            "empty_image_file",
+            "failed_to_download_image",
+            "image_file_not_found",
+        ),
+        "invalid_prompt",
+    ),
+}
+
+_NO_MESSAGE = "Sorry, something went wrong."  # the legacy service's own text (A47)
+_TOO_MANY_REQUESTS = 429
+
+
+def last_error(
+    message: str | None, *, code: str | None = None, status: int | None = None, request_id: str | None = None
+) -> Wire:
+    """A run's `last_error` (A47) for an upstream error: its code, or else its HTTP status, decides (§7, §15).
+
+    The id of the upstream's request is told along, for whoever looks it up there (D14).
+    """
+    known = _ERROR_CODES.get(code or "")
+    if known is None:
+        known = "rate_limit_exceeded" if status == _TOO_MANY_REQUESTS else "server_error"
+    told = message or _NO_MESSAGE
+    if request_id is not None and request_id not in told:
+        told = f"{told} (request id {request_id})"
+    return {"code": known, "message": told}
+
+
+def last_error_of(error: Any, *, request_id: str | None = None) -> Wire:
+    """The `last_error` for an error object of the Responses API, however incomplete it is (S6)."""
+    if not isinstance(error, Mapping):
+        return last_error(error if isinstance(error, str) else None, request_id=request_id)
+    code, message = error.get("code"), error.get("message")
+    return last_error(
+        message if isinstance(message, str) else None,
+        code=code if isinstance(code, str) else None,
+        request_id=request_id,
+    )

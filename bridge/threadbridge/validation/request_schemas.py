@@ -1,0 +1,109 @@
+"""What each request body may hold: one table per operation (A20-A25, A28, A34, A41, A48, A54, A57, A65)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from threadbridge.ports import Wire
+from threadbridge.settings import Limits
+from threadbridge.validation.error_messages import Refusal
+from threadbridge.validation.field_schemas import (
+    MESSAGE,
+    MESSAGES,
+    METADATA,
+    NEW_TOOL_RESOURCES,
+    RESPONSE_FORMAT,
+    TOOL,
+    TOOL_CHOICE,
+    TOOL_RESOURCES,
+    TRUNCATION,
+)
+from threadbridge.validation.schema_types import Array, Boolean, Choice, Decimal, Id, Integer, Object, Shape, Text
+
+NAME_CHARACTERS = 256
+DESCRIPTION_CHARACTERS = 512
+INSTRUCTIONS_CHARACTERS = 256_000
+ASSISTANT_TOOLS = 128
+#: Tools given to a run itself; those it takes over from its assistant are not counted again (A48).
+RUN_TOOLS = 20
+#: The schema says 256, but the service was seen to take 16 and to name 16 when it refused 0 (A17, A80).
+SMALLEST_TOKEN_BUDGET = 16
+
+_ANSWERING: Mapping[str, Shape] = {
+    "temperature": Decimal(0, 2),
+    "top_p": Decimal(0, 1),
+    "reasoning_effort": Choice("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    "response_format": RESPONSE_FORMAT,
+}
+
+_ASSISTANT: Mapping[str, Shape] = {
+    "model": Text(),
+    "name": Text(NAME_CHARACTERS),
+    "description": Text(DESCRIPTION_CHARACTERS),
+    "instructions": Text(INSTRUCTIONS_CHARACTERS),
+    "tools": Array(TOOL, ASSISTANT_TOOLS),
+    "metadata": METADATA,
+    **_ANSWERING,
+}
+
+_RUN: Mapping[str, Shape] = {
+    "assistant_id": Id("asst"),
+    "model": Text(),
+    "instructions": Text(INSTRUCTIONS_CHARACTERS),
+    "tools": Array(TOOL, RUN_TOOLS),
+    "metadata": METADATA,
+    "stream": Boolean(),
+    "max_prompt_tokens": Integer(SMALLEST_TOKEN_BUDGET),
+    "max_completion_tokens": Integer(SMALLEST_TOKEN_BUDGET),
+    "truncation_strategy": TRUNCATION,
+    "tool_choice": TOOL_CHOICE,
+    "parallel_tool_calls": Boolean(),
+    **_ANSWERING,
+}
+
+_METADATA_ONLY = Object({"metadata": METADATA})
+
+ASSISTANT_CREATE = Object({**_ASSISTANT, "tool_resources": NEW_TOOL_RESOURCES}, required=("model",))
+ASSISTANT_UPDATE = Object({**_ASSISTANT, "tool_resources": TOOL_RESOURCES})
+THREAD_CREATE = Object({"messages": MESSAGES, "metadata": METADATA, "tool_resources": NEW_TOOL_RESOURCES})
+THREAD_UPDATE = Object({"metadata": METADATA, "tool_resources": TOOL_RESOURCES})
+MESSAGE_CREATE = MESSAGE
+MESSAGE_UPDATE = _METADATA_ONLY
+RUN_CREATE = Object(
+    {**_RUN, "additional_instructions": Text(INSTRUCTIONS_CHARACTERS), "additional_messages": MESSAGES},
+    required=("assistant_id",),
+)
+RUN_UPDATE = _METADATA_ONLY
+THREAD_AND_RUN_CREATE = Object(
+    {**_RUN, "thread": THREAD_CREATE, "tool_resources": TOOL_RESOURCES}, required=("assistant_id",)
+)
+TOOL_OUTPUTS = Object(
+    {
+        # Documented as optional, but an output without its call was refused (A69).
+        "tool_outputs": Array(Object({"tool_call_id": Text(), "output": Text()}, required=("tool_call_id",))),
+        "stream": Boolean(),
+    },
+    required=("tool_outputs",),
+)
+
+
+def checked(spec: Object, body: Wire, *, limits: Limits | None = None) -> Wire:
+    """A copy of the body without its explicit nulls (C6), if the legacy service would have taken it.
+
+    Raises InvalidRequest with the service's text, dotted `param` and `code` (A17, A18) for the first fault found.
+    """
+    try:
+        return spec.check(body, limits or _DEFAULT_LIMITS)
+    except Refusal as refusal:
+        raise refusal.to_error() from None
+
+
+def check_files(file_ids: list[str]) -> list[str]:
+    """The files for a thread's code. Raises InvalidRequest for more than it may have (A21)."""
+    resources = {"code_interpreter": {"file_ids": file_ids}}
+    checked(_RESOURCES, {"tool_resources": resources})
+    return file_ids
+
+
+_RESOURCES = Object({"tool_resources": TOOL_RESOURCES})
+_DEFAULT_LIMITS = Limits()

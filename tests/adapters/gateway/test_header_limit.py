@@ -1,0 +1,87 @@
+"""Heads of requests are bounded: whoever sends one without an end is not listened to for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.responses import Response
+from uvicorn.server import ServerState
+
+from threadbridge_adapters.gateway.header_limit import HEAD_BYTES, BoundedHeads
+
+BEGINNING = b"POST /v1/threads HTTP/1.1\r\nHost: any\r\nContent-Length: 0\r\n"
+TEN_THOUSAND = b"a" * 10_000
+
+
+class Client(asyncio.Transport):
+    """The other end of a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got = b""
+        self.is_closed = False
+
+    def write(self, data: Any) -> None:
+        self.got += data
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def pause_reading(self) -> None:
+        """It goes on sending."""
+
+    def resume_reading(self) -> None:
+        """It never stopped."""
+
+
+async def answer(pieces: Sequence[bytes]) -> Client:
+    """What a client got that sent these pieces and then waits."""
+    config = uvicorn.Config(Response("Hello"), log_config=None)
+    config.load()
+    client, protocol = Client(), BoundedHeads(config=config, server_state=ServerState(), app_state={})
+    protocol.connection_made(client)
+    for piece in pieces:
+        protocol.data_received(piece)
+    await asyncio.sleep(0.01)
+    return client
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [BEGINNING + b"\r\n"],
+        [BEGINNING, b"x-a: " + b"a" * (HEAD_BYTES // 2), b"a" * 1000, b"\r\n\r\n"],
+        [BEGINNING, b"x-a: 1\r\n\r\n" + BEGINNING, b"x-a: 2\r\n\r\n"],
+    ],
+    ids=["at once", "piece by piece", "two requests"],
+)
+async def test_a_head_of_common_length_is_taken_however_it_comes(pieces: list[bytes]) -> None:
+    client = await answer(pieces)
+
+    assert client.got.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert not client.is_closed
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [BEGINNING + b"x-a: " + b"a" * HEAD_BYTES + b"\r\n\r\n"],
+        [BEGINNING, *[b"x-a: " + TEN_THOUSAND + b"\r\n"] * 7],
+        [BEGINNING, b"x-a: ", *[TEN_THOUSAND] * 7],
+        [b"GET /v1/threads?", *[TEN_THOUSAND] * 7],
+    ],
+    ids=["at once", "many headers", "a header without an end", "an address without an end"],
+)
+async def test_a_head_that_is_too_long_is_refused_and_its_end_not_waited_for(pieces: list[bytes]) -> None:
+    client = await answer(pieces)
+
+    assert client.got.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert client.got.count(b"HTTP/1.1") == 1
+    assert client.is_closed

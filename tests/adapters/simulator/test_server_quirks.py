@@ -1,0 +1,229 @@
+"""The simulator in the manner of servers that are not OpenAI's: every habit that was seen (S1 to S13)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.adapters.simulator.simulator_client import TIME, Wire, asked, collapsed, pieces, user
+from threadbridge.ports import PassedRequest
+from threadbridge_adapters.simulator import Manner, SimulatedUpstream, Simulator
+
+
+class _Server:
+    """A simulator asked as over HTTP: status and body come back, whatever they are."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.upstream = SimulatedUpstream(simulator)
+
+    async def ask(self, method: str, path: str, body: Wire | None = None) -> tuple[int, Wire]:
+        response = await self._passed(method, path, body)
+        assert isinstance(response.body, bytes)
+        return response.status, orjson.loads(response.body)
+
+    async def said(self, body: Wire) -> Wire:
+        status, response = await self.ask("POST", "/responses", body)
+        assert status == 200
+        return response
+
+    async def told(self, body: Wire) -> list[Wire]:
+        response = await self._passed("POST", "/responses", {**body, "stream": True})
+        assert not isinstance(response.body, bytes)
+        frames = b"".join([chunk async for chunk in response.body]).decode().split("\n\n")
+        return [orjson.loads(frame.partition("data: ")[2]) for frame in frames if frame]
+
+    async def store(self) -> str:
+        file = await self.upstream.upload(
+            "/files", filename="a.txt", content=pieces(b"pizza"), fields={"purpose": "assistants"}
+        )
+        return str((await self.upstream.call("POST", "/vector_stores", {"file_ids": [file["id"]]}))["id"])
+
+    async def _passed(self, method: str, path: str, body: Wire | None) -> Any:
+        content: AsyncIterator[bytes] | None = None if body is None else pieces(orjson.dumps(body))
+        return await self.upstream.pass_on(PassedRequest(method, path, body=content))
+
+
+@asynccontextmanager
+async def _opened(*manners: Manner) -> AsyncGenerator[_Server]:
+    simulator = Simulator(manners=manners)
+    try:
+        yield _Server(simulator)
+    finally:
+        await simulator.aclose()
+
+
+async def test_s1_a_conversation_is_named_by_a_string() -> None:
+    async with _opened(Manner.CONVERSATION_BY_STRING) as server:
+        _, made = await server.ask("POST", "/conversations", {})
+        as_object, _ = await server.ask("POST", "/responses", asked("x", conversation={"id": made["id"]}))
+        as_string = await server.said(asked("x", conversation=made["id"]))
+
+    assert as_object == 400
+    assert "conversation" not in as_string
+
+
+async def test_s2_first_items_of_a_conversation_are_dropped() -> None:
+    async with _opened(Manner.DROPS_FIRST_ITEMS) as server:
+        _, made = await server.ask("POST", "/conversations", {"items": [user("x")]})
+        _, first = await server.ask("GET", f"/conversations/{made['id']}/items")
+        await server.ask("POST", f"/conversations/{made['id']}/items", {"items": [user("x")]})
+        _, later = await server.ask("GET", f"/conversations/{made['id']}/items")
+
+    assert (len(first["data"]), len(later["data"])) == (0, 1)
+
+
+async def test_s3_an_unanswered_call_is_accepted() -> None:
+    async with _opened(Manner.TAKES_OPEN_CALLS) as server:
+        first = await server.said(asked("CALL get_time {}", tools=[TIME]))
+        second = await server.said(asked("and now?", previous_response_id=first["id"]))
+
+    assert second["status"] == "completed"
+
+
+async def test_s4_streams_have_gaps() -> None:
+    async with _opened(Manner.PATCHY_STREAMS) as server:
+        tool = {"type": "file_search", "vector_store_ids": [await server.store()]}
+        told = await server.told(asked("SEARCH pizza", tools=[tool]))
+
+    kinds = collapsed(told)
+    added = [event["item"]["type"] for event in told if event["type"] == "response.output_item.added"]
+    assert "response.output_text.done" not in kinds
+    assert added == ["file_search_call"]
+    assert all(event["sequence_number"] % 2 == 0 for event in told)
+    assert kinds[-1] == "response.completed"
+
+
+async def test_s5_objects_are_sparse() -> None:
+    async with _opened(Manner.SPARSE_OBJECTS) as server:
+        cut = await server.said(asked("SAY half\nINCOMPLETE max_output_tokens"))
+        _, items = await server.ask("GET", f"/responses/{cut['id']}/input_items")
+
+    assert cut["incomplete_details"] == {"reason": "length"}
+    assert (cut["usage"]["input_tokens_details"], "output_tokens_details" in cut["usage"]) == (None, False)
+    assert [item["status"] for item in items["data"]] == [None]
+
+
+@pytest.mark.parametrize(
+    ("manner", "body"),
+    [
+        (Manner.DETAIL_ERRORS, {"detail": "Missing required parameter: 'model'."}),
+        (Manner.TERSE_ERRORS, {"error": {"message": "Missing required parameter: 'model'."}}),
+    ],
+)
+async def test_s6_errors_say_less(manner: Manner, body: Wire) -> None:
+    async with _opened(manner) as server:
+        refused = await server.ask("POST", "/responses", {"input": "x"})
+
+    assert refused == (400, body)
+
+
+@pytest.mark.parametrize(
+    ("manner", "more", "status", "shown"),
+    [
+        (Manner.NO_BACKGROUND_STREAMS, {"stream": True}, 400, None),
+        (Manner.NO_BACKGROUND_STREAMS, {}, 200, "queued"),
+        (Manner.NO_BACKGROUND, {}, 400, None),
+        (Manner.INLINE_BACKGROUND, {}, 200, "completed"),
+    ],
+)
+async def test_s7_background_is_another_thing(manner: Manner, more: Wire, status: int, shown: str | None) -> None:
+    async with _opened(manner) as server:
+        answered, response = await server.ask("POST", "/responses", asked("x", background=True, **more))
+
+    assert (answered, response.get("status")) == (status, shown)
+
+
+async def test_s8_files_are_cited_by_inner_ids() -> None:
+    async with _opened(Manner.INNER_FILE_IDS) as server:
+        tool = {"type": "file_search", "vector_store_ids": [await server.store()]}
+        body = asked("SEARCH pizza", tools=[tool], include=["file_search_call.results"])
+        said = await server.said(body)
+        told = await server.told(body)
+
+    result = said["output"][0]["results"][0]
+    cited = said["output"][1]["content"][0]["annotations"][0]
+    streamed = [event["annotation"] for event in told if event["type"].endswith("annotation.added")]
+    assert result["file_id"] == f"inner-{result['attributes']['file_id']}" == cited["file_id"]
+    assert result["score"] > 1
+    assert streamed == [cited]
+    assert told[-1]["response"]["output"][1]["content"][0]["annotations"] == [cited]
+
+
+async def test_s9_some_paths_and_fields_are_missing() -> None:
+    async with _opened(Manner.FEW_PATHS) as server:
+        counted, _ = await server.ask("POST", "/responses/input_tokens", {"input": "x"})
+        models, _ = await server.ask("GET", "/models")
+        said = await server.said(asked("x"))
+        _, items = await server.ask("GET", f"/responses/{said['id']}/input_items")
+
+    assert (counted, models) == (404, 404)
+    assert list(items) == ["object", "data"]
+
+
+async def test_s10_a_required_call_is_not_made() -> None:
+    async with _opened(Manner.NO_REQUIRED_CHOICE) as server:
+        said = await server.said(asked("x", tools=[TIME], tool_choice="required"))
+
+    assert [item["type"] for item in said["output"]] == ["message"]
+
+
+async def test_s10_one_model_answers_for_all() -> None:
+    async with _opened(Manner.ONE_MODEL) as server:
+        said = await server.said(asked("x"))
+        told = await server.told(asked("x"))
+
+    assert said["model"] == told[0]["response"]["model"] == "the-only-model"
+
+
+async def test_s11_nothing_is_kept() -> None:
+    async with _opened(Manner.FORGETS) as server:
+        said = await server.said(asked("x"))
+        gone, _ = await server.ask("GET", f"/responses/{said['id']}")
+        _, refused = await server.ask("POST", "/responses", asked("y", previous_response_id=said["id"]))
+
+    assert gone == 404
+    assert refused["error"]["code"] == "previous_response_not_found"
+
+
+async def test_s11_any_previous_response_is_accepted() -> None:
+    async with _opened(Manner.TAKES_ANY_PREVIOUS) as server:
+        said = await server.said(asked("x", previous_response_id="resp_none"))
+
+    assert said["status"] == "completed"
+
+
+async def test_s11_there_are_no_conversations() -> None:
+    async with _opened(Manner.NO_CONVERSATIONS) as server:
+        status, _ = await server.ask("POST", "/conversations", {})
+
+    assert status == 404
+
+
+@pytest.mark.parametrize(
+    ("manner", "path", "tool"),
+    [
+        (Manner.NO_CONTAINERS, "/containers", {"type": "code_interpreter", "container": {"type": "auto"}}),
+        (Manner.NO_FILES, "/vector_stores", {"type": "file_search", "vector_store_ids": []}),
+    ],
+)
+async def test_s12_hosted_tools_are_missing(manner: Manner, path: str, tool: Wire) -> None:
+    async with _opened(manner) as server:
+        absent, _ = await server.ask("POST", path, {"name": "x"})
+        refused, _ = await server.ask("POST", "/responses", asked("x", tools=[tool]))
+
+    assert (absent, refused) == (404, 400)
+
+
+async def test_s13_a_conversation_is_not_locked() -> None:
+    async with _opened(Manner.NO_LOCKS) as server:
+        _, made = await server.ask("POST", "/conversations", {})
+        stream = await server.upstream.stream(orjson.dumps(asked("a b c", conversation=made["id"], stream=True)))
+        await anext(aiter(stream))
+        second = await server.said(asked("x", conversation=made["id"]))
+        await stream.aclose()
+
+    assert second["status"] == "completed"

@@ -1,0 +1,161 @@
+"""Reading a stream ahead of its reader, on the same loop and from another thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from threadbridge_adapters.stream_buffer import READ_AHEAD_BYTES, LoopReadAhead, ThreadReadAhead
+
+
+class Source:
+    """Frames, of which some are only produced after the loop had a turn (an empty one), and how far it got."""
+
+    def __init__(self, frames: Sequence[bytes], error: Exception | None = None) -> None:
+        self._frames = frames
+        self._error = error
+        self.produced = 0
+        self.closed = False
+
+    async def read(self) -> AsyncIterator[bytes]:
+        try:
+            for frame in self._frames:
+                if not frame:
+                    await asyncio.sleep(0.01)
+                    continue
+                self.produced += 1
+                yield frame
+            if self._error is not None:
+                raise self._error
+        finally:
+            self.closed = True
+
+
+class Unread(AsyncIterator[bytes]):
+    """A stream that must not be read, only closed."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def __anext__(self) -> bytes:
+        raise AssertionError("read after its reader had left")
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_what_is_ready_comes_as_one_chunk_and_the_rest_when_it_is() -> None:
+    ahead = LoopReadAhead(Source([b"a", b"b", b"", b"c"]).read())
+
+    chunks = [await ahead.chunk(), await ahead.chunk(), await ahead.chunk()]
+
+    assert chunks == [b"ab", b"c", None]
+
+
+async def test_a_slow_reader_holds_the_stream_up_and_loses_nothing() -> None:
+    frame = b"x" * 1024
+    source = Source([frame] * 1000)
+    ahead = LoopReadAhead(source.read())
+    await asyncio.sleep(0.01)
+    produced_unread = source.produced
+
+    received = b""
+    while (chunk := await ahead.chunk()) is not None:
+        received += chunk
+
+    assert produced_unread == READ_AHEAD_BYTES // 1024 + 1
+    assert received == frame * 1000
+
+
+async def test_a_broken_stream_raises_after_the_frames_that_came_before() -> None:
+    ahead = LoopReadAhead(Source([b"a"], ValueError("broken")).read())
+
+    assert await ahead.chunk() == b"a"
+    with pytest.raises(ValueError, match="broken"):
+        await ahead.chunk()
+
+
+async def test_leaving_before_the_first_step_closes_the_stream_all_the_same() -> None:
+    source = Unread()
+    ahead = LoopReadAhead(source)
+
+    await ahead.aclose()
+
+    assert source.closed
+
+
+async def test_leaving_in_the_middle_closes_the_stream_and_ends_the_reading() -> None:
+    source = Source([b"a", b"", b"b"])
+    ahead = LoopReadAhead(source.read())
+    await ahead.chunk()
+
+    ahead.leave()
+
+    assert await ahead.chunk() is None
+    assert source.closed
+
+
+async def test_waiting_too_long_raises_and_the_stream_can_still_be_read() -> None:
+    ahead = LoopReadAhead(Source([b"", b"a"]).read())
+
+    with pytest.raises(TimeoutError):
+        await ahead.chunk(timeout=0.001)
+
+    assert await ahead.chunk() == b"a"
+
+
+async def test_another_thread_gets_every_frame_of_a_long_stream() -> None:
+    frame = b"x" * 1024
+    ahead = ThreadReadAhead(Source([frame] * 1000).read())
+
+    def read() -> bytes:
+        received = b""
+        while (chunk := ahead.chunk(timeout=5)) is not None:
+            received += chunk
+        return received
+
+    assert await asyncio.to_thread(read) == frame * 1000
+
+
+async def test_another_thread_can_close_the_stream_twice() -> None:
+    source = Source([b"a", b"", b"b"])
+    ahead = ThreadReadAhead(source.read())
+    await asyncio.to_thread(ahead.chunk)
+
+    ahead.close()
+    ahead.close()
+    await asyncio.sleep(0.02)
+
+    assert source.closed
+    assert await asyncio.to_thread(ahead.chunk) is None
+
+
+async def chunks(ahead: LoopReadAhead) -> list[bytes]:
+    found: list[bytes] = []
+    while (chunk := await ahead.chunk()) is not None:
+        found.append(chunk)
+    return found
+
+
+async def test_a_silent_stream_is_kept_alive_between_its_frames() -> None:
+    ahead = LoopReadAhead(Source([b"a", *[b""] * 10, b"b"]).read())
+
+    ahead.keep_alive(0.02, b":")
+    found = b"".join(await chunks(ahead))
+    await ahead.aclose()
+
+    assert found.count(b":") >= 3
+    assert found.replace(b":", b"") == b"ab"
+
+
+async def test_nothing_is_added_to_a_stream_that_speaks_or_to_one_whose_reader_is_behind() -> None:
+    ahead = LoopReadAhead(Source([b"a", *[b""] * 10]).read())
+
+    ahead.keep_alive(0.02, b":")
+    await asyncio.sleep(0.08)  # nobody reads: what is there is enough to be sent
+    first = await ahead.chunk()
+    await ahead.aclose()
+
+    assert first == b"a"

@@ -1,0 +1,46 @@
+"""Counting tokens with what is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from threadbridge.context_window.token_counts import bytes_over_four
+from threadbridge_adapters import token_counter as token_counter_module
+from threadbridge_adapters.token_counter import token_counter
+
+#: Counted with tiktoken 0.12, o200k_base.
+KNOWN = {"hello world": 2, "<|endoftext|>": 7, "": 0, "The quick brown fox jumps over the lazy dog. ": 11}
+
+
+@pytest.mark.parametrize("text", KNOWN)
+def test_counts_are_those_of_the_models_table(text: str) -> None:
+    assert token_counter()(text) == KNOWN[text]
+
+
+def test_what_no_tokenizer_takes_has_an_estimate() -> None:
+    assert token_counter()("\ud83d and more") == bytes_over_four("\ud83d and more")
+
+
+def test_without_a_tokenizer_bytes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_counter_module, "find_spec", lambda _: None)
+
+    assert token_counter() is bytes_over_four
+
+
+def test_a_tokenizer_that_would_download_its_table_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(token_counter_module, "find_spec", lambda name: None if name == "quicktok" else object())
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+
+    assert token_counter() is bytes_over_four
+
+
+def test_a_tokenizer_with_its_table_on_disk_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "table").touch()
+    monkeypatch.setattr(token_counter_module, "find_spec", lambda name: None if name == "quicktok" else object())
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+
+    assert token_counter() is not bytes_over_four

@@ -1,0 +1,37 @@
+"""What the settings pay for, and in which words a run is stopped."""
+
+from __future__ import annotations
+
+from threadbridge.costs.spend_limits import Cap, refusal, unpriced
+
+RUN = Cap("limits.run_dollars", 0.01, "it", spent=6_000_000)
+TENANT = Cap("limits.tenant_dollars", 5, "the tenant", spent=4_999_000_000)
+
+
+def test_a_prompt_that_reaches_a_cap_exactly_is_paid_for() -> None:
+    assert refusal([RUN], 4_000_000) is None
+
+
+def test_a_prompt_beyond_a_cap_is_refused_with_the_amounts_and_the_setting() -> None:
+    error = refusal([RUN], 4_000_001)
+
+    assert error == {
+        "code": "rate_limit_exceeded",
+        "message": "The run was stopped before its next request, which may cost $0.004000001: it spent $0.006 "
+        "already, and limits.run_dollars allows $0.01.",
+    }
+
+
+def test_the_first_cap_that_is_exceeded_is_told() -> None:
+    error = refusal([RUN, TENANT], 2_000_000)
+
+    assert error is not None
+    assert "limits.tenant_dollars allows $5.00" in error["message"]
+
+
+def test_an_unknown_price_is_told_with_what_helps() -> None:
+    error = unpriced("a-model", ["limits.run_dollars", "limits.tenant_dollars"])
+
+    assert error["code"] == "server_error"
+    assert "(limits.run_dollars, limits.tenant_dollars)" in error["message"]
+    assert "the price of a-model is not known; set `prices`" in error["message"]

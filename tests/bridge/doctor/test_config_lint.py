@@ -1,0 +1,211 @@
+"""What the doctor finds in settings and store that goes wrong without an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pytest
+
+from threadbridge.doctor.config_lint import Trap, traps_in_settings, traps_in_store
+from threadbridge.ports import Kind, Wire
+from threadbridge.settings import Settings
+from threadbridge.translation.models.policy import ModelCatalog, ModelRules
+from threadbridge.translation.provider_profiles import PROFILES, Profile
+from threadbridge_adapters.stores import open_store
+
+TODAY = date(2026, 11, 25)
+SEARCH: Wire = {"type": "file_search"}
+STORES: Wire = {"file_search": {"vector_store_ids": ["vs_1"]}}
+
+
+def assistant(id_: str = "asst_1", **fields: Any) -> Wire:
+    usual: Wire = {"model": "gpt-6-luna", "instructions": None, "tools": [], "tool_resources": {}, "metadata": {}}
+    return {"id": id_, "object": "assistant", "created_at": 1, **usual, **fields}
+
+
+def thread(id_: str = "thread_1", **fields: Any) -> Wire:
+    return {"id": id_, "object": "thread", "created_at": 1, "tool_resources": {}, "metadata": {}, **fields}
+
+
+def run(id_: str = "run_1", **fields: Any) -> Wire:
+    usual: Wire = {"thread_id": "thread_1", "assistant_id": "asst_1", "status": "completed", "tools": []}
+    return {"id": id_, "object": "thread.run", "created_at": 1, "instructions": None, **usual, **fields}
+
+
+BOUNDED = Settings.model_validate({"truncation": {"context_tokens": 10_000}})
+_KINDS = {"assistant": Kind.ASSISTANT, "thread": Kind.THREAD, "thread.run": Kind.RUN}
+
+
+async def found(
+    *objects: Wire,
+    settings: Settings = BOUNDED,
+    profile: Profile = PROFILES["openai"],
+    catalog: ModelCatalog | None = None,
+    today: date = TODAY,
+) -> Sequence[Trap]:
+    store = await open_store(":memory:")
+    models = ModelRules(settings.models, catalog=catalog)
+    try:
+        for each in objects:
+            await store.write(lambda session, each=each: session.add(_KINDS[each["object"]], each), tenant="t")  # type: ignore[misc]
+        return await store.read(lambda session: traps_in_store(session, settings, models, profile, today), tenant="t")
+    finally:
+        await store.aclose()
+
+
+async def test_a_store_without_traps_has_none() -> None:
+    ours = assistant(tools=[SEARCH], instructions="Be brief.", tool_resources=STORES)
+
+    assert await found(ours, thread(tool_resources=STORES), run(tools=[SEARCH], instructions="Be brief. Now.")) == []
+
+
+async def test_pinned_models_are_told_with_their_days_those_that_end_first_on_top() -> None:
+    pinned = [
+        assistant("asst_1", model="gpt-4o"),
+        assistant("asst_2", model="gpt-4"),
+        assistant("asst_3", model="gpt-4"),
+    ]
+
+    traps = await found(*pinned)
+
+    assert [trap.sentence for trap in traps] == [
+        "2 assistants are pinned to gpt-4, which ended on 2026-10-23: gpt-5.6-sol is asked in its place, without "
+        'temperature, top_p. Choose with `models."gpt-4".model`, and try it.',
+        "1 assistant is pinned to gpt-4o, which ends on 2027-01-14: gpt-6-luna is asked from then on. "
+        'Choose with `models."gpt-4o".model`, and try it.',
+    ]
+
+
+async def test_a_fine_tune_ends_with_its_model_and_the_service_knows_best() -> None:
+    tuned = await found(assistant(model="ft:gpt-4o-2024-08-06:acme::1"))
+    told = await found(assistant(model="new"), catalog=ModelCatalog(0.0, {"new": date(2027, 5, 1)}))
+
+    assert "which ends on 2027-01-14" in tuned[0].sentence
+    assert "which ends on 2027-05-01: no successor is known." in told[0].sentence
+
+
+async def test_models_the_service_does_not_have_are_told() -> None:
+    lives = ModelCatalog(0.0, {"llama3": None})
+    pinned = [
+        assistant("asst_1", model="llama3"),
+        assistant("asst_2", model="mine"),
+        assistant("asst_3", model="gpt-4"),
+    ]
+
+    traps = await found(*pinned, catalog=lives)
+
+    assert [trap.sentence for trap in traps[1:]] == [
+        "The runs of 1 assistant ask for gpt-5.6-sol (for gpt-4), which is not among the models of the service: they "
+        'fail where it does not answer to any name. Choose one that it has with `models."gpt-4".model`.',
+        "The runs of 1 assistant ask for mine, which is not among the models of the service: they fail where it does "
+        'not answer to any name. Choose one that it has with `models."mine".model`.',
+    ]
+
+
+@pytest.mark.parametrize(
+    "choice", [{"per_assistant": {"asst_1": {"model": "gpt-6-sol"}}}, {"models": {"gpt-4": {"model": "gpt-6-sol"}}}]
+)
+async def test_where_a_model_was_chosen_nothing_is_pinned(choice: Wire) -> None:
+    chosen = Settings.model_validate({**choice, "truncation": {"context_tokens": 10_000}})
+
+    assert await found(assistant(model="gpt-4"), settings=chosen) == []
+
+
+async def test_files_that_no_tool_looks_into_are_told() -> None:
+    holders = [assistant(tool_resources=STORES), *(thread(f"thread_{n}", tool_resources=STORES) for n in range(1, 5))]
+    runs = [run(f"run_{n}", thread_id=f"thread_{n}") for n in range(1, 5)]
+
+    [trap] = await found(*holders, *runs)
+
+    assert trap.kind == "unsearched"
+    assert trap.sentence.startswith(
+        "Nothing looks into the vector_store_ids of asst_1, thread_4, thread_3 and 2 more: file_search is not among"
+    )
+
+
+async def test_files_of_a_tool_the_service_lacks_are_told() -> None:
+    holder = assistant(tools=[SEARCH], tool_resources=STORES)
+
+    [trap] = await found(holder, profile=PROFILES["vllm"])
+
+    assert trap.sentence == (
+        "The vector_store_ids of asst_1 are for file_search, which the service behind lacks: nothing looks into them."
+    )
+
+
+async def test_a_thread_without_runs_is_not_judged() -> None:
+    assert await found(thread(tool_resources=STORES)) == []
+
+
+async def test_instructions_that_a_run_replaced_are_told() -> None:
+    ours = assistant(instructions="Be brief.")
+    runs = [run("run_1", instructions="Be long."), run("run_2", instructions="Be brief.\nNow.")]
+
+    [trap] = await found(ours, *runs)
+
+    assert trap.kind == "instructions"
+    assert trap.sentence.startswith("1 run of asst_1 did not have its instructions")
+    assert "send `additional_instructions`" in trap.sentence
+
+
+@pytest.mark.parametrize(("today", "word"), [(date(2026, 11, 29), "end"), (date(2026, 11, 30), "ended")])
+async def test_prompts_that_end_are_told(today: date, word: str) -> None:
+    [trap] = await found(assistant(metadata={"prompt": "pmpt_68a1"}), today=today)
+
+    assert trap.sentence == (
+        f"asst_1 names pmpt_68a1: OpenAI's prompts {word} on 2026-11-30. Put the text into the assistant's "
+        "instructions."
+    )
+
+
+async def test_models_whose_threads_are_hardly_ever_cut_are_told() -> None:
+    pinned = [
+        assistant("asst_1", model="gpt-6-luna"),
+        assistant("asst_2", model="ours"),
+        assistant("asst_3", model="o"),
+    ]
+    bounded = Settings.model_validate({"models": {"o": {"context_tokens": 8_000}}})
+
+    traps = await found(*pinned, settings=bounded)
+
+    assert [(trap.kind, trap.sentence.partition(":")[0]) for trap in traps] == [
+        ("truncation", "Nobody here knows the window of ours, and 128,000 tokens are assumed"),
+        ("truncation", "The window of gpt-6-luna holds 1,050,000 tokens, so threads are hardly ever cut"),
+    ]
+
+
+async def test_only_so_many_objects_are_looked_at() -> None:
+    few = Settings.model_validate({"doctor": {"objects": 1}, "truncation": {"context_tokens": 10_000}})
+
+    assert await found(assistant("asst_1", model="gpt-4"), assistant("asst_2"), settings=few) == []
+
+
+def test_settings_alone_can_be_traps() -> None:
+    settings = Settings.model_validate(
+        {
+            "models": {"gpt-4": {"model": "gpt-4o"}, "mine": {"context_tokens": 2_000_000}},
+            "per_assistant": {"asst_1": {"model": "gpt-4"}},
+            "truncation": {"context_tokens": 1_000_000},
+        }
+    )
+
+    assert [trap.sentence for trap in traps_in_settings(settings, ModelRules(), PROFILES["openai"], TODAY)] == [
+        '`models."gpt-4".model` is gpt-4o, which ends on 2027-01-14; choose another.',
+        "`per_assistant.asst_1.model` is gpt-4, which ended on 2026-10-23; choose another.",
+        "`truncation.context_tokens` is 1,000,000: threads are hardly ever cut.",
+        '`models."mine".context_tokens` is 2,000,000: threads are hardly ever cut.',
+    ]
+
+
+def test_what_is_asked_of_a_service_that_keeps_nothing_is_told() -> None:
+    settings = Settings.model_validate({"history": "chained", "truncation": {"auto": "compact"}})
+
+    kept = traps_in_settings(settings, ModelRules(), PROFILES["openai"], TODAY)
+    lost = traps_in_settings(settings, ModelRules(), PROFILES["vllm"], TODAY)
+
+    assert kept == []
+    assert [trap.kind for trap in lost] == ["history", "history"]
+    assert "history = 'chained' is done as 'local'" in lost[0].sentence
+    assert "compacts nothing" in lost[1].sentence

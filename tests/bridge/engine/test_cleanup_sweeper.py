@@ -1,0 +1,290 @@
+"""What is made elsewhere and never named by a row is removed; what is named, or may still be, stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.bridge.engine.hosted_tool_fixtures import Place, place
+from threadbridge.errors import BridgeError, StoreError, UpstreamError, UpstreamTimeout
+from threadbridge.ports import Blob, Kind, Wire
+from threadbridge.runtime.clock_and_ids import new_id
+from threadbridge.service import blob_references, cleanup_intents, generated_files
+from threadbridge.service.context import Context
+from threadbridge.service.generated_files import KeptFile
+from threadbridge.settings import Limits
+from threadbridge.translation.produced_files import ProducedFile
+
+CODE = "PYTHON 1\nWRITES sums.csv 1,2"
+
+
+def attaching(*file_ids: str) -> Wire:
+    attachments = [{"file_id": file_id, "tools": [{"type": "file_search"}]} for file_id in file_ids]
+    return {"role": "user", "content": "Hi", "attachments": attachments}
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+class Turn:
+    """A turn whose code made a file, as its worker sees it."""
+
+    def __init__(self, here: Place, tenant: str = "default") -> None:
+        self._here = here
+        self._tenant = tenant
+        self._mark = new_id("turn")
+
+    def context(self) -> Context:
+        return Context(self._here.clock.now(), new_id, "worker_1")
+
+    async def keeps(self, content: bytes) -> Blob:
+        mark = self._mark
+
+        async def named(digest: str) -> str:
+            return await self._here.store.write(
+                lambda session: blob_references.named(session, self.context(), digest, mark=mark), tenant=self._tenant
+            )
+
+        return await self._here.blobs.keep(pieces(content), most=100, named=named)
+
+    async def is_written(self, file_id: str, blob: Blob) -> frozenset[str]:
+        kept = [KeptFile(ProducedFile(file_id, "sums.csv"), blob)]
+        return await self._here.store.write(
+            lambda session: generated_files.add(session, self.context(), kept), tenant=self._tenant
+        )
+
+    async def deletes(self, file_id: str) -> Wire | None:
+        return await self._here.store.write(
+            lambda session: generated_files.delete(session, self.context(), file_id), tenant=self._tenant
+        )
+
+
+# -- Contents --------------------------------------------------------------------------------------------------------
+
+
+async def test_contents_that_a_turn_was_about_to_name_stay_though_their_last_file_is_deleted() -> None:
+    async with place() as here:
+        first, second = Turn(here), Turn(here)
+        await first.is_written("file-1", await first.keeps(b"1,2"))
+
+        blob = await second.keeps(b"1,2")
+        await first.deletes("file-1")
+        lasting = await second.is_written("file-2", blob)
+
+        assert lasting == {"file-2"}
+        assert await here.rows(Kind.ERRAND) == []
+        here.clock.advance(7200)
+        await here.run("Hi")
+        assert await here.content(blob.name) == b"1,2"
+
+
+async def test_contents_of_a_deleted_file_are_removed_after_a_while() -> None:
+    async with place() as here:
+        turn = Turn(here)
+        blob = await turn.keeps(b"1,2")
+        await turn.is_written("file-1", blob)
+
+        answer, unknown = await turn.deletes("file-1"), await turn.deletes("file-unknown")
+        await here.errands_end()
+
+        assert (answer, unknown) == ({"id": "file-1", "object": "file", "deleted": True}, None)
+        with pytest.raises(StoreError):
+            await here.content(blob.name)
+
+
+async def test_the_same_contents_are_kept_once_in_a_turn_and_after_it() -> None:
+    async with place() as here:
+        turn, later = Turn(here), Turn(here)
+
+        one, two = await asyncio.gather(turn.keeps(b"1,2"), turn.keeps(b"1,2"))
+        await turn.is_written("file-1", one)
+        three = await later.keeps(b"1,2")
+
+        assert one == two == three
+
+
+async def test_contents_that_cannot_be_removed_keep_no_others_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with place() as here:
+        stuck, other = await Turn(here).keeps(b"1,2"), await Turn(here).keeps(b"3,4")
+        forget = here.blobs.forget
+
+        async def sometimes(name: str) -> None:
+            if name == stuck.name:
+                raise StoreError("The disk is read-only.")
+            await forget(name)
+
+        monkeypatch.setattr(here.blobs, "forget", sometimes)
+
+        await here.eventually(lambda: here.has_errands(1), hours=2)
+
+        [left] = await here.rows(Kind.ERRAND)
+        assert left["id"] == stuck.name
+        assert not await here.has_content(other.name)
+
+
+async def test_contents_that_two_files_share_stay_with_the_other() -> None:
+    async with place() as here:
+        turn = Turn(here)
+        for file_id in ("file-1", "file-2"):
+            await turn.is_written(file_id, await turn.keeps(b"1,2"))
+        one, two = await here.rows(Kind.FILE)
+
+        await turn.deletes("file-1")
+
+        assert one["blob"] == two["blob"]
+        assert await here.rows(Kind.ERRAND) == []
+
+
+async def test_contents_of_one_tenant_are_not_shared_with_another() -> None:
+    async with place() as here:
+        own, other = await Turn(here).keeps(b"1,2"), await Turn(here, "other").keeps(b"1,2")
+
+        assert own.name.partition("-")[0] == other.name.partition("-")[0]
+        assert own.name != other.name
+
+
+async def test_contents_kept_for_a_turn_that_was_never_written_are_removed() -> None:
+    async with place() as here:
+        run = await here.run("Hi")
+        here.service.hold("/content")
+        text = "PYTHON 1\nWRITES one.csv 1,2\nWRITES two.csv 1,2"
+        await here.backend.create_message(run["thread_id"], {"role": "user", "content": text})
+        await here.backend.create_run(run["thread_id"], {"assistant_id": run["assistant_id"]})
+        await here.eventually(lambda: here.has_errands(1))
+        await here.backend.delete_thread(run["thread_id"])
+        [errand] = await here.rows(Kind.ERRAND)
+        await here.eventually(lambda: here.has_content(errand["blob"]))
+
+        await here.errands_end()
+
+        assert await here.rows(Kind.FILE) == []
+        with pytest.raises(StoreError):
+            await here.content(errand["blob"])
+
+
+async def test_a_turn_that_slept_until_its_contents_were_removed_names_them_no_more() -> None:
+    async with place() as here:
+        turn = Turn(here)
+        blob = await turn.keeps(b"1,2")
+        await here.errands_end()
+
+        lasting = await turn.is_written("file-1", blob)
+
+        assert (lasting, await here.rows(Kind.FILE)) == (frozenset(), [])
+
+
+async def test_contents_that_are_being_removed_cannot_be_named() -> None:
+    async with place() as here:
+        turn, later = Turn(here), Turn(here)
+        blob = await turn.keeps(b"1,2")
+
+        condemned = await here.store.write(
+            lambda session: blob_references.condemned(session, blob.name), tenant="default"
+        )
+        lasting = await turn.is_written("file-1", blob)
+        again = await later.keeps(b"1,2")
+
+        assert (condemned, lasting) == (True, frozenset())
+        assert again.name != blob.name
+
+
+# -- Vector stores ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_store_whose_process_died_before_it_knew_the_id_is_found_and_removed() -> None:
+    async with place() as here:
+        others = [(await here.service.call("POST", "/vector_stores", {"name": f"theirs {n}"}))["id"] for n in range(3)]
+        errand = {
+            "id": "errand_1",
+            "created_at": int(here.clock.now()),
+            "name": "threadbridge-errand_1",
+            "store": None,
+            "added": [],
+            "uploaded": [],
+        }
+        await here.store.write(lambda session: cleanup_intents.note(session, errand), tenant="default")
+        await here.service.call("POST", "/vector_stores", {"name": "threadbridge-errand_1"})
+
+        await here.errands_end()
+
+        assert {store["id"] for store in await here.stores()} == set(others)
+
+
+async def test_the_errand_is_written_before_the_store_is_made() -> None:
+    async with place() as here:
+        leaving = here.service.hold("POST /vector_stores")
+        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.file())]}))
+        await leaving.reached.wait()
+
+        [errand] = await here.rows(Kind.ERRAND)
+
+        leaving.go_on.set()
+        await asking
+        [store] = await here.stores()
+        assert errand["name"] == store["name"] == f"threadbridge-{errand['id']}"
+        assert await here.rows(Kind.ERRAND) == []
+
+
+async def test_a_request_that_takes_long_is_not_taken_for_dead() -> None:
+    async with place(limits=Limits(supply_seconds=100_000)) as here:
+        leaving = here.service.hold("/files")
+        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.file())]}))
+        await leaving.reached.wait()
+        here.clock.advance(90_000)
+        await here.run("Hi")
+        leaving.go_on.set()
+
+        thread = await asking
+
+        kept = thread["tool_resources"]["file_search"]["vector_store_ids"]
+        assert [store["id"] for store in await here.stores()] == kept
+
+
+async def test_a_request_that_takes_too_long_is_refused_by_the_name_of_the_limit_and_leaves_nothing() -> None:
+    async with place(limits=Limits(supply_seconds=0.05)) as here:
+        here.service.hold("/files")
+
+        with pytest.raises(UpstreamTimeout, match="limits.supply_seconds"):
+            await here.backend.create_thread({"messages": [attaching(await here.file())]})
+
+        assert (await here.stores(), await here.rows(Kind.ERRAND), await here.rows(Kind.THREAD)) == ([], [], [])
+
+
+async def test_a_request_whose_store_is_being_removed_is_refused_and_not_written() -> None:
+    async with place() as here:
+        leaving = here.service.hold("/files")
+        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.file())]}))
+        await leaving.reached.wait()
+        [errand] = await here.rows(Kind.ERRAND)
+        await here.store.write(lambda session: cleanup_intents.condemned(session, errand["id"]), tenant="default")
+        leaving.go_on.set()
+
+        with pytest.raises(UpstreamTimeout, match="too long"):
+            await asking
+
+        assert (await here.stores(), await here.rows(Kind.THREAD)) == ([], [])
+
+
+async def test_the_copy_of_a_file_of_ours_is_removed_where_the_request_is_refused() -> None:
+    async with place() as here:
+        await here.run(CODE)
+        [row] = await here.rows(Kind.FILE)
+        here.service.fails["POST /vector_stores"] = UpstreamError("Ouch.", status=500)
+
+        with pytest.raises(BridgeError, match="Ouch"):
+            await here.backend.create_thread({"messages": [attaching(row["id"])]})
+
+        assert (await here.service.call("GET", "/files"))["data"] == []
+
+
+@pytest.mark.parametrize(("seconds", "due"), [(0, False), (3600, False), (3601, True)])
+def test_an_errand_is_due_when_nothing_that_may_fulfil_it_takes_so_long(seconds: int, due: bool) -> None:
+    errand = {"id": "errand_1", "created_at": 1000, "condemned": False}
+
+    assert cleanup_intents.is_due(errand, Limits(), 1000 + seconds) is due
+    assert cleanup_intents.is_due(errand, Limits(run_expiry_seconds=86_400), 1000 + seconds) is False
+    assert cleanup_intents.patience(Limits(abandoned_seconds=1, supply_seconds=700, busy_wait_seconds=20)) == 720

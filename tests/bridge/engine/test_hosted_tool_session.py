@@ -1,0 +1,343 @@
+"""What is done at the service behind for hosted tools, and what becomes of it when something breaks."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+
+import pytest
+
+from tests.bridge.engine.hosted_tool_fixtures import Place, Service, place
+from tests.bridge.translation.event_order import judged
+from tests.clocks import StandingClock
+from threadbridge.engine.attachment_provisioner import refusal_of
+from threadbridge.engine.containers import Containers
+from threadbridge.engine.vector_store_indexing import wait_for_stores
+from threadbridge.errors import BridgeError, InvalidRequest, NotFound, UpstreamError
+from threadbridge.ports import Kind, ListQuery, Wire
+from threadbridge.settings import Limits, Settings
+from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.simulator import (
+    Answer,
+    Call,
+    Python,
+    Scenario,
+    Simulator,
+    Text,
+)
+from threadbridge_adapters.stores import open_store
+
+WEEK = 7 * 24 * 3600
+
+
+# -- Attachments -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_request_that_is_refused_later_leaves_nothing_behind() -> None:
+    async with place() as here:
+        file_id = await here.file()
+        attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
+        message = {"role": "user", "content": "Hi", "attachments": [attachment]}
+
+        with pytest.raises(NotFound):
+            await here.backend.create_thread_and_run({"assistant_id": "asst_x", "thread": {"messages": [message]}})
+
+        assert await here.stores() == []
+        assert await here.rows(Kind.ERRAND) == []
+        assert await here.rows(Kind.THREAD) == []
+
+
+async def test_a_service_that_fails_half_way_leaves_no_store() -> None:
+    async with place() as here:
+        file_id = await here.file()
+        here.service.fails["/files"] = UpstreamError("Ouch.", status=500)
+        attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
+
+        with pytest.raises(UpstreamError, match="Ouch"):
+            await here.backend.create_thread(
+                {"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]}
+            )
+
+        assert await here.stores() == []
+        assert await here.rows(Kind.ERRAND) == []
+
+
+async def test_an_attached_file_that_is_there_already_is_not_added_again() -> None:
+    async with place() as here:
+        file_id = await here.file()
+        attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
+        message = {"role": "user", "content": "Hi", "attachments": [attachment]}
+        thread = await here.backend.create_thread({"messages": [message]})
+        here.service.calls.clear()
+
+        await here.backend.create_message(thread["id"], message)
+
+        assert not [asked for asked in here.service.calls if asked.startswith("POST")]
+
+
+async def test_a_thread_without_attachments_asks_the_service_nothing() -> None:
+    async with place() as here:
+        thread = await here.backend.create_thread({"messages": [{"role": "user", "content": "Hi"}]})
+
+        await here.backend.create_message(thread["id"], {"role": "user", "content": "Hi", "attachments": []})
+
+        assert here.service.calls == []
+
+
+async def test_without_hosted_tools_attachments_are_kept_and_shown() -> None:
+    clock = StandingClock()
+    service = Service(Simulator(clock=clock))
+    backend = assemble(
+        Settings(simulate=True, hosted_tools=False), store=await open_store(":memory:"), upstream=service, clock=clock
+    )
+    attachment = {"file_id": "file-1", "tools": [{"type": "file_search"}]}
+
+    thread = await backend.create_thread({"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]})
+    messages = await backend.list_messages(thread["id"], ListQuery())
+    await backend.aclose()
+
+    assert (thread["tool_resources"], messages["data"][0]["attachments"]) == ({}, [attachment])
+    assert service.calls == []
+
+
+# -- Stores ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a31_a_run_on_an_expired_store_fails_and_says_so() -> None:
+    async with place() as here:
+        first = await here.run("SEARCH cake", await here.file(), tools=("file_search",))
+        here.clock.advance(WEEK + 1)
+
+        run = await here.again(first["thread_id"], first["assistant_id"])
+
+        assert (first["status"], run["status"]) == ("completed", "failed")
+        assert run["last_error"]["code"] == "server_error"
+        assert "of this thread has expired" in run["last_error"]["message"]
+
+
+class Indexing(Service):
+    """A service whose store is indexed at the third look."""
+
+    looks = 0
+
+    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+        self.looks += 1
+        return {"status": "in_progress", "file_counts": {"in_progress": int(self.looks < 3)}}
+
+
+class Passing(StandingClock):
+    """A clock on which whoever sleeps wakes at once, later."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
+@pytest.mark.parametrize(("seconds", "looks"), [(60.0, 3), (0.05, 2), (0.0, 1)])
+async def test_a56_indexing_is_waited_for_as_long_as_the_limit_says(seconds: float, looks: int) -> None:
+    service = Indexing(Simulator())
+
+    await wait_for_stores(service, Passing(), ["vs_1"], seconds=seconds)
+
+    assert service.looks == looks
+
+
+# -- Code ------------------------------------------------------------------------------------------------------------
+
+
+async def test_files_of_code_are_kept_under_the_ids_that_messages_name() -> None:
+    async with place() as here:
+        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2\nDRAWS chart.png")
+
+        rows = {row["file"]["filename"]: row for row in await here.rows(Kind.FILE)}
+        [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
+        texts = [part["text"] for part in message["content"] if part["type"] == "text"]
+        cited = {path["file_path"]["file_id"] for path in texts[0]["annotations"]}
+        assert rows["sums.csv"]["id"] in cited
+        assert rows["sums.csv"]["file"]["purpose"] == "assistants_output"
+        assert await here.content(rows["sums.csv"]["blob"]) == b"1,2"
+
+
+async def test_a_file_is_kept_once_however_many_turns_its_container_sees() -> None:
+    async with place() as here:
+        first = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+        await here.backend.create_message(first["thread_id"], {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
+
+        await here.again(first["thread_id"], first["assistant_id"])
+
+        assert [row["file"]["filename"] for row in await here.rows(Kind.FILE)] == ["sums.csv"]
+
+
+async def test_a_file_that_cannot_be_fetched_does_not_fail_the_run() -> None:
+    async with place() as here:
+        here.service.fails["/content"] = UpstreamError("Gone.", status=404)
+
+        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+
+        assert run["status"] == "completed"
+        assert await here.rows(Kind.FILE) == []
+
+
+async def test_a_file_that_is_too_large_is_not_kept() -> None:
+    async with place(limits=Limits(copied_file_bytes=2)) as here:
+        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+
+        assert run["status"] == "completed"
+        assert await here.rows(Kind.FILE) == []
+
+
+async def test_a_service_without_containers_is_given_the_files_with_each_response() -> None:
+    async with place() as here:
+        here.service.fails["POST /containers"] = UpstreamError("Not found.", status=404)
+
+        run = await here.run("PYTHON 1\nPRINTS 1")
+
+        bodies = [request.body for request in here.service.simulator.requests]
+        [tools] = [body["tools"] for body in bodies if body and "input" in body]
+        assert run["status"] == "completed"
+        assert tools[0]["container"] == {"type": "auto", "file_ids": []}
+
+
+async def test_a_container_gets_the_files_that_code_made_elsewhere() -> None:
+    async with place() as here:
+        await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+        [row] = await here.rows(Kind.FILE)
+        containers = Containers("default", here.store, here.service, here.blobs, here.clock)
+
+        container_id = await containers.replaced("thread_x", [row["id"]])
+
+        assert container_id is not None
+        [file] = await containers.files(container_id)
+        assert file["path"].endswith("sums.csv")
+
+
+async def watched(here: Place, thread_id: str, assistant_id: str, *, streamed: bool) -> Wire:
+    """A finished run, whether somebody followed it or not."""
+    if not streamed:
+        return await here.again(thread_id, assistant_id)
+    events = [event async for event in await here.backend.stream_run(thread_id, {"assistant_id": assistant_id})]
+    judged([event for event in events if "run.step" in event.name or "message" in event.name] + events[-1:])
+    return events[-1].data
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_container_that_dies_while_code_runs_is_replaced_and_the_run_goes_on(streamed: bool) -> None:
+    async with place() as here:
+        first = await here.run("PYTHON 1\nPRINTS 1")
+        message = {"role": "user", "content": "PYTHON 2\nDIES\nPRINTS 2"}
+        await here.backend.create_message(first["thread_id"], message)
+
+        run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
+
+        steps = await here.backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc"))
+        newest = (await here.backend.list_messages(run["thread_id"], ListQuery(limit=1)))["data"][0]
+        assert (run["status"], newest["content"][0]["text"]["value"]) == ("completed", "RESULT: 2")
+        assert [step["status"] for step in steps["data"]] == ["failed", "completed", "completed"]
+        assert steps["data"][0]["last_error"]["message"].startswith("Container is expired.")
+        assert len(await here.containers()) == 1
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_run_whose_second_container_dies_too_fails_and_says_why(streamed: bool) -> None:
+    async with place() as here:
+        first = await here.run("PYTHON 1\nPRINTS 1")
+        died = Scenario.fails("server_error", "Container is expired.", Python("2"))
+        here.service.simulator.enqueue(died, died)
+
+        run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
+
+        assert (run["status"], run["last_error"]["code"]) == ("failed", "server_error")
+        assert run["last_error"]["message"].startswith("Container is expired.")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_container_that_dies_after_words_were_told_fails_the_run(streamed: bool) -> None:
+    async with place() as here:
+        first = await here.run("PYTHON 1\nPRINTS 1")
+        scenario = Scenario.fails("server_error", "Container is expired.", Text("Let me see."), Python("2"))
+        here.service.simulator.enqueue(scenario)
+
+        run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
+
+        newest = (await here.backend.list_messages(run["thread_id"], ListQuery(limit=1)))["data"][0]
+        assert (run["status"], newest["content"][0]["text"]["value"]) == ("failed", "Let me see.")
+        assert run["last_error"]["message"].startswith("Container is expired.")
+
+
+async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_one_is_not_told_of() -> None:
+    async with place() as here:
+        tools = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": "look"}}]
+        assistant = await here.backend.create_assistant({"model": "gpt-4o", "tools": tools})
+        thread = await here.backend.create_thread({"messages": [{"role": "user", "content": "Hi"}]})
+        here.service.simulator.enqueue(Scenario(answer=Answer([Python("1"), Call("look", "{}")])))
+        waiting = await here.again(thread["id"], assistant["id"])
+        [container] = await here.containers()
+        await here.service.call("DELETE", f"/containers/{container['id']}")
+        [call] = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
+
+        outputs = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"}]}
+        events = [
+            event async for event in await here.backend.stream_tool_outputs(thread["id"], waiting["id"], {**outputs})
+        ]
+
+        assert events[-1].name == "thread.run.completed"
+
+
+async def test_a_file_that_code_made_is_cited_under_its_own_id_when_it_is_searched() -> None:
+    async with place() as here:
+        await here.run("PYTHON 1\nWRITES notes.txt Filip likes cake.")
+        [made] = await here.rows(Kind.FILE)
+
+        run = await here.run("SEARCH cake", made["id"], tools=("file_search",))
+
+        [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
+        steps = (await here.backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc")))["data"]
+        [citation] = message["content"][0]["text"]["annotations"]
+        [result] = steps[0]["step_details"]["tool_calls"][0]["file_search"]["results"]
+        assert citation["file_citation"]["file_id"] == result["file_id"] == made["id"]
+
+
+async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_it_back() -> None:
+    async with place() as here:
+        first = await here.run("PYTHON plot()\nDRAWS chart.png")
+        uploaded = await here.file(name="photo.png")
+        [drawn] = [row for row in await here.rows(Kind.FILE) if row["file"]["filename"].startswith(row["id"])]
+        shown = [
+            {"type": "image_file", "image_file": {"file_id": file_id, "detail": "low"}}
+            for file_id in (drawn["id"], uploaded)
+        ]
+        await here.backend.create_message(first["thread_id"], {"role": "user", "content": shown})
+
+        run = await here.again(first["thread_id"], first["assistant_id"])
+
+        asked = here.service.simulator.requests[-1].body or {}
+        own, theirs = asked["input"][-1]["content"]
+        content = await here.content(drawn["blob"])
+        assert run["status"] == "completed"
+        assert own == {
+            "type": "input_image",
+            "image_url": f"data:image/png;base64,{b64encode(content).decode()}",
+            "detail": "low",
+        }
+        assert theirs == {"type": "input_image", "file_id": uploaded, "detail": "low"}
+
+
+async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:
+    async with place() as here:
+        run = await here.run("PYTHON 1\nPRINTS 1")
+        before = await here.rows(Kind.CONTAINER)
+
+        await here.backend.delete_thread(run["thread_id"])
+
+        assert [row["id"] for row in before] == [run["thread_id"]]
+        assert await here.rows(Kind.CONTAINER) == []
+
+
+def test_a_refusal_is_the_callers_and_a_failure_is_not() -> None:
+    kinds: Mapping[int, type[BridgeError]] = {
+        400: InvalidRequest,
+        404: NotFound,
+        429: UpstreamError,
+        500: UpstreamError,
+    }
+
+    assert {status: type(refusal_of(UpstreamError("x", status=status))) for status in kinds} == kinds

@@ -1,0 +1,145 @@
+"""The way of one turn's events from the worker into the log, and to the reader who asked for them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from threadbridge.engine.event_log import EventLog, State
+from threadbridge.engine.event_log_registry import EventLogs
+from threadbridge.engine.run_stream import Feed
+from threadbridge.errors import BridgeError, StoreError
+from threadbridge.ports import Event
+from threadbridge.runtime.clock_and_ids import SystemClock, new_id
+from threadbridge.settings import Limits
+
+A, B = Event("a", {}), Event("b", {"é": [1, None]})
+
+
+def a_log(**limits: int) -> EventLog:
+    return EventLogs(Limits.model_validate(limits), SystemClock(), new_id).opened("run_1")
+
+
+async def names(feed: Feed) -> list[str]:
+    return [event.name async for event in feed]
+
+
+async def test_events_arrive_whole_and_in_order_and_the_feed_ends() -> None:
+    log = a_log()
+    feed = Feed(log, 10)
+    feed.put([A])
+    feed.put([B])
+    feed.end()
+
+    found = [event async for event in feed]
+
+    assert found == [A._replace(id=f"{log.name}-1"), B._replace(id=f"{log.name}-2")]
+
+
+async def test_a_reader_waits_for_an_event_that_comes_later() -> None:
+    feed = Feed(a_log(), 10)
+    reading = asyncio.ensure_future(anext(feed))
+    await asyncio.sleep(0)
+
+    feed.put([A])
+
+    assert (await reading).name == "a"
+
+
+async def test_a_full_feed_makes_the_worker_wait_until_the_reader_took_something() -> None:
+    feed = Feed(a_log(), 1)
+    feed.put([A])
+    waiting = asyncio.ensure_future(feed.room())
+    await asyncio.sleep(0)
+    assert feed.is_full
+    assert not waiting.done()
+
+    await anext(feed)
+    await waiting
+
+    assert not feed.is_full
+
+
+async def test_a_reader_who_leaves_frees_the_worker_and_is_told_nothing_more() -> None:
+    log = a_log()
+    feed = Feed(log, 1)
+    feed.put([A])
+    waiting = asyncio.ensure_future(feed.room())
+    await asyncio.sleep(0)
+
+    await feed.aclose()
+    await waiting
+    feed.put([B])
+
+    assert await names(feed) == []
+    assert log.end == 2
+
+
+async def test_an_error_reaches_the_reader_after_the_last_event() -> None:
+    feed = Feed(a_log(), 10)
+    feed.put([A])
+    feed.end(StoreError("the disk is full"))
+
+    assert (await anext(feed)).name == "a"
+    with pytest.raises(StoreError, match="the disk is full"):
+        await anext(feed)
+
+
+async def test_a_reader_who_was_given_up_holds_nobody_up_and_may_still_read_everything() -> None:
+    feed = Feed(a_log(), 1)
+    feed.put([A])
+
+    feed.give_up()
+    feed.put([B])
+    feed.end()
+
+    assert not feed.is_full
+    assert await names(feed) == ["a", "b"]
+
+
+async def test_a_reader_who_was_given_up_meets_an_error_where_the_log_was_shortened() -> None:
+    feed = Feed(a_log(replay_bytes_per_run=10), 1)
+    feed.put([A])
+    feed.give_up()
+
+    feed.put([B])
+
+    with pytest.raises(BridgeError, match="read too slowly") as caught:
+        await anext(feed)
+    assert caught.value.code == "events_forgotten"
+
+
+async def test_what_the_turns_reader_has_not_read_is_never_forgotten() -> None:
+    feed = Feed(a_log(replay_bytes_per_run=0), 10)
+
+    feed.put([A, B])
+    feed.end()
+
+    assert await names(feed) == ["a", "b"]
+
+
+async def test_a_feed_without_a_reader_holds_nobody_up_and_tells_the_log() -> None:
+    log = a_log()
+    feed = Feed(log, 1, has_reader=False)
+
+    feed.put([A, B])
+    feed.end()
+
+    assert (feed.is_full, feed.is_watched, log.end) == (False, False, 2)
+
+
+async def test_two_turns_are_one_log_and_each_reader_gets_his_own() -> None:
+    log = a_log()
+    first = Feed(log, 10)
+    first.put([A, Event("thread.run.requires_action", {"expires_at": 0})])
+    first.end()
+    state = log.state
+    second = Feed(log, 10)
+    second.put([B, Event("thread.run.completed", {})])
+    second.end()
+
+    found = [await names(first), await names(second)]
+
+    assert found == [["a", "thread.run.requires_action"], ["b", "thread.run.completed"]]
+    assert (state, log.state) == (State.WAITING, State.OVER)

@@ -1,0 +1,223 @@
+"""Readers who stand still, runs that wait for a place, and cancellations in the very last moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.bridge.engine.backends import Life, a_run, eventually, is_in, living, now
+from tests.clocks import StandingClock
+from threadbridge.errors import BridgeError, NotFound, StoreError
+from threadbridge.ports import Event, Store, Wire
+from threadbridge.settings import Settings
+from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+from threadbridge_adapters.stores import open_store
+
+WEATHER: Wire = {"type": "function", "function": {"name": "get_weather"}}
+LONG = "SAY " + " ".join(["word"] * 200)
+
+
+class Losable:
+    """A store that can be lost."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.lost = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.lost and name in ("read", "write"):
+            raise StoreError("the disk is gone")
+        return getattr(self._store, name)
+
+
+async def a_stream(life: Life, text: str, **settings: object) -> AsyncIterator[Event]:
+    assistant = await life.backend.create_assistant({"model": "gpt-4o", **settings})
+    thread = {"messages": [{"role": "user", "content": text}]}
+    return await life.backend.stream_thread_and_run({"assistant_id": assistant["id"], "thread": thread})
+
+
+async def names(stream: AsyncIterator[Event]) -> list[str]:
+    return [event.name async for event in stream]
+
+
+async def the_run(stream: AsyncIterator[Event]) -> Wire:
+    """The run, from the second event on."""
+    await anext(stream)
+    return (await anext(stream)).data
+
+
+async def test_a_reader_who_stands_still_is_given_up_and_the_run_completes(tmp_path: Path) -> None:
+    async with living(tmp_path, StandingClock(), stream_buffer_events=5, stalled_reader_seconds=0.05) as life:
+        stream = await a_stream(life, LONG)
+        run = await the_run(stream)
+
+        await eventually(life, run, is_in("completed"))
+        rest = await names(stream)
+
+    assert (rest[-1], rest.count("thread.message.delta")) == ("thread.run.completed", 200)
+
+
+async def test_a_reader_who_is_slow_holds_his_run_up_and_misses_nothing(tmp_path: Path) -> None:
+    async with living(tmp_path, StandingClock(), stream_buffer_events=5, replay_bytes_per_run=0) as life:
+        stream = await a_stream(life, LONG)
+        run = await the_run(stream)
+        await asyncio.sleep(0.05)
+        held_up = await now(life, run)
+
+        rest = await names(stream)
+
+    assert held_up["status"] == "in_progress"
+    assert (rest[-1], rest.count("thread.message.delta")) == ("thread.run.completed", 200)
+
+
+async def test_one_who_follows_slowly_holds_nobody_up_and_is_told_what_he_missed(tmp_path: Path) -> None:
+    async with living(tmp_path, StandingClock(), stream_buffer_events=5, replay_bytes_per_run=2000) as life:
+        stream = await a_stream(life, LONG)
+        run = await the_run(stream)
+        following = await life.backend.follow_run(run["thread_id"], run["id"])
+        told = (await anext(following)).name
+
+        told_to_reader = await names(stream)
+
+        with pytest.raises(BridgeError, match="read too slowly"):
+            await names(following)
+    assert (told, told_to_reader[-1]) == ("thread.created", "thread.run.completed")
+
+
+async def test_a_run_beyond_the_bound_waits_for_its_place_and_is_cancelled_there(tmp_path: Path) -> None:
+    clock = StandingClock()
+    async with living(tmp_path, clock, concurrent_turns=1) as life:
+        working = await a_run(life, "SLOW 1\nSAY one")
+        stream = await a_stream(life, "SAY two")
+        waiting = await the_run(stream)
+        before = await now(life, waiting)
+
+        await life.backend.cancel_run(waiting["thread_id"], waiting["id"])
+        rest = await names(stream)
+        clock.advance(9)
+        await eventually(life, working, is_in("completed"))
+
+    assert before["status"] == "queued"
+    assert rest[-1] == "thread.run.cancelled"
+    assert len(life.simulator.requests) == 1
+
+
+async def test_runs_that_wait_for_a_place_are_performed_one_after_the_other(tmp_path: Path) -> None:
+    async with living(tmp_path, StandingClock(), concurrent_turns=1) as life:
+        streams = [await a_stream(life, f"SAY {number}") for number in range(4)]
+
+        told = await asyncio.gather(*(names(stream) for stream in streams))
+
+    assert [each[-1] for each in told] == ["thread.run.completed"] * 4
+
+
+async def test_closing_gives_up_runs_that_wait_for_a_place_and_the_next_life_performs_them(tmp_path: Path) -> None:
+    clock = StandingClock()
+    async with living(tmp_path, clock, concurrent_turns=1) as first:
+        working = await a_run(first, "SLOW 1\nSAY one")
+        stream = await a_stream(first, "SAY two")
+        waiting = await the_run(stream)
+
+    with pytest.raises(BridgeError, match="This process is ending"):
+        await names(stream)
+    async with living(tmp_path, clock) as second:
+        await eventually(second, waiting, is_in("completed"))
+        await eventually(second, working, lambda _: len(second.simulator.requests) == 2)
+
+
+async def test_a95_a_cancellation_in_the_last_moment_wins_over_the_calls_and_is_told_in_order(tmp_path: Path) -> None:
+    clock = StandingClock()
+    async with living(tmp_path, clock) as performing, living(tmp_path, clock) as other:
+        stream = await a_stream(performing, 'SLOW 0.1\nCALL get_weather {"a": 1}', tools=[WEATHER])
+        run = await the_run(stream)
+        reading = asyncio.ensure_future(names(stream))
+        await eventually(performing, run, lambda _: bool(performing.simulator.requests))
+        await other.backend.cancel_run(run["thread_id"], run["id"])
+        while not reading.done():
+            clock.advance(0.1)
+            await asyncio.sleep(0.005)
+        cancelled = await now(other, run)
+
+    told = [name for name in await reading if not name.endswith(".delta")]
+    assert told == [
+        "thread.run.queued",
+        "thread.run.in_progress",
+        "thread.run.step.created",
+        "thread.run.step.in_progress",
+        "thread.run.cancelling",
+        "thread.run.step.cancelled",
+        "thread.run.cancelled",
+    ]
+    assert cancelled["status"] == "cancelled"
+
+
+async def test_one_who_follows_where_another_process_goes_on_is_told_so(tmp_path: Path) -> None:
+    clock = StandingClock()
+    async with living(tmp_path, clock) as first, living(tmp_path, clock) as second:
+        stream = await a_stream(first, "CALL get_weather {}\nSLOW 1", tools=[WEATHER])
+        run = await the_run(stream)
+        reading = asyncio.ensure_future(names(stream))
+        while not reading.done():
+            clock.advance(1)
+            await asyncio.sleep(0.005)
+        following = asyncio.ensure_future(names(await first.backend.follow_run(run["thread_id"], run["id"])))
+        calls = (await now(second, run))["required_action"]["submit_tool_outputs"]["tool_calls"]
+
+        await second.backend.submit_tool_outputs(
+            run["thread_id"], run["id"], {"tool_outputs": [{"tool_call_id": calls[0]["id"], "output": "sunny"}]}
+        )
+        await eventually(second, run, is_in("in_progress"))
+        for _ in range(4):
+            clock.advance(1)
+            await asyncio.sleep(0.02)
+
+        with pytest.raises(BridgeError, match="without this stream"):
+            await following
+
+
+async def test_a_lost_store_is_an_error_before_the_stream_begins(tmp_path: Path) -> None:
+    store = Losable(await open_store(f"sqlite:///{tmp_path / 'threads.db'}"))
+    simulator = Simulator()
+    backend = assemble(Settings(), store=cast("Store", store), upstream=SimulatedUpstream(simulator))
+    life = Life(backend, simulator)
+    run = await the_run(await a_stream(life, "SAY one"))
+    await eventually(life, run, is_in("completed"))
+
+    store.lost = True
+
+    with pytest.raises(StoreError, match="the disk is gone"):
+        await backend.follow_run(run["thread_id"], run["id"])
+    await backend.aclose()
+
+
+async def test_a_store_lost_while_somebody_follows_is_an_error_at_the_end_of_his_stream(tmp_path: Path) -> None:
+    store = Losable(await open_store(f"sqlite:///{tmp_path / 'threads.db'}"))
+    simulator, clock = Simulator(), StandingClock()
+    backend = assemble(Settings(), store=cast("Store", store), upstream=SimulatedUpstream(simulator), clock=clock)
+    told = [event async for event in await a_stream(Life(backend, simulator), "CALL get_weather {}", tools=[WEATHER])]
+    run = told[-1].data
+    following = await backend.follow_run(run["thread_id"], run["id"])
+
+    store.lost = True
+
+    assert [await anext(following) for _ in told] == told
+    with pytest.raises(StoreError, match="the disk is gone"):
+        await anext(following)
+    await backend.aclose()
+
+
+async def test_a7_the_runs_of_another_tenant_are_not_found(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'threads.db'}"
+    async with living(tmp_path, StandingClock()) as life:
+        run = await the_run(await a_stream(life, "SAY one"))
+        settings = Settings(tenant="other")
+        other = assemble(settings, store=await open_store(url), upstream=SimulatedUpstream(Simulator()))
+
+        with pytest.raises(NotFound, match="No thread found with id"):
+            await other.follow_run(run["thread_id"], run["id"])
+        await other.aclose()

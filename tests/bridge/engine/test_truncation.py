@@ -1,0 +1,174 @@
+"""What of a thread reaches the model, what is kept of the choice, and that nothing is counted twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bridge.engine.backends import Life, a_run, eventually, is_in, living, texts
+from tests.clocks import StandingClock
+from tests.differences.service import WEATHER, Service, emulated, text_of
+from threadbridge.engine.backend import ResponsesBackend
+from threadbridge.ports import Session, Turn, Wire
+from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario
+
+SMALL: dict[str, Any] = {"models": {"gpt-4o": {"model": "gpt-4o", "context_tokens": 120}}}
+
+
+async def turns(service: Service, run: Wire) -> list[Turn]:
+    assert isinstance(service.backend, ResponsesBackend)
+    place = service.backend._place  # pyright: ignore[reportPrivateUsage]
+
+    def look(session: Session) -> list[Turn]:
+        return list(session.turns(run["id"]))
+
+    return await place.store.read(look, tenant=place.tenant)
+
+
+async def report(service: Service, run: Wire) -> Wire:
+    (turn,) = await turns(service, run)
+    assert turn.report is not None
+    return turn.report
+
+
+async def run_on(service: Service, thread_id: str, **body: object) -> Wire:
+    assistant_id = await service.assistant()
+    started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, **body)
+    return await service.rested(started.body)
+
+
+async def test_a_turn_keeps_what_was_sent_and_dropped_and_why() -> None:
+    async with emulated(**SMALL) as service:
+        run = await run_on(
+            service, await service.thread(*["twelve words of text to fill a line with something " * 2] * 9)
+        )
+        found = await report(service, run)
+
+    history = found["history"]
+    assert history["sent"]["messages"] + history["dropped"]["messages"] == 9
+    assert history["dropped"]["reason"] == "context"
+    assert 0 < history["sent"]["tokens"] <= history["budget"]["tokens"] == 120
+    assert [span["messages"] for span in history["spans"]] == [1, history["sent"]["messages"] - 1]
+    assert found["model"] == {"requested": "gpt-4o", "asked": "gpt-4o", "reasoning_effort": None}
+
+
+async def test_a_turn_that_was_not_asked_keeps_why() -> None:
+    async with emulated() as service:
+        run = await service.run("long " * 100, run={"max_prompt_tokens": 16})
+        found = await report(service, run)
+
+    assert found["history"]["fits"] is False
+    assert found["history"]["budget"] == {"tokens": 16, "source": "max_prompt_tokens"}
+    assert found["history"]["dropped"] == {"messages": 1, "tokens": 105, "reason": "max_prompt_tokens"}
+
+
+async def test_last_messages_are_reported_as_asked_for() -> None:
+    async with emulated() as service:
+        thread_id = await service.thread("one", "two", "three")
+        run = await run_on(service, thread_id, truncation_strategy={"type": "last_messages", "last_messages": 2})
+        history = (await report(service, run))["history"]
+
+    assert (history["sent"]["messages"], history["dropped"]["messages"]) == (2, 1)
+    assert history["dropped"]["reason"] == "truncation_strategy"
+
+
+async def test_the_warnings_of_a_turn_are_kept() -> None:
+    async with emulated() as service:
+        run = await service.run("Hi", model="gpt-6.2-sol", temperature=0.5)
+        found = await report(service, run)
+
+    assert found["warnings"] == ["The model gpt-6.2-sol does not accept temperature; 0.5 has no effect."]
+
+
+async def test_no_text_is_counted_twice_in_the_life_of_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: Counter[str] = Counter()
+
+    def count(text: str) -> int:
+        counted[text] += 1
+        return len(text)
+
+    monkeypatch.setattr("threadbridge_adapters.token_counter.token_counter", lambda: count)
+    async with emulated() as service:
+        thread_id = await service.thread("first of all", "CALL get_weather {}")
+        assistant_id = await service.assistant(tools=[WEATHER])
+        for _ in range(2):
+            run = await service.rested(
+                (await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)).body
+            )
+            await service.answered(run, f"sunny {run['id']}")
+            await service.post(f"/threads/{thread_id}/messages/{await newest(service, thread_id)}", metadata={"a": "b"})
+            await service.post(
+                f"/threads/{thread_id}/messages", role="user", content=f"CALL get_weather {{}} {run['id']}"
+            )
+        texts = {text_of(message) for message in (await service.get(f"/threads/{thread_id}/messages")).body["data"]}
+
+    assert {text: counted[text] for text in texts if counted[text] != 1} == {}
+    assert counted["first of all"] == 1
+
+
+async def test_no_text_is_counted_again_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: Counter[str] = Counter()
+
+    def count(text: str) -> int:
+        counted[text] += 1
+        return len(text)
+
+    async def ask(life: Life, asked: Wire) -> list[str]:
+        thread_id = asked["thread_id"]
+        await life.backend.create_message(thread_id, {"role": "user", "content": f"again, {len(counted)}"})
+        run = await life.backend.create_run(thread_id, {"assistant_id": asked["assistant_id"]})
+        await eventually(life, run, is_in("completed"))
+        return await texts(life, thread_id)
+
+    monkeypatch.setattr("threadbridge_adapters.token_counter.token_counter", lambda: count)
+    clock = StandingClock()
+    async with living(tmp_path, clock) as life:
+        asked = await eventually(life, await a_run(life, "first of all"), is_in("completed"))
+        await ask(life, asked)
+    async with living(tmp_path, clock) as life:
+        await ask(life, asked)
+        said = await ask(life, asked)
+
+    assert len(said) == 8
+    assert {text: counted[text] for text in said} == dict.fromkeys(said, 1)
+
+
+async def newest(service: Service, thread_id: str) -> str:
+    return str((await service.get(f"/threads/{thread_id}/messages", limit="1")).body["data"][0]["id"])
+
+
+async def test_imported_messages_are_counted_when_a_run_first_meets_them() -> None:
+    async with emulated() as service:
+        assert isinstance(service.backend, ResponsesBackend)
+        place = service.backend._place  # pyright: ignore[reportPrivateUsage]
+        thread_id = await service.thread()
+        body = {"id": "msg_old", "object": "thread.message", "created_at": 1, "thread_id": thread_id, "role": "user"}
+        content = [{"type": "text", "text": {"value": "from long ago", "annotations": []}}]
+        await place.store.write(
+            lambda session: session.append(thread_id, [entry({**body, "content": content})]), tenant=place.tenant
+        )
+
+        await run_on(service, thread_id)
+        places = await place.store.read(lambda session: session.places(thread_id, limit=9), tenant=place.tenant)
+
+    assert [found.weight is not None for found in places] == [True, True]
+
+
+def entry(message: Wire) -> Any:
+    from threadbridge.ports import Entry
+
+    return Entry(message=message)
+
+
+async def test_reasoning_weighs_within_its_run_only() -> None:
+    async with emulated() as service:
+        service.simulator.enqueue(Scenario(answer=Answer([Reasoning("thought", tokens=9), Call("get_weather", "{}")])))
+        run = await service.answered(await service.run("Hi", tools=[WEATHER], model="gpt-6-sol"))
+        first, second = [turn.report for turn in await turns(service, run)]
+        assert first is not None
+        assert second is not None
+
+    assert second["history"]["sent"]["entries"] > first["history"]["sent"]["entries"]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, EntryPoints
+
+import pytest
+
+from threadbridge.errors import ConfigurationError
+from threadbridge.runtime import plugins
+from threadbridge.settings import Settings
+
+
+@pytest.fixture
+def announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two backends of somebody else's: one that works, one whose package is half installed."""
+    found = EntryPoints(
+        [
+            EntryPoint("mine", f"{__name__}:open_mine", "threadbridge.backends"),
+            EntryPoint("torn", "no_such_package_anywhere:open_backend", "threadbridge.backends"),
+        ]
+    )
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **params: found.select(**params))
+
+
+async def open_mine(settings: Settings) -> str:
+    return f"backend of {settings.tenant}"
+
+
+@pytest.mark.usefixtures("announced")
+async def test_a_backend_of_somebody_elses_is_found_by_name() -> None:
+    opened: object = await plugins.open_backend(Settings(backend="mine", tenant="acme"))
+
+    assert opened == "backend of acme"
+
+
+@pytest.mark.usefixtures("announced")
+async def test_an_unknown_backend_is_refused_with_the_known_names() -> None:
+    with pytest.raises(ConfigurationError, match=r"^backend is 'yours', but must be one of 'mine', 'torn'\.$"):
+        await plugins.open_backend(Settings(backend="yours"))
+
+
+@pytest.mark.usefixtures("announced")
+async def test_a_backend_that_cannot_be_imported_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be imported: No module named 'no_such_package_anywhere'"):
+        await plugins.open_backend(Settings(backend="torn"))
+
+
+def test_our_own_backends_doors_and_stores_are_announced() -> None:
+    assert {"assistants", "responses"} <= set(plugins.names("backends"))
+    assert {"openai_client", "async_openai_client", "wrap"} <= set(plugins.names("doors"))
+    assert "sqlite" in plugins.names("stores")
+    assert "migrate" in plugins.names("commands")

@@ -1,0 +1,172 @@
+"""What becomes of a request where the service lacks something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.bridge.translation.upstream_events import RUN
+from threadbridge.errors import ConfigurationError, Unsupported
+from threadbridge.ports import Entry, Wire
+from threadbridge.service.attachments import Needs, NewStore, possible
+from threadbridge.settings import TruncationSettings
+from threadbridge.translation.capability_fallbacks import refuse_missing_tools, require_compaction
+from threadbridge.translation.models.resolution import ResolvedModel
+from threadbridge.translation.provider_profiles import Profile
+from threadbridge.translation.request_builder import RequestPlan, build_request
+from threadbridge.translation.tool_mapping import HostedTools
+
+LOOK: Wire = {"type": "function", "function": {"name": "look"}}
+WAIT: Wire = {"type": "function", "function": {"name": "wait"}}
+SEARCH: Wire = {"type": "file_search"}
+CODE: Wire = {"type": "code_interpreter"}
+HOSTED = HostedTools(vector_store_ids=("vs_1",), container="cntr_1")
+FORCED: Wire = {"type": "function", "function": {"name": "look"}}
+
+
+def plan(*parts: Wire, reasons: bool = False, compact_at: int | None = None, run: Wire, **lacks: bool) -> RequestPlan:
+    message = {"id": "msg_0", "role": "user", "content": list(parts)}
+    return build_request(
+        {**RUN, **run},
+        [Entry(message=message)],
+        model=ResolvedModel("gpt-4o", "gpt-4o", reasons=reasons),
+        stream=True,
+        first_turn=True,
+        hosted=HOSTED,
+        compact_at=compact_at,
+        profile=replace(Profile(), **lacks),
+    )
+
+
+def names(request: RequestPlan) -> list[str]:
+    return [tool.get("name", tool["type"]) for tool in request.body.get("tools", ())]
+
+
+def test_a_hosted_tool_the_service_lacks_is_left_out_by_name() -> None:
+    request = plan(run={"tools": [SEARCH, CODE, LOOK]}, code_interpreter=False)
+
+    assert names(request) == ["file_search", "look"]
+    assert request.body["include"] == ["file_search_call.results"]
+    assert request.warnings == ("The service behind has no code_interpreter; the model is not told of it.",)
+
+
+def test_a_service_that_knows_no_cache_keys_is_told_none() -> None:
+    assert "prompt_cache_key" not in plan(run={}, prompt_cache_key=False).body
+
+
+def test_without_any_tool_left_nothing_is_said_of_tools() -> None:
+    request = plan(run={"tools": [SEARCH], "tool_choice": "required", "parallel_tool_calls": False}, file_search=False)
+
+    assert request.body.keys().isdisjoint({"tools", "tool_choice", "parallel_tool_calls", "include"})
+
+
+def test_a_choice_that_forces_a_tool_the_service_lacks_is_given_up() -> None:
+    request = plan(run={"tools": [SEARCH, LOOK], "tool_choice": {"type": "file_search"}}, file_search=False)
+
+    assert (names(request), request.body["tool_choice"]) == (["look"], "auto")
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice", "lacks", "shown", "sent", "warns"),
+    [
+        ([LOOK, WAIT], FORCED, {"required_tool_choice"}, ["look", "wait"], {"type": "function", "name": "look"}, 0),
+        ([LOOK, WAIT], FORCED, {"forced_tool_choice"}, ["look"], "required", 0),
+        ([LOOK, WAIT], FORCED, {"forced_tool_choice", "required_tool_choice"}, ["look"], "auto", 1),
+        ([LOOK, WAIT], "required", {"forced_tool_choice"}, ["look", "wait"], "required", 0),
+        ([LOOK], "required", {"required_tool_choice"}, ["look"], {"type": "function", "name": "look"}, 0),
+        ([SEARCH], "required", {"required_tool_choice"}, ["file_search"], {"type": "file_search"}, 0),
+        ([LOOK, WAIT], "required", {"required_tool_choice"}, ["look", "wait"], "auto", 1),
+        ([LOOK], "required", {"forced_tool_choice", "required_tool_choice"}, ["look"], "auto", 1),
+        ([LOOK], "none", {"forced_tool_choice", "required_tool_choice"}, ["look"], "none", 0),
+        ([LOOK], "auto", {"forced_tool_choice", "required_tool_choice"}, ["look"], "auto", 0),
+    ],
+)
+def test_s10_a_choice_the_service_does_not_hear_is_said_in_another_way(
+    tools: list[Wire], choice: Any, lacks: set[str], shown: list[str], sent: Any, warns: int
+) -> None:
+    request = plan(run={"tools": tools, "tool_choice": choice}, **dict.fromkeys(lacks, False))
+
+    assert (names(request), request.body["tool_choice"], len(request.warnings)) == (shown, sent, warns)
+
+
+def test_store_is_not_said_where_the_service_does_not_know_it() -> None:
+    assert "store" not in plan(run={}, store_parameter=False).body
+
+
+def test_encrypted_reasoning_is_not_asked_for_where_there_is_none() -> None:
+    request = plan(run={"tools": [SEARCH]}, reasons=True, encrypted_reasoning=False)
+    plain = plan(run={}, reasons=True, encrypted_reasoning=False)
+
+    assert request.body["include"] == ["file_search_call.results"]
+    assert "include" not in plain.body
+
+
+def test_a_service_without_compaction_is_not_asked_for_it() -> None:
+    assert "context_management" not in plan(run={}, compact_at=5000, compaction=False).body
+    assert "context_management" in plan(run={}, compact_at=5000).body
+
+
+def test_threads_are_not_to_be_compacted_by_a_service_that_cannot() -> None:
+    with pytest.raises(ConfigurationError, match="The profile 'vllm' says that the service compacts nothing"):
+        require_compaction(TruncationSettings(auto="compact"), Profile(compaction=False), "vllm")
+
+    require_compaction(TruncationSettings(auto="drop"), Profile(compaction=False), "vllm")
+    require_compaction(TruncationSettings(auto="compact"), Profile(), "openai")
+
+
+def test_images_that_are_files_become_words_where_there_are_no_files() -> None:
+    text = {"type": "text", "text": {"value": "What is it?", "annotations": []}}
+    file = {"type": "image_file", "image_file": {"file_id": "file-1"}}
+    url = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+
+    request = plan(text, file, url, run={}, files=False)
+
+    assert request.body["input"][0]["content"] == [
+        {"type": "input_text", "text": "What is it?"},
+        {"type": "input_text", "text": "[image file-1]"},
+        {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "auto"},
+    ]
+    assert request.warnings == (
+        "The service behind has no files; the model reads the names of images in place of them.",
+    )
+
+
+def test_a_thread_without_such_images_is_sent_as_it_is() -> None:
+    text = {"type": "text", "text": {"value": "Hi", "annotations": []}}
+
+    assert plan(text, run={}, files=False) == plan(text, run={})
+
+
+def test_a_service_that_lacks_everything_is_asked_for_a_plain_answer() -> None:
+    nothing = dict.fromkeys(Profile.__slots__, False)
+
+    request = plan(run={"tools": [SEARCH, CODE]}, reasons=True, compact_at=5000, **nothing)
+
+    assert request.body.keys() == {"model", "input", "stream", "instructions"}
+
+
+def test_a_run_with_a_missing_tool_is_refused_by_name_where_the_policy_says_so() -> None:
+    lacking = Profile(code_interpreter=False)
+
+    with pytest.raises(Unsupported, match="The service behind has no code_interpreter") as caught:
+        refuse_missing_tools([SEARCH, CODE], lacking, "refuse")
+
+    assert (caught.value.status, caught.value.param, caught.value.code) == (400, "tools", "unsupported_tool")
+    refuse_missing_tools([SEARCH, LOOK], lacking, "refuse")
+    refuse_missing_tools([SEARCH, CODE], lacking, "leave_out")
+
+
+@pytest.mark.parametrize(
+    ("profile", "left"),
+    [
+        (Profile(), Needs(new_store=NewStore({}), search=("file-1",), there=("file-2",))),
+        (Profile(file_search=False), Needs(there=("file-2",))),
+        (Profile(files=False), None),
+    ],
+)
+def test_only_what_the_service_has_is_made_there(profile: Profile, left: Needs | None) -> None:
+    needs = Needs(new_store=NewStore({}), search=("file-1",), there=("file-2",))
+
+    assert possible(needs, profile) == left

@@ -1,0 +1,558 @@
+"""File search and code interpreter: their steps, their citations, the files they leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.bridge.translation.event_order import Judge, judged
+from tests.bridge.translation.upstream_events import (
+    NO_USAGE,
+    RUN,
+    STREAMS,
+    WIRE_USAGE,
+    added,
+    annotation,
+    call,
+    cited_text,
+    code,
+    code_delta,
+    coded,
+    container_citation,
+    created,
+    done,
+    drawn,
+    ended,
+    file_citation,
+    file_search,
+    found,
+    logs,
+    message,
+    output_text,
+    said,
+    searched,
+    text_delta,
+    translator,
+    whole,
+)
+from threadbridge.errors import TranslationError
+from threadbridge.ports import Event, Wire
+from threadbridge.translation.citations import without_markers
+from threadbridge.translation.container_errors import ended_by_container
+from threadbridge.translation.produced_files import ProducedFile
+from threadbridge.translation.response_to_events import events_of
+from threadbridge.translation.stream_translator import TurnTranslator
+from threadbridge.translation.turn_result import TurnOutcome
+from threadbridge.translation.usage import added as summed
+
+SEARCHING: Wire = {
+    **RUN,
+    "tools": [
+        {
+            "type": "file_search",
+            "file_search": {
+                "ranking_options": {"ranker": "default_2024_08_21", "score_threshold": 0.2, "hybrid_search": None}
+            },
+        }
+    ],
+}
+
+
+def fed(stream: Any, turn: TurnTranslator) -> list[Event]:
+    return [event for upstream in stream for event in turn.feed(upstream)]
+
+
+def outcome_of(turn: TurnTranslator) -> TurnOutcome:
+    assert turn.outcome is not None
+    return turn.outcome
+
+
+def outcome(stream: Any, **options: Any) -> TurnOutcome:
+    turn = translator(**options)
+    fed(stream, turn)
+    return outcome_of(turn)
+
+
+def content(stream: Any, **options: Any) -> list[Wire]:
+    [entry] = [entry for entry in outcome(stream, **options).entries if entry.message]
+    assert entry.message is not None
+    shown: list[Wire] = entry.message["content"]
+    return shown
+
+
+def text(stream: Any) -> Wire:
+    [part] = content(stream)
+    shown: Wire = part["text"]
+    return shown
+
+
+def told(events: list[Event]) -> list[tuple[str, Any]]:
+    """Names, and what a delta says."""
+    return [(event.name.removeprefix("thread."), event.data.get("delta")) for event in events]
+
+
+def text_told(value: str, *annotations: Wire, **fields: Any) -> tuple[str, Wire]:
+    shown = {"value": value, **({"annotations": list(annotations)} if annotations else fields)}
+    return "message.delta", {"content": [{"index": 0, "type": "text", "text": shown}]}
+
+
+def call_told(**fields: Any) -> tuple[str, Wire]:
+    return "run.step.delta", {"step_details": {"type": "tool_calls", "tool_calls": [{"index": 0, **fields}]}}
+
+
+def marked(index: int, marker: str, start: int, file_id: str) -> Wire:
+    citation = {"file_id": file_id, "quote": ""}
+    span = {"text": marker, "start_index": start, "end_index": start + len(marker)}
+    return {"index": index, "type": "file_citation", **span, "file_citation": citation}
+
+
+def test_a84_a87_a92_a_search_and_its_cited_answer_are_told_in_the_order_of_the_legacy_service() -> None:
+    events = fed(STREAMS["file search"], translator(SEARCHING))
+
+    first, second = "【4:1†b.txt】", "【4:0†a.txt】"
+    options = {"ranker": "default_2024_08_21", "score_threshold": 0.2}
+    assert told(events) == [
+        ("run.step.created", None),
+        ("run.step.in_progress", None),
+        call_told(id="call_1", type="file_search", file_search={"ranking_options": options, "results": []}),
+        ("run.step.completed", None),
+        ("run.step.created", None),
+        ("run.step.in_progress", None),
+        ("message.created", None),
+        ("message.in_progress", None),
+        text_told("It is 𝄞", annotations=[]),
+        text_told(" B"),
+        text_told(first, marked(0, first, 9, "file-b")),
+        text_told("."),
+        text_told(second, marked(1, second, 21, "file-a")),
+        ("message.completed", None),
+        ("run.step.completed", None),
+        ("run.completed", None),
+    ]
+
+
+def test_a_search_step_holds_the_results_with_their_content() -> None:
+    step, _ = outcome(STREAMS["file search"], run=SEARCHING).steps
+
+    assert step["status"] == "completed"
+    assert step["usage"] == NO_USAGE
+    assert step["step_details"]["tool_calls"] == [
+        {
+            "id": "call_1",
+            "type": "file_search",
+            "file_search": {
+                "ranking_options": {"ranker": "default_2024_08_21", "score_threshold": 0.2},
+                "results": [
+                    {
+                        "file_id": "file-a",
+                        "file_name": "a.txt",
+                        "score": 0.5,
+                        "attributes": {},
+                        "content": [{"type": "text", "text": "Alpha"}],
+                    },
+                    {
+                        "file_id": "file-b",
+                        "file_name": "b.txt",
+                        "score": 0.5,
+                        "attributes": {},
+                        "content": [{"type": "text", "text": "Beta"}],
+                    },
+                ],
+            },
+        }
+    ]
+
+
+def test_a93_code_its_outputs_and_its_drawing_are_told_as_they_come() -> None:
+    stream = whole(coded(0, code("plot()", logs("done"), drawn(b"png")), "plo", "t()"), said(1, "See"))
+
+    events = fed(stream, translator())
+
+    assert told(events)[:8] == [
+        ("run.step.created", None),
+        ("run.step.in_progress", None),
+        call_told(id="call_1", type="code_interpreter", code_interpreter={"input": "", "outputs": []}),
+        call_told(type="code_interpreter", code_interpreter={"input": "plo"}),
+        call_told(type="code_interpreter", code_interpreter={"input": "t()"}),
+        call_told(
+            type="code_interpreter", code_interpreter={"outputs": [{"index": 0, "type": "logs", "logs": "done"}]}
+        ),
+        call_told(
+            type="code_interpreter",
+            code_interpreter={"outputs": [{"index": 1, "type": "image", "image": {"file_id": "file-3"}}]},
+        ),
+        ("run.step.completed", None),
+    ]
+    assert told(events)[12:14] == [
+        ("message.delta", {"content": [{"index": 0, "type": "image_file", "image_file": {"file_id": "file-3"}}]}),
+        (
+            "message.delta",
+            {"content": [{"index": 1, "type": "text", "text": {"value": "See", "annotations": []}}]},
+        ),
+    ]
+
+
+def test_a85_a86_a_drawing_is_in_front_of_the_text_and_a_cited_file_is_a_path() -> None:
+    produced = outcome(STREAMS["code"]).files
+
+    shown = [entry.message for entry in outcome(STREAMS["code"]).entries if entry.message][-1]
+
+    picture, saved = produced
+    assert picture == ProducedFile(picture.file_id, f"{picture.file_id}.png", content=b"png")
+    assert saved == ProducedFile(saved.file_id, "a.csv", place=("cntr_1", "cfile_2"))
+    path = "sandbox:/mnt/data/a.csv"
+    assert shown["content"] == [
+        {"type": "image_file", "image_file": {"file_id": picture.file_id}},
+        {
+            "type": "text",
+            "text": {
+                "value": f"See {path}!",
+                "annotations": [
+                    {
+                        "type": "file_path",
+                        "text": path,
+                        "start_index": 4,
+                        "end_index": 27,
+                        "file_path": {"file_id": saved.file_id},
+                    }
+                ],
+            },
+        },
+    ]
+
+
+def test_a_drawing_whose_outputs_were_not_told_is_shown_when_it_is_cited() -> None:
+    item = message(cited_text("See", container_citation("cfile_1", "cfile_1.png")))
+    citation = annotation(0, 0, container_citation("cfile_1", "cfile_1.png"))
+
+    streamed = content([*created(), added(0, item), text_delta(0, "See"), citation, done(0, item), ended([item])])
+    polled = content(events_of(ended([item])["response"]))
+
+    assert [part["type"] for part in streamed] == ["text", "image_file"]
+    assert [part["type"] for part in polled] == ["image_file", "text"]
+
+
+def test_every_call_of_a_hosted_tool_is_a_step_and_only_the_last_step_bears_usage() -> None:
+    steps = outcome(STREAMS["code, text, code"]).steps
+
+    assert [step["type"] for step in steps] == ["tool_calls", "message_creation", "tool_calls", "message_creation"]
+    assert [step["usage"] for step in steps] == [NO_USAGE, NO_USAGE, NO_USAGE, WIRE_USAGE]
+
+
+def test_a_search_nobody_answers_bears_the_usage() -> None:
+    [step] = outcome(STREAMS["file search without an answer"]).steps
+
+    assert step["usage"] == WIRE_USAGE
+
+
+def test_a_call_that_was_over_when_the_turn_broke_is_completed_all_the_same() -> None:
+    turn = translator()
+    fed(STREAMS["file search"][:7], turn)
+
+    turn.end_of_stream()
+
+    [step] = outcome_of(turn).steps
+    assert (outcome_of(turn).run["status"], step["status"], step["last_error"]) == ("failed", "completed", None)
+
+
+def test_markers_are_not_in_the_item_that_is_replayed() -> None:
+    [_, entry] = outcome(STREAMS["file search"]).entries
+
+    assert entry.item is not None
+    assert entry.item["content"][0]["text"] == "It is 𝄞 B."
+
+
+def test_the_items_of_hosted_tools_are_kept_without_their_images() -> None:
+    items = [entry.item for entry in outcome(STREAMS["code"]).entries]
+
+    assert items[1] == code("plot()", logs("done"))
+
+
+def test_a_citation_by_an_inner_id_names_the_file() -> None:
+    search = file_search(found("inner-1", "a.txt", "Alpha", file_id="file-a"))
+    item = message(cited_text("A", file_citation("inner-1", "a.txt", 1)))
+
+    result = outcome(whole(searched(0, search), [done(1, item)]))
+
+    [search_step, _] = result.steps
+    shown = result.entries[1].message
+    assert shown is not None
+    assert search_step["step_details"]["tool_calls"][0]["file_search"]["results"][0]["file_id"] == "file-a"
+    assert shown["content"][0]["text"]["annotations"][0]["file_citation"] == {"file_id": "file-a"}
+
+
+def test_a_link_to_a_page_leaves_its_text_and_no_annotation() -> None:
+    page = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 0, "end_index": 1}
+
+    shown = text(whole([done(0, message(cited_text("A", page)))]))
+
+    assert shown == {"value": "A", "annotations": []}
+
+
+def test_files_nobody_searched_for_are_numbered_as_they_are_cited() -> None:
+    cited = [file_citation(name, f"{name}.txt", 1) for name in ("x", "y", "x")]
+
+    shown = text(whole([done(0, message(cited_text("A", *cited)))]))
+
+    assert shown["value"] == "A【4:0†x.txt】【4:1†y.txt】【4:0†x.txt】"
+
+
+def test_a_marker_waits_for_its_words_and_splits_the_fragment_it_belongs_in() -> None:
+    item = message(cited_text("One two", file_citation("f", "f.txt", 3)))
+
+    stream = [added(0, item), annotation(0, 0, file_citation("f", "f.txt", 3)), text_delta(0, "One two"), done(0, item)]
+
+    assert text(whole(stream))["value"] == "One【4:0†f.txt】 two"
+
+
+def test_a_marker_that_comes_too_late_stands_where_the_text_had_come_to() -> None:
+    item = message(cited_text("One two", file_citation("f", "f.txt", 3)))
+
+    stream = [added(0, item), text_delta(0, "One two"), annotation(0, 0, file_citation("f", "f.txt", 3)), done(0, item)]
+
+    assert text(whole(stream))["value"] == "One two【4:0†f.txt】"
+
+
+def test_a_path_behind_a_marker_is_cited_where_it_is_shown() -> None:
+    words = "One sandbox:/mnt/data/a.csv"
+    cited = (file_citation("f", "f.txt", 3), container_citation("cfile_2", "a.csv", 4, 27))
+
+    shown = text(whole([done(0, message(cited_text(words, *cited)))]))
+
+    [_, path] = shown["annotations"]
+    assert (path["text"], path["start_index"]) == ("sandbox:/mnt/data/a.csv", 15)
+
+
+# -- Files nobody cited ----------------------------------------------------------------------------------------------
+
+
+def lying(name: str, *, id: str = "cfile_9", source: str = "assistant") -> Wire:
+    return {"id": id, "object": "container.file", "path": f"/mnt/data/{name}", "source": source, "bytes": 3}
+
+
+def discovered(*files: Wire, said_before: str = "Look", **options: Any) -> tuple[Judge, TurnTranslator]:
+    turn = translator(**options)
+    stream = whole(coded(0, code("1"), "1"), said(1, said_before))
+    before = fed(stream[:-1], turn)
+    events = [*before, *turn.discover(files), *turn.feed(stream[-1])]
+    return judged(events), turn
+
+
+def test_an_image_nobody_cited_is_shown_behind_the_text() -> None:
+    judge, turn = discovered(lying("plot.png"))
+
+    [file] = outcome_of(turn).files
+    [[_, picture]] = judge.texts.values()
+    assert picture == {"type": "image_file", "image_file": {"file_id": file.file_id}}
+
+
+def test_a_drawing_that_was_saved_too_is_shown_once_and_kept_twice() -> None:
+    turn = translator()
+    stream = whole(coded(0, code("plot()", drawn(b"png")), "plot()"), said(1, "Look"))
+    before = fed(stream[:-1], turn)
+
+    judge = judged([*before, *turn.discover([lying("plot.png")]), *turn.feed(stream[-1])])
+
+    [parts] = judge.texts.values()
+    assert [part["type"] for part in parts] == ["image_file", "text"]
+    assert [file.filename for file in outcome_of(turn).files][1:] == ["plot.png"]
+
+
+def test_a_file_that_is_named_and_not_cited_is_a_path() -> None:
+    judge, turn = discovered(lying("a.csv"), said_before="See sandbox:/mnt/data/a.csv")
+
+    [file] = outcome_of(turn).files
+    [[part]] = judge.texts.values()
+    [annotation] = part["text"]["annotations"]
+    assert (annotation["text"], annotation["file_path"]) == ("sandbox:/mnt/data/a.csv", {"file_id": file.file_id})
+
+
+def test_a_file_nobody_speaks_of_is_kept() -> None:
+    judge, turn = discovered(lying("a.csv"))
+
+    assert [file.filename for file in outcome_of(turn).files] == ["a.csv"]
+    [[part]] = judge.texts.values()
+    assert part["text"]["annotations"] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "known"),
+    [(lying("a.csv", source="user"), {}), (lying("a.csv"), {("cntr_1", "cfile_9"): "file-old"})],
+    ids=["the user's own", "of an earlier turn"],
+)
+def test_files_that_are_not_new_are_left_alone(file: Wire, known: Any) -> None:
+    _, turn = discovered(file, known_files=known)
+
+    assert outcome_of(turn).files == ()
+
+
+def test_nothing_is_discovered_where_no_code_ran() -> None:
+    turn = translator()
+
+    assert turn.discover([lying("a.csv")]) == []
+    assert turn.produced == []
+
+
+# -- Spans -----------------------------------------------------------------------------------------------------------
+
+_WORDS = st.text(st.sampled_from("ab 𝄞é👩‍🚀【】†"), min_size=1, max_size=12)
+_NAMES = st.sampled_from(["a.txt", "b】.txt", "ü𝄞.pdf"])
+
+
+@st.composite
+def cited_messages(draw: st.DrawFn) -> tuple[Wire, list[Wire]]:
+    """A message, and its stream: fragments of any size, citations at any time."""
+    words = draw(_WORDS)
+    places = draw(st.lists(st.integers(0, len(words) + 2), max_size=5))
+    citations = [file_citation(draw(st.sampled_from("xyz")), draw(_NAMES), place) for place in places]
+    spans = draw(st.lists(st.tuples(st.integers(0, len(words)), st.integers(0, len(words))), max_size=2))
+    citations += [container_citation(f"cfile_{n}", "a.csv", *sorted(span)) for n, span in enumerate(spans)]
+    item = message(cited_text(words, *citations))
+    cuts = sorted(draw(st.lists(st.integers(0, len(words)), max_size=4)))
+    fragments = [words[start:end] for start, end in zip([0, *cuts], [*cuts, len(words)], strict=True)]
+    events = [text_delta(0, fragment) for fragment in fragments[: draw(st.integers(0, len(fragments)))]]
+    for number in draw(st.permutations(range(len(citations)))):
+        at = draw(st.integers(0, len(events)))
+        events[at:at] = [annotation(0, number, citations[number])] if draw(st.booleans()) else []
+    return item, [*created(), added(0, item), *events, done(0, item), ended([item])]
+
+
+@given(cited_messages())
+def test_what_an_annotation_says_it_covers_is_what_it_covers(made: tuple[Wire, list[Wire]]) -> None:
+    item, stream = made
+
+    judge = judged(fed(stream, translator()))
+
+    [parts] = judge.texts.values()
+    [shown] = [part["text"] for part in parts if part["type"] == "text"]
+    for span in shown["annotations"]:
+        assert shown["value"][span["start_index"] : span["end_index"]] == span["text"] != ""
+    markers = sum(span["type"] == "file_citation" for span in shown["annotations"])
+    assert markers == sum(cited["type"] == "file_citation" for cited in item["content"][0]["annotations"])
+
+
+@given(cited_messages())
+def test_at_every_moment_of_the_stream_what_was_told_of_an_annotation_is_true(made: tuple[Wire, list[Wire]]) -> None:
+    _, stream = made
+
+    told = ""
+    for event in fed(stream, translator()):
+        for text in (part["text"] for part in delta_parts(event) if part["type"] == "text"):
+            told += text["value"]
+            for span in text.get("annotations", ()):
+                assert told[span["start_index"] : span["end_index"]] == span["text"]
+
+
+def delta_parts(event: Event) -> list[Wire]:
+    parts: list[Wire] = event.data["delta"]["content"] if event.name == "thread.message.delta" else []
+    return parts
+
+
+@given(cited_messages())
+def test_without_its_markers_a_text_is_what_the_model_said(made: tuple[Wire, list[Wire]]) -> None:
+    item, stream = made
+
+    [entry] = outcome(stream).entries
+
+    assert entry.message is not None
+    [shown] = [part["text"] for part in entry.message["content"] if part["type"] == "text"]
+    said_text = shown["value"]
+    for span in sorted(shown["annotations"], key=lambda each: -each["start_index"]):
+        cut = span["type"] == "file_citation"
+        said_text = said_text[: span["start_index"]] + said_text[span["end_index"] :] if cut else said_text
+    assert said_text == item["content"][0]["text"]
+
+
+def test_markers_are_taken_out_of_texts_that_only_their_words_are_known_of() -> None:
+    assert without_markers("One【4:0†a.txt】 two【12:3†source】.") == "One two."
+
+
+def test_a_run_of_function_calls_after_a_search_leaves_the_search_completed() -> None:
+    result = outcome(STREAMS["file search, then call"])
+
+    assert [step["status"] for step in result.steps] == ["completed", "in_progress"]
+    assert result.run["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"] == call()["call_id"]
+
+
+# -- A container dies ------------------------------------------------------------------------------------------------
+
+_EXPIRED: Wire = {"code": "server_error", "message": "Container is expired."}
+_LOST = ended([{**code("2", number=2), "status": "incomplete"}], status="failed", error=_EXPIRED)
+_DYING = [
+    *coded(0, code("plot()", drawn(b"png")), "plot()"),
+    added(1, code("2", number=2)),
+    code_delta(1, "2", number=2),
+]
+_LAST_ERROR: Wire = {"code": "server_error", "message": "Container is expired."}
+
+
+def test_a_turn_that_starts_over_keeps_what_was_told_and_counts_what_was_lost() -> None:
+    turn = translator()
+    before = fed([*created(), *_DYING], turn)
+
+    lost = turn.start_over(_LOST)
+    after = fed(STREAMS["text"], turn)
+
+    judged([*before, *lost, *after])
+    over = outcome_of(turn)
+    assert [event.name for event in lost] == ["thread.run.step.failed"]
+    assert [(step["type"], step["status"]) for step in over.steps] == [
+        ("tool_calls", "completed"),
+        ("tool_calls", "failed"),
+        ("message_creation", "completed"),
+    ]
+    assert over.steps[1]["last_error"] == _LAST_ERROR
+    assert over.run["usage"] == over.turn.usage == over.steps[-1]["usage"] == summed(WIRE_USAGE, WIRE_USAGE)
+    assert [entry.item["type"] for entry in over.entries if entry.item] == ["message"]
+
+
+def test_images_of_a_lost_response_are_in_its_steps_only() -> None:
+    turn = translator()
+    fed([*created(), *_DYING], turn)
+    turn.start_over(_LOST)
+
+    fed(whole(coded(0, code("2", number=3), "2", number=3), said(1, "Two")), turn)
+
+    [entry] = [entry for entry in outcome_of(turn).entries if entry.message]
+    assert entry.message is not None
+    assert [part["type"] for part in entry.message["content"]] == ["text"]
+    assert [file.content for file in outcome_of(turn).files] == [b"png"]
+
+
+@pytest.mark.parametrize("told", [said(0, "Well"), [added(0, call())]], ids=["words", "a function call"])
+def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
+    turn = translator()
+    fed([*created(), *told], turn)
+
+    with pytest.raises(TranslationError, match="cannot be taken back"):
+        turn.start_over(_LOST)
+
+    assert not turn.can_start_over
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        _LOST,
+        {"type": "error", "error": {"code": "container_expired", "message": "The container has expired."}},
+        {"type": "error", "code": None, "message": "Container with id 'cntr_1' not found."},
+    ],
+)
+def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
+    assert ended_by_container(event) is not None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ended([], status="failed", error={"code": "server_error", "message": "The vector store has expired."}),
+        ended([], status="failed", error=None),
+        ended([message(output_text("My container is expired."))]),
+        {"type": "error", "error": "Container is expired."},
+    ],
+)
+def test_other_ends_are_not_taken_for_a_dead_container(event: Wire) -> None:
+    assert ended_by_container(event) is None

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from threadbridge.ports import Event, Wire
+from threadbridge.translation.step_includes import event_without_content, without_content
+
+
+def searched(**result: object) -> Wire:
+    search = {"ranking_options": {}, "results": [{"file_id": "file-a", **result}]}
+    return step({"id": "call_1", "type": "file_search", "file_search": search})
+
+
+def step(*calls: Wire) -> Wire:
+    return {"id": "step_1", "step_details": {"type": "tool_calls", "tool_calls": list(calls)}}
+
+
+FOUND = searched(content=[{"type": "text", "text": "Alpha"}])
+
+
+def test_results_are_shown_without_what_was_found() -> None:
+    assert without_content(FOUND) == searched()
+
+
+def test_what_is_stored_stays_whole() -> None:
+    without_content(FOUND)
+
+    assert "content" in FOUND["step_details"]["tool_calls"][0]["file_search"]["results"][0]
+
+
+def test_other_steps_are_shown_as_they_are() -> None:
+    code = step({"id": "call_1", "type": "code_interpreter", "code_interpreter": {"input": "", "outputs": []}})
+
+    assert without_content(code) is code
+
+
+def test_only_the_end_of_a_step_tells_results() -> None:
+    completed = event_without_content(Event("thread.run.step.completed", FOUND))
+    other = Event("thread.message.delta", {})
+
+    assert completed == Event("thread.run.step.completed", searched())
+    assert event_without_content(other) is other

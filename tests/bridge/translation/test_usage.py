@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.bridge.translation.upstream_events import NO_USAGE, USAGE, WIRE_USAGE
+from threadbridge.ports import Wire
+from threadbridge.translation.usage import added, usage_of, zero_usage
+
+
+def test_usage_gets_the_legacy_names_and_details() -> None:
+    assert usage_of({"usage": USAGE}) == WIRE_USAGE
+
+
+def test_a_missing_total_is_the_sum() -> None:
+    assert usage_of({"usage": {"input_tokens": 3, "output_tokens": 4}})["total_tokens"] == 7
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {},
+        {"usage": None},
+        {"usage": {"output_tokens_details": None}},
+        {"usage": "?"},
+        {"usage": {"input_tokens": -1, "output_tokens": 10**30}},
+    ],
+)
+def test_what_the_service_left_out_or_cannot_mean_counts_zero(response: Wire) -> None:
+    assert usage_of(response) == NO_USAGE == zero_usage()
+
+
+def test_usages_add_up_in_every_count() -> None:
+    total = added(WIRE_USAGE, WIRE_USAGE)
+
+    assert total == {
+        "prompt_tokens": 60,
+        "completion_tokens": 14,
+        "total_tokens": 74,
+        "prompt_token_details": {"cached_tokens": 20},
+        "completion_tokens_details": {"reasoning_tokens": 4},
+    }
+
+
+def test_nothing_added_changes_nothing() -> None:
+    assert added(None, WIRE_USAGE) == added(WIRE_USAGE, None) == WIRE_USAGE
+    assert added(None, None) == NO_USAGE
+
+
+def test_an_imported_usage_without_details_can_be_added() -> None:
+    bare = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+
+    assert added(bare, None) == {**NO_USAGE, **bare}

@@ -1,0 +1,436 @@
+"""Streams of the Responses API, made by hand: one of every kind the translator has to do with."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from threadbridge.ports import Wire
+from threadbridge.translation.stream_translator import TurnTranslator
+
+USAGE: Wire = {
+    "input_tokens": 30,
+    "input_tokens_details": {"cached_tokens": 10},
+    "output_tokens": 7,
+    "output_tokens_details": {"reasoning_tokens": 2},
+    "total_tokens": 37,
+}
+WIRE_USAGE: Wire = {
+    "prompt_tokens": 30,
+    "completion_tokens": 7,
+    "total_tokens": 37,
+    "prompt_token_details": {"cached_tokens": 10},
+    "completion_tokens_details": {"reasoning_tokens": 2},
+}
+NO_USAGE: Wire = {
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "total_tokens": 0,
+    "prompt_token_details": {"cached_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 0},
+}
+
+RUN: Wire = {
+    "id": "run_1",
+    "object": "thread.run",
+    "created_at": 1000,
+    "assistant_id": "asst_1",
+    "thread_id": "thread_1",
+    "status": "in_progress",
+    "started_at": 1001,
+    "expires_at": 1600,
+    "cancelled_at": None,
+    "failed_at": None,
+    "completed_at": None,
+    "required_action": None,
+    "last_error": None,
+    "model": "gpt-4o",
+    "instructions": "Be brief.",
+    "tools": [],
+    "tool_resources": {},
+    "metadata": {},
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "reasoning_effort": None,
+    "max_completion_tokens": None,
+    "max_prompt_tokens": None,
+    "truncation_strategy": {"type": "auto", "last_messages": None},
+    "incomplete_details": None,
+    "usage": None,
+    "response_format": "auto",
+    "tool_choice": "auto",
+    "parallel_tool_calls": True,
+}
+
+NOW = 1005
+
+
+def translator(run: Wire = RUN, **options: Any) -> TurnTranslator:
+    """A translator whose ids count up and whose clock stands still."""
+    numbers = count(1)
+    return TurnTranslator(run, new_id=lambda prefix: f"{prefix}_{next(numbers)}", now=lambda: NOW + 0.9, **options)
+
+
+# -- Items ---------------------------------------------------------------------------------------------------------
+
+
+def output_text(text: str) -> Wire:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def refusal_part(text: str) -> Wire:
+    return {"type": "refusal", "refusal": text}
+
+
+def message(*parts: Wire, id: str = "msg_up", status: str | None = "completed") -> Wire:
+    return {"id": id, "type": "message", "status": status, "role": "assistant", "content": list(parts)}
+
+
+def call(number: int = 1, *, name: str = "look", arguments: str = "{}", status: str | None = "completed") -> Wire:
+    return {
+        "id": f"fc_{number}",
+        "type": "function_call",
+        "status": status,
+        "arguments": arguments,
+        "call_id": f"call_{number}",
+        "name": name,
+    }
+
+
+def reasoning(number: int = 1) -> Wire:
+    return {"id": f"rs_{number}", "type": "reasoning", "summary": [], "encrypted_content": f"secret {number}"}
+
+
+def search() -> Wire:
+    return {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}}
+
+
+def found(file: str, name: str, text: str, *, score: float = 0.5, **attributes: str) -> Wire:
+    return {"file_id": file, "filename": name, "score": score, "text": text, "attributes": attributes}
+
+
+def file_search(*results: Wire, number: int = 1) -> Wire:
+    return {
+        "id": f"fs_{number}",
+        "type": "file_search_call",
+        "status": "completed",
+        "queries": ["where"],
+        "results": list(results),
+    }
+
+
+def code(text: str, *outputs: Wire, number: int = 1) -> Wire:
+    return {
+        "id": f"ci_{number}",
+        "type": "code_interpreter_call",
+        "status": "completed",
+        "code": text,
+        "container_id": "cntr_1",
+        "outputs": list(outputs),
+    }
+
+
+def logs(text: str) -> Wire:
+    return {"type": "logs", "logs": text}
+
+
+def drawn(content: bytes) -> Wire:
+    return {"type": "image", "url": f"data:image/png;base64,{b64encode(content).decode()}"}
+
+
+def file_citation(file_id: str, name: str, index: int) -> Wire:
+    return {"type": "file_citation", "file_id": file_id, "filename": name, "index": index}
+
+
+def container_citation(file_id: str, name: str, start: int = 0, end: int = 0) -> Wire:
+    return {
+        "type": "container_file_citation",
+        "container_id": "cntr_1",
+        "file_id": file_id,
+        "filename": name,
+        "start_index": start,
+        "end_index": end,
+    }
+
+
+def cited_text(text: str, *citations: Wire) -> Wire:
+    return {**output_text(text), "annotations": list(citations)}
+
+
+# -- Events --------------------------------------------------------------------------------------------------------
+
+
+def created() -> list[Wire]:
+    response: Wire = {
+        "id": "resp_1",
+        "model": "gpt-4o-2024-08-06",
+        "status": "in_progress",
+        "output": [],
+        "usage": None,
+    }
+    return [{"type": "response.created", "response": response}, {"type": "response.in_progress", "response": response}]
+
+
+def added(index: int, item: Wire) -> Wire:
+    emptied = _EMPTIED.get(item["type"], {})
+    bare = {**item, "status": "in_progress", **emptied}
+    return {"type": "response.output_item.added", "output_index": index, "item": bare}
+
+
+def done(index: int, item: Wire) -> Wire:
+    return {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+_EMPTIED: Mapping[str, Wire] = {
+    "message": {"content": []},
+    "function_call": {"arguments": ""},
+    "file_search_call": {"queries": [], "results": None},
+    "code_interpreter_call": {"code": "", "outputs": None},
+}
+
+
+def code_delta(index: int, delta: str, *, number: int = 1) -> Wire:
+    return _delta("response.code_interpreter_call_code.delta", index, delta, f"ci_{number}")
+
+
+def annotation(index: int, number: int, cited: Wire, *, part: int = 0, id: str = "msg_up") -> Wire:
+    where = {"output_index": index, "content_index": part, "item_id": id, "annotation_index": number}
+    return {"type": "response.output_text.annotation.added", **where, "annotation": cited}
+
+
+def text_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Wire:
+    return _delta("response.output_text.delta", index, delta, id) | {"content_index": part, "logprobs": []}
+
+
+def refusal_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Wire:
+    return _delta("response.refusal.delta", index, delta, id) | {"content_index": part}
+
+
+def arguments_delta(index: int, delta: str, *, number: int = 1) -> Wire:
+    return _delta("response.function_call_arguments.delta", index, delta, f"fc_{number}")
+
+
+def _delta(kind: str, index: int, delta: str, item_id: str) -> Wire:
+    return {"type": kind, "output_index": index, "item_id": item_id, "delta": delta, "obfuscation": "xyz"}
+
+
+def ended(output: Iterable[Wire], *, status: str = "completed", **fields: Any) -> Wire:
+    response = {"id": "resp_1", "model": "gpt-4o-2024-08-06", "status": status, "output": list(output), "usage": USAGE}
+    return {"type": f"response.{status}", "response": {**response, **fields}}
+
+
+def said(index: int, *fragments: str, id: str = "msg_up") -> list[Wire]:
+    """A message of one text part, streamed in full."""
+    item = message(output_text("".join(fragments)), id=id)
+    part = {"output_index": index, "content_index": 0, "item_id": id}
+    return [
+        added(index, item),
+        {"type": "response.content_part.added", **part, "part": output_text("")},
+        *(text_delta(index, fragment, id=id) for fragment in fragments),
+        {"type": "response.output_text.done", **part, "text": "".join(fragments)},
+        {"type": "response.content_part.done", **part, "part": item["content"][0]},
+        done(index, item),
+    ]
+
+
+def called(index: int, *fragments: str, number: int = 1) -> list[Wire]:
+    """A function call, streamed in full."""
+    item = call(number, arguments="".join(fragments))
+    return [
+        added(index, item),
+        *(arguments_delta(index, fragment, number=number) for fragment in fragments),
+        {"type": "response.function_call_arguments.done", "output_index": index, "arguments": item["arguments"]},
+        done(index, item),
+    ]
+
+
+def whole(*streams: Sequence[Wire]) -> list[Wire]:
+    """Complete items, one after another, and the end that repeats them."""
+    events = [event for stream in streams for event in stream]
+    output = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    return [*created(), *events, ended(output)]
+
+
+_HELLO = message(output_text("Hello you"))
+_CUT = message(output_text("Hel"), status="incomplete")
+_CUT_CALL = call(arguments='{"ci', status="incomplete")
+_TOKENS = {"reason": "max_output_tokens"}
+
+_SEARCH = file_search(found("file-a", "a.txt", "Alpha"), found("file-b", "b.txt", "Beta"))
+_CITED = message(cited_text("It is 𝄞 B.", file_citation("file-b", "b.txt", 9), file_citation("file-a", "a.txt", 10)))
+_DRAWING = code("plot()", logs("done"), drawn(b"png"))
+_DRAWN = message(
+    cited_text(
+        "See sandbox:/mnt/data/a.csv!",
+        container_citation("cfile_1", "cfile_1.png"),
+        container_citation("cfile_2", "a.csv", 4, 27),
+    )
+)
+
+
+def searched(index: int, item: Wire) -> list[Wire]:
+    """A search, streamed in full."""
+    where = {"output_index": index, "item_id": item["id"]}
+    words = ("in_progress", "searching", "completed")
+    states = [{"type": f"response.file_search_call.{word}", **where} for word in words]
+    return [added(index, item), *states, done(index, item)]
+
+
+def coded(index: int, item: Wire, *fragments: str, number: int = 1) -> list[Wire]:
+    """A call of the code interpreter, streamed in full."""
+    where = {"output_index": index, "item_id": item["id"]}
+    return [
+        added(index, item),
+        {"type": "response.code_interpreter_call.in_progress", **where},
+        *(code_delta(index, fragment, number=number) for fragment in fragments),
+        {"type": "response.code_interpreter_call_code.done", **where, "code": item["code"]},
+        {"type": "response.code_interpreter_call.interpreting", **where},
+        {"type": "response.code_interpreter_call.completed", **where},
+        done(index, item),
+    ]
+
+
+def quoted(index: int) -> list[Wire]:
+    """A message with two citations, streamed in full, each behind the words it belongs to."""
+    first, second = _CITED["content"][0]["annotations"]
+    return [
+        added(index, _CITED),
+        text_delta(index, "It is 𝄞"),
+        text_delta(index, " B"),
+        annotation(index, 0, first),
+        text_delta(index, "."),
+        annotation(index, 1, second),
+        done(index, _CITED),
+    ]
+
+
+def illustrated(index: int) -> list[Wire]:
+    """A message with a drawing and a file, streamed in full: these citations come last."""
+    text = _DRAWN["content"][0]["text"]
+    cited = enumerate(_DRAWN["content"][0]["annotations"])
+    return [
+        added(index, _DRAWN),
+        text_delta(index, text[:9]),
+        text_delta(index, text[9:]),
+        *(annotation(index, number, citation) for number, citation in cited),
+        done(index, _DRAWN),
+    ]
+
+
+#: One stream of every kind.
+STREAMS: Mapping[str, list[Wire]] = {
+    "text": whole(said(0, "Hel", "lo", "!")),
+    "refusal": whole(
+        [added(0, _HELLO), refusal_delta(0, "I "), refusal_delta(0, "won't"), done(0, message(refusal_part("I won't")))]
+    ),
+    "text and refusal": whole(
+        [
+            added(0, _HELLO),
+            text_delta(0, "Well"),
+            refusal_delta(0, "no", part=1),
+            done(0, message(output_text("Well"), refusal_part("no"))),
+        ]
+    ),
+    "two messages": whole(said(0, "One"), said(1, "Tw", "o", id="msg_up2")),
+    "call": whole(called(0, '{"ci', 'ty": 1}')),
+    "call without arguments": whole(called(0)),
+    "parallel calls": whole(called(0, "{", "}"), called(1, '{"a"', ": 2}", number=2)),
+    "text, then call": whole(said(0, "Let me ", "look"), called(1, "{}")),
+    "call, then text": whole(called(0, "{}"), said(1, "Wait")),
+    "call, text, call": whole(called(0, "{}"), said(1, "Wait"), called(2, "{}", number=2)),
+    "reasoning, then text": whole([done(0, reasoning())], said(1, "Hm")),
+    "reasoning, then call": whole([done(0, reasoning())], called(1, "{}")),
+    "search, then text": whole([done(0, search())], said(1, "Found")),
+    "file search": whole(searched(0, _SEARCH), quoted(1)),
+    "file search never added": whole([done(0, _SEARCH)], quoted(1)),
+    "file search without an answer": whole(searched(0, _SEARCH)),
+    "file search, then call": whole(searched(0, _SEARCH), called(1, "{}")),
+    "two searches": whole(searched(0, _SEARCH), searched(1, file_search(number=2)), said(2, "No")),
+    "two searches at once": whole(
+        [added(0, _SEARCH), added(1, file_search(number=2)), done(0, _SEARCH), done(1, file_search(number=2))],
+        said(2, "No"),
+    ),
+    "code": whole(said(0, "Well", id="msg_up2"), coded(1, _DRAWING, "plo", "t()"), illustrated(2)),
+    "code, text, code": whole(
+        coded(0, _DRAWING, "plot()"),
+        said(1, "Hm"),
+        coded(2, code("2", logs("2"), number=2), "2", number=2),
+        said(3, "Two", id="msg_up2"),
+    ),
+    "code and call": whole(coded(0, _DRAWING, "plot()"), called(1, "{}")),
+    "code never streamed": whole([done(0, _DRAWING), done(1, _DRAWN)]),
+    "incomplete code": [
+        *created(),
+        added(0, _DRAWING),
+        code_delta(0, "plo"),
+        ended([{**code("plo"), "status": "incomplete"}], status="incomplete", incomplete_details=_TOKENS),
+    ],
+    "empty message": whole([added(0, _HELLO), done(0, message())]),
+    "nothing": whole(),
+    "only reasoning": whole([done(0, reasoning())]),
+    "incomplete text": [
+        *created(),
+        added(0, _HELLO),
+        text_delta(0, "Hel"),
+        done(0, _CUT),
+        ended([_CUT], status="incomplete", incomplete_details=_TOKENS),
+    ],
+    "incomplete after text": [
+        *created(),
+        *said(0, "Hello"),
+        ended([message(output_text("Hello"))], status="incomplete", incomplete_details=_TOKENS),
+    ],
+    "filtered": [
+        *created(),
+        added(0, _HELLO),
+        text_delta(0, "Hel"),
+        ended([_CUT], status="incomplete", incomplete_details={"reason": "content_filter"}),
+    ],
+    "incomplete call": [
+        *created(),
+        *said(0, "Let me"),
+        added(1, call()),
+        arguments_delta(1, '{"ci'),
+        done(1, _CUT_CALL),
+        ended([message(output_text("Let me")), _CUT_CALL], status="incomplete", incomplete_details=_TOKENS),
+    ],
+    "call, then incomplete text": [
+        *created(),
+        *called(0, "{}"),
+        added(1, _HELLO),
+        text_delta(1, "Hel"),
+        ended([call(), _CUT], status="incomplete", incomplete_details=_TOKENS),
+    ],
+    "incomplete by its own word": [
+        *created(),
+        *said(0, "Hello"),
+        {**ended([], status="incomplete", incomplete_details={"reason": "length"}), "type": "response.completed"},
+    ],
+    "failed": [
+        *created(),
+        added(0, _HELLO),
+        text_delta(0, "Hel"),
+        ended([], status="failed", usage=None, error={"code": "rate_limit_exceeded", "message": "Slow down."}),
+    ],
+    "error": [
+        *created(),
+        added(0, call()),
+        {"type": "error", "error": {"code": "server_error", "message": "Ouch."}},
+        ended([], status="failed", usage=None, error={"code": "server_error", "message": "Ouch."}),
+    ],
+    "message never added": [
+        *created(),
+        text_delta(0, "Hello"),
+        text_delta(0, " you"),
+        done(0, _HELLO),
+        ended([_HELLO]),
+    ],
+    "message only done": [*created(), done(0, _HELLO), ended([_HELLO])],
+    "message never done": [*created(), added(0, _HELLO), text_delta(0, "Hello"), ended([_HELLO])],
+    "call never added": [*created(), arguments_delta(0, "{}"), done(0, call()), ended([call()])],
+    "call never done": [*created(), added(0, call()), arguments_delta(0, "{"), ended([call()])],
+    "call never done nor in the output": [*created(), added(0, call()), arguments_delta(0, "{}"), ended([])],
+    "nothing streamed": [*created(), ended([reasoning(), _HELLO, call(1), call(2, arguments='{"a": 1}')])],
+}

@@ -1,0 +1,42 @@
+"""Asking `answer` for something, and reading what it says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+
+from tests.bridge.wire.recording_backend import Recorder
+from threadbridge.ports import WireRequest, WireResponse
+from threadbridge.wire import answer
+
+BETA = {"openai-beta": "assistants=v2"}
+LARGEST = 1000
+CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
+
+
+async def asked(
+    backend: Recorder,
+    method: str,
+    path: str,
+    *,
+    query: tuple[tuple[str, str], ...] = (),
+    headers: Mapping[str, str] = BETA,
+    body: bytes = b"",
+) -> WireResponse:
+    """The response to a request of these parts."""
+    request = WireRequest(method, path, query, headers, body)
+    return await answer(backend.as_backend(), request, max_body_bytes=LARGEST)
+
+
+def parsed(response: WireResponse) -> Any:
+    """The JSON of a whole body."""
+    assert isinstance(response.body, bytes)
+    return orjson.loads(response.body)
+
+
+async def received(response: WireResponse) -> bytes:
+    """All bytes of a streamed body."""
+    assert isinstance(response.body, AsyncIterator)
+    return b"".join([frame async for frame in response.body])
