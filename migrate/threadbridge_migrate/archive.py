@@ -1,4 +1,4 @@
-"""An archive: a directory of JSON Lines that outlives the service its objects came from (design §7).
+"""An archive: a directory of JSON Lines that outlives the service its objects came from.
 
     manifest.json     format, version, state, source, options, counts, size and SHA-256 of every file
     assistants.jsonl  threads.jsonl  messages.jsonl  runs.jsonl  steps.jsonl

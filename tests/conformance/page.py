@@ -30,9 +30,10 @@ _HEAD = """\
 <!-- Written by `python -m tests.conformance.page` from what it counts. Change that, not this page. -->
 
 How much of the Assistants API v2 is answered as the service answered it. Three things are held against the product: the
-published schema, the behaviour reference with its rules A1 to A104, and recordings of the real service, whose requests
-are made again (`python -m tests.conformance.replay`). Properties that the schema has and the wire never had are not
-counted. Differences (D…) are the numbered lines of [compatibility.md](compatibility.md).
+published schema, the [behaviour reference](reference/assistants-behaviour.md) with its rules A1 to A104, and recordings
+of the real service, whose requests are made again (`python -m tests.conformance.replay`). Properties that the schema
+has and the wire never had are not counted. Differences (D…) are the numbered lines of
+[compatibility.md](compatibility.md).
 """
 
 

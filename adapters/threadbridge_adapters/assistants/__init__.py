@@ -1,6 +1,6 @@
 """The assistants backend: any service that speaks the Assistants API v2, reached through the openai SDK.
 
-A thin adapter: bodies go out as given and come back as sent, fields nobody here has heard of included (design §5).
+A thin adapter: bodies go out as given and come back as sent, fields nobody here has heard of included.
 What is refused is refused by the service, in its own words.
 
 What is repeated after a failure, `settings.assistants.max_retries` times at most:

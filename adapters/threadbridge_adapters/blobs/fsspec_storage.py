@@ -1,4 +1,4 @@
-"""Blobs in an object store, through fsspec: S3, Google Cloud Storage, Azure, and whatever else it has a driver for."""
+"""Blobs in an object store, through fsspec: Amazon S3, Google Cloud Storage, Azure, or any other with a driver."""
 
 from __future__ import annotations
 

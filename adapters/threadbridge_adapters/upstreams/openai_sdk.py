@@ -1,4 +1,4 @@
-"""A Responses service over the openai SDK: the SDK configures, signs and retries; ready bytes travel (design §3)."""
+"""A Responses service over the openai SDK: the SDK configures, signs and retries; ready bytes travel."""
 
 from __future__ import annotations
 

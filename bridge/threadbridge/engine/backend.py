@@ -1,4 +1,4 @@
-"""The `responses` backend: the Assistants API, emulated over a store of ours and a Responses service (design §3)."""
+"""The `responses` backend: the Assistants API, emulated over our store and a Responses service (architecture.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who works on a run: a claim that lapses unless it is prolonged (design §3)."""
+"""Who works on a run: a claim that lapses unless it is prolonged (architecture.md)."""
 
 from __future__ import annotations
 

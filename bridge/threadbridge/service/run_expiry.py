@@ -1,4 +1,4 @@
-"""Deadlines: a run expires at `created_at` + 600 s, whoever looks first writes it down (A60, design §3)."""
+"""Deadlines: a run expires at `created_at` + 600 s, whoever looks first writes it down (A60)."""
 
 from __future__ import annotations
 

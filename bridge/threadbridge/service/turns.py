@@ -49,7 +49,7 @@ def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
     """Take a run up: `queued` goes to `in_progress`; a run whose worker vanished is taken over as it stands.
 
     None when there is nothing to do: the run ended, waits for outputs, spent its budget (A80), or somebody else works
-    on it. Safe to call twice (design §3).
+    on it. Safe to call twice.
     """
     found = session.claimed_run(run_id)
     if found is None or (is_alive(found.lease, context.now) and not is_own(context, found.lease)):

@@ -77,7 +77,7 @@ def build_request(
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
 
-    Without `continuation` nothing is stored upstream, and the timeline is all that the model is shown (design §3);
+    Without `continuation` nothing is stored upstream, and the timeline is all that the model is shown (§2);
     with one, it is what the service does not know yet (§9). `prior_usage` is the sum of the run's earlier turns; ask
     `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
     Beyond `compact_at` tokens the service makes a summary of its own of what came before (§11). The sampling parameters
