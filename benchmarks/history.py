@@ -21,13 +21,13 @@ from benchmarks import _processes
 from benchmarks._effort import Effort
 from benchmarks._litellm import MODEL
 from benchmarks._rows import Row, compared
-from threadbridge.context_window.history_selector import History, chosen
+from threadbridge.context_window.history_selector import SelectedHistory, select_history
 from threadbridge.context_window.token_budget import HistoryRules
-from threadbridge.context_window.token_counts import weighed
+from threadbridge.context_window.token_counts import add_token_counts
 from threadbridge.ports import Backend, Entry, Session, Store, Wire
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.service import assistants, messages, runs, threads
-from threadbridge.service.context import Context
+from threadbridge.service.context import ServiceContext
 from threadbridge.settings import Settings, TruncationSettings, UpstreamSettings
 from threadbridge_adapters.composition import open_backend
 from threadbridge_adapters.stores import open_store
@@ -54,19 +54,21 @@ def _message(number: int) -> Wire:
 
 def _filled(rules: HistoryRules, length: int, session: Session) -> Wire:
     """A run on a thread of so many messages, all of them counted."""
-    context = Context(time.time(), new_id, "benchmark", history=rules)
+    context = ServiceContext(time.time(), new_id, "benchmark", history=rules)
     thread_id = str(threads.create(session, context, {})["id"])
     question, answer = (messages.create(session, context, thread_id, _message(number)) for number in (0, 1))
     for start in range(2, length, AT_ONCE):
         numbers = range(start, min(start + AT_ONCE, length))
         written = ({**(answer if number % 2 else question), "id": new_id("msg")} for number in numbers)
-        session.append(thread_id, weighed([Entry(message=message) for message in written], rules.count))
+        session.append_entries(
+            thread_id, add_token_counts([Entry(message=message) for message in written], rules.count_tokens)
+        )
     assistant = assistants.create(session, context, {"model": MODEL, "instructions": "Be brief."})
     return runs.create(session, context, thread_id, {"assistant_id": assistant["id"]}).run
 
 
-def _choose(rules: HistoryRules, run: Wire, session: Session) -> History:
-    return chosen(session, rules, run, prior_usage=None, first=True)
+def _choose(rules: HistoryRules, run: Wire, session: Session) -> SelectedHistory:
+    return select_history(session, rules, run, prior_usage=None, first=True)
 
 
 async def _cpu_of_choices(store: Store, rules: HistoryRules, run: Wire, times: int) -> float:
@@ -78,7 +80,7 @@ async def _cpu_of_choices(store: Store, rules: HistoryRules, run: Wire, times: i
 
 
 async def _choosing(effort: Effort, path: Path) -> Row:
-    rules = HistoryRules(WINDOW, count=token_counter())
+    rules = HistoryRules(WINDOW, count_tokens=token_counter())
     store = await open_store(f"sqlite:///{path}")
     try:
         of_long = await store.write(partial(_filled, rules, effort.longest_thread), tenant=TENANT)

@@ -19,7 +19,7 @@ from benchmarks._effort import Effort
 from benchmarks._rows import Row, compared, later
 from threadbridge.ports import Backend, UpstreamResponse, Wire, WireRequest
 from threadbridge.settings import Settings
-from threadbridge.wire import answer
+from threadbridge.wire import dispatch_request
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.stores import open_store
 
@@ -98,13 +98,13 @@ class _Upstream:
         self.files = 0
         self.last_event_at = 0.0
 
-    async def create(self, body: bytes) -> UpstreamResponse:
+    async def create_response(self, body: bytes) -> UpstreamResponse:
         raise NotImplementedError
 
-    async def stream(self, body: bytes) -> _Stream:  # noqa: ARG002  the port's signature
+    async def stream_response(self, body: bytes) -> _Stream:  # noqa: ARG002  the port's signature
         return _Stream(self)
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
         if method == "POST":
             return {"id": _CONTAINER}
         self.last_event_at = time.perf_counter()  # the container is listed when the last event is there
@@ -150,7 +150,7 @@ class _Client:
         thread = await self._backend.create_thread({})
         request = WireRequest("POST", f"/threads/{thread['id']}/runs", (), {"openai-beta": "assistants=v2"}, self._body)
         before = time.process_time()
-        response = await answer(self._backend, request, max_body_bytes=1 << 20)
+        response = await dispatch_request(self._backend, request, max_body_bytes=1 << 20)
         assert not isinstance(response.body, bytes), response.body
         last = b""
         async for frame in response.body:

@@ -17,8 +17,8 @@ import orjson
 from benchmarks._effort import Effort
 from benchmarks._rows import Row, compared
 from benchmarks._upstream import completed
-from threadbridge.context_window.token_counts import bytes_over_four, weighed
-from threadbridge.engine.null_upstream import NoUpstream
+from threadbridge.context_window.token_counts import add_token_counts, estimate_tokens
+from threadbridge.engine.null_upstream import NullUpstream
 from threadbridge.ports import Backend, Entry, Session, Store, UpstreamResponse, Wire
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.settings import HistoryMode, Settings
@@ -37,7 +37,7 @@ SECONDS_BETWEEN_LOOKS = 0.005
 _MESSAGE: Wire = {"role": "user", "content": "A message of the usual length. " * 4}
 
 
-class _Upstream(NoUpstream):
+class _Upstream(NullUpstream):
     """Keeps nothing and believes everything."""
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class _Upstream(NoUpstream):
         self._answer: dict[str, Any] = completed(deltas=10)
         self._numbers = count(1)
 
-    async def create(self, body: bytes) -> UpstreamResponse:
+    async def create_response(self, body: bytes) -> UpstreamResponse:
         self.sent += len(body)
         return UpstreamResponse({**self._answer, "id": f"resp_{next(self._numbers):050}"})
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002  the port's signature
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002  the port's signature
         self.sent += len(orjson.dumps(body))
         return {"id": f"conv_{next(self._numbers):048}"}
 
@@ -61,7 +61,7 @@ async def _thread(backend: Backend, store: Store, messages: int) -> str:
     def append(start: int, session: Session) -> None:
         numbers = range(start, min(start + AT_ONCE, messages))
         entries = [Entry(message={**written, "id": new_id("msg")}) for _ in numbers]
-        session.append(thread_id, weighed(entries, bytes_over_four))
+        session.append_entries(thread_id, add_token_counts(entries, estimate_tokens))
 
     for start in range(1, messages, AT_ONCE):
         await store.write(partial(append, start), tenant="default")

@@ -18,7 +18,7 @@ from benchmarks._rows import Row, compared
 from threadbridge.ports import Entry, ListQuery, Session, Store, Wire
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.service import assistants, messages, runs, threads
-from threadbridge.service.context import Context
+from threadbridge.service.context import ServiceContext
 from threadbridge_adapters.stores import open_store
 
 BOUND = 1.2
@@ -33,8 +33,8 @@ _MESSAGE: Wire = {"role": "user", "content": "A message of the usual length. " *
 Operation: TypeAlias = Callable[[Store, str], Awaitable[object]]
 
 
-def _context() -> Context:
-    return Context(time.time(), new_id, "benchmark")
+def _context() -> ServiceContext:
+    return ServiceContext(time.time(), new_id, "benchmark")
 
 
 def _filled(messages_of: int, session: Session) -> str:
@@ -44,7 +44,7 @@ def _filled(messages_of: int, session: Session) -> str:
     written = messages.create(session, context, thread_id, _MESSAGE)
     for start in range(1, messages_of, AT_ONCE):
         numbers = range(start, min(start + AT_ONCE, messages_of))
-        session.append(thread_id, [Entry(message={**written, "id": new_id("msg")}) for _ in numbers])
+        session.append_entries(thread_id, [Entry(message={**written, "id": new_id("msg")}) for _ in numbers])
     return thread_id
 
 
@@ -64,7 +64,7 @@ async def _create_run(assistant_id: str, store: Store, thread_id: str) -> None:
 
 async def _list(query: ListQuery, store: Store, thread_id: str) -> Wire:
     return await store.read(
-        lambda session: messages.list_all(session, thread_id, query, unknown_cursor="empty_page"), tenant=TENANT
+        lambda session: messages.list_page(session, thread_id, query, unknown_cursor="empty_page"), tenant=TENANT
     )
 
 

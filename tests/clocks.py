@@ -25,10 +25,10 @@ class StandingClock:
         self._sleepers.append((self._now + seconds, loop, woken))
         await woken
 
-    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[None] = loop.create_future()
-        waiting.add_done_callback(lambda done: None if done.cancelled() else call())
+        waiting.add_done_callback(lambda done: None if done.cancelled() else callback())
         self._sleepers.append((self._now + seconds, loop, waiting))
         if seconds <= 0:
             _wake(waiting)

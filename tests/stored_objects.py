@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threadbridge.ports import Entry, Kind, Wire
+from threadbridge.ports import Entry, ObjectKind, Wire
 
 
 def assistant(id_: str = "asst_1") -> Wire:
@@ -45,14 +45,14 @@ def call(call_id: str = "call_1", *, run_id: str = "run_1") -> Entry:
 
 
 #: One object of every kind, all of one thread.
-ONE_OF_EACH: dict[Kind, Wire] = {
-    Kind.ASSISTANT: assistant(),
-    Kind.THREAD: thread(),
-    Kind.MESSAGE: message(),
-    Kind.RUN: run(),
-    Kind.STEP: step(),
-    Kind.FILE: {"id": "file-1", "created_at": 1, "blob": "blob_1", "file": {"object": "file"}},
-    Kind.CONTAINER: {"id": "thread_1", "created_at": 1, "container_id": "cntr_1"},
-    Kind.ANCHOR: {"id": "thread_1", "created_at": 1, "upstream_id": "resp_1"},
-    Kind.ERRAND: {"id": "errand_1", "created_at": 1},
+ONE_OF_EACH: dict[ObjectKind, Wire] = {
+    ObjectKind.ASSISTANT: assistant(),
+    ObjectKind.THREAD: thread(),
+    ObjectKind.MESSAGE: message(),
+    ObjectKind.RUN: run(),
+    ObjectKind.STEP: step(),
+    ObjectKind.FILE: {"id": "file-1", "created_at": 1, "blob": "blob_1", "file": {"object": "file"}},
+    ObjectKind.CONTAINER: {"id": "thread_1", "created_at": 1, "container_id": "cntr_1"},
+    ObjectKind.UPSTREAM_STATE: {"id": "thread_1", "created_at": 1, "upstream_id": "resp_1"},
+    ObjectKind.CLEANUP_INTENT: {"id": "errand_1", "created_at": 1},
 }

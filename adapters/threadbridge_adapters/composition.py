@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from threadbridge.costs.pricing import CostRules, NoPrices
-from threadbridge.ports import Backend, Blobs, Clock, NewId, PriceList, Store, Upstream
+from threadbridge.costs.pricing import CostRules, EmptyPriceList
+from threadbridge.ports import Backend, BlobStore, Clock, IdGenerator, PriceList, Store, Upstream
 from threadbridge.runtime.clock_and_ids import SystemClock, new_id
 from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
     from threadbridge.engine.backend import ResponsesBackend
-    from threadbridge.engine.concurrency_limit import Places
-    from threadbridge.engine.parameter_rejections import KnownRefusals
-    from threadbridge.service.context import Rules
+    from threadbridge.engine.concurrency_limit import ConcurrencyLimit
+    from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
+    from threadbridge.service.context import ServiceRules
     from threadbridge.translation.models.policy import ModelCatalog
 
-__all__ = ["assemble", "open_backend", "service_of", "upstream_of"]
+__all__ = ["assemble", "create_upstream", "get_service_name", "open_backend"]
 
 
 async def open_backend(settings: Settings) -> Backend:
@@ -24,33 +24,33 @@ async def open_backend(settings: Settings) -> Backend:
 
     Raises ConfigurationError for unusable settings and StoreError for a store that cannot be opened.
     """
-    from threadbridge.engine.parameter_rejections import recalled
+    from threadbridge.engine.parameter_rejections import load_parameter_rejections
     from threadbridge_adapters.blobs import open_blobs
     from threadbridge_adapters.model_catalog import catalog_path, read_catalog
     from threadbridge_adapters.stores import open_store
-    from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
+    from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
     catalog = None if settings.simulate else read_catalog(catalog_path(settings))
-    upstream = upstream_of(settings)
-    service = _named(settings, upstream)
-    if catalog is not None and catalog.service != service:
+    upstream = create_upstream(settings)
+    service = _resolve_service_name(settings, upstream)
+    if catalog is not None and catalog.upstream != service:
         catalog = None  # another service has other models
     try:
-        store = await open_store(_store_of(settings))
+        store = await open_store(_resolve_store_url(settings))
     except BaseException:
         await upstream.aclose()
         raise
     try:
-        blobs = open_blobs(settings.files, beside=place_of(_store_of(settings)).path)
-        refusals = await recalled(settings, store, service=service)
+        blobs = open_blobs(settings.files, beside=parse_store_url(_resolve_store_url(settings)).path)
+        parameter_rejections = await load_parameter_rejections(settings, store, service=service)
         return assemble(
             settings,
             store=store,
             upstream=upstream,
-            prices=_prices_of(settings, upstream),
+            prices=_create_price_list(settings, upstream),
             blobs=blobs,
             catalog=catalog,
-            refusals=refusals,
+            parameter_rejections=parameter_rejections,
         )
     except BaseException:
         await upstream.aclose()
@@ -58,38 +58,38 @@ async def open_backend(settings: Settings) -> Backend:
         raise
 
 
-def _store_of(settings: Settings) -> str | None:
+def _resolve_store_url(settings: Settings) -> str | None:
     """What the simulator says stays out of the user's own file unless it is named."""
     return ":memory:" if settings.simulate and settings.store is None else settings.store
 
 
-def upstream_of(settings: Settings) -> Upstream:
+def create_upstream(settings: Settings) -> Upstream:
     """The service behind, as configured. Nothing is sent."""
     if not settings.performs_runs:
-        from threadbridge.engine.null_upstream import NoUpstream
+        from threadbridge.engine.null_upstream import NullUpstream
 
-        return NoUpstream()
+        return NullUpstream()
     if settings.simulate:
         from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
         return SimulatedUpstream(Simulator())
-    from threadbridge_adapters.upstreams.openai_direct import open_direct
+    from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
 
-    return open_direct(settings.upstream)
-
-
-def _named(settings: Settings, upstream: Upstream) -> str:
-    return "" if settings.simulate or not settings.performs_runs else service_of(upstream)
+    return open_direct_upstream(settings.upstream)
 
 
-def service_of(upstream: Upstream) -> str:
+def _resolve_service_name(settings: Settings, upstream: Upstream) -> str:
+    return "" if settings.simulate or not settings.performs_runs else get_service_name(upstream)
+
+
+def get_service_name(upstream: Upstream) -> str:
     """What a service is called in the store: where it is, and no secret of its URL; empty for the simulator."""
     from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream
 
     return upstream.name if isinstance(upstream, OpenAIUpstream) else ""
 
 
-def _prices_of(settings: Settings, upstream: Upstream) -> PriceList:
+def _create_price_list(settings: Settings, upstream: Upstream) -> PriceList:
     """What the service behind charges by the list; the simulator's answers are priced as if they were OpenAI's."""
     from threadbridge_adapters.price_list import OPENAI, price_list
 
@@ -97,7 +97,7 @@ def _prices_of(settings: Settings, upstream: Upstream) -> PriceList:
         return price_list(OPENAI)
     from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream
 
-    return price_list(upstream.base_url) if isinstance(upstream, OpenAIUpstream) else NoPrices()
+    return price_list(upstream.base_url) if isinstance(upstream, OpenAIUpstream) else EmptyPriceList()
 
 
 def assemble(
@@ -106,12 +106,12 @@ def assemble(
     store: Store,
     upstream: Upstream,
     clock: Clock | None = None,
-    new_id: NewId = new_id,
-    places: Places | None = None,
+    new_id: IdGenerator = new_id,
+    concurrency_limit: ConcurrencyLimit | None = None,
     prices: PriceList | None = None,
-    blobs: Blobs | None = None,
+    blobs: BlobStore | None = None,
     catalog: ModelCatalog | None = None,
-    refusals: KnownRefusals | None = None,
+    parameter_rejections: ParameterRejectionRegistry | None = None,
 ) -> ResponsesBackend:
     """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it.
 
@@ -120,19 +120,19 @@ def assemble(
     the backend lives. `catalog` is what the service said of its models, `refusals` what they were seen to refuse.
     Raises ConfigurationError for settings that ask for what the service cannot do.
     """
-    from threadbridge.engine.attachment_provisioner import Supplier
+    from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
     from threadbridge.engine.backend import ResponsesBackend
-    from threadbridge.engine.concurrency_limit import Places
-    from threadbridge.engine.containers import Containers
-    from threadbridge.engine.context import Workplace
-    from threadbridge.engine.event_log_registry import EventLogs
-    from threadbridge.engine.inline_executor import Workforce
-    from threadbridge.engine.parameter_rejections import KnownRefusals
+    from threadbridge.engine.concurrency_limit import ConcurrencyLimit
+    from threadbridge.engine.containers import ContainerProvisioner
+    from threadbridge.engine.context import EngineContext
+    from threadbridge.engine.event_log_registry import EventLogRegistry
+    from threadbridge.engine.inline_executor import InlineExecutor
+    from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
     from threadbridge_adapters.blobs import open_blobs
 
     clock = clock or SystemClock()
     blobs = blobs or open_blobs(None, beside=None)
-    place = Workplace(
+    ctx = EngineContext(
         tenant=settings.tenant,
         store=store,
         upstream=upstream,
@@ -141,42 +141,48 @@ def assemble(
         owner=new_id("worker"),
         limits=settings.limits,
         policies=settings.policies,
-        rules=_rules(settings, upstream, prices, catalog),
-        places=places or Places(settings.limits.concurrent_turns),
-        logs=EventLogs(settings.limits, clock, new_id),
+        rules=_build_rules(settings, upstream, prices, catalog),
+        concurrency_limit=concurrency_limit or ConcurrencyLimit(settings.limits.concurrent_turns),
+        event_logs=EventLogRegistry(settings.limits, clock, new_id),
         blobs=blobs,
-        supplier=Supplier(settings.tenant, store, upstream, blobs, clock, new_id, settings.limits),
-        containers=Containers(settings.tenant, store, upstream, blobs, clock),
-        refusals=refusals or KnownRefusals(settings, store, clock),
+        attachment_provisioner=AttachmentProvisioner(
+            settings.tenant, store, upstream, blobs, clock, new_id, settings.limits
+        ),
+        container_provisioner=ContainerProvisioner(settings.tenant, store, upstream, blobs, clock),
+        parameter_rejections=parameter_rejections or ParameterRejectionRegistry(settings, store, clock),
     )
-    workforce = Workforce(place)
+    executor = InlineExecutor(ctx)
     if settings.performs_runs:
-        workforce.start()
-    return ResponsesBackend(place, workforce)
+        executor.start()
+    return ResponsesBackend(ctx, executor)
 
 
-def _rules(settings: Settings, upstream: Upstream, prices: PriceList | None, catalog: ModelCatalog | None) -> Rules:
+def _build_rules(
+    settings: Settings, upstream: Upstream, prices: PriceList | None, catalog: ModelCatalog | None
+) -> ServiceRules:
     """What every decision goes by. The log is told what of the settings does not suit the service."""
     from threadbridge.context_window.token_budget import HistoryRules
-    from threadbridge.context_window.upstream_continuation import StateRules
+    from threadbridge.context_window.upstream_continuation import ContinuationRules
     from threadbridge.logs import logger
-    from threadbridge.service.context import Rules
-    from threadbridge.translation.capability_fallbacks import suited
-    from threadbridge.translation.models.policy import ModelRules
-    from threadbridge.translation.provider_profiles import profile_of
+    from threadbridge.service.context import ServiceRules
+    from threadbridge.translation.capability_fallbacks import resolve_settings
+    from threadbridge.translation.models.policy import ModelPolicy
+    from threadbridge.translation.provider_profiles import get_profile
     from threadbridge_adapters.token_counter import token_counter
 
-    profile = profile_of(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
-    history, truncation, warnings = suited(settings, profile)
+    profile = get_profile(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
+    history, truncation, warnings = resolve_settings(settings, profile)
     for warning in warnings:
         logger("threadbridge").warning(warning)
-    return Rules(
+    return ServiceRules(
         limits=settings.limits,
         history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
-        state=StateRules(history, _named(settings, upstream), settings.limits.stored_response_days),
-        models=ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
+        continuation=ContinuationRules(
+            history, _resolve_service_name(settings, upstream), settings.limits.stored_response_days
+        ),
+        models=ModelPolicy(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
         profile=profile,
         missing_tool=settings.policies.missing_tool,
-        costs=CostRules(settings.prices, prices or NoPrices(), settings.fees),
+        costs=CostRules(settings.prices, prices or EmptyPriceList(), settings.fees),
         unknown_price=settings.policies.unknown_price,
     )

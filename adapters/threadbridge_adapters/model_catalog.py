@@ -15,7 +15,7 @@ from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import Upstream, Wire
 from threadbridge.settings import Settings
 from threadbridge.translation.models.policy import ModelCatalog
-from threadbridge_adapters.stores.sqlite.sqlite_url import default_path
+from threadbridge_adapters.stores.sqlite.sqlite_url import default_store_path
 
 _FORMAT = 1
 
@@ -24,7 +24,7 @@ def catalog_path(settings: Settings) -> Path:
     """Where the list is kept: as configured, else beside the user's own store."""
     if settings.model_catalog is not None:
         return Path(settings.model_catalog).expanduser()
-    return default_path().with_name("models.json")
+    return default_store_path().with_name("models.json")
 
 
 def read_catalog(path: Path) -> ModelCatalog | None:
@@ -43,7 +43,7 @@ def read_catalog(path: Path) -> ModelCatalog | None:
 
 async def fetch_catalog(upstream: Upstream, *, service: str = "") -> ModelCatalog:
     """Ask the service, which is at this place, for its models. Raises UpstreamError where it does not say."""
-    answer = await upstream.call("GET", "/models")
+    answer = await upstream.request("GET", "/models")
     models = answer.get("data")
     if not isinstance(models, list):
         raise UpstreamError("The service did not answer `GET /models` with a list of models.")
@@ -58,7 +58,7 @@ def catalog_of(models: Iterable[Wire], *, service: str) -> ModelCatalog:
 def write_catalog(path: Path, catalog: ModelCatalog) -> None:
     """Replace the file whole. Raises ConfigurationError where it cannot be written."""
     days = {name: None if day is None else day.isoformat() for name, day in sorted(catalog.shutdown_dates.items())}
-    body = {"format": _FORMAT, "service": catalog.service, "fetched_at": catalog.fetched_at, "models": days}
+    body = {"format": _FORMAT, "service": catalog.upstream, "fetched_at": catalog.fetched_at, "models": days}
     draft = path.with_suffix(".draft")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

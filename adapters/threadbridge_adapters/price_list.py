@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from threading import Lock
 from typing import Any
 
-from threadbridge.costs.pricing import NoPrices
+from threadbridge.costs.pricing import EmptyPriceList
 from threadbridge.logs import logger
 from threadbridge.ports import PriceList, Rates
 
@@ -27,7 +27,7 @@ _log = logger("threadbridge.prices")
 
 def price_list(base_url: str) -> PriceList:
     """What the service at a URL charges, with the extra `cost`; without it nobody knows."""
-    return NoPrices() if find_spec("genai_prices") is None else GenaiPrices(base_url)
+    return EmptyPriceList() if find_spec("genai_prices") is None else GenaiPrices(base_url)
 
 
 class GenaiPrices:
@@ -43,11 +43,11 @@ class GenaiPrices:
     def is_ready(self) -> bool:
         return self._library is not None
 
-    async def ready(self) -> None:
+    async def load(self) -> None:
         if not self.is_ready:
             await asyncio.to_thread(self._loaded)
 
-    def rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:
+    def get_rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:
         prices = self._found(model, int(now // _SECONDS))
         if prices is None:
             return None

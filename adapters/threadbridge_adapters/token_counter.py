@@ -9,20 +9,20 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from threadbridge.context_window.token_counts import bytes_over_four
-from threadbridge.ports import CountTokens
+from threadbridge.context_window.token_counts import estimate_tokens
+from threadbridge.ports import TokenCounter
 
 _ENCODING = "o200k_base"
 
 
-def token_counter() -> CountTokens:
+def token_counter() -> TokenCounter:
     """Exact counts for models since gpt-4o with the extra `tokens`; without a tokenizer, four bytes a token.
 
     tiktoken is taken where its table lies in a cache (`TIKTOKEN_CACHE_DIR`): it would download it otherwise.
     """
     if find_spec("quicktok") is not None or (find_spec("tiktoken") is not None and _has_cache()):
         return LazyCounter()
-    return bytes_over_four
+    return estimate_tokens
 
 
 def _has_cache() -> bool:
@@ -34,7 +34,7 @@ class LazyCounter:
     """Loads the tokenizer when the first text is to be counted: that takes most of a second of CPU."""
 
     def __init__(self) -> None:
-        self._count: CountTokens | None = None
+        self._count: TokenCounter | None = None
         self._loading = Lock()
 
     def __call__(self, text: str) -> int:
@@ -43,7 +43,7 @@ class LazyCounter:
         return self._count(text)
 
 
-def _loaded() -> CountTokens:
+def _loaded() -> TokenCounter:
     name = "quicktok" if find_spec("quicktok") is not None else "tiktoken"
     library: Any = import_module(name)  # neither brings types
     encoding = library.get_encoding(_ENCODING)
@@ -55,6 +55,6 @@ def _loaded() -> CountTokens:
         try:
             return exact(text)
         except (UnicodeEncodeError, TypeError):  # half a surrogate pair, which no tokenizer takes
-            return bytes_over_four(text)
+            return estimate_tokens(text)
 
     return count

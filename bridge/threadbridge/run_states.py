@@ -30,7 +30,7 @@ class RunStatus(StrEnum):
 _S = RunStatus
 
 #: Every legal step (A58). A status without a row is final.
-STEPS: Mapping[RunStatus, frozenset[RunStatus]] = {
+TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
     _S.QUEUED: frozenset({_S.IN_PROGRESS, _S.CANCELLING, _S.EXPIRED}),
     _S.IN_PROGRESS: frozenset({_S.REQUIRES_ACTION, _S.COMPLETED, _S.INCOMPLETE, _S.FAILED, _S.CANCELLING, _S.EXPIRED}),
     _S.REQUIRES_ACTION: frozenset({_S.QUEUED, _S.CANCELLING, _S.EXPIRED}),
@@ -39,13 +39,13 @@ STEPS: Mapping[RunStatus, frozenset[RunStatus]] = {
 }
 
 #: Statuses that lock the thread (A63).
-ACTIVE: frozenset[RunStatus] = frozenset(STEPS)
+ACTIVE_STATUSES: frozenset[RunStatus] = frozenset(TRANSITIONS)
 
 #: Statuses that end a run.
-TERMINAL: frozenset[RunStatus] = frozenset(_S) - ACTIVE
+TERMINAL_STATUSES: frozenset[RunStatus] = frozenset(_S) - ACTIVE_STATUSES
 
 #: The field that takes the time of arrival in a status.
-_STAMPS: Mapping[RunStatus, str] = {
+_TIMESTAMP_FIELDS: Mapping[RunStatus, str] = {
     _S.IN_PROGRESS: "started_at",  # overwritten at every return to in_progress (A44)
     _S.COMPLETED: "completed_at",
     _S.INCOMPLETE: "completed_at",
@@ -56,26 +56,26 @@ _STAMPS: Mapping[RunStatus, str] = {
 
 def is_active(run: Wire) -> bool:
     """Whether the run still locks its thread."""
-    return run["status"] in ACTIVE
+    return run["status"] in ACTIVE_STATUSES
 
 
-def may_step(run: Wire, status: RunStatus) -> bool:
+def can_transition(run: Wire, status: RunStatus) -> bool:
     """Whether the table allows the step from where the run is."""
-    return status in STEPS.get(RunStatus(run["status"]), frozenset())
+    return status in TRANSITIONS.get(RunStatus(run["status"]), frozenset())
 
 
-def stepped(run: Wire, status: RunStatus, now: int, **changes: Any) -> Wire:
+def transition_run(run: Wire, status: RunStatus, now: int, **changes: Any) -> Wire:
     """A copy of the run one step further, with the time fields of A44 set and `changes` applied.
 
     Raises TranslationError for a step that the table does not hold.
     """
-    if not may_step(run, status):
+    if not can_transition(run, status):
         raise TranslationError(f"run {run['id']} cannot go from {run['status']} to {status}")
     after = {**run, "status": status.value}
-    if status in _STAMPS:
-        after[_STAMPS[status]] = now
+    if status in _TIMESTAMP_FIELDS:
+        after[_TIMESTAMP_FIELDS[status]] = now
     if status is not RunStatus.REQUIRES_ACTION:
         after["required_action"] = None
-    if status in TERMINAL:
+    if status in TERMINAL_STATUSES:
         after["expires_at"] = None
     return {**after, **changes}

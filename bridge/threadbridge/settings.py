@@ -18,32 +18,32 @@ from pydantic_core import PydanticCustomError
 TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
 
 
-def _web_address(given: str) -> str:
+def _validate_url(url: str) -> str:
     """What a request can be sent to; an empty one stands for none. Found wrong here, and not by every single run."""
-    scheme, _, rest = given.partition("://")
-    if given and not (scheme.lower() in {"http", "https"} and rest.strip("/")):
+    scheme, _, rest = url.partition("://")
+    if url and not (scheme.lower() in {"http", "https"} and rest.strip("/")):
         raise PydanticCustomError("address", "it must be a URL that begins with http:// or https://")
-    return given
+    return url
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
-def _origin(given: str) -> str:
+def _validate_origin(origin: str) -> str:
     """Compared with what browsers send, letter by letter: one with a path would never be met."""
-    if given != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", given):
+    if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", origin):
         raise PydanticCustomError("origin", "it must be * or an origin without a path, such as https://example.org")
-    return given
+    return origin
 
 
-Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
+Origin: TypeAlias = Annotated[str, AfterValidator(_validate_origin)]
 
 
-class ServiceSettings(_Section):
+class EndpointSettings(_Section):
     """How to reach one OpenAI-compatible service. What is not set is left to the openai SDK and its own environment."""
 
-    base_url: Annotated[str, AfterValidator(_web_address)] | None = None
+    base_url: Annotated[str, AfterValidator(_validate_url)] | None = None
     api_key: SecretStr | None = None
     token_provider: TokenProvider | None = None
     headers: dict[str, str] = Field(default_factory=dict)
@@ -81,7 +81,7 @@ class CapabilitySettings(_Section):
     prompt_cache_key: bool | None = None
 
 
-class UpstreamSettings(ServiceSettings):
+class UpstreamSettings(EndpointSettings):
     """The Responses service, and what it can be asked for."""
 
     #: Which kind of service it is (`responses.profiles`); `threadbridge doctor` finds out.
@@ -89,7 +89,7 @@ class UpstreamSettings(ServiceSettings):
     capabilities: CapabilitySettings = CapabilitySettings()
 
 
-class AssistantsSettings(ServiceSettings):
+class AssistantsSettings(EndpointSettings):
     """The legacy service behind `backend = "assistants"`."""
 
     #: Whether `GET /threads` answers there (Foundry classic, ThreadBridge). OpenAI and Azure OpenAI never had it.
@@ -116,7 +116,7 @@ class GatewaySettings(_Section):
 
 
 #: More is a mistake, and sums of it would not fit into a store.
-_MOST_DOLLARS = 1_000_000
+_MAX_DOLLARS = 1_000_000
 
 
 #: Where the model's memory of a thread is.
@@ -150,9 +150,9 @@ class Limits(_Section):
     replay_bytes_per_run: int = Field(default=4 * 1024 * 1024, ge=0)
     replay_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
     #: US dollars that one run may cost: it fails before the request that would exceed them. None: any.
-    run_dollars: float | None = Field(default=None, gt=0, le=_MOST_DOLLARS)
+    run_dollars: float | None = Field(default=None, gt=0, le=_MAX_DOLLARS)
     #: The same for all runs of the tenant together, within so many days, of which today (UTC) is the last.
-    tenant_dollars: float | None = Field(default=None, gt=0, le=_MOST_DOLLARS)
+    tenant_dollars: float | None = Field(default=None, gt=0, le=_MAX_DOLLARS)
     tenant_dollars_days: int = Field(default=30, ge=1, le=3660)
     #: Seconds after which a sampling parameter that a model refused is tried again.
     refusal_seconds: float = Field(default=604_800.0, gt=0)
@@ -181,28 +181,28 @@ class Limits(_Section):
     concurrent_copies: int = Field(default=20, gt=0)
 
 
-UnknownCursor: TypeAlias = Literal["empty_page", "error"]
-BusyThread: TypeAlias = Literal["reject", "queue"]
+UnknownCursorPolicy: TypeAlias = Literal["empty_page", "error"]
+BusyThreadPolicy: TypeAlias = Literal["reject", "queue"]
 SamplingPolicy: TypeAlias = Literal["drop", "error", "force_none"]
-MissingTool: TypeAlias = Literal["leave_out", "refuse"]
-UnknownPrice: TypeAlias = Literal["refuse", "allow"]
+MissingToolPolicy: TypeAlias = Literal["leave_out", "refuse"]
+UnknownPricePolicy: TypeAlias = Literal["refuse", "allow"]
 
 
 class Policies(_Section):
     """Choices where the legacy service left one, or where a program may want another than it made."""
 
     #: What a list answers to a cursor it does not know (A14).
-    unknown_cursor: UnknownCursor = "empty_page"
+    unknown_cursor: UnknownCursorPolicy = "empty_page"
     #: What becomes of a run or a message for a thread with an active run: refused (A42, A52), or it waits its turn.
-    busy_thread: BusyThread = "reject"
+    busy_thread: BusyThreadPolicy = "reject"
     #: What becomes of `temperature` and `top_p` where the model asked refuses them: they are left out, the run is
     #: refused, or the model is told not to reason where that lets it take them (mapping §13).
     sampling: SamplingPolicy = "drop"
     #: What becomes of a run with a hosted tool the service lacks: the tool is left out with a warning, or the run is
     #: refused.
-    missing_tool: MissingTool = "leave_out"
+    missing_tool: MissingToolPolicy = "leave_out"
     #: What becomes of a run whose model has no known price where `limits` bound what it may cost.
-    unknown_price: UnknownPrice = "refuse"
+    unknown_price: UnknownPricePolicy = "refuse"
 
 
 class TruncationSettings(_Section):
@@ -250,16 +250,16 @@ class ModelOverride(_Section):
 class ModelPrice(_Section):
     """What a model costs, in US dollars for a million tokens. Comes before the list of genai-prices."""
 
-    input: float = Field(ge=0, le=_MOST_DOLLARS)
-    output: float = Field(ge=0, le=_MOST_DOLLARS)
+    input: float = Field(ge=0, le=_MAX_DOLLARS)
+    output: float = Field(ge=0, le=_MAX_DOLLARS)
     #: For the part of a prompt that the service had in its cache; None: as any other.
-    cached_input: float | None = Field(default=None, ge=0, le=_MOST_DOLLARS)
+    cached_input: float | None = Field(default=None, ge=0, le=_MAX_DOLLARS)
 
 
 class Fees(_Section):
     """What the service charges for hosted tools beside tokens, in US dollars; None: left out of every price."""
 
-    file_search_call: float | None = Field(default=None, ge=0, le=_MOST_DOLLARS)
+    file_search_call: float | None = Field(default=None, ge=0, le=_MAX_DOLLARS)
 
 
 class Settings(_Section):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Backend, Event, PolledRun, Warn, Wire, unheard
+from threadbridge.ports import Backend, Event, PolledRun, WarningSink, Wire, discard_warning
 from threadbridge.settings import Settings
 
 THREAD_ID = "thread_abcdefghijklmnopqrstuvwx"
@@ -91,7 +91,7 @@ class ScriptedBackend:
         return {"id": thread_id, "object": "thread.deleted", "deleted": True}
 
     async def create_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> Wire:
         raise InvalidRequest(f"Thread {thread_id} already has an active run {RUN_ID}.")
 
@@ -105,7 +105,7 @@ class ScriptedBackend:
         return {"id": run_id, "object": "thread.run", "status": "cancelling"}
 
     async def stream_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
         if self.answer_gate is not None:
             await self.answer_gate.passed()

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from threadbridge.engine.null_upstream import NoUpstream
+from threadbridge.engine.null_upstream import NullUpstream
 from threadbridge.errors import ConfigurationError, InvalidRequest, UpstreamError
 from threadbridge.settings import Settings
 from threadbridge.translation.capability_fallbacks import require_model_list
 from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge.translation.provider_profiles import PROFILES
-from threadbridge_adapters.composition import open_backend, upstream_of
+from threadbridge_adapters.composition import create_upstream, open_backend
 from threadbridge_adapters.model_catalog import catalog_path, fetch_catalog, read_catalog, write_catalog
 
 
 async def test_the_service_is_asked_for_models_and_their_last_days() -> None:
-    upstream = upstream_of(Settings(simulate=True))
+    upstream = create_upstream(Settings(simulate=True))
 
     catalog = await fetch_catalog(upstream)
     await upstream.aclose()
@@ -88,8 +88,8 @@ def test_a_service_that_lists_no_models_is_not_asked_in_hope() -> None:
         require_model_list(PROFILES["azure"], "azure")
 
 
-class Silent(NoUpstream):
-    async def call(self, method: str, path: str, body: object = None) -> dict[str, object]:
+class Silent(NullUpstream):
+    async def request(self, method: str, path: str, body: object = None) -> dict[str, object]:
         return {}
 
 

@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from threadbridge.costs.pricing import NoPrices
+from threadbridge.costs.pricing import EmptyPriceList
 from threadbridge.ports import Rates
 from threadbridge_adapters import price_list as price_list_module
 from threadbridge_adapters.price_list import OPENAI, price_list
@@ -22,7 +22,7 @@ GPT_4O = Rates(Decimal("2.5"), Decimal("1.25"), Decimal(10))
 
 @pytest.mark.parametrize("url", [OPENAI, f"{OPENAI}/", "https://mine.openai.azure.com/openai/v1/"])
 def test_a_model_has_the_rates_of_the_service_it_is_asked_of(url: str) -> None:
-    assert price_list(url).rates("gpt-4o-2024-08-06", 1000, NOW) == GPT_4O
+    assert price_list(url).get_rates("gpt-4o-2024-08-06", 1000, NOW) == GPT_4O
 
 
 @pytest.mark.parametrize(
@@ -31,15 +31,15 @@ def test_a_model_has_the_rates_of_the_service_it_is_asked_of(url: str) -> None:
     ids=["unknown model", "no model", "unknown service", "no service"],
 )
 def test_what_is_not_on_the_list_has_no_rates(url: str, model: str) -> None:
-    assert price_list(url).rates(model, 1000, NOW) is None
+    assert price_list(url).get_rates(model, 1000, NOW) is None
 
 
 def test_what_is_not_charged_by_the_token_has_no_rates() -> None:
-    assert price_list(OPENAI).rates("dall-e-3", 1000, NOW) is None
+    assert price_list(OPENAI).get_rates("dall-e-3", 1000, NOW) is None
 
 
 def test_long_prompts_cost_more_where_the_list_says_so() -> None:
-    rates = price_list(OPENAI).rates
+    rates = price_list(OPENAI).get_rates
 
     short, long = rates("gpt-5.4", 100_000, NOW), rates("gpt-5.4", 1_000_000, NOW)
 
@@ -51,7 +51,7 @@ def test_long_prompts_cost_more_where_the_list_says_so() -> None:
 def test_without_the_list_nobody_knows_any(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(price_list_module, "find_spec", lambda _: None)
 
-    assert isinstance(price_list(OPENAI), NoPrices)
+    assert isinstance(price_list(OPENAI), EmptyPriceList)
 
 
 async def test_the_list_is_loaded_away_from_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,11 +65,11 @@ async def test_the_list_is_loaded_away_from_the_loop(monkeypatch: pytest.MonkeyP
     listed = price_list(OPENAI)
     unloaded = listed.is_ready
 
-    await asyncio.gather(listed.ready(), listed.ready())
+    await asyncio.gather(listed.load(), listed.load())
 
     assert (unloaded, listed.is_ready, len(loaders)) == (False, True, 1)
     assert loaders[0] is not current_thread()
-    assert listed.rates("gpt-4o", 1000, NOW) == GPT_4O
+    assert listed.get_rates("gpt-4o", 1000, NOW) == GPT_4O
 
 
 @pytest.mark.parametrize("broken", [SimpleNamespace(), None], ids=["another interface", "damaged"])
@@ -83,7 +83,7 @@ async def test_a_list_that_cannot_be_used_knows_nothing_and_is_told_of_once(
 
     monkeypatch.setattr(price_list_module, "import_module", load)
     listed = price_list(OPENAI)
-    await listed.ready()
+    await listed.load()
 
-    assert [listed.rates("gpt-4o", 1000, NOW) for _ in range(2)] == [None, None]
+    assert [listed.get_rates("gpt-4o", 1000, NOW) for _ in range(2)] == [None, None]
     assert [record.getMessage().count("genai-prices cannot be used") for record in caplog.records] == [1]

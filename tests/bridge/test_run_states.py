@@ -8,10 +8,18 @@ import pytest
 
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Wire
-from threadbridge.run_states import ACTIVE, STEPS, TERMINAL, RunStatus, is_active, may_step, stepped
+from threadbridge.run_states import (
+    ACTIVE_STATUSES,
+    TERMINAL_STATUSES,
+    TRANSITIONS,
+    RunStatus,
+    can_transition,
+    is_active,
+    transition_run,
+)
 
 ALL_PAIRS = list(product(RunStatus, RunStatus))
-LEGAL = [(before, after) for before, afters in STEPS.items() for after in sorted(afters)]
+LEGAL = [(before, after) for before, afters in TRANSITIONS.items() for after in sorted(afters)]
 ILLEGAL = [pair for pair in ALL_PAIRS if pair not in LEGAL]
 
 
@@ -32,7 +40,7 @@ def run_in(status: RunStatus) -> Wire:
 def test_a58_a_legal_step_is_taken_and_leaves_the_run_before_it_alone(before: RunStatus, after: RunStatus) -> None:
     run = run_in(before)
 
-    result = stepped(run, after, 100)
+    result = transition_run(run, after, 100)
 
     assert result["status"] == after.value
     assert run == run_in(before)
@@ -41,16 +49,16 @@ def test_a58_a_legal_step_is_taken_and_leaves_the_run_before_it_alone(before: Ru
 @pytest.mark.parametrize(("before", "after"), ILLEGAL)
 def test_an_illegal_step_names_both_statuses(before: RunStatus, after: RunStatus) -> None:
     with pytest.raises(TranslationError, match=f"run_1 cannot go from {before} to {after}"):
-        stepped(run_in(before), after, 100)
+        transition_run(run_in(before), after, 100)
 
-    assert not may_step(run_in(before), after)
+    assert not can_transition(run_in(before), after)
 
 
-@pytest.mark.parametrize("status", sorted(TERMINAL))
+@pytest.mark.parametrize("status", sorted(TERMINAL_STATUSES))
 def test_a44_a_terminal_run_shows_no_deadline_and_no_required_action(status: RunStatus) -> None:
-    before = next(before for before, afters in STEPS.items() if status in afters)
+    before = next(before for before, afters in TRANSITIONS.items() if status in afters)
 
-    after = stepped(run_in(before), status, 100)
+    after = transition_run(run_in(before), status, 100)
 
     assert (after["expires_at"], after["required_action"]) == (None, None)
     assert not is_active(after)
@@ -67,15 +75,15 @@ def test_a44_a_terminal_run_shows_no_deadline_and_no_required_action(status: Run
 )
 def test_a44_arriving_in_a_status_is_stamped(status: str, field: str) -> None:
     target = RunStatus(status)
-    before = next(before for before, afters in STEPS.items() if target in afters)
+    before = next(before for before, afters in TRANSITIONS.items() if target in afters)
 
-    assert stepped(run_in(before), target, 100)[field] == 100
+    assert transition_run(run_in(before), target, 100)[field] == 100
 
 
 def test_every_status_is_active_or_terminal_and_every_active_one_can_end() -> None:
     def reachable(status: RunStatus, seen: frozenset[RunStatus] = frozenset()) -> frozenset[RunStatus]:
-        following = STEPS.get(status, frozenset()) - seen
+        following = TRANSITIONS.get(status, frozenset()) - seen
         return seen.union({status}, *(reachable(after, seen | {status}) for after in following))
 
-    assert set(RunStatus) == ACTIVE | TERMINAL
-    assert all(reachable(status) & TERMINAL for status in ACTIVE)
+    assert set(RunStatus) == ACTIVE_STATUSES | TERMINAL_STATUSES
+    assert all(reachable(status) & TERMINAL_STATUSES for status in ACTIVE_STATUSES)

@@ -13,7 +13,7 @@ import pytest
 
 import threadbridge
 from tests.clients.client_kinds import WEATHER, outputs, simulated_gateway, user
-from threadbridge.wire.sse import SSE, SSEDecoder
+from threadbridge.wire.sse import ServerSentEvent, SSEDecoder
 from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -97,12 +97,12 @@ def test_a60_a_run_that_expires_while_it_is_streamed_closes_its_stream(hasty: op
     assert names[-3:] == ["thread.message.incomplete", "thread.run.step.expired", "thread.run.expired"]
 
 
-def followed(client: openai.OpenAI, run: Any, after: str | None = None) -> list[SSE]:
+def followed(client: openai.OpenAI, run: Any, after: str | None = None) -> list[ServerSentEvent]:
     """The frames of the run's event stream."""
     headers = {"OpenAI-Beta": "assistants=v2"} | ({} if after is None else {"Last-Event-ID": after})
     path = f"/threads/{run.thread_id}/runs/{run.id}/events"
     response: Any = client.get(path, cast_to=RESPONSE_TYPE, options={"headers": headers})
-    return SSEDecoder().feed(response.content)
+    return SSEDecoder().receive_data(response.content)
 
 
 def test_a100_a_client_that_hung_up_in_the_middle_gets_the_rest(client: openai.OpenAI) -> None:

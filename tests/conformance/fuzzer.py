@@ -166,7 +166,7 @@ class Fuzzer:
             yield from self.schema.faults_of_error(body)
 
     def _judged_events(self, body: bytes) -> Iterator[str]:
-        *events, last = SSEDecoder().feed(body)
+        *events, last = SSEDecoder().receive_data(body)
         if last.event != "done":
             yield f"the stream ends with {last.event}"
         for one in events:

@@ -13,7 +13,7 @@ import orjson
 
 from tests.clocks import StandingClock
 from tests.differences.service import Answer, Service, Told
-from threadbridge.ports import Kind, Session, Wire
+from threadbridge.ports import ObjectKind, Session, Wire
 from threadbridge.settings import HistoryMode, Settings
 from threadbridge.wire import SSEDecoder
 from threadbridge_adapters.composition import assemble
@@ -95,12 +95,14 @@ class Living:
 
 async def _told(frames: AsyncIterator[bytes]) -> list[Told]:
     decoder = SSEDecoder()
-    events = [event async for frame in frames for event in decoder.feed(frame)]
+    events = [event async for frame in frames for event in decoder.receive_data(frame)]
     return [Told(one.event, one.data if one.event == "done" else orjson.loads(one.data)) for one in events]
 
 
 def _of_thread(session: Session, thread_id: str) -> Snapshot:
-    runs = session.page(Kind.RUN, limit=_ALL, order="asc", thread_id=thread_id).data
-    messages = session.page(Kind.MESSAGE, limit=_ALL, order="asc", thread_id=thread_id).data
-    steps = {run["id"]: session.page(Kind.STEP, limit=_ALL, order="asc", run_id=run["id"]).data for run in runs}
+    runs = session.get_page(ObjectKind.RUN, limit=_ALL, order="asc", thread_id=thread_id).data
+    messages = session.get_page(ObjectKind.MESSAGE, limit=_ALL, order="asc", thread_id=thread_id).data
+    steps = {
+        run["id"]: session.get_page(ObjectKind.STEP, limit=_ALL, order="asc", run_id=run["id"]).data for run in runs
+    }
     return Snapshot(runs, messages, steps)

@@ -16,9 +16,9 @@ from threadbridge.errors import BridgeError
 from threadbridge.ports import Backend, Event, Wire
 from threadbridge.wire import OPERATIONS, Operation
 from threadbridge.wire.error_responses import to_wire
-from threadbridge.wire.operations import HANDLERS, Answer, Handler
-from threadbridge.wire.operations.answers import Streamed, Whole
-from threadbridge.wire.request_parser import Call
+from threadbridge.wire.operations import HANDLERS, Handler, OperationResult
+from threadbridge.wire.operations.answers import ObjectResult, StreamResult
+from threadbridge.wire.request_parser import OperationCall
 
 
 class _CheckedEvents(AsyncIterator[Event]):
@@ -43,14 +43,14 @@ class _CheckedEvents(AsyncIterator[Event]):
 def _checking(operation: Operation, schema: Published, faults: list[str]) -> Handler:
     handler = HANDLERS[operation.name]
 
-    async def checked(backend: Backend, call: Call) -> Answer:
+    async def checked(backend: Backend, call: OperationCall) -> OperationResult:
         answered = await handler(backend, call)
         match answered:
-            case Whole(body):
+            case ObjectResult(body):
                 faults.extend(schema.faults_of_body(operation, body))
                 return answered
-            case Streamed(events):
-                return Streamed(_CheckedEvents(events, schema, faults))
+            case StreamResult(events):
+                return StreamResult(_CheckedEvents(events, schema, faults))
 
     return checked
 

@@ -18,11 +18,11 @@ from tests.conformance.rules import ELSEWHERE, RULES, numbered_tests
 from tests.differences.service import WEATHER, Service, emulated, path_of
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.turn_result import Ending
+from threadbridge.translation.turn_result import TurnInterruption
 from threadbridge.validation import error_messages
-from threadbridge.validation.error_messages import Complaint
+from threadbridge.validation.error_messages import ErrorTemplate
 from threadbridge.wire import OPERATIONS, SSEDecoder
-from threadbridge.wire.sse import Frames
+from threadbridge.wire.sse import FrameStream
 
 
 class Tally(NamedTuple):
@@ -112,8 +112,8 @@ async def _shown() -> tuple[set[str], set[str]]:
         told = await service.stream("/threads/runs", assistant_id=await service.assistant(instructions="Say hello."))
     broken = [
         each
-        for frame in [frame async for frame in Frames(_Broken(), request_id="req_1")]
-        for each in SSEDecoder().feed(frame)
+        for frame in [frame async for frame in FrameStream(_Broken(), request_id="req_1")]
+        for each in SSEDecoder().receive_data(frame)
     ]
     events = {each.name for each in told} | {event.name for event in _endings()} | {each.event for each in broken}
     bodies += [each.data for each in told if isinstance(each.data, dict)]
@@ -139,13 +139,13 @@ def _endings() -> Iterator[Event]:
     for stream in STREAMS.values():
         turn = translator()
         for event in stream:
-            yield from turn.feed(event)
+            yield from turn.translate(event)
         for ending in ("failed", "cancelled", "expired"):
             turn = translator()
             for event in stream[: len(stream) // 2]:
-                yield from turn.feed(event)
+                yield from turn.translate(event)
             if turn.outcome is None:
-                yield from turn.interrupt(Ending(ending))
+                yield from turn.interrupt(TurnInterruption(ending))
 
 
 # -- Rules and texts ---------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def of_the_rules() -> Tally:
 
 def of_the_texts() -> Tally:
     """Every text of refusal is caused by a request of the tests and compared word for word."""
-    complaints = [each for each in vars(error_messages).values() if isinstance(each, Complaint)]
+    complaints = [each for each in vars(error_messages).values() if isinstance(each, ErrorTemplate)]
     told = [fault.message for fault in _faults()]
     seen = [each.text for each in complaints if any(_pattern(each).match(message) for message in told)]
     return _tally("texts of refusal", (each.text for each in complaints), seen)
@@ -172,7 +172,7 @@ def _faults() -> Iterator[faults.Fault]:
     return (fault for table in tables for fault in table.values() if isinstance(fault, faults.Fault))
 
 
-def _pattern(complaint: Complaint) -> re.Pattern[str]:
+def _pattern(complaint: ErrorTemplate) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{\w+\\\}", ".*", re.escape(complaint.text)), re.DOTALL)
 
 

@@ -75,7 +75,7 @@ class Recorder:
 
 async def _each(frames: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, Any]]:
     async for frame in frames:
-        for name, data, _ in SSEDecoder().feed(frame):
+        for name, data, _ in SSEDecoder().receive_data(frame):
             yield name, "[DONE]" if name == "done" else orjson.loads(data)
 
 

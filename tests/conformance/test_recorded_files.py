@@ -14,7 +14,7 @@ from tests.conformance.golden.comparison import Mismatch, compared
 from tests.conformance.golden.ids import Ids
 from tests.conformance.golden.recordings import SHARED, Recorded, is_bare, read
 from tests.conformance.golden.sessions import ID, why_not
-from threadbridge.ports import PassedRequest, Wire
+from threadbridge.ports import PassthroughRequest, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
 _SURFACES = ("/v1/files", "/v1/vector_stores")
@@ -71,14 +71,14 @@ class Replay:
         answer, path = seen.response_json, (seen.path or "").removeprefix("/v1").partition("?")[0]
         uploads = seen.method == "POST" and path == "/files"
         content = self._ids.to_ours(orjson.dumps(seen.request_json).decode()).encode() if seen.request_json else b""
-        request = PassedRequest(
+        request = PassthroughRequest(
             seen.method or "GET",
             self._ids.to_ours(path),
             query=(),
             headers={"content-type": f"multipart/form-data; boundary={_BOUNDARY}" if uploads else "application/json"},
             body=whole(form(answer) if uploads else content),
         )
-        response = await self._service.pass_on(request)
+        response = await self._service.handle_passthrough(request)
         assert isinstance(response.body, bytes)
         body: Wire = orjson.loads(response.body)
         self._ids.learn(answer, body)

@@ -19,7 +19,7 @@ async def a_store(service: Service, *file_ids: str) -> Wire:
 
 async def behind(service: Service, method: str, path: str, body: Wire | None = None) -> Wire:
     """What the service behind answers."""
-    return await SimulatedUpstream(service.simulator).call(method, path, body)
+    return await SimulatedUpstream(service.simulator).request(method, path, body)
 
 
 async def one_more_run(service: Service, thread_id: str, assistant_id: str) -> Wire:

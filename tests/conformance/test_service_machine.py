@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from tests.conformance.living import Living, Snapshot
 from tests.differences.service import WEATHER, Answer, Told, path_of
 from threadbridge.ports import Wire
-from threadbridge.run_states import ACTIVE, STEPS, RunStatus
+from threadbridge.run_states import ACTIVE_STATUSES, TRANSITIONS, RunStatus
 from threadbridge.settings import HistoryMode
 from threadbridge_adapters.simulator._errors import BY_STATUS
 
@@ -104,7 +104,7 @@ class ServiceMachine(RuleBasedStateMachine):
             self._do(self.living.pass_time(120))
         for thread_id in self.expected:
             statuses = {run["status"] for run in self._do(self.living.runs(thread_id))}
-            assert not statuses & set(ACTIVE), statuses
+            assert not statuses & set(ACTIVE_STATUSES), statuses
         for stream in self.living.streams:
             assert_closed(self._do(asyncio.wait_for(stream, timeout=5)))
         self.everything_holds()
@@ -210,7 +210,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def everything_holds(self) -> None:
         for thread_id, marks in self.expected.items():
             found = self._do(self.living.snapshot(thread_id))
-            assert len([run for run in found.runs if run["status"] in ACTIVE]) <= 1
+            assert len([run for run in found.runs if run["status"] in ACTIVE_STATUSES]) <= 1
             assert [one["metadata"]["mark"] for one in found.messages if one["role"] == "user"] == marks
             assert_belongs_together(found)
             assert_failed_as_told(found)
@@ -230,13 +230,13 @@ class ServiceMachine(RuleBasedStateMachine):
 
     def _active(self, thread_id: str) -> Wire | None:
         runs = self._do(self.living.runs(thread_id))
-        return next((run for run in runs if run["status"] in ACTIVE), None)
+        return next((run for run in runs if run["status"] in ACTIVE_STATUSES), None)
 
 
 def reachable(before: RunStatus) -> set[RunStatus]:
     """Where one transaction may take a run: one step, or two through a status that is only told."""
-    between = STEPS[before] & _ONLY_TOLD
-    return set(STEPS[before]).union(*(STEPS[status] for status in between))
+    between = TRANSITIONS[before] & _ONLY_TOLD
+    return set(TRANSITIONS[before]).union(*(TRANSITIONS[status] for status in between))
 
 
 def accepted(answer: Answer, otherwise: str) -> bool:
@@ -252,7 +252,7 @@ def assert_belongs_together(found: Snapshot) -> None:
     assert Counter(told) == Counter(message["id"] for message in found.messages if message["role"] == "assistant")
     for run in found.runs:
         steps = found.steps[run["id"]]
-        if run["status"] not in ACTIVE:
+        if run["status"] not in ACTIVE_STATUSES:
             assert usage_of([run]) == usage_of(steps), run
             assert "in_progress" not in {step["status"] for step in steps}
 

@@ -73,7 +73,7 @@ async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_an
     )
     kept = await world.backend.retrieve_thread(thread["id"])
     [store_id] = kept["tool_resources"]["file_search"]["vector_store_ids"]
-    store = await SimulatedUpstream(world.simulator).call("GET", f"/vector_stores/{store_id}")
+    store = await SimulatedUpstream(world.simulator).request("GET", f"/vector_stores/{store_id}")
     assert store["expires_after"] == {"anchor": "last_active_at", "days": 7}
 
 
@@ -85,7 +85,7 @@ async def test_a38_a_later_attachment_goes_to_the_store_that_is_there(world: Wor
 
     kept = (await world.backend.retrieve_thread(thread["id"]))["tool_resources"]
     [store_id] = kept["file_search"]["vector_store_ids"]
-    files = await SimulatedUpstream(world.simulator).call("GET", f"/vector_stores/{store_id}/files")
+    files = await SimulatedUpstream(world.simulator).request("GET", f"/vector_stores/{store_id}/files")
     assert {file["id"] for file in files["data"]} == {first, second}
     assert kept["code_interpreter"] == {"file_ids": [second]}
 
@@ -191,12 +191,12 @@ async def test_a_container_that_died_is_replaced_with_its_files(world: World) ->
     thread_id = await a_thread(world, "PYTHON 1\nPRINTS 1")
     await finished(world, thread_id, assistant_id)
     upstream = SimulatedUpstream(world.simulator)
-    await upstream.call("DELETE", f"/containers/{containers_asked(world)[-1]}")
+    await upstream.request("DELETE", f"/containers/{containers_asked(world)[-1]}")
     await world.backend.create_message(thread_id, {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
 
     run, _, _ = await finished(world, thread_id, assistant_id)
 
-    files = await upstream.call("GET", f"/containers/{containers_asked(world)[-1]}/files")
+    files = await upstream.request("GET", f"/containers/{containers_asked(world)[-1]}/files")
     assert run["status"] == "completed"
     assert [file["path"].rpartition("-")[2] for file in files["data"]] == ["data.csv"]
 
@@ -261,10 +261,10 @@ async def test_a21_code_can_have_twenty_files_and_no_more(world: World) -> None:
 
 async def test_a_file_of_a_kind_nobody_can_search_is_refused_and_leaves_no_store(world: World) -> None:
     file_id = await a_file(world, "MZ", name="program.exe")
-    before = await SimulatedUpstream(world.simulator).call("GET", "/vector_stores")
+    before = await SimulatedUpstream(world.simulator).request("GET", "/vector_stores")
 
     with pytest.raises(InvalidRequest):
         await world.backend.create_thread({"messages": [saying("Look", file_id)]})
 
-    after = await SimulatedUpstream(world.simulator).call("GET", "/vector_stores")
+    after = await SimulatedUpstream(world.simulator).request("GET", "/vector_stores")
     assert len(after["data"]) == len(before["data"])

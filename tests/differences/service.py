@@ -14,7 +14,7 @@ from tests.clocks import StandingClock
 from threadbridge.ports import Backend, Store, Wire, WireRequest, WireResponse
 from threadbridge.settings import Settings
 from threadbridge.translation.models.policy import ModelCatalog
-from threadbridge.wire import answer
+from threadbridge.wire import dispatch_request
 from threadbridge.wire.sse import SSEDecoder
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
@@ -67,7 +67,7 @@ class Service:
         headers: Mapping[str, str] = BETA,
     ) -> WireResponse:
         request = WireRequest(method, path, tuple((query or {}).items()), headers, body)
-        return await answer(self.backend, request, max_body_bytes=MAX_BODY_BYTES)
+        return await dispatch_request(self.backend, request, max_body_bytes=MAX_BODY_BYTES)
 
     async def get(self, path: str, **query: str) -> Answer:
         return _read(await self.send("GET", path, query=query))
@@ -88,7 +88,7 @@ class Service:
         assert not isinstance(response.body, bytes), response.body
         decoder = SSEDecoder()
         async for frame in response.body:
-            for name, data, _ in decoder.feed(frame):
+            for name, data, _ in decoder.receive_data(frame):
                 yield Told(name, data.decode() if name == "done" else orjson.loads(data))
 
     # Objects, made in one line

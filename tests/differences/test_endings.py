@@ -11,7 +11,7 @@ import pytest
 
 from tests.differences.service import WEATHER, Service, Told, emulated, names, path_of, text_of
 from threadbridge.errors import StoreError
-from threadbridge.ports import Backend, Event, Warn, Wire, unheard
+from threadbridge.ports import Backend, Event, WarningSink, Wire, discard_warning
 from threadbridge_adapters.simulator import Scenario
 
 
@@ -223,7 +223,7 @@ class BreakingBackend:
     """A stream that fails after its first event, and not because of the model."""
 
     async def stream_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
         return self._events()
 

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from tests.differences.service import Service, emulated
-from threadbridge.ports import Kind, PassedRequest, PassesOn, Wire
+from threadbridge.ports import HandlesPassthrough, ObjectKind, PassthroughRequest, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
 
 SEARCH = [{"type": "file_search"}]
@@ -32,8 +32,10 @@ async def answered(service: Service, message: Wire, tools: list[Wire]) -> tuple[
 
 async def passed_on(service: Service, **query: str) -> Wire:
     """The answer to `GET /files`."""
-    assert isinstance(service.backend, PassesOn)
-    response = await service.backend.pass_on(PassedRequest("GET", "/files", tuple(query.items()), {}, None))
+    assert isinstance(service.backend, HandlesPassthrough)
+    response = await service.backend.handle_passthrough(
+        PassthroughRequest("GET", "/files", tuple(query.items()), {}, None)
+    )
     assert response is not None
     assert isinstance(response.body, bytes)
     page: Wire = orjson.loads(response.body)
@@ -55,7 +57,7 @@ async def test_d11_markers_number_the_search_and_its_result_and_count_code_point
 async def test_d39_a_refused_attachment_leaves_nothing(service: Service) -> None:
     refused = await service.post("/threads", messages=[attaching("Hi", "file-unknown")])
 
-    stores = await SimulatedUpstream(service.simulator).call("GET", "/vector_stores")
+    stores = await SimulatedUpstream(service.simulator).request("GET", "/vector_stores")
     assert (refused.status, refused.error["message"]) == (404, "No such File object: file-unknown")
     assert stores["data"] == []
 
@@ -75,9 +77,9 @@ async def test_d40_a_described_vector_store_is_there_before_the_request_is_writt
     thread = await service.post("/threads", tool_resources=resources)
     refused = await service.post("/threads/runs", assistant_id="asst_x", thread={"tool_resources": resources})
 
-    stores = await SimulatedUpstream(service.simulator).call("GET", "/vector_stores")
+    stores = await SimulatedUpstream(service.simulator).request("GET", "/vector_stores")
     errands = await service.store.read(
-        lambda session: session.page(Kind.ERRAND, limit=5, order="asc"), tenant="default"
+        lambda session: session.get_page(ObjectKind.CLEANUP_INTENT, limit=5, order="asc"), tenant="default"
     )
     kept = (await service.get(f"/threads/{thread.body['id']}")).body
     assert kept["tool_resources"]["file_search"]["vector_store_ids"] == [store["id"] for store in stores["data"]]
@@ -95,7 +97,9 @@ async def test_d79_a_file_nobody_cites_is_kept(service: Service) -> None:
 
     _, [part] = await answered(service, {"role": "user", "content": text}, CODE)
 
-    files = await service.store.read(lambda session: session.page(Kind.FILE, limit=5, order="asc"), tenant="default")
+    files = await service.store.read(
+        lambda session: session.get_page(ObjectKind.FILE, limit=5, order="asc"), tenant="default"
+    )
     assert part["text"] == {"value": "Done", "annotations": []}
     assert [row["file"]["filename"] for row in files.data] == ["sums.csv"]
 
@@ -120,7 +124,7 @@ async def test_d80_a_run_on_an_expired_store_fails_with_its_id(
 async def test_d81_a_container_that_is_gone_is_replaced(service: Service) -> None:
     run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
     first = asked(service)[-1]["tools"][0]["container"]
-    await SimulatedUpstream(service.simulator).call("DELETE", f"/containers/{first}")
+    await SimulatedUpstream(service.simulator).request("DELETE", f"/containers/{first}")
 
     started = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
     again = await service.rested(started.body)
@@ -201,7 +205,7 @@ async def test_d84_a_file_that_cannot_be_kept_does_not_fail_the_run() -> None:
         run, [part] = await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2"}, CODE)
 
         files = await service.store.read(
-            lambda session: session.page(Kind.FILE, limit=5, order="asc"), tenant="default"
+            lambda session: session.get_page(ObjectKind.FILE, limit=5, order="asc"), tenant="default"
         )
         assert (run["status"], files.data) == ("completed", [])
         assert [each["type"] for each in part["text"]["annotations"]] == ["file_path"]

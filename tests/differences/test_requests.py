@@ -14,7 +14,7 @@ from tests.clients.client_kinds import simulated_gateway
 from tests.differences.service import BETA, MAX_BODY_BYTES, WEATHER, Service, emulated, path_of
 from threadbridge.ports import WireRequest
 from threadbridge.translation.models.policy import ModelCatalog
-from threadbridge.wire import answer
+from threadbridge.wire import dispatch_request
 
 
 async def test_d17_the_beta_header_may_hold_a_list(service: Service) -> None:
@@ -182,7 +182,7 @@ async def test_d86_of_a_query_parameter_given_twice_the_last_counts_with_a_warni
         await service.assistant()
     twice = WireRequest("GET", "/assistants", (("limit", "1"), ("limit", "2")), BETA, b"")
 
-    response = await answer(service.backend, twice, max_body_bytes=MAX_BODY_BYTES)
+    response = await dispatch_request(service.backend, twice, max_body_bytes=MAX_BODY_BYTES)
 
     assert isinstance(response.body, bytes)
     assert len(orjson.loads(response.body)["data"]) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.differences.service import WEATHER, Service, emulated, names, path_of, text_of
-from threadbridge.ports import Kind, Wire
+from threadbridge.ports import ObjectKind, Wire
 from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario, Text
 
 
@@ -97,7 +97,7 @@ async def test_d9_one_assistant_can_have_a_model_of_its_own() -> None:
     async with emulated(per_assistant=own, models={"gpt-4": {"model": "gpt-4.1"}}) as service:
         other = (await service.get(f"/assistants/{await service.assistant(model='gpt-4')}")).body
         mine = {**other, "id": "asst_mine"}
-        await service.store.write(lambda session: session.add(Kind.ASSISTANT, mine), tenant="default")
+        await service.store.write(lambda session: session.add(ObjectKind.ASSISTANT, mine), tenant="default")
         thread_id = await service.thread("Hi")
         runs = [
             await service.rested((await service.post(f"/threads/{thread_id}/runs", assistant_id=each["id"])).body)

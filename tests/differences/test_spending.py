@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.differences.service import WEATHER, Service, emulated, path_of, until
-from threadbridge.costs.report import total_report
-from threadbridge.ports import Kind, Scope, Spent, Wire
+from threadbridge.costs.report import build_total_report
+from threadbridge.ports import ObjectKind, SpendScope, SpendTotals, Wire
 from threadbridge_adapters.simulator import Scenario
 
 PRICES = {"gpt-4o": {"input": 2.5, "output": 10}}
@@ -127,13 +127,13 @@ async def test_d93_an_answer_that_came_too_late_was_paid_for() -> None:
 
 async def deleted_by_another_process(service: Service, thread_id: str) -> None:
     """Without a word to the worker that waits for the answer."""
-    await service.store.write(lambda session: session.remove(Kind.THREAD, thread_id), tenant="default")
+    await service.store.write(lambda session: session.remove(ObjectKind.THREAD, thread_id), tenant="default")
 
 
 async def everything(service: Service) -> Wire:
     """What the tenant spent."""
-    [*tallies] = await service.store.read(lambda session: session.spending(Scope.TENANT), tenant="default")
-    return total_report(tallies[0].spent if tallies else Spent())
+    [*tallies] = await service.store.read(lambda session: session.list_spending(SpendScope.TENANT), tenant="default")
+    return build_total_report(tallies[0].totals if tallies else SpendTotals())
 
 
 async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows_what() -> None:

@@ -12,15 +12,15 @@ from tests.clients.client_kinds import simulated_gateway
 from tests.clocks import StandingClock
 from tests.differences.service import BETA, Service
 from threadbridge.ports import Event, WireResponse
-from threadbridge.wire.sse import SSE, SSEDecoder
+from threadbridge.wire.sse import ServerSentEvent, SSEDecoder
 
 
-async def frames(response: WireResponse) -> list[SSE]:
+async def frames(response: WireResponse) -> list[ServerSentEvent]:
     assert not isinstance(response.body, bytes), response.body
-    return SSEDecoder().feed(b"".join([frame async for frame in response.body]))
+    return SSEDecoder().receive_data(b"".join([frame async for frame in response.body]))
 
 
-async def a_stream(service: Service) -> list[SSE]:
+async def a_stream(service: Service) -> list[ServerSentEvent]:
     thread = {"messages": [{"role": "user", "content": "SAY one two three"}]}
     body = {"assistant_id": await service.assistant(), "thread": thread, "stream": True}
     return await frames(await service.send("POST", "/threads/runs", orjson.dumps(body)))

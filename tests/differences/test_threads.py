@@ -99,7 +99,7 @@ async def test_d44_a_run_adds_at_most_32_messages(service: Service) -> None:
 async def test_d70_a_thread_takes_more_messages_than_the_service_allowed(service: Service) -> None:
     thread_id = await service.thread("first")
     many = [Entry(message=message(f"msg_{number}", thread_id)) for number in range(100_000)]
-    await service.store.write(lambda session: session.append(thread_id, many), tenant="default")
+    await service.store.write(lambda session: session.append_entries(thread_id, many), tenant="default")
 
     added = await service.post(f"/threads/{thread_id}/messages", role="user", content="last")
 

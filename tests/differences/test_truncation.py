@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.differences.service import WEATHER, Service, emulated, names
-from threadbridge.ports import Kind, Wire
+from threadbridge.ports import ObjectKind, Wire
 
 
 def texts(asked: Wire) -> list[str]:
@@ -95,7 +95,7 @@ async def test_d76_a_model_or_an_assistant_can_be_given_another_window() -> None
     async with emulated(per_assistant=own, models={"gpt-4o": {"context_tokens": 250}}) as service:
         other = (await service.get(f"/assistants/{await service.assistant()}")).body
         mine = {**other, "id": "asst_mine"}
-        await service.store.write(lambda session: session.add(Kind.ASSISTANT, mine), tenant="default")
+        await service.store.write(lambda session: session.add(ObjectKind.ASSISTANT, mine), tenant="default")
         for each in (mine, other):
             thread_id = await service.thread(*numbered(*range(1, 9)))
             run = await service.post(f"/threads/{thread_id}/runs", assistant_id=each["id"])

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.docs.pages import blocks
-from threadbridge.run_states import STEPS, TERMINAL
+from threadbridge.run_states import TERMINAL_STATUSES, TRANSITIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,5 +25,5 @@ def test_every_legal_step_is_an_arrow_and_every_arrow_a_legal_step() -> None:
     [drawing] = blocks("lifecycle.md")
 
     arrows = {(before, after) for before, after in re.findall(r"^    (\S+) --> (\S+)$", drawing.text, re.MULTILINE)}
-    steps = {(before, after) for before, afters in STEPS.items() for after in afters}
-    assert arrows == {("[*]", "queued"), *steps, *((status, "[*]") for status in TERMINAL)}
+    steps = {(before, after) for before, afters in TRANSITIONS.items() for after in afters}
+    assert arrows == {("[*]", "queued"), *steps, *((status, "[*]") for status in TERMINAL_STATUSES)}

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from threadbridge.context_window.upstream_continuation import Reason
+from threadbridge.context_window.upstream_continuation import NoContinuationReason
 from threadbridge.settings import HistoryMode
 
 PAGE = (Path(__file__).parents[2] / "docs" / "state.md").read_text()
@@ -17,7 +17,7 @@ def test_every_reason_is_explained_and_no_other() -> None:
 
     explained = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
 
-    assert sorted(explained) == sorted(get_args(Reason))
+    assert sorted(explained) == sorted(get_args(NoContinuationReason))
 
 
 def test_every_mode_has_a_column_in_the_order_of_the_setting() -> None:

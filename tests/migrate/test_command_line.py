@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.legacy_service import LegacyService, fill
 from tests.migrate.conftest import Migrate
 from threadbridge.errors import NotFound
-from threadbridge.ports import Backend, Capabilities, ListQuery, Wire
+from threadbridge.ports import Backend, BackendCapabilities, ListQuery, Wire
 from threadbridge.settings import Settings
 from threadbridge_migrate import export_job
 from threadbridge_migrate.cli import app
@@ -128,7 +128,7 @@ def test_an_archive_is_summed_up_by_a_command_of_its_own(migrate: Migrate, servi
 class TwoThreads:
     """As much of a backend as an export needs, without any HTTP."""
 
-    capabilities = Capabilities(lists_threads=True)
+    capabilities = BackendCapabilities(lists_threads=True)
     closed = False
 
     async def list_threads(self, query: ListQuery) -> Wire:

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from tests.recorded.services import Service
-from threadbridge.ports import Backend, NewId
-from threadbridge.settings import AssistantsSettings, ServiceSettings, Settings
+from threadbridge.ports import Backend, IdGenerator
+from threadbridge.settings import AssistantsSettings, EndpointSettings, Settings
 from threadbridge_adapters.assistants import open_backend as open_assistants
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.stores import open_store
@@ -19,11 +19,11 @@ from threadbridge_adapters.upstreams.openai_sdk import open_upstream
 
 async def _responses(service: Service) -> Backend:
     """What is recorded is what the model was asked; assistants and threads live in a store in memory."""
-    upstream = open_upstream(ServiceSettings(**_reached(service)))
+    upstream = open_upstream(EndpointSettings(**_reached(service)))
     return assemble(Settings(), store=await open_store(":memory:"), upstream=upstream, new_id=_numbered())
 
 
-def _numbered() -> NewId:
+def _numbered() -> IdGenerator:
     """Ids that are the same in every replay: that of the thread is in what the model is asked."""
     made: Counter[str] = Counter()
 

@@ -48,7 +48,7 @@ def _documents(body: bytes) -> Iterator[Any]:
     if body.lstrip().startswith(b"{"):
         yield orjson.loads(body)
         return
-    for _, data, _ in SSEDecoder().feed(body):
+    for _, data, _ in SSEDecoder().receive_data(body):
         if data != b"[DONE]":
             yield orjson.loads(data)
 

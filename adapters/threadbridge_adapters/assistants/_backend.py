@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from threadbridge.errors import UnknownEvent, Unsupported
-from threadbridge.ports import Capabilities, Event, ListQuery, PolledRun, Warn, Wire, unheard
-from threadbridge.wire.warning_header import warnings_in
+from threadbridge.ports import BackendCapabilities, Event, ListQuery, PolledRun, WarningSink, Wire, discard_warning
+from threadbridge.wire.warning_header import parse_warning_headers
 from threadbridge_adapters.assistants._http import Call, Service
 from threadbridge_adapters.assistants._routes import include_params, list_params, route
 
@@ -36,12 +36,12 @@ class AssistantsBackend:
         self, service: Service, *, lists_threads: bool, follows_runs: bool = False, reports_runs: bool = False
     ) -> None:
         self._service = service
-        self._capabilities = Capabilities(
+        self._capabilities = BackendCapabilities(
             lists_threads=lists_threads, streams=True, follows_runs=follows_runs, reports_runs=reports_runs
         )
 
     @property
-    def capabilities(self) -> Capabilities:
+    def capabilities(self) -> BackendCapabilities:
         return self._capabilities
 
     async def aclose(self) -> None:
@@ -101,20 +101,22 @@ class AssistantsBackend:
 
     # Runs -----------------------------------------------------------------------------------------------------
     async def create_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> Wire:
         return await self._start(route(_RUNS, thread_id=thread_id), body, include_params(include), warn)
 
     async def stream_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
         return await self._stream(route(_RUNS, thread_id=thread_id), body, include_params(include), warn)
 
-    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard) -> Wire:
+    async def create_thread_and_run(
+        self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+    ) -> Wire:
         return await self._start(_THREAD_AND_RUN, body, include_params(include), warn)
 
     async def stream_thread_and_run(
-        self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
         return await self._stream(_THREAD_AND_RUN, body, include_params(include), warn)
 
@@ -177,23 +179,27 @@ class AssistantsBackend:
         return (await self._service.ask(Call("POST", path, body=body))).body
 
     async def _start(
-        self, path: str, body: Wire | None, params: Mapping[str, object] | None = None, warn: Warn = unheard
+        self,
+        path: str,
+        body: Wire | None,
+        params: Mapping[str, object] | None = None,
+        warn: WarningSink = discard_warning,
     ) -> Wire:
         answer = await self._service.ask(Call("POST", path, params or {}, _unstreamed(body), repeatable=False))
         _hand_on(answer.headers, warn)
         return answer.body
 
     async def _stream(
-        self, path: str, body: Wire, params: Mapping[str, object], warn: Warn = unheard
+        self, path: str, body: Wire, params: Mapping[str, object], warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
         events = await self._service.stream(Call("POST", path, params, {**body, "stream": True}, repeatable=False))
         _hand_on(events.headers, warn)
         return events
 
 
-def _hand_on(headers: Mapping[str, str], warn: Warn) -> None:
+def _hand_on(headers: Mapping[str, str], warn: WarningSink) -> None:
     """What the service warns of, where it is a ThreadBridge."""
-    for warning in warnings_in(headers):
+    for warning in parse_warning_headers(headers):
         warn(warning)
 
 

@@ -9,14 +9,14 @@ import orjson
 
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.ports import Event, Wire
-from threadbridge.run_states import TERMINAL, RunStatus
-from threadbridge.wire.sse import SSE, SSEDecoder
+from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
+from threadbridge.wire.sse import ServerSentEvent, SSEDecoder
 from threadbridge_adapters.assistants._error_mapping import Border
 from threadbridge_adapters.openai_http.error_mapping import request_id
 from threadbridge_adapters.openai_http.httpx_compat import BROKEN, StreamedResponse
 
 #: After one of these a stream may end without `done`: not every service sends it.
-_LAST_WORDS = frozenset(f"thread.run.{status.value}" for status in TERMINAL | {RunStatus.REQUIRES_ACTION})
+_LAST_WORDS = frozenset(f"thread.run.{status.value}" for status in TERMINAL_STATUSES | {RunStatus.REQUIRES_ACTION})
 
 
 class RunStream(AsyncIterator[Event]):
@@ -31,7 +31,7 @@ class RunStream(AsyncIterator[Event]):
         self._border = border
         self._chunks = response.aiter_bytes()
         self._decoder = SSEDecoder()
-        self._frames: deque[SSE] = deque()
+        self._frames: deque[ServerSentEvent] = deque()
         self._last: str | None = None
         self._closed = False
 
@@ -63,7 +63,7 @@ class RunStream(AsyncIterator[Event]):
                 await self.aclose()
         return event
 
-    async def _frame(self) -> SSE:
+    async def _frame(self) -> ServerSentEvent:
         while not self._frames:
             try:
                 chunk = await anext(self._chunks)
@@ -74,12 +74,12 @@ class RunStream(AsyncIterator[Event]):
                     f"broke off a stream ({type(exc).__name__}); the run itself may go on, so retrieve it",
                     request_id=request_id(self._response.headers),
                 ) from exc
-            self._frames.extend(self._decoder.feed(chunk))
+            self._frames.extend(self._decoder.receive_data(chunk))
         return self._frames.popleft()
 
-    def _end(self) -> SSE:
+    def _end(self) -> ServerSentEvent:
         if self._last in _LAST_WORDS:
-            return SSE("done", b"")
+            return ServerSentEvent("done", b"")
         raise self._border.broken(
             "ended a stream before the run was over; retrieve the run", request_id=request_id(self._response.headers)
         )

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from threadbridge.ports import Blobs
+    from threadbridge.ports import BlobStore
 
 __all__ = ["open_blobs"]
 
 
-def open_blobs(url: str | None, *, beside: Path | None) -> Blobs:
+def open_blobs(url: str | None, *, beside: Path | None) -> BlobStore:
     """The blobs of a directory or of an fsspec URL (`s3://…`, `gcs://…`, `abfs://…`).
 
     None is the directory `<store>.files` beside the store's file, or one that passes with the process where the

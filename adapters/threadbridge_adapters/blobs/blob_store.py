@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from threadbridge.errors import InvalidRequest, StoreError
-from threadbridge.ports import Blob, Naming
+from threadbridge.ports import Blob, BlobNamer
 from threadbridge_adapters.blobs.local_storage import Shelf
 
 _PIECE = 256 * 1024
@@ -23,15 +23,15 @@ class Contents:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    async def keep(self, content: AsyncIterator[bytes], *, most: int, named: Naming) -> Blob:
+    async def put(self, content: AsyncIterator[bytes], *, max_bytes: int, name_for: BlobNamer) -> Blob:
         try:
             spool = await asyncio.to_thread(self._shelf.spool)
         except OSError as exc:
             raise _unusable("written", exc) from exc
         path = Path(spool.name)
         try:
-            digest, size = await _spooled(content, spool, most)
-            name = await named(digest)
+            digest, size = await _spooled(content, spool, max_bytes)
+            name = await name_for(digest)
             await asyncio.to_thread(self._shelf.put, path, name)
         except OSError as exc:
             raise _unusable("written", exc) from exc
@@ -48,13 +48,13 @@ class Contents:
         except OSError as exc:
             raise _unusable("read", exc) from exc
 
-    async def forget(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         try:
             await asyncio.to_thread(self._shelf.remove, name)
         except OSError as exc:
             raise _unusable("removed", exc) from exc
 
-    async def tidy(self, *, idle_seconds: float) -> None:
+    async def delete_abandoned_uploads(self, *, idle_seconds: float) -> None:
         try:
             await asyncio.to_thread(self._shelf.tidy, time.time() - idle_seconds)
         except OSError as exc:

@@ -40,22 +40,24 @@ def cost(
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other: take one of them")
-    from threadbridge.costs.cost_table import cost_rows
-    from threadbridge.costs.pricing import day_of
-    from threadbridge.ports import Scope
+    from threadbridge.costs.cost_table import build_cost_rows
+    from threadbridge.costs.pricing import to_day_number
+    from threadbridge.ports import SpendScope
     from threadbridge.runtime.settings_loader import load_settings
     from threadbridge_adapters.cli.store_reader import look_into_store
 
-    today = day_of(time.time())
+    today = to_day_number(time.time())
     first, last = _day(since, "--since", today), _day(until, "--until", today)
     if first is not None and first > (today if last is None else last):
         raise typer.BadParameter("the first day is after the last; exchange --since and --until")
     settings = load_settings(store=store, tenant=tenant)
-    spent = look_into_store(settings, lambda session: session.spending(Scope(by), since=first or 0, until=last))
+    spent = look_into_store(
+        settings, lambda session: session.list_spending(SpendScope(by), since=first or 0, until=last)
+    )
     tallies = asyncio.run(spent)
     if by == "tenant":  # its sum has no key in its own store
         tallies = [tally._replace(key=settings.tenant) for tally in tallies]
-    rows = cost_rows(Scope(by), tallies)
+    rows = build_cost_rows(SpendScope(by), tallies)
     if as_json:
         _print_json(rows)
     elif as_csv:
@@ -67,10 +69,10 @@ def cost(
 
 
 def _day(text: str | None, option: str, today: int) -> int | None:
-    from threadbridge.costs.day_range import day_named
+    from threadbridge.costs.day_range import parse_day
 
     try:
-        return None if text is None else day_named(text, today=today)
+        return None if text is None else parse_day(text, today=today)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
@@ -86,10 +88,10 @@ def _print_csv(rows: Sequence[CostRow], by: str) -> None:
     import csv
     import sys
 
-    from threadbridge.costs.report import total_report
-    from threadbridge.ports import Spent
+    from threadbridge.costs.report import build_total_report
+    from threadbridge.ports import SpendTotals
 
-    lines = csv.DictWriter(sys.stdout, [by, *total_report(Spent())], lineterminator="\n")
+    lines = csv.DictWriter(sys.stdout, [by, *build_total_report(SpendTotals())], lineterminator="\n")
     lines.writeheader()
     lines.writerows(row.to_json() for row in rows)
 
@@ -97,10 +99,10 @@ def _print_csv(rows: Sequence[CostRow], by: str) -> None:
 def _print_table(rows: Sequence[CostRow], by: str) -> None:
     from rich.console import Console
 
-    from threadbridge.costs.cost_table import sum_of
+    from threadbridge.costs.cost_table import sum_cost_rows
 
     Console(width=_WIDTH, highlight=False, markup=False).print(_table(rows, by))
-    spent = sum_of(rows)
+    spent = sum_cost_rows(rows)
     if spent.unpriced:
         typer.echo(
             f"The cost of {spent.unpriced} of {spent.turns} turns is unknown: their models had no price, which "
@@ -112,7 +114,7 @@ def _print_table(rows: Sequence[CostRow], by: str) -> None:
 def _table(rows: Sequence[CostRow], by: str) -> Table:
     from rich.table import Table
 
-    from threadbridge.costs.cost_table import CostRow, sum_of
+    from threadbridge.costs.cost_table import CostRow, sum_cost_rows
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(by)
@@ -122,12 +124,12 @@ def _table(rows: Sequence[CostRow], by: str) -> Table:
         table.add_row(*_cells(row))
     if len(rows) > 1:
         table.add_section()
-        table.add_row(*_cells(CostRow(rows[0].scope, "all", sum_of(rows))))
+        table.add_row(*_cells(CostRow(rows[0].scope, "all", sum_cost_rows(rows))))
     return table
 
 
 def _cells(row: CostRow) -> tuple[str, ...]:
-    from threadbridge.costs.cost_table import cost_of
+    from threadbridge.costs.cost_table import format_cost
 
     spent = row.spent
     tokens = (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens, spent.reasoning_tokens)
@@ -136,5 +138,5 @@ def _cells(row: CostRow) -> tuple[str, ...]:
         f"{spent.turns:,}",
         *(f"{count:,}" for count in tokens),
         f"{spent.unpriced:,}" if spent.unpriced else "-",
-        cost_of(spent),
+        format_cost(spent),
     )

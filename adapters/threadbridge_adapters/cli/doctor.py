@@ -11,12 +11,12 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from threadbridge.doctor.capability_detection import Examination
-    from threadbridge.doctor.config_lint import Trap
-    from threadbridge.doctor.report import Diagnosis
+    from threadbridge.doctor.capability_detection import DetectionResult
+    from threadbridge.doctor.config_lint import LintWarning
+    from threadbridge.doctor.report import DoctorReport
     from threadbridge.settings import Settings
     from threadbridge.translation.models.policy import ModelCatalog
-    from threadbridge.translation.provider_profiles import Profile
+    from threadbridge.translation.provider_profiles import ProviderProfile
 
 _FOUND = {True: "yes", False: "no", None: "?"}
 _WIDTH = 10_000
@@ -50,34 +50,34 @@ def doctor(
         _print(diagnosis)
 
 
-async def _diagnosed(settings: Settings, model: str | None) -> Diagnosis:
-    from threadbridge.doctor.profile_matching import fitted
-    from threadbridge.doctor.report import Diagnosis
-    from threadbridge.translation.provider_profiles import profile_of
+async def _diagnosed(settings: Settings, model: str | None) -> DoctorReport:
+    from threadbridge.doctor.profile_matching import match_profile
+    from threadbridge.doctor.report import DoctorReport
+    from threadbridge.translation.provider_profiles import get_profile
     from threadbridge_adapters.model_catalog import catalog_of
 
     service, examination = await _examined(settings, model)
-    fit = fitted(examination, service.partition("/")[0].partition(":")[0])
+    fit = match_profile(examination, service.partition("/")[0].partition(":")[0])
     deserved = settings.upstream.model_copy(update={"profile": fit.profile, "capabilities": fit.capabilities})
     catalog = catalog_of(examination.models, service=service) if examination.models else None
-    traps = await _traps(settings, profile_of(deserved, hosted_tools=settings.hosted_tools), catalog)
-    return Diagnosis(service, settings.upstream.profile, examination, fit, traps)
+    traps = await _traps(settings, get_profile(deserved, hosted_tools=settings.hosted_tools), catalog)
+    return DoctorReport(service, settings.upstream.profile, examination, fit, traps)
 
 
-async def _examined(settings: Settings, model: str | None) -> tuple[str, Examination]:
+async def _examined(settings: Settings, model: str | None) -> tuple[str, DetectionResult]:
     """Where the service is, and what was found. What it will cost is said before anything is asked."""
-    from threadbridge.doctor.capability_detection import MOST_ANSWERS, MOST_QUESTIONS
+    from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS
     from threadbridge.doctor.probe_runner import examine
-    from threadbridge_adapters.composition import service_of, upstream_of
+    from threadbridge_adapters.composition import create_upstream, get_service_name
 
     patient = settings.upstream.model_copy(update={"timeout": settings.doctor.timeout})
-    upstream = upstream_of(settings.model_copy(update={"upstream": patient, "performs_runs": True}))
+    upstream = create_upstream(settings.model_copy(update={"upstream": patient, "performs_runs": True}))
     try:
-        service = service_of(upstream) or "the simulator"
+        service = get_service_name(upstream) or "the simulator"
         typer.echo(
-            f"Asking {service}: at most {MOST_QUESTIONS} requests of {settings.doctor.timeout:g} s each, of which a "
-            f"model answers at most {MOST_ANSWERS} with a few words. On a service that bills, that is about 2,000 "
-            "tokens of answers.",
+            f"Asking {service}: at most {MAX_REQUESTS} requests of {settings.doctor.timeout:g} s each, of which a "
+            f"model answers at most {MAX_MODEL_RESPONSES} with a few words. On a service that bills, that is about "
+            "2,000 tokens of answers.",
             err=True,
         )
         return service, await examine(upstream, model)
@@ -85,12 +85,12 @@ async def _examined(settings: Settings, model: str | None) -> tuple[str, Examina
         await upstream.aclose()
 
 
-async def _traps(settings: Settings, profile: Profile, catalog: ModelCatalog | None) -> Sequence[Trap]:
+async def _traps(settings: Settings, profile: ProviderProfile, catalog: ModelCatalog | None) -> Sequence[LintWarning]:
     from threadbridge.doctor.probe_runner import traps
     from threadbridge_adapters.stores import open_store
-    from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
+    from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
-    path = place_of(settings.store).path
+    path = parse_store_url(settings.store).path
     if path is None or not path.exists():
         typer.echo("There is no store to look at; name one with --store.", err=True)
         return await traps(settings, None, profile, catalog)
@@ -101,17 +101,17 @@ async def _traps(settings: Settings, profile: Profile, catalog: ModelCatalog | N
         await opened.aclose()
 
 
-def _print(diagnosis: Diagnosis) -> None:
+def _print(diagnosis: DoctorReport) -> None:
     from rich.console import Console
 
-    fit = diagnosis.fit
-    typer.echo(f"profile {fit.profile}: {fit.why}\n")
+    fit = diagnosis.profile_match
+    typer.echo(f"profile {fit.profile}: {fit.reason}\n")
     Console(width=_WIDTH, highlight=False, markup=False).print(_table(diagnosis))
     typer.echo(f"\n{fit.to_toml()}")
-    if diagnosis.configured != fit.profile:
-        typer.echo(f"\nThe configured profile is {diagnosis.configured}.")
-    _print_list("What is worth knowing of it:", diagnosis.examination.quirks)
-    _print_list("What goes wrong silently:", [trap.sentence for trap in diagnosis.traps])
+    if diagnosis.configured_profile != fit.profile:
+        typer.echo(f"\nThe configured profile is {diagnosis.configured_profile}.")
+    _print_list("What is worth knowing of it:", diagnosis.detection.quirks)
+    _print_list("What goes wrong silently:", [trap.message for trap in diagnosis.warnings])
 
 
 def _print_list(heading: str, sentences: Sequence[str]) -> None:
@@ -119,13 +119,13 @@ def _print_list(heading: str, sentences: Sequence[str]) -> None:
         typer.echo("\n".join(["", heading, *(f"- {sentence}" for sentence in sentences)]))
 
 
-def _table(diagnosis: Diagnosis) -> Table:
+def _table(diagnosis: DoctorReport) -> Table:
     from rich.table import Table
 
     from threadbridge.translation.provider_profiles import CAPABILITIES
 
     table = Table("capability", "found", "why", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in CAPABILITIES:
-        finding = diagnosis.examination.findings[name]
-        table.add_row(name, _FOUND[finding.found], finding.why)
+        finding = diagnosis.detection.findings[name]
+        table.add_row(name, _FOUND[finding.is_supported], finding.reason)
     return table

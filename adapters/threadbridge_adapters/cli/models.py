@@ -40,23 +40,23 @@ def list_models(
     if context.invoked_subcommand is not None:
         return
     from threadbridge.runtime.settings_loader import load_settings
-    from threadbridge.translation.models.listing import model_rows
-    from threadbridge.translation.models.policy import ModelRules
+    from threadbridge.translation.models.listing import list_model_rows
+    from threadbridge.translation.models.policy import ModelPolicy
     from threadbridge_adapters.model_catalog import catalog_path, read_catalog
 
     settings = load_settings(store=store)
     catalog = read_catalog(catalog_path(settings))
-    rules = ModelRules(settings.models, sampling=settings.policies.sampling, catalog=catalog)
+    rules = ModelPolicy(settings.models, sampling=settings.policies.sampling, catalog=catalog)
     counts = _pinned(settings) if pinned else None
-    rows = list(model_rows(rules, datetime.now(UTC).date(), counts))
+    rows = list(list_model_rows(rules, datetime.now(UTC).date(), counts))
     typer.echo(_as_json(rows, counts) if as_json else _as_table(rows, counts))
 
 
 def _pinned(settings: Settings) -> Counter[str]:
-    from threadbridge.service.assistants import pinned_models
+    from threadbridge.service.assistants import count_pinned_models
     from threadbridge_adapters.cli.store_reader import look_into_store
 
-    return asyncio.run(look_into_store(settings, pinned_models))
+    return asyncio.run(look_into_store(settings, count_pinned_models))
 
 
 @models.command()
@@ -67,11 +67,11 @@ def refresh() -> None:
     """
     from threadbridge.runtime.settings_loader import load_settings
     from threadbridge.translation.capability_fallbacks import require_model_list
-    from threadbridge.translation.provider_profiles import profile_of
+    from threadbridge.translation.provider_profiles import get_profile
     from threadbridge_adapters.model_catalog import catalog_path, write_catalog
 
     settings = load_settings()
-    require_model_list(profile_of(settings.upstream), settings.upstream.profile)
+    require_model_list(get_profile(settings.upstream), settings.upstream.profile)
     catalog = asyncio.run(_fetched(settings))
     path = catalog_path(settings)
     write_catalog(path, catalog)
@@ -79,12 +79,12 @@ def refresh() -> None:
 
 
 async def _fetched(settings: Settings) -> ModelCatalog:
-    from threadbridge_adapters.composition import service_of, upstream_of
+    from threadbridge_adapters.composition import create_upstream, get_service_name
     from threadbridge_adapters.model_catalog import fetch_catalog
 
-    upstream = upstream_of(settings)
+    upstream = create_upstream(settings)
     try:
-        return await fetch_catalog(upstream, service="" if settings.simulate else service_of(upstream))
+        return await fetch_catalog(upstream, service="" if settings.simulate else get_service_name(upstream))
     finally:
         await upstream.aclose()
 
@@ -113,8 +113,8 @@ def _cells(row: ModelRow) -> tuple[str, ...]:
         row.state,
         _day(row.shutdown_date),
         row.replacement or "-",
-        "-" if row.window is None else f"{row.window:,}",
-        ", ".join(row.dropped) or "-",
+        "-" if row.context_window is None else f"{row.context_window:,}",
+        ", ".join(row.dropped_parameters) or "-",
     )
 
 

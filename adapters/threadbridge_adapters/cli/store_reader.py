@@ -16,9 +16,9 @@ async def look_into_store(settings: Settings, look: Callable[[Session], T]) -> T
     """One look at the configured store. Raises ConfigurationError where there is none: it is not made."""
     from threadbridge.errors import ConfigurationError
     from threadbridge_adapters.stores import open_store
-    from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
+    from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
-    path = place_of(settings.store).path
+    path = parse_store_url(settings.store).path
     if path is None or not path.exists():
         where = "A store in memory is gone with its process" if path is None else f"There is no store at {path}"
         raise ConfigurationError(f"{where}; name another with --store.")

@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from threadbridge.ports import Backend, PassesOn
-from threadbridge.settings import ServiceSettings, Settings
-from threadbridge.wire import own_path
+from threadbridge.ports import Backend, HandlesPassthrough
+from threadbridge.settings import EndpointSettings, Settings
+from threadbridge.wire import find_api_path
 from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.api_key_auth import KeyCheck
 from threadbridge_adapters.gateway.assistants_endpoint import AssistantsDoor, path_of
@@ -47,7 +47,7 @@ def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = N
             await behind.aclose()
 
     service = passthrough or behind
-    through = _Through(PassageDoor(backend, service) if isinstance(backend, PassesOn) else service)
+    through = _Through(PassageDoor(backend, service) if isinstance(backend, HandlesPassthrough) else service)
     rest = Starlette(
         routes=[Route("/healthz", _healthy), *(Route(f"{prefix}/{{rest:path}}", through) for prefix in PREFIXES)],
         exception_handlers={404: unknown_path, 405: unknown_path, Exception: broken},
@@ -89,7 +89,7 @@ def _assistants_path(scope: Scope) -> str | None:
     if scope["type"] != "http":
         return None
     path = path_of(scope)
-    return own_path(path) if path.startswith(_BELOW) else None
+    return find_api_path(path) if path.startswith(_BELOW) else None
 
 
 class _Through:
@@ -135,13 +135,13 @@ def _service_behind(settings: Settings) -> Passthrough:
     )
 
 
-def _address(service: ServiceSettings) -> str:
+def _address(service: EndpointSettings) -> str:
     if service.azure:
         endpoint = service.base_url or os.environ.get("AZURE_OPENAI_ENDPOINT", "")
         return f"{endpoint.rstrip('/')}/openai"
     return service.base_url or _sdk_variable(service, "BASE_URL") or "https://api.openai.com/v1"
 
 
-def _sdk_variable(service: ServiceSettings, name: str) -> str | None:
+def _sdk_variable(service: EndpointSettings, name: str) -> str | None:
     """What is not set is left to the openai SDK's own environment, here as for the backend (`ServiceSettings`)."""
     return os.environ.get(f"AZURE_OPENAI_{name}" if service.azure else f"OPENAI_{name}") or None

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import Backend, WireRequest
-from threadbridge.wire import answer, decoded
-from threadbridge.wire.sse import KEEP_ALIVE
+from threadbridge.wire import decode_path, dispatch_request
+from threadbridge.wire.sse import KEEP_ALIVE_FRAME
 from threadbridge_adapters.stream_buffer import LoopReadAhead
 
 #: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.
@@ -34,7 +34,7 @@ class AssistantsDoor:
         if body is None:
             return
         request = _wire_request(path, scope, body)
-        response = await answer(self._backend, request, max_body_bytes=self._max_body_bytes)
+        response = await dispatch_request(self._backend, request, max_body_bytes=self._max_body_bytes)
         if isinstance(response.body, bytes):
             headers = {**response.headers, "content-length": str(len(response.body))}
             await send(_start(response.status, headers))
@@ -47,7 +47,7 @@ class AssistantsDoor:
         """Send the frames as they come. A client that hangs up is detached from the run; the run goes on (A100, C3)."""
         ahead = LoopReadAhead(frames)
         if self._keep_alive_seconds > 0:
-            ahead.keep_alive(self._keep_alive_seconds, KEEP_ALIVE)
+            ahead.keep_alive(self._keep_alive_seconds, KEEP_ALIVE_FRAME)
         await _send_all(ahead, receive, send)
 
 
@@ -90,7 +90,7 @@ def path_of(scope: Scope) -> str:
     raw_path: bytes = scope.get("raw_path") or b""
     if b"%2" not in raw_path:
         return str(scope["path"])
-    return decoded(raw_path.partition(b"?")[0].decode("latin-1"))
+    return decode_path(raw_path.partition(b"?")[0].decode("latin-1"))
 
 
 def _wire_request(path: str, scope: Scope, body: bytes) -> WireRequest:

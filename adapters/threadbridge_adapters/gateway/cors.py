@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.errors import Forbidden
-from threadbridge.validation.error_messages import quoted
+from threadbridge.validation.error_messages import shorten
 from threadbridge_adapters.gateway.error_responses import reply_with
 from threadbridge_adapters.gateway.server import is_loopback
 
@@ -56,7 +56,7 @@ class OriginCheck:
         if origin is None or self._may_ask(origin):
             await self._app(scope, receive, send)
             return
-        told = f"Pages of '{quoted(origin)}' may not ask this gateway: name their origin in gateway.allowed_origins."
+        told = f"Pages of '{shorten(origin)}' may not ask this gateway: name their origin in gateway.allowed_origins."
         await reply_with(Forbidden(told), scope, receive, send)
 
     def _may_ask(self, origin: str) -> bool:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.errors import BridgeError, NotFound
-from threadbridge.wire import refused
+from threadbridge.wire import build_error_response
 
 _BROKEN = "The server had an error while processing your request."
 
@@ -29,5 +29,5 @@ async def broken(_: Request, error: Exception) -> Response:
 
 
 def _response(error: BridgeError) -> Response:
-    told = refused(error)
+    told = build_error_response(error)
     return Response(told.body, told.status, told.headers)

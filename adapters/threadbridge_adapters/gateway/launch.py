@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
-from threadbridge.ports import Backend, PassesOn
+from threadbridge.ports import Backend, HandlesPassthrough
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
 from threadbridge_adapters.gateway.application import app
@@ -27,7 +27,7 @@ async def opened_gateway(
     With `simulate` nothing leaves the machine: a backend that has no simulator of its own gets one behind it.
     """
     backend = await open_backend(settings)
-    behind = _simulator_app() if settings.simulate and not isinstance(backend, PassesOn) else None
+    behind = _simulator_app() if settings.simulate and not isinstance(backend, HandlesPassthrough) else None
     try:
         yield app(backend, settings, passthrough=behind)
     finally:

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.errors import BridgeError
-from threadbridge.ports import PassedRequest, PassesOn, WireResponse
+from threadbridge.ports import HandlesPassthrough, PassthroughRequest, WireResponse
 from threadbridge_adapters.gateway.error_responses import reply_with
 from threadbridge_adapters.stream_buffer import close
 
@@ -22,14 +22,14 @@ DISCARDED_BYTES: Final = 64 * 1024 * 1024
 class PassageDoor:
     """An ASGI endpoint that asks the backend first, and then whoever is behind it. Paths begin with `/v1`."""
 
-    def __init__(self, backend: PassesOn, behind: ASGIApp) -> None:
+    def __init__(self, backend: HandlesPassthrough, behind: ASGIApp) -> None:
         self._backend = backend
         self._behind = behind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _Body(scope, receive)
         try:
-            response = await self._backend.pass_on(_passed(scope, body))
+            response = await self._backend.handle_passthrough(_passed(scope, body))
         except _ClientLeftError:
             return
         except BridgeError as error:
@@ -86,10 +86,10 @@ class _Streaming(StreamingResponse):
             return  # the server closes a connection whose body is unfinished
 
 
-def _passed(scope: Scope, body: _Body) -> PassedRequest:
+def _passed(scope: Scope, body: _Body) -> PassthroughRequest:
     raw_path: bytes = scope["raw_path"]
     query: bytes = scope["query_string"]
-    return PassedRequest(
+    return PassthroughRequest(
         scope["method"],
         raw_path.decode("latin-1").removeprefix("/v1"),
         query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)),

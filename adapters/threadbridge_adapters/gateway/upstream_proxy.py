@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from threadbridge.errors import UpstreamError
-from threadbridge.settings import ServiceSettings
+from threadbridge.settings import EndpointSettings
 from threadbridge_adapters.gateway.error_responses import reply_with
 
 #: Headers that belong to one connection, not to the message (RFC 9110, 7.6.1).
@@ -37,7 +37,7 @@ class Passthrough:
     `drops_credentials` says that they are for the gateway and nobody else's business.
     """
 
-    def __init__(self, service: ServiceSettings, *, base_url: str, key: str | None, drops_credentials: bool) -> None:
+    def __init__(self, service: EndpointSettings, *, base_url: str, key: str | None, drops_credentials: bool) -> None:
         self._service = service
         self._base_url = base_url.rstrip("/")
         self._key = key

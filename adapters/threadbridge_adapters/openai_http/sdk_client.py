@@ -10,14 +10,14 @@ from typing import Any
 import openai
 
 from threadbridge.errors import ConfigurationError, Unauthorized
-from threadbridge.settings import ServiceSettings, TokenProvider
+from threadbridge.settings import EndpointSettings, TokenProvider
 
 #: Seconds in which a connection must come about; the time for the answer is a setting.
 CONNECT_SECONDS = 5.0
 
 
 def open_client(
-    settings: ServiceSettings, *, section: str, headers: Mapping[str, str] | None = None, http_client: Any = None
+    settings: EndpointSettings, *, section: str, headers: Mapping[str, str] | None = None, http_client: Any = None
 ) -> openai.AsyncOpenAI:
     """The client these settings describe; what they leave open, the SDK reads from its own environment.
 
@@ -44,7 +44,7 @@ def open_client(
         ) from exc
 
 
-def _plain(settings: ServiceSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
+def _plain(settings: EndpointSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
     provider = settings.token_provider
     return openai.AsyncOpenAI(
         api_key=_token(provider) if provider else key,
@@ -53,7 +53,7 @@ def _plain(settings: ServiceSettings, key: str | None, options: dict[str, Any]) 
     )
 
 
-def _azure(settings: ServiceSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
+def _azure(settings: EndpointSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
     provider = settings.token_provider
     if settings.base_url:
         options["azure_endpoint"] = settings.base_url
@@ -70,7 +70,7 @@ def _headers(configured: Mapping[str, str], ours: Mapping[str, str]) -> dict[str
     return {**{name: value for name, value in ours.items() if name.lower() not in given}, **configured}
 
 
-def _key(settings: ServiceSettings, section: str) -> str | None:
+def _key(settings: EndpointSettings, section: str) -> str | None:
     if settings.api_key is None:
         return None
     key = settings.api_key.get_secret_value().strip()

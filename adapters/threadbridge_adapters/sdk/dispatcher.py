@@ -9,10 +9,18 @@ from typing import Any, TypeVar
 
 import orjson
 
-from threadbridge.ports import Backend, PassedRequest, PassesOn, WireRequest, WireResponse, begins_at_once, may_wait
+from threadbridge.ports import (
+    Backend,
+    HandlesPassthrough,
+    PassthroughRequest,
+    WireRequest,
+    WireResponse,
+    begins_at_once,
+    may_wait,
+)
 from threadbridge.runtime._at_once import begin
-from threadbridge.wire import answer, may_be_kept, to_wire
-from threadbridge.wire.error_responses import reported
+from threadbridge.wire import dispatch_request, may_be_handled_locally, to_wire
+from threadbridge.wire.error_responses import to_bridge_error
 from threadbridge_adapters.stream_buffer import close
 
 AnswerT = TypeVar("AnswerT", bound=WireResponse | None)
@@ -65,13 +73,15 @@ class Desk:
             return _unopened(error)
         if not begins_at_once(backend):
             await may_wait()
-        return await answer(backend, request, max_body_bytes=self._max_body_bytes)
+        return await dispatch_request(backend, request, max_body_bytes=self._max_body_bytes)
 
     def may_pass_on(self, method: str, path: str) -> bool:
         """Whether a request that is not the Assistants API's is for `pass_on` first; `path` starts below `/v1`."""
-        return self._simulated or may_be_kept(method, path)
+        return self._simulated or may_be_handled_locally(method, path)
 
-    async def pass_on(self, request: PassedRequest, *, timeout: float | None = None) -> WireResponse | None:
+    async def handle_passthrough(
+        self, request: PassthroughRequest, *, timeout: float | None = None
+    ) -> WireResponse | None:
         """The backend's answer to any other request; None if it is for the service behind. Raises TimeoutError."""
         return await self._finished(self._pass_on(request), timeout)
 
@@ -100,10 +110,10 @@ class Desk:
         """Whether any loop has opened a backend."""
         return bool(self._backends)
 
-    async def _pass_on(self, request: PassedRequest) -> WireResponse | None:
+    async def _pass_on(self, request: PassthroughRequest) -> WireResponse | None:
         try:
             backend = await self._backend(asyncio.get_running_loop())
-            return await backend.pass_on(request) if isinstance(backend, PassesOn) else None
+            return await backend.handle_passthrough(request) if isinstance(backend, HandlesPassthrough) else None
         except Exception as error:
             return _unopened(error)
 
@@ -152,7 +162,7 @@ async def _done(task: asyncio.Task[Any], timeout: float | None) -> None:
 
 def _unopened(error: Exception) -> WireResponse:
     request_id = f"req_{secrets.token_hex(16)}"
-    status, envelope = to_wire(reported(error, request_id=request_id))
+    status, envelope = to_wire(to_bridge_error(error, request_id=request_id))
     # The SDK repeats what fails with a 5xx; a backend that cannot be opened is not worth repeating.
     headers = {"content-type": "application/json", "x-request-id": request_id, "x-should-retry": "false"}
     return WireResponse(status, headers, orjson.dumps(envelope))

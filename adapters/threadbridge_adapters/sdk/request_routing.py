@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import parse_qsl
 
-from threadbridge.ports import PassedRequest, WireResponse
-from threadbridge.wire import decoded, own_path
+from threadbridge.ports import PassthroughRequest, WireResponse
+from threadbridge.wire import decode_path, find_api_path
 
 if TYPE_CHECKING:
     import httpx2
@@ -42,7 +42,7 @@ def way_to(url: str, base: str) -> Way | None:
 
 
 def _way(path: str, query: str, base: str) -> Way | None:
-    own = own_path(decoded(path) if "%" in path else path, base=base)
+    own = find_api_path(decode_path(path) if "%" in path else path, base=base)
     return None if own is None else Way(own, parse_qsl(query, keep_blank_values=True) if query else ())
 
 
@@ -52,9 +52,9 @@ def below(request: httpx2.Request, base: str) -> str:
     return "/" + path.removeprefix(base).lstrip("/")
 
 
-def passed_request(request: httpx2.Request, base: str, body: AsyncIterator[bytes]) -> PassedRequest:
+def passed_request(request: httpx2.Request, base: str, body: AsyncIterator[bytes]) -> PassthroughRequest:
     """The request with its body still to come."""
-    return PassedRequest(
+    return PassthroughRequest(
         request.method,
         below(request, base),
         query=tuple(request.url.params.multi_items()) if request.url.query else (),

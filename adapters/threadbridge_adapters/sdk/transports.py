@@ -100,7 +100,7 @@ class SyncTransport(BaseTransport):
     def _passed_on(self, request: httpx2.Request, patience: float | None) -> _Answer:
         async def pass_on() -> WireResponse:
             passed = passed_request(request, self._base, pieces_of_thread(request))
-            return taken(await self._desk.pass_on(passed, timeout=patience))
+            return taken(await self._desk.handle_passthrough(passed, timeout=patience))
 
         return self._portal().run(_read_ahead(pass_on()))
 
@@ -141,7 +141,7 @@ class AsyncTransport(AsyncBaseTransport):
 
     async def _passed_on(self, request: httpx2.Request, patience: float | None) -> WireResponse:
         passed = passed_request(request, self._base, pieces_of_loop(request))
-        return taken(await self._desk.pass_on(passed, timeout=patience))
+        return taken(await self._desk.handle_passthrough(passed, timeout=patience))
 
 
 class _SyncFrames(SyncByteStream):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threadbridge.ports import NewId, Wire
+from threadbridge.ports import IdGenerator, Wire
 from threadbridge_adapters.simulator import _encrypted_reasoning as sealing
 from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._tokens import estimate
@@ -31,7 +31,7 @@ def read_of(context: Sequence[Wire]) -> Sequence[Wire]:
     return context
 
 
-def compacted(end: Wire, body: Wire, context: Sequence[Wire], new_id: NewId) -> Wire:
+def compacted(end: Wire, body: Wire, context: Sequence[Wire], new_id: IdGenerator) -> Wire:
     """The finished response, with a compaction as its last item where it has grown beyond the threshold (recorded)."""
     usage, threshold = end["usage"], _threshold(body)
     if threshold is None or end["status"] != "completed" or usage["total_tokens"] <= threshold:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from threadbridge.ports import Clock, NewId, Wire
+from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._file_bytes import Content
@@ -93,7 +93,7 @@ class Container:
 class Containers:
     """The operations on containers and their files. Looking at a container keeps it alive, as at the service."""
 
-    def __init__(self, files: Files, limits: Limits, clock: Clock, new_id: NewId) -> None:
+    def __init__(self, files: Files, limits: Limits, clock: Clock, new_id: IdGenerator) -> None:
         self._files = files
         self._limits = limits
         self._clock = clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from threadbridge.ports import Clock, NewId, Wire
+from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._item_pairing import resolve
@@ -27,7 +27,7 @@ def _items(path: str, value: Any) -> None:
 class Conversations:
     """The operations on conversations, over the simulator's memory."""
 
-    def __init__(self, memory: Memory, clock: Clock, new_id: NewId) -> None:
+    def __init__(self, memory: Memory, clock: Clock, new_id: IdGenerator) -> None:
         self._memory = memory
         self._clock = clock
         self._new_id = new_id

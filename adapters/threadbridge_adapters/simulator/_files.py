@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from threadbridge.ports import Clock, NewId, Wire
+from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._file_bytes import Content
@@ -52,7 +52,7 @@ class StoredFile:
 class Files:
     """The operations on files. The oldest go when there are too many, or too many bytes."""
 
-    def __init__(self, limits: Limits, clock: Clock, new_id: NewId) -> None:
+    def __init__(self, limits: Limits, clock: Clock, new_id: IdGenerator) -> None:
         self._limits = limits
         self._clock = clock
         self._new_id = new_id

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from threadbridge.ports import PassedRequest
+from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import answer
 from threadbridge_adapters.simulator._simulator import Simulator
@@ -55,8 +55,8 @@ def app(simulator: Simulator) -> Starlette:
     return application
 
 
-def _passed(request: Request) -> PassedRequest:
-    return PassedRequest(
+def _passed(request: Request) -> PassthroughRequest:
+    return PassthroughRequest(
         request.method,
         request.url.path.removeprefix("/v1"),
         query=tuple(request.query_params.multi_items()),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from threadbridge.ports import NewId, Wire
+from threadbridge.ports import IdGenerator, Wire
 from threadbridge_adapters.simulator import _encrypted_reasoning as sealing
 from threadbridge_adapters.simulator._models import SNAPSHOTS
 from threadbridge_adapters.simulator._request import Request
@@ -96,7 +96,7 @@ def begun(request: Request, *, response_id: str, created_at: int) -> Wire:
     }
 
 
-def ended(start: Wire, request: Request, answer: Answer, *, input_tokens: int, now: int, new_id: NewId) -> Wire:
+def ended(start: Wire, request: Request, answer: Answer, *, input_tokens: int, now: int, new_id: IdGenerator) -> Wire:
     """The response as the last event and the plain answer show it."""
     produced = produce(request, answer, new_id)
     status = "incomplete" if produced.cut else answer.status
@@ -137,7 +137,7 @@ def plain(response: Wire, *, access: bool) -> Wire:
     return out
 
 
-def produce(request: Request, answer: Answer, new_id: NewId) -> Produced:
+def produce(request: Request, answer: Answer, new_id: IdGenerator) -> Produced:
     """The output items of an answer, cut where `max_output_tokens` says so."""
     left = request.body.get("max_output_tokens")
     items: list[Wire] = []
@@ -194,7 +194,7 @@ def _end_of(annotation: Wire) -> int:
     return int(annotation["index"] if annotation["type"] == "file_citation" else annotation["end_index"])
 
 
-def _item(output: Output, request: Request, new_id: NewId, *, status: str) -> Wire:
+def _item(output: Output, request: Request, new_id: IdGenerator, *, status: str) -> Wire:
     match output:
         case Reasoning(summary=summary):
             return _reasoning_item(summary, request, new_id)
@@ -228,13 +228,13 @@ def _item(output: Output, request: Request, new_id: NewId, *, status: str) -> Wi
             raise TypeError(f"{output} was not performed")
 
 
-def _message(content: Wire, request: Request, new_id: NewId, status: str) -> Wire:
+def _message(content: Wire, request: Request, new_id: IdGenerator, status: str) -> Wire:
     phase = {"phase": "final_answer"} if request.family.phase else {}
     head: Wire = {"id": new_id("msg"), "type": "message", "status": status, "content": [content]}
     return {**head, **phase, "role": "assistant"}
 
 
-def _reasoning_item(summary: str, request: Request, new_id: NewId) -> Wire:
+def _reasoning_item(summary: str, request: Request, new_id: IdGenerator) -> Wire:
     item: Wire = {"id": new_id("rs"), "type": "reasoning", "content": []}
     if request.includes_encrypted_reasoning:
         item["encrypted_content"] = sealing.seal(f"{item['id']} {summary}")
@@ -265,7 +265,7 @@ def _usage(input_tokens: int, produced: Produced) -> Wire:
     }
 
 
-def stored_item(item: Wire, new_id: NewId) -> Wire:
+def stored_item(item: Wire, new_id: IdGenerator) -> Wire:
     """An input item as the service keeps and lists it: with id, type, status and content parts (recorded)."""
     kind = item.get("type") or "message"
     if kind == "message":
@@ -288,6 +288,6 @@ def _parts(content: Any, kind: str) -> list[Any]:
     return [{"type": kind, "text": content}]
 
 
-def stored_items(items: Sequence[Wire], new_id: NewId) -> list[Wire]:
+def stored_items(items: Sequence[Wire], new_id: IdGenerator) -> list[Wire]:
     """All of them."""
     return [stored_item(item, new_id) for item in items]

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from threadbridge.ports import PassedRequest, Wire, WireResponse
+from threadbridge.ports import PassthroughRequest, Wire, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._file_bytes import Content, ContentWriter
 from threadbridge_adapters.simulator._multipart_parser import Form, read_form
@@ -22,7 +22,7 @@ _VERSION = {"openai-version": "2020-10-01"}
 class Asked:
     """A request that a route takes, with the ids in its path."""
 
-    request: PassedRequest
+    request: PassthroughRequest
     ids: Mapping[str, str]
 
     @property

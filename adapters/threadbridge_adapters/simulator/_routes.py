@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from threadbridge.ports import PassedRequest, WireResponse
+from threadbridge.ports import PassthroughRequest, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _file_routes, _response_routes
 from threadbridge_adapters.simulator._route_adapters import Asked, Handler, refused
@@ -24,7 +24,7 @@ _ROUTES: Final[tuple[tuple[str, re.Pattern[str], Handler], ...]] = tuple(
 )
 
 
-async def answer(simulator: Simulator, request: PassedRequest) -> WireResponse:
+async def answer(simulator: Simulator, request: PassthroughRequest) -> WireResponse:
     """The simulator's answer. Refusals are answers; a body that is streamed raises where the script breaks it."""
     try:
         handler, asked = _route(simulator, request)
@@ -33,7 +33,7 @@ async def answer(simulator: Simulator, request: PassedRequest) -> WireResponse:
         return refused(simulator, error)
 
 
-def _route(simulator: Simulator, request: PassedRequest) -> tuple[Handler, Asked]:
+def _route(simulator: Simulator, request: PassthroughRequest) -> tuple[Handler, Asked]:
     absent = simulator.manners.is_absent(request.method, request.path)
     for method, pattern, handler in _ROUTES:
         found = pattern.fullmatch(request.path) if method == request.method else None

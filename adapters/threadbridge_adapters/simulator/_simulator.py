@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from threadbridge.ports import Clock, NewId, Wire
+from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _response_objects as objects
@@ -92,7 +92,7 @@ class Simulator:
         script: Script = (),
         *,
         clock: Clock | None = None,
-        new_id: NewId = fresh_id,
+        new_id: IdGenerator = fresh_id,
         limits: Limits | None = None,
         models: Models | None = None,
         manners: Collection[Manner] = (),

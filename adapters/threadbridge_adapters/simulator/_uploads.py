@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from threadbridge.ports import Clock, NewId, Wire
+from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._file_bytes import Content, joined
@@ -49,7 +49,7 @@ class _Upload:
 class Uploads:
     """The operations on uploads. An upload that is not completed within an hour expires."""
 
-    def __init__(self, files: Files, limits: Limits, clock: Clock, new_id: NewId) -> None:
+    def __init__(self, files: Files, limits: Limits, clock: Clock, new_id: IdGenerator) -> None:
         self._files = files
         self._limits = limits
         self._clock = clock

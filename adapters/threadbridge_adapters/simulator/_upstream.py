@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl
 import orjson
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import PassedRequest, UpstreamResponse, Wire, WireResponse
+from threadbridge.ports import PassthroughRequest, UpstreamResponse, Wire, WireResponse
 from threadbridge_adapters.simulator._errors import ServiceError
 from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import answer
 from threadbridge_adapters.simulator._simulator import Simulator
 from threadbridge_adapters.stream_buffer import close
-from threadbridge_adapters.upstreams.multipart import Form
+from threadbridge_adapters.upstreams.multipart import MultipartForm
 
 
 class SimulatedStream:
@@ -47,7 +47,7 @@ class SimulatedUpstream:
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
 
-    async def create(self, body: bytes) -> UpstreamResponse:
+    async def create_response(self, body: bytes) -> UpstreamResponse:
         """A whole response."""
         try:
             response, request_id = await self.simulator.create(orjson.loads(body))
@@ -57,7 +57,7 @@ class SimulatedUpstream:
             raise _broken(None) from error
         return UpstreamResponse(response, request_id)
 
-    async def stream(self, body: bytes) -> SimulatedStream:
+    async def stream_response(self, body: bytes) -> SimulatedStream:
         """The events of a response; returns when the request was accepted."""
         try:
             events, request_id = await self.simulator.stream(orjson.loads(body))
@@ -65,7 +65,7 @@ class SimulatedUpstream:
             raise _refused(error) from error
         return SimulatedStream(events, request_id)
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
         """The JSON answer to any other request."""
         headers = {"content-type": "application/json"}
         return await self._asked(method, path, headers, None if body is None else _once(orjson.dumps(body)))
@@ -74,18 +74,18 @@ class SimulatedUpstream:
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
     ) -> Wire:
         """A file, piece by piece."""
-        form = Form(fields, filename)
-        return await self._asked("POST", path, {"content-type": form.content_type}, form.around(content))
+        form = MultipartForm(fields, filename)
+        return await self._asked("POST", path, {"content-type": form.content_type}, form.encode(content))
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
         """A body, piece by piece."""
-        response = await self.pass_on(_request("GET", path))
+        response = await self.handle_passthrough(_request("GET", path))
         if response.status >= 400:
             raise _refusal(response)
         yield _once(response.body) if isinstance(response.body, bytes) else response.body
 
-    async def pass_on(self, request: PassedRequest) -> WireResponse:
+    async def handle_passthrough(self, request: PassthroughRequest) -> WireResponse:
         """The answer to any request below `/v1`. Refusals are answers; streams raise UpstreamError where they break."""
         response = await answer(self.simulator, request)
         if isinstance(response.body, bytes):
@@ -99,7 +99,7 @@ class SimulatedUpstream:
     async def _asked(
         self, method: str, path: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None
     ) -> Wire:
-        response = await self.pass_on(_request(method, path, headers=headers, body=body))
+        response = await self.handle_passthrough(_request(method, path, headers=headers, body=body))
         if response.status >= 400:
             raise _refusal(response)
         return _parsed(response)
@@ -107,9 +107,9 @@ class SimulatedUpstream:
 
 def _request(
     method: str, path: str, *, headers: Mapping[str, str] | None = None, body: AsyncIterator[bytes] | None = None
-) -> PassedRequest:
+) -> PassthroughRequest:
     path, _, query = path.partition("?")
-    return PassedRequest(method, path, tuple(parse_qsl(query)), headers or {}, body)
+    return PassthroughRequest(method, path, tuple(parse_qsl(query)), headers or {}, body)
 
 
 async def _once(whole: bytes) -> AsyncIterator[bytes]:

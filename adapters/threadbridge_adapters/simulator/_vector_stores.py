@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from threadbridge.ports import Clock, NewId, Wire
+from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as checks
 from threadbridge_adapters.simulator._attribute_filters import check_attributes
@@ -99,7 +99,7 @@ class VectorStores:
     A file is `in_progress` for `indexing_seconds` of the clock after it was added, and always in the answer to that.
     """
 
-    def __init__(self, files: Files, index: Index, limits: Limits, clock: Clock, new_id: NewId) -> None:
+    def __init__(self, files: Files, index: Index, limits: Limits, clock: Clock, new_id: IdGenerator) -> None:
         self.indexing_seconds = 0.0
         self._files = files
         self._index = index

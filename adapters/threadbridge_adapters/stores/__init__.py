@@ -17,12 +17,12 @@ async def open_store(url: str | None = None) -> Store:
     things); `:memory:`, a path, or `sqlite:///path` with `?synchronous=full` to outlive power failures too.
     Raises ConfigurationError for a URL that names no store, StoreError for one that cannot be opened.
     """
-    from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
+    from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
     from threadbridge_adapters.stores.sqlite.store import SqliteStore
 
-    store = SqliteStore(place_of(url))
+    store = SqliteStore(parse_store_url(url))
     try:
-        return await store.opened()
+        return await store.initialize()
     except BaseException:
         await store.aclose()
         raise

@@ -6,16 +6,16 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 
 #: What a quoted parameter cannot hold, in the way browsers write it.
-_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+_QUOTED_STRING_ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 
-class Form:
+class MultipartForm:
     """A form of some text fields and, last, the field `file`."""
 
     def __init__(self, fields: Mapping[str, str], filename: str) -> None:
         self._boundary = secrets.token_hex(16)
         self._fields = fields
-        self._filename = filename.translate(_QUOTED)
+        self._filename = filename.translate(_QUOTED_STRING_ESCAPES)
 
     @property
     def content_type(self) -> str:
@@ -26,19 +26,22 @@ class Form:
         """
         return f"Multipart/form-data; boundary={self._boundary}"
 
-    async def around(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def encode(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The whole body, the file's pieces in it."""
-        head = "".join(self._field(name, value) for name, value in self._fields.items()) + self._file()
+        head = (
+            "".join(self._encode_field(name, value) for name, value in self._fields.items())
+            + self._encode_file_header()
+        )
         yield head.encode()
         async for piece in content:
             yield piece
         yield f"\r\n--{self._boundary}--\r\n".encode()
 
-    def _field(self, name: str, value: str) -> str:
-        name = name.translate(_QUOTED)
+    def _encode_field(self, name: str, value: str) -> str:
+        name = name.translate(_QUOTED_STRING_ESCAPES)
         return f'--{self._boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
 
-    def _file(self) -> str:
+    def _encode_file_header(self) -> str:
         return (
             f'--{self._boundary}\r\nContent-Disposition: form-data; name="file"; filename="{self._filename}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"

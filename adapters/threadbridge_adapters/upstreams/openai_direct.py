@@ -18,83 +18,85 @@ import openai
 from yarl import URL
 
 from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
-from threadbridge.settings import ServiceSettings
+from threadbridge.settings import EndpointSettings
 from threadbridge.wire.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import Border, request_id, retry_after
 from threadbridge_adapters.openai_http.httpx_compat import SSL_CONTEXT
 from threadbridge_adapters.openai_http.sdk_client import CONNECT_SECONDS, open_client
-from threadbridge_adapters.upstreams.openai_sdk import PATH, OpenAIUpstream, parsed
+from threadbridge_adapters.upstreams.openai_sdk import RESPONSES_PATH, OpenAIUpstream, parse_json_object
 
 #: Written anew for every request, or by the library that sends it.
-_NOT_COPIED = frozenset({"accept", "accept-encoding", "connection", "content-length", "host", "idempotency-key"})
+_EXCLUDED_HEADERS = frozenset({"accept", "accept-encoding", "connection", "content-length", "host", "idempotency-key"})
 _OK = 200
 #: Seconds a service may ask for before the one attempt more; what lasts longer is the SDK's to judge.
-_LONGEST_WAIT = 60.0
+_MAX_RETRY_AFTER_SECONDS = 60.0
 #: What aiohttp raises when a request or its answer does not get through.
-_FAILURES = (aiohttp.ClientError, TimeoutError)
+_TRANSPORT_ERRORS = (aiohttp.ClientError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class RequestTemplate:
     """Where the SDK sends a request for a response, and with which headers."""
 
     url: URL
     headers: Mapping[str, str]
 
 
-class Signpost:
+class RequestTemplateRecorder:
     """Looks at the SDK's requests as they leave, until one shows the way."""
 
     def __init__(self) -> None:
-        self.route: Route | None = None
+        self.template: RequestTemplate | None = None
 
     async def __call__(self, request: Any) -> None:
         """A hook of the HTTP library under the SDK."""
-        if self.route is None and request.method == "POST" and request.url.path.endswith(PATH):
-            headers = {name: value for name, value in request.headers.items() if name not in _NOT_COPIED}
-            self.route = Route(URL(str(request.url), encoded=True), headers)
+        if self.template is None and request.method == "POST" and request.url.path.endswith(RESPONSES_PATH):
+            headers = {name: value for name, value in request.headers.items() if name not in _EXCLUDED_HEADERS}
+            self.template = RequestTemplate(URL(str(request.url), encoded=True), headers)
 
 
 class DirectUpstream(OpenAIUpstream):
     """`ports.Upstream` for a service whose key does not change from request to request."""
 
-    def __init__(self, client: openai.AsyncOpenAI, signpost: Signpost, *, timeout: float) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, recorder: RequestTemplateRecorder, *, timeout: float) -> None:
         super().__init__(client)
-        self._signpost = signpost
+        self._recorder = recorder
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, CONNECT_SECONDS), sock_read=timeout)
         self._session: aiohttp.ClientSession | None = None
 
-    async def create(self, body: bytes) -> UpstreamResponse:
-        response = await self._sent(body, accept="application/json")
+    async def create_response(self, body: bytes) -> UpstreamResponse:
+        response = await self._send(body, accept="application/json")
         if response is not None:
             async with response:
                 try:
-                    return UpstreamResponse(parsed(await response.read(), self._border), request_id(response.headers))
-                except _FAILURES:
+                    return UpstreamResponse(
+                        parse_json_object(await response.read(), self._error_mapper), request_id(response.headers)
+                    )
+                except _TRANSPORT_ERRORS:
                     pass  # it did not arrive whole
-        return await super().create(body)
+        return await super().create_response(body)
 
-    async def stream(self, body: bytes) -> UpstreamStream:
-        response = await self._sent(body, accept="text/event-stream")
-        return await super().stream(body) if response is None else DirectStream(response, self._border)
+    async def stream_response(self, body: bytes) -> UpstreamStream:
+        response = await self._send(body, accept="text/event-stream")
+        return await super().stream_response(body) if response is None else DirectStream(response, self._error_mapper)
 
-    async def _sent(self, body: bytes, *, accept: str) -> aiohttp.ClientResponse | None:
+    async def _send(self, body: bytes, *, accept: str) -> aiohttp.ClientResponse | None:
         """The answer, if it begins well; None where the SDK has to see for itself, as far as it may ask again."""
-        route = self._signpost.route
-        if route is None:
+        template = self._recorder.template
+        if template is None:
             return None
-        headers = {**route.headers, "accept": accept}
+        headers = {**template.headers, "accept": accept}
         try:
-            response = await self._opened().post(route.url, data=body, headers=headers)
-        except _FAILURES:
+            response = await self._get_session().post(template.url, data=body, headers=headers)
+        except _TRANSPORT_ERRORS:
             return None
         if response.status == _OK:
             return response
         response.close()
-        await asyncio.sleep(min(retry_after(response.headers) or 0.0, _LONGEST_WAIT))
+        await asyncio.sleep(min(retry_after(response.headers) or 0.0, _MAX_RETRY_AFTER_SECONDS))
         return None
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             # As the SDK would: its certificates, the proxies of the environment, no memory of cookies.
             self._session = aiohttp.ClientSession(
@@ -114,9 +116,9 @@ class DirectUpstream(OpenAIUpstream):
 class DirectStream:
     """The parsed events of one streamed response."""
 
-    def __init__(self, response: aiohttp.ClientResponse, border: Border) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, error_mapper: Border) -> None:
         self._response = response
-        self._border = border
+        self._error_mapper = error_mapper
         self.request_id = request_id(response.headers)
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
@@ -124,27 +126,27 @@ class DirectStream:
         decoder = SSEDecoder()
         try:
             async for chunk in self._response.content.iter_any():
-                for _, data, _ in decoder.feed(chunk):
+                for _, data, _ in decoder.receive_data(chunk):
                     if data != b"[DONE]":
-                        yield parsed(data, self._border)
-        except _FAILURES as error:
-            raise self._border.broke_off(error, request_id=self.request_id) from error
+                        yield parse_json_object(data, self._error_mapper)
+        except _TRANSPORT_ERRORS as error:
+            raise self._error_mapper.broke_off(error, request_id=self.request_id) from error
 
     async def aclose(self) -> None:
         """Hang up; a response read to its end leaves its connection for the next one."""
         self._response.release()
 
 
-def open_direct(service: ServiceSettings) -> OpenAIUpstream:
+def open_direct_upstream(service: EndpointSettings) -> OpenAIUpstream:
     """The service of these settings. Nothing is sent before the first run.
 
     A token may be another one for the next request, and a service that must not be asked twice is asked by the SDK
     alone.
     """
-    signpost = Signpost()
-    hooks: Any = {"request": [signpost]}
+    recorder = RequestTemplateRecorder()
+    hooks: Any = {"request": [recorder]}
     client = open_client(service, section="upstream", http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks))
     if service.token_provider is not None or service.max_retries == 0:
         return OpenAIUpstream(client)
     # The direct attempt is the first of those the settings allow.
-    return DirectUpstream(client.with_options(max_retries=service.max_retries - 1), signpost, timeout=service.timeout)
+    return DirectUpstream(client.with_options(max_retries=service.max_retries - 1), recorder, timeout=service.timeout)

@@ -10,18 +10,18 @@ import openai
 import orjson
 
 from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
-from threadbridge.settings import ServiceSettings
+from threadbridge.settings import EndpointSettings
 from threadbridge.wire.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import Border, request_id
 from threadbridge_adapters.openai_http.httpx_compat import BROKEN, RESPONSE_TYPE, StreamedResponse
 from threadbridge_adapters.openai_http.sdk_client import open_client
-from threadbridge_adapters.upstreams.multipart import Form
+from threadbridge_adapters.upstreams.multipart import MultipartForm
 
 #: Where responses are asked for, below the base URL.
-PATH = "/responses"
-_JSON = {"Content-Type": "application/json"}
-_EVENTS = {**_JSON, "Accept": "text/event-stream"}
-_BYTES = {"Accept": "*/*"}
+RESPONSES_PATH = "/responses"
+_JSON_HEADERS = {"Content-Type": "application/json"}
+_SSE_HEADERS = {**_JSON_HEADERS, "Accept": "text/event-stream"}
+_BINARY_HEADERS = {"Accept": "*/*"}
 
 
 class OpenAIUpstream:
@@ -29,7 +29,7 @@ class OpenAIUpstream:
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
         self._client = client
-        self._border = Border(client, name="Responses", section="upstream")
+        self._error_mapper = Border(client, name="Responses", section="upstream")
 
     @property
     def base_url(self) -> str:
@@ -39,58 +39,60 @@ class OpenAIUpstream:
     @property
     def name(self) -> str:
         """The same without what is secret in a URL: user, password and query."""
-        return f"{self._border.host}{self._client.base_url.path}".rstrip("/")
+        return f"{self._error_mapper.host}{self._client.base_url.path}".rstrip("/")
 
-    async def create(self, body: bytes) -> UpstreamResponse:
+    async def create_response(self, body: bytes) -> UpstreamResponse:
         """`POST /responses`, answered whole."""
         try:
             response: Any = await self._client.post(
-                PATH, content=body, cast_to=RESPONSE_TYPE, options={"headers": _JSON}
+                RESPONSES_PATH, content=body, cast_to=RESPONSE_TYPE, options={"headers": _JSON_HEADERS}
             )
         except openai.OpenAIError as error:
-            raise self._border.translate(error) from error
-        return UpstreamResponse(parsed(response.content, self._border), request_id(response.headers))
+            raise self._error_mapper.translate(error) from error
+        return UpstreamResponse(parse_json_object(response.content, self._error_mapper), request_id(response.headers))
 
-    async def stream(self, body: bytes) -> UpstreamStream:
+    async def stream_response(self, body: bytes) -> UpstreamStream:
         """`POST /responses` as a stream; returns when the service accepted it."""
         try:
             response: Any = await self._client.post(
-                PATH,
+                RESPONSES_PATH,
                 content=body,
                 cast_to=RESPONSE_TYPE,
-                options={"headers": _EVENTS},
+                options={"headers": _SSE_HEADERS},
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
         except openai.OpenAIError as error:
-            raise self._border.translate(error) from error
-        return ResponseStream(response, self._border)
+            raise self._error_mapper.translate(error) from error
+        return ResponseStream(response, self._error_mapper)
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
         """Another JSON endpoint below `/v1`."""
-        sent: dict[str, Any] = {} if body is None else {"content": orjson.dumps(body), "options": {"headers": _JSON}}
+        options: dict[str, Any] = (
+            {} if body is None else {"content": orjson.dumps(body), "options": {"headers": _JSON_HEADERS}}
+        )
         try:
-            response = await self._ask(method)(path, cast_to=RESPONSE_TYPE, **sent)
+            response = await self._get_request_method(method)(path, cast_to=RESPONSE_TYPE, **options)
         except openai.OpenAIError as error:
-            raise self._border.translate(error) from error
-        return parsed(response.content, self._border)
+            raise self._error_mapper.translate(error) from error
+        return parse_json_object(response.content, self._error_mapper)
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
     ) -> Wire:
         """A file as multipart form data, piece by piece."""
-        form = Form(fields, filename)
+        form = MultipartForm(fields, filename)
         try:
             response: Any = await self._client.post(
                 path,
-                content=form.around(content),
+                content=form.encode(content),
                 cast_to=RESPONSE_TYPE,
                 # What has been read of the file is gone: it cannot be sent again.
                 options={"headers": {"Content-Type": form.content_type}, "max_retries": 0},
             )
         except openai.OpenAIError as error:
-            raise self._border.translate(error) from error
-        return parsed(response.content, self._border)
+            raise self._error_mapper.translate(error) from error
+        return parse_json_object(response.content, self._error_mapper)
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -99,27 +101,27 @@ class OpenAIUpstream:
             response: Any = await self._client.get(
                 path,
                 cast_to=RESPONSE_TYPE,
-                options={"headers": _BYTES},
+                options={"headers": _BINARY_HEADERS},
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
         except openai.OpenAIError as error:
-            raise self._border.translate(error) from error
+            raise self._error_mapper.translate(error) from error
         try:
-            yield self._pieces(response)
+            yield self._iterate_chunks(response)
         finally:
             await response.aclose()
 
-    def _ask(self, method: str) -> Callable[..., Awaitable[Any]]:
-        asking: Callable[..., Awaitable[Any]] = getattr(self._client, method.lower())
-        return asking
+    def _get_request_method(self, method: str) -> Callable[..., Awaitable[Any]]:
+        request_method: Callable[..., Awaitable[Any]] = getattr(self._client, method.lower())
+        return request_method
 
-    async def _pieces(self, response: StreamedResponse) -> AsyncIterator[bytes]:
+    async def _iterate_chunks(self, response: StreamedResponse) -> AsyncIterator[bytes]:
         try:
             async for piece in response.aiter_bytes():
                 yield piece
         except BROKEN as error:
-            raise self._border.broken(
+            raise self._error_mapper.broken(
                 f"broke off in the middle of a file ({type(error).__name__})", request_id=request_id(response.headers)
             ) from error
 
@@ -131,9 +133,9 @@ class OpenAIUpstream:
 class ResponseStream:
     """The parsed events of one streamed response."""
 
-    def __init__(self, response: StreamedResponse, border: Border) -> None:
+    def __init__(self, response: StreamedResponse, error_mapper: Border) -> None:
         self._response = response
-        self._border = border
+        self._error_mapper = error_mapper
         self.request_id = request_id(response.headers)
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
@@ -141,28 +143,28 @@ class ResponseStream:
         decoder = SSEDecoder()
         try:
             async for chunk in self._response.aiter_bytes():
-                for _, data, _ in decoder.feed(chunk):
+                for _, data, _ in decoder.receive_data(chunk):
                     if data != b"[DONE]":  # some servers close as the older APIs did
-                        yield parsed(data, self._border)
+                        yield parse_json_object(data, self._error_mapper)
         except BROKEN as error:
-            raise self._border.broke_off(error, request_id=self.request_id) from error
+            raise self._error_mapper.broke_off(error, request_id=self.request_id) from error
 
     async def aclose(self) -> None:
         """Hang up."""
         await self._response.aclose()
 
 
-def parsed(data: bytes, border: Border) -> Wire:
+def parse_json_object(data: bytes, error_mapper: Border) -> Wire:
     """The object in these bytes. Raises UpstreamError where there is none."""
     try:
         parsed = orjson.loads(data)
     except orjson.JSONDecodeError:
         parsed = None
     if not isinstance(parsed, dict):
-        raise border.broken("sent something that is not a JSON object; check `upstream.base_url`")
+        raise error_mapper.broken("sent something that is not a JSON object; check `upstream.base_url`")
     return parsed
 
 
-def open_upstream(service: ServiceSettings, *, http_client: Any = None) -> OpenAIUpstream:
+def open_upstream(service: EndpointSettings, *, http_client: Any = None) -> OpenAIUpstream:
     """The service of these settings, through the SDK alone. Nothing is sent before the first run."""
     return OpenAIUpstream(open_client(service, section="upstream", http_client=http_client))

@@ -5,30 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from threadbridge.context_window.report import Mode, history_report, prompt_tokens
-from threadbridge.context_window.token_budget import Budget, HistoryRules, context_budget, own_budget, prompt_budget
-from threadbridge.context_window.token_counts import frame_of, weight_of
+from threadbridge.context_window.report import TruncationMode, build_history_report, get_prompt_tokens
+from threadbridge.context_window.token_budget import (
+    HistoryRules,
+    TokenBudget,
+    compute_context_budget,
+    compute_prompt_budget,
+    compute_run_budget,
+)
+from threadbridge.context_window.token_counts import count_entry_tokens, count_instructions_and_tools
 from threadbridge.context_window.truncation import (
+    CountedEntry,
     Selection,
-    Weighed,
+    drop_compactions,
     select_auto,
-    select_last,
+    select_last_messages,
     select_newest_turn,
     select_since_compaction,
-    uncompacted,
 )
 from threadbridge.context_window.upstream_continuation import Spans
-from threadbridge.ports import Entry, Kind, Place, Session, Weight, Wire
-from threadbridge.translation.input_items import as_told
+from threadbridge.ports import Entry, ObjectKind, Session, TimelinePosition, TokenCount, Wire
+from threadbridge.translation.input_items import strip_to_model_input
 
 #: Lines read at once: enough for a usual thread at the first look, and never many more than are used.
-_FIRST_PAGE, _LARGEST_PAGE = 32, 1024
+_FIRST_PAGE_SIZE, _MAX_PAGE_SIZE = 32, 1024
 #: A run writes one message a turn or so; more than this many are not counted.
-_MESSAGES_OF_A_RUN = 1000
+_MAX_RUN_MESSAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class SelectedHistory:
     """What a turn shows the model. Does not fit: nothing, for the budget is too small (A80).
 
     Where the service is asked how long a prompt is, it is the least there is, and the service says whether that fits.
@@ -43,171 +49,205 @@ class History:
     compact_at: int | None = None
 
 
-def chosen(session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool) -> History:
+def select_history(
+    session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool
+) -> SelectedHistory:
     """The history of the run's next turn. Costs what it chooses, however long the thread is.
 
     Where the service is to be asked how long a prompt is, one that does not fit as it is counted here is chosen all the
     same, as short as it can be.
     """
-    mode = _mode(run, rules)
+    mode = _truncation_mode(run, rules)
     if mode != "auto":
         # What is exact, or shortened by the service, is not bounded by the window; only a budget of the run's own is.
-        budget = own_budget(run, prior_usage)
-        history = _history(session, rules, run, mode, budget, first=first)
+        budget = compute_run_budget(run, prior_usage)
+        history = _select_within_budget(session, rules, run, mode, budget, first=first)
         if history.fits or mode == "last_messages":
-            return _or_least(session, rules, run, mode, budget, history, first=first)
-    budget = prompt_budget(run, prior_usage, rules)
-    history = _history(session, rules, run, "auto", budget, first=first)
-    return _or_least(session, rules, run, "auto", budget, history, first=first)
+            return _or_minimum(session, rules, run, mode, budget, history, first=first)
+    budget = compute_prompt_budget(run, prior_usage, rules)
+    history = _select_within_budget(session, rules, run, "auto", budget, first=first)
+    return _or_minimum(session, rules, run, "auto", budget, history, first=first)
 
 
-def chosen_shorter(session: Session, rules: HistoryRules, run: Wire, *, refused: Wire, first: bool) -> History | None:
+def select_shorter_history(
+    session: Session, rules: HistoryRules, run: Wire, *, rejected_report: Wire, first: bool
+) -> SelectedHistory | None:
     """A third less than the history of the report `refused`, which the service found too long for the model.
 
     None where nothing can be left out: the newest turn is all there is, or the run wants so many messages exactly.
     """
-    budget = Budget(frame_of(run, rules.count) + refused["sent"]["tokens"] * 2 // 3, "context")
-    return _less(session, rules, run, refused, budget, first=first)
+    budget = TokenBudget(
+        count_instructions_and_tools(run, rules.count_tokens) + rejected_report["sent"]["tokens"] * 2 // 3, "context"
+    )
+    return _select_less(session, rules, run, rejected_report, budget, first=first)
 
 
-def chosen_within(
-    session: Session, rules: HistoryRules, run: Wire, *, counted: int, told: Wire, first: bool
-) -> History | None:
+def select_history_by_count(
+    session: Session, rules: HistoryRules, run: Wire, *, counted: int, counted_report: Wire, first: bool
+) -> SelectedHistory | None:
     """Less than the history of the report `told`, whose prompt the service counted, so that its budget holds.
 
     None where nothing can be left out.
     """
-    budget = Budget(**told["budget"])
-    scaled = budget._replace(tokens=prompt_tokens(told) * budget.tokens // max(1, counted))
-    history = _less(session, rules, run, told, scaled, first=first)
-    return history and replace(history, report={**history.report, "budget": told["budget"]})
+    budget = TokenBudget(**counted_report["budget"])
+    scaled = budget._replace(tokens=get_prompt_tokens(counted_report) * budget.tokens // max(1, counted))
+    history = _select_less(session, rules, run, counted_report, scaled, first=first)
+    return history and replace(history, report={**history.report, "budget": counted_report["budget"]})
 
 
-def _less(
-    session: Session, rules: HistoryRules, run: Wire, told: Wire, budget: Budget, *, first: bool
-) -> History | None:
-    if told["strategy"] == "last_messages":
+def _select_less(
+    session: Session, rules: HistoryRules, run: Wire, previous_report: Wire, budget: TokenBudget, *, first: bool
+) -> SelectedHistory | None:
+    if previous_report["strategy"] == "last_messages":
         return None
-    history = _history(session, rules, run, "auto", budget, first=first)
+    history = _select_within_budget(session, rules, run, "auto", budget, first=first)
     if not history.fits:
-        history = _least(session, rules, run, "auto", budget, first=first)
-    return history if history.spans and history.report["sent"]["tokens"] < told["sent"]["tokens"] else None
+        history = _select_minimum(session, rules, run, "auto", budget, first=first)
+    return history if history.spans and history.report["sent"]["tokens"] < previous_report["sent"]["tokens"] else None
 
 
-def _history(
-    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, *, first: bool
-) -> History:
-    left = None if budget is None else budget.tokens - frame_of(run, rules.count)
-    return _of(session, rules, run, mode, budget, _selection(session, rules, run, mode, left, first=first))
+def _select_within_budget(
+    session: Session, rules: HistoryRules, run: Wire, mode: TruncationMode, budget: TokenBudget | None, *, first: bool
+) -> SelectedHistory:
+    token_limit = None if budget is None else budget.tokens - count_instructions_and_tools(run, rules.count_tokens)
+    return _build_history(
+        session, rules, run, mode, budget, _select_entries(session, rules, run, mode, token_limit, first=first)
+    )
 
 
-def _or_least(
-    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, found: History, *, first: bool
-) -> History:
+def _or_minimum(
+    session: Session,
+    rules: HistoryRules,
+    run: Wire,
+    mode: TruncationMode,
+    budget: TokenBudget | None,
+    history: SelectedHistory,
+    *,
+    first: bool,
+) -> SelectedHistory:
     """What was found; in place of what does not fit the least there is, where the service is asked to count it."""
-    if found.fits or rules.truncation.counting == "offline":
-        return found
-    least = _least(session, rules, run, mode, budget, first=first)
-    return replace(least, report={**least.report, "fits": False}, fits=False)
+    if history.fits or rules.truncation.counting == "offline":
+        return history
+    minimum = _select_minimum(session, rules, run, mode, budget, first=first)
+    return replace(minimum, report={**minimum.report, "fits": False}, fits=False)
 
 
-def _least(
-    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, *, first: bool
-) -> History:
+def _select_minimum(
+    session: Session, rules: HistoryRules, run: Wire, mode: TruncationMode, budget: TokenBudget | None, *, first: bool
+) -> SelectedHistory:
     """As little as can be sent: the newest turn, or exactly the messages that the run wants."""
     if mode == "last_messages":
-        selection = _selection(session, rules, run, mode, None, first=first)
+        selection = _select_entries(session, rules, run, mode, None, first=first)
     else:
-        lines = _Lines(session, rules, run["thread_id"])
-        selection = select_newest_turn(uncompacted(lines.newest()))
-    return _of(session, rules, run, mode, budget, selection)
+        lines = _TimelineReader(session, rules, run["thread_id"])
+        selection = select_newest_turn(drop_compactions(lines.iter_newest_first()))
+    return _build_history(session, rules, run, mode, budget, selection)
 
 
-def _of(
-    session: Session, rules: HistoryRules, run: Wire, mode: Mode, budget: Budget | None, selection: Selection
-) -> History:
-    frame, size = frame_of(run, rules.count), session.size(run["thread_id"])
-    report = history_report(run, selection, size, frame=frame, budget=budget, mode=mode)
+def _build_history(
+    session: Session,
+    rules: HistoryRules,
+    run: Wire,
+    mode: TruncationMode,
+    budget: TokenBudget | None,
+    selection: Selection,
+) -> SelectedHistory:
+    frame, size = count_instructions_and_tools(run, rules.count_tokens), session.get_thread_size(run["thread_id"])
+    report = build_history_report(run, selection, size, frame=frame, budget=budget, mode=mode)
     if not selection.fits:
-        return History((), size.edits, report, fits=False)
+        return SelectedHistory((), size.edits, report, fits=False)
     spans = tuple((span.first, span.last) for span in selection.spans)
-    compact_at = context_budget(run, rules) if mode == "compact" else None
-    return History(spans, size.edits, report, fits=True, compact_at=compact_at)
+    compact_at = compute_context_budget(run, rules) if mode == "compact" else None
+    return SelectedHistory(spans, size.edits, report, fits=True, compact_at=compact_at)
 
 
-def shown(session: Session, thread_id: str, spans: Spans) -> Sequence[Entry]:
+def read_spans(session: Session, thread_id: str, spans: Spans) -> Sequence[Entry]:
     """The entries of the spans as the model is told them, oldest first."""
-    return [as_told(entry) for first, last in spans for entry in session.span(thread_id, first=first, last=last)]
+    return [
+        strip_to_model_input(entry)
+        for first, last in spans
+        for entry in session.iterate_entries(thread_id, first=first, last=last)
+    ]
 
 
-def _mode(run: Wire, rules: HistoryRules) -> Mode:
+def _truncation_mode(run: Wire, rules: HistoryRules) -> TruncationMode:
     if run["truncation_strategy"]["last_messages"] is not None:
         return "last_messages"
     return "compact" if rules.truncation.auto == "compact" else "auto"
 
 
-def _selection(
-    session: Session, rules: HistoryRules, run: Wire, mode: Mode, left: int | None, *, first: bool
+def _select_entries(
+    session: Session, rules: HistoryRules, run: Wire, mode: TruncationMode, token_limit: int | None, *, first: bool
 ) -> Selection:
-    if left is not None and left < 0:
+    if token_limit is not None and token_limit < 0:
         return Selection(fits=False)
-    lines = _Lines(session, rules, run["thread_id"])
+    lines = _TimelineReader(session, rules, run["thread_id"])
     match mode:
         case "last_messages":
             # What the run itself wrote comes on top, or its own tool rounds would push the question out (D63).
-            written = 0 if first else _messages_of(session, run)
+            written = 0 if first else _count_run_messages(session, run)
             wanted: int = run["truncation_strategy"]["last_messages"]
-            return select_last(uncompacted(lines.newest()), messages=wanted + written, budget=left)
+            return select_last_messages(
+                drop_compactions(lines.iter_newest_first()), messages=wanted + written, budget=token_limit
+            )
         case "compact":
-            return select_since_compaction(lines.newest(), budget=left)
+            return select_since_compaction(lines.iter_newest_first(), budget=token_limit)
         case "auto":
-            return select_auto(uncompacted(lines.oldest()), uncompacted(lines.newest()), budget=left)
+            return select_auto(
+                drop_compactions(lines.iter_oldest_first()),
+                drop_compactions(lines.iter_newest_first()),
+                budget=token_limit,
+            )
 
 
-def _messages_of(session: Session, run: Wire) -> int:
-    own = session.page(
-        Kind.MESSAGE, limit=_MESSAGES_OF_A_RUN, order="desc", thread_id=run["thread_id"], run_id=run["id"]
+def _count_run_messages(session: Session, run: Wire) -> int:
+    own = session.get_page(
+        ObjectKind.MESSAGE, limit=_MAX_RUN_MESSAGES, order="desc", thread_id=run["thread_id"], run_id=run["id"]
     )
     return len(own.data)
 
 
-class _Lines:
+class _TimelineReader:
     """A thread's lines with their weights, read as they are asked for; what was never counted is counted now."""
 
     def __init__(self, session: Session, rules: HistoryRules, thread_id: str) -> None:
         self._session = session
         self._rules = rules
         self._thread_id = thread_id
-        self._all: Sequence[Place] | None = None  # of a short thread, newest first
-        self._counted: dict[int, Weight] = {}
+        self._all_positions: Sequence[TimelinePosition] | None = None  # of a short thread, newest first
+        self._token_counts: dict[int, TokenCount] = {}
 
-    def newest(self) -> Iterator[Weighed]:
+    def iter_newest_first(self) -> Iterator[CountedEntry]:
         """From the end on."""
-        for place in self._places(newest_first=True):
-            yield self._weighed(place)
+        for timeline_position in self._iter_positions(newest_first=True):
+            yield self._count_entry(timeline_position)
 
-    def oldest(self) -> Iterator[Weighed]:
+    def iter_oldest_first(self) -> Iterator[CountedEntry]:
         """From the beginning on; of a thread that was seen whole, without another look."""
-        for place in self._places(newest_first=False) if self._all is None else reversed(self._all):
-            yield self._weighed(place)
+        for timeline_position in (
+            self._iter_positions(newest_first=False) if self._all_positions is None else reversed(self._all_positions)
+        ):
+            yield self._count_entry(timeline_position)
 
-    def _places(self, *, newest_first: bool) -> Iterator[Place]:
-        beyond: int | None = None
-        limit = _FIRST_PAGE
+    def _iter_positions(self, *, newest_first: bool) -> Iterator[TimelinePosition]:
+        after_position: int | None = None
+        limit = _FIRST_PAGE_SIZE
         while True:
-            places = self._session.places(self._thread_id, limit=limit, newest_first=newest_first, beyond=beyond)
-            if newest_first and beyond is None and len(places) < limit:
-                self._all = places
-            yield from places
-            if len(places) < limit:
+            positions = self._session.list_positions(
+                self._thread_id, limit=limit, newest_first=newest_first, after_position=after_position
+            )
+            if newest_first and after_position is None and len(positions) < limit:
+                self._all_positions = positions
+            yield from positions
+            if len(positions) < limit:
                 return
-            beyond, limit = places[-1].position, min(_LARGEST_PAGE, limit * 2)
+            after_position, limit = positions[-1].position, min(_MAX_PAGE_SIZE, limit * 2)
 
-    def _weighed(self, place: Place) -> Weighed:
-        position, weight = place
-        weight = weight or self._counted.get(position)
-        if weight is None:
-            (entry,) = self._session.span(self._thread_id, first=position, last=position)
-            weight = self._counted[position] = weight_of(entry, self._rules.count)
-            self._session.weigh(self._thread_id, position, weight)
-        return Weighed(position, weight.sort, weight.tokens)
+    def _count_entry(self, timeline_position: TimelinePosition) -> CountedEntry:
+        position, token_count = timeline_position
+        token_count = token_count or self._token_counts.get(position)
+        if token_count is None:
+            (entry,) = self._session.iterate_entries(self._thread_id, first=position, last=position)
+            token_count = self._token_counts[position] = count_entry_tokens(entry, self._rules.count_tokens)
+            self._session.set_token_count(self._thread_id, position, token_count)
+        return CountedEntry(position, token_count.role, token_count.tokens)

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from threadbridge.context_window.token_budget import Budget
+from threadbridge.context_window.token_budget import TokenBudget
 from threadbridge.context_window.truncation import Selection
-from threadbridge.context_window.upstream_continuation import Continuation, told_state
-from threadbridge.ports import Entry, Size, Turn, Wire
+from threadbridge.context_window.upstream_continuation import Continuation, build_state_report
+from threadbridge.ports import Entry, ThreadSize, Turn, Wire
 from threadbridge.translation.models.resolution import ResolvedModel
 
 #: What was done about a long thread.
-Mode: TypeAlias = Literal["auto", "last_messages", "compact"]
+TruncationMode: TypeAlias = Literal["auto", "last_messages", "compact"]
 
 
-def history_report(
-    run: Wire, selection: Selection, size: Size, *, frame: int, budget: Budget | None, mode: Mode
+def build_history_report(
+    run: Wire, selection: Selection, size: ThreadSize, *, frame: int, budget: TokenBudget | None, mode: TruncationMode
 ) -> Wire:
     """The part of the report on history: numbers only, never content.
 
@@ -40,7 +40,7 @@ def history_report(
         "dropped": {
             "messages": dropped,
             "tokens": max(0, size.tokens - sent.tokens),
-            "reason": _reason(selection, budget, mode) if dropped else None,
+            "reason": _find_drop_reason(selection, budget, mode) if dropped else None,
         },
         "compacted": None,
         "counted": None,
@@ -49,7 +49,7 @@ def history_report(
     }
 
 
-def not_sent(history: Wire) -> Wire:
+def mark_not_sent(history: Wire) -> Wire:
     """The report of a history that was chosen, and found not to fit by the service or for want of its answer."""
     sent, dropped = history["sent"], history["dropped"]
     return {
@@ -65,7 +65,7 @@ def not_sent(history: Wire) -> Wire:
     }
 
 
-def with_compaction(turn: Turn, entries: Sequence[Entry]) -> Turn:
+def report_compaction(turn: Turn, entries: Sequence[Entry]) -> Turn:
     """The turn, in whose report it is told what of the thread the service compacted while it answered."""
     if turn.report is None or not any((entry.item or {}).get("type") == "compaction" for entry in entries):
         return turn
@@ -74,28 +74,28 @@ def with_compaction(turn: Turn, entries: Sequence[Entry]) -> Turn:
     return replace(turn, report={**turn.report, "history": {**history, "compacted": compacted}})
 
 
-def prompt_tokens(report: Wire) -> int:
+def get_prompt_tokens(report: Wire) -> int:
     """What the prompt of a turn weighs, as counted here before it is sent."""
     sent = report["sent"]
     tokens: int = sent["tokens"] + sent["instructions_and_tools_tokens"]
     return tokens
 
 
-def _reason(selection: Selection, budget: Budget | None, mode: Mode) -> str | None:
+def _find_drop_reason(selection: Selection, budget: TokenBudget | None, mode: TruncationMode) -> str | None:
     if selection.fits and mode != "auto":
         return {"last_messages": "truncation_strategy", "compact": "compaction"}[mode]
     return None if budget is None else budget.source
 
 
-def too_long(before: Wire, after: Wire, run: Wire) -> str:
+def format_overflow_warning(before: Wire, after: Wire, run: Wire) -> str:
     """The warning about a prompt that was counted to fit and did not, and what helps."""
     return (
-        f"The service found a prompt of about {prompt_tokens(before)} tokens too long for the model; about "
-        f'{prompt_tokens(after)} were sent instead. Set models."{run["model"]}".context_tokens to what it takes.'
+        f"The service found a prompt of about {get_prompt_tokens(before)} tokens too long for the model; about "
+        f'{get_prompt_tokens(after)} were sent instead. Set models."{run["model"]}".context_tokens to what it takes.'
     )
 
 
-def turn_report(
+def build_turn_report(
     history: Wire,
     run: Wire,
     model: ResolvedModel,
@@ -109,5 +109,5 @@ def turn_report(
         "history": history,
         "model": {"requested": run["model"], "asked": model.model, "reasoning_effort": model.reasoning_effort},
         "warnings": list(warnings),
-        "state": told_state(continuation),
+        "state": build_state_report(continuation),
     }

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from threadbridge.context_window.token_counts import bytes_over_four
-from threadbridge.ports import CountTokens, Wire
+from threadbridge.context_window.token_counts import estimate_tokens
+from threadbridge.ports import TokenCounter, Wire
 from threadbridge.settings import ModelOverride, TruncationSettings
-from threadbridge.translation.models.data import WINDOWS
-from threadbridge.translation.models.resolution import base_model
+from threadbridge.translation.models.data import CONTEXT_WINDOWS
+from threadbridge.translation.models.resolution import get_base_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class HistoryRules:
     truncation: TruncationSettings = field(default_factory=TruncationSettings)
     models: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
     per_assistant: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
-    count: CountTokens = bytes_over_four
+    count_tokens: TokenCounter = estimate_tokens
 
 
-class Budget(NamedTuple):
+class TokenBudget(NamedTuple):
     """Tokens of a prompt, and who bounds them: the model's window, or the run itself."""
 
     tokens: int
     source: Literal["context", "max_prompt_tokens"]
 
 
-def context_budget(run: Wire, rules: HistoryRules) -> int:
+def compute_context_budget(run: Wire, rules: HistoryRules) -> int:
     """What the prompt of one request may hold: as configured, else what the original model's window left for it.
 
     A window holds prompt and answer. Room for the answer is kept, but never more than a quarter of the window.
@@ -40,21 +40,21 @@ def context_budget(run: Wire, rules: HistoryRules) -> int:
             return override.context_tokens
     if rules.truncation.context_tokens is not None:
         return rules.truncation.context_tokens
-    window = WINDOWS.get(base_model(run["model"]), rules.truncation.unknown_model_window)
+    window = CONTEXT_WINDOWS.get(get_base_model(run["model"]), rules.truncation.unknown_model_window)
     return window - min(rules.truncation.answer_tokens, window // 4)
 
 
-def own_budget(run: Wire, prior_usage: Wire | None) -> Budget | None:
+def compute_run_budget(run: Wire, prior_usage: Wire | None) -> TokenBudget | None:
     """What the run's earlier turns left of its `max_prompt_tokens`, which is for the whole run; None without any."""
-    whole: int | None = run["max_prompt_tokens"]
-    if whole is None:
+    total: int | None = run["max_prompt_tokens"]
+    if total is None:
         return None
     spent: int = prior_usage["prompt_tokens"] if prior_usage is not None else 0
-    return Budget(whole - spent, "max_prompt_tokens")
+    return TokenBudget(total - spent, "max_prompt_tokens")
 
 
-def prompt_budget(run: Wire, prior_usage: Wire | None, rules: HistoryRules) -> Budget:
+def compute_prompt_budget(run: Wire, prior_usage: Wire | None, rules: HistoryRules) -> TokenBudget:
     """The bound of the next request: the tighter of the model's window and the run's own budget."""
-    context = Budget(context_budget(run, rules), "context")
-    own = own_budget(run, prior_usage)
+    context = TokenBudget(compute_context_budget(run, rules), "context")
+    own = compute_run_budget(run, prior_usage)
     return own if own is not None and own.tokens < context.tokens else context

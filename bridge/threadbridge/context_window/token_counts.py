@@ -7,10 +7,10 @@ from functools import lru_cache
 
 import orjson
 
-from threadbridge.ports import CountTokens, Entry, Sort, Weight, Wire
+from threadbridge.ports import Entry, EntryRole, TokenCount, TokenCounter, Wire
 
 #: What frames a message or an item in the model's own format.
-_FRAME_TOKENS = 4
+_OVERHEAD_TOKENS = 4
 #: An image by its detail, as the vision guide charges a square of 1024 pixels.
 _IMAGE_TOKENS: Mapping[str, int] = {"low": 85}
 _LARGE_IMAGE_TOKENS = 765
@@ -18,39 +18,41 @@ _LARGE_IMAGE_TOKENS = 765
 _ENCRYPTED_BYTES_PER_TOKEN = 5
 
 #: Instructions and functions remembered: every turn of every run begins with them.
-_FRAMES = 64
+_COUNT_CACHE_SIZE = 64
 
-_ITEM_SORTS: Mapping[str, Sort] = {
-    "message": Sort.ASSISTANT,
-    "function_call": Sort.EXCHANGE,
-    "function_call_output": Sort.EXCHANGE,
-    "compaction": Sort.COMPACTION,
+_ITEM_ROLES: Mapping[str, EntryRole] = {
+    "message": EntryRole.ASSISTANT,
+    "function_call": EntryRole.FUNCTION_CALL,
+    "function_call_output": EntryRole.FUNCTION_CALL,
+    "compaction": EntryRole.COMPACTION,
 }
 
 
-def bytes_over_four(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """The estimate where no tokenizer is installed: four bytes a token, rather too many than too few."""
     return -(-len(text.encode("utf-8", "surrogatepass")) // 4)
 
 
-def weighed(entries: Iterable[Entry], count: CountTokens) -> Sequence[Entry]:
+def add_token_counts(entries: Iterable[Entry], count: TokenCounter) -> Sequence[Entry]:
     """The entries with their weights, ready to be stored."""
-    return [Entry(entry.message, entry.item, entry.run_id, weight_of(entry, count)) for entry in entries]
+    return [Entry(entry.message, entry.item, entry.run_id, count_entry_tokens(entry, count)) for entry in entries]
 
 
-def weight_of(entry: Entry, count: CountTokens) -> Weight:
+def count_entry_tokens(entry: Entry, count: TokenCounter) -> TokenCount:
     """The sort of an entry, and about how many tokens it is to the model."""
     if entry.message is not None:
-        sort = Sort.USER if entry.message.get("role") == "user" else Sort.ASSISTANT
-        tokens = _FRAME_TOKENS
+        role = EntryRole.USER if entry.message.get("role") == "user" else EntryRole.ASSISTANT
+        tokens = _OVERHEAD_TOKENS
         for part in entry.message.get("content") or ():
-            tokens += _part(part, count)
-        return Weight(sort, tokens)
+            tokens += _count_part(part, count)
+        return TokenCount(role, tokens)
     item = entry.item or {}
-    return Weight(_ITEM_SORTS.get(item.get("type", ""), Sort.WITHIN_RUN), _FRAME_TOKENS + _item(item, count))
+    return TokenCount(
+        _ITEM_ROLES.get(item.get("type", ""), EntryRole.WITHIN_RUN), _OVERHEAD_TOKENS + _count_item(item, count)
+    )
 
 
-def _part(part: object, count: CountTokens) -> int:
+def _count_part(part: object, count: TokenCounter) -> int:
     match part:
         case {"type": "text", "text": {"value": str(text)}}:
             return count(text)
@@ -66,7 +68,7 @@ def _part(part: object, count: CountTokens) -> int:
             return 0  # not sent
 
 
-def _item(item: Wire, count: CountTokens) -> int:
+def _count_item(item: Wire, count: TokenCounter) -> int:
     match item:
         case {"type": "function_call"}:
             return count(f"{item.get('name') or ''}{item.get('arguments') or ''}")
@@ -78,13 +80,13 @@ def _item(item: Wire, count: CountTokens) -> int:
             return count(orjson.dumps(item).decode())
 
 
-def frame_of(run: Wire, count: CountTokens) -> int:
+def count_instructions_and_tools(run: Wire, count: TokenCounter) -> int:
     """The tokens that every request of the run begins with: its instructions and its functions."""
     functions = [tool["function"] for tool in run["tools"] if tool["type"] == "function"]
-    tokens = _known(count, run["instructions"]) if run["instructions"] else 0
-    return tokens + (_known(count, orjson.dumps(functions).decode()) if functions else 0)
+    tokens = _count_cached(count, run["instructions"]) if run["instructions"] else 0
+    return tokens + (_count_cached(count, orjson.dumps(functions).decode()) if functions else 0)
 
 
-@lru_cache(maxsize=_FRAMES)
-def _known(count: CountTokens, text: str) -> int:
+@lru_cache(maxsize=_COUNT_CACHE_SIZE)
+def _count_cached(count: TokenCounter, text: str) -> int:
     return count(text)

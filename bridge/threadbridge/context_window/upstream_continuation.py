@@ -17,7 +17,7 @@ from threadbridge.settings import HistoryMode
 Spans: TypeAlias = tuple[tuple[int, int], ...]
 
 #: Why a turn does not go on from what the service keeps.
-Reason: TypeAlias = Literal[
+NoContinuationReason: TypeAlias = Literal[
     "nothing_kept",
     "setting_changed",
     "service_changed",
@@ -39,7 +39,7 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class StateRules:
+class ContinuationRules:
     """Who is to keep the threads, as configured. `service` names the one behind; its ids lead nowhere elsewhere."""
 
     mode: HistoryMode = "local"
@@ -48,7 +48,7 @@ class StateRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class ContinuationPoint:
     """What the service keeps of a thread: under `upstream_id`, the id of a response or of a conversation."""
 
     mode: HistoryMode
@@ -69,7 +69,7 @@ class Anchor:
     last_item_id: str | None = None
 
     @property
-    def last(self) -> int:
+    def last_position(self) -> int:
         """The newest position it knows."""
         return self.spans[-1][1]
 
@@ -78,7 +78,7 @@ class Anchor:
         return {"id": thread_id, "created_at": self.at, **asdict(self)}
 
     @classmethod
-    def from_row(cls, row: Wire) -> Anchor:
+    def from_row(cls, row: Wire) -> ContinuationPoint:
         """What `to_row` wrote."""
         known: dict[str, Any] = {name: value for name, value in row.items() if name in cls.__dataclass_fields__}
         known["spans"] = tuple((first, last) for first, last in row["spans"])
@@ -87,7 +87,7 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequiredContext:
     """What a turn wants the model to know, and who will be asked."""
 
     spans: Spans
@@ -102,21 +102,21 @@ class Continuation:
 
     #: Who is to keep what the turn says; `local` where this one turn has to do without the service.
     mode: HistoryMode
-    wanted: Wanted
+    required_context: RequiredContext
     #: What it goes on from: the model is sent only what came later. None: everything.
-    anchor: Anchor | None = None
+    point: ContinuationPoint | None = None
     #: Why there is no anchor.
-    reason: Reason | None = None
+    reason: NoContinuationReason | None = None
     #: The conversation that the turn belongs to: the anchor's, or a new one.
     conversation_id: str | None = None
     #: One that was gone on from so far, and is of no more use once another has taken its place.
-    left: str | None = None
+    superseded_conversation_id: str | None = None
 
     @property
-    def asked(self) -> Wire:
+    def request_params(self) -> Wire:
         """What the request says of it."""
         if self.mode == "chained":
-            previous = {} if self.anchor is None else {"previous_response_id": self.anchor.upstream_id}
+            previous = {} if self.point is None else {"previous_response_id": self.point.upstream_id}
             return {"store": True, **previous}
         if self.mode == "conversation" and self.conversation_id is not None:
             return {"store": True, "conversation": self.conversation_id}  # an object is refused by some (S1)
@@ -125,48 +125,57 @@ class Continuation:
     @property
     def open_calls(self) -> frozenset[tuple[str | None, str]]:
         """Calls, by their run, that the service knows already: their outputs may be sent alone."""
-        if self.anchor is None:
+        if self.point is None:
             return frozenset()
-        return frozenset((self.anchor.run_id, call_id) for call_id in self.anchor.calls)
+        return frozenset((self.point.run_id, call_id) for call_id in self.point.calls)
 
-    def without(self, reason: Reason, *, mode: HistoryMode | None = None) -> Continuation:
+    def fall_back(self, reason: NoContinuationReason, *, mode: HistoryMode | None = None) -> Continuation:
         """The same turn, sent everything."""
-        return replace(self, mode=mode or self.mode, anchor=None, reason=reason, conversation_id=None, left=None)
+        return replace(
+            self,
+            mode=mode or self.mode,
+            point=None,
+            reason=reason,
+            conversation_id=None,
+            superseded_conversation_id=None,
+        )
 
 
 #: A turn that sends everything, and of which the service need keep nothing.
-LOCAL: Wire = {"mode": "local", "continues": None, "reason": None}
+LOCAL_STATE_REPORT: Wire = {"mode": "local", "continues": None, "reason": None}
 
 
-def told_state(continuation: Continuation | None) -> Wire:
+def build_state_report(continuation: Continuation | None) -> Wire:
     """How the turn stood to what the service keeps, for its report."""
     if continuation is None:
-        return LOCAL
-    anchor = continuation.anchor
-    continues = None if anchor is None else anchor.upstream_id
+        return LOCAL_STATE_REPORT
+    point = continuation.point
+    continues = None if point is None else point.upstream_id
     return {"mode": continuation.mode, "continues": continues, "reason": continuation.reason}
 
 
-def why_not(anchor: Anchor | None, wanted: Wanted, rules: StateRules) -> Reason | None:
+def find_mismatch(
+    point: ContinuationPoint | None, required_context: RequiredContext, rules: ContinuationRules
+) -> NoContinuationReason | None:
     """Why the turn cannot go on from the anchor, as far as that is known without reading the thread; None: it may."""
-    if anchor is None:
+    if point is None:
         return "nothing_kept"
-    if anchor.mode != rules.mode:
+    if point.mode != rules.mode:
         return "setting_changed"
-    if anchor.service != rules.service:
+    if point.service != rules.service:
         return "service_changed"
-    if anchor.model != wanted.model:
+    if point.model != required_context.model:
         return "model_changed"  # what one has reasoned is nothing to another
-    if anchor.in_use:
+    if point.in_use:
         return "turn_lost"
-    if rules.mode == "chained" and wanted.at - anchor.at >= rules.stored_response_days * _DAY:
+    if rules.mode == "chained" and required_context.at - point.at >= rules.stored_response_days * _DAY:
         return "too_old"
-    if anchor.edits != wanted.edits:
+    if point.edits != required_context.edits:
         return "thread_changed"
-    return None if _leads_to(anchor.spans, wanted.spans) else "truncated"
+    return None if _is_extended_by(point.spans, required_context.spans) else "truncated"
 
 
-def _leads_to(known: Spans, wanted: Spans) -> bool:
+def _is_extended_by(known: Spans, wanted: Spans) -> bool:
     """Whether what is wanted is what is known, and more at the end."""
     if not known or len(known) != len(wanted) or known[:-1] != wanted[:-1]:
         return False
@@ -174,17 +183,17 @@ def _leads_to(known: Spans, wanted: Spans) -> bool:
     return first == wanted_first and last <= wanted_last
 
 
-def later_spans(anchor: Anchor, wanted: Spans) -> Spans:
+def compute_later_spans(point: ContinuationPoint, wanted: Spans) -> Spans:
     """What the anchor does not know of the spans it leads to."""
     first, last = wanted[-1]
-    return ((max(first, anchor.last + 1), last),) if last > anchor.last else ()
+    return ((max(first, point.last_position + 1), last),) if last > point.last_position else ()
 
 
-def has_open_calls(anchor: Anchor, later: Sequence[Entry]) -> bool:
+def has_unanswered_calls(point: ContinuationPoint, later: Sequence[Entry]) -> bool:
     """Whether the anchor ends with a call that nothing later answers: the service would refuse to go on."""
     answered = {
         entry.item["call_id"]
         for entry in later
-        if entry.item is not None and entry.item.get("type") == "function_call_output" and entry.run_id == anchor.run_id
+        if entry.item is not None and entry.item.get("type") == "function_call_output" and entry.run_id == point.run_id
     }
-    return not answered.issuperset(anchor.calls)
+    return not answered.issuperset(point.calls)

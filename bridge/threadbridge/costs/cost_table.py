@@ -6,41 +6,41 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from threadbridge.costs.pricing import dollars, total
-from threadbridge.costs.report import total_report
-from threadbridge.ports import Scope, Spent, Tally
+from threadbridge.costs.pricing import format_dollars, sum_spending
+from threadbridge.costs.report import build_total_report
+from threadbridge.ports import SpendByKey, SpendScope, SpendTotals
 
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
     """What one of them spent."""
 
-    scope: Scope
+    scope: SpendScope
     key: str
-    spent: Spent
+    spent: SpendTotals
 
     def to_json(self) -> dict[str, Any]:
         """The row as a JSON object: its key under the name of the scope, and the sum as a report tells it."""
-        return {self.scope.value: self.key, **total_report(self.spent)}
+        return {self.scope.value: self.key, **build_total_report(self.spent)}
 
 
-def cost_rows(scope: Scope, tallies: Iterable[Tally]) -> Sequence[CostRow]:
+def build_cost_rows(scope: SpendScope, tallies: Iterable[SpendByKey]) -> Sequence[CostRow]:
     """A row for each, the dearest on top; those of unknown price by their tokens."""
     rows = [CostRow(scope, key, spent) for key, spent in tallies]
-    return sorted(rows, key=lambda row: (-row.spent.nanodollars, -_tokens(row.spent), row.key))
+    return sorted(rows, key=lambda row: (-row.spent.nanodollars, -_count_tokens(row.spent), row.key))
 
 
-def _tokens(spent: Spent) -> int:
+def _count_tokens(spent: SpendTotals) -> int:
     return spent.prompt_tokens + spent.completion_tokens
 
 
-def sum_of(rows: Iterable[CostRow]) -> Spent:
+def sum_cost_rows(rows: Iterable[CostRow]) -> SpendTotals:
     """All of them together."""
-    return total(row.spent for row in rows)
+    return sum_spending(row.spent for row in rows)
 
 
-def cost_of(spent: Spent) -> str:
+def format_cost(spent: SpendTotals) -> str:
     """The price for people; what has none is unknown, and never zero."""
     if not spent.unpriced:
-        return dollars(spent.nanodollars)
-    return "unknown" if spent.unpriced == spent.turns else f"{dollars(spent.nanodollars)} + unknown"
+        return format_dollars(spent.nanodollars)
+    return "unknown" if spent.unpriced == spent.turns else f"{format_dollars(spent.nanodollars)} + unknown"

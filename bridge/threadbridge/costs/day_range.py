@@ -6,13 +6,13 @@ import re
 from datetime import date
 
 _FIRST_DAY = date(1970, 1, 1)
-_AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[dw])")
+_RELATIVE_DAY = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[dw])")
 _DAYS = {"d": 1, "w": 7}
 
 
-def day_named(text: str, *, today: int) -> int:
+def parse_day(text: str, *, today: int) -> int:
     """The day as the sums count it (days since 1970, UTC). Raises ValueError with a sentence on what can be named."""
-    ago = _AGO.fullmatch(text)
+    ago = _RELATIVE_DAY.fullmatch(text)
     if ago is not None:
         return today - int(ago["count"]) * _DAYS[ago["unit"]]
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from threadbridge.costs.pricing import names_of, spent_on, total
-from threadbridge.ports import Scope, Spent, Turn, Wire
+from threadbridge.costs.pricing import compute_turn_spending, list_model_names, sum_spending
+from threadbridge.ports import SpendScope, SpendTotals, Turn, Wire
 
 _NANODOLLARS = 10**9
 
 
-def run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[Scope, Spent]) -> Wire:
+def build_run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[SpendScope, SpendTotals]) -> Wire:
     """The whole report: numbers, names, ids and errors, never content.
 
     `sums` are those of its thread, assistant and tenant.
@@ -24,17 +24,17 @@ def run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[Scope, Spent]) ->
         "last_error": run["last_error"],
         "incomplete_details": run["incomplete_details"],
         "model": run["model"],
-        "turns": [_turn(run, turn) for turn in turns],
+        "turns": [_build_turn_report(run, turn) for turn in turns],
         "totals": {
-            "run": total_report(total(spent_on(turn) for turn in turns)),
-            **{scope.value: total_report(spent) for scope, spent in sums.items()},
+            "run": build_total_report(sum_spending(compute_turn_spending(turn) for turn in turns)),
+            **{scope.value: build_total_report(spent) for scope, spent in sums.items()},
         },
     }
 
 
-def _turn(run: Wire, turn: Turn) -> Wire:
-    kept = turn.report or {}
-    model = kept.get("model") or {}
+def _build_turn_report(run: Wire, turn: Turn) -> Wire:
+    report = turn.report or {}
+    model = report.get("model") or {}
     return {
         "number": turn.number,
         "response_id": turn.response_id,
@@ -45,20 +45,20 @@ def _turn(run: Wire, turn: Turn) -> Wire:
             "answered": turn.model,
             "reasoning_effort": model.get("reasoning_effort"),
         },
-        "history": kept.get("history"),
-        "state": kept.get("state"),
-        "warnings": kept.get("warnings", []),
+        "history": report.get("history"),
+        "state": report.get("state"),
+        "warnings": report.get("warnings", []),
         "usage": turn.usage,
-        "hosted_calls": kept.get("hosted_calls", {}),
+        "hosted_calls": report.get("hosted_calls", {}),
         "cost": {
-            "usd": usd(0 if turn.usage is None else turn.nanodollars),
-            "note": _note(turn),
-            "not_included": kept.get("not_included", []),
+            "usd": to_usd(0 if turn.usage is None else turn.nanodollars),
+            "note": _explain_price(turn),
+            "not_included": report.get("not_included", []),
         },
     }
 
 
-def _note(turn: Turn) -> str | None:
+def _explain_price(turn: Turn) -> str | None:
     """Why a turn has no price, or none to speak of, in one sentence."""
     if turn.usage is None:
         asked = (turn.report or {}).get("model") is not None
@@ -67,18 +67,18 @@ def _note(turn: Turn) -> str | None:
         return None
     if not turn.usage["total_tokens"]:
         return "The service did not tell what this turn used, so what it cost is unknown."
-    return unknown_price(next((name for name in names_of(turn) if name), "the model"))
+    return format_unknown_price(next((name for name in list_model_names(turn) if name), "the model"))
 
 
-def unknown_price(model: str) -> str:
+def format_unknown_price(model: str) -> str:
     """One sentence about a model without a price, and what helps."""
     return f"The price of {model} is not known: set `prices`, or install threadbridge[cost] for a list of prices."
 
 
-def total_report(spent: Spent) -> Wire:
+def build_total_report(spent: SpendTotals) -> Wire:
     """A sum as it is told: `usd` is what has a price, and null where nothing of it has one."""
     return {
-        "usd": usd(None if spent.turns and spent.turns == spent.unpriced else spent.nanodollars),
+        "usd": to_usd(None if spent.turns and spent.turns == spent.unpriced else spent.nanodollars),
         "turns": spent.turns,
         "unpriced_turns": spent.unpriced,
         "prompt_tokens": spent.prompt_tokens,
@@ -88,6 +88,6 @@ def total_report(spent: Spent) -> Wire:
     }
 
 
-def usd(nanodollars: int | None) -> float | None:
+def to_usd(nanodollars: int | None) -> float | None:
     """US dollars as a number of JSON."""
     return None if nanodollars is None else nanodollars / _NANODOLLARS

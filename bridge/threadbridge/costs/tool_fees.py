@@ -11,7 +11,7 @@ from threadbridge.settings import Fees
 _NANODOLLARS = 10**9
 
 
-def hosted_calls(steps: Iterable[Wire]) -> Mapping[str, int]:
+def count_hosted_calls(steps: Iterable[Wire]) -> Mapping[str, int]:
     """How often the steps of a turn called each hosted tool."""
     calls: dict[str, int] = {}
     for step in steps:
@@ -21,13 +21,13 @@ def hosted_calls(steps: Iterable[Wire]) -> Mapping[str, int]:
     return calls
 
 
-def fee(calls: Mapping[str, int], fees: Fees) -> int:
+def compute_tool_fees(calls: Mapping[str, int], fees: Fees) -> int:
     """What these calls cost in nanodollars, as far as a setting says so."""
     each = Decimal(str(fees.file_search_call or 0))
     return int(each * calls.get("file_search", 0) * _NANODOLLARS)
 
 
-def not_included(calls: Mapping[str, int], fees: Fees, *, has_container: bool) -> list[str]:
+def list_excluded_fees(calls: Mapping[str, int], fees: Fees, *, has_container: bool) -> list[str]:
     """What the service may charge for the turn and no price here holds.
 
     A container is charged by the time it stands, whether or not code ran in this turn; when that began is the

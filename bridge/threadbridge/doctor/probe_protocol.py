@@ -9,31 +9,31 @@ from typing import Any, TypeAlias, TypeVar
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
-from threadbridge.translation.models.data import FAMILIES, Family
-from threadbridge.translation.models.resolution import base_model
+from threadbridge.translation.models.data import MODEL_FAMILIES, ModelFamily
+from threadbridge.translation.models.resolution import get_base_model
 
 T = TypeVar("T")
 
 #: The least the Responses API accepts (§3), and enough for one function call.
-_FEW_TOKENS = 16
+_TEXT_TOKENS = 16
 _CALL_TOKENS = 256
 #: Characters of a service's words that are repeated; some quote whole tracebacks.
-_LONGEST_WORDS = 120
+_MAX_ERROR_CHARACTERS = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ProbeRequest:
     """One small request; the path begins below `/v1`."""
 
     method: str
     path: str
     body: Wire | None = None
     #: Its answer is read as a stream of events.
-    streamed: bool = False
+    is_streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeResponse:
     """What came back: an object, the events of a stream, or an error."""
 
     body: Wire
@@ -41,33 +41,33 @@ class Answer:
     error: UpstreamError | None = None
 
     @property
-    def words(self) -> str:
+    def error_text(self) -> str:
         """What the service said against it, for the end of a sentence, and no more than fits into a line."""
         said = "" if self.error is None else self.error.message
-        return shorten(said, _LONGEST_WORDS, placeholder=" …").rstrip(".")
+        return shorten(said, _MAX_ERROR_CHARACTERS, placeholder=" …").rstrip(".")
 
 
-Dialogue: TypeAlias = Generator[Question, Answer, T]
+ProbeGenerator: TypeAlias = Generator[ProbeRequest, ProbeResponse, T]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Whether the service can do something, and from what that is known. None: asking does not tell."""
 
-    found: bool | None
-    why: str
+    is_supported: bool | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ProbeOptions:
     """How this service is asked for a response: which model, and whether `store` may be said.
 
     `refuses_unknown`: it looks at all it is asked for, so that what it accepts it can do.
     """
 
     model: str
-    says_store: bool = True
-    refuses_unknown: bool = True
+    sends_store: bool = True
+    rejects_unknown_parameters: bool = True
 
     @property
     def efforts(self) -> Sequence[str]:
@@ -79,23 +79,23 @@ class Asking:
     def never_reasons(self) -> bool:
         """Whether the model is known to answer without thinking."""
         family = self._family
-        return family is not None and not family.reasons
+        return family is not None and not family.is_reasoning
 
     @property
-    def _family(self) -> Family | None:
-        return FAMILIES.get(base_model(self.model))
+    def _family(self) -> ModelFamily | None:
+        return MODEL_FAMILIES.get(get_base_model(self.model))
 
-    def question(self, text: str = "Say ok.", *, calls: bool = False, **more: Any) -> Question:
+    def build_request(self, text: str = "Say ok.", *, calls: bool = False, **more: Any) -> ProbeRequest:
         """A request for a response of a few words, or of one call."""
-        body: Wire = {"model": self.model, "input": text, "max_output_tokens": _CALL_TOKENS if calls else _FEW_TOKENS}
-        if self.says_store:
+        body: Wire = {"model": self.model, "input": text, "max_output_tokens": _CALL_TOKENS if calls else _TEXT_TOKENS}
+        if self.sends_store:
             body["store"] = False
         if self.efforts:
             body["reasoning"] = {"effort": self.efforts[0]}
         body.update(more)
-        return Question("POST", "/responses", body, streamed=body.get("stream") is True)
+        return ProbeRequest("POST", "/responses", body, is_streamed=body.get("stream") is True)
 
 
-def removed(path: str) -> Dialogue[None]:
+def delete_resource(path: str) -> ProbeGenerator[None]:
     """Take away what a probe has made; whether that succeeds is nobody's concern."""
-    yield Question("DELETE", path)
+    yield ProbeRequest("DELETE", path)

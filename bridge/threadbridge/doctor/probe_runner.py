@@ -8,46 +8,46 @@ from datetime import UTC, datetime
 
 import orjson
 
-from threadbridge.doctor.capability_detection import Examination, examined
-from threadbridge.doctor.config_lint import Trap, traps_in_settings, traps_in_store
-from threadbridge.doctor.probe_protocol import Answer, Question
+from threadbridge.doctor.capability_detection import DetectionResult, detect_capabilities
+from threadbridge.doctor.config_lint import LintWarning, lint_settings, lint_store
+from threadbridge.doctor.probe_protocol import ProbeRequest, ProbeResponse
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Store, Upstream, Wire
 from threadbridge.settings import Settings
-from threadbridge.translation.models.policy import ModelCatalog, ModelRules
-from threadbridge.translation.provider_profiles import Profile
+from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
+from threadbridge.translation.provider_profiles import ProviderProfile
 
 #: Events of one stream that are read; a probe's answer is a few words.
 _MOST_EVENTS = 1000
 
 
-async def examine(upstream: Upstream, model: str | None) -> Examination:
+async def examine(upstream: Upstream, model: str | None) -> DetectionResult:
     """The examination of a live service, one request after another.
 
     Raises UpstreamError where it cannot be reached or does not answer, ConfigurationError where no model is known.
     """
-    dialogue = examined(model)
+    dialogue = detect_capabilities(model)
     question = next(dialogue)
     while True:
         answer = await _answer(upstream, question)
         try:
             question = dialogue.send(answer)
         except StopIteration as end:
-            examination: Examination = end.value
+            examination: DetectionResult = end.value
             return examination
 
 
-async def _answer(upstream: Upstream, question: Question) -> Answer:
+async def _answer(upstream: Upstream, question: ProbeRequest) -> ProbeResponse:
     try:
-        if question.streamed:
-            return Answer({}, events=await _events(upstream, question.body or {}))
-        return Answer(await upstream.call(question.method, question.path, question.body))
+        if question.is_streamed:
+            return ProbeResponse({}, events=await _events(upstream, question.body or {}))
+        return ProbeResponse(await upstream.request(question.method, question.path, question.body))
     except UpstreamError as error:
-        return Answer({}, error=error)
+        return ProbeResponse({}, error=error)
 
 
 async def _events(upstream: Upstream, body: Wire) -> Sequence[Wire]:
-    stream = await upstream.stream(orjson.dumps(body))
+    stream = await upstream.stream_response(orjson.dumps(body))
     events: list[Wire] = []
     try:
         async for event in stream:
@@ -60,15 +60,15 @@ async def _events(upstream: Upstream, body: Wire) -> Sequence[Wire]:
 
 
 async def traps(
-    settings: Settings, store: Store | None, profile: Profile, catalog: ModelCatalog | None
-) -> Sequence[Trap]:
+    settings: Settings, store: Store | None, profile: ProviderProfile, catalog: ModelCatalog | None
+) -> Sequence[LintWarning]:
     """What goes wrong silently, in the settings and, where there is one, in the store. Raises StoreError."""
-    models = ModelRules(settings.models, settings.per_assistant, settings.policies.sampling, catalog)
+    models = ModelPolicy(settings.models, settings.per_assistant, settings.policies.sampling, catalog)
     today = datetime.fromtimestamp(time.time(), UTC).date()
-    found = traps_in_settings(settings, models, profile, today)
+    found = lint_settings(settings, models, profile, today)
     if store is None:
         return found
     stored = await store.read(
-        lambda session: traps_in_store(session, settings, models, profile, today), tenant=settings.tenant
+        lambda session: lint_store(session, settings, models, profile, today), tenant=settings.tenant
     )
     return [*found, *stored]

@@ -4,188 +4,205 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from threadbridge.doctor.probe_protocol import Answer, Asking, Dialogue, Finding, Question, removed
+from threadbridge.doctor.probe_protocol import (
+    Finding,
+    ProbeGenerator,
+    ProbeOptions,
+    ProbeRequest,
+    ProbeResponse,
+    delete_resource,
+)
 from threadbridge.ports import Wire
 
 _NO_PARAMETERS: Wire = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
-_CALLS: tuple[Wire, ...] = tuple(
+_FUNCTIONS: tuple[Wire, ...] = tuple(
     {"type": "function", "name": name, "description": what, "parameters": _NO_PARAMETERS, "strict": False}
     for name, what in (("ring", "Rings the bell."), ("knock", "Knocks on the door."))
 )
 _QUEUED = ("queued", "in_progress")
 #: An id of the right form that nobody was ever given.
-_NOBODY = "resp_0000000000000000000000000000000000000000000000000000000000"
-_YES = Finding(found=True, why="it was asked for, and done")
+_UNKNOWN_RESPONSE_ID = "resp_0000000000000000000000000000000000000000000000000000000000"
+_SUPPORTED = Finding(is_supported=True, reason="it was asked for, and done")
 
 
-def stored_responses(asking: Asking) -> Dialogue[Finding]:
+def probe_stored_responses(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """Kept, found again and gone on from; a server that goes on from anything keeps nothing (S11)."""
-    if not asking.says_store:
-        return Finding(found=False, why="`store` cannot be said")
-    kept = yield asking.question(store=True)
-    if kept.error is not None:
-        return Finding(found=False, why=f"`store: true`: {kept.words}")
-    path = f"/responses/{kept.body.get('id')}"
-    again = yield Question("GET", path)
+    if not options.sends_store:
+        return Finding(is_supported=False, reason="`store` cannot be said")
+    stored = yield options.build_request(store=True)
+    if stored.error is not None:
+        return Finding(is_supported=False, reason=f"`store: true`: {stored.error_text}")
+    path = f"/responses/{stored.body.get('id')}"
+    again = yield ProbeRequest("GET", path)
     if again.error is not None:
-        return Finding(found=False, why="a response that was to be kept is not found again")
-    of_nobody = yield asking.question("Go on.", previous_response_id=_NOBODY)
-    if of_nobody.error is None:
-        return Finding(found=False, why="it goes on from a response that never was")
-    after = yield asking.question("Go on.", previous_response_id=kept.body["id"])
-    yield from removed(path)
+        return Finding(is_supported=False, reason="a response that was to be kept is not found again")
+    unknown = yield options.build_request("Go on.", previous_response_id=_UNKNOWN_RESPONSE_ID)
+    if unknown.error is None:
+        return Finding(is_supported=False, reason="it goes on from a response that never was")
+    after = yield options.build_request("Go on.", previous_response_id=stored.body["id"])
+    yield from delete_resource(path)
     if after.error is not None:
-        return Finding(found=False, why=f"`previous_response_id`: {after.words}")
-    return Finding(found=True, why="a response was kept, found again and gone on from")
+        return Finding(is_supported=False, reason=f"`previous_response_id`: {after.error_text}")
+    return Finding(is_supported=True, reason="a response was kept, found again and gone on from")
 
 
-def conversations(asking: Asking) -> Dialogue[Finding]:
+def probe_conversations(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """Made, and named by its id alone (S1)."""
-    made = yield Question("POST", "/conversations", {})
-    if made.error is not None or "id" not in made.body:
-        return Finding(found=False, why=f"`POST /conversations`: {made.words or 'no id came back'}")
-    used = yield asking.question(conversation=made.body["id"])
-    yield from removed(f"/conversations/{made.body['id']}")
+    conversation = yield ProbeRequest("POST", "/conversations", {})
+    if conversation.error is not None or "id" not in conversation.body:
+        return Finding(
+            is_supported=False, reason=f"`POST /conversations`: {conversation.error_text or 'no id came back'}"
+        )
+    used = yield options.build_request(conversation=conversation.body["id"])
+    yield from delete_resource(f"/conversations/{conversation.body['id']}")
     if used.error is not None:
-        return Finding(found=False, why=f"`conversation`: {used.words}")
-    return Finding(found=True, why="one was made, and answered in")
+        return Finding(is_supported=False, reason=f"`conversation`: {used.error_text}")
+    return Finding(is_supported=True, reason="one was made, and answered in")
 
 
-def background(asking: Asking) -> Dialogue[Finding]:
+def probe_background(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """Answered at once with a response that is not finished (S7)."""
-    more: Wire = {"store": True} if asking.says_store else {}
-    begun = yield asking.question(background=True, **more)
+    more: Wire = {"store": True} if options.sends_store else {}
+    begun = yield options.build_request(background=True, **more)
     if begun.error is not None:
-        return Finding(found=False, why=f"`background: true`: {begun.words}")
+        return Finding(is_supported=False, reason=f"`background: true`: {begun.error_text}")
     path = f"/responses/{begun.body.get('id')}"
     waits = begun.body.get("status") in _QUEUED
     if waits:
-        yield Question("POST", f"{path}/cancel")
+        yield ProbeRequest("POST", f"{path}/cancel")
     if more:
-        yield from removed(path)
-    return _YES if waits else Finding(found=False, why="the client waits for the whole response all the same")
+        yield from delete_resource(path)
+    return (
+        _SUPPORTED
+        if waits
+        else Finding(is_supported=False, reason="the client waits for the whole response all the same")
+    )
 
 
-def files(_asking: Asking) -> Dialogue[Finding]:
+def probe_files(_options: ProbeOptions) -> ProbeGenerator[Finding]:
     """A list of them."""
-    return _listed((yield Question("GET", "/files?limit=1")), "/files")
+    return _judge_list((yield ProbeRequest("GET", "/files?limit=1")), "/files")
 
 
-def file_search(asking: Asking) -> Dialogue[Finding]:
+def probe_file_search(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """A vector store that was made, and the tool that would search it."""
-    made = yield Question("POST", "/vector_stores", {"name": "threadbridge doctor"})
-    if made.error is not None or "id" not in made.body:
-        return Finding(found=False, why=f"`POST /vector_stores`: {made.words or 'no id came back'}")
-    tool = {"type": "file_search", "vector_store_ids": [made.body["id"]]}
-    shown = yield asking.question(tools=[tool], tool_choice="none")
-    yield from removed(f"/vector_stores/{made.body['id']}")
-    return _accepted(shown, "the tool")
+    vector_store = yield ProbeRequest("POST", "/vector_stores", {"name": "threadbridge doctor"})
+    if vector_store.error is not None or "id" not in vector_store.body:
+        return Finding(
+            is_supported=False, reason=f"`POST /vector_stores`: {vector_store.error_text or 'no id came back'}"
+        )
+    tool = {"type": "file_search", "vector_store_ids": [vector_store.body["id"]]}
+    response = yield options.build_request(tools=[tool], tool_choice="none")
+    yield from delete_resource(f"/vector_stores/{vector_store.body['id']}")
+    return _judge_acceptance(response, "the tool")
 
 
-def code_interpreter(asking: Asking) -> Dialogue[Finding]:
+def probe_code_interpreter(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """Containers, and the tool that would run code in one; none is made."""
-    listed = _listed((yield Question("GET", "/containers?limit=1")), "/containers")
-    if not listed.found:
+    listed = _judge_list((yield ProbeRequest("GET", "/containers?limit=1")), "/containers")
+    if not listed.is_supported:
         return listed
     tool = {"type": "code_interpreter", "container": {"type": "auto"}}
-    return _accepted((yield asking.question(tools=[tool], tool_choice="none")), "the tool")
+    return _judge_acceptance((yield options.build_request(tools=[tool], tool_choice="none")), "the tool")
 
 
-def input_tokens(asking: Asking) -> Dialogue[Finding]:
+def probe_input_tokens(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """A request counted (S9)."""
-    counted = yield Question("POST", "/responses/input_tokens", {"model": asking.model, "input": "Say ok."})
+    counted = yield ProbeRequest("POST", "/responses/input_tokens", {"model": options.model, "input": "Say ok."})
     if isinstance(counted.body.get("input_tokens"), int):
-        return _YES
-    return Finding(found=False, why=f"`POST /responses/input_tokens`: {counted.words or 'no count came back'}")
+        return _SUPPORTED
+    return Finding(
+        is_supported=False, reason=f"`POST /responses/input_tokens`: {counted.error_text or 'no count came back'}"
+    )
 
 
-def forced_tool_choice(asking: Asking) -> Dialogue[Finding]:
+def probe_forced_tool_choice(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """Of two functions the one that is named is called (S10)."""
     choice = {"type": "function", "name": "knock"}
-    said = yield asking.question(calls=True, tools=list(_CALLS), tool_choice=choice)
-    return _called(said, {"knock"}, "a function that was named")
+    said = yield options.build_request(calls=True, tools=list(_FUNCTIONS), tool_choice=choice)
+    return _judge_call(said, {"knock"}, "a function that was named")
 
 
-def required_tool_choice(asking: Asking) -> Dialogue[Finding]:
+def probe_required_tool_choice(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """Any function is called, though nothing calls for one (S10)."""
-    said = yield asking.question(calls=True, tools=list(_CALLS), tool_choice="required")
-    return _called(said, {"ring", "knock"}, "a function, which was required,")
+    said = yield options.build_request(calls=True, tools=list(_FUNCTIONS), tool_choice="required")
+    return _judge_call(said, {"ring", "knock"}, "a function, which was required,")
 
 
-def prompt_cache_key(asking: Asking) -> Dialogue[Finding]:
+def probe_prompt_cache_key(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """Prompts that begin alike may be given a name."""
-    said = yield asking.question(prompt_cache_key="threadbridge-doctor")
+    said = yield options.build_request(prompt_cache_key="threadbridge-doctor")
     if said.error is not None:
-        return Finding(found=False, why=f"`prompt_cache_key`: {said.words}")
-    return _taken(asking)
+        return Finding(is_supported=False, reason=f"`prompt_cache_key`: {said.error_text}")
+    return _judge_parameter(options)
 
 
-def compaction(asking: Asking) -> Dialogue[Finding]:
+def probe_compaction(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """The service is let to make a summary of what is long."""
     management = [{"type": "compaction", "compact_threshold": 1000}]
-    said = yield asking.question(context_management=management)
+    said = yield options.build_request(context_management=management)
     if said.error is not None:
-        return Finding(found=False, why=f"`context_management`: {said.words}")
-    return _taken(asking)
+        return Finding(is_supported=False, reason=f"`context_management`: {said.error_text}")
+    return _judge_parameter(options)
 
 
-def encrypted_reasoning(asking: Asking) -> Dialogue[Finding]:
+def probe_encrypted_reasoning(options: ProbeOptions) -> ProbeGenerator[Finding]:
     """Reasoning comes encrypted where it is asked for."""
-    if asking.never_reasons:
-        return Finding(found=None, why=f"{asking.model} does not reason; ask with --model for one that does")
-    efforts = [effort for effort in asking.efforts if effort != "none"]
+    if options.never_reasons:
+        return Finding(is_supported=None, reason=f"{options.model} does not reason; ask with --model for one that does")
+    efforts = [effort for effort in options.efforts if effort != "none"]
     reasoning: Wire = {"reasoning": {"effort": efforts[0]}} if efforts else {}
-    said = yield asking.question(calls=True, include=["reasoning.encrypted_content"], **reasoning)
+    said = yield options.build_request(calls=True, include=["reasoning.encrypted_content"], **reasoning)
     if said.error is not None:
-        return Finding(found=False, why=f"`include`: {said.words}")
+        return Finding(is_supported=False, reason=f"`include`: {said.error_text}")
     if any(item.get("encrypted_content") for item in said.body.get("output") or () if item.get("type") == "reasoning"):
-        return _YES
-    return _taken(asking)
+        return _SUPPORTED
+    return _judge_parameter(options)
 
 
 #: Asked in this order, once `store_parameter` and `model_list` are known.
-PROBES: Mapping[str, Callable[[Asking], Dialogue[Finding]]] = {
-    "stored_responses": stored_responses,
-    "conversations": conversations,
-    "background": background,
-    "files": files,
-    "file_search": file_search,
-    "code_interpreter": code_interpreter,
-    "input_tokens": input_tokens,
-    "prompt_cache_key": prompt_cache_key,
-    "compaction": compaction,
-    "encrypted_reasoning": encrypted_reasoning,
-    "forced_tool_choice": forced_tool_choice,
-    "required_tool_choice": required_tool_choice,
+PROBES: Mapping[str, Callable[[ProbeOptions], ProbeGenerator[Finding]]] = {
+    "stored_responses": probe_stored_responses,
+    "conversations": probe_conversations,
+    "background": probe_background,
+    "files": probe_files,
+    "file_search": probe_file_search,
+    "code_interpreter": probe_code_interpreter,
+    "input_tokens": probe_input_tokens,
+    "prompt_cache_key": probe_prompt_cache_key,
+    "compaction": probe_compaction,
+    "encrypted_reasoning": probe_encrypted_reasoning,
+    "forced_tool_choice": probe_forced_tool_choice,
+    "required_tool_choice": probe_required_tool_choice,
 }
 
 
 # -- What answers mean ---------------------------------------------------------------------------------------------
 
 
-def _listed(answer: Answer, path: str) -> Finding:
-    if isinstance(answer.body.get("data"), list):
-        return Finding(found=True, why=f"`GET {path}` is answered")
-    return Finding(found=False, why=f"`GET {path}`: {answer.words or 'no list came back'}")
+def _judge_list(response: ProbeResponse, path: str) -> Finding:
+    if isinstance(response.body.get("data"), list):
+        return Finding(is_supported=True, reason=f"`GET {path}` is answered")
+    return Finding(is_supported=False, reason=f"`GET {path}`: {response.error_text or 'no list came back'}")
 
 
-def _accepted(answer: Answer, what: str) -> Finding:
-    if answer.error is not None:
-        return Finding(found=False, why=f"{what}: {answer.words}")
-    return Finding(found=True, why=f"{what} is accepted")
+def _judge_acceptance(response: ProbeResponse, what: str) -> Finding:
+    if response.error is not None:
+        return Finding(is_supported=False, reason=f"{what}: {response.error_text}")
+    return Finding(is_supported=True, reason=f"{what} is accepted")
 
 
-def _called(answer: Answer, names: set[str], what: str) -> Finding:
-    if answer.error is not None:
-        return Finding(found=False, why=f"`tool_choice`: {answer.words}")
-    called = {item.get("name") for item in answer.body.get("output") or () if item.get("type") == "function_call"}
+def _judge_call(response: ProbeResponse, names: set[str], what: str) -> Finding:
+    if response.error is not None:
+        return Finding(is_supported=False, reason=f"`tool_choice`: {response.error_text}")
+    called = {item.get("name") for item in response.body.get("output") or () if item.get("type") == "function_call"}
     if called and called <= names:
-        return Finding(found=True, why=f"{what} was called")
-    return Finding(found=False, why=f"{what} was not called")
+        return Finding(is_supported=True, reason=f"{what} was called")
+    return Finding(is_supported=False, reason=f"{what} was not called")
 
 
-def _taken(asking: Asking) -> Finding:
+def _judge_parameter(options: ProbeOptions) -> Finding:
     """Accepting a parameter proves something only where unknown ones are refused."""
-    if asking.refuses_unknown:
-        return Finding(found=True, why="it is accepted, and unknown parameters are not")
-    return Finding(found=None, why="it is accepted, but so is any other parameter")
+    if options.rejects_unknown_parameters:
+        return Finding(is_supported=True, reason="it is accepted, and unknown parameters are not")
+    return Finding(is_supported=None, reason="it is accepted, but so is any other parameter")

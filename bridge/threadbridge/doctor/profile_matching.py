@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from threadbridge.doctor.capability_detection import Examination
+from threadbridge.doctor.capability_detection import DetectionResult
 from threadbridge.settings import CapabilitySettings, ProfileName
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, Profile
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, ProviderProfile
 
 #: The hosts of services that have a profile, or their endings.
-_HOSTS: Mapping[str, ProfileName] = {
+_PROFILES_BY_HOST: Mapping[str, ProfileName] = {
     "api.openai.com": "openai",
     ".openai.azure.com": "azure",
     ".cognitiveservices.azure.com": "azure",
@@ -19,11 +19,11 @@ _HOSTS: Mapping[str, ProfileName] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ProfileMatch:
     """The profile, why it and no other, and the capabilities to be set beside it."""
 
     profile: ProfileName
-    why: str
+    reason: str
     overrides: Mapping[str, bool]
 
     @property
@@ -40,32 +40,34 @@ class Fit:
         return "\n".join(lines)
 
 
-def fitted(examination: Examination, host: str) -> Fit:
+def match_profile(detection: DetectionResult, host: str) -> ProfileMatch:
     """The profile of the server it says it is, or is known by its host to be; else the one that differs least.
 
     Where several are as near, nobody knows which it is, and it is `generic`.
     """
-    by_host: ProfileName | None = next((name for end, name in _HOSTS.items() if _ends_with(host, end)), None)
+    by_host: ProfileName | None = next(
+        (name for end, name in _PROFILES_BY_HOST.items() if _matches_host(host, end)), None
+    )
     if by_host is not None:
-        return _fit(by_host, f"it is at {host}", examination)
-    if examination.identity is not None:
-        return _fit(examination.identity, "its list of models says so", examination)
-    distances = {name: len(_differences(profile, examination)) for name, profile in PROFILES.items()}
+        return _build_match(by_host, f"it is at {host}", detection)
+    if detection.identity is not None:
+        return _build_match(detection.identity, "its list of models says so", detection)
+    distances = {name: len(_find_overrides(profile, detection)) for name, profile in PROFILES.items()}
     nearest: list[ProfileName] = [name for name in PROFILES if distances[name] == min(distances.values())]
     if len(nearest) > 1:
-        return _fit("generic", f"it might be any of {', '.join(nearest)}", examination)
-    return _fit(nearest[0], "it is nearest to what was found", examination)
+        return _build_match("generic", f"it might be any of {', '.join(nearest)}", detection)
+    return _build_match(nearest[0], "it is nearest to what was found", detection)
 
 
-def _ends_with(host: str, end: str) -> bool:
+def _matches_host(host: str, end: str) -> bool:
     return host.endswith(end) if end.startswith(".") else host == end
 
 
-def _fit(name: ProfileName, why: str, examination: Examination) -> Fit:
-    return Fit(name, why, _differences(PROFILES[name], examination))
+def _build_match(name: ProfileName, reason: str, detection: DetectionResult) -> ProfileMatch:
+    return ProfileMatch(name, reason, _find_overrides(PROFILES[name], detection))
 
 
-def _differences(profile: Profile, examination: Examination) -> Mapping[str, bool]:
+def _find_overrides(profile: ProviderProfile, detection: DetectionResult) -> Mapping[str, bool]:
     """What was found otherwise than the profile says, in the order of tables."""
-    found = {name: examination.findings[name].found for name in CAPABILITIES if name in examination.findings}
+    found = {name: detection.findings[name].is_supported for name in CAPABILITIES if name in detection.findings}
     return {name: has for name, has in found.items() if has is not None and has != getattr(profile, name)}

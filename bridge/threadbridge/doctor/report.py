@@ -6,33 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from threadbridge.doctor.capability_detection import Examination
-from threadbridge.doctor.config_lint import Trap
-from threadbridge.doctor.profile_matching import Fit
+from threadbridge.doctor.capability_detection import DetectionResult
+from threadbridge.doctor.config_lint import LintWarning
+from threadbridge.doctor.profile_matching import ProfileMatch
 from threadbridge.translation.provider_profiles import CAPABILITIES
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
+class DoctorReport:
     """Everything `threadbridge doctor` found. `service` is where it is, without what is secret in a URL."""
 
     service: str
-    configured: str
-    examination: Examination
-    fit: Fit
-    traps: Sequence[Trap]
+    configured_profile: str
+    detection: DetectionResult
+    profile_match: ProfileMatch
+    warnings: Sequence[LintWarning]
 
     def to_json(self) -> dict[str, Any]:
         """The diagnosis as a JSON object; `found` is null where asking did not tell."""
-        findings = self.examination.findings
+        findings = self.detection.findings
         return {
             "service": self.service,
-            "model": self.examination.model,
-            "profile": self.fit.profile,
-            "why": self.fit.why,
-            "configured_profile": self.configured,
-            "capabilities": {name: {"found": findings[name].found, "why": findings[name].why} for name in CAPABILITIES},
-            "overrides": dict(self.fit.overrides),
-            "habits": list(self.examination.quirks),
-            "traps": [{"kind": trap.kind, "sentence": trap.sentence} for trap in self.traps],
+            "model": self.detection.model,
+            "profile": self.profile_match.profile,
+            "why": self.profile_match.reason,
+            "configured_profile": self.configured_profile,
+            "capabilities": {
+                name: {"found": findings[name].is_supported, "why": findings[name].reason} for name in CAPABILITIES
+            },
+            "overrides": dict(self.profile_match.overrides),
+            "habits": list(self.detection.quirks),
+            "traps": [{"kind": trap.kind, "sentence": trap.message} for trap in self.warnings],
         }

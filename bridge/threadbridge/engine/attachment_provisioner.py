@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, RequestError, UpstreamError, UpstreamTimeout
 from threadbridge.logs import logger
-from threadbridge.ports import Blobs, Clock, Kind, NewId, Session, Store, Upstream, Wire
+from threadbridge.ports import BlobStore, Clock, IdGenerator, ObjectKind, Session, Store, Upstream, Wire
 from threadbridge.service import cleanup_intents, generated_files
-from threadbridge.service.attachments import Needs, NewStore, Supplied
+from threadbridge.service.attachments import NewVectorStore, Provisioned, ProvisioningPlan
 from threadbridge.settings import Limits
 
 T = TypeVar("T")
@@ -20,69 +20,69 @@ T = TypeVar("T")
 _log = logger("threadbridge.files")
 
 #: Before its errand's id, the name of a store that was made for a request.
-_NAMED = "threadbridge-"
-_PAGE = 100
+_STORE_NAME_PREFIX = "threadbridge-"
+_PAGE_SIZE = 100
 #: How far the service's clock may be behind ours.
-_CLOCKS_DIFFER_SECONDS = 600
+_CLOCK_SKEW_SECONDS = 600
 _NOT_FOUND = 404
-_REFUSALS = range(400, 500)
-_NOT_THE_CALLERS_FAULT = frozenset({401, 403, 408, 429})
+_CLIENT_ERROR_STATUSES = range(400, 500)
+_SERVICE_FAULT_STATUSES = frozenset({401, 403, 408, 429})
 
 
 @dataclass(frozen=True, slots=True)
-class Supplier:
+class AttachmentProvisioner:
     """Makes stores and puts files into them, at the service behind. An errand in the store says what to undo."""
 
     tenant: str
     store: Store
     upstream: Upstream
-    blobs: Blobs
+    blobs: BlobStore
     clock: Clock
-    new_id: NewId
+    new_id: IdGenerator
     limits: Limits
 
     @asynccontextmanager
-    async def supplied(self, needs: Needs | None) -> AsyncGenerator[Supplied | None]:
+    async def provision(self, plan: ProvisioningPlan | None) -> AsyncGenerator[Provisioned | None]:
         """What is needed, done; undone where the block raises. The block's transaction ends the errand.
 
         Raises NotFound for a file that is not there (A102), InvalidRequest for one the service refuses.
         """
-        if needs is None or needs == Needs():
+        if plan is None or plan == ProvisioningPlan():
             yield None
             return
-        errand = _Errand(self, needs)
+        request = _ProvisioningRequest(self, plan)
         try:
-            yield await errand.run()
+            yield await request.run()
         except BaseException:
-            await asyncio.shield(errand.undo())
+            await asyncio.shield(request.undo())
             raise
 
-    async def undo(self, errand_id: str) -> None:
+    async def undo(self, intent_id: str) -> None:
         """Remove what the errand made. What cannot be removed now is left to the next look."""
-        row = await self.write(lambda session: cleanup_intents.condemned(session, errand_id))
+        row = await self.write(lambda session: cleanup_intents.start_cleanup(session, intent_id))
         if row is None:
             return
-        _log.info("undoing what a request that was never written left behind", errand_id=errand_id)
+        _log.info("undoing what a request that was never written left behind", errand_id=intent_id)
         try:
-            await self._undo(row)
+            await self._delete_resources(row)
         except UpstreamError as error:
-            _log.warning("could not undo an errand", errand_id=errand_id, error=error.message)
+            _log.warning("could not undo an errand", errand_id=intent_id, error=error.message)
             return
-        await self.write(lambda session: session.remove(Kind.ERRAND, errand_id))
+        await self.write(lambda session: session.remove(ObjectKind.CLEANUP_INTENT, intent_id))
 
     async def write(self, work: Callable[[Session], T]) -> T:
         """A transaction of the tenant's."""
         return await self.store.write(work, tenant=self.tenant)
 
-    async def _undo(self, row: Wire) -> None:
+    async def _delete_resources(self, row: Wire) -> None:
         for file_id in row["added"]:
-            await self._remove(f"/vector_stores/{row['store']}/files/{file_id}")
-        for store_id in await self._made(row):
-            await self._remove(f"/vector_stores/{store_id}")
+            await self._delete(f"/vector_stores/{row['store']}/files/{file_id}")
+        for store_id in await self._find_created_stores(row):
+            await self._delete(f"/vector_stores/{store_id}")
         for file_id in row["uploaded"]:
-            await self._remove(f"/files/{file_id}")
+            await self._delete(f"/files/{file_id}")
 
-    async def _made(self, row: Wire) -> Sequence[str]:
+    async def _find_created_stores(self, row: Wire) -> Sequence[str]:
         """The store that was made, found by its name where the process died before it could write the id down."""
         if row["name"] is None:
             return []
@@ -90,47 +90,45 @@ class Supplier:
             return [row["store"]]
         after = ""
         while True:
-            page = await self.upstream.call("GET", f"/vector_stores?limit={_PAGE}{after}")
-            newer = [
-                store for store in page["data"] if store["created_at"] >= row["created_at"] - _CLOCKS_DIFFER_SECONDS
-            ]
-            found = [store["id"] for store in newer if store.get("name") == row["name"]]
-            if found or len(newer) < len(page["data"]) or not page.get("has_more"):
-                return found
+            page = await self.upstream.request("GET", f"/vector_stores?limit={_PAGE_SIZE}{after}")
+            newer = [store for store in page["data"] if store["created_at"] >= row["created_at"] - _CLOCK_SKEW_SECONDS]
+            store_ids = [store["id"] for store in newer if store.get("name") == row["name"]]
+            if store_ids or len(newer) < len(page["data"]) or not page.get("has_more"):
+                return store_ids
             after = f"&after={newer[-1]['id']}"
 
-    async def _remove(self, path: str) -> None:
+    async def _delete(self, path: str) -> None:
         try:
-            await self.upstream.call("DELETE", path)
+            await self.upstream.request("DELETE", path)
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise
 
 
-class _Errand:
+class _ProvisioningRequest:
     """One request's needs."""
 
-    def __init__(self, supplier: Supplier, needs: Needs) -> None:
-        self._supplier = supplier
-        self._needs = needs
-        self._upstream = supplier.upstream
-        self._row: Wire = {
-            "id": supplier.new_id("errand"),
-            "created_at": int(supplier.clock.now()),
+    def __init__(self, provisioner: AttachmentProvisioner, plan: ProvisioningPlan) -> None:
+        self._provisioner = provisioner
+        self._plan = plan
+        self._upstream = provisioner.upstream
+        self._intent: Wire = {
+            "id": provisioner.new_id("errand"),
+            "created_at": int(provisioner.clock.now()),
             "name": None,
             "store": None,
             "added": [],
             "uploaded": [],
         }
-        self._noted = False
+        self._has_intent = False
 
-    async def run(self) -> Supplied:
-        seconds = self._supplier.limits.supply_seconds
+    async def run(self) -> Provisioned:
+        seconds = self._provisioner.limits.supply_seconds
         try:
             async with asyncio.timeout(seconds):
-                return await self._stored(await self._found())
+                return await self._provision_store(await self._resolve_files())
         except UpstreamError as error:
-            raise refusal_of(error) from error
+            raise map_provisioning_error(error) from error
         except TimeoutError as exc:
             raise UpstreamTimeout(
                 f"What the request attaches was not where tools find it within {seconds:g} seconds "
@@ -138,92 +136,94 @@ class _Errand:
             ) from exc
 
     async def undo(self) -> None:
-        if self._noted:
+        if self._has_intent:
             try:
-                await self._supplier.undo(self._row["id"])
+                await self._provisioner.undo(self._intent["id"])
             except BridgeError as error:  # the sweep will try again
-                _log.warning("could not undo an errand", errand_id=self._row["id"], error=error.message)
+                _log.warning("could not undo an errand", errand_id=self._intent["id"], error=error.message)
 
-    async def _found(self) -> dict[str, str]:
+    async def _resolve_files(self) -> dict[str, str]:
         """The files, each with the id under which the service knows it. Raises where one is not there."""
-        asked = dict.fromkeys((*self._needs.search, *self._needs.there))
-        known = await asyncio.gather(*(self._known(file_id) for file_id in asked))
-        return dict(zip(asked, known, strict=True))
+        file_ids = dict.fromkeys((*self._plan.search_file_ids, *self._plan.required_file_ids))
+        resolved = await asyncio.gather(*(self._resolve_file(file_id) for file_id in file_ids))
+        return dict(zip(file_ids, resolved, strict=True))
 
-    async def _known(self, file_id: str) -> str:
+    async def _resolve_file(self, file_id: str) -> str:
         try:
-            await self._upstream.call("GET", f"/files/{file_id}")
+            await self._upstream.request("GET", f"/files/{file_id}")
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise
-            return await self._own(file_id)
+            return await self._resolve_generated_file(file_id)
         return file_id
 
-    async def _own(self, file_id: str) -> str:
+    async def _resolve_generated_file(self, file_id: str) -> str:
         """A file that code made is ours: to be searched, the service needs it too."""
 
-        def look(session: Session) -> tuple[Wire | None, str | None]:
-            return generated_files.retrieve(session, file_id), generated_files.blob_of(session, file_id)
+        def read_file(session: Session) -> tuple[Wire | None, str | None]:
+            return generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
 
-        own, blob = await self._supplier.store.read(look, tenant=self._supplier.tenant)
-        if own is None or blob is None:
+        file, blob = await self._provisioner.store.read(read_file, tenant=self._provisioner.tenant)
+        if file is None or blob is None:
             raise NotFound(f"No such File object: {file_id}", param="id")
-        if file_id not in self._needs.search:
+        if file_id not in self._plan.search_file_ids:
             return file_id
-        content = self._supplier.blobs.read(blob)
+        content = self._provisioner.blobs.read(blob)
         fields = {"purpose": "assistants"}
-        uploaded = await self._upstream.upload("/files", filename=own["filename"], content=content, fields=fields)
-        await self._note(uploaded=[*self._row["uploaded"], str(uploaded["id"])])
+        uploaded = await self._upstream.upload("/files", filename=file["filename"], content=content, fields=fields)
+        await self._record_intent(uploaded=[*self._intent["uploaded"], str(uploaded["id"])])
         return str(uploaded["id"])
 
-    async def _stored(self, known: dict[str, str]) -> Supplied:
-        store, new = self._needs.store, self._needs.new_store
-        wanted = {known[file_id]: file_id for file_id in self._needs.search}
+    async def _provision_store(self, upstream_ids: dict[str, str]) -> Provisioned:
+        store, new = self._plan.vector_store_id, self._plan.new_vector_store
+        file_ids = {upstream_ids[file_id]: file_id for file_id in self._plan.search_file_ids}
         if new is not None:
-            return await self._made(new, wanted)
+            return await self._create_store(new, file_ids)
         if store is None:
-            return Supplied()
-        adding = {each: named for each, named in wanted.items() if not await self._holds(store, each)}
-        if not adding:
-            return Supplied(store)
-        await self._note(store=store, added=list(adding))
-        await self._add(store, adding, {})
-        return Supplied(store, self._row["id"])
+            return Provisioned()
+        missing = {each: named for each, named in file_ids.items() if not await self._store_has_file(store, each)}
+        if not missing:
+            return Provisioned(store)
+        await self._record_intent(store=store, added=list(missing))
+        await self._add_files(store, missing, {})
+        return Provisioned(store, self._intent["id"])
 
-    async def _made(self, new: NewStore, wanted: Mapping[str, str]) -> Supplied:
+    async def _create_store(self, new: NewVectorStore, file_ids: Mapping[str, str]) -> Provisioned:
         """A new store with these files. Its name is written down before it is made, its id afterwards."""
-        name = f"{_NAMED}{self._row['id']}"
-        await self._note(name=name)
-        store = str((await self._upstream.call("POST", "/vector_stores", {"name": name, **new.body}))["id"])
-        await self._note(store=store)
-        await self._add(store, wanted, {"chunking_strategy": new.chunking_strategy} if new.chunking_strategy else {})
-        return Supplied(store, self._row["id"])
+        name = f"{_STORE_NAME_PREFIX}{self._intent['id']}"
+        await self._record_intent(name=name)
+        store = str((await self._upstream.request("POST", "/vector_stores", {"name": name, **new.body}))["id"])
+        await self._record_intent(store=store)
+        await self._add_files(
+            store, file_ids, {"chunking_strategy": new.chunking_strategy} if new.chunking_strategy else {}
+        )
+        return Provisioned(store, self._intent["id"])
 
-    async def _holds(self, store: str, file_id: str) -> bool:
+    async def _store_has_file(self, store: str, file_id: str) -> bool:
         try:
-            await self._upstream.call("GET", f"/vector_stores/{store}/files/{file_id}")
+            await self._upstream.request("GET", f"/vector_stores/{store}/files/{file_id}")
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise
             return False
         return True
 
-    async def _note(self, **learned: object) -> None:
-        row = self._row = {**self._row, **learned}
-        self._noted = True
-        await self._supplier.write(lambda session: cleanup_intents.note(session, row))
+    async def _record_intent(self, **changes: object) -> None:
+        intent = self._intent = {**self._intent, **changes}
+        self._has_intent = True
+        await self._provisioner.write(lambda session: cleanup_intents.record_intent(session, intent))
 
-    async def _add(self, store: str, wanted: Mapping[str, str], chunking: Wire) -> None:
+    async def _add_files(self, store: str, file_ids: Mapping[str, str], chunking: Wire) -> None:
         """Put files into a store. One that is a copy says of which file, and answers cite that one (S8)."""
-        for file_id, named in wanted.items():
-            attributes = {"attributes": {"file_id": named}} if named != file_id else {}
+        for file_id, original_id in file_ids.items():
+            attributes = {"attributes": {"file_id": original_id}} if original_id != file_id else {}
             body = {"file_id": file_id, **attributes, **chunking}
-            await self._upstream.call("POST", f"/vector_stores/{store}/files", body)
+            await self._upstream.request("POST", f"/vector_stores/{store}/files", body)
 
 
-def refusal_of(error: UpstreamError) -> BridgeError:
+def map_provisioning_error(error: UpstreamError) -> BridgeError:
     """What the service refuses is the caller's fault, in the service's words; anything else is the service's."""
-    if error.status not in _REFUSALS or error.status in _NOT_THE_CALLERS_FAULT:
+    if error.status not in _CLIENT_ERROR_STATUSES or error.status in _SERVICE_FAULT_STATUSES:
         return error
-    refusal: type[RequestError] = NotFound if error.status == _NOT_FOUND else InvalidRequest
-    return refusal(error.message, param=error.param, code=error.code, request_id=error.request_id)
+    error_type: type[RequestError] = NotFound if error.status == _NOT_FOUND else InvalidRequest
+    return error_type(error.message, param=error.param, code=error.code, request_id=error.request_id)

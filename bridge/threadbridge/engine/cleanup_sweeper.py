@@ -4,84 +4,86 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from threadbridge.engine.context import Workplace
+from threadbridge.engine.context import EngineContext
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.logs import logger
-from threadbridge.ports import Kind, Wire
+from threadbridge.ports import ObjectKind, Wire
 from threadbridge.service import blob_references, cleanup_intents
 
 _log = logger("threadbridge.run")
 
-_AT_ONCE = 100
+_PAGE_SIZE = 100
 _NOT_FOUND = 404
 
 
-class Errands:
+class CleanupSweeper:
     """The errands of one tenant, looked after by every process that performs its runs."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
-        self._tidied = 0.0
+    def __init__(self, ctx: EngineContext) -> None:
+        self._ctx = ctx
+        self._last_tidy_at = 0.0
 
-    async def clean_up(self) -> None:
+    async def sweep(self) -> None:
         """Undo what processes that are gone left behind, and remove the contents of files that were deleted.
 
         Raises BridgeError; what is left then is for the next look.
         """
-        now, limits = self._place.clock.now(), self._place.limits
-        patience = cleanup_intents.patience(limits)
-        if now - self._tidied > patience:
-            self._tidied = now
-            await self._place.blobs.tidy(idle_seconds=patience)
-        async for errand in self._every():
-            if cleanup_intents.is_due(errand, limits, now):
-                await self._try_to_undo(errand)
+        now, limits = self._ctx.clock.now(), self._ctx.limits
+        abandoned_seconds = cleanup_intents.compute_cleanup_delay(limits)
+        if now - self._last_tidy_at > abandoned_seconds:
+            self._last_tidy_at = now
+            await self._ctx.blobs.delete_abandoned_uploads(idle_seconds=abandoned_seconds)
+        async for intent in self._iterate_intents():
+            if cleanup_intents.is_cleanup_due(intent, limits, now):
+                await self._try_clean_up(intent)
 
-    async def _every(self) -> AsyncIterator[Wire]:
+    async def _iterate_intents(self) -> AsyncIterator[Wire]:
         after: str | None = None
         while True:
-            page = await self._page(after)
-            for errand in page:
-                yield errand
-            if len(page) < _AT_ONCE:
+            page = await self._load_page(after)
+            for intent in page:
+                yield intent
+            if len(page) < _PAGE_SIZE:
                 return
             after = page[-1]["id"]
 
-    async def _page(self, after: str | None) -> list[Wire]:
-        page = await self._place.store.read(
-            lambda session: session.page(Kind.ERRAND, limit=_AT_ONCE, order="asc", after=after),
-            tenant=self._place.tenant,
+    async def _load_page(self, after: str | None) -> list[Wire]:
+        page = await self._ctx.store.read(
+            lambda session: session.get_page(ObjectKind.CLEANUP_INTENT, limit=_PAGE_SIZE, order="asc", after=after),
+            tenant=self._ctx.tenant,
         )
         return list(page.data)
 
-    async def _try_to_undo(self, errand: Wire) -> None:
+    async def _try_clean_up(self, intent: Wire) -> None:
         try:
-            await self._undo(errand)
+            await self._clean_up(intent)
         except BridgeError as error:  # the others do not wait for it
-            _log.warning("could not undo an errand", errand_id=errand["id"], error=error.message)
+            _log.warning("could not undo an errand", errand_id=intent["id"], error=error.message)
 
-    async def _undo(self, errand: Wire) -> None:
-        name = errand["id"]
-        if "conversation_at" in errand:
-            await self._delete_conversation(name, at=errand["conversation_at"])
+    async def _clean_up(self, intent: Wire) -> None:
+        intent_id = intent["id"]
+        if "conversation_at" in intent:
+            await self._delete_conversation(intent_id, service=intent["conversation_at"])
             return
-        if "blob" not in errand:
-            await self._place.supplier.undo(name)
+        if "blob" not in intent:
+            await self._ctx.attachment_provisioner.undo(intent_id)
             return
-        if await self._place.write(lambda session, _: blob_references.condemned(session, name)):
-            await self._place.blobs.forget(name)
-            await self._place.write(lambda session, _: session.remove(Kind.ERRAND, name))
+        if await self._ctx.write(lambda session, _: blob_references.start_blob_cleanup(session, intent_id)):
+            await self._ctx.blobs.delete(intent_id)
+            await self._ctx.write(lambda session, _: session.remove(ObjectKind.CLEANUP_INTENT, intent_id))
 
-    async def _delete_conversation(self, name: str, *, at: str) -> None:
+    async def _delete_conversation(self, conversation_id: str, *, service: str) -> None:
         """What cannot be deleted now, or is at a service that is not asked now, is left to a later look."""
-        if at != self._place.rules.state.service:
+        if service != self._ctx.rules.continuation.service:
             return
-        if await self._place.write(lambda session, _: cleanup_intents.condemned(session, name)) is None:
+        if await self._ctx.write(lambda session, _: cleanup_intents.start_cleanup(session, conversation_id)) is None:
             return
         try:
-            await self._place.upstream.call("DELETE", f"/conversations/{name}")
+            await self._ctx.upstream.request("DELETE", f"/conversations/{conversation_id}")
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
-                _log.warning("a conversation could not be deleted", conversation_id=name, error=error.message)
+                _log.warning(
+                    "a conversation could not be deleted", conversation_id=conversation_id, error=error.message
+                )
                 return
-        await self._place.write(lambda session, _: session.remove(Kind.ERRAND, name))
+        await self._ctx.write(lambda session, _: session.remove(ObjectKind.CLEANUP_INTENT, conversation_id))

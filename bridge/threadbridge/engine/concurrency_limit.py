@@ -6,45 +6,45 @@ import asyncio
 from collections import deque
 
 
-class Places:
+class ConcurrencyLimit:
     """A bounded number of places. Nobody who holds one waits for another, so the queue always moves."""
 
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._waiting: deque[asyncio.Future[None]] = deque()
+    def __init__(self, limit: int) -> None:
+        self._available = limit
+        self._waiters: deque[asyncio.Future[None]] = deque()
 
-    def reserve(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take a place if one is free."""
-        if self._free == 0:
+        if self._available == 0:
             return False
-        self._free -= 1
+        self._available -= 1
         return True
 
-    async def wait(self, called_off: asyncio.Future[None]) -> bool:
+    async def acquire(self, stop_requested: asyncio.Future[None]) -> bool:
         """Take a place as soon as one is free; False if the wait was called off before."""
-        if self.reserve():
+        if self.try_acquire():
             return True
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
         try:
-            await asyncio.wait((turn, called_off), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((waiter, stop_requested), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            self._leave_queue(turn)
+            self._leave_queue(waiter)
             raise
-        if turn.done():
+        if waiter.done():
             return True
-        self._leave_queue(turn)
+        self._leave_queue(waiter)
         return False
 
-    def _leave_queue(self, turn: asyncio.Future[None]) -> None:
-        if turn.done():
-            self.give_back()
+    def _leave_queue(self, waiter: asyncio.Future[None]) -> None:
+        if waiter.done():
+            self.release()
         else:
-            self._waiting.remove(turn)
+            self._waiters.remove(waiter)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Free a place, for the one who waited longest."""
-        if self._waiting:
-            self._waiting.popleft().set_result(None)
+        if self._waiters:
+            self._waiters.popleft().set_result(None)
         else:
-            self._free += 1
+            self._available += 1

@@ -7,98 +7,105 @@ from dataclasses import dataclass
 
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import logger
-from threadbridge.ports import Blobs, Clock, Session, Store, Upstream, Wire
+from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream, Wire
 from threadbridge.service import containers, generated_files
 from threadbridge.service.containers import ThreadContainer
 
 _log = logger("threadbridge.files")
 
 #: Statuses that say the service has no containers of its own (S12): then each response gets a fresh one.
-_NO_CONTAINERS = frozenset({404, 405, 501})
+_UNSUPPORTED_STATUSES = frozenset({404, 405, 501})
 #: Statuses with which a container that is gone refuses a file.
-_GONE = frozenset({400, 404})
-_EXPIRY: Wire = {"anchor": "last_active_at", "minutes": 20}
-_PAGE = 100
+_EXPIRED_STATUSES = frozenset({400, 404})
+_EXPIRES_AFTER: Wire = {"anchor": "last_active_at", "minutes": 20}
+_PAGE_SIZE = 100
 #: Pages of a container's files that are looked through.
-_MOST_PAGES = 10
+_MAX_PAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Containers:
+class ContainerProvisioner:
     """The containers of one tenant's threads."""
 
     tenant: str
     store: Store
     upstream: Upstream
-    blobs: Blobs
+    blobs: BlobStore
     clock: Clock
 
-    async def ready(self, thread_id: str, held: ThreadContainer | None, file_ids: Sequence[str]) -> str | None:
+    async def ensure_container(
+        self, thread_id: str, current: ThreadContainer | None, file_ids: Sequence[str]
+    ) -> str | None:
         """The id of a container that has these files; None where the service has none to give.
 
         Whether a held one still lives is not asked: a request for each turn, for what happens once in twenty minutes.
         """
-        if held is None:
-            return await self.replaced(thread_id, file_ids)
-        missing = [file_id for file_id in file_ids if file_id not in held.file_ids]
+        if current is None:
+            return await self.replace_container(thread_id, file_ids)
+        missing = [file_id for file_id in file_ids if file_id not in current.file_ids]
         try:
             for file_id in missing:
-                await self._put(held.container_id, file_id)
+                await self._add_file(current.container_id, file_id)
         except UpstreamError as error:
-            if error.status not in _GONE:
+            if error.status not in _EXPIRED_STATUSES:
                 raise
-            return await self.replaced(thread_id, file_ids)
+            return await self.replace_container(thread_id, file_ids)
         if missing:
-            await self._hold(thread_id, ThreadContainer(held.container_id, (*held.file_ids, *missing), held.made))
-        return held.container_id
+            await self._save_container(
+                thread_id,
+                ThreadContainer(current.container_id, (*current.file_ids, *missing), current.generated_file_ids),
+            )
+        return current.container_id
 
-    async def replaced(self, thread_id: str, file_ids: Sequence[str]) -> str | None:
+    async def replace_container(self, thread_id: str, file_ids: Sequence[str]) -> str | None:
         """The id of a new container with these files. The state of the old one is lost."""
         try:
-            made = await self.upstream.call("POST", "/containers", {"name": thread_id, "expires_after": _EXPIRY})
+            created = await self.upstream.request(
+                "POST", "/containers", {"name": thread_id, "expires_after": _EXPIRES_AFTER}
+            )
         except UpstreamError as error:
-            if error.status in _NO_CONTAINERS:
+            if error.status in _UNSUPPORTED_STATUSES:
                 return None
             raise
-        container_id = str(made["id"])
+        container_id = str(created["id"])
         for file_id in file_ids:
-            await self._put(container_id, file_id)
-        await self._hold(thread_id, ThreadContainer(container_id, tuple(file_ids)))
+            await self._add_file(container_id, file_id)
+        await self._save_container(thread_id, ThreadContainer(container_id, tuple(file_ids)))
         return container_id
 
-    async def files(self, container_id: str) -> Sequence[Wire]:
+    async def list_files(self, container_id: str) -> Sequence[Wire]:
         """What lies in the container; nothing where the service does not tell."""
-        found: list[Wire] = []
+        container_files: list[Wire] = []
         after = ""
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             try:
-                page = await self.upstream.call("GET", f"/containers/{container_id}/files?limit={_PAGE}{after}")
+                page = await self.upstream.request("GET", f"/containers/{container_id}/files?limit={_PAGE_SIZE}{after}")
             except UpstreamError as error:
                 _log.warning("could not list a container's files", container_id=container_id, error=error.message)
-                return found
-            found += page.get("data") or []
-            if not page.get("has_more") or not found:
-                return found
-            after = f"&after={found[-1]['id']}"
-        return found
+                return container_files
+            container_files += page.get("data") or []
+            if not page.get("has_more") or not container_files:
+                return container_files
+            after = f"&after={container_files[-1]['id']}"
+        return container_files
 
-    async def _put(self, container_id: str, file_id: str) -> None:
+    async def _add_file(self, container_id: str, file_id: str) -> None:
         path = f"/containers/{container_id}/files"
-        own = await self.store.read(lambda session: _own(session, file_id), tenant=self.tenant)
-        if own is None:
-            await self.upstream.call("POST", path, {"file_id": file_id})
+        generated = await self.store.read(lambda session: _find_generated_file(session, file_id), tenant=self.tenant)
+        if generated is None:
+            await self.upstream.request("POST", path, {"file_id": file_id})
             return
-        filename, blob = own
+        filename, blob = generated
         content: AsyncIterator[bytes] = self.blobs.read(blob)
         await self.upstream.upload(path, filename=filename, content=content, fields={})
 
-    async def _hold(self, thread_id: str, container: ThreadContainer) -> None:
+    async def _save_container(self, thread_id: str, container: ThreadContainer) -> None:
         now = int(self.clock.now())
         await self.store.write(
-            lambda session: containers.put(session, thread_id, container, now=now), tenant=self.tenant
+            lambda session: containers.save_thread_container(session, thread_id, container, now=now), tenant=self.tenant
         )
 
 
-def _own(session: Session, file_id: str) -> tuple[str, str] | None:
-    file, blob = generated_files.retrieve(session, file_id), generated_files.blob_of(session, file_id)
+def _find_generated_file(session: Session, file_id: str) -> tuple[str, str] | None:
+    file, blob = generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
     return None if file is None or blob is None else (file["filename"], blob)

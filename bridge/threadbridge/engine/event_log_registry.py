@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from threadbridge.engine.event_log import EventLog, State
-from threadbridge.ports import Clock, NewId
+from threadbridge.engine.event_log import EventLog, EventLogState
+from threadbridge.ports import Clock, IdGenerator
 from threadbridge.settings import Limits
 
 #: Letters and digits of an id that make a log's name: few, for they are in every frame, yet no two logs share them.
 _NAME_LENGTH = 10
 #: What is left of a log that grew too long, so that forgetting is not done for every event.
-_LEFT = 0.75
+_TRIM_RATIO = 0.75
 #: How often a log that grows to its bound is counted on the way.
-_REPORTS = 1000
+_REPORTS_PER_LIMIT = 1000
 
 
 @dataclass(slots=True)
-class _Kept:
+class _RegisteredLog:
     """A log, what was counted of it, and when it may be forgotten; None while a turn is told."""
 
     log: EventLog
-    bytes: int = 0
-    until: float | None = None
+    counted_bytes: int = 0
+    expires_at: float | None = None
 
 
 @dataclass(slots=True)
-class EventLogs:
+class EventLogRegistry:
     """Logs by run: kept while a turn is told or the run waits for outputs, and `replay_seconds` longer.
 
     Beyond `replay_bytes_per_run` a log loses its oldest events, as far as the reader of the turn has read them. Beyond
@@ -35,91 +35,97 @@ class EventLogs:
 
     limits: Limits
     clock: Clock
-    new_id: NewId
-    _kept: dict[str, _Kept] = field(default_factory=dict[str, _Kept])  # by run, in the order of opening
-    _runs: dict[str, str] = field(default_factory=dict[str, str])  # by the names of their logs
-    _bytes: int = 0
+    new_id: IdGenerator
+    _entries: dict[str, _RegisteredLog] = field(
+        default_factory=dict[str, _RegisteredLog]
+    )  # by run, in the order of opening
+    _run_ids: dict[str, str] = field(default_factory=dict[str, str])  # by the names of their logs
+    _total_bytes: int = 0
 
     def find(self, run_id: str) -> EventLog | None:
         """The run's log, if it has one that is not too old."""
-        kept = self._kept.get(run_id)
-        if kept is not None and _is_old(kept, self.clock.now()):
-            self._forget(run_id)
+        entry = self._entries.get(run_id)
+        if entry is not None and _is_expired(entry, self.clock.now()):
+            self._discard(run_id)
             return None
-        return None if kept is None else kept.log
+        return None if entry is None else entry.log
 
-    def waiting(self, run_id: str) -> EventLog | None:
+    def find_waiting(self, run_id: str) -> EventLog | None:
         """The run's log, if it can be gone on with."""
         log = self.find(run_id)
-        return log if log is not None and log.state is State.WAITING else None
+        return log if log is not None and log.state is EventLogState.WAITING else None
 
-    def opened(self, run_id: str) -> EventLog:
+    def open_for_turn(self, run_id: str) -> EventLog:
         """A log for the run's next turn: the one that can be gone on with, or a new one."""
-        log = self.waiting(run_id)
+        log = self.find_waiting(run_id)
         if log is None:
-            self._forget(run_id)
-            most = min(self.limits.replay_bytes_per_run, self.limits.replay_bytes)
-            log = EventLog(self.new_id("log")[-_NAME_LENGTH:], self, reports_every=most // _REPORTS)
-            self._kept[run_id] = _Kept(log)
-            self._runs[log.name] = run_id
-        self._kept[run_id].until = None
+            self._discard(run_id)
+            max_bytes = min(self.limits.replay_bytes_per_run, self.limits.replay_bytes)
+            log = EventLog(
+                self.new_id("log")[-_NAME_LENGTH:], self, report_interval_bytes=max_bytes // _REPORTS_PER_LIMIT
+            )
+            self._entries[run_id] = _RegisteredLog(log)
+            self._run_ids[log.name] = run_id
+        self._entries[run_id].expires_at = None
         return log
 
-    def forget_old(self) -> None:
+    def discard_expired(self) -> None:
         """Forget every log whose time is over."""
         now = self.clock.now()
-        for run_id in [run_id for run_id, kept in self._kept.items() if _is_old(kept, now)]:
-            self._forget(run_id)
+        for run_id in [run_id for run_id, entry in self._entries.items() if _is_expired(entry, now)]:
+            self._discard(run_id)
 
     # What logs say of themselves --------------------------------------------------------------------------------
 
-    def grew(self, log: EventLog) -> None:
+    def account_growth(self, log: EventLog) -> None:
         """Count, and forget what is too much."""
-        kept = self._of(log)
-        if kept is not None:
-            self._count(kept)
-            if log.bytes > self.limits.replay_bytes_per_run or self._bytes > self.limits.replay_bytes:
-                self._make_room(kept)
+        entry = self._find_entry(log)
+        if entry is not None:
+            self._update_size(entry)
+            if log.byte_size > self.limits.replay_bytes_per_run or self._total_bytes > self.limits.replay_bytes:
+                self._enforce_limits(entry)
 
-    def rests(self, log: EventLog) -> None:
+    def start_expiry(self, log: EventLog) -> None:
         """From now on the log's days are numbered; those of a run that waits begin when it expires at the latest."""
-        kept = self._of(log)
-        if kept is not None:
-            self._count(kept)
-            waits = log.state is State.WAITING and log.last is not None
-            since = float(log.last.data["expires_at"]) if waits and log.last is not None else self.clock.now()
-            kept.until = since + self.limits.replay_seconds
+        entry = self._find_entry(log)
+        if entry is not None:
+            self._update_size(entry)
+            waits = log.state is EventLogState.WAITING and log.last_event is not None
+            since = (
+                float(log.last_event.data["expires_at"]) if waits and log.last_event is not None else self.clock.now()
+            )
+            entry.expires_at = since + self.limits.replay_seconds
 
     # Room -------------------------------------------------------------------------------------------------------
 
-    def _of(self, log: EventLog) -> _Kept | None:
+    def _find_entry(self, log: EventLog) -> _RegisteredLog | None:
         """None for a log that was forgotten, and of which somebody still reads the rest."""
-        return self._kept.get(self._runs.get(log.name, ""))
+        return self._entries.get(self._run_ids.get(log.name, ""))
 
-    def _count(self, kept: _Kept) -> None:
-        self._bytes += kept.log.bytes - kept.bytes
-        kept.bytes = kept.log.bytes
+    def _update_size(self, entry: _RegisteredLog) -> None:
+        self._total_bytes += entry.log.byte_size - entry.counted_bytes
+        entry.counted_bytes = entry.log.byte_size
 
-    def _make_room(self, kept: _Kept) -> None:
-        if kept.log.bytes > self.limits.replay_bytes_per_run:
-            kept.log.forget(keep=int(self.limits.replay_bytes_per_run * _LEFT))
-            self._count(kept)
-        resting = [run_id for run_id, other in self._kept.items() if other.until is not None]
+    def _enforce_limits(self, entry: _RegisteredLog) -> None:
+        if entry.log.byte_size > self.limits.replay_bytes_per_run:
+            entry.log.discard_oldest(keep_bytes=int(self.limits.replay_bytes_per_run * _TRIM_RATIO))
+            self._update_size(entry)
+        resting = [run_id for run_id, other in self._entries.items() if other.expires_at is not None]
         for run_id in resting:
-            if self._bytes <= self.limits.replay_bytes:
+            if self._total_bytes <= self.limits.replay_bytes:
                 return
-            self._forget(run_id)
-        if self._bytes > self.limits.replay_bytes:
-            kept.log.forget(keep=int(kept.bytes * _LEFT))
-            self._count(kept)
+            self._discard(run_id)
+        if self._total_bytes > self.limits.replay_bytes:
+            entry.log.discard_oldest(keep_bytes=int(entry.counted_bytes * _TRIM_RATIO))
+            self._update_size(entry)
 
-    def _forget(self, run_id: str) -> None:
-        kept = self._kept.pop(run_id, None)
-        if kept is not None:
-            del self._runs[kept.log.name]
-            self._bytes -= kept.bytes
-            kept.log.forget(keep=0)
+    def _discard(self, run_id: str) -> None:
+        entry = self._entries.pop(run_id, None)
+        if entry is not None:
+            del self._run_ids[entry.log.name]
+            self._total_bytes -= entry.counted_bytes
+            entry.log.discard_oldest(keep_bytes=0)
 
 
-def _is_old(kept: _Kept, now: float) -> bool:
-    return kept.until is not None and kept.until <= now
+def _is_expired(entry: _RegisteredLog, now: float) -> bool:
+    return entry.expires_at is not None and entry.expires_at <= now

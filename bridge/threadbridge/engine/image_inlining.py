@@ -6,46 +6,46 @@ import mimetypes
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 
-from threadbridge.engine.context import Workplace
+from threadbridge.engine.context import EngineContext
 from threadbridge.ports import Session, Wire
 from threadbridge.service import generated_files
-from threadbridge.translation.image_inlining import shown_files, with_contents
+from threadbridge.translation.image_inlining import collect_image_file_ids, inline_images
 from threadbridge.translation.produced_files import is_image
 
 #: Bytes of an image that is sent along with a request; a larger one the service may refuse in its own words.
-_LARGEST = 20 * 1024 * 1024
+_MAX_IMAGE_BYTES = 20 * 1024 * 1024
 
 
-class OwnImages:
+class ImageInliner:
     """The images of one turn, each read once."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
-        self._urls: dict[str, str] = {}
+    def __init__(self, ctx: EngineContext) -> None:
+        self._ctx = ctx
+        self._data_urls: dict[str, str] = {}
 
-    async def shown(self, body: Wire) -> Wire:
+    async def inline_images(self, body: Wire) -> Wire:
         """The request with the contents of our images in place of ids that the service does not know.
 
         Raises StoreError where they cannot be read.
         """
-        named = shown_files(body["input"])
-        if not named:
+        file_ids = collect_image_file_ids(body["input"])
+        if not file_ids:
             return body
-        blobs = await self._place.store.read(
-            lambda session: _images(session, named - self._urls.keys()), tenant=self._place.tenant
+        blobs = await self._ctx.store.read(
+            lambda session: _find_images(session, file_ids - self._data_urls.keys()), tenant=self._ctx.tenant
         )
         for file_id, (filename, blob) in blobs.items():
-            content = b"".join([piece async for piece in self._place.blobs.read(blob)])
-            kind = mimetypes.guess_type(filename)[0] or "image/png"
-            self._urls[file_id] = f"data:{kind};base64,{b64encode(content).decode()}"
-        return {**body, "input": with_contents(body["input"], self._urls)} if self._urls else body
+            content = b"".join([piece async for piece in self._ctx.blobs.read(blob)])
+            media_type = mimetypes.guess_type(filename)[0] or "image/png"
+            self._data_urls[file_id] = f"data:{media_type};base64,{b64encode(content).decode()}"
+        return {**body, "input": inline_images(body["input"], self._data_urls)} if self._data_urls else body
 
 
-def _images(session: Session, file_ids: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+def _find_images(session: Session, file_ids: Iterable[str]) -> Mapping[str, tuple[str, str]]:
     """The names and the contents of those that are ours."""
-    found: dict[str, tuple[str, str]] = {}
+    images: dict[str, tuple[str, str]] = {}
     for file_id in file_ids:
-        file, blob = generated_files.retrieve(session, file_id), generated_files.blob_of(session, file_id)
-        if file is not None and blob is not None and is_image(file["filename"]) and file["bytes"] <= _LARGEST:
-            found[file_id] = (file["filename"], blob)
-    return found
+        file, blob = generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
+        if file is not None and blob is not None and is_image(file["filename"]) and file["bytes"] <= _MAX_IMAGE_BYTES:
+            images[file_id] = (file["filename"], blob)
+    return images

@@ -9,192 +9,202 @@ from typing import TypeVar
 
 import orjson
 
-from threadbridge.context_window.report import not_sent, too_long, turn_report
-from threadbridge.engine.context import Workplace
-from threadbridge.engine.exact_count import exact_tokens
-from threadbridge.engine.hosted_tool_session import HostedWork
-from threadbridge.engine.image_inlining import OwnImages
-from threadbridge.engine.run_stream import Feed
-from threadbridge.engine.upstream_state import KeptState
+from threadbridge.context_window.report import build_turn_report, format_overflow_warning, mark_not_sent
+from threadbridge.engine.context import EngineContext
+from threadbridge.engine.exact_count import fetch_input_token_count
+from threadbridge.engine.hosted_tool_session import HostedToolSession
+from threadbridge.engine.image_inlining import ImageInliner
+from threadbridge.engine.run_stream import RunStream
+from threadbridge.engine.upstream_state import UpstreamState
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import logger
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.service.turns import TurnStart
-from threadbridge.translation.container_errors import ended_by_container, refused_for_container
-from threadbridge.translation.input_token_count import not_counted
-from threadbridge.translation.overflow import ended_as_too_long, refused_as_too_long
-from threadbridge.translation.parameter_rejections import refused_parameter, refused_to_compact, uncompacted_warning
+from threadbridge.translation.container_errors import find_container_error, is_container_lost
+from threadbridge.translation.input_token_count import build_count_failure_warning
+from threadbridge.translation.overflow import is_context_overflow, is_context_overflow_event
+from threadbridge.translation.parameter_rejections import (
+    build_compaction_warning,
+    find_rejected_parameter,
+    is_compaction_rejection,
+)
 from threadbridge.translation.request_builder import build_request
-from threadbridge.translation.response_to_events import events_of
+from threadbridge.translation.response_to_events import iterate_events
 from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.tool_mapping import HostedTools
-from threadbridge.translation.turn_result import Ending
+from threadbridge.translation.tool_mapping import HostedToolResources
+from threadbridge.translation.turn_result import TurnInterruption
 
 T = TypeVar("T")
 
 _log = logger("threadbridge.run")
 
 #: How long the end of a response may take once its last event is there.
-_LAST_BYTES_SECONDS = 1.0
+_DRAIN_SECONDS = 1.0
 #: Events that end a response and may say that it is worth asking again.
-_BAD_ENDS = frozenset({"response.failed", "error"})
+_FAILURE_EVENTS = frozenset({"response.failed", "error"})
 
 
-class Conversation:
+class ModelExchange:
     """Asks the model for one response and hands its events to the translator.
 
     With a feed that somebody reads the response is streamed, and events are told as they come; where nobody watches it
     is fetched whole. `closing` holds the last events, which may only be told once the turn is written.
     """
 
-    def __init__(self, place: Workplace, start: TurnStart, translator: TurnTranslator, feed: Feed | None) -> None:
-        self._place = place
-        self.state = KeptState(place, start)
+    def __init__(
+        self, ctx: EngineContext, start: TurnStart, translator: TurnTranslator, run_stream: RunStream | None
+    ) -> None:
+        self._ctx = ctx
+        self.upstream_state = UpstreamState(ctx, start)
         self._translator = translator
-        self._feed = feed
-        self.closing: Sequence[Event] = ()
-        self._stream: UpstreamStream | None = None
-        self._replaced = False  # the container, for this turn
-        self._left_out: frozenset[str] = frozenset()  # parameters the model refused in this turn
-        self._shortened = 0  # how often, for the service found it too long
-        self._notes: tuple[str, ...] = ()  # what became of its history, for the report
-        self._logged: tuple[str, ...] = ()  # of what the run asks for and does not get
-        self._events: AsyncIterator[Wire] | None = None
-        self.hosted = HostedWork(place, start, translator)
-        self._images = OwnImages(place)
+        self._run_stream = run_stream
+        self.closing_events: Sequence[Event] = ()
+        self._upstream_stream: UpstreamStream | None = None
+        self._container_replaced = False  # the container, for this turn
+        self._rejected_parameters: frozenset[str] = frozenset()  # parameters the model refused in this turn
+        self._shortening_count = 0  # how often, for the service found it too long
+        self._warnings: tuple[str, ...] = ()  # what became of its history, for the report
+        self._logged_warnings: tuple[str, ...] = ()  # of what the run asks for and does not get
+        self._upstream_events: AsyncIterator[Wire] | None = None
+        self.tool_session = HostedToolSession(ctx, start, translator)
+        self._image_inliner = ImageInliner(ctx)
 
-    async def hold(self) -> None:
+    async def perform(self) -> None:
         """The whole exchange. Raises UpstreamError."""
-        if not await self._fits():
-            self._do_not_ask()
-        elif self._feed is None or not self._feed.is_watched:
-            await self._fetch()
+        if not await self._check_token_budget():
+            self._end_without_request()
+        elif self._run_stream is None or not self._run_stream.has_readers:
+            await self._fetch_response()
         else:
-            await self._relay(self._feed)
-        await self.hosted.finished()
+            await self._relay_stream(self._run_stream)
+        await self.tool_session.wait_for_file_copies()
 
-    async def _fits(self) -> bool:
+    async def _check_token_budget(self) -> bool:
         """Whether the prompt is within its budget, as the service counts it where it is asked to; less of the thread is
         sent where it was not (A80).
         """
-        truncation = self._place.rules.history.truncation
-        if truncation.counting == "offline" or self.state.start.report["budget"] is None:
+        truncation = self._ctx.rules.history.truncation
+        if truncation.counting == "offline" or self.upstream_state.start.report["budget"] is None:
             return True
         for _ in range(truncation.exact_requests):
-            await self.state.ready()
-            body = await self._request(await self.hosted.tools(), stream=False)
+            await self.upstream_state.ensure_conversation()
+            body = await self._build_request(await self.tool_session.prepare_tools(), stream=False)
             try:
-                counted = await exact_tokens(self._place.upstream, body, seconds=truncation.exact_seconds)
+                token_count = await fetch_input_token_count(self._ctx.upstream, body, seconds=truncation.exact_seconds)
             except UpstreamError as error:
-                self._note(not_counted(error.message))
+                self._add_warning(build_count_failure_warning(error.message))
                 break
-            fits = await self.state.recount(counted)
+            fits = await self.upstream_state.recount(token_count)
             if fits is not None:
                 return fits
-        return bool(self.state.start.report["fits"])
+        return bool(self.upstream_state.start.report["fits"])
 
-    def _do_not_ask(self) -> None:
+    def _end_without_request(self) -> None:
         """Nothing is sent, and the run says that its budget is too small."""
-        history = not_sent(self.state.start.report)
-        self._translator.report = {"history": history, "model": None, "warnings": list(self._notes)}
-        self.closing = self._translator.interrupt(Ending("incomplete", refused=True))
+        history = mark_not_sent(self.upstream_state.start.report)
+        self._translator.report = {"history": history, "model": None, "warnings": list(self._warnings)}
+        self.closing_events = self._translator.interrupt(TurnInterruption("incomplete", unbilled=True))
 
-    async def _fetch(self) -> None:
-        response = await self._asked(self._place.upstream.create, stream=False)
+    async def _fetch_response(self) -> None:
+        response = await self._send_with_recovery(self._ctx.upstream.create_response, stream=False)
         self._translator.request_id = response.request_id
-        for event in events_of(response.body):
-            if (self.hosted.watches or event["type"] in _BAD_ENDS) and await self._starts_over(event):
-                return await self._fetch()
-            if self.hosted.watches:
-                self._tell(await self.hosted.before(event["type"]))
-            told = self._translator.feed(event)
-            if self.hosted.watches:
-                self.hosted.after()
+        for event in iterate_events(response.body):
+            if (
+                self.tool_session.runs_code or event["type"] in _FAILURE_EVENTS
+            ) and await self._start_over_if_recoverable(event):
+                return await self._fetch_response()
+            if self.tool_session.runs_code:
+                self._publish(await self.tool_session.discover_files_before(event["type"]))
+            events = self._translator.translate(event)
+            if self.tool_session.runs_code:
+                self.tool_session.start_file_copies()
             if self._translator.outcome is not None:
-                self.closing = told
+                self.closing_events = events
                 break
-            self._tell(told)
-        return self._end_of_events()
+            self._publish(events)
+        return self._end_if_incomplete()
 
-    async def _relay(self, feed: Feed) -> None:
-        translator, watches = self._translator, self.hosted.watches
-        self._stream = await self._asked(self._place.upstream.stream, stream=True)
-        translator.request_id = self._stream.request_id
-        self._events = aiter(self._stream)
-        async for event in self._events:
-            if (watches or event.get("type") in _BAD_ENDS) and await self._starts_over(event):
-                return await self._relay(feed)
-            if watches:
-                feed.put(await self.hosted.before(event["type"]))
-            told = translator.feed(event)
-            if watches:
-                self.hosted.after()
+    async def _relay_stream(self, run_stream: RunStream) -> None:
+        translator, runs_code = self._translator, self.tool_session.runs_code
+        self._upstream_stream = await self._send_with_recovery(self._ctx.upstream.stream_response, stream=True)
+        translator.request_id = self._upstream_stream.request_id
+        self._upstream_events = aiter(self._upstream_stream)
+        async for event in self._upstream_events:
+            if (runs_code or event.get("type") in _FAILURE_EVENTS) and await self._start_over_if_recoverable(event):
+                return await self._relay_stream(run_stream)
+            if runs_code:
+                run_stream.publish(await self.tool_session.discover_files_before(event["type"]))
+            events = translator.translate(event)
+            if runs_code:
+                self.tool_session.start_file_copies()
             if translator.outcome is not None:
-                self.closing = told
+                self.closing_events = events
                 break
-            feed.put(told)
-            if feed.is_full:
-                await self._wait_for(feed)
-        return self._end_of_events()
+            run_stream.publish(events)
+            if run_stream.is_full:
+                await self._wait_for_reader(run_stream)
+        return self._end_if_incomplete()
 
-    async def _starts_over(self, event: Wire) -> bool:
+    async def _start_over_if_recoverable(self, event: Wire) -> bool:
         """Whether this event ends the response for a reason that can be helped, and it is asked for again.
 
         It is not where words or function calls were told already: then the run fails, and says why.
         """
-        if not self._translator.can_start_over or not await self._helped(event):
+        if not self._translator.can_start_over or not await self._recover_from_event(event):
             return False
-        self._tell(self._translator.start_over(event))
-        stream, self._stream, self._events = self._stream, None, None
+        self._publish(self._translator.start_over(event))
+        stream, self._upstream_stream, self._upstream_events = self._upstream_stream, None, None
         if stream is not None:
             await stream.aclose()
         return True
 
-    async def _helped(self, event: Wire) -> bool:
-        if ended_as_too_long(event):
-            return await self._is_shortened()
-        error = ended_by_container(event)
-        return error is not None and await self._has_another_container(error["message"])
+    async def _recover_from_event(self, event: Wire) -> bool:
+        if is_context_overflow_event(event):
+            return await self._shorten_history()
+        error = find_container_error(event)
+        return error is not None and await self._replace_container(error["message"])
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        if self._feed is not None:
-            self._feed.put(events)
+    def _publish(self, events: Sequence[Event]) -> None:
+        if self._run_stream is not None:
+            self._run_stream.publish(events)
 
-    async def _wait_for(self, feed: Feed) -> None:
+    async def _wait_for_reader(self, run_stream: RunStream) -> None:
         """A reader may be slow; one who stands still is given up, and the run goes on without him (A100)."""
         try:
-            async with asyncio.timeout(self._place.limits.stalled_reader_seconds):
-                await feed.room()
+            async with asyncio.timeout(self._ctx.limits.stalled_reader_seconds):
+                await run_stream.drain()
         except TimeoutError:
-            _log.warning("nobody reads the stream; the run goes on without it", run_id=self.state.start.run["id"])
-            feed.give_up()
+            _log.warning(
+                "nobody reads the stream; the run goes on without it", run_id=self.upstream_state.start.run["id"]
+            )
+            run_stream.detach_reader()
 
     @property
-    def is_connected(self) -> bool:
+    def has_open_stream(self) -> bool:
         """Whether there is a stream to hang up on."""
-        return self._stream is not None
+        return self._upstream_stream is not None
 
-    async def hang_up(self) -> None:
+    async def close_stream(self) -> None:
         """Let the connection go. A response that was understood is read to its end first, for a moment at most:
         only then can its connection serve the next one.
         """
-        if self._stream is None or self._events is None:
+        if self._upstream_stream is None or self._upstream_events is None:
             return
         try:
-            if self.closing:
-                async with asyncio.timeout(_LAST_BYTES_SECONDS):
-                    async for _ in self._events:
+            if self.closing_events:
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    async for _ in self._upstream_events:
                         pass
         except (TimeoutError, UpstreamError):
             pass
         finally:
-            await self._stream.aclose()
+            await self._upstream_stream.aclose()
 
-    def _end_of_events(self) -> None:
+    def _end_if_incomplete(self) -> None:
         if self._translator.outcome is None:
-            self.closing = self._translator.end_of_stream()
+            self.closing_events = self._translator.finish_stream()
 
-    async def _asked(self, ask: Callable[[bytes], Awaitable[T]], *, stream: bool) -> T:
+    async def _send_with_recovery(self, send: Callable[[bytes], Awaitable[T]], *, stream: bool) -> T:
         """The answer of the service, asked again where it refused what can be done without.
 
         What the service was to have kept and has not is sent (§9). A container that has died is replaced once (§4); a
@@ -202,66 +212,71 @@ class Conversation:
         where that was all that was wrong, from then on (§15).
         """
         while True:
-            await self.state.ready()
-            body = await self._request(await self.hosted.tools(), stream=stream)
+            await self.upstream_state.ensure_conversation()
+            body = await self._build_request(await self.tool_session.prepare_tools(), stream=stream)
             try:
-                answer = await ask(orjson.dumps(body))
+                answer = await send(orjson.dumps(body))
             except UpstreamError as error:
                 if not (
-                    self._leaves_out_what_is_refused(error, body)
-                    or await self.state.recovers_from(error)
-                    or (refused_for_container(error) and await self._has_another_container(error.message))
-                    or (refused_as_too_long(error) and await self._is_shortened())
-                    or self._does_without_compaction(error, body)
+                    self._drop_rejected_parameter(error, body)
+                    or await self.upstream_state.recover_from(error)
+                    or (is_container_lost(error) and await self._replace_container(error.message))
+                    or (is_context_overflow(error) and await self._shorten_history())
+                    or self._drop_compaction(error, body)
                 ):
                     raise
             else:
-                if self._left_out:
-                    self._learn(body["model"])
+                if self._rejected_parameters:
+                    self._record_rejections(body["model"])
                 return answer
 
-    def _leaves_out_what_is_refused(self, error: UpstreamError, body: Wire) -> bool:
-        parameter = refused_parameter(error, body)
+    def _drop_rejected_parameter(self, error: UpstreamError, body: Wire) -> bool:
+        parameter = find_rejected_parameter(error, body)
         if parameter is not None:
-            self._left_out |= {parameter}
+            self._rejected_parameters |= {parameter}
         return parameter is not None
 
-    def _learn(self, model: str) -> None:
-        refusals = self._place.refusals
-        learned = refusals.learn(model, self._left_out - refusals.of(model))
-        if learned:
-            self._place.later(refusals.keep(learned))
+    def _record_rejections(self, model: str) -> None:
+        rejections = self._ctx.parameter_rejections
+        new_rejections = rejections.learn(model, self._rejected_parameters - rejections.list_rejected_parameters(model))
+        if new_rejections:
+            self._ctx.run_in_background(rejections.save(new_rejections))
 
-    async def _has_another_container(self, reason: str) -> bool:
-        if self._replaced or not await self.hosted.replace_container():
+    async def _replace_container(self, reason: str) -> bool:
+        if self._container_replaced or not await self.tool_session.replace_container():
             return False
-        self._replaced = True
-        await self.state.send_whole("container_replaced")
-        _log.info("the thread's container was replaced", run_id=self.state.start.run["id"], error=reason)
+        self._container_replaced = True
+        await self.upstream_state.send_full_history("container_replaced")
+        _log.info("the thread's container was replaced", run_id=self.upstream_state.start.run["id"], error=reason)
         return True
 
-    def _does_without_compaction(self, error: UpstreamError, body: Wire) -> bool:
-        if not refused_to_compact(error, body):
+    def _drop_compaction(self, error: UpstreamError, body: Wire) -> bool:
+        if not is_compaction_rejection(error, body):
             return False
-        self.state.start = replace(self.state.start, compact_at=None)
-        self._note(uncompacted_warning(body["model"]))
+        self.upstream_state.start = replace(self.upstream_state.start, compact_at=None)
+        self._add_warning(build_compaction_warning(body["model"]))
         return True
 
-    async def _is_shortened(self) -> bool:
+    async def _shorten_history(self) -> bool:
         """The service counted more than we did. Whether there is less to be sent now, so that it is worth asking."""
-        before = self.state.start
-        if self._shortened >= self._place.rules.history.truncation.overflow_retries or not await self.state.shorten():
+        before = self.upstream_state.start
+        if (
+            self._shortening_count >= self._ctx.rules.history.truncation.overflow_retries
+            or not await self.upstream_state.shorten_history()
+        ):
             return False
-        self._shortened += 1
-        self._note(too_long(before.report, self.state.start.report, before.run))
+        self._shortening_count += 1
+        self._add_warning(format_overflow_warning(before.report, self.upstream_state.start.report, before.run))
         return True
 
-    def _note(self, warning: str) -> None:
-        self._notes = (*self._notes, warning)
-        _log.warning(warning, run_id=self.state.start.run["id"], thread_id=self.state.start.run["thread_id"])
+    def _add_warning(self, warning: str) -> None:
+        self._warnings = (*self._warnings, warning)
+        _log.warning(
+            warning, run_id=self.upstream_state.start.run["id"], thread_id=self.upstream_state.start.run["thread_id"]
+        )
 
-    async def _request(self, hosted: HostedTools, *, stream: bool) -> Wire:
-        start = self.state.start
+    async def _build_request(self, hosted: HostedToolResources, *, stream: bool) -> Wire:
+        start = self.upstream_state.start
         run = start.run
         model = start.model
         plan = build_request(
@@ -271,16 +286,17 @@ class Conversation:
             stream=stream,
             first_turn=start.number == 1,
             prior_usage=start.prior_usage,
-            compact_at=start.compact_at,
-            hosted=hosted,
-            refused=self._place.refusals.of(model.model) | self._left_out,
-            profile=self._place.rules.profile,
+            compact_threshold=start.compact_at,
+            hosted_tools=hosted,
+            rejected_parameters=self._ctx.parameter_rejections.list_rejected_parameters(model.model)
+            | self._rejected_parameters,
+            profile=self._ctx.rules.profile,
             continuation=start.continuation,
         )
-        warnings = [*self._notes, *plan.warnings]
-        self._translator.report = turn_report(start.report, run, model, warnings, start.continuation)
+        warnings = [*self._warnings, *plan.warnings]
+        self._translator.report = build_turn_report(start.report, run, model, warnings, start.continuation)
         for warning in plan.warnings:
-            if warning not in self._logged:  # a request may be made several times
+            if warning not in self._logged_warnings:  # a request may be made several times
                 _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
-        self._logged = plan.warnings
-        return await self._images.shown(plan.body)
+        self._logged_warnings = plan.warnings
+        return await self._image_inliner.inline_images(plan.body)

@@ -8,20 +8,22 @@ from contextlib import AbstractAsyncContextManager
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
 
-_REFUSAL = "This process performs no runs (performs_runs is false); start them where a gateway or a program does."
+_NO_RUNS_MESSAGE = (
+    "This process performs no runs (performs_runs is false); start them where a gateway or a program does."
+)
 
 
-class NoUpstream:
+class NullUpstream:
     """`ports.Upstream` that refuses every request: a run started here by mistake fails and says why."""
 
-    async def create(self, body: bytes) -> UpstreamResponse:  # noqa: ARG002  the port's signature
-        raise UpstreamError(_REFUSAL)
+    async def create_response(self, body: bytes) -> UpstreamResponse:  # noqa: ARG002  the port's signature
+        raise UpstreamError(_NO_RUNS_MESSAGE)
 
-    async def stream(self, body: bytes) -> UpstreamStream:  # noqa: ARG002  the port's signature
-        raise UpstreamError(_REFUSAL)
+    async def stream_response(self, body: bytes) -> UpstreamStream:  # noqa: ARG002  the port's signature
+        raise UpstreamError(_NO_RUNS_MESSAGE)
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
-        raise UpstreamError(_REFUSAL)
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
+        raise UpstreamError(_NO_RUNS_MESSAGE)
 
     async def upload(
         self,
@@ -31,10 +33,10 @@ class NoUpstream:
         content: AsyncIterator[bytes],  # noqa: ARG002
         fields: Mapping[str, str],  # noqa: ARG002
     ) -> Wire:
-        raise UpstreamError(_REFUSAL)
+        raise UpstreamError(_NO_RUNS_MESSAGE)
 
     def download(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:  # noqa: ARG002
-        raise UpstreamError(_REFUSAL)
+        raise UpstreamError(_NO_RUNS_MESSAGE)
 
     async def aclose(self) -> None:
         """There is nothing to close."""

@@ -6,44 +6,50 @@ from collections.abc import Iterable, Sequence
 
 from threadbridge.errors import BridgeError
 from threadbridge.logs import logger
-from threadbridge.ports import Clock, Refusal, Session, Store
+from threadbridge.ports import Clock, ParameterRejection, Session, Store
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import Settings
-from threadbridge.translation.parameter_rejections import LearnedRefusals
+from threadbridge.translation.parameter_rejections import ParameterRejectionCache
 
 _log = logger("threadbridge.run")
 
 
-class KnownRefusals:
+class ParameterRejectionRegistry:
     """The refusals of one service, for one tenant. `known` are those the store had when the process began."""
 
     def __init__(
-        self, settings: Settings, store: Store, clock: Clock, *, service: str = "", known: Iterable[Refusal] = ()
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        *,
+        service: str = "",
+        rejections: Iterable[ParameterRejection] = (),
     ) -> None:
         self._tenant = settings.tenant
         self._store = store
         self._clock = clock
         self._service = service
-        self._most = settings.limits.refusals
-        self._learned = LearnedRefusals(settings.limits, known)
+        self._max_rejections = settings.limits.refusals
+        self._rejections = ParameterRejectionCache(settings.limits, rejections)
 
-    def of(self, model: str) -> frozenset[str]:
+    def list_rejected_parameters(self, model: str) -> frozenset[str]:
         """The parameters not to be sent to the model."""
-        return self._learned.of(model, self._clock.now())
+        return self._rejections.get_rejected(model, self._clock.now())
 
-    def learn(self, model: str, parameters: Iterable[str]) -> Sequence[Refusal]:
+    def learn(self, model: str, parameters: Iterable[str]) -> Sequence[ParameterRejection]:
         """The model answers where these are left out; gives back what is to be kept."""
-        learned = [Refusal(model, parameter, self._clock.now()) for parameter in sorted(parameters)]
-        for refusal in learned:
-            self._learned.learn(refusal)
-        return learned
+        rejections = [ParameterRejection(model, parameter, self._clock.now()) for parameter in sorted(parameters)]
+        for rejection in rejections:
+            self._rejections.record(rejection)
+        return rejections
 
-    async def keep(self, refusals: Sequence[Refusal]) -> None:
+    async def save(self, rejections: Sequence[ParameterRejection]) -> None:
         """Write them down. Where that fails, only this process knows."""
 
         def work(session: Session) -> None:
-            for refusal in refusals:
-                session.add_refusal(self._service, refusal, most=self._most)
+            for rejection in rejections:
+                session.add_parameter_rejection(self._service, rejection, max_count=self._max_rejections)
 
         try:
             await self._store.write(work, tenant=self._tenant)
@@ -51,7 +57,7 @@ class KnownRefusals:
             _log.warning("refused parameters could not be remembered", error=error.message)
 
 
-async def recalled(settings: Settings, store: Store, *, service: str) -> KnownRefusals:
+async def load_parameter_rejections(settings: Settings, store: Store, *, service: str) -> ParameterRejectionRegistry:
     """What earlier processes learned of the service. Raises StoreError."""
-    known = await store.read(lambda session: session.refusals(service), tenant=settings.tenant)
-    return KnownRefusals(settings, store, SystemClock(), service=service, known=known)
+    rejections = await store.read(lambda session: session.list_parameter_rejections(service), tenant=settings.tenant)
+    return ParameterRejectionRegistry(settings, store, SystemClock(), service=service, rejections=rejections)

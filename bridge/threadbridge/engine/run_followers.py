@@ -7,75 +7,79 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, Self, TypeVar
 
-from threadbridge.engine.event_log import ELSEWHERE, EventLog, State
-from threadbridge.engine.event_log_registry import EventLogs
+from threadbridge.engine.event_log import STREAM_LOST_MESSAGE, EventLog, EventLogState
+from threadbridge.engine.event_log_registry import EventLogRegistry
 from threadbridge.errors import BridgeError, UnknownEvent
 from threadbridge.ports import Clock, Event, Session, Wire
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import runs
-from threadbridge.service.event_replay import News, Told, ended_at_rest, news
+from threadbridge.service.event_replay import NewEvents, ReplayCursor, build_end_events, read_new_events
 from threadbridge.service.leases import is_abandoned
-from threadbridge.service.poll_hints import poll_after_ms
-from threadbridge.wire.sse import decode
+from threadbridge.service.poll_hints import compute_poll_hint_ms
+from threadbridge.wire.sse import decode_frame
 
 T = TypeVar("T")
 
 #: Seconds between two looks at a run that waits for its client: another process may have gone on with it.
-_PATIENCE = 1.0
+_RECHECK_SECONDS = 1.0
 
 
-class Read(Protocol):
+class ReadTransaction(Protocol):
     """A read of the store that settles what is overdue."""
 
-    def __call__(self, look: Callable[[Session, float], T], /) -> Awaitable[T]: ...
+    def __call__(self, work: Callable[[Session, float], T], /) -> Awaitable[T]: ...
 
 
-class Followers:
+class RunFollowers:
     """Hands out the events of runs to any number of readers, none of whom holds a run up."""
 
-    def __init__(self, logs: EventLogs, clock: Clock, read: Read, take_up: Callable[[str], None]) -> None:
+    def __init__(
+        self, logs: EventLogRegistry, clock: Clock, read: ReadTransaction, recover_run: Callable[[str], None]
+    ) -> None:
         self._logs = logs
         self._clock = clock
         self._read = read
-        self._take_up = take_up
+        self._recover_run = recover_run
 
     async def follow(self, thread_id: str, run_id: str, after: str | None) -> AsyncIterator[Event]:
         """`Backend.follow_run`."""
         await self._read(lambda session, now: runs.retrieve(session, now, thread_id, run_id))
         log = self._logs.find(run_id)
-        at = None if log is None else _beginning(log) if after is None else log.position(after)
-        if log is not None and at is not None:
-            return LogFollower(log, at, self._clock, lambda waiting: self._look(thread_id, run_id, waiting))
-        told = Told() if after is None else Told.of(after)
-        if told is None:
+        position = None if log is None else _find_start_position(log) if after is None else log.find_position(after)
+        if log is not None and position is not None:
+            return LogFollower(
+                log, position, self._clock, lambda waiting: self._check_waiting_run(thread_id, run_id, waiting)
+            )
+        cursor = ReplayCursor() if after is None else ReplayCursor.from_event_id(after)
+        if cursor is None:
             raise UnknownEvent(after or "")
-        return StoreFollower(self._clock, lambda told: self._news(thread_id, run_id, told), told)
+        return StoreFollower(self._clock, lambda told: self._load_new_events(thread_id, run_id, told), cursor)
 
-    async def _look(self, thread_id: str, run_id: str, waiting: Wire) -> tuple[Wire, Sequence[Event]]:
+    async def _check_waiting_run(self, thread_id: str, run_id: str, waiting: Wire) -> tuple[Wire, Sequence[Event]]:
         """The run, and its end where it came while the run waited."""
 
-        def look(session: Session, now: float) -> tuple[Wire, Sequence[Event]]:
+        def read_run(session: Session, now: float) -> tuple[Wire, Sequence[Event]]:
             run = runs.retrieve(session, now, thread_id, run_id)
-            return run, () if is_active(run) else ended_at_rest(session, run, waiting)
+            return run, () if is_active(run) else build_end_events(session, run, waiting)
 
-        return await self._read(look)
+        return await self._read(read_run)
 
-    async def _news(self, thread_id: str, run_id: str, told: Told) -> News:
+    async def _load_new_events(self, thread_id: str, run_id: str, cursor: ReplayCursor) -> NewEvents:
         """What the store has to tell; a run met without a worker is taken up."""
 
-        def look(session: Session, now: float) -> tuple[News, bool]:
-            found = news(session, now, thread_id, run_id, told)
-            return found, is_abandoned(session, now, found.run)
+        def read_events(session: Session, now: float) -> tuple[NewEvents, bool]:
+            new_events = read_new_events(session, now, thread_id, run_id, cursor)
+            return new_events, is_abandoned(session, now, new_events.run)
 
-        found, abandoned = await self._read(look)
+        found, abandoned = await self._read(read_events)
         if abandoned:
-            self._take_up(run_id)
+            self._recover_run(run_id)
         return found
 
 
-def _beginning(log: EventLog) -> int | None:
+def _find_start_position(log: EventLog) -> int | None:
     """Where to begin in a log; None where a part of it is missing."""
-    return 0 if log.dropped == 0 and log.state is not State.BROKEN else None
+    return 0 if log.start == 0 and log.state is not EventLogState.BROKEN else None
 
 
 class LogFollower(AsyncIterator[Event]):
@@ -84,104 +88,108 @@ class LogFollower(AsyncIterator[Event]):
     def __init__(
         self,
         log: EventLog,
-        at: int,
+        position: int,
         clock: Clock,
-        look: Callable[[Wire], Awaitable[tuple[Wire, Sequence[Event]]]],
+        check_run: Callable[[Wire], Awaitable[tuple[Wire, Sequence[Event]]]],
     ) -> None:
         self._log = log
-        self._at = at
+        self._position = position
         self._clock = clock
-        self._look = look
-        self._doubts = False  # the run was met at work, and not by us
-        self._left = False
-        log.followers += 1
+        self._check_run = check_run
+        self._seen_active_elsewhere = False  # the run was met at work, and not by us
+        self._is_closed = False
+        log.follower_count += 1
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        return decode(await self.next_frame())
+        return decode_frame(await self.next_frame())
 
     async def next_frame(self) -> bytes:
         """The next event's frame."""
-        while not self._left and self._at == self._log.end:
-            await self._more()
-        if self._left:
+        while not self._is_closed and self._position == self._log.end:
+            await self._wait_for_events()
+        if self._is_closed:
             raise StopAsyncIteration
-        frame = self._log.frame(self._at)
-        self._at += 1
+        frame = self._log.read_frame(self._position)
+        self._position += 1
         return frame
 
-    async def _more(self) -> None:
+    async def _wait_for_events(self) -> None:
         match self._log.state:
-            case State.TELLING:
-                await self._log.grown()
-            case State.WAITING:
-                await self._watch()
-            case State.OVER:
+            case EventLogState.OPEN:
+                await self._log.wait_for_change()
+            case EventLogState.WAITING:
+                await self._check_waiting_run()
+            case EventLogState.ENDED:
                 await self.aclose()
-            case State.BROKEN:
-                raise self._log.error or BridgeError(ELSEWHERE)
+            case EventLogState.BROKEN:
+                raise self._log.error or BridgeError(STREAM_LOST_MESSAGE)
 
-    async def _watch(self) -> None:
+    async def _check_waiting_run(self) -> None:
         """A run at rest goes on here, and then its log grows; or in another process; or it ends where it is."""
-        waiting = self._log.last.data if self._log.last is not None else {}
-        run, ending = await self._look(waiting)
-        if self._log.state is not State.WAITING or self._at != self._log.end:
+        waiting = self._log.last_event.data if self._log.last_event is not None else {}
+        run, ending = await self._check_run(waiting)
+        if self._log.state is not EventLogState.WAITING or self._position != self._log.end:
             return
         if ending:
             self._log.append(ending)
-            self._log.rest()
+            self._log.end_turn()
             return
-        at_work = run["status"] != RunStatus.REQUIRES_ACTION
-        if at_work and self._doubts:  # twice: the first time it may have been about to be told here
-            self._log.rest(BridgeError(ELSEWHERE))
+        is_active_elsewhere = run["status"] != RunStatus.REQUIRES_ACTION
+        if (
+            is_active_elsewhere and self._seen_active_elsewhere
+        ):  # twice: the first time it may have been about to be told here
+            self._log.end_turn(BridgeError(STREAM_LOST_MESSAGE))
             return
-        self._doubts = at_work
-        await self._pause()
+        self._seen_active_elsewhere = is_active_elsewhere
+        await self._wait_for_recheck()
 
-    async def _pause(self) -> None:
-        grown = asyncio.ensure_future(self._log.grown())
-        asleep = asyncio.ensure_future(self._clock.sleep(_PATIENCE))
+    async def _wait_for_recheck(self) -> None:
+        changed = asyncio.ensure_future(self._log.wait_for_change())
+        timer = asyncio.ensure_future(self._clock.sleep(_RECHECK_SECONDS))
         try:
-            await asyncio.wait((grown, asleep), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((changed, timer), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            grown.cancel()
-            asleep.cancel()
+            changed.cancel()
+            timer.cancel()
 
     async def aclose(self) -> None:
         """Follow no longer."""
-        if not self._left:
-            self._left = True
-            self._log.followers -= 1
+        if not self._is_closed:
+            self._is_closed = True
+            self._log.follower_count -= 1
 
 
 class StoreFollower(AsyncIterator[Event]):
     """What the store comes to know of a run, until it is over. Looks as often as a client is advised to."""
 
-    def __init__(self, clock: Clock, look: Callable[[Told], Awaitable[News]], told: Told) -> None:
+    def __init__(
+        self, clock: Clock, load_events: Callable[[ReplayCursor], Awaitable[NewEvents]], cursor: ReplayCursor
+    ) -> None:
         self._clock = clock
-        self._look = look
-        self._told = told
+        self._load_events = load_events
+        self._cursor = cursor
         self._events: deque[Event] = deque()
         self._run: Wire | None = None
-        self._left = False
+        self._is_closed = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
         while not self._events:
-            if self._left or (self._run is not None and not is_active(self._run)):
+            if self._is_closed or (self._run is not None and not is_active(self._run)):
                 raise StopAsyncIteration
             if self._run is not None:
-                advice = poll_after_ms(self._run, self._clock.now())
-                await self._clock.sleep(_PATIENCE if advice is None else advice / 1000)
-            events, self._told, self._run = await self._look(self._told)
+                advice = compute_poll_hint_ms(self._run, self._clock.now())
+                await self._clock.sleep(_RECHECK_SECONDS if advice is None else advice / 1000)
+            events, self._cursor, self._run = await self._load_events(self._cursor)
             self._events.extend(events)
         return self._events.popleft()
 
     async def aclose(self) -> None:
         """Follow no longer."""
-        self._left = True
+        self._is_closed = True
         self._events.clear()

@@ -9,10 +9,10 @@ from typing import Self
 from threadbridge.engine.event_log import EventLog
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Event
-from threadbridge.wire.sse import decode
+from threadbridge.wire.sse import decode_frame
 
 
-class Feed(AsyncIterator[Event]):
+class RunStream(AsyncIterator[Event]):
     """A worker's pen and a reader's bookmark in one log.
 
     A slow reader makes the worker wait once `limit` events lie between them; a reader who leaves (`aclose`) or is
@@ -26,52 +26,52 @@ class Feed(AsyncIterator[Event]):
         limit: int,
         *,
         has_reader: bool = True,
-        shown: Callable[[Event], Event] | None = None,
+        transform: Callable[[Event], Event] | None = None,
     ) -> None:
-        self.at = log.end
+        self.position = log.end
         self._log = log
         self._limit = limit
-        self._shown = shown  # what becomes of an event that is told
-        self._end: int | None = None
-        self._left = not has_reader
-        self._free = not has_reader  # the worker waits for nobody
+        self._transform = transform  # what becomes of an event that is told
+        self._end_position: int | None = None
+        self._reader_left = not has_reader
+        self._is_unbounded = not has_reader  # the worker waits for nobody
         self._error: BridgeError | None = None
-        self._wake_worker: asyncio.Future[None] | None = None
-        log.begin(self if has_reader else None)
+        self._writer_waiter: asyncio.Future[None] | None = None
+        log.begin_turn(self if has_reader else None)
 
     # The worker's side ------------------------------------------------------------------------------------------
 
     @property
-    def is_watched(self) -> bool:
+    def has_readers(self) -> bool:
         """Whether anybody reads along, so that it is worth telling every word as it comes."""
-        return not self._left or self._log.followers > 0
+        return not self._reader_left or self._log.follower_count > 0
 
-    def put(self, events: Sequence[Event]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         """Add events; never waits. See `room` for the bound."""
-        if events and self._end is None:
-            self._log.append(events if self._shown is None else [self._shown(event) for event in events])
+        if events and self._end_position is None:
+            self._log.append(events if self._transform is None else [self._transform(event) for event in events])
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Wait until the reader has caught up, or left."""
         while self.is_full:
-            self._wake_worker = asyncio.get_running_loop().create_future()
-            await self._wake_worker
+            self._writer_waiter = asyncio.get_running_loop().create_future()
+            await self._writer_waiter
 
     @property
     def is_full(self) -> bool:
         """Whether the worker should wait for `room`."""
-        return self._log.end - self.at >= self._limit and not self._free
+        return self._log.end - self.position >= self._limit and not self._is_unbounded
 
-    def end(self, error: BridgeError | None = None) -> None:
+    def finish(self, error: BridgeError | None = None) -> None:
         """No more events will come; with an error, the readers meet it after the last one. Again does nothing."""
-        if self._end is None:
-            self._end = self._log.end
+        if self._end_position is None:
+            self._end_position = self._log.end
             self._error = error
-            self._log.rest(error)
+            self._log.end_turn(error)
 
-    def give_up(self) -> None:
+    def detach_reader(self) -> None:
         """The reader stands still: the run goes on without him. He may still read what the log then holds."""
-        self._free = True
+        self._is_unbounded = True
         self._log.reader = None
 
     # The reader's side ------------------------------------------------------------------------------------------
@@ -80,34 +80,34 @@ class Feed(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
-        return decode(await self.next_frame())
+        return decode_frame(await self.next_frame())
 
     async def next_frame(self) -> bytes:
         """The next event's frame."""
         log = self._log
-        while not self._left:
-            if self.at < (log.end if self._end is None else self._end):
-                frame = log.frame(self.at)
-                self.at += 1
-                if self._wake_worker is not None and log.end - self.at < self._limit:
-                    self._wake()
+        while not self._reader_left:
+            if self.position < (log.end if self._end_position is None else self._end_position):
+                frame = log.read_frame(self.position)
+                self.position += 1
+                if self._writer_waiter is not None and log.end - self.position < self._limit:
+                    self._wake_writer()
                 return frame
-            if self._end is not None:
+            if self._end_position is not None:
                 break
-            await log.grown()
+            await log.wait_for_change()
         error, self._error = self._error, None
-        if error is not None and not self._left:
+        if error is not None and not self._reader_left:
             raise error
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """The reader leaves; the run goes on."""
-        self._left = self._free = True
+        self._reader_left = self._is_unbounded = True
         if self._log.reader is self:
             self._log.reader = None
-        self._wake()
-        self._log.wake()
+        self._wake_writer()
+        self._log.notify_waiters()
 
-    def _wake(self) -> None:
-        if self._wake_worker is not None and not self._wake_worker.done():
-            self._wake_worker.set_result(None)
+    def _wake_writer(self) -> None:
+        if self._writer_waiter is not None and not self._writer_waiter.done():
+            self._writer_waiter.set_result(None)

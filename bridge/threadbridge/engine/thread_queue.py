@@ -17,7 +17,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _GROWTH = 1.5
 
 
-class WaitingRoom:
+class ThreadQueue:
     """Has requests done again until their thread takes them.
 
     The store alone decides whether a thread is busy, so processes that share it need not know of each other: a request
@@ -25,88 +25,88 @@ class WaitingRoom:
     wait in line. With no seats nobody waits.
     """
 
-    def __init__(self, clock: Clock, *, seats: int, patience: float) -> None:
+    def __init__(self, clock: Clock, *, max_waiting: int, wait_seconds: float) -> None:
         self._clock = clock
-        self._free = seats
-        self._patience = patience
-        self._lines: dict[str, deque[asyncio.Future[None]]] = {}
+        self._free_slots = max_waiting
+        self._wait_seconds = wait_seconds
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
         self._closing = False
 
-    async def served(
-        self, ask: Callable[[], Awaitable[T]], *, thread_id: str, is_free: Callable[[], Awaitable[bool]]
+    async def run_when_free(
+        self, attempt: Callable[[], Awaitable[T]], *, thread_id: str, is_free: Callable[[], Awaitable[bool]]
     ) -> T:
         """What `ask` gives. `is_free` says, cheaply, whether asking again may be worth it.
 
         Raises what `ask` raises: ThreadBusy, if the thread was still busy when the time was up.
         """
-        if thread_id not in self._lines:
+        if thread_id not in self._queues:
             try:
-                return await ask()
+                return await attempt()
             except ThreadBusy:
                 await may_wait()
-                if not self._may_wait():
+                if not self._has_free_slot():
                     raise
         else:
             await may_wait()
-            if not self._may_wait():
-                return await ask()
-        self._free -= 1
+            if not self._has_free_slot():
+                return await attempt()
+        self._free_slots -= 1
         try:
-            return await self._in_line(thread_id, ask, is_free)
+            return await self._wait_in_queue(thread_id, attempt, is_free)
         finally:
-            self._free += 1
+            self._free_slots += 1
 
     def close(self) -> None:
         """Nobody waits any longer."""
         self._closing = True
 
-    def _may_wait(self) -> bool:
-        return self._free > 0 and not self._closing
+    def _has_free_slot(self) -> bool:
+        return self._free_slots > 0 and not self._closing
 
-    async def _in_line(
-        self, thread_id: str, ask: Callable[[], Awaitable[T]], is_free: Callable[[], Awaitable[bool]]
+    async def _wait_in_queue(
+        self, thread_id: str, attempt: Callable[[], Awaitable[T]], is_free: Callable[[], Awaitable[bool]]
     ) -> T:
-        until = self._clock.now() + self._patience
-        line = self._lines.setdefault(thread_id, deque())
-        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.append(first)
-        if line[0] is first:
-            first.set_result(None)
+        deadline = self._clock.now() + self._wait_seconds
+        queue = self._queues.setdefault(thread_id, deque())
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(waiter)
+        if queue[0] is waiter:
+            waiter.set_result(None)
         try:
-            await self._until_first(first, until)
-            return await self._until_free(ask, is_free, until)
+            await self._wait_until_first(waiter, deadline)
+            return await self._retry_until_free(attempt, is_free, deadline)
         finally:
-            self._leave(thread_id, line, first)
+            self._leave_queue(thread_id, queue, waiter)
 
-    def _leave(self, thread_id: str, line: deque[asyncio.Future[None]], who: asyncio.Future[None]) -> None:
-        line.remove(who)
-        if not line:
-            del self._lines[thread_id]
-        elif not line[0].done():
-            line[0].set_result(None)
+    def _leave_queue(self, thread_id: str, queue: deque[asyncio.Future[None]], waiter: asyncio.Future[None]) -> None:
+        queue.remove(waiter)
+        if not queue:
+            del self._queues[thread_id]
+        elif not queue[0].done():
+            queue[0].set_result(None)
 
-    async def _until_first(self, first: asyncio.Future[None], until: float) -> None:
+    async def _wait_until_first(self, waiter: asyncio.Future[None], deadline: float) -> None:
         """Those before wait no longer than this one, for they came earlier and are as patient."""
-        while not first.done() and not self._is_over(until):
+        while not waiter.done() and not self._is_timed_out(deadline):
             pause = asyncio.ensure_future(self._clock.sleep(_LONGEST_PAUSE))
             try:
-                await asyncio.wait((first, pause), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((waiter, pause), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 pause.cancel()
 
-    async def _until_free(
-        self, ask: Callable[[], Awaitable[T]], is_free: Callable[[], Awaitable[bool]], until: float
+    async def _retry_until_free(
+        self, attempt: Callable[[], Awaitable[T]], is_free: Callable[[], Awaitable[bool]], deadline: float
     ) -> T:
         pause = _FIRST_PAUSE
-        while not self._is_over(until):
+        while not self._is_timed_out(deadline):
             if await is_free():
                 try:
-                    return await ask()
+                    return await attempt()
                 except ThreadBusy:
                     pause = _FIRST_PAUSE  # somebody else was quicker
             await self._clock.sleep(pause)
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)
-        return await ask()
+        return await attempt()
 
-    def _is_over(self, until: float) -> bool:
-        return self._closing or self._clock.now() >= until
+    def _is_timed_out(self, deadline: float) -> bool:
+        return self._closing or self._clock.now() >= deadline

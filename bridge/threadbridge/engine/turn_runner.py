@@ -6,169 +6,177 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from threadbridge.engine.context import Workplace
-from threadbridge.engine.event_log import ELSEWHERE
-from threadbridge.engine.model_exchange import Conversation
-from threadbridge.engine.run_stream import Feed
+from threadbridge.engine.context import EngineContext
+from threadbridge.engine.event_log import STREAM_LOST_MESSAGE
+from threadbridge.engine.model_exchange import ModelExchange
+from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.logs import logger
 from threadbridge.ports import Clock, Event, Session, Wire
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import turns
-from threadbridge.service.context import Context
-from threadbridge.service.run_failures import last_error, something_went_wrong
+from threadbridge.service.context import ServiceContext
+from threadbridge.service.run_failures import build_generic_last_error, build_last_error_from_exception
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import Ending
-from threadbridge.translation.wire_objects import run_event
+from threadbridge.translation.turn_result import TurnInterruption
+from threadbridge.translation.wire_objects import build_run_event
 
 T = TypeVar("T")
 
 _log = logger("threadbridge.run")
 
 #: A claim is prolonged this often before it would lapse.
-_BEATS_PER_LEASE = 3
+_HEARTBEATS_PER_LEASE = 3
 
-_DELETED = "The run is gone: its thread was deleted."
-_CLOSING = "This process is ending. The run goes on in another, or in the next: retrieve it to see how."
+_RUN_DELETED_MESSAGE = "The run is gone: its thread was deleted."
+_PROCESS_ENDING_MESSAGE = "This process is ending. The run goes on in another, or in the next: retrieve it to see how."
 
 
-class Worker:
+class TurnRunner:
     """Performs the next turn of a run; what goes wrong is written on the run, or left to whoever takes it up next.
 
     `start` is the turn where it began in the transaction that queued the run; `feed` the reader's, where there is one.
     """
 
-    def __init__(self, place: Workplace, run_id: str, *, start: TurnStart | None, feed: Feed | None) -> None:
-        self._place = place
+    def __init__(
+        self, ctx: EngineContext, run_id: str, *, start: TurnStart | None, run_stream: RunStream | None
+    ) -> None:
+        self._ctx = ctx
         self._run_id = run_id
         self._start = start
-        self._feed = feed
-        self._talking: asyncio.Task[Any] | None = None  # this worker's own, while it talks to the model
-        self._ending: Ending | None = None
-        self._waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._holds_a_place = start is not None
+        self._run_stream = run_stream
+        self._exchange_task: asyncio.Task[Any] | None = None  # this worker's own, while it talks to the model
+        self._ending: TurnInterruption | None = None
+        self._stop_requested: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._has_slot = start is not None
 
     # From outside -----------------------------------------------------------------------------------------------
 
-    async def perform(self) -> None:
+    async def run_turn(self) -> None:
         """One turn, from taking the run up to telling its end. Cancelled, it gives its claim back."""
         try:
-            self._holds_a_place = self._holds_a_place or await self._place.places.wait(self._waiting)
-            await self._place.ready_to_bound()
+            self._has_slot = self._has_slot or await self._ctx.concurrency_limit.acquire(self._stop_requested)
+            await self._ctx.load_prices_if_limited()
             start = self._start or await self._write(
-                lambda session, context: turns.begin(session, context, self._run_id)
+                lambda session, context: turns.start_turn(session, context, self._run_id)
             )
             if start is None:
-                await self._tell_how_it_ended()
+                await self._publish_final_state()
             else:
-                await self._turn(start)
+                await self._execute_turn(start)
         except asyncio.CancelledError:
-            await asyncio.shield(self._write(lambda session, context: turns.release(session, context, self._run_id)))
+            await asyncio.shield(
+                self._write(lambda session, context: turns.release_lease(session, context, self._run_id))
+            )
             raise
         except BridgeError as error:  # our own store: the claim lapses, and the turn is taken up again
             _log.error("the run could not be written", run_id=self._run_id, error=error.message)
-            self._end_feed(error)
+            self._finish_run_stream(error)
 
     def cancel(self) -> None:
         """Somebody asked the run to stop, and the store says so already (A61, A95)."""
-        self._stop(Ending("cancelled"))
+        self._stop(TurnInterruption("cancelled"))
 
-    def leave(self, task: asyncio.Task[None]) -> None:
+    def finalize(self, task: asyncio.Task[None]) -> None:
         """The task is over, whether it ever began or not: nobody may wait for this worker any more."""
-        if self._holds_a_place:
-            self._place.places.give_back()
-        self._waiting.cancel()
+        if self._has_slot:
+            self._ctx.concurrency_limit.release()
+        self._stop_requested.cancel()
         if task.cancelled():
-            self._end_feed(BridgeError(_CLOSING))
-        elif (broken := task.exception()) is not None:
-            _log.error("the turn broke", run_id=self._run_id, exc_info=broken)
-            self._end_feed(BridgeError(ELSEWHERE))
-        self._end_feed(None)
+            self._finish_run_stream(BridgeError(_PROCESS_ENDING_MESSAGE))
+        elif (exception := task.exception()) is not None:
+            _log.error("the turn broke", run_id=self._run_id, exc_info=exception)
+            self._finish_run_stream(BridgeError(STREAM_LOST_MESSAGE))
+        self._finish_run_stream(None)
 
     # The turn ---------------------------------------------------------------------------------------------------
 
-    def _stop(self, ending: Ending) -> None:
+    def _stop(self, ending: TurnInterruption) -> None:
         if self._ending is None:
             self._ending = ending
-            if self._talking is not None:
-                self._talking.cancel()
-            if not self._waiting.done():
-                self._waiting.set_result(None)
+            if self._exchange_task is not None:
+                self._exchange_task.cancel()
+            if not self._stop_requested.done():
+                self._stop_requested.set_result(None)
 
-    async def _turn(self, start: TurnStart) -> None:
-        self._tell([run_event(start.run)])
-        prices = self._place.rules.costs.listed
+    async def _execute_turn(self, start: TurnStart) -> None:
+        self._publish([build_run_event(start.run)])
+        prices = self._ctx.rules.costs.price_list
         if not prices.is_ready:
-            self._place.later(prices.ready())  # while the model thinks
-        translator = self._place.translator(start)
-        conversation = Conversation(self._place, start, translator, self._feed)
-        watch = _Watch(self._place.clock, self._beat(start.run), lambda: self._watch(start.run))
+            self._ctx.run_in_background(prices.load())  # while the model thinks
+        translator = self._ctx.create_translator(start)
+        exchange = ModelExchange(self._ctx, start, translator, self._run_stream)
+        heartbeat = _Heartbeat(
+            self._ctx.clock, self._compute_heartbeat_delay(start.run), lambda: self._keep_lease_alive(start.run)
+        )
         try:
-            closing = await self._closing_events(conversation, translator)
+            closing_events = await self._run_exchange(exchange, translator)
         finally:
-            watch.cancel()
-            if conversation.is_connected:
-                self._place.later(conversation.hang_up())
+            heartbeat.cancel()
+            if exchange.has_open_stream:
+                self._ctx.run_in_background(exchange.close_stream())
         outcome = translator.outcome
         if outcome is None:
             raise UpstreamError(f"The turn of run {self._run_id} ended without an outcome.")
-        kept = conversation.hosted.kept()
-        await prices.ready()
-        continuation = conversation.state.start.continuation
-        written = await self._write(
-            lambda session, context: turns.finish(session, context, outcome, kept, continuation)
+        copied_files = exchange.tool_session.collect_copied_files()
+        await prices.load()
+        continuation = exchange.upstream_state.start.continuation
+        result = await self._write(
+            lambda session, context: turns.commit_turn(session, context, outcome, copied_files, continuation)
         )
-        if written.accepted or written.is_gone:
-            self._tell(turns.told(closing, written))
-            self._end_feed(None)
+        if result.accepted or result.is_thread_deleted:
+            self._publish(turns.finalize_closing_events(closing_events, result))
+            self._finish_run_stream(None)
         else:
-            self._end_feed(BridgeError(ELSEWHERE))
+            self._finish_run_stream(BridgeError(STREAM_LOST_MESSAGE))
 
-    async def _closing_events(self, conversation: Conversation, translator: TurnTranslator) -> Sequence[Event]:
+    async def _run_exchange(self, exchange: ModelExchange, translator: TurnTranslator) -> Sequence[Event]:
         """Talk to the model until the turn is over; the events that may be told once it is written."""
         try:
-            ending = await self._interrupted(conversation)
+            ending = await self._exchange_until_stopped(exchange)
         except UpstreamError as error:
             _log.warning("the upstream failed", run_id=self._run_id, status=error.status, request_id=error.request_id)
-            ending = Ending("failed", last_error(error), refused=400 <= error.status < 500)
+            ending = TurnInterruption(
+                "failed", build_last_error_from_exception(error), unbilled=400 <= error.status < 500
+            )
         except Exception:  # a bug here, or a service nobody has seen: the run must end, and its stream be closed
             _log.exception("the turn broke", run_id=self._run_id)
-            ending = Ending("failed", something_went_wrong())
+            ending = TurnInterruption("failed", build_generic_last_error())
         if ending is None:
-            return conversation.closing
-        return conversation.closing if translator.outcome is not None else translator.interrupt(ending)
+            return exchange.closing_events
+        return exchange.closing_events if translator.outcome is not None else translator.interrupt(ending)
 
-    async def _interrupted(self, conversation: Conversation) -> Ending | None:
+    async def _exchange_until_stopped(self, exchange: ModelExchange) -> TurnInterruption | None:
         """Talk to the model; how the run is to end where `_stop` cut that short."""
-        own = self._talking = asyncio.current_task()
+        task = self._exchange_task = asyncio.current_task()
         try:
             if self._ending is None:
-                await conversation.hold()
+                await exchange.perform()
         except asyncio.CancelledError:
-            if self._ending is None or (own is not None and own.uncancel() > 0):  # the whole turn is called off
+            if self._ending is None or (task is not None and task.uncancel() > 0):  # the whole turn is called off
                 raise
         finally:
-            self._talking = None
+            self._exchange_task = None
         return self._ending
 
-    async def _watch(self, run: Wire) -> None:
+    async def _keep_lease_alive(self, run: Wire) -> None:
         """Keep the claim alive, and notice the deadline or a request to cancel from another process."""
-        clock = self._place.clock
+        clock = self._ctx.clock
         while clock.now() < run["expires_at"]:
-            if not await self._still_ours():
+            if not await self._renew_lease():
                 return
-            await clock.sleep(self._beat(run))
-        self._stop(Ending("expired"))
+            await clock.sleep(self._compute_heartbeat_delay(run))
+        self._stop(TurnInterruption("expired"))
 
-    def _beat(self, run: Wire) -> float:
+    def _compute_heartbeat_delay(self, run: Wire) -> float:
         """Seconds until there is something to be watched."""
-        left: float = run["expires_at"] - self._place.clock.now()
-        return max(0.0, min(left, self._place.limits.lease_seconds / _BEATS_PER_LEASE))
+        remaining: float = run["expires_at"] - self._ctx.clock.now()
+        return max(0.0, min(remaining, self._ctx.limits.lease_seconds / _HEARTBEATS_PER_LEASE))
 
-    async def _still_ours(self) -> bool:
+    async def _renew_lease(self) -> bool:
         try:
-            current = await self._write(lambda session, context: turns.keep_alive(session, context, self._run_id))
+            current = await self._write(lambda session, context: turns.renew_lease(session, context, self._run_id))
         except BridgeError as error:  # a busy or full disk; the next beat may be luckier, and the claim outlasts two
             _log.warning("the claim could not be prolonged", run_id=self._run_id, error=error.message)
             return True
@@ -176,41 +184,41 @@ class Worker:
             self.cancel()
         return self._ending is None
 
-    async def _tell_how_it_ended(self) -> None:
+    async def _publish_final_state(self) -> None:
         """There was nothing to do: the run was cancelled, deleted or taken before this worker came to it."""
-        run = await self._place.run(self._run_id)
+        run = await self._ctx.get_run(self._run_id)
         if run is None:
-            self._end_feed(BridgeError(_DELETED))
+            self._finish_run_stream(BridgeError(_RUN_DELETED_MESSAGE))
         elif is_active(run):
-            self._end_feed(BridgeError(ELSEWHERE))
+            self._finish_run_stream(BridgeError(STREAM_LOST_MESSAGE))
         else:
-            self._tell([run_event(run)])
+            self._publish([build_run_event(run)])
 
-    async def _write(self, decide: Callable[[Session, Context], T]) -> T:
-        return await self._place.write(decide)
+    async def _write(self, decide: Callable[[Session, ServiceContext], T]) -> T:
+        return await self._ctx.write(decide)
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        if self._feed is not None:
-            self._feed.put(events)
+    def _publish(self, events: Sequence[Event]) -> None:
+        if self._run_stream is not None:
+            self._run_stream.publish(events)
 
-    def _end_feed(self, error: BridgeError | None) -> None:
-        if self._feed is not None:
-            self._feed.end(error)
+    def _finish_run_stream(self, error: BridgeError | None) -> None:
+        if self._run_stream is not None:
+            self._run_stream.finish(error)
 
 
-class _Watch:
+class _Heartbeat:
     """A timer until the first beat, a task from then on: most turns are over before."""
 
-    def __init__(self, clock: Clock, seconds: float, watch: Callable[[], Coroutine[None, None, None]]) -> None:
-        self._watch = watch
+    def __init__(self, clock: Clock, seconds: float, beat: Callable[[], Coroutine[None, None, None]]) -> None:
+        self._beat = beat
         self._task: asyncio.Task[None] | None = None
-        self._call_off = clock.later(seconds, self._begin)
+        self._cancel_timer = clock.call_later(seconds, self._start_task)
 
-    def _begin(self) -> None:
-        self._task = asyncio.ensure_future(self._watch())
+    def _start_task(self) -> None:
+        self._task = asyncio.ensure_future(self._beat())
 
     def cancel(self) -> None:
         """The turn is over."""
-        self._call_off()
+        self._cancel_timer()
         if self._task is not None:
             self._task.cancel()

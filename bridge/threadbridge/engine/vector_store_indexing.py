@@ -11,7 +11,7 @@ from threadbridge.ports import Clock, Upstream
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
-async def wait_for_stores(upstream: Upstream, clock: Clock, store_ids: Iterable[str], *, seconds: float) -> None:
+async def wait_for_indexing(upstream: Upstream, clock: Clock, store_ids: Iterable[str], *, seconds: float) -> None:
     """Return when nothing is being indexed any more, or the time is up.
 
     Raises UpstreamError for a store that has expired (A31). A service that does not tell is not waited for (S9).
@@ -26,7 +26,7 @@ async def wait_for_stores(upstream: Upstream, clock: Clock, store_ids: Iterable[
 
 async def _is_indexing(upstream: Upstream, store_id: str) -> bool:
     try:
-        store = await upstream.call("GET", f"/vector_stores/{store_id}")
+        store = await upstream.request("GET", f"/vector_stores/{store_id}")
     except UpstreamError:
         return False  # the response will say what is wrong with it
     if store.get("status") == "expired":

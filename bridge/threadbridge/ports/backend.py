@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from threadbridge.ports.wire_types import Capabilities, Event, ListQuery, PolledRun, Warn, Wire, unheard
+from threadbridge.ports.wire_types import (
+    BackendCapabilities,
+    Event,
+    ListQuery,
+    PolledRun,
+    WarningSink,
+    Wire,
+    discard_warning,
+)
 
 
 class Backend(Protocol):
@@ -28,7 +36,7 @@ class Backend(Protocol):
     """
 
     @property
-    def capabilities(self) -> Capabilities:
+    def capabilities(self) -> BackendCapabilities:
         """What this backend can do; fixed for its lifetime."""
         ...
 
@@ -65,17 +73,19 @@ class Backend(Protocol):
 
     # Runs -----------------------------------------------------------------------------------------------------
     async def create_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> Wire:
         """Start a run and answer it as `queued`. Refuses a busy thread with the text of A52."""
         ...
 
     async def stream_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]: ...
-    async def create_thread_and_run(self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard) -> Wire: ...
+    async def create_thread_and_run(
+        self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+    ) -> Wire: ...
     async def stream_thread_and_run(
-        self, body: Wire, *, include: Sequence[str] = (), warn: Warn = unheard
+        self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]: ...
     async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
         """The events of a run that exists, to its end, over all of its streams: from the first, or after an event.

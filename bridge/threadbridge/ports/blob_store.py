@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple, Protocol, TypeAlias
 
 #: Gives the name for a content, by its SHA-256 in hexadecimal digits.
-Naming: TypeAlias = Callable[[str], Awaitable[str]]
+BlobNamer: TypeAlias = Callable[[str], Awaitable[str]]
 
 
 class Blob(NamedTuple):
@@ -16,10 +16,10 @@ class Blob(NamedTuple):
     size: int
 
 
-class Blobs(Protocol):
+class BlobStore(Protocol):
     """Where the contents of files are."""
 
-    async def keep(self, content: AsyncIterator[bytes], *, most: int, named: Naming) -> Blob:
+    async def put(self, content: AsyncIterator[bytes], *, max_bytes: int, name_for: BlobNamer) -> Blob:
         """Keep what comes, as it comes: all of it or nothing. What has the name already is left as it is.
 
         `named` is asked once all has come and nothing is kept yet. Raises InvalidRequest for more than `most` bytes,
@@ -31,11 +31,11 @@ class Blobs(Protocol):
         """The bytes, piece by piece. Raises StoreError where they cannot be read."""
         ...
 
-    async def forget(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         """Remove them. Nothing happens where they are gone. Raises StoreError where that cannot be done."""
         ...
 
-    async def tidy(self, *, idle_seconds: float) -> None:
+    async def delete_abandoned_uploads(self, *, idle_seconds: float) -> None:
         """Remove what somebody began to keep and has not written to for so long: his process is gone.
 
         Raises StoreError where that cannot be done.

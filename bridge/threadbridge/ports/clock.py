@@ -17,13 +17,13 @@ class Clock(Protocol):
         """Wait."""
         ...
 
-    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
         """Have the running loop call something after that time; what is returned calls it off. Costs no task."""
         ...
 
 
 #: Makes a fresh id with a prefix: `new_id("run")` gives `run_` and 24 alphanumerics (A9, C1).
-NewId: TypeAlias = Callable[[str], str]
+IdGenerator: TypeAlias = Callable[[str], str]
 
 #: How many tokens a text is. May be an estimate; must be fast, for it is called within transactions.
-CountTokens: TypeAlias = Callable[[str], int]
+TokenCounter: TypeAlias = Callable[[str], int]

@@ -25,11 +25,11 @@ class PriceList(Protocol):
         """Whether looking a price up keeps nobody waiting."""
         ...
 
-    async def ready(self) -> None:
+    async def load(self) -> None:
         """Make it so, without keeping the loop busy. Safe to call twice, and at the same time."""
         ...
 
-    def rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:
+    def get_rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:
         """The rates of a model for a prompt of so many tokens at a time (Unix seconds); None where nobody knows them.
 
         Called within transactions: it touches no network.
@@ -37,7 +37,7 @@ class PriceList(Protocol):
         ...
 
 
-class Scope(StrEnum):
+class SpendScope(StrEnum):
     """Whose spending is summed up."""
 
     THREAD = "thread"
@@ -46,7 +46,7 @@ class Scope(StrEnum):
     TENANT = "tenant"
 
 
-class Spent(NamedTuple):
+class SpendTotals(NamedTuple):
     """What turns cost. `nanodollars` is the sum of those with a price; `unpriced` are those of unknown price."""
 
     turns: int = 0
@@ -58,8 +58,8 @@ class Spent(NamedTuple):
     nanodollars: int = 0
 
 
-class Tally(NamedTuple):
+class SpendByKey(NamedTuple):
     """What was spent on one thread, assistant or model."""
 
     key: str
-    spent: Spent
+    totals: SpendTotals

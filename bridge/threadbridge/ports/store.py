@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from threadbridge.ports.spending import Scope, Spent, Tally
+from threadbridge.ports.spending import SpendByKey, SpendScope, SpendTotals
 from threadbridge.ports.wire_types import Wire
 
 T = TypeVar("T")
 
 
-class Kind(StrEnum):
+class ObjectKind(StrEnum):
     """The kinds of object a store keeps by id."""
 
     ASSISTANT = "assistant"
@@ -26,40 +26,40 @@ class Kind(StrEnum):
     #: The container in which a thread's code runs, under the thread's id.
     CONTAINER = "container"
     #: What the service behind keeps of a thread, to go on from: under the thread's id.
-    ANCHOR = "anchor"
+    UPSTREAM_STATE = "anchor"
     #: Something made elsewhere that no row names yet, or none any more: what to undo if it stays so.
-    ERRAND = "errand"
+    CLEANUP_INTENT = "errand"
 
 
-class Sort(StrEnum):
+class EntryRole(StrEnum):
     """What an entry of a timeline is to the selection of history."""
 
     #: A message that opens a turn of the conversation; what follows belongs to it until the next one.
     USER = "user"
     ASSISTANT = "assistant"
     #: A function call or its output.
-    EXCHANGE = "exchange"
+    FUNCTION_CALL = "exchange"
     #: What the model is shown within its own run only: reasoning, items of hosted tools (D62).
     WITHIN_RUN = "within_run"
     #: What the service made of everything before it (§11).
     COMPACTION = "compaction"
 
 
-class Weight(NamedTuple):
+class TokenCount(NamedTuple):
     """The sort of an entry and the tokens a model is charged for it."""
 
-    sort: Sort
+    role: EntryRole
     tokens: int
 
 
-class Place(NamedTuple):
+class TimelinePosition(NamedTuple):
     """One line of a timeline without its content. Positions grow; `weight` is None until somebody has counted."""
 
     position: int
-    weight: Weight | None
+    token_count: TokenCount | None
 
 
-class Size(NamedTuple):
+class ThreadSize(NamedTuple):
     """How much a thread holds. `tokens` are those that were counted.
 
     `edits` says how often a message was taken out of it or got other words: while it stays the same, what was there is
@@ -83,7 +83,7 @@ class Entry:
     item: Wire | None = None
     run_id: str | None = None
     #: Told when it is stored, so that nobody has to count again; reading gives it through `Session.places`.
-    weight: Weight | None = field(default=None, compare=False)
+    token_count: TokenCount | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,10 @@ class Lease:
     """Who is working on a run, until when (Unix seconds). A lease in the past is nobody's."""
 
     owner: str
-    until: float
+    expires_at: float
 
 
-class Refusal(NamedTuple):
+class ParameterRejection(NamedTuple):
     """A model of the service behind refused a parameter, at a time (Unix seconds)."""
 
     model: str
@@ -128,7 +128,7 @@ class Refusal(NamedTuple):
     at: float
 
 
-class ClaimedRun(NamedTuple):
+class RunWithLease(NamedTuple):
     """A run and who works on it."""
 
     run: Wire
@@ -143,7 +143,7 @@ class Session(Protocol):
     """
 
     # Objects
-    def add(self, kind: Kind, body: Wire) -> None:
+    def add(self, kind: ObjectKind, body: Wire) -> None:
         """Store a new object under `body["id"]`. Keeps `thread_id`, `run_id` and `status` findable where present.
 
         A message is appended to the end of its thread's timeline, without an item (see `append` for more).
@@ -151,24 +151,24 @@ class Session(Protocol):
         """
         ...
 
-    def get(self, kind: Kind, object_id: str) -> Wire | None:
+    def get(self, kind: ObjectKind, object_id: str) -> Wire | None:
         """The object, or None. The dictionary is the caller's own copy."""
         ...
 
-    def put(self, kind: Kind, body: Wire) -> None:
+    def put(self, kind: ObjectKind, body: Wire) -> None:
         """Replace the object of this id. Raises KeyError when there is none."""
         ...
 
-    def remove(self, kind: Kind, object_id: str) -> bool:
+    def remove(self, kind: ObjectKind, object_id: str) -> bool:
         """Forget an object; a thread takes its messages, runs, steps, items, turns, container and anchor along.
 
         False if unknown.
         """
         ...
 
-    def page(
+    def get_page(
         self,
-        kind: Kind,
+        kind: ObjectKind,
         *,
         limit: int,
         order: Literal["asc", "desc"],
@@ -184,66 +184,66 @@ class Session(Protocol):
         """
         ...
 
-    def uses_blob(self, blob: str) -> bool:
+    def is_blob_referenced(self, blob_name: str) -> bool:
         """Whether any tenant's file has its bytes under this name."""
         ...
 
-    def blob_of(self, digest: str) -> str | None:
+    def find_blob_name(self, digest: str) -> str | None:
         """The name, beginning with the digest and a hyphen, under which a file has its bytes; None: no file has."""
         ...
 
-    def active_run(self, thread_id: str) -> Wire | None:
+    def get_active_run(self, thread_id: str) -> Wire | None:
         """The thread's one run that has not ended (A63), or None."""
         ...
 
     # The timeline of a thread
-    def append(self, thread_id: str, entries: Sequence[Entry]) -> None:
+    def append_entries(self, thread_id: str, entries: Sequence[Entry]) -> None:
         """Add entries to the end, in order. A message's row is found by `get(Kind.MESSAGE, …)` too."""
         ...
 
-    def timeline(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
+    def list_entries(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
         """Entries oldest first; with `last_messages`, those from the n-th newest message on.
 
         A removed message is gone from here too, with its item. Costs what it returns, not what the thread holds.
         """
         ...
 
-    def span(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
+    def iterate_entries(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
         """The entries between two positions, both included, oldest first; each is made when it is asked for."""
         ...
 
-    def places(
-        self, thread_id: str, *, limit: int, newest_first: bool = False, beyond: int | None = None
-    ) -> Sequence[Place]:
+    def list_positions(
+        self, thread_id: str, *, limit: int, newest_first: bool = False, after_position: int | None = None
+    ) -> Sequence[TimelinePosition]:
         """At most `limit` lines of the timeline without their content, in the direction asked for.
 
         `beyond` continues after that position. Costs what it returns, however long the thread and its messages are.
         """
         ...
 
-    def weigh(self, thread_id: str, position: int, weight: Weight) -> None:
+    def set_token_count(self, thread_id: str, position: int, token_count: TokenCount) -> None:
         """Keep the weight of an entry that was stored without one. Does nothing for one that has a weight."""
         ...
 
-    def size(self, thread_id: str) -> Size:
+    def get_thread_size(self, thread_id: str) -> ThreadSize:
         """How much the thread holds. Costs the same for every thread."""
         ...
 
-    def items(self, run_id: str) -> Sequence[Wire]:
+    def list_run_items(self, run_id: str) -> Sequence[Wire]:
         """The Responses items of one run, oldest first."""
         ...
 
     # What was spent
-    def spend(self, day: int, spent: Spent, keys: Mapping[Scope, str]) -> None:
+    def add_spending(self, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]) -> None:
         """Add to the sums of a day (days since 1970, UTC), once for each key.
 
         Sums outlive what they were spent on: nothing that is removed takes them along.
         """
         ...
 
-    def spending(
-        self, scope: Scope, *, since: int = 0, until: int | None = None, key: str | None = None
-    ) -> Sequence[Tally]:
+    def list_spending(
+        self, scope: SpendScope, *, since: int = 0, until: int | None = None, key: str | None = None
+    ) -> Sequence[SpendByKey]:
         """What was spent from one day to another, both included, by key; with `key`, on that one. Without any: empty.
 
         With `key` it costs what the days hold on which it spent something, however much else the store holds.
@@ -251,14 +251,14 @@ class Session(Protocol):
         ...
 
     # What the service behind refused
-    def add_refusal(self, service: str, refusal: Refusal, *, most: int) -> None:
+    def add_parameter_rejection(self, upstream: str, rejection: ParameterRejection, *, max_count: int) -> None:
         """Remember it in place of an earlier one of the same model and parameter.
 
         Beyond `most` for one service the oldest are forgotten.
         """
         ...
 
-    def refusals(self, service: str) -> Sequence[Refusal]:
+    def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
         """What is remembered of the service, oldest first."""
         ...
 
@@ -267,7 +267,7 @@ class Session(Protocol):
         """`add` for a run that somebody works on from the start."""
         ...
 
-    def claimed_run(self, run_id: str) -> ClaimedRun | None:
+    def get_run_with_lease(self, run_id: str) -> RunWithLease | None:
         """`get` and `lease` in one look."""
         ...
 
@@ -279,15 +279,15 @@ class Session(Protocol):
         """Record a finished model response."""
         ...
 
-    def turns(self, run_id: str) -> Sequence[Turn]:
+    def list_turns(self, run_id: str) -> Sequence[Turn]:
         """The run's turns, oldest first."""
         ...
 
-    def lease(self, run_id: str) -> Lease | None:
+    def get_lease(self, run_id: str) -> Lease | None:
         """Who works on the run."""
         ...
 
-    def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[str]:
+    def list_unfinished_runs(self, *, lease_expired_before: float, limit: int) -> Sequence[str]:
         """Ids of the oldest runs that are queued, in progress or cancelling and that nobody holds a lease on."""
         ...
 

@@ -44,15 +44,15 @@ class Upstream(Protocol):
     The paths of `call`, `upload` and `download` begin below `/v1` (`/vector_stores/vs_1/files`) and may have a query.
     """
 
-    async def create(self, body: bytes) -> UpstreamResponse:
+    async def create_response(self, body: bytes) -> UpstreamResponse:
         """`POST /responses`, answered whole."""
         ...
 
-    async def stream(self, body: bytes) -> UpstreamStream:
+    async def stream_response(self, body: bytes) -> UpstreamStream:
         """`POST /responses` with `stream: true` in the body; returns when the service accepted it."""
         ...
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
         """Any other request that is answered with a JSON object; `body` is sent as JSON."""
         ...
 

@@ -11,10 +11,10 @@ Wire: TypeAlias = dict[str, Any]
 
 
 #: Takes one sentence about what was asked for, is accepted, and will be done in another way or not at all.
-Warn: TypeAlias = Callable[[str], None]
+WarningSink: TypeAlias = Callable[[str], None]
 
 
-def unheard(_warning: str) -> None:
+def discard_warning(_warning: str) -> None:
     """For a caller who does not ask for warnings; a backend's log has them all the same."""
 
 
@@ -48,7 +48,7 @@ class PolledRun(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
+class BackendCapabilities:
     """What a backend can do beyond the common ground."""
 
     #: `list_threads` answers (Foundry classic and ThreadBridge itself can; OpenAI never could, A7).
@@ -73,7 +73,7 @@ class WireRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class PassedRequest:
+class PassthroughRequest:
     """One HTTP request that is not the Assistants API's, on its way to the service behind (`/files`, `/responses` …).
 
     `path` starts below `/v1`, percent-escapes and all. The body comes as it comes and is iterated at most once: it may

@@ -28,9 +28,9 @@ class SystemClock:
         """Wait without blocking the loop."""
         await asyncio.sleep(seconds)
 
-    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
         """Have the running loop call something after that time."""
-        return asyncio.get_running_loop().call_later(seconds, call).cancel
+        return asyncio.get_running_loop().call_later(seconds, callback).cancel
 
 
 def new_id(prefix: str) -> str:

@@ -4,60 +4,60 @@ from __future__ import annotations
 
 from collections import Counter
 
-from threadbridge.ports import Kind, ListQuery, Session, Wire
-from threadbridge.service.attachments import Supplied, done, granted
-from threadbridge.service.context import Context
-from threadbridge.service.object_factory import changed_assistant, deleted, new_assistant
-from threadbridge.service.queries import found, listing
-from threadbridge.settings import UnknownCursor
-from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, checked
+from threadbridge.ports import ListQuery, ObjectKind, Session, Wire
+from threadbridge.service.attachments import Provisioned, complete_provisioning, merge_tool_resources
+from threadbridge.service.context import ServiceContext
+from threadbridge.service.object_factory import apply_assistant_update, build_assistant, build_deletion_status
+from threadbridge.service.queries import get_object, list_objects
+from threadbridge.settings import UnknownCursorPolicy
+from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, validate_body
 
 #: Assistants in memory at once where all are looked at.
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
-def create(session: Session, context: Context, body: Wire, supplied: Supplied | None = None) -> Wire:
+def create(session: Session, context: ServiceContext, body: Wire, provisioned: Provisioned | None = None) -> Wire:
     """A new assistant (A20-A24), with the vector store that was made for it."""
-    given = checked(ASSISTANT_CREATE, body, limits=context.rules.limits)
-    if supplied is not None:
-        given["tool_resources"] = granted(given.get("tool_resources", {}), (), supplied)
-    assistant = new_assistant(context, given)
-    session.add(Kind.ASSISTANT, assistant)
-    done(session, supplied)
+    params = validate_body(ASSISTANT_CREATE, body, limits=context.rules.limits)
+    if provisioned is not None:
+        params["tool_resources"] = merge_tool_resources(params.get("tool_resources", {}), (), provisioned)
+    assistant = build_assistant(context, params)
+    session.add(ObjectKind.ASSISTANT, assistant)
+    complete_provisioning(session, provisioned)
     return assistant
 
 
 def retrieve(session: Session, assistant_id: str) -> Wire:
     """The assistant as it is."""
-    return found(session, Kind.ASSISTANT, assistant_id)
+    return get_object(session, ObjectKind.ASSISTANT, assistant_id)
 
 
-def list_all(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursor) -> Wire:
+def list_page(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursorPolicy) -> Wire:
     """A page of assistants, newest first unless asked otherwise (C9)."""
-    return listing(session, Kind.ASSISTANT, query, unknown_cursor=unknown_cursor)
+    return list_objects(session, ObjectKind.ASSISTANT, query, unknown_cursor=unknown_cursor)
 
 
-def pinned_models(session: Session) -> Counter[str]:
+def count_pinned_models(session: Session) -> Counter[str]:
     """How many assistants name each model."""
     counts: Counter[str] = Counter()
-    page = session.page(Kind.ASSISTANT, limit=_PAGE, order="asc")
+    page = session.get_page(ObjectKind.ASSISTANT, limit=_PAGE_SIZE, order="asc")
     counts.update(assistant["model"] for assistant in page.data)
     while page.has_more:
-        page = session.page(Kind.ASSISTANT, limit=_PAGE, order="asc", after=page.data[-1]["id"])
+        page = session.get_page(ObjectKind.ASSISTANT, limit=_PAGE_SIZE, order="asc", after=page.data[-1]["id"])
         counts.update(assistant["model"] for assistant in page.data)
     return counts
 
 
-def update(session: Session, context: Context, assistant_id: str, body: Wire) -> Wire:
+def update(session: Session, context: ServiceContext, assistant_id: str, body: Wire) -> Wire:
     """The assistant with the given keys replaced (A25); runs that have begun keep their own copies."""
-    changes = checked(ASSISTANT_UPDATE, body, limits=context.rules.limits)
-    assistant = changed_assistant(found(session, Kind.ASSISTANT, assistant_id), changes)
-    session.put(Kind.ASSISTANT, assistant)
+    changes = validate_body(ASSISTANT_UPDATE, body, limits=context.rules.limits)
+    assistant = apply_assistant_update(get_object(session, ObjectKind.ASSISTANT, assistant_id), changes)
+    session.put(ObjectKind.ASSISTANT, assistant)
     return assistant
 
 
 def delete(session: Session, assistant_id: str) -> Wire:
     """Gone; threads, messages and runs that name it stay readable (A26)."""
-    found(session, Kind.ASSISTANT, assistant_id)
-    session.remove(Kind.ASSISTANT, assistant_id)
-    return deleted("assistant", assistant_id)
+    get_object(session, ObjectKind.ASSISTANT, assistant_id)
+    session.remove(ObjectKind.ASSISTANT, assistant_id)
+    return build_deletion_status("assistant", assistant_id)

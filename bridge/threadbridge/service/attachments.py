@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from threadbridge.errors import UpstreamTimeout
-from threadbridge.ports import Kind, Session, Wire
+from threadbridge.ports import ObjectKind, Session, Wire
 from threadbridge.service import cleanup_intents
-from threadbridge.service.queries import found
+from threadbridge.service.queries import get_object
 from threadbridge.settings import Limits
-from threadbridge.translation.provider_profiles import Profile
+from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.validation import (
     ASSISTANT_CREATE,
     ASSISTANT_UPDATE,
@@ -24,9 +24,9 @@ from threadbridge.validation import (
     THREAD_AND_RUN_CREATE,
     THREAD_CREATE,
     THREAD_UPDATE,
-    check_files,
-    check_id,
-    checked,
+    validate_body,
+    validate_file_ids,
+    validate_id,
 )
 from threadbridge.validation.schema_types import Object
 
@@ -35,7 +35,7 @@ _THREAD_STORE_EXPIRY: Wire = {"anchor": "last_active_at", "days": 7}
 
 
 @dataclass(frozen=True, slots=True)
-class NewStore:
+class NewVectorStore:
     """A vector store to be made, as `POST /vector_stores` takes it, without its files."""
 
     body: Wire
@@ -43,94 +43,106 @@ class NewStore:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class ProvisioningPlan:
     """What has to be done: `search` goes into `new_store`, or else into `store`; `there` has only to be there."""
 
-    new_store: NewStore | None = None
-    store: str | None = None
-    search: tuple[str, ...] = ()
-    there: tuple[str, ...] = ()
+    new_vector_store: NewVectorStore | None = None
+    vector_store_id: str | None = None
+    search_file_ids: tuple[str, ...] = ()
+    required_file_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Supplied:
+class Provisioned:
     """What was done: the store that has the files, and the errand that would undo it all."""
 
-    store: str | None = None
-    errand_id: str | None = None
+    vector_store_id: str | None = None
+    cleanup_intent_id: str | None = None
 
 
-def of_assistant(limits: Limits, body: Wire) -> Needs | None:
+def plan_for_assistant(limits: Limits, body: Wire) -> ProvisioningPlan | None:
     """The needs of a new assistant; None for one that has none, whose body is not judged here."""
-    if not _needy(body.get("tool_resources")):
+    if not _may_need_provisioning(body.get("tool_resources")):
         return None
-    resources = checked(ASSISTANT_CREATE, body, limits=limits).get("tool_resources", {})
-    return replace(_described_store(resources, of_thread=False) or Needs(), there=_held(resources))
+    resources = validate_body(ASSISTANT_CREATE, body, limits=limits).get("tool_resources", {})
+    return replace(
+        _plan_described_store(resources, for_thread=False) or ProvisioningPlan(),
+        required_file_ids=_get_code_file_ids(resources),
+    )
 
 
-def of_assistant_update(limits: Limits, body: Wire) -> Needs | None:
+def plan_for_assistant_update(limits: Limits, body: Wire) -> ProvisioningPlan | None:
     """The needs of an assistant's new tool resources."""
-    return _of_update(ASSISTANT_UPDATE, limits, body)
+    return _plan_for_update(ASSISTANT_UPDATE, limits, body)
 
 
-def of_thread_update(limits: Limits, body: Wire) -> Needs | None:
+def plan_for_thread_update(limits: Limits, body: Wire) -> ProvisioningPlan | None:
     """The needs of a thread's new tool resources."""
-    return _of_update(THREAD_UPDATE, limits, body)
+    return _plan_for_update(THREAD_UPDATE, limits, body)
 
 
-def _of_update(spec: Object, limits: Limits, body: Wire) -> Needs | None:
-    if not _needy(body.get("tool_resources")):
+def _plan_for_update(spec: Object, limits: Limits, body: Wire) -> ProvisioningPlan | None:
+    if not _may_need_provisioning(body.get("tool_resources")):
         return None
-    return Needs(there=_held(checked(spec, body, limits=limits).get("tool_resources", {})))
+    return ProvisioningPlan(
+        required_file_ids=_get_code_file_ids(validate_body(spec, body, limits=limits).get("tool_resources", {}))
+    )
 
 
-def of_thread(limits: Limits, body: Wire) -> Needs | None:
+def plan_for_thread(limits: Limits, body: Wire) -> ProvisioningPlan | None:
     """The needs of a new thread with its first messages."""
-    if not _needy(body.get("tool_resources")) and not names_files(body.get("messages")):
+    if not _may_need_provisioning(body.get("tool_resources")) and not names_files(body.get("messages")):
         return None
-    return _of_new_thread(checked(THREAD_CREATE, body, limits=limits), ())
+    return _plan_for_new_thread(validate_body(THREAD_CREATE, body, limits=limits), ())
 
 
-def of_thread_and_run(limits: Limits, body: Wire) -> Needs | None:
+def plan_for_thread_and_run(limits: Limits, body: Wire) -> ProvisioningPlan | None:
     """The needs of a new thread with a run on it."""
     thread = body.get("thread")
     thread = thread if isinstance(thread, dict) else {}
     resources = (thread.get("tool_resources"), body.get("tool_resources"))
     messages = (thread.get("messages"), body.get("additional_messages"))
-    if not any(map(_needy, resources)) and not any(map(names_files, messages)):
+    if not any(map(_may_need_provisioning, resources)) and not any(map(names_files, messages)):
         return None
-    given = checked(THREAD_AND_RUN_CREATE, body, limits=limits)
-    needs = _of_new_thread(given.get("thread", {}), given.get("additional_messages", ()))
-    return replace(needs, there=_each_once((*needs.there, *_held(given.get("tool_resources", {})))))
+    params = validate_body(THREAD_AND_RUN_CREATE, body, limits=limits)
+    plan = _plan_for_new_thread(params.get("thread", {}), params.get("additional_messages", ()))
+    return replace(
+        plan,
+        required_file_ids=_deduplicate(
+            (*plan.required_file_ids, *_get_code_file_ids(params.get("tool_resources", {})))
+        ),
+    )
 
 
-def of_message(session: Session, limits: Limits, thread_id: str, body: Wire) -> Needs:
+def plan_for_message(session: Session, limits: Limits, thread_id: str, body: Wire) -> ProvisioningPlan:
     """The needs of a message that names files. Raises as its creation does."""
-    check_id("thread_id", "thread", thread_id)
-    given = checked(MESSAGE_CREATE, body, limits=limits)
-    return _of_old_thread(found(session, Kind.THREAD, thread_id), [given])
+    validate_id("thread_id", "thread", thread_id)
+    params = validate_body(MESSAGE_CREATE, body, limits=limits)
+    return _plan_for_existing_thread(get_object(session, ObjectKind.THREAD, thread_id), [params])
 
 
-def of_run(session: Session, limits: Limits, thread_id: str, body: Wire) -> Needs:
+def plan_for_run(session: Session, limits: Limits, thread_id: str, body: Wire) -> ProvisioningPlan:
     """The needs of a run whose additional messages name files. Raises as its creation does."""
-    check_id("thread_id", "thread", thread_id)
-    given = checked(RUN_CREATE, body, limits=limits)
-    return _of_old_thread(found(session, Kind.THREAD, thread_id), given.get("additional_messages", ()))
+    validate_id("thread_id", "thread", thread_id)
+    params = validate_body(RUN_CREATE, body, limits=limits)
+    return _plan_for_existing_thread(
+        get_object(session, ObjectKind.THREAD, thread_id), params.get("additional_messages", ())
+    )
 
 
-def possible(needs: Needs | None, profile: Profile) -> Needs | None:
+def restrict_to_capabilities(plan: ProvisioningPlan | None, profile: ProviderProfile) -> ProvisioningPlan | None:
     """Those of the needs that the service behind can see to: what it lacks is kept and shown, and goes no further."""
-    if needs is None or not profile.files:
+    if plan is None or not profile.files:
         return None
-    return needs if profile.file_search else Needs(there=needs.there)
+    return plan if profile.file_search else ProvisioningPlan(required_file_ids=plan.required_file_ids)
 
 
 def names_files(messages: object) -> bool:
     """Whether messages that nobody has judged yet seem to attach files or to show images."""
-    return isinstance(messages, list) and any(map(_names_files, messages))
+    return isinstance(messages, list) and any(map(_message_names_files, messages))
 
 
-def _names_files(message: object) -> bool:
+def _message_names_files(message: object) -> bool:
     if not isinstance(message, dict):
         return False
     content = message.get("content")
@@ -141,106 +153,112 @@ def _is_image(part: object) -> bool:
     return isinstance(part, dict) and part.get("type") == "image_file"
 
 
-def granted(resources: Wire, messages: Iterable[Wire], supplied: Supplied | None) -> Wire:
+def merge_tool_resources(resources: Wire, messages: Iterable[Wire], provisioned: Provisioned | None) -> Wire:
     """A thread's or an assistant's tool resources once they are supplied: ids in place of descriptions, and the files
     of the messages. Raises InvalidRequest for more files than code may have (A21).
     """
-    if supplied is None:
+    if provisioned is None:
         return resources
-    search, code = _files_of(messages)
+    search, code = _collect_attached_files(messages)
     after = dict(resources)
-    if supplied.store is not None and (search or _described(resources)):
-        after["file_search"] = {"vector_store_ids": [supplied.store]}
+    if provisioned.vector_store_id is not None and (search or _get_vector_store_params(resources)):
+        after["file_search"] = {"vector_store_ids": [provisioned.vector_store_id]}
     if code:
-        held = (resources.get("code_interpreter") or {}).get("file_ids") or ()
-        after["code_interpreter"] = {"file_ids": check_files(list(dict.fromkeys([*held, *code])))}
+        existing_file_ids = (resources.get("code_interpreter") or {}).get("file_ids") or ()
+        after["code_interpreter"] = {"file_ids": validate_file_ids(list(dict.fromkeys([*existing_file_ids, *code])))}
     return after
 
 
-def done(session: Session, supplied: Supplied | None) -> None:
+def complete_provisioning(session: Session, provisioned: Provisioned | None) -> None:
     """The request is written: nothing is to be undone any more. Raises UpstreamTimeout where that has begun already."""
-    if supplied is None or supplied.errand_id is None:
+    if provisioned is None or provisioned.cleanup_intent_id is None:
         return
-    if not cleanup_intents.fulfilled(session, supplied.errand_id):
+    if not cleanup_intents.cancel_intent(session, provisioned.cleanup_intent_id):
         raise UpstreamTimeout("It took too long to write down what was done at the service behind. Please try again.")
 
 
-def grant(session: Session, thread: Wire, messages: Sequence[Wire], supplied: Supplied | None) -> Wire:
+def attach_files(session: Session, thread: Wire, messages: Sequence[Wire], provisioned: Provisioned | None) -> Wire:
     """The thread with what the messages attach, written where it changed."""
-    resources = granted(thread["tool_resources"], messages, supplied)
+    resources = merge_tool_resources(thread["tool_resources"], messages, provisioned)
     if resources == thread["tool_resources"]:
         return thread
     after = {**thread, "tool_resources": resources}
-    session.put(Kind.THREAD, after)
+    session.put(ObjectKind.THREAD, after)
     return after
 
 
-def _of_new_thread(thread: Wire, more: Sequence[Wire]) -> Needs:
+def _plan_for_new_thread(thread: Wire, additional_messages: Sequence[Wire]) -> ProvisioningPlan:
     resources: Wire = thread.get("tool_resources", {})
-    messages = [*thread.get("messages", ()), *more]
-    own = _described_store(resources, of_thread=True)
-    search, code = _files_of(messages)
-    granted(resources, messages, Supplied())
-    there = (*_held(resources), *code, *_images_of(messages))
-    if own is not None:
-        return replace(own, search=_each_once((*own.search, *search)), there=_each_once(there))
-    return _into_store(resources, search, there)
+    messages = [*thread.get("messages", ()), *additional_messages]
+    plan = _plan_described_store(resources, for_thread=True)
+    search, code = _collect_attached_files(messages)
+    merge_tool_resources(resources, messages, Provisioned())
+    required_file_ids = (*_get_code_file_ids(resources), *code, *_iter_image_file_ids(messages))
+    if plan is not None:
+        return replace(
+            plan,
+            search_file_ids=_deduplicate((*plan.search_file_ids, *search)),
+            required_file_ids=_deduplicate(required_file_ids),
+        )
+    return _plan_vector_store(resources, search, required_file_ids)
 
 
-def _of_old_thread(thread: Wire, messages: Sequence[Wire]) -> Needs:
-    search, code = _files_of(messages)
-    granted(thread["tool_resources"], messages, Supplied())
-    return _into_store(thread["tool_resources"], search, (*code, *_images_of(messages)))
+def _plan_for_existing_thread(thread: Wire, messages: Sequence[Wire]) -> ProvisioningPlan:
+    search, code = _collect_attached_files(messages)
+    merge_tool_resources(thread["tool_resources"], messages, Provisioned())
+    return _plan_vector_store(thread["tool_resources"], search, (*code, *_iter_image_file_ids(messages)))
 
 
-def _into_store(resources: Wire, search: tuple[str, ...], there: Iterable[str]) -> Needs:
-    held: Sequence[str] = (resources.get("file_search") or {}).get("vector_store_ids") or []
-    needs = Needs(search=search, there=_each_once(there))
-    if not search:
-        return needs
-    if held:
-        return replace(needs, store=held[0])
-    return replace(needs, new_store=NewStore({"expires_after": _THREAD_STORE_EXPIRY}))
+def _plan_vector_store(
+    resources: Wire, search_file_ids: tuple[str, ...], required_file_ids: Iterable[str]
+) -> ProvisioningPlan:
+    vector_store_ids: Sequence[str] = (resources.get("file_search") or {}).get("vector_store_ids") or []
+    plan = ProvisioningPlan(search_file_ids=search_file_ids, required_file_ids=_deduplicate(required_file_ids))
+    if not search_file_ids:
+        return plan
+    if vector_store_ids:
+        return replace(plan, vector_store_id=vector_store_ids[0])
+    return replace(plan, new_vector_store=NewVectorStore({"expires_after": _THREAD_STORE_EXPIRY}))
 
 
-def _described_store(resources: Wire, *, of_thread: bool) -> Needs | None:
+def _plan_described_store(resources: Wire, *, for_thread: bool) -> ProvisioningPlan | None:
     """The one store that is described (A21)."""
-    for described in _described(resources):
+    for described in _get_vector_store_params(resources):
         body = {"metadata": described["metadata"]} if described.get("metadata") else {}
-        expiry = {"expires_after": _THREAD_STORE_EXPIRY} if of_thread else {}
-        store = NewStore({**body, **expiry}, described.get("chunking_strategy"))
-        return Needs(new_store=store, search=_each_once(described.get("file_ids", ())))
+        expiry = {"expires_after": _THREAD_STORE_EXPIRY} if for_thread else {}
+        store = NewVectorStore({**body, **expiry}, described.get("chunking_strategy"))
+        return ProvisioningPlan(new_vector_store=store, search_file_ids=_deduplicate(described.get("file_ids", ())))
     return None
 
 
-def _described(resources: object) -> Sequence[Wire]:
+def _get_vector_store_params(resources: object) -> Sequence[Wire]:
     search = resources.get("file_search") if isinstance(resources, dict) else None
     stores = search.get("vector_stores") if isinstance(search, dict) else None
     return stores if isinstance(stores, list) else ()
 
 
-def _needy(resources: object) -> bool:
+def _may_need_provisioning(resources: object) -> bool:
     """Whether tool resources that nobody has judged yet seem to describe stores or to name files."""
     code = resources.get("code_interpreter") if isinstance(resources, dict) else None
-    return bool(_described(resources)) or (isinstance(code, dict) and bool(code.get("file_ids")))
+    return bool(_get_vector_store_params(resources)) or (isinstance(code, dict) and bool(code.get("file_ids")))
 
 
-def _held(resources: Wire) -> tuple[str, ...]:
+def _get_code_file_ids(resources: Wire) -> tuple[str, ...]:
     """The files for code that tool resources name."""
-    return _each_once((resources.get("code_interpreter") or {}).get("file_ids") or ())
+    return _deduplicate((resources.get("code_interpreter") or {}).get("file_ids") or ())
 
 
-def _images_of(messages: Iterable[Wire]) -> Iterable[str]:
+def _iter_image_file_ids(messages: Iterable[Wire]) -> Iterable[str]:
     """The files that messages show to the model."""
     parts = (part for message in messages if isinstance(message["content"], list) for part in message["content"])
     return (part["image_file"]["file_id"] for part in parts if part["type"] == "image_file")
 
 
-def _each_once(ids: Iterable[str]) -> tuple[str, ...]:
+def _deduplicate(ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def _files_of(messages: Iterable[Wire]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _collect_attached_files(messages: Iterable[Wire]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The attached files for searches and for code, each once; one may be for both (A38)."""
     by_tool: dict[str, dict[str, None]] = {"file_search": {}, "code_interpreter": {}}
     for attachment in (each for message in messages for each in message.get("attachments") or ()):

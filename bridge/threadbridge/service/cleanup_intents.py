@@ -8,42 +8,42 @@ transaction names what is being removed.
 
 from __future__ import annotations
 
-from threadbridge.ports import Kind, Session, Wire
+from threadbridge.ports import ObjectKind, Session, Wire
 from threadbridge.settings import Limits
 
 
-def note(session: Session, errand: Wire) -> None:
+def record_intent(session: Session, intent: Wire) -> None:
     """Write the errand down, in place of what was written under its id before."""
-    row = {**errand, "condemned": False}
-    if session.get(Kind.ERRAND, errand["id"]) is None:
-        session.add(Kind.ERRAND, row)
+    row = {**intent, "condemned": False}
+    if session.get(ObjectKind.CLEANUP_INTENT, intent["id"]) is None:
+        session.add(ObjectKind.CLEANUP_INTENT, row)
     else:
-        session.put(Kind.ERRAND, row)
+        session.put(ObjectKind.CLEANUP_INTENT, row)
 
 
-def fulfilled(session: Session, errand_id: str) -> bool:
+def cancel_intent(session: Session, intent_id: str) -> bool:
     """End the errand, for the transaction names what it made. False: that is being undone, or was."""
-    errand = session.get(Kind.ERRAND, errand_id)
-    if errand is None or errand["condemned"]:
+    intent = session.get(ObjectKind.CLEANUP_INTENT, intent_id)
+    if intent is None or intent["condemned"]:
         return False
-    return session.remove(Kind.ERRAND, errand_id)
+    return session.remove(ObjectKind.CLEANUP_INTENT, intent_id)
 
 
-def condemned(session: Session, errand_id: str) -> Wire | None:
+def start_cleanup(session: Session, intent_id: str) -> Wire | None:
     """The errand as it is to be undone, which from now on no transaction fulfils; None where it has ended."""
-    errand = session.get(Kind.ERRAND, errand_id)
-    if errand is None:
+    intent = session.get(ObjectKind.CLEANUP_INTENT, intent_id)
+    if intent is None:
         return None
-    row = {**errand, "condemned": True}
-    session.put(Kind.ERRAND, row)
+    row = {**intent, "condemned": True}
+    session.put(ObjectKind.CLEANUP_INTENT, row)
     return row
 
 
-def is_due(errand: Wire, limits: Limits, now: float) -> bool:
+def is_cleanup_due(intent: Wire, limits: Limits, now: float) -> bool:
     """Whether the errand is to be undone."""
-    return bool(errand["condemned"]) or now - errand["created_at"] > patience(limits)
+    return bool(intent["condemned"]) or now - intent["created_at"] > compute_cleanup_delay(limits)
 
 
-def patience(limits: Limits) -> float:
+def compute_cleanup_delay(limits: Limits) -> float:
     """Seconds after which what was begun is abandoned: no run and no request may still go on with it."""
     return max(limits.abandoned_seconds, limits.run_expiry_seconds, limits.supply_seconds + limits.busy_wait_seconds)

@@ -11,23 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
-from threadbridge.ports import Event, Kind, Session, Wire
+from threadbridge.ports import Event, ObjectKind, Session, Wire
 from threadbridge.run_states import RunStatus
 from threadbridge.service import runs
-from threadbridge.translation.step_includes import event_without_content
-from threadbridge.translation.wire_objects import run_event, sse_message, step_event
+from threadbridge.translation.step_includes import strip_event_search_content
+from threadbridge.translation.wire_objects import build_run_event, build_step_event, build_streamed_message
 
 #: A run has a step or two a turn; more than this many are not told.
-_STEPS_OF_A_RUN = 1000
+_MAX_STEPS = 1000
 
-_ID = re.compile(r"stored-(?P<steps>\d{1,6})\.(?P<events>\d)-(?P<status>[a-z_]*)", re.ASCII)
+_EVENT_ID = re.compile(r"stored-(?P<steps>\d{1,6})\.(?P<events>\d)-(?P<status>[a-z_]*)", re.ASCII)
 
 #: Why a message is incomplete, by the status of its step (A39).
-_REASONS: Mapping[str, str] = {"cancelled": "run_cancelled", "expired": "run_expired", "failed": "run_failed"}
+_INCOMPLETE_REASONS: Mapping[str, str] = {
+    "cancelled": "run_cancelled",
+    "expired": "run_expired",
+    "failed": "run_failed",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReplayCursor:
     """How far a follower got: steps told, events of the next one told, and the status of the run told since."""
 
     steps: int = 0
@@ -35,85 +39,97 @@ class Told:
     status: str = ""
 
     @classmethod
-    def of(cls, event_id: str) -> Self | None:
+    def from_event_id(cls, event_id: str) -> Self | None:
         """The position an event's id stands for; None if it is none of ours."""
-        found = _ID.fullmatch(event_id)
+        found = _EVENT_ID.fullmatch(event_id)
         return None if found is None else cls(int(found["steps"]), int(found["events"]), found["status"])
 
     def __str__(self) -> str:
         return f"stored-{self.steps}.{self.events}-{self.status}"
 
 
-class News(NamedTuple):
+class NewEvents(NamedTuple):
     """What there is to tell, the position after it, and the run as it was met."""
 
     events: Sequence[Event]
-    told: Told
+    replay_cursor: ReplayCursor
     run: Wire
 
 
-def news(session: Session, now: float, thread_id: str, run_id: str, told: Told) -> News:
+def read_new_events(
+    session: Session, now: float, thread_id: str, run_id: str, replay_cursor: ReplayCursor
+) -> NewEvents:
     """What the store knows beyond `told`, each event with its id. Raises NotFound, and Overdue as `runs.retrieve`."""
     run = runs.retrieve(session, now, thread_id, run_id)
-    steps = session.page(Kind.STEP, limit=_STEPS_OF_A_RUN, order="asc", run_id=run_id).data
+    steps = session.get_page(ObjectKind.STEP, limit=_MAX_STEPS, order="asc", run_id=run_id).data
     events: list[Event] = []
-    for step in steps[told.steps :]:
+    for step in steps[replay_cursor.steps :]:
         if step["status"] == "in_progress":
             break
-        of_step = _events_of(session, run, step, last=step is steps[-1])
-        for at in range(min(told.events, len(of_step) - 1), len(of_step)):  # fewer where the message is gone by now
-            told = Told(told.steps, at + 1) if at + 1 < len(of_step) else Told(told.steps + 1)
-            events.append(of_step[at]._replace(id=str(told)))
-    if told.status != run["status"]:
-        told = replace(told, status=run["status"])
-        events.append(run_event(run)._replace(id=str(told)))
-    return News(events, told, run)
+        of_step = _build_step_events(session, run, step, last=step is steps[-1])
+        for at in range(
+            min(replay_cursor.events, len(of_step) - 1), len(of_step)
+        ):  # fewer where the message is gone by now
+            replay_cursor = (
+                ReplayCursor(replay_cursor.steps, at + 1)
+                if at + 1 < len(of_step)
+                else ReplayCursor(replay_cursor.steps + 1)
+            )
+            events.append(of_step[at]._replace(id=str(replay_cursor)))
+    if replay_cursor.status != run["status"]:
+        replay_cursor = replace(replay_cursor, status=run["status"])
+        events.append(build_run_event(run)._replace(id=str(replay_cursor)))
+    return NewEvents(events, replay_cursor, run)
 
 
-def ended_at_rest(session: Session, run: Wire, waiting: Wire) -> Sequence[Event]:
+def build_end_events(session: Session, run: Wire, waiting: Wire) -> Sequence[Event]:
     """The end of a run that was cancelled or expired while it waited for outputs, in the order of A95.
 
     `waiting` is the run as its stream showed it in `requires_action`.
     """
     deadline = waiting["expires_at"]
-    newest = session.page(Kind.STEP, limit=1, order="desc", run_id=run["id"]).data
-    events = [event_without_content(step_event(step, deadline)) for step in newest if step["status"] == run["status"]]
+    newest = session.get_page(ObjectKind.STEP, limit=1, order="desc", run_id=run["id"]).data
+    events = [
+        strip_event_search_content(build_step_event(step, deadline))
+        for step in newest
+        if step["status"] == run["status"]
+    ]
     if run["status"] == RunStatus.CANCELLED:
         cancelling = {**run, "status": "cancelling", "cancelled_at": None, "expires_at": deadline}
-        events.insert(0, run_event(cancelling))
-    return [*events, run_event(run)]
+        events.insert(0, build_run_event(cancelling))
+    return [*events, build_run_event(run)]
 
 
-def _events_of(session: Session, run: Wire, step: Wire, *, last: bool) -> Sequence[Event]:
+def _build_step_events(session: Session, run: Wire, step: Wire, *, last: bool) -> Sequence[Event]:
     """A step that has ended, behind the message it made, if that is still there."""
-    ended = event_without_content(step_event(step, step["expires_at"]))
+    step_ended = strip_event_search_content(build_step_event(step, step["expires_at"]))
     if step["type"] != "message_creation":
-        return [ended]
-    message = session.get(Kind.MESSAGE, step["step_details"]["message_creation"]["message_id"])
-    return [ended] if message is None else [*_message_events(run, step, message, last=last), ended]
+        return [step_ended]
+    message = session.get(ObjectKind.MESSAGE, step["step_details"]["message_creation"]["message_id"])
+    return [step_ended] if message is None else [*_build_message_events(run, step, message, last=last), step_ended]
 
 
-def _message_events(run: Wire, step: Wire, message: Wire, *, last: bool) -> Sequence[Event]:
+def _build_message_events(run: Wire, step: Wire, message: Wire, *, last: bool) -> Sequence[Event]:
     """A whole message in the events that handlers wait for (A98): all of its content is one delta."""
-    empty = sse_message({**message, "content": []}, "in_progress")
-    reason = _REASONS.get(step["status"])
+    empty = build_streamed_message({**message, "content": []}, "in_progress")
+    reason = _INCOMPLETE_REASONS.get(step["status"])
     if last and run["status"] == RunStatus.INCOMPLETE:
         reason = "max_tokens"
     status = "completed" if reason is None else "incomplete"
     at = step["completed_at"] or step["cancelled_at"] or step["failed_at"] or message["created_at"]
     return [
         Event("thread.message.created", empty),
-        Event("thread.message.delta", _whole_delta(message)),
-        Event(f"thread.message.{status}", sse_message(message, status, at=at, reason=reason)),
+        Event("thread.message.delta", _build_message_delta(message)),
+        Event(f"thread.message.{status}", build_streamed_message(message, status, at=at, reason=reason)),
     ]
 
 
-def _whole_delta(message: Wire) -> Wire:
-    parts = [{"index": index, **_indexed(part)} for index, part in enumerate(message["content"])]
+def _build_message_delta(message: Wire) -> Wire:
+    parts = [{"index": index, **_number_annotations(part)} for index, part in enumerate(message["content"])]
     return {"id": message["id"], "object": "thread.message.delta", "delta": {"content": parts}}
 
 
-def _indexed(part: Wire) -> Wire:
+def _number_annotations(part: Wire) -> Wire:
     """A content part as a delta has it: the annotations numbered (A87)."""
     if part["type"] != "text":
         return part

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from threadbridge.ports import Kind, Page, Session, Wire
-from threadbridge.service.object_factory import listed
+from threadbridge.ports import ObjectKind, Page, Session, Wire
+from threadbridge.service.object_factory import build_list_object
 
 #: The most files of a page, and as many as come unasked: other lists have at most 100 (A11).
-LARGEST_PAGE = 10_000
+MAX_PAGE_SIZE = 10_000
 #: Purposes that a list with our files can be about.
 _PURPOSES = (None, "assistants_output")
 
@@ -23,68 +23,72 @@ _PURPOSES = (None, "assistants_output")
 class FileQuery:
     """What of the list is asked for."""
 
-    limit: int = LARGEST_PAGE
+    limit: int = MAX_PAGE_SIZE
     order: Literal["asc", "desc"] = "desc"
     after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class OwnPart:
+class OwnFiles:
     """Our files for the page, as many as it can hold. `begun`: an earlier page ended with one of ours."""
 
     page: Page
-    begun: bool
+    cursor_is_own: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class UpstreamFilesQuery:
     """What of a page the service has to tell: so many of its files, from this one on."""
 
     limit: int
     after: str | None
 
 
-def file_query(given: Mapping[str, str]) -> FileQuery | None:
+def parse_file_query(params: Mapping[str, str]) -> FileQuery | None:
     """The query; None where our files have no part in its answer, or where the service should refuse it."""
-    limit, order = given.get("limit", str(LARGEST_PAGE)), given.get("order", "desc")
-    if given.get("purpose") not in _PURPOSES or not limit.isdecimal() or not 1 <= int(limit) <= LARGEST_PAGE:
+    limit, order = params.get("limit", str(MAX_PAGE_SIZE)), params.get("order", "desc")
+    if params.get("purpose") not in _PURPOSES or not limit.isdecimal() or not 1 <= int(limit) <= MAX_PAGE_SIZE:
         return None
     match order:
         case "asc" | "desc":
-            return FileQuery(int(limit), order, given.get("after"))
+            return FileQuery(int(limit), order, params.get("after"))
         case _:
             return None
 
 
-def own_part(session: Session, query: FileQuery) -> OwnPart | None:
+def read_own_files(session: Session, query: FileQuery) -> OwnFiles | None:
     """Our part of the page, before the service's was seen; None where it is the service's alone."""
-    begun = query.after is not None and session.get(Kind.FILE, query.after) is not None
-    if query.after is not None and not begun and query.order == "desc":
+    cursor_is_own = query.after is not None and session.get(ObjectKind.FILE, query.after) is not None
+    if query.after is not None and not cursor_is_own and query.order == "desc":
         return None
-    rows = session.page(Kind.FILE, limit=query.limit, order=query.order, after=query.after if begun else None)
-    if not rows.data and not begun:
+    rows = session.get_page(
+        ObjectKind.FILE, limit=query.limit, order=query.order, after=query.after if cursor_is_own else None
+    )
+    if not rows.data and not cursor_is_own:
         return None
-    return OwnPart(Page([row["file"] for row in rows.data], rows.has_more), begun)
+    return OwnFiles(Page([row["file"] for row in rows.data], rows.has_more), cursor_is_own)
 
 
-def missing_part(query: FileQuery, own: OwnPart) -> Missing | None:
+def plan_upstream_query(query: FileQuery, own: OwnFiles) -> UpstreamFilesQuery | None:
     """What the service has to be asked for, so that the page is whole; None where ours are all of it."""
     if query.order == "desc":
         # Where ours fill the page: whether anything comes behind it.
-        return None if own.page.has_more else Missing(max(query.limit - len(own.page.data), 1), None)
-    return None if own.begun else Missing(query.limit, query.after)
+        return None if own.page.has_more else UpstreamFilesQuery(max(query.limit - len(own.page.data), 1), None)
+    return None if own.cursor_is_own else UpstreamFilesQuery(query.limit, query.after)
 
 
-def joined(query: FileQuery, own: OwnPart, theirs: Page) -> Wire:
+def merge_file_pages(query: FileQuery, own: OwnFiles, upstream_page: Page) -> Wire:
     """The page, from our part and what the service told."""
-    ours = own.page
-    found = [*ours.data, *theirs.data] if query.order == "desc" else _behind(theirs, ours)
-    has_more = len(found) > query.limit or ours.has_more or theirs.has_more
-    data = found[: query.limit]
+    own_page = own.page
+    files = (
+        [*own_page.data, *upstream_page.data] if query.order == "desc" else _append_own_files(upstream_page, own_page)
+    )
+    has_more = len(files) > query.limit or own_page.has_more or upstream_page.has_more
+    data = files[: query.limit]
     if query.after is None and not has_more:
         data.sort(key=lambda file: file.get("created_at") or 0, reverse=query.order == "desc")
-    return listed(data, has_more=has_more)
+    return build_list_object(data, has_more=has_more)
 
 
-def _behind(theirs: Page, own: Page) -> list[Wire]:
-    return list(theirs.data) if theirs.has_more else [*theirs.data, *own.data]
+def _append_own_files(upstream_page: Page, own_page: Page) -> list[Wire]:
+    return list(upstream_page.data) if upstream_page.has_more else [*upstream_page.data, *own_page.data]

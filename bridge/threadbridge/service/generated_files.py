@@ -5,61 +5,61 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threadbridge.ports import Blob, Kind, Session, Wire
+from threadbridge.ports import Blob, ObjectKind, Session, Wire
 from threadbridge.service import blob_references
-from threadbridge.service.context import Context
-from threadbridge.service.object_factory import deleted
+from threadbridge.service.context import ServiceContext
+from threadbridge.service.object_factory import build_deletion_status
 from threadbridge.translation.produced_files import ProducedFile
 
 
-class KeptFile(NamedTuple):
+class PersistedFile(NamedTuple):
     """A file of a turn whose contents are kept."""
 
     file: ProducedFile
     blob: Blob
 
 
-def add(session: Session, context: Context, files: Sequence[KeptFile]) -> frozenset[str]:
+def add_files(session: Session, context: ServiceContext, files: Sequence[PersistedFile]) -> frozenset[str]:
     """Make the files of a turn visible. The ids of those whose contents are there."""
-    there = blob_references.still_there(session, (kept.blob.name for kept in files))
-    visible = [kept for kept in files if kept.blob.name in there]
-    for kept in visible:
-        session.add(Kind.FILE, _row(kept, context.second))
+    claimed_blobs = blob_references.claim_blobs(session, (kept.blob.name for kept in files))
+    visible = [kept for kept in files if kept.blob.name in claimed_blobs]
+    for persisted in visible:
+        session.add(ObjectKind.FILE, _build_row(persisted, context.unix_seconds))
     return frozenset(kept.file.file_id for kept in visible)
 
 
-def _row(kept: KeptFile, created_at: int) -> Wire:
+def _build_row(persisted: PersistedFile, created_at: int) -> Wire:
     file_object = {
         "object": "file",
-        "id": kept.file.file_id,
+        "id": persisted.file.file_id,
         "purpose": "assistants_output",
-        "filename": kept.file.filename,
-        "bytes": kept.blob.size,
+        "filename": persisted.file.filename,
+        "bytes": persisted.blob.size,
         "created_at": created_at,
         "expires_at": None,
         "status": "processed",
         "status_details": None,
     }
-    return {"id": kept.file.file_id, "created_at": created_at, "blob": kept.blob.name, "file": file_object}
+    return {"id": persisted.file.file_id, "created_at": created_at, "blob": persisted.blob.name, "file": file_object}
 
 
 def retrieve(session: Session, file_id: str) -> Wire | None:
     """The file object, or None: it is not one of ours."""
-    row = session.get(Kind.FILE, file_id)
+    row = session.get(ObjectKind.FILE, file_id)
     return None if row is None else row["file"]
 
 
-def blob_of(session: Session, file_id: str) -> str | None:
+def get_blob_name(session: Session, file_id: str) -> str | None:
     """The name of the file's contents, or None."""
-    row = session.get(Kind.FILE, file_id)
+    row = session.get(ObjectKind.FILE, file_id)
     return None if row is None else row["blob"]
 
 
-def delete(session: Session, context: Context, file_id: str) -> Wire | None:
+def delete(session: Session, context: ServiceContext, file_id: str) -> Wire | None:
     """The file is gone, and its contents soon; None where it is not one of ours."""
-    blob = blob_of(session, file_id)
+    blob = get_blob_name(session, file_id)
     if blob is None:
         return None
-    session.remove(Kind.FILE, file_id)
-    blob_references.unnamed(session, context, blob)
-    return {**deleted("file", file_id), "object": "file"}
+    session.remove(ObjectKind.FILE, file_id)
+    blob_references.release_blob(session, context, blob)
+    return {**build_deletion_status("file", file_id), "object": "file"}

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from threadbridge.ports import Lease, Session, Wire
 from threadbridge.run_states import RunStatus
-from threadbridge.service.context import Context
+from threadbridge.service.context import ServiceContext
 
 #: Statuses in which a run has something to do for a worker.
 _UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.CANCELLING})
 
 
-def claim(context: Context) -> Lease:
+def build_lease(context: ServiceContext) -> Lease:
     """This worker's claim from now on. Whoever queues a run takes it up; another may when the claim has lapsed."""
     return Lease(context.owner, context.now + context.rules.limits.lease_seconds)
 
 
-def is_own(context: Context, lease: Lease | None) -> bool:
+def is_own_lease(context: ServiceContext, lease: Lease | None) -> bool:
     """Whether this worker claimed the run last."""
     return lease is not None and lease.owner == context.owner
 
 
-def is_alive(lease: Lease | None, now: float) -> bool:
+def is_lease_valid(lease: Lease | None, now: float) -> bool:
     """Whether anybody's claim on the run is alive."""
-    return lease is not None and lease.until > now
+    return lease is not None and lease.expires_at > now
 
 
-def is_held(session: Session, now: float, run_id: str) -> bool:
+def is_leased(session: Session, now: float, run_id: str) -> bool:
     """Whether somebody works on the run."""
-    return is_alive(session.lease(run_id), now)
+    return is_lease_valid(session.get_lease(run_id), now)
 
 
 def is_abandoned(session: Session, now: float, run: Wire) -> bool:
     """Whether the run has something to do and nobody who does it: its worker's process is gone."""
-    return run["status"] in _UNFINISHED and not is_held(session, now, run["id"])
+    return run["status"] in _UNFINISHED and not is_leased(session, now, run["id"])

@@ -7,11 +7,11 @@ from threadbridge.ports import Wire
 from threadbridge.translation import run_errors
 
 
-def last_error(error: BridgeError) -> Wire:
+def build_last_error_from_exception(error: BridgeError) -> Wire:
     """The error behind a failed turn: the upstream's own message, with the id its operators can look up (D14)."""
-    return run_errors.last_error(error.message, code=error.code, status=error.status, request_id=error.request_id)
+    return run_errors.build_last_error(error.message, code=error.code, status=error.status, request_id=error.request_id)
 
 
-def something_went_wrong() -> Wire:
+def build_generic_last_error() -> Wire:
     """What the legacy service said when it had nothing better to say (A47)."""
-    return run_errors.last_error(None)
+    return run_errors.build_last_error(None)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threadbridge.ports import Kind, ListQuery, Session, Wire
+from threadbridge.ports import ListQuery, ObjectKind, Session, Wire
 from threadbridge.service import runs
-from threadbridge.service.queries import found_step, listing
-from threadbridge.settings import UnknownCursor
-from threadbridge.translation.step_includes import without_content
-from threadbridge.validation import check_include
+from threadbridge.service.queries import get_step, list_objects
+from threadbridge.settings import UnknownCursorPolicy
+from threadbridge.translation.step_includes import strip_search_content
+from threadbridge.validation import validate_include
 
 
 def retrieve(
     session: Session, now: float, thread_id: str, run_id: str, step_id: str, include: Sequence[str] = ()
 ) -> Wire:
     """The step as it is. Raises Overdue when the run's time is up and not yet written down."""
-    check_include(include)
+    validate_include(include)
     runs.retrieve(session, now, thread_id, run_id)
-    return _shown(found_step(session, run_id, step_id), include)
+    return _apply_include(get_step(session, run_id, step_id), include)
 
 
-def list_all(
+def list_page(
     session: Session,
     now: float,
     thread_id: str,
@@ -29,15 +29,15 @@ def list_all(
     query: ListQuery,
     include: Sequence[str] = (),
     *,
-    unknown_cursor: UnknownCursor,
+    unknown_cursor: UnknownCursorPolicy,
 ) -> Wire:
     """A page of the run's steps, newest first unless asked otherwise (A11). Raises Overdue as `retrieve` does."""
-    check_include(include)
+    validate_include(include)
     runs.retrieve(session, now, thread_id, run_id)
-    page = listing(session, Kind.STEP, query, unknown_cursor=unknown_cursor, run_id=run_id)
-    return {**page, "data": [_shown(step, include) for step in page["data"]]}
+    page = list_objects(session, ObjectKind.STEP, query, unknown_cursor=unknown_cursor, run_id=run_id)
+    return {**page, "data": [_apply_include(step, include) for step in page["data"]]}
 
 
-def _shown(step: Wire, include: Sequence[str]) -> Wire:
+def _apply_include(step: Wire, include: Sequence[str]) -> Wire:
     """What searches found is stored with its words, and told with them to whoever asks (A77)."""
-    return step if include else without_content(step)
+    return step if include else strip_search_content(step)

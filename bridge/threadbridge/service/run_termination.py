@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from threadbridge.ports import Kind, Session, Turn, Wire
-from threadbridge.run_states import RunStatus, stepped
-from threadbridge.service.context import Context
-from threadbridge.translation.usage import added, zero_usage
-from threadbridge.translation.wire_objects import closed_step
+from threadbridge.ports import ObjectKind, Session, Turn, Wire
+from threadbridge.run_states import RunStatus, transition_run
+from threadbridge.service.context import ServiceContext
+from threadbridge.translation.usage import add_usage, zero_usage
+from threadbridge.translation.wire_objects import build_closed_step
 
 #: Run status -> status of the step that was open (A60, A73).
-_STEP_ENDINGS: Mapping[RunStatus, str] = {
+_STEP_STATUSES: Mapping[RunStatus, str] = {
     RunStatus.CANCELLED: "cancelled",
     RunStatus.EXPIRED: "expired",
     RunStatus.FAILED: "failed",
@@ -19,42 +19,45 @@ _STEP_ENDINGS: Mapping[RunStatus, str] = {
 }
 
 
-def end(session: Session, context: Context, run: Wire, status: RunStatus, **changes: object) -> Wire:
+def end_run(session: Session, context: ServiceContext, run: Wire, status: RunStatus, **changes: object) -> Wire:
     """Close the open step and write the run in its final status, with the usage of all its turns (D57)."""
-    turns = session.turns(run["id"])
-    asked = run["started_at"] is not None and all(turn.usage is not None for turn in turns)
-    usage = total_usage(turns) or (zero_usage() if asked else None)
-    after = stepped(run, status, context.second, usage=usage, **changes)
+    turns = session.list_turns(run["id"])
+    was_requested = run["started_at"] is not None and all(turn.usage is not None for turn in turns)
+    usage = sum_turn_usage(turns) or (zero_usage() if was_requested else None)
+    after = transition_run(run, status, context.unix_seconds, usage=usage, **changes)
     _close_open_step(session, context, after)
     session.put_run(after, None)
     return after
 
 
-def _close_open_step(session: Session, context: Context, run: Wire) -> None:
+def _close_open_step(session: Session, context: ServiceContext, run: Wire) -> None:
     """The step that waits for tool outputs, if there is one, shares the fate of its run (A60)."""
-    step = open_step(session, run["id"])
+    step = get_open_step(session, run["id"])
     if step is not None:
-        ending = _STEP_ENDINGS[RunStatus(run["status"])]
-        usage = last_usage(session, run["id"])
-        session.put(Kind.STEP, closed_step(step, ending, at=context.second, usage=usage, last_error=run["last_error"]))
+        ending = _STEP_STATUSES[RunStatus(run["status"])]
+        usage = get_last_turn_usage(session, run["id"])
+        session.put(
+            ObjectKind.STEP,
+            build_closed_step(step, ending, at=context.unix_seconds, usage=usage, last_error=run["last_error"]),
+        )
 
 
-def open_step(session: Session, run_id: str) -> Wire | None:
+def get_open_step(session: Session, run_id: str) -> Wire | None:
     """The run's step that is still in progress: only ever the newest."""
-    newest = session.page(Kind.STEP, limit=1, order="desc", run_id=run_id).data
+    newest = session.get_page(ObjectKind.STEP, limit=1, order="desc", run_id=run_id).data
     return newest[0] if newest and newest[0]["status"] == "in_progress" else None
 
 
-def total_usage(turns: Iterable[Turn]) -> Wire | None:
+def sum_turn_usage(turns: Iterable[Turn]) -> Wire | None:
     """What a run has cost so far: the sum over its turns; None before the first (A46)."""
     total: Wire | None = None
     for turn in turns:
         if turn.usage is not None:
-            total = added(total, turn.usage)
+            total = add_usage(total, turn.usage)
     return total
 
 
-def last_usage(session: Session, run_id: str) -> Wire:
+def get_last_turn_usage(session: Session, run_id: str) -> Wire:
     """What the turn that opened the newest step cost (A78, G2)."""
-    turns = session.turns(run_id)
+    turns = session.list_turns(run_id)
     return (turns[-1].usage if turns else None) or zero_usage()

@@ -5,88 +5,107 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from threadbridge.costs.pricing import day_of, price_at_most, price_of, spent_on, total
-from threadbridge.costs.spend_limits import Cap, is_bounded, refusal, unpriced
-from threadbridge.costs.tool_fees import hosted_calls, not_included
-from threadbridge.ports import Scope, Session, Spent, Turn, Wire
-from threadbridge.service.context import Context
-from threadbridge.translation.request_builder import answer_bound
+from threadbridge.costs.pricing import (
+    compute_turn_price,
+    compute_turn_spending,
+    estimate_max_price,
+    sum_spending,
+    to_day_number,
+)
+from threadbridge.costs.spend_limits import (
+    SpendLimit,
+    build_unpriced_error,
+    find_exceeded_limit_error,
+    has_spend_limits,
+)
+from threadbridge.costs.tool_fees import count_hosted_calls, list_excluded_fees
+from threadbridge.ports import Session, SpendScope, SpendTotals, Turn, Wire
+from threadbridge.service.context import ServiceContext
+from threadbridge.translation.request_builder import get_max_output_tokens
 
 
-def add_turn(session: Session, context: Context, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
+def record_turn(session: Session, context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
     """Keep a turn with its price, and add it to what was spent."""
-    priced = _priced(context, run, turn, steps)
+    priced = _price_turn(context, run, turn, steps)
     session.add_turn(run["id"], priced)
-    _spend(session, context, run, priced)
+    _add_spending(session, context, run, priced)
 
 
-def count_lost(session: Session, context: Context, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
+def record_lost_turn(session: Session, context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
     """Add a turn that came too late to be kept to what was spent: it is charged for all the same."""
-    _spend(session, context, run, _priced(context, run, turn, steps))
+    _add_spending(session, context, run, _price_turn(context, run, turn, steps))
 
 
-def _priced(context: Context, run: Wire, turn: Turn, steps: Sequence[Wire]) -> Turn:
+def _price_turn(context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[Wire]) -> Turn:
     if turn.usage is None:
         return turn
-    calls = hosted_calls(steps)
+    calls = count_hosted_calls(steps)
     runs_code = any(tool["type"] == "code_interpreter" for tool in run["tools"])
     has_container = runs_code and context.rules.profile.code_interpreter
-    left_out = not_included(calls, context.rules.costs.fees, has_container=has_container)
-    report = {**(turn.report or {}), "hosted_calls": calls, "not_included": left_out}
-    price = price_of(turn, context.rules.costs, calls=calls, now=context.now)
+    excluded_fees = list_excluded_fees(calls, context.rules.costs.fees, has_container=has_container)
+    report = {**(turn.report or {}), "hosted_calls": calls, "not_included": excluded_fees}
+    price = compute_turn_price(turn, context.rules.costs, calls=calls, now=context.now)
     return replace(turn, report=report, nanodollars=price)
 
 
-def _spend(session: Session, context: Context, run: Wire, turn: Turn) -> None:
+def _add_spending(session: Session, context: ServiceContext, run: Wire, turn: Turn) -> None:
     """To the sums of its thread, assistant, model and tenant on this day."""
-    spent = spent_on(turn)
+    spent = compute_turn_spending(turn)
     if spent.turns:
-        session.spend(day_of(context.now), spent, {**owners(run), Scope.MODEL: turn.model or run["model"]})
+        session.add_spending(
+            to_day_number(context.now), spent, {**list_spending_keys(run), SpendScope.MODEL: turn.model or run["model"]}
+        )
 
 
-def too_dear(
-    session: Session, context: Context, run: Wire, prompt_tokens: int, *, prior_usage: Wire | None
+def check_spend_limits(
+    session: Session, context: ServiceContext, run: Wire, prompt_tokens: int, *, prior_usage: Wire | None
 ) -> Wire | None:
     """The `last_error` of a run whose next request the settings do not pay for; None where they do.
 
     An answer is counted as far as the run's `max_completion_tokens` bounds it. One without a bound is not known before
     it is there: it may exceed a cap, and then nothing more is asked.
     """
-    if not is_bounded(context.rules.limits):
+    if not has_spend_limits(context.rules.limits):
         return None
-    caps = _caps(session, context, run)
-    asked = context.rules.models.resolved(run, context.now).model
-    estimate = price_at_most(
-        asked,
+    spend_limits = _list_spend_limits(session, context, run)
+    model = context.rules.models.resolve(run, context.now).model
+    estimate = estimate_max_price(
+        model,
         prompt_tokens=prompt_tokens,
-        answer_tokens=answer_bound(run, prior_usage) or 0,
+        answer_tokens=get_max_output_tokens(run, prior_usage) or 0,
         rules=context.rules.costs,
         now=context.now,
     )
     if estimate is not None:
-        return refusal(caps, estimate)
-    return unpriced(asked, [cap.setting for cap in caps]) if context.rules.unknown_price == "refuse" else None
+        return find_exceeded_limit_error(spend_limits, estimate)
+    return (
+        build_unpriced_error(model, [cap.setting for cap in spend_limits])
+        if context.rules.unknown_price == "refuse"
+        else None
+    )
 
 
-def _caps(session: Session, context: Context, run: Wire) -> list[Cap]:
+def _list_spend_limits(session: Session, context: ServiceContext, run: Wire) -> list[SpendLimit]:
     limits = context.rules.limits
-    caps: list[Cap] = []
+    spend_limits: list[SpendLimit] = []
     if limits.run_dollars is not None:
-        own = total(spent_on(turn) for turn in session.turns(run["id"]))
-        caps.append(Cap("limits.run_dollars", limits.run_dollars, "it", own.nanodollars))
+        run_spending = sum_spending(compute_turn_spending(turn) for turn in session.list_turns(run["id"]))
+        spend_limits.append(SpendLimit("limits.run_dollars", limits.run_dollars, "it", run_spending.nanodollars))
     if limits.tenant_dollars is not None:
-        since = day_of(context.now) - limits.tenant_dollars_days + 1
-        everyone = spent_by(session, Scope.TENANT, "", since=since)
-        caps.append(Cap("limits.tenant_dollars", limits.tenant_dollars, "the tenant", everyone.nanodollars))
-    return caps
+        since = to_day_number(context.now) - limits.tenant_dollars_days + 1
+        tenant_spending = get_spending(session, SpendScope.TENANT, "", since=since)
+        spend_limits.append(
+            SpendLimit("limits.tenant_dollars", limits.tenant_dollars, "the tenant", tenant_spending.nanodollars)
+        )
+    return spend_limits
 
 
-def owners(run: Wire) -> Mapping[Scope, str]:
+def list_spending_keys(run: Wire) -> Mapping[SpendScope, str]:
     """To whose sums a run's turns are added, whichever model answers."""
-    return {Scope.THREAD: run["thread_id"], Scope.ASSISTANT: run["assistant_id"], Scope.TENANT: ""}
+    return {SpendScope.THREAD: run["thread_id"], SpendScope.ASSISTANT: run["assistant_id"], SpendScope.TENANT: ""}
 
 
-def spent_by(session: Session, scope: Scope, key: str, *, since: int = 0) -> Spent:
+def get_spending(session: Session, scope: SpendScope, key: str, *, since: int = 0) -> SpendTotals:
     """What one of them spent from a day on."""
-    found = session.spending(scope, since=since, key=key)
-    return found[0].spent if found else Spent()
+    found = session.list_spending(scope, since=since, key=key)
+    return found[0].totals if found else SpendTotals()

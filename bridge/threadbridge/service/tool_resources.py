@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from threadbridge.ports import Kind, Session, Wire
+from threadbridge.ports import ObjectKind, Session, Wire
 from threadbridge.service import containers
 from threadbridge.service.containers import ThreadContainer
 
-_HOSTED = frozenset({"file_search", "code_interpreter"})
+_HOSTED_TOOL_TYPES = frozenset({"file_search", "code_interpreter"})
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
+class HostedToolResources:
     """Vector stores to search and files for code. Only the thread's own stores are waited for (A56)."""
 
     vector_store_ids: tuple[str, ...] = ()
@@ -24,35 +24,35 @@ class Resources:
     container: ThreadContainer | None = None
 
 
-def resources_of(session: Session, run: Wire) -> Resources | None:
+def collect_tool_resources(session: Session, run: Wire) -> HostedToolResources | None:
     """The resources of a run that has hosted tools; None for any other, which costs nothing.
 
     They are looked up anew for every turn: a file may have come to the thread since. Those given to the run itself
     (`POST /threads/runs`) stand in place of the assistant's.
     """
-    if not any(tool["type"] in _HOSTED for tool in run["tools"]):
+    if not any(tool["type"] in _HOSTED_TOOL_TYPES for tool in run["tools"]):
         return None
     runs_code = any(tool["type"] == "code_interpreter" for tool in run["tools"])
-    thread = session.get(Kind.THREAD, run["thread_id"]) or {}
+    thread = session.get(ObjectKind.THREAD, run["thread_id"]) or {}
     own: Wire = thread.get("tool_resources") or {}
-    assistant = session.get(Kind.ASSISTANT, run["assistant_id"]) or {}
+    assistant = session.get(ObjectKind.ASSISTANT, run["assistant_id"]) or {}
     shared: Wire = run["tool_resources"] or assistant.get("tool_resources") or {}
-    return Resources(
-        vector_store_ids=_each_once([*_stores(shared), *_stores(own)]),
-        thread_vector_store_ids=_each_once(_stores(own)),
-        file_ids=_each_once([*_files(shared), *_files(own)]),
+    return HostedToolResources(
+        vector_store_ids=_deduplicate([*_get_vector_store_ids(shared), *_get_vector_store_ids(own)]),
+        thread_vector_store_ids=_deduplicate(_get_vector_store_ids(own)),
+        file_ids=_deduplicate([*_get_file_ids(shared), *_get_file_ids(own)]),
         runs_code=runs_code,
-        container=containers.of_thread(session, run["thread_id"]) if runs_code else None,
+        container=containers.get_thread_container(session, run["thread_id"]) if runs_code else None,
     )
 
 
-def _stores(resources: Wire) -> Iterable[str]:
+def _get_vector_store_ids(resources: Wire) -> Iterable[str]:
     return (resources.get("file_search") or {}).get("vector_store_ids") or ()
 
 
-def _files(resources: Wire) -> Iterable[str]:
+def _get_file_ids(resources: Wire) -> Iterable[str]:
     return (resources.get("code_interpreter") or {}).get("file_ids") or ()
 
 
-def _each_once(ids: Iterable[str]) -> tuple[str, ...]:
+def _deduplicate(ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from threadbridge.context_window.history_selector import History, chosen, chosen_shorter, chosen_within
-from threadbridge.context_window.report import prompt_tokens, with_compaction
-from threadbridge.context_window.token_counts import weighed
-from threadbridge.context_window.upstream_continuation import Continuation, Reason
-from threadbridge.ports import Entry, Event, Kind, Session, Turn, Wire
-from threadbridge.run_states import RunStatus, is_active, may_step, stepped
+from threadbridge.context_window.history_selector import (
+    SelectedHistory,
+    select_history,
+    select_history_by_count,
+    select_shorter_history,
+)
+from threadbridge.context_window.report import get_prompt_tokens, report_compaction
+from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.context_window.upstream_continuation import Continuation, NoContinuationReason
+from threadbridge.ports import Entry, Event, ObjectKind, Session, Turn, Wire
+from threadbridge.run_states import RunStatus, can_transition, is_active, transition_run
 from threadbridge.service import containers, generated_files, upstream_state
-from threadbridge.service.context import Context
-from threadbridge.service.generated_files import KeptFile
-from threadbridge.service.leases import claim, is_alive, is_own
-from threadbridge.service.run_expiry import settled
-from threadbridge.service.run_termination import end, open_step, total_usage
-from threadbridge.service.spend_accounting import add_turn, count_lost, too_dear
-from threadbridge.service.tool_resources import Resources, resources_of
+from threadbridge.service.context import ServiceContext
+from threadbridge.service.generated_files import PersistedFile
+from threadbridge.service.leases import build_lease, is_lease_valid, is_own_lease
+from threadbridge.service.run_expiry import end_if_overdue
+from threadbridge.service.run_termination import end_run, get_open_step, sum_turn_usage
+from threadbridge.service.spend_accounting import check_spend_limits, record_lost_turn, record_turn
+from threadbridge.service.tool_resources import HostedToolResources, collect_tool_resources
 from threadbridge.translation.models.resolution import ResolvedModel
-from threadbridge.translation.request_builder import budget_exhausted
+from threadbridge.translation.request_builder import is_budget_exhausted
 from threadbridge.translation.turn_result import TurnOutcome
-from threadbridge.translation.wire_objects import run_event, step_event
+from threadbridge.translation.wire_objects import build_run_event, build_step_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,103 +43,117 @@ class TurnStart:
     #: What of the thread was chosen, and why (`history.report`).
     report: Wire
     #: What its hosted tools work on; None where it has none.
-    resources: Resources | None = None
+    resources: HostedToolResources | None = None
     #: Tokens beyond which the service is to compact what it is shown.
     compact_at: int | None = None
     #: How it goes on from what the service keeps; None where the service keeps nothing.
     continuation: Continuation | None = None
 
 
-def begin(session: Session, context: Context, run_id: str) -> TurnStart | None:
+def start_turn(session: Session, context: ServiceContext, run_id: str) -> TurnStart | None:
     """Take a run up: `queued` goes to `in_progress`; a run whose worker vanished is taken over as it stands.
 
     None when there is nothing to do: the run ended, waits for outputs, spent its budget (A80), or somebody else works
     on it. Safe to call twice.
     """
-    found = session.claimed_run(run_id)
-    if found is None or (is_alive(found.lease, context.now) and not is_own(context, found.lease)):
+    claimed = session.get_run_with_lease(run_id)
+    if claimed is None or (is_lease_valid(claimed.lease, context.now) and not is_own_lease(context, claimed.lease)):
         return None
-    run = _taken_up(session, context, settled(session, context, found.run))
-    return None if run is None else _started(session, context, run)
+    run = _move_to_in_progress(session, context, end_if_overdue(session, context, claimed.run))
+    return None if run is None else _start_unless_exhausted(session, context, run)
 
 
-def begin_new(session: Session, context: Context, queued: Wire) -> TurnStart | None:
+def start_first_turn(session: Session, context: ServiceContext, queued: Wire) -> TurnStart | None:
     """Store a new run as in progress already: its creator is shown `queued`, and one transaction is saved.
 
     None when its budget is too small to begin with: it has ended.
     """
-    run = stepped(queued, RunStatus.IN_PROGRESS, context.second)
-    session.add_run(run, claim(context))
-    return _shown(session, context, run, number=1, prior_usage=None)
+    run = transition_run(queued, RunStatus.IN_PROGRESS, context.unix_seconds)
+    session.add_run(run, build_lease(context))
+    return _prepare_turn(session, context, run, number=1, prior_usage=None)
 
 
-def begin_next(session: Session, context: Context, queued: Wire) -> TurnStart | None:
+def start_next_turn(session: Session, context: ServiceContext, queued: Wire) -> TurnStart | None:
     """The same for a run that was just queued again, with the outputs of its calls."""
-    return _started(session, context, stepped(queued, RunStatus.IN_PROGRESS, context.second))
+    return _start_unless_exhausted(
+        session, context, transition_run(queued, RunStatus.IN_PROGRESS, context.unix_seconds)
+    )
 
 
-def _started(session: Session, context: Context, run: Wire) -> TurnStart | None:
+def _start_unless_exhausted(session: Session, context: ServiceContext, run: Wire) -> TurnStart | None:
     """Write the run down as in progress and claimed, unless its budget is spent."""
-    turns = session.turns(run["id"])
-    prior_usage = total_usage(turns)
-    if budget_exhausted(run, prior_usage):
-        end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_completion_tokens"})
+    turns = session.list_turns(run["id"])
+    prior_usage = sum_turn_usage(turns)
+    if is_budget_exhausted(run, prior_usage):
+        end_run(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_completion_tokens"})
         return None
-    session.put_run(run, claim(context))
-    return _shown(session, context, run, number=len(turns) + 1, prior_usage=prior_usage)
+    session.put_run(run, build_lease(context))
+    return _prepare_turn(session, context, run, number=len(turns) + 1, prior_usage=prior_usage)
 
 
-def _shown(session: Session, context: Context, run: Wire, *, number: int, prior_usage: Wire | None) -> TurnStart | None:
+def _prepare_turn(
+    session: Session, context: ServiceContext, run: Wire, *, number: int, prior_usage: Wire | None
+) -> TurnStart | None:
     """The turn with its history chosen; what is too long or too dear ends the run instead (A80)."""
-    history = chosen(session, context.rules.history, run, prior_usage=prior_usage, first=number == 1)
-    weight = prompt_tokens(history.report)
-    is_shown = history.fits or bool(history.spans)
-    unpaid = too_dear(session, context, run, weight, prior_usage=prior_usage) if is_shown else None
-    if is_shown and unpaid is None:
-        continuation, timeline = upstream_state.taken_up(session, context, run, history.spans, history.edits)
+    history = select_history(session, context.rules.history, run, prior_usage=prior_usage, first=number == 1)
+    token_count = get_prompt_tokens(history.report)
+    has_history = history.fits or bool(history.spans)
+    spend_error = (
+        check_spend_limits(session, context, run, token_count, prior_usage=prior_usage) if has_history else None
+    )
+    if has_history and spend_error is None:
+        continuation, timeline = upstream_state.plan_continuation(session, context, run, history.spans, history.edits)
         return TurnStart(
             run,
             number,
-            context.rules.models.resolved(run, context.now),
+            context.rules.models.resolve(run, context.now),
             timeline,
             prior_usage,
             history.report,
-            resources=resources_of(session, run),
+            resources=collect_tool_resources(session, run),
             compact_at=history.compact_at,
             continuation=continuation,
         )
     session.add_turn(run["id"], Turn(number, report={"history": history.report, "model": None, "warnings": []}))
-    if unpaid is None:
-        end(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_prompt_tokens"})
+    if spend_error is None:
+        end_run(session, context, run, RunStatus.INCOMPLETE, incomplete_details={"reason": "max_prompt_tokens"})
     else:
-        end(session, context, run, RunStatus.FAILED, last_error=unpaid)
+        end_run(session, context, run, RunStatus.FAILED, last_error=spend_error)
     return None
 
 
-def shortened(session: Session, context: Context, start: TurnStart) -> TurnStart | None:
+def shorten_turn(session: Session, context: ServiceContext, start: TurnStart) -> TurnStart | None:
     """The turn with less of the thread, for the service found it too long; None where nothing can be left out."""
-    history = chosen_shorter(session, context.rules.history, start.run, refused=start.report, first=start.number == 1)
-    return None if history is None else _with(session, context, start, history)
+    history = select_shorter_history(
+        session, context.rules.history, start.run, rejected_report=start.report, first=start.number == 1
+    )
+    return None if history is None else _replace_history(session, context, start, history)
 
 
-def recounted(session: Session, context: Context, start: TurnStart, counted: int) -> tuple[TurnStart, bool | None]:
+def apply_exact_count(
+    session: Session, context: ServiceContext, start: TurnStart, counted: int
+) -> tuple[TurnStart, bool | None]:
     """The turn, whose prompt the service counted, and whether it fits into its budget.
 
     None: it did not, and is shorter now; False: nothing can be left out (A80).
     """
     fits = counted <= start.report["budget"]["tokens"]
-    told = replace(start, report={**start.report, "fits": fits, "counted": counted})
+    counted_turn = replace(start, report={**start.report, "fits": fits, "counted": counted})
     if fits:
-        return told, True
-    history = chosen_within(
-        session, context.rules.history, start.run, counted=counted, told=start.report, first=start.number == 1
+        return counted_turn, True
+    history = select_history_by_count(
+        session, context.rules.history, start.run, counted=counted, counted_report=start.report, first=start.number == 1
     )
-    return (told, False) if history is None else (_with(session, context, start, history), None)
+    return (counted_turn, False) if history is None else (_replace_history(session, context, start, history), None)
 
 
-def _with(session: Session, context: Context, start: TurnStart, history: History) -> TurnStart:
+def _replace_history(
+    session: Session, context: ServiceContext, start: TurnStart, history: SelectedHistory
+) -> TurnStart:
     """The turn with another history, a part of the one it had."""
-    continuation, timeline = upstream_state.cut_down(session, context, start.run, start.continuation, history.spans)
+    continuation, timeline = upstream_state.restrict_to_spans(
+        session, context, start.run, start.continuation, history.spans
+    )
     return replace(
         start,
         timeline=timeline,
@@ -144,44 +163,48 @@ def _with(session: Session, context: Context, start: TurnStart, history: History
     )
 
 
-def _taken_up(session: Session, context: Context, run: Wire) -> Wire | None:
+def _move_to_in_progress(session: Session, context: ServiceContext, run: Wire) -> Wire | None:
     match run["status"]:
         case RunStatus.QUEUED:
-            return stepped(run, RunStatus.IN_PROGRESS, context.second)
+            return transition_run(run, RunStatus.IN_PROGRESS, context.unix_seconds)
         case RunStatus.IN_PROGRESS:
             return run
         case RunStatus.CANCELLING:
-            end(session, context, run, RunStatus.CANCELLED)
+            end_run(session, context, run, RunStatus.CANCELLED)
             return None
         case _:
             return None
 
 
-def sent_whole(session: Session, context: Context, start: TurnStart, reason: Reason) -> TurnStart:
+def fall_back_to_full_history(
+    session: Session, context: ServiceContext, start: TurnStart, reason: NoContinuationReason
+) -> TurnStart:
     """The turn with all that the model is to be shown, where the service does not go on from what it kept."""
     if start.continuation is None:
         return start
-    continuation, timeline = upstream_state.given_up(session, context, start.run, start.continuation, reason)
+    continuation, timeline = upstream_state.abandon_continuation(
+        session, context, start.run, start.continuation, reason
+    )
     return replace(start, continuation=continuation, timeline=timeline)
 
 
-def keep_alive(session: Session, context: Context, run_id: str) -> Wire | None:
+def renew_lease(session: Session, context: ServiceContext, run_id: str) -> Wire | None:
     """Prolong the claim; the run as it stands, or None when it is this worker's no longer."""
-    found = session.claimed_run(run_id)
-    if found is None or not is_active(found.run) or not is_own(context, found.lease):
+    claimed = session.get_run_with_lease(run_id)
+    if claimed is None or not is_active(claimed.run) or not is_own_lease(context, claimed.lease):
         return None
-    session.set_lease(run_id, claim(context))
-    return found.run
+    session.set_lease(run_id, build_lease(context))
+    return claimed.run
 
 
-def release(session: Session, context: Context, run_id: str) -> None:
+def release_lease(session: Session, context: ServiceContext, run_id: str) -> None:
     """Give a run back unfinished, so that the next worker need not wait for the claim to lapse."""
-    if is_own(context, session.lease(run_id)):
+    if is_own_lease(context, session.get_lease(run_id)):
         session.set_lease(run_id, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class TurnCommit:
     """What became of a turn. Not accepted: it came too late, nothing was written; `is_gone`: its thread was deleted.
 
     `cut` is set where a request to cancel came first: the run as it was asked to stop, and the step that was closed.
@@ -189,53 +212,59 @@ class Written:
 
     accepted: bool
     run: Wire | None = None
-    cut: tuple[Wire, Wire] | None = None
-    is_gone: bool = False
+    late_cancellation: tuple[Wire, Wire] | None = None
+    is_thread_deleted: bool = False
 
 
-def finish(
+def commit_turn(
     session: Session,
-    context: Context,
+    context: ServiceContext,
     outcome: TurnOutcome,
-    kept: Sequence[KeptFile] = (),
+    persisted_files: Sequence[PersistedFile] = (),
     continuation: Continuation | None = None,
-) -> Written:
+) -> TurnCommit:
     """Write a turn: messages, items, steps, files, usage and the run's new status become visible together (C2).
 
     A turn that lost its run meanwhile (deleted, expired, taken over) is dropped whole; only its cost is remembered.
     """
     run_id = outcome.run["id"]
-    found = session.claimed_run(run_id)
-    if found is None or not is_active(found.run) or not is_own(context, found.lease):
-        count_lost(session, context, outcome.run, outcome.turn, outcome.steps)
-        return Written(accepted=False, is_gone=found is None)
-    session.append(found.run["thread_id"], weighed(outcome.entries, context.rules.history.count))
-    upstream_state.note(session, context, outcome, continuation)
+    claimed = session.get_run_with_lease(run_id)
+    if claimed is None or not is_active(claimed.run) or not is_own_lease(context, claimed.lease):
+        record_lost_turn(session, context, outcome.run, outcome.turn, outcome.steps)
+        return TurnCommit(accepted=False, is_thread_deleted=claimed is None)
+    session.append_entries(
+        claimed.run["thread_id"], add_token_counts(outcome.entries, context.rules.history.count_tokens)
+    )
+    upstream_state.record_turn_outcome(session, context, outcome, continuation)
     for step in outcome.steps:
-        session.add(Kind.STEP, step)
-    add_turn(session, context, found.run, with_compaction(outcome.turn, outcome.entries), outcome.steps)
-    if kept:
-        lasting = generated_files.add(session, context, kept)
-        made = {place: file_id for place, file_id in outcome.places.items() if file_id in lasting}
-        containers.note_made(session, found.run["thread_id"], made, now=context.second)
-    if may_step(found.run, RunStatus(outcome.run["status"])):
+        session.add(ObjectKind.STEP, step)
+    record_turn(session, context, claimed.run, report_compaction(outcome.turn, outcome.entries), outcome.steps)
+    if persisted_files:
+        visible_file_ids = generated_files.add_files(session, context, persisted_files)
+        generated_file_ids = {
+            place: file_id for place, file_id in outcome.container_file_ids.items() if file_id in visible_file_ids
+        }
+        containers.record_generated_files(
+            session, claimed.run["thread_id"], generated_file_ids, now=context.unix_seconds
+        )
+    if can_transition(claimed.run, RunStatus(outcome.run["status"])):
         session.put_run(outcome.run, None)
-        return Written(accepted=True, run=outcome.run)
+        return TurnCommit(accepted=True, run=outcome.run)
     # A request to cancel came in between and wins over further tool calls (A61).
-    waiting = open_step(session, run_id)
-    cancelled = end(session, context, found.run, RunStatus.CANCELLED)
-    closed = session.get(Kind.STEP, waiting["id"]) if waiting is not None else None
-    return Written(accepted=True, run=cancelled, cut=None if closed is None else (found.run, closed))
+    waiting = get_open_step(session, run_id)
+    cancelled = end_run(session, context, claimed.run, RunStatus.CANCELLED)
+    closed = session.get(ObjectKind.STEP, waiting["id"]) if waiting is not None else None
+    return TurnCommit(accepted=True, run=cancelled, late_cancellation=None if closed is None else (claimed.run, closed))
 
 
-def told(closing: Sequence[Event], written: Written) -> Sequence[Event]:
+def finalize_closing_events(closing: Sequence[Event], commit: TurnCommit) -> Sequence[Event]:
     """The closing events of a turn as it was written: cancelled in the last moment, it says so in order (A95)."""
-    if written.cut is None or written.run is None:
+    if commit.late_cancellation is None or commit.run is None:
         return closing
-    cancelling, step = written.cut
+    cancelling, step = commit.late_cancellation
     return [
         *closing[:-1],
-        run_event(cancelling),
-        step_event(step, cancelling["expires_at"]),
-        run_event(written.run),
+        build_run_event(cancelling),
+        build_step_event(step, cancelling["expires_at"]),
+        build_run_event(commit.run),
     ]

@@ -8,171 +8,200 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from threadbridge.context_window.history_selector import shown
+from threadbridge.context_window.history_selector import read_spans
 from threadbridge.context_window.upstream_continuation import (
-    Anchor,
     Continuation,
-    Reason,
+    ContinuationPoint,
+    NoContinuationReason,
+    RequiredContext,
     Spans,
-    Wanted,
-    has_open_calls,
-    later_spans,
-    why_not,
+    compute_later_spans,
+    find_mismatch,
+    has_unanswered_calls,
 )
-from threadbridge.ports import Entry, Kind, Session, Wire
+from threadbridge.ports import Entry, ObjectKind, Session, Wire
 from threadbridge.run_states import RunStatus
 from threadbridge.service import cleanup_intents
-from threadbridge.service.context import Context
+from threadbridge.service.context import ServiceContext
 from threadbridge.settings import HistoryMode
 from threadbridge.translation.turn_result import TurnOutcome
 
-_SPOKEN = frozenset({RunStatus.COMPLETED, RunStatus.REQUIRES_ACTION})
+_ANSWERED_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.REQUIRES_ACTION})
 
 
-def taken_up(
-    session: Session, context: Context, run: Wire, spans: Spans, edits: int
+def plan_continuation(
+    session: Session, context: ServiceContext, run: Wire, spans: Spans, edits: int
 ) -> tuple[Continuation | None, Sequence[Entry]]:
     """How a turn goes on that is to show the model these spans, and the entries it has to send for that.
 
     A conversation is marked as in use until the turn has ended: one that was never given back holds nobody knows what.
     """
     thread_id: str = run["thread_id"]
-    if context.rules.state.mode == "local":
-        return None, shown(session, thread_id, spans)
-    wanted = Wanted(spans, edits, context.rules.models.resolved(run, context.now).model, context.second)
-    anchor = of_thread(session, thread_id)
-    reason = why_not(anchor, wanted, context.rules.state)
-    if anchor is not None and reason is None:
-        later = shown(session, thread_id, later_spans(anchor, spans))
-        if not has_open_calls(anchor, later):
-            return _from(session, thread_id, anchor, wanted), later
+    if context.rules.continuation.mode == "local":
+        return None, read_spans(session, thread_id, spans)
+    required_context = RequiredContext(
+        spans, edits, context.rules.models.resolve(run, context.now).model, context.unix_seconds
+    )
+    point = get_continuation_point(session, thread_id)
+    reason = find_mismatch(point, required_context, context.rules.continuation)
+    if point is not None and reason is None:
+        later = read_spans(session, thread_id, compute_later_spans(point, spans))
+        if not has_unanswered_calls(point, later):
+            return _continue_from(session, thread_id, point, required_context), later
         reason = "unanswered_calls"
-    left = None if anchor is None else _conversation(anchor, context)
-    return Continuation(context.rules.state.mode, wanted, reason=reason, left=left), shown(session, thread_id, spans)
+    superseded_conversation_id = None if point is None else _get_conversation_id(point, context)
+    return Continuation(
+        context.rules.continuation.mode,
+        required_context,
+        reason=reason,
+        superseded_conversation_id=superseded_conversation_id,
+    ), read_spans(session, thread_id, spans)
 
 
-def _from(session: Session, thread_id: str, anchor: Anchor, wanted: Wanted) -> Continuation:
-    if anchor.mode == "chained":
-        return Continuation(anchor.mode, wanted, anchor)
-    put(session, thread_id, replace(anchor, in_use=True))
-    return Continuation(anchor.mode, wanted, anchor, conversation_id=anchor.upstream_id, left=anchor.upstream_id)
+def _continue_from(
+    session: Session, thread_id: str, point: ContinuationPoint, required_context: RequiredContext
+) -> Continuation:
+    if point.mode == "chained":
+        return Continuation(point.mode, required_context, point)
+    save_continuation_point(session, thread_id, replace(point, in_use=True))
+    return Continuation(
+        point.mode,
+        required_context,
+        point,
+        conversation_id=point.upstream_id,
+        superseded_conversation_id=point.upstream_id,
+    )
 
 
-def made(session: Session, context: Context, conversation_id: str) -> None:
+def record_new_conversation(session: Session, context: ServiceContext, conversation_id: str) -> None:
     """A conversation was made, which no anchor names yet."""
-    cleanup_intents.note(session, _errand(context, conversation_id))
+    cleanup_intents.record_intent(session, _build_cleanup_intent(context, conversation_id))
 
 
-def given_up(
-    session: Session, context: Context, run: Wire, continuation: Continuation, reason: Reason
+def abandon_continuation(
+    session: Session, context: ServiceContext, run: Wire, continuation: Continuation, reason: NoContinuationReason
 ) -> tuple[Continuation, Sequence[Entry]]:
     """The service refused to go on: the turn as it goes on without an anchor, and everything it has to send.
 
     A conversation that somebody holds is left as it is, and told later what it missed.
     """
     thread_id: str = run["thread_id"]
-    if continuation.anchor is None:
-        _release(session, context, continuation.conversation_id)
+    if continuation.point is None:
+        _schedule_conversation_cleanup(session, context, continuation.conversation_id)
     elif reason == "locked":
-        put(session, thread_id, continuation.anchor)
+        save_continuation_point(session, thread_id, continuation.point)
     else:
-        session.remove(Kind.ANCHOR, thread_id)
-        _release(session, context, continuation.left)
+        session.remove(ObjectKind.UPSTREAM_STATE, thread_id)
+        _schedule_conversation_cleanup(session, context, continuation.superseded_conversation_id)
     mode: HistoryMode | None = "local" if reason in ("locked", "unavailable") else None
-    return continuation.without(reason, mode=mode), shown(session, thread_id, continuation.wanted.spans)
+    return continuation.fall_back(reason, mode=mode), read_spans(
+        session, thread_id, continuation.required_context.spans
+    )
 
 
-def cut_down(
-    session: Session, context: Context, run: Wire, continuation: Continuation | None, spans: Spans
+def restrict_to_spans(
+    session: Session, context: ServiceContext, run: Wire, continuation: Continuation | None, spans: Spans
 ) -> tuple[Continuation | None, Sequence[Entry]]:
     """The service found the turn too long: the model is shown no more than these spans."""
     if continuation is None:
-        return None, shown(session, run["thread_id"], spans)
-    wanted = replace(continuation.wanted, spans=spans)
-    return given_up(session, context, run, replace(continuation, wanted=wanted), "truncated")
+        return None, read_spans(session, run["thread_id"], spans)
+    required_context = replace(continuation.required_context, spans=spans)
+    return abandon_continuation(
+        session, context, run, replace(continuation, required_context=required_context), "truncated"
+    )
 
 
-def note(session: Session, context: Context, outcome: TurnOutcome, continuation: Continuation | None) -> None:
+def record_turn_outcome(
+    session: Session, context: ServiceContext, outcome: TurnOutcome, continuation: Continuation | None
+) -> None:
     """Write down what the service keeps now. For the transaction that writes the turn, after its entries."""
     if continuation is None or continuation.mode == "local":
         return
     thread_id: str = outcome.run["thread_id"]
-    after = _after(session, context, outcome, continuation) if _is_complete(outcome) else None
-    if after is not None:
-        put(session, thread_id, after)
-        if continuation.left != after.upstream_id:
-            _release(session, context, continuation.left)
-    elif continuation.anchor is None:
-        _release(session, context, continuation.conversation_id)
+    next_point = _build_next_point(session, context, outcome, continuation) if _is_response_complete(outcome) else None
+    if next_point is not None:
+        save_continuation_point(session, thread_id, next_point)
+        if continuation.superseded_conversation_id != next_point.upstream_id:
+            _schedule_conversation_cleanup(session, context, continuation.superseded_conversation_id)
+    elif continuation.point is None:
+        _schedule_conversation_cleanup(session, context, continuation.conversation_id)
     elif outcome.turn.usage is None:
-        put(session, thread_id, continuation.anchor)  # the request was refused, and the service knows nothing of it
+        save_continuation_point(
+            session, thread_id, continuation.point
+        )  # the request was refused, and the service knows nothing of it
 
 
-def _is_complete(outcome: TurnOutcome) -> bool:
+def _is_response_complete(outcome: TurnOutcome) -> bool:
     """Whether the service completed the response. What it keeps of another one is not known."""
-    return outcome.run["status"] in _SPOKEN
+    return outcome.run["status"] in _ANSWERED_STATUSES
 
 
-def _after(session: Session, context: Context, outcome: TurnOutcome, continuation: Continuation) -> Anchor | None:
-    wanted = continuation.wanted
+def _build_next_point(
+    session: Session, context: ServiceContext, outcome: TurnOutcome, continuation: Continuation
+) -> ContinuationPoint | None:
+    required_context = continuation.required_context
     upstream_id = outcome.turn.response_id if continuation.mode == "chained" else continuation.conversation_id
-    if upstream_id is None or not wanted.spans:
+    if upstream_id is None or not required_context.spans:
         return None
-    is_new = continuation.mode == "conversation" and continuation.anchor is None
-    if is_new and not cleanup_intents.fulfilled(session, upstream_id):
+    is_new = continuation.mode == "conversation" and continuation.point is None
+    if is_new and not cleanup_intents.cancel_intent(session, upstream_id):
         return None  # it was made so long ago that it is being deleted
-    newest = session.places(outcome.run["thread_id"], limit=1, newest_first=True)[0].position
+    newest = session.list_positions(outcome.run["thread_id"], limit=1, newest_first=True)[0].position
     items = (entry.item for entry in outcome.entries if entry.item is not None)
-    return Anchor(
+    return ContinuationPoint(
         mode=continuation.mode,
         upstream_id=upstream_id,
-        service=context.rules.state.service,
-        model=wanted.model,
-        spans=(*wanted.spans[:-1], (wanted.spans[-1][0], newest)),
-        edits=wanted.edits,
+        service=context.rules.continuation.service,
+        model=required_context.model,
+        spans=(*required_context.spans[:-1], (required_context.spans[-1][0], newest)),
+        edits=required_context.edits,
         run_id=outcome.run["id"],
         calls=tuple(item["call_id"] for item in items if item["type"] == "function_call"),
-        at=context.second,
+        at=context.unix_seconds,
         last_item_id=outcome.last_item_id,
     )
 
 
-def of_thread(session: Session, thread_id: str) -> Anchor | None:
+def get_continuation_point(session: Session, thread_id: str) -> ContinuationPoint | None:
     """What is kept of the thread, where anything is."""
-    row = session.get(Kind.ANCHOR, thread_id)
-    return None if row is None else Anchor.from_row(row)
+    row = session.get(ObjectKind.UPSTREAM_STATE, thread_id)
+    return None if row is None else ContinuationPoint.from_row(row)
 
 
-def forget(session: Session, context: Context, thread_id: str) -> None:
+def delete_upstream_state(session: Session, context: ServiceContext, thread_id: str) -> None:
     """The thread is deleted: what is kept of it goes too, as far as it can."""
-    anchor = of_thread(session, thread_id)
-    if anchor is not None:
-        _release(session, context, _conversation(anchor, context))
+    point = get_continuation_point(session, thread_id)
+    if point is not None:
+        _schedule_conversation_cleanup(session, context, _get_conversation_id(point, context))
 
 
-def _conversation(anchor: Anchor, context: Context) -> str | None:
+def _get_conversation_id(point: ContinuationPoint, context: ServiceContext) -> str | None:
     """The conversation that the service behind keeps, where it does keep one."""
-    is_there = anchor.mode == "conversation" and anchor.service == context.rules.state.service
-    return anchor.upstream_id if is_there else None
+    is_there = point.mode == "conversation" and point.service == context.rules.continuation.service
+    return point.upstream_id if is_there else None
 
 
-def _release(session: Session, context: Context, conversation_id: str | None) -> None:
+def _schedule_conversation_cleanup(session: Session, context: ServiceContext, conversation_id: str | None) -> None:
     """Nobody goes on with the conversation any more: it is deleted at the next look."""
     if conversation_id is not None:
-        cleanup_intents.note(session, _errand(context, conversation_id))
-        cleanup_intents.condemned(session, conversation_id)
+        cleanup_intents.record_intent(session, _build_cleanup_intent(context, conversation_id))
+        cleanup_intents.start_cleanup(session, conversation_id)
 
 
-def _errand(context: Context, conversation_id: str) -> Wire:
-    return {"id": conversation_id, "created_at": context.second, "conversation_at": context.rules.state.service}
+def _build_cleanup_intent(context: ServiceContext, conversation_id: str) -> Wire:
+    return {
+        "id": conversation_id,
+        "created_at": context.unix_seconds,
+        "conversation_at": context.rules.continuation.service,
+    }
 
 
-def put(session: Session, thread_id: str, anchor: Anchor) -> None:
+def save_continuation_point(session: Session, thread_id: str, point: ContinuationPoint) -> None:
     """From now on this is what is kept of the thread. Does nothing for one that was deleted meanwhile."""
-    if session.get(Kind.THREAD, thread_id) is None:
+    if session.get(ObjectKind.THREAD, thread_id) is None:
         return
-    row = anchor.to_row(thread_id)
-    if session.get(Kind.ANCHOR, thread_id) is None:
-        session.add(Kind.ANCHOR, row)
+    row = point.to_row(thread_id)
+    if session.get(ObjectKind.UPSTREAM_STATE, thread_id) is None:
+        session.add(ObjectKind.UPSTREAM_STATE, row)
     else:
-        session.put(Kind.ANCHOR, row)
+        session.put(ObjectKind.UPSTREAM_STATE, row)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from threadbridge.errors import RunCancelled, RunError, RunExpired, RunFailed, RunIncomplete
 from threadbridge.ports import Wire
-from threadbridge.run_states import TERMINAL, RunStatus
+from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
 
 #: Statuses in which the next step is the caller's: `poll` stops at them (A62).
-RESTING = TERMINAL | {RunStatus.REQUIRES_ACTION}
+RESTING = TERMINAL_STATUSES | {RunStatus.REQUIRES_ACTION}
 
 _ERRORS: Mapping[str, type[RunError]] = {
     RunStatus.FAILED: RunFailed,

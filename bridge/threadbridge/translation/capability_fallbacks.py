@@ -7,35 +7,35 @@ from typing import Any, NamedTuple
 
 from threadbridge.errors import ConfigurationError, Unsupported
 from threadbridge.ports import Wire
-from threadbridge.settings import HistoryMode, MissingTool, ProfileName, Settings, TruncationSettings
-from threadbridge.translation.provider_profiles import Profile
-from threadbridge.translation.tool_mapping import included
+from threadbridge.settings import HistoryMode, MissingToolPolicy, ProfileName, Settings, TruncationSettings
+from threadbridge.translation.provider_profiles import ProviderProfile
+from threadbridge.translation.tool_mapping import list_includes
 
 #: The hosted tools, by the capability of the same name.
-_HOSTED = ("file_search", "code_interpreter")
+_HOSTED_TOOLS = ("file_search", "code_interpreter")
 _ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
-def suit(body: Wire, profile: Profile) -> list[str]:
+def apply_fallbacks(body: Wire, profile: ProviderProfile) -> list[str]:
     """Change the body so that the service can do all it asks for; says what is lost by that, one sentence each.
 
     Only the outermost parts of the body are changed. A service that can do everything costs nothing.
     """
-    warnings = [*_without_missing_tools(body, profile), *_with_possible_choice(body, profile)]
+    warnings = [*_remove_missing_tools(body, profile), *_adapt_tool_choice(body, profile)]
     if not profile.store_parameter:
         body.pop("store", None)
     if not profile.encrypted_reasoning:
-        _without_included(body, {_ENCRYPTED_REASONING})
+        _remove_includes(body, {_ENCRYPTED_REASONING})
     if not profile.compaction:
         body.pop("context_management", None)
     if not profile.files:
-        warnings += _without_images(body)
+        warnings += _replace_file_images(body)
     return warnings
 
 
-def refuse_missing_tools(tools: Iterable[Wire], profile: Profile, policy: MissingTool) -> None:
+def reject_missing_tools(tools: Iterable[Wire], profile: ProviderProfile, policy: MissingToolPolicy) -> None:
     """Raises Unsupported for a run that wants a hosted tool the service lacks, where the policy is `refuse`."""
-    missing = list(missing_tools(tools, profile))
+    missing = list(list_missing_tools(tools, profile))
     if missing and policy == "refuse":
         raise Unsupported(
             f"The service behind has no {missing[0]}, which this run's tools include. Take it from the tools, or let "
@@ -45,7 +45,7 @@ def refuse_missing_tools(tools: Iterable[Wire], profile: Profile, policy: Missin
         )
 
 
-def require_model_list(profile: Profile, name: ProfileName) -> None:
+def require_model_list(profile: ProviderProfile, name: ProfileName) -> None:
     """Raises ConfigurationError for a service that does not list its models: it is not asked in hope."""
     if not profile.model_list:
         raise ConfigurationError(
@@ -54,7 +54,7 @@ def require_model_list(profile: Profile, name: ProfileName) -> None:
         )
 
 
-def require_compaction(truncation: TruncationSettings, profile: Profile, name: ProfileName) -> None:
+def require_compaction(truncation: TruncationSettings, profile: ProviderProfile, name: ProfileName) -> None:
     """Raises ConfigurationError where long threads are to be compacted by a service that cannot."""
     if truncation.auto == "compact" and not profile.compaction:
         raise ConfigurationError(
@@ -63,13 +63,13 @@ def require_compaction(truncation: TruncationSettings, profile: Profile, name: P
         )
 
 
-def missing_tools(tools: Iterable[Wire], profile: Profile) -> Iterable[str]:
+def list_missing_tools(tools: Iterable[Wire], profile: ProviderProfile) -> Iterable[str]:
     """The types of the tools that the service lacks, each once, in order."""
-    lacking = [kind for kind in _HOSTED if not getattr(profile, kind)]
+    lacking = [kind for kind in _HOSTED_TOOLS if not getattr(profile, kind)]
     return dict.fromkeys(tool["type"] for tool in tools if tool["type"] in lacking)
 
 
-class Suited(NamedTuple):
+class EffectiveSettings(NamedTuple):
     """The settings that need something of the service, as it lets them be; `warnings` say what they were."""
 
     history: HistoryMode
@@ -77,18 +77,20 @@ class Suited(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def suited(settings: Settings, profile: Profile) -> Suited:
+def resolve_settings(settings: Settings, profile: ProviderProfile) -> EffectiveSettings:
     """What can be done of the settings. Raises ConfigurationError for what cannot be done in another way."""
     require_compaction(settings.truncation, profile, settings.upstream.profile)
-    truncation, uncounted = suited_counting(settings.truncation, profile)
-    history, unkept = suited_mode(settings.history, profile)
-    return Suited(history, truncation, tuple(warning for warning in (uncounted, unkept) if warning is not None))
+    truncation, counting_warning = resolve_token_counting(settings.truncation, profile)
+    history, history_warning = resolve_history_mode(settings.history, profile)
+    return EffectiveSettings(
+        history, truncation, tuple(warning for warning in (counting_warning, history_warning) if warning is not None)
+    )
 
 
-def suited_mode(mode: HistoryMode, profile: Profile) -> tuple[HistoryMode, str | None]:
+def resolve_history_mode(mode: HistoryMode, profile: ProviderProfile) -> tuple[HistoryMode, str | None]:
     """Who can keep the threads for the model, and a sentence where that is not who was asked to."""
-    keeps = {"local": True, "chained": profile.stored_responses, "conversation": profile.conversations}
-    if keeps[mode]:
+    supported = {"local": True, "chained": profile.stored_responses, "conversation": profile.conversations}
+    if supported[mode]:
         return mode, None
     lacking = {"chained": "responses", "conversation": "conversations"}[mode]
     return "local", (
@@ -97,7 +99,9 @@ def suited_mode(mode: HistoryMode, profile: Profile) -> tuple[HistoryMode, str |
     )
 
 
-def suited_counting(truncation: TruncationSettings, profile: Profile) -> tuple[TruncationSettings, str | None]:
+def resolve_token_counting(
+    truncation: TruncationSettings, profile: ProviderProfile
+) -> tuple[TruncationSettings, str | None]:
     """Who can count tokens, and a sentence where that is not who was asked to."""
     if truncation.counting == "offline" or profile.input_tokens:
         return truncation, None
@@ -110,13 +114,13 @@ def suited_counting(truncation: TruncationSettings, profile: Profile) -> tuple[T
 # -- Tools ---------------------------------------------------------------------------------------------------------
 
 
-def _without_missing_tools(body: Wire, profile: Profile) -> list[str]:
+def _remove_missing_tools(body: Wire, profile: ProviderProfile) -> list[str]:
     tools: Sequence[Wire] = body.get("tools", ())
-    missing = list(missing_tools(tools, profile))
+    missing = list(list_missing_tools(tools, profile))
     if not missing:
         return []
     _set_tools(body, [tool for tool in tools if tool["type"] not in missing])
-    _without_included(body, set(included([{"type": kind} for kind in missing])))
+    _remove_includes(body, set(list_includes([{"type": kind} for kind in missing])))
     return [f"The service behind has no {kind}; the model is not told of it." for kind in missing]
 
 
@@ -128,15 +132,15 @@ def _set_tools(body: Wire, tools: list[Wire]) -> None:
             body.pop(name, None)
         return
     body["tools"] = tools
-    if isinstance(choice, Mapping) and not any(_is_chosen(tool, choice) for tool in tools):
+    if isinstance(choice, Mapping) and not any(_matches_choice(tool, choice) for tool in tools):
         body["tool_choice"] = "auto"
 
 
-def _is_chosen(tool: Wire, choice: Mapping[str, Any]) -> bool:
+def _matches_choice(tool: Wire, choice: Mapping[str, Any]) -> bool:
     return tool["type"] == choice["type"] and ("name" not in choice or tool["name"] == choice["name"])
 
 
-def _with_possible_choice(body: Wire, profile: Profile) -> list[str]:
+def _adapt_tool_choice(body: Wire, profile: ProviderProfile) -> list[str]:
     """A forced tool, or any, where the service cannot be told so (S10).
 
     One tool can be forced by showing no other and requiring one; one that must be used, where it is the only one, by
@@ -144,11 +148,11 @@ def _with_possible_choice(body: Wire, profile: Profile) -> list[str]:
     """
     choice = body.get("tool_choice")
     if isinstance(choice, Mapping) and not profile.forced_tool_choice:
-        body["tools"] = [tool for tool in body["tools"] if _is_chosen(tool, choice)]
+        body["tools"] = [tool for tool in body["tools"] if _matches_choice(tool, choice)]
         body["tool_choice"] = "required"
     elif choice == "required" and not profile.required_tool_choice:
         if profile.forced_tool_choice and len(body["tools"]) == 1:
-            body["tool_choice"] = _choice_of(body["tools"][0])
+            body["tool_choice"] = _build_choice(body["tools"][0])
             return []
     else:
         return []
@@ -158,40 +162,40 @@ def _with_possible_choice(body: Wire, profile: Profile) -> list[str]:
     return ["The service behind cannot be told to use a tool; the model is free to answer without one."]
 
 
-def _choice_of(tool: Wire) -> Wire:
+def _build_choice(tool: Wire) -> Wire:
     return {name: tool[name] for name in ("type", "name") if name in tool}
 
 
 # -- The rest ------------------------------------------------------------------------------------------------------
 
 
-def _without_included(body: Wire, names: set[str]) -> None:
-    kept = [name for name in body.get("include", ()) if name not in names]
-    if kept:
-        body["include"] = kept
+def _remove_includes(body: Wire, names: set[str]) -> None:
+    remaining = [name for name in body.get("include", ()) if name not in names]
+    if remaining:
+        body["include"] = remaining
     else:
         body.pop("include", None)
 
 
-def _without_images(body: Wire) -> list[str]:
+def _replace_file_images(body: Wire) -> list[str]:
     """Images that are files of a service without files become words; those with an address stay."""
-    items = [_item_without_images(item) for item in body["input"]]
+    items = [_replace_item_images(item) for item in body["input"]]
     if all(new is old for new, old in zip(items, body["input"], strict=True)):
         return []
     body["input"] = items
     return ["The service behind has no files; the model reads the names of images in place of them."]
 
 
-def _item_without_images(item: Wire) -> Wire:
+def _replace_item_images(item: Wire) -> Wire:
     content = item.get("content")
-    if not isinstance(content, list) or not any(_is_file(part) for part in content):
+    if not isinstance(content, list) or not any(_is_file_image(part) for part in content):
         return item
-    return {**item, "content": [_noted(part) if _is_file(part) else part for part in content]}
+    return {**item, "content": [_describe_image(part) if _is_file_image(part) else part for part in content]}
 
 
-def _is_file(part: Wire) -> bool:
+def _is_file_image(part: Wire) -> bool:
     return part["type"] == "input_image" and "file_id" in part
 
 
-def _noted(part: Wire) -> Wire:
+def _describe_image(part: Wire) -> Wire:
     return {"type": "input_text", "text": f"[image {part['file_id']}]"}

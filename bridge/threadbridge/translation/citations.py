@@ -20,97 +20,101 @@ _FIRST_NUMBER = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkerCitation:
     """A `file_citation`: a marker that is not in the text yet and belongs at `place` of what the model said."""
 
-    place: int
+    offset: int
     marker: str
     file_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class PathCitation:
     """A `file_path`: the model's own words from `start` to `place` name a file it made."""
 
     start: int
-    place: int
+    offset: int
     file_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Pictured:
+class ImageCitation:
     """An image the model made, which its message shows."""
 
     file_id: str
 
 
-Citation: TypeAlias = Marked | Linked | Pictured
+Citation: TypeAlias = MarkerCitation | PathCitation | ImageCitation
 
 
-class Sources:
+class CitationResolver:
     """Reads annotations, knowing what the turn's searches found and which files its code made."""
 
-    def __init__(self, produced: ProducedFiles) -> None:
-        self.produced = produced
-        self._searches = 0
-        self._by_file: dict[str, tuple[int, int]] = {}  # file id: the two numbers of its marker
+    def __init__(self, produced_files: ProducedFiles) -> None:
+        self.produced_files = produced_files
+        self._search_count = 0
+        self._marker_numbers: dict[str, tuple[int, int]] = {}  # file id: the two numbers of its marker
         self._aliases: dict[str, str] = {}  # some services cite by an inner id (S8)
-        self._unfound = 0
+        self._next_file_number = 0
 
-    def searched(self, results: Sequence[Wire]) -> None:
+    def add_search_results(self, results: Sequence[Wire]) -> None:
         """Another search is over; what it found can be cited. A file has the number of its first result."""
-        number = _FIRST_NUMBER + self._searches
-        self._searches += 1
-        found = [file_id_of(result) for result in results]
-        self._by_file |= {file_id: (number, found.index(file_id)) for file_id in found}
+        number = _FIRST_NUMBER + self._search_count
+        self._search_count += 1
+        file_ids = [get_result_file_id(result) for result in results]
+        self._marker_numbers |= {file_id: (number, file_ids.index(file_id)) for file_id in file_ids}
         self._aliases |= {
-            result["file_id"]: file_id for result, file_id in zip(results, found, strict=True) if result.get("file_id")
+            result["file_id"]: file_id
+            for result, file_id in zip(results, file_ids, strict=True)
+            if result.get("file_id")
         }
-        self._unfound = len(results)
+        self._next_file_number = len(results)
 
-    def read(self, annotation: Wire) -> Citation | None:
+    def resolve(self, annotation: Wire) -> Citation | None:
         """What the annotation becomes; None for one without a counterpart: its text stays, and no more (§6)."""
         match annotation:
             case {"type": "file_citation", "file_id": str(file_id)}:
-                return self._marked(annotation, self._aliases.get(file_id, file_id))
+                return self._resolve_file_citation(annotation, self._aliases.get(file_id, file_id))
             case {"type": "container_file_citation", "container_id": str(container), "file_id": str(file)}:
-                return self._of_container(annotation, container, file)
+                return self._resolve_container_citation(annotation, container, file)
             case {"type": "file_path", "file_id": str(file_id)}:
-                return _linked(annotation, file_id)
+                return _build_path_citation(annotation, file_id)
             case _:
                 return None
 
-    def _marked(self, annotation: Wire, file_id: str) -> Marked:
-        numbers = self._by_file.get(file_id)
+    def _resolve_file_citation(self, annotation: Wire, file_id: str) -> MarkerCitation:
+        numbers = self._marker_numbers.get(file_id)
         if numbers is None:  # the results were not told: the files are numbered as they are cited
-            number = _FIRST_NUMBER + max(self._searches - 1, 0)
-            numbers = self._by_file[file_id] = (number, self._unfound)
-            self._unfound += 1
+            number = _FIRST_NUMBER + max(self._search_count - 1, 0)
+            numbers = self._marker_numbers[file_id] = (number, self._next_file_number)
+            self._next_file_number += 1
         name = (annotation.get("filename") or file_id).replace("】", ")")
         marker = f"【{numbers[0]}:{numbers[1]}†{name}】"
-        return Marked(annotation.get("index") or 0, marker, file_id)
+        return MarkerCitation(annotation.get("index") or 0, marker, file_id)
 
-    def _of_container(self, annotation: Wire, container_id: str, file_id: str) -> Citation | None:
+    def _resolve_container_citation(self, annotation: Wire, container_id: str, file_id: str) -> Citation | None:
         filename = annotation.get("filename") or file_id
         if not annotation.get("end_index"):  # it is shown, not named: start and end are 0 (§6)
-            picture = self.produced.picture(container_id, file_id, filename)
-            return Pictured(picture) if picture is not None else None
-        return _linked(annotation, self.produced.of_container(container_id, file_id, filename))
+            image_id = self.produced_files.register_cited_image(container_id, file_id, filename)
+            return ImageCitation(image_id) if image_id is not None else None
+        return _build_path_citation(
+            annotation, self.produced_files.register_container_file(container_id, file_id, filename)
+        )
 
 
-def _linked(annotation: Wire, file_id: str) -> Linked | None:
+def _build_path_citation(annotation: Wire, file_id: str) -> PathCitation | None:
     start, end = annotation.get("start_index"), annotation.get("end_index")
     if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end):
         return None
-    return Linked(start, end, file_id)
+    return PathCitation(start, end, file_id)
 
 
-def file_id_of(result: Wire) -> str:
+def get_result_file_id(result: Wire) -> str:
     """The file a search result is from; its own id may be one only the service understands (S8)."""
     outer = (result.get("attributes") or {}).get("file_id")
     return outer if isinstance(outer, str) else str(result.get("file_id") or "")
 
 
-def without_markers(text: str) -> str:
+def strip_markers(text: str) -> str:
     """The text as the model wrote it: to a model that reads them again, markers mean nothing (§6)."""
     return _MARKER.sub("", text) if "†" in text else text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from threadbridge.ports import Wire
-from threadbridge.translation.citations import Citation, Linked, Marked
+from threadbridge.translation.citations import Citation, MarkerCitation, PathCitation
 
 PartKind: TypeAlias = Literal["text", "refusal"]
 
@@ -16,29 +16,29 @@ class RefusalPart:
     """A refusal (A40)."""
 
     kind: PartKind = "refusal"
-    waiting: Sequence[Citation] = ()
+    pending_citations: Sequence[Citation] = ()
 
     def __init__(self, index: int) -> None:
         self.index = index
         self._fragments: list[str] = []
 
-    def delta(self, fragment: str) -> Wire:
+    def append(self, fragment: str) -> Wire:
         """The next words."""
         self._fragments.append(fragment)
         return {"index": self.index, "type": "refusal", "refusal": fragment}
 
     def write(self, fragment: str) -> Sequence[Wire]:
         """The next words."""
-        return [self.delta(fragment)]
+        return [self.append(fragment)]
 
     @property
-    def said(self) -> str:
+    def model_text(self) -> str:
         """What the model said."""
         return "".join(self._fragments)
 
-    def content(self) -> Wire:
+    def build_content(self) -> Wire:
         """The part as the message shows it."""
-        return {"type": "refusal", "refusal": self.said}
+        return {"type": "refusal", "refusal": self.model_text}
 
 
 class ImagePart:
@@ -48,11 +48,11 @@ class ImagePart:
         self.index = index
         self._file_id = file_id
 
-    def opening(self) -> Wire:
+    def build_delta(self) -> Wire:
         """The one fragment it consists of."""
-        return {"index": self.index, **self.content()}
+        return {"index": self.index, **self.build_content()}
 
-    def content(self) -> Wire:
+    def build_content(self) -> Wire:
         """The part as the message shows it."""
         return {"type": "image_file", "image_file": {"file_id": self._file_id}}
 
@@ -66,15 +66,15 @@ class TextPart:
         self.index = index
         self.annotations: list[Wire] = []
         #: Citations that came before the words they belong behind, by place.
-        self.waiting: list[Marked | Linked] = []
+        self.pending_citations: list[MarkerCitation | PathCitation] = []
         self._fragments: list[str] = []  # as shown
-        self._measured = 0  # how many of them are counted in the lengths
-        self._length = 0  # of what is shown
-        self._said_length = 0
+        self._measured_count = 0  # how many of them are counted in the lengths
+        self._shown_length = 0  # of what is shown
+        self._model_length = 0
         self._markers: list[tuple[int, str]] = []  # by their place in what was said
-        self._read: set[int] = set()
+        self._seen_annotations: set[int] = set()
 
-    def delta(self, fragment: str) -> Wire:
+    def append(self, fragment: str) -> Wire:
         """The next words, with no citation waiting for them."""
         first = not self._fragments
         self._fragments.append(fragment)
@@ -85,99 +85,104 @@ class TextPart:
     def write(self, fragment: str) -> Sequence[Wire]:
         """The next words, and the markers that belong among them."""
         deltas: list[Wire] = []
-        while self.waiting and self.waiting[0].place <= self._measure() + len(fragment):
-            citation = self.waiting.pop(0)
-            split = citation.place - self._said_length
-            deltas += [*self._words(fragment[:split]), *self._cited(citation)]
+        while self.pending_citations and self.pending_citations[0].offset <= self._measure() + len(fragment):
+            citation = self.pending_citations.pop(0)
+            split = citation.offset - self._model_length
+            deltas += [*self._append_nonempty(fragment[:split]), *self._emit_citation(citation)]
             fragment = fragment[split:]
-        return [*deltas, *self._words(fragment)]
+        return [*deltas, *self._append_nonempty(fragment)]
 
-    def is_new(self, number: int | None) -> bool:
+    def register_annotation(self, number: int | None) -> bool:
         """Whether the part's annotation of this number is met for the first time; without a number it is the next."""
-        at = len(self._read) if number is None else number
-        new = at not in self._read
-        self._read.add(at)
+        position = len(self._seen_annotations) if number is None else number
+        new = position not in self._seen_annotations
+        self._seen_annotations.add(position)
         return new
 
-    def cite(self, citation: Marked | Linked) -> Sequence[Wire]:
+    def cite(self, citation: MarkerCitation | PathCitation) -> Sequence[Wire]:
         """A citation, at once where its words are there, and otherwise with them."""
-        if citation.place <= self._measure():
-            return self._cited(citation)
-        insort(self.waiting, citation, key=lambda waiting: waiting.place)
+        if citation.offset <= self._measure():
+            return self._emit_citation(citation)
+        insort(self.pending_citations, citation, key=lambda waiting: waiting.offset)
         return []
 
     def finish(self) -> Sequence[Wire]:
         """No more words will come: what still waits had its place behind the end."""
-        waiting, self.waiting = self.waiting, []
-        return [delta for citation in waiting for delta in self._cited(citation)]
+        pending, self.pending_citations = self.pending_citations, []
+        return [delta for citation in pending for delta in self._emit_citation(citation)]
 
-    def mention(self, words: str, file_id: str) -> Sequence[Wire]:
+    def cite_mention(self, words: str, file_id: str) -> Sequence[Wire]:
         """Cite a file the model named in these words without citing it."""
         start = self.value.find(words)
-        return [] if start < 0 else [self._path(start, start + len(words), file_id)]
+        return [] if start < 0 else [self._emit_file_path(start, start + len(words), file_id)]
 
     @property
-    def said(self) -> str:
+    def model_text(self) -> str:
         """What the model said."""
-        said, at, passed = [], 0, 0
+        pieces, at, passed = [], 0, 0
         value = self.value
-        for place, marker in self._markers:
-            said.append(value[at : place + passed])
+        for offset, marker in self._markers:
+            pieces.append(value[at : offset + passed])
             passed += len(marker)
-            at = place + passed
-        return "".join([*said, value[at:]])
+            at = offset + passed
+        return "".join([*pieces, value[at:]])
 
     @property
     def value(self) -> str:
         """What is shown."""
         return "".join(self._fragments)
 
-    def content(self) -> Wire:
+    def build_content(self) -> Wire:
         """The part as the message shows it."""
         return {"type": "text", "text": {"value": self.value, "annotations": list(self.annotations)}}
 
     def _measure(self) -> int:
         """How long is what was said. Most texts cite nothing and are never measured."""
-        new = sum(map(len, self._fragments[self._measured :]))
-        self._measured = len(self._fragments)
-        self._length += new
-        self._said_length += new
-        return self._said_length
+        new = sum(map(len, self._fragments[self._measured_count :]))
+        self._measured_count = len(self._fragments)
+        self._shown_length += new
+        self._model_length += new
+        return self._model_length
 
-    def _words(self, fragment: str) -> Sequence[Wire]:
-        return [self.delta(fragment)] if fragment else []
+    def _append_nonempty(self, fragment: str) -> Sequence[Wire]:
+        return [self.append(fragment)] if fragment else []
 
-    def _cited(self, citation: Citation) -> Sequence[Wire]:
+    def _emit_citation(self, citation: Citation) -> Sequence[Wire]:
         self._measure()
         match citation:
-            case Marked(_, marker, file_id):
-                start = self._length
-                self._markers.append((self._said_length, marker))
+            case MarkerCitation(_, marker, file_id):
+                start = self._shown_length
+                self._markers.append((self._model_length, marker))
                 span = {"text": marker, "start_index": start, "end_index": start + len(marker)}
                 annotation = {"type": "file_citation", **span, "file_citation": {"file_id": file_id}}
                 # In a delta a citation has an empty quote besides (A87).
-                told = {**annotation, "file_citation": {"file_id": file_id, "quote": ""}}
-                return [self._annotated(marker, annotation, told)]
-            case Linked(start, end, file_id):
-                shown = self._place(start, after=True), self._place(min(end, self._said_length), after=False)
-                return [self._path(*shown, file_id)] if shown[0] < shown[1] else []
+                in_delta = {**annotation, "file_citation": {"file_id": file_id, "quote": ""}}
+                return [self._emit_annotation(marker, annotation, in_delta)]
+            case PathCitation(start, end, file_id):
+                span_bounds = (
+                    self._to_shown_offset(start, after=True),
+                    self._to_shown_offset(min(end, self._model_length), after=False),
+                )
+                return [self._emit_file_path(*span_bounds, file_id)] if span_bounds[0] < span_bounds[1] else []
             case _:
                 return []
 
-    def _path(self, start: int, end: int, file_id: str) -> Wire:
+    def _emit_file_path(self, start: int, end: int, file_id: str) -> Wire:
         span = {"text": self.value[start:end], "start_index": start, "end_index": end}
         annotation = {"type": "file_path", **span, "file_path": {"file_id": file_id}}
-        return self._annotated("", annotation, annotation)
+        return self._emit_annotation("", annotation, annotation)
 
-    def _place(self, said: int, *, after: bool) -> int:
+    def _to_shown_offset(self, model_offset: int, *, after: bool) -> int:
         """Where a place in what was said is in what is shown: before or after the markers that stand right there."""
-        return said + sum(len(marker) for at, marker in self._markers if at < said or (after and at == said))
+        return model_offset + sum(
+            len(marker) for at, marker in self._markers if at < model_offset or (after and at == model_offset)
+        )
 
-    def _annotated(self, value: str, annotation: Wire, told: Wire) -> Wire:
+    def _emit_annotation(self, value: str, annotation: Wire, in_delta: Wire) -> Wire:
         index = len(self.annotations)
         self.annotations.append(annotation)
-        delta = self.delta(value)
-        self._measured += 1  # nobody said it
-        self._length += len(value)
-        delta["text"]["annotations"] = [{"index": index, **told}]
+        delta = self.append(value)
+        self._measured_count += 1  # nobody said it
+        self._shown_length += len(value)
+        delta["text"]["annotations"] = [{"index": index, **in_delta}]
         return delta

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from threadbridge.ports import Entry, Event, NewId, Wire
-from threadbridge.translation.wire_objects import closed_step, open_step, step_delta, step_event
+from threadbridge.ports import Entry, Event, IdGenerator, Wire
+from threadbridge.translation.wire_objects import build_closed_step, build_open_step, build_step_delta, build_step_event
 
 
-class CallWriter:
+class FunctionCallWriter:
     """One function call: its place in the step and the fragments of its arguments so far."""
 
     item_type = "function_call"
@@ -24,17 +24,17 @@ class CallWriter:
         self._fragments: list[str] = []
         self._item: Wire | None = None
 
-    def opening(self) -> Event:
+    def open(self) -> Event:
         """The one delta that carries id and name: clients concatenate what is sent twice (A91, A98a)."""
         function = {"name": self.name, "arguments": "", "output": None}
         call = {"index": self.index, "id": self.call_id, "type": "function", "function": function}
-        return step_delta(self._step_id, call)
+        return build_step_delta(self._step_id, call)
 
     def add(self, fragment: str) -> Event:
         """The next fragment of the arguments."""
         self._fragments.append(fragment)
         call = {"index": self.index, "type": "function", "function": {"arguments": fragment}}
-        return step_delta(self._step_id, call)
+        return build_step_delta(self._step_id, call)
 
     def finish(self, item: Wire) -> list[Event]:
         """Take the finished item, and send what the deltas left out. What was streamed was seen, so it stays."""
@@ -48,7 +48,7 @@ class CallWriter:
         """The arguments as the client has them."""
         return "".join(self._fragments)
 
-    def asked(self) -> Wire:
+    def build_required_call(self) -> Wire:
         """The call as `required_action` shows it (A64)."""
         return {
             "id": self.call_id,
@@ -56,7 +56,7 @@ class CallWriter:
             "function": {"name": self.name, "arguments": self.arguments},
         }
 
-    def shown(self) -> Wire:
+    def build_step_call(self) -> Wire:
         """The call as its step shows it while it is not answered (A76)."""
         return {
             "id": self.call_id,
@@ -64,7 +64,7 @@ class CallWriter:
             "function": {"name": self.name, "arguments": self.arguments, "output": None},
         }
 
-    def entry(self) -> Entry:
+    def build_entry(self) -> Entry:
         """The call as a line of the timeline: the item to replay, with the id and arguments the client answers to."""
         item = self._item or {"type": "function_call"}
         known = {"call_id": self.call_id, "name": self.name, "arguments": self.arguments}
@@ -77,45 +77,47 @@ class ToolCallsWriter:
     #: The step as it was stored last; None until the turn ended.
     step: Wire | None = None
 
-    def __init__(self, run: Wire, *, new_id: NewId, now: Callable[[], float]) -> None:
+    def __init__(self, run: Wire, *, new_id: IdGenerator, now: Callable[[], float]) -> None:
         self._run = run
         self._now = now
-        self._open_step = open_step(
+        self._open_step = build_open_step(
             run,
             step_id=new_id("step"),
             created_at=int(now()),
             details={"type": "tool_calls", "tool_calls": []},
         )
-        self._calls: list[CallWriter] = []
+        self._calls: list[FunctionCallWriter] = []
 
-    def opening(self) -> list[Event]:
+    def open(self) -> list[Event]:
         """The two events that announce the step, still without calls (A75, A91)."""
         return [
             Event("thread.run.step.created", self._open_step),
             Event("thread.run.step.in_progress", self._open_step),
         ]
 
-    def call(self, call_id: str, name: str) -> CallWriter:
+    def add_call(self, call_id: str, name: str) -> FunctionCallWriter:
         """One more call of the step."""
-        call = CallWriter(self._open_step["id"], self._run["id"], index=len(self._calls), call_id=call_id, name=name)
+        call = FunctionCallWriter(
+            self._open_step["id"], self._run["id"], index=len(self._calls), call_id=call_id, name=name
+        )
         self._calls.append(call)
         return call
 
-    def required_action(self) -> Wire:
+    def build_required_action(self) -> Wire:
         """What the client must do now (A64)."""
-        calls = [call.asked() for call in self._calls]
+        calls = [call.build_required_call() for call in self._calls]
         return {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": calls}}
 
-    def wait(self) -> None:
+    def leave_open(self) -> None:
         """The turn is over and its calls are to be answered: the step stays in progress, its usage null (A75, A78)."""
-        self.step = self._filled()
+        self.step = self._build_step()
 
     def close(self, *, step_status: str, usage: Wire, last_error: Wire | None = None) -> list[Event]:
         """The turn is over and nobody will answer: the closing event."""
         at = int(self._now())
-        self.step = closed_step(self._filled(), step_status, at=at, usage=usage, last_error=last_error)
-        return [step_event(self.step, self._run["expires_at"])]
+        self.step = build_closed_step(self._build_step(), step_status, at=at, usage=usage, last_error=last_error)
+        return [build_step_event(self.step, self._run["expires_at"])]
 
-    def _filled(self) -> Wire:
-        details = {"type": "tool_calls", "tool_calls": [call.shown() for call in self._calls]}
+    def _build_step(self) -> Wire:
+        details = {"type": "tool_calls", "tool_calls": [call.build_step_call() for call in self._calls]}
         return {**self._open_step, "step_details": details}

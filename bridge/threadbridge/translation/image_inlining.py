@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from threadbridge.ports import Wire
 
 
-def shown_files(items: Sequence[Wire]) -> frozenset[str]:
+def collect_image_file_ids(items: Sequence[Wire]) -> frozenset[str]:
     """The ids of the files that user messages show."""
     return frozenset(
         part["file_id"]
@@ -18,15 +18,15 @@ def shown_files(items: Sequence[Wire]) -> frozenset[str]:
     )
 
 
-def with_contents(items: Sequence[Wire], urls: Mapping[str, str]) -> list[Wire]:
+def inline_images(items: Sequence[Wire], urls: Mapping[str, str]) -> list[Wire]:
     """The items with these files' contents, as data URLs, in place of their ids."""
-    return [_with_contents(item, urls) if shown_files([item]) & urls.keys() else item for item in items]
+    return [_inline_item(item, urls) if collect_image_file_ids([item]) & urls.keys() else item for item in items]
 
 
-def _with_contents(item: Wire, urls: Mapping[str, str]) -> Wire:
-    return {**item, "content": [_shown(part, urls) for part in item["content"]]}
+def _inline_item(item: Wire, urls: Mapping[str, str]) -> Wire:
+    return {**item, "content": [_inline_part(part, urls) for part in item["content"]]}
 
 
-def _shown(part: Wire, urls: Mapping[str, str]) -> Wire:
+def _inline_part(part: Wire, urls: Mapping[str, str]) -> Wire:
     url = urls.get(part.get("file_id") or "")
     return part if url is None else {"type": "input_image", "image_url": url, "detail": part["detail"]}

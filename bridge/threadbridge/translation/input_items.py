@@ -7,16 +7,16 @@ from collections.abc import Set as AbstractSet
 
 from threadbridge.context_window.upstream_continuation import Continuation
 from threadbridge.ports import Entry, Wire
-from threadbridge.translation.citations import without_markers
+from threadbridge.translation.citations import strip_markers
 
 #: What the service adds to an item it returns; with `store: false` ids lead nowhere (§9).
-_RETURNED_ONLY = frozenset({"id", "status", "created_by"})
+_OUTPUT_ONLY_FIELDS = frozenset({"id", "status", "created_by"})
 
 #: The words of an output part; annotations and logprobs are not sent back.
-_OUTPUT_WORDS: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
+_OUTPUT_TEXT_FIELDS: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
 
 
-def as_told(entry: Entry) -> Entry:
+def strip_to_model_input(entry: Entry) -> Entry:
     """The entry without what no model is told of it.
 
     A turn keeps its history until it is over. Of a thousand messages the objects that say nothing to the model would
@@ -24,16 +24,16 @@ def as_told(entry: Entry) -> Entry:
     """
     if entry.message is None:
         return entry
-    return Entry(item=entry.item or _of_message(entry.message), run_id=entry.run_id)
+    return Entry(item=entry.item or _convert_message(entry.message), run_id=entry.run_id)
 
 
-def input_items(
+def build_input_items(
     run: Wire,
     timeline: Sequence[Entry],
     *,
-    container: str | None = None,
+    container_id: str | None = None,
     continuation: Continuation | None = None,
-    compacted: bool = False,
+    include_compactions: bool = False,
 ) -> list[Wire]:
     """Everything the model is told of the thread, or what it is told beyond what the service has kept.
 
@@ -42,31 +42,33 @@ def input_items(
     would code that ran in another container than `container`, where code runs from now on. Compactions are told only
     where the service goes on with them: `compacted`.
     """
-    answered = _answered(timeline, continuation.open_calls if continuation is not None else frozenset())
+    answered_calls = _find_answered_calls(
+        timeline, continuation.open_calls if continuation is not None else frozenset()
+    )
     items: list[Wire] = []
     reasoning: list[Wire] = []  # waits for the item it led to
     for entry in timeline:
-        if _ran_elsewhere(entry.item, container):
+        if _ran_in_other_container(entry.item, container_id):
             reasoning = []
             continue
-        if not compacted and _is_compaction(entry.item):
+        if not include_compactions and _is_compaction(entry.item):
             continue
-        item = _input_item(entry, run["id"], answered)
+        item = _build_input_item(entry, run["id"], answered_calls)
         if item is None:
-            reasoning = [] if _is_paired(entry.item) else reasoning
+            reasoning = [] if _is_function_item(entry.item) else reasoning
             continue
         if item["type"] == "reasoning":
             reasoning.append(item)
             continue
-        if reasoning and item["type"] != "function_call_output" and not _from_user(item):
+        if reasoning and item["type"] != "function_call_output" and not _is_from_user(item):
             items += reasoning
         reasoning = []
         items.append(item)
-    goes_on = continuation is not None and continuation.anchor is not None
-    return items if items or goes_on else [_message("user", [])]
+    continues_upstream = continuation is not None and continuation.point is not None
+    return items if items or continues_upstream else [_build_message_item("user", [])]
 
 
-def _answered(
+def _find_answered_calls(
     timeline: Sequence[Entry], open_calls: AbstractSet[tuple[str | None, str]]
 ) -> AbstractSet[tuple[str | None, str]]:
     """The calls that can be replayed with their outputs, and the open ones whose outputs the service waits for.
@@ -74,7 +76,7 @@ def _answered(
     Call ids are told apart by run: some servers reuse them.
     """
     calls = set(open_calls)
-    both: set[tuple[str | None, str]] = set()
+    answered_calls: set[tuple[str | None, str]] = set()
     for entry in timeline:
         item = entry.item
         if item is None or entry.message is not None:
@@ -82,67 +84,67 @@ def _answered(
         if item["type"] == "function_call":
             calls.add((entry.run_id, item["call_id"]))
         elif item["type"] == "function_call_output":
-            both.add((entry.run_id, item["call_id"]))
-    return calls & both
+            answered_calls.add((entry.run_id, item["call_id"]))
+    return calls & answered_calls
 
 
-def _input_item(entry: Entry, run_id: str, answered: AbstractSet[tuple[str | None, str]]) -> Wire | None:
+def _build_input_item(entry: Entry, run_id: str, answered_calls: AbstractSet[tuple[str | None, str]]) -> Wire | None:
     item = entry.item
     if item is None:
-        return _of_message(entry.message) if entry.message is not None else None
+        return _convert_message(entry.message) if entry.message is not None else None
     kind = item["type"]
-    if _is_paired(item):
-        return _sent(item) if (entry.run_id, item["call_id"]) in answered else None
+    if _is_function_item(item):
+        return _strip_output_only_fields(item) if (entry.run_id, item["call_id"]) in answered_calls else None
     if kind == "message":
-        return item if _from_user(item) else _sent_message(item)
+        return item if _is_from_user(item) else _build_replayed_message(item)
     if _is_compaction(item):
-        return _sent(item)  # stands for everything before it, of whatever run (§11)
+        return _strip_output_only_fields(item)  # stands for everything before it, of whatever run (§11)
     if entry.run_id != run_id:
         return None
     if kind == "reasoning":
-        return _sent_reasoning(item)
+        return _build_replayed_reasoning(item)
     return item  # a hosted tool's item of this run: the service knows it by its id
 
 
-def _ran_elsewhere(item: Wire | None, container: str | None) -> bool:
-    if container is None or item is None or item["type"] != "code_interpreter_call":
+def _ran_in_other_container(item: Wire | None, container_id: str | None) -> bool:
+    if container_id is None or item is None or item["type"] != "code_interpreter_call":
         return False
-    return item.get("container_id") not in (None, container)
+    return item.get("container_id") not in (None, container_id)
 
 
-_PAIRED = frozenset({"function_call", "function_call_output"})
+_FUNCTION_ITEM_TYPES = frozenset({"function_call", "function_call_output"})
 
 
-def _is_paired(item: Wire | None) -> bool:
-    return item is not None and item["type"] in _PAIRED
+def _is_function_item(item: Wire | None) -> bool:
+    return item is not None and item["type"] in _FUNCTION_ITEM_TYPES
 
 
 def _is_compaction(item: Wire | None) -> bool:
     return item is not None and item["type"] == "compaction"
 
 
-def _from_user(item: Wire) -> bool:
+def _is_from_user(item: Wire) -> bool:
     return item.get("role") == "user"
 
 
 # -- Raw items -----------------------------------------------------------------------------------------------------
 
 
-def _sent(item: Wire) -> Wire:
-    return {name: value for name, value in item.items() if name not in _RETURNED_ONLY and value is not None}
+def _strip_output_only_fields(item: Wire) -> Wire:
+    return {name: value for name, value in item.items() if name not in _OUTPUT_ONLY_FIELDS and value is not None}
 
 
-def _sent_message(item: Wire) -> Wire:
+def _build_replayed_message(item: Wire) -> Wire:
     """An assistant's message word for word, `phase` and all (§6)."""
     content = [
-        {"type": kind, _OUTPUT_WORDS[kind]: part[_OUTPUT_WORDS[kind]]}
+        {"type": kind, _OUTPUT_TEXT_FIELDS[kind]: part[_OUTPUT_TEXT_FIELDS[kind]]}
         for part in item.get("content") or ()
-        if (kind := part["type"]) in _OUTPUT_WORDS
+        if (kind := part["type"]) in _OUTPUT_TEXT_FIELDS
     ]
-    return {**_sent(item), "content": content or [_words("assistant", "")]}
+    return {**_strip_output_only_fields(item), "content": content or [_build_text_part("assistant", "")]}
 
 
-def _sent_reasoning(item: Wire) -> Wire | None:
+def _build_replayed_reasoning(item: Wire) -> Wire | None:
     """Reasoning can only be sent back encrypted: its id means nothing to a service that stored nothing (§9)."""
     encrypted = item.get("encrypted_content")
     if not encrypted:
@@ -153,48 +155,51 @@ def _sent_reasoning(item: Wire) -> Wire | None:
 # -- Messages ------------------------------------------------------------------------------------------------------
 
 
-def _of_message(message: Wire) -> Wire:
+def _convert_message(message: Wire) -> Wire:
     role = message["role"]
-    return _message(role, [_PARTS[part["type"]](role, part) for part in message["content"] if part["type"] in _PARTS])
+    return _build_message_item(
+        role,
+        [_PART_CONVERTERS[part["type"]](role, part) for part in message["content"] if part["type"] in _PART_CONVERTERS],
+    )
 
 
-def _message(role: str, content: list[Wire]) -> Wire:
+def _build_message_item(role: str, content: list[Wire]) -> Wire:
     # An empty list of parts is refused (§6).
-    return {"type": "message", "role": role, "content": content or [_words(role, "")]}
+    return {"type": "message", "role": role, "content": content or [_build_text_part(role, "")]}
 
 
-def _words(role: str, text: str) -> Wire:
+def _build_text_part(role: str, text: str) -> Wire:
     return {"type": "output_text" if role == "assistant" else "input_text", "text": text}
 
 
-def _text(role: str, part: Wire) -> Wire:
+def _convert_text(role: str, part: Wire) -> Wire:
     text = part["text"]["value"]
-    return _words(role, without_markers(text) if role == "assistant" else text)
+    return _build_text_part(role, strip_markers(text) if role == "assistant" else text)
 
 
-def _refusal(role: str, part: Wire) -> Wire:
+def _convert_refusal(role: str, part: Wire) -> Wire:
     if role == "assistant":
         return {"type": "refusal", "refusal": part["refusal"]}
-    return _words(role, part["refusal"])
+    return _build_text_part(role, part["refusal"])
 
 
-def _image_url(role: str, part: Wire) -> Wire:
+def _convert_image_url(role: str, part: Wire) -> Wire:
     image = part["image_url"]
     if role == "assistant":  # an assistant's message takes words only (§6, G11)
-        return _words(role, f"[image {image['url']}]")
+        return _build_text_part(role, f"[image {image['url']}]")
     return {"type": "input_image", "image_url": image["url"], "detail": image.get("detail") or "auto"}
 
 
-def _image_file(role: str, part: Wire) -> Wire:
+def _convert_image_file(role: str, part: Wire) -> Wire:
     image = part["image_file"]
     if role == "assistant":
-        return _words(role, f"[image {image['file_id']}]")
+        return _build_text_part(role, f"[image {image['file_id']}]")
     return {"type": "input_image", "file_id": image["file_id"], "detail": image.get("detail") or "auto"}
 
 
-_PARTS: Mapping[str, Callable[[str, Wire], Wire]] = {
-    "text": _text,
-    "refusal": _refusal,
-    "image_url": _image_url,
-    "image_file": _image_file,
+_PART_CONVERTERS: Mapping[str, Callable[[str, Wire], Wire]] = {
+    "text": _convert_text,
+    "refusal": _convert_refusal,
+    "image_url": _convert_image_url,
+    "image_file": _convert_image_file,
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from threadbridge.ports import Wire
 
-PATH = "/responses/input_tokens"
+INPUT_TOKENS_PATH = "/responses/input_tokens"
 #: What it takes of a request.
-_COUNTED = (
+_COUNTED_FIELDS = (
     "model",
     "input",
     "instructions",
@@ -21,17 +21,17 @@ _COUNTED = (
 )
 
 
-def count_request(body: Wire) -> Wire:
+def build_count_request(body: Wire) -> Wire:
     """The part of a request for a response that says how long its prompt is."""
-    return {name: body[name] for name in _COUNTED if name in body}
+    return {name: body[name] for name in _COUNTED_FIELDS if name in body}
 
 
-def counted_tokens(answer: Wire) -> int | None:
+def parse_token_count(answer: Wire) -> int | None:
     """The number in the answer; None where there is none."""
-    found = answer.get("input_tokens")
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    tokens = answer.get("input_tokens")
+    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) else None
 
 
-def not_counted(reason: str) -> str:
+def build_count_failure_warning(reason: str) -> str:
     """The warning about a service that did not answer, in one sentence."""
     return f"The service did not say how long the prompt is, so what was counted here holds: {reason}"

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from threadbridge.ports import Entry, Event, NewId, Wire
-from threadbridge.translation.citations import Pictured, Sources
+from threadbridge.ports import Entry, Event, IdGenerator, Wire
+from threadbridge.translation.citations import CitationResolver, ImageCitation
 from threadbridge.translation.content_parts import ImagePart, PartKind, RefusalPart, TextPart
 from threadbridge.translation.wire_objects import (
-    closed_step,
-    message_delta,
-    open_step,
-    run_message,
-    sse_message,
-    step_event,
+    build_closed_step,
+    build_message_delta,
+    build_open_step,
+    build_run_message,
+    build_step_event,
+    build_streamed_message,
 )
 
 #: The parts of an output message that a thread's message can show: our kind, and the field that holds the words.
-_SHOWN_PARTS: dict[str, tuple[PartKind, str]] = {
+_PART_FIELDS: dict[str, tuple[PartKind, str]] = {
     "output_text": ("text", "text"),
     "refusal": ("refusal", "refusal"),
 }
@@ -31,55 +31,57 @@ class MessageWriter:
     #: The step as it was stored last; None until it ended.
     step: Wire | None = None
 
-    def __init__(self, run: Wire, *, new_id: NewId, now: Callable[[], float], sources: Sources) -> None:
+    def __init__(
+        self, run: Wire, *, new_id: IdGenerator, now: Callable[[], float], citations: CitationResolver
+    ) -> None:
         self._run = run
         self._now = now
-        self._sources = sources
+        self._citations = citations
         self.created_at = int(now())
         self.message_id = new_id("msg")
-        self._open_step = open_step(
+        self._open_step = build_open_step(
             run,
             step_id=new_id("step"),
             created_at=self.created_at,
             details={"type": "message_creation", "message_creation": {"message_id": self.message_id}},
         )
-        self._spoken: dict[tuple[PartKind, int], TextPart | RefusalPart] = {}  # by their upstream index
+        self._text_parts: dict[tuple[PartKind, int], TextPart | RefusalPart] = {}  # by their upstream index
         self._parts: list[TextPart | RefusalPart | ImagePart] = []  # without gaps
         self._item: Wire | None = None
         #: The item came with status completed: a token limit that struck later did not cut it. (May be null, S5.)
-        self.whole = False
+        self.is_complete = False
 
-    def opening(self) -> list[Event]:
+    def open(self) -> list[Event]:
         """The four events that announce the message (A90), and the images made before it (A86)."""
-        message = sse_message(self._message(), "in_progress")
+        message = build_streamed_message(self._build_message(), "in_progress")
         return [
             Event("thread.run.step.created", self._open_step),
             Event("thread.run.step.in_progress", self._open_step),
             Event("thread.message.created", message),
             Event("thread.message.in_progress", message),
-            *(self._image(file_id) for file_id in self._sources.produced.unshown_images()),
+            *(self._add_image(file_id) for file_id in self._citations.produced_files.pop_unattached_images()),
         ]
 
     def add(self, kind: PartKind, content_index: int, fragment: str) -> list[Event]:
         """The next fragment of a content part, which opens with its first one."""
-        part = self._spoken.get((kind, content_index)) or self._part(kind, content_index)
-        if part.waiting:
-            return self._told(part.write(fragment))
-        return [message_delta(self.message_id, part.delta(fragment))]
+        part = self._text_parts.get((kind, content_index)) or self._get_or_create_part(kind, content_index)
+        if part.pending_citations:
+            return self._build_delta_events(part.write(fragment))
+        return [build_message_delta(self.message_id, part.append(fragment))]
 
     def cite(self, content_index: int, annotation: Wire, number: int | None) -> list[Event]:
         """The annotation of this number of a content part."""
-        part = self._part("text", content_index)
-        return self._cite(part, annotation, number) if isinstance(part, TextPart) else []
+        part = self._get_or_create_part("text", content_index)
+        return self._add_citation(part, annotation, number) if isinstance(part, TextPart) else []
 
-    def mention(self, words: str, file_id: str) -> list[Event]:
+    def cite_mention(self, words: str, file_id: str) -> list[Event]:
         """A file that the model named in these words without citing it."""
         texts = (part for part in self._parts if isinstance(part, TextPart))
-        return [event for part in texts for event in self._told(part.mention(words, file_id))][:1]
+        return [event for part in texts for event in self._build_delta_events(part.cite_mention(words, file_id))][:1]
 
-    def show(self, file_id: str) -> list[Event]:
+    def add_image(self, file_id: str) -> list[Event]:
         """An image that the model made and did not cite."""
-        return [self._image(file_id)]
+        return [self._add_image(file_id)]
 
     def finish(self, item: Wire) -> list[Event]:
         """Take the finished item, and send what the deltas left out.
@@ -88,41 +90,46 @@ class MessageWriter:
         will be replayed from its own content. Parts are compared in their order, because servers differ in how they
         number them.
         """
-        self.whole = item.get("status") == "completed"
-        shown = _shown(item)
-        events = self._rest(shown) if self.step is None else []
-        if self._words() == [(kind, words) for kind, words, _ in shown] and item.get("status") != "incomplete":
+        self.is_complete = item.get("status") == "completed"
+        item_parts = _extract_parts(item)
+        events = self._emit_missing(item_parts) if self.step is None else []
+        if (
+            self._list_part_texts() == [(kind, words) for kind, words, _ in item_parts]
+            and item.get("status") != "incomplete"
+        ):
             self._item = item
         return events
 
-    def _rest(self, shown: list[tuple[PartKind, str, list[Wire]]]) -> list[Event]:
-        streamed = list(self._spoken.values())
+    def _emit_missing(self, item_parts: list[tuple[PartKind, str, list[Wire]]]) -> list[Event]:
+        streamed = list(self._text_parts.values())
         events: list[Event] = []
-        for place, (kind, words, cited) in enumerate(shown):
-            if place >= len(streamed):
+        for position, (kind, words, part_annotations) in enumerate(item_parts):
+            if position >= len(streamed):
                 # Its images first, where nothing was streamed before them (A86). A key no upstream index can have.
-                events += self._images(cited)
-                part = self._part(kind, -1 - place)
+                events += self._emit_images(part_annotations)
+                part = self._get_or_create_part(kind, -1 - position)
             else:
-                part = streamed[place]
-            agreed = part.kind == kind and words.startswith(part.said)
-            if agreed and isinstance(part, TextPart):
-                for number, annotation in enumerate(cited):
-                    events += self._cite(part, annotation, number)
-            if agreed and (rest := words[len(part.said) :]):
-                events += self._told(part.write(rest))
+                part = streamed[position]
+            matches = part.kind == kind and words.startswith(part.model_text)
+            if matches and isinstance(part, TextPart):
+                for number, annotation in enumerate(part_annotations):
+                    events += self._add_citation(part, annotation, number)
+            if matches and (rest := words[len(part.model_text) :]):
+                events += self._build_delta_events(part.write(rest))
             if isinstance(part, TextPart):
-                events += self._told(part.finish())
+                events += self._build_delta_events(part.finish())
         return events
 
-    def _images(self, cited: list[Wire]) -> list[Event]:
-        shown = (annotation for annotation in cited if not annotation.get("end_index"))
-        read = (self._sources.read(annotation) for annotation in shown if "container_id" in annotation)
-        return [self._image(citation.file_id) for citation in read if isinstance(citation, Pictured)]
+    def _emit_images(self, annotations: list[Wire]) -> list[Event]:
+        image_annotations = (annotation for annotation in annotations if not annotation.get("end_index"))
+        citations = (
+            self._citations.resolve(annotation) for annotation in image_annotations if "container_id" in annotation
+        )
+        return [self._add_image(citation.file_id) for citation in citations if isinstance(citation, ImageCitation)]
 
-    def says(self, item: Wire) -> bool:
+    def has_same_text(self, item: Wire) -> bool:
         """Whether the item holds the very words of this message."""
-        return self._words() == [(kind, words) for kind, words, _ in _shown(item)]
+        return self._list_part_texts() == [(kind, words) for kind, words, _ in _extract_parts(item)]
 
     def close(
         self, *, step_status: str, usage: Wire, reason: str | None = None, last_error: Wire | None = None
@@ -133,64 +140,64 @@ class MessageWriter:
         if not self._parts:  # the stock handler reads the content at the last delta's index (A98b)
             events += self.add("text", 0, "")
         status = "completed" if reason is None else "incomplete"
-        message = sse_message(self._message(), status, at=at, reason=reason)
-        self.step = closed_step(self._open_step, step_status, at=at, usage=usage, last_error=last_error)
+        message = build_streamed_message(self._build_message(), status, at=at, reason=reason)
+        self.step = build_closed_step(self._open_step, step_status, at=at, usage=usage, last_error=last_error)
         return [
             *events,
             Event(f"thread.message.{status}", message),
-            step_event(self.step, self._run["expires_at"]),
+            build_step_event(self.step, self._run["expires_at"]),
         ]
 
-    def entry(self, *, cut: bool) -> Entry:
+    def build_entry(self, *, incomplete: bool) -> Entry:
         """The message as a line of the timeline, with its item where that can be replayed word for word.
 
         `cut`: the response did not complete, so that only an item known to be whole may be replayed.
         """
-        item = self._item if self.whole or not cut else None
-        return Entry(message=self._message(), item=item, run_id=self._run["id"])
+        item = self._item if self.is_complete or not incomplete else None
+        return Entry(message=self._build_message(), item=item, run_id=self._run["id"])
 
-    def _part(self, kind: PartKind, content_index: int) -> TextPart | RefusalPart:
+    def _get_or_create_part(self, kind: PartKind, content_index: int) -> TextPart | RefusalPart:
         key = (kind, content_index)
-        part = self._spoken.get(key)
+        part = self._text_parts.get(key)
         if part is None:
-            part = self._spoken[key] = (TextPart if kind == "text" else RefusalPart)(len(self._parts))
+            part = self._text_parts[key] = (TextPart if kind == "text" else RefusalPart)(len(self._parts))
             self._parts.append(part)
         return part
 
-    def _cite(self, part: TextPart, annotation: Wire, number: int | None) -> list[Event]:
-        if not part.is_new(number):
+    def _add_citation(self, part: TextPart, annotation: Wire, number: int | None) -> list[Event]:
+        if not part.register_annotation(number):
             return []
-        citation = self._sources.read(annotation)
-        if isinstance(citation, Pictured):
-            return [self._image(citation.file_id)]
-        return self._told(part.cite(citation)) if citation is not None else []
+        citation = self._citations.resolve(annotation)
+        if isinstance(citation, ImageCitation):
+            return [self._add_image(citation.file_id)]
+        return self._build_delta_events(part.cite(citation)) if citation is not None else []
 
-    def _image(self, file_id: str) -> Event:
+    def _add_image(self, file_id: str) -> Event:
         part = ImagePart(len(self._parts), file_id)
         self._parts.append(part)
-        return message_delta(self.message_id, part.opening())
+        return build_message_delta(self.message_id, part.build_delta())
 
-    def _told(self, deltas: Iterable[Wire]) -> list[Event]:
-        return [message_delta(self.message_id, delta) for delta in deltas]
+    def _build_delta_events(self, deltas: Iterable[Wire]) -> list[Event]:
+        return [build_message_delta(self.message_id, delta) for delta in deltas]
 
-    def _words(self) -> list[tuple[PartKind, str]]:
-        return [(part.kind, part.said) for part in self._spoken.values()]
+    def _list_part_texts(self) -> list[tuple[PartKind, str]]:
+        return [(part.kind, part.model_text) for part in self._text_parts.values()]
 
-    def _message(self) -> Wire:
-        return run_message(
+    def _build_message(self) -> Wire:
+        return build_run_message(
             self._run,
             message_id=self.message_id,
             created_at=self.created_at,
-            content=[part.content() for part in self._parts],
+            content=[part.build_content() for part in self._parts],
         )
 
 
-def _shown(item: Wire) -> list[tuple[PartKind, str, list[Wire]]]:
+def _extract_parts(item: Wire) -> list[tuple[PartKind, str, list[Wire]]]:
     """The parts with words in them, in order, with their annotations."""
-    found: list[tuple[PartKind, str, list[Wire]]] = []
+    extracted: list[tuple[PartKind, str, list[Wire]]] = []
     parts: list[Any] = item.get("content") or []
     for part in parts:
-        shown = _SHOWN_PARTS.get(part.get("type"))
-        if shown is not None and part.get(shown[1]):
-            found.append((shown[0], part[shown[1]], part.get("annotations") or []))
-    return found
+        fields = _PART_FIELDS.get(part.get("type"))
+        if fields is not None and part.get(fields[1]):
+            extracted.append((fields[0], part[fields[1]], part.get("annotations") or []))
+    return extracted

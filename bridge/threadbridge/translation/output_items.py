@@ -10,53 +10,53 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from threadbridge.ports import Entry, Wire
-from threadbridge.translation.function_calls import CallWriter
+from threadbridge.translation.function_calls import FunctionCallWriter
 from threadbridge.translation.hosted_tool_steps import CodeInterpreterWriter, FileSearchWriter
 from threadbridge.translation.message_writer import MessageWriter
 
-HostedWriter: TypeAlias = FileSearchWriter | CodeInterpreterWriter
-Writer: TypeAlias = MessageWriter | CallWriter | HostedWriter
-W = TypeVar("W", MessageWriter, CallWriter, CodeInterpreterWriter)
+HostedToolWriter: TypeAlias = FileSearchWriter | CodeInterpreterWriter
+ItemWriter: TypeAlias = MessageWriter | FunctionCallWriter | HostedToolWriter
+W = TypeVar("W", MessageWriter, FunctionCallWriter, CodeInterpreterWriter)
 
 
-class Slot:
+class OutputSlot:
     """One item of the response: its place, and either the writer that shows it or the item itself."""
 
-    __slots__ = ("done", "item", "item_type", "place", "writer")
+    __slots__ = ("is_finished", "item", "item_type", "output_index", "writer")
 
-    def __init__(self, place: int, item_type: str) -> None:
-        self.place = place
+    def __init__(self, output_index: int, item_type: str) -> None:
+        self.output_index = output_index
         self.item_type = item_type
-        self.writer: Writer | None = None
+        self.writer: ItemWriter | None = None
         self.item: Wire | None = None
         #: The finished item has arrived.
-        self.done = False
+        self.is_finished = False
 
 
-class Output:
+class OutputItems:
     """Every item seen so far."""
 
     def __init__(self) -> None:
-        self._slots: list[Slot] = []
-        self._by_index: dict[Any, Slot] = {}
-        self._by_id: dict[Any, Slot] = {}
-        self._by_call: dict[str, Slot] = {}
+        self._slots: list[OutputSlot] = []
+        self._by_index: dict[Any, OutputSlot] = {}
+        self._by_id: dict[Any, OutputSlot] = {}
+        self._by_call_id: dict[str, OutputSlot] = {}
 
-    def opened(self, writer: Writer, *, index: int | None, item_id: str | None) -> Slot:
+    def add_writer(self, writer: ItemWriter, *, index: int | None, item_id: str | None) -> OutputSlot:
         """Remember an item that is being shown."""
-        slot = self._remember(writer.item_type, index, item_id)
+        slot = self._add_slot(writer.item_type, index, item_id)
         slot.writer = writer
-        if isinstance(writer, CallWriter):
-            self._by_call[writer.call_id] = slot
+        if isinstance(writer, FunctionCallWriter):
+            self._by_call_id[writer.call_id] = slot
         return slot
 
-    def keep(self, item: Wire, *, index: int | None) -> None:
+    def add_item(self, item: Wire, *, index: int | None) -> None:
         """Remember a finished item that is not shown."""
-        slot = self._remember(item.get("type", ""), index, item.get("id"))
-        slot.item, slot.done = item, True
+        slot = self._add_slot(item.get("type", ""), index, item.get("id"))
+        slot.item, slot.is_finished = item, True
 
-    def _remember(self, item_type: str, index: int | None, item_id: str | None) -> Slot:
-        slot = Slot(len(self._slots) if index is None else index, item_type)
+    def _add_slot(self, item_type: str, index: int | None, item_id: str | None) -> OutputSlot:
+        slot = OutputSlot(len(self._slots) if index is None else index, item_type)
         self._slots.append(slot)
         if index is not None:
             self._by_index[index] = slot
@@ -64,58 +64,69 @@ class Output:
             self._by_id[item_id] = slot
         return slot
 
-    def writer(self, kind: type[W], *, index: int | None, item_id: str | None) -> W | None:
+    def find_writer(self, kind: type[W], *, index: int | None, item_id: str | None) -> W | None:
         """The writer a delta belongs to, while its item is not finished."""
         for slot in (self._by_index.get(index), self._by_id.get(item_id)):
-            if slot is not None and not slot.done and isinstance(slot.writer, kind):
+            if slot is not None and not slot.is_finished and isinstance(slot.writer, kind):
                 return slot.writer
         return None
 
-    def slot(self, item: Wire, *, index: int | None) -> Slot | None:
+    def find_slot(self, item: Wire, *, index: int | None) -> OutputSlot | None:
         """The slot a just finished item belongs to, if anything of it was seen before."""
-        at = self._by_index.get(index)
-        return self._named(item) or (at if at is not None and not at.done and _same_type(at, item) else None)
+        at_index = self._by_index.get(index)
+        return self._find_by_id(item) or (
+            at_index if at_index is not None and not at_index.is_finished and _has_same_type(at_index, item) else None
+        )
 
-    def final_slot(self, item: Wire, *, index: int) -> Slot | None:
+    def find_final_slot(self, item: Wire, *, index: int) -> OutputSlot | None:
         """The slot of an item of the finished response; from here on, `index` is its place."""
-        at = self._by_index.get(index)
-        slot = self._named(item) or (at if at is not None and _same_type(at, item) else None) or self._saying(item)
+        at_index = self._by_index.get(index)
+        slot = (
+            self._find_by_id(item)
+            or (at_index if at_index is not None and _has_same_type(at_index, item) else None)
+            or self._find_by_text(item)
+        )
         if slot is not None:
-            slot.place = index
+            slot.output_index = index
         return slot
 
-    def _named(self, item: Wire) -> Slot | None:
-        for slot in (self._by_call.get(item.get("call_id", "")), self._by_id.get(item.get("id"))):
-            if slot is not None and _same_type(slot, item):
+    def _find_by_id(self, item: Wire) -> OutputSlot | None:
+        for slot in (self._by_call_id.get(item.get("call_id", "")), self._by_id.get(item.get("id"))):
+            if slot is not None and _has_same_type(slot, item):
                 return slot
         return None
 
-    def _saying(self, item: Wire) -> Slot | None:
+    def _find_by_text(self, item: Wire) -> OutputSlot | None:
         """The message that holds the same words: the last resort against showing one twice."""
         if item.get("type") != MessageWriter.item_type:
             return None
         return next(
-            (slot for slot in self._slots if isinstance(slot.writer, MessageWriter) and slot.writer.says(item)), None
+            (
+                slot
+                for slot in self._slots
+                if isinstance(slot.writer, MessageWriter) and slot.writer.has_same_text(item)
+            ),
+            None,
         )
 
-    def entries(self, run_id: str, *, cut: bool) -> Sequence[Entry]:
+    def build_entries(self, run_id: str, *, incomplete: bool) -> Sequence[Entry]:
         """What the response leaves in the timeline, in the order of its output.
 
         Of a response that was cut short only messages remain: nobody will answer its calls, and reasoning without
         the item it led to is refused when replayed (§9).
         """
         entries: list[Entry] = []
-        for slot in sorted(self._slots, key=lambda slot: slot.place):
+        for slot in sorted(self._slots, key=lambda slot: slot.output_index):
             if isinstance(slot.writer, MessageWriter):
-                entries.append(slot.writer.entry(cut=cut))
-            elif cut:
+                entries.append(slot.writer.build_entry(incomplete=incomplete))
+            elif incomplete:
                 continue
             elif slot.writer is not None:
-                entries.append(slot.writer.entry())
+                entries.append(slot.writer.build_entry())
             elif slot.item is not None:
                 entries.append(Entry(item=slot.item, run_id=run_id))
         return entries
 
 
-def _same_type(slot: Slot, item: Wire) -> bool:
+def _has_same_type(slot: OutputSlot, item: Wire) -> bool:
     return slot.item_type == item.get("type")

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from threadbridge.ports import NewId
+from threadbridge.ports import IdGenerator
 
 #: A file inside a container: the container's id and the file's. Both are gone when the container is (§12).
-ContainerPlace: TypeAlias = tuple[str, str]
+ContainerFileRef: TypeAlias = tuple[str, str]
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
@@ -22,81 +22,81 @@ class ProducedFile:
 
     file_id: str
     filename: str
-    place: ContainerPlace | None = None
+    container_file: ContainerFileRef | None = None
     content: bytes | None = None
 
 
 class ProducedFiles:
     """Every file of the turn, once. `known` are those of earlier turns, which lie in the same container."""
 
-    def __init__(self, new_id: NewId, known: Mapping[ContainerPlace, str] | None = None) -> None:
+    def __init__(self, new_id: IdGenerator, known_ids: Mapping[ContainerFileRef, str] | None = None) -> None:
         self._new_id = new_id
-        self._ids: dict[ContainerPlace, str] = dict(known or {})
-        self._unplaced: list[str] = []  # images whose bytes came first; their citation names the place
-        self._unshown: list[str] = []  # images no message has shown yet
+        self._ids: dict[ContainerFileRef, str] = dict(known_ids or {})
+        self._unlocated: list[str] = []  # images whose bytes came first; their citation names the place
+        self._unattached: list[str] = []  # images no message has shown yet
         #: The new ones, in the order they were met.
         self.files: list[ProducedFile] = []
 
     @property
-    def places(self) -> Mapping[ContainerPlace, str]:
+    def container_file_ids(self) -> Mapping[ContainerFileRef, str]:
         """Every known file of a container, by its place."""
         return self._ids
 
-    def knows(self, place: ContainerPlace) -> bool:
+    def has_container_file(self, container_file: ContainerFileRef) -> bool:
         """Whether the file has an id already."""
-        return place in self._ids
+        return container_file in self._ids
 
-    def of_container(self, container_id: str, file_id: str, filename: str) -> str:
+    def register_container_file(self, container_id: str, file_id: str, filename: str) -> str:
         """The lasting id of a container's file."""
-        place = (container_id, file_id)
-        known = self._ids.get(place)
+        container_file = (container_id, file_id)
+        known = self._ids.get(container_file)
         if known is None:
-            known = self._ids[place] = self._file_id()
-            self.files.append(ProducedFile(known, filename, place=place))
+            known = self._ids[container_file] = self._new_file_id()
+            self.files.append(ProducedFile(known, filename, container_file=container_file))
         return known
 
-    def image(self, url: str) -> str | None:
+    def register_inline_image(self, url: str) -> str | None:
         """The lasting id of an image that came along in a call's outputs; None if the URL does not hold it."""
-        content, kind = _content(url)
+        content, kind = _decode_data_url(url)
         if content is None:
             return None
-        file_id = self._file_id()
+        file_id = self._new_file_id()
         self.files.append(ProducedFile(file_id, f"{file_id}.{kind}", content=content))
-        self._unplaced.append(file_id)
-        self._unshown.append(file_id)
+        self._unlocated.append(file_id)
+        self._unattached.append(file_id)
         return file_id
 
-    def picture(self, container_id: str, file_id: str, filename: str) -> str | None:
+    def register_cited_image(self, container_id: str, file_id: str, filename: str) -> str | None:
         """The lasting id of a cited image; None when a message shows it already.
 
         Citations come in the order of the images: the next one that came along without a place is this one.
         """
-        place = (container_id, file_id)
-        if place in self._ids:
+        container_file = (container_id, file_id)
+        if container_file in self._ids:
             return None
-        if self._unplaced and is_image(filename):
-            known = self._ids[place] = self._unplaced.pop(0)
-            if known not in self._unshown:
+        if self._unlocated and is_image(filename):
+            known = self._ids[container_file] = self._unlocated.pop(0)
+            if known not in self._unattached:
                 return None
-            self._unshown.remove(known)
+            self._unattached.remove(known)
             return known
-        made = self.of_container(container_id, file_id, filename)
-        return made if is_image(filename) else None
+        new_id = self.register_container_file(container_id, file_id, filename)
+        return new_id if is_image(filename) else None
 
-    def drew(self, size: int | None) -> bool:
+    def has_inline_image_of_size(self, size: int | None) -> bool:
         """Whether an image of as many bytes came along with a call."""
         return any(file.content is not None and len(file.content) == size for file in self.files)
 
-    def unshown_images(self) -> Sequence[str]:
+    def pop_unattached_images(self) -> Sequence[str]:
         """The images made since the last message, for the next one to show (A86)."""
-        unshown, self._unshown = self._unshown, []
-        return unshown
+        unattached, self._unattached = self._unattached, []
+        return unattached
 
-    def forget_unshown(self) -> None:
+    def clear_unattached_images(self) -> None:
         """No message will show the images made so far."""
-        self._unplaced, self._unshown = [], []
+        self._unlocated, self._unattached = [], []
 
-    def _file_id(self) -> str:
+    def _new_file_id(self) -> str:
         return f"file-{self._new_id('file').removeprefix('file_')}"  # the one kind of id with a hyphen (A9)
 
 
@@ -105,7 +105,7 @@ def is_image(filename: str) -> bool:
     return filename.lower().endswith(_IMAGES)
 
 
-def _content(url: str) -> tuple[bytes | None, str]:
+def _decode_data_url(url: str) -> tuple[bytes | None, str]:
     head, _, data = url.partition(";base64,")
     if not head.startswith("data:image/"):
         return None, ""

@@ -9,7 +9,7 @@ from threadbridge.settings import ProfileName, UpstreamSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class ProviderProfile:
     """The abilities of one service. What is False is emulated, or left out by name, and never sent."""
 
     #: `store: true` keeps a response, and only a kept one can be gone on from (S11).
@@ -43,24 +43,24 @@ class Profile:
 
 
 #: The names of all capabilities, in the order of tables.
-CAPABILITIES: tuple[str, ...] = tuple(field.name for field in fields(Profile))
+CAPABILITIES: tuple[str, ...] = tuple(field.name for field in fields(ProviderProfile))
 
 
-def _only(*capabilities: str) -> Profile:
-    return Profile(**{name: name in capabilities for name in CAPABILITIES})
+def _build_profile(*capabilities: str) -> ProviderProfile:
+    return ProviderProfile(**{name: name in capabilities for name in CAPABILITIES})
 
 
 #: Every profile by its name. Servers that were seen have what was seen of them; the others what is safe to rely on.
-PROFILES: Mapping[ProfileName, Profile] = {
-    "openai": Profile(),
-    "azure": replace(Profile(), input_tokens=False, compaction=False, model_list=False),
-    "foundry": replace(Profile(), input_tokens=False, compaction=False, model_list=False),
-    "vllm": _only("store_parameter", "forced_tool_choice", "required_tool_choice", "model_list"),
-    "ollama": _only("store_parameter", "model_list"),
-    "llamacpp": _only("store_parameter", "forced_tool_choice", "required_tool_choice", "model_list"),
-    "litellm": _only("store_parameter", "forced_tool_choice", "required_tool_choice", "model_list"),
-    "generic": _only("store_parameter", "forced_tool_choice"),
-    "ogx": _only(
+PROFILES: Mapping[ProfileName, ProviderProfile] = {
+    "openai": ProviderProfile(),
+    "azure": replace(ProviderProfile(), input_tokens=False, compaction=False, model_list=False),
+    "foundry": replace(ProviderProfile(), input_tokens=False, compaction=False, model_list=False),
+    "vllm": _build_profile("store_parameter", "forced_tool_choice", "required_tool_choice", "model_list"),
+    "ollama": _build_profile("store_parameter", "model_list"),
+    "llamacpp": _build_profile("store_parameter", "forced_tool_choice", "required_tool_choice", "model_list"),
+    "litellm": _build_profile("store_parameter", "forced_tool_choice", "required_tool_choice", "model_list"),
+    "generic": _build_profile("store_parameter", "forced_tool_choice"),
+    "ogx": _build_profile(
         "stored_responses",
         "conversations",
         "background",
@@ -74,7 +74,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
 }
 
 
-def profile_of(upstream: UpstreamSettings, *, hosted_tools: bool = True) -> Profile:
+def get_profile(upstream: UpstreamSettings, *, hosted_tools: bool = True) -> ProviderProfile:
     """The abilities of the configured service: its profile's, but for those that are set one by one.
 
     Without `hosted_tools` it has none, nor the files they work on, whatever else is said.

@@ -7,31 +7,31 @@ from dataclasses import dataclass
 
 from threadbridge.context_window.upstream_continuation import Continuation
 from threadbridge.ports import Entry, Wire
-from threadbridge.translation.capability_fallbacks import suit
-from threadbridge.translation.input_items import input_items
+from threadbridge.translation.capability_fallbacks import apply_fallbacks
+from threadbridge.translation.input_items import build_input_items
 from threadbridge.translation.models.resolution import ResolvedModel
-from threadbridge.translation.provider_profiles import Profile
+from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.translation.tool_mapping import (
-    HostedTools,
-    forces_unsent,
-    included,
-    left_out_tools,
-    response_tools,
-    text_format,
-    tool_choice,
+    HostedToolResources,
+    build_text_format,
+    build_tool_choice,
+    build_tools,
+    forces_missing_tool,
+    list_includes,
+    list_omitted_tools,
 )
 
 #: The least `max_output_tokens` the Responses API accepts (§3).
-_LEAST_OUTPUT_TOKENS = 16
+_MIN_OUTPUT_TOKENS = 16
 #: The least `compact_threshold` it accepts (§11).
-_LEAST_COMPACT_THRESHOLD = 1000
+_MIN_COMPACT_THRESHOLD = 1000
 #: The longest `prompt_cache_key` it accepts; ids that were imported may be longer.
-_LONGEST_CACHE_KEY = 64
+_MAX_CACHE_KEY_CHARACTERS = 64
 
 _DEFAULT_SAMPLING = 1.0
 
 #: A service that can do all there is.
-_EVERYTHING = Profile()
+_FULL_PROFILE = ProviderProfile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,22 @@ class RequestPlan:
     warnings: tuple[str, ...] = ()
 
 
-def remaining_completion_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
+def get_remaining_completion_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
     """What is left of the run's completion budget, which is for the whole run (A80); None without a budget."""
     budget: int | None = run["max_completion_tokens"]
     used: int = prior_usage["completion_tokens"] if prior_usage is not None else 0
     return None if budget is None else budget - used
 
 
-def answer_bound(run: Wire, prior_usage: Wire | None) -> int | None:
+def get_max_output_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
     """The `max_output_tokens` of the run's next turn; None where the run bounds nothing."""
-    remaining = remaining_completion_tokens(run, prior_usage)
-    return None if remaining is None else max(_LEAST_OUTPUT_TOKENS, remaining)
+    remaining = get_remaining_completion_tokens(run, prior_usage)
+    return None if remaining is None else max(_MIN_OUTPUT_TOKENS, remaining)
 
 
-def budget_exhausted(run: Wire, prior_usage: Wire | None) -> bool:
+def is_budget_exhausted(run: Wire, prior_usage: Wire | None) -> bool:
     """Whether the earlier turns used up the run's completion budget: the run ends incomplete, nothing is sent."""
-    remaining = remaining_completion_tokens(run, prior_usage)
+    remaining = get_remaining_completion_tokens(run, prior_usage)
     return remaining is not None and remaining <= 0
 
 
@@ -69,10 +69,10 @@ def build_request(
     stream: bool,
     first_turn: bool,
     prior_usage: Wire | None = None,
-    hosted: HostedTools | None = None,
-    compact_at: int | None = None,
-    refused: Collection[str] = (),
-    profile: Profile = _EVERYTHING,
+    hosted_tools: HostedToolResources | None = None,
+    compact_threshold: int | None = None,
+    rejected_parameters: Collection[str] = (),
+    profile: ProviderProfile = _FULL_PROFILE,
     continuation: Continuation | None = None,
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
@@ -84,39 +84,51 @@ def build_request(
     in `refused` are left out, and what `profile` lacks is not asked for.
     """
     warnings = list(model.warnings)
-    container = hosted.container if hosted is not None else None
-    items = input_items(run, timeline, container=container, continuation=continuation, compacted=compact_at is not None)
-    state = {"store": False} if continuation is None else continuation.asked
+    container = hosted_tools.container_id if hosted_tools is not None else None
+    items = build_input_items(
+        run,
+        timeline,
+        container_id=container,
+        continuation=continuation,
+        include_compactions=compact_threshold is not None,
+    )
+    state = {"store": False} if continuation is None else continuation.request_params
     body: Wire = {"model": model.model, "input": items, **state, "stream": stream}
     if run["instructions"] is not None:
         body["instructions"] = run["instructions"]
-    _add_tools(body, run, model, hosted, warnings, first_turn=first_turn)
-    if (form := text_format(run["response_format"])) is not None:
+    _add_tools(body, run, model, hosted_tools, warnings, first_turn=first_turn)
+    if (form := build_text_format(run["response_format"])) is not None:
         body["text"] = {"format": form}
-    if (bound := answer_bound(run, prior_usage)) is not None:
-        body["max_output_tokens"] = bound
+    if (max_output_tokens := get_max_output_tokens(run, prior_usage)) is not None:
+        body["max_output_tokens"] = max_output_tokens
     _add_reasoning(body, model)
-    if compact_at is not None:
-        body["context_management"] = [_compaction(compact_at)]
-    _add_sampling(body, run, model, refused, warnings)
+    if compact_threshold is not None:
+        body["context_management"] = [_build_compaction(compact_threshold)]
+    _add_sampling(body, run, model, rejected_parameters, warnings)
     if profile.prompt_cache_key:
-        body["prompt_cache_key"] = run["thread_id"][:_LONGEST_CACHE_KEY]
-    warnings += suit(body, profile)
+        body["prompt_cache_key"] = run["thread_id"][:_MAX_CACHE_KEY_CHARACTERS]
+    warnings += apply_fallbacks(body, profile)
     return RequestPlan(body, tuple(warnings))
 
 
 def _add_tools(
-    body: Wire, run: Wire, model: ResolvedModel, hosted: HostedTools | None, warnings: list[str], *, first_turn: bool
+    body: Wire,
+    run: Wire,
+    model: ResolvedModel,
+    hosted_tools: HostedToolResources | None,
+    warnings: list[str],
+    *,
+    first_turn: bool,
 ) -> None:
-    tools = response_tools(run["tools"], hosted, model=model.requested)
-    warnings += [f"The tool {kind} is not sent to the model." for kind in left_out_tools(run["tools"], tools)]
-    if first_turn and forces_unsent(run["tool_choice"], tools):
+    tools = build_tools(run["tools"], hosted_tools, model=model.requested)
+    warnings += [f"The tool {kind} is not sent to the model." for kind in list_omitted_tools(run["tools"], tools)]
+    if first_turn and forces_missing_tool(run["tool_choice"], tools):
         warnings.append("The tool that tool_choice asks for is not there; the model is free to answer without it.")
     if not tools:
         return  # a choice among no tools is refused
     body["tools"] = tools
-    body["tool_choice"] = tool_choice(run["tool_choice"], tools, first_turn=first_turn)
-    if include := included(tools):
+    body["tool_choice"] = build_tool_choice(run["tool_choice"], tools, first_turn=first_turn)
+    if include := list_includes(tools):
         body["include"] = include
     if run["parallel_tool_calls"] is False:  # true is the service's default, which some models refuse to be told
         body["parallel_tool_calls"] = False
@@ -125,20 +137,22 @@ def _add_tools(
 def _add_reasoning(body: Wire, model: ResolvedModel) -> None:
     if model.reasoning_effort is not None:
         body["reasoning"] = {"effort": model.reasoning_effort}
-    if model.reasons:
+    if model.is_reasoning:
         body["include"] = ["reasoning.encrypted_content", *body.get("include", ())]
 
 
-def _compaction(compact_at: int) -> Wire:
-    return {"type": "compaction", "compact_threshold": max(_LEAST_COMPACT_THRESHOLD, compact_at)}
+def _build_compaction(compact_threshold: int) -> Wire:
+    return {"type": "compaction", "compact_threshold": max(_MIN_COMPACT_THRESHOLD, compact_threshold)}
 
 
-def _add_sampling(body: Wire, run: Wire, model: ResolvedModel, refused: Collection[str], warnings: list[str]) -> None:
+def _add_sampling(
+    body: Wire, run: Wire, model: ResolvedModel, rejected_parameters: Collection[str], warnings: list[str]
+) -> None:
     for name in ("temperature", "top_p"):
         value = run[name]
         if value is None or value == _DEFAULT_SAMPLING:
             continue
-        if model.sampling and name not in refused:
+        if model.accepts_sampling and name not in rejected_parameters:
             body[name] = value
         else:
             warnings.append(f"The model {model.model} does not accept {name}; {value} has no effect.")

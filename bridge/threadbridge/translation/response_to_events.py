@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 from threadbridge.ports import Wire
 
 #: The event that ends a response, by its status.
-_LAST: Mapping[str, str] = {
+_FINAL_EVENT_TYPES: Mapping[str, str] = {
     "completed": "response.completed",
     "incomplete": "response.incomplete",
     "failed": "response.failed",
     "cancelled": "response.cancelled",
 }
 
-_UNFINISHED = frozenset({"queued", "in_progress"})
+_UNFINISHED_STATUSES = frozenset({"queued", "in_progress"})
 
 
-def events_of(response: Wire) -> Iterator[Wire]:
+def iterate_events(response: Wire) -> Iterator[Wire]:
     """The fewest events that say what the response says, so that one translator serves streams and whole answers.
 
     A response that is not finished has no last event; the translator's `end_of_stream` is then the end.
@@ -25,17 +25,17 @@ def events_of(response: Wire) -> Iterator[Wire]:
     yield {"type": "response.created", "response": response}
     for index, item in enumerate(response.get("output") or []):
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
-    last = _last(response)
+    last = _get_final_event_type(response)
     if last is not None:
         yield {"type": last, "response": response}
 
 
-def _last(response: Wire) -> str | None:
+def _get_final_event_type(response: Wire) -> str | None:
     status: str = response.get("status") or ""
-    if status in _UNFINISHED:
+    if status in _UNFINISHED_STATUSES:
         return None
-    if status in _LAST:
-        return _LAST[status]
+    if status in _FINAL_EVENT_TYPES:
+        return _FINAL_EVENT_TYPES[status]
     # Some servers leave the status out (S5) or have a word of their own for it; then the rest of the response tells.
     if response.get("error"):
         return "response.failed"

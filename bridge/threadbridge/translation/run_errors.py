@@ -11,45 +11,49 @@ from threadbridge.run_states import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class TurnClosure:
     """What becomes of everything that is open when the run enters `run`."""
 
-    run: RunStatus
+    run_status: RunStatus
     message_reason: str  # incomplete_details.reason of the message that was being written (A39)
-    step: str
+    step_status: str
     run_reason: str | None = None  # incomplete_details.reason of the run
 
 
 #: Endings that come from outside, by the status they lead to (A60, A95, A96).
-INTERRUPTIONS: Mapping[str, Closing] = {
-    "failed": Closing(RunStatus.FAILED, "run_failed", "failed"),
-    "cancelled": Closing(RunStatus.CANCELLED, "run_cancelled", "cancelled"),
-    "expired": Closing(RunStatus.EXPIRED, "run_expired", "expired"),
+INTERRUPTION_CLOSURES: Mapping[str, TurnClosure] = {
+    "failed": TurnClosure(RunStatus.FAILED, "run_failed", "failed"),
+    "cancelled": TurnClosure(RunStatus.CANCELLED, "run_cancelled", "cancelled"),
+    "expired": TurnClosure(RunStatus.EXPIRED, "run_expired", "expired"),
     # Before the model was asked: the prompt is longer than the budget (A80).
-    "incomplete": Closing(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_prompt_tokens"),
+    "incomplete": TurnClosure(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_prompt_tokens"),
 }
 
-_TOKENS = Closing(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_completion_tokens")
+_TOKEN_LIMIT_CLOSURE = TurnClosure(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_completion_tokens")
 
 #: Endings of an incomplete response, by its reason (A81). A run has no reason of its own for a content filter (§7).
-_INCOMPLETE: Mapping[str, Closing] = {
-    "max_output_tokens": _TOKENS,
-    "length": _TOKENS,  # S5: some servers' word for it
-    "content_filter": Closing(RunStatus.INCOMPLETE, "content_filter", "completed"),
+_INCOMPLETE_CLOSURES: Mapping[str, TurnClosure] = {
+    "max_output_tokens": _TOKEN_LIMIT_CLOSURE,
+    "length": _TOKEN_LIMIT_CLOSURE,  # S5: some servers' word for it
+    "content_filter": TurnClosure(RunStatus.INCOMPLETE, "content_filter", "completed"),
 }
 
 #: A reason nobody has heard of: the message needs one of A39, the run is not told a reason that may be wrong.
-_UNKNOWN_REASON = Closing(RunStatus.INCOMPLETE, "max_tokens", "completed")
+_UNKNOWN_REASON_CLOSURE = TurnClosure(RunStatus.INCOMPLETE, "max_tokens", "completed")
 
 
-def closing_of_incomplete(response: Mapping[str, Any]) -> Closing:
+def get_incomplete_closure(response: Mapping[str, Any]) -> TurnClosure:
     """How a run ends whose response came back incomplete."""
     details = response.get("incomplete_details")
     reason = details.get("reason") if isinstance(details, Mapping) else None
-    return _INCOMPLETE.get(reason, _UNKNOWN_REASON) if isinstance(reason, str) else _UNKNOWN_REASON
+    return (
+        _INCOMPLETE_CLOSURES.get(reason, _UNKNOWN_REASON_CLOSURE)
+        if isinstance(reason, str)
+        else _UNKNOWN_REASON_CLOSURE
+    )
 
 
-def error_in(event: Wire) -> Wire | None:
+def get_event_error(event: Wire) -> Wire | None:
     """The error of an event that ends a response badly; None for any other event."""
     match event:
         case {"type": "response.failed", "response": {"error": dict(error)}} | {"type": "error", "error": dict(error)}:
@@ -87,32 +91,32 @@ _ERROR_CODES: Mapping[str, str] = {
     ),
 }
 
-_NO_MESSAGE = "Sorry, something went wrong."  # the legacy service's own text (A47)
+_DEFAULT_MESSAGE = "Sorry, something went wrong."  # the legacy service's own text (A47)
 _TOO_MANY_REQUESTS = 429
 
 
-def last_error(
+def build_last_error(
     message: str | None, *, code: str | None = None, status: int | None = None, request_id: str | None = None
 ) -> Wire:
     """A run's `last_error` (A47) for an upstream error: its code, or else its HTTP status, decides (§7, §15).
 
     The id of the upstream's request is told along, for whoever looks it up there (D14).
     """
-    known = _ERROR_CODES.get(code or "")
-    if known is None:
-        known = "rate_limit_exceeded" if status == _TOO_MANY_REQUESTS else "server_error"
-    told = message or _NO_MESSAGE
-    if request_id is not None and request_id not in told:
-        told = f"{told} (request id {request_id})"
-    return {"code": known, "message": told}
+    run_code = _ERROR_CODES.get(code or "")
+    if run_code is None:
+        run_code = "rate_limit_exceeded" if status == _TOO_MANY_REQUESTS else "server_error"
+    text = message or _DEFAULT_MESSAGE
+    if request_id is not None and request_id not in text:
+        text = f"{text} (request id {request_id})"
+    return {"code": run_code, "message": text}
 
 
-def last_error_of(error: Any, *, request_id: str | None = None) -> Wire:
+def convert_error(error: Any, *, request_id: str | None = None) -> Wire:
     """The `last_error` for an error object of the Responses API, however incomplete it is (S6)."""
     if not isinstance(error, Mapping):
-        return last_error(error if isinstance(error, str) else None, request_id=request_id)
+        return build_last_error(error if isinstance(error, str) else None, request_id=request_id)
     code, message = error.get("code"), error.get("message")
-    return last_error(
+    return build_last_error(
         message if isinstance(message, str) else None,
         code=code if isinstance(code, str) else None,
         request_id=request_id,

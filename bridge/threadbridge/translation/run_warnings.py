@@ -6,15 +6,17 @@ from collections.abc import Collection
 
 from threadbridge.ports import Wire
 from threadbridge.translation.models.resolution import ResolvedModel
-from threadbridge.translation.provider_profiles import Profile
+from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.translation.request_builder import build_request
-from threadbridge.translation.tool_mapping import HostedTools
+from threadbridge.translation.tool_mapping import HostedToolResources
 
 #: Which stores there are to search, the turn finds out.
-_SOME = HostedTools(vector_store_ids=("vs",))
+_PLACEHOLDER_RESOURCES = HostedToolResources(vector_store_ids=("vs",))
 
 
-def run_warnings(run: Wire, model: ResolvedModel, refused: Collection[str], profile: Profile) -> tuple[str, ...]:
+def list_run_warnings(
+    run: Wire, model: ResolvedModel, rejected_parameters: Collection[str], profile: ProviderProfile
+) -> tuple[str, ...]:
     """One sentence each: a successor that is asked, a parameter it refuses, a tool it is not told of, what the service
     lacks.
 
@@ -26,8 +28,8 @@ def run_warnings(run: Wire, model: ResolvedModel, refused: Collection[str], prof
         model=model,
         stream=False,
         first_turn=True,
-        hosted=_SOME,
-        refused=refused,
+        hosted_tools=_PLACEHOLDER_RESOURCES,
+        rejected_parameters=rejected_parameters,
         profile=profile,
     )
     return plan.warnings

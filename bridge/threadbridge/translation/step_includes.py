@@ -5,22 +5,22 @@ from __future__ import annotations
 from threadbridge.ports import Event, Wire
 
 
-def without_content(step: Wire) -> Wire:
+def strip_search_content(step: Wire) -> Wire:
     """The step without the words that its searches found."""
     details = step["step_details"]
     if details["type"] != "tool_calls" or not any(call["type"] == "file_search" for call in details["tool_calls"]):
         return step
-    return {**step, "step_details": {**details, "tool_calls": [_bare(call) for call in details["tool_calls"]]}}
+    return {**step, "step_details": {**details, "tool_calls": [_strip_call(call) for call in details["tool_calls"]]}}
 
 
-def event_without_content(event: Event) -> Event:
+def strip_event_search_content(event: Event) -> Event:
     """The event, whose step tells no content."""
     if event.name == "thread.run.step.completed":
-        return event._replace(data=without_content(event.data))
+        return event._replace(data=strip_search_content(event.data))
     return event
 
 
-def _bare(call: Wire) -> Wire:
+def _strip_call(call: Wire) -> Wire:
     if call["type"] != "file_search":
         return call
     search = call["file_search"]

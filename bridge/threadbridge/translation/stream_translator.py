@@ -6,20 +6,26 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from threadbridge.errors import TranslationError
-from threadbridge.ports import Event, NewId, Turn, Wire
-from threadbridge.run_states import RunStatus, stepped
-from threadbridge.translation.produced_files import ContainerPlace, ProducedFile
-from threadbridge.translation.run_errors import INTERRUPTIONS, Closing, closing_of_incomplete, last_error, last_error_of
-from threadbridge.translation.turn_builder import TurnWriter
-from threadbridge.translation.turn_result import Ending, TurnOutcome
-from threadbridge.translation.usage import added, usage_of, zero_usage
-from threadbridge.translation.wire_objects import run_event
+from threadbridge.ports import Event, IdGenerator, Turn, Wire
+from threadbridge.run_states import RunStatus, transition_run
+from threadbridge.translation.produced_files import ContainerFileRef, ProducedFile
+from threadbridge.translation.run_errors import (
+    INTERRUPTION_CLOSURES,
+    TurnClosure,
+    build_last_error,
+    convert_error,
+    get_incomplete_closure,
+)
+from threadbridge.translation.turn_builder import TurnBuilder
+from threadbridge.translation.turn_result import TurnInterruption, TurnOutcome
+from threadbridge.translation.usage import add_usage, parse_usage, zero_usage
+from threadbridge.translation.wire_objects import build_run_event
 
 #: A method of the translator, looked up by a word of the upstream.
 _Handler: TypeAlias = Callable[[Any, Wire], list[Event]]
 
 _CANCELLED_UPSTREAM = "The upstream service cancelled the response."
-_ENDED_EARLY = "The upstream service ended its stream before the response was finished."
+_STREAM_ENDED_EARLY = "The upstream service ended its stream before the response was finished."
 
 
 class TurnTranslator:
@@ -46,12 +52,12 @@ class TurnTranslator:
         self,
         run: Wire,
         *,
-        new_id: NewId,
+        new_id: IdGenerator,
         now: Callable[[], float],
         prior_usage: Wire | None = None,
         number: int = 1,
         request_id: str | None = None,
-        known_files: Mapping[ContainerPlace, str] | None = None,
+        known_files: Mapping[ContainerFileRef, str] | None = None,
     ) -> None:
         self.outcome: TurnOutcome | None = None
         #: The id the upstream gave the request; may be set as soon as it is known.
@@ -61,33 +67,33 @@ class TurnTranslator:
         self._run = run
         self._now = now
         self._prior_usage = prior_usage
-        self._lost_usage: Wire | None = None  # of responses that another one took the place of
+        self._discarded_usage: Wire | None = None  # of responses that another one took the place of
         self._number = number
         self._response_id: str | None = None
         self._model: str | None = None
         self._last_item_id: str | None = None
-        self._refused = False
-        self._writer = TurnWriter(run, new_id=new_id, now=now, known_files=known_files)
+        self._unbilled = False
+        self._builder = TurnBuilder(run, new_id=new_id, now=now, known_files=known_files)
         #: The container in which the turn's code ran, once any did.
         self.container_id: str | None = None
 
     @property
-    def produced(self) -> Sequence[ProducedFile]:
+    def produced_files(self) -> Sequence[ProducedFile]:
         """The files that the turn's code made, in the order they became known."""
-        return self._writer.produced.files
+        return self._builder.produced_files.files
 
-    def discover(self, files: Sequence[Wire]) -> list[Event]:
+    def add_container_files(self, files: Sequence[Wire]) -> list[Event]:
         """The files in the turn's container (`GET /containers/{id}/files`): those never cited are told of too."""
         if self.container_id is None or self.outcome is not None:
             return []
-        return self._writer.discover(self.container_id, files)
+        return self._builder.add_container_files(self.container_id, files)
 
-    def feed(self, event: Wire) -> list[Event]:
+    def translate(self, event: Wire) -> list[Event]:
         """The run's events for one upstream event; none for a type nobody knows, and none after the end."""
-        handle = self._HANDLERS.get(event.get("type", ""))
+        handle = self._EVENT_HANDLERS.get(event.get("type", ""))
         return handle(self, event) if handle is not None and self.outcome is None else []
 
-    def interrupt(self, ending: Ending) -> list[Event]:
+    def interrupt(self, ending: TurnInterruption) -> list[Event]:
         """Close everything that is open and end the run as told (A60, A95, A96).
 
         The events of a cancelled turn begin with `thread.run.cancelling`. Raises TranslationError when the turn is
@@ -95,22 +101,22 @@ class TurnTranslator:
         """
         if self.outcome is not None:
             raise TranslationError(f"the turn of run {self._run['id']} is over and cannot be {ending.status}")
-        self._refused = ending.refused and self._response_id is None
+        self._unbilled = ending.unbilled and self._response_id is None
         if ending.status != "cancelled":
-            error = (ending.last_error or last_error(None)) if ending.status == "failed" else None
-            return self._cut(INTERRUPTIONS[ending.status], {}, error)
-        self._run = stepped(self._run, RunStatus.CANCELLING, self._second())
-        return [run_event(self._run), *self._cut(INTERRUPTIONS["cancelled"], {})]
+            error = (ending.last_error or build_last_error(None)) if ending.status == "failed" else None
+            return self._close_early(INTERRUPTION_CLOSURES[ending.status], {}, error)
+        self._run = transition_run(self._run, RunStatus.CANCELLING, self._now_seconds())
+        return [build_run_event(self._run), *self._close_early(INTERRUPTION_CLOSURES["cancelled"], {})]
 
-    def end_of_stream(self) -> list[Event]:
+    def finish_stream(self) -> list[Event]:
         """The upstream has no more events: a turn that is not over by now has failed. Does nothing otherwise."""
-        error = last_error(_ENDED_EARLY, request_id=self.request_id)
-        return self.interrupt(Ending("failed", error)) if self.outcome is None else []
+        error = build_last_error(_STREAM_ENDED_EARLY, request_id=self.request_id)
+        return self.interrupt(TurnInterruption("failed", error)) if self.outcome is None else []
 
     @property
     def can_start_over(self) -> bool:
         """Whether another response can take the place of this one without taking back what was told."""
-        return self.outcome is None and self._writer.can_start_over
+        return self.outcome is None and self._builder.can_start_over
 
     def start_over(self, event: Wire) -> list[Event]:
         """The response ended with this event, and another one will be asked for in its place.
@@ -121,161 +127,164 @@ class TurnTranslator:
         if not self.can_start_over:
             raise TranslationError(f"the turn of run {self._run['id']} has said what cannot be taken back")
         response: Wire = event.get("response") or {}
-        error = self._told(response.get("error") or event.get("error") or event)
-        self._lost_usage = self._usage(response)
+        error = self._convert_error(response.get("error") or event.get("error") or event)
+        self._discarded_usage = self._sum_usage(response)
         self.container_id = None
-        return self._writer.start_over(error=error)
+        return self._builder.start_over(error=error)
 
     # One method per upstream event ----------------------------------------------------------------------------
 
-    def _began(self, event: Wire) -> list[Event]:
-        self._note(event.get("response") or {})
+    def _on_response_created(self, event: Wire) -> list[Event]:
+        self._record_response(event.get("response") or {})
         return []
 
-    def _item_added(self, event: Wire) -> list[Event]:
-        return self._writer.start(event.get("item") or {}, index=event.get("output_index"))
+    def _on_item_added(self, event: Wire) -> list[Event]:
+        return self._builder.start_item(event.get("item") or {}, index=event.get("output_index"))
 
-    def _text(self, event: Wire) -> list[Event]:
-        return self._writer.fragment("text", event)
+    def _on_text_delta(self, event: Wire) -> list[Event]:
+        return self._builder.add_fragment("text", event)
 
-    def _refusal(self, event: Wire) -> list[Event]:
-        return self._writer.fragment("refusal", event)
+    def _on_refusal_delta(self, event: Wire) -> list[Event]:
+        return self._builder.add_fragment("refusal", event)
 
-    def _arguments(self, event: Wire) -> list[Event]:
-        return self._writer.arguments(event)
+    def _on_arguments_delta(self, event: Wire) -> list[Event]:
+        return self._builder.add_arguments(event)
 
-    def _annotation(self, event: Wire) -> list[Event]:
-        return self._writer.annotation(event)
+    def _on_annotation(self, event: Wire) -> list[Event]:
+        return self._builder.add_annotation(event)
 
-    def _code(self, event: Wire) -> list[Event]:
-        return self._writer.code(event)
+    def _on_code_delta(self, event: Wire) -> list[Event]:
+        return self._builder.add_code(event)
 
-    def _item_done(self, event: Wire) -> list[Event]:
+    def _on_item_done(self, event: Wire) -> list[Event]:
         self.container_id = (event.get("item") or {}).get("container_id") or self.container_id
-        return self._writer.finish(event.get("item") or {}, index=event.get("output_index"))
+        return self._builder.finish_item(event.get("item") or {}, index=event.get("output_index"))
 
-    def _ended(self, event: Wire) -> list[Event]:
+    def _on_response_ended(self, event: Wire) -> list[Event]:
         response = event.get("response") or {}
-        self._note(response)
+        self._record_response(response)
         output: Sequence[Wire] = response.get("output") or []
         self._last_item_id = output[-1].get("id") if output else None
-        events = self._writer.settle(output)
+        events = self._builder.reconcile_output(output)
         # Some servers say `response.completed` of a response that calls itself incomplete.
-        end = self._ENDS.get(response.get("status", "")) or self._ENDS[event["type"].removeprefix("response.")]
+        end = (
+            self._STATUS_HANDLERS.get(response.get("status", ""))
+            or self._STATUS_HANDLERS[event["type"].removeprefix("response.")]
+        )
         return [*events, *end(self, response)]
 
-    def _error(self, event: Wire) -> list[Event]:
+    def _on_error(self, event: Wire) -> list[Event]:
         # Seen in two shapes: with an `error` object inside, and with its fields on the event itself.
-        return self._cut(INTERRUPTIONS["failed"], {}, self._told(event.get("error") or event))
+        return self._close_early(INTERRUPTION_CLOSURES["failed"], {}, self._convert_error(event.get("error") or event))
 
     # One method per end of a response -------------------------------------------------------------------------
 
-    def _completed(self, response: Wire) -> list[Event]:
-        usage = self._usage(response)
-        calls = self._writer.calls
+    def _end_completed(self, response: Wire) -> list[Event]:
+        usage = self._sum_usage(response)
+        calls = self._builder.function_calls
         if calls is None:
-            events = self._writer.close(usage=usage)
-            total = added(self._prior_usage, usage)
-            run = stepped(self._run, RunStatus.COMPLETED, self._second(), usage=total)
+            events = self._builder.close(usage=usage)
+            total = add_usage(self._prior_usage, usage)
+            run = transition_run(self._run, RunStatus.COMPLETED, self._now_seconds(), usage=total)
         else:
             # The open step gets the usage with its outputs; until then the turn keeps it (A70, A78).
-            events = self._writer.close(usage=zero_usage())
-            calls.wait()
-            action = calls.required_action()
-            run = stepped(self._run, RunStatus.REQUIRES_ACTION, self._second(), required_action=action)
-        return [*events, self._over(run, usage, cut=False)]
+            events = self._builder.close(usage=zero_usage())
+            calls.leave_open()
+            action = calls.build_required_action()
+            run = transition_run(self._run, RunStatus.REQUIRES_ACTION, self._now_seconds(), required_action=action)
+        return [*events, self._set_outcome(run, usage, incomplete=False)]
 
-    def _incomplete(self, response: Wire) -> list[Event]:
-        return self._cut(closing_of_incomplete(response), response)
+    def _end_incomplete(self, response: Wire) -> list[Event]:
+        return self._close_early(get_incomplete_closure(response), response)
 
-    def _failed(self, response: Wire) -> list[Event]:
-        return self._cut(INTERRUPTIONS["failed"], response, self._told(response.get("error")))
+    def _end_failed(self, response: Wire) -> list[Event]:
+        return self._close_early(INTERRUPTION_CLOSURES["failed"], response, self._convert_error(response.get("error")))
 
-    def _cancelled(self, response: Wire) -> list[Event]:
+    def _end_cancelled(self, response: Wire) -> list[Event]:
         # Nobody asked for it here: a run that its owner cancelled ends through `interrupt`.
-        error = self._told(response.get("error") or {"message": _CANCELLED_UPSTREAM})
-        return self._cut(INTERRUPTIONS["failed"], response, error)
+        error = self._convert_error(response.get("error") or {"message": _CANCELLED_UPSTREAM})
+        return self._close_early(INTERRUPTION_CLOSURES["failed"], response, error)
 
-    def _cut(self, closing: Closing, response: Wire, error: Wire | None = None) -> list[Event]:
+    def _close_early(self, closure: TurnClosure, response: Wire, error: Wire | None = None) -> list[Event]:
         """Close what is open, hosted calls before the message and that before function calls, and end the run."""
-        usage = self._usage(response)
-        message, calls, hosted = self._writer.message, self._writer.calls, self._writer.hosted
-        last = hosted[-1] if hosted and message is None and calls is None else None
+        usage = self._sum_usage(response)
+        message, calls, hosted_calls = self._builder.message, self._builder.function_calls, self._builder.hosted_calls
+        last = hosted_calls[-1] if hosted_calls and message is None and calls is None else None
         events: list[Event] = []
-        for call in hosted:
-            shown = usage if call is last else zero_usage()
-            events += call.close(step_status=closing.step, usage=shown, last_error=error)
+        for call in hosted_calls:
+            step_usage = usage if call is last else zero_usage()
+            events += call.close(step_status=closure.step_status, usage=step_usage, last_error=error)
         if message is not None:
             # The limit struck after the message was written: it is as complete as it was meant to be.
-            spared = closing.run is RunStatus.INCOMPLETE and message.whole
+            is_whole = closure.run_status is RunStatus.INCOMPLETE and message.is_complete
             events += message.close(
-                step_status=closing.step,
+                step_status=closure.step_status,
                 usage=usage if calls is None else zero_usage(),
-                reason=None if spared else closing.message_reason,
+                reason=None if is_whole else closure.message_reason,
                 last_error=error,
             )
         if calls is not None:
-            events += calls.close(step_status=closing.step, usage=usage, last_error=error)
-        changes: Wire = {"usage": added(self._prior_usage, usage), "last_error": error}
-        if closing.run_reason is not None:
-            changes["incomplete_details"] = {"reason": closing.run_reason}
-        run = stepped(self._run, closing.run, self._second(), **changes)
-        return [*events, self._over(run, usage, cut=True)]
+            events += calls.close(step_status=closure.step_status, usage=usage, last_error=error)
+        changes: Wire = {"usage": add_usage(self._prior_usage, usage), "last_error": error}
+        if closure.run_reason is not None:
+            changes["incomplete_details"] = {"reason": closure.run_reason}
+        run = transition_run(self._run, closure.run_status, self._now_seconds(), **changes)
+        return [*events, self._set_outcome(run, usage, incomplete=True)]
 
-    def _over(self, run: Wire, usage: Wire, *, cut: bool) -> Event:
+    def _set_outcome(self, run: Wire, usage: Wire, *, incomplete: bool) -> Event:
         self.outcome = TurnOutcome(
             run=run,
-            steps=self._writer.steps,
-            entries=self._writer.entries(cut=cut),
-            files=tuple(self.produced),
-            places=dict(self._writer.produced.places),
+            steps=self._builder.steps,
+            entries=self._builder.build_entries(incomplete=incomplete),
+            files=tuple(self.produced_files),
+            container_file_ids=dict(self._builder.produced_files.container_file_ids),
             last_item_id=self._last_item_id,
             turn=Turn(
                 self._number,
                 self._response_id,
                 self.request_id,
                 self._model,
-                None if self._refused else usage,
+                None if self._unbilled else usage,
                 self.report,
             ),
         )
-        return run_event(run)
+        return build_run_event(run)
 
-    def _usage(self, response: Wire) -> Wire:
-        return added(self._lost_usage, usage_of(response))
+    def _sum_usage(self, response: Wire) -> Wire:
+        return add_usage(self._discarded_usage, parse_usage(response))
 
-    def _told(self, error: Any) -> Wire:
-        return last_error_of(error, request_id=self.request_id)
+    def _convert_error(self, error: Any) -> Wire:
+        return convert_error(error, request_id=self.request_id)
 
-    def _note(self, response: Mapping[str, Any]) -> None:
+    def _record_response(self, response: Mapping[str, Any]) -> None:
         self._response_id = response.get("id") or self._response_id
         self._model = response.get("model") or self._model
 
-    def _second(self) -> int:
+    def _now_seconds(self) -> int:
         return int(self._now())
 
     #: What is read of a stream (§8). Every other type is skipped, for the upstream grows; no `*.done` is needed but
     #: `output_item.done` (S4).
-    _HANDLERS: ClassVar[Mapping[str, _Handler]] = {
-        "response.created": _began,
-        "response.output_item.added": _item_added,
-        "response.output_text.delta": _text,
-        "response.refusal.delta": _refusal,
-        "response.output_text.annotation.added": _annotation,
-        "response.function_call_arguments.delta": _arguments,
-        "response.code_interpreter_call_code.delta": _code,
-        "response.output_item.done": _item_done,
-        "response.completed": _ended,
-        "response.incomplete": _ended,
-        "response.failed": _ended,
-        "response.cancelled": _ended,
-        "error": _error,
+    _EVENT_HANDLERS: ClassVar[Mapping[str, _Handler]] = {
+        "response.created": _on_response_created,
+        "response.output_item.added": _on_item_added,
+        "response.output_text.delta": _on_text_delta,
+        "response.refusal.delta": _on_refusal_delta,
+        "response.output_text.annotation.added": _on_annotation,
+        "response.function_call_arguments.delta": _on_arguments_delta,
+        "response.code_interpreter_call_code.delta": _on_code_delta,
+        "response.output_item.done": _on_item_done,
+        "response.completed": _on_response_ended,
+        "response.incomplete": _on_response_ended,
+        "response.failed": _on_response_ended,
+        "response.cancelled": _on_response_ended,
+        "error": _on_error,
     }
 
     #: What becomes of the run, by the status of its response (§7).
-    _ENDS: ClassVar[Mapping[str, _Handler]] = {
-        "completed": _completed,
-        "incomplete": _incomplete,
-        "failed": _failed,
-        "cancelled": _cancelled,
+    _STATUS_HANDLERS: ClassVar[Mapping[str, _Handler]] = {
+        "completed": _end_completed,
+        "incomplete": _end_incomplete,
+        "failed": _end_failed,
+        "cancelled": _end_cancelled,
     }

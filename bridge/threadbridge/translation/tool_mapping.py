@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from threadbridge.ports import Wire
-from threadbridge.translation.models.data import FAMILIES, SEARCH_RESULTS
-from threadbridge.translation.models.resolution import base_model
+from threadbridge.translation.models.data import DEFAULT_SEARCH_RESULTS, MODEL_FAMILIES
+from threadbridge.translation.models.resolution import get_base_model
 
 _NO_PARAMETERS: Wire = {"type": "object", "properties": {}}  # A22
 
@@ -17,7 +17,7 @@ _LEGACY_RANKERS = frozenset({"auto", "default_2024_08_21"})
 
 
 @dataclass(frozen=True, slots=True)
-class HostedTools:
+class HostedToolResources:
     """What the hosted tools of a run work on: the stores to search, and where code runs.
 
     `container` is the id of one, or None: a fresh one with the files, whose state ends with the response.
@@ -25,46 +25,48 @@ class HostedTools:
 
     vector_store_ids: tuple[str, ...] = ()
     file_ids: tuple[str, ...] = ()
-    container: str | None = None
+    container_id: str | None = None
 
 
-def response_tools(tools: Sequence[Wire], hosted: HostedTools | None, *, model: str) -> list[Wire]:
+def build_tools(tools: Sequence[Wire], hosted_tools: HostedToolResources | None, *, model: str) -> list[Wire]:
     """The tools to be sent, in order. Without `hosted` the service has none of its own (S12).
 
     A file search without any store is left out: the Responses API wants one, and nothing would be found (§4).
     """
-    return [tool for tool in (_sent(tool, hosted, model) for tool in tools) if tool is not None]
+    return [tool for tool in (_convert_tool(tool, hosted_tools, model) for tool in tools) if tool is not None]
 
 
-def _sent(tool: Wire, hosted: HostedTools | None, model: str) -> Wire | None:
+def _convert_tool(tool: Wire, hosted_tools: HostedToolResources | None, model: str) -> Wire | None:
     match tool["type"]:
         case "function":
-            return _flat(tool["function"])
-        case "file_search" if hosted is not None and hosted.vector_store_ids:
-            return _file_search(tool.get("file_search", {}), hosted.vector_store_ids, model)
-        case "code_interpreter" if hosted is not None:
-            fresh = {"type": "auto", "file_ids": list(hosted.file_ids)}
-            return {"type": "code_interpreter", "container": hosted.container or fresh}
+            return _convert_function(tool["function"])
+        case "file_search" if hosted_tools is not None and hosted_tools.vector_store_ids:
+            return _convert_file_search(tool.get("file_search", {}), hosted_tools.vector_store_ids, model)
+        case "code_interpreter" if hosted_tools is not None:
+            fresh = {"type": "auto", "file_ids": list(hosted_tools.file_ids)}
+            return {"type": "code_interpreter", "container": hosted_tools.container_id or fresh}
         case _:
             return None
 
 
-def _file_search(options: Wire, vector_store_ids: Sequence[str], model: str) -> Wire:
-    family = FAMILIES.get(base_model(model))
-    most = options.get("max_num_results") or (family.search_results if family is not None else SEARCH_RESULTS)
-    tool: Wire = {"type": "file_search", "vector_store_ids": list(vector_store_ids), "max_num_results": most}
+def _convert_file_search(options: Wire, vector_store_ids: Sequence[str], model: str) -> Wire:
+    family = MODEL_FAMILIES.get(get_base_model(model))
+    max_results = options.get("max_num_results") or (
+        family.search_results if family is not None else DEFAULT_SEARCH_RESULTS
+    )
+    tool: Wire = {"type": "file_search", "vector_store_ids": list(vector_store_ids), "max_num_results": max_results}
     ranking = options.get("ranking_options") or {}
     ranker = ranking.get("ranker") or "auto"
-    sent: Wire = {
+    ranking_options: Wire = {
         "ranker": "auto" if ranker in _LEGACY_RANKERS else ranker,
         "score_threshold": ranking.get("score_threshold") or 0.0,
     }
     if ranking.get("hybrid_search") is not None:
-        sent["hybrid_search"] = ranking["hybrid_search"]
-    return {**tool, "ranking_options": sent}
+        ranking_options["hybrid_search"] = ranking["hybrid_search"]
+    return {**tool, "ranking_options": ranking_options}
 
 
-def _flat(function: Wire) -> Wire:
+def _convert_function(function: Wire) -> Wire:
     """`strict` is always said: left out, the two APIs mean opposite things by it (§4)."""
     flat: Wire = {"type": "function", "name": function["name"]}
     if function.get("description") is not None:
@@ -74,25 +76,25 @@ def _flat(function: Wire) -> Wire:
     return flat
 
 
-def left_out_tools(tools: Sequence[Wire], sent: Sequence[Wire]) -> list[str]:
+def list_omitted_tools(tools: Sequence[Wire], sent: Sequence[Wire]) -> list[str]:
     """The types of the tools that are not sent, each once, in order."""
     kinds = {tool["type"] for tool in sent}
     return list(dict.fromkeys(tool["type"] for tool in tools if tool["type"] not in kinds))
 
 
 #: What a hosted tool's item tells only when it is asked for (§3).
-_INCLUDED: Mapping[str, str] = {
+_TOOL_INCLUDES: Mapping[str, str] = {
     "file_search": "file_search_call.results",
     "code_interpreter": "code_interpreter_call.outputs",
 }
 
 
-def included(sent: Sequence[Wire]) -> list[str]:
+def list_includes(sent: Sequence[Wire]) -> list[str]:
     """What has to be asked for so that steps can be shown whole."""
-    return [_INCLUDED[tool["type"]] for tool in sent if tool["type"] in _INCLUDED]
+    return [_TOOL_INCLUDES[tool["type"]] for tool in sent if tool["type"] in _TOOL_INCLUDES]
 
 
-def tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire], *, first_turn: bool) -> str | Wire:
+def build_tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire], *, first_turn: bool) -> str | Wire:
     """The choice among the tools sent with this turn.
 
     What forces a call holds for the first turn only, or the run would not end (§5).
@@ -110,7 +112,7 @@ def tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire], *,
     return "auto"  # `forces_unsent`
 
 
-def forces_unsent(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire]) -> bool:
+def forces_missing_tool(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire]) -> bool:
     """Whether the choice forces a call that no tool sent can make. A function's name is for the service to judge."""
     if choice is None or choice in ("auto", "none"):
         return False
@@ -119,7 +121,7 @@ def forces_unsent(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire]) 
     return all(tool["type"] != choice["type"] for tool in sent)
 
 
-def text_format(response_format: str | Mapping[str, Any] | None) -> Wire | None:
+def build_text_format(response_format: str | Mapping[str, Any] | None) -> Wire | None:
     """`text.format`, or None where the model is left to its default."""
     if response_format is None or isinstance(response_format, str):
         return None

@@ -5,139 +5,141 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from threadbridge.ports import Entry, Event, NewId, Wire
-from threadbridge.translation.citations import Sources
+from threadbridge.ports import Entry, Event, IdGenerator, Wire
+from threadbridge.translation.citations import CitationResolver
 from threadbridge.translation.content_parts import PartKind
-from threadbridge.translation.function_calls import CallWriter, ToolCallsWriter
+from threadbridge.translation.function_calls import FunctionCallWriter, ToolCallsWriter
 from threadbridge.translation.hosted_tool_steps import CodeInterpreterWriter, FileSearchWriter
 from threadbridge.translation.message_writer import MessageWriter
-from threadbridge.translation.output_items import HostedWriter, Output, Slot
-from threadbridge.translation.produced_files import ContainerPlace, ProducedFiles, is_image
+from threadbridge.translation.output_items import HostedToolWriter, OutputItems, OutputSlot
+from threadbridge.translation.produced_files import ContainerFileRef, ProducedFiles, is_image
 from threadbridge.translation.usage import zero_usage
 
 #: No event bears this index: a finished message takes no further fragments.
 _NO_INDEX: Any = object()
 
-_HOSTED: Mapping[str, type[HostedWriter]] = {
+_HOSTED_WRITERS: Mapping[str, type[HostedToolWriter]] = {
     FileSearchWriter.item_type: FileSearchWriter,
     CodeInterpreterWriter.item_type: CodeInterpreterWriter,
 }
 
 
-class TurnWriter:
+class TurnBuilder:
     """Opens, fills and closes messages and steps in the order of A74 and A90-A92, whatever order the items come in."""
 
     def __init__(
         self,
         run: Wire,
         *,
-        new_id: NewId,
+        new_id: IdGenerator,
         now: Callable[[], float],
-        known_files: Mapping[ContainerPlace, str] | None = None,
+        known_files: Mapping[ContainerFileRef, str] | None = None,
     ) -> None:
         self._run = run
         self._new_id = new_id
         self._now = now
         #: The files that code made.
-        self.produced = ProducedFiles(new_id, known_files)
-        self._sources = Sources(self.produced)
-        self._output = Output()
-        self._shown: list[MessageWriter | HostedWriter] = []
+        self.produced_files = ProducedFiles(new_id, known_files)
+        self._citations = CitationResolver(self.produced_files)
+        self._items = OutputItems()
+        self._writers: list[MessageWriter | HostedToolWriter] = []
         self._message_index: Any = _NO_INDEX
         #: The one message that is not closed yet.
         self.message: MessageWriter | None = None
         #: The hosted tools' calls that are not closed yet: those that are over, and those still at work.
-        self.hosted: list[HostedWriter] = []
+        self.hosted_calls: list[HostedToolWriter] = []
         #: The step of the turn's function calls, if there are any; open until the turn ends.
-        self.calls: ToolCallsWriter | None = None
+        self.function_calls: ToolCallsWriter | None = None
 
     @property
     def steps(self) -> Sequence[Wire]:
         """The steps as they are stored; the one that waits for outputs is the newest (A74)."""
-        writers = [*self._shown, self.calls]
+        writers = [*self._writers, self.function_calls]
         return [writer.step for writer in writers if writer is not None and writer.step is not None]
 
-    def entries(self, *, cut: bool) -> Sequence[Entry]:
+    def build_entries(self, *, incomplete: bool) -> Sequence[Entry]:
         """What the response leaves in the timeline (see `Output.entries`)."""
-        return self._output.entries(self._run["id"], cut=cut)
+        return self._items.build_entries(self._run["id"], incomplete=incomplete)
 
     # Items as they arrive -------------------------------------------------------------------------------------
 
-    def start(self, item: Wire, *, index: int | None) -> list[Event]:
+    def start_item(self, item: Wire, *, index: int | None) -> list[Event]:
         """An item begins. What is not shown gives no events."""
-        return self._start(item, index)[1]
+        return self._start_item(item, index)[1]
 
-    def fragment(self, kind: PartKind, event: Wire) -> list[Event]:
+    def add_fragment(self, kind: PartKind, event: Wire) -> list[Event]:
         """The next words of a message."""
         delta, content_index = event.get("delta"), event.get("content_index") or 0
         if not delta:
             return []
         if self.message is not None and event.get("output_index") == self._message_index:
             return self.message.add(kind, content_index, delta)
-        message, opening = self._message_of(event)
+        message, opening = self._find_or_open_message(event)
         return [*opening, *message.add(kind, content_index, delta)]
 
-    def annotation(self, event: Wire) -> list[Event]:
+    def add_annotation(self, event: Wire) -> list[Event]:
         """What the words just said point at."""
-        message, opening = self._message_of(event)
+        message, opening = self._find_or_open_message(event)
         number, content_index = event.get("annotation_index"), event.get("content_index") or 0
         return [*opening, *message.cite(content_index, event.get("annotation") or {}, number)]
 
-    def code(self, event: Wire) -> list[Event]:
+    def add_code(self, event: Wire) -> list[Event]:
         """The next characters of a code interpreter's input."""
         delta = event.get("delta")
         index, item_id = event.get("output_index"), event.get("item_id")
-        call = self._output.writer(CodeInterpreterWriter, index=index, item_id=item_id)
+        call = self._items.find_writer(CodeInterpreterWriter, index=index, item_id=item_id)
         return call.add(delta) if call is not None and delta else []
 
-    def discover(self, container_id: str, files: Sequence[Wire]) -> list[Event]:
+    def add_container_files(self, container_id: str, files: Sequence[Wire]) -> list[Event]:
         """What lies in the container: files that code made are kept, and told of where a message can tell of them."""
         events: list[Event] = []
         for file in files:
-            place = (container_id, file["id"])
-            if file.get("source") == "user" or self.produced.knows(place):
+            container_file = (container_id, file["id"])
+            if file.get("source") == "user" or self.produced_files.has_container_file(container_file):
                 continue
             path: str = file.get("path") or file["id"]
-            events += self._discovered(place, path, file.get("bytes"))
+            events += self._add_container_file(container_file, path, file.get("bytes"))
         return events
 
-    def _discovered(self, place: ContainerPlace, path: str, size: int | None) -> list[Event]:
+    def _add_container_file(self, container_file: ContainerFileRef, path: str, size: int | None) -> list[Event]:
         name = path.rpartition("/")[2]
         # A drawing that was shown and not saved has its id for a name: its bytes came along with the call.
-        drawn = name.startswith(place[1])
-        picture = self.produced.picture(*place, name) if drawn else None
-        if drawn and picture is None and self.produced.knows(place):
+        is_drawing = name.startswith(container_file[1])
+        image_id = self.produced_files.register_cited_image(*container_file, name) if is_drawing else None
+        if is_drawing and image_id is None and self.produced_files.has_container_file(container_file):
             return []
-        file_id = picture or self.produced.of_container(*place, name)
+        file_id = image_id or self.produced_files.register_container_file(*container_file, name)
         if self.message is None:
             return []
-        mentioned = self.message.mention(f"sandbox:{path}", file_id)
+        mention_events = self.message.cite_mention(f"sandbox:{path}", file_id)
         # A drawing that was also saved is shown once.
-        shown = is_image(name) and not self.produced.drew(size)
-        return mentioned or (self.message.show(file_id) if shown else [])
+        is_unshown_image = is_image(name) and not self.produced_files.has_inline_image_of_size(size)
+        return mention_events or (self.message.add_image(file_id) if is_unshown_image else [])
 
-    def arguments(self, event: Wire) -> list[Event]:
+    def add_arguments(self, event: Wire) -> list[Event]:
         """The next characters of a call's arguments. Of a call not shown yet its finished item brings all (S4)."""
         delta = event.get("delta")
-        call = self._output.writer(CallWriter, index=event.get("output_index"), item_id=event.get("item_id"))
+        call = self._items.find_writer(
+            FunctionCallWriter, index=event.get("output_index"), item_id=event.get("item_id")
+        )
         return [call.add(delta)] if call is not None and delta else []
 
-    def finish(self, item: Wire, *, index: int | None) -> list[Event]:
+    def finish_item(self, item: Wire, *, index: int | None) -> list[Event]:
         """An item is complete; it may be one that never began (S4)."""
-        return self._finish(item, index, self._output.slot(item, index=index))
+        return self._finish_item(item, index, self._items.find_slot(item, index=index))
 
-    def settle(self, output: Sequence[Wire]) -> list[Event]:
+    def reconcile_output(self, output: Sequence[Wire]) -> list[Event]:
         """The response is over and this is its output: show what the stream left out (S4)."""
         events: list[Event] = []
         for index, item in enumerate(output):
-            slot = self._output.final_slot(item, index=index)
-            if slot is None or not slot.done:
-                events += self._finish(item, index, slot)
+            slot = self._items.find_final_slot(item, index=index)
+            if slot is None or not slot.is_finished:
+                events += self._finish_item(item, index, slot)
         return events
 
     def close(self, *, usage: Wire) -> list[Event]:
         """Complete everything that is open but the function calls; the last step bears the usage (§16 G2)."""
-        hosted, self.hosted = self.hosted, []
+        hosted, self.hosted_calls = self.hosted_calls, []
         last = hosted[-1] if hosted and self.message is None else None
         events: list[Event] = []
         for call in hosted:
@@ -147,14 +149,14 @@ class TurnWriter:
     @property
     def can_start_over(self) -> bool:
         """Whether no more was told than what hosted tools did: words and function calls cannot be taken back."""
-        return self.calls is None and not any(isinstance(writer, MessageWriter) for writer in self._shown)
+        return self.function_calls is None and not any(isinstance(writer, MessageWriter) for writer in self._writers)
 
     def start_over(self, *, error: Wire) -> list[Event]:
         """The response is lost: its steps are closed and stay, nothing else of it does."""
-        hosted, self.hosted = self.hosted, []
-        self._output = Output()
-        self.produced.forget_unshown()
-        self._sources = Sources(self.produced)
+        hosted, self.hosted_calls = self.hosted_calls, []
+        self._items = OutputItems()
+        self.produced_files.clear_unattached_images()
+        self._citations = CitationResolver(self.produced_files)
         return [
             event for call in hosted for event in call.close(step_status="failed", usage=zero_usage(), last_error=error)
         ]
@@ -164,71 +166,73 @@ class TurnWriter:
         self._message_index = _NO_INDEX
         return message.close(step_status="completed", usage=usage) if message is not None else []
 
-    def _make_way(self) -> list[Event]:
+    def _close_finished(self) -> list[Event]:
         """Something new is to be shown: close what is over. It is not the turn's last step, and so has no usage."""
-        over = [call for call in self.hosted if call.is_finished]
-        self.hosted = [call for call in self.hosted if not call.is_finished]
-        closing = [event for call in over for event in call.close(step_status="completed", usage=zero_usage())]
+        finished = [call for call in self.hosted_calls if call.is_finished]
+        self.hosted_calls = [call for call in self.hosted_calls if not call.is_finished]
+        closing = [event for call in finished for event in call.close(step_status="completed", usage=zero_usage())]
         return [*closing, *self._close_message(usage=zero_usage())]
 
     # How ------------------------------------------------------------------------------------------------------
 
-    def _finish(self, item: Wire, index: int | None, slot: Slot | None) -> list[Event]:
+    def _finish_item(self, item: Wire, index: int | None, slot: OutputSlot | None) -> list[Event]:
         events: list[Event] = []
         if slot is None:
-            slot, events = self._start(item, index)
+            slot, events = self._start_item(item, index)
         if slot is None or slot.writer is None:
-            if item.get("type", CallWriter.item_type) != CallWriter.item_type:  # a call without id cannot be answered
-                self._output.keep(item, index=index)
+            if (
+                item.get("type", FunctionCallWriter.item_type) != FunctionCallWriter.item_type
+            ):  # a call without id cannot be answered
+                self._items.add_item(item, index=index)
             return []
-        slot.done = True
+        slot.is_finished = True
         if slot.writer is self.message:
             self._message_index = _NO_INDEX
         return [*events, *slot.writer.finish(item)]
 
-    def _start(self, item: Wire, index: int | None) -> tuple[Slot | None, list[Event]]:
+    def _start_item(self, item: Wire, index: int | None) -> tuple[OutputSlot | None, list[Event]]:
         if item.get("type") == MessageWriter.item_type:
             return self._start_message(index, item.get("id"))
-        if item.get("type") in _HOSTED:
+        if item.get("type") in _HOSTED_WRITERS:
             return self._start_hosted(index, item)
-        if item.get("type") == CallWriter.item_type and item.get("call_id") and item.get("name"):
+        if item.get("type") == FunctionCallWriter.item_type and item.get("call_id") and item.get("name"):
             return self._start_call(index, item)
         # Ids and names are shown exactly once (A98a), so a call waits until it has both.
         return None, []
 
-    def _start_message(self, index: int | None, item_id: str | None) -> tuple[Slot, list[Event]]:
-        message, events = self._new_message(index)
-        return self._output.opened(message, index=index, item_id=item_id), events
+    def _start_message(self, index: int | None, item_id: str | None) -> tuple[OutputSlot, list[Event]]:
+        message, events = self._open_message(index)
+        return self._items.add_writer(message, index=index, item_id=item_id), events
 
-    def _new_message(self, index: int | None) -> tuple[MessageWriter, list[Event]]:
-        events = self._make_way()
-        message = MessageWriter(self._run, new_id=self._new_id, now=self._now, sources=self._sources)
-        self._shown.append(message)
+    def _open_message(self, index: int | None) -> tuple[MessageWriter, list[Event]]:
+        events = self._close_finished()
+        message = MessageWriter(self._run, new_id=self._new_id, now=self._now, citations=self._citations)
+        self._writers.append(message)
         self.message, self._message_index = message, index
-        return message, [*events, *message.opening()]
+        return message, [*events, *message.open()]
 
-    def _start_hosted(self, index: int | None, item: Wire) -> tuple[Slot, list[Event]]:
-        events = self._make_way()
-        call = _HOSTED[item["type"]](self._run, new_id=self._new_id, now=self._now, sources=self._sources)
-        self._shown.append(call)
-        self.hosted.append(call)
-        return self._output.opened(call, index=index, item_id=item.get("id")), [*events, *call.opening()]
+    def _start_hosted(self, index: int | None, item: Wire) -> tuple[OutputSlot, list[Event]]:
+        events = self._close_finished()
+        call = _HOSTED_WRITERS[item["type"]](self._run, new_id=self._new_id, now=self._now, citations=self._citations)
+        self._writers.append(call)
+        self.hosted_calls.append(call)
+        return self._items.add_writer(call, index=index, item_id=item.get("id")), [*events, *call.open()]
 
-    def _start_call(self, index: int | None, item: Wire) -> tuple[Slot, list[Event]]:
-        events = self._make_way()
-        if self.calls is None:
-            self.calls = ToolCallsWriter(self._run, new_id=self._new_id, now=self._now)
-            events += self.calls.opening()
-        call = self.calls.call(item["call_id"], item["name"])
-        slot = self._output.opened(call, index=index, item_id=item.get("id"))
-        return slot, [*events, call.opening()]
+    def _start_call(self, index: int | None, item: Wire) -> tuple[OutputSlot, list[Event]]:
+        events = self._close_finished()
+        if self.function_calls is None:
+            self.function_calls = ToolCallsWriter(self._run, new_id=self._new_id, now=self._now)
+            events += self.function_calls.open()
+        call = self.function_calls.add_call(item["call_id"], item["name"])
+        slot = self._items.add_writer(call, index=index, item_id=item.get("id"))
+        return slot, [*events, call.open()]
 
-    def _message_of(self, event: Wire) -> tuple[MessageWriter, list[Event]]:
+    def _find_or_open_message(self, event: Wire) -> tuple[MessageWriter, list[Event]]:
         """Where a fragment belongs whose index is not the open message's: numbered badly, or never "added" (S4)."""
         index, item_id = event.get("output_index"), event.get("item_id")
-        known = self._output.writer(MessageWriter, index=index, item_id=item_id)
+        known = self._items.find_writer(MessageWriter, index=index, item_id=item_id)
         if known is not None and known is self.message:
             return known, []
-        message, events = self._new_message(index)
-        self._output.opened(message, index=index, item_id=item_id)
+        message, events = self._open_message(index)
+        self._items.add_writer(message, index=index, item_id=item_id)
         return message, events

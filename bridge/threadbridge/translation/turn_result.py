@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from threadbridge.ports import Entry, Turn, Wire
-from threadbridge.translation.produced_files import ContainerPlace, ProducedFile
+from threadbridge.translation.produced_files import ContainerFileRef, ProducedFile
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class TurnInterruption:
     """Why a turn is cut short from outside: the upstream failed, somebody cancelled, the deadline passed, or the prompt
     is longer than its budget.
     """
 
     status: Literal["failed", "cancelled", "expired", "incomplete"]
     last_error: Wire | None = None  # {"code", "message"}, with status failed (A47)
-    refused: bool = False  # the service took the request for a wrong one, or was never asked, and charges nothing
+    unbilled: bool = False  # the service took the request for a wrong one, or was never asked, and charges nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,6 @@ class TurnOutcome:
     #: The files that code made; what they are cited by is in the messages already.
     files: Sequence[ProducedFile] = ()
     #: The lasting ids of all files known in containers, by their place.
-    places: Mapping[ContainerPlace, str] = field(default_factory=dict[ContainerPlace, str])
+    container_file_ids: Mapping[ContainerFileRef, str] = field(default_factory=dict[ContainerFileRef, str])
     #: What the service calls the last item of the response; None where it gave none.
     last_item_id: str | None = None

@@ -10,36 +10,36 @@ from collections.abc import Mapping, Sequence
 from threadbridge.ports import Event, Wire
 
 #: The field of a step that takes the time of arrival in a status. `expired` has none on the wire (A72).
-_STEP_STAMPS = {"completed": "completed_at", "failed": "failed_at", "cancelled": "cancelled_at"}
+_STEP_TIME_FIELDS = {"completed": "completed_at", "failed": "failed_at", "cancelled": "cancelled_at"}
 
 #: A step's `last_error` knows only these codes (A47).
 _STEP_ERROR_CODES = frozenset({"server_error", "rate_limit_exceeded"})
 
 
-def sse_run(run: Wire) -> Wire:
+def build_streamed_run(run: Wire) -> Wire:
     """The run as a stream shows it, in every status (A44)."""
-    return _with_interpreter(run)
+    return _add_code_interpreter_resources(run)
 
 
-def read_thread(thread: Wire) -> Wire:
+def build_retrieved_thread(thread: Wire) -> Wire:
     """The thread as GET and streams show it; who creates or changes it is shown what it was given (A27)."""
-    return _with_interpreter(thread)
+    return _add_code_interpreter_resources(thread)
 
 
-def _with_interpreter(body: Wire) -> Wire:
+def _add_code_interpreter_resources(body: Wire) -> Wire:
     """A body with an empty code interpreter among its resources, where it has none of its own."""
     return {**body, "tool_resources": {"code_interpreter": {"file_ids": []}, **body["tool_resources"]}}
 
 
-def run_event(run: Wire, status: str | None = None) -> Event:
+def build_run_event(run: Wire, status: str | None = None) -> Event:
     """The event `thread.run.<status>`, by default of the run's own status. (`created` shows a queued run, A90.)"""
-    return Event(f"thread.run.{status or run['status']}", sse_run(run))
+    return Event(f"thread.run.{status or run['status']}", build_streamed_run(run))
 
 
 # -- Messages ------------------------------------------------------------------------------------------------------
 
 
-def run_message(run: Wire, *, message_id: str, created_at: int, content: Sequence[Wire]) -> Wire:
+def build_run_message(run: Wire, *, message_id: str, created_at: int, content: Sequence[Wire]) -> Wire:
     """A message written by the run, as stored and read back: without the status group (A32)."""
     return {
         "id": message_id,
@@ -55,7 +55,7 @@ def run_message(run: Wire, *, message_id: str, created_at: int, content: Sequenc
     }
 
 
-def sse_message(message: Wire, status: str, *, at: int | None = None, reason: str | None = None) -> Wire:
+def build_streamed_message(message: Wire, status: str, *, at: int | None = None, reason: str | None = None) -> Wire:
     """A stored message as a stream shows it (A33); `at` is when it was completed or cut off, `reason` why (A39)."""
     incomplete = status == "incomplete"
     return {
@@ -76,13 +76,13 @@ def sse_message(message: Wire, status: str, *, at: int | None = None, reason: st
     }
 
 
-def modified_message(message: Wire) -> Wire:
+def build_updated_message(message: Wire) -> Wire:
     """A message as the answer to its update shows it: with `file_ids`, long gone, in place of attachments (A32)."""
-    replaced: Mapping[str, tuple[str, object]] = {"attachments": ("file_ids", [])}
-    return dict(replaced.get(name, (name, value)) for name, value in message.items())
+    replacements: Mapping[str, tuple[str, object]] = {"attachments": ("file_ids", [])}
+    return dict(replacements.get(name, (name, value)) for name, value in message.items())
 
 
-def message_delta(message_id: str, part: Wire) -> Event:
+def build_message_delta(message_id: str, part: Wire) -> Event:
     """One fragment of one content part (A94)."""
     return Event(
         "thread.message.delta",
@@ -93,7 +93,7 @@ def message_delta(message_id: str, part: Wire) -> Event:
 # -- Steps ---------------------------------------------------------------------------------------------------------
 
 
-def open_step(run: Wire, *, step_id: str, created_at: int, details: Wire) -> Wire:
+def build_open_step(run: Wire, *, step_id: str, created_at: int, details: Wire) -> Wire:
     """A step in progress; stored and streamed alike while it is open (A72)."""
     return {
         "id": step_id,
@@ -114,28 +114,28 @@ def open_step(run: Wire, *, step_id: str, created_at: int, details: Wire) -> Wir
     }
 
 
-def closed_step(step: Wire, status: str, *, at: int, usage: Wire, last_error: Wire | None = None) -> Wire:
+def build_closed_step(step: Wire, status: str, *, at: int, usage: Wire, last_error: Wire | None = None) -> Wire:
     """The step, ended, as stored and read back: its `expires_at` is null (A72)."""
-    after: Wire = {**step, "status": status, "expires_at": None, "usage": usage}
-    if status in _STEP_STAMPS:
-        after[_STEP_STAMPS[status]] = at
+    closed: Wire = {**step, "status": status, "expires_at": None, "usage": usage}
+    if status in _STEP_TIME_FIELDS:
+        closed[_STEP_TIME_FIELDS[status]] = at
     if status == "failed" and last_error is not None:
-        known = last_error["code"] in _STEP_ERROR_CODES
-        after["last_error"] = {**last_error, "code": last_error["code"] if known else "server_error"}
-    return after
+        is_known_code = last_error["code"] in _STEP_ERROR_CODES
+        closed["last_error"] = {**last_error, "code": last_error["code"] if is_known_code else "server_error"}
+    return closed
 
 
-def sse_step(step: Wire, expires_at: int | None) -> Wire:
+def build_streamed_step(step: Wire, expires_at: int | None) -> Wire:
     """A stored step as a stream shows it: with the run's deadline even when it has ended (A72)."""
     return {**step, "expires_at": expires_at}
 
 
-def step_event(step: Wire, expires_at: int | None) -> Event:
+def build_step_event(step: Wire, expires_at: int | None) -> Event:
     """The event `thread.run.step.<status>` of a step that has ended."""
-    return Event(f"thread.run.step.{step['status']}", sse_step(step, expires_at))
+    return Event(f"thread.run.step.{step['status']}", build_streamed_step(step, expires_at))
 
 
-def step_delta(step_id: str, call: Wire) -> Event:
+def build_step_delta(step_id: str, call: Wire) -> Event:
     """One fragment of one tool call (A91, A94)."""
     return Event(
         "thread.run.step.delta",

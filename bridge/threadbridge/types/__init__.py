@@ -57,7 +57,7 @@ from threadbridge.types.events import (
     ThreadRunStepFailed,
     ThreadRunStepInProgress,
     UnknownEvent,
-    typed_event,
+    parse_event,
 )
 from threadbridge.types.message import (
     Annotation,
@@ -118,7 +118,7 @@ from threadbridge.types.run_report import (
     ReportTotals,
     RunReport,
     SentHistory,
-    Total,
+    SpendSummary,
     TurnCost,
 )
 from threadbridge.types.run_step import (
@@ -256,6 +256,7 @@ __all__ = [
     "RunStepDeltaEvent",
     "RunStepDeltaMessageDelta",
     "SentHistory",
+    "SpendSummary",
     "StepDetails",
     "StepDetailsDelta",
     "StreamEvent",
@@ -293,7 +294,6 @@ __all__ = [
     "ToolCallDeltaObject",
     "ToolCallsStepDetails",
     "ToolResources",
-    "Total",
     "TruncationStrategy",
     "TurnCost",
     "Unknown",
@@ -301,5 +301,5 @@ __all__ = [
     "UnknownEvent",
     "Usage",
     "WireModel",
-    "typed_event",
+    "parse_event",
 ]

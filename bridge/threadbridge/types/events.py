@@ -163,7 +163,7 @@ AssistantStreamEvent: TypeAlias = Annotated[
 ]
 
 #: By name. The classes above say theirs in the type of `event`.
-_CLASSES: Mapping[str, type[StreamEvent[Any, Any]]] = {
+_EVENT_TYPES: Mapping[str, type[StreamEvent[Any, Any]]] = {
     "thread.created": ThreadCreated,
     "thread.run.created": ThreadRunCreated,
     "thread.run.queued": ThreadRunQueued,
@@ -191,9 +191,9 @@ _CLASSES: Mapping[str, type[StreamEvent[Any, Any]]] = {
 }
 
 
-def typed_event(event: Event) -> AssistantStreamEvent:
+def parse_event(event: Event) -> AssistantStreamEvent:
     """The model of an event. A name that is not in A89 gives an `UnknownEvent`."""
-    model = _CLASSES.get(event.name, UnknownEvent)
+    model = _EVENT_TYPES.get(event.name, UnknownEvent)
     data = event.data
     if event.name == "error" and isinstance(data.get("error"), dict):
         data = data["error"]  # some services send the error as an HTTP body has it

@@ -95,7 +95,7 @@ class ReportedTurn(WireModel):
     cost: TurnCost | None = None
 
 
-class Total(WireModel):
+class SpendSummary(WireModel):
     """A sum over turns. `usd` is what has a price; `unpriced_turns` come on top; None: nothing of it has one."""
 
     usd: float | None = None
@@ -110,10 +110,10 @@ class Total(WireModel):
 class ReportTotals(WireModel):
     """The run, and what its thread, its assistant and the tenant spent so far."""
 
-    run: Total
-    thread: Total
-    assistant: Total
-    tenant: Total
+    run: SpendSummary
+    thread: SpendSummary
+    assistant: SpendSummary
+    tenant: SpendSummary
 
 
 class RunReport(WireModel):

@@ -6,7 +6,7 @@ backends use it; a backend with a real Assistants service behind it leaves judgi
 
 from __future__ import annotations
 
-from threadbridge.validation.query_params import CheckedPage, check_id, check_include, checked_page
+from threadbridge.validation.query_params import PageQuery, validate_id, validate_include, validate_page
 from threadbridge.validation.request_schemas import (
     ASSISTANT_CREATE,
     ASSISTANT_UPDATE,
@@ -18,8 +18,8 @@ from threadbridge.validation.request_schemas import (
     THREAD_CREATE,
     THREAD_UPDATE,
     TOOL_OUTPUTS,
-    check_files,
-    checked,
+    validate_body,
+    validate_file_ids,
 )
 
 __all__ = [
@@ -33,10 +33,10 @@ __all__ = [
     "THREAD_CREATE",
     "THREAD_UPDATE",
     "TOOL_OUTPUTS",
-    "CheckedPage",
-    "check_files",
-    "check_id",
-    "check_include",
-    "checked",
-    "checked_page",
+    "PageQuery",
+    "validate_body",
+    "validate_file_ids",
+    "validate_id",
+    "validate_include",
+    "validate_page",
 ]

@@ -12,72 +12,72 @@ from typing import Any, NamedTuple
 from threadbridge.errors import InvalidRequest
 
 #: Characters of a caller's own value or key that are repeated in a text.
-QUOTED_CHARACTERS = 200
+MAX_QUOTED_CHARACTERS = 200
 
 
-class Complaint(NamedTuple):
+class ErrorTemplate(NamedTuple):
     """A code and its text; `{path}` is the dotted parameter, `{parent}` the object that holds it."""
 
     code: str
     text: str
 
 
-MISSING = Complaint("missing_required_parameter", "Missing required parameter: '{path}'.")
-UNKNOWN = Complaint("unknown_parameter", "Unknown parameter: '{path}'.")
-TYPE = Complaint("invalid_type", "Invalid type for '{path}': expected {expected}, but got {got} instead.")
-VALUE = Complaint("invalid_value", "Invalid value: '{got}'. Supported values are: {supported}.")
-ID = Complaint("invalid_value", "Invalid '{path}': '{got}'. Expected an ID that begins with '{prefix}'.")
-PATTERN = Complaint(
+MISSING_PARAMETER = ErrorTemplate("missing_required_parameter", "Missing required parameter: '{path}'.")
+UNKNOWN_PARAMETER = ErrorTemplate("unknown_parameter", "Unknown parameter: '{path}'.")
+INVALID_TYPE = ErrorTemplate("invalid_type", "Invalid type for '{path}': expected {expected}, but got {got} instead.")
+INVALID_VALUE = ErrorTemplate("invalid_value", "Invalid value: '{got}'. Supported values are: {supported}.")
+INVALID_ID = ErrorTemplate("invalid_value", "Invalid '{path}': '{got}'. Expected an ID that begins with '{prefix}'.")
+PATTERN_MISMATCH = ErrorTemplate(
     "invalid_value",
     "Invalid '{path}': string does not match pattern. Expected a string that matches the pattern '{pattern}'.",
 )
-STRING_LONG = Complaint(
+STRING_TOO_LONG = ErrorTemplate(
     "string_above_max_length",
     "Invalid '{path}': string too long. Expected a string with maximum length {limit}, "
     "but got a string with length {got} instead.",
 )
-ARRAY_LONG = Complaint(
+ARRAY_TOO_LONG = ErrorTemplate(
     "array_above_max_length",
     "Invalid '{path}': array too long. Expected an array with maximum length {limit}, "
     "but got an array with length {got} instead.",
 )
-ARRAY_EMPTY = Complaint(
+ARRAY_EMPTY = ErrorTemplate(
     "empty_array",
     "Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead.",
 )
-INTEGER_LOW = Complaint(
+INTEGER_TOO_SMALL = ErrorTemplate(
     "integer_below_min_value",
     "Invalid '{path}': integer below minimum value. Expected a value >= {limit}, but got {got} instead.",
 )
-INTEGER_HIGH = Complaint(
+INTEGER_TOO_LARGE = ErrorTemplate(
     "integer_above_max_value",
     "Invalid '{path}': integer above maximum value. Expected a value <= {limit}, but got {got} instead.",
 )
-DECIMAL_LOW = Complaint(
+DECIMAL_TOO_SMALL = ErrorTemplate(
     "decimal_below_min_value",
     "Invalid '{path}': decimal below minimum value. Expected a value >= {limit}, but got {got} instead.",
 )
-DECIMAL_HIGH = Complaint(
+DECIMAL_TOO_LARGE = ErrorTemplate(
     "decimal_above_max_value",
     "Invalid '{path}': decimal above maximum value. Expected a value <= {limit}, but got {got} instead.",
 )
-PROPERTIES_MANY = Complaint(
+TOO_MANY_PROPERTIES = ErrorTemplate(
     "object_above_max_properties",
     "Invalid '{path}': too many properties. Expected an object with at most {limit} properties, "
     "but got an object with {got} properties instead.",
 )
-PROPERTY_LONG = Complaint(
+PROPERTY_NAME_TOO_LONG = ErrorTemplate(
     "property_name_above_max_length",
     "Invalid property name in '{parent}': '{name}' is too long. Expected a string with maximum length {limit}, "
     "but got a string with length {got} instead.",
 )
-EXCLUSIVE = Complaint(
+MUTUALLY_EXCLUSIVE = ErrorTemplate(
     "mutually_exclusive_parameters",
     "Mutually exclusive parameters in '{path}'. Ensure you are only providing one of: {names}.",
 )
 
 #: What the service calls the types of JSON; a boolean is looked up before the integer it is in Python.
-_TYPE_WORDS: dict[type, str] = {
+_TYPE_NAMES: dict[type, str] = {
     str: "a string",
     bool: "a boolean",
     int: "an integer",
@@ -88,44 +88,44 @@ _TYPE_WORDS: dict[type, str] = {
 }
 
 
-class Refusal(Exception):
+class SchemaViolation(Exception):
     """A value breaks a rule. Where it is, the containers say as the exception leaves them."""
 
-    def __init__(self, complaint: Complaint, **values: object) -> None:
-        super().__init__(complaint.code)
-        self._complaint = complaint
+    def __init__(self, template: ErrorTemplate, **values: object) -> None:
+        super().__init__(template.code)
+        self._template = template
         self._values = values
-        self._steps: list[str | int] = []
+        self._reversed_path: list[str | int] = []
 
-    def within(self, step: str | int) -> None:
+    def prepend_to_path(self, key: str | int) -> None:
         """Note that the value was found under this key or index."""
-        self._steps.append(step)
+        self._reversed_path.append(key)
 
     def to_error(self) -> InvalidRequest:
         """The error of the port, with the dotted path as its `param` (A17)."""
-        steps = self._steps[::-1]
-        path = dotted(steps)
-        message = self._complaint.text.format(path=path, parent=dotted(steps[:-1]), **self._values)
-        return InvalidRequest(message, param=path if steps else None, code=self._complaint.code)
+        keys = self._reversed_path[::-1]
+        path = format_path(keys)
+        message = self._template.text.format(path=path, parent=format_path(keys[:-1]), **self._values)
+        return InvalidRequest(message, param=path if keys else None, code=self._template.code)
 
 
-def dotted(steps: Sequence[str | int]) -> str:
+def format_path(keys: Sequence[str | int]) -> str:
     """`["tools", 0, "type"]` as the service writes it: `tools[0].type`."""
-    written = "".join(f"[{step}]" if isinstance(step, int) else f".{quoted(step)}" for step in steps)
-    return written.removeprefix(".")
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in keys)
+    return path.removeprefix(".")
 
 
-def quoted(text: str) -> str:
+def shorten(text: str) -> str:
     """The caller's own words, cut off where they would fill the answer."""
-    return text if len(text) <= QUOTED_CHARACTERS else f"{text[:QUOTED_CHARACTERS]}..."
+    return text if len(text) <= MAX_QUOTED_CHARACTERS else f"{text[:MAX_QUOTED_CHARACTERS]}..."
 
 
-def type_word(value: Any) -> str:
+def describe_type(value: Any) -> str:
     """`a boolean`, `an object`, `null`: the service's word for the type of a JSON value."""
-    return _TYPE_WORDS.get(type(value), "an unsupported value")
+    return _TYPE_NAMES.get(type(value), "an unsupported value")
 
 
-def listed(values: Sequence[str], conjunction: str) -> str:
+def format_choices(values: Sequence[str], conjunction: str) -> str:
     """`'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`: how the service enumerates."""
     names = [f"'{value}'" for value in values]
     if len(names) < 3:

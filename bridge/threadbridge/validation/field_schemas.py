@@ -10,27 +10,27 @@ from collections.abc import Mapping
 
 from threadbridge.settings import Limits
 from threadbridge.validation.schema_types import (
-    Anything,
+    AnyObject,
     Array,
     Boolean,
     Choice,
     Decimal,
-    Either,
     Integer,
-    Labels,
     Object,
-    Shape,
-    Tagged,
-    Text,
+    OneOf,
+    Schema,
+    String,
+    StringMap,
+    TaggedUnion,
 )
 
-METADATA_PAIRS = 16
-METADATA_KEY_CHARACTERS = 64
-METADATA_VALUE_CHARACTERS = 512
-CODE_INTERPRETER_FILES = 20
-VECTOR_STORES = 1
-SEARCH_RESULTS = 50
-FUNCTION_NAME_CHARACTERS = 64
+MAX_METADATA_PAIRS = 16
+MAX_METADATA_KEY_CHARACTERS = 64
+MAX_METADATA_VALUE_CHARACTERS = 512
+MAX_CODE_INTERPRETER_FILES = 20
+MAX_VECTOR_STORES = 1
+MAX_SEARCH_RESULTS = 50
+MAX_FUNCTION_NAME_CHARACTERS = 64
 
 
 def _messages_per_create(limits: Limits) -> int:
@@ -41,47 +41,47 @@ def _message_characters(limits: Limits) -> int | None:
     return limits.message_characters
 
 
-def variant(fields: Mapping[str, Shape] | None = None, *, required: tuple[str, ...] = ()) -> Object:
+def build_variant(fields: Mapping[str, Schema] | None = None, *, required: tuple[str, ...] = ()) -> Object:
     """One kind of a `Tagged` object: its `type` was judged already."""
-    return Object({"type": Text(), **(fields or {})}, required=("type", *required))
+    return Object({"type": String(), **(fields or {})}, required=("type", *required))
 
 
-METADATA = Labels(METADATA_PAIRS, METADATA_KEY_CHARACTERS, Text(METADATA_VALUE_CHARACTERS))
+METADATA = StringMap(MAX_METADATA_PAIRS, MAX_METADATA_KEY_CHARACTERS, String(MAX_METADATA_VALUE_CHARACTERS))
 
-_NAME = Text(FUNCTION_NAME_CHARACTERS, re.compile("[a-zA-Z0-9_-]+"))
+_NAME = String(MAX_FUNCTION_NAME_CHARACTERS, re.compile("[a-zA-Z0-9_-]+"))
 
 # -- Tools (A22) ---------------------------------------------------------------------------------------------------
 
 FUNCTION = Object(
-    {"name": _NAME, "description": Text(), "parameters": Anything(), "strict": Boolean()}, required=("name",)
+    {"name": _NAME, "description": String(), "parameters": AnyObject(), "strict": Boolean()}, required=("name",)
 )
 RANKING_OPTIONS = Object(
     {
         "ranker": Choice("auto", "default_2024_08_21"),
         "score_threshold": Decimal(0, 1),
         # Not documented, but every echo of the tool has it, and clients send back what they read.
-        "hybrid_search": Anything(),
+        "hybrid_search": AnyObject(),
     },
     required=("score_threshold",),
 )
-FILE_SEARCH = Object({"max_num_results": Integer(1, SEARCH_RESULTS), "ranking_options": RANKING_OPTIONS})
+FILE_SEARCH = Object({"max_num_results": Integer(1, MAX_SEARCH_RESULTS), "ranking_options": RANKING_OPTIONS})
 
 #: In the order in which the service lists them to one who asks for `retrieval`.
-TOOL = Tagged(
+TOOL = TaggedUnion(
     {
-        "code_interpreter": variant(),
-        "function": variant({"function": FUNCTION}, required=("function",)),
-        "file_search": variant({"file_search": FILE_SEARCH}),
+        "code_interpreter": build_variant(),
+        "function": build_variant({"function": FUNCTION}, required=("function",)),
+        "file_search": build_variant({"file_search": FILE_SEARCH}),
     }
 )
-ATTACHMENT_TOOL = Tagged({"code_interpreter": variant(), "file_search": variant()})
+ATTACHMENT_TOOL = TaggedUnion({"code_interpreter": build_variant(), "file_search": build_variant()})
 
 # -- Tool resources (A21, A28) -------------------------------------------------------------------------------------
 
-_CHUNKING = Tagged(
+_CHUNKING = TaggedUnion(
     {
-        "auto": variant(),
-        "static": variant(
+        "auto": build_variant(),
+        "static": build_variant(
             {
                 "static": Object(
                     {"max_chunk_size_tokens": Integer(100, 4096), "chunk_overlap_tokens": Integer(0)},
@@ -92,9 +92,9 @@ _CHUNKING = Tagged(
         ),
     }
 )
-_NEW_VECTOR_STORE = Object({"file_ids": Array(Text()), "chunking_strategy": _CHUNKING, "metadata": METADATA})
-_CODE_INTERPRETER_FILES = Object({"file_ids": Array(Text(), CODE_INTERPRETER_FILES)})
-_VECTOR_STORE_IDS = Array(Text(), VECTOR_STORES)
+_NEW_VECTOR_STORE = Object({"file_ids": Array(String()), "chunking_strategy": _CHUNKING, "metadata": METADATA})
+_CODE_INTERPRETER_FILES = Object({"file_ids": Array(String(), MAX_CODE_INTERPRETER_FILES)})
+_VECTOR_STORE_IDS = Array(String(), MAX_VECTOR_STORES)
 
 TOOL_RESOURCES = Object(
     {"code_interpreter": _CODE_INTERPRETER_FILES, "file_search": Object({"vector_store_ids": _VECTOR_STORE_IDS})}
@@ -104,7 +104,7 @@ NEW_TOOL_RESOURCES = Object(
     {
         "code_interpreter": _CODE_INTERPRETER_FILES,
         "file_search": Object(
-            {"vector_store_ids": _VECTOR_STORE_IDS, "vector_stores": Array(_NEW_VECTOR_STORE, VECTOR_STORES)},
+            {"vector_store_ids": _VECTOR_STORE_IDS, "vector_stores": Array(_NEW_VECTOR_STORE, MAX_VECTOR_STORES)},
             exclusive=("vector_store_ids", "vector_stores"),
         ),
     }
@@ -112,22 +112,24 @@ NEW_TOOL_RESOURCES = Object(
 
 # -- Messages (A34) ------------------------------------------------------------------------------------------------
 
-_WORDS = Text(_message_characters)
+_TEXT_VALUE = String(_message_characters)
 _DETAIL = Choice("auto", "low", "high")
-_PART = Tagged(
+_PART = TaggedUnion(
     {
-        "text": variant({"text": _WORDS}, required=("text",)),
-        "image_file": variant(
-            {"image_file": Object({"file_id": Text(), "detail": _DETAIL}, required=("file_id",))},
+        "text": build_variant({"text": _TEXT_VALUE}, required=("text",)),
+        "image_file": build_variant(
+            {"image_file": Object({"file_id": String(), "detail": _DETAIL}, required=("file_id",))},
             required=("image_file",),
         ),
-        "image_url": variant(
-            {"image_url": Object({"url": Text(), "detail": _DETAIL}, required=("url",))}, required=("image_url",)
+        "image_url": build_variant(
+            {"image_url": Object({"url": String(), "detail": _DETAIL}, required=("url",))}, required=("image_url",)
         ),
     }
 )
-_CONTENT = Either({str: _WORDS, list: Array(_PART, empty=False)}, one="one of a string or array of objects")
-_ATTACHMENT = Object({"file_id": Text(), "tools": Array(ATTACHMENT_TOOL)}, required=("file_id", "tools"))
+_CONTENT = OneOf(
+    {str: _TEXT_VALUE, list: Array(_PART, allow_empty=False)}, singular="one of a string or array of objects"
+)
+_ATTACHMENT = Object({"file_id": String(), "tools": Array(ATTACHMENT_TOOL)}, required=("file_id", "tools"))
 
 MESSAGE = Object(
     {
@@ -144,38 +146,40 @@ MESSAGES = Array(MESSAGE, _messages_per_create)
 # -- How to answer (A23, A55) --------------------------------------------------------------------------------------
 
 _JSON_SCHEMA = Object(
-    {"name": _NAME, "description": Text(), "schema": Anything(), "strict": Boolean()}, required=("name",)
+    {"name": _NAME, "description": String(), "schema": AnyObject(), "strict": Boolean()}, required=("name",)
 )
-RESPONSE_FORMAT = Either(
+RESPONSE_FORMAT = OneOf(
     {
         str: Choice("auto"),
-        dict: Tagged(
+        dict: TaggedUnion(
             {
-                "text": variant(),
-                "json_object": variant(),
-                "json_schema": variant({"json_schema": _JSON_SCHEMA}, required=("json_schema",)),
+                "text": build_variant(),
+                "json_object": build_variant(),
+                "json_schema": build_variant({"json_schema": _JSON_SCHEMA}, required=("json_schema",)),
             }
         ),
     },
-    one="one of an object or 'auto'",
+    singular="one of an object or 'auto'",
 )
-TOOL_CHOICE = Either(
+TOOL_CHOICE = OneOf(
     {
         str: Choice("none", "auto", "required"),
-        dict: Tagged(
+        dict: TaggedUnion(
             {
-                "function": variant({"function": Object({"name": Text()}, required=("name",))}, required=("function",)),
-                "code_interpreter": variant(),
-                "file_search": variant(),
+                "function": build_variant(
+                    {"function": Object({"name": String()}, required=("name",))}, required=("function",)
+                ),
+                "code_interpreter": build_variant(),
+                "file_search": build_variant(),
             }
         ),
     },
-    one="one of an object or 'none', 'auto', or 'required'",
+    singular="one of an object or 'none', 'auto', or 'required'",
 )
 #: `last_messages` beside `auto` is ignored (A79), and may be anything that is a number.
-TRUNCATION = Tagged(
+TRUNCATION = TaggedUnion(
     {
-        "auto": variant({"last_messages": Integer()}),
-        "last_messages": variant({"last_messages": Integer(1)}, required=("last_messages",)),
+        "auto": build_variant({"last_messages": Integer()}),
+        "last_messages": build_variant({"last_messages": Integer(1)}, required=("last_messages",)),
     }
 )

@@ -7,21 +7,21 @@ from typing import Literal, NamedTuple, cast
 
 from threadbridge.ports import ListQuery
 from threadbridge.settings import Limits
-from threadbridge.validation.error_messages import Refusal
-from threadbridge.validation.schema_types import Choice, Id, Integer, Shape
+from threadbridge.validation.error_messages import SchemaViolation
+from threadbridge.validation.schema_types import Choice, Id, Integer, Schema
 
-DEFAULT_PAGE = 20
-LARGEST_PAGE = 100
+DEFAULT_PAGE_SIZE = 20
+MAX_PAGE_SIZE = 100
 #: The one thing that can be included: what a file search found, word for word.
 FILE_SEARCH_CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 
-_LIMIT = Integer(1, LARGEST_PAGE)
+_LIMIT = Integer(1, MAX_PAGE_SIZE)
 _ORDER = Choice("asc", "desc")
 _INCLUDE = Choice(FILE_SEARCH_CONTENT)
-_NO_LIMITS = Limits()
+_DEFAULT_LIMITS = Limits()
 
 
-class CheckedPage(NamedTuple):
+class PageQuery(NamedTuple):
     """Which page of a list is asked for; the arguments of `ports.Session.page`."""
 
     limit: int
@@ -30,30 +30,30 @@ class CheckedPage(NamedTuple):
     before: str | None
 
 
-def checked_page(query: ListQuery) -> CheckedPage:
+def validate_page(query: ListQuery) -> PageQuery:
     """The page with its defaults: 20, newest first (A11). Raises InvalidRequest in the words of A13."""
-    limit = DEFAULT_PAGE if query.limit is None else query.limit
+    limit = DEFAULT_PAGE_SIZE if query.limit is None else query.limit
     order = query.order or "desc"
-    _refuse_unless(_LIMIT, "limit", limit)
-    _refuse_unless(_ORDER, "order", order)
-    return CheckedPage(limit, cast("Literal['asc', 'desc']", order), query.after or None, query.before or None)
+    _validate_param(_LIMIT, "limit", limit)
+    _validate_param(_ORDER, "order", order)
+    return PageQuery(limit, cast("Literal['asc', 'desc']", order), query.after or None, query.before or None)
 
 
-def check_id(param: str, prefix: str, value: str) -> None:
+def validate_id(param: str, prefix: str, value: str) -> None:
     """Raises InvalidRequest unless the id begins with the prefix (A16); nothing else about it is judged."""
     if not value.startswith(prefix):
-        _refuse_unless(Id(prefix), param, value)
+        _validate_param(Id(prefix), param, value)
 
 
-def check_include(include: Sequence[str]) -> None:
+def validate_include(include: Sequence[str]) -> None:
     """Raises InvalidRequest for anything but the content of file searches (A77)."""
     for index, value in enumerate(include):
-        _refuse_unless(_INCLUDE, f"include[{index}]", value)
+        _validate_param(_INCLUDE, f"include[{index}]", value)
 
 
-def _refuse_unless(shape: Shape, param: str, value: object) -> None:
+def _validate_param(schema: Schema, param: str, value: object) -> None:
     try:
-        shape.check(value, _NO_LIMITS)
-    except Refusal as refusal:
-        refusal.within(param)
+        schema.validate(value, _DEFAULT_LIMITS)
+    except SchemaViolation as refusal:
+        refusal.prepend_to_path(param)
         raise refusal.to_error() from None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from threadbridge.ports import Wire
 from threadbridge.settings import Limits
-from threadbridge.validation.error_messages import Refusal
+from threadbridge.validation.error_messages import SchemaViolation
 from threadbridge.validation.field_schemas import (
     MESSAGE,
     MESSAGES,
@@ -18,92 +18,92 @@ from threadbridge.validation.field_schemas import (
     TOOL_RESOURCES,
     TRUNCATION,
 )
-from threadbridge.validation.schema_types import Array, Boolean, Choice, Decimal, Id, Integer, Object, Shape, Text
+from threadbridge.validation.schema_types import Array, Boolean, Choice, Decimal, Id, Integer, Object, Schema, String
 
-NAME_CHARACTERS = 256
-DESCRIPTION_CHARACTERS = 512
-INSTRUCTIONS_CHARACTERS = 256_000
-ASSISTANT_TOOLS = 128
+MAX_NAME_CHARACTERS = 256
+MAX_DESCRIPTION_CHARACTERS = 512
+MAX_INSTRUCTIONS_CHARACTERS = 256_000
+MAX_ASSISTANT_TOOLS = 128
 #: Tools given to a run itself; those it takes over from its assistant are not counted again (A48).
-RUN_TOOLS = 20
+MAX_RUN_TOOLS = 20
 #: The schema says 256, but the service was seen to take 16 and to name 16 when it refused 0 (A17, A80).
-SMALLEST_TOKEN_BUDGET = 16
+MIN_TOKEN_BUDGET = 16
 
-_ANSWERING: Mapping[str, Shape] = {
+_GENERATION_FIELDS: Mapping[str, Schema] = {
     "temperature": Decimal(0, 2),
     "top_p": Decimal(0, 1),
     "reasoning_effort": Choice("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     "response_format": RESPONSE_FORMAT,
 }
 
-_ASSISTANT: Mapping[str, Shape] = {
-    "model": Text(),
-    "name": Text(NAME_CHARACTERS),
-    "description": Text(DESCRIPTION_CHARACTERS),
-    "instructions": Text(INSTRUCTIONS_CHARACTERS),
-    "tools": Array(TOOL, ASSISTANT_TOOLS),
+_ASSISTANT_FIELDS: Mapping[str, Schema] = {
+    "model": String(),
+    "name": String(MAX_NAME_CHARACTERS),
+    "description": String(MAX_DESCRIPTION_CHARACTERS),
+    "instructions": String(MAX_INSTRUCTIONS_CHARACTERS),
+    "tools": Array(TOOL, MAX_ASSISTANT_TOOLS),
     "metadata": METADATA,
-    **_ANSWERING,
+    **_GENERATION_FIELDS,
 }
 
-_RUN: Mapping[str, Shape] = {
+_RUN_FIELDS: Mapping[str, Schema] = {
     "assistant_id": Id("asst"),
-    "model": Text(),
-    "instructions": Text(INSTRUCTIONS_CHARACTERS),
-    "tools": Array(TOOL, RUN_TOOLS),
+    "model": String(),
+    "instructions": String(MAX_INSTRUCTIONS_CHARACTERS),
+    "tools": Array(TOOL, MAX_RUN_TOOLS),
     "metadata": METADATA,
     "stream": Boolean(),
-    "max_prompt_tokens": Integer(SMALLEST_TOKEN_BUDGET),
-    "max_completion_tokens": Integer(SMALLEST_TOKEN_BUDGET),
+    "max_prompt_tokens": Integer(MIN_TOKEN_BUDGET),
+    "max_completion_tokens": Integer(MIN_TOKEN_BUDGET),
     "truncation_strategy": TRUNCATION,
     "tool_choice": TOOL_CHOICE,
     "parallel_tool_calls": Boolean(),
-    **_ANSWERING,
+    **_GENERATION_FIELDS,
 }
 
 _METADATA_ONLY = Object({"metadata": METADATA})
 
-ASSISTANT_CREATE = Object({**_ASSISTANT, "tool_resources": NEW_TOOL_RESOURCES}, required=("model",))
-ASSISTANT_UPDATE = Object({**_ASSISTANT, "tool_resources": TOOL_RESOURCES})
+ASSISTANT_CREATE = Object({**_ASSISTANT_FIELDS, "tool_resources": NEW_TOOL_RESOURCES}, required=("model",))
+ASSISTANT_UPDATE = Object({**_ASSISTANT_FIELDS, "tool_resources": TOOL_RESOURCES})
 THREAD_CREATE = Object({"messages": MESSAGES, "metadata": METADATA, "tool_resources": NEW_TOOL_RESOURCES})
 THREAD_UPDATE = Object({"metadata": METADATA, "tool_resources": TOOL_RESOURCES})
 MESSAGE_CREATE = MESSAGE
 MESSAGE_UPDATE = _METADATA_ONLY
 RUN_CREATE = Object(
-    {**_RUN, "additional_instructions": Text(INSTRUCTIONS_CHARACTERS), "additional_messages": MESSAGES},
+    {**_RUN_FIELDS, "additional_instructions": String(MAX_INSTRUCTIONS_CHARACTERS), "additional_messages": MESSAGES},
     required=("assistant_id",),
 )
 RUN_UPDATE = _METADATA_ONLY
 THREAD_AND_RUN_CREATE = Object(
-    {**_RUN, "thread": THREAD_CREATE, "tool_resources": TOOL_RESOURCES}, required=("assistant_id",)
+    {**_RUN_FIELDS, "thread": THREAD_CREATE, "tool_resources": TOOL_RESOURCES}, required=("assistant_id",)
 )
 TOOL_OUTPUTS = Object(
     {
         # Documented as optional, but an output without its call was refused (A69).
-        "tool_outputs": Array(Object({"tool_call_id": Text(), "output": Text()}, required=("tool_call_id",))),
+        "tool_outputs": Array(Object({"tool_call_id": String(), "output": String()}, required=("tool_call_id",))),
         "stream": Boolean(),
     },
     required=("tool_outputs",),
 )
 
 
-def checked(spec: Object, body: Wire, *, limits: Limits | None = None) -> Wire:
+def validate_body(schema: Object, body: Wire, *, limits: Limits | None = None) -> Wire:
     """A copy of the body without its explicit nulls (C6), if the legacy service would have taken it.
 
     Raises InvalidRequest with the service's text, dotted `param` and `code` (A17, A18) for the first fault found.
     """
     try:
-        return spec.check(body, limits or _DEFAULT_LIMITS)
-    except Refusal as refusal:
+        return schema.validate(body, limits or _DEFAULT_LIMITS)
+    except SchemaViolation as refusal:
         raise refusal.to_error() from None
 
 
-def check_files(file_ids: list[str]) -> list[str]:
+def validate_file_ids(file_ids: list[str]) -> list[str]:
     """The files for a thread's code. Raises InvalidRequest for more than it may have (A21)."""
     resources = {"code_interpreter": {"file_ids": file_ids}}
-    checked(_RESOURCES, {"tool_resources": resources})
+    validate_body(_TOOL_RESOURCES_ONLY, {"tool_resources": resources})
     return file_ids
 
 
-_RESOURCES = Object({"tool_resources": TOOL_RESOURCES})
+_TOOL_RESOURCES_ONLY = Object({"tool_resources": TOOL_RESOURCES})
 _DEFAULT_LIMITS = Limits()

@@ -13,40 +13,40 @@ from typing import Any, Protocol
 from threadbridge.ports import Wire
 from threadbridge.settings import Limits
 from threadbridge.validation import error_messages
-from threadbridge.validation.error_messages import Refusal, listed, quoted, type_word
+from threadbridge.validation.error_messages import SchemaViolation, describe_type, format_choices, shorten
 
 
-class Shape(Protocol):
+class Schema(Protocol):
     """Judges one value."""
 
     @property
-    def one(self) -> str: ...
+    def singular(self) -> str: ...
 
     @property
-    def many(self) -> str: ...
+    def plural(self) -> str: ...
 
-    def check(self, value: Any, limits: Limits, /) -> Any:
+    def validate(self, value: Any, limits: Limits, /) -> Any:
         """The value as it may be kept. Raises Refusal."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class String:
     """A string. `max_length` is a number, or says which of the settings holds it."""
 
     max_length: int | Callable[[Limits], int | None] | None = None
     pattern: re.Pattern[str] | None = None
-    one: str = "a string"
-    many: str = "strings"
+    singular: str = "a string"
+    plural: str = "strings"
 
-    def check(self, value: Any, limits: Limits, /) -> Any:
+    def validate(self, value: Any, limits: Limits, /) -> Any:
         if type(value) is not str:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
-        longest = self.max_length(limits) if callable(self.max_length) else self.max_length
-        if longest is not None and len(value) > longest:
-            raise Refusal(error_messages.STRING_LONG, limit=longest, got=len(value))
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
+        max_length = self.max_length(limits) if callable(self.max_length) else self.max_length
+        if max_length is not None and len(value) > max_length:
+            raise SchemaViolation(error_messages.STRING_TOO_LONG, limit=max_length, got=len(value))
         if self.pattern is not None and not self.pattern.fullmatch(value):
-            raise Refusal(error_messages.PATTERN, pattern=f"^{self.pattern.pattern}$")
+            raise SchemaViolation(error_messages.PATTERN_MISMATCH, pattern=f"^{self.pattern.pattern}$")
         return value
 
 
@@ -55,14 +55,14 @@ class Id:
     """The id of an object of ours; only its prefix is judged, for imported ids come in any alphabet (A16)."""
 
     prefix: str
-    one: str = "a string"
-    many: str = "strings"
+    singular: str = "a string"
+    plural: str = "strings"
 
-    def check(self, value: Any, _limits: Limits, /) -> Any:
+    def validate(self, value: Any, _limits: Limits, /) -> Any:
         if type(value) is not str:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         if not value.startswith(self.prefix):
-            raise Refusal(error_messages.ID, got=quoted(value), prefix=self.prefix)
+            raise SchemaViolation(error_messages.INVALID_ID, got=shorten(value), prefix=self.prefix)
         return value
 
 
@@ -70,12 +70,12 @@ class Id:
 class Boolean:
     """True or false."""
 
-    one: str = "a boolean"
-    many: str = "booleans"
+    singular: str = "a boolean"
+    plural: str = "booleans"
 
-    def check(self, value: Any, _limits: Limits, /) -> Any:
+    def validate(self, value: Any, _limits: Limits, /) -> Any:
         if type(value) is not bool:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         return value
 
 
@@ -85,16 +85,16 @@ class Integer:
 
     minimum: int | None = None
     maximum: int | None = None
-    one: str = "an integer"
-    many: str = "integers"
+    singular: str = "an integer"
+    plural: str = "integers"
 
-    def check(self, value: Any, _limits: Limits, /) -> Any:
+    def validate(self, value: Any, _limits: Limits, /) -> Any:
         if type(value) is not int:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         if self.minimum is not None and value < self.minimum:
-            raise Refusal(error_messages.INTEGER_LOW, limit=self.minimum, got=value)
+            raise SchemaViolation(error_messages.INTEGER_TOO_SMALL, limit=self.minimum, got=value)
         if self.maximum is not None and value > self.maximum:
-            raise Refusal(error_messages.INTEGER_HIGH, limit=self.maximum, got=value)
+            raise SchemaViolation(error_messages.INTEGER_TOO_LARGE, limit=self.maximum, got=value)
         return value
 
 
@@ -104,16 +104,16 @@ class Decimal:
 
     minimum: int
     maximum: int
-    one: str = "a decimal"
-    many: str = "decimals"
+    singular: str = "a decimal"
+    plural: str = "decimals"
 
-    def check(self, value: Any, _limits: Limits, /) -> Any:
+    def validate(self, value: Any, _limits: Limits, /) -> Any:
         if type(value) is not float and type(value) is not int:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         if value < self.minimum:
-            raise Refusal(error_messages.DECIMAL_LOW, limit=self.minimum, got=value)
+            raise SchemaViolation(error_messages.DECIMAL_TOO_SMALL, limit=self.minimum, got=value)
         if value > self.maximum:
-            raise Refusal(error_messages.DECIMAL_HIGH, limit=self.maximum, got=value)
+            raise SchemaViolation(error_messages.DECIMAL_TOO_LARGE, limit=self.maximum, got=value)
         return value
 
 
@@ -121,30 +121,30 @@ class Choice:
     """One of a few strings, in the order in which the service names them."""
 
     def __init__(self, *values: str) -> None:
-        self.one = listed(values, "or") if len(values) == 1 else f"one of {listed(values, 'or')}"
-        self.many = "strings"
-        self._supported = listed(values, "and")
+        self.singular = format_choices(values, "or") if len(values) == 1 else f"one of {format_choices(values, 'or')}"
+        self.plural = "strings"
+        self._supported = format_choices(values, "and")
         self._values = frozenset(values)
 
-    def check(self, value: Any, _limits: Limits, /) -> Any:
+    def validate(self, value: Any, _limits: Limits, /) -> Any:
         """The value, if it is one of them."""
         if type(value) is not str:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         if value not in self._values:
-            raise Refusal(error_messages.VALUE, got=quoted(value), supported=self._supported)
+            raise SchemaViolation(error_messages.INVALID_VALUE, got=shorten(value), supported=self._supported)
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Anything:
+class AnyObject:
     """An object whose insides are the caller's business: a JSON schema."""
 
-    one: str = "an object"
-    many: str = "objects"
+    singular: str = "an object"
+    plural: str = "objects"
 
-    def check(self, value: Any, _limits: Limits, /) -> Any:
+    def validate(self, value: Any, _limits: Limits, /) -> Any:
         if type(value) is not dict:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         return value
 
 
@@ -152,140 +152,142 @@ class Anything:
 class Array:
     """A list of one shape. `longest` is a number, or says which of the settings holds it."""
 
-    item: Shape
-    longest: int | Callable[[Limits], int] | None = None
-    empty: bool = True
-    many: str = "arrays"
+    item: Schema
+    max_items: int | Callable[[Limits], int] | None = None
+    allow_empty: bool = True
+    plural: str = "arrays"
 
     @property
-    def one(self) -> str:
-        return f"an array of {self.item.many}"
+    def singular(self) -> str:
+        return f"an array of {self.item.plural}"
 
-    def check(self, value: Any, limits: Limits, /) -> Any:
+    def validate(self, value: Any, limits: Limits, /) -> Any:
         if type(value) is not list:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
-        self._check_length(len(value), limits)
-        check, kept = self.item.check, list[Any]()
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
+        self._validate_length(len(value), limits)
+        validate_item, validated = self.item.validate, list[Any]()
         try:
             for item in value:
-                kept.append(check(item, limits))
-        except Refusal as refusal:
-            refusal.within(len(kept))
+                validated.append(validate_item(item, limits))
+        except SchemaViolation as refusal:
+            refusal.prepend_to_path(len(validated))
             raise
-        return kept
+        return validated
 
-    def _check_length(self, length: int, limits: Limits) -> None:
-        longest = self.longest(limits) if callable(self.longest) else self.longest
-        if longest is not None and length > longest:
-            raise Refusal(error_messages.ARRAY_LONG, limit=longest, got=length)
-        if not length and not self.empty:
-            raise Refusal(error_messages.ARRAY_EMPTY)
+    def _validate_length(self, length: int, limits: Limits) -> None:
+        max_items = self.max_items(limits) if callable(self.max_items) else self.max_items
+        if max_items is not None and length > max_items:
+            raise SchemaViolation(error_messages.ARRAY_TOO_LONG, limit=max_items, got=length)
+        if not length and not self.allow_empty:
+            raise SchemaViolation(error_messages.ARRAY_EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
 class Object:
     """An object of known keys. An optional key with null is a key that was not given (C6)."""
 
-    fields: Mapping[str, Shape]
+    fields: Mapping[str, Schema]
     required: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
-    one: str = "an object"
-    many: str = "objects"
+    singular: str = "an object"
+    plural: str = "objects"
 
-    def check(self, value: Any, limits: Limits, /) -> Wire:
+    def validate(self, value: Any, limits: Limits, /) -> Wire:
         if type(value) is not dict:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
-        kept: Wire = {}
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
+        validated: Wire = {}
         key = ""
         try:
             for key, item in value.items():
-                shape = self.fields.get(key)
-                if shape is None:
-                    raise Refusal(error_messages.UNKNOWN)  # noqa: TRY301  # the handler adds the key, as for every refusal
+                schema = self.fields.get(key)
+                if schema is None:
+                    raise SchemaViolation(error_messages.UNKNOWN_PARAMETER)  # noqa: TRY301  # the handler adds the key, as for every refusal
                 if item is not None or key in self.required:
-                    kept[key] = shape.check(item, limits)
-        except Refusal as refusal:
-            refusal.within(key)
+                    validated[key] = schema.validate(item, limits)
+        except SchemaViolation as refusal:
+            refusal.prepend_to_path(key)
             raise
-        self._check_together(kept)
-        return kept
+        self._validate_keys(validated)
+        return validated
 
-    def _check_together(self, kept: Wire) -> None:
+    def _validate_keys(self, validated: Wire) -> None:
         for key in self.required:
-            if key not in kept:
-                refusal = Refusal(error_messages.MISSING)
-                refusal.within(key)
-                raise refusal
-        if len(self.exclusive) > 1 and all(key in kept for key in self.exclusive):
-            raise Refusal(error_messages.EXCLUSIVE, names=listed(self.exclusive, "or"))
+            if key not in validated:
+                violation = SchemaViolation(error_messages.MISSING_PARAMETER)
+                violation.prepend_to_path(key)
+                raise violation
+        if len(self.exclusive) > 1 and all(key in validated for key in self.exclusive):
+            raise SchemaViolation(error_messages.MUTUALLY_EXCLUSIVE, names=format_choices(self.exclusive, "or"))
 
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
+class TaggedUnion:
     """An object whose `type` says which of several it is."""
 
     variants: Mapping[str, Object]
-    one: str = "an object"
-    many: str = "objects"
+    singular: str = "an object"
+    plural: str = "objects"
     _type: Choice = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_type", Choice(*self.variants))
 
-    def check(self, value: Any, limits: Limits, /) -> Wire:
+    def validate(self, value: Any, limits: Limits, /) -> Wire:
         if type(value) is not dict:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         try:
             if "type" not in value:
-                raise Refusal(error_messages.MISSING)  # noqa: TRY301  # the handler adds the key, as for every refusal
-            kind = self._type.check(value["type"], limits)
-        except Refusal as refusal:
-            refusal.within("type")
+                raise SchemaViolation(error_messages.MISSING_PARAMETER)  # noqa: TRY301  # the handler adds the key, as for every refusal
+            kind = self._type.validate(value["type"], limits)
+        except SchemaViolation as refusal:
+            refusal.prepend_to_path("type")
             raise
-        return self.variants[kind].check(value, limits)
+        return self.variants[kind].validate(value, limits)
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
+class OneOf:
     """Different shapes for different types of JSON; `one` is what the service says it expected."""
 
-    shapes: Mapping[type, Shape]
-    one: str
-    many: str = "objects"
+    schemas: Mapping[type, Schema]
+    singular: str
+    plural: str = "objects"
 
-    def check(self, value: Any, limits: Limits, /) -> Any:
-        shape = self.shapes.get(type(value))
-        if shape is None:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
-        return shape.check(value, limits)
+    def validate(self, value: Any, limits: Limits, /) -> Any:
+        schema = self.schemas.get(type(value))
+        if schema is None:
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
+        return schema.validate(value, limits)
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class StringMap:
     """Metadata: a few short strings by name (A18)."""
 
-    most: int
-    key_length: int
-    value: Text
-    one: str = "an object"
-    many: str = "objects"
+    max_pairs: int
+    max_key_length: int
+    value: String
+    singular: str = "an object"
+    plural: str = "objects"
 
-    def check(self, value: Any, limits: Limits, /) -> Wire:
+    def validate(self, value: Any, limits: Limits, /) -> Wire:
         if type(value) is not dict:
-            raise Refusal(error_messages.TYPE, expected=self.one, got=type_word(value))
-        if len(value) > self.most:
-            raise Refusal(error_messages.PROPERTIES_MANY, limit=self.most, got=len(value))
-        kept: Wire = {}
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
+        if len(value) > self.max_pairs:
+            raise SchemaViolation(error_messages.TOO_MANY_PROPERTIES, limit=self.max_pairs, got=len(value))
+        validated: Wire = {}
         key = ""
         try:
             for key, item in value.items():
-                self._check_name(key)
-                kept[key] = self.value.check(item, limits)
-        except Refusal as refusal:
-            refusal.within(key)
+                self._validate_name(key)
+                validated[key] = self.value.validate(item, limits)
+        except SchemaViolation as refusal:
+            refusal.prepend_to_path(key)
             raise
-        return kept
+        return validated
 
-    def _check_name(self, key: str) -> None:
-        if len(key) > self.key_length:
-            raise Refusal(error_messages.PROPERTY_LONG, name=quoted(key), limit=self.key_length, got=len(key))
+    def _validate_name(self, key: str) -> None:
+        if len(key) > self.max_key_length:
+            raise SchemaViolation(
+                error_messages.PROPERTY_NAME_TOO_LONG, name=shorten(key), limit=self.max_key_length, got=len(key)
+            )

@@ -5,21 +5,21 @@
 
 from __future__ import annotations
 
-from threadbridge.wire.dispatch import answer, refused
+from threadbridge.wire.dispatch import build_error_response, dispatch_request
 from threadbridge.wire.error_responses import to_wire
-from threadbridge.wire.passthrough_paths import may_be_kept
-from threadbridge.wire.routes import OPERATIONS, Operation, decoded, own_path
-from threadbridge.wire.sse import SSE, SSEDecoder
+from threadbridge.wire.passthrough_paths import may_be_handled_locally
+from threadbridge.wire.routes import OPERATIONS, Operation, decode_path, find_api_path
+from threadbridge.wire.sse import ServerSentEvent, SSEDecoder
 
 __all__ = [
     "OPERATIONS",
-    "SSE",
     "Operation",
     "SSEDecoder",
-    "answer",
-    "decoded",
-    "may_be_kept",
-    "own_path",
-    "refused",
+    "ServerSentEvent",
+    "build_error_response",
+    "decode_path",
+    "dispatch_request",
+    "find_api_path",
+    "may_be_handled_locally",
     "to_wire",
 ]

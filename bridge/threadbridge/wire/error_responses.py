@@ -17,9 +17,9 @@ class MethodNotAllowed(RequestError):
 
     status = 405
 
-    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+    def __init__(self, message: str, *, allowed_methods: tuple[str, ...]) -> None:
         super().__init__(message, code="method_not_supported")
-        self.allowed = allowed
+        self.allowed_methods = allowed_methods
 
 
 class BodyTooLarge(RequestError):
@@ -33,14 +33,14 @@ def to_wire(error: BridgeError) -> tuple[int, Wire]:
 
     An error object that came from a service behind keeps whatever else that service put in it.
     """
-    told: Wire = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    envelope: Wire = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     if isinstance(error, UpstreamError) and error.body:
         # The message stays ours: the adapter has taken out what must not be repeated.
-        told = {**told, **error.body, "message": error.message}
-    return _status(error), {"error": told}
+        envelope = {**envelope, **error.body, "message": error.message}
+    return _get_status(error), {"error": envelope}
 
 
-def error_headers(error: BridgeError) -> dict[str, str]:
+def build_error_headers(error: BridgeError) -> dict[str, str]:
     """The headers an error answers with beside the usual ones; the service's own request id replaces ours."""
     headers: dict[str, str] = {}
     if error.request_id is not None:
@@ -48,11 +48,11 @@ def error_headers(error: BridgeError) -> dict[str, str]:
     if isinstance(error, UpstreamError) and error.retry_after is not None:
         headers["retry-after"] = f"{error.retry_after:g}"
     if isinstance(error, MethodNotAllowed):
-        headers["allow"] = ", ".join(error.allowed)
+        headers["allow"] = ", ".join(error.allowed_methods)
     return headers
 
 
-def reported(error: Exception, *, request_id: str) -> BridgeError:
+def to_bridge_error(error: Exception, *, request_id: str) -> BridgeError:
     """The error as one of ours. What is not ours is a bug: it goes to the log whole and to the client as a 500."""
     if isinstance(error, BridgeError):
         return error
@@ -62,5 +62,5 @@ def reported(error: Exception, *, request_id: str) -> BridgeError:
     )
 
 
-def _status(error: BridgeError) -> int:
+def _get_status(error: BridgeError) -> int:
     return error.status if 400 <= error.status <= 599 else _BAD_GATEWAY

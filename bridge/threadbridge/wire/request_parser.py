@@ -13,10 +13,10 @@ import orjson
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery, Wire, WireRequest
 from threadbridge.validation import error_messages
-from threadbridge.validation.error_messages import Refusal, quoted, type_word
+from threadbridge.validation.error_messages import SchemaViolation, describe_type, shorten
 from threadbridge.wire.error_responses import BodyTooLarge
-from threadbridge.wire.routes import Operation, match
-from threadbridge.wire.sse import position_of
+from threadbridge.wire.routes import Operation, match_operation
+from threadbridge.wire.sse import parse_last_event_id
 
 #: Digits of a number in a query; longer ones are no numbers but attempts to keep us busy.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,100}")
@@ -28,25 +28,25 @@ _INCLUDE = re.compile(r"include(?:\[\d*\])?")
 _API_VERSION = "api-version"
 
 _JSON = "application/json"
-_PLAIN = "identity"
-_EVENTS = "text/event-stream"
+_IDENTITY = "identity"
+_EVENT_STREAM = "text/event-stream"
 
 #: What the SDKs send where there is nothing to say.
 _EMPTY_BODIES = frozenset({b"", b"{}", b"null"})
 
 #: Brackets in a body before it is tried whether what it holds can be written down again; see `_refuse_deep`.
-_SUSPECT_BRACKETS = 200
+_NESTING_CHECK_BRACKETS = 200
 #: What an answer may wrap around a body: list, object, run, tool resources and so on.
-_WRAPPING_LEVELS = 12
+_RESPONSE_NESTING_LEVELS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class OperationCall:
     """One operation, ready to be asked of a backend."""
 
     operation: Operation
     ids: Mapping[str, str]
-    page: ListQuery
+    list_query: ListQuery
     include: tuple[str, ...]
     body: Wire
     #: What of the request will not be done as it was asked for; the backend adds to it.
@@ -54,7 +54,7 @@ class Call:
     #: The id of the last event that a client saw before its stream broke.
     last_event_id: str | None = None
     #: Whether the answer is to be a stream of events and nothing else.
-    accepts_events: bool = False
+    accepts_only_events: bool = False
 
     @property
     def assistant_id(self) -> str:
@@ -77,57 +77,61 @@ class Call:
         return self.ids["step_id"]
 
     @property
-    def streams(self) -> bool:
+    def wants_stream(self) -> bool:
         """Whether the body asks for events; anything but a plain `true` is for the backend to judge."""
         return self.body.get("stream") is True
 
 
-def read(request: WireRequest, *, max_body_bytes: int) -> Call:
+def parse_request(request: WireRequest, *, max_body_bytes: int) -> OperationCall:
     """The call a request makes. Raises a RequestError for an unknown path, a missing header or an unreadable body."""
-    operation, ids = match(request.method, request.path)
+    operation, ids = match_operation(request.method, request.path)
     pairs = [(unquote(name), unquote(value)) for name, value in request.query]
     query = dict(pairs)
     _require_beta(request.headers, query)
     include = (
         tuple([value for name, value in pairs if _INCLUDE.fullmatch(name)]) if "include" in operation.query else ()
     )
-    body = {} if operation.body == "none" else _parsed(operation, request, max_body_bytes)
-    warnings = [*_without_effect(operation, query), *_repeated(pairs, query), *_unread(operation, request.body)]
-    return Call(
+    body = {} if operation.body == "none" else _parse_body(operation, request, max_body_bytes)
+    warnings = [
+        *_find_ignored_parameters(operation, query),
+        *_find_repeated_parameters(pairs, query),
+        *_find_ignored_body(operation, request.body),
+    ]
+    return OperationCall(
         operation,
         ids,
-        _page(operation, query),
+        _parse_list_query(operation, query),
         include,
         body,
         warnings,
-        last_event_id=position_of(request.headers.get("last-event-id")),
-        accepts_events=request.headers.get("accept", "").strip() == _EVENTS,
+        last_event_id=parse_last_event_id(request.headers.get("last-event-id")),
+        accepts_only_events=request.headers.get("accept", "").strip() == _EVENT_STREAM,
     )
 
 
-def _without_effect(operation: Operation, query: Mapping[str, str]) -> Sequence[str]:
+def _find_ignored_parameters(operation: Operation, query: Mapping[str, str]) -> Sequence[str]:
     """Parameters of the query that mean nothing to this operation. A cache-buster must not break a client."""
-    strange = [name for name in query if name != _API_VERSION and _plain(name) not in operation.query]
-    return [f"The query parameter '{quoted(name)}' has no effect on this operation." for name in strange]
+    ignored = [name for name in query if name != _API_VERSION and _normalize_name(name) not in operation.query]
+    return [f"The query parameter '{shorten(name)}' has no effect on this operation." for name in ignored]
 
 
-def _repeated(pairs: Sequence[tuple[str, str]], query: Mapping[str, str]) -> Sequence[str]:
+def _find_repeated_parameters(pairs: Sequence[tuple[str, str]], query: Mapping[str, str]) -> Sequence[str]:
     """Parameters with several values that can have one only: the last of them counts."""
     if len(pairs) == len(query):
         return ()
-    given = Counter(name for name, _ in pairs if not _INCLUDE.fullmatch(name))
+    counts = Counter(name for name, _ in pairs if not _INCLUDE.fullmatch(name))
     return [
-        f"The query parameter '{quoted(name)}' was given more than once; the last value counts."
-        for name, times in given.items()
+        f"The query parameter '{shorten(name)}' was given more than once; the last value counts."
+        for name, times in counts.items()
         if times > 1
     ]
 
 
-def _plain(name: str) -> str:
+def _normalize_name(name: str) -> str:
     return "include" if _INCLUDE.fullmatch(name) else name
 
 
-def _unread(operation: Operation, body: bytes) -> Sequence[str]:
+def _find_ignored_body(operation: Operation, body: bytes) -> Sequence[str]:
     if operation.body != "none" or body.strip() in _EMPTY_BODIES:
         return ()
     return ("This operation has no request body; the one that was sent has no effect.",)
@@ -135,10 +139,10 @@ def _unread(operation: Operation, body: bytes) -> Sequence[str]:
 
 def _require_beta(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
     """The header of A2. Azure's own clients name an `api-version` and never knew the header, so they need none."""
-    given = headers.get("openai-beta")
-    if given is None and _API_VERSION in query:
+    header = headers.get("openai-beta")
+    if header is None and _API_VERSION in query:
         return
-    if given is None or "assistants=v2" not in (part.strip() for part in given.split(",")):
+    if header is None or "assistants=v2" not in (part.strip() for part in header.split(",")):
         raise InvalidRequest(
             "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
             "Please try again by setting the header 'OpenAI-Beta: assistants=v2'.",
@@ -146,11 +150,11 @@ def _require_beta(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
         )
 
 
-def _page(operation: Operation, query: Mapping[str, str]) -> ListQuery:
+def _parse_list_query(operation: Operation, query: Mapping[str, str]) -> ListQuery:
     if not query or "limit" not in operation.query:
-        return _FIRST_PAGE
+        return _DEFAULT_QUERY
     return ListQuery(
-        limit=_limit(query.get("limit")),
+        limit=_parse_limit(query.get("limit")),
         order=query.get("order") or None,
         after=query.get("after") or None,
         before=query.get("before") or None,
@@ -158,73 +162,73 @@ def _page(operation: Operation, query: Mapping[str, str]) -> ListQuery:
     )
 
 
-_FIRST_PAGE = ListQuery()
+_DEFAULT_QUERY = ListQuery()
 
 
-def _limit(given: str | None) -> int | None:
-    if not given:
+def _parse_limit(value: str | None) -> int | None:
+    if not value:
         return None
-    if not _INTEGER.fullmatch(given):
-        refusal = Refusal(error_messages.TYPE, expected="an integer", got=type_word(given))
-        refusal.within("limit")
-        raise refusal.to_error()
-    return int(given)
+    if not _INTEGER.fullmatch(value):
+        violation = SchemaViolation(error_messages.INVALID_TYPE, expected="an integer", got=describe_type(value))
+        violation.prepend_to_path("limit")
+        raise violation.to_error()
+    return int(value)
 
 
-def _parsed(operation: Operation, request: WireRequest, max_body_bytes: int) -> Wire:
+def _parse_body(operation: Operation, request: WireRequest, max_body_bytes: int) -> Wire:
     body = request.body
     if len(body) > max_body_bytes:
         raise BodyTooLarge(f"The request body has {len(body)} bytes; at most {max_body_bytes} are accepted.")
     if operation.body == "optional" and not body.strip():
         return {}
     _require_json(request.headers.get("content-type", _JSON))
-    _require_plain(request.headers.get("content-encoding", _PLAIN))
+    _require_identity_encoding(request.headers.get("content-encoding", _IDENTITY))
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise _unreadable("what was sent was not valid JSON") from None
+        raise _build_parse_error("what was sent was not valid JSON") from None
     if not isinstance(parsed, dict):
         raise InvalidRequest(
-            f"Invalid type: expected an object, but got {type_word(parsed)} instead.", code="invalid_type"
+            f"Invalid type: expected an object, but got {describe_type(parsed)} instead.", code="invalid_type"
         )
-    if body.count(b"[") + body.count(b"{") > _SUSPECT_BRACKETS:
-        _refuse_deep(parsed)
+    if body.count(b"[") + body.count(b"{") > _NESTING_CHECK_BRACKETS:
+        _reject_deep_nesting(parsed)
     return parsed
 
 
 def _require_json(content_type: str) -> None:
     """The words for any other type; a body without a type is taken for what it looks like."""
     if content_type.partition(";")[0].strip().lower() != _JSON:
-        told = quoted(content_type)
+        shown_type = shorten(content_type)
         raise InvalidRequest(
-            f"Unsupported content type: '{told}'. This API method only accepts '{_JSON}' requests, but you specified "
-            f"the header 'Content-Type: {told}'. Please try again with a supported content type.",
+            f"Unsupported content type: '{shown_type}'. This API method only accepts '{_JSON}' requests, but you "
+            f"specified the header 'Content-Type: {shown_type}'. Please try again with a supported content type.",
             code="unsupported_content_type",
         )
 
 
-def _require_plain(content_encoding: str) -> None:
+def _require_identity_encoding(content_encoding: str) -> None:
     """Said by name: the bytes of a compressed body would only look like broken JSON."""
-    if content_encoding.strip().lower() != _PLAIN:
+    if content_encoding.strip().lower() != _IDENTITY:
         raise InvalidRequest(
-            f"Unsupported content encoding: '{quoted(content_encoding)}'. Please send the request body uncompressed.",
+            f"Unsupported content encoding: '{shorten(content_encoding)}'. Please send the request body uncompressed.",
             code="unsupported_content_encoding",
         )
 
 
-def _refuse_deep(parsed: Wire) -> None:
+def _reject_deep_nesting(parsed: Wire) -> None:
     """More levels can be read than written: refuse now what no answer could show later."""
     wrapped: object = parsed
-    for _ in range(_WRAPPING_LEVELS):
+    for _ in range(_RESPONSE_NESTING_LEVELS):
         wrapped = [wrapped]
     try:
         orjson.dumps(wrapped)
     except orjson.JSONEncodeError:
-        raise _unreadable("it is nested too deeply") from None
+        raise _build_parse_error("it is nested too deeply") from None
 
 
-def _unreadable(why: str) -> InvalidRequest:
+def _build_parse_error(reason: str) -> InvalidRequest:
     # Clients know the first sentence; the hint is ours.
     return InvalidRequest(
-        f"We could not parse the JSON body of your request. (HINT: a JSON object is expected; {why}.)"
+        f"We could not parse the JSON body of your request. (HINT: a JSON object is expected; {reason}.)"
     )

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from threadbridge.errors import NotFound
 from threadbridge.wire.error_responses import MethodNotAllowed
 
-Body = Literal["none", "optional", "required"]
+BodyPolicy = Literal["none", "optional", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Operation:
     name: str
     method: str
     path: str
-    body: Body = "none"
+    body: BodyPolicy = "none"
     query: frozenset[str] = frozenset()
 
 
@@ -68,7 +68,7 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-class Match(NamedTuple):
+class OperationMatch(NamedTuple):
     """The operation a request asks for, and the ids in its path by their names."""
 
     operation: Operation
@@ -79,51 +79,51 @@ class Match(NamedTuple):
 _Methods = Mapping[str, Operation]
 
 
-class _Template(NamedTuple):
+class _PathTemplate(NamedTuple):
     """A path with ids in it: their names in their order, and the operation behind each method."""
 
     names: Sequence[str]
     methods: _Methods
 
 
-def _by_path(operations: Sequence[Operation]) -> Mapping[str, _Methods]:
+def _group_by_path(operations: Sequence[Operation]) -> Mapping[str, _Methods]:
     paths: dict[str, dict[str, Operation]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = operation
     return paths
 
 
-def _apart(path: str) -> tuple[tuple[int | str, ...], Sequence[str]]:
+def _split_path(path: str) -> tuple[tuple[int | str, ...], Sequence[str]]:
     """What tells paths with ids apart, and these ids: from the root on, words and ids take turns."""
     segments = path.removeprefix("/").split("/")
     return (len(segments), *segments[::2]), segments[1::2]
 
 
-def _templates(paths: Mapping[str, _Methods]) -> Mapping[tuple[int | str, ...], _Template]:
-    templates: dict[tuple[int | str, ...], _Template] = {}
+def _build_templates(paths: Mapping[str, _Methods]) -> Mapping[tuple[int | str, ...], _PathTemplate]:
+    templates: dict[tuple[int | str, ...], _PathTemplate] = {}
     for path, methods in paths.items():
-        words, ids = _apart(path)
-        templates[words] = _Template([name.strip("{}") for name in ids], methods)
+        words, ids = _split_path(path)
+        templates[words] = _PathTemplate([name.strip("{}") for name in ids], methods)
     return templates
 
 
-_WITHOUT_IDS = _by_path([operation for operation in OPERATIONS if "{" not in operation.path])
-_TEMPLATES = _templates(_by_path([operation for operation in OPERATIONS if "{" in operation.path]))
+_STATIC_PATHS = _group_by_path([operation for operation in OPERATIONS if "{" not in operation.path])
+_PATH_TEMPLATES = _build_templates(_group_by_path([operation for operation in OPERATIONS if "{" in operation.path]))
 
 
-def match(method: str, path: str) -> Match:
+def match_operation(method: str, path: str) -> OperationMatch:
     """The operation for a path from `/assistants` or `/threads`. Raises NotFound or MethodNotAllowed."""
-    known = _WITHOUT_IDS.get(path, {})
-    if method in known:
-        return Match(known[method], {})
-    words, ids = _apart(path)
-    template = _TEMPLATES.get(words)
+    methods = _STATIC_PATHS.get(path, {})
+    if method in methods:
+        return OperationMatch(methods[method], {})
+    words, ids = _split_path(path)
+    template = _PATH_TEMPLATES.get(words)
     if template is not None and all(ids):
         if method in template.methods:
-            return Match(template.methods[method], dict(zip(template.names, ids, strict=True)))
-        known = {**known, **template.methods}
-    if known:
-        raise MethodNotAllowed(f"Not allowed to {method} on /v1{path}.", allowed=tuple(known))
+            return OperationMatch(template.methods[method], dict(zip(template.names, ids, strict=True)))
+        methods = {**methods, **template.methods}
+    if methods:
+        raise MethodNotAllowed(f"Not allowed to {method} on /v1{path}.", allowed_methods=tuple(methods))
     raise NotFound(f"Invalid URL ({method} /v1{path})", code="unknown_url")
 
 
@@ -140,17 +140,17 @@ _ROOT = re.compile(
 _ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
-def decoded(raw_path: str) -> str:
+def decode_path(raw_path: str) -> str:
     """The path of a URL without its escapes; but an escaped slash stays one, for it is part of an id and ends none."""
     return unquote(_ESCAPED_SLASH.sub("%252F", raw_path))
 
 
-def own_path(path: str, *, base: str = "") -> str | None:
+def find_api_path(path: str, *, base: str = "") -> str | None:
     """The path from `/assistants` or `/threads` on; None where a URL's path is not the Assistants API's.
 
     `base`: the path of the client's own base URL, if unusual.
     """
     base = base.rstrip("/")
-    found = _ROOT.match(path.removeprefix(base)) if base and path.startswith(f"{base}/") else None
-    found = found or _ROOT.search(path)
-    return None if found is None else found["root"]
+    match = _ROOT.match(path.removeprefix(base)) if base and path.startswith(f"{base}/") else None
+    match = match or _ROOT.search(path)
+    return None if match is None else match["root"]

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from threadbridge.errors import ConfigurationError, InvalidRequest, StoreError
-from threadbridge.ports import Blobs
+from threadbridge.ports import BlobStore
 from threadbridge_adapters.blobs import open_blobs
 
-PLACES: dict[str, Callable[[Path], Blobs]] = {
+PLACES: dict[str, Callable[[Path], BlobStore]] = {
     "directory": lambda tmp: open_blobs(str(tmp / "files"), beside=None),
     "beside the store": lambda tmp: open_blobs(None, beside=tmp / "threads.db"),
     "passing": lambda _: open_blobs(None, beside=None),
@@ -27,7 +27,7 @@ PLACES: dict[str, Callable[[Path], Blobs]] = {
 
 
 @pytest.fixture(params=PLACES)
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     return PLACES[request.param](tmp_path)
 
 
@@ -45,12 +45,12 @@ async def plainly(digest: str) -> str:
     return digest
 
 
-async def contents(blobs: Blobs, name: str) -> bytes:
+async def contents(blobs: BlobStore, name: str) -> bytes:
     return b"".join([piece async for piece in blobs.read(name)])
 
 
 async def test_files_that_are_kept_at_the_same_time_all_come_back(
-    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make, delays = tempfile.mkdtemp, iter((0.0, 0.05))
 
@@ -60,46 +60,48 @@ async def test_files_that_are_kept_at_the_same_time_all_come_back(
 
     monkeypatch.setattr(tempfile, "mkdtemp", slower_each_time)
 
-    kept = await asyncio.gather(*(blobs.keep(pieces(part), most=100, named=plainly) for part in (b"one", b"two")))
+    kept = await asyncio.gather(
+        *(blobs.put(pieces(part), max_bytes=100, name_for=plainly) for part in (b"one", b"two"))
+    )
 
     assert [await contents(blobs, blob.name) for blob in kept] == [b"one", b"two"]
 
 
-async def test_what_is_kept_comes_back(blobs: Blobs) -> None:
-    blob = await blobs.keep(pieces(b"one", b"two"), most=100, named=plainly)
+async def test_what_is_kept_comes_back(blobs: BlobStore) -> None:
+    blob = await blobs.put(pieces(b"one", b"two"), max_bytes=100, name_for=plainly)
 
     assert (blob.name, blob.size) == (sha256(b"onetwo").hexdigest(), 6)
     assert await contents(blobs, blob.name) == b"onetwo"
 
 
-async def test_the_same_content_has_the_same_name(blobs: Blobs) -> None:
-    first = await blobs.keep(pieces(b"onetwo"), most=100, named=plainly)
-    second = await blobs.keep(pieces(b"one", b"two"), most=100, named=plainly)
+async def test_the_same_content_has_the_same_name(blobs: BlobStore) -> None:
+    first = await blobs.put(pieces(b"onetwo"), max_bytes=100, name_for=plainly)
+    second = await blobs.put(pieces(b"one", b"two"), max_bytes=100, name_for=plainly)
 
     assert first == second
     assert await contents(blobs, second.name) == b"onetwo"
 
 
-async def test_what_is_forgotten_is_gone_and_may_be_forgotten_again(blobs: Blobs) -> None:
-    blob = await blobs.keep(pieces(b"one"), most=100, named=plainly)
+async def test_what_is_forgotten_is_gone_and_may_be_forgotten_again(blobs: BlobStore) -> None:
+    blob = await blobs.put(pieces(b"one"), max_bytes=100, name_for=plainly)
 
-    await blobs.forget(blob.name)
-    await blobs.forget(blob.name)
+    await blobs.delete(blob.name)
+    await blobs.delete(blob.name)
 
     with pytest.raises(StoreError):
         await contents(blobs, blob.name)
 
 
-async def test_too_much_is_refused(blobs: Blobs) -> None:
+async def test_too_much_is_refused(blobs: BlobStore) -> None:
     with pytest.raises(InvalidRequest, match="larger than 5 bytes"):
-        await blobs.keep(pieces(b"one", b"two"), most=5, named=plainly)
+        await blobs.put(pieces(b"one", b"two"), max_bytes=5, name_for=plainly)
 
 
 async def test_half_a_file_leaves_nothing(tmp_path: Path) -> None:
     blobs = open_blobs(str(tmp_path), beside=None)
 
     with pytest.raises(StoreError, match="broken"):
-        await blobs.keep(breaking(b"one"), most=100, named=plainly)
+        await blobs.put(breaking(b"one"), max_bytes=100, name_for=plainly)
 
     assert os.listdir(tmp_path) == []
 
@@ -110,7 +112,7 @@ async def test_what_a_dead_process_did_not_finish_is_removed_and_what_another_wr
     writing.touch()
     os.utime(abandoned, (1, 1))
 
-    await open_blobs(str(tmp_path), beside=None).tidy(idle_seconds=3600)
+    await open_blobs(str(tmp_path), beside=None).delete_abandoned_uploads(idle_seconds=3600)
 
     assert (abandoned.exists(), writing.exists()) == (False, True)
 
@@ -118,7 +120,7 @@ async def test_what_a_dead_process_did_not_finish_is_removed_and_what_another_wr
 async def test_a_directory_is_for_its_owner_only(tmp_path: Path) -> None:
     blobs = open_blobs(None, beside=tmp_path / "threads.db")
 
-    await blobs.keep(pieces(b"one"), most=100, named=plainly)
+    await blobs.put(pieces(b"one"), max_bytes=100, name_for=plainly)
 
     assert stat.S_IMODE((tmp_path / "threads.db.files").stat().st_mode) == 0o700
 
@@ -132,7 +134,9 @@ async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 
     with pytest.raises(StoreError, match="could not be written"):
-        await open_blobs(str(tmp_path / "file" / "files"), beside=None).keep(pieces(b"one"), most=100, named=plainly)
+        await open_blobs(str(tmp_path / "file" / "files"), beside=None).put(
+            pieces(b"one"), max_bytes=100, name_for=plainly
+        )
 
 
 async def test_what_a_driver_says_is_told_by_the_name_of_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +146,7 @@ async def test_what_a_driver_says_is_told_by_the_name_of_its_error(monkeypatch: 
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.put_file", refuse)
 
     with pytest.raises(StoreError, match="could not be written: ValueError") as caught:
-        await open_blobs("memory://bucket/files", beside=None).keep(pieces(b"one"), most=100, named=plainly)
+        await open_blobs("memory://bucket/files", beside=None).put(pieces(b"one"), max_bytes=100, name_for=plainly)
 
     assert "sk-secret" not in caught.value.message
 
@@ -150,7 +154,7 @@ async def test_what_a_driver_says_is_told_by_the_name_of_its_error(monkeypatch: 
 async def test_a_url_of_this_machine_is_a_directory_in_which_nothing_half_is_ever_found(tmp_path: Path) -> None:
     blobs = open_blobs(f"file://{tmp_path}/files", beside=None)
 
-    blob = await blobs.keep(pieces(b"one"), most=100, named=plainly)
+    blob = await blobs.put(pieces(b"one"), max_bytes=100, name_for=plainly)
 
     assert [path.name for path in (tmp_path / "files" / blob.name[:2]).iterdir()] == [blob.name]
     assert stat.S_IMODE((tmp_path / "files").stat().st_mode) == 0o700

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from threadbridge.costs.pricing import day_of
-from threadbridge.ports import Scope, Session, Spent
+from threadbridge.costs.pricing import to_day_number
+from threadbridge.ports import Session, SpendScope, SpendTotals
 from threadbridge_adapters.cli import application
 from threadbridge_adapters.stores import open_store
 
-PRICED = Spent(turns=2, prompt_tokens=1000, cached_tokens=400, completion_tokens=50, nanodollars=1_250_000)
-UNPRICED = Spent(turns=1, unpriced=1, prompt_tokens=7, completion_tokens=3)
-TODAY = day_of(time.time())
+PRICED = SpendTotals(turns=2, prompt_tokens=1000, cached_tokens=400, completion_tokens=50, nanodollars=1_250_000)
+UNPRICED = SpendTotals(turns=1, unpriced=1, prompt_tokens=7, completion_tokens=3)
+TODAY = to_day_number(time.time())
 
 
 @pytest.fixture
@@ -34,11 +34,19 @@ async def _fill(path: str) -> None:
     store = await open_store(path)
 
     def write(session: Session) -> None:
-        session.spend(TODAY, PRICED, {Scope.ASSISTANT: "asst_priced", Scope.MODEL: "gpt-4o", Scope.TENANT: ""})
-        session.spend(TODAY - 30, UNPRICED, {Scope.ASSISTANT: "asst_unpriced", Scope.MODEL: "ours", Scope.TENANT: ""})
+        session.add_spending(
+            TODAY, PRICED, {SpendScope.ASSISTANT: "asst_priced", SpendScope.MODEL: "gpt-4o", SpendScope.TENANT: ""}
+        )
+        session.add_spending(
+            TODAY - 30,
+            UNPRICED,
+            {SpendScope.ASSISTANT: "asst_unpriced", SpendScope.MODEL: "ours", SpendScope.TENANT: ""},
+        )
 
     await store.write(write, tenant="default")
-    await store.write(lambda session: session.spend(TODAY, PRICED, {Scope.ASSISTANT: "asst_other"}), tenant="other")
+    await store.write(
+        lambda session: session.add_spending(TODAY, PRICED, {SpendScope.ASSISTANT: "asst_other"}), tenant="other"
+    )
     await store.aclose()
 
 

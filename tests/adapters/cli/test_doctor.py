@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Kind, Store
+from threadbridge.ports import ObjectKind, Store
 from threadbridge_adapters.cli import application
 from threadbridge_adapters.stores import open_store
 
@@ -40,7 +40,7 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 def store(tmp_path: Path) -> str:
     async def filled() -> None:
         opened: Store = await open_store(str(tmp_path / "threads.db"))
-        await opened.write(lambda session: session.add(Kind.ASSISTANT, PINNED), tenant="default")
+        await opened.write(lambda session: session.add(ObjectKind.ASSISTANT, PINNED), tenant="default")
         await opened.aclose()
 
     asyncio.run(filled())

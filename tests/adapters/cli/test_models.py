@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from threadbridge.ports import Kind, Session
+from threadbridge.ports import ObjectKind, Session
 from threadbridge_adapters.cli import application
 from threadbridge_adapters.stores import open_store
 
@@ -33,7 +33,7 @@ async def _fill(path: str) -> None:
     def write(session: Session) -> None:
         for number in range(MANY + 1):
             model = "gpt-4o" if number < MANY else "mine"
-            session.add(Kind.ASSISTANT, {"id": f"asst_{number}", "created_at": 1, "model": model})
+            session.add(ObjectKind.ASSISTANT, {"id": f"asst_{number}", "created_at": 1, "model": model})
 
     await store.write(write, tenant="default")
     await store.aclose()

@@ -54,11 +54,11 @@ def asked(question: str, /, **more: Any) -> Wire:
 
 async def answer(simulator: Simulator, body: Wire) -> Wire:
     upstream: Upstream = SimulatedUpstream(simulator)
-    return (await upstream.create(orjson.dumps(body))).body
+    return (await upstream.create_response(orjson.dumps(body))).body
 
 
 async def events(simulator: Simulator, body: Wire) -> list[Wire]:
-    stream = await SimulatedUpstream(simulator).stream(orjson.dumps({**body, "stream": True}))
+    stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps({**body, "stream": True}))
     told = [event async for event in stream]
     await stream.aclose()
     return told
@@ -66,7 +66,7 @@ async def events(simulator: Simulator, body: Wire) -> list[Wire]:
 
 async def broken(simulator: Simulator, body: Wire) -> tuple[list[Wire], UpstreamError]:
     """The events of a stream whose connection breaks, and the error it breaks with."""
-    stream = await SimulatedUpstream(simulator).stream(orjson.dumps({**body, "stream": True}))
+    stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps({**body, "stream": True}))
     told: list[Wire] = []
     try:
         async for event in stream:
@@ -79,7 +79,7 @@ async def broken(simulator: Simulator, body: Wire) -> tuple[list[Wire], Upstream
 async def refusal(simulator: Simulator, body: Any) -> UpstreamError:
     """The error a request is refused with."""
     try:
-        await SimulatedUpstream(simulator).create(orjson.dumps(body))
+        await SimulatedUpstream(simulator).create_response(orjson.dumps(body))
     except UpstreamError as error:
         return error
     raise AssertionError("the request was accepted")
@@ -116,7 +116,7 @@ async def pieces(*content: bytes) -> AsyncIterator[bytes]:
 
 
 async def call(simulator: Simulator, method: str, path: str, body: Wire | None = None) -> Wire:
-    return await SimulatedUpstream(simulator).call(method, path, body)
+    return await SimulatedUpstream(simulator).request(method, path, body)
 
 
 async def refused_call(simulator: Simulator, method: str, path: str, body: Wire | None = None) -> UpstreamError:

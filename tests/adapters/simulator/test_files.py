@@ -10,7 +10,7 @@ import pytest
 from tests.adapters.simulator.simulator_client import CountedIds, call, downloaded, pieces, refused_call, uploaded
 from tests.clocks import StandingClock
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import PassedRequest
+from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator import Limits, SimulatedUpstream, Simulator
 
 _HOUR = 3_600
@@ -140,13 +140,13 @@ def _wanted(size: int) -> dict[str, object]:
 
 async def _part(simulator: Simulator, upload_id: str, content: bytes) -> str:
     head = b'--b\r\nContent-Disposition: form-data; name="data"; filename="part"\r\n\r\n'
-    request = PassedRequest(
+    request = PassthroughRequest(
         "POST",
         f"/uploads/{upload_id}/parts",
         headers={"content-type": "multipart/form-data; boundary=b"},
         body=pieces(head, content, b"\r\n--b--\r\n"),
     )
-    part = await SimulatedUpstream(simulator).pass_on(request)
+    part = await SimulatedUpstream(simulator).handle_passthrough(request)
     assert isinstance(part.body, bytes)
     return str(orjson.loads(part.body)["id"])
 

@@ -180,7 +180,7 @@ async def test_others_get_their_turn_between_events(simulator: Simulator) -> Non
     order: list[str] = []
 
     async def read() -> None:
-        stream = await SimulatedUpstream(simulator).stream(orjson.dumps(asked("a b c", stream=True)))
+        stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps(asked("a b c", stream=True)))
         async for _ in stream:
             order.append("event")
         await stream.aclose()
@@ -196,7 +196,7 @@ async def test_others_get_their_turn_between_events(simulator: Simulator) -> Non
 
 
 async def test_hanging_up_early_leaves_nothing_stored(simulator: Simulator) -> None:
-    stream = await SimulatedUpstream(simulator).stream(orjson.dumps(asked("a b c", stream=True)))
+    stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps(asked("a b c", stream=True)))
     first = await anext(aiter(stream))
     await stream.aclose()
 
@@ -232,7 +232,7 @@ async def test_a_replayed_item_outlives_the_later_response_that_repeats_it(simul
 async def test_a_stream_that_is_never_read_does_not_hold_its_conversation(simulator: Simulator) -> None:
     conversation = simulator.conversations.create({})["id"]
     body = asked("x", conversation=conversation)
-    unread = await SimulatedUpstream(simulator).stream(orjson.dumps({**body, "stream": True}))
+    unread = await SimulatedUpstream(simulator).stream_response(orjson.dumps({**body, "stream": True}))
     await unread.aclose()
 
     said = await answer(simulator, body)
@@ -243,11 +243,11 @@ async def test_a_stream_that_is_never_read_does_not_hold_its_conversation(simula
 async def test_a_finished_stream_gives_back_only_its_own_hold(simulator: Simulator) -> None:
     conversation = simulator.conversations.create({})["id"]
     body = orjson.dumps(asked("x", conversation=conversation, stream=True))
-    first = await SimulatedUpstream(simulator).stream(body)
+    first = await SimulatedUpstream(simulator).stream_response(body)
     reading = aiter(first)
     while (await anext(reading))["type"] != "response.completed":
         pass
-    second = await SimulatedUpstream(simulator).stream(body)
+    second = await SimulatedUpstream(simulator).stream_response(body)
     await anext(aiter(second))
 
     await first.aclose()

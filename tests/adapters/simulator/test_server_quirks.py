@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.adapters.simulator.simulator_client import TIME, Wire, asked, collapsed, pieces, user
-from threadbridge.ports import PassedRequest
+from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator import Manner, SimulatedUpstream, Simulator
 
 
@@ -40,11 +40,11 @@ class _Server:
         file = await self.upstream.upload(
             "/files", filename="a.txt", content=pieces(b"pizza"), fields={"purpose": "assistants"}
         )
-        return str((await self.upstream.call("POST", "/vector_stores", {"file_ids": [file["id"]]}))["id"])
+        return str((await self.upstream.request("POST", "/vector_stores", {"file_ids": [file["id"]]}))["id"])
 
     async def _passed(self, method: str, path: str, body: Wire | None) -> Any:
         content: AsyncIterator[bytes] | None = None if body is None else pieces(orjson.dumps(body))
-        return await self.upstream.pass_on(PassedRequest(method, path, body=content))
+        return await self.upstream.handle_passthrough(PassthroughRequest(method, path, body=content))
 
 
 @asynccontextmanager
@@ -221,7 +221,9 @@ async def test_s12_hosted_tools_are_missing(manner: Manner, path: str, tool: Wir
 async def test_s13_a_conversation_is_not_locked() -> None:
     async with _opened(Manner.NO_LOCKS) as server:
         _, made = await server.ask("POST", "/conversations", {})
-        stream = await server.upstream.stream(orjson.dumps(asked("a b c", conversation=made["id"], stream=True)))
+        stream = await server.upstream.stream_response(
+            orjson.dumps(asked("a b c", conversation=made["id"], stream=True))
+        )
         await anext(aiter(stream))
         second = await server.said(asked("x", conversation=made["id"]))
         await stream.aclose()

@@ -10,40 +10,42 @@ from sqlalchemy import Connection
 
 from tests.bridge.translation.upstream_events import RUN
 from tests.stored_objects import message, run, step, thread
-from threadbridge.context_window.history_selector import chosen
+from threadbridge.context_window.history_selector import select_history
 from threadbridge.context_window.token_budget import HistoryRules
-from threadbridge.context_window.token_counts import weighed
-from threadbridge.ports import Entry, Kind, Scope, Session, Spent, Turn, Wire
+from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.ports import Entry, ObjectKind, Session, SpendScope, SpendTotals, Turn, Wire
 from threadbridge.settings import TruncationSettings
-from threadbridge_adapters.stores.sql.compiled_statements import driver_of
+from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.connection import connect_writer, make_engine
-from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
+from threadbridge_adapters.stores.sqlite.connection import connect_writer, create_sqlite_engine
+from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
 SMALL, LARGE = 100, 100_000
 
 
 def fill(session: Session, name: str, messages: int) -> None:
     """A thread of user messages with one run of two messages in the middle, and an active run at the end."""
-    session.add(Kind.THREAD, thread(name))
-    session.add(Kind.RUN, run(f"run_{name}_old", name, status="completed"))
-    session.add(Kind.STEP, step(f"step_{name}", name, f"run_{name}_old"))
+    session.add(ObjectKind.THREAD, thread(name))
+    session.add(ObjectKind.RUN, run(f"run_{name}_old", name, status="completed"))
+    session.add(ObjectKind.STEP, step(f"step_{name}", name, f"run_{name}_old"))
     session.add_turn(f"run_{name}_old", Turn(1))
-    session.add(Kind.RUN, run(f"run_{name}", name))
+    session.add(ObjectKind.RUN, run(f"run_{name}", name))
     middle = [Entry(message(f"msg_{name}_run_{k}", name), {"type": "message"}, f"run_{name}_old") for k in range(2)]
     spoken = [Entry(message(f"msg_{name}_{n}", name)) for n in range(messages)]
-    session.spend(1, Spent(turns=1), {Scope.THREAD: name, Scope.TENANT: ""})
-    session.append(name, weighed([*spoken[: messages // 2], *middle, *spoken[messages // 2 :]], lambda _: 6))
+    session.add_spending(1, SpendTotals(turns=1), {SpendScope.THREAD: name, SpendScope.TENANT: ""})
+    session.append_entries(
+        name, add_token_counts([*spoken[: messages // 2], *middle, *spoken[messages // 2 :]], lambda _: 6)
+    )
 
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """A store with a short and a long thread."""
-    place = place_of(str(tmp_path_factory.mktemp("costs") / "threads.db"))
-    engine = make_engine(place)
+    place = parse_store_url(str(tmp_path_factory.mktemp("costs") / "threads.db"))
+    engine = create_sqlite_engine(place)
     with connect_writer(engine, place) as opened:
         with opened.begin():
-            session = SqlSession(driver_of(opened), "t")
+            session = SqlSession(get_driver_connection(opened), "t")
             fill(session, "small", SMALL)
             fill(session, "large", LARGE)
         yield opened
@@ -57,7 +59,7 @@ def steps_of(connection: Connection, work: Callable[[Session], object]) -> int:
         nonlocal counted
         counted += 1
 
-    driver = driver_of(connection)
+    driver = get_driver_connection(connection)
     driver.set_progress_handler(count, 1)
     try:
         with connection.begin() as transaction:
@@ -68,7 +70,7 @@ def steps_of(connection: Connection, work: Callable[[Session], object]) -> int:
     return counted
 
 
-RULES = HistoryRules(TruncationSettings(context_tokens=200), count=lambda _: 6)
+RULES = HistoryRules(TruncationSettings(context_tokens=200), count_tokens=lambda _: 6)
 
 
 def asking(name: str, *, last_messages: int | None = None) -> Wire:
@@ -80,45 +82,47 @@ def asking(name: str, *, last_messages: int | None = None) -> Wire:
 Work = Callable[[Session, str], object]
 
 OPERATIONS: dict[str, Work] = {
-    "get a message": lambda s, name: s.get(Kind.MESSAGE, f"msg_{name}_9"),
-    "append a message": lambda s, name: s.append(name, [Entry(message("msg_new", name), None, "run_x")]),
-    "add a message": lambda s, name: s.add(Kind.MESSAGE, message("msg_new", name)),
-    "replace a message": lambda s, name: s.put(Kind.MESSAGE, message(f"msg_{name}_9", name)),
-    "remove a message": lambda s, name: s.remove(Kind.MESSAGE, f"msg_{name}_9"),
-    "newest messages": lambda s, name: s.page(Kind.MESSAGE, limit=20, order="desc", thread_id=name),
-    "oldest messages": lambda s, name: s.page(Kind.MESSAGE, limit=20, order="asc", thread_id=name),
-    "messages after one": lambda s, name: s.page(
-        Kind.MESSAGE, limit=20, order="asc", thread_id=name, after=f"msg_{name}_50"
+    "get a message": lambda s, name: s.get(ObjectKind.MESSAGE, f"msg_{name}_9"),
+    "append a message": lambda s, name: s.append_entries(name, [Entry(message("msg_new", name), None, "run_x")]),
+    "add a message": lambda s, name: s.add(ObjectKind.MESSAGE, message("msg_new", name)),
+    "replace a message": lambda s, name: s.put(ObjectKind.MESSAGE, message(f"msg_{name}_9", name)),
+    "remove a message": lambda s, name: s.remove(ObjectKind.MESSAGE, f"msg_{name}_9"),
+    "newest messages": lambda s, name: s.get_page(ObjectKind.MESSAGE, limit=20, order="desc", thread_id=name),
+    "oldest messages": lambda s, name: s.get_page(ObjectKind.MESSAGE, limit=20, order="asc", thread_id=name),
+    "messages after one": lambda s, name: s.get_page(
+        ObjectKind.MESSAGE, limit=20, order="asc", thread_id=name, after=f"msg_{name}_50"
     ),
-    "messages before one": lambda s, name: s.page(
-        Kind.MESSAGE, limit=20, order="desc", thread_id=name, before=f"msg_{name}_50"
+    "messages before one": lambda s, name: s.get_page(
+        ObjectKind.MESSAGE, limit=20, order="desc", thread_id=name, before=f"msg_{name}_50"
     ),
-    "messages between two": lambda s, name: s.page(
-        Kind.MESSAGE, limit=20, order="asc", thread_id=name, after=f"msg_{name}_30", before=f"msg_{name}_40"
+    "messages between two": lambda s, name: s.get_page(
+        ObjectKind.MESSAGE, limit=20, order="asc", thread_id=name, after=f"msg_{name}_30", before=f"msg_{name}_40"
     ),
-    "messages of a run": lambda s, name: s.page(
-        Kind.MESSAGE, limit=20, order="desc", thread_id=name, run_id=f"run_{name}_old"
+    "messages of a run": lambda s, name: s.get_page(
+        ObjectKind.MESSAGE, limit=20, order="desc", thread_id=name, run_id=f"run_{name}_old"
     ),
-    "runs of a thread": lambda s, name: s.page(Kind.RUN, limit=20, order="desc", thread_id=name),
-    "steps of a run": lambda s, name: s.page(
-        Kind.STEP, limit=20, order="desc", thread_id=name, run_id=f"run_{name}_old"
+    "runs of a thread": lambda s, name: s.get_page(ObjectKind.RUN, limit=20, order="desc", thread_id=name),
+    "steps of a run": lambda s, name: s.get_page(
+        ObjectKind.STEP, limit=20, order="desc", thread_id=name, run_id=f"run_{name}_old"
     ),
-    "threads": lambda s, _: s.page(Kind.THREAD, limit=20, order="desc"),
-    "the active run": lambda s, name: s.active_run(name),
-    "the last 20 messages of the timeline": lambda s, name: s.timeline(name, last_messages=20),
-    "the items of a run": lambda s, name: s.items(f"run_{name}_old"),
-    "the turns of a run": lambda s, name: s.turns(f"run_{name}_old"),
-    "the newest weights": lambda s, name: s.places(name, limit=20, newest_first=True),
-    "the oldest weights": lambda s, name: s.places(name, limit=20),
-    "the size of a thread": lambda s, name: s.size(name),
-    "the history of a run": lambda s, name: chosen(s, RULES, asking(name), prior_usage=None, first=True),
-    "the last 20 messages of a run": lambda s, name: chosen(
+    "threads": lambda s, _: s.get_page(ObjectKind.THREAD, limit=20, order="desc"),
+    "the active run": lambda s, name: s.get_active_run(name),
+    "the last 20 messages of the timeline": lambda s, name: s.list_entries(name, last_messages=20),
+    "the items of a run": lambda s, name: s.list_run_items(f"run_{name}_old"),
+    "the turns of a run": lambda s, name: s.list_turns(f"run_{name}_old"),
+    "the newest weights": lambda s, name: s.list_positions(name, limit=20, newest_first=True),
+    "the oldest weights": lambda s, name: s.list_positions(name, limit=20),
+    "the size of a thread": lambda s, name: s.get_thread_size(name),
+    "the history of a run": lambda s, name: select_history(s, RULES, asking(name), prior_usage=None, first=True),
+    "the last 20 messages of a run": lambda s, name: select_history(
         s, RULES, asking(name, last_messages=20), prior_usage=None, first=True
     ),
-    "what a thread spent": lambda s, name: s.spending(Scope.THREAD, key=name),
-    "spending more": lambda s, name: s.spend(2, Spent(turns=1), {Scope.THREAD: name, Scope.TENANT: ""}),
-    "what every thread spent": lambda s, _: s.spending(Scope.THREAD, since=1),
-    "a lease": lambda s, name: s.lease(f"run_{name}"),
+    "what a thread spent": lambda s, name: s.list_spending(SpendScope.THREAD, key=name),
+    "spending more": lambda s, name: s.add_spending(
+        2, SpendTotals(turns=1), {SpendScope.THREAD: name, SpendScope.TENANT: ""}
+    ),
+    "what every thread spent": lambda s, _: s.list_spending(SpendScope.THREAD, since=1),
+    "a lease": lambda s, name: s.get_lease(f"run_{name}"),
 }
 
 
@@ -135,8 +139,8 @@ def test_an_operation_costs_the_same_on_a_hundred_and_on_a_hundred_thousand_mess
 
 
 def test_the_whole_timeline_costs_what_it_returns(connection: Connection) -> None:
-    small = steps_of(connection, lambda session: session.timeline("small"))
-    large = steps_of(connection, lambda session: session.timeline("large"))
+    small = steps_of(connection, lambda session: session.list_entries("small"))
+    large = steps_of(connection, lambda session: session.list_entries("large"))
 
     assert large < small * (LARGE / SMALL) * 1.2
 
@@ -144,7 +148,7 @@ def test_the_whole_timeline_costs_what_it_returns(connection: Connection) -> Non
 def plans(connection: Connection, work: Callable[[Session], object]) -> list[str]:
     """How SQLite finds its way through every statement of the work."""
     statements: list[str] = []
-    driver = driver_of(connection)
+    driver = get_driver_connection(connection)
     with connection.begin() as transaction:
         driver.set_trace_callback(statements.append)
         try:
@@ -170,4 +174,4 @@ def test_no_statement_scans_a_table_or_sorts(connection: Connection, operation: 
 
 
 def removing_a_thread(session: Session, name: str) -> object:
-    return session.remove(Kind.THREAD, name)
+    return session.remove(ObjectKind.THREAD, name)

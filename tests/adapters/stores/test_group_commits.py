@@ -16,11 +16,11 @@ from sqlalchemy.engine import Engine
 
 from tests.stored_objects import thread
 from threadbridge.errors import Conflict, StoreError
-from threadbridge.ports import Kind, Session, Store
+from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.store import GROUP, SqliteStore
-from threadbridge_adapters.stores.sqlite.transaction_request import Job
+from threadbridge_adapters.stores.sqlite.store import MAX_GROUP_COMMIT, SqliteStore
+from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
 Listen = Callable[[str, Callable[..., Any]], None]
 
@@ -85,7 +85,7 @@ def listen() -> Iterator[Listen]:
 def adding(name: str, *, times: int = 1, size: int = 0) -> Callable[[Session], None]:
     def work(session: Session) -> None:
         for _ in range(times):
-            session.add(Kind.THREAD, {**thread(name), "metadata": {"k": "x" * size}})
+            session.add(ObjectKind.THREAD, {**thread(name), "metadata": {"k": "x" * size}})
 
     return work
 
@@ -98,8 +98,8 @@ async def behind_a_slow_write(store: Store, *works: Callable[[Session], None]) -
         begun.set()
         assert go_on.wait(5)
 
-    first = Job(slow, tenant="t", writes=True)
-    written = cast(SqliteStore, store).lanes.writing.submit(first)
+    first = TransactionRequest(slow, tenant="t", writes=True)
+    written = cast(SqliteStore, store).scheduler.writer.submit(first)
     await asyncio.to_thread(begun.wait, 5)
     waiting = [asyncio.create_task(store.write(work, tenant="t")) for work in works]
     await asyncio.sleep(0)
@@ -109,12 +109,12 @@ async def behind_a_slow_write(store: Store, *works: Callable[[Session], None]) -
 
 
 async def threads_in(store: Store) -> list[str]:
-    page = await store.read(lambda session: session.page(Kind.THREAD, limit=1000, order="asc"), tenant="t")
+    page = await store.read(lambda session: session.get_page(ObjectKind.THREAD, limit=1000, order="asc"), tenant="t")
     return [body["id"] for body in page.data]
 
 
 async def test_writes_that_wait_share_a_commit_up_to_a_bound(store: Store, driver: Driver) -> None:
-    names = [f"thread_{n}" for n in range(GROUP + 10)]
+    names = [f"thread_{n}" for n in range(MAX_GROUP_COMMIT + 10)]
 
     outcomes = await behind_a_slow_write(store, *map(adding, names))
 

@@ -13,17 +13,22 @@ from sqlalchemy import Connection
 
 from tests.bridge.translation.upstream_events import RUN
 from tests.stored_objects import message, thread
-from threadbridge.context_window.history_selector import History, chosen, chosen_within, shown
-from threadbridge.context_window.report import prompt_tokens
+from threadbridge.context_window.history_selector import (
+    SelectedHistory,
+    read_spans,
+    select_history,
+    select_history_by_count,
+)
+from threadbridge.context_window.report import get_prompt_tokens
 from threadbridge.context_window.token_budget import HistoryRules
-from threadbridge.context_window.token_counts import weighed
-from threadbridge.ports import Entry, Kind, Place, Wire
+from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.ports import Entry, ObjectKind, TimelinePosition, Wire
 from threadbridge.settings import TruncationSettings
-from threadbridge.translation.input_items import input_items
-from threadbridge_adapters.stores.sql.compiled_statements import driver_of
+from threadbridge.translation.input_items import build_input_items
+from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.connection import connect_writer, make_engine
-from threadbridge_adapters.stores.sqlite.sqlite_url import place_of
+from threadbridge_adapters.stores.sqlite.connection import connect_writer, create_sqlite_engine
+from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
 THREAD = "thread_1"
 #: What a message or item weighs beside its letters, which the tests count as a token each.
@@ -41,27 +46,27 @@ class CountingSession(SqlSession):
     """A session that counts the rows it gives out."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(driver_of(connection), "t")
+        super().__init__(get_driver_connection(connection), "t")
         self.weights_read = 0
         self.entries_read = 0
 
-    def places(
-        self, thread_id: str, *, limit: int, newest_first: bool = False, beyond: int | None = None
-    ) -> Sequence[Place]:
-        found = super().places(thread_id, limit=limit, newest_first=newest_first, beyond=beyond)
+    def list_positions(
+        self, thread_id: str, *, limit: int, newest_first: bool = False, after_position: int | None = None
+    ) -> Sequence[TimelinePosition]:
+        found = super().list_positions(thread_id, limit=limit, newest_first=newest_first, after_position=after_position)
         self.weights_read += len(found)
         return found
 
-    def span(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
-        for entry in super().span(thread_id, first=first, last=last):
+    def iterate_entries(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
+        for entry in super().iterate_entries(thread_id, first=first, last=last):
             self.entries_read += 1
             yield entry
 
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    place = place_of(":memory:")
-    with connect_writer(make_engine(place), place) as opened:
+    place = parse_store_url(":memory:")
+    with connect_writer(create_sqlite_engine(place), place) as opened:
         yield opened
 
 
@@ -108,7 +113,7 @@ def reasoning(letters: int) -> Wire:
 class Asked(NamedTuple):
     """A choice, the input made of it, and the input that the whole thread would have made."""
 
-    history: History
+    history: SelectedHistory
     items: list[Wire]
     everything: list[Wire]
     session: CountingSession
@@ -116,39 +121,45 @@ class Asked(NamedTuple):
 
 def ask(connection: Connection, entries: Sequence[Entry], *, budget: int, last_messages: int | None = None) -> Asked:
     run = newest_run(entries, last_messages)
-    rules = HistoryRules(TruncationSettings(context_tokens=budget + 1), count=len)
+    rules = HistoryRules(TruncationSettings(context_tokens=budget + 1), count_tokens=len)
     session = CountingSession(connection)
     with connection.begin() as transaction:
-        session.add(Kind.THREAD, thread(THREAD))
-        session.append(THREAD, weighed(entries, len))
-        history = chosen(session, rules, run, prior_usage=None, first=True)
-        told = shown(session, THREAD, history.spans)
+        session.add(ObjectKind.THREAD, thread(THREAD))
+        session.append_entries(THREAD, add_token_counts(entries, len))
+        history = select_history(session, rules, run, prior_usage=None, first=True)
+        told = read_spans(session, THREAD, history.spans)
         transaction.rollback()
-    return Asked(history, input_items(run, told), input_items(run, entries), session)
+    return Asked(history, build_input_items(run, told), build_input_items(run, entries), session)
 
 
-def counted_higher(connection: Connection, entries: Sequence[Entry], *, budget: int, factor: float) -> list[History]:
+def counted_higher(
+    connection: Connection, entries: Sequence[Entry], *, budget: int, factor: float
+) -> list[SelectedHistory]:
     """What is chosen, and chosen again, where the service counts so many times as much as we do."""
     run = newest_run(entries, None)
-    rules = HistoryRules(TruncationSettings(context_tokens=budget + 1, counting="exact"), count=len)
+    rules = HistoryRules(TruncationSettings(context_tokens=budget + 1, counting="exact"), count_tokens=len)
     session = CountingSession(connection)
     with connection.begin() as transaction:
-        session.add(Kind.THREAD, thread(THREAD))
-        session.append(THREAD, weighed(entries, len))
-        history: History | None = chosen(session, rules, run, prior_usage=None, first=True)
-        seen: list[History] = []
+        session.add(ObjectKind.THREAD, thread(THREAD))
+        session.append_entries(THREAD, add_token_counts(entries, len))
+        history: SelectedHistory | None = select_history(session, rules, run, prior_usage=None, first=True)
+        seen: list[SelectedHistory] = []
         while history is not None:
             seen.append(history)
             counted = service_count(history, factor)
             over = counted > budget + 1
             told = history.report
-            history = chosen_within(session, rules, run, counted=counted, told=told, first=True) if over else None
+            history = (
+                select_history_by_count(session, rules, run, counted=counted, counted_report=told, first=True)
+                if over
+                else None
+            )
         transaction.rollback()
     return seen
 
 
-def service_count(history: History, factor: float) -> int:
-    return round(prompt_tokens(history.report) * factor)
+def service_count(history: SelectedHistory, factor: float) -> int:
+    return round(get_prompt_tokens(history.report) * factor)
 
 
 def newest_run(entries: Sequence[Entry], last_messages: int | None) -> Wire:
@@ -302,10 +313,10 @@ def test_what_was_never_counted_is_counted_once(connection: Connection) -> None:
     entries = [Entry(message=message(f"msg_{number}", text=f"{number}")) for number in range(2)]
     session = CountingSession(connection)
     with connection.begin() as transaction:
-        session.add(Kind.THREAD, thread(THREAD))
-        session.append(THREAD, entries)
-        rules = HistoryRules(TruncationSettings(context_tokens=1000), count=count)
-        chosen(session, rules, newest_run(entries, None), prior_usage=None, first=True)
+        session.add(ObjectKind.THREAD, thread(THREAD))
+        session.append_entries(THREAD, entries)
+        rules = HistoryRules(TruncationSettings(context_tokens=1000), count_tokens=count)
+        select_history(session, rules, newest_run(entries, None), prior_usage=None, first=True)
         transaction.rollback()
 
     assert sorted(counted) == ["0", "1"]

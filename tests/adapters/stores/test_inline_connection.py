@@ -13,23 +13,23 @@ import pytest
 
 from tests.stored_objects import thread
 from threadbridge.errors import StoreError
-from threadbridge.ports import Kind, Session, Store
+from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.store import AT_ONCE_IN_A_ROW, SqliteStore
-from threadbridge_adapters.stores.sqlite.transaction_request import Job
+from threadbridge_adapters.stores.sqlite.store import MAX_INLINE_WRITES_IN_A_ROW, SqliteStore
+from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = await open_store(str(tmp_path / "threads.db"))
-    await opened.write(lambda session: session.add(Kind.THREAD, thread("thread_1")), tenant="t")
+    await opened.write(lambda session: session.add(ObjectKind.THREAD, thread("thread_1")), tenant="t")
     yield opened
     await opened.aclose()
 
 
 def whose_thread(session: Session) -> tuple[int, bool]:
-    return threading.get_ident(), session.get(Kind.THREAD, "thread_1") is not None
+    return threading.get_ident(), session.get(ObjectKind.THREAD, "thread_1") is not None
 
 
 async def test_a_read_of_a_file_wakes_no_thread(store: Store) -> None:
@@ -61,7 +61,7 @@ async def test_a_read_that_meets_a_lock_is_left_to_a_connection_that_waits(store
         asked.append(cast(SqlSession, session).driver)
         if len(asked) == 1:
             raise sqlite3.OperationalError("database is locked")
-        return session.get(Kind.THREAD, "thread_1") is not None
+        return session.get(ObjectKind.THREAD, "thread_1") is not None
 
     assert await store.read(look, tenant="t")
     assert asked[0] is not asked[1]
@@ -74,7 +74,7 @@ async def test_what_looks_may_not_write(store: Store, in_memory: bool) -> None:
     with pytest.raises(StoreError, match="readonly"):
         await held.read(where_it_writes("thread_2"), tenant="t")
 
-    assert await held.read(lambda session: session.get(Kind.THREAD, "thread_2"), tenant="t") is None
+    assert await held.read(lambda session: session.get(ObjectKind.THREAD, "thread_2"), tenant="t") is None
     if in_memory:
         await held.aclose()
 
@@ -122,7 +122,7 @@ async def test_a_read_that_fails_leaves_the_next_one_a_connection(store: Store) 
 
 def where_it_writes(name: str) -> Callable[[Session], int]:
     def work(session: Session) -> int:
-        session.add(Kind.THREAD, thread(name))
+        session.add(ObjectKind.THREAD, thread(name))
         return threading.get_ident()
 
     return work
@@ -133,7 +133,9 @@ async def test_a_write_of_a_file_wakes_no_thread(store: Store) -> None:
 
 
 async def test_now_and_then_a_write_goes_to_the_writer_who_folds_the_log(store: Store) -> None:
-    writers = [await store.write(where_it_writes(f"thread_{n}"), tenant="t") for n in range(2, 2 * AT_ONCE_IN_A_ROW)]
+    writers = [
+        await store.write(where_it_writes(f"thread_{n}"), tenant="t") for n in range(2, 2 * MAX_INLINE_WRITES_IN_A_ROW)
+    ]
 
     assert 1 <= sum(writer != threading.get_ident() for writer in writers) <= 2
 
@@ -160,8 +162,8 @@ async def test_a_write_that_another_process_holds_up_waits_on_a_thread(store: St
 
 
 async def test_a_write_does_not_overtake_those_in_line(store: Store) -> None:
-    first = Job(where_it_writes("thread_2"), tenant="t", writes=True)
-    writing = cast(SqliteStore, store).lanes.writing.submit(first)
+    first = TransactionRequest(where_it_writes("thread_2"), tenant="t", writes=True)
+    writing = cast(SqliteStore, store).scheduler.writer.submit(first)
 
     second = await store.write(where_it_writes("thread_3"), tenant="t")
 
@@ -170,10 +172,10 @@ async def test_a_write_does_not_overtake_those_in_line(store: Store) -> None:
 
 async def test_a_write_that_fails_on_the_callers_thread_leaves_nothing(store: Store) -> None:
     def fail(session: Session) -> None:
-        session.add(Kind.THREAD, thread("thread_2"))
+        session.add(ObjectKind.THREAD, thread("thread_2"))
         raise ValueError
 
     with pytest.raises(ValueError, match="^$"):
         await store.write(fail, tenant="t")
 
-    assert await store.read(lambda session: session.get(Kind.THREAD, "thread_2"), tenant="t") is None
+    assert await store.read(lambda session: session.get(ObjectKind.THREAD, "thread_2"), tenant="t") is None

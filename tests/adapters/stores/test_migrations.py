@@ -17,10 +17,10 @@ from sqlalchemy import NullPool, create_engine
 
 from tests.stored_objects import call, message, run
 from threadbridge import run_states
-from threadbridge.ports import Entry, Scope, Size, Spent, Tally, Turn
+from threadbridge.ports import Entry, SpendByKey, SpendScope, SpendTotals, ThreadSize, Turn
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.stores.sql import schema
-from threadbridge_adapters.stores.sql.schema_upgrade import CURRENT
+from threadbridge_adapters.stores.sql.schema_upgrade import CURRENT_REVISION
 
 
 def definitions(path: Path) -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() ->
     config.set_main_option("script_location", "threadbridge_adapters.stores.sql:migrations")
     scripts = ScriptDirectory.from_config(config)
 
-    assert scripts.get_heads() == [CURRENT]
+    assert scripts.get_heads() == [CURRENT_REVISION]
     assert [script.revision for script in scripts.walk_revisions()] == [
         "0007",
         "0006",
@@ -82,18 +82,18 @@ async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(tmp_pat
     written_by_the_first_version(path)
 
     store = await open_store(str(path))
-    size = await store.read(lambda session: session.size("thread_1"), tenant="t")
-    entries = await store.read(lambda session: session.timeline("thread_1"), tenant="t")
-    places = await store.read(lambda session: session.places("thread_1", limit=9), tenant="t")
-    turns = await store.read(lambda session: session.turns("run_1"), tenant="t")
-    spent = await store.read(lambda session: [session.spending(scope) for scope in Scope], tenant="t")
+    size = await store.read(lambda session: session.get_thread_size("thread_1"), tenant="t")
+    entries = await store.read(lambda session: session.list_entries("thread_1"), tenant="t")
+    places = await store.read(lambda session: session.list_positions("thread_1", limit=9), tenant="t")
+    turns = await store.read(lambda session: session.list_turns("run_1"), tenant="t")
+    spent = await store.read(lambda session: [session.list_spending(scope) for scope in SpendScope], tenant="t")
     await store.aclose()
 
     assert entries == [Entry(message=message("msg_1")), call("call_1")]
-    assert (size, [place.weight for place in places]) == (Size(1, 0), [None, None])
+    assert (size, [place.token_count for place in places]) == (ThreadSize(1, 0), [None, None])
     assert turns == [Turn(1, "resp_1", model="m", usage=USAGE), Turn(2)]
-    counted = Spent(1, 1, prompt_tokens=10, cached_tokens=4, completion_tokens=5, reasoning_tokens=3)
-    assert spent == [[Tally(key, counted)] for key in ("thread_1", "asst_1", "m", "")]
+    counted = SpendTotals(1, 1, prompt_tokens=10, cached_tokens=4, completion_tokens=5, reasoning_tokens=3)
+    assert spent == [[SpendByKey(key, counted)] for key in ("thread_1", "asst_1", "m", "")]
 
 
 def written_by_the_first_version(path: Path) -> None:
@@ -131,8 +131,8 @@ def test_no_revision_imports_the_living_schema() -> None:
 
 
 def test_the_index_of_active_runs_agrees_with_the_life_of_a_run() -> None:
-    listed = {f"'{status}'" for status in run_states.ACTIVE}
+    listed = {f"'{status}'" for status in run_states.ACTIVE_STATUSES}
 
-    condition = str(schema.ACTIVE)
+    condition = str(schema.IS_ACTIVE)
 
     assert set(condition.removeprefix("status IN (").removesuffix(")").split(", ")) == listed

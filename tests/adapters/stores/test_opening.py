@@ -12,9 +12,9 @@ import pytest
 
 from tests.stored_objects import thread
 from threadbridge.errors import ConfigurationError, StoreError
-from threadbridge.ports import Kind
+from threadbridge.ports import ObjectKind
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.stores.sqlite.sqlite_url import Place, place_of
+from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase, parse_store_url
 
 
 def execute(path: Path, *statements: str) -> None:
@@ -30,11 +30,11 @@ def modes(directory: Path) -> dict[str, str]:
 async def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
     path = tmp_path / "threads.db"
     store = await open_store(str(path))
-    await store.write(lambda session: session.add(Kind.THREAD, thread()), tenant="t")
+    await store.write(lambda session: session.add(ObjectKind.THREAD, thread()), tenant="t")
     await store.aclose()
 
     store = await open_store(f"sqlite:///{path}")
-    found = await store.read(lambda session: session.get(Kind.THREAD, "thread_1"), tenant="t")
+    found = await store.read(lambda session: session.get(ObjectKind.THREAD, "thread_1"), tenant="t")
     await store.aclose()
 
     assert found == thread()
@@ -42,8 +42,8 @@ async def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> 
 
 async def test_a_closed_store_leaves_one_file_that_only_its_owner_reads(tmp_path: Path) -> None:
     store = await open_store(str(tmp_path / "threads.db"))
-    await store.write(lambda session: session.add(Kind.THREAD, thread()), tenant="t")
-    await store.read(lambda session: session.get(Kind.THREAD, "thread_1"), tenant="t")
+    await store.write(lambda session: session.add(ObjectKind.THREAD, thread()), tenant="t")
+    await store.read(lambda session: session.get(ObjectKind.THREAD, "thread_1"), tenant="t")
     during = modes(tmp_path)
     await store.aclose()
 
@@ -74,7 +74,7 @@ async def test_without_a_url_the_users_data_directory_is_used(tmp_path: Path, mo
 def test_every_platform_has_its_own_data_directory(
     platform: str, variables: dict[str, str], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from threadbridge_adapters.stores.sqlite.sqlite_url import default_path
+    from threadbridge_adapters.stores.sqlite.sqlite_url import default_store_path
 
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
@@ -83,25 +83,25 @@ def test_every_platform_has_its_own_data_directory(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    assert default_path() == Path(path)
+    assert default_store_path() == Path(path)
 
 
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        (":memory:", Place(None)),
-        ("sqlite://", Place(None)),
-        ("sqlite:///:memory:", Place(None)),
-        ("/data/100%?.db", Place(Path("/data/100%?.db"))),
-        ("sqlite:////data/a.db", Place(Path("/data/a.db"))),
-        ("a.db", Place(Path.cwd() / "a.db")),
-        ("sqlite:///a.db", Place(Path.cwd() / "a.db")),
-        ("~/a.db", Place(Path.home() / "a.db")),
-        ("sqlite:////a.db?synchronous=FULL&busy_timeout=1.5", Place(Path("/a.db"), "full", 1.5)),
+        (":memory:", SqliteDatabase(None)),
+        ("sqlite://", SqliteDatabase(None)),
+        ("sqlite:///:memory:", SqliteDatabase(None)),
+        ("/data/100%?.db", SqliteDatabase(Path("/data/100%?.db"))),
+        ("sqlite:////data/a.db", SqliteDatabase(Path("/data/a.db"))),
+        ("a.db", SqliteDatabase(Path.cwd() / "a.db")),
+        ("sqlite:///a.db", SqliteDatabase(Path.cwd() / "a.db")),
+        ("~/a.db", SqliteDatabase(Path.home() / "a.db")),
+        ("sqlite:////a.db?synchronous=FULL&busy_timeout=1.5", SqliteDatabase(Path("/a.db"), "full", 1.5)),
     ],
 )
-def test_a_url_names_a_place(url: str, place: Place) -> None:
-    assert place_of(url) == place
+def test_a_url_names_a_place(url: str, place: SqliteDatabase) -> None:
+    assert parse_store_url(url) == place
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ async def test_a_store_of_a_newer_version_is_refused_politely(tmp_path: Path) ->
 async def test_a_damaged_file_is_told_without_its_contents(tmp_path: Path) -> None:
     path = tmp_path / "threads.db"
     store = await open_store(str(path))
-    await store.write(lambda session: session.add(Kind.THREAD, thread("thread_secret")), tenant="t")
+    await store.write(lambda session: session.add(ObjectKind.THREAD, thread("thread_secret")), tenant="t")
     await store.aclose()
     execute(path, "DROP TABLE threads")
     store = await open_store(str(path))
 
     with pytest.raises(StoreError) as raised:
-        await store.write(lambda session: session.add(Kind.THREAD, thread("thread_secret")), tenant="t")
+        await store.write(lambda session: session.add(ObjectKind.THREAD, thread("thread_secret")), tenant="t")
     await store.aclose()
 
     assert raised.value.message == (

@@ -13,7 +13,7 @@ import pytest
 
 from tests.stored_objects import thread
 from threadbridge.errors import StoreError
-from threadbridge.ports import Kind, Session, Store
+from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
 
 ROOT = Path(__file__).parents[3]
@@ -39,12 +39,12 @@ def script(text: str, *arguments: str) -> tuple[int, str, str]:
 
 
 def written(session: Session) -> list[str]:
-    page = session.page(Kind.THREAD, limit=1_000_000, order="asc")
+    page = session.get_page(ObjectKind.THREAD, limit=1_000_000, order="asc")
     return [body["id"] for body in page.data]
 
 
 def message_counts(session: Session, names: Sequence[str]) -> Counter[int]:
-    return Counter(len(session.timeline(name)) for name in names)
+    return Counter(len(session.list_entries(name)) for name in names)
 
 
 @pytest.mark.parametrize("acknowledged", [1, 40, 300])
@@ -113,7 +113,7 @@ async def test_a_file_that_stays_locked_fails_the_write_and_not_the_reads(tmp_pa
 
 
 async def add_thread(store: Store, id_: str) -> None:
-    await store.write(lambda session: session.add(Kind.THREAD, thread(id_)), tenant="t")
+    await store.write(lambda session: session.add(ObjectKind.THREAD, thread(id_)), tenant="t")
 
 
 FORKING = """

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 
 from tests.stored_objects import message, thread
-from threadbridge.ports import Entry, Kind, Session
+from threadbridge.ports import Entry, ObjectKind, Session
 from threadbridge_adapters.stores import open_store
 
 AT_ONCE = 8
@@ -31,8 +31,8 @@ async def main(url: str, name: str, wanted: int | None) -> None:
 
 
 def write(session: Session, name: str) -> None:
-    session.add(Kind.THREAD, thread(name))
-    session.append(name, [Entry(message=message(f"msg_{name}_{k}", name)) for k in range(3)])
+    session.add(ObjectKind.THREAD, thread(name))
+    session.append_entries(name, [Entry(message=message(f"msg_{name}_{k}", name)) for k in range(3)])
 
 
 if __name__ == "__main__":

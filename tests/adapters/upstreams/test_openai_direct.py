@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from tests.bridge.engine.broken_upstream import REQUEST_ID, Answer, BrokenService, broken_service, refusal
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
-from threadbridge.settings import ServiceSettings
-from threadbridge_adapters.upstreams.openai_direct import DirectUpstream, open_direct
+from threadbridge.settings import EndpointSettings
+from threadbridge_adapters.upstreams.openai_direct import DirectUpstream, open_direct_upstream
 from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream
 
 KEY = "sk-of-the-direct-way"
@@ -30,22 +30,22 @@ def service() -> Iterator[BrokenService]:
         yield started
 
 
-def settings(service: BrokenService, **changes: Any) -> ServiceSettings:
+def settings(service: BrokenService, **changes: Any) -> EndpointSettings:
     given: dict[str, Any] = {"base_url": f"{service.url}/v1", "api_key": SecretStr(KEY), "max_retries": 1}
-    return ServiceSettings(**{**given, **changes})
+    return EndpointSettings(**{**given, **changes})
 
 
 @pytest.fixture
 async def upstream(service: BrokenService) -> AsyncIterator[OpenAIUpstream]:
     """One that was shown the way already."""
-    opened = open_direct(settings(service, headers={"x-team": "blue"}, query={"api-version": "v1"}))
-    await opened.create(BODY)
+    opened = open_direct_upstream(settings(service, headers={"x-team": "blue"}, query={"api-version": "v1"}))
+    await opened.create_response(BODY)
     yield opened
     await opened.aclose()
 
 
 async def events(upstream: OpenAIUpstream) -> list[Wire]:
-    stream = await upstream.stream(BODY)
+    stream = await upstream.stream_response(BODY)
     try:
         return [event async for event in stream]
     finally:
@@ -55,7 +55,7 @@ async def events(upstream: OpenAIUpstream) -> list[Wire]:
 async def test_a_request_of_its_own_is_like_the_one_the_sdk_showed(
     service: BrokenService, upstream: OpenAIUpstream
 ) -> None:
-    response = await upstream.create(BODY)
+    response = await upstream.create_response(BODY)
 
     shown, own = service.asked
     assert response.body == {"id": "resp_1", "status": "completed"}
@@ -82,7 +82,7 @@ async def test_a_refusal_is_told_by_the_sdk_with_the_services_words(
     service.answer = refusal(400, f"No. Your key {KEY} is fine.", "no_reason")
 
     with pytest.raises(UpstreamError, match=r"No\. Your key \*\*\* is fine") as raised:
-        await upstream.create(BODY)
+        await upstream.create_response(BODY)
 
     assert (raised.value.status, raised.value.code, raised.value.request_id) == (400, "no_reason", REQUEST_ID)
 
@@ -94,7 +94,7 @@ async def test_what_fails_is_asked_as_often_as_the_settings_allow(
     service.answer = answer
 
     with pytest.raises(UpstreamError):
-        await upstream.create(BODY)
+        await upstream.create_response(BODY)
 
     assert len(service.asked) == 1 + 2  # it was shown the way; one attempt, one repetition
 
@@ -103,7 +103,7 @@ async def test_a_stream_that_breaks_off_keeps_what_came_and_says_so(
     service: BrokenService, upstream: OpenAIUpstream
 ) -> None:
     service.answer = Answer(body=STREAM.body, content_type=STREAM.content_type, hangs_up=True)
-    stream = await upstream.stream(BODY)
+    stream = await upstream.stream_response(BODY)
     told_one_by_one = aiter(stream)
 
     told = [await anext(told_one_by_one), await anext(told_one_by_one)]
@@ -121,7 +121,7 @@ async def test_a_stream_that_does_not_begin_is_told_by_the_sdk(
     service.answer = Answer(503)
 
     with pytest.raises(UpstreamError) as raised:
-        await upstream.stream(BODY)
+        await upstream.stream_response(BODY)
 
     assert raised.value.status == 503
 
@@ -130,9 +130,9 @@ async def test_a_stream_that_does_not_begin_is_told_by_the_sdk(
 async def test_who_may_not_repeat_or_needs_a_fresh_token_asks_through_the_sdk(
     service: BrokenService, changes: dict[str, Any]
 ) -> None:
-    opened = open_direct(settings(service, **changes))
+    opened = open_direct_upstream(settings(service, **changes))
 
-    await opened.create(BODY)
+    await opened.create_response(BODY)
 
     assert not isinstance(opened, DirectUpstream)
     await opened.aclose()

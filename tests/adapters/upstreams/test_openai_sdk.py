@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from tests.loopback import serving
 from threadbridge.errors import UpstreamError
-from threadbridge.settings import ServiceSettings
+from threadbridge.settings import EndpointSettings
 from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream, open_upstream
 
 PIECE = bytes(range(256)) * 256
@@ -67,7 +67,7 @@ APP = Starlette(
 @asynccontextmanager
 async def upstream() -> AsyncGenerator[OpenAIUpstream]:
     async with serving(APP) as url:
-        settings = ServiceSettings(base_url=f"{url}/v1", api_key=SecretStr("sk-test-key"), max_retries=0)
+        settings = EndpointSettings(base_url=f"{url}/v1", api_key=SecretStr("sk-test-key"), max_retries=0)
         opened = open_upstream(settings)
         try:
             yield opened
@@ -84,14 +84,14 @@ async def three_pieces() -> AsyncIterator[bytes]:
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_a_call_without_a_body_sends_none(method: str) -> None:
     async with upstream() as service:
-        answer = await service.call(method, "/vector_stores/vs_1?limit=2")
+        answer = await service.request(method, "/vector_stores/vs_1?limit=2")
 
     assert answer == {"asked": method, "query": "limit=2", "body": ""}
 
 
 async def test_a_call_with_a_body_sends_it_as_json() -> None:
     async with upstream() as service:
-        answer = await service.call("POST", "/vector_stores/vs_1", {"name": "Ünlü"})
+        answer = await service.request("POST", "/vector_stores/vs_1", {"name": "Ünlü"})
 
     assert answer == {"asked": "POST", "query": "", "body": '{"name":"Ünlü"}'}
 
@@ -99,7 +99,7 @@ async def test_a_call_with_a_body_sends_it_as_json() -> None:
 async def test_a_refused_call_keeps_what_the_service_said() -> None:
     async with upstream() as service:
         with pytest.raises(UpstreamError) as caught:
-            await service.call("GET", "/files/file-x")
+            await service.request("GET", "/files/file-x")
 
     error = caught.value
     assert (error.status, error.message, error.param, error.request_id) == (

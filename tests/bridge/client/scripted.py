@@ -11,7 +11,7 @@ from typing import Any, cast
 from tests.bridge.client.wire_objects import run, run_event
 from threadbridge import AsyncThreadBridge, ThreadBridge
 from threadbridge.client._backend_caller import AsyncLine, Line
-from threadbridge.ports import Backend, Capabilities, Event
+from threadbridge.ports import Backend, BackendCapabilities, Event
 
 
 @dataclass
@@ -29,7 +29,7 @@ class ScriptedBackend:
     def __init__(
         self, *, streams: bool = True, script: Mapping[str, Sequence[Any]] | None = None, **answers: Sequence[Any]
     ) -> None:
-        self.capabilities = Capabilities(streams=streams)
+        self.capabilities = BackendCapabilities(streams=streams)
         self.asked: list[Asked] = []
         self.closed = 0
         self.streams_closed = 0
@@ -90,9 +90,9 @@ class SkippingClock:
         self.slept.append(seconds)
         await asyncio.sleep(0)
 
-    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
         self.slept.append(seconds)
-        return asyncio.get_running_loop().call_soon(call).cancel
+        return asyncio.get_running_loop().call_soon(callback).cancel
 
 
 @dataclass

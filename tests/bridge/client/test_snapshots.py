@@ -10,7 +10,7 @@ from tests.bridge.client.wire_objects import MESSAGE, call_stream, message_delta
 from threadbridge.client._snapshots import Snapshots
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event
-from threadbridge.types import Message, typed_event
+from threadbridge.types import Message, parse_event
 
 Hooks = list[tuple[str, tuple[Any, ...]]]
 
@@ -18,7 +18,7 @@ Hooks = list[tuple[str, tuple[Any, ...]]]
 def hooks(events: list[Event]) -> Hooks:
     """What a handler is called with, in order."""
     snapshots = Snapshots()
-    return [hook for event in events for hook in snapshots.feed(typed_event(event))]
+    return [hook for event in events for hook in snapshots.feed(parse_event(event))]
 
 
 def names(events: list[Event]) -> list[str]:
@@ -58,7 +58,7 @@ def test_snapshots_grow_by_the_rules() -> None:
     seen = list[str]()
 
     for event in text_stream("Hel", "lo")[:-3]:
-        for hook, arguments in snapshots.feed(typed_event(event)):
+        for hook, arguments in snapshots.feed(parse_event(event)):
             if hook == "on_text_delta":
                 seen.append(arguments[1].value)
 
@@ -71,7 +71,7 @@ def test_arguments_of_a_call_are_put_together() -> None:
     snapshots = Snapshots()
 
     for event in call_stream(['{"a":1,', '"b":2}']):
-        for _ in snapshots.feed(typed_event(event)):
+        for _ in snapshots.feed(parse_event(event)):
             pass
 
     step = snapshots.steps["step_1"]
@@ -106,7 +106,7 @@ def test_annotations_images_and_second_parts_find_their_places() -> None:
     ]
     snapshots = Snapshots()
 
-    called = [hook for event in events for hook, _ in snapshots.feed(typed_event(event))]
+    called = [hook for event in events for hook, _ in snapshots.feed(parse_event(event))]
 
     assert snapshots.message is not None
     assert snapshots.message.model_dump(mode="json", exclude_unset=True)["content"] == [
@@ -131,7 +131,7 @@ def test_two_fragments_for_one_new_entry_in_one_frame_are_joined() -> None:
     snapshots = Snapshots()
 
     for event in [*call_stream([])[:5], step_delta(opening, more)]:
-        for _ in snapshots.feed(typed_event(event)):
+        for _ in snapshots.feed(parse_event(event)):
             pass
 
     details = snapshots.steps["step_1"].step_details
@@ -148,7 +148,7 @@ def test_parts_of_types_newer_than_this_version_grow_too() -> None:
     snapshots = Snapshots()
 
     for event in events:
-        for _ in snapshots.feed(typed_event(event)):
+        for _ in snapshots.feed(parse_event(event)):
             pass
 
     assert snapshots.message is not None
@@ -158,10 +158,10 @@ def test_parts_of_types_newer_than_this_version_grow_too() -> None:
 
 
 def test_the_object_of_an_event_does_not_grow_with_the_snapshot() -> None:
-    created = typed_event(Event("thread.message.created", MESSAGE))
+    created = parse_event(Event("thread.message.created", MESSAGE))
     snapshots = Snapshots()
 
-    for event in [created, typed_event(message_delta(text(0, "Hi")))]:
+    for event in [created, parse_event(message_delta(text(0, "Hi")))]:
         for _ in snapshots.feed(event):
             pass
 

@@ -13,7 +13,7 @@ import pytest
 from tests.bridge.client.wire_objects import MESSAGE, RUN, STEP, call, call_stream, run, text_stream, waiting
 from threadbridge import types
 from threadbridge.ports import Event, Wire
-from threadbridge.types import AssistantDeleted, Message, Run, RunStep, WireModel, typed_event
+from threadbridge.types import AssistantDeleted, Message, Run, RunStep, WireModel, parse_event
 
 RECORDINGS = Path(os.environ.get("THREADBRIDGE_SHARED", Path(__file__).parents[3] / "../shared")) / "recordings"
 
@@ -132,14 +132,14 @@ def test_a_deletion_says_what_was_deleted() -> None:
 
 @pytest.mark.parametrize("event", [*text_stream("Hi", " you"), *call_stream(["{", "}"])], ids=lambda e: e.name)
 def test_every_event_has_a_class_of_its_own_and_keeps_its_data(event: Event) -> None:
-    read = typed_event(event)
+    read = parse_event(event)
 
     assert type(read).__name__.lower() == event.name.replace("thread.", "thread").replace(".", "").replace("_", "")
     assert dumped(read)["data"] == event.data
 
 
 def test_an_event_newer_than_this_version_is_given_as_it_is() -> None:
-    read = typed_event(Event("thread.run.paused", {"id": "run_1"}))
+    read = parse_event(Event("thread.run.paused", {"id": "run_1"}))
 
     assert isinstance(read, types.UnknownEvent)
     assert dumped(read) == {"event": "thread.run.paused", "data": {"id": "run_1"}}
@@ -147,7 +147,7 @@ def test_an_event_newer_than_this_version_is_given_as_it_is() -> None:
 
 @pytest.mark.parametrize("data", [{"message": "Oh", "code": "server_error"}, {"error": {"message": "Oh"}}])
 def test_an_error_event_shows_its_message_in_either_form(data: Wire) -> None:
-    read = typed_event(Event("error", data))
+    read = parse_event(Event("error", data))
 
     assert isinstance(read, types.ErrorEvent)
     assert read.data.message == "Oh"
@@ -187,7 +187,7 @@ def test_every_recorded_object_comes_back_as_it_was() -> None:
         if "file_ids" not in wire:  # fields of v1 come back at another place
             assert list(back) == list(wire)
         if event is not None:
-            assert dumped(typed_event(event))["data"] == wire
+            assert dumped(parse_event(event))["data"] == wire
 
     assert kinds == set(MODELS)
 

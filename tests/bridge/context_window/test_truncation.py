@@ -9,62 +9,64 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from threadbridge.context_window.truncation import (
+    CountedEntry,
     Selection,
-    Weighed,
+    drop_compactions,
     select_auto,
-    select_last,
+    select_last_messages,
     select_since_compaction,
-    uncompacted,
 )
-from threadbridge.ports import Sort
+from threadbridge.ports import EntryRole
 
 TOKENS = st.integers(min_value=1, max_value=50)
 
 
 @st.composite
-def turns(draw: st.DrawFn) -> list[tuple[Sort, int]]:
+def turns(draw: st.DrawFn) -> list[tuple[EntryRole, int]]:
     """One turn: a user's message and whatever may follow it."""
-    rest = draw(st.lists(st.sampled_from([s for s in Sort if s not in (Sort.USER, Sort.COMPACTION)]), max_size=5))
-    return [(Sort.USER, draw(TOKENS)), *((sort, draw(TOKENS)) for sort in rest)]
+    rest = draw(
+        st.lists(st.sampled_from([s for s in EntryRole if s not in (EntryRole.USER, EntryRole.COMPACTION)]), max_size=5)
+    )
+    return [(EntryRole.USER, draw(TOKENS)), *((sort, draw(TOKENS)) for sort in rest)]
 
 
 @st.composite
-def threads(draw: st.DrawFn) -> list[Weighed]:
+def threads(draw: st.DrawFn) -> list[CountedEntry]:
     """A thread of whole turns, perhaps with an assistant's greeting first; positions grow, with gaps."""
-    greeting = draw(st.sampled_from([[], [(Sort.ASSISTANT, 7)]]))
+    greeting = draw(st.sampled_from([[], [(EntryRole.ASSISTANT, 7)]]))
     lines = [*greeting, *(line for turn in draw(st.lists(turns(), max_size=12)) for line in turn)]
     gap = draw(st.integers(min_value=1, max_value=9))
-    return [Weighed(number * gap, sort, tokens) for number, (sort, tokens) in enumerate(lines, start=1)]
+    return [CountedEntry(number * gap, sort, tokens) for number, (sort, tokens) in enumerate(lines, start=1)]
 
 
 BUDGETS = st.integers(min_value=0, max_value=600)
 
 
-def auto(thread: Sequence[Weighed], budget: int | None) -> Selection:
+def auto(thread: Sequence[CountedEntry], budget: int | None) -> Selection:
     return select_auto(thread, reversed(thread), budget=budget)
 
 
-def kept(thread: Sequence[Weighed], selection: Selection) -> list[Weighed]:
+def kept(thread: Sequence[CountedEntry], selection: Selection) -> list[CountedEntry]:
     return [line for span in selection.spans for line in thread if span.first <= line.position <= span.last]
 
 
-def whole_turns(thread: Sequence[Weighed]) -> list[list[Weighed]]:
-    found: list[list[Weighed]] = []
+def whole_turns(thread: Sequence[CountedEntry]) -> list[list[CountedEntry]]:
+    found: list[list[CountedEntry]] = []
     for line in thread:
-        if line.sort is Sort.USER or not found:
+        if line.role is EntryRole.USER or not found:
             found.append([])
         found[-1].append(line)
     return found
 
 
-def cost(thread: Sequence[Weighed]) -> int:
+def cost(thread: Sequence[CountedEntry]) -> int:
     """What the lines cost in a request: reasoning is shown in the newest turn alone."""
     newest = whole_turns(thread)[-1] if thread else []
-    return sum(line.tokens for line in thread if line.sort is not Sort.WITHIN_RUN or line in newest)
+    return sum(line.tokens for line in thread if line.role is not EntryRole.WITHIN_RUN or line in newest)
 
 
 @given(threads(), BUDGETS)
-def test_what_is_sent_is_within_the_budget(thread: list[Weighed], budget: int) -> None:
+def test_what_is_sent_is_within_the_budget(thread: list[CountedEntry], budget: int) -> None:
     selection = auto(thread, budget)
     assume(selection.fits)
 
@@ -73,14 +75,14 @@ def test_what_is_sent_is_within_the_budget(thread: list[Weighed], budget: int) -
 
 
 @given(threads(), BUDGETS)
-def test_order_is_kept_and_nothing_is_sent_twice(thread: list[Weighed], budget: int) -> None:
+def test_order_is_kept_and_nothing_is_sent_twice(thread: list[CountedEntry], budget: int) -> None:
     sent = [line.position for line in kept(thread, auto(thread, budget))]
 
     assert sent == sorted(set(sent))
 
 
 @given(threads(), BUDGETS)
-def test_turns_are_sent_whole_or_not_at_all(thread: list[Weighed], budget: int) -> None:
+def test_turns_are_sent_whole_or_not_at_all(thread: list[CountedEntry], budget: int) -> None:
     selection = auto(thread, budget)
     assume(selection.fits)
 
@@ -90,7 +92,9 @@ def test_turns_are_sent_whole_or_not_at_all(thread: list[Weighed], budget: int) 
 
 
 @given(threads(), BUDGETS)
-def test_the_newest_turn_is_always_in_unless_the_budget_is_too_small_for_it(thread: list[Weighed], budget: int) -> None:
+def test_the_newest_turn_is_always_in_unless_the_budget_is_too_small_for_it(
+    thread: list[CountedEntry], budget: int
+) -> None:
     newest = (whole_turns(thread) or [[]])[-1]
 
     selection = auto(thread, budget)
@@ -100,7 +104,7 @@ def test_the_newest_turn_is_always_in_unless_the_budget_is_too_small_for_it(thre
 
 
 @given(threads(), BUDGETS)
-def test_what_is_dropped_is_one_piece_of_the_middle(thread: list[Weighed], budget: int) -> None:
+def test_what_is_dropped_is_one_piece_of_the_middle(thread: list[CountedEntry], budget: int) -> None:
     selection = auto(thread, budget)
     assume(selection.fits)
 
@@ -111,7 +115,7 @@ def test_what_is_dropped_is_one_piece_of_the_middle(thread: list[Weighed], budge
 
 
 @given(threads(), BUDGETS)
-def test_the_first_turn_stays_where_it_fits_beside_the_newest(thread: list[Weighed], budget: int) -> None:
+def test_the_first_turn_stays_where_it_fits_beside_the_newest(thread: list[CountedEntry], budget: int) -> None:
     assume(thread)
     first, newest = whole_turns(thread)[0], whole_turns(thread)[-1]
 
@@ -123,17 +127,17 @@ def test_the_first_turn_stays_where_it_fits_beside_the_newest(thread: list[Weigh
 
 
 @given(threads(), BUDGETS)
-def test_as_many_of_the_newest_turns_are_sent_as_fit(thread: list[Weighed], budget: int) -> None:
+def test_as_many_of_the_newest_turns_are_sent_as_fit(thread: list[CountedEntry], budget: int) -> None:
     selection = auto(thread, budget)
     sent = kept(thread, selection)
     dropped = [turn for turn in whole_turns(thread) if turn[0] not in sent]
     assume(selection.fits and dropped)
 
-    assert selection.tokens + sum(line.tokens for line in dropped[-1] if line.sort is not Sort.WITHIN_RUN) > budget
+    assert selection.tokens + sum(line.tokens for line in dropped[-1] if line.role is not EntryRole.WITHIN_RUN) > budget
 
 
 @given(threads(), BUDGETS)
-def test_choosing_again_from_what_was_chosen_changes_nothing(thread: list[Weighed], budget: int) -> None:
+def test_choosing_again_from_what_was_chosen_changes_nothing(thread: list[CountedEntry], budget: int) -> None:
     selection = auto(thread, budget)
     assume(selection.fits)
     sent = kept(thread, selection)
@@ -142,17 +146,17 @@ def test_choosing_again_from_what_was_chosen_changes_nothing(thread: list[Weighe
 
 
 @given(threads())
-def test_without_a_budget_everything_is_sent(thread: list[Weighed]) -> None:
+def test_without_a_budget_everything_is_sent(thread: list[CountedEntry]) -> None:
     assert kept(thread, auto(thread, None)) == thread
 
 
 @given(threads(), st.integers(min_value=1, max_value=30))
-def test_last_messages_is_exact(thread: list[Weighed], wanted: int) -> None:
-    there = [line for line in thread if line.sort in (Sort.USER, Sort.ASSISTANT)]
+def test_last_messages_is_exact(thread: list[CountedEntry], wanted: int) -> None:
+    there = [line for line in thread if line.role in (EntryRole.USER, EntryRole.ASSISTANT)]
 
-    selection = select_last(reversed(thread), messages=wanted, budget=None)
+    selection = select_last_messages(reversed(thread), messages=wanted, budget=None)
 
-    sent = [line for line in kept(thread, selection) if line.sort in (Sort.USER, Sort.ASSISTANT)]
+    sent = [line for line in kept(thread, selection) if line.role in (EntryRole.USER, EntryRole.ASSISTANT)]
     assert sent == there[-wanted:]
     assert selection.messages == len(sent)
 
@@ -160,18 +164,18 @@ def test_last_messages_is_exact(thread: list[Weighed], wanted: int) -> None:
 class Counted:
     """Lines that count how many of them were asked for."""
 
-    def __init__(self, lines: Iterable[Weighed]) -> None:
+    def __init__(self, lines: Iterable[CountedEntry]) -> None:
         self._lines = iter(lines)
         self.read = 0
 
-    def __iter__(self) -> Iterator[Weighed]:
+    def __iter__(self) -> Iterator[CountedEntry]:
         for line in self._lines:
             self.read += 1
             yield line
 
 
 @given(threads(), BUDGETS)
-def test_no_more_is_read_than_what_is_sent_and_one_turn_at_each_end(thread: list[Weighed], budget: int) -> None:
+def test_no_more_is_read_than_what_is_sent_and_one_turn_at_each_end(thread: list[CountedEntry], budget: int) -> None:
     longest = max((len(turn) for turn in whole_turns(thread)), default=0)
     oldest, newest = Counted(thread), Counted(reversed(thread))
 
@@ -182,24 +186,24 @@ def test_no_more_is_read_than_what_is_sent_and_one_turn_at_each_end(thread: list
 
 
 @given(threads(), st.integers(min_value=1, max_value=30))
-def test_last_messages_reads_what_it_sends(thread: list[Weighed], wanted: int) -> None:
+def test_last_messages_reads_what_it_sends(thread: list[CountedEntry], wanted: int) -> None:
     newest = Counted(reversed(thread))
 
-    selection = select_last(newest, messages=wanted, budget=None)
+    selection = select_last_messages(newest, messages=wanted, budget=None)
 
     assert newest.read == selection.entries
 
 
 def test_last_messages_beyond_a_budget_do_not_fit() -> None:
-    thread = [Weighed(number, Sort.USER, 10) for number in range(1, 6)]
+    thread = [CountedEntry(number, EntryRole.USER, 10) for number in range(1, 6)]
 
-    assert select_last(reversed(thread), messages=3, budget=30).fits
-    assert not select_last(reversed(thread), messages=3, budget=29).fits
+    assert select_last_messages(reversed(thread), messages=3, budget=30).fits
+    assert not select_last_messages(reversed(thread), messages=3, budget=29).fits
 
 
 def test_after_a_compaction_only_what_came_since_is_sent_with_it() -> None:
-    sorts = [Sort.USER, Sort.ASSISTANT, Sort.COMPACTION, Sort.ASSISTANT, Sort.USER]
-    thread = [Weighed(number, sort, 5) for number, sort in enumerate(sorts, start=1)]
+    sorts = [EntryRole.USER, EntryRole.ASSISTANT, EntryRole.COMPACTION, EntryRole.ASSISTANT, EntryRole.USER]
+    thread = [CountedEntry(number, sort, 5) for number, sort in enumerate(sorts, start=1)]
 
     selection = select_since_compaction(reversed(thread), budget=None)
 
@@ -217,7 +221,7 @@ def test_after_a_compaction_only_what_came_since_is_sent_with_it() -> None:
     ],
 )
 def test_calls_before_a_compaction_are_sent_where_their_outputs_may_come_after_it(sorts: str, sent: list[int]) -> None:
-    thread = [Weighed(number, Sort[sort], 5) for number, sort in enumerate(sorts.split(), start=1)]
+    thread = [CountedEntry(number, EntryRole[sort], 5) for number, sort in enumerate(sorts.split(), start=1)]
 
     selection = select_since_compaction(reversed(thread), budget=None)
 
@@ -225,9 +229,12 @@ def test_calls_before_a_compaction_are_sent_where_their_outputs_may_come_after_i
 
 
 def test_compactions_count_for_nothing_where_nobody_goes_on_with_them() -> None:
-    thread = [Weighed(number, sort, 5) for number, sort in enumerate([Sort.USER, Sort.COMPACTION, Sort.USER], start=1)]
+    thread = [
+        CountedEntry(number, sort, 5)
+        for number, sort in enumerate([EntryRole.USER, EntryRole.COMPACTION, EntryRole.USER], start=1)
+    ]
 
-    assert [line.position for line in uncompacted(thread)] == [1, 3]
+    assert [line.position for line in drop_compactions(thread)] == [1, 3]
 
 
 @pytest.mark.parametrize("budget", [None, 0, 100])

@@ -10,22 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadbridge.context_window.upstream_continuation import (
-    Anchor,
     Continuation,
-    Reason,
+    ContinuationPoint,
+    ContinuationRules,
+    NoContinuationReason,
+    RequiredContext,
     Spans,
-    StateRules,
-    Wanted,
-    has_open_calls,
-    later_spans,
-    told_state,
-    why_not,
+    build_state_report,
+    compute_later_spans,
+    find_mismatch,
+    has_unanswered_calls,
 )
 from threadbridge.ports import Entry
 
 DAY = 86_400
-RULES = StateRules("chained", "api.openai.com/v1", stored_response_days=30)
-ANCHOR = Anchor(
+RULES = ContinuationRules("chained", "api.openai.com/v1", stored_response_days=30)
+ANCHOR = ContinuationPoint(
     mode="chained",
     upstream_id="resp_1",
     service=RULES.service,
@@ -36,17 +36,17 @@ ANCHOR = Anchor(
     calls=(),
     at=1000,
 )
-WANTED = Wanted(spans=((1, 2), (5, 12)), edits=1, model="gpt-4o", at=1000 + 29 * DAY)
+WANTED = RequiredContext(spans=((1, 2), (5, 12)), edits=1, model="gpt-4o", at=1000 + 29 * DAY)
 
 
 def test_a_turn_that_shows_more_of_the_same_goes_on() -> None:
-    assert why_not(ANCHOR, WANTED, RULES) is None
-    assert later_spans(ANCHOR, WANTED.spans) == ((10, 12),)
+    assert find_mismatch(ANCHOR, WANTED, RULES) is None
+    assert compute_later_spans(ANCHOR, WANTED.spans) == ((10, 12),)
 
 
 def test_a_turn_with_nothing_new_goes_on_with_nothing() -> None:
-    assert why_not(ANCHOR, replace(WANTED, spans=ANCHOR.spans), RULES) is None
-    assert later_spans(ANCHOR, ANCHOR.spans) == ()
+    assert find_mismatch(ANCHOR, replace(WANTED, spans=ANCHOR.spans), RULES) is None
+    assert compute_later_spans(ANCHOR, ANCHOR.spans) == ()
 
 
 @pytest.mark.parametrize(
@@ -68,19 +68,19 @@ def test_a_turn_with_nothing_new_goes_on_with_nothing() -> None:
     ],
 )
 def test_anything_else_is_sent_whole_and_says_why(
-    anchor: dict[str, Any], wanted: dict[str, Any], rules: dict[str, Any], reason: Reason
+    anchor: dict[str, Any], wanted: dict[str, Any], rules: dict[str, Any], reason: NoContinuationReason
 ) -> None:
-    assert why_not(replace(ANCHOR, **anchor), replace(WANTED, **wanted), replace(RULES, **rules)) == reason
+    assert find_mismatch(replace(ANCHOR, **anchor), replace(WANTED, **wanted), replace(RULES, **rules)) == reason
 
 
 def test_where_nothing_is_kept_everything_is_sent() -> None:
-    assert why_not(None, WANTED, RULES) == "nothing_kept"
+    assert find_mismatch(None, WANTED, RULES) == "nothing_kept"
 
 
 def test_a_conversation_is_kept_for_as_long_as_it_is_there() -> None:
     old = replace(WANTED, at=1000 + 400 * DAY)
 
-    assert why_not(replace(ANCHOR, mode="conversation"), old, replace(RULES, mode="conversation")) is None
+    assert find_mismatch(replace(ANCHOR, mode="conversation"), old, replace(RULES, mode="conversation")) is None
 
 
 def output(call_id: str, run_id: str = "run_1") -> Entry:
@@ -98,24 +98,28 @@ def output(call_id: str, run_id: str = "run_1") -> Entry:
     ],
 )
 def test_calls_are_open_until_all_of_them_are_answered_within_their_run(later: list[Entry], *, is_open: bool) -> None:
-    assert has_open_calls(replace(ANCHOR, calls=("call_1", "call_2")), later) is is_open
+    assert has_unanswered_calls(replace(ANCHOR, calls=("call_1", "call_2")), later) is is_open
 
 
 def test_an_anchor_comes_back_from_its_row_as_it_was() -> None:
     anchor = replace(ANCHOR, calls=("call_1",), in_use=True)
 
-    assert Anchor.from_row({**anchor.to_row("thread_1"), "a_later_version_says": 1}) == anchor
+    assert ContinuationPoint.from_row({**anchor.to_row("thread_1"), "a_later_version_says": 1}) == anchor
 
 
 def test_a_request_says_what_it_goes_on_from_and_nothing_of_what_it_does_not() -> None:
     chained = Continuation("chained", WANTED, ANCHOR)
     told = Continuation("conversation", WANTED, reason="nothing_kept", conversation_id="conv_1")
 
-    assert chained.asked == {"store": True, "previous_response_id": "resp_1"}
-    assert chained.without("not_found").asked == {"store": True}
-    assert told.asked == {"store": True, "conversation": "conv_1"}
-    assert told.without("locked", mode="local").asked == {"store": False}
-    assert told_state(chained.without("not_found")) == {"mode": "chained", "continues": None, "reason": "not_found"}
+    assert chained.request_params == {"store": True, "previous_response_id": "resp_1"}
+    assert chained.fall_back("not_found").request_params == {"store": True}
+    assert told.request_params == {"store": True, "conversation": "conv_1"}
+    assert told.fall_back("locked", mode="local").request_params == {"store": False}
+    assert build_state_report(chained.fall_back("not_found")) == {
+        "mode": "chained",
+        "continues": None,
+        "reason": "not_found",
+    }
 
 
 # -- Whatever happens to a thread ------------------------------------------------------------------------------------
@@ -128,7 +132,7 @@ class Model:
     #: What is said at each position; a message that is deleted is gone.
     thread: dict[int, str] = field(default_factory=dict[int, str])
     kept: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    anchor: Anchor | None = None
+    anchor: ContinuationPoint | None = None
     edits: int = 0
     position: int = 0
     now: int = 1000
@@ -187,20 +191,20 @@ class Model:
         ]
 
     def turn(self, newest: int, calls: int, *, completes: bool) -> None:
-        wanted = Wanted(self.spans(newest), self.edits, self.model, self.now)
+        wanted = RequiredContext(self.spans(newest), self.edits, self.model, self.now)
         anchor = self.anchor
-        goes_on = anchor is not None and why_not(anchor, wanted, RULES) is None
+        goes_on = anchor is not None and find_mismatch(anchor, wanted, RULES) is None
         whole = without_open_calls(self.words(wanted.spans))
         sent, known = whole, list[str]()
         if goes_on and anchor is not None:
-            later = later_spans(anchor, wanted.spans)
-            if not has_open_calls(anchor, self.entries(later)):
+            later = compute_later_spans(anchor, wanted.spans)
+            if not has_unanswered_calls(anchor, self.entries(later)):
                 sent, known = self.words(later), self.kept[anchor.upstream_id]
         self.turns.append(([*known, *sent], whole))
         if completes:
             self._answer([*known, *sent], wanted, calls)
 
-    def _answer(self, knew: list[str], wanted: Wanted, calls: int) -> None:
+    def _answer(self, knew: list[str], wanted: RequiredContext, calls: int) -> None:
         self.responses += 1
         run_id, response_id = f"run_{self.runs}", f"resp_{self.responses}"
         made = tuple(f"call_{self.responses}_{n}" for n in range(calls))
@@ -211,7 +215,7 @@ class Model:
         self.kept[response_id] = [*knew, *said]
         if wanted.spans:
             spans = (*wanted.spans[:-1], (wanted.spans[-1][0], self.position))
-            self.anchor = Anchor(
+            self.anchor = ContinuationPoint(
                 "chained", response_id, RULES.service, self.model, spans, wanted.edits, run_id, made, self.now
             )
 

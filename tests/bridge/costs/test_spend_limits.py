@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from threadbridge.costs.spend_limits import Cap, refusal, unpriced
+from threadbridge.costs.spend_limits import SpendLimit, build_unpriced_error, find_exceeded_limit_error
 
-RUN = Cap("limits.run_dollars", 0.01, "it", spent=6_000_000)
-TENANT = Cap("limits.tenant_dollars", 5, "the tenant", spent=4_999_000_000)
+RUN = SpendLimit("limits.run_dollars", 0.01, "it", spent_nanodollars=6_000_000)
+TENANT = SpendLimit("limits.tenant_dollars", 5, "the tenant", spent_nanodollars=4_999_000_000)
 
 
 def test_a_prompt_that_reaches_a_cap_exactly_is_paid_for() -> None:
-    assert refusal([RUN], 4_000_000) is None
+    assert find_exceeded_limit_error([RUN], 4_000_000) is None
 
 
 def test_a_prompt_beyond_a_cap_is_refused_with_the_amounts_and_the_setting() -> None:
-    error = refusal([RUN], 4_000_001)
+    error = find_exceeded_limit_error([RUN], 4_000_001)
 
     assert error == {
         "code": "rate_limit_exceeded",
@@ -23,14 +23,14 @@ def test_a_prompt_beyond_a_cap_is_refused_with_the_amounts_and_the_setting() -> 
 
 
 def test_the_first_cap_that_is_exceeded_is_told() -> None:
-    error = refusal([RUN, TENANT], 2_000_000)
+    error = find_exceeded_limit_error([RUN, TENANT], 2_000_000)
 
     assert error is not None
     assert "limits.tenant_dollars allows $5.00" in error["message"]
 
 
 def test_an_unknown_price_is_told_with_what_helps() -> None:
-    error = unpriced("a-model", ["limits.run_dollars", "limits.tenant_dollars"])
+    error = build_unpriced_error("a-model", ["limits.run_dollars", "limits.tenant_dollars"])
 
     assert error["code"] == "server_error"
     assert "(limits.run_dollars, limits.tenant_dollars)" in error["message"]

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from threadbridge.doctor.capability_detection import Examination, examined
-from threadbridge.doctor.probe_protocol import Answer, Finding, Question
+from threadbridge.doctor.capability_detection import DetectionResult, detect_capabilities
+from threadbridge.doctor.probe_protocol import Finding, ProbeRequest, ProbeResponse
 from threadbridge.doctor.probes import PROBES
-from threadbridge.doctor.profile_matching import Fit, fitted
+from threadbridge.doctor.profile_matching import ProfileMatch, match_profile
 from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import Wire
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, Profile
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, ProviderProfile
 
-NOT_FOUND = Answer({}, error=UpstreamError("Not Found.", status=404))
-REFUSED = Answer({}, error=UpstreamError("No.", status=400))
+NOT_FOUND = ProbeResponse({}, error=UpstreamError("Not Found.", status=404))
+REFUSED = ProbeResponse({}, error=UpstreamError("No.", status=400))
 PLAIN: Wire = {"id": "resp_1", "model": "m", "status": "completed", "output": []}
 
 
@@ -24,30 +24,38 @@ class Server:
     """Says yes to every plain request for a response, and no to all it was not told to do."""
 
     def __init__(
-        self, *, paths: Mapping[str, Wire] | None = None, refuses: tuple[str, ...] = (), refusal: Answer = REFUSED
+        self,
+        *,
+        paths: Mapping[str, Wire] | None = None,
+        refuses: tuple[str, ...] = (),
+        refusal: ProbeResponse = REFUSED,
     ) -> None:
         self._paths = paths or {}
         self._refuses = refuses
         self._refusal = refusal
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: ProbeRequest) -> ProbeResponse:
         if question.path != "/responses":
             found = self._paths.get(question.path)
-            return NOT_FOUND if found is None else Answer(found)
+            return NOT_FOUND if found is None else ProbeResponse(found)
         body = question.body or {}
         if not body or body.keys() & set(self._refuses):
             return self._refusal
-        return Answer({}, events=[PLAIN]) if question.streamed else Answer({**PLAIN, "model": body["model"]})
+        return (
+            ProbeResponse({}, events=[PLAIN])
+            if question.is_streamed
+            else ProbeResponse({**PLAIN, "model": body["model"]})
+        )
 
 
-def of(server: Server, model: str | None = "m") -> Examination:
-    dialogue = examined(model)
+def of(server: Server, model: str | None = "m") -> DetectionResult:
+    dialogue = detect_capabilities(model)
     question = next(dialogue)
     while True:
         try:
             question = dialogue.send(server.answer(question))
         except StopIteration as end:
-            found: Examination = end.value
+            found: DetectionResult = end.value
             return found
 
 
@@ -65,9 +73,9 @@ def test_every_capability_is_asked_for() -> None:
     [("vllm", "vllm"), ("llamacpp", "llamacpp"), ("library", "ollama"), ("llama_stack", "ogx"), ("ogx", "ogx")],
 )
 def test_a_server_is_known_by_who_owns_its_models(owner: str, profile: str) -> None:
-    fit = fitted(of(Server(paths=listing(owned_by=owner))), "127.0.0.1")
+    fit = match_profile(of(Server(paths=listing(owned_by=owner))), "127.0.0.1")
 
-    assert (fit.profile, fit.why) == (profile, "its list of models says so")
+    assert (fit.profile, fit.reason) == (profile, "its list of models says so")
 
 
 def test_litellm_is_known_by_the_list_it_alone_has() -> None:
@@ -87,11 +95,11 @@ def test_litellm_is_known_by_the_list_it_alone_has() -> None:
     ],
 )
 def test_a_service_is_known_by_its_host(host: str, profile: str) -> None:
-    assert fitted(of(Server()), host).profile == profile
+    assert match_profile(of(Server()), host).profile == profile
 
 
 def test_a_server_that_can_do_little_and_says_nothing_is_generic_with_what_was_found() -> None:
-    fit = fitted(of(Server()), "127.0.0.1")
+    fit = match_profile(of(Server()), "127.0.0.1")
 
     assert fit.profile == "generic"
     assert fit.overrides == {"forced_tool_choice": False}
@@ -106,11 +114,13 @@ def test_a_server_that_can_do_little_and_says_nothing_is_generic_with_what_was_f
 
 def test_what_is_set_beside_the_profile_is_what_was_found() -> None:
     examination = of(Server(paths=listing(owned_by="vllm")))
-    fit = fitted(examination, "127.0.0.1")
+    fit = match_profile(examination, "127.0.0.1")
 
     made = {name: getattr(PROFILES["vllm"], name) for name in CAPABILITIES} | dict(fit.overrides)
 
-    assert Profile(**made) == Profile(**{name: bool(examination.findings[name].found) for name in CAPABILITIES})
+    assert ProviderProfile(**made) == ProviderProfile(
+        **{name: bool(examination.findings[name].is_supported) for name in CAPABILITIES}
+    )
     assert fit.capabilities.model_dump(exclude_none=True) == fit.overrides
 
 
@@ -118,24 +128,24 @@ def test_a_server_that_accepts_everything_proves_nothing_by_it() -> None:
     lenient = of(Server()).findings
     strict = of(Server(refuses=("threadbridge_doctor",))).findings
 
-    assert [lenient[name].found for name in ("compaction", "prompt_cache_key")] == [None, None]
-    assert [strict[name].found for name in ("compaction", "prompt_cache_key")] == [True, True]
+    assert [lenient[name].is_supported for name in ("compaction", "prompt_cache_key")] == [None, None]
+    assert [strict[name].is_supported for name in ("compaction", "prompt_cache_key")] == [True, True]
 
 
 def test_where_store_cannot_be_said_it_is_not_said_again() -> None:
     findings = of(Server(refuses=("store",))).findings
 
-    assert not findings["store_parameter"].found
-    assert not findings["stored_responses"].found
+    assert not findings["store_parameter"].is_supported
+    assert not findings["stored_responses"].is_supported
 
 
 def test_what_fails_because_the_service_is_busy_is_not_missing() -> None:
-    busy = Answer({}, error=UpstreamError("Too many requests.", status=429))
+    busy = ProbeResponse({}, error=UpstreamError("Too many requests.", status=429))
 
     findings = of(Server(refuses=("background",), refusal=busy)).findings
 
     assert findings["background"] == Finding(None, "Too many requests")
-    assert findings["conversations"].found is False
+    assert findings["conversations"].is_supported is False
 
 
 def test_a_server_that_does_not_stream_is_told() -> None:
@@ -143,19 +153,19 @@ def test_a_server_that_does_not_stream_is_told() -> None:
 
 
 def test_long_words_of_a_service_are_shortened_to_a_line() -> None:
-    long = Answer({}, error=UpstreamError("It went\nwrong. " * 50, status=500))
+    long = ProbeResponse({}, error=UpstreamError("It went\nwrong. " * 50, status=500))
 
-    assert len(long.words) <= 120
-    assert long.words.startswith("It went wrong. It went wrong.")
+    assert len(long.error_text) <= 120
+    assert long.error_text.startswith("It went wrong. It went wrong.")
 
 
 @pytest.mark.parametrize("status", [401, 403, 502])
 def test_a_service_that_cannot_be_asked_is_not_examined(status: int) -> None:
-    dialogue = examined("m")
+    dialogue = detect_capabilities("m")
     next(dialogue)
 
     with pytest.raises(UpstreamError, match="Go away"):
-        dialogue.send(Answer({}, error=UpstreamError("Go away.", status=status)))
+        dialogue.send(ProbeResponse({}, error=UpstreamError("Go away.", status=status)))
 
 
 def test_a_model_that_does_not_answer_is_told_with_the_next_step() -> None:
@@ -178,4 +188,4 @@ def test_of_the_models_listed_the_cheapest_known_is_asked_else_the_first() -> No
 
 
 def test_a_fit_without_overrides_says_the_profile_alone() -> None:
-    assert Fit("openai", "it is at api.openai.com", {}).to_toml() == '[upstream]\nprofile = "openai"'
+    assert ProfileMatch("openai", "it is at api.openai.com", {}).to_toml() == '[upstream]\nprofile = "openai"'

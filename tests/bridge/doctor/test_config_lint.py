@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from threadbridge.doctor.config_lint import Trap, traps_in_settings, traps_in_store
-from threadbridge.ports import Kind, Wire
+from threadbridge.doctor.config_lint import LintWarning, lint_settings, lint_store
+from threadbridge.ports import ObjectKind, Wire
 from threadbridge.settings import Settings
-from threadbridge.translation.models.policy import ModelCatalog, ModelRules
-from threadbridge.translation.provider_profiles import PROFILES, Profile
+from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
+from threadbridge.translation.provider_profiles import PROFILES, ProviderProfile
 from threadbridge_adapters.stores import open_store
 
 TODAY = date(2026, 11, 25)
@@ -35,22 +35,22 @@ def run(id_: str = "run_1", **fields: Any) -> Wire:
 
 
 BOUNDED = Settings.model_validate({"truncation": {"context_tokens": 10_000}})
-_KINDS = {"assistant": Kind.ASSISTANT, "thread": Kind.THREAD, "thread.run": Kind.RUN}
+_KINDS = {"assistant": ObjectKind.ASSISTANT, "thread": ObjectKind.THREAD, "thread.run": ObjectKind.RUN}
 
 
 async def found(
     *objects: Wire,
     settings: Settings = BOUNDED,
-    profile: Profile = PROFILES["openai"],
+    profile: ProviderProfile = PROFILES["openai"],
     catalog: ModelCatalog | None = None,
     today: date = TODAY,
-) -> Sequence[Trap]:
+) -> Sequence[LintWarning]:
     store = await open_store(":memory:")
-    models = ModelRules(settings.models, catalog=catalog)
+    models = ModelPolicy(settings.models, catalog=catalog)
     try:
         for each in objects:
             await store.write(lambda session, each=each: session.add(_KINDS[each["object"]], each), tenant="t")  # type: ignore[misc]
-        return await store.read(lambda session: traps_in_store(session, settings, models, profile, today), tenant="t")
+        return await store.read(lambda session: lint_store(session, settings, models, profile, today), tenant="t")
     finally:
         await store.aclose()
 
@@ -70,7 +70,7 @@ async def test_pinned_models_are_told_with_their_days_those_that_end_first_on_to
 
     traps = await found(*pinned)
 
-    assert [trap.sentence for trap in traps] == [
+    assert [trap.message for trap in traps] == [
         "2 assistants are pinned to gpt-4, which ended on 2026-10-23: gpt-5.6-sol is asked in its place, without "
         'temperature, top_p. Choose with `models."gpt-4".model`, and try it.',
         "1 assistant is pinned to gpt-4o, which ends on 2027-01-14: gpt-6-luna is asked from then on. "
@@ -82,8 +82,8 @@ async def test_a_fine_tune_ends_with_its_model_and_the_service_knows_best() -> N
     tuned = await found(assistant(model="ft:gpt-4o-2024-08-06:acme::1"))
     told = await found(assistant(model="new"), catalog=ModelCatalog(0.0, {"new": date(2027, 5, 1)}))
 
-    assert "which ends on 2027-01-14" in tuned[0].sentence
-    assert "which ends on 2027-05-01: no successor is known." in told[0].sentence
+    assert "which ends on 2027-01-14" in tuned[0].message
+    assert "which ends on 2027-05-01: no successor is known." in told[0].message
 
 
 async def test_models_the_service_does_not_have_are_told() -> None:
@@ -96,7 +96,7 @@ async def test_models_the_service_does_not_have_are_told() -> None:
 
     traps = await found(*pinned, catalog=lives)
 
-    assert [trap.sentence for trap in traps[1:]] == [
+    assert [trap.message for trap in traps[1:]] == [
         "The runs of 1 assistant ask for gpt-5.6-sol (for gpt-4), which is not among the models of the service: they "
         'fail where it does not answer to any name. Choose one that it has with `models."gpt-4".model`.',
         "The runs of 1 assistant ask for mine, which is not among the models of the service: they fail where it does "
@@ -120,7 +120,7 @@ async def test_files_that_no_tool_looks_into_are_told() -> None:
     [trap] = await found(*holders, *runs)
 
     assert trap.kind == "unsearched"
-    assert trap.sentence.startswith(
+    assert trap.message.startswith(
         "Nothing looks into the vector_store_ids of asst_1, thread_4, thread_3 and 2 more: file_search is not among"
     )
 
@@ -130,7 +130,7 @@ async def test_files_of_a_tool_the_service_lacks_are_told() -> None:
 
     [trap] = await found(holder, profile=PROFILES["vllm"])
 
-    assert trap.sentence == (
+    assert trap.message == (
         "The vector_store_ids of asst_1 are for file_search, which the service behind lacks: nothing looks into them."
     )
 
@@ -146,15 +146,15 @@ async def test_instructions_that_a_run_replaced_are_told() -> None:
     [trap] = await found(ours, *runs)
 
     assert trap.kind == "instructions"
-    assert trap.sentence.startswith("1 run of asst_1 did not have its instructions")
-    assert "send `additional_instructions`" in trap.sentence
+    assert trap.message.startswith("1 run of asst_1 did not have its instructions")
+    assert "send `additional_instructions`" in trap.message
 
 
 @pytest.mark.parametrize(("today", "word"), [(date(2026, 11, 29), "end"), (date(2026, 11, 30), "ended")])
 async def test_prompts_that_end_are_told(today: date, word: str) -> None:
     [trap] = await found(assistant(metadata={"prompt": "pmpt_68a1"}), today=today)
 
-    assert trap.sentence == (
+    assert trap.message == (
         f"asst_1 names pmpt_68a1: OpenAI's prompts {word} on 2026-11-30. Put the text into the assistant's "
         "instructions."
     )
@@ -170,7 +170,7 @@ async def test_models_whose_threads_are_hardly_ever_cut_are_told() -> None:
 
     traps = await found(*pinned, settings=bounded)
 
-    assert [(trap.kind, trap.sentence.partition(":")[0]) for trap in traps] == [
+    assert [(trap.kind, trap.message.partition(":")[0]) for trap in traps] == [
         ("truncation", "Nobody here knows the window of ours, and 128,000 tokens are assumed"),
         ("truncation", "The window of gpt-6-luna holds 1,050,000 tokens, so threads are hardly ever cut"),
     ]
@@ -191,7 +191,7 @@ def test_settings_alone_can_be_traps() -> None:
         }
     )
 
-    assert [trap.sentence for trap in traps_in_settings(settings, ModelRules(), PROFILES["openai"], TODAY)] == [
+    assert [trap.message for trap in lint_settings(settings, ModelPolicy(), PROFILES["openai"], TODAY)] == [
         '`models."gpt-4".model` is gpt-4o, which ends on 2027-01-14; choose another.',
         "`per_assistant.asst_1.model` is gpt-4, which ended on 2026-10-23; choose another.",
         "`truncation.context_tokens` is 1,000,000: threads are hardly ever cut.",
@@ -202,10 +202,10 @@ def test_settings_alone_can_be_traps() -> None:
 def test_what_is_asked_of_a_service_that_keeps_nothing_is_told() -> None:
     settings = Settings.model_validate({"history": "chained", "truncation": {"auto": "compact"}})
 
-    kept = traps_in_settings(settings, ModelRules(), PROFILES["openai"], TODAY)
-    lost = traps_in_settings(settings, ModelRules(), PROFILES["vllm"], TODAY)
+    kept = lint_settings(settings, ModelPolicy(), PROFILES["openai"], TODAY)
+    lost = lint_settings(settings, ModelPolicy(), PROFILES["vllm"], TODAY)
 
     assert kept == []
     assert [trap.kind for trap in lost] == ["history", "history"]
-    assert "history = 'chained' is done as 'local'" in lost[0].sentence
-    assert "compacts nothing" in lost[1].sentence
+    assert "history = 'chained' is done as 'local'" in lost[0].message
+    assert "compacts nothing" in lost[1].message

@@ -8,33 +8,33 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.loopback import serving
-from threadbridge.doctor.capability_detection import MOST_ANSWERS, MOST_QUESTIONS, Examination
+from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS, DetectionResult
 from threadbridge.doctor.probe_runner import examine
-from threadbridge.doctor.profile_matching import fitted
+from threadbridge.doctor.profile_matching import match_profile
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Upstream
 from threadbridge.settings import UpstreamSettings
 from threadbridge_adapters.simulator import Manner, Simulator, app
-from threadbridge_adapters.upstreams.openai_direct import open_direct
+from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
 
 
 @asynccontextmanager
 async def upstream_at(url: str) -> AsyncGenerator[Upstream]:
     service = {"base_url": url, "api_key": "sk-test-key", "max_retries": 0, "timeout": 10}
-    upstream = open_direct(UpstreamSettings.model_validate(service))
+    upstream = open_direct_upstream(UpstreamSettings.model_validate(service))
     try:
         yield upstream
     finally:
         await upstream.aclose()
 
 
-async def examination_of(simulator: Simulator) -> Examination:
+async def examination_of(simulator: Simulator) -> DetectionResult:
     async with serving(app(simulator)) as url, upstream_at(f"{url}/v1") as upstream:
         return await examine(upstream, "gpt-6-luna")
 
 
-def missing(examination: Examination) -> set[str]:
-    return {name for name, finding in examination.findings.items() if not finding.found}
+def missing(examination: DetectionResult) -> set[str]:
+    return {name for name, finding in examination.findings.items() if not finding.is_supported}
 
 
 async def test_a_service_like_openais_can_do_everything_and_has_no_habit() -> None:
@@ -43,7 +43,7 @@ async def test_a_service_like_openais_can_do_everything_and_has_no_habit() -> No
     examination = await examination_of(simulator)
 
     assert (missing(examination), list(examination.quirks)) == (set(), [])
-    assert fitted(examination, "127.0.0.1").profile == "openai"
+    assert match_profile(examination, "127.0.0.1").profile == "openai"
 
 
 async def test_no_more_is_asked_than_was_said_before_and_nothing_is_left_behind() -> None:
@@ -51,13 +51,13 @@ async def test_no_more_is_asked_than_was_said_before_and_nothing_is_left_behind(
     async with serving(app(simulator)) as url, upstream_at(f"{url}/v1") as upstream:
         await examine(upstream, "gpt-6-luna")
         asked = len(simulator.requests)
-        stores = await upstream.call("GET", "/vector_stores")
+        stores = await upstream.request("GET", "/vector_stores")
         paths = [(request.method, request.path) for request in simulator.requests]
 
     made = {path for method, path in paths if method == "POST" and path in ("/conversations", "/vector_stores")}
     kept = [request.body for request in simulator.requests if request.path == "/responses"]
-    assert asked <= MOST_QUESTIONS
-    assert len(kept) <= MOST_ANSWERS
+    assert asked <= MAX_REQUESTS
+    assert len(kept) <= MAX_MODEL_RESPONSES
     assert stores["data"] == []
     assert made == {"/conversations", "/vector_stores"}
     assert count(paths, "DELETE", "/conversations/") == count(paths, "POST", "/conversations")
@@ -82,7 +82,7 @@ async def test_what_a_server_lacks_is_found_and_its_profile_claims_nothing_of_it
     }
 
     examination = await examination_of(Simulator(manners=manners))
-    fit = fitted(examination, "127.0.0.1")
+    fit = match_profile(examination, "127.0.0.1")
 
     assert missing(examination) == set[str]().union(*manners.values())
     assert fit.profile == "generic"

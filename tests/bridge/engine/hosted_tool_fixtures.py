@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tests.clocks import StandingClock
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.errors import BridgeError, StoreError
-from threadbridge.ports import Blobs, Kind, Store, Wire
+from threadbridge.ports import BlobStore, ObjectKind, Store, Wire
 from threadbridge.settings import Limits, Settings
 from threadbridge_adapters.blobs import open_blobs
 from threadbridge_adapters.composition import assemble
@@ -34,9 +34,9 @@ class Service(SimulatedUpstream):
         self._held: dict[str, Held] = {}
         self.calls: list[str] = []
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
         await self._look(f"{method} {path}")
-        return await super().call(method, path, body)
+        return await super().request(method, path, body)
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
@@ -67,7 +67,7 @@ class Place:
     backend: ResponsesBackend
     service: Service
     store: Store
-    blobs: Blobs
+    blobs: BlobStore
     clock: StandingClock
 
     async def file(self, text: str = "Filip likes cake.", name: str = "foods.txt") -> str:
@@ -97,8 +97,8 @@ class Place:
             await asyncio.sleep(0.01)
         raise AssertionError("the run does not end")
 
-    async def rows(self, kind: Kind) -> list[Wire]:
-        page = await self.store.read(lambda session: session.page(kind, limit=100, order="asc"), tenant="default")
+    async def rows(self, kind: ObjectKind) -> list[Wire]:
+        page = await self.store.read(lambda session: session.get_page(kind, limit=100, order="asc"), tenant="default")
         return list(page.data)
 
     async def eventually(self, reached: Callable[[], Awaitable[bool]], *, hours: int = 0) -> None:
@@ -115,7 +115,7 @@ class Place:
         await self.eventually(lambda: self.has_errands(0), hours=2)
 
     async def has_errands(self, count: int) -> bool:
-        return len(await self.rows(Kind.ERRAND)) == count
+        return len(await self.rows(ObjectKind.CLEANUP_INTENT)) == count
 
     async def has_content(self, blob: str) -> bool:
         try:
@@ -127,11 +127,11 @@ class Place:
         return b"".join([piece async for piece in self.blobs.read(blob)])
 
     async def containers(self) -> list[Wire]:
-        data: list[Wire] = (await self.service.call("GET", "/containers"))["data"]
+        data: list[Wire] = (await self.service.request("GET", "/containers"))["data"]
         return data
 
     async def stores(self) -> list[Wire]:
-        data: list[Wire] = (await self.service.call("GET", "/vector_stores"))["data"]
+        data: list[Wire] = (await self.service.request("GET", "/vector_stores"))["data"]
         return data
 
 

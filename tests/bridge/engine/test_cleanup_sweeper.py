@@ -9,11 +9,11 @@ import pytest
 
 from tests.bridge.engine.hosted_tool_fixtures import Place, place
 from threadbridge.errors import BridgeError, StoreError, UpstreamError, UpstreamTimeout
-from threadbridge.ports import Blob, Kind, Wire
+from threadbridge.ports import Blob, ObjectKind, Wire
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.service import blob_references, cleanup_intents, generated_files
-from threadbridge.service.context import Context
-from threadbridge.service.generated_files import KeptFile
+from threadbridge.service.context import ServiceContext
+from threadbridge.service.generated_files import PersistedFile
 from threadbridge.settings import Limits
 from threadbridge.translation.produced_files import ProducedFile
 
@@ -38,23 +38,24 @@ class Turn:
         self._tenant = tenant
         self._mark = new_id("turn")
 
-    def context(self) -> Context:
-        return Context(self._here.clock.now(), new_id, "worker_1")
+    def context(self) -> ServiceContext:
+        return ServiceContext(self._here.clock.now(), new_id, "worker_1")
 
     async def keeps(self, content: bytes) -> Blob:
         mark = self._mark
 
         async def named(digest: str) -> str:
             return await self._here.store.write(
-                lambda session: blob_references.named(session, self.context(), digest, mark=mark), tenant=self._tenant
+                lambda session: blob_references.reserve_blob_name(session, self.context(), digest, suffix=mark),
+                tenant=self._tenant,
             )
 
-        return await self._here.blobs.keep(pieces(content), most=100, named=named)
+        return await self._here.blobs.put(pieces(content), max_bytes=100, name_for=named)
 
     async def is_written(self, file_id: str, blob: Blob) -> frozenset[str]:
-        kept = [KeptFile(ProducedFile(file_id, "sums.csv"), blob)]
+        kept = [PersistedFile(ProducedFile(file_id, "sums.csv"), blob)]
         return await self._here.store.write(
-            lambda session: generated_files.add(session, self.context(), kept), tenant=self._tenant
+            lambda session: generated_files.add_files(session, self.context(), kept), tenant=self._tenant
         )
 
     async def deletes(self, file_id: str) -> Wire | None:
@@ -76,7 +77,7 @@ async def test_contents_that_a_turn_was_about_to_name_stay_though_their_last_fil
         lasting = await second.is_written("file-2", blob)
 
         assert lasting == {"file-2"}
-        assert await here.rows(Kind.ERRAND) == []
+        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
         here.clock.advance(7200)
         await here.run("Hi")
         assert await here.content(blob.name) == b"1,2"
@@ -110,18 +111,18 @@ async def test_the_same_contents_are_kept_once_in_a_turn_and_after_it() -> None:
 async def test_contents_that_cannot_be_removed_keep_no_others_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async with place() as here:
         stuck, other = await Turn(here).keeps(b"1,2"), await Turn(here).keeps(b"3,4")
-        forget = here.blobs.forget
+        forget = here.blobs.delete
 
         async def sometimes(name: str) -> None:
             if name == stuck.name:
                 raise StoreError("The disk is read-only.")
             await forget(name)
 
-        monkeypatch.setattr(here.blobs, "forget", sometimes)
+        monkeypatch.setattr(here.blobs, "delete", sometimes)
 
         await here.eventually(lambda: here.has_errands(1), hours=2)
 
-        [left] = await here.rows(Kind.ERRAND)
+        [left] = await here.rows(ObjectKind.CLEANUP_INTENT)
         assert left["id"] == stuck.name
         assert not await here.has_content(other.name)
 
@@ -131,12 +132,12 @@ async def test_contents_that_two_files_share_stay_with_the_other() -> None:
         turn = Turn(here)
         for file_id in ("file-1", "file-2"):
             await turn.is_written(file_id, await turn.keeps(b"1,2"))
-        one, two = await here.rows(Kind.FILE)
+        one, two = await here.rows(ObjectKind.FILE)
 
         await turn.deletes("file-1")
 
         assert one["blob"] == two["blob"]
-        assert await here.rows(Kind.ERRAND) == []
+        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
 
 
 async def test_contents_of_one_tenant_are_not_shared_with_another() -> None:
@@ -156,12 +157,12 @@ async def test_contents_kept_for_a_turn_that_was_never_written_are_removed() -> 
         await here.backend.create_run(run["thread_id"], {"assistant_id": run["assistant_id"]})
         await here.eventually(lambda: here.has_errands(1))
         await here.backend.delete_thread(run["thread_id"])
-        [errand] = await here.rows(Kind.ERRAND)
+        [errand] = await here.rows(ObjectKind.CLEANUP_INTENT)
         await here.eventually(lambda: here.has_content(errand["blob"]))
 
         await here.errands_end()
 
-        assert await here.rows(Kind.FILE) == []
+        assert await here.rows(ObjectKind.FILE) == []
         with pytest.raises(StoreError):
             await here.content(errand["blob"])
 
@@ -174,7 +175,7 @@ async def test_a_turn_that_slept_until_its_contents_were_removed_names_them_no_m
 
         lasting = await turn.is_written("file-1", blob)
 
-        assert (lasting, await here.rows(Kind.FILE)) == (frozenset(), [])
+        assert (lasting, await here.rows(ObjectKind.FILE)) == (frozenset(), [])
 
 
 async def test_contents_that_are_being_removed_cannot_be_named() -> None:
@@ -183,7 +184,7 @@ async def test_contents_that_are_being_removed_cannot_be_named() -> None:
         blob = await turn.keeps(b"1,2")
 
         condemned = await here.store.write(
-            lambda session: blob_references.condemned(session, blob.name), tenant="default"
+            lambda session: blob_references.start_blob_cleanup(session, blob.name), tenant="default"
         )
         lasting = await turn.is_written("file-1", blob)
         again = await later.keeps(b"1,2")
@@ -197,7 +198,9 @@ async def test_contents_that_are_being_removed_cannot_be_named() -> None:
 
 async def test_a_store_whose_process_died_before_it_knew_the_id_is_found_and_removed() -> None:
     async with place() as here:
-        others = [(await here.service.call("POST", "/vector_stores", {"name": f"theirs {n}"}))["id"] for n in range(3)]
+        others = [
+            (await here.service.request("POST", "/vector_stores", {"name": f"theirs {n}"}))["id"] for n in range(3)
+        ]
         errand = {
             "id": "errand_1",
             "created_at": int(here.clock.now()),
@@ -206,8 +209,8 @@ async def test_a_store_whose_process_died_before_it_knew_the_id_is_found_and_rem
             "added": [],
             "uploaded": [],
         }
-        await here.store.write(lambda session: cleanup_intents.note(session, errand), tenant="default")
-        await here.service.call("POST", "/vector_stores", {"name": "threadbridge-errand_1"})
+        await here.store.write(lambda session: cleanup_intents.record_intent(session, errand), tenant="default")
+        await here.service.request("POST", "/vector_stores", {"name": "threadbridge-errand_1"})
 
         await here.errands_end()
 
@@ -220,13 +223,13 @@ async def test_the_errand_is_written_before_the_store_is_made() -> None:
         asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.file())]}))
         await leaving.reached.wait()
 
-        [errand] = await here.rows(Kind.ERRAND)
+        [errand] = await here.rows(ObjectKind.CLEANUP_INTENT)
 
         leaving.go_on.set()
         await asking
         [store] = await here.stores()
         assert errand["name"] == store["name"] == f"threadbridge-{errand['id']}"
-        assert await here.rows(Kind.ERRAND) == []
+        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
 
 
 async def test_a_request_that_takes_long_is_not_taken_for_dead() -> None:
@@ -251,7 +254,11 @@ async def test_a_request_that_takes_too_long_is_refused_by_the_name_of_the_limit
         with pytest.raises(UpstreamTimeout, match="limits.supply_seconds"):
             await here.backend.create_thread({"messages": [attaching(await here.file())]})
 
-        assert (await here.stores(), await here.rows(Kind.ERRAND), await here.rows(Kind.THREAD)) == ([], [], [])
+        assert (
+            await here.stores(),
+            await here.rows(ObjectKind.CLEANUP_INTENT),
+            await here.rows(ObjectKind.THREAD),
+        ) == ([], [], [])
 
 
 async def test_a_request_whose_store_is_being_removed_is_refused_and_not_written() -> None:
@@ -259,32 +266,35 @@ async def test_a_request_whose_store_is_being_removed_is_refused_and_not_written
         leaving = here.service.hold("/files")
         asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.file())]}))
         await leaving.reached.wait()
-        [errand] = await here.rows(Kind.ERRAND)
-        await here.store.write(lambda session: cleanup_intents.condemned(session, errand["id"]), tenant="default")
+        [errand] = await here.rows(ObjectKind.CLEANUP_INTENT)
+        await here.store.write(lambda session: cleanup_intents.start_cleanup(session, errand["id"]), tenant="default")
         leaving.go_on.set()
 
         with pytest.raises(UpstreamTimeout, match="too long"):
             await asking
 
-        assert (await here.stores(), await here.rows(Kind.THREAD)) == ([], [])
+        assert (await here.stores(), await here.rows(ObjectKind.THREAD)) == ([], [])
 
 
 async def test_the_copy_of_a_file_of_ours_is_removed_where_the_request_is_refused() -> None:
     async with place() as here:
         await here.run(CODE)
-        [row] = await here.rows(Kind.FILE)
+        [row] = await here.rows(ObjectKind.FILE)
         here.service.fails["POST /vector_stores"] = UpstreamError("Ouch.", status=500)
 
         with pytest.raises(BridgeError, match="Ouch"):
             await here.backend.create_thread({"messages": [attaching(row["id"])]})
 
-        assert (await here.service.call("GET", "/files"))["data"] == []
+        assert (await here.service.request("GET", "/files"))["data"] == []
 
 
 @pytest.mark.parametrize(("seconds", "due"), [(0, False), (3600, False), (3601, True)])
 def test_an_errand_is_due_when_nothing_that_may_fulfil_it_takes_so_long(seconds: int, due: bool) -> None:
     errand = {"id": "errand_1", "created_at": 1000, "condemned": False}
 
-    assert cleanup_intents.is_due(errand, Limits(), 1000 + seconds) is due
-    assert cleanup_intents.is_due(errand, Limits(run_expiry_seconds=86_400), 1000 + seconds) is False
-    assert cleanup_intents.patience(Limits(abandoned_seconds=1, supply_seconds=700, busy_wait_seconds=20)) == 720
+    assert cleanup_intents.is_cleanup_due(errand, Limits(), 1000 + seconds) is due
+    assert cleanup_intents.is_cleanup_due(errand, Limits(run_expiry_seconds=86_400), 1000 + seconds) is False
+    assert (
+        cleanup_intents.compute_cleanup_delay(Limits(abandoned_seconds=1, supply_seconds=700, busy_wait_seconds=20))
+        == 720
+    )

@@ -25,7 +25,7 @@ from tests.bridge.engine.upstream_state_fixtures import (
 from tests.clocks import StandingClock
 from tests.differences.service import WEATHER, Service, emulated, text_of
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Kind, UpstreamResponse, Wire
+from threadbridge.ports import ObjectKind, UpstreamResponse, Wire
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.simulator import Manner, SimulatedUpstream, Simulator
@@ -231,7 +231,7 @@ async def test_deleting_a_thread_deletes_its_conversation() -> None:
 
 async def test_without_conversations_a_run_sends_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     async with emulated(**CONVERSATION) as service:
-        monkeypatch.setattr(place_of(service).upstream, "call", refusing)
+        monkeypatch.setattr(place_of(service).upstream, "request", refusing)
         run = await service.run("SAY one")
 
         assert run["status"] == "completed"
@@ -266,14 +266,14 @@ async def test_a_conversation_that_cannot_be_deleted_yet_is_deleted_later(
             raise UpstreamError("Not now.", status=status, body=body)
 
         with monkeypatch.context() as patch:
-            patch.setattr(place_of(service).upstream, "call", failing)
+            patch.setattr(place_of(service).upstream, "request", failing)
             await service.delete(f"/threads/{run['thread_id']}")
             service.clock.advance(SWEEP_SECONDS)
             while not attempts:
                 await asyncio.sleep(0.002)
             await asyncio.sleep(0.02)
         left = await service.store.read(
-            lambda session: session.page(Kind.ERRAND, limit=9, order="asc").data, tenant="default"
+            lambda session: session.get_page(ObjectKind.CLEANUP_INTENT, limit=9, order="asc").data, tenant="default"
         )
 
     assert len(left) == (0 if status == 404 else 1)
@@ -287,8 +287,8 @@ class Unheard(SimulatedUpstream):
 
     deaf = False
 
-    async def create(self, body: bytes) -> UpstreamResponse:
-        response = await super().create(body)
+    async def create_response(self, body: bytes) -> UpstreamResponse:
+        response = await super().create_response(body)
         if self.deaf:
             await asyncio.Event().wait()
         return response

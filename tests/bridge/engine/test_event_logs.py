@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.clocks import StandingClock
-from threadbridge.engine.event_log import EventLog, State
-from threadbridge.engine.event_log_registry import EventLogs
-from threadbridge.engine.run_stream import Feed
+from threadbridge.engine.event_log import EventLog, EventLogState
+from threadbridge.engine.event_log_registry import EventLogRegistry
+from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Event
 from threadbridge.runtime.clock_and_ids import new_id
@@ -17,21 +17,21 @@ COMPLETED = Event("thread.run.completed", {"status": "completed"})
 WORD = Event("thread.message.delta", {"text": "x" * 100})
 
 
-def some_logs(clock: StandingClock | None = None, **limits: float) -> EventLogs:
-    return EventLogs(Limits.model_validate(limits), clock or StandingClock(), new_id)
+def some_logs(clock: StandingClock | None = None, **limits: float) -> EventLogRegistry:
+    return EventLogRegistry(Limits.model_validate(limits), clock or StandingClock(), new_id)
 
 
-def told(logs: EventLogs, run_id: str, *events: Event) -> EventLog:
+def told(logs: EventLogRegistry, run_id: str, *events: Event) -> EventLog:
     """A turn that was told while nobody read along."""
-    log = logs.opened(run_id)
-    feed = Feed(log, 10, has_reader=False)
+    log = logs.open_for_turn(run_id)
+    feed = RunStream(log, 10, has_reader=False)
     for event in events:
-        feed.put([event])
-    feed.end()
+        feed.publish([event])
+    feed.finish()
     return log
 
 
-def kept(logs: EventLogs, *run_ids: str) -> list[bool]:
+def kept(logs: EventLogRegistry, *run_ids: str) -> list[bool]:
     return [logs.find(run_id) is not None for run_id in run_ids]
 
 
@@ -62,10 +62,10 @@ def test_the_log_of_a_run_that_waits_is_kept_for_as_long_after_it_must_expire() 
 def test_the_log_of_a_run_at_work_is_kept_however_long_it_takes() -> None:
     clock = StandingClock()
     logs = some_logs(clock)
-    Feed(logs.opened("run_1"), 10).put([WORD])
+    RunStream(logs.open_for_turn("run_1"), 10).publish([WORD])
 
     clock.advance(10_000)
-    logs.forget_old()
+    logs.discard_expired()
 
     assert kept(logs, "run_1") == [True]
 
@@ -76,9 +76,9 @@ def test_what_is_too_old_is_forgotten_though_nobody_asks_for_it() -> None:
     log = told(logs, "run_1", WORD, COMPLETED)
 
     clock.advance(600)
-    logs.forget_old()
+    logs.discard_expired()
 
-    assert (log.bytes, log.dropped, log.end) == (0, 2, 2)
+    assert (log.byte_size, log.start, log.end) == (0, 2, 2)
 
 
 def test_a_waiting_log_goes_on_with_the_next_turn_and_any_other_begins_anew() -> None:
@@ -86,11 +86,11 @@ def test_a_waiting_log_goes_on_with_the_next_turn_and_any_other_begins_anew() ->
     waiting = told(logs, "run_1", Event("thread.run.requires_action", {"expires_at": 1_800_000_000}))
     broken = told(logs, "run_2", WORD)
 
-    again = [logs.opened("run_1"), logs.opened("run_2")]
+    again = [logs.open_for_turn("run_1"), logs.open_for_turn("run_2")]
 
     assert again[0] is waiting
     assert again[1].name != broken.name
-    assert broken.state is State.BROKEN
+    assert broken.state is EventLogState.BROKEN
 
 
 def test_beyond_its_bound_a_log_loses_its_oldest_events() -> None:
@@ -98,17 +98,17 @@ def test_beyond_its_bound_a_log_loses_its_oldest_events() -> None:
 
     log = told(logs, "run_1", *[WORD] * 100, COMPLETED)
 
-    assert log.bytes <= 2000
-    assert log.position(f"{log.name}-{log.end}") == log.end == 101
-    assert log.position(f"{log.name}-1") is None
+    assert log.byte_size <= 2000
+    assert log.find_position(f"{log.name}-{log.end}") == log.end == 101
+    assert log.find_position(f"{log.name}-1") is None
     with pytest.raises(BridgeError, match="read too slowly"):
-        log.frame(0)
+        log.read_frame(0)
 
 
 def test_beyond_the_bound_of_all_the_logs_at_rest_go_first_the_oldest_before_the_others() -> None:
     logs = some_logs(replay_bytes=2500)
-    at_work = Feed(logs.opened("run_0"), 10, has_reader=False)
-    at_work.put([WORD])
+    at_work = RunStream(logs.open_for_turn("run_0"), 10, has_reader=False)
+    at_work.publish([WORD])
     for number in (1, 2, 3):
         told(logs, f"run_{number}", *[WORD] * 5, COMPLETED)
 
@@ -117,26 +117,26 @@ def test_beyond_the_bound_of_all_the_logs_at_rest_go_first_the_oldest_before_the
 
 def test_beyond_the_bound_of_all_a_log_at_work_loses_its_oldest_events_when_it_is_the_last() -> None:
     logs = some_logs(replay_bytes=2000)
-    feed = Feed(logs.opened("run_1"), 10, has_reader=False)
+    feed = RunStream(logs.open_for_turn("run_1"), 10, has_reader=False)
 
     for _ in range(100):
-        feed.put([WORD])
+        feed.publish([WORD])
 
     log = logs.find("run_1")
     assert log is not None
-    assert 0 < log.bytes <= 2000
+    assert 0 < log.byte_size <= 2000
 
 
 async def test_forgetting_leaves_a_reader_what_he_has_not_read() -> None:
     clock = StandingClock()
     logs = some_logs(clock)
-    feed = Feed(logs.opened("run_1"), 10)
-    feed.put([WORD, COMPLETED])
-    feed.end()
+    feed = RunStream(logs.open_for_turn("run_1"), 10)
+    feed.publish([WORD, COMPLETED])
+    feed.finish()
     await anext(feed)
 
     clock.advance(600)
-    logs.forget_old()
+    logs.discard_expired()
 
     assert [event.name async for event in feed] == ["thread.run.completed"]
 
@@ -145,10 +145,10 @@ async def test_forgetting_leaves_a_reader_what_he_has_not_read() -> None:
 def test_an_id_that_was_never_given_out_is_no_position(event_id: str) -> None:
     log = told(some_logs(), "run_1", WORD, COMPLETED)
 
-    assert log.position(event_id.format(name=log.name)) is None
+    assert log.find_position(event_id.format(name=log.name)) is None
 
 
 def test_the_id_of_each_event_is_the_position_behind_it() -> None:
     log = told(some_logs(), "run_1", WORD, COMPLETED)
 
-    assert [log.position(f"{log.name}-{number}") for number in (0, 1, 2)] == [0, 1, 2]
+    assert [log.find_position(f"{log.name}-{number}") for number in (0, 1, 2)] == [0, 1, 2]

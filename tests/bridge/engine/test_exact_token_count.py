@@ -129,7 +129,7 @@ async def test_where_the_service_does_not_count_the_offline_count_holds_with_a_w
     async def fails(upstream: SimulatedUpstream, method: str, path: str, body: Wire | None = None) -> Wire:
         raise UpstreamError("Not Found", status=404)
 
-    monkeypatch.setattr(SimulatedUpstream, "call", fails)
+    monkeypatch.setattr(SimulatedUpstream, "request", fails)
     async with emulated(**EXACT) as service:
         fits = await run_on(service, "Hi")
         does_not = await run_on(service, CRYPTIC, max_prompt_tokens=60)
@@ -146,7 +146,7 @@ async def test_a_service_that_counts_nothing_where_nothing_is_left_ends_the_run(
     async def nothing(upstream: SimulatedUpstream, method: str, path: str, body: Wire | None = None) -> Wire:
         return {"object": "response.input_tokens", "input_tokens": 0}
 
-    monkeypatch.setattr(SimulatedUpstream, "call", nothing)
+    monkeypatch.setattr(SimulatedUpstream, "request", nothing)
     async with emulated(**EXACT) as service:
         assistant_id = await service.assistant(tools=[WEATHER])
         thread_id = await service.thread("CALL get_weather {}")

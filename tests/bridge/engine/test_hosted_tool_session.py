@@ -10,11 +10,11 @@ import pytest
 from tests.bridge.engine.hosted_tool_fixtures import Place, Service, place
 from tests.bridge.translation.event_order import judged
 from tests.clocks import StandingClock
-from threadbridge.engine.attachment_provisioner import refusal_of
-from threadbridge.engine.containers import Containers
-from threadbridge.engine.vector_store_indexing import wait_for_stores
+from threadbridge.engine.attachment_provisioner import map_provisioning_error
+from threadbridge.engine.containers import ContainerProvisioner
+from threadbridge.engine.vector_store_indexing import wait_for_indexing
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, UpstreamError
-from threadbridge.ports import Kind, ListQuery, Wire
+from threadbridge.ports import ListQuery, ObjectKind, Wire
 from threadbridge.settings import Limits, Settings
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.simulator import (
@@ -43,8 +43,8 @@ async def test_a_request_that_is_refused_later_leaves_nothing_behind() -> None:
             await here.backend.create_thread_and_run({"assistant_id": "asst_x", "thread": {"messages": [message]}})
 
         assert await here.stores() == []
-        assert await here.rows(Kind.ERRAND) == []
-        assert await here.rows(Kind.THREAD) == []
+        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
+        assert await here.rows(ObjectKind.THREAD) == []
 
 
 async def test_a_service_that_fails_half_way_leaves_no_store() -> None:
@@ -59,7 +59,7 @@ async def test_a_service_that_fails_half_way_leaves_no_store() -> None:
             )
 
         assert await here.stores() == []
-        assert await here.rows(Kind.ERRAND) == []
+        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
 
 
 async def test_an_attached_file_that_is_there_already_is_not_added_again() -> None:
@@ -120,7 +120,7 @@ class Indexing(Service):
 
     looks = 0
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
         self.looks += 1
         return {"status": "in_progress", "file_counts": {"in_progress": int(self.looks < 3)}}
 
@@ -136,7 +136,7 @@ class Passing(StandingClock):
 async def test_a56_indexing_is_waited_for_as_long_as_the_limit_says(seconds: float, looks: int) -> None:
     service = Indexing(Simulator())
 
-    await wait_for_stores(service, Passing(), ["vs_1"], seconds=seconds)
+    await wait_for_indexing(service, Passing(), ["vs_1"], seconds=seconds)
 
     assert service.looks == looks
 
@@ -148,7 +148,7 @@ async def test_files_of_code_are_kept_under_the_ids_that_messages_name() -> None
     async with place() as here:
         run = await here.run("PYTHON 1\nWRITES sums.csv 1,2\nDRAWS chart.png")
 
-        rows = {row["file"]["filename"]: row for row in await here.rows(Kind.FILE)}
+        rows = {row["file"]["filename"]: row for row in await here.rows(ObjectKind.FILE)}
         [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
         texts = [part["text"] for part in message["content"] if part["type"] == "text"]
         cited = {path["file_path"]["file_id"] for path in texts[0]["annotations"]}
@@ -164,7 +164,7 @@ async def test_a_file_is_kept_once_however_many_turns_its_container_sees() -> No
 
         await here.again(first["thread_id"], first["assistant_id"])
 
-        assert [row["file"]["filename"] for row in await here.rows(Kind.FILE)] == ["sums.csv"]
+        assert [row["file"]["filename"] for row in await here.rows(ObjectKind.FILE)] == ["sums.csv"]
 
 
 async def test_a_file_that_cannot_be_fetched_does_not_fail_the_run() -> None:
@@ -174,7 +174,7 @@ async def test_a_file_that_cannot_be_fetched_does_not_fail_the_run() -> None:
         run = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
 
         assert run["status"] == "completed"
-        assert await here.rows(Kind.FILE) == []
+        assert await here.rows(ObjectKind.FILE) == []
 
 
 async def test_a_file_that_is_too_large_is_not_kept() -> None:
@@ -182,7 +182,7 @@ async def test_a_file_that_is_too_large_is_not_kept() -> None:
         run = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
 
         assert run["status"] == "completed"
-        assert await here.rows(Kind.FILE) == []
+        assert await here.rows(ObjectKind.FILE) == []
 
 
 async def test_a_service_without_containers_is_given_the_files_with_each_response() -> None:
@@ -200,13 +200,13 @@ async def test_a_service_without_containers_is_given_the_files_with_each_respons
 async def test_a_container_gets_the_files_that_code_made_elsewhere() -> None:
     async with place() as here:
         await here.run("PYTHON 1\nWRITES sums.csv 1,2")
-        [row] = await here.rows(Kind.FILE)
-        containers = Containers("default", here.store, here.service, here.blobs, here.clock)
+        [row] = await here.rows(ObjectKind.FILE)
+        containers = ContainerProvisioner("default", here.store, here.service, here.blobs, here.clock)
 
-        container_id = await containers.replaced("thread_x", [row["id"]])
+        container_id = await containers.replace_container("thread_x", [row["id"]])
 
         assert container_id is not None
-        [file] = await containers.files(container_id)
+        [file] = await containers.list_files(container_id)
         assert file["path"].endswith("sums.csv")
 
 
@@ -271,7 +271,7 @@ async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_
         here.service.simulator.enqueue(Scenario(answer=Answer([Python("1"), Call("look", "{}")])))
         waiting = await here.again(thread["id"], assistant["id"])
         [container] = await here.containers()
-        await here.service.call("DELETE", f"/containers/{container['id']}")
+        await here.service.request("DELETE", f"/containers/{container['id']}")
         [call] = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
 
         outputs = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"}]}
@@ -285,7 +285,7 @@ async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_
 async def test_a_file_that_code_made_is_cited_under_its_own_id_when_it_is_searched() -> None:
     async with place() as here:
         await here.run("PYTHON 1\nWRITES notes.txt Filip likes cake.")
-        [made] = await here.rows(Kind.FILE)
+        [made] = await here.rows(ObjectKind.FILE)
 
         run = await here.run("SEARCH cake", made["id"], tools=("file_search",))
 
@@ -300,7 +300,7 @@ async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_i
     async with place() as here:
         first = await here.run("PYTHON plot()\nDRAWS chart.png")
         uploaded = await here.file(name="photo.png")
-        [drawn] = [row for row in await here.rows(Kind.FILE) if row["file"]["filename"].startswith(row["id"])]
+        [drawn] = [row for row in await here.rows(ObjectKind.FILE) if row["file"]["filename"].startswith(row["id"])]
         shown = [
             {"type": "image_file", "image_file": {"file_id": file_id, "detail": "low"}}
             for file_id in (drawn["id"], uploaded)
@@ -324,12 +324,12 @@ async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_i
 async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:
     async with place() as here:
         run = await here.run("PYTHON 1\nPRINTS 1")
-        before = await here.rows(Kind.CONTAINER)
+        before = await here.rows(ObjectKind.CONTAINER)
 
         await here.backend.delete_thread(run["thread_id"])
 
         assert [row["id"] for row in before] == [run["thread_id"]]
-        assert await here.rows(Kind.CONTAINER) == []
+        assert await here.rows(ObjectKind.CONTAINER) == []
 
 
 def test_a_refusal_is_the_callers_and_a_failure_is_not() -> None:
@@ -340,4 +340,4 @@ def test_a_refusal_is_the_callers_and_a_failure_is_not() -> None:
         500: UpstreamError,
     }
 
-    assert {status: type(refusal_of(UpstreamError("x", status=status))) for status in kinds} == kinds
+    assert {status: type(map_provisioning_error(UpstreamError("x", status=status))) for status in kinds} == kinds

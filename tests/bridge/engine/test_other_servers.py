@@ -19,7 +19,7 @@ from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.simulator import Manner, SimulatedUpstream, Simulator, app
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.upstreams.openai_direct import open_direct
+from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
 
 LOOK: Wire = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 SEARCH: Wire = {"type": "file_search"}
@@ -92,7 +92,7 @@ async def bridge(*manners: Manner, profile: str = "openai", **settings: Any) -> 
         upstream = {"base_url": f"{url}/v1", "api_key": "sk-test-key", "profile": profile, "max_retries": 1}
         chosen = Settings.model_validate({"upstream": upstream, **settings})
         store = await open_store(":memory:")
-        backend = assemble(chosen, store=store, upstream=open_direct(chosen.upstream))
+        backend = assemble(chosen, store=store, upstream=open_direct_upstream(chosen.upstream))
         try:
             yield Bridge(backend, simulator, f"{url}/v1")
         finally:

@@ -12,8 +12,8 @@ from tests.bridge.engine.backends import Life, a_run, eventually, is_in
 from tests.clocks import StandingClock
 from tests.loopback import serving
 from threadbridge.engine.backend import ResponsesBackend
-from threadbridge.engine.parameter_rejections import KnownRefusals, recalled
-from threadbridge.ports import Refusal, Store, Wire
+from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry, load_parameter_rejections
+from threadbridge.ports import ParameterRejection, Store, Wire
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import open_backend
 from threadbridge_adapters.simulator import Manner, Scenario, ServiceError, Simulator, app
@@ -63,7 +63,9 @@ async def test_a_request_that_is_refused_anyway_teaches_nothing(tmp_path: Path) 
         async with process(tmp_path, simulator, url) as life:
             failed = await warm_run(life)
         store = await open_store(f"sqlite:///{tmp_path / 'threads.db'}")
-        kept = await store.read(lambda session: session.refusals(f"{url[len('http://') :]}/v1"), tenant="default")
+        kept = await store.read(
+            lambda session: session.list_parameter_rejections(f"{url[len('http://') :]}/v1"), tenant="default"
+        )
         await store.aclose()
 
     assert (failed["status"], len(simulator.requests)) == ("failed", 2)
@@ -83,29 +85,33 @@ async def store() -> AsyncGenerator[Store]:
 
 async def test_what_was_refused_long_ago_is_sent_again(store: Store) -> None:
     clock = StandingClock()
-    refusals = KnownRefusals(SETTINGS, store, clock)
+    refusals = ParameterRejectionRegistry(SETTINGS, store, clock)
     refusals.learn("o3", {"temperature"})
 
-    before = refusals.of("o3")
+    before = refusals.list_rejected_parameters("o3")
     clock.advance(60)
 
     assert before == {"temperature"}
-    assert refusals.of("o3") == frozenset()
+    assert refusals.list_rejected_parameters("o3") == frozenset()
 
 
 async def test_what_is_kept_is_recalled_for_its_service_alone(store: Store) -> None:
-    refusals = KnownRefusals(SETTINGS, store, StandingClock(4e9), service="here/v1")
+    refusals = ParameterRejectionRegistry(SETTINGS, store, StandingClock(4e9), service="here/v1")
 
-    await refusals.keep(refusals.learn("o3", {"temperature"}))
+    await refusals.save(refusals.learn("o3", {"temperature"}))
 
-    assert (await recalled(SETTINGS, store, service="here/v1")).of("o3") == {"temperature"}
-    assert (await recalled(SETTINGS, store, service="there/v1")).of("o3") == frozenset()
+    assert (await load_parameter_rejections(SETTINGS, store, service="here/v1")).list_rejected_parameters("o3") == {
+        "temperature"
+    }
+    assert (await load_parameter_rejections(SETTINGS, store, service="there/v1")).list_rejected_parameters(
+        "o3"
+    ) == frozenset()
 
 
 async def test_a_store_that_cannot_be_written_costs_no_run(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     await store.aclose()
-    refusals = KnownRefusals(SETTINGS, store, StandingClock())
+    refusals = ParameterRejectionRegistry(SETTINGS, store, StandingClock())
 
-    await refusals.keep([Refusal("o3", "top_p", 1.0)])
+    await refusals.save([ParameterRejection("o3", "top_p", 1.0)])
 
     assert "refused parameters could not be remembered" in caplog.text

@@ -74,7 +74,7 @@ async def test_a_worker_told_to_stop_and_called_off_at_once_leaves_the_run_to_th
     async with living(tmp_path, clock) as life, living(tmp_path, clock) as other:
         run = await a_run(life, SLOW)
         await eventually(life, run, lambda _: bool(life.simulator.requests))
-        (worker, task), *_ = life.backend._workforce._workers.values()  # pyright: ignore[reportPrivateUsage]
+        (worker, task), *_ = life.backend._executor._runners.values()  # pyright: ignore[reportPrivateUsage]
 
         cancelling = asyncio.ensure_future(other.backend.cancel_run(run["thread_id"], run["id"]))
         worker.cancel()

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from threadbridge.engine.event_log import EventLog, State
-from threadbridge.engine.event_log_registry import EventLogs
-from threadbridge.engine.run_stream import Feed
+from threadbridge.engine.event_log import EventLog, EventLogState
+from threadbridge.engine.event_log_registry import EventLogRegistry
+from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError, StoreError
 from threadbridge.ports import Event
 from threadbridge.runtime.clock_and_ids import SystemClock, new_id
@@ -18,19 +18,19 @@ A, B = Event("a", {}), Event("b", {"é": [1, None]})
 
 
 def a_log(**limits: int) -> EventLog:
-    return EventLogs(Limits.model_validate(limits), SystemClock(), new_id).opened("run_1")
+    return EventLogRegistry(Limits.model_validate(limits), SystemClock(), new_id).open_for_turn("run_1")
 
 
-async def names(feed: Feed) -> list[str]:
+async def names(feed: RunStream) -> list[str]:
     return [event.name async for event in feed]
 
 
 async def test_events_arrive_whole_and_in_order_and_the_feed_ends() -> None:
     log = a_log()
-    feed = Feed(log, 10)
-    feed.put([A])
-    feed.put([B])
-    feed.end()
+    feed = RunStream(log, 10)
+    feed.publish([A])
+    feed.publish([B])
+    feed.finish()
 
     found = [event async for event in feed]
 
@@ -38,19 +38,19 @@ async def test_events_arrive_whole_and_in_order_and_the_feed_ends() -> None:
 
 
 async def test_a_reader_waits_for_an_event_that_comes_later() -> None:
-    feed = Feed(a_log(), 10)
+    feed = RunStream(a_log(), 10)
     reading = asyncio.ensure_future(anext(feed))
     await asyncio.sleep(0)
 
-    feed.put([A])
+    feed.publish([A])
 
     assert (await reading).name == "a"
 
 
 async def test_a_full_feed_makes_the_worker_wait_until_the_reader_took_something() -> None:
-    feed = Feed(a_log(), 1)
-    feed.put([A])
-    waiting = asyncio.ensure_future(feed.room())
+    feed = RunStream(a_log(), 1)
+    feed.publish([A])
+    waiting = asyncio.ensure_future(feed.drain())
     await asyncio.sleep(0)
     assert feed.is_full
     assert not waiting.done()
@@ -63,23 +63,23 @@ async def test_a_full_feed_makes_the_worker_wait_until_the_reader_took_something
 
 async def test_a_reader_who_leaves_frees_the_worker_and_is_told_nothing_more() -> None:
     log = a_log()
-    feed = Feed(log, 1)
-    feed.put([A])
-    waiting = asyncio.ensure_future(feed.room())
+    feed = RunStream(log, 1)
+    feed.publish([A])
+    waiting = asyncio.ensure_future(feed.drain())
     await asyncio.sleep(0)
 
     await feed.aclose()
     await waiting
-    feed.put([B])
+    feed.publish([B])
 
     assert await names(feed) == []
     assert log.end == 2
 
 
 async def test_an_error_reaches_the_reader_after_the_last_event() -> None:
-    feed = Feed(a_log(), 10)
-    feed.put([A])
-    feed.end(StoreError("the disk is full"))
+    feed = RunStream(a_log(), 10)
+    feed.publish([A])
+    feed.finish(StoreError("the disk is full"))
 
     assert (await anext(feed)).name == "a"
     with pytest.raises(StoreError, match="the disk is full"):
@@ -87,23 +87,23 @@ async def test_an_error_reaches_the_reader_after_the_last_event() -> None:
 
 
 async def test_a_reader_who_was_given_up_holds_nobody_up_and_may_still_read_everything() -> None:
-    feed = Feed(a_log(), 1)
-    feed.put([A])
+    feed = RunStream(a_log(), 1)
+    feed.publish([A])
 
-    feed.give_up()
-    feed.put([B])
-    feed.end()
+    feed.detach_reader()
+    feed.publish([B])
+    feed.finish()
 
     assert not feed.is_full
     assert await names(feed) == ["a", "b"]
 
 
 async def test_a_reader_who_was_given_up_meets_an_error_where_the_log_was_shortened() -> None:
-    feed = Feed(a_log(replay_bytes_per_run=10), 1)
-    feed.put([A])
-    feed.give_up()
+    feed = RunStream(a_log(replay_bytes_per_run=10), 1)
+    feed.publish([A])
+    feed.detach_reader()
 
-    feed.put([B])
+    feed.publish([B])
 
     with pytest.raises(BridgeError, match="read too slowly") as caught:
         await anext(feed)
@@ -111,35 +111,35 @@ async def test_a_reader_who_was_given_up_meets_an_error_where_the_log_was_shorte
 
 
 async def test_what_the_turns_reader_has_not_read_is_never_forgotten() -> None:
-    feed = Feed(a_log(replay_bytes_per_run=0), 10)
+    feed = RunStream(a_log(replay_bytes_per_run=0), 10)
 
-    feed.put([A, B])
-    feed.end()
+    feed.publish([A, B])
+    feed.finish()
 
     assert await names(feed) == ["a", "b"]
 
 
 async def test_a_feed_without_a_reader_holds_nobody_up_and_tells_the_log() -> None:
     log = a_log()
-    feed = Feed(log, 1, has_reader=False)
+    feed = RunStream(log, 1, has_reader=False)
 
-    feed.put([A, B])
-    feed.end()
+    feed.publish([A, B])
+    feed.finish()
 
-    assert (feed.is_full, feed.is_watched, log.end) == (False, False, 2)
+    assert (feed.is_full, feed.has_readers, log.end) == (False, False, 2)
 
 
 async def test_two_turns_are_one_log_and_each_reader_gets_his_own() -> None:
     log = a_log()
-    first = Feed(log, 10)
-    first.put([A, Event("thread.run.requires_action", {"expires_at": 0})])
-    first.end()
+    first = RunStream(log, 10)
+    first.publish([A, Event("thread.run.requires_action", {"expires_at": 0})])
+    first.finish()
     state = log.state
-    second = Feed(log, 10)
-    second.put([B, Event("thread.run.completed", {})])
-    second.end()
+    second = RunStream(log, 10)
+    second.publish([B, Event("thread.run.completed", {})])
+    second.finish()
 
     found = [await names(first), await names(second)]
 
     assert found == [["a", "thread.run.requires_action"], ["b", "thread.run.completed"]]
-    assert (state, log.state) == (State.WAITING, State.OVER)
+    assert (state, log.state) == (EventLogState.WAITING, EventLogState.ENDED)

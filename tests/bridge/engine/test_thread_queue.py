@@ -10,8 +10,8 @@ import pytest
 
 from tests.clocks import StandingClock
 from threadbridge.engine.backend import ResponsesBackend
-from threadbridge.engine.thread_queue import WaitingRoom
-from threadbridge.ports import Kind, Session, Store, Wire
+from threadbridge.engine.thread_queue import ThreadQueue
+from threadbridge.ports import ObjectKind, Session, Store, Wire
 from threadbridge.service.thread_lock import ThreadBusy
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble
@@ -38,8 +38,10 @@ class Thread:
         return self.free
 
 
-def wait(room: WaitingRoom, thread: Thread, who: str) -> asyncio.Task[str]:
-    return asyncio.ensure_future(room.served(lambda: thread.take(who), thread_id="thread_1", is_free=thread.is_free))
+def wait(room: ThreadQueue, thread: Thread, who: str) -> asyncio.Task[str]:
+    return asyncio.ensure_future(
+        room.run_when_free(lambda: thread.take(who), thread_id="thread_1", is_free=thread.is_free)
+    )
 
 
 async def pass_time(clock: StandingClock) -> None:
@@ -52,7 +54,7 @@ async def pass_time(clock: StandingClock) -> None:
 
 async def test_those_who_wait_are_served_in_the_order_of_their_arrival() -> None:
     clock, thread = StandingClock(), Thread()
-    room = WaitingRoom(clock, seats=10, patience=60)
+    room = ThreadQueue(clock, max_waiting=10, wait_seconds=60)
     waiting = [wait(room, thread, who) for who in "abc"]
     await asyncio.sleep(0.01)
 
@@ -66,7 +68,7 @@ async def test_those_who_wait_are_served_in_the_order_of_their_arrival() -> None
 
 async def test_whoever_gives_up_does_not_hold_up_the_next() -> None:
     clock, thread = StandingClock(), Thread()
-    room = WaitingRoom(clock, seats=10, patience=60)
+    room = ThreadQueue(clock, max_waiting=10, wait_seconds=60)
     first, second, third = (wait(room, thread, who) for who in "abc")
     await asyncio.sleep(0.01)
 
@@ -82,12 +84,12 @@ async def test_without_seats_nobody_waits() -> None:
     thread = Thread()
 
     with pytest.raises(ThreadBusy):
-        await wait(WaitingRoom(StandingClock(), seats=0, patience=60), thread, "a")
+        await wait(ThreadQueue(StandingClock(), max_waiting=0, wait_seconds=60), thread, "a")
 
 
 async def test_a_closed_room_sends_everybody_away() -> None:
     clock, thread = StandingClock(), Thread()
-    room = WaitingRoom(clock, seats=10, patience=60)
+    room = ThreadQueue(clock, max_waiting=10, wait_seconds=60)
     waiting = [wait(room, thread, who) for who in "ab"]
     await asyncio.sleep(0.01)
 
@@ -104,9 +106,9 @@ async def opened(path: Path) -> tuple[Store, ResponsesBackend]:
 
 
 def _everything(thread_id: str, session: Session) -> tuple[list[str], list[Wire]]:
-    entries = session.timeline(thread_id)
+    entries = session.list_entries(thread_id)
     texts = [entry.message["content"][0]["text"]["value"] for entry in entries if entry.message is not None]
-    return texts, list(session.page(Kind.RUN, limit=100, order="asc", thread_id=thread_id).data)
+    return texts, list(session.get_page(ObjectKind.RUN, limit=100, order="asc", thread_id=thread_id).data)
 
 
 async def test_processes_that_share_a_store_lose_and_double_nothing(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ SMALL: dict[str, Any] = {"models": {"gpt-4o": {"model": "gpt-4o", "context_token
 
 async def turns(service: Service, run: Wire) -> list[Turn]:
     assert isinstance(service.backend, ResponsesBackend)
-    place = service.backend._place  # pyright: ignore[reportPrivateUsage]
+    place = service.backend._ctx  # pyright: ignore[reportPrivateUsage]
 
     def look(session: Session) -> list[Turn]:
-        return list(session.turns(run["id"]))
+        return list(session.list_turns(run["id"]))
 
     return await place.store.read(look, tenant=place.tenant)
 
@@ -143,18 +143,19 @@ async def newest(service: Service, thread_id: str) -> str:
 async def test_imported_messages_are_counted_when_a_run_first_meets_them() -> None:
     async with emulated() as service:
         assert isinstance(service.backend, ResponsesBackend)
-        place = service.backend._place  # pyright: ignore[reportPrivateUsage]
+        place = service.backend._ctx  # pyright: ignore[reportPrivateUsage]
         thread_id = await service.thread()
         body = {"id": "msg_old", "object": "thread.message", "created_at": 1, "thread_id": thread_id, "role": "user"}
         content = [{"type": "text", "text": {"value": "from long ago", "annotations": []}}]
         await place.store.write(
-            lambda session: session.append(thread_id, [entry({**body, "content": content})]), tenant=place.tenant
+            lambda session: session.append_entries(thread_id, [entry({**body, "content": content})]),
+            tenant=place.tenant,
         )
 
         await run_on(service, thread_id)
-        places = await place.store.read(lambda session: session.places(thread_id, limit=9), tenant=place.tenant)
+        places = await place.store.read(lambda session: session.list_positions(thread_id, limit=9), tenant=place.tenant)
 
-    assert [found.weight is not None for found in places] == [True, True]
+    assert [found.token_count is not None for found in places] == [True, True]
 
 
 def entry(message: Wire) -> Any:

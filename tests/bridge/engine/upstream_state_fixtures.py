@@ -6,8 +6,8 @@ import asyncio
 
 from tests.differences.service import Service
 from threadbridge.engine.backend import ResponsesBackend
-from threadbridge.engine.context import Workplace
-from threadbridge.ports import Kind, Wire
+from threadbridge.engine.context import EngineContext
+from threadbridge.ports import ObjectKind, Wire
 from threadbridge.settings import Limits
 
 #: The errands of a process are looked after this often.
@@ -37,7 +37,7 @@ async def states(service: Service, run: Wire) -> list[Wire]:
 
 async def anchor(service: Service, thread_id: str) -> Wire | None:
     """What is remembered of what the service keeps."""
-    return await service.store.read(lambda session: session.get(Kind.ANCHOR, thread_id), tenant="default")
+    return await service.store.read(lambda session: session.get(ObjectKind.UPSTREAM_STATE, thread_id), tenant="default")
 
 
 def asked(service: Service) -> list[Wire]:
@@ -76,10 +76,10 @@ async def tidied(service: Service, *, asked_for: int) -> list[str]:
     return other_requests(service)
 
 
-def place_of(service: Service) -> Workplace:
+def place_of(service: Service) -> EngineContext:
     """Where the service's workers are at home."""
     assert isinstance(service.backend, ResponsesBackend)
-    return service.backend._place  # pyright: ignore[reportPrivateUsage]
+    return service.backend._ctx  # pyright: ignore[reportPrivateUsage]
 
 
 def words_of(item: Wire) -> str:

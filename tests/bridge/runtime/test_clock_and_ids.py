@@ -44,8 +44,8 @@ async def test_the_clock_calls_later_unless_it_is_called_off() -> None:
     called: list[float] = []
     clock, began = SystemClock(), time.monotonic()
 
-    clock.later(0.01, lambda: called.append(time.monotonic() - began))
-    clock.later(0.01, lambda: called.append(-1.0))()
+    clock.call_later(0.01, lambda: called.append(time.monotonic() - began))
+    clock.call_later(0.01, lambda: called.append(-1.0))()
     await asyncio.sleep(0.05)
 
     assert [seconds >= 0.01 for seconds in called] == [True]

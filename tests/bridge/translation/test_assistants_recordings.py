@@ -11,7 +11,7 @@ from tests.bridge.translation.upstream_events import added as item_added
 from tests.bridge.translation.upstream_events import arguments_delta, call, created, done, ended, said
 from threadbridge.ports import Event, Wire
 from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.wire_objects import sse_run
+from threadbridge.translation.wire_objects import build_streamed_run
 
 
 def timeless(value: Any) -> Any:
@@ -72,7 +72,7 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
 
     events: list[Event] = []
     for upstream in [*created(), *again, ended([], usage=upstream_usage(usages.get("thread.run.step.completed")))]:
-        events += turn.feed(upstream)
+        events += turn.translate(upstream)
 
     assert [(event.name, timeless(event.data)) for event in events] == [
         (name, timeless(data)) for name, data in expected
@@ -85,7 +85,7 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
 def test_a_run_is_shown_in_a_stream_as_the_legacy_service_showed_it(stream: list[tuple[str, Wire]]) -> None:
     shown = [data for _, data in stream if data["object"] == "thread.run"]
 
-    assert [sse_run({**run, "tool_resources": {}}) for run in shown] == shown
+    assert [build_streamed_run({**run, "tool_resources": {}}) for run in shown] == shown
 
 
 @needs_recordings

@@ -10,19 +10,19 @@ import pytest
 from tests.bridge.translation.upstream_events import RUN
 from threadbridge.errors import ConfigurationError, Unsupported
 from threadbridge.ports import Entry, Wire
-from threadbridge.service.attachments import Needs, NewStore, possible
+from threadbridge.service.attachments import NewVectorStore, ProvisioningPlan, restrict_to_capabilities
 from threadbridge.settings import TruncationSettings
-from threadbridge.translation.capability_fallbacks import refuse_missing_tools, require_compaction
+from threadbridge.translation.capability_fallbacks import reject_missing_tools, require_compaction
 from threadbridge.translation.models.resolution import ResolvedModel
-from threadbridge.translation.provider_profiles import Profile
+from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.translation.request_builder import RequestPlan, build_request
-from threadbridge.translation.tool_mapping import HostedTools
+from threadbridge.translation.tool_mapping import HostedToolResources
 
 LOOK: Wire = {"type": "function", "function": {"name": "look"}}
 WAIT: Wire = {"type": "function", "function": {"name": "wait"}}
 SEARCH: Wire = {"type": "file_search"}
 CODE: Wire = {"type": "code_interpreter"}
-HOSTED = HostedTools(vector_store_ids=("vs_1",), container="cntr_1")
+HOSTED = HostedToolResources(vector_store_ids=("vs_1",), container_id="cntr_1")
 FORCED: Wire = {"type": "function", "function": {"name": "look"}}
 
 
@@ -31,12 +31,12 @@ def plan(*parts: Wire, reasons: bool = False, compact_at: int | None = None, run
     return build_request(
         {**RUN, **run},
         [Entry(message=message)],
-        model=ResolvedModel("gpt-4o", "gpt-4o", reasons=reasons),
+        model=ResolvedModel("gpt-4o", "gpt-4o", is_reasoning=reasons),
         stream=True,
         first_turn=True,
-        hosted=HOSTED,
-        compact_at=compact_at,
-        profile=replace(Profile(), **lacks),
+        hosted_tools=HOSTED,
+        compact_threshold=compact_at,
+        profile=replace(ProviderProfile(), **lacks),
     )
 
 
@@ -110,10 +110,10 @@ def test_a_service_without_compaction_is_not_asked_for_it() -> None:
 
 def test_threads_are_not_to_be_compacted_by_a_service_that_cannot() -> None:
     with pytest.raises(ConfigurationError, match="The profile 'vllm' says that the service compacts nothing"):
-        require_compaction(TruncationSettings(auto="compact"), Profile(compaction=False), "vllm")
+        require_compaction(TruncationSettings(auto="compact"), ProviderProfile(compaction=False), "vllm")
 
-    require_compaction(TruncationSettings(auto="drop"), Profile(compaction=False), "vllm")
-    require_compaction(TruncationSettings(auto="compact"), Profile(), "openai")
+    require_compaction(TruncationSettings(auto="drop"), ProviderProfile(compaction=False), "vllm")
+    require_compaction(TruncationSettings(auto="compact"), ProviderProfile(), "openai")
 
 
 def test_images_that_are_files_become_words_where_there_are_no_files() -> None:
@@ -140,7 +140,7 @@ def test_a_thread_without_such_images_is_sent_as_it_is() -> None:
 
 
 def test_a_service_that_lacks_everything_is_asked_for_a_plain_answer() -> None:
-    nothing = dict.fromkeys(Profile.__slots__, False)
+    nothing = dict.fromkeys(ProviderProfile.__slots__, False)
 
     request = plan(run={"tools": [SEARCH, CODE]}, reasons=True, compact_at=5000, **nothing)
 
@@ -148,25 +148,32 @@ def test_a_service_that_lacks_everything_is_asked_for_a_plain_answer() -> None:
 
 
 def test_a_run_with_a_missing_tool_is_refused_by_name_where_the_policy_says_so() -> None:
-    lacking = Profile(code_interpreter=False)
+    lacking = ProviderProfile(code_interpreter=False)
 
     with pytest.raises(Unsupported, match="The service behind has no code_interpreter") as caught:
-        refuse_missing_tools([SEARCH, CODE], lacking, "refuse")
+        reject_missing_tools([SEARCH, CODE], lacking, "refuse")
 
     assert (caught.value.status, caught.value.param, caught.value.code) == (400, "tools", "unsupported_tool")
-    refuse_missing_tools([SEARCH, LOOK], lacking, "refuse")
-    refuse_missing_tools([SEARCH, CODE], lacking, "leave_out")
+    reject_missing_tools([SEARCH, LOOK], lacking, "refuse")
+    reject_missing_tools([SEARCH, CODE], lacking, "leave_out")
 
 
 @pytest.mark.parametrize(
     ("profile", "left"),
     [
-        (Profile(), Needs(new_store=NewStore({}), search=("file-1",), there=("file-2",))),
-        (Profile(file_search=False), Needs(there=("file-2",))),
-        (Profile(files=False), None),
+        (
+            ProviderProfile(),
+            ProvisioningPlan(
+                new_vector_store=NewVectorStore({}), search_file_ids=("file-1",), required_file_ids=("file-2",)
+            ),
+        ),
+        (ProviderProfile(file_search=False), ProvisioningPlan(required_file_ids=("file-2",))),
+        (ProviderProfile(files=False), None),
     ],
 )
-def test_only_what_the_service_has_is_made_there(profile: Profile, left: Needs | None) -> None:
-    needs = Needs(new_store=NewStore({}), search=("file-1",), there=("file-2",))
+def test_only_what_the_service_has_is_made_there(profile: ProviderProfile, left: ProvisioningPlan | None) -> None:
+    needs = ProvisioningPlan(
+        new_vector_store=NewVectorStore({}), search_file_ids=("file-1",), required_file_ids=("file-2",)
+    )
 
-    assert possible(needs, profile) == left
+    assert restrict_to_capabilities(needs, profile) == left

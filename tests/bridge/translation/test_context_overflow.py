@@ -4,7 +4,7 @@ import pytest
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
-from threadbridge.translation.overflow import ended_as_too_long, refused_as_too_long
+from threadbridge.translation.overflow import is_context_overflow, is_context_overflow_event
 
 OPENAI = "Your input exceeds the context window of this model. Please adjust your input and try again."
 VLLM = "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens in the messages."
@@ -21,7 +21,7 @@ LLAMACPP = "request (4476 tokens) exceeds the available context size (4096 token
     ],
 )
 def test_a_prompt_that_is_too_long_is_known_by_code_or_words(error: UpstreamError) -> None:
-    assert refused_as_too_long(error)
+    assert is_context_overflow(error)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_prompt_that_is_too_long_is_known_by_code_or_words(error: UpstreamErro
     ],
 )
 def test_other_refusals_are_not_taken_for_it(error: UpstreamError) -> None:
-    assert not refused_as_too_long(error)
+    assert not is_context_overflow(error)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_other_refusals_are_not_taken_for_it(error: UpstreamError) -> None:
     ],
 )
 def test_a_response_that_ends_for_it_is_known_by_its_error(event: Wire, too_long: bool) -> None:
-    assert ended_as_too_long(event) is too_long
+    assert is_context_overflow_event(event) is too_long

@@ -40,13 +40,13 @@ from tests.bridge.translation.upstream_events import (
 )
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.citations import without_markers
-from threadbridge.translation.container_errors import ended_by_container
+from threadbridge.translation.citations import strip_markers
+from threadbridge.translation.container_errors import find_container_error
 from threadbridge.translation.produced_files import ProducedFile
-from threadbridge.translation.response_to_events import events_of
+from threadbridge.translation.response_to_events import iterate_events
 from threadbridge.translation.stream_translator import TurnTranslator
 from threadbridge.translation.turn_result import TurnOutcome
-from threadbridge.translation.usage import added as summed
+from threadbridge.translation.usage import add_usage as summed
 
 SEARCHING: Wire = {
     **RUN,
@@ -62,7 +62,7 @@ SEARCHING: Wire = {
 
 
 def fed(stream: Any, turn: TurnTranslator) -> list[Event]:
-    return [event for upstream in stream for event in turn.feed(upstream)]
+    return [event for upstream in stream for event in turn.translate(upstream)]
 
 
 def outcome_of(turn: TurnTranslator) -> TurnOutcome:
@@ -202,7 +202,7 @@ def test_a85_a86_a_drawing_is_in_front_of_the_text_and_a_cited_file_is_a_path() 
 
     picture, saved = produced
     assert picture == ProducedFile(picture.file_id, f"{picture.file_id}.png", content=b"png")
-    assert saved == ProducedFile(saved.file_id, "a.csv", place=("cntr_1", "cfile_2"))
+    assert saved == ProducedFile(saved.file_id, "a.csv", container_file=("cntr_1", "cfile_2"))
     path = "sandbox:/mnt/data/a.csv"
     assert shown["content"] == [
         {"type": "image_file", "image_file": {"file_id": picture.file_id}},
@@ -229,7 +229,7 @@ def test_a_drawing_whose_outputs_were_not_told_is_shown_when_it_is_cited() -> No
     citation = annotation(0, 0, container_citation("cfile_1", "cfile_1.png"))
 
     streamed = content([*created(), added(0, item), text_delta(0, "See"), citation, done(0, item), ended([item])])
-    polled = content(events_of(ended([item])["response"]))
+    polled = content(iterate_events(ended([item])["response"]))
 
     assert [part["type"] for part in streamed] == ["text", "image_file"]
     assert [part["type"] for part in polled] == ["image_file", "text"]
@@ -252,7 +252,7 @@ def test_a_call_that_was_over_when_the_turn_broke_is_completed_all_the_same() ->
     turn = translator()
     fed(STREAMS["file search"][:7], turn)
 
-    turn.end_of_stream()
+    turn.finish_stream()
 
     [step] = outcome_of(turn).steps
     assert (outcome_of(turn).run["status"], step["status"], step["last_error"]) == ("failed", "completed", None)
@@ -337,7 +337,7 @@ def discovered(*files: Wire, said_before: str = "Look", **options: Any) -> tuple
     turn = translator(**options)
     stream = whole(coded(0, code("1"), "1"), said(1, said_before))
     before = fed(stream[:-1], turn)
-    events = [*before, *turn.discover(files), *turn.feed(stream[-1])]
+    events = [*before, *turn.add_container_files(files), *turn.translate(stream[-1])]
     return judged(events), turn
 
 
@@ -354,7 +354,7 @@ def test_a_drawing_that_was_saved_too_is_shown_once_and_kept_twice() -> None:
     stream = whole(coded(0, code("plot()", drawn(b"png")), "plot()"), said(1, "Look"))
     before = fed(stream[:-1], turn)
 
-    judge = judged([*before, *turn.discover([lying("plot.png")]), *turn.feed(stream[-1])])
+    judge = judged([*before, *turn.add_container_files([lying("plot.png")]), *turn.translate(stream[-1])])
 
     [parts] = judge.texts.values()
     assert [part["type"] for part in parts] == ["image_file", "text"]
@@ -392,8 +392,8 @@ def test_files_that_are_not_new_are_left_alone(file: Wire, known: Any) -> None:
 def test_nothing_is_discovered_where_no_code_ran() -> None:
     turn = translator()
 
-    assert turn.discover([lying("a.csv")]) == []
-    assert turn.produced == []
+    assert turn.add_container_files([lying("a.csv")]) == []
+    assert turn.produced_files == []
 
 
 # -- Spans -----------------------------------------------------------------------------------------------------------
@@ -467,7 +467,7 @@ def test_without_its_markers_a_text_is_what_the_model_said(made: tuple[Wire, lis
 
 
 def test_markers_are_taken_out_of_texts_that_only_their_words_are_known_of() -> None:
-    assert without_markers("One【4:0†a.txt】 two【12:3†source】.") == "One two."
+    assert strip_markers("One【4:0†a.txt】 two【12:3†source】.") == "One two."
 
 
 def test_a_run_of_function_calls_after_a_search_leaves_the_search_completed() -> None:
@@ -542,7 +542,7 @@ def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
     ],
 )
 def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
-    assert ended_by_container(event) is not None
+    assert find_container_error(event) is not None
 
 
 @pytest.mark.parametrize(
@@ -555,4 +555,4 @@ def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
     ],
 )
 def test_other_ends_are_not_taken_for_a_dead_container(event: Wire) -> None:
-    assert ended_by_container(event) is None
+    assert find_container_error(event) is None

@@ -9,13 +9,13 @@ from tests.bridge.translation.upstream_events import NO_USAGE, STREAMS, WIRE_USA
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event, Wire
 from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import Ending, TurnOutcome
-from threadbridge.translation.usage import added
+from threadbridge.translation.turn_result import TurnInterruption, TurnOutcome
+from threadbridge.translation.usage import add_usage
 
 ENDINGS = {
-    "failed": Ending("failed", {"code": "rate_limit_exceeded", "message": "Slow down."}),
-    "cancelled": Ending("cancelled"),
-    "expired": Ending("expired"),
+    "failed": TurnInterruption("failed", {"code": "rate_limit_exceeded", "message": "Slow down."}),
+    "cancelled": TurnInterruption("cancelled"),
+    "expired": TurnInterruption("expired"),
 }
 
 #: Every position before the event that ends the turn: (kind of stream, events fed before the break).
@@ -27,7 +27,7 @@ BREAKS = [
 
 
 def fed(turn: TurnTranslator, stream: list[Wire]) -> list[Event]:
-    return [event for upstream in stream for event in turn.feed(upstream)]
+    return [event for upstream in stream for event in turn.translate(upstream)]
 
 
 def outcome_of(turn: TurnTranslator) -> TurnOutcome:
@@ -48,7 +48,7 @@ def test_a_turn_that_is_interrupted_anywhere_ends_with_everything_closed(kind: s
     assert after[-1].name == f"thread.run.{status}"
     assert outcome.run["status"] == status
     assert outcome.run["expires_at"] is None
-    assert outcome.run["usage"] == added(WIRE_USAGE, outcome.turn.usage)
+    assert outcome.run["usage"] == add_usage(WIRE_USAGE, outcome.turn.usage)
     assert sorted(step["id"] for step in outcome.steps) == sorted(judge.steps)
     assert all(step["expires_at"] is None for step in outcome.steps)
     assert [entry.message["content"] for entry in outcome.entries if entry.message] == list(judge.texts.values())
@@ -60,7 +60,7 @@ def test_a_stream_that_stops_anywhere_fails_the_run_with_a_server_error(kind: st
     turn = translator()
     before = fed(turn, STREAMS[kind][:at])
 
-    after = turn.end_of_stream()
+    after = turn.finish_stream()
 
     judged([*before, *after])
     assert outcome_of(turn).run["status"] == "failed"
@@ -80,7 +80,7 @@ def test_every_kind_of_stream_ends_in_legal_order_with_its_usage_accounted_for(k
     }
     total = NO_USAGE
     for step in outcome.steps or [{"usage": outcome.turn.usage}]:
-        total = added(total, step["usage"])
+        total = add_usage(total, step["usage"])
     waiting = {"requires_action": (NO_USAGE, None)}
     assert (total, outcome.run["usage"]) == waiting.get(outcome.run["status"], (outcome.turn.usage,) * 2)
 
@@ -92,7 +92,7 @@ def test_what_was_returned_is_never_changed_later(kind: str) -> None:
     pictures: list[str] = []
 
     for upstream in STREAMS[kind]:
-        events = turn.feed(upstream)
+        events = turn.translate(upstream)
         returned += events
         pictures += [repr(event) for event in events]
 
@@ -105,7 +105,7 @@ def test_the_end_of_the_stream_adds_nothing_to_a_turn_that_is_over(kind: str) ->
     fed(turn, STREAMS[kind])
     outcome = turn.outcome
 
-    late = [*turn.end_of_stream(), *fed(turn, STREAMS[kind])]
+    late = [*turn.finish_stream(), *fed(turn, STREAMS[kind])]
 
     assert late == []
     assert turn.outcome is outcome
@@ -116,14 +116,14 @@ def test_a_turn_that_is_over_cannot_be_interrupted() -> None:
     fed(turn, STREAMS["text"])
 
     with pytest.raises(TranslationError, match="run_1 is over"):
-        turn.interrupt(Ending("cancelled"))
+        turn.interrupt(TurnInterruption("cancelled"))
 
 
 def test_a_cancelled_turn_passes_through_cancelling() -> None:
     turn = translator()
     fed(turn, STREAMS["text"][:5])
 
-    names = [event.name for event in turn.interrupt(Ending("cancelled"))]
+    names = [event.name for event in turn.interrupt(TurnInterruption("cancelled"))]
 
     assert names == [
         "thread.run.cancelling",
@@ -169,6 +169,6 @@ def test_a_message_cut_off_by_a_failure_is_kept_with_what_it_said_and_without_it
 def test_a_failure_nobody_explains_has_the_legacy_text() -> None:
     turn = translator()
 
-    turn.interrupt(Ending("failed"))
+    turn.interrupt(TurnInterruption("failed"))
 
     assert outcome_of(turn).run["last_error"] == {"code": "server_error", "message": "Sorry, something went wrong."}

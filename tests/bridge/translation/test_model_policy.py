@@ -9,11 +9,11 @@ import pytest
 
 from tests.bridge.translation.upstream_events import RUN
 from threadbridge.errors import InvalidRequest, UpstreamError
-from threadbridge.ports import Refusal, Wire
+from threadbridge.ports import ParameterRejection, Wire
 from threadbridge.settings import Limits, ModelOverride
-from threadbridge.translation.models.listing import ModelRow, model_rows
-from threadbridge.translation.models.policy import ModelCatalog, ModelRules
-from threadbridge.translation.parameter_rejections import LearnedRefusals, refused_parameter
+from threadbridge.translation.models.listing import ModelRow, list_model_rows
+from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
+from threadbridge.translation.parameter_rejections import ParameterRejectionCache, find_rejected_parameter
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
 TODAY = date(2026, 11, 21)
@@ -27,20 +27,20 @@ def run(**fields: Any) -> Wire:
 
 
 def test_what_is_set_for_an_assistant_comes_before_what_is_set_for_its_model() -> None:
-    rules = ModelRules(
+    rules = ModelPolicy(
         {"gpt-4o": ModelOverride(model="for-the-model")},
         {"asst_mine": ModelOverride(model="for-the-assistant")},
     )
 
-    asked = [rules.resolved(run(model="gpt-4o", assistant_id=who), NOW).model for who in ("asst_mine", "asst_other")]
+    asked = [rules.resolve(run(model="gpt-4o", assistant_id=who), NOW).model for who in ("asst_mine", "asst_other")]
 
     assert asked == ["for-the-assistant", "for-the-model"]
 
 
 def test_an_override_without_a_model_leaves_the_successor_in_place() -> None:
-    rules = ModelRules({"gpt-4": ModelOverride(reasoning_effort="low")})
+    rules = ModelPolicy({"gpt-4": ModelOverride(reasoning_effort="low")})
 
-    answer = rules.resolved(run(model="gpt-4"), NOW)
+    answer = rules.resolve(run(model="gpt-4"), NOW)
 
     assert (answer.model, answer.reasoning_effort) == ("gpt-5.6-sol", "low")
 
@@ -48,37 +48,37 @@ def test_an_override_without_a_model_leaves_the_successor_in_place() -> None:
 def test_told_not_to_reason_a_model_takes_temperature() -> None:
     warm = run(model="gpt-6-sol", temperature=0.2, reasoning_effort="high")
 
-    kept = ModelRules(sampling="force_none").resolved(warm, NOW)
-    dropped = ModelRules().resolved(warm, NOW)
+    kept = ModelPolicy(sampling="force_none").resolve(warm, NOW)
+    dropped = ModelPolicy().resolve(warm, NOW)
 
-    assert (kept.reasoning_effort, kept.sampling) == ("none", True)
+    assert (kept.reasoning_effort, kept.accepts_sampling) == ("none", True)
     assert kept.warnings == (
         "The model gpt-6-sol takes temperature and top_p only without reasoning; reasoning_effort 'none' is sent.",
     )
-    assert (dropped.reasoning_effort, dropped.sampling) == ("high", False)
+    assert (dropped.reasoning_effort, dropped.accepts_sampling) == ("high", False)
 
 
 def test_a_model_is_left_to_reason_where_nothing_is_to_be_kept() -> None:
     cold = run(model="gpt-6-sol", reasoning_effort="high")
 
-    assert ModelRules(sampling="force_none").resolved(cold, NOW).reasoning_effort == "high"
+    assert ModelPolicy(sampling="force_none").resolve(cold, NOW).reasoning_effort == "high"
 
 
 def test_a_model_that_always_reasons_cannot_be_told_to_take_temperature() -> None:
     warm = run(model="gpt-6.2-sol", temperature=0.2)
 
-    assert not ModelRules(sampling="force_none").resolved(warm, NOW).sampling
+    assert not ModelPolicy(sampling="force_none").resolve(warm, NOW).accepts_sampling
 
 
 def test_a_parameter_that_would_be_dropped_can_refuse_the_run() -> None:
-    rules = ModelRules(sampling="error")
+    rules = ModelPolicy(sampling="error")
 
     with pytest.raises(InvalidRequest, match="Unsupported parameter: 'top_p' is not supported with this model.") as met:
-        rules.check(run(model="o3", top_p=0.5), NOW)
+        rules.check_run(run(model="o3", top_p=0.5), NOW)
 
     assert met.value.param == "top_p"
-    rules.check(run(model="gpt-4o", top_p=0.5), NOW)
-    rules.check(run(model="o3"), NOW)
+    rules.check_run(run(model="gpt-4o", top_p=0.5), NOW)
+    rules.check_run(run(model="o3"), NOW)
 
 
 def listing(age: float = 0, **days: date | None) -> ModelCatalog:
@@ -86,31 +86,31 @@ def listing(age: float = 0, **days: date | None) -> ModelCatalog:
 
 
 def test_a_model_that_the_service_does_not_list_is_refused() -> None:
-    rules = ModelRules(catalog=listing(gpt_4o=None))
+    rules = ModelPolicy(catalog=listing(gpt_4o=None))
 
     with pytest.raises(InvalidRequest, match="The requested model 'gpt-nobody-knows' does not exist.") as met:
-        rules.check(run(model="gpt-nobody-knows"), NOW)
+        rules.check_run(run(model="gpt-nobody-knows"), NOW)
 
     assert (met.value.code, met.value.param) == ("model_not_found", "model")
-    rules.check(run(model="gpt-4o"), NOW)
+    rules.check_run(run(model="gpt-4o"), NOW)
 
 
 def test_a_list_of_yesterday_refuses_nothing() -> None:
-    rules = ModelRules(catalog=listing(86_400, gpt_4o=None))
+    rules = ModelPolicy(catalog=listing(86_400, gpt_4o=None))
 
-    rules.check(run(model="gpt-brand-new"), NOW)
+    rules.check_run(run(model="gpt-brand-new"), NOW)
 
 
 def test_the_services_own_dates_come_before_the_table() -> None:
-    prolonged = ModelRules(catalog=listing(gpt_4=date(2027, 6, 1)))
-    ended = ModelRules(catalog=listing(gpt_4o=date(2026, 11, 20)))
+    prolonged = ModelPolicy(catalog=listing(gpt_4=date(2027, 6, 1)))
+    ended = ModelPolicy(catalog=listing(gpt_4o=date(2026, 11, 20)))
 
-    assert prolonged.resolved(run(model="gpt-4"), NOW).model == "gpt-4"
-    assert ended.resolved(run(model="gpt-4o"), NOW).model == "gpt-6-luna"
+    assert prolonged.resolve(run(model="gpt-4"), NOW).model == "gpt-4"
+    assert ended.resolve(run(model="gpt-4o"), NOW).model == "gpt-6-luna"
 
 
 def test_the_list_says_what_becomes_of_every_model() -> None:
-    rows = {row.model: row for row in model_rows(ModelRules(), TODAY)}
+    rows = {row.model: row for row in list_model_rows(ModelPolicy(), TODAY)}
 
     assert rows["gpt-4"] == ModelRow(
         "gpt-4", "retired", date(2026, 10, 23), "gpt-5.6-sol", 8_192, ("temperature", "top_p")
@@ -120,22 +120,22 @@ def test_the_list_says_what_becomes_of_every_model() -> None:
 
 
 def test_what_a_policy_keeps_is_not_listed_as_dropped() -> None:
-    row = {row.model: row for row in model_rows(ModelRules(sampling="force_none"), TODAY)}["gpt-6-sol"]
+    row = {row.model: row for row in list_model_rows(ModelPolicy(sampling="force_none"), TODAY)}["gpt-6-sol"]
 
-    assert row.dropped == ()
+    assert row.dropped_parameters == ()
 
 
 def test_a_fine_tune_that_is_configured_ends_with_the_model_it_was_made_from() -> None:
     tuned = "ft:gpt-4o-2024-08-06:acme::1"
-    rules = ModelRules({tuned: ModelOverride(context_tokens=5_000)})
+    rules = ModelPolicy({tuned: ModelOverride(context_tokens=5_000)})
 
-    row = {row.model: row for row in model_rows(rules, TODAY)}[tuned]
+    row = {row.model: row for row in list_model_rows(rules, TODAY)}[tuned]
 
-    assert (row.shutdown_date, row.replacement, row.window) == (date(2027, 1, 14), "gpt-6-luna", 128_000)
+    assert (row.shutdown_date, row.replacement, row.context_window) == (date(2027, 1, 14), "gpt-6-luna", 128_000)
 
 
 def test_the_list_begins_with_what_ended_first() -> None:
-    days = [row.shutdown_date for row in model_rows(ModelRules(), TODAY) if row.shutdown_date is not None]
+    days = [row.shutdown_date for row in list_model_rows(ModelPolicy(), TODAY) if row.shutdown_date is not None]
 
     assert days == sorted(days)
 
@@ -143,36 +143,36 @@ def test_the_list_begins_with_what_ended_first() -> None:
 def test_only_sampling_parameters_are_given_up() -> None:
     said = "Unsupported parameter: 'x' is not supported with this model."
 
-    assert refused_parameter(UpstreamError(said, status=400, param="temperature"), ASKED) == "temperature"
-    assert refused_parameter(UpstreamError(said, status=400, param="tools"), ASKED) is None
-    assert refused_parameter(UpstreamError(said, status=500, param="temperature"), ASKED) is None
+    assert find_rejected_parameter(UpstreamError(said, status=400, param="temperature"), ASKED) == "temperature"
+    assert find_rejected_parameter(UpstreamError(said, status=400, param="tools"), ASKED) is None
+    assert find_rejected_parameter(UpstreamError(said, status=500, param="temperature"), ASKED) is None
 
 
 def test_a_server_that_names_no_parameter_may_have_it_in_its_words() -> None:
     said = UpstreamError("Unsupported parameter: 'temperature' is not supported with this model.", status=400)
     other = UpstreamError("The temperature_unit of the tool is unknown.", status=400)
 
-    assert refused_parameter(said, ASKED) == "temperature"
-    assert refused_parameter(other, ASKED) is None
+    assert find_rejected_parameter(said, ASKED) == "temperature"
+    assert find_rejected_parameter(other, ASKED) is None
 
 
 def test_a_parameter_that_was_not_sent_was_not_what_was_refused() -> None:
-    assert refused_parameter(UpstreamError("No.", status=400, param="top_p"), ASKED) is None
+    assert find_rejected_parameter(UpstreamError("No.", status=400, param="top_p"), ASKED) is None
 
 
 def test_what_was_refused_is_remembered_for_a_bounded_number_of_models() -> None:
-    refusals = LearnedRefusals(Limits(refusals=3))
+    refusals = ParameterRejectionCache(Limits(refusals=3))
 
     for number in range(3):
-        refusals.learn(Refusal(f"model-{number}", "temperature", NOW))
-    refusals.learn(Refusal("model-2", "top_p", NOW))
+        refusals.record(ParameterRejection(f"model-{number}", "temperature", NOW))
+    refusals.record(ParameterRejection("model-2", "top_p", NOW))
 
-    assert refusals.of("model-0", NOW) == frozenset()
-    assert refusals.of("model-2", NOW) == {"temperature", "top_p"}
+    assert refusals.get_rejected("model-0", NOW) == frozenset()
+    assert refusals.get_rejected("model-2", NOW) == {"temperature", "top_p"}
 
 
 def test_what_was_refused_long_ago_is_tried_again() -> None:
-    refusals = LearnedRefusals(Limits(refusal_seconds=60), [Refusal("m", "temperature", NOW)])
+    refusals = ParameterRejectionCache(Limits(refusal_seconds=60), [ParameterRejection("m", "temperature", NOW)])
 
-    assert refusals.of("m", NOW + 59) == {"temperature"}
-    assert refusals.of("m", NOW + 60) == frozenset()
+    assert refusals.get_rejected("m", NOW + 59) == {"temperature"}
+    assert refusals.get_rejected("m", NOW + 60) == frozenset()

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from threadbridge.settings import ModelOverride
-from threadbridge.translation.models.data import EFFORTS, FAMILIES, RETIREMENTS
+from threadbridge.translation.models.data import MODEL_FAMILIES, REASONING_EFFORTS, RETIREMENTS
 from threadbridge.translation.models.resolution import ResolvedModel, resolve_model
 
 TODAY = date(2026, 11, 21)
@@ -38,7 +38,7 @@ def test_a_retired_model_is_followed_by_one_that_is_told_not_to_reason_where_it_
 
     assert (answer.requested, answer.model) == (name, model)
     assert answer.reasoning_effort == {"gpt-4o": None, "gpt-4.1": None}.get(model, "none")
-    assert not answer.reasons
+    assert not answer.is_reasoning
     assert answer.warnings == (f"The model {name} is retired; {model} is asked in its place.",)
 
 
@@ -47,8 +47,8 @@ def test_the_last_models_without_reasoning_end_at_luna(name: str) -> None:
     answer = resolved(name, today=date(2027, 1, 14))
 
     assert (answer.model, answer.reasoning_effort) == ("gpt-6-luna", "none")
-    assert answer.sampling
-    assert not answer.reasons
+    assert answer.accepts_sampling
+    assert not answer.is_reasoning
 
 
 def test_a_model_is_alive_until_the_day_it_retires() -> None:
@@ -58,7 +58,7 @@ def test_a_model_is_alive_until_the_day_it_retires() -> None:
 def test_a_reasoning_models_successor_reasons_as_much_as_it_likes() -> None:
     answer = resolved("o1")
 
-    assert (answer.model, answer.reasoning_effort, answer.reasons) == ("gpt-5.6-sol", None, True)
+    assert (answer.model, answer.reasoning_effort, answer.is_reasoning) == ("gpt-5.6-sol", None, True)
 
 
 def test_a_retired_models_successor_is_looked_up_again() -> None:
@@ -76,7 +76,9 @@ def test_a_model_retired_without_known_successor_is_asked_with_a_warning() -> No
 
 @pytest.mark.parametrize("name", ["my-deployment", "llama-3", "gpt-4o-2031-01-01", "gpt-4o-audio-preview"])
 def test_a_name_nobody_knows_passes_untouched(name: str) -> None:
-    assert resolved(name, effort="minimal") == ResolvedModel(name, name, "minimal", sampling=True, reasons=True)
+    assert resolved(name, effort="minimal") == ResolvedModel(
+        name, name, "minimal", accepts_sampling=True, is_reasoning=True
+    )
     assert resolved(name) == ResolvedModel(name, name)
 
 
@@ -124,7 +126,7 @@ def test_an_effort_is_not_sent_to_a_model_that_does_not_know_the_field() -> None
     ],
 )
 def test_sampling_is_for_models_that_do_not_reason(name: str, effort: str | None, sampling: bool) -> None:
-    assert resolved(name, effort=effort).sampling is sampling
+    assert resolved(name, effort=effort).accepts_sampling is sampling
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_the_configuration_goes_before_every_table() -> None:
 
     answer = resolve_model("gpt-4", requested_effort=None, today=TODAY, overrides=overrides)
 
-    assert answer == ResolvedModel("gpt-4", "gpt-6-luna", "low", sampling=False, reasons=True)
+    assert answer == ResolvedModel("gpt-4", "gpt-6-luna", "low", accepts_sampling=False, is_reasoning=True)
 
 
 def test_a_configured_model_keeps_the_requested_effort_unless_told_otherwise() -> None:
@@ -152,7 +154,7 @@ def test_a_configured_model_keeps_the_requested_effort_unless_told_otherwise() -
 
     answer = resolve_model("gpt-4", requested_effort="high", today=TODAY, overrides=overrides)
 
-    assert answer == ResolvedModel("gpt-4", "my-deployment", "high", sampling=True, reasons=True)
+    assert answer == ResolvedModel("gpt-4", "my-deployment", "high", accepts_sampling=True, is_reasoning=True)
 
 
 def test_what_a_configured_model_accepts_is_known_from_the_table() -> None:
@@ -161,8 +163,8 @@ def test_what_a_configured_model_accepts_is_known_from_the_table() -> None:
     luna = resolve_model("gpt-4", requested_effort=None, today=TODAY, overrides=overrides)
     o3 = resolve_model("mine", requested_effort="minimal", today=TODAY, overrides=overrides)
 
-    assert luna == ResolvedModel("gpt-4", "gpt-6-luna", "none", sampling=True, reasons=False)
-    assert (o3.reasoning_effort, o3.sampling, len(o3.warnings)) == ("low", False, 1)
+    assert luna == ResolvedModel("gpt-4", "gpt-6-luna", "none", accepts_sampling=True, is_reasoning=False)
+    assert (o3.reasoning_effort, o3.accepts_sampling, len(o3.warnings)) == ("low", False, 1)
 
 
 @pytest.mark.parametrize("sampling", [True, False])
@@ -171,19 +173,19 @@ def test_the_configuration_knows_best_what_a_model_samples(*, sampling: bool) ->
 
     for_each = [resolve_model(name, requested_effort=None, today=TODAY, overrides=overrides) for name in overrides]
 
-    assert [answer.sampling for answer in for_each] == [sampling] * 3
+    assert [answer.accepts_sampling for answer in for_each] == [sampling] * 3
 
 
 @pytest.mark.parametrize("name", RETIREMENTS)
 def test_every_retirement_ends_at_a_model_whose_abilities_are_known(name: str) -> None:
     answer = resolved(name, today=date(2099, 1, 1))
 
-    assert answer.model in FAMILIES
+    assert answer.model in MODEL_FAMILIES
     assert answer.warnings
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", MODEL_FAMILIES)
 def test_efforts_are_listed_from_the_least_to_the_most(name: str) -> None:
-    efforts = FAMILIES[name].efforts
+    efforts = MODEL_FAMILIES[name].efforts
 
-    assert list(efforts) == sorted(efforts, key=EFFORTS.index)
+    assert list(efforts) == sorted(efforts, key=REASONING_EFFORTS.index)

@@ -10,7 +10,7 @@ import pytest
 from threadbridge.errors import ConfigurationError
 from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import CapabilitySettings, ProfileName, UpstreamSettings
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, Profile, profile_of
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, ProviderProfile, get_profile
 
 
 @pytest.fixture(autouse=True)
@@ -27,20 +27,20 @@ def test_every_capability_can_be_set() -> None:
 
 
 def test_the_service_is_taken_for_openais_unless_something_else_is_said() -> None:
-    assert profile_of(UpstreamSettings()) == Profile()
+    assert get_profile(UpstreamSettings()) == ProviderProfile()
 
 
 def test_what_is_set_one_by_one_comes_before_the_profile() -> None:
     capabilities = CapabilitySettings(required_tool_choice=True, store_parameter=False)
 
-    profile = profile_of(UpstreamSettings(profile="generic", capabilities=capabilities))
+    profile = get_profile(UpstreamSettings(profile="generic", capabilities=capabilities))
 
     assert (profile.required_tool_choice, profile.store_parameter) == (True, False)
     assert profile.forced_tool_choice == PROFILES["generic"].forced_tool_choice
 
 
 def test_without_hosted_tools_there_are_none_whatever_the_profile_says() -> None:
-    profile = profile_of(UpstreamSettings(), hosted_tools=False)
+    profile = get_profile(UpstreamSettings(), hosted_tools=False)
 
     assert (profile.files, profile.file_search, profile.code_interpreter) == (False, False, False)
 

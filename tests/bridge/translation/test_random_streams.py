@@ -21,7 +21,7 @@ from tests.bridge.translation.upstream_events import (
     translator,
 )
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.turn_result import Ending
+from threadbridge.translation.turn_result import TurnInterruption
 
 _INDEXES = st.integers(0, 2)
 _WORDS = st.sampled_from(["", "a", "bc", "abc"])
@@ -64,7 +64,7 @@ def shown_words(events: list[Event]) -> str:
 def test_any_stream_becomes_a_legal_turn(stream: list[Wire], end: Wire) -> None:
     turn = translator()
 
-    events = [event for upstream in [*stream, end] for event in turn.feed(upstream)]
+    events = [event for upstream in [*stream, end] for event in turn.translate(upstream)]
 
     judge = judged(events)
     assert turn.outcome is not None
@@ -77,8 +77,8 @@ def test_any_stream_becomes_a_legal_turn(stream: list[Wire], end: Wire) -> None:
 def test_every_streamed_word_is_shown_and_the_interrupted_turn_is_closed(stream: list[Wire]) -> None:
     turn = translator()
 
-    events = [event for upstream in stream for event in turn.feed(upstream)]
-    closing = turn.interrupt(Ending("cancelled"))
+    events = [event for upstream in stream for event in turn.translate(upstream)]
+    closing = turn.interrupt(TurnInterruption("cancelled"))
 
     judged([*events, *closing])
     shown = iter(shown_words(events))

@@ -9,11 +9,11 @@ from tests.bridge.translation.recorded_streams import needs_recordings, request_
 from tests.bridge.translation.upstream_events import NO_USAGE, RUN
 from threadbridge.ports import Entry, Wire
 from threadbridge.translation.models.resolution import ResolvedModel
-from threadbridge.translation.request_builder import RequestPlan, budget_exhausted, build_request
-from threadbridge.translation.tool_mapping import HostedTools
+from threadbridge.translation.request_builder import RequestPlan, build_request, is_budget_exhausted
+from threadbridge.translation.tool_mapping import HostedToolResources
 
 PLAIN = ResolvedModel("gpt-4o", "gpt-4o")
-THINKING = ResolvedModel("o3", "gpt-6-sol", reasoning_effort="high", sampling=False, reasons=True)
+THINKING = ResolvedModel("o3", "gpt-6-sol", reasoning_effort="high", accepts_sampling=False, is_reasoning=True)
 LOOK: Wire = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 
 
@@ -27,7 +27,7 @@ def plan(
     model: ResolvedModel = PLAIN,
     first_turn: bool = True,
     prior_usage: Wire | None = None,
-    hosted: HostedTools | None = None,
+    hosted: HostedToolResources | None = None,
     **run: Any,
 ) -> RequestPlan:
     return build_request(
@@ -37,7 +37,7 @@ def plan(
         stream=True,
         first_turn=first_turn,
         prior_usage=prior_usage,
-        hosted=hosted,
+        hosted_tools=hosted,
     )
 
 
@@ -151,11 +151,11 @@ def test_each_turn_gets_what_is_left_of_the_budget_but_never_less_than_the_api_a
 def test_a_budget_is_exhausted_when_nothing_is_left(budget: int | None, used: int, exhausted: bool) -> None:
     usage = {**NO_USAGE, "completion_tokens": used}
 
-    assert budget_exhausted({**RUN, "max_completion_tokens": budget}, usage) is exhausted
+    assert is_budget_exhausted({**RUN, "max_completion_tokens": budget}, usage) is exhausted
 
 
 def test_a_budget_is_not_exhausted_before_the_first_turn() -> None:
-    assert not budget_exhausted({**RUN, "max_completion_tokens": 300}, None)
+    assert not is_budget_exhausted({**RUN, "max_completion_tokens": 300}, None)
 
 
 SCHEMA: Wire = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -238,7 +238,7 @@ def test_ten_thousand_messages_cost_microseconds_each() -> None:
 
 SEARCH: Wire = {"type": "file_search", "file_search": {}}
 CODE: Wire = {"type": "code_interpreter"}
-STORES = HostedTools(vector_store_ids=("vs_assistant", "vs_thread"))
+STORES = HostedToolResources(vector_store_ids=("vs_assistant", "vs_thread"))
 
 
 def searching(options: Wire, **run: Any) -> Wire:
@@ -278,7 +278,7 @@ def test_a82_models_with_little_room_are_shown_fewer_results_a_name_alone_says_n
 
 
 def test_a_search_without_any_store_is_left_out_with_a_warning() -> None:
-    request = plan(tools=[SEARCH], hosted=HostedTools())
+    request = plan(tools=[SEARCH], hosted=HostedToolResources())
 
     assert "tools" not in request.body
     assert request.warnings == ("The tool file_search is not sent to the model.",)
@@ -287,12 +287,12 @@ def test_a_search_without_any_store_is_left_out_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("hosted", "container"),
     [
-        (HostedTools(file_ids=("file-1",)), {"type": "auto", "file_ids": ["file-1"]}),
-        (HostedTools(file_ids=("file-1",), container="cntr_1"), "cntr_1"),
+        (HostedToolResources(file_ids=("file-1",)), {"type": "auto", "file_ids": ["file-1"]}),
+        (HostedToolResources(file_ids=("file-1",), container_id="cntr_1"), "cntr_1"),
     ],
     ids=["a fresh one", "the thread's own"],
 )
-def test_code_runs_in_a_container(hosted: HostedTools, container: object) -> None:
+def test_code_runs_in_a_container(hosted: HostedToolResources, container: object) -> None:
     body = plan(tools=[CODE], hosted=hosted).body
 
     assert body["tools"] == [{"type": "code_interpreter", "container": container}]
@@ -315,12 +315,14 @@ def test_what_is_to_be_included_is_asked_for_together() -> None:
     [
         (STORES, True, {"type": "file_search"}),
         (STORES, False, "auto"),
-        (HostedTools(), True, "auto"),
+        (HostedToolResources(), True, "auto"),
         (None, True, "auto"),
     ],
     ids=["sent", "a later turn", "left out", "no hosted tools"],
 )
-def test_a_hosted_tool_can_be_forced_where_it_is_sent(hosted: HostedTools | None, first: bool, sent: object) -> None:
+def test_a_hosted_tool_can_be_forced_where_it_is_sent(
+    hosted: HostedToolResources | None, first: bool, sent: object
+) -> None:
     request = plan(tools=[LOOK, SEARCH], hosted=hosted, tool_choice={"type": "file_search"}, first_turn=first)
 
     assert request.body["tool_choice"] == sent

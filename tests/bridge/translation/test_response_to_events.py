@@ -5,14 +5,14 @@ import pytest
 from tests.bridge.translation.event_order import judged
 from tests.bridge.translation.upstream_events import STREAMS, ended, message, output_text, translator
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.response_to_events import events_of
+from threadbridge.translation.response_to_events import iterate_events
 from threadbridge.translation.stream_translator import TurnTranslator
 
 FINISHED = [kind for kind, stream in STREAMS.items() if stream[-1]["response"]["output"]]
 
 
 def fed(stream: list[Wire], turn: TurnTranslator) -> list[Event]:
-    return [event for upstream in stream for event in turn.feed(upstream)]
+    return [event for upstream in stream for event in turn.translate(upstream)]
 
 
 @pytest.mark.parametrize("kind", FINISHED)
@@ -20,7 +20,7 @@ def test_a_whole_response_leaves_what_its_stream_leaves(kind: str) -> None:
     streamed, polled = translator(), translator()
     fed(STREAMS[kind], streamed)
 
-    events = fed(list(events_of(STREAMS[kind][-1]["response"])), polled)
+    events = fed(list(iterate_events(STREAMS[kind][-1]["response"])), polled)
 
     judged(events)
     assert polled.outcome == streamed.outcome
@@ -39,10 +39,10 @@ def test_a_whole_response_leaves_what_its_stream_leaves(kind: str) -> None:
 def test_the_last_event_is_found_without_a_proper_status_too(fields: Wire, last: str) -> None:
     response = {**ended([])["response"], **fields}
 
-    assert [event["type"] for event in events_of(response)][-1] == last
+    assert [event["type"] for event in iterate_events(response)][-1] == last
 
 
 def test_a_response_that_is_not_finished_has_no_last_event() -> None:
     response = {**ended([message(output_text("Hello"))])["response"], "status": "queued"}
 
-    assert [event["type"] for event in events_of(response)] == ["response.created", "response.output_item.done"]
+    assert [event["type"] for event in iterate_events(response)] == ["response.created", "response.output_item.done"]

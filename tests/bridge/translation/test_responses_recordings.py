@@ -11,16 +11,16 @@ from tests.bridge.translation.event_order import Judge, judged
 from tests.bridge.translation.recorded_streams import needs_recordings, parameters, responses, streams
 from tests.bridge.translation.upstream_events import translator
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.citations import without_markers
-from threadbridge.translation.response_to_events import events_of
+from threadbridge.translation.citations import strip_markers
+from threadbridge.translation.response_to_events import iterate_events
 from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import Ending
+from threadbridge.translation.turn_result import TurnInterruption
 
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
 
 def fed(stream: Any, turn: TurnTranslator) -> list[Event]:
-    return [event for upstream in stream for event in turn.feed(upstream)] + turn.end_of_stream()
+    return [event for upstream in stream for event in turn.translate(upstream)] + turn.finish_stream()
 
 
 def words(parts: list[Wire]) -> str:
@@ -29,7 +29,7 @@ def words(parts: list[Wire]) -> str:
 
 def shown_words(parts: list[Wire]) -> str:
     return "".join(
-        part.get("refusal") or without_markers(part["text"]["value"]) for part in parts if "image_file" not in part
+        part.get("refusal") or strip_markers(part["text"]["value"]) for part in parts if "image_file" not in part
     )
 
 
@@ -157,7 +157,7 @@ def test_a_recording_whose_deltas_and_final_text_differ_shows_what_was_streamed(
 def test_a_recorded_response_becomes_a_legal_turn_that_says_the_same(response: Wire) -> None:
     turn = translator()
 
-    events = fed(events_of(response), turn)
+    events = fed(iterate_events(response), turn)
 
     check(events, turn, response)
 
@@ -169,9 +169,9 @@ def test_a_recorded_stream_may_break_at_every_item_and_is_closed(stream: list[Wi
 
     for stop in [at + late for at in stops for late in (0, 1, 2)]:
         turn = translator()
-        events = [event for upstream in stream[:stop] for event in turn.feed(upstream)]
+        events = [event for upstream in stream[:stop] for event in turn.translate(upstream)]
         assert turn.outcome is None or stop >= len(stream)
-        closing = turn.end_of_stream() if turn.outcome else turn.interrupt(Ending("expired"))
+        closing = turn.finish_stream() if turn.outcome else turn.interrupt(TurnInterruption("expired"))
         judged([*events, *closing])
 
 

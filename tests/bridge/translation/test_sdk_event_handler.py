@@ -67,7 +67,7 @@ class Handler(AssistantEventHandler):
 
 def handled(kind: str) -> Handler:
     turn = translator()
-    events = [event for upstream in STREAMS[kind] for event in turn.feed(upstream)]
+    events = [event for upstream in STREAMS[kind] for event in turn.translate(upstream)]
     handler = Handler()
     played = cast("Stream[AssistantStreamEvent]", _Played(events))
     handler._init(played)  # pyright: ignore[reportPrivateUsage]  # where the SDK's stream manager enters too
@@ -107,7 +107,7 @@ def test_parallel_calls_are_put_together_from_their_fragments() -> None:
 @pytest.mark.parametrize("kind", STREAMS)
 def test_a98_the_handler_follows_every_kind_of_stream_to_its_run(kind: str) -> None:
     turn = translator()
-    events = [event for upstream in STREAMS[kind] for event in turn.feed(upstream)]
+    events = [event for upstream in STREAMS[kind] for event in turn.translate(upstream)]
 
     handler = handled(kind)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.step_includes import event_without_content, without_content
+from threadbridge.translation.step_includes import strip_event_search_content, strip_search_content
 
 
 def searched(**result: object) -> Wire:
@@ -17,11 +17,11 @@ FOUND = searched(content=[{"type": "text", "text": "Alpha"}])
 
 
 def test_results_are_shown_without_what_was_found() -> None:
-    assert without_content(FOUND) == searched()
+    assert strip_search_content(FOUND) == searched()
 
 
 def test_what_is_stored_stays_whole() -> None:
-    without_content(FOUND)
+    strip_search_content(FOUND)
 
     assert "content" in FOUND["step_details"]["tool_calls"][0]["file_search"]["results"][0]
 
@@ -29,12 +29,12 @@ def test_what_is_stored_stays_whole() -> None:
 def test_other_steps_are_shown_as_they_are() -> None:
     code = step({"id": "call_1", "type": "code_interpreter", "code_interpreter": {"input": "", "outputs": []}})
 
-    assert without_content(code) is code
+    assert strip_search_content(code) is code
 
 
 def test_only_the_end_of_a_step_tells_results() -> None:
-    completed = event_without_content(Event("thread.run.step.completed", FOUND))
+    completed = strip_event_search_content(Event("thread.run.step.completed", FOUND))
     other = Event("thread.message.delta", {})
 
     assert completed == Event("thread.run.step.completed", searched())
-    assert event_without_content(other) is other
+    assert strip_event_search_content(other) is other

@@ -27,13 +27,13 @@ from tests.bridge.translation.upstream_events import (
 from threadbridge.ports import Entry, Event, Turn, Wire
 from threadbridge.translation.stream_translator import TurnTranslator
 from threadbridge.translation.turn_result import TurnOutcome
-from threadbridge.translation.usage import added as usage_sum
+from threadbridge.translation.usage import add_usage as usage_sum
 
 SSE_RUN: Wire = {**RUN, "tool_resources": {"code_interpreter": {"file_ids": []}}}
 
 
 def fed(stream: list[Wire], turn: TurnTranslator) -> list[Event]:
-    return [event for upstream in stream for event in turn.feed(upstream)]
+    return [event for upstream in stream for event in turn.translate(upstream)]
 
 
 def outcome_of(turn: TurnTranslator) -> TurnOutcome:
@@ -242,7 +242,7 @@ def test_the_last_message_is_completed_only_when_the_response_is() -> None:
     stream = STREAMS["text"]
 
     before = [event.name for event in fed(stream[:-1], turn)]
-    after = [event.name for event in turn.feed(stream[-1])]
+    after = [event.name for event in turn.translate(stream[-1])]
 
     assert "thread.message.completed" not in before
     assert after == ["thread.message.completed", "thread.run.step.completed", "thread.run.completed"]
@@ -491,7 +491,7 @@ def test_an_item_finished_after_its_message_was_closed_adds_no_event() -> None:
     turn = translator()
     fed([*created(), added(0, item), text_delta(0, "Hello"), added(1, call())], turn)
 
-    late = turn.feed(done(0, item))
+    late = turn.translate(done(0, item))
 
     assert late == []
 

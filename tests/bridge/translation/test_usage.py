@@ -4,15 +4,15 @@ import pytest
 
 from tests.bridge.translation.upstream_events import NO_USAGE, USAGE, WIRE_USAGE
 from threadbridge.ports import Wire
-from threadbridge.translation.usage import added, usage_of, zero_usage
+from threadbridge.translation.usage import add_usage, parse_usage, zero_usage
 
 
 def test_usage_gets_the_legacy_names_and_details() -> None:
-    assert usage_of({"usage": USAGE}) == WIRE_USAGE
+    assert parse_usage({"usage": USAGE}) == WIRE_USAGE
 
 
 def test_a_missing_total_is_the_sum() -> None:
-    assert usage_of({"usage": {"input_tokens": 3, "output_tokens": 4}})["total_tokens"] == 7
+    assert parse_usage({"usage": {"input_tokens": 3, "output_tokens": 4}})["total_tokens"] == 7
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ def test_a_missing_total_is_the_sum() -> None:
     ],
 )
 def test_what_the_service_left_out_or_cannot_mean_counts_zero(response: Wire) -> None:
-    assert usage_of(response) == NO_USAGE == zero_usage()
+    assert parse_usage(response) == NO_USAGE == zero_usage()
 
 
 def test_usages_add_up_in_every_count() -> None:
-    total = added(WIRE_USAGE, WIRE_USAGE)
+    total = add_usage(WIRE_USAGE, WIRE_USAGE)
 
     assert total == {
         "prompt_tokens": 60,
@@ -42,11 +42,11 @@ def test_usages_add_up_in_every_count() -> None:
 
 
 def test_nothing_added_changes_nothing() -> None:
-    assert added(None, WIRE_USAGE) == added(WIRE_USAGE, None) == WIRE_USAGE
-    assert added(None, None) == NO_USAGE
+    assert add_usage(None, WIRE_USAGE) == add_usage(WIRE_USAGE, None) == WIRE_USAGE
+    assert add_usage(None, None) == NO_USAGE
 
 
 def test_an_imported_usage_without_details_can_be_added() -> None:
     bare = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 
-    assert added(bare, None) == {**NO_USAGE, **bare}
+    assert add_usage(bare, None) == {**NO_USAGE, **bare}

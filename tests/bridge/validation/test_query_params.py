@@ -6,20 +6,20 @@ import pytest
 
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery
-from threadbridge.validation import CheckedPage, check_id, check_include, checked_page
+from threadbridge.validation import PageQuery, validate_id, validate_include, validate_page
 
 
 def test_a_page_is_the_newest_twenty_unless_asked_otherwise() -> None:
-    page = checked_page(ListQuery())
+    page = validate_page(ListQuery())
 
-    assert page == CheckedPage(limit=20, order="desc", after=None, before=None)
+    assert page == PageQuery(limit=20, order="desc", after=None, before=None)
 
 
 @pytest.mark.parametrize("limit", [1, 100])
 def test_limits_from_one_to_a_hundred_are_taken(limit: int) -> None:
-    page = checked_page(ListQuery(limit=limit, order="asc", after="msg_1", before="msg_2"))
+    page = validate_page(ListQuery(limit=limit, order="asc", after="msg_1", before="msg_2"))
 
-    assert page == CheckedPage(limit=limit, order="asc", after="msg_1", before="msg_2")
+    assert page == PageQuery(limit=limit, order="asc", after="msg_1", before="msg_2")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_limits_from_one_to_a_hundred_are_taken(limit: int) -> None:
 )
 def test_a_page_out_of_range_is_refused(query: ListQuery, code: str, param: str, message: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        checked_page(query)
+        validate_page(query)
 
     assert (caught.value.code, caught.value.param, caught.value.message) == (code, param, message)
 
@@ -57,23 +57,23 @@ def test_a_page_out_of_range_is_refused(query: ListQuery, code: str, param: str,
 )
 def test_an_id_of_another_kind_is_refused(param: str, prefix: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check_id(param, prefix, "x")
+        validate_id(param, prefix, "x")
 
     assert caught.value.message == f"Invalid '{param}': 'x'. Expected an ID that begins with '{prefix}'."
     assert (caught.value.code, caught.value.param) == ("invalid_value", param)
 
 
 def test_imported_ids_of_any_alphabet_pass() -> None:
-    check_id("thread_id", "thread", "thread_from-somewhere.else")
+    validate_id("thread_id", "thread", "thread_from-somewhere.else")
 
 
 def test_what_a_file_search_found_can_be_included() -> None:
-    check_include(["step_details.tool_calls[*].file_search.results[*].content"])
+    validate_include(["step_details.tool_calls[*].file_search.results[*].content"])
 
 
 def test_nothing_else_can_be_included() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check_include(["everything"])
+        validate_include(["everything"])
 
     assert caught.value.code == "invalid_value"
     assert caught.value.message.startswith("Invalid value: 'everything'. Supported values are: 'step_details.")

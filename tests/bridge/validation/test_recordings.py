@@ -6,7 +6,7 @@ import pytest
 
 from tests.bridge.validation.recorded_requests import RECORDINGS, exchanges
 from threadbridge.errors import InvalidRequest
-from threadbridge.validation import checked
+from threadbridge.validation import validate_body
 
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the shared recordings are not beside this checkout")
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the shared reco
 def test_every_body_the_service_took_is_taken_unchanged() -> None:
     taken = [exchange for exchange in exchanges() if exchange.status == 200]
 
-    kept = [checked(exchange.spec, exchange.body) for exchange in taken]
+    kept = [validate_body(exchange.spec, exchange.body) for exchange in taken]
 
     assert len(kept) > 100
     assert kept == [exchange.body for exchange in taken]
@@ -26,7 +26,7 @@ def test_every_body_the_service_refused_as_invalid_type_is_refused_in_the_same_w
 
     for exchange in refused:
         with pytest.raises(InvalidRequest) as caught:
-            checked(exchange.spec, exchange.body)
+            validate_body(exchange.spec, exchange.body)
         error = caught.value
         told.append({"message": error.message, "type": error.type, "param": error.param, "code": error.code})
 

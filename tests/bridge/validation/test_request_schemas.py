@@ -19,7 +19,7 @@ from threadbridge.validation import (
     THREAD_CREATE,
     THREAD_UPDATE,
     TOOL_OUTPUTS,
-    checked,
+    validate_body,
 )
 from threadbridge.validation.schema_types import Object
 
@@ -162,7 +162,7 @@ TAKEN: dict[str, tuple[Object, dict[str, Any]]] = {
 def test_what_the_service_documents_is_taken_unchanged(case: str) -> None:
     spec, body = TAKEN[case]
 
-    kept = checked(spec, body)
+    kept = validate_body(spec, body)
 
     assert kept == body
 
@@ -252,7 +252,7 @@ NULLS: dict[str, tuple[Object, dict[str, Any], dict[str, Any]]] = {
 def test_explicit_nulls_mean_not_given(case: str) -> None:
     spec, body, expected = NULLS[case]
 
-    kept = checked(spec, body)
+    kept = validate_body(spec, body)
 
     assert kept == expected
 
@@ -260,7 +260,7 @@ def test_explicit_nulls_mean_not_given(case: str) -> None:
 def test_nulls_within_a_json_schema_are_the_callers_own() -> None:
     body = assistant(tools=[FUNCTION])
 
-    kept = checked(ASSISTANT_CREATE, body)
+    kept = validate_body(ASSISTANT_CREATE, body)
 
     assert kept["tools"][0]["function"]["parameters"] == FUNCTION["function"]["parameters"]  # type: ignore[index]
 
@@ -268,7 +268,7 @@ def test_nulls_within_a_json_schema_are_the_callers_own() -> None:
 def test_the_callers_body_is_left_alone() -> None:
     body = message(metadata=None, attachments=[])
 
-    kept = checked(MESSAGE_CREATE, body)
+    kept = validate_body(MESSAGE_CREATE, body)
     kept["attachments"].append({})
 
     assert body == {"role": "user", "content": "x", "metadata": None, "attachments": []}
@@ -277,6 +277,6 @@ def test_the_callers_body_is_left_alone() -> None:
 def test_the_number_of_messages_is_a_setting() -> None:
     body = {"messages": [message()] * 33}
 
-    kept = checked(THREAD_CREATE, body, limits=Limits(messages_per_create=33))
+    kept = validate_body(THREAD_CREATE, body, limits=Limits(messages_per_create=33))
 
     assert len(kept["messages"]) == 33

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from threadbridge.ports import Backend, Event, Warn, unheard
+from threadbridge.ports import Backend, Event, WarningSink, discard_warning
 
 
 class Asked(NamedTuple):
@@ -26,7 +26,7 @@ class Recorder:
     asked: list[Asked] = field(default_factory=list[Asked])
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
-        async def ask(*args: Any, warn: Warn = unheard, **kwargs: Any) -> Any:
+        async def ask(*args: Any, warn: WarningSink = discard_warning, **kwargs: Any) -> Any:
             for warning in self.warnings:
                 warn(warning)
             self.asked.append(Asked(method, args, kwargs))

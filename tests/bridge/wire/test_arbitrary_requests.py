@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.bridge.wire.recording_backend import Recorder
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import WireRequest
-from threadbridge.validation import ASSISTANT_CREATE, RUN_CREATE, THREAD_AND_RUN_CREATE, TOOL_OUTPUTS, checked
+from threadbridge.validation import ASSISTANT_CREATE, RUN_CREATE, THREAD_AND_RUN_CREATE, TOOL_OUTPUTS, validate_body
 from threadbridge.validation.schema_types import Object
-from threadbridge.wire import OPERATIONS, answer, own_path
+from threadbridge.wire import OPERATIONS, dispatch_request, find_api_path
 
 WORDS = [*sorted({word for operation in OPERATIONS for word in operation.path.split("/")}), "..", "%2f", "\udc80"]
 PATHS = st.lists(st.sampled_from(WORDS) | st.text(max_size=5), max_size=7).map("/".join)
@@ -39,7 +39,7 @@ async def test_every_request_is_answered_with_an_object_or_an_envelope(
     backend = Recorder(result={"id": "x"})
     request = WireRequest(method, path, query, headers, body)
 
-    response = await answer(backend.as_backend(), request, max_body_bytes=40)
+    response = await dispatch_request(backend.as_backend(), request, max_body_bytes=40)
 
     told = response.status
     assert told in (200, 400, 404, 405, 413, 500)
@@ -49,7 +49,7 @@ async def test_every_request_is_answered_with_an_object_or_an_envelope(
 @settings(max_examples=200, deadline=None)
 @given(PATHS)
 def test_what_is_ours_of_a_path_is_its_end_from_a_root_on(path: str) -> None:
-    own = own_path(path)
+    own = find_api_path(path)
 
     assert own is None or (own.startswith(("/assistants", "/threads")) and path.endswith(own))
 
@@ -61,7 +61,7 @@ def test_a_body_of_anything_is_taken_or_refused_by_name(spec: Object, data: st.D
     body.pop(spec.required[0], None)
 
     with pytest.raises(InvalidRequest) as caught:
-        checked(spec, body)
+        validate_body(spec, body)
 
     assert caught.value.message
     assert caught.value.param is not None

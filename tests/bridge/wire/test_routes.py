@@ -6,10 +6,10 @@ import pytest
 
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend
-from threadbridge.wire import OPERATIONS, Operation, own_path
+from threadbridge.wire import OPERATIONS, Operation, find_api_path
 from threadbridge.wire.error_responses import MethodNotAllowed
 from threadbridge.wire.operations import HANDLERS
-from threadbridge.wire.routes import match
+from threadbridge.wire.routes import match_operation
 
 IDS = {
     "assistant_id": "asst_1",
@@ -76,7 +76,7 @@ def test_every_operation_has_a_row_a_handler_and_a_method_of_the_port() -> None:
 def test_a_path_finds_its_operation_and_its_ids(operation: object) -> None:
     wanted = next(row for row in OPERATIONS if row is operation)
 
-    found = match(wanted.method, wanted.path.format(**IDS))
+    found = match_operation(wanted.method, wanted.path.format(**IDS))
 
     assert found.operation is wanted
     assert found.ids == {name: IDS[name] for name in IDS if f"{{{name}}}" in wanted.path}
@@ -84,7 +84,7 @@ def test_a_path_finds_its_operation_and_its_ids(operation: object) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_a_placeholder_that_nobody_filled_in_is_an_id_like_any_other(operation: Operation) -> None:
-    found = match(operation.method, operation.path)
+    found = match_operation(operation.method, operation.path)
 
     assert found.operation is operation
     assert all(value == f"{{{name}}}" for name, value in found.ids.items())
@@ -93,20 +93,20 @@ def test_a_placeholder_that_nobody_filled_in_is_an_id_like_any_other(operation: 
 
 @pytest.mark.parametrize("path", OURS)
 def test_a_path_of_the_assistants_api_is_ours_under_every_known_prefix(path: str) -> None:
-    assert own_path(path) == OURS[path]
+    assert find_api_path(path) == OURS[path]
 
 
 @pytest.mark.parametrize("path", NOT_OURS)
 def test_a_path_of_anything_else_is_not_ours(path: str) -> None:
-    assert own_path(path) is None
+    assert find_api_path(path) is None
 
 
 def test_an_unusual_base_url_makes_its_paths_ours() -> None:
     base = "/elsewhere/"
 
-    assert own_path("/elsewhere/threads/thread_1", base=base) == "/threads/thread_1"
-    assert own_path("/elsewhere/chatkit/threads", base=base) is None
-    assert own_path("/elsewhere-too/threads", base=base) is None
+    assert find_api_path("/elsewhere/threads/thread_1", base=base) == "/threads/thread_1"
+    assert find_api_path("/elsewhere/chatkit/threads", base=base) is None
+    assert find_api_path("/elsewhere-too/threads", base=base) is None
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ def test_an_unusual_base_url_makes_its_paths_ours() -> None:
 )
 def test_an_unknown_path_is_an_invalid_url(path: str) -> None:
     with pytest.raises(NotFound) as caught:
-        match("POST", path)
+        match_operation("POST", path)
 
     assert caught.value.message == f"Invalid URL (POST /v1{path})"
 
 
 def test_a_wrong_method_names_the_right_ones() -> None:
     with pytest.raises(MethodNotAllowed) as caught:
-        match("PUT", "/threads/thread_1")
+        match_operation("PUT", "/threads/thread_1")
 
-    assert caught.value.allowed == ("GET", "POST", "DELETE")
+    assert caught.value.allowed_methods == ("GET", "POST", "DELETE")
     assert caught.value.status == 405

@@ -6,11 +6,15 @@ import pytest
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event
-from threadbridge.wire import SSE, SSEDecoder
-from threadbridge.wire.sse import DONE, encode
+from threadbridge.wire import ServerSentEvent, SSEDecoder
+from threadbridge.wire.sse import DONE_FRAME, encode_frame
 
 STREAM = 'event: one\ndata: {"a":"é"}\n\n: ping\n\nevent: two\ndata: x\ndata: y\nid: 7\n\ndata: unnamed\n\n'
-EVENTS = [SSE("one", '{"a":"é"}'.encode()), SSE("two", b"x\ny", "7"), SSE("message", b"unnamed")]
+EVENTS = [
+    ServerSentEvent("one", '{"a":"é"}'.encode()),
+    ServerSentEvent("two", b"x\ny", "7"),
+    ServerSentEvent("message", b"unnamed"),
+]
 
 ENDINGS = pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 
@@ -21,7 +25,7 @@ def test_events_are_found_however_the_bytes_are_cut(ending: str, size: int) -> N
     data = STREAM.replace("\n", ending).encode()
     decoder = SSEDecoder()
 
-    found = [event for at in range(0, len(data), size) for event in decoder.feed(data[at : at + size])]
+    found = [event for at in range(0, len(data), size) for event in decoder.receive_data(data[at : at + size])]
 
     assert found == EVENTS
 
@@ -31,24 +35,29 @@ def test_an_event_is_given_back_with_the_chunk_that_ends_it(ending: str) -> None
     frame = f"event: one{ending}data: x{ending}{ending}".encode()
     decoder = SSEDecoder()
 
-    first = decoder.feed(frame)
-    second = decoder.feed(frame)
+    first = decoder.receive_data(frame)
+    second = decoder.receive_data(frame)
 
-    assert first == second == [SSE("one", b"x")]
+    assert first == second == [ServerSentEvent("one", b"x")]
 
 
 def test_a_line_feed_alone_after_a_carriage_return_ends_no_second_line() -> None:
     decoder = SSEDecoder()
 
-    found = [*decoder.feed(b"data: x\r"), *decoder.feed(b"\n"), *decoder.feed(b"\r"), *decoder.feed(b"\n")]
+    found = [
+        *decoder.receive_data(b"data: x\r"),
+        *decoder.receive_data(b"\n"),
+        *decoder.receive_data(b"\r"),
+        *decoder.receive_data(b"\n"),
+    ]
 
-    assert found == [SSE("message", b"x")]
+    assert found == [ServerSentEvent("message", b"x")]
 
 
 def test_what_was_encoded_is_decoded() -> None:
     event = Event("thread.message.delta", {"id": "msg_1", "text": "line\nline\r é 🧪"})
 
-    found = SSEDecoder().feed(encode(event) + DONE)
+    found = SSEDecoder().receive_data(encode_frame(event) + DONE_FRAME)
 
     assert [sse.event for sse in found] == ["thread.message.delta", "done"]
     assert found[0].data == '{"id":"msg_1","text":"line\\nline\\r é 🧪"}'.encode()
@@ -56,37 +65,40 @@ def test_what_was_encoded_is_decoded() -> None:
 
 
 def test_an_event_that_was_not_closed_is_not_given_back() -> None:
-    assert SSEDecoder().feed(b"event: one\ndata: x\n") == []
+    assert SSEDecoder().receive_data(b"event: one\ndata: x\n") == []
 
 
 def test_a_name_without_data_is_no_event_and_is_forgotten() -> None:
-    assert SSEDecoder().feed(b"event: one\n\ndata: x\n\n") == [SSE("message", b"x")]
+    assert SSEDecoder().receive_data(b"event: one\n\ndata: x\n\n") == [ServerSentEvent("message", b"x")]
 
 
 def test_empty_data_is_an_event() -> None:
-    assert SSEDecoder().feed(b"data\n\ndata:\n\n") == [SSE("message", b""), SSE("message", b"")]
+    assert SSEDecoder().receive_data(b"data\n\ndata:\n\n") == [
+        ServerSentEvent("message", b""),
+        ServerSentEvent("message", b""),
+    ]
 
 
 def test_only_one_blank_is_taken_off() -> None:
-    assert SSEDecoder().feed(b"event:one\ndata:  x\n\n") == [SSE("one", b" x")]
+    assert SSEDecoder().receive_data(b"event:one\ndata:  x\n\n") == [ServerSentEvent("one", b" x")]
 
 
 def test_a_byte_order_mark_at_the_beginning_is_skipped() -> None:
-    assert SSEDecoder().feed(b"\xef\xbb\xbfdata: x\n\n") == [SSE("message", b"x")]
+    assert SSEDecoder().receive_data(b"\xef\xbb\xbfdata: x\n\n") == [ServerSentEvent("message", b"x")]
 
 
 def test_an_event_may_be_as_long_as_the_limit() -> None:
     decoder = SSEDecoder(max_event_bytes=20)
 
-    found = [event for _ in range(3) for event in decoder.feed(b"data: 0123456789\n\n")]
+    found = [event for _ in range(3) for event in decoder.receive_data(b"data: 0123456789\n\n")]
 
-    assert found == [SSE("message", b"0123456789")] * 3
+    assert found == [ServerSentEvent("message", b"0123456789")] * 3
 
 
 @pytest.mark.parametrize("chunk", [b"x" * 5, b"data: x\n", b"data:\n"])
 def test_an_endless_event_is_given_up(chunk: bytes) -> None:
     decoder = SSEDecoder(max_event_bytes=20)
-    endless = (decoder.feed(chunk) for _ in range(100))
+    endless = (decoder.receive_data(chunk) for _ in range(100))
 
     with pytest.raises(UpstreamError, match="longer than 20 bytes"):
         list(endless)

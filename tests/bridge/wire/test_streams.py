@@ -11,7 +11,7 @@ from tests.bridge.wire.recording_backend import Asked, Events, Recorder
 from tests.bridge.wire.wire_requests import BETA, CONTENT, asked, parsed, received
 from threadbridge.errors import NotFound, UpstreamError
 from threadbridge.ports import Event
-from threadbridge.wire.sse import SSEDecoder, decode, encode
+from threadbridge.wire.sse import SSEDecoder, decode_frame, encode_frame
 
 STREAMS: dict[str, Asked] = {
     "/threads/thread_1/runs": Asked("stream_run", ("thread_1", {"stream": True}), {"include": (CONTENT,)}),
@@ -148,7 +148,7 @@ async def test_an_error_in_a_stream_with_ids_has_one_too() -> None:
     events = Events(Event("thread.run.created", {}, "log-1"), UpstreamError("gone"))
 
     response = await asked(Recorder(result=events), "GET", RUN_EVENTS)
-    found = SSEDecoder().feed(await received(response))
+    found = SSEDecoder().receive_data(await received(response))
 
     assert [(sse.event, sse.id) for sse in found] == [
         ("thread.run.created", "log-1"),
@@ -167,7 +167,7 @@ class Ready(Events):
     """Events that are frames already."""
 
     async def next_frame(self) -> bytes:
-        return encode(await anext(self))
+        return encode_frame(await anext(self))
 
 
 async def test_frames_that_are_ready_are_sent_as_they_are() -> None:
@@ -177,4 +177,4 @@ async def test_frames_that_are_ready_are_sent_as_they_are() -> None:
     encoded = await received(await asked(Recorder(result=Events(*told)), "GET", RUN_EVENTS))
 
     assert ready == encoded
-    assert [decode(encode(event)) for event in told] == list(told)
+    assert [decode_frame(encode_frame(event)) for event in told] == list(told)

@@ -8,7 +8,12 @@ from tests.bridge.wire.recording_backend import Events, Recorder
 from tests.bridge.wire.wire_requests import BETA, CONTENT, asked
 from threadbridge.ports import PolledRun
 from threadbridge.wire import OPERATIONS, Operation
-from threadbridge.wire.warning_header import HEADER, HEADER_CHARACTERS, warning_headers, warnings_in
+from threadbridge.wire.warning_header import (
+    MAX_HEADER_CHARACTERS,
+    WARNING_HEADER,
+    build_warning_headers,
+    parse_warning_headers,
+)
 
 NO_BRACES = str.maketrans("", "", "{}")
 RUNS = ["/threads/thread_1/runs", "/threads/runs"]
@@ -20,7 +25,7 @@ async def test_what_the_backend_warns_of_stands_in_a_header(path: str) -> None:
 
     response = await asked(backend, "POST", path, body=b"{}")
 
-    assert response.headers[HEADER] == '"The model x is retired; y is asked in its place.", "No tools."'
+    assert response.headers[WARNING_HEADER] == '"The model x is retired; y is asked in its place.", "No tools."'
 
 
 @pytest.mark.parametrize("path", RUNS)
@@ -29,13 +34,13 @@ async def test_a_stream_says_it_before_its_first_event(path: str) -> None:
 
     response = await asked(backend, "POST", path, body=b'{"stream": true}')
 
-    assert response.headers[HEADER] == '"No tools."'
+    assert response.headers[WARNING_HEADER] == '"No tools."'
 
 
 async def test_an_answer_without_warnings_has_no_such_header() -> None:
     response = await asked(Recorder(), "POST", "/threads/runs", body=b"{}")
 
-    assert HEADER not in response.headers
+    assert WARNING_HEADER not in response.headers
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=[operation.name for operation in OPERATIONS])
@@ -48,7 +53,7 @@ async def test_a_parameter_that_means_nothing_to_an_operation_is_warned_about(
     response = await asked(backend, operation.method, operation.path.translate(NO_BRACES), query=query, body=b"{}")
 
     sentence = "The query parameter 'page' has no effect on this operation."
-    assert (response.status, response.headers[HEADER]) == (200, f'"{sentence}"')
+    assert (response.status, response.headers[WARNING_HEADER]) == (200, f'"{sentence}"')
     assert caplog.messages == [f"{operation.method} {operation.path}: {sentence}"]
 
 
@@ -60,7 +65,7 @@ async def test_a_parameter_an_operation_knows_is_not_warned_about(operation: Ope
 
     response = await asked(backend, operation.method, operation.path.translate(NO_BRACES), query=query, body=b"{}")
 
-    assert (response.status, response.headers.get(HEADER)) == (200, None)
+    assert (response.status, response.headers.get(WARNING_HEADER)) == (200, None)
 
 
 @pytest.mark.parametrize("name", ["include", "include[]", "include[0]"])
@@ -69,14 +74,16 @@ async def test_an_include_where_nothing_can_be_included_is_warned_about(name: st
 
     response = await asked(Recorder(), "POST", path, query=((name, CONTENT),), body=b"{}")
 
-    assert response.headers[HEADER] == f"\"The query parameter '{name}' has no effect on this operation.\""
+    assert response.headers[WARNING_HEADER] == f"\"The query parameter '{name}' has no effect on this operation.\""
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "/threads/thread_1"), ("POST", RUNS[0] + "/run_1/cancel")])
 async def test_a_body_that_nobody_reads_is_warned_about(method: str, path: str) -> None:
     response = await asked(Recorder(), method, path, body=b'{"reason": "changed my mind"}')
 
-    assert response.headers[HEADER] == '"This operation has no request body; the one that was sent has no effect."'
+    assert (
+        response.headers[WARNING_HEADER] == '"This operation has no request body; the one that was sent has no effect."'
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b" {} ", b"null"])
@@ -85,7 +92,7 @@ async def test_an_empty_body_is_not_worth_a_warning(body: bytes) -> None:
 
     response = await asked(Recorder(), "DELETE", "/threads/thread_1", headers=headers, body=body)
 
-    assert HEADER not in response.headers
+    assert WARNING_HEADER not in response.headers
 
 
 # The header itself --------------------------------------------------------------------------------------------------
@@ -94,20 +101,20 @@ async def test_an_empty_body_is_not_worth_a_warning(body: bytes) -> None:
 def test_a_header_is_read_as_it_was_written() -> None:
     warnings = ['The model "a\\b", or another, is retired.', "Two."]
 
-    assert warnings_in(warning_headers(warnings)) == warnings
+    assert parse_warning_headers(build_warning_headers(warnings)) == warnings
 
 
 def test_what_could_end_a_header_does_not_get_into_it() -> None:
-    assert warning_headers(["a\r\nset-cookie: x\x00 é"]) == {HEADER: '"a??set-cookie: x? ?"'}
+    assert build_warning_headers(["a\r\nset-cookie: x\x00 é"]) == {WARNING_HEADER: '"a??set-cookie: x? ?"'}
 
 
 def test_a_warning_is_given_once() -> None:
-    assert warning_headers(["a", "b", "a"]) == {HEADER: '"a", "b"'}
+    assert build_warning_headers(["a", "b", "a"]) == {WARNING_HEADER: '"a", "b"'}
 
 
 def test_a_long_header_is_cut_between_warnings_and_says_so() -> None:
-    header = warning_headers([f"{number} {'x' * 1000}" for number in range(100)])[HEADER]
+    header = build_warning_headers([f"{number} {'x' * 1000}" for number in range(100)])[WARNING_HEADER]
 
-    assert len(header) <= HEADER_CHARACTERS
-    assert warnings_in({HEADER: header})[-1] == "There are more warnings; the log has all of them."
-    assert warnings_in({HEADER: header})[0] == f"0 {'x' * 298}..."
+    assert len(header) <= MAX_HEADER_CHARACTERS
+    assert parse_warning_headers({WARNING_HEADER: header})[-1] == "There are more warnings; the log has all of them."
+    assert parse_warning_headers({WARNING_HEADER: header})[0] == f"0 {'x' * 298}..."

@@ -9,7 +9,7 @@ import orjson
 
 from tests.bridge.wire.recording_backend import Recorder
 from threadbridge.ports import WireRequest, WireResponse
-from threadbridge.wire import answer
+from threadbridge.wire import dispatch_request
 
 BETA = {"openai-beta": "assistants=v2"}
 LARGEST = 1000
@@ -27,7 +27,7 @@ async def asked(
 ) -> WireResponse:
     """The response to a request of these parts."""
     request = WireRequest(method, path, query, headers, body)
-    return await answer(backend.as_backend(), request, max_body_bytes=LARGEST)
+    return await dispatch_request(backend.as_backend(), request, max_body_bytes=LARGEST)
 
 
 def parsed(response: WireResponse) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients.tour.told import expected, told_by_python
 from tests.served import served
-from threadbridge.wire.routes import OPERATIONS, match
+from threadbridge.wire.routes import OPERATIONS, match_operation
 
 #: The SDK's helpers and forms of call that a program may use; each must be shown by the tour.
 HELPERS = (
@@ -33,7 +33,7 @@ class Gateway:
     def operations(self) -> set[str]:
         """The operations it was asked for."""
         asked = re.findall(r"method='(\w+)' path='/v1(/(?:assistants|threads)\S*)'", self.log.read_text())
-        return {match(method, path).operation.name for method, path in asked}
+        return {match_operation(method, path).operation.name for method, path in asked}
 
 
 @pytest.fixture(scope="module")

@@ -348,7 +348,7 @@ def _by_name(events: list[tuple[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _events(reply: Reply) -> Iterator[tuple[str, Any]]:
-    for name, data, _ in SSEDecoder().feed(reply.body):
+    for name, data, _ in SSEDecoder().receive_data(reply.body):
         yield name, data.decode() if data == b"[DONE]" else orjson.loads(data)
 
 

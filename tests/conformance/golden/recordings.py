@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from threadbridge.wire import own_path
+from threadbridge.wire import find_api_path
 
 _HERE = Path(__file__).parents[3]
 
@@ -66,7 +66,7 @@ def _loader(folder: Path) -> _Loader:
 
 def is_ours(seen: Recorded) -> bool:
     """Whether the request was made to the Assistants API."""
-    return own_path(seen.path or "") is not None
+    return find_api_path(seen.path or "") is not None
 
 
 def is_bare(seen: Recorded) -> bool:

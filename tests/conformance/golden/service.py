@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.clocks import StandingClock
 from tests.conformance.golden.recordings import Recorded
 from tests.conformance.golden.stories import is_going
-from tests.conformance.golden.upstream import ScriptedPlaces, ScriptedUpstream
+from tests.conformance.golden.upstream import ScriptedConcurrencyLimit, ScriptedUpstream
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.settings import Limits, Settings
-from threadbridge.wire import own_path
+from threadbridge.wire import find_api_path
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.gateway import app
 from threadbridge_adapters.stores import open_store
@@ -97,7 +97,7 @@ class Product:
         leaves: asyncio.Event | None = None,
     ) -> Reply:
         """Make a request of these parts."""
-        own = own_path(path)
+        own = find_api_path(path)
         ours = path if own is None else f"/v1{own}"
         scope: MutableMapping[str, Any] = {
             "type": "http",
@@ -157,7 +157,9 @@ async def product() -> AsyncGenerator[Product]:
     settings = Settings(limits=Limits(lease_seconds=_LONG, drain_seconds=0))
     clock = StandingClock(0.0)
     store = await open_store(":memory:")
-    backend = assemble(settings, store=store, upstream=ScriptedUpstream(), clock=clock, places=ScriptedPlaces(1))
+    backend = assemble(
+        settings, store=store, upstream=ScriptedUpstream(), clock=clock, concurrency_limit=ScriptedConcurrencyLimit(1)
+    )
     behind = ServiceBehind()
     try:
         yield Product(app(backend, settings, passthrough=behind), backend, clock, behind)

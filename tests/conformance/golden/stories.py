@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from tests.conformance.golden.recordings import Recorded, objects
 from threadbridge.ports import Wire
-from threadbridge.run_states import ACTIVE
+from threadbridge.run_states import ACTIVE_STATUSES
 
 _GOING = frozenset({"queued", "in_progress", "cancelling"})
 _CANCELLED = frozenset({"cancelling", "cancelled"})
@@ -241,4 +241,4 @@ def was_taken_up(run: Wire) -> bool:
 
 def locks_its_thread(run: Wire) -> bool:
     """Whether the run was active (A63)."""
-    return run["status"] in ACTIVE
+    return run["status"] in ACTIVE_STATUSES

@@ -10,7 +10,7 @@ from itertools import count
 
 from tests.conformance.golden.answers import Answer
 from tests.conformance.golden.stories import Story
-from threadbridge.engine.concurrency_limit import Places
+from threadbridge.engine.concurrency_limit import ConcurrencyLimit
 from threadbridge.ports import UpstreamResponse, Wire
 
 
@@ -57,19 +57,19 @@ class Script:
 SCRIPT: ContextVar[Script] = ContextVar("script")
 
 
-class ScriptedPlaces(Places):
+class ScriptedConcurrencyLimit(ConcurrencyLimit):
     """Places that are free as soon as the recorded service took the run up."""
 
-    def reserve(self) -> bool:
+    def try_acquire(self) -> bool:
         return SCRIPT.get().may_begin
 
-    async def wait(self, called_off: asyncio.Future[None]) -> bool:
+    async def acquire(self, stop_requested: asyncio.Future[None]) -> bool:
         beginning = asyncio.ensure_future(SCRIPT.get().beginning())
-        await asyncio.wait((beginning, called_off), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((beginning, stop_requested), return_when=asyncio.FIRST_COMPLETED)
         beginning.cancel()
-        return not called_off.done()
+        return not stop_requested.done()
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Nobody is kept waiting by those who have a place."""
 
 
@@ -79,20 +79,20 @@ class ScriptedUpstream:
     def __init__(self) -> None:
         self._numbers = count(1)
 
-    async def create(self, body: bytes) -> UpstreamResponse:
+    async def create_response(self, body: bytes) -> UpstreamResponse:
         answer = await SCRIPT.get().answer()
         answer.refuse()
         if answer.is_cut_off:
             await _for_ever()
         return UpstreamResponse(answer.response())
 
-    async def stream(self, body: bytes) -> Streaming:
+    async def stream_response(self, body: bytes) -> Streaming:
         script = SCRIPT.get()
         answer = await script.answer()
         answer.refuse()
         return Streaming(answer, script)
 
-    async def call(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
         """Files, vector stores and containers: everything is there and ready at once."""
         place, _, _ = path.partition("?")
         kind, _, rest = place.strip("/").partition("/")

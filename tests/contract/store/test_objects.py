@@ -7,11 +7,11 @@ import pytest
 from tests.contract.store.single_transaction import KINDS, TENANT, add_all, get
 from tests.stored_objects import ONE_OF_EACH, message, thread
 from threadbridge.errors import Conflict, StoreError
-from threadbridge.ports import Kind, Store, Wire
+from threadbridge.ports import ObjectKind, Store, Wire
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_an_object_comes_back_key_for_key(store: Store, kind: Kind) -> None:
+async def test_an_object_comes_back_key_for_key(store: Store, kind: ObjectKind) -> None:
     body: Wire = {**ONE_OF_EACH[kind], "z": None, "a": {"z": 1, "a": [1.5, True]}}
     await add_all(store, (kind, body))
 
@@ -22,7 +22,7 @@ async def test_an_object_comes_back_key_for_key(store: Store, kind: Kind) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_a_caller_does_to_an_object_changes_nothing_stored(store: Store, kind: Kind) -> None:
+async def test_what_a_caller_does_to_an_object_changes_nothing_stored(store: Store, kind: ObjectKind) -> None:
     body = ONE_OF_EACH[kind]
     await add_all(store, (kind, body))
 
@@ -32,7 +32,7 @@ async def test_what_a_caller_does_to_an_object_changes_nothing_stored(store: Sto
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_an_unknown_object_is_none_and_cannot_be_put_or_removed(store: Store, kind: Kind) -> None:
+async def test_an_unknown_object_is_none_and_cannot_be_put_or_removed(store: Store, kind: ObjectKind) -> None:
     body = ONE_OF_EACH[kind]
 
     found = await get(store, kind, body["id"])
@@ -45,19 +45,19 @@ async def test_an_unknown_object_is_none_and_cannot_be_put_or_removed(store: Sto
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_an_object_is_replaced_and_keeps_its_place(store: Store, kind: Kind) -> None:
+async def test_an_object_is_replaced_and_keeps_its_place(store: Store, kind: ObjectKind) -> None:
     first = ONE_OF_EACH[kind]
     changed = {**first, "metadata": {"k": "v"}}
     await add_all(store, (kind, first), (kind, {**first, "id": "second", "status": "completed"}))
 
     await store.write(lambda session: session.put(kind, changed), tenant=TENANT)
 
-    page = await store.read(lambda session: session.page(kind, limit=1, order="asc"), tenant=TENANT)
+    page = await store.read(lambda session: session.get_page(kind, limit=1, order="asc"), tenant=TENANT)
     assert page.data == [changed]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_removed_object_is_gone_and_its_id_is_free(store: Store, kind: Kind) -> None:
+async def test_a_removed_object_is_gone_and_its_id_is_free(store: Store, kind: ObjectKind) -> None:
     body = ONE_OF_EACH[kind]
     await add_all(store, (kind, body))
 
@@ -69,7 +69,7 @@ async def test_a_removed_object_is_gone_and_its_id_is_free(store: Store, kind: K
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_an_id_is_taken_once(store: Store, kind: Kind) -> None:
+async def test_an_id_is_taken_once(store: Store, kind: ObjectKind) -> None:
     body = {**ONE_OF_EACH[kind], "status": "completed"}
     await add_all(store, (kind, body))
 
@@ -81,17 +81,17 @@ async def test_an_id_is_taken_once(store: Store, kind: Kind) -> None:
 
 @pytest.mark.parametrize("text", ["ünïcödé 🧵 \u0000 \u2028 'quotes\" %s :name ?", "x" * 4_000_000], ids=["odd", "big"])
 async def test_any_text_comes_back_as_it_went_in(store: Store, text: str) -> None:
-    await add_all(store, (Kind.MESSAGE, message(text=text)))
+    await add_all(store, (ObjectKind.MESSAGE, message(text=text)))
 
-    assert await get(store, Kind.MESSAGE, "msg_1") == message(text=text)
+    assert await get(store, ObjectKind.MESSAGE, "msg_1") == message(text=text)
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**70], ids=["half a surrogate pair", "a huge integer"])
 async def test_what_json_cannot_carry_is_refused_and_nothing_is_kept(store: Store, value: object) -> None:
     with pytest.raises(StoreError, match="thread_1 cannot be stored as JSON"):
-        await add_all(store, (Kind.THREAD, {**thread(), "metadata": {"k": value}}))
+        await add_all(store, (ObjectKind.THREAD, {**thread(), "metadata": {"k": value}}))
 
-    assert await get(store, Kind.THREAD, "thread_1") is None
+    assert await get(store, ObjectKind.THREAD, "thread_1") is None
 
 
 def file(id_: str, blob: str) -> Wire:
@@ -99,12 +99,14 @@ def file(id_: str, blob: str) -> Wire:
 
 
 async def test_contents_are_found_by_their_digest_within_the_tenant_and_used_by_whomever(store: Store) -> None:
-    await add_all(store, (Kind.FILE, file("file-1", "abc-1")), (Kind.FILE, file("file-2", "abcd-2")))
+    await add_all(store, (ObjectKind.FILE, file("file-1", "abc-1")), (ObjectKind.FILE, file("file-2", "abcd-2")))
 
     found = await store.read(
-        lambda session: [session.blob_of(digest) for digest in ("ab", "abc", "abcd", "abc-1")], tenant=TENANT
+        lambda session: [session.find_blob_name(digest) for digest in ("ab", "abc", "abcd", "abc-1")], tenant=TENANT
     )
-    elsewhere = await store.read(lambda session: (session.blob_of("abc"), session.uses_blob("abc-1")), tenant="other")
+    elsewhere = await store.read(
+        lambda session: (session.find_blob_name("abc"), session.is_blob_referenced("abc-1")), tenant="other"
+    )
 
     assert found == [None, "abc-1", "abcd-2", None]
     assert elsewhere == (None, True)

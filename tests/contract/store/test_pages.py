@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.store.single_transaction import KINDS, TENANT, add_all
 from tests.stored_objects import ONE_OF_EACH, call, message, run, step
-from threadbridge.ports import Entry, Kind, Page, Session, Store
+from threadbridge.ports import Entry, ObjectKind, Page, Session, Store
 
 Order = Literal["asc", "desc"]
 
@@ -30,7 +30,7 @@ def ids_of(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_every_page_is_the_one_a_plain_list_gives(store: Store, kind: Kind) -> None:
+async def test_every_page_is_the_one_a_plain_list_gives(store: Store, kind: ObjectKind) -> None:
     ids = [f"id_{n}" for n in (3, 1, 4, 0, 2)]
     await add_all(store, *((kind, {**ONE_OF_EACH[kind], "id": id_, "status": "completed"}) for id_ in ids))
     orders: tuple[Order, ...] = ("asc", "desc")
@@ -38,7 +38,7 @@ async def test_every_page_is_the_one_a_plain_list_gives(store: Store, kind: Kind
 
     def pages(session: Session) -> list[Page]:
         return [
-            session.page(kind, limit=limit, order=order, after=after, before=before)
+            session.get_page(kind, limit=limit, order=order, after=after, before=before)
             for limit, order, after, before in shapes
         ]
 
@@ -49,13 +49,13 @@ async def test_every_page_is_the_one_a_plain_list_gives(store: Store, kind: Kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_an_unknown_cursor_gives_an_empty_page(store: Store, kind: Kind) -> None:
+async def test_an_unknown_cursor_gives_an_empty_page(store: Store, kind: ObjectKind) -> None:
     await add_all(store, (kind, ONE_OF_EACH[kind]))
 
     def pages(session: Session) -> list[Page]:
         return [
-            session.page(kind, limit=5, order="asc", after="nobody"),
-            session.page(kind, limit=5, order="desc", before="nobody"),
+            session.get_page(kind, limit=5, order="asc", after="nobody"),
+            session.get_page(kind, limit=5, order="desc", before="nobody"),
         ]
 
     assert await store.read(pages, tenant=TENANT) == [Page([], has_more=False)] * 2
@@ -67,26 +67,26 @@ async def two_threads(store: Store) -> None:
         of = f"thread_{n % 2}"
         await add_all(
             store,
-            (Kind.MESSAGE, message(f"msg_{n}", of, run_id=f"run_{n % 2}")),
-            (Kind.MESSAGE, message(f"msg_{n}_user", of)),
-            (Kind.RUN, run(f"run_{n}", of, status="completed")),
-            (Kind.STEP, step(f"step_{n}", of, f"run_{n % 2}")),
+            (ObjectKind.MESSAGE, message(f"msg_{n}", of, run_id=f"run_{n % 2}")),
+            (ObjectKind.MESSAGE, message(f"msg_{n}_user", of)),
+            (ObjectKind.RUN, run(f"run_{n}", of, status="completed")),
+            (ObjectKind.STEP, step(f"step_{n}", of, f"run_{n % 2}")),
         )
 
 
 @pytest.mark.parametrize(
     ("kind", "ids"),
     [
-        (Kind.MESSAGE, ["msg_1", "msg_1_user", "msg_3", "msg_3_user"]),
-        (Kind.RUN, ["run_1", "run_3"]),
-        (Kind.STEP, ["step_1", "step_3"]),
+        (ObjectKind.MESSAGE, ["msg_1", "msg_1_user", "msg_3", "msg_3_user"]),
+        (ObjectKind.RUN, ["run_1", "run_3"]),
+        (ObjectKind.STEP, ["step_1", "step_3"]),
     ],
 )
-async def test_a_page_of_one_thread_has_no_other(store: Store, kind: Kind, ids: list[str]) -> None:
+async def test_a_page_of_one_thread_has_no_other(store: Store, kind: ObjectKind, ids: list[str]) -> None:
     await two_threads(store)
 
     page = await store.read(
-        lambda session: session.page(kind, limit=9, order="asc", thread_id="thread_1"), tenant=TENANT
+        lambda session: session.get_page(kind, limit=9, order="asc", thread_id="thread_1"), tenant=TENANT
     )
 
     assert ids_of(page) == ids
@@ -95,19 +95,21 @@ async def test_a_page_of_one_thread_has_no_other(store: Store, kind: Kind, ids: 
 @pytest.mark.parametrize(
     ("kind", "thread_id", "ids"),
     [
-        (Kind.MESSAGE, "thread_1", ["msg_1", "msg_3"]),
-        (Kind.MESSAGE, None, ["msg_1", "msg_3"]),
-        (Kind.MESSAGE, "thread_0", []),
-        (Kind.STEP, "thread_1", ["step_1", "step_3"]),
-        (Kind.STEP, None, ["step_1", "step_3"]),
-        (Kind.STEP, "thread_0", []),
+        (ObjectKind.MESSAGE, "thread_1", ["msg_1", "msg_3"]),
+        (ObjectKind.MESSAGE, None, ["msg_1", "msg_3"]),
+        (ObjectKind.MESSAGE, "thread_0", []),
+        (ObjectKind.STEP, "thread_1", ["step_1", "step_3"]),
+        (ObjectKind.STEP, None, ["step_1", "step_3"]),
+        (ObjectKind.STEP, "thread_0", []),
     ],
 )
-async def test_a_page_of_one_run_has_no_other(store: Store, kind: Kind, thread_id: str | None, ids: list[str]) -> None:
+async def test_a_page_of_one_run_has_no_other(
+    store: Store, kind: ObjectKind, thread_id: str | None, ids: list[str]
+) -> None:
     await two_threads(store)
 
     page = await store.read(
-        lambda session: session.page(kind, limit=9, order="asc", thread_id=thread_id, run_id="run_1"), tenant=TENANT
+        lambda session: session.get_page(kind, limit=9, order="asc", thread_id=thread_id, run_id="run_1"), tenant=TENANT
     )
 
     assert ids_of(page) == ids
@@ -117,7 +119,7 @@ async def test_a_cursor_of_another_thread_is_unknown(store: Store) -> None:
     await two_threads(store)
 
     page = await store.read(
-        lambda session: session.page(Kind.MESSAGE, limit=9, order="asc", after="msg_0", thread_id="thread_1"),
+        lambda session: session.get_page(ObjectKind.MESSAGE, limit=9, order="asc", after="msg_0", thread_id="thread_1"),
         tenant=TENANT,
     )
 
@@ -126,9 +128,10 @@ async def test_a_cursor_of_another_thread_is_unknown(store: Store) -> None:
 
 async def test_what_is_no_message_is_on_no_page_of_messages(store: Store) -> None:
     await store.write(
-        lambda session: session.append("thread_1", [call("c1"), Entry(message=message()), call("c2")]), tenant=TENANT
+        lambda session: session.append_entries("thread_1", [call("c1"), Entry(message=message()), call("c2")]),
+        tenant=TENANT,
     )
 
-    page = await store.read(lambda session: session.page(Kind.MESSAGE, limit=1, order="desc"), tenant=TENANT)
+    page = await store.read(lambda session: session.get_page(ObjectKind.MESSAGE, limit=1, order="desc"), tenant=TENANT)
 
     assert page == Page([message()], has_more=False)

@@ -8,21 +8,21 @@ import pytest
 
 from tests.contract.store.single_transaction import KINDS, TENANT, add_all, get
 from tests.stored_objects import ONE_OF_EACH, call, thread
-from threadbridge.ports import Kind, Lease, Page, Refusal, Session, Store, Turn
+from threadbridge.ports import Lease, ObjectKind, Page, ParameterRejection, Session, Store, Turn
 
 Look = Callable[[Session], object]
 NO_PAGE = Page([], has_more=False)
 
 
-def getting(kind: Kind) -> Look:
+def getting(kind: ObjectKind) -> Look:
     return lambda session: session.get(kind, ONE_OF_EACH[kind]["id"])
 
 
-def paging(kind: Kind) -> Look:
-    return lambda session: session.page(kind, limit=5, order="asc")
+def paging(kind: ObjectKind) -> Look:
+    return lambda session: session.get_page(kind, limit=5, order="asc")
 
 
-def putting(kind: Kind) -> Look:
+def putting(kind: ObjectKind) -> Look:
     return lambda session: session.put(kind, ONE_OF_EACH[kind])
 
 
@@ -31,17 +31,17 @@ LOOKS: dict[str, tuple[Look, object]] = {
     **{f"get {kind}": (getting(kind), None) for kind in KINDS},
     **{f"page {kind}": (paging(kind), NO_PAGE) for kind in KINDS},
     "page of a thread": (
-        lambda session: session.page(Kind.MESSAGE, limit=5, order="asc", thread_id="thread_1"),
+        lambda session: session.get_page(ObjectKind.MESSAGE, limit=5, order="asc", thread_id="thread_1"),
         NO_PAGE,
     ),
-    "page of a run": (lambda session: session.page(Kind.STEP, limit=5, order="asc", run_id="run_1"), NO_PAGE),
-    "active_run": (lambda session: session.active_run("thread_1"), None),
-    "timeline": (lambda session: session.timeline("thread_1"), []),
-    "timeline of the newest": (lambda session: session.timeline("thread_1", last_messages=1), []),
-    "items": (lambda session: session.items("run_1"), []),
-    "turns": (lambda session: session.turns("run_1"), []),
-    "refusals": (lambda session: session.refusals("service_1"), []),
-    "lease": (lambda session: session.lease("run_1"), None),
+    "page of a run": (lambda session: session.get_page(ObjectKind.STEP, limit=5, order="asc", run_id="run_1"), NO_PAGE),
+    "active_run": (lambda session: session.get_active_run("thread_1"), None),
+    "timeline": (lambda session: session.list_entries("thread_1"), []),
+    "timeline of the newest": (lambda session: session.list_entries("thread_1", last_messages=1), []),
+    "items": (lambda session: session.list_run_items("run_1"), []),
+    "turns": (lambda session: session.list_turns("run_1"), []),
+    "refusals": (lambda session: session.list_parameter_rejections("service_1"), []),
+    "lease": (lambda session: session.get_lease("run_1"), None),
 }
 
 #: Every changing method that needs what it changes.
@@ -55,10 +55,13 @@ CHANGES: dict[str, Look] = {
 async def shared(store: Store) -> Store:
     """A store in which `tenant_a` has one of everything."""
     await add_all(store, *ONE_OF_EACH.items())
-    await store.write(lambda session: session.append("thread_1", [call()]), tenant=TENANT)
+    await store.write(lambda session: session.append_entries("thread_1", [call()]), tenant=TENANT)
     await store.write(lambda session: session.add_turn("run_1", Turn(1)), tenant=TENANT)
     await store.write(lambda session: session.set_lease("run_1", Lease("worker_1", 5)), tenant=TENANT)
-    await store.write(lambda session: session.add_refusal("service_1", Refusal("m", "top_p", 1), most=1), tenant=TENANT)
+    await store.write(
+        lambda session: session.add_parameter_rejection("service_1", ParameterRejection("m", "top_p", 1), max_count=1),
+        tenant=TENANT,
+    )
     return store
 
 
@@ -77,7 +80,7 @@ async def test_another_tenants_rows_cannot_be_changed(shared: Store, change: str
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_another_tenants_objects_cannot_be_removed(shared: Store, kind: Kind) -> None:
+async def test_another_tenants_objects_cannot_be_removed(shared: Store, kind: ObjectKind) -> None:
     removed = await shared.write(lambda session: session.remove(kind, ONE_OF_EACH[kind]["id"]), tenant="tenant_b")
 
     assert removed is False
@@ -85,10 +88,10 @@ async def test_another_tenants_objects_cannot_be_removed(shared: Store, kind: Ki
 
 
 async def test_a_cursor_of_another_tenant_is_unknown(shared: Store) -> None:
-    await add_all(shared, (Kind.THREAD, thread("thread_b")), tenant="tenant_b")
+    await add_all(shared, (ObjectKind.THREAD, thread("thread_b")), tenant="tenant_b")
 
     page = await shared.read(
-        lambda session: session.page(Kind.THREAD, limit=5, order="asc", after="thread_1"), tenant="tenant_b"
+        lambda session: session.get_page(ObjectKind.THREAD, limit=5, order="asc", after="thread_1"), tenant="tenant_b"
     )
 
     assert page == Page([], has_more=False)
@@ -98,7 +101,7 @@ async def test_two_tenants_may_use_the_same_ids(shared: Store) -> None:
     await add_all(shared, *ONE_OF_EACH.items(), tenant="tenant_b")
     await shared.write(lambda session: session.add_turn("run_1", Turn(1, "resp_b")), tenant="tenant_b")
 
-    await shared.write(lambda session: session.remove(Kind.THREAD, "thread_1"), tenant="tenant_b")
+    await shared.write(lambda session: session.remove(ObjectKind.THREAD, "thread_1"), tenant="tenant_b")
 
-    assert await get(shared, Kind.STEP, "step_1") == ONE_OF_EACH[Kind.STEP]
-    assert await shared.read(lambda session: session.turns("run_1"), tenant=TENANT) == [Turn(1)]
+    assert await get(shared, ObjectKind.STEP, "step_1") == ONE_OF_EACH[ObjectKind.STEP]
+    assert await shared.read(lambda session: session.list_turns("run_1"), tenant=TENANT) == [Turn(1)]

@@ -10,7 +10,7 @@ import pytest
 from tests.contract.store.single_transaction import TENANT, add_all, get
 from tests.stored_objects import assistant, thread
 from threadbridge.errors import Conflict, StoreError
-from threadbridge.ports import Kind, Session, Store, Wire
+from threadbridge.ports import ObjectKind, Session, Store, Wire
 from threadbridge_adapters.stores import open_store
 
 
@@ -22,53 +22,53 @@ async def test_work_that_raises_changes_nothing_and_its_own_exception_arrives(st
     refusal = Refusal()
 
     def work(session: Session) -> None:
-        session.add(Kind.THREAD, thread())
+        session.add(ObjectKind.THREAD, thread())
         raise refusal
 
     with pytest.raises(Refusal) as raised:
         await store.write(work, tenant=TENANT)
 
     assert raised.value is refusal
-    assert await get(store, Kind.THREAD, "thread_1") is None
+    assert await get(store, ObjectKind.THREAD, "thread_1") is None
 
 
 async def test_a_read_that_raises_leaves_the_store_usable(store: Store) -> None:
     def work(session: Session) -> None:
-        session.get(Kind.THREAD, "thread_1")
+        session.get(ObjectKind.THREAD, "thread_1")
         raise StopIteration
 
     with pytest.raises(RuntimeError, match="StopIteration"):
         await store.read(work, tenant=TENANT)
 
-    assert await get(store, Kind.THREAD, "thread_1") is None
+    assert await get(store, ObjectKind.THREAD, "thread_1") is None
 
 
 async def test_a_transaction_sees_its_own_changes(store: Store) -> None:
     def work(session: Session) -> Wire | None:
-        session.add(Kind.ASSISTANT, assistant())
-        return session.get(Kind.ASSISTANT, "asst_1")
+        session.add(ObjectKind.ASSISTANT, assistant())
+        return session.get(ObjectKind.ASSISTANT, "asst_1")
 
     assert await store.write(work, tenant=TENANT) == assistant()
 
 
 async def test_a_reading_transaction_cannot_write(store: Store) -> None:
     with pytest.raises(StoreError):
-        await store.read(lambda session: session.add(Kind.THREAD, thread()), tenant=TENANT)
+        await store.read(lambda session: session.add(ObjectKind.THREAD, thread()), tenant=TENANT)
 
-    assert await get(store, Kind.THREAD, "thread_1") is None
-    await add_all(store, (Kind.THREAD, thread()))
+    assert await get(store, ObjectKind.THREAD, "thread_1") is None
+    await add_all(store, (ObjectKind.THREAD, thread()))
 
 
 async def test_one_failing_write_among_many_takes_no_other_along(store: Store) -> None:
     def work(session: Session, n: int) -> None:
-        session.add(Kind.THREAD, thread(f"thread_{n}"))
-        session.add(Kind.THREAD, thread(f"thread_{n}" if n % 10 == 3 else f"thread_{n}_too"))
+        session.add(ObjectKind.THREAD, thread(f"thread_{n}"))
+        session.add(ObjectKind.THREAD, thread(f"thread_{n}" if n % 10 == 3 else f"thread_{n}_too"))
 
     writes = [store.write(partial(work, n=n), tenant=TENANT) for n in range(50)]
 
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
 
-    page = await store.read(lambda session: session.page(Kind.THREAD, limit=200, order="asc"), tenant=TENANT)
+    page = await store.read(lambda session: session.get_page(ObjectKind.THREAD, limit=200, order="asc"), tenant=TENANT)
     assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Conflict)] == [3, 13, 23, 33, 43]
     assert len(page.data) == 90
 
@@ -77,8 +77,8 @@ async def test_fifty_tasks_read_what_they_wrote(store: Store) -> None:
     async def one(n: int) -> list[Wire | None]:
         seen: list[Wire | None] = []
         for k in range(4):
-            await add_all(store, (Kind.THREAD, thread(f"thread_{n}_{k}")))
-            seen.append(await get(store, Kind.THREAD, f"thread_{n}_{k}"))
+            await add_all(store, (ObjectKind.THREAD, thread(f"thread_{n}_{k}")))
+            seen.append(await get(store, ObjectKind.THREAD, f"thread_{n}_{k}"))
         return seen
 
     seen = await asyncio.gather(*(one(n) for n in range(50)))
@@ -87,21 +87,21 @@ async def test_fifty_tasks_read_what_they_wrote(store: Store) -> None:
 
 
 async def test_a_write_whose_caller_gave_up_happens_all_the_same(store: Store) -> None:
-    task = asyncio.create_task(store.write(lambda session: session.add(Kind.THREAD, thread()), tenant=TENANT))
+    task = asyncio.create_task(store.write(lambda session: session.add(ObjectKind.THREAD, thread()), tenant=TENANT))
     await asyncio.sleep(0)  # it is handed in now
 
     task.cancel()
     await asyncio.wait({task})
 
-    await add_all(store, (Kind.THREAD, thread("thread_2")))
-    assert await get(store, Kind.THREAD, "thread_1") == thread()
+    await add_all(store, (ObjectKind.THREAD, thread("thread_2")))
+    assert await get(store, ObjectKind.THREAD, "thread_1") == thread()
 
 
 async def test_a_store_serves_several_event_loops_at_once(store: Store) -> None:
     def elsewhere(n: int) -> Wire | None:
         async def both() -> Wire | None:
-            await add_all(store, (Kind.THREAD, thread(f"thread_{n}")))
-            return await get(store, Kind.THREAD, f"thread_{n}")
+            await add_all(store, (ObjectKind.THREAD, thread(f"thread_{n}")))
+            return await get(store, ObjectKind.THREAD, f"thread_{n}")
 
         return asyncio.run(both())
 
@@ -112,7 +112,7 @@ async def test_a_store_serves_several_event_loops_at_once(store: Store) -> None:
 
 async def test_closing_waits_for_what_was_begun_and_may_be_repeated(url: str) -> None:
     store = await open_store(url)
-    write = asyncio.create_task(add_all(store, (Kind.THREAD, thread())))
+    write = asyncio.create_task(add_all(store, (ObjectKind.THREAD, thread())))
     await asyncio.sleep(0)
 
     await asyncio.gather(store.aclose(), store.aclose())
@@ -126,4 +126,4 @@ async def test_a_closed_store_says_so(url: str) -> None:
     await store.aclose()
 
     with pytest.raises(StoreError, match="closed"):
-        await get(store, Kind.THREAD, "thread_1")
+        await get(store, ObjectKind.THREAD, "thread_1")

@@ -20,48 +20,48 @@ Values: TypeAlias = Mapping[str, Any]
 _DIALECT: Any = sqlite.dialect(paramstyle="qmark")  # looking parameters up by name costs the driver more
 
 
-class Statement:
+class CompiledStatement:
     """One statement, compiled when it is made. What the driver raises comes through as it is."""
 
-    def __init__(self, written: ClauseElement, *, columns: Sequence[str] | None = None) -> None:
-        compiled: Any = written.compile(dialect=_DIALECT, column_keys=columns)
+    def __init__(self, clause: ClauseElement, *, columns: Sequence[str] | None = None) -> None:
+        compiled: Any = clause.compile(dialect=_DIALECT, column_keys=columns)
         self._text = str(compiled)
         names = compiled.positiontup or ()
-        self._in_order = _orderly(
+        self._bind_values = _build_value_binder(
             names, {name: bound.value for name in names if not (bound := compiled.binds[name]).required}
         )
 
-    def rows(self, driver: sqlite3.Connection, values: Values) -> list[Any]:
+    def fetch_all(self, driver: sqlite3.Connection, values: Values) -> list[Any]:
         """Every row, as tuples. All are fetched, so that nothing holds on to the snapshot of the data."""
-        return driver.execute(self._text, self._in_order(values)).fetchall()
+        return driver.execute(self._text, self._bind_values(values)).fetchall()
 
-    def row(self, driver: sqlite3.Connection, values: Values) -> Any:
+    def fetch_one(self, driver: sqlite3.Connection, values: Values) -> Any:
         """The one row there is, or None."""
-        found = self.rows(driver, values)
-        return found[0] if found else None
+        rows = self.fetch_all(driver, values)
+        return rows[0] if rows else None
 
-    def run(self, driver: sqlite3.Connection, values: Values) -> int:
+    def execute(self, driver: sqlite3.Connection, values: Values) -> int:
         """How many rows it changed."""
-        return driver.execute(self._text, self._in_order(values)).rowcount
+        return driver.execute(self._text, self._bind_values(values)).rowcount
 
-    def run_for_each(self, driver: sqlite3.Connection, many: Sequence[Values]) -> None:
+    def execute_many(self, driver: sqlite3.Connection, rows: Sequence[Values]) -> None:
         """Once for each of these."""
-        driver.executemany(self._text, [self._in_order(values) for values in many])
+        driver.executemany(self._text, [self._bind_values(values) for values in rows])
 
 
-def _orderly(names: Sequence[str], constants: Values) -> Callable[[Values], Sequence[Any]]:
+def _build_value_binder(names: Sequence[str], constants: Values) -> Callable[[Values], Sequence[Any]]:
     """What puts values by name into the order of a statement; some stand in the statement itself."""
     if constants or len(names) < 2:
         return lambda values: [constants[name] if name in constants else values[name] for name in names]
     return itemgetter(*names)
 
 
-def insertion(table: Table) -> Statement:
+def compile_insert(table: Table) -> CompiledStatement:
     """Adds one row, of which every column but the number of its place is given."""
     columns = [column.name for column in table.columns if column.name != "seq"]
-    return Statement(insert(table), columns=columns)
+    return CompiledStatement(insert(table), columns=columns)
 
 
-def driver_of(connection: Connection) -> sqlite3.Connection:
+def get_driver_connection(connection: Connection) -> sqlite3.Connection:
     """The driver's connection behind one of SQLAlchemy's."""
     return cast(sqlite3.Connection, connection.connection.driver_connection)

@@ -28,29 +28,29 @@ NEXT_STEPS: Mapping[str, str] = {
 DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
 
 
-def store_error(doing: str, place: object, exc: Exception) -> StoreError:
+def to_store_error(operation: str, database: object, exc: Exception) -> StoreError:
     """The failure in our words; `doing` completes "could not be"."""
-    reason = _reason(exc)
+    reason = _get_driver_message(exc)
     steps = (step for words, step in NEXT_STEPS.items() if words in reason.lower())
     step = next(steps, None)
-    return StoreError(f"The store {place} could not be {doing} ({reason})" + (f"; {step}." if step else "."))
+    return StoreError(f"The store {database} could not be {operation} ({reason})" + (f"; {step}." if step else "."))
 
 
 @contextmanager
-def told_as_store_error(doing: str, place: object) -> Generator[None]:
+def map_driver_errors(operation: str, database: object) -> Generator[None]:
     """Let nothing of the driver's through."""
     try:
         yield
     except DRIVER_ERRORS as exc:
-        raise store_error(doing, place, exc) from exc
+        raise to_store_error(operation, database, exc) from exc
 
 
-def is_locked(exc: Exception) -> bool:
+def is_lock_timeout(exc: Exception) -> bool:
     """Whether another process held the file for longer than SQLite waits."""
-    return "locked" in _reason(exc)
+    return "locked" in _get_driver_message(exc)
 
 
-def _reason(exc: Exception) -> str:
+def _get_driver_message(exc: Exception) -> str:
     match exc:
         case DBAPIError(orig=BaseException() as cause):
             return str(cause)

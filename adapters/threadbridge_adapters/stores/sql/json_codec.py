@@ -8,7 +8,7 @@ from threadbridge.errors import StoreError
 from threadbridge.ports import Wire
 
 
-def written(body: Wire) -> str:
+def encode_json(body: Wire) -> str:
     """The object as JSON text. Raises StoreError for what JSON cannot carry (half a surrogate pair, huge integers)."""
     try:
         return orjson.dumps(body).decode()
@@ -16,17 +16,17 @@ def written(body: Wire) -> str:
         raise StoreError(f"{body.get('id', 'an object')} cannot be stored as JSON: {exc}") from exc
 
 
-def written_or_none(body: Wire | None) -> str | None:
+def encode_optional_json(body: Wire | None) -> str | None:
     """The object as JSON text, None for None."""
-    return None if body is None else written(body)
+    return None if body is None else encode_json(body)
 
 
-def parsed(text: str) -> Wire:
+def decode_json(text: str) -> Wire:
     """A fresh dictionary, the caller's own."""
     body: Wire = orjson.loads(text)
     return body
 
 
-def parsed_or_none(text: str | None) -> Wire | None:
+def decode_optional_json(text: str | None) -> Wire | None:
     """A fresh dictionary, None for None."""
-    return None if text is None else parsed(text)
+    return None if text is None else decode_json(text)

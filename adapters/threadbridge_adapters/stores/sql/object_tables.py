@@ -9,78 +9,80 @@ from typing import Any
 from sqlalchemy import Column, Table, bindparam, delete, select, update
 
 from threadbridge.errors import Conflict
-from threadbridge.ports import Entry, Kind, Wire
+from threadbridge.ports import Entry, ObjectKind, Wire
 from threadbridge_adapters.stores.sql import schema
-from threadbridge_adapters.stores.sql.compiled_statements import Statement, insertion
-from threadbridge_adapters.stores.sql.json_codec import parsed, written
+from threadbridge_adapters.stores.sql.compiled_statements import CompiledStatement, compile_insert
+from threadbridge_adapters.stores.sql.json_codec import decode_json, encode_json
 
 #: The values of one row by column name.
 Row = dict[str, Any]
 
 
-def taken(what: str) -> Conflict:
+def build_conflict(what: str) -> Conflict:
     """Why a unique index refused a row, in one sentence."""
     return Conflict(f"{what} already exists.")
 
 
-class Shelf:
+class ObjectTable:
     """Where the objects of one kind are kept, and what is done with one of them. Made once per kind."""
 
-    def __init__(self, table: Table, *, body: str, id_: str, row: Callable[[Wire], Row], kept: tuple[str, ...]) -> None:
+    def __init__(
+        self, table: Table, *, body: str, id_: str, to_row: Callable[[Wire], Row], updated_columns: tuple[str, ...]
+    ) -> None:
         self.table = table
         self.id: Column[str] = table.c[id_]
         self.body: Column[str] = table.c[body]
-        self._row = row
-        self._kept = (*kept, body)
+        self._to_row = to_row
+        self._updated_columns = (*updated_columns, body)
         mine = (table.c.tenant == bindparam("of_tenant"), self.id == bindparam("of_id"))
-        self._insert = insertion(table)
-        self._select = Statement(select(self.body).where(*mine))
-        replacing: dict[str, Any] = {name: bindparam(f"new_{name}") for name in self._kept}
-        self._update = Statement(update(table).where(*mine).values(replacing))
-        self._delete = Statement(delete(table).where(*mine))
+        self._insert = compile_insert(table)
+        self._select = CompiledStatement(select(self.body).where(*mine))
+        replacing: dict[str, Any] = {name: bindparam(f"new_{name}") for name in self._updated_columns}
+        self._update = CompiledStatement(update(table).where(*mine).values(replacing))
+        self._delete = CompiledStatement(delete(table).where(*mine))
 
     def add(self, driver: sqlite3.Connection, tenant: str, body: Wire, **columns: object) -> None:
         """Insert a row; `columns` are those that the body does not tell."""
         try:
-            self._insert.run(driver, {"tenant": tenant, **self._row(body), **columns})
+            self._insert.execute(driver, {"tenant": tenant, **self._to_row(body), **columns})
         except sqlite3.IntegrityError as exc:
-            raise taken(named(body)) from exc
+            raise build_conflict(describe_object(body)) from exc
 
     def get(self, driver: sqlite3.Connection, tenant: str, object_id: str) -> Wire | None:
-        row = self._select.row(driver, {"of_tenant": tenant, "of_id": object_id})
-        return None if row is None else parsed(row[0])
+        row = self._select.fetch_one(driver, {"of_tenant": tenant, "of_id": object_id})
+        return None if row is None else decode_json(row[0])
 
     def put(self, driver: sqlite3.Connection, tenant: str, body: Wire) -> None:
-        row = self._row(body)
-        values = {f"new_{name}": row[name] for name in self._kept}
+        row = self._to_row(body)
+        values = {f"new_{name}": row[name] for name in self._updated_columns}
         try:
-            changed = self._update.run(driver, {"of_tenant": tenant, "of_id": body["id"], **values})
+            changed = self._update.execute(driver, {"of_tenant": tenant, "of_id": body["id"], **values})
         except sqlite3.IntegrityError as exc:
-            raise taken(named(body)) from exc
+            raise build_conflict(describe_object(body)) from exc
         if not changed:
             raise KeyError(body["id"])
 
     def remove(self, driver: sqlite3.Connection, tenant: str, object_id: str) -> bool:
-        return bool(self._delete.run(driver, {"of_tenant": tenant, "of_id": object_id}))
+        return bool(self._delete.execute(driver, {"of_tenant": tenant, "of_id": object_id}))
 
 
-def named(body: Wire) -> str:
+def describe_object(body: Wire) -> str:
     """What to call an object whose row is refused."""
     locks = f", or an active run of {body['thread_id']}," if "status" in body and "thread_id" in body else ""
     return f"{body['id']}{locks}"
 
 
-def _plain_row(body: Wire) -> Row:
-    return {"id": body["id"], "created_at": body.get("created_at"), "body": written(body)}
+def _to_object_row(body: Wire) -> Row:
+    return {"id": body["id"], "created_at": body.get("created_at"), "body": encode_json(body)}
 
 
-def _file_row(body: Wire) -> Row:
-    return {**_plain_row(body), "blob": body["blob"]}
+def _to_file_row(body: Wire) -> Row:
+    return {**_to_object_row(body), "blob": body["blob"]}
 
 
-def _run_row(body: Wire) -> Row:
+def _to_run_row(body: Wire) -> Row:
     return {
-        **_plain_row(body),
+        **_to_object_row(body),
         "thread_id": body["thread_id"],
         "status": body["status"],
         "lease_owner": None,
@@ -88,44 +90,54 @@ def _run_row(body: Wire) -> Row:
     }
 
 
-def _step_row(body: Wire) -> Row:
-    return {**_plain_row(body), "thread_id": body["thread_id"], "run_id": body["run_id"]}
+def _to_step_row(body: Wire) -> Row:
+    return {**_to_object_row(body), "thread_id": body["thread_id"], "run_id": body["run_id"]}
 
 
-def entry_row(thread_id: str, entry: Entry) -> Row:
+def to_timeline_row(thread_id: str, entry: Entry) -> Row:
     """One line of a timeline; a message's own run is found where the entry names none."""
-    message, item, weight = entry.message, entry.item, entry.weight
+    message, item, token_count = entry.message, entry.item, entry.token_count
     run_id = entry.run_id if entry.run_id is not None or message is None else message.get("run_id")
     return {
         "thread_id": thread_id,
         "run_id": run_id,
         "message_id": None if message is None else message["id"],
-        "message": None if message is None else written(message),
-        "item": None if item is None else written(item),
-        "sort": None if weight is None else weight.sort.value,
-        "tokens": None if weight is None else weight.tokens,
+        "message": None if message is None else encode_json(message),
+        "item": None if item is None else encode_json(item),
+        "sort": None if token_count is None else token_count.role.value,
+        "tokens": None if token_count is None else token_count.tokens,
     }
 
 
-def _message_row(body: Wire) -> Row:
-    return entry_row(body["thread_id"], Entry(message=body))
+def _to_message_row(body: Wire) -> Row:
+    return to_timeline_row(body["thread_id"], Entry(message=body))
 
 
-SHELVES: Mapping[Kind, Shelf] = {
-    Kind.ASSISTANT: Shelf(schema.assistants, id_="id", body="body", row=_plain_row, kept=()),
-    Kind.THREAD: Shelf(schema.threads, id_="id", body="body", row=_plain_row, kept=()),
-    Kind.MESSAGE: Shelf(schema.timeline, id_="message_id", body="message", row=_message_row, kept=()),
-    Kind.RUN: Shelf(schema.runs, id_="id", body="body", row=_run_row, kept=("status",)),
-    Kind.STEP: Shelf(schema.steps, id_="id", body="body", row=_step_row, kept=()),
-    Kind.FILE: Shelf(schema.files, id_="id", body="body", row=_file_row, kept=()),
-    Kind.CONTAINER: Shelf(schema.containers, id_="id", body="body", row=_plain_row, kept=()),
-    Kind.ANCHOR: Shelf(schema.anchors, id_="id", body="body", row=_plain_row, kept=()),
-    Kind.ERRAND: Shelf(schema.errands, id_="id", body="body", row=_plain_row, kept=()),
+OBJECT_TABLES: Mapping[ObjectKind, ObjectTable] = {
+    ObjectKind.ASSISTANT: ObjectTable(
+        schema.assistants, id_="id", body="body", to_row=_to_object_row, updated_columns=()
+    ),
+    ObjectKind.THREAD: ObjectTable(schema.threads, id_="id", body="body", to_row=_to_object_row, updated_columns=()),
+    ObjectKind.MESSAGE: ObjectTable(
+        schema.timeline, id_="message_id", body="message", to_row=_to_message_row, updated_columns=()
+    ),
+    ObjectKind.RUN: ObjectTable(schema.runs, id_="id", body="body", to_row=_to_run_row, updated_columns=("status",)),
+    ObjectKind.STEP: ObjectTable(schema.steps, id_="id", body="body", to_row=_to_step_row, updated_columns=()),
+    ObjectKind.FILE: ObjectTable(schema.files, id_="id", body="body", to_row=_to_file_row, updated_columns=()),
+    ObjectKind.CONTAINER: ObjectTable(
+        schema.containers, id_="id", body="body", to_row=_to_object_row, updated_columns=()
+    ),
+    ObjectKind.UPSTREAM_STATE: ObjectTable(
+        schema.anchors, id_="id", body="body", to_row=_to_object_row, updated_columns=()
+    ),
+    ObjectKind.CLEANUP_INTENT: ObjectTable(
+        schema.cleanup_intents, id_="id", body="body", to_row=_to_object_row, updated_columns=()
+    ),
 }
 
 
-_BLOB = Statement(select(schema.files.c.seq).where(schema.files.c.blob == bindparam("blob")).limit(1))
-_BLOB_OF_DIGEST = Statement(
+_BLOB = CompiledStatement(select(schema.files.c.seq).where(schema.files.c.blob == bindparam("blob")).limit(1))
+_BLOB_OF_DIGEST = CompiledStatement(
     select(schema.files.c.blob)
     .where(
         schema.files.c.blob > bindparam("first"),
@@ -138,49 +150,51 @@ _BLOB_OF_DIGEST = Statement(
 
 def uses_blob(driver: sqlite3.Connection, blob: str) -> bool:
     """Whether any file of any tenant has these bytes."""
-    return _BLOB.row(driver, {"blob": blob}) is not None
+    return _BLOB.fetch_one(driver, {"blob": blob}) is not None
 
 
-def blob_of(driver: sqlite3.Connection, tenant: str, digest: str) -> str | None:
+def find_blob(driver: sqlite3.Connection, tenant: str, digest: str) -> str | None:
     """Where a file of the tenant has the bytes of this digest."""
     bounds = {"first": f"{digest}-", "last": f"{digest}."}  # the next character after the hyphen
-    row = _BLOB_OF_DIGEST.row(driver, {"of_tenant": tenant, **bounds})
+    row = _BLOB_OF_DIGEST.fetch_one(driver, {"of_tenant": tenant, **bounds})
     return None if row is None else row[0]
 
 
-def _of_thread(table: Table) -> Statement:
+def _delete_by_thread(table: Table) -> CompiledStatement:
     mine = (table.c.tenant == bindparam("of_tenant"), table.c.thread_id == bindparam("of_id"))
-    return Statement(delete(table).where(*mine))
+    return CompiledStatement(delete(table).where(*mine))
 
 
-def _of_runs(table: Table, *condition: Any) -> Statement:
+def _delete_by_runs(table: Table, *condition: Any) -> CompiledStatement:
     run_ids = select(schema.runs.c.id).where(schema.runs.c.tenant == bindparam("of_tenant"), *condition)
     mine = (table.c.tenant == bindparam("of_tenant"), table.c.run_id.in_(run_ids))
-    return Statement(delete(table).where(*mine))
+    return CompiledStatement(delete(table).where(*mine))
 
 
-def _under_its_id(table: Table) -> Statement:
+def _delete_by_id(table: Table) -> CompiledStatement:
     """What is kept of a thread under the thread's own id."""
-    return Statement(delete(table).where(table.c.tenant == bindparam("of_tenant"), table.c.id == bindparam("of_id")))
+    return CompiledStatement(
+        delete(table).where(table.c.tenant == bindparam("of_tenant"), table.c.id == bindparam("of_id"))
+    )
 
 
 #: What goes before the object itself goes, in this order.
-_TAKEN_ALONG: Mapping[Kind, tuple[Statement, ...]] = {
-    Kind.THREAD: (
-        _of_runs(schema.turns, schema.runs.c.thread_id == bindparam("of_id")),
-        _of_runs(schema.steps, schema.runs.c.thread_id == bindparam("of_id")),
-        _of_thread(schema.timeline),
-        _of_thread(schema.thread_sizes),
-        _of_thread(schema.runs),
-        _under_its_id(schema.containers),
-        _under_its_id(schema.anchors),
+_DEPENDENT_DELETES: Mapping[ObjectKind, tuple[CompiledStatement, ...]] = {
+    ObjectKind.THREAD: (
+        _delete_by_runs(schema.turns, schema.runs.c.thread_id == bindparam("of_id")),
+        _delete_by_runs(schema.steps, schema.runs.c.thread_id == bindparam("of_id")),
+        _delete_by_thread(schema.timeline),
+        _delete_by_thread(schema.thread_sizes),
+        _delete_by_thread(schema.runs),
+        _delete_by_id(schema.containers),
+        _delete_by_id(schema.anchors),
     ),
-    Kind.RUN: (_of_runs(schema.turns, schema.runs.c.id == bindparam("of_id")),),
+    ObjectKind.RUN: (_delete_by_runs(schema.turns, schema.runs.c.id == bindparam("of_id")),),
 }
 
 
-def remove(driver: sqlite3.Connection, tenant: str, kind: Kind, object_id: str) -> bool:
+def remove(driver: sqlite3.Connection, tenant: str, kind: ObjectKind, object_id: str) -> bool:
     """Remove the object and all that lives only with it; whether it was there."""
-    for statement in _TAKEN_ALONG.get(kind, ()):
-        statement.run(driver, {"of_tenant": tenant, "of_id": object_id})
-    return SHELVES[kind].remove(driver, tenant, object_id)
+    for statement in _DEPENDENT_DELETES.get(kind, ()):
+        statement.execute(driver, {"of_tenant": tenant, "of_id": object_id})
+    return OBJECT_TABLES[kind].remove(driver, tenant, object_id)

@@ -8,16 +8,16 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ScalarSelect, bindparam, literal, select
 
-from threadbridge.ports import Kind, Page
-from threadbridge_adapters.stores.sql.compiled_statements import Statement
-from threadbridge_adapters.stores.sql.json_codec import parsed
-from threadbridge_adapters.stores.sql.object_tables import SHELVES, Shelf
+from threadbridge.ports import ObjectKind, Page
+from threadbridge_adapters.stores.sql.compiled_statements import CompiledStatement
+from threadbridge_adapters.stores.sql.json_codec import decode_json
+from threadbridge_adapters.stores.sql.object_tables import OBJECT_TABLES, ObjectTable
 
 
-class Shape(NamedTuple):
+class PageShape(NamedTuple):
     """What decides the text of a page's statement; its values are bound when it runs."""
 
-    kind: Kind
+    kind: ObjectKind
     ascending: bool
     after: bool
     before: bool
@@ -25,31 +25,33 @@ class Shape(NamedTuple):
     of_run: bool
 
     @property
-    def walks_back(self) -> bool:
+    def is_backward(self) -> bool:
         """With `before` alone the nearest objects are wanted, so the walk starts at the cursor."""
         return self.before and not self.after
 
 
 @cache
-def statement(shape: Shape) -> Statement:
+def compile_page_statement(shape: PageShape) -> CompiledStatement:
     """The statement of one shape."""
-    shelf = SHELVES[shape.kind]
-    seq = shelf.table.c.seq
-    query = select(shelf.body).where(shelf.table.c.tenant == bindparam("tenant"), *_filters(shelf, shape))
-    if shape.kind is Kind.MESSAGE:
-        query = query.where(shelf.id.is_not(None))
+    object_table = OBJECT_TABLES[shape.kind]
+    seq = object_table.table.c.seq
+    query = select(object_table.body).where(
+        object_table.table.c.tenant == bindparam("tenant"), *_build_filters(object_table, shape)
+    )
+    if shape.kind is ObjectKind.MESSAGE:
+        query = query.where(object_table.id.is_not(None))
     if shape.after:
-        cursor = _cursor(shelf, shape, "after")
+        cursor = _build_cursor_position(object_table, shape, "after")
         query = query.where(seq > cursor if shape.ascending else seq < cursor)
     if shape.before:
-        cursor = _cursor(shelf, shape, "before")
+        cursor = _build_cursor_position(object_table, shape, "before")
         query = query.where(seq < cursor if shape.ascending else seq > cursor)
-    oldest_first = shape.ascending != shape.walks_back
-    return Statement(query.order_by(seq if oldest_first else seq.desc()).limit(bindparam("limit")))
+    oldest_first = shape.ascending != shape.is_backward
+    return CompiledStatement(query.order_by(seq if oldest_first else seq.desc()).limit(bindparam("limit")))
 
 
-def _filters(shelf: Shelf, shape: Shape) -> list[Any]:
-    columns = shelf.table.c
+def _build_filters(object_table: ObjectTable, shape: PageShape) -> list[Any]:
+    columns = object_table.table.c
     if not shape.of_run:
         return [columns.thread_id == bindparam("thread_id")] if shape.of_thread else []
     # A run is the narrower range; the concatenation keeps planners without statistics from walking the whole thread.
@@ -57,19 +59,21 @@ def _filters(shelf: Shelf, shape: Shape) -> list[Any]:
     return [columns.run_id == bindparam("run_id"), *in_thread]
 
 
-def _cursor(shelf: Shelf, shape: Shape, name: str) -> ScalarSelect[int]:
+def _build_cursor_position(object_table: ObjectTable, shape: PageShape, name: str) -> ScalarSelect[int]:
     """The place of the object a cursor names. An unknown one is null, and compares with no row."""
-    alias = shelf.table.alias(f"{name}_cursor")
-    place = select(alias.c.seq).where(alias.c.tenant == bindparam("tenant"), alias.c[shelf.id.name] == bindparam(name))
+    alias = object_table.table.alias(f"{name}_cursor")
+    position = select(alias.c.seq).where(
+        alias.c.tenant == bindparam("tenant"), alias.c[object_table.id.name] == bindparam(name)
+    )
     if shape.of_thread:
-        place = place.where(alias.c.thread_id == bindparam("thread_id"))
-    return place.scalar_subquery()
+        position = position.where(alias.c.thread_id == bindparam("thread_id"))
+    return position.scalar_subquery()
 
 
-def page(
+def fetch_page(
     driver: sqlite3.Connection,
     tenant: str,
-    kind: Kind,
+    kind: ObjectKind,
     *,
     limit: int,
     order: Literal["asc", "desc"],
@@ -80,17 +84,17 @@ def page(
 ) -> Page:
     """One page; one row more than asked for is read to know whether more follow."""
     values = {"after": after, "before": before, "thread_id": thread_id, "run_id": run_id}
-    given = {name: value for name, value in values.items() if value is not None}
-    shape = Shape(
+    bound_values = {name: value for name, value in values.items() if value is not None}
+    shape = PageShape(
         kind,
         ascending=order == "asc",
-        after="after" in given,
-        before="before" in given,
-        of_thread="thread_id" in given,
-        of_run="run_id" in given,
+        after="after" in bound_values,
+        before="before" in bound_values,
+        of_thread="thread_id" in bound_values,
+        of_run="run_id" in bound_values,
     )
-    found = statement(shape).rows(driver, {"tenant": tenant, "limit": limit + 1, **given})
-    data = [parsed(text) for (text,) in found[:limit]]
-    if shape.walks_back:
+    rows = compile_page_statement(shape).fetch_all(driver, {"tenant": tenant, "limit": limit + 1, **bound_values})
+    data = [decode_json(text) for (text,) in rows[:limit]]
+    if shape.is_backward:
         data.reverse()
-    return Page(data, has_more=len(found) > limit)
+    return Page(data, has_more=len(rows) > limit)

@@ -7,28 +7,35 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, select, update
 
-from threadbridge.ports import ClaimedRun, Kind, Lease, Turn, Wire
-from threadbridge_adapters.stores.sql.compiled_statements import Statement, insertion
-from threadbridge_adapters.stores.sql.json_codec import parsed, parsed_or_none, written, written_or_none
-from threadbridge_adapters.stores.sql.object_tables import SHELVES, named, taken
-from threadbridge_adapters.stores.sql.schema import ACTIVE, UNFINISHED, runs, turns
-
-_ACTIVE_RUN = Statement(
-    select(runs.c.body).where(runs.c.tenant == bindparam("tenant"), runs.c.thread_id == bindparam("thread_id"), ACTIVE)
+from threadbridge.ports import Lease, ObjectKind, RunWithLease, Turn, Wire
+from threadbridge_adapters.stores.sql.compiled_statements import CompiledStatement, compile_insert
+from threadbridge_adapters.stores.sql.json_codec import (
+    decode_json,
+    decode_optional_json,
+    encode_json,
+    encode_optional_json,
 )
-_LAPSED = Statement(
+from threadbridge_adapters.stores.sql.object_tables import OBJECT_TABLES, build_conflict, describe_object
+from threadbridge_adapters.stores.sql.schema import IS_ACTIVE, IS_UNFINISHED, runs, turns
+
+_ACTIVE_RUN = CompiledStatement(
+    select(runs.c.body).where(
+        runs.c.tenant == bindparam("tenant"), runs.c.thread_id == bindparam("thread_id"), IS_ACTIVE
+    )
+)
+_UNFINISHED_RUNS = CompiledStatement(
     select(runs.c.id)
-    .where(runs.c.tenant == bindparam("tenant"), UNFINISHED, runs.c.lease_until <= bindparam("lapsed_before"))
+    .where(runs.c.tenant == bindparam("tenant"), IS_UNFINISHED, runs.c.lease_until <= bindparam("lapsed_before"))
     .order_by(runs.c.seq)
     .limit(bindparam("limit"))
 )
 _ONE_RUN = (runs.c.tenant == bindparam("of_tenant"), runs.c.id == bindparam("of_id"))
-_LEASE = Statement(select(runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN))
-_SET_LEASE = Statement(
+_LEASE = CompiledStatement(select(runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN))
+_SET_LEASE = CompiledStatement(
     update(runs).where(*_ONE_RUN).values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
 )
-_CLAIMED = Statement(select(runs.c.body, runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN))
-_PUT_RUN = Statement(
+_RUN_WITH_LEASE = CompiledStatement(select(runs.c.body, runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN))
+_PUT_RUN = CompiledStatement(
     update(runs)
     .where(*_ONE_RUN)
     .values(
@@ -38,8 +45,8 @@ _PUT_RUN = Statement(
         lease_until=bindparam("until"),
     )
 )
-_ADD_TURN = insertion(turns)
-_TURNS = Statement(
+_ADD_TURN = compile_insert(turns)
+_TURNS = CompiledStatement(
     select(
         turns.c.number,
         turns.c.response_id,
@@ -54,59 +61,59 @@ _TURNS = Statement(
 )
 
 
-def active_run(driver: sqlite3.Connection, tenant: str, thread_id: str) -> Wire | None:
+def find_active_run(driver: sqlite3.Connection, tenant: str, thread_id: str) -> Wire | None:
     """The run that locks the thread."""
-    row = _ACTIVE_RUN.row(driver, {"tenant": tenant, "thread_id": thread_id})
-    return None if row is None else parsed(row[0])
+    row = _ACTIVE_RUN.fetch_one(driver, {"tenant": tenant, "thread_id": thread_id})
+    return None if row is None else decode_json(row[0])
 
 
-def unfinished(driver: sqlite3.Connection, tenant: str, *, lapsed_before: float, limit: int) -> Sequence[str]:
+def list_unfinished_runs(driver: sqlite3.Connection, tenant: str, *, lapsed_before: float, limit: int) -> Sequence[str]:
     """Ids of the oldest runs that need a worker and have none."""
-    rows = _LAPSED.rows(driver, {"tenant": tenant, "lapsed_before": lapsed_before, "limit": limit})
+    rows = _UNFINISHED_RUNS.fetch_all(driver, {"tenant": tenant, "lapsed_before": lapsed_before, "limit": limit})
     return [run_id for (run_id,) in rows]
 
 
 def add_run(driver: sqlite3.Connection, tenant: str, run: Wire, lease: Lease | None) -> None:
     """A new run with its claim."""
-    owner, until = _claim(lease)
-    SHELVES[Kind.RUN].add(driver, tenant, run, lease_owner=owner, lease_until=until)
+    owner, until = _to_lease_columns(lease)
+    OBJECT_TABLES[ObjectKind.RUN].add(driver, tenant, run, lease_owner=owner, lease_until=until)
 
 
-def claimed_run(driver: sqlite3.Connection, tenant: str, run_id: str) -> ClaimedRun | None:
+def get_run_with_lease(driver: sqlite3.Connection, tenant: str, run_id: str) -> RunWithLease | None:
     """A run and the claim on it."""
-    row = _CLAIMED.row(driver, {"of_tenant": tenant, "of_id": run_id})
+    row = _RUN_WITH_LEASE.fetch_one(driver, {"of_tenant": tenant, "of_id": run_id})
     if row is None:
         return None
-    return ClaimedRun(parsed(row[0]), None if row[1] is None else Lease(owner=row[1], until=row[2]))
+    return RunWithLease(decode_json(row[0]), None if row[1] is None else Lease(owner=row[1], expires_at=row[2]))
 
 
 def put_run(driver: sqlite3.Connection, tenant: str, run: Wire, lease: Lease | None) -> None:
     """Replace a run and the claim on it."""
-    owner, until = _claim(lease)
-    values = {"new_body": written(run), "new_status": run["status"], "owner": owner, "until": until}
+    owner, until = _to_lease_columns(lease)
+    values = {"new_body": encode_json(run), "new_status": run["status"], "owner": owner, "until": until}
     try:
-        changed = _PUT_RUN.run(driver, {"of_tenant": tenant, "of_id": run["id"], **values})
+        changed = _PUT_RUN.execute(driver, {"of_tenant": tenant, "of_id": run["id"], **values})
     except sqlite3.IntegrityError as exc:
-        raise taken(named(run)) from exc
+        raise build_conflict(describe_object(run)) from exc
     if not changed:
         raise KeyError(run["id"])
 
 
-def _claim(lease: Lease | None) -> tuple[str | None, float]:
+def _to_lease_columns(lease: Lease | None) -> tuple[str | None, float]:
     """Nobody's claim lapsed long ago."""
-    return (None, 0.0) if lease is None else (lease.owner, lease.until)
+    return (None, 0.0) if lease is None else (lease.owner, lease.expires_at)
 
 
-def lease(driver: sqlite3.Connection, tenant: str, run_id: str) -> Lease | None:
+def get_lease(driver: sqlite3.Connection, tenant: str, run_id: str) -> Lease | None:
     """The claim on a run; None where there is none."""
-    row = _LEASE.row(driver, {"of_tenant": tenant, "of_id": run_id})
-    return None if row is None or row[0] is None else Lease(owner=row[0], until=row[1])
+    row = _LEASE.fetch_one(driver, {"of_tenant": tenant, "of_id": run_id})
+    return None if row is None or row[0] is None else Lease(owner=row[0], expires_at=row[1])
 
 
 def set_lease(driver: sqlite3.Connection, tenant: str, run_id: str, lease: Lease | None) -> None:
     """Write the claim down."""
-    owner, until = _claim(lease)
-    changed = _SET_LEASE.run(driver, {"of_tenant": tenant, "of_id": run_id, "owner": owner, "until": until})
+    owner, until = _to_lease_columns(lease)
+    changed = _SET_LEASE.execute(driver, {"of_tenant": tenant, "of_id": run_id, "owner": owner, "until": until})
     if not changed:
         raise KeyError(run_id)
 
@@ -120,20 +127,28 @@ def add_turn(driver: sqlite3.Connection, tenant: str, run_id: str, turn: Turn) -
         "response_id": turn.response_id,
         "request_id": turn.request_id,
         "model": turn.model,
-        "usage": written_or_none(turn.usage),
-        "report": written_or_none(turn.report),
+        "usage": encode_optional_json(turn.usage),
+        "report": encode_optional_json(turn.report),
         "nanodollars": turn.nanodollars,
     }
     try:
-        _ADD_TURN.run(driver, row)
+        _ADD_TURN.execute(driver, row)
     except sqlite3.IntegrityError as exc:
-        raise taken(f"Turn {turn.number} of {run_id}") from exc
+        raise build_conflict(f"Turn {turn.number} of {run_id}") from exc
 
 
-def turns_of(driver: sqlite3.Connection, tenant: str, run_id: str) -> Sequence[Turn]:
+def list_turns(driver: sqlite3.Connection, tenant: str, run_id: str) -> Sequence[Turn]:
     """The turns of one run by number."""
-    rows = _TURNS.rows(driver, {"tenant": tenant, "run_id": run_id})
+    rows = _TURNS.fetch_all(driver, {"tenant": tenant, "run_id": run_id})
     return [
-        Turn(number, response_id, request_id, model, parsed_or_none(usage), parsed_or_none(report), nanodollars)
+        Turn(
+            number,
+            response_id,
+            request_id,
+            model,
+            decode_optional_json(usage),
+            decode_optional_json(report),
+            nanodollars,
+        )
         for number, response_id, request_id, model, usage, report, nanodollars in rows
     ]

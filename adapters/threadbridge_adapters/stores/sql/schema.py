@@ -14,40 +14,40 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text, text
 
 #: The one condition under which a run locks its thread (A63). An index serves a query only if both use these words.
-ACTIVE = text("status IN ('queued', 'in_progress', 'requires_action', 'cancelling')")
+IS_ACTIVE = text("status IN ('queued', 'in_progress', 'requires_action', 'cancelling')")
 #: Runs that somebody must be working on; one in `requires_action` waits for its caller instead.
-UNFINISHED = text("status IN ('queued', 'in_progress', 'cancelling')")
+IS_UNFINISHED = text("status IN ('queued', 'in_progress', 'cancelling')")
 _IS_MESSAGE = text("message_id IS NOT NULL")
-_IS_OF_A_RUN = text("run_id IS NOT NULL")
+_HAS_RUN = text("run_id IS NOT NULL")
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s"})
 
 
-def _seq() -> Column[int]:
+def _seq_column() -> Column[int]:
     # Only a column declared INTEGER is SQLite's own row id.
     return Column("seq", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
 
 
-def _key(name: str, *, nullable: bool = False) -> Column[str]:
+def _text_column(name: str, *, nullable: bool = False) -> Column[str]:
     return Column(name, Text, nullable=nullable)
 
 
-def _created_at() -> Column[int]:
+def _created_at_column() -> Column[int]:
     return Column("created_at", BigInteger)
 
 
-def _partial(name: str, *columns: str, where: object, unique: bool = False) -> Index:
+def _partial_index(name: str, *columns: str, where: object, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 assistants = Table(
     "assistants",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("id"),
-    _created_at(),
-    _key("body"),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("id"),
+    _created_at_column(),
+    _text_column("body"),
     Index("uq_assistants_id", "tenant", "id", unique=True),
     Index("ix_assistants_seq", "tenant", "seq"),
 )
@@ -55,11 +55,11 @@ assistants = Table(
 threads = Table(
     "threads",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("id"),
-    _created_at(),
-    _key("body"),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("id"),
+    _created_at_column(),
+    _text_column("body"),
     Index("uq_threads_id", "tenant", "id", unique=True),
     Index("ix_threads_seq", "tenant", "seq"),
 )
@@ -67,31 +67,31 @@ threads = Table(
 runs = Table(
     "runs",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("id"),
-    _created_at(),
-    _key("thread_id"),
-    _key("status"),
-    _key("lease_owner", nullable=True),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("id"),
+    _created_at_column(),
+    _text_column("thread_id"),
+    _text_column("status"),
+    _text_column("lease_owner", nullable=True),
     Column("lease_until", Float, nullable=False),
-    _key("body"),
+    _text_column("body"),
     Index("uq_runs_id", "tenant", "id", unique=True),
     Index("ix_runs_thread", "tenant", "thread_id", "seq"),
-    _partial("uq_runs_one_active", "tenant", "thread_id", unique=True, where=ACTIVE),
-    _partial("ix_runs_unfinished", "lease_until", where=UNFINISHED),
+    _partial_index("uq_runs_one_active", "tenant", "thread_id", unique=True, where=IS_ACTIVE),
+    _partial_index("ix_runs_unfinished", "lease_until", where=IS_UNFINISHED),
 )
 
 steps = Table(
     "steps",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("id"),
-    _created_at(),
-    _key("thread_id"),
-    _key("run_id"),
-    _key("body"),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("id"),
+    _created_at_column(),
+    _text_column("thread_id"),
+    _text_column("run_id"),
+    _text_column("body"),
     Index("uq_steps_id", "tenant", "id", unique=True),
     Index("ix_steps_run", "tenant", "run_id", "seq"),
 )
@@ -99,17 +99,17 @@ steps = Table(
 timeline = Table(
     "timeline",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("thread_id"),
-    _key("run_id", nullable=True),
-    _key("message_id", nullable=True),
-    _key("message", nullable=True),
-    _key("item", nullable=True),
-    _key("sort", nullable=True),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("thread_id"),
+    _text_column("run_id", nullable=True),
+    _text_column("message_id", nullable=True),
+    _text_column("message", nullable=True),
+    _text_column("item", nullable=True),
+    _text_column("sort", nullable=True),
     Column("tokens", Integer),
-    _partial("uq_timeline_message", "tenant", "message_id", unique=True, where=_IS_MESSAGE),
-    _partial("ix_timeline_run", "tenant", "run_id", "seq", where=_IS_OF_A_RUN),
+    _partial_index("uq_timeline_message", "tenant", "message_id", unique=True, where=_IS_MESSAGE),
+    _partial_index("ix_timeline_run", "tenant", "run_id", "seq", where=_HAS_RUN),
     # Holds the weights too: what selects a thread's history never touches its messages. And it tells messages from
     # items, for lists of messages.
     Index("ix_timeline_weights", "tenant", "thread_id", "seq", "sort", "tokens", "message_id"),
@@ -130,12 +130,12 @@ thread_sizes = Table(
 files = Table(
     "files",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("id"),
-    _created_at(),
-    _key("blob"),
-    _key("body"),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("id"),
+    _created_at_column(),
+    _text_column("blob"),
+    _text_column("body"),
     Index("uq_files_id", "tenant", "id", unique=True),
     Index("ix_files_seq", "tenant", "seq"),
     Index("ix_files_blob", "blob"),
@@ -144,11 +144,11 @@ files = Table(
 containers = Table(
     "containers",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("id"),
-    _created_at(),
-    _key("body"),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("id"),
+    _created_at_column(),
+    _text_column("body"),
     Index("uq_containers_id", "tenant", "id", unique=True),
     Index("ix_containers_seq", "tenant", "seq"),
 )
@@ -156,23 +156,23 @@ containers = Table(
 anchors = Table(
     "anchors",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("id"),
-    _created_at(),
-    _key("body"),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("id"),
+    _created_at_column(),
+    _text_column("body"),
     Index("uq_anchors_id", "tenant", "id", unique=True),
     Index("ix_anchors_seq", "tenant", "seq"),
 )
 
-errands = Table(
+cleanup_intents = Table(
     "errands",
     metadata,
-    _seq(),
-    _key("tenant"),
-    _key("id"),
-    _created_at(),
-    _key("body"),
+    _seq_column(),
+    _text_column("tenant"),
+    _text_column("id"),
+    _created_at_column(),
+    _text_column("body"),
     Index("uq_errands_id", "tenant", "id", unique=True),
     Index("ix_errands_seq", "tenant", "seq"),
 )
@@ -183,17 +183,17 @@ turns = Table(
     Column("tenant", Text, primary_key=True),
     Column("run_id", Text, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    _key("response_id", nullable=True),
-    _key("request_id", nullable=True),
-    _key("model", nullable=True),
-    _key("usage", nullable=True),
-    _key("report", nullable=True),
+    _text_column("response_id", nullable=True),
+    _text_column("request_id", nullable=True),
+    _text_column("model", nullable=True),
+    _text_column("usage", nullable=True),
+    _text_column("report", nullable=True),
     Column("nanodollars", BigInteger),
     sqlite_with_rowid=False,
 )
 
 
-def _sum(name: str) -> Column[int]:
+def _sum_column(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False)
 
 
@@ -207,16 +207,16 @@ spending = Table(
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("turns", Integer, nullable=False),
     Column("unpriced", Integer, nullable=False),
-    _sum("prompt_tokens"),
-    _sum("cached_tokens"),
-    _sum("completion_tokens"),
-    _sum("reasoning_tokens"),
-    _sum("nanodollars"),
+    _sum_column("prompt_tokens"),
+    _sum_column("cached_tokens"),
+    _sum_column("completion_tokens"),
+    _sum_column("reasoning_tokens"),
+    _sum_column("nanodollars"),
     sqlite_with_rowid=False,
 )
 
 #: What models refused although the tables say otherwise, by the service they are models of.
-refusals = Table(
+parameter_rejections = Table(
     "refusals",
     metadata,
     Column("tenant", Text, primary_key=True),

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from threadbridge.ports import (
-    ClaimedRun,
     Entry,
-    Kind,
     Lease,
+    ObjectKind,
     Page,
-    Place,
-    Refusal,
-    Scope,
-    Size,
-    Spent,
-    Tally,
+    ParameterRejection,
+    RunWithLease,
+    SpendByKey,
+    SpendScope,
+    SpendTotals,
+    ThreadSize,
+    TimelinePosition,
+    TokenCount,
     Turn,
-    Weight,
     Wire,
 )
 from threadbridge_adapters.stores.sql import (
@@ -42,29 +42,29 @@ class SqlSession:
         self.driver = driver
         self._tenant = tenant
 
-    def add(self, kind: Kind, body: Wire) -> None:
-        if kind is Kind.MESSAGE:
-            self.append(body["thread_id"], [Entry(message=body)])
+    def add(self, kind: ObjectKind, body: Wire) -> None:
+        if kind is ObjectKind.MESSAGE:
+            self.append_entries(body["thread_id"], [Entry(message=body)])
             return
-        object_tables.SHELVES[kind].add(self.driver, self._tenant, body)
+        object_tables.OBJECT_TABLES[kind].add(self.driver, self._tenant, body)
 
-    def get(self, kind: Kind, object_id: str) -> Wire | None:
-        return object_tables.SHELVES[kind].get(self.driver, self._tenant, object_id)
+    def get(self, kind: ObjectKind, object_id: str) -> Wire | None:
+        return object_tables.OBJECT_TABLES[kind].get(self.driver, self._tenant, object_id)
 
-    def put(self, kind: Kind, body: Wire) -> None:
-        if kind is Kind.MESSAGE:
+    def put(self, kind: ObjectKind, body: Wire) -> None:
+        if kind is ObjectKind.MESSAGE:
             timeline.replace(self.driver, self._tenant, body)
             return
-        object_tables.SHELVES[kind].put(self.driver, self._tenant, body)
+        object_tables.OBJECT_TABLES[kind].put(self.driver, self._tenant, body)
 
-    def remove(self, kind: Kind, object_id: str) -> bool:
-        if kind is Kind.MESSAGE:
+    def remove(self, kind: ObjectKind, object_id: str) -> bool:
+        if kind is ObjectKind.MESSAGE:
             return timeline.remove(self.driver, self._tenant, object_id)
         return object_tables.remove(self.driver, self._tenant, kind, object_id)
 
-    def page(
+    def get_page(
         self,
-        kind: Kind,
+        kind: ObjectKind,
         *,
         limit: int,
         order: Literal["asc", "desc"],
@@ -73,7 +73,7 @@ class SqlSession:
         thread_id: str | None = None,
         run_id: str | None = None,
     ) -> Page:
-        return paging.page(
+        return paging.fetch_page(
             self.driver,
             self._tenant,
             kind,
@@ -85,59 +85,59 @@ class SqlSession:
             run_id=run_id,
         )
 
-    def uses_blob(self, blob: str) -> bool:
-        return object_tables.uses_blob(self.driver, blob)
+    def is_blob_referenced(self, blob_name: str) -> bool:
+        return object_tables.uses_blob(self.driver, blob_name)
 
-    def blob_of(self, digest: str) -> str | None:
-        return object_tables.blob_of(self.driver, self._tenant, digest)
+    def find_blob_name(self, digest: str) -> str | None:
+        return object_tables.find_blob(self.driver, self._tenant, digest)
 
-    def active_run(self, thread_id: str) -> Wire | None:
-        return run_tables.active_run(self.driver, self._tenant, thread_id)
+    def get_active_run(self, thread_id: str) -> Wire | None:
+        return run_tables.find_active_run(self.driver, self._tenant, thread_id)
 
-    def append(self, thread_id: str, entries: Sequence[Entry]) -> None:
+    def append_entries(self, thread_id: str, entries: Sequence[Entry]) -> None:
         timeline.append(self.driver, self._tenant, thread_id, entries)
 
-    def timeline(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
-        return timeline.entries(self.driver, self._tenant, thread_id, last_messages=last_messages)
+    def list_entries(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
+        return timeline.list_entries(self.driver, self._tenant, thread_id, last_messages=last_messages)
 
-    def span(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
-        return timeline.span(self.driver, self._tenant, thread_id, first=first, last=last)
+    def iterate_entries(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
+        return timeline.iterate_entries(self.driver, self._tenant, thread_id, first=first, last=last)
 
-    def places(
-        self, thread_id: str, *, limit: int, newest_first: bool = False, beyond: int | None = None
-    ) -> Sequence[Place]:
-        return token_counts.places(
-            self.driver, self._tenant, thread_id, limit=limit, newest_first=newest_first, beyond=beyond
+    def list_positions(
+        self, thread_id: str, *, limit: int, newest_first: bool = False, after_position: int | None = None
+    ) -> Sequence[TimelinePosition]:
+        return token_counts.list_positions(
+            self.driver, self._tenant, thread_id, limit=limit, newest_first=newest_first, beyond=after_position
         )
 
-    def weigh(self, thread_id: str, position: int, weight: Weight) -> None:
-        token_counts.weigh(self.driver, self._tenant, thread_id, position, weight)
+    def set_token_count(self, thread_id: str, position: int, token_count: TokenCount) -> None:
+        token_counts.set_token_count(self.driver, self._tenant, thread_id, position, token_count)
 
-    def size(self, thread_id: str) -> Size:
-        return token_counts.size(self.driver, self._tenant, thread_id)
+    def get_thread_size(self, thread_id: str) -> ThreadSize:
+        return token_counts.get_size(self.driver, self._tenant, thread_id)
 
-    def spend(self, day: int, spent: Spent, keys: Mapping[Scope, str]) -> None:
-        spending.spend(self.driver, self._tenant, day, spent, keys)
+    def add_spending(self, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]) -> None:
+        spending.add_spending(self.driver, self._tenant, day, totals, keys)
 
-    def spending(
-        self, scope: Scope, *, since: int = 0, until: int | None = None, key: str | None = None
-    ) -> Sequence[Tally]:
-        return spending.tallies(self.driver, self._tenant, scope, since=since, until=until, key=key)
+    def list_spending(
+        self, scope: SpendScope, *, since: int = 0, until: int | None = None, key: str | None = None
+    ) -> Sequence[SpendByKey]:
+        return spending.sum_spending(self.driver, self._tenant, scope, since=since, until=until, key=key)
 
-    def add_refusal(self, service: str, refusal: Refusal, *, most: int) -> None:
-        parameter_rejections.add(self.driver, self._tenant, service, refusal, most=most)
+    def add_parameter_rejection(self, upstream: str, rejection: ParameterRejection, *, max_count: int) -> None:
+        parameter_rejections.add_rejection(self.driver, self._tenant, upstream, rejection, limit=max_count)
 
-    def refusals(self, service: str) -> Sequence[Refusal]:
-        return parameter_rejections.of_service(self.driver, self._tenant, service)
+    def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
+        return parameter_rejections.list_rejections(self.driver, self._tenant, upstream)
 
-    def items(self, run_id: str) -> Sequence[Wire]:
-        return timeline.items(self.driver, self._tenant, run_id)
+    def list_run_items(self, run_id: str) -> Sequence[Wire]:
+        return timeline.list_items(self.driver, self._tenant, run_id)
 
     def add_run(self, run: Wire, lease: Lease | None) -> None:
         run_tables.add_run(self.driver, self._tenant, run, lease)
 
-    def claimed_run(self, run_id: str) -> ClaimedRun | None:
-        return run_tables.claimed_run(self.driver, self._tenant, run_id)
+    def get_run_with_lease(self, run_id: str) -> RunWithLease | None:
+        return run_tables.get_run_with_lease(self.driver, self._tenant, run_id)
 
     def put_run(self, run: Wire, lease: Lease | None) -> None:
         run_tables.put_run(self.driver, self._tenant, run, lease)
@@ -145,14 +145,16 @@ class SqlSession:
     def add_turn(self, run_id: str, turn: Turn) -> None:
         run_tables.add_turn(self.driver, self._tenant, run_id, turn)
 
-    def turns(self, run_id: str) -> Sequence[Turn]:
-        return run_tables.turns_of(self.driver, self._tenant, run_id)
+    def list_turns(self, run_id: str) -> Sequence[Turn]:
+        return run_tables.list_turns(self.driver, self._tenant, run_id)
 
-    def lease(self, run_id: str) -> Lease | None:
-        return run_tables.lease(self.driver, self._tenant, run_id)
+    def get_lease(self, run_id: str) -> Lease | None:
+        return run_tables.get_lease(self.driver, self._tenant, run_id)
 
-    def unfinished_runs(self, *, lapsed_before: float, limit: int) -> Sequence[str]:
-        return run_tables.unfinished(self.driver, self._tenant, lapsed_before=lapsed_before, limit=limit)
+    def list_unfinished_runs(self, *, lease_expired_before: float, limit: int) -> Sequence[str]:
+        return run_tables.list_unfinished_runs(
+            self.driver, self._tenant, lapsed_before=lease_expired_before, limit=limit
+        )
 
     def set_lease(self, run_id: str, lease: Lease | None) -> None:
         run_tables.set_lease(self.driver, self._tenant, run_id, lease)

@@ -8,35 +8,39 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from threadbridge.ports import Place, Size, Sort, Weight
-from threadbridge_adapters.stores.sql.compiled_statements import Statement
+from threadbridge.ports import EntryRole, ThreadSize, TimelinePosition, TokenCount
+from threadbridge_adapters.stores.sql.compiled_statements import CompiledStatement
 from threadbridge_adapters.stores.sql.schema import thread_sizes, timeline
 
 _OF_THREAD = (timeline.c.tenant == bindparam("tenant"), timeline.c.thread_id == bindparam("thread_id"))
-_PLACES = select(timeline.c.seq, timeline.c.sort, timeline.c.tokens).where(*_OF_THREAD).limit(bindparam("limit"))
-_OLDEST = Statement(_PLACES.where(timeline.c.seq > bindparam("beyond")).order_by(timeline.c.seq))
-_NEWEST = Statement(_PLACES.where(timeline.c.seq < bindparam("beyond")).order_by(timeline.c.seq.desc()))
+_SELECT_POSITIONS = (
+    select(timeline.c.seq, timeline.c.sort, timeline.c.tokens).where(*_OF_THREAD).limit(bindparam("limit"))
+)
+_OLDEST = CompiledStatement(_SELECT_POSITIONS.where(timeline.c.seq > bindparam("beyond")).order_by(timeline.c.seq))
+_NEWEST = CompiledStatement(
+    _SELECT_POSITIONS.where(timeline.c.seq < bindparam("beyond")).order_by(timeline.c.seq.desc())
+)
 #: Beyond every position there can be.
 _END = 2**63 - 1
 
-_WEIGH = Statement(
+_SET_TOKEN_COUNT = CompiledStatement(
     update(timeline)
     .where(*_OF_THREAD, timeline.c.seq == bindparam("of_seq"), timeline.c.tokens.is_(None))
     .values(sort=bindparam("new_sort"), tokens=bindparam("new_tokens"))
 )
 _OF_MESSAGE = (timeline.c.tenant == bindparam("tenant"), timeline.c.message_id == bindparam("message_id"))
-_OF_ONE = Statement(select(timeline.c.thread_id, timeline.c.tokens).where(*_OF_MESSAGE))
-_FORGET = Statement(
+_MESSAGE_TOKENS = CompiledStatement(select(timeline.c.thread_id, timeline.c.tokens).where(*_OF_MESSAGE))
+_CLEAR_TOKEN_COUNT = CompiledStatement(
     update(timeline).where(*_OF_MESSAGE).values(sort=bindparam("no_sort"), tokens=bindparam("no_count"))
 )
 
-_SIZE = Statement(
+_SIZE = CompiledStatement(
     select(thread_sizes.c.messages, thread_sizes.c.tokens, thread_sizes.c.edits).where(
         thread_sizes.c.tenant == bindparam("tenant"), thread_sizes.c.thread_id == bindparam("thread_id")
     )
 )
 _insert_size = insert(thread_sizes)
-_GROW = Statement(
+_ADD_TO_SIZE = CompiledStatement(
     _insert_size.on_conflict_do_update(
         index_elements=["tenant", "thread_id"],
         set_={
@@ -49,47 +53,52 @@ _GROW = Statement(
 )
 
 
-def places(
+def list_positions(
     driver: sqlite3.Connection, tenant: str, thread_id: str, *, limit: int, newest_first: bool, beyond: int | None
-) -> Sequence[Place]:
+) -> Sequence[TimelinePosition]:
     """Lines of the timeline without their content."""
     values = {"tenant": tenant, "thread_id": thread_id, "limit": limit}
     if newest_first:
-        rows = _NEWEST.rows(driver, {**values, "beyond": _END if beyond is None else beyond})
+        rows = _NEWEST.fetch_all(driver, {**values, "beyond": _END if beyond is None else beyond})
     else:
-        rows = _OLDEST.rows(driver, {**values, "beyond": 0 if beyond is None else beyond})
-    return [Place(seq, None if tokens is None else Weight(Sort(sort), tokens)) for seq, sort, tokens in rows]
+        rows = _OLDEST.fetch_all(driver, {**values, "beyond": 0 if beyond is None else beyond})
+    return [
+        TimelinePosition(seq, None if tokens is None else TokenCount(EntryRole(role), tokens))
+        for seq, role, tokens in rows
+    ]
 
 
-def weigh(driver: sqlite3.Connection, tenant: str, thread_id: str, position: int, weight: Weight) -> None:
+def set_token_count(
+    driver: sqlite3.Connection, tenant: str, thread_id: str, position: int, token_count: TokenCount
+) -> None:
     """Keep what an entry weighs, unless that is known."""
-    values = {"of_seq": position, "new_sort": weight.sort.value, "new_tokens": weight.tokens}
-    if _WEIGH.run(driver, {"tenant": tenant, "thread_id": thread_id, **values}):
-        grow(driver, tenant, thread_id, messages=0, tokens=weight.tokens)
+    values = {"of_seq": position, "new_sort": token_count.role.value, "new_tokens": token_count.tokens}
+    if _SET_TOKEN_COUNT.execute(driver, {"tenant": tenant, "thread_id": thread_id, **values}):
+        add_to_size(driver, tenant, thread_id, messages=0, tokens=token_count.tokens)
 
 
-def size(driver: sqlite3.Connection, tenant: str, thread_id: str) -> Size:
+def get_size(driver: sqlite3.Connection, tenant: str, thread_id: str) -> ThreadSize:
     """How much the thread holds."""
-    row = _SIZE.row(driver, {"tenant": tenant, "thread_id": thread_id})
-    return Size(0, 0) if row is None else Size(*row)
+    row = _SIZE.fetch_one(driver, {"tenant": tenant, "thread_id": thread_id})
+    return ThreadSize(0, 0) if row is None else ThreadSize(*row)
 
 
-def grow(
+def add_to_size(
     driver: sqlite3.Connection, tenant: str, thread_id: str, *, messages: int, tokens: int, edits: int = 0
 ) -> None:
     """Entries came, or went where the numbers are negative."""
     values = {"messages": messages, "tokens": tokens, "edits": edits}
-    _GROW.run(driver, {"tenant": tenant, "thread_id": thread_id, **values})
+    _ADD_TO_SIZE.execute(driver, {"tenant": tenant, "thread_id": thread_id, **values})
 
 
-def forget(driver: sqlite3.Connection, tenant: str, message_id: str) -> None:
+def clear_token_count(driver: sqlite3.Connection, tenant: str, message_id: str) -> None:
     """The message says something else now: it has to be counted again."""
-    shrink(driver, tenant, message_id, messages=0)
-    _FORGET.run(driver, {"tenant": tenant, "message_id": message_id, "no_sort": None, "no_count": None})
+    subtract_message(driver, tenant, message_id, messages=0)
+    _CLEAR_TOKEN_COUNT.execute(driver, {"tenant": tenant, "message_id": message_id, "no_sort": None, "no_count": None})
 
 
-def shrink(driver: sqlite3.Connection, tenant: str, message_id: str, *, messages: int = 1) -> None:
+def subtract_message(driver: sqlite3.Connection, tenant: str, message_id: str, *, messages: int = 1) -> None:
     """The message goes, if it is there, or its words do."""
-    row = _OF_ONE.row(driver, {"tenant": tenant, "message_id": message_id})
+    row = _MESSAGE_TOKENS.fetch_one(driver, {"tenant": tenant, "message_id": message_id})
     if row is not None:
-        grow(driver, tenant, row[0], messages=-messages, tokens=-(row[1] or 0), edits=1)
+        add_to_size(driver, tenant, row[0], messages=-messages, tokens=-(row[1] or 0), edits=1)

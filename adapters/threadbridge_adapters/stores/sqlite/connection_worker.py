@@ -17,52 +17,58 @@ from weakref import WeakSet
 from sqlalchemy import Connection
 
 from threadbridge.errors import StoreError
-from threadbridge_adapters.stores.sql.compiled_statements import driver_of
-from threadbridge_adapters.stores.sqlite.transaction_request import Job, settle_all
+from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
+from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest, resolve_futures
 
 T = TypeVar("T")
 
 #: Does the jobs and leaves their outcomes in them; raises nothing that belongs to a job.
-Serve: TypeAlias = Callable[[sqlite3.Connection, Sequence[Job[Any]]], None]
+TransactionGroupRunner: TypeAlias = Callable[[sqlite3.Connection, Sequence[TransactionRequest[Any]]], None]
 
 #: How long the interpreter's exit waits for writes that were handed in and never awaited.
 EXIT_SECONDS = 5.0
 
 
-class Lane:
+class ConnectionWorker:
     """Threads start when there is work for them and are daemons: a store nobody closed keeps no process alive."""
 
     def __init__(
-        self, name: str, *, connect: Callable[[], Connection], serve: Serve, threads: int = 1, group: int = 1
+        self,
+        name: str,
+        *,
+        connect: Callable[[], Connection],
+        run_transactions: TransactionGroupRunner,
+        max_threads: int = 1,
+        max_group_size: int = 1,
     ) -> None:
         self._name = name
         self._connect = connect
-        self._serve = serve
-        self._most_threads = threads
-        self._most_jobs = group
-        self._queue: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._run_transactions = run_transactions
+        self._max_threads = max_threads
+        self._max_group_size = max_group_size
+        self._queue: SimpleQueue[TransactionRequest[Any] | None] = SimpleQueue()
         self._threads: dict[threading.Thread, Future[None]] = {}
         self._lock = threading.Lock()
         self._closed = False
-        self._unfinished = 0
+        self._pending_count = 0
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is in line or under way."""
-        return self._unfinished == 0
+        return self._pending_count == 0
 
-    def submit(self, job: Job[T]) -> asyncio.Future[T]:
+    def submit(self, request: TransactionRequest[T]) -> asyncio.Future[T]:
         """Put the job in line, for the running loop to wait for. Raises StoreError once the lane is closed."""
-        waiting = job.awaited()
+        future = request.create_future()
         with self._lock:
             if self._closed:
                 raise StoreError("The store is closed; open it again.")
-            self._unfinished += 1
-            self._queue.put(job)
+            self._pending_count += 1
+            self._queue.put(request)
             # One thread more when this job is not the only one waiting.
-            if not self._threads or (self._queue.qsize() > 1 and len(self._threads) < self._most_threads):
+            if not self._threads or (self._queue.qsize() > 1 and len(self._threads) < self._max_threads):
                 self._start_thread()
-        return waiting
+        return future
 
     def close(self) -> None:
         """Take no more jobs; the threads end when they have done what is in line. Does not wait."""
@@ -72,11 +78,11 @@ class Lane:
                 for _ in self._threads:
                     self._queue.put(None)
 
-    async def closed(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait until everything in line is done and every connection is closed."""
         self.close()
-        for thread, ended in list(self._threads.items()):
-            await asyncio.wrap_future(ended)
+        for thread, stopped in list(self._threads.items()):
+            await asyncio.wrap_future(stopped)
             thread.join()
 
     def join(self, deadline: float) -> None:
@@ -85,58 +91,62 @@ class Lane:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _start_thread(self) -> None:
-        ended: Future[None] = Future()
-        ended.set_running_or_notify_cancel()  # nobody who stops waiting for it can cancel it
-        thread = threading.Thread(target=self._work, args=(ended,), name=f"threadbridge-{self._name}", daemon=True)
+        stopped: Future[None] = Future()
+        stopped.set_running_or_notify_cancel()  # nobody who stops waiting for it can cancel it
+        thread = threading.Thread(
+            target=self._run_thread, args=(stopped,), name=f"threadbridge-{self._name}", daemon=True
+        )
         thread.start()
-        self._threads[thread] = ended
-        _LANES.add(self)
+        self._threads[thread] = stopped
+        _STARTED_WORKERS.add(self)
 
-    def _work(self, ended: Future[None]) -> None:
+    def _run_thread(self, stopped: Future[None]) -> None:
         connection: Connection | None = None
         try:
-            while jobs := self._next():
-                connection = self._served(connection, jobs)
+            while requests := self._take_next_group():
+                connection = self._run_group(connection, requests)
                 with self._lock:
-                    self._unfinished -= len(jobs)
-                settle_all(jobs)
-                del jobs  # or the last caller's objects would live until the next call
+                    self._pending_count -= len(requests)
+                resolve_futures(requests)
+                del requests  # or the last caller's objects would live until the next call
         finally:
             try:
                 if connection is not None:
                     connection.close()
             finally:
-                ended.set_result(None)
+                stopped.set_result(None)
 
-    def _served(self, connection: Connection | None, jobs: Sequence[Job[Any]]) -> Connection | None:
+    def _run_group(
+        self, connection: Connection | None, requests: Sequence[TransactionRequest[Any]]
+    ) -> Connection | None:
         try:
             connection = connection or self._connect()
-            self._serve(driver_of(connection), jobs)
+            self._run_transactions(get_driver_connection(connection), requests)
         except BaseException as exc:
-            for job in jobs:
-                job.fail(exc)
-            discard(connection)
+            for request in requests:
+                request.fail(exc)
+            discard_connection(connection)
             return None
         return connection
 
-    def _next(self) -> list[Job[Any]]:
+    def _take_next_group(self) -> list[TransactionRequest[Any]]:
         """The next job and what else is in line already, up to a bound; nothing when the lane has ended."""
-        jobs: list[Job[Any]] = []
-        job = self._queue.get()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) == self._most_jobs:
-                return jobs
+        requests: list[TransactionRequest[Any]] = []
+        request = self._queue.get()
+        while request is not None:
+            requests.append(request)
+            if len(requests) == self._max_group_size:
+                return requests
             try:
-                job = self._queue.get_nowait()
+                request = self._queue.get_nowait()
             except Empty:
-                return jobs
-        if jobs:
+                return requests
+        if requests:
             self._queue.put(None)  # seen too early: these jobs come first
-        return jobs
+        return requests
 
 
-def discard(connection: Connection | None) -> None:
+def discard_connection(connection: Connection | None) -> None:
     """Nobody knows what state it is in; the next job gets a new one."""
     if connection is not None:
         connection.invalidate()
@@ -144,17 +154,17 @@ def discard(connection: Connection | None) -> None:
 
 
 #: Lanes whose threads were started; the interpreter's exit lets them finish.
-_LANES: WeakSet[Lane] = WeakSet()
+_STARTED_WORKERS: WeakSet[ConnectionWorker] = WeakSet()
 if hasattr(os, "register_at_fork"):
     # A child has no such threads, and their locks may have been held when it was made.
-    os.register_at_fork(after_in_child=_LANES.clear)
+    os.register_at_fork(after_in_child=_STARTED_WORKERS.clear)
 
 
 @atexit.register
-def _finish_lanes() -> None:
+def _drain_workers() -> None:
     deadline = time.monotonic() + EXIT_SECONDS
-    lanes = list(_LANES)
-    for lane in lanes:
-        lane.close()
-    for lane in lanes:
-        lane.join(deadline)
+    workers = list(_STARTED_WORKERS)
+    for worker in workers:
+        worker.close()
+    for worker in workers:
+        worker.join(deadline)

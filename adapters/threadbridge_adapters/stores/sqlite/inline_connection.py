@@ -13,78 +13,78 @@ from weakref import WeakSet
 from sqlalchemy import Connection
 
 from threadbridge.errors import StoreError
-from threadbridge_adapters.stores.sql.compiled_statements import driver_of
-from threadbridge_adapters.stores.sqlite.connection_worker import discard
-from threadbridge_adapters.stores.sqlite.transaction_request import Job
+from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
+from threadbridge_adapters.stores.sqlite.connection_worker import discard_connection
+from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
 #: Does the job and leaves its outcome in it; False where the job is for another way, which does it from the start.
-ServeAtOnce: TypeAlias = Callable[[sqlite3.Connection, Job[Any]], bool]
+InlineTransactionRunner: TypeAlias = Callable[[sqlite3.Connection, TransactionRequest[Any]], bool]
 
 
-class Express:
+class InlineConnection:
     """Serves one job at a time and keeps nobody waiting: whoever finds it busy, held up or closed goes another way."""
 
-    def __init__(self, *, connect: Callable[[], Connection], serve: ServeAtOnce) -> None:
+    def __init__(self, *, connect: Callable[[], Connection], run_transaction: InlineTransactionRunner) -> None:
         self._connect = connect
-        self._serve = serve
+        self._run_transaction = run_transaction
         self._connection: Connection | None = None
         self._driver: sqlite3.Connection | None = None  # the connection's own
-        self._free = threading.Lock()
+        self._lock = threading.Lock()
         self._closed = False
 
-    def served(self, job: Job[Any]) -> bool:
+    def try_run(self, request: TransactionRequest[Any]) -> bool:
         """Whether it did the job, whose outcome is there then. On any thread."""
-        if self._closed or not self._free.acquire(blocking=False):
+        if self._closed or not self._lock.acquire(blocking=False):
             return False
         try:
-            return self._do(job)
+            return self._run(request)
         finally:
-            self._free.release()
-            self._close_if_asked()
+            self._lock.release()
+            self._close_if_requested()
 
-    def _do(self, job: Job[Any]) -> bool:
+    def _run(self, request: TransactionRequest[Any]) -> bool:
         try:
-            driver = self._driver or self._connected()
+            driver = self._driver or self._open_connection()
         except StoreError:
             return False  # who goes another way may be luckier, or is told why not
         try:
-            return self._serve(driver, job)
+            return self._run_transaction(driver, request)
         except BaseException as exc:
-            job.fail(exc)
-            broken, self._connection, self._driver = self._connection, None, None
-            discard(broken)
+            request.fail(exc)
+            broken_connection, self._connection, self._driver = self._connection, None, None
+            discard_connection(broken_connection)
             return True
 
-    def _connected(self) -> sqlite3.Connection:
+    def _open_connection(self) -> sqlite3.Connection:
         self._connection = self._connect()
-        self._driver = driver_of(self._connection)
-        _CONNECTED.add(self)
+        self._driver = get_driver_connection(self._connection)
+        _OPEN_CONNECTIONS.add(self)
         return self._driver
 
     def close(self) -> None:
         """Take no more jobs and close the connection, at once or when the job under way is done. Does not wait."""
         self._closed = True
-        self._close_if_asked()
+        self._close_if_requested()
 
-    def _close_if_asked(self) -> None:
-        if self._closed and self._free.acquire(blocking=False):
+    def _close_if_requested(self) -> None:
+        if self._closed and self._lock.acquire(blocking=False):
             try:
                 connection = self._connection
                 self._connection = self._driver = None
                 if connection is not None:
                     connection.close()
             finally:
-                self._free.release()
+                self._lock.release()
 
 
 #: Those with a connection; the interpreter's exit closes it before the lanes', the writer's being the last.
-_CONNECTED: WeakSet[Express] = WeakSet()
+_OPEN_CONNECTIONS: WeakSet[InlineConnection] = WeakSet()
 if hasattr(os, "register_at_fork"):
     # SQLite forbids a child to close what its parent opened.
-    os.register_at_fork(after_in_child=_CONNECTED.clear)
+    os.register_at_fork(after_in_child=_OPEN_CONNECTIONS.clear)
 
 
 @atexit.register
 def _close_all() -> None:
-    for express in list(_CONNECTED):
-        express.close()
+    for connection in list(_OPEN_CONNECTIONS):
+        connection.close()

@@ -24,7 +24,7 @@ _EXAMPLES = "use a file path, sqlite:///path/to/file.db or :memory:"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SqliteDatabase:
     """One SQLite database. `path` is None for one that lives in memory and dies with its store."""
 
     path: Path | None
@@ -40,7 +40,7 @@ class Place:
         return URL.create("sqlite", database=str(self))
 
 
-def default_path() -> Path:
+def default_store_path() -> Path:
     """The user's own store, where the platform keeps application data."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
@@ -51,22 +51,22 @@ def default_path() -> Path:
     return Path(base) / "threadbridge" / "threadbridge.db"
 
 
-def place_of(url: str | None) -> Place:
+def parse_store_url(url: str | None) -> SqliteDatabase:
     """What the URL names: None the user's own file, else `:memory:`, a path or a `sqlite:` URL with options.
 
     Options are `?synchronous=normal|full` and `?busy_timeout=SECONDS`. Raises ConfigurationError for anything else,
     and StoreError when the directory of the user's own file cannot be made.
     """
     if url is None:
-        return Place(_own_directory(default_path()))
+        return SqliteDatabase(_ensure_parent_directory(default_store_path()))
     if url == ":memory:":
-        return Place(None)
+        return SqliteDatabase(None)
     if "://" not in url:
-        return Place(_absolute(url))
-    return _from_url(url)
+        return SqliteDatabase(_resolve_path(url))
+    return _parse_sqlite_url(url)
 
 
-def _own_directory(path: Path) -> Path:
+def _ensure_parent_directory(path: Path) -> Path:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
@@ -76,34 +76,34 @@ def _own_directory(path: Path) -> Path:
     return path
 
 
-def _absolute(path: str) -> Path:
+def _resolve_path(path: str) -> Path:
     if not path.strip() or "\0" in path:
         raise ConfigurationError(f"store: {path!r} is not a path; {_EXAMPLES}.")
     return Path(path).expanduser().absolute()
 
 
-def _from_url(text: str) -> Place:
+def _parse_sqlite_url(text: str) -> SqliteDatabase:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as exc:
         raise ConfigurationError(f"store: the URL cannot be read; {_EXAMPLES}.") from exc
     if url.get_backend_name() != "sqlite" or url.host:
         raise ConfigurationError(f"store: {url.drivername}: is not a kind of store this version has; {_EXAMPLES}.")
-    path = None if url.database in (None, "", ":memory:") else _absolute(url.database)
-    return _with_options(path, {name: str(value) for name, value in url.query.items()})
+    path = None if url.database in (None, "", ":memory:") else _resolve_path(url.database)
+    return _apply_options(path, {name: str(value) for name, value in url.query.items()})
 
 
-def _with_options(path: Path | None, query: Mapping[str, str]) -> Place:
+def _apply_options(path: Path | None, query: Mapping[str, str]) -> SqliteDatabase:
     unknown = sorted(query.keys() - {"synchronous", "busy_timeout"})
     if unknown:
         raise ConfigurationError(f"store: unknown option {unknown[0]!r}; allowed are synchronous and busy_timeout.")
     synchronous = query.get("synchronous", DEFAULT_SYNCHRONOUS).lower()
     if synchronous not in SYNCHRONOUS:
         raise ConfigurationError(f"store: synchronous={synchronous!r} is not one of {', '.join(SYNCHRONOUS)}.")
-    return Place(path, synchronous, _seconds(query.get("busy_timeout", DEFAULT_BUSY_SECONDS)))
+    return SqliteDatabase(path, synchronous, _parse_busy_timeout(query.get("busy_timeout", DEFAULT_BUSY_SECONDS)))
 
 
-def _seconds(value: str | float) -> float:
+def _parse_busy_timeout(value: str | float) -> float:
     try:
         seconds = float(value)
     except ValueError:

@@ -13,111 +13,119 @@ from sqlalchemy import Connection
 from threadbridge.ports import Session, may_wait
 from threadbridge_adapters.stores.sqlite import transactions
 from threadbridge_adapters.stores.sqlite.connection import (
-    connect_impatient_writer,
+    connect_inline_writer,
     connect_reader,
     connect_writer,
-    make_engine,
+    create_sqlite_engine,
 )
-from threadbridge_adapters.stores.sqlite.connection_worker import Lane
-from threadbridge_adapters.stores.sqlite.inline_connection import Express
-from threadbridge_adapters.stores.sqlite.sqlite_url import Place
-from threadbridge_adapters.stores.sqlite.transaction_request import Job
+from threadbridge_adapters.stores.sqlite.connection_worker import ConnectionWorker
+from threadbridge_adapters.stores.sqlite.inline_connection import InlineConnection
+from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
+from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
 T = TypeVar("T")
 
 #: Threads for the reads of several loops at once, the second started when one is not enough. More of them only fight
 #: over the interpreter's lock (four cost twice the CPU of two on fifty concurrent reads).
-READERS = 2
+READER_THREADS = 2
 #: Writes that share one commit at most, so that the first of many does not wait for all.
-GROUP = 64
+MAX_GROUP_COMMIT = 64
 #: Writes on the caller's thread before one goes to the writer, which then folds SQLite's log into the file: some 10 MB
 #: of usual runs by then. That costs as much as a run or two, whatever it finds.
-AT_ONCE_IN_A_ROW = 250
+MAX_INLINE_WRITES_IN_A_ROW = 250
 
 
-class Lanes:
+class TransactionScheduler:
     """The ways into the database for one process.
 
     For a file: short cuts on the caller's thread while nobody else is at it, else a writer and readers with threads of
     their own. In memory there is one connection, and one thread for all.
     """
 
-    def __init__(self, place: Place) -> None:
-        engine = make_engine(place)
+    def __init__(self, database: SqliteDatabase) -> None:
+        engine = create_sqlite_engine(database)
 
-        def write(driver: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> None:
-            transactions.write(driver, jobs, place)
+        def run_writes(driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]]) -> None:
+            transactions.write(driver, requests, database)
 
-        def at_once(driver: sqlite3.Connection, job: Job[Any]) -> bool:
-            return transactions.at_once(driver, job, place)
+        def run_inline(driver: sqlite3.Connection, request: TransactionRequest[Any]) -> bool:
+            return transactions.run_inline(driver, request, database)
 
-        def read(driver: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> None:
-            transactions.read(driver, jobs[0], place)
+        def run_read(driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]]) -> None:
+            transactions.read(driver, requests[0], database)
 
-        def read_at_once(driver: sqlite3.Connection, job: Job[Any]) -> bool:
-            transactions.read(driver, job, place)  # no writer locks a snapshot out
+        def run_read_inline(driver: sqlite3.Connection, request: TransactionRequest[Any]) -> bool:
+            transactions.read(driver, request, database)  # no writer locks a snapshot out
             return True
 
-        def either(driver: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> None:
-            transactions.either(driver, jobs[0], place)
+        def run_any(driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]]) -> None:
+            transactions.run_any(driver, requests[0], database)
 
-        def writer() -> Connection:
-            return connect_writer(engine, place)
+        def open_writer() -> Connection:
+            return connect_writer(engine, database)
 
-        def impatient_writer() -> Connection:
-            return connect_impatient_writer(engine, place)
+        def open_inline_writer() -> Connection:
+            return connect_inline_writer(engine, database)
 
-        def reader() -> Connection:
-            return connect_reader(engine, place)
+        def open_reader() -> Connection:
+            return connect_reader(engine, database)
 
-        self._written_at_once = 0
-        self._at_once: Express | None = None
-        self._reading_at_once: Express | None = None
-        if place.path is None:
-            self.writing = self.reading = Lane("store", connect=writer, serve=either)
+        self._inline_write_count = 0
+        self._inline_writer: InlineConnection | None = None
+        self._inline_reader: InlineConnection | None = None
+        if database.path is None:
+            self.writer = self.readers = ConnectionWorker("store", connect=open_writer, run_transactions=run_any)
             return
-        self.writing = Lane("store-writer", connect=writer, serve=write, group=GROUP)
-        self.reading = Lane("store-reader", connect=reader, serve=read, threads=READERS)
-        self._reading_at_once = Express(connect=reader, serve=read_at_once)
-        if place.synchronous == "normal":  # else every commit waits for the disk
-            self._at_once = Express(connect=impatient_writer, serve=at_once)
+        self.writer = ConnectionWorker(
+            "store-writer", connect=open_writer, run_transactions=run_writes, max_group_size=MAX_GROUP_COMMIT
+        )
+        self.readers = ConnectionWorker(
+            "store-reader", connect=open_reader, run_transactions=run_read, max_threads=READER_THREADS
+        )
+        self._inline_reader = InlineConnection(connect=open_reader, run_transaction=run_read_inline)
+        if database.synchronous == "normal":  # else every commit waits for the disk
+            self._inline_writer = InlineConnection(connect=open_inline_writer, run_transaction=run_inline)
 
-    async def read(self, job: Job[T]) -> T:
+    async def read(self, request: TransactionRequest[T]) -> T:
         """The outcome of the job, done here and now if that keeps nobody waiting."""
         # What was just written is still at hand where it was written; any other connection would fetch it anew. In
         # return a write of another thread may find that connection busy, and goes by the writer.
-        for express in (self._at_once, self._reading_at_once):
-            if express is not None and express.served(job):
-                return job.outcome()
+        for connection in (self._inline_writer, self._inline_reader):
+            if connection is not None and connection.try_run(request):
+                return request.take_result()
         await may_wait()
-        return await self.reading.submit(job)
+        return await self.readers.submit(request)
 
-    async def write(self, job: Job[T]) -> T:
+    async def write(self, request: TransactionRequest[T]) -> T:
         """The outcome of the job, done after those that were handed in before."""
-        if self._at_once is not None and self.writing.is_idle and self._written_at_once < AT_ONCE_IN_A_ROW:
-            self._written_at_once += 1
-            if self._at_once.served(job):
-                return job.outcome()
-        self._written_at_once = 0
+        if (
+            self._inline_writer is not None
+            and self.writer.is_idle
+            and self._inline_write_count < MAX_INLINE_WRITES_IN_A_ROW
+        ):
+            self._inline_write_count += 1
+            if self._inline_writer.try_run(request):
+                return request.take_result()
+        self._inline_write_count = 0
         await may_wait()
-        return await self.writing.submit(job)
+        return await self.writer.submit(request)
 
     def close(self) -> None:
         """Let all end, without waiting."""
-        self._close_short_cuts()
-        self.reading.close()
-        self.writing.close()
+        self._close_inline_connections()
+        self.readers.close()
+        self.writer.close()
 
-    async def closed(self) -> None:
+    async def wait_closed(self) -> None:
         """Readers end first: the last connection to close a file folds its log away, and should be one that writes."""
-        self._close_short_cuts()
-        await self.reading.closed()
-        await self.writing.closed()
+        self._close_inline_connections()
+        await self.readers.wait_closed()
+        await self.writer.wait_closed()
 
-    def _close_short_cuts(self) -> None:
-        for express in (self._reading_at_once, self._at_once):
-            if express is not None:
-                express.close()
+    def _close_inline_connections(self) -> None:
+        for connection in (self._inline_reader, self._inline_writer):
+            if connection is not None:
+                connection.close()
 
 
 class SqliteStore:
@@ -130,51 +138,51 @@ class SqliteStore:
 
     begins_at_once = True
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._begin()
-        _STORES.add(self)
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._start_scheduler()
+        _OPEN_STORES.add(self)
 
-    def _begin(self) -> None:
-        self.lanes = Lanes(self._place)
-        self._abandoned = weakref.finalize(self, self.lanes.close)
-        self._abandoned.atexit = False  # lanes see to the interpreter's exit themselves
+    def _start_scheduler(self) -> None:
+        self.scheduler = TransactionScheduler(self._database)
+        self._finalizer = weakref.finalize(self, self.scheduler.close)
+        self._finalizer.atexit = False  # lanes see to the interpreter's exit themselves
 
-    async def opened(self) -> SqliteStore:
+    async def initialize(self) -> SqliteStore:
         """The store with its schema up to date. Raises StoreError where that cannot be."""
-        job = Job(lambda _: None, tenant="", writes=True)
-        await self.lanes.writing.submit(job)
+        request = TransactionRequest(lambda _: None, tenant="", writes=True)
+        await self.scheduler.writer.submit(request)
         return self
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        return await self.lanes.read(Job(work, tenant=tenant, writes=False))
+        return await self.scheduler.read(TransactionRequest(work, tenant=tenant, writes=False))
 
     async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        return await self.lanes.write(Job(work, tenant=tenant, writes=True))
+        return await self.scheduler.write(TransactionRequest(work, tenant=tenant, writes=True))
 
     async def aclose(self) -> None:
-        _STORES.discard(self)
-        await self.lanes.closed()
+        _OPEN_STORES.discard(self)
+        await self.scheduler.wait_closed()
 
-    def begin_in_child(self) -> None:
+    def reopen_after_fork(self) -> None:
         """Start anew in a forked process."""
         # The parent's threads are not here and its connections must not even be closed: SQLite forbids both.
-        _PARENTS.append(self.lanes)
-        self._abandoned.detach()
-        self._begin()
-        if self._place.path is None:
-            self.lanes.close()
+        _PARENT_SCHEDULERS.append(self.scheduler)
+        self._finalizer.detach()
+        self._start_scheduler()
+        if self._database.path is None:
+            self.scheduler.close()
 
 
-_STORES: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
+_OPEN_STORES: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
 #: Kept, never used, so that nothing finalises them in a child.
-_PARENTS: list[Lanes] = []
+_PARENT_SCHEDULERS: list[TransactionScheduler] = []
 
 
-def _after_fork_in_child() -> None:
-    for store in list(_STORES):
-        store.begin_in_child()
+def _reopen_stores_after_fork() -> None:
+    for store in list(_OPEN_STORES):
+        store.reopen_after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_reopen_stores_after_fork)

@@ -13,7 +13,7 @@ from threadbridge_adapters.stores.sql.session import SqlSession
 T = TypeVar("T")
 
 
-class Job(Generic[T]):
+class TransactionRequest(Generic[T]):
     """Work for one session, and its outcome. Only where somebody has to wait for it is there a future."""
 
     _result: T  # once run
@@ -33,11 +33,11 @@ class Job(Generic[T]):
         return self._error is not None
 
     @property
-    def failed_by_store(self) -> bool:
+    def has_store_error(self) -> bool:
         """Whether it failed for what the store could not do."""
         return isinstance(self._error, StoreError)
 
-    def run(self, driver: sqlite3.Connection) -> None:
+    def execute(self, driver: sqlite3.Connection) -> None:
         """Do the work, from the start; what it raises is for the caller to roll back, and to pass to `fail`."""
         self._error = None
         self._result = self.work(SqlSession(driver, self.tenant))
@@ -48,14 +48,14 @@ class Job(Generic[T]):
             # Neither a future nor a coroutine passes this exception on as it is.
             self._error = RuntimeError("the work raised StopIteration") if isinstance(error, StopIteration) else error
 
-    def outcome(self) -> T:
+    def take_result(self) -> T:
         """What came of it, once; raises what went wrong."""
         error, self._error = self._error, None
         if error is not None:
             raise error
         return self._result
 
-    def awaited(self) -> asyncio.Future[T]:
+    def create_future(self) -> asyncio.Future[T]:
         """A future on the running loop that the outcome goes to."""
         self._waiting = asyncio.get_running_loop().create_future()
         return self._waiting
@@ -65,7 +65,7 @@ class Job(Generic[T]):
         """Where somebody waits for it."""
         return None if self._waiting is None else self._waiting.get_loop()
 
-    def settle(self) -> None:
+    def resolve_future(self) -> None:
         """Hand the outcome over; on the loop that waits only. Whoever gave up waiting gets nothing."""
         error, self._error = self._error, None
         waiting = self._waiting
@@ -77,19 +77,19 @@ class Job(Generic[T]):
             waiting.set_result(self._result)
 
 
-def settle_all(jobs: Sequence[Job[Any]]) -> None:
+def resolve_futures(requests: Sequence[TransactionRequest[Any]]) -> None:
     """Wake everybody who waits for these jobs, each loop once."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Job[Any]]] = {}
-    for job in jobs:
-        if job.loop is not None:
-            by_loop.setdefault(job.loop, []).append(job)
+    by_loop: dict[asyncio.AbstractEventLoop, list[TransactionRequest[Any]]] = {}
+    for request in requests:
+        if request.loop is not None:
+            by_loop.setdefault(request.loop, []).append(request)
     for loop, waiting in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_settle, waiting)
+            loop.call_soon_threadsafe(_resolve_on_loop, waiting)
         except RuntimeError:  # the loop was closed: nobody waits there any more
             continue
 
 
-def _settle(jobs: Sequence[Job[Any]]) -> None:
-    for job in jobs:
-        job.settle()
+def _resolve_on_loop(requests: Sequence[TransactionRequest[Any]]) -> None:
+    for request in requests:
+        request.resolve_future()

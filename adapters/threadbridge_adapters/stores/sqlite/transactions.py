@@ -10,144 +10,152 @@ from collections.abc import Sequence
 from typing import Any
 
 from threadbridge.errors import StoreError
-from threadbridge_adapters.stores.sql.error_mapping import DRIVER_ERRORS, is_locked, store_error
+from threadbridge_adapters.stores.sql.error_mapping import DRIVER_ERRORS, is_lock_timeout, to_store_error
 from threadbridge_adapters.stores.sqlite.connection import set_read_only
-from threadbridge_adapters.stores.sqlite.sqlite_url import Place
-from threadbridge_adapters.stores.sqlite.transaction_request import Job
+from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
+from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
 #: How often a write asks for a file that another process keeps locked, each time for the whole busy timeout.
 LOCK_ATTEMPTS = 3
 
 #: The write lock is taken at once: a transaction that becomes a writing one midway can fail there.
-_WRITING = "BEGIN IMMEDIATE"
+_BEGIN_WRITE = "BEGIN IMMEDIATE"
 
 
 class _TransactionLost(Exception):
     """SQLite ended the transaction by itself, as it does after some failures; nothing of it was kept."""
 
 
-def read(driver: sqlite3.Connection, job: Job[Any], place: Place) -> None:
+def read(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
     """Run one reading job on one snapshot of the data."""
     try:
         driver.execute("BEGIN")
-        _run(driver, job, place, doing="read")
+        _run_request(driver, request, database, operation="read")
     except _TransactionLost:
         pass  # the job knows
     except DRIVER_ERRORS as exc:
-        job.fail(store_error("read", place, exc))
+        request.fail(to_store_error("read", database, exc))
     finally:
         driver.rollback()
 
 
-def write(driver: sqlite3.Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
+def write(driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase) -> None:
     """Run the jobs one after another and commit them together. One that fails takes back only what is its own."""
     try:
-        _begin(driver)
+        _begin_write(driver)
     except DRIVER_ERRORS as exc:
-        _fail(jobs, place, exc)
+        _fail_all(requests, database, exc)
         return
-    if len(jobs) == 1:
-        _run_and_end(driver, jobs[0], place)
-    elif not _run_all_and_end(driver, jobs, place):
+    if len(requests) == 1:
+        _run_and_commit(driver, requests[0], database)
+    elif not _run_group_and_commit(driver, requests, database):
         # The disk was full, for instance. Whoever can do without its neighbours succeeds alone.
-        for job in jobs:
-            write(driver, [job], place)
+        for request in requests:
+            write(driver, [request], database)
 
 
-def _run_and_end(driver: sqlite3.Connection, job: Job[Any], place: Place) -> None:
+def _run_and_commit(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
     try:
-        if _run(driver, job, place, doing="written"):
+        if _run_request(driver, request, database, operation="written"):
             driver.commit()
     except _TransactionLost:
         pass  # the job knows
     except DRIVER_ERRORS as exc:
-        _fail([job], place, exc)
+        _fail_all([request], database, exc)
     finally:
         driver.rollback()  # where there was no commit, or it failed
 
 
-def _run_all_and_end(driver: sqlite3.Connection, jobs: Sequence[Job[Any]], place: Place) -> bool:
+def _run_group_and_commit(
+    driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
+) -> bool:
     """False where SQLite gave up the transaction that they shared, and nothing is written."""
     try:
-        _each_in_a_savepoint(driver, jobs, place)
+        _run_in_savepoints(driver, requests, database)
         driver.commit()
     except _TransactionLost:
         return False
     except DRIVER_ERRORS as exc:
-        _fail(jobs, place, exc)
+        _fail_all(requests, database, exc)
     finally:
         driver.rollback()
     return True
 
 
-def _fail(jobs: Sequence[Job[Any]], place: Place, exc: Exception) -> None:
-    for job in jobs:
-        job.fail(store_error("written", place, exc))
+def _fail_all(requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase, exc: Exception) -> None:
+    for request in requests:
+        request.fail(to_store_error("written", database, exc))
 
 
-def at_once(driver: sqlite3.Connection, job: Job[Any], place: Place) -> bool:
+def run_inline(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
     """Run one job of either sort on a connection that waits for nothing; False where the job is for one that does."""
-    return _write_at_once(driver, job, place) if job.writes else _read_at_once(driver, job, place)
+    return _write_inline(driver, request, database) if request.writes else _read_inline(driver, request, database)
 
 
-def _read_at_once(driver: sqlite3.Connection, job: Job[Any], place: Place) -> bool:
+def _read_inline(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
     """False where the store failed it, or it wrote: a reader may be luckier, and says what is wrong if it is not."""
     before = driver.total_changes
-    read(driver, job, place)
-    return driver.total_changes == before and not job.failed_by_store
+    read(driver, request, database)
+    return driver.total_changes == before and not request.has_store_error
 
 
-def _write_at_once(driver: sqlite3.Connection, job: Job[Any], place: Place) -> bool:
+def _write_inline(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
     """False where somebody else is writing, and the job has not begun."""
     try:
-        driver.execute(_WRITING)
+        driver.execute(_BEGIN_WRITE)
     except DRIVER_ERRORS:
         return False  # the writer waits, and tells what is wrong if it is something else
-    _run_and_end(driver, job, place)
+    _run_and_commit(driver, request, database)
     return True
 
 
-def either(driver: sqlite3.Connection, job: Job[Any], place: Place) -> None:
+def run_any(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
     """Run one job of either sort, for the one connection of a store in memory."""
-    if job.writes:
-        write(driver, [job], place)
+    if request.writes:
+        write(driver, [request], database)
         return
     set_read_only(driver, on=True)
     try:
-        read(driver, job, place)
+        read(driver, request, database)
     finally:
         set_read_only(driver, on=False)
 
 
-def _begin(driver: sqlite3.Connection) -> None:
+def _begin_write(driver: sqlite3.Connection) -> None:
     """Begin to write, as soon as other processes let us."""
     for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
-            driver.execute(_WRITING)
+            driver.execute(_BEGIN_WRITE)
         except DRIVER_ERRORS as exc:
-            if attempt == LOCK_ATTEMPTS or not is_locked(exc):
+            if attempt == LOCK_ATTEMPTS or not is_lock_timeout(exc):
                 raise
         else:
             return
 
 
-def _each_in_a_savepoint(driver: sqlite3.Connection, jobs: Sequence[Job[Any]], place: Place) -> None:
-    for job in jobs:
+def _run_in_savepoints(
+    driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
+) -> None:
+    for request in requests:
         driver.execute("SAVEPOINT job")
-        if not _run(driver, job, place, doing="written"):
+        if not _run_request(driver, request, database, operation="written"):
             driver.execute("ROLLBACK TO SAVEPOINT job")
         driver.execute("RELEASE SAVEPOINT job")
 
 
-def _run(driver: sqlite3.Connection, job: Job[Any], place: Place, *, doing: str) -> bool:
+def _run_request(
+    driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase, *, operation: str
+) -> bool:
     """Whether the job went well; if not, it knows why. Raises _TransactionLost even where it swallowed the reason."""
     try:
-        job.run(driver)
+        request.execute(driver)
     except DRIVER_ERRORS as exc:
-        job.fail(store_error(doing, place, exc))
+        request.fail(to_store_error(operation, database, exc))
     except BaseException as exc:
-        job.fail(exc)
+        request.fail(exc)
     if not driver.in_transaction:
-        job.fail(StoreError(f"The store {place} could not be {doing}: SQLite gave up the transaction; try again."))
+        request.fail(
+            StoreError(f"The store {database} could not be {operation}: SQLite gave up the transaction; try again.")
+        )
         raise _TransactionLost
-    return not job.failed
+    return not request.failed

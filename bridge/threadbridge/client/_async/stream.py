@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from threadbridge.client._backend_caller import AsyncEvents
-from threadbridge.types import AssistantStreamEvent, typed_event
+from threadbridge.types import AssistantStreamEvent, parse_event
 
 
 class AsyncStream:
@@ -23,7 +23,7 @@ class AsyncStream:
     async def __anext__(self) -> AssistantStreamEvent:
         event = await self._events.__anext__()
         self.last_event_id = event.id
-        return typed_event(event)
+        return parse_event(event)
 
     async def close(self) -> None:
         """Stop listening. The run is not cancelled (A100)."""

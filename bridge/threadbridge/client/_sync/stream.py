@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from threadbridge.client._backend_caller import Events
-from threadbridge.types import AssistantStreamEvent, typed_event
+from threadbridge.types import AssistantStreamEvent, parse_event
 
 
 class Stream:
@@ -24,7 +24,7 @@ class Stream:
     def __next__(self) -> AssistantStreamEvent:
         event = self._events.__next__()
         self.last_event_id = event.id
-        return typed_event(event)
+        return parse_event(event)
 
     def close(self) -> None:
         """Stop listening. The run is not cancelled (A100)."""

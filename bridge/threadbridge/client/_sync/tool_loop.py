@@ -12,11 +12,11 @@ from threadbridge.client._backend_caller import Ask, Events, Line
 from threadbridge.client._call_options import Asked
 from threadbridge.errors import BridgeError, InvalidRequest, UpstreamError
 from threadbridge.ports import Event, PolledRun, Wire
-from threadbridge.run_states import RunStatus, may_step
+from threadbridge.run_states import RunStatus, can_transition
 from threadbridge.tool_loop.function_calls import Tools, pending_calls, prepared
 from threadbridge.tool_loop.poll_backoff import Pacing
 from threadbridge.tool_loop.run_outcome import RESTING, ending, round_limit
-from threadbridge.types import AssistantStreamEvent, typed_event
+from threadbridge.types import AssistantStreamEvent, parse_event
 
 #: What a run is after its calls were answered, until it tells more itself (A59).
 _ANSWERED = {"status": RunStatus.QUEUED.value, "required_action": None}
@@ -109,7 +109,7 @@ class Execution:
                 if event.data.get("object") == "thread.run":
                     self._run = event.data
                 if self._on_event is not None:
-                    self._line.tell(self._on_event, typed_event(event))
+                    self._line.tell(self._on_event, parse_event(event))
         finally:
             events.close()
         return self._known()
@@ -151,7 +151,7 @@ class Execution:
         raise round_limit(self._cancel(run), self._rounds)
 
     def _abandon(self) -> None:
-        if self._run is not None and may_step(self._run, RunStatus.CANCELLING):
+        if self._run is not None and can_transition(self._run, RunStatus.CANCELLING):
             with contextlib.suppress(BridgeError):
                 self._cancel(self._run)
 

@@ -12,12 +12,12 @@ from datetime import date
 from enum import StrEnum
 
 #: Reasoning efforts from the least to the most (A24).
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 #: What the legacy service put before most models (A82); the Responses API has defaults of its own.
-SEARCH_RESULTS = 20
+DEFAULT_SEARCH_RESULTS = 20
 
 
-class Sampling(StrEnum):
+class SamplingSupport(StrEnum):
     """When a model accepts `temperature` and `top_p`."""
 
     ALWAYS = "always"
@@ -26,46 +26,46 @@ class Sampling(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ModelFamily:
     """What the models of a family accept. Without `efforts` the field itself is refused."""
 
     efforts: tuple[str, ...]
-    sampling: Sampling
+    sampling: SamplingSupport
     #: Results of a file search that are put before these models.
-    search_results: int = SEARCH_RESULTS
+    search_results: int = DEFAULT_SEARCH_RESULTS
 
     @property
-    def reasons(self) -> bool:
+    def is_reasoning(self) -> bool:
         """Whether these models think before they answer, unless told not to."""
         return bool(self.efforts)
 
 
-_FROM_NONE = ("none", "low", "medium", "high", "xhigh")
-_PLAIN = Family((), Sampling.ALWAYS)
-_SMALL = replace(_PLAIN, search_results=5)
-_FIRST_REASONERS = Family(("low", "medium", "high"), Sampling.NEVER)
-_GPT_5 = Family(("minimal", "low", "medium", "high"), Sampling.NEVER)
-_GPT_5_1 = Family(("none", "low", "medium", "high"), Sampling.WITHOUT_REASONING)
-_GPT_5_2 = Family(_FROM_NONE, Sampling.WITHOUT_REASONING)
-_GPT_5_5 = Family(_FROM_NONE, Sampling.NEVER)
-_GPT_5_6 = Family((*_FROM_NONE, "max"), Sampling.NEVER)  # probes were refused sampling by default
-_GPT_6 = Family((*_FROM_NONE, "max"), Sampling.WITHOUT_REASONING)
-_GPT_6_ALWAYS_REASONING = Family(("low", "medium", "high", "xhigh", "max"), Sampling.NEVER)
-_GPT_6_2 = Family(("low", "medium", "high", "xhigh"), Sampling.NEVER)
+_EFFORTS_FROM_NONE = ("none", "low", "medium", "high", "xhigh")
+_NON_REASONING = ModelFamily((), SamplingSupport.ALWAYS)
+_GPT_3_5 = replace(_NON_REASONING, search_results=5)
+_O_SERIES = ModelFamily(("low", "medium", "high"), SamplingSupport.NEVER)
+_GPT_5 = ModelFamily(("minimal", "low", "medium", "high"), SamplingSupport.NEVER)
+_GPT_5_1 = ModelFamily(("none", "low", "medium", "high"), SamplingSupport.WITHOUT_REASONING)
+_GPT_5_2 = ModelFamily(_EFFORTS_FROM_NONE, SamplingSupport.WITHOUT_REASONING)
+_GPT_5_5 = ModelFamily(_EFFORTS_FROM_NONE, SamplingSupport.NEVER)
+_GPT_5_6 = ModelFamily((*_EFFORTS_FROM_NONE, "max"), SamplingSupport.NEVER)  # probes were refused sampling by default
+_GPT_6 = ModelFamily((*_EFFORTS_FROM_NONE, "max"), SamplingSupport.WITHOUT_REASONING)
+_GPT_6_ALWAYS_REASONING = ModelFamily(("low", "medium", "high", "xhigh", "max"), SamplingSupport.NEVER)
+_GPT_6_2 = ModelFamily(("low", "medium", "high", "xhigh"), SamplingSupport.NEVER)
 #: Chat models of a reasoning generation: they choose for themselves, so nothing is sent.
-_CHAT_LATEST = Family((), Sampling.NEVER)
+_CHAT_LATEST = ModelFamily((), SamplingSupport.NEVER)
 
 #: Every model whose abilities are known, by each of its names.
-FAMILIES: Mapping[str, Family] = {
+MODEL_FAMILIES: Mapping[str, ModelFamily] = {
     name: family
     for family, names in (
         (
-            _SMALL,
+            _GPT_3_5,
             "gpt-3.5-turbo gpt-3.5-turbo-0125 gpt-3.5-turbo-0301 gpt-3.5-turbo-0613 gpt-3.5-turbo-1106"
             " gpt-3.5-turbo-16k gpt-3.5-turbo-16k-0613",
         ),
         (
-            _PLAIN,
+            _NON_REASONING,
             "gpt-4 gpt-4-0314 gpt-4-0613 gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613 gpt-4-1106-preview"
             " gpt-4-0125-preview gpt-4-turbo-preview gpt-4-vision-preview gpt-4-1106-vision-preview"
             " gpt-4-turbo gpt-4-turbo-2024-04-09 gpt-4.5-preview gpt-4.5-preview-2025-02-27"
@@ -74,7 +74,7 @@ FAMILIES: Mapping[str, Family] = {
             " gpt-4.1 gpt-4.1-2025-04-14 gpt-4.1-mini gpt-4.1-mini-2025-04-14 gpt-4.1-nano gpt-4.1-nano-2025-04-14",
         ),
         (
-            _FIRST_REASONERS,
+            _O_SERIES,
             "o1 o1-2024-12-17 o1-preview o1-preview-2024-09-12 o1-mini o1-mini-2024-09-12 o1-pro o1-pro-2025-03-19"
             " o3 o3-2025-04-16 o3-pro o3-pro-2025-06-10 o3-mini o3-mini-2025-01-31 o4-mini o4-mini-2025-04-16",
         ),
@@ -103,7 +103,7 @@ FAMILIES: Mapping[str, Family] = {
 class Retirement:
     """From `day` on the model is gone, and `successor` answers in its place where one is known."""
 
-    day: date
+    shutdown_date: date
     successor: str | None
 
 
@@ -150,7 +150,7 @@ RETIREMENTS: Mapping[str, Retirement] = {
 
 
 #: The whole window of a legacy model in tokens, prompt and answer together, by each of its names.
-WINDOWS: Mapping[str, int] = {
+CONTEXT_WINDOWS: Mapping[str, int] = {
     name: window
     for window, names in (
         (4_096, "gpt-3.5-turbo-0301 gpt-3.5-turbo-0613"),

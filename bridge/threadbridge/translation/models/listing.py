@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from threadbridge.translation.models.data import FAMILIES, RETIREMENTS, WINDOWS
-from threadbridge.translation.models.policy import ModelRules
-from threadbridge.translation.models.resolution import base_model, resolve_model
+from threadbridge.translation.models.data import CONTEXT_WINDOWS, MODEL_FAMILIES, RETIREMENTS
+from threadbridge.translation.models.policy import ModelPolicy
+from threadbridge.translation.models.resolution import get_base_model, resolve_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class ModelRow:
     shutdown_date: date | None
     #: Who is asked now, or once the model has retired; None where nobody is known.
     replacement: str | None
-    window: int | None
+    context_window: int | None
     #: Of a run's parameters, those the model asked for it does not take.
-    dropped: tuple[str, ...]
+    dropped_parameters: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The row as a JSON object."""
@@ -32,38 +32,38 @@ class ModelRow:
             "state": self.state,
             "shutdown_date": self.shutdown_date.isoformat() if self.shutdown_date is not None else None,
             "replacement": self.replacement,
-            "window": self.window,
-            "dropped": list(self.dropped),
+            "window": self.context_window,
+            "dropped": list(self.dropped_parameters),
         }
 
 
-def model_rows(rules: ModelRules, today: date, names: Collection[str] | None = None) -> Iterator[ModelRow]:
+def list_model_rows(policy: ModelPolicy, today: date, names: Collection[str] | None = None) -> Iterator[ModelRow]:
     """A row for each of these models, or for every known, configured or listed one; those that end first on top."""
-    listed = rules.catalog.shutdown_dates if rules.catalog is not None else {}
-    chosen = {*FAMILIES, *RETIREMENTS, *rules.models, *listed} if names is None else names
-    rows = [model_row(name, rules, today) for name in chosen]
+    shutdown_dates = policy.catalog.shutdown_dates if policy.catalog is not None else {}
+    chosen = {*MODEL_FAMILIES, *RETIREMENTS, *policy.models, *shutdown_dates} if names is None else names
+    rows = [build_model_row(name, policy, today) for name in chosen]
     yield from sorted(rows, key=lambda row: (row.shutdown_date or date.max, row.model))
 
 
-def model_row(name: str, rules: ModelRules, today: date) -> ModelRow:
+def build_model_row(name: str, policy: ModelPolicy, today: date) -> ModelRow:
     """The row of one model; a fine-tune ends with the model it was made from."""
-    listed = rules.catalog.shutdown_dates if rules.catalog is not None else {}
-    retirement = RETIREMENTS.get(base_model(name))
-    day = listed.get(name, retirement.day if retirement is not None else None)
+    shutdown_dates = policy.catalog.shutdown_dates if policy.catalog is not None else {}
+    retirement = RETIREMENTS.get(get_base_model(name))
+    day = shutdown_dates.get(name, retirement.shutdown_date if retirement is not None else None)
     state: Literal["retired", "retiring", "current"] = "current"
     if day is not None:
         state = "retired" if day <= today else "retiring"
-    asked = resolve_model(
+    resolved = resolve_model(
         name,
         requested_effort=None,
         today=max(day, today) if day is not None else today,
-        overrides=rules.models,
-        shutdown_dates=listed,
-        keep_sampling=rules.sampling == "force_none",
+        overrides=policy.models,
+        shutdown_dates=shutdown_dates,
+        keep_sampling=policy.sampling == "force_none",
     )
-    family = FAMILIES.get(base_model(asked.model))
-    dropped = () if asked.sampling else ("temperature", "top_p")
+    family = MODEL_FAMILIES.get(get_base_model(resolved.model))
+    dropped = () if resolved.accepts_sampling else ("temperature", "top_p")
     if family is not None and not family.efforts:
         dropped = (*dropped, "reasoning_effort")
-    replacement = asked.model if asked.model != name else None
-    return ModelRow(name, state, day, replacement, WINDOWS.get(base_model(name)), dropped)
+    replacement = resolved.model if resolved.model != name else None
+    return ModelRow(name, state, day, replacement, CONTEXT_WINDOWS.get(get_base_model(name)), dropped)

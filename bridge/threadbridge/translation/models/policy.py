@@ -12,9 +12,9 @@ from threadbridge.settings import ModelOverride, SamplingPolicy
 from threadbridge.translation.models.resolution import ResolvedModel, resolve_model
 
 #: Seconds for which a list of models is trusted to be complete: new ones appear every few weeks.
-_COMPLETE_FOR = 86_400
+_CATALOG_MAX_AGE = 86_400
 _DEFAULT_SAMPLING = 1.0
-_SAMPLING = ("temperature", "top_p")
+_SAMPLING_PARAMETERS = ("temperature", "top_p")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class ModelCatalog:
     fetched_at: float
     shutdown_dates: Mapping[str, date | None]
     #: Which service said so, by where it is; empty for none that has an address.
-    service: str = ""
+    upstream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRules:
+class ModelPolicy:
     """Everything that decides about models; nothing is guessed from how a name begins."""
 
     models: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
@@ -36,7 +36,7 @@ class ModelRules:
     sampling: SamplingPolicy = "drop"
     catalog: ModelCatalog | None = None
 
-    def resolved(self, run: Wire, now: float) -> ResolvedModel:
+    def resolve(self, run: Wire, now: float) -> ResolvedModel:
         """What to ask the service for when a run names its model (mapping §13, §14)."""
         return resolve_model(
             run["model"],
@@ -45,30 +45,30 @@ class ModelRules:
             overrides=self.models,
             override=self.per_assistant.get(run["assistant_id"]),
             shutdown_dates=self.catalog.shutdown_dates if self.catalog is not None else {},
-            keep_sampling=self.sampling == "force_none" and bool(wanted_sampling(run)),
+            keep_sampling=self.sampling == "force_none" and bool(list_requested_sampling(run)),
         )
 
-    def check(self, run: Wire, now: float) -> None:
+    def check_run(self, run: Wire, now: float) -> None:
         """Raises InvalidRequest for a model that is known not to be there (A17), and with the policy `error` for a
         sampling parameter that the model refuses.
         """
-        model = self.resolved(run, now)
+        model = self.resolve(run, now)
         if self._is_unknown(model.model, now):
             raise InvalidRequest(
                 f"The requested model '{run['model']}' does not exist.", param="model", code="model_not_found"
             )
-        if self.sampling == "error" and not model.sampling and (wanted := wanted_sampling(run)):
+        if self.sampling == "error" and not model.accepts_sampling and (requested := list_requested_sampling(run)):
             raise InvalidRequest(
-                f"Unsupported parameter: '{wanted[0]}' is not supported with this model.", param=wanted[0]
+                f"Unsupported parameter: '{requested[0]}' is not supported with this model.", param=requested[0]
             )
 
     def _is_unknown(self, model: str, now: float) -> bool:
         catalog = self.catalog
-        if catalog is None or now - catalog.fetched_at >= _COMPLETE_FOR:
+        if catalog is None or now - catalog.fetched_at >= _CATALOG_MAX_AGE:
             return False
         return model not in catalog.shutdown_dates
 
 
-def wanted_sampling(run: Wire) -> list[str]:
+def list_requested_sampling(run: Wire) -> list[str]:
     """The sampling parameters that the run gives a value of its own."""
-    return [name for name in _SAMPLING if run[name] is not None and run[name] != _DEFAULT_SAMPLING]
+    return [name for name in _SAMPLING_PARAMETERS if run[name] is not None and run[name] != _DEFAULT_SAMPLING]

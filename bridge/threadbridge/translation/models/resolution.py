@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from threadbridge.settings import ModelOverride
-from threadbridge.translation.models.data import EFFORTS, FAMILIES, RETIREMENTS, Family, Retirement, Sampling
+from threadbridge.translation.models.data import (
+    MODEL_FAMILIES,
+    REASONING_EFFORTS,
+    RETIREMENTS,
+    ModelFamily,
+    Retirement,
+    SamplingSupport,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +26,9 @@ class ResolvedModel:
     #: `reasoning.effort`; None: not sent.
     reasoning_effort: str | None = None
     #: Whether `temperature` and `top_p` may be sent.
-    sampling: bool = True
+    accepts_sampling: bool = True
     #: Whether the answer may contain reasoning that has to be replayed (§9).
-    reasons: bool = False
+    is_reasoning: bool = False
     #: What the caller should know, one sentence each.
     warnings: tuple[str, ...] = ()
 
@@ -48,83 +55,89 @@ def resolve_model(
     if override.model is not None:
         model, warnings = override.model, list[str]()
     else:
-        model, warnings = _successor(name, today, shutdown_dates or {})
-    wanted = override.reasoning_effort or requested_effort
-    family = FAMILIES.get(base_model(model))
+        model, warnings = _find_successor(name, today, shutdown_dates or {})
+    effort_requested = override.reasoning_effort or requested_effort
+    family = MODEL_FAMILIES.get(get_base_model(model))
     if family is None:
         takes_sampling = override.sampling is not False
-        return ResolvedModel(name, model, wanted, takes_sampling, _thinks(wanted), tuple(warnings))
-    effort = _effort(family, wanted)
-    if wanted is None and model != name:
-        effort = _least_effort(FAMILIES.get(base_model(name)), family)
-    if keep_sampling and family.sampling is Sampling.WITHOUT_REASONING:
+        return ResolvedModel(
+            name, model, effort_requested, takes_sampling, _is_reasoning_effort(effort_requested), tuple(warnings)
+        )
+    effort = _choose_effort(family, effort_requested)
+    if effort_requested is None and model != name:
+        effort = _choose_successor_effort(MODEL_FAMILIES.get(get_base_model(name)), family)
+    if keep_sampling and family.sampling is SamplingSupport.WITHOUT_REASONING:
         effort = "none"
-    if effort != wanted and wanted is not None:
-        warnings.append(_instead_of(wanted, effort, model, accepted=wanted in family.efforts))
+    if effort != effort_requested and effort_requested is not None:
+        warnings.append(
+            _build_effort_warning(effort_requested, effort, model, accepted=effort_requested in family.efforts)
+        )
     return ResolvedModel(
         requested=name,
         model=model,
         reasoning_effort=effort,
-        sampling=_samples(family, effort) if override.sampling is None else override.sampling,
-        reasons=family.reasons and effort != "none",
+        accepts_sampling=_accepts_sampling(family, effort) if override.sampling is None else override.sampling,
+        is_reasoning=family.is_reasoning and effort != "none",
         warnings=tuple(warnings),
     )
 
 
-def _instead_of(wanted: str, effort: str | None, model: str, *, accepted: bool) -> str:
+def _build_effort_warning(requested: str, effort: str | None, model: str, *, accepted: bool) -> str:
     sent = f"{effort!r} is sent" if effort is not None else "it is not sent"
     if accepted:
         return f"The model {model} takes temperature and top_p only without reasoning; reasoning_effort {sent}."
-    return f"The model {model} does not accept reasoning_effort {wanted!r}; {sent}."
+    return f"The model {model} does not accept reasoning_effort {requested!r}; {sent}."
 
 
-def _successor(name: str, today: date, shutdown_dates: Mapping[str, date | None]) -> tuple[str, list[str]]:
+def _find_successor(name: str, today: date, shutdown_dates: Mapping[str, date | None]) -> tuple[str, list[str]]:
     """Follow the retirements that have come to pass; a successor may have retired itself."""
     model = name
-    while (gone := _end_of(model, shutdown_dates)) is not None and gone.day <= today:
-        if gone.successor is None:
-            return model, [f"The model {model} was retired on {gone.day} and no successor is known."]
-        model = gone.successor
+    while (retirement := _find_retirement(model, shutdown_dates)) is not None and retirement.shutdown_date <= today:
+        if retirement.successor is None:
+            return model, [f"The model {model} was retired on {retirement.shutdown_date} and no successor is known."]
+        model = retirement.successor
     return model, [f"The model {name} is retired; {model} is asked in its place."] if model != name else []
 
 
-def _end_of(model: str, shutdown_dates: Mapping[str, date | None]) -> Retirement | None:
+def _find_retirement(model: str, shutdown_dates: Mapping[str, date | None]) -> Retirement | None:
     """When the model ends: the service's own word, where it has any, before the table's."""
-    known = RETIREMENTS.get(base_model(model))
+    listed = RETIREMENTS.get(get_base_model(model))
     if model not in shutdown_dates:
-        return known
+        return listed
     day = shutdown_dates[model]
-    return None if day is None else Retirement(day, known.successor if known is not None else None)
+    return None if day is None else Retirement(day, listed.successor if listed is not None else None)
 
 
-def base_model(name: str) -> str:
+def get_base_model(name: str) -> str:
     """The model a fine-tune was made from: `ft:BASE:organisation:suffix:id`."""
     fields = name.split(":")
     return fields[1] if fields[0] == "ft" and len(fields) > 1 else name
 
 
-def _thinks(effort: str | None) -> bool:
+def _is_reasoning_effort(effort: str | None) -> bool:
     return effort not in (None, "none")
 
 
-def _effort(family: Family, requested: str | None) -> str | None:
+def _choose_effort(family: ModelFamily, requested: str | None) -> str | None:
     """The requested effort, or the nearest the model accepts, rather more than less. None: leave it to the model."""
     if requested is None or not family.efforts:
         return None
-    if requested in family.efforts or requested not in EFFORTS:
+    if requested in family.efforts or requested not in REASONING_EFFORTS:
         return requested
-    above = [effort for effort in family.efforts if EFFORTS.index(effort) > EFFORTS.index(requested)]
+    above = [
+        effort for effort in family.efforts if REASONING_EFFORTS.index(effort) > REASONING_EFFORTS.index(requested)
+    ]
     return above[0] if above else family.efforts[-1]
 
 
-def _least_effort(retired: Family | None, family: Family) -> str | None:
+def _choose_successor_effort(retired: ModelFamily | None, family: ModelFamily) -> str | None:
     """What stands in for a model that did not reason: the least its successor does. Otherwise its own default."""
-    if retired is None or retired.reasons or not family.efforts:
+    if retired is None or retired.is_reasoning or not family.efforts:
         return None
     return family.efforts[0]
 
 
-def _samples(family: Family, effort: str | None) -> bool:
-    if family.sampling is Sampling.WITHOUT_REASONING:
+def _accepts_sampling(family: ModelFamily, effort: str | None) -> bool:
+    if family.sampling is SamplingSupport.WITHOUT_REASONING:
         return effort == "none"
-    return family.sampling is Sampling.ALWAYS
+    return family.sampling is SamplingSupport.ALWAYS

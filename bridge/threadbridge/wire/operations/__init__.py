@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from threadbridge.ports import Backend
 from threadbridge.wire.operations import assistants, messages, runs, steps, threads
-from threadbridge.wire.operations.answers import Answer
-from threadbridge.wire.request_parser import Call
+from threadbridge.wire.operations.answers import OperationResult
+from threadbridge.wire.request_parser import OperationCall
 
-Handler: TypeAlias = Callable[[Backend, Call], Awaitable[Answer]]
+Handler: TypeAlias = Callable[[Backend, OperationCall], Awaitable[OperationResult]]
 
 #: By the names of `routes.OPERATIONS`.
 HANDLERS: Mapping[str, Handler] = {
@@ -42,4 +42,4 @@ HANDLERS: Mapping[str, Handler] = {
     "retrieve_step": steps.retrieve,
 }
 
-__all__ = ["HANDLERS", "Answer", "Handler"]
+__all__ = ["HANDLERS", "Handler", "OperationResult"]

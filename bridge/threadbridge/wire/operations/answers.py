@@ -10,7 +10,7 @@ from threadbridge.ports import Event, Wire
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class ObjectResult:
     """One object, and headers beside the usual ones."""
 
     body: Wire
@@ -18,11 +18,11 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Streamed:
+class StreamResult:
     """The events of a run as they come; `after` is the id of the event before the first."""
 
     events: AsyncIterator[Event]
     after: str | None = None
 
 
-Answer: TypeAlias = Whole | Streamed
+OperationResult: TypeAlias = ObjectResult | StreamResult

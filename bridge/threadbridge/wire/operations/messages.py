@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from threadbridge.ports import Backend
-from threadbridge.wire.operations.answers import Answer, Whole
-from threadbridge.wire.request_parser import Call
+from threadbridge.wire.operations.answers import ObjectResult, OperationResult
+from threadbridge.wire.request_parser import OperationCall
 
 
-async def create(backend: Backend, call: Call) -> Answer:
+async def create(backend: Backend, call: OperationCall) -> OperationResult:
     """`POST /threads/{thread_id}/messages`."""
-    return Whole(await backend.create_message(call.thread_id, call.body))
+    return ObjectResult(await backend.create_message(call.thread_id, call.body))
 
 
-async def list_all(backend: Backend, call: Call) -> Answer:
+async def list_all(backend: Backend, call: OperationCall) -> OperationResult:
     """`GET /threads/{thread_id}/messages`; `run_id` keeps those of one run."""
-    return Whole(await backend.list_messages(call.thread_id, call.page))
+    return ObjectResult(await backend.list_messages(call.thread_id, call.list_query))
 
 
-async def retrieve(backend: Backend, call: Call) -> Answer:
+async def retrieve(backend: Backend, call: OperationCall) -> OperationResult:
     """`GET /threads/{thread_id}/messages/{message_id}`."""
-    return Whole(await backend.retrieve_message(call.thread_id, call.message_id))
+    return ObjectResult(await backend.retrieve_message(call.thread_id, call.message_id))
 
 
-async def update(backend: Backend, call: Call) -> Answer:
+async def update(backend: Backend, call: OperationCall) -> OperationResult:
     """`POST /threads/{thread_id}/messages/{message_id}`."""
-    return Whole(await backend.update_message(call.thread_id, call.message_id, call.body))
+    return ObjectResult(await backend.update_message(call.thread_id, call.message_id, call.body))
 
 
-async def delete(backend: Backend, call: Call) -> Answer:
+async def delete(backend: Backend, call: OperationCall) -> OperationResult:
     """`DELETE /threads/{thread_id}/messages/{message_id}`."""
-    return Whole(await backend.delete_message(call.thread_id, call.message_id))
+    return ObjectResult(await backend.delete_message(call.thread_id, call.message_id))
