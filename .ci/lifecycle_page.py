@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from threadbridge.run_states import STEPS, TERMINAL, RunStatus
+from threadbridge.run_states import TERMINAL_STATUSES, TRANSITIONS, RunStatus
 
 PAGE = Path(__file__).parents[1] / "docs" / "lifecycle.md"
 HEAD = """\
@@ -23,9 +23,9 @@ message.
 def diagram() -> str:
     """The table as a state diagram."""
     lines = ["stateDiagram-v2", f"    [*] --> {RunStatus.QUEUED}"]
-    for before, afters in STEPS.items():
+    for before, afters in TRANSITIONS.items():
         lines += [f"    {before} --> {after}" for after in RunStatus if after in afters]
-    lines += [f"    {status} --> [*]" for status in RunStatus if status in TERMINAL]
+    lines += [f"    {status} --> [*]" for status in RunStatus if status in TERMINAL_STATUSES]
     return "\n".join(lines)
 
 

@@ -119,12 +119,12 @@ async def add_thread(store: Store, id_: str) -> None:
 FORKING = """
 import asyncio, os, sys, warnings
 from tests.stored_objects import thread
-from threadbridge.ports import Kind
+from threadbridge.ports import ObjectKind
 from threadbridge_adapters.stores import open_store
 warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is the very thing tried here
 
 def add(store, name):
-    return store.write(lambda session: session.add(Kind.THREAD, thread(name)), tenant="t")
+    return store.write(lambda session: session.add(ObjectKind.THREAD, thread(name)), tenant="t")
 
 async def opened():
     store = await open_store(sys.argv[1])
@@ -133,7 +133,7 @@ async def opened():
 
 async def child():
     await add(store, "child")
-    count = len((await store.read(lambda s: s.page(Kind.THREAD, limit=9, order="asc"), tenant="t")).data)
+    count = len((await store.read(lambda s: s.get_page(ObjectKind.THREAD, limit=9, order="asc"), tenant="t")).data)
     await store.aclose()
     print("child saw", count, flush=True)
 
@@ -178,15 +178,15 @@ def test_a_store_in_memory_stays_with_the_parent(tmp_path: Path) -> None:
 ABANDONING = """
 import asyncio, sys
 from tests.stored_objects import thread
-from threadbridge.ports import Kind
+from threadbridge.ports import ObjectKind
 from threadbridge_adapters.stores import open_store
 
 async def main():
     global store
     store = await open_store(sys.argv[1])
-    await store.read(lambda session: session.get(Kind.THREAD, "thread_1"), tenant="t")
+    await store.read(lambda session: session.get(ObjectKind.THREAD, "thread_1"), tenant="t")
     for n in range(100):
-        asyncio.ensure_future(store.write(lambda s, n=n: s.add(Kind.THREAD, thread(f"thread_{n}")), tenant="t"))
+        asyncio.ensure_future(store.write(lambda s, n=n: s.add(ObjectKind.THREAD, thread(f"thread_{n}")), tenant="t"))
     await asyncio.sleep(0)
 
 asyncio.run(main())

@@ -213,11 +213,11 @@ def test_after_a_compaction_only_what_came_since_is_sent_with_it() -> None:
 @pytest.mark.parametrize(
     ("sorts", "sent"),
     [
-        ("USER EXCHANGE COMPACTION EXCHANGE", [2, 3, 4]),
-        ("USER WITHIN_RUN EXCHANGE EXCHANGE COMPACTION ASSISTANT EXCHANGE", [2, 3, 4, 5, 6, 7]),
-        ("USER EXCHANGE EXCHANGE COMPACTION ASSISTANT USER", [4, 5, 6]),
+        ("USER FUNCTION_CALL COMPACTION FUNCTION_CALL", [2, 3, 4]),
+        ("USER WITHIN_RUN FUNCTION_CALL FUNCTION_CALL COMPACTION ASSISTANT FUNCTION_CALL", [2, 3, 4, 5, 6, 7]),
+        ("USER FUNCTION_CALL FUNCTION_CALL COMPACTION ASSISTANT USER", [4, 5, 6]),
         ("USER COMPACTION USER COMPACTION USER", [4, 5]),
-        ("EXCHANGE COMPACTION EXCHANGE COMPACTION EXCHANGE", [3, 4, 5]),
+        ("FUNCTION_CALL COMPACTION FUNCTION_CALL COMPACTION FUNCTION_CALL", [3, 4, 5]),
     ],
 )
 def test_calls_before_a_compaction_are_sent_where_their_outputs_may_come_after_it(sorts: str, sent: list[int]) -> None:
