@@ -17,7 +17,7 @@ import orjson
 
 from benchmarks._effort import Effort
 from benchmarks._rows import Row, compared, later
-from threadbridge.ports import Backend, UpstreamResponse, Wire, WireRequest
+from threadbridge.ports import Backend, UpstreamCapabilities, UpstreamResponse, Wire, WireRequest
 from threadbridge.settings import Settings
 from threadbridge.wire import dispatch_request
 from threadbridge_adapters.composition import assemble
@@ -92,6 +92,10 @@ class _Stream:
 
 class _Upstream:
     """`ports.Upstream` with one prepared answer. Downloads take their time."""
+
+    name = ""
+    base_url = None
+    capabilities = UpstreamCapabilities()
 
     def __init__(self) -> None:
         self.events: Sequence[Wire] = ()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from threadbridge.costs.pricing import CostRules, EmptyPriceList
 from threadbridge.ports import Backend, BlobStore, Clock, IdGenerator, PriceList, Store, Upstream
 from threadbridge.runtime.clock_and_ids import SystemClock, new_id
+from threadbridge.runtime.plugins import load
 from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.models.policy import ModelCatalog
 
-__all__ = ["assemble", "create_upstream", "get_service_name", "open_backend"]
+__all__ = ["assemble", "open_backend", "open_upstream"]
 
 
 async def open_backend(settings: Settings) -> Backend:
@@ -31,9 +33,8 @@ async def open_backend(settings: Settings) -> Backend:
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
     catalog = None if settings.simulate else read_catalog(catalog_path(settings))
-    upstream = create_upstream(settings)
-    service = _resolve_service_name(settings, upstream)
-    if catalog is not None and catalog.upstream != service:
+    upstream = open_upstream(settings)
+    if catalog is not None and catalog.upstream != upstream.name:
         catalog = None  # another service has other models
     try:
         store = await open_store(_resolve_store_url(settings))
@@ -42,7 +43,7 @@ async def open_backend(settings: Settings) -> Backend:
         raise
     try:
         blobs = open_blobs(settings.files, beside=parse_store_url(_resolve_store_url(settings)).path)
-        parameter_rejections = await load_parameter_rejections(settings, store, service=service)
+        parameter_rejections = await load_parameter_rejections(settings, store, service=upstream.name)
         return assemble(
             settings,
             store=store,
@@ -63,41 +64,27 @@ def _resolve_store_url(settings: Settings) -> str | None:
     return ":memory:" if settings.simulate and settings.store is None else settings.store
 
 
-def create_upstream(settings: Settings) -> Upstream:
-    """The service behind, as configured. Nothing is sent."""
+def open_upstream(settings: Settings) -> Upstream:
+    """The upstream of these settings, found by its entry point (group `threadbridge.upstreams`). Sends nothing.
+
+    A process that performs no runs has none. Raises ConfigurationError for an unknown name or unusable settings.
+    """
     if not settings.performs_runs:
         from threadbridge.engine.null_upstream import NullUpstream
 
         return NullUpstream()
-    if settings.simulate:
-        from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
-
-        return SimulatedUpstream(Simulator())
-    from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
-
-    return open_direct_upstream(settings.upstream)
-
-
-def _resolve_service_name(settings: Settings, upstream: Upstream) -> str:
-    return "" if settings.simulate or not settings.performs_runs else get_service_name(upstream)
-
-
-def get_service_name(upstream: Upstream) -> str:
-    """What a service is called in the store: where it is, and no secret of its URL; empty for the simulator."""
-    from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream
-
-    return upstream.name if isinstance(upstream, OpenAIUpstream) else ""
+    name = "simulator" if settings.simulate else settings.upstream.adapter
+    opener = load("upstreams", name, key="upstream.adapter")
+    return cast("Callable[[Settings], Upstream]", opener)(settings)
 
 
 def _create_price_list(settings: Settings, upstream: Upstream) -> PriceList:
-    """What the service behind charges by the list; the simulator's answers are priced as if they were OpenAI's."""
+    """The list prices of the upstream; the simulator's answers are priced like OpenAI's."""
     from threadbridge_adapters.price_list import OPENAI, price_list
 
     if settings.simulate:
         return price_list(OPENAI)
-    from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream
-
-    return price_list(upstream.base_url) if isinstance(upstream, OpenAIUpstream) else EmptyPriceList()
+    return EmptyPriceList() if upstream.base_url is None else price_list(upstream.base_url)
 
 
 def assemble(
@@ -167,19 +154,21 @@ def _build_rules(
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.capability_fallbacks import resolve_settings
     from threadbridge.translation.models.policy import ModelPolicy
-    from threadbridge.translation.provider_profiles import get_profile
+    from threadbridge.translation.provider_profiles import get_effective_capabilities
     from threadbridge_adapters.token_counter import token_counter
 
-    profile = get_profile(settings.upstream, hosted_tools=settings.hosted_tools and settings.performs_runs)
+    profile = get_effective_capabilities(
+        settings.upstream,
+        upstream.capabilities,
+        hosted_tools=settings.hosted_tools and settings.performs_runs,
+    )
     history, truncation, warnings = resolve_settings(settings, profile)
     for warning in warnings:
         logger("threadbridge").warning(warning)
     return ServiceRules(
         limits=settings.limits,
         history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
-        continuation=ContinuationRules(
-            history, _resolve_service_name(settings, upstream), settings.limits.stored_response_days
-        ),
+        continuation=ContinuationRules(history, upstream.name, settings.limits.stored_response_days),
         models=ModelPolicy(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
         profile=profile,
         missing_tool=settings.policies.missing_tool,

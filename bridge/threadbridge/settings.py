@@ -86,6 +86,8 @@ class UpstreamSettings(EndpointSettings):
 
     #: Which kind of service it is (`responses.profiles`); `threadbridge doctor` finds out.
     profile: ProfileName = "openai"
+    #: The adapter that reaches it, by the name of an entry point of the group `threadbridge.upstreams`.
+    adapter: str = "openai"
     capabilities: CapabilitySettings = CapabilitySettings()
 
 

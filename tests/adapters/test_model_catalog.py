@@ -15,12 +15,12 @@ from threadbridge.settings import Settings
 from threadbridge.translation.capability_fallbacks import require_model_list
 from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge.translation.provider_profiles import PROFILES
-from threadbridge_adapters.composition import create_upstream, open_backend
+from threadbridge_adapters.composition import open_backend, open_upstream
 from threadbridge_adapters.model_catalog import catalog_path, fetch_catalog, read_catalog, write_catalog
 
 
 async def test_the_service_is_asked_for_models_and_their_last_days() -> None:
-    upstream = create_upstream(Settings(simulate=True))
+    upstream = open_upstream(Settings(simulate=True))
 
     catalog = await fetch_catalog(upstream)
     await upstream.aclose()

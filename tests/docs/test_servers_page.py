@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, ProviderProfile
+from threadbridge.ports import UpstreamCapabilities
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "servers.md").read_text()
 
@@ -21,7 +22,7 @@ def test_the_table_of_profiles_is_the_one_that_holds() -> None:
     shown = [row for row in rows(PAGE) if len(row) == len(PROFILES) + 1]
 
     profiles = {
-        name.strip("` "): ProviderProfile(**{row[0]: row[column] == "yes" for row in shown})
+        name.strip("` "): UpstreamCapabilities(**{row[0]: row[column] == "yes" for row in shown})
         for column, name in enumerate(names, start=1)
     }
 

@@ -14,12 +14,12 @@ from threadbridge.settings import AssistantsSettings, EndpointSettings, Settings
 from threadbridge_adapters.assistants import open_backend as open_assistants
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.upstreams.openai_sdk import open_upstream
+from threadbridge_adapters.upstreams.openai_sdk import open_sdk_upstream
 
 
 async def _responses(service: Service) -> Backend:
     """What is recorded is what the model was asked; assistants and threads live in a store in memory."""
-    upstream = open_upstream(EndpointSettings(**_reached(service)))
+    upstream = open_sdk_upstream(EndpointSettings(**_reached(service)))
     return assemble(Settings(), store=await open_store(":memory:"), upstream=upstream, new_id=_numbered())
 
 

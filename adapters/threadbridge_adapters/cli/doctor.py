@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from threadbridge.doctor.capability_detection import DetectionResult
     from threadbridge.doctor.config_lint import LintWarning
     from threadbridge.doctor.report import DoctorReport
+    from threadbridge.ports import UpstreamCapabilities
     from threadbridge.settings import Settings
     from threadbridge.translation.models.policy import ModelCatalog
-    from threadbridge.translation.provider_profiles import ProviderProfile
 
 _FOUND = {True: "yes", False: "no", None: "?"}
 _WIDTH = 10_000
@@ -68,12 +68,12 @@ async def _examined(settings: Settings, model: str | None) -> tuple[str, Detecti
     """Where the service is, and what was found. What it will cost is said before anything is asked."""
     from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS
     from threadbridge.doctor.probe_runner import examine
-    from threadbridge_adapters.composition import create_upstream, get_service_name
+    from threadbridge_adapters.composition import open_upstream
 
     patient = settings.upstream.model_copy(update={"timeout": settings.doctor.timeout})
-    upstream = create_upstream(settings.model_copy(update={"upstream": patient, "performs_runs": True}))
+    upstream = open_upstream(settings.model_copy(update={"upstream": patient, "performs_runs": True}))
     try:
-        service = get_service_name(upstream) or "the simulator"
+        service = upstream.name or "the simulator"
         typer.echo(
             f"Asking {service}: at most {MAX_REQUESTS} requests of {settings.doctor.timeout:g} s each, of which a "
             f"model answers at most {MAX_MODEL_RESPONSES} with a few words. On a service that bills, that is about "
@@ -85,7 +85,9 @@ async def _examined(settings: Settings, model: str | None) -> tuple[str, Detecti
         await upstream.aclose()
 
 
-async def _traps(settings: Settings, profile: ProviderProfile, catalog: ModelCatalog | None) -> Sequence[LintWarning]:
+async def _traps(
+    settings: Settings, profile: UpstreamCapabilities, catalog: ModelCatalog | None
+) -> Sequence[LintWarning]:
     from threadbridge.doctor.probe_runner import traps
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url

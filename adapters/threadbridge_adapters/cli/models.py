@@ -79,12 +79,12 @@ def refresh() -> None:
 
 
 async def _fetched(settings: Settings) -> ModelCatalog:
-    from threadbridge_adapters.composition import create_upstream, get_service_name
+    from threadbridge_adapters.composition import open_upstream
     from threadbridge_adapters.model_catalog import fetch_catalog
 
-    upstream = create_upstream(settings)
+    upstream = open_upstream(settings)
     try:
-        return await fetch_catalog(upstream, service="" if settings.simulate else get_service_name(upstream))
+        return await fetch_catalog(upstream, service=upstream.name)
     finally:
         await upstream.aclose()
 

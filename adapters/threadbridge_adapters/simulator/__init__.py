@@ -36,6 +36,9 @@ from threadbridge_adapters.simulator._upstream import SimulatedStream, Simulated
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from threadbridge.ports import Upstream
+    from threadbridge.settings import Settings
+
 __all__ = [
     "Answer",
     "Call",
@@ -56,7 +59,13 @@ __all__ = [
     "Simulator",
     "Text",
     "app",
+    "open_simulated_upstream",
 ]
+
+
+def open_simulated_upstream(settings: Settings) -> Upstream:  # noqa: ARG001  what every entry point takes
+    """A simulator of its own in this process, as the entry point opens it."""
+    return SimulatedUpstream(Simulator())
 
 
 def app(simulator: Simulator) -> Starlette:

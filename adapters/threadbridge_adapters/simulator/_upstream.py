@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import PassthroughRequest, UpstreamResponse, Wire, WireResponse
+from threadbridge.ports import PassthroughRequest, UpstreamCapabilities, UpstreamResponse, Wire, WireResponse
 from threadbridge_adapters.simulator._errors import ServiceError
 from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import answer
@@ -43,6 +43,10 @@ class SimulatedStream:
 
 class SimulatedUpstream:
     """`ports.Upstream` over a simulator. Closing it closes the simulator's background work."""
+
+    name = ""
+    base_url = None
+    capabilities = UpstreamCapabilities()
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator

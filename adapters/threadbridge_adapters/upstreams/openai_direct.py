@@ -17,13 +17,18 @@ import aiohttp
 import openai
 from yarl import URL
 
-from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
+from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
 from threadbridge.settings import EndpointSettings
 from threadbridge.wire.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import Border, request_id, retry_after
 from threadbridge_adapters.openai_http.httpx_compat import SSL_CONTEXT
 from threadbridge_adapters.openai_http.sdk_client import CONNECT_SECONDS, open_client
-from threadbridge_adapters.upstreams.openai_sdk import RESPONSES_PATH, OpenAIUpstream, parse_json_object
+from threadbridge_adapters.upstreams.openai_sdk import (
+    ALL_CAPABILITIES,
+    RESPONSES_PATH,
+    OpenAIUpstream,
+    parse_json_object,
+)
 
 #: Written anew for every request, or by the library that sends it.
 _EXCLUDED_HEADERS = frozenset({"accept", "accept-encoding", "connection", "content-length", "host", "idempotency-key"})
@@ -58,8 +63,15 @@ class RequestTemplateRecorder:
 class DirectUpstream(OpenAIUpstream):
     """`ports.Upstream` for a service whose key does not change from request to request."""
 
-    def __init__(self, client: openai.AsyncOpenAI, recorder: RequestTemplateRecorder, *, timeout: float) -> None:
-        super().__init__(client)
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        recorder: RequestTemplateRecorder,
+        *,
+        timeout: float,
+        capabilities: UpstreamCapabilities = ALL_CAPABILITIES,
+    ) -> None:
+        super().__init__(client, capabilities=capabilities)
         self._recorder = recorder
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, CONNECT_SECONDS), sock_read=timeout)
         self._session: aiohttp.ClientSession | None = None
@@ -137,7 +149,9 @@ class DirectStream:
         self._response.release()
 
 
-def open_direct_upstream(service: EndpointSettings) -> OpenAIUpstream:
+def open_direct_upstream(
+    service: EndpointSettings, *, capabilities: UpstreamCapabilities = ALL_CAPABILITIES
+) -> OpenAIUpstream:
     """The service of these settings. Nothing is sent before the first run.
 
     A token may be another one for the next request, and a service that must not be asked twice is asked by the SDK
@@ -147,6 +161,11 @@ def open_direct_upstream(service: EndpointSettings) -> OpenAIUpstream:
     hooks: Any = {"request": [recorder]}
     client = open_client(service, section="upstream", http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks))
     if service.token_provider is not None or service.max_retries == 0:
-        return OpenAIUpstream(client)
+        return OpenAIUpstream(client, capabilities=capabilities)
     # The direct attempt is the first of those the settings allow.
-    return DirectUpstream(client.with_options(max_retries=service.max_retries - 1), recorder, timeout=service.timeout)
+    return DirectUpstream(
+        client.with_options(max_retries=service.max_retries - 1),
+        recorder,
+        timeout=service.timeout,
+        capabilities=capabilities,
+    )

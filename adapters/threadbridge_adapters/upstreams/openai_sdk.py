@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import orjson
 
-from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
+from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
 from threadbridge.settings import EndpointSettings
 from threadbridge.wire.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import Border, request_id
@@ -24,21 +24,26 @@ _SSE_HEADERS = {**_JSON_HEADERS, "Accept": "text/event-stream"}
 _BINARY_HEADERS = {"Accept": "*/*"}
 
 
+#: For a service of which nothing is known to be missing.
+ALL_CAPABILITIES = UpstreamCapabilities()
+
+
 class OpenAIUpstream:
     """`ports.Upstream` for any service that the openai SDK can reach."""
 
-    def __init__(self, client: openai.AsyncOpenAI) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, *, capabilities: UpstreamCapabilities = ALL_CAPABILITIES) -> None:
         self._client = client
+        self.capabilities = capabilities
         self._error_mapper = Border(client, name="Responses", section="upstream")
 
     @property
     def base_url(self) -> str:
-        """Where the service is, whoever said so."""
+        """The URL that requests are sent below, as the SDK resolved it."""
         return str(self._client.base_url)
 
     @property
     def name(self) -> str:
-        """The same without what is secret in a URL: user, password and query."""
+        """Host and path of the base URL: without user, password and query, which may be secret."""
         return f"{self._error_mapper.host}{self._client.base_url.path}".rstrip("/")
 
     async def create_response(self, body: bytes) -> UpstreamResponse:
@@ -165,6 +170,6 @@ def parse_json_object(data: bytes, error_mapper: Border) -> Wire:
     return parsed
 
 
-def open_upstream(service: EndpointSettings, *, http_client: Any = None) -> OpenAIUpstream:
+def open_sdk_upstream(service: EndpointSettings, *, http_client: Any = None) -> OpenAIUpstream:
     """The service of these settings, through the SDK alone. Nothing is sent before the first run."""
     return OpenAIUpstream(open_client(service, section="upstream", http_client=http_client))

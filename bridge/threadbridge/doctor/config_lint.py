@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
-from threadbridge.ports import ObjectKind, Session, Wire
+from threadbridge.ports import ObjectKind, Session, UpstreamCapabilities, Wire
 from threadbridge.settings import ModelOverride, Settings
 from threadbridge.translation.capability_fallbacks import resolve_history_mode
 from threadbridge.translation.models.data import CONTEXT_WINDOWS
 from threadbridge.translation.models.listing import build_model_row
 from threadbridge.translation.models.policy import ModelPolicy
 from threadbridge.translation.models.resolution import get_base_model, resolve_model
-from threadbridge.translation.provider_profiles import ProviderProfile
 
 LintKind: TypeAlias = Literal["model", "unsearched", "instructions", "prompt", "truncation", "history"]
 
@@ -42,7 +41,7 @@ class LintWarning:
 
 
 def lint_store(
-    session: Session, settings: Settings, models: ModelPolicy, profile: ProviderProfile, today: date
+    session: Session, settings: Settings, models: ModelPolicy, profile: UpstreamCapabilities, today: date
 ) -> Sequence[LintWarning]:
     """What the newest assistants, threads and runs fall into; so many of each as the settings say."""
     most = settings.doctor.objects
@@ -60,7 +59,7 @@ def lint_store(
 
 
 def lint_settings(
-    settings: Settings, models: ModelPolicy, profile: ProviderProfile, today: date
+    settings: Settings, models: ModelPolicy, profile: UpstreamCapabilities, today: date
 ) -> Sequence[LintWarning]:
     """What the configuration alone falls into, with a service of this profile."""
     return [
@@ -147,7 +146,7 @@ def _lint_ending_overrides(settings: Settings, models: ModelPolicy, today: date)
 
 
 def _lint_unsearched_files(
-    session: Session, assistants: Sequence[Wire], threads: Sequence[Wire], profile: ProviderProfile
+    session: Session, assistants: Sequence[Wire], threads: Sequence[Wire], profile: UpstreamCapabilities
 ) -> Iterator[LintWarning]:
     """Files and stores that nothing looks into: the tool is not among those of the run, or the service has none."""
     for kind, field in _RESOURCE_FIELDS.items():
@@ -244,7 +243,7 @@ def _lint_context_tokens(settings: Settings) -> Iterator[LintWarning]:
             )
 
 
-def _lint_history_mode(settings: Settings, profile: ProviderProfile) -> Iterator[LintWarning]:
+def _lint_history_mode(settings: Settings, profile: UpstreamCapabilities) -> Iterator[LintWarning]:
     """What is asked of a service that it cannot do for the history of threads."""
     _, lost = resolve_history_mode(settings.history, profile)
     if lost is not None:

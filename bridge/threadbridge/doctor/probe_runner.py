@@ -12,10 +12,9 @@ from threadbridge.doctor.capability_detection import DetectionResult, detect_cap
 from threadbridge.doctor.config_lint import LintWarning, lint_settings, lint_store
 from threadbridge.doctor.probe_protocol import ProbeRequest, ProbeResponse
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Store, Upstream, Wire
+from threadbridge.ports import Store, Upstream, UpstreamCapabilities, Wire
 from threadbridge.settings import Settings
 from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
-from threadbridge.translation.provider_profiles import ProviderProfile
 
 #: Events of one stream that are read; a probe's answer is a few words.
 _MOST_EVENTS = 1000
@@ -60,7 +59,7 @@ async def _events(upstream: Upstream, body: Wire) -> Sequence[Wire]:
 
 
 async def traps(
-    settings: Settings, store: Store | None, profile: ProviderProfile, catalog: ModelCatalog | None
+    settings: Settings, store: Store | None, profile: UpstreamCapabilities, catalog: ModelCatalog | None
 ) -> Sequence[LintWarning]:
     """What goes wrong silently, in the settings and, where there is one, in the store. Raises StoreError."""
     models = ModelPolicy(settings.models, settings.per_assistant, settings.policies.sampling, catalog)

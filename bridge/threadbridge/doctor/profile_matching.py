@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from threadbridge.doctor.capability_detection import DetectionResult
+from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import CapabilitySettings, ProfileName
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, ProviderProfile
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
 
 #: The hosts of services that have a profile, or their endings.
 _PROFILES_BY_HOST: Mapping[str, ProfileName] = {
@@ -67,7 +68,7 @@ def _build_match(name: ProfileName, reason: str, detection: DetectionResult) -> 
     return ProfileMatch(name, reason, _find_overrides(PROFILES[name], detection))
 
 
-def _find_overrides(profile: ProviderProfile, detection: DetectionResult) -> Mapping[str, bool]:
+def _find_overrides(profile: UpstreamCapabilities, detection: DetectionResult) -> Mapping[str, bool]:
     """What was found otherwise than the profile says, in the order of tables."""
     found = {name: detection.findings[name].is_supported for name in CAPABILITIES if name in detection.findings}
     return {name: has for name, has in found.items() if has is not None and has != getattr(profile, name)}

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import UpstreamResponse, UpstreamStream, Wire
+from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
 
 _NO_RUNS_MESSAGE = (
     "This process performs no runs (performs_runs is false); start them where a gateway or a program does."
@@ -15,6 +15,10 @@ _NO_RUNS_MESSAGE = (
 
 class NullUpstream:
     """`ports.Upstream` that refuses every request: a run started here by mistake fails and says why."""
+
+    name = ""
+    base_url = None
+    capabilities = UpstreamCapabilities()
 
     async def create_response(self, body: bytes) -> UpstreamResponse:  # noqa: ARG002  the port's signature
         raise UpstreamError(_NO_RUNS_MESSAGE)

@@ -30,7 +30,7 @@ from threadbridge.ports.store import (
     TokenCount,
     Turn,
 )
-from threadbridge.ports.upstream import Upstream, UpstreamResponse, UpstreamStream
+from threadbridge.ports.upstream import Upstream, UpstreamCapabilities, UpstreamResponse, UpstreamStream
 from threadbridge.ports.wire_types import (
     BackendCapabilities,
     Event,
@@ -78,6 +78,7 @@ __all__ = [
     "TokenCounter",
     "Turn",
     "Upstream",
+    "UpstreamCapabilities",
     "UpstreamResponse",
     "UpstreamStream",
     "WarningSink",

@@ -11,6 +11,40 @@ from threadbridge.ports.wire_types import Wire
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamCapabilities:
+    """What one service can do. What is False is emulated, or left out with a warning, and never sent."""
+
+    #: `store: true` keeps a response, and only a kept one can be gone on from (S11).
+    stored_responses: bool = True
+    #: `/conversations`.
+    conversations: bool = True
+    #: `background: true` answers at once with a response that is not finished (S7). No run of ours asks for that.
+    background: bool = True
+    #: `store` may be said at all.
+    store_parameter: bool = True
+    #: Files, of which messages show images.
+    files: bool = True
+    #: Vector stores and the tool that searches them (S12).
+    file_search: bool = True
+    #: Containers and the tool that runs code in them (S12).
+    code_interpreter: bool = True
+    #: `/responses/input_tokens` (S9).
+    input_tokens: bool = True
+    #: The service makes summaries of long histories (S9).
+    compaction: bool = True
+    #: Reasoning can be had encrypted, to be sent back.
+    encrypted_reasoning: bool = True
+    #: `tool_choice` may name a tool (S10).
+    forced_tool_choice: bool = True
+    #: `tool_choice` may be `required` (S10).
+    required_tool_choice: bool = True
+    #: `/models` (S9).
+    model_list: bool = True
+    #: `prompt_cache_key` may be said.
+    prompt_cache_key: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamResponse:
     """A complete response object of the Responses API and the id its request was given (`x-request-id`)."""
 
@@ -41,8 +75,27 @@ class Upstream(Protocol):
     Retries, pacing and authentication are the implementation's; what still fails is an `errors.UpstreamError`
     with the service's status, code, message and request id.
 
-    The paths of `call`, `upload` and `download` begin below `/v1` (`/vector_stores/vs_1/files`) and may have a query.
+    The paths of `request`, `upload` and `download` begin below `/v1` (`/vector_stores/vs_1/files`) and may have a
+    query.
     """
+
+    @property
+    def name(self) -> str:
+        """What tells this service from others in the store and in log lines: host and path, never a secret.
+
+        Empty for a service whose ids mean nothing in another process (the simulator).
+        """
+        ...
+
+    @property
+    def base_url(self) -> str | None:
+        """The URL that requests are sent below; None where there is none. Prices are looked up by it."""
+        ...
+
+    @property
+    def capabilities(self) -> UpstreamCapabilities:
+        """What the service can do; what it cannot is emulated or left out, and never requested."""
+        ...
 
     async def create_response(self, body: bytes) -> UpstreamResponse:
         """`POST /responses`, answered whole."""

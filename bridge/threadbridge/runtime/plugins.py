@@ -1,4 +1,4 @@
-"""Backends, stores, doors and commands by name, as installed packages announce them (entry points)."""
+"""Backends, stores, upstreams, doors and commands by name, as installed packages announce them (entry points)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threadbridge.errors import ConfigurationError
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
 
-Group: TypeAlias = Literal["backends", "stores", "doors", "commands"]
+Group: TypeAlias = Literal["backends", "stores", "upstreams", "doors", "commands"]
 
 
 def names(group: Group) -> list[str]:

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from threadbridge.errors import UpstreamTimeout
-from threadbridge.ports import ObjectKind, Session, Wire
+from threadbridge.ports import ObjectKind, Session, UpstreamCapabilities, Wire
 from threadbridge.service import cleanup_intents
 from threadbridge.service.queries import get_object
 from threadbridge.settings import Limits
-from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.validation import (
     ASSISTANT_CREATE,
     ASSISTANT_UPDATE,
@@ -130,7 +129,7 @@ def plan_for_run(session: Session, limits: Limits, thread_id: str, body: Wire) -
     )
 
 
-def restrict_to_capabilities(plan: ProvisioningPlan | None, profile: ProviderProfile) -> ProvisioningPlan | None:
+def restrict_to_capabilities(plan: ProvisioningPlan | None, profile: UpstreamCapabilities) -> ProvisioningPlan | None:
     """Those of the needs that the service behind can see to: what it lacks is kept and shown, and goes no further."""
     if plan is None or not profile.files:
         return None

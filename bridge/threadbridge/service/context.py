@@ -8,10 +8,9 @@ from typing import NamedTuple
 from threadbridge.context_window.token_budget import HistoryRules
 from threadbridge.context_window.upstream_continuation import ContinuationRules
 from threadbridge.costs.pricing import CostRules
-from threadbridge.ports import IdGenerator
+from threadbridge.ports import IdGenerator, UpstreamCapabilities
 from threadbridge.settings import Limits, MissingToolPolicy, UnknownPricePolicy
 from threadbridge.translation.models.policy import ModelPolicy
-from threadbridge.translation.provider_profiles import ProviderProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class ServiceRules:
     #: Which models are asked, and which runs are refused for theirs.
     models: ModelPolicy = field(default_factory=ModelPolicy)
     #: What the service behind can do, and what becomes of runs with a tool it lacks.
-    profile: ProviderProfile = field(default_factory=ProviderProfile)
+    profile: UpstreamCapabilities = field(default_factory=UpstreamCapabilities)
     missing_tool: MissingToolPolicy = "leave_out"
     #: What models cost.
     costs: CostRules = field(default_factory=CostRules)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from threadbridge.errors import ConfigurationError, Unsupported
-from threadbridge.ports import Wire
+from threadbridge.ports import UpstreamCapabilities, Wire
 from threadbridge.settings import HistoryMode, MissingToolPolicy, ProfileName, Settings, TruncationSettings
-from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.translation.tool_mapping import list_includes
 
 #: The hosted tools, by the capability of the same name.
@@ -16,7 +15,7 @@ _HOSTED_TOOLS = ("file_search", "code_interpreter")
 _ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
-def apply_fallbacks(body: Wire, profile: ProviderProfile) -> list[str]:
+def apply_fallbacks(body: Wire, profile: UpstreamCapabilities) -> list[str]:
     """Change the body so that the service can do all it asks for; says what is lost by that, one sentence each.
 
     Only the outermost parts of the body are changed. A service that can do everything costs nothing.
@@ -33,7 +32,7 @@ def apply_fallbacks(body: Wire, profile: ProviderProfile) -> list[str]:
     return warnings
 
 
-def reject_missing_tools(tools: Iterable[Wire], profile: ProviderProfile, policy: MissingToolPolicy) -> None:
+def reject_missing_tools(tools: Iterable[Wire], profile: UpstreamCapabilities, policy: MissingToolPolicy) -> None:
     """Raises Unsupported for a run that wants a hosted tool the service lacks, where the policy is `refuse`."""
     missing = list(list_missing_tools(tools, profile))
     if missing and policy == "refuse":
@@ -45,7 +44,7 @@ def reject_missing_tools(tools: Iterable[Wire], profile: ProviderProfile, policy
         )
 
 
-def require_model_list(profile: ProviderProfile, name: ProfileName) -> None:
+def require_model_list(profile: UpstreamCapabilities, name: ProfileName) -> None:
     """Raises ConfigurationError for a service that does not list its models: it is not asked in hope."""
     if not profile.model_list:
         raise ConfigurationError(
@@ -54,7 +53,7 @@ def require_model_list(profile: ProviderProfile, name: ProfileName) -> None:
         )
 
 
-def require_compaction(truncation: TruncationSettings, profile: ProviderProfile, name: ProfileName) -> None:
+def require_compaction(truncation: TruncationSettings, profile: UpstreamCapabilities, name: ProfileName) -> None:
     """Raises ConfigurationError where long threads are to be compacted by a service that cannot."""
     if truncation.auto == "compact" and not profile.compaction:
         raise ConfigurationError(
@@ -63,7 +62,7 @@ def require_compaction(truncation: TruncationSettings, profile: ProviderProfile,
         )
 
 
-def list_missing_tools(tools: Iterable[Wire], profile: ProviderProfile) -> Iterable[str]:
+def list_missing_tools(tools: Iterable[Wire], profile: UpstreamCapabilities) -> Iterable[str]:
     """The types of the tools that the service lacks, each once, in order."""
     lacking = [kind for kind in _HOSTED_TOOLS if not getattr(profile, kind)]
     return dict.fromkeys(tool["type"] for tool in tools if tool["type"] in lacking)
@@ -77,7 +76,7 @@ class EffectiveSettings(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def resolve_settings(settings: Settings, profile: ProviderProfile) -> EffectiveSettings:
+def resolve_settings(settings: Settings, profile: UpstreamCapabilities) -> EffectiveSettings:
     """What can be done of the settings. Raises ConfigurationError for what cannot be done in another way."""
     require_compaction(settings.truncation, profile, settings.upstream.profile)
     truncation, counting_warning = resolve_token_counting(settings.truncation, profile)
@@ -87,7 +86,7 @@ def resolve_settings(settings: Settings, profile: ProviderProfile) -> EffectiveS
     )
 
 
-def resolve_history_mode(mode: HistoryMode, profile: ProviderProfile) -> tuple[HistoryMode, str | None]:
+def resolve_history_mode(mode: HistoryMode, profile: UpstreamCapabilities) -> tuple[HistoryMode, str | None]:
     """Who can keep the threads for the model, and a sentence where that is not who was asked to."""
     supported = {"local": True, "chained": profile.stored_responses, "conversation": profile.conversations}
     if supported[mode]:
@@ -100,7 +99,7 @@ def resolve_history_mode(mode: HistoryMode, profile: ProviderProfile) -> tuple[H
 
 
 def resolve_token_counting(
-    truncation: TruncationSettings, profile: ProviderProfile
+    truncation: TruncationSettings, profile: UpstreamCapabilities
 ) -> tuple[TruncationSettings, str | None]:
     """Who can count tokens, and a sentence where that is not who was asked to."""
     if truncation.counting == "offline" or profile.input_tokens:
@@ -114,7 +113,7 @@ def resolve_token_counting(
 # -- Tools ---------------------------------------------------------------------------------------------------------
 
 
-def _remove_missing_tools(body: Wire, profile: ProviderProfile) -> list[str]:
+def _remove_missing_tools(body: Wire, profile: UpstreamCapabilities) -> list[str]:
     tools: Sequence[Wire] = body.get("tools", ())
     missing = list(list_missing_tools(tools, profile))
     if not missing:
@@ -140,7 +139,7 @@ def _matches_choice(tool: Wire, choice: Mapping[str, Any]) -> bool:
     return tool["type"] == choice["type"] and ("name" not in choice or tool["name"] == choice["name"])
 
 
-def _adapt_tool_choice(body: Wire, profile: ProviderProfile) -> list[str]:
+def _adapt_tool_choice(body: Wire, profile: UpstreamCapabilities) -> list[str]:
     """A forced tool, or any, where the service cannot be told so (S10).
 
     One tool can be forced by showing no other and requiring one; one that must be used, where it is the only one, by

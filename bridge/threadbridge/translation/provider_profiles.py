@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
+from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import ProfileName, UpstreamSettings
 
-
-@dataclass(frozen=True, slots=True)
-class ProviderProfile:
-    """The abilities of one service. What is False is emulated, or left out by name, and never sent."""
-
-    #: `store: true` keeps a response, and only a kept one can be gone on from (S11).
-    stored_responses: bool = True
-    #: `/conversations`.
-    conversations: bool = True
-    #: `background: true` answers at once with a response that is not finished (S7). No run of ours asks for that.
-    background: bool = True
-    #: `store` may be said at all.
-    store_parameter: bool = True
-    #: Files, of which messages show images.
-    files: bool = True
-    #: Vector stores and the tool that searches them (S12).
-    file_search: bool = True
-    #: Containers and the tool that runs code in them (S12).
-    code_interpreter: bool = True
-    #: `/responses/input_tokens` (S9).
-    input_tokens: bool = True
-    #: The service makes summaries of long histories (S9).
-    compaction: bool = True
-    #: Reasoning can be had encrypted, to be sent back.
-    encrypted_reasoning: bool = True
-    #: `tool_choice` may name a tool (S10).
-    forced_tool_choice: bool = True
-    #: `tool_choice` may be `required` (S10).
-    required_tool_choice: bool = True
-    #: `/models` (S9).
-    model_list: bool = True
-    #: `prompt_cache_key` may be said.
-    prompt_cache_key: bool = True
-
-
 #: The names of all capabilities, in the order of tables.
-CAPABILITIES: tuple[str, ...] = tuple(field.name for field in fields(ProviderProfile))
+CAPABILITIES: tuple[str, ...] = tuple(field.name for field in fields(UpstreamCapabilities))
 
 
-def _build_profile(*capabilities: str) -> ProviderProfile:
-    return ProviderProfile(**{name: name in capabilities for name in CAPABILITIES})
+def _build_profile(*capabilities: str) -> UpstreamCapabilities:
+    return UpstreamCapabilities(**{name: name in capabilities for name in CAPABILITIES})
 
 
 #: Every profile by its name. Servers that were seen have what was seen of them; the others what is safe to rely on.
-PROFILES: Mapping[ProfileName, ProviderProfile] = {
-    "openai": ProviderProfile(),
-    "azure": replace(ProviderProfile(), input_tokens=False, compaction=False, model_list=False),
-    "foundry": replace(ProviderProfile(), input_tokens=False, compaction=False, model_list=False),
+PROFILES: Mapping[ProfileName, UpstreamCapabilities] = {
+    "openai": UpstreamCapabilities(),
+    "azure": replace(UpstreamCapabilities(), input_tokens=False, compaction=False, model_list=False),
+    "foundry": replace(UpstreamCapabilities(), input_tokens=False, compaction=False, model_list=False),
     "vllm": _build_profile("store_parameter", "forced_tool_choice", "required_tool_choice", "model_list"),
     "ollama": _build_profile("store_parameter", "model_list"),
     "llamacpp": _build_profile("store_parameter", "forced_tool_choice", "required_tool_choice", "model_list"),
@@ -74,10 +40,28 @@ PROFILES: Mapping[ProfileName, ProviderProfile] = {
 }
 
 
-def get_profile(upstream: UpstreamSettings, *, hosted_tools: bool = True) -> ProviderProfile:
+def get_effective_capabilities(
+    upstream: UpstreamSettings, reported: UpstreamCapabilities, *, hosted_tools: bool = True
+) -> UpstreamCapabilities:
+    """What may be requested from the configured upstream: what both its profile and its adapter say it can do.
+
+    `reported` is what the adapter says (`Upstream.capabilities`); settings override both, one by one.
+    """
+    profile = PROFILES[upstream.profile]
+    common = {name: getattr(profile, name) and getattr(reported, name) for name in CAPABILITIES}
+    return _override(UpstreamCapabilities(**common), upstream, hosted_tools=hosted_tools)
+
+
+def get_profile(upstream: UpstreamSettings, *, hosted_tools: bool = True) -> UpstreamCapabilities:
     """The abilities of the configured service: its profile's, but for those that are set one by one.
 
     Without `hosted_tools` it has none, nor the files they work on, whatever else is said.
     """
-    profile = replace(PROFILES[upstream.profile], **upstream.capabilities.model_dump(exclude_none=True))
-    return profile if hosted_tools else replace(profile, files=False, file_search=False, code_interpreter=False)
+    return _override(PROFILES[upstream.profile], upstream, hosted_tools=hosted_tools)
+
+
+def _override(
+    capabilities: UpstreamCapabilities, upstream: UpstreamSettings, *, hosted_tools: bool
+) -> UpstreamCapabilities:
+    configured = replace(capabilities, **upstream.capabilities.model_dump(exclude_none=True))
+    return configured if hosted_tools else replace(configured, files=False, file_search=False, code_interpreter=False)

@@ -6,11 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from threadbridge.context_window.upstream_continuation import Continuation
-from threadbridge.ports import Entry, Wire
+from threadbridge.ports import Entry, UpstreamCapabilities, Wire
 from threadbridge.translation.capability_fallbacks import apply_fallbacks
 from threadbridge.translation.input_items import build_input_items
 from threadbridge.translation.models.resolution import ResolvedModel
-from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.translation.tool_mapping import (
     HostedToolResources,
     build_text_format,
@@ -31,7 +30,7 @@ _MAX_CACHE_KEY_CHARACTERS = 64
 _DEFAULT_SAMPLING = 1.0
 
 #: A service that can do all there is.
-_FULL_PROFILE = ProviderProfile()
+_FULL_PROFILE = UpstreamCapabilities()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def build_request(
     hosted_tools: HostedToolResources | None = None,
     compact_threshold: int | None = None,
     rejected_parameters: Collection[str] = (),
-    profile: ProviderProfile = _FULL_PROFILE,
+    profile: UpstreamCapabilities = _FULL_PROFILE,
     continuation: Continuation | None = None,
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from threadbridge.ports import Wire
+from threadbridge.ports import UpstreamCapabilities, Wire
 from threadbridge.translation.models.resolution import ResolvedModel
-from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.translation.request_builder import build_request
 from threadbridge.translation.tool_mapping import HostedToolResources
 
@@ -15,7 +14,7 @@ _PLACEHOLDER_RESOURCES = HostedToolResources(vector_store_ids=("vs",))
 
 
 def list_run_warnings(
-    run: Wire, model: ResolvedModel, rejected_parameters: Collection[str], profile: ProviderProfile
+    run: Wire, model: ResolvedModel, rejected_parameters: Collection[str], profile: UpstreamCapabilities
 ) -> tuple[str, ...]:
     """One sentence each: a successor that is asked, a parameter it refuses, a tool it is not told of, what the service
     lacks.

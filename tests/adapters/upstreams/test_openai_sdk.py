@@ -19,7 +19,7 @@ from starlette.routing import Route
 from tests.loopback import serving
 from threadbridge.errors import UpstreamError
 from threadbridge.settings import EndpointSettings
-from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream, open_upstream
+from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream, open_sdk_upstream
 
 PIECE = bytes(range(256)) * 256
 
@@ -68,7 +68,7 @@ APP = Starlette(
 async def upstream() -> AsyncGenerator[OpenAIUpstream]:
     async with serving(APP) as url:
         settings = EndpointSettings(base_url=f"{url}/v1", api_key=SecretStr("sk-test-key"), max_retries=0)
-        opened = open_upstream(settings)
+        opened = open_sdk_upstream(settings)
         try:
             yield opened
         finally:

@@ -12,8 +12,8 @@ from threadbridge.doctor.probe_protocol import Finding, ProbeRequest, ProbeRespo
 from threadbridge.doctor.probes import PROBES
 from threadbridge.doctor.profile_matching import ProfileMatch, match_profile
 from threadbridge.errors import ConfigurationError, UpstreamError
-from threadbridge.ports import Wire
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, ProviderProfile
+from threadbridge.ports import UpstreamCapabilities, Wire
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
 
 NOT_FOUND = ProbeResponse({}, error=UpstreamError("Not Found.", status=404))
 REFUSED = ProbeResponse({}, error=UpstreamError("No.", status=400))
@@ -118,7 +118,7 @@ def test_what_is_set_beside_the_profile_is_what_was_found() -> None:
 
     made = {name: getattr(PROFILES["vllm"], name) for name in CAPABILITIES} | dict(fit.overrides)
 
-    assert ProviderProfile(**made) == ProviderProfile(
+    assert UpstreamCapabilities(**made) == UpstreamCapabilities(
         **{name: bool(examination.findings[name].is_supported) for name in CAPABILITIES}
     )
     assert fit.capabilities.model_dump(exclude_none=True) == fit.overrides

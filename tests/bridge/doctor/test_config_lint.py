@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from threadbridge.doctor.config_lint import LintWarning, lint_settings, lint_store
-from threadbridge.ports import ObjectKind, Wire
+from threadbridge.ports import ObjectKind, UpstreamCapabilities, Wire
 from threadbridge.settings import Settings
 from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
-from threadbridge.translation.provider_profiles import PROFILES, ProviderProfile
+from threadbridge.translation.provider_profiles import PROFILES
 from threadbridge_adapters.stores import open_store
 
 TODAY = date(2026, 11, 25)
@@ -41,7 +41,7 @@ _KINDS = {"assistant": ObjectKind.ASSISTANT, "thread": ObjectKind.THREAD, "threa
 async def found(
     *objects: Wire,
     settings: Settings = BOUNDED,
-    profile: ProviderProfile = PROFILES["openai"],
+    profile: UpstreamCapabilities = PROFILES["openai"],
     catalog: ModelCatalog | None = None,
     today: date = TODAY,
 ) -> Sequence[LintWarning]:

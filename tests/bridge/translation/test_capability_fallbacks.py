@@ -9,12 +9,11 @@ import pytest
 
 from tests.bridge.translation.upstream_events import RUN
 from threadbridge.errors import ConfigurationError, Unsupported
-from threadbridge.ports import Entry, Wire
+from threadbridge.ports import Entry, UpstreamCapabilities, Wire
 from threadbridge.service.attachments import NewVectorStore, ProvisioningPlan, restrict_to_capabilities
 from threadbridge.settings import TruncationSettings
 from threadbridge.translation.capability_fallbacks import reject_missing_tools, require_compaction
 from threadbridge.translation.models.resolution import ResolvedModel
-from threadbridge.translation.provider_profiles import ProviderProfile
 from threadbridge.translation.request_builder import RequestPlan, build_request
 from threadbridge.translation.tool_mapping import HostedToolResources
 
@@ -36,7 +35,7 @@ def plan(*parts: Wire, reasons: bool = False, compact_at: int | None = None, run
         first_turn=True,
         hosted_tools=HOSTED,
         compact_threshold=compact_at,
-        profile=replace(ProviderProfile(), **lacks),
+        profile=replace(UpstreamCapabilities(), **lacks),
     )
 
 
@@ -110,10 +109,10 @@ def test_a_service_without_compaction_is_not_asked_for_it() -> None:
 
 def test_threads_are_not_to_be_compacted_by_a_service_that_cannot() -> None:
     with pytest.raises(ConfigurationError, match="The profile 'vllm' says that the service compacts nothing"):
-        require_compaction(TruncationSettings(auto="compact"), ProviderProfile(compaction=False), "vllm")
+        require_compaction(TruncationSettings(auto="compact"), UpstreamCapabilities(compaction=False), "vllm")
 
-    require_compaction(TruncationSettings(auto="drop"), ProviderProfile(compaction=False), "vllm")
-    require_compaction(TruncationSettings(auto="compact"), ProviderProfile(), "openai")
+    require_compaction(TruncationSettings(auto="drop"), UpstreamCapabilities(compaction=False), "vllm")
+    require_compaction(TruncationSettings(auto="compact"), UpstreamCapabilities(), "openai")
 
 
 def test_images_that_are_files_become_words_where_there_are_no_files() -> None:
@@ -140,7 +139,7 @@ def test_a_thread_without_such_images_is_sent_as_it_is() -> None:
 
 
 def test_a_service_that_lacks_everything_is_asked_for_a_plain_answer() -> None:
-    nothing = dict.fromkeys(ProviderProfile.__slots__, False)
+    nothing = dict.fromkeys(UpstreamCapabilities.__slots__, False)
 
     request = plan(run={"tools": [SEARCH, CODE]}, reasons=True, compact_at=5000, **nothing)
 
@@ -148,7 +147,7 @@ def test_a_service_that_lacks_everything_is_asked_for_a_plain_answer() -> None:
 
 
 def test_a_run_with_a_missing_tool_is_refused_by_name_where_the_policy_says_so() -> None:
-    lacking = ProviderProfile(code_interpreter=False)
+    lacking = UpstreamCapabilities(code_interpreter=False)
 
     with pytest.raises(Unsupported, match="The service behind has no code_interpreter") as caught:
         reject_missing_tools([SEARCH, CODE], lacking, "refuse")
@@ -162,16 +161,16 @@ def test_a_run_with_a_missing_tool_is_refused_by_name_where_the_policy_says_so()
     ("profile", "left"),
     [
         (
-            ProviderProfile(),
+            UpstreamCapabilities(),
             ProvisioningPlan(
                 new_vector_store=NewVectorStore({}), search_file_ids=("file-1",), required_file_ids=("file-2",)
             ),
         ),
-        (ProviderProfile(file_search=False), ProvisioningPlan(required_file_ids=("file-2",))),
-        (ProviderProfile(files=False), None),
+        (UpstreamCapabilities(file_search=False), ProvisioningPlan(required_file_ids=("file-2",))),
+        (UpstreamCapabilities(files=False), None),
     ],
 )
-def test_only_what_the_service_has_is_made_there(profile: ProviderProfile, left: ProvisioningPlan | None) -> None:
+def test_only_what_the_service_has_is_made_there(profile: UpstreamCapabilities, left: ProvisioningPlan | None) -> None:
     needs = ProvisioningPlan(
         new_vector_store=NewVectorStore({}), search_file_ids=("file-1",), required_file_ids=("file-2",)
     )

@@ -8,9 +8,10 @@ from typing import get_args
 import pytest
 
 from threadbridge.errors import ConfigurationError
+from threadbridge.ports import UpstreamCapabilities
 from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import CapabilitySettings, ProfileName, UpstreamSettings
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, ProviderProfile, get_profile
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, get_profile
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def test_every_capability_can_be_set() -> None:
 
 
 def test_the_service_is_taken_for_openais_unless_something_else_is_said() -> None:
-    assert get_profile(UpstreamSettings()) == ProviderProfile()
+    assert get_profile(UpstreamSettings()) == UpstreamCapabilities()
 
 
 def test_what_is_set_one_by_one_comes_before_the_profile() -> None:

@@ -11,7 +11,7 @@ from itertools import count
 from tests.conformance.golden.answers import Answer
 from tests.conformance.golden.stories import Story
 from threadbridge.engine.concurrency_limit import ConcurrencyLimit
-from threadbridge.ports import UpstreamResponse, Wire
+from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, Wire
 
 
 class Script:
@@ -75,6 +75,10 @@ class ScriptedConcurrencyLimit(ConcurrencyLimit):
 
 class ScriptedUpstream:
     """`ports.Upstream` for the runs of a session."""
+
+    name = ""
+    base_url = None
+    capabilities = UpstreamCapabilities()
 
     def __init__(self) -> None:
         self._numbers = count(1)
