@@ -160,11 +160,11 @@ def of_the_rules() -> Tally:
 
 
 def of_the_texts() -> Tally:
-    """Every text of refusal is caused by a request of the tests and compared word for word."""
+    """Every error text is caused by a request of the tests and compared word for word."""
     complaints = [each for each in vars(error_messages).values() if isinstance(each, ErrorTemplate)]
     told = [fault.message for fault in _faults()]
     seen = [each.text for each in complaints if any(_pattern(each).match(message) for message in told)]
-    return _tally("texts of refusal", (each.text for each in complaints), seen)
+    return _tally("error texts", (each.text for each in complaints), seen)
 
 
 def _faults() -> Iterator[faults.Fault]:
@@ -189,7 +189,7 @@ def of_the_recordings(outcome: Outcome) -> list[Tally]:
     same = {_text(each.seen.response_json) for each in refused if each.verdict is Verdict.EQUAL}
     return [
         Tally("recorded answers", len(good), failed),
-        _tally("recorded texts of refusal", texts, same),
+        _tally("recorded error texts", texts, same),
     ]
 
 

@@ -148,13 +148,21 @@ def test_the_reference_is_complete_and_says_nothing_twice() -> None:
     assert len(anchors) == len(set(anchors))
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
-def test_links_to_pages_and_to_anchors_of_the_reference_lead_somewhere(page: Path) -> None:
+def anchors_of(page: str) -> set[str]:
+    """The anchors of a page: those it sets itself, and those that GitHub derives from its headings."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    return slugs | set(_ANCHOR.findall(page))
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")]), ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_every_link_to_a_page_or_an_anchor_resolves(page: Path) -> None:
     broken: list[str] = []
     for link in _LINK.finditer(page.read_text()):
         target = (page.parent / link["page"]).resolve() if link["page"] else page
-        in_reference = target.parent == REFERENCE and link["anchor"]
-        if not target.exists() or (in_reference and f'id="{link["anchor"]}"' not in target.read_text()):
+        if not target.exists() or (link["anchor"] and link["anchor"] not in anchors_of(target.read_text())):
             broken.append(link[0])
 
     assert broken == []

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from threadbridge.settings import ModelOverride, ModelPrice, Settings
 
-PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 _ROW = re.compile(r"^\| `(?P<key>[\w.]+)` \| (?P<default>[^|]+) \|", re.MULTILINE)
 
 

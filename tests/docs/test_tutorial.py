@@ -45,7 +45,7 @@ def _follow(page: list[Block], directory: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_every_command_of_the_tutorial_prints_what_the_page_shows(tmp_path: Path) -> None:
-    page = blocks("tutorial.md")
+    page = blocks("tutorial/getting-started.md")
     shown = [(block.text, following.text) for block, following in pairwise(page) if block.language == "sh"]
 
     printed = list(_follow(page, tmp_path))

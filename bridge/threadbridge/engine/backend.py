@@ -1,4 +1,4 @@
-"""The `responses` backend: the Assistants API, emulated over our store and a Responses service (architecture.md)."""
+"""The `responses` backend: the Assistants API over our store and a Responses service (explanation/architecture.md)."""
 
 from __future__ import annotations
 

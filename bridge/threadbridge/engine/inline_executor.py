@@ -1,4 +1,4 @@
-"""The in-process executor: a worker for every run that has something to do, within bounds (architecture.md)."""
+"""The in-process executor: a worker for every run that has something to do, bounded (explanation/architecture.md)."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Backend(Protocol):
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire: ...
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun: ...
     async def report_run(self, thread_id: str, run_id: str) -> Wire:
-        """What the run sent, dropped and cost so far, turn by turn (docs/costs.md).
+        """What the run sent, dropped and cost so far, turn by turn (docs/reference/costs.md).
 
         Raises `errors.Unsupported` where `capabilities.reports_runs` is false.
         """

@@ -1,4 +1,4 @@
-"""Who works on a run: a claim that lapses unless it is prolonged (architecture.md)."""
+"""Who works on a run: a claim that lapses unless it is prolonged (docs/explanation/architecture.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run sent, dropped and cost (docs/costs.md); an extension of ours."""
+"""What a run sent, dropped and cost (docs/reference/costs.md); an extension of ours."""
 
 from __future__ import annotations
 

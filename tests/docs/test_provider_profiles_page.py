@@ -8,7 +8,7 @@ from pathlib import Path
 from threadbridge.ports import UpstreamCapabilities
 from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "servers.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "provider-profiles.md").read_text()
 
 
 def rows(page: str) -> list[list[str]]:
@@ -36,7 +36,7 @@ def test_every_capability_is_explained() -> None:
 
 
 def test_every_profile_is_named_where_it_is_configured() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text()
     [row] = re.findall(r"^.*`upstream\.profile`.*$", page, re.MULTILINE)
 
     assert [name for name in PROFILES if f"`{name}`" not in row] == []

@@ -9,7 +9,7 @@ from typing import get_args
 from threadbridge.context_window.upstream_continuation import NoContinuationReason
 from threadbridge.settings import HistoryMode
 
-PAGE = (Path(__file__).parents[2] / "docs" / "state.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "where-state-lives.md").read_text()
 
 
 def test_every_reason_is_explained_and_no_other() -> None:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_page_is_up_to_date_with_the_table() -> None:
-    command = [sys.executable, str(ROOT / ".ci" / "lifecycle_page.py"), "--check"]
+    command = [sys.executable, str(ROOT / ".ci" / "run_states_page.py"), "--check"]
 
     result = subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -22,7 +22,7 @@ def test_the_page_is_up_to_date_with_the_table() -> None:
 
 
 def test_every_legal_step_is_an_arrow_and_every_arrow_a_legal_step() -> None:
-    [drawing] = blocks("lifecycle.md")
+    [drawing] = blocks("reference/run-states.md")
 
     arrows = {(before, after) for before, after in re.findall(r"^    (\S+) --> (\S+)$", drawing.text, re.MULTILINE)}
     steps = {(before, after) for before, afters in TRANSITIONS.items() for after in afters}
