@@ -13,7 +13,7 @@ import pytest
 
 import threadbridge
 from tests.clients.client_kinds import WEATHER, outputs, simulated_gateway, user
-from threadbridge.wire.sse import ServerSentEvent, SSEDecoder
+from threadbridge.sse import ServerSentEvent, SSEDecoder
 from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp
 from tests.conformance.asgi import Received, ask
 from tests.conformance.published import Published
 from threadbridge.ports import Event, Wire
-from threadbridge.wire import Operation, SSEDecoder
+from threadbridge.sse import SSEDecoder
+from threadbridge.wire import Operation
 
 #: What the API was seen to answer (A2, A6, A15-A17, D19, D29).
 DOCUMENTED = frozenset({200, 400, 401, 404, 405, 413, 429})

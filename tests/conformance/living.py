@@ -15,7 +15,7 @@ from tests.clocks import StandingClock
 from tests.differences.service import Answer, Service, Told
 from threadbridge.ports import ObjectKind, Session, Wire
 from threadbridge.settings import HistoryMode, Settings
-from threadbridge.wire import SSEDecoder
+from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store

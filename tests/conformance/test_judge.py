@@ -15,7 +15,7 @@ from tests.conformance.golden.judge import Judged, Verdict, replay
 from tests.conformance.golden.recordings import Recorded
 from tests.conformance.golden.sessions import sessions_of
 from tests.differences.service import BETA, WEATHER, Service, emulated, path_of
-from threadbridge.wire.sse import SSEDecoder
+from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.simulator import Scenario
 
 

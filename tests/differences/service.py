@@ -13,9 +13,9 @@ import orjson
 from tests.clocks import StandingClock
 from threadbridge.ports import Backend, Store, Wire, WireRequest, WireResponse
 from threadbridge.settings import Settings
+from threadbridge.sse import SSEDecoder
 from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge.wire import dispatch_request
-from threadbridge.wire.sse import SSEDecoder
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store

@@ -12,7 +12,7 @@ from tests.clients.client_kinds import simulated_gateway
 from tests.clocks import StandingClock
 from tests.differences.service import BETA, Service
 from threadbridge.ports import Event, WireResponse
-from threadbridge.wire.sse import ServerSentEvent, SSEDecoder
+from threadbridge.sse import ServerSentEvent, SSEDecoder
 
 
 async def frames(response: WireResponse) -> list[ServerSentEvent]:

@@ -9,7 +9,7 @@ import orjson
 
 from tests.recorded.cassette_form import Response
 from threadbridge.ports import Wire
-from threadbridge.wire.sse import SSEDecoder
+from threadbridge.sse import SSEDecoder
 
 
 def call(name: str, arguments: str) -> str:

@@ -10,7 +10,7 @@ import orjson
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.ports import Event, Wire
 from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
-from threadbridge.wire.sse import ServerSentEvent, SSEDecoder
+from threadbridge.sse import ServerSentEvent, SSEDecoder
 from threadbridge_adapters.assistants._error_mapping import Border
 from threadbridge_adapters.openai_http.error_mapping import request_id
 from threadbridge_adapters.openai_http.httpx_compat import BROKEN, StreamedResponse

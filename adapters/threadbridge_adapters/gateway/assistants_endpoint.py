@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import Backend, WireRequest
 from threadbridge.wire import decode_path, dispatch_request
-from threadbridge.wire.sse import KEEP_ALIVE_FRAME
+from threadbridge.wire.event_stream import KEEP_ALIVE_FRAME
 from threadbridge_adapters.stream_buffer import LoopReadAhead
 
 #: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.

@@ -19,7 +19,7 @@ from yarl import URL
 
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
 from threadbridge.settings import EndpointSettings
-from threadbridge.wire.sse import SSEDecoder
+from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import Border, request_id, retry_after
 from threadbridge_adapters.openai_http.httpx_compat import SSL_CONTEXT
 from threadbridge_adapters.openai_http.sdk_client import CONNECT_SECONDS, open_client

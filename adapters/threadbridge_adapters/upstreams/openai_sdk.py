@@ -11,7 +11,7 @@ import orjson
 
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
 from threadbridge.settings import EndpointSettings
-from threadbridge.wire.sse import SSEDecoder
+from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import Border, request_id
 from threadbridge_adapters.openai_http.httpx_compat import BROKEN, RESPONSE_TYPE, StreamedResponse
 from threadbridge_adapters.openai_http.sdk_client import open_client

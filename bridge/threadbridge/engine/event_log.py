@@ -10,7 +10,7 @@ from typing import Protocol
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Event
 from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
-from threadbridge.wire.sse import encode_frame_with_id
+from threadbridge.sse import encode_frame_with_id
 
 STREAM_LOST_MESSAGE = "The run goes on, or has ended, without this stream: retrieve it to see how."
 _READER_TOO_SLOW_MESSAGE = (
@@ -80,11 +80,15 @@ class EventLog:
             return None
         return int(number) if self.start <= int(number) <= self.end else None
 
+    def build_event_id(self, position: int) -> str:
+        """The id of the event that ends at this position."""
+        return f"{self.name}-{position}"
+
     def append(self, events: Sequence[Event]) -> None:
         """Add events and wake whoever waits for them."""
         for event in events:
             self.end += 1
-            frame = encode_frame_with_id(f"{self.name}-{self.end}", event)
+            frame = encode_frame_with_id(self.build_event_id(self.end), event)
             self._frames.append(frame)
             self.byte_size += len(frame)
         self.last_event = events[-1]

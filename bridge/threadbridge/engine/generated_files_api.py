@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from threadbridge.engine.context import EngineContext
-from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.errors import UpstreamError
 from threadbridge.ports import Page, PassthroughRequest, Session, Wire, WireResponse
 from threadbridge.service import generated_files
 from threadbridge.service.file_listing import (
@@ -20,7 +20,6 @@ from threadbridge.service.file_listing import (
     plan_upstream_query,
     read_own_files,
 )
-from threadbridge.wire import to_wire
 
 T = TypeVar("T")
 
@@ -35,14 +34,7 @@ class GeneratedFilesApi:
         self._ctx = ctx
 
     async def handle(self, request: PassthroughRequest) -> WireResponse | None:
-        """The answer; None for a request that is not about a file of ours."""
-        try:
-            return await self._dispatch(request)
-        except BridgeError as error:
-            status, envelope = to_wire(error)
-            return _json_response(envelope, status)
-
-    async def _dispatch(self, request: PassthroughRequest) -> WireResponse | None:
+        """The response; None for a request that is not about a generated file. Raises BridgeError."""
         match (request.method, request.path.split("/")[1:]):
             case ("GET", ["files"]):
                 return await self._list_files(request)
@@ -104,6 +96,6 @@ class GeneratedFilesApi:
         return await self._ctx.store.read(work, tenant=self._ctx.tenant)
 
 
-def _json_response(body: Wire, status: int = 200) -> WireResponse:
+def _json_response(body: Wire) -> WireResponse:
     headers = {"content-type": "application/json", "x-request-id": f"req_{secrets.token_hex(16)}"}
-    return WireResponse(status, headers, orjson.dumps(body, option=orjson.OPT_INDENT_2))
+    return WireResponse(200, headers, orjson.dumps(body, option=orjson.OPT_INDENT_2))

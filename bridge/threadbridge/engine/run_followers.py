@@ -16,7 +16,7 @@ from threadbridge.service import runs
 from threadbridge.service.event_replay import NewEvents, ReplayCursor, build_end_events, read_new_events
 from threadbridge.service.leases import is_abandoned
 from threadbridge.service.poll_hints import compute_poll_hint_ms
-from threadbridge.wire.sse import decode_frame
+from threadbridge.sse import decode_frame
 
 T = TypeVar("T")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
 
 from threadbridge.engine.event_log import EventLog
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Event
-from threadbridge.wire.sse import decode_frame
+from threadbridge.sse import decode_frame
 
 
 class RunStream(AsyncIterator[Event]):
@@ -37,6 +38,8 @@ class RunStream(AsyncIterator[Event]):
         self._is_unbounded = not has_reader  # the worker waits for nobody
         self._error: BridgeError | None = None
         self._writer_waiter: asyncio.Future[None] | None = None
+        #: What the reader has not read, for one who takes events as they are; None once nothing bounds it.
+        self._unread: deque[Event] | None = deque() if has_reader else None
         log.begin_turn(self if has_reader else None)
 
     # The worker's side ------------------------------------------------------------------------------------------
@@ -48,8 +51,13 @@ class RunStream(AsyncIterator[Event]):
 
     def publish(self, events: Sequence[Event]) -> None:
         """Add events; never waits. See `room` for the bound."""
-        if events and self._end_position is None:
-            self._log.append(events if self._transform is None else [self._transform(event) for event in events])
+        if not events or self._end_position is not None:
+            return
+        if self._transform is not None:
+            events = [self._transform(event) for event in events]
+        if self._unread is not None:
+            self._unread.extend(events)
+        self._log.append(events)
 
     async def drain(self) -> None:
         """Wait until the reader has caught up, or left."""
@@ -72,6 +80,7 @@ class RunStream(AsyncIterator[Event]):
     def detach_reader(self) -> None:
         """The reader stands still: the run goes on without him. He may still read what the log then holds."""
         self._is_unbounded = True
+        self._unread = None
         self._log.reader = None
 
     # The reader's side ------------------------------------------------------------------------------------------
@@ -80,18 +89,23 @@ class RunStream(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
-        return decode_frame(await self.next_frame())
+        await self._wait_for_event()
+        if self._unread is None:
+            return decode_frame(self._take_frame())
+        event = self._unread[0]
+        self._take_frame()
+        return event._replace(id=self._log.build_event_id(self.position))
 
     async def next_frame(self) -> bytes:
-        """The next event's frame."""
+        """The next event's frame. Raises StopAsyncIteration after the last, BridgeError where the turn broke."""
+        await self._wait_for_event()
+        return self._take_frame()
+
+    async def _wait_for_event(self) -> None:
         log = self._log
         while not self._reader_left:
             if self.position < (log.end if self._end_position is None else self._end_position):
-                frame = log.read_frame(self.position)
-                self.position += 1
-                if self._writer_waiter is not None and log.end - self.position < self._limit:
-                    self._wake_writer()
-                return frame
+                return
             if self._end_position is not None:
                 break
             await log.wait_for_change()
@@ -100,9 +114,19 @@ class RunStream(AsyncIterator[Event]):
             raise error
         raise StopAsyncIteration
 
+    def _take_frame(self) -> bytes:
+        frame = self._log.read_frame(self.position)
+        self.position += 1
+        if self._unread is not None:
+            self._unread.popleft()
+        if self._writer_waiter is not None and self._log.end - self.position < self._limit:
+            self._wake_writer()
+        return frame
+
     async def aclose(self) -> None:
         """The reader leaves; the run goes on."""
         self._reader_left = self._is_unbounded = True
+        self._unread = None
         if self._log.reader is self:
             self._log.reader = None
         self._wake_writer()

@@ -9,13 +9,10 @@ from threadbridge.wire.dispatch import build_error_response, dispatch_request
 from threadbridge.wire.error_responses import to_wire
 from threadbridge.wire.passthrough_paths import may_be_handled_locally
 from threadbridge.wire.routes import OPERATIONS, Operation, decode_path, find_api_path
-from threadbridge.wire.sse import ServerSentEvent, SSEDecoder
 
 __all__ = [
     "OPERATIONS",
     "Operation",
-    "SSEDecoder",
-    "ServerSentEvent",
     "build_error_response",
     "decode_path",
     "dispatch_request",

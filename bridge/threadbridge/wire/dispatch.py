@@ -13,10 +13,10 @@ import orjson
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Backend, Wire, WireRequest, WireResponse
 from threadbridge.wire.error_responses import build_error_headers, to_bridge_error, to_wire
+from threadbridge.wire.event_stream import FrameStream
 from threadbridge.wire.operations import HANDLERS
 from threadbridge.wire.operations.answers import OperationResult, StreamResult
 from threadbridge.wire.request_parser import parse_request
-from threadbridge.wire.sse import FrameStream
 from threadbridge.wire.warning_header import build_warning_headers
 
 _log = logging.getLogger(__name__)

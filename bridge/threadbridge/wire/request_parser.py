@@ -15,8 +15,8 @@ from threadbridge.ports import ListQuery, Wire, WireRequest
 from threadbridge.validation import error_messages
 from threadbridge.validation.error_messages import SchemaViolation, describe_type, shorten
 from threadbridge.wire.error_responses import BodyTooLarge
+from threadbridge.wire.event_stream import parse_last_event_id
 from threadbridge.wire.routes import Operation, match_operation
-from threadbridge.wire.sse import parse_last_event_id
 
 #: Digits of a number in a query; longer ones are no numbers but attempts to keep us busy.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,100}")

@@ -11,7 +11,7 @@ from tests.bridge.wire.recording_backend import Asked, Events, Recorder
 from tests.bridge.wire.wire_requests import BETA, CONTENT, asked, parsed, received
 from threadbridge.errors import NotFound, UpstreamError
 from threadbridge.ports import Event
-from threadbridge.wire.sse import SSEDecoder, decode_frame, encode_frame
+from threadbridge.sse import SSEDecoder, decode_frame, encode_frame
 
 STREAMS: dict[str, Asked] = {
     "/threads/thread_1/runs": Asked("stream_run", ("thread_1", {"stream": True}), {"include": (CONTENT,)}),

@@ -21,7 +21,7 @@ from tests.conformance.golden.sessions import ID, Session, made_by
 from tests.conformance.golden.stories import Story, is_going, locks_its_thread, stories_of, was_taken_up
 from tests.conformance.golden.upstream import SCRIPT, Script
 from threadbridge.errors import BridgeError
-from threadbridge.wire.sse import SSEDecoder
+from threadbridge.sse import SSEDecoder
 
 
 class Verdict(Enum):

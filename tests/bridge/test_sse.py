@@ -6,8 +6,8 @@ import pytest
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event
-from threadbridge.wire import ServerSentEvent, SSEDecoder
-from threadbridge.wire.sse import DONE_FRAME, encode_frame
+from threadbridge.sse import ServerSentEvent, SSEDecoder, encode_frame
+from threadbridge.wire.event_stream import DONE_FRAME
 
 STREAM = 'event: one\ndata: {"a":"é"}\n\n: ping\n\nevent: two\ndata: x\ndata: y\nid: 7\n\ndata: unnamed\n\n'
 EVENTS = [

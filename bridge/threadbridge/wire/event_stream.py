@@ -1,0 +1,96 @@
+"""The frames of a streamed run, as the HTTP answer sends them (A88, A97)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol, runtime_checkable
+
+from threadbridge.ports import Event
+from threadbridge.sse import encode_frame, get_frame_id
+from threadbridge.wire.error_responses import to_bridge_error, to_wire
+
+#: The frame every stream ends with, also after `requires_action` and after an error (A88).
+DONE_FRAME = b"event: done\ndata: [DONE]\n\n"
+
+#: A comment: clients skip it, and whoever stands between sees that the stream lives (A99). No empty line follows: once
+#: frames have ids, the openai SDK takes one for the end of a frame, finds no data in it and breaks off.
+KEEP_ALIVE_FRAME = b": keep-alive\n"
+
+#: What the ids of the frames that close a stream have after the id of the last event.
+_CLOSING_SUFFIXES = (".error", ".done")
+
+
+def parse_last_event_id(last_event_id: str | None) -> str | None:
+    """What `Last-Event-ID` says in terms of events: the frames that close a stream stand right behind its last one."""
+    for suffix in _CLOSING_SUFFIXES:
+        last_event_id = last_event_id.removesuffix(suffix) if last_event_id else None
+    return last_event_id
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Events that are frames already, made by `encode`. What a stream of a backend may offer beside the events."""
+
+    async def next_frame(self) -> bytes:
+        """The next event's frame. Raises StopAsyncIteration after the last."""
+        ...
+
+
+class FrameStream(AsyncIterator[bytes]):
+    """The frames of a streamed run. Ends with `done` whatever happens, and closes `events` when it is over or closed.
+
+    A failure after the stream began, when no status can tell it any more, is an `error` event (A97). Its data is the
+    whole envelope: on `{"error": …}` the stock SDK raises, a bare error object it passes over.
+
+    Where events have ids, `error` and `done` have that of the last event and a mark. `after` is the one before the
+    first. A class and not a generator, because closing a generator that was never begun would leave the events open.
+    """
+
+    def __init__(self, events: AsyncIterator[Event], *, request_id: str, after: str | None = None) -> None:
+        self._events = events
+        self._request_id = request_id
+        self._after = after
+        self._next_frame = events.next_frame if isinstance(events, FrameSource) else self._encode_next
+        self._last_frame = b""  # the last frame of an event
+        self._closing_frames: list[bytes] | None = None  # what is left to send once the events are over
+
+    async def __anext__(self) -> bytes:
+        if self._closing_frames is None:
+            try:
+                self._last_frame = await self._next_frame()
+            except StopAsyncIteration:
+                self._closing_frames = [self._build_done_frame()]
+            except Exception as error:
+                bridge_error = to_bridge_error(error, request_id=self._request_id)
+                self._closing_frames = [
+                    encode_frame(Event("error", to_wire(bridge_error)[1], self._build_closing_id(".error"))),
+                    self._build_done_frame(),
+                ]
+            else:
+                return self._last_frame
+            await self._close()
+        if not self._closing_frames:
+            raise StopAsyncIteration
+        return self._closing_frames.pop(0)
+
+    async def _encode_next(self) -> bytes:
+        return encode_frame(await anext(self._events))
+
+    def _build_done_frame(self) -> bytes:
+        event_id = self._build_closing_id(".done")
+        return DONE_FRAME if event_id is None else b"id: %b\n%b" % (event_id.encode(), DONE_FRAME)
+
+    def _build_closing_id(self, suffix: str) -> str | None:
+        last_id = get_frame_id(self._last_frame) if self._last_frame else self._after
+        return last_id and last_id + suffix
+
+    async def aclose(self) -> None:
+        """Detach from the run, which goes on (A100)."""
+        if self._closing_frames != []:
+            self._closing_frames = []
+            await self._close()
+
+    async def _close(self) -> None:
+        close = getattr(self._events, "aclose", None)  # generators and most iterators have one; the port asks for none
+        if close is not None:
+            await close()
