@@ -95,6 +95,11 @@ def format_overflow_warning(before: Wire, after: Wire, run: Wire) -> str:
     )
 
 
+def format_no_compaction_warning(model: str) -> str:
+    """The warning about a service that rejects compaction, and what helps."""
+    return f"The service makes no compactions for the model {model}: set truncation.auto = 'drop'."
+
+
 def build_turn_report(
     history: Wire,
     run: Wire,

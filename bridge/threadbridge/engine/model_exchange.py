@@ -9,7 +9,12 @@ from typing import TypeVar
 
 import orjson
 
-from threadbridge.context_window.report import build_turn_report, format_overflow_warning, mark_not_sent
+from threadbridge.context_window.report import (
+    build_turn_report,
+    format_no_compaction_warning,
+    format_overflow_warning,
+    mark_not_sent,
+)
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.exact_count import fetch_input_token_count
 from threadbridge.engine.hosted_tool_session import HostedToolSession
@@ -20,14 +25,8 @@ from threadbridge.errors import UpstreamError
 from threadbridge.logs import logger
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.service.turns import TurnStart
-from threadbridge.translation.container_errors import find_container_error, is_container_lost
+from threadbridge.translation.error_classifier import ErrorKind, ErrorMatch, classify_error, get_event_error
 from threadbridge.translation.input_token_count import build_count_failure_warning
-from threadbridge.translation.overflow import is_context_overflow, is_context_overflow_event
-from threadbridge.translation.parameter_rejections import (
-    build_compaction_warning,
-    find_rejected_parameter,
-    is_compaction_rejection,
-)
 from threadbridge.translation.request_builder import build_request
 from threadbridge.translation.response_to_events import iterate_events
 from threadbridge.translation.stream_translator import TurnTranslator
@@ -159,10 +158,13 @@ class ModelExchange:
         return True
 
     async def _recover_from_event(self, event: Wire) -> bool:
-        if is_context_overflow_event(event):
-            return await self._shorten_history()
-        error = find_container_error(event)
-        return error is not None and await self._replace_container(error["message"])
+        error = get_event_error(event)
+        for match in classify_error(error, {}) if error is not None else ():
+            if match.kind is ErrorKind.CONTEXT_OVERFLOW:
+                return await self._shorten_history()
+            if match.kind is ErrorKind.CONTAINER_LOST:
+                return error is not None and await self._replace_container(error["message"])
+        return False
 
     def _publish(self, events: Sequence[Event]) -> None:
         if self._run_stream is not None:
@@ -217,24 +219,37 @@ class ModelExchange:
             try:
                 answer = await send(orjson.dumps(body))
             except UpstreamError as error:
-                if not (
-                    self._drop_rejected_parameter(error, body)
-                    or await self.upstream_state.recover_from(error)
-                    or (is_container_lost(error) and await self._replace_container(error.message))
-                    or (is_context_overflow(error) and await self._shorten_history())
-                    or self._drop_compaction(error, body)
-                ):
+                if not await self._recover_from_error(error, body):
                     raise
             else:
                 if self._rejected_parameters:
                     self._record_rejections(body["model"])
                 return answer
 
-    def _drop_rejected_parameter(self, error: UpstreamError, body: Wire) -> bool:
-        parameter = find_rejected_parameter(error, body)
-        if parameter is not None:
-            self._rejected_parameters |= {parameter}
-        return parameter is not None
+    async def _recover_from_error(self, error: UpstreamError, body: Wire) -> bool:
+        """Whether something was changed so that it is worth sending the request again."""
+        for match in classify_error(error, body):
+            if await self._apply_remedy(match, error, body):
+                return True
+        return False
+
+    async def _apply_remedy(self, match: ErrorMatch, error: UpstreamError, body: Wire) -> bool:
+        match match.kind:
+            case ErrorKind.SAMPLING_REJECTED:
+                self._rejected_parameters |= {match.detail}
+                return True
+            case ErrorKind.CONVERSATION_LOCKED:
+                return await self.upstream_state.wait_for_lock(error)
+            case ErrorKind.CALLS_UNANSWERED | ErrorKind.STATE_NOT_FOUND | ErrorKind.STATE_REJECTED:
+                return await self.upstream_state.drop_lost_state(match.kind, error)
+            case ErrorKind.CONTAINER_LOST:
+                return await self._replace_container(error.message)
+            case ErrorKind.CONTEXT_OVERFLOW:
+                return await self._shorten_history()
+            case ErrorKind.COMPACTION_REJECTED:
+                self.upstream_state.start = replace(self.upstream_state.start, compact_at=None)
+                self._add_warning(format_no_compaction_warning(body["model"]))
+                return True
 
     def _record_rejections(self, model: str) -> None:
         rejections = self._ctx.parameter_rejections
@@ -248,13 +263,6 @@ class ModelExchange:
         self._container_replaced = True
         await self.upstream_state.send_full_history("container_replaced")
         _log.info("the thread's container was replaced", run_id=self.upstream_state.start.run["id"], error=reason)
-        return True
-
-    def _drop_compaction(self, error: UpstreamError, body: Wire) -> bool:
-        if not is_compaction_rejection(error, body):
-            return False
-        self.upstream_state.start = replace(self.upstream_state.start, compact_at=None)
-        self._add_warning(build_compaction_warning(body["model"]))
         return True
 
     async def _shorten_history(self) -> bool:

@@ -16,8 +16,8 @@ from threadbridge.ports import Clock, Event, Session, Wire
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import turns
 from threadbridge.service.context import ServiceContext
-from threadbridge.service.run_failures import build_generic_last_error, build_last_error_from_exception
 from threadbridge.service.turns import TurnStart
+from threadbridge.translation.run_errors import build_generic_last_error, build_last_error_from_exception
 from threadbridge.translation.stream_translator import TurnTranslator
 from threadbridge.translation.turn_result import TurnInterruption
 from threadbridge.translation.wire_objects import build_run_event

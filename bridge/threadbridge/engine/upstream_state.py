@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from threadbridge.context_window.upstream_continuation import Continuation, ContinuationPoint, NoContinuationReason
+from threadbridge.context_window.upstream_continuation import ContinuationPoint, NoContinuationReason
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import logger
 from threadbridge.service import turns, upstream_state
 from threadbridge.service.turns import TurnStart
-from threadbridge.translation.lost_state import classify_lost_state, is_conversation_locked, iterate_lock_delays
+from threadbridge.translation.error_classifier import ErrorKind
 
 _log = logger("threadbridge.run")
+
+#: Why a turn no longer continues from the stored state, by the error that the service gave.
+_LOST_STATE_REASONS: Mapping[ErrorKind, NoContinuationReason] = {
+    ErrorKind.CALLS_UNANSWERED: "unanswered_calls",
+    ErrorKind.STATE_NOT_FOUND: "not_found",
+    ErrorKind.STATE_REJECTED: "refused",
+}
+#: Seconds before the first retry on a locked conversation; each further wait is twice as long.
+_INITIAL_LOCK_DELAY = 0.5
 
 
 class UpstreamState:
@@ -24,7 +34,7 @@ class UpstreamState:
     def __init__(self, ctx: EngineContext, start: TurnStart) -> None:
         self.start = start
         self._ctx = ctx
-        self._lock_delays = iterate_lock_delays(ctx.limits.conversation_lock_seconds)
+        self._lock_delays = _iterate_lock_delays(ctx.limits.conversation_lock_seconds)
 
     async def ensure_conversation(self) -> None:
         """A turn that belongs to a conversation has one now; where none is to be had, it does without."""
@@ -43,21 +53,27 @@ class UpstreamState:
         )
         self.start = replace(self.start, continuation=replace(continuation, conversation_id=conversation_id))
 
-    async def recover_from(self, error: UpstreamError) -> bool:
-        """Whether it is worth asking again: a moment later, or without what the service was to have kept."""
+    async def wait_for_lock(self, error: UpstreamError) -> bool:
+        """Whether to send the request again after a locked conversation: after a wait, or without its state."""
         continuation = self.start.continuation
         if continuation is None or continuation.mode == "local":
             return False
-        if is_conversation_locked(error) and (delay := next(self._lock_delays, None)) is not None:
-            await self._ctx.clock.sleep(delay)
-            if continuation.point is not None and await self._conversation_has_changed(continuation.point):
-                await self._fall_back("changed_elsewhere", error)
+        delay = next(self._lock_delays, None)
+        if delay is None:
+            await self._fall_back("locked", error)
             return True
-        reason: NoContinuationReason | None = (
-            "locked" if is_conversation_locked(error) else _classify_loss(continuation, error)
-        )
-        if reason is None:
+        await self._ctx.clock.sleep(delay)
+        if continuation.point is not None and await self._conversation_has_changed(continuation.point):
+            await self._fall_back("changed_elsewhere", error)
+        return True
+
+    async def drop_lost_state(self, kind: ErrorKind, error: UpstreamError) -> bool:
+        """Whether to send the request again without the state that the service has lost or rejects."""
+        continuation = self.start.continuation
+        if continuation is None or continuation.mode == "local":
             return False
+        # Where even a new conversation cannot be used, the service has none to offer.
+        reason = _LOST_STATE_REASONS[kind] if continuation.point is not None else "unavailable"
         await self._fall_back(reason, error)
         return True
 
@@ -104,9 +120,10 @@ class UpstreamState:
         await self.send_full_history(reason)
 
 
-def _classify_loss(continuation: Continuation, error: UpstreamError) -> NoContinuationReason | None:
-    """What is lost; where even a new conversation cannot be used, there are none to be had."""
-    if continuation.point is not None:
-        return classify_lost_state(error, continuation.point.upstream_id)
-    new = continuation.conversation_id
-    return "unavailable" if new is not None and classify_lost_state(error, new) is not None else None
+def _iterate_lock_delays(seconds: float) -> Iterator[float]:
+    """How long to wait before each further attempt, at most `seconds` in total."""
+    delay = _INITIAL_LOCK_DELAY
+    while seconds > 0:
+        yield min(delay, seconds)
+        seconds -= delay
+        delay *= 2

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from threadbridge.errors import BridgeError
 from threadbridge.ports import Wire
 from threadbridge.run_states import RunStatus
 
@@ -51,17 +52,6 @@ def get_incomplete_closure(response: Mapping[str, Any]) -> TurnClosure:
         if isinstance(reason, str)
         else _UNKNOWN_REASON_CLOSURE
     )
-
-
-def get_event_error(event: Wire) -> Wire | None:
-    """The error of an event that ends a response badly; None for any other event."""
-    match event:
-        case {"type": "response.failed", "response": {"error": dict(error)}} | {"type": "error", "error": dict(error)}:
-            return error
-        case {"type": "error"}:  # its fields are on the event itself
-            return event
-        case _:
-            return None
 
 
 #: Upstream error codes and the code of `last_error` they become (§7); every other is a server_error.
@@ -121,3 +111,13 @@ def convert_error(error: Any, *, request_id: str | None = None) -> Wire:
         code=code if isinstance(code, str) else None,
         request_id=request_id,
     )
+
+
+def build_last_error_from_exception(error: BridgeError) -> Wire:
+    """The `last_error` of a turn that an exception ended: the upstream's own message and request id (D14)."""
+    return build_last_error(error.message, code=error.code, status=error.status, request_id=error.request_id)
+
+
+def build_generic_last_error() -> Wire:
+    """The legacy service's error without a particular cause (A47)."""
+    return build_last_error(None)

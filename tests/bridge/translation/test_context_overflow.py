@@ -4,12 +4,16 @@ import pytest
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
-from threadbridge.translation.overflow import is_context_overflow, is_context_overflow_event
+from threadbridge.translation.error_classifier import ErrorKind, classify_error, get_event_error
 
 OPENAI = "Your input exceeds the context window of this model. Please adjust your input and try again."
 VLLM = "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens in the messages."
 VLLM_LOCAL = "The prompt (total length 25938) is too long to fit into the model (context length 4096)."
 LLAMACPP = "request (4476 tokens) exceeds the available context size (4096 tokens)"
+
+
+def is_overflow(error: UpstreamError | Wire) -> bool:
+    return [match.kind for match in classify_error(error, {})] == [ErrorKind.CONTEXT_OVERFLOW]
 
 
 @pytest.mark.parametrize(
@@ -21,7 +25,7 @@ LLAMACPP = "request (4476 tokens) exceeds the available context size (4096 token
     ],
 )
 def test_a_prompt_that_is_too_long_is_known_by_code_or_words(error: UpstreamError) -> None:
-    assert is_context_overflow(error)
+    assert is_overflow(error)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +37,7 @@ def test_a_prompt_that_is_too_long_is_known_by_code_or_words(error: UpstreamErro
     ],
 )
 def test_other_refusals_are_not_taken_for_it(error: UpstreamError) -> None:
-    assert not is_context_overflow(error)
+    assert not is_overflow(error)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +53,6 @@ def test_other_refusals_are_not_taken_for_it(error: UpstreamError) -> None:
     ],
 )
 def test_a_response_that_ends_for_it_is_known_by_its_error(event: Wire, too_long: bool) -> None:
-    assert is_context_overflow_event(event) is too_long
+    error = get_event_error(event)
+
+    assert (error is not None and is_overflow(error)) is too_long

@@ -41,7 +41,7 @@ from tests.bridge.translation.upstream_events import (
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event, Wire
 from threadbridge.translation.citations import strip_markers
-from threadbridge.translation.container_errors import find_container_error
+from threadbridge.translation.error_classifier import ErrorKind, classify_error, get_event_error
 from threadbridge.translation.produced_files import ProducedFile
 from threadbridge.translation.response_to_events import iterate_events
 from threadbridge.translation.stream_translator import TurnTranslator
@@ -533,6 +533,11 @@ def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
     assert not turn.can_start_over
 
 
+def is_container_lost(event: Wire) -> bool:
+    error = get_event_error(event)
+    return error is not None and ErrorKind.CONTAINER_LOST in [match.kind for match in classify_error(error, {})]
+
+
 @pytest.mark.parametrize(
     "event",
     [
@@ -542,7 +547,7 @@ def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
     ],
 )
 def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
-    assert find_container_error(event) is not None
+    assert is_container_lost(event)
 
 
 @pytest.mark.parametrize(
@@ -555,4 +560,4 @@ def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
     ],
 )
 def test_other_ends_are_not_taken_for_a_dead_container(event: Wire) -> None:
-    assert find_container_error(event) is None
+    assert not is_container_lost(event)

@@ -11,9 +11,10 @@ from tests.bridge.translation.upstream_events import RUN
 from threadbridge.errors import InvalidRequest, UpstreamError
 from threadbridge.ports import ParameterRejection, Wire
 from threadbridge.settings import Limits, ModelOverride
+from threadbridge.translation.error_classifier import ErrorKind, classify_error
 from threadbridge.translation.models.listing import ModelRow, list_model_rows
 from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
-from threadbridge.translation.parameter_rejections import ParameterRejectionCache, find_rejected_parameter
+from threadbridge.translation.parameter_rejections import ParameterRejectionCache
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
 TODAY = date(2026, 11, 21)
@@ -140,24 +141,29 @@ def test_the_list_begins_with_what_ended_first() -> None:
     assert days == sorted(days)
 
 
+def rejected_parameter(error: UpstreamError) -> str | None:
+    details = [match.detail for match in classify_error(error, ASKED) if match.kind is ErrorKind.SAMPLING_REJECTED]
+    return details[0] if details else None
+
+
 def test_only_sampling_parameters_are_given_up() -> None:
     said = "Unsupported parameter: 'x' is not supported with this model."
 
-    assert find_rejected_parameter(UpstreamError(said, status=400, param="temperature"), ASKED) == "temperature"
-    assert find_rejected_parameter(UpstreamError(said, status=400, param="tools"), ASKED) is None
-    assert find_rejected_parameter(UpstreamError(said, status=500, param="temperature"), ASKED) is None
+    assert rejected_parameter(UpstreamError(said, status=400, param="temperature")) == "temperature"
+    assert rejected_parameter(UpstreamError(said, status=400, param="tools")) is None
+    assert rejected_parameter(UpstreamError(said, status=500, param="temperature")) is None
 
 
 def test_a_server_that_names_no_parameter_may_have_it_in_its_words() -> None:
     said = UpstreamError("Unsupported parameter: 'temperature' is not supported with this model.", status=400)
     other = UpstreamError("The temperature_unit of the tool is unknown.", status=400)
 
-    assert find_rejected_parameter(said, ASKED) == "temperature"
-    assert find_rejected_parameter(other, ASKED) is None
+    assert rejected_parameter(said) == "temperature"
+    assert rejected_parameter(other) is None
 
 
 def test_a_parameter_that_was_not_sent_was_not_what_was_refused() -> None:
-    assert find_rejected_parameter(UpstreamError("No.", status=400, param="top_p"), ASKED) is None
+    assert rejected_parameter(UpstreamError("No.", status=400, param="top_p")) is None
 
 
 def test_what_was_refused_is_remembered_for_a_bounded_number_of_models() -> None:
