@@ -26,7 +26,7 @@ wrong usage. Settings without an option are read as [configuration.md](configura
 
 
 def commands(command: Any, parent: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Each command's full name and help, parents first. Commands of other packages have their own script's section."""
+    """Yield the full name and the help text of each command, parents first."""
     widths = {"terminal_width": WIDTH, "max_content_width": WIDTH}
     context = command.context_class(command, info_name=name, parent=parent, **{**command.context_settings, **widths})
     formatter = context.make_formatter()

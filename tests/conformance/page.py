@@ -84,7 +84,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 where the page is out of date")
     given = parser.parse_args()
     if not (SLICE.is_file() and SHARED.is_dir()):
-        print("The recordings and the published schema are not beside this checkout: the page is left as it is.")
+        print("The recordings and the published schema are not in ../shared: the page is unchanged.")
         return 0
     logging.disable(logging.WARNING)  # the replay is not what these warnings are for
     text = page(replayed(SHARED / "assistants"))

@@ -20,7 +20,7 @@ class Block:
 
 
 def blocks(page: str) -> list[Block]:
-    """The blocks of a page under docs/."""
+    """Return the blocks of a page under docs/."""
     return [
         Block(found["language"], found["name"], found["text"]) for found in _BLOCK.finditer((DOCS / page).read_text())
     ]

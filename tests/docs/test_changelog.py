@@ -1,4 +1,4 @@
-"""The newest version that the list of changes names is the one that is installed."""
+"""The newest version in the changelog is the installed one."""
 
 from __future__ import annotations
 

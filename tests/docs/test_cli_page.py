@@ -1,4 +1,4 @@
-"""The page on the command line is what the commands say of themselves."""
+"""The page on the command line is generated from the help texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page on other servers shows the table of profiles as it is."""
+"""The page of provider profiles shows the table as the code has it."""
 
 from __future__ import annotations
 

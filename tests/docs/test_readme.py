@@ -1,4 +1,4 @@
-"""What a stranger meets first: an example that runs as printed, and two commands."""
+"""The README: an example that runs as printed, and two commands."""
 
 from __future__ import annotations
 

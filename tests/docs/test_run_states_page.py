@@ -1,4 +1,4 @@
-"""The drawing of a run's life is the table that the code looks steps up in."""
+"""The diagram of run states is generated from the transition table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_page_is_up_to_date_with_the_table() -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_every_legal_step_is_an_arrow_and_every_arrow_a_legal_step() -> None:
+def test_every_transition_is_an_arrow_and_every_arrow_a_transition() -> None:
     [drawing] = blocks("reference/run-states.md")
 
     arrows = {(before, after) for before, after in re.findall(r"^    (\S+) --> (\S+)$", drawing.text, re.MULTILINE)}

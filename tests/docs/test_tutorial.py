@@ -1,4 +1,4 @@
-"""The tutorial works when pasted: its files are saved, its commands run, their output is what the page shows."""
+"""The tutorial works when pasted: files are saved, commands run, and their output equals the page's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _run(commands: Block, directory: Path) -> str:
 
 
 def _follow(page: list[Block], directory: Path) -> Iterator[tuple[str, str]]:
-    """Do what a reader does, from top to bottom: save what has a name, run commands. Gives commands and output."""
+    """Save the named blocks and run the commands from top to bottom; yield each command and its output."""
     for block in page:
         if block.name is not None:
             (directory / block.name).write_text(block.text)

@@ -1,4 +1,4 @@
-"""The page on where state lives explains every reason a report may give."""
+"""The page on state explains every reason that a run report can contain."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ GROUP = "threadbridge.backends"
 
 
 def install(files: dict[str, str], directory: Path) -> None:
-    """Leave behind what pip leaves of the package: the modules it names, and its entry points to be found by."""
+    """Write what pip would install of the package: its modules and the metadata with its entry points."""
     directory.mkdir()
     described = tomllib.loads(files["pyproject.toml"])
     project = described["project"]
