@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import cast
 
 from threadbridge.errors import InvalidRequest, NotFound
@@ -48,6 +48,21 @@ def run_event(status: str) -> Event:
     return Event(f"thread.run.{status}", {"id": RUN_ID, "object": "thread.run", "status": status})
 
 
+class ScriptedStream(AsyncIterator[Event]):
+    """Events of a generator; sets `left` when it is closed, even before its first event."""
+
+    def __init__(self, events: AsyncGenerator[Event], left: threading.Event) -> None:
+        self._events = events
+        self._left = left
+
+    async def __anext__(self) -> Event:
+        return await anext(self._events)
+
+    async def aclose(self) -> None:
+        await self._events.aclose()
+        self._left.set()
+
+
 class ScriptedBackend:
     """Streams `script`, waiting at each gate in it."""
 
@@ -60,9 +75,6 @@ class ScriptedBackend:
         self.answer_gate: Gate | None = None
         self.look_gate: Gate | None = None
         self.created = threading.Event()
-        self.looked_on: list[int] = []  # threads
-        self.created_on: list[int] = []  # threads
-        self.created_in: list[object] = []  # tasks
         self.submitted: list[Wire] = []
 
     async def opened(self, settings: Settings) -> Backend:
@@ -73,8 +85,6 @@ class ScriptedBackend:
         self.closed += 1
 
     async def create_thread(self, body: Wire) -> Wire:
-        self.created_on.append(threading.get_ident())
-        self.created_in.append(asyncio.current_task())
         if self.answer_gate is not None:
             await self.answer_gate.passed()
         thread = {"id": THREAD_ID, "object": "thread", "created_at": 1, "metadata": body.get("metadata") or {}}
@@ -96,7 +106,6 @@ class ScriptedBackend:
         raise InvalidRequest(f"Thread {thread_id} already has an active run {RUN_ID}.")
 
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
-        self.looked_on.append(threading.get_ident())
         if self.look_gate is not None:
             await self.look_gate.passed()
         return PolledRun({"id": run_id, "object": "thread.run", "status": "in_progress"}, poll_after_ms=250)
@@ -115,7 +124,10 @@ class ScriptedBackend:
         self.submitted.append(body)
         return self._played([run_event("completed")])
 
-    async def _played(self, script: Sequence[Event | Gate]) -> AsyncIterator[Event]:
+    def _played(self, script: Sequence[Event | Gate]) -> AsyncIterator[Event]:
+        return ScriptedStream(self._produce(script), self.left)
+
+    async def _produce(self, script: Sequence[Event | Gate]) -> AsyncGenerator[Event]:
         try:
             for step in script:
                 if isinstance(step, Gate):

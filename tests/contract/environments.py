@@ -22,7 +22,7 @@ from threadbridge_adapters.assistants._backend import AssistantsBackend
 from threadbridge_adapters.assistants._http import Service
 from threadbridge_adapters.composition import assemble
 from threadbridge_adapters.gateway import app as gateway_app
-from threadbridge_adapters.sdk.dispatcher import Desk
+from threadbridge_adapters.sdk.dispatcher import Dispatcher
 from threadbridge_adapters.sdk.transports import transports_for
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
@@ -75,7 +75,7 @@ def over_transport(library: str) -> Door:
         async def opened() -> Backend:
             return backend
 
-        transport = transports_for(http).asynchronous(Desk(opened, max_body_bytes=1 << 20))
+        transport = transports_for(http).asynchronous(Dispatcher(opened, max_body_bytes=1 << 20))
         client = openai.AsyncOpenAI(
             api_key="sk-test",
             default_headers={"OpenAI-Beta": "assistants=v2"},

@@ -1,6 +1,6 @@
-"""HTTP clients that keep in the process what the backend answers, and lend every other request to a genuine client.
+"""HTTP clients that answer Assistants requests in the process and send all others through the client they wrap.
 
-They stand where the openai SDK expects an `httpx.Client` or `httpx2.Client`, and are one.
+The openai SDK takes them as its `http_client`: each is an `httpx.Client` or `httpx2.Client`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from threadbridge.errors import Unauthorized
 from threadbridge.wire import to_wire
-from threadbridge_adapters.sdk.dispatcher import Desk
-from threadbridge_adapters.sdk.local import LocalRequests
-from threadbridge_adapters.sdk.request_routing import NotOursError, below
-from threadbridge_adapters.sdk.transports import transports_for
+from threadbridge_adapters.sdk.dispatcher import Dispatcher
+from threadbridge_adapters.sdk.request_routing import get_path_below_base, parse_api_target
+from threadbridge_adapters.sdk.transports import NotHandledError, transports_for
 
 if TYPE_CHECKING:
     import httpx2
@@ -35,32 +34,21 @@ _NO_KEY = (
 class InProcessClient(Client):
     """Closing it closes the backend it opened, and the genuine client with it."""
 
-    def __init__(self, http: Any, genuine: Client, desk: Desk, base: str) -> None:
+    def __init__(self, http: Any, genuine: Client, dispatcher: Dispatcher, base: str) -> None:
         self._http = http
         self._genuine = genuine
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._base = base
-        self._local = LocalRequests(http, genuine, base=base)
-        self._answers = transports_for(http).sync(desk, base=base)
-        super().__init__(**_likeness(genuine), transport=self._answers)
+        super().__init__(**_copy_options(genuine), transport=transports_for(http).sync(dispatcher, base=base))
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        # Hooks are shown what the genuine client would have shown them.
-        local = None if any(self.event_hooks.values()) else self._local.made(method, url, options)
-        return local or self._genuine.build_request(method, url, **options)
+        return self._genuine.build_request(method, url, **options)
 
-    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        way = self._local.way(request)
-        if way is not None:
-            if stream or options or self.is_closed or any(self.event_hooks.values()):
-                return super().send(request, stream=stream, **options)
-            request.read()
-            return _read(self._local.answered(request, self._answers.answer(request, way)))
-        options["stream"] = stream
-        if self._desk.may_pass_on(request.method, below(request, self._base)):
-            with suppress(NotOursError):
+    def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        if _may_be_local(request, self._base, self._dispatcher):
+            with suppress(NotHandledError):
                 return super().send(request, **options)
-        return _refused(self._http, request) or self._genuine.send(request, **options)
+        return _refuse_placeholder_key(self._http, request) or self._genuine.send(request, **options)
 
     def close(self) -> None:
         super().close()
@@ -70,47 +58,36 @@ class InProcessClient(Client):
 class AsyncInProcessClient(AsyncClient):
     """Closing it closes the backend that this event loop opened, and the genuine client with it."""
 
-    def __init__(self, http: Any, genuine: AsyncClient, desk: Desk, base: str) -> None:
+    def __init__(self, http: Any, genuine: AsyncClient, dispatcher: Dispatcher, base: str) -> None:
         self._http = http
         self._genuine = genuine
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._base = base
-        self._local = LocalRequests(http, genuine, base=base)
-        self._answers = transports_for(http).asynchronous(desk, base=base)
-        super().__init__(**_likeness(genuine), transport=self._answers)
+        super().__init__(**_copy_options(genuine), transport=transports_for(http).asynchronous(dispatcher, base=base))
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        # Hooks are shown what the genuine client would have shown them.
-        local = None if any(self.event_hooks.values()) else self._local.made(method, url, options)
-        return local or self._genuine.build_request(method, url, **options)
+        return self._genuine.build_request(method, url, **options)
 
-    async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        way = self._local.way(request)
-        if way is not None:
-            if stream or options or self.is_closed or any(self.event_hooks.values()):
-                return await super().send(request, stream=stream, **options)
-            await request.aread()
-            return await _aread(self._local.answered(request, await self._answers.answer(request, way)))
-        options["stream"] = stream
-        if self._desk.may_pass_on(request.method, below(request, self._base)):
-            with suppress(NotOursError):
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        if _may_be_local(request, self._base, self._dispatcher):
+            with suppress(NotHandledError):
                 return await super().send(request, **options)
-        return _refused(self._http, request) or await self._genuine.send(request, **options)
+        return _refuse_placeholder_key(self._http, request) or await self._genuine.send(request, **options)
 
     async def aclose(self) -> None:
         await super().aclose()
         await self._genuine.aclose()
 
 
-def in_process(genuine: Client | AsyncClient, desk: Desk, *, base: str) -> Any:
-    """A client of the same library as `genuine`, answering Assistants requests from `desk`.
+def in_process(genuine: Client | AsyncClient, dispatcher: Dispatcher, *, base: str) -> Any:
+    """A client of the same library and colour as `genuine` that answers Assistants requests from `dispatcher`.
 
-    `base` is the path that the openai client puts before its own.
+    `base` is the path of the openai client's base URL.
     """
-    http = _library_of(genuine)
+    http = _find_library(genuine)
     sync, asynchronous = _clients_for(http)
-    made = sync if isinstance(genuine, http.Client) else asynchronous
-    return made(http, genuine, desk, base)
+    client_class = sync if isinstance(genuine, http.Client) else asynchronous
+    return client_class(http, genuine, dispatcher, base)
 
 
 @functools.cache
@@ -121,7 +98,7 @@ def _clients_for(http: Any) -> tuple[Any, Any]:
     )
 
 
-def _library_of(client: object) -> Any:
+def _find_library(client: object) -> Any:
     """httpx or httpx2: the SDK takes either from 3.x on, and some applications have both."""
     for name in ("httpx2", "httpx"):
         http = sys.modules.get(name)
@@ -130,30 +107,18 @@ def _library_of(client: object) -> Any:
     raise TypeError(f"expected an HTTP client of httpx or httpx2, got {type(client).__name__}")
 
 
-def _likeness(genuine: Client | AsyncClient) -> dict[str, Any]:
-    """What shows of a client beyond its transport. Proxies and certificates are the genuine client's affair."""
+def _copy_options(genuine: Client | AsyncClient) -> dict[str, Any]:
+    """The public options of a client except its transport, which knows proxies and certificates."""
     return {"timeout": genuine.timeout, "event_hooks": genuine.event_hooks, "trust_env": False}
 
 
-def _read(response: httpx2.Response) -> httpx2.Response:
-    try:
-        response.read()
-    except BaseException:
-        response.close()
-        raise
-    return response
+def _may_be_local(request: httpx2.Request, base: str, dispatcher: Dispatcher) -> bool:
+    return parse_api_target(request.url, base) is not None or dispatcher.may_handle_passthrough(
+        request.method, get_path_below_base(request, base)
+    )
 
 
-async def _aread(response: httpx2.Response) -> httpx2.Response:
-    try:
-        await response.aread()
-    except BaseException:
-        await response.aclose()
-        raise
-    return response
-
-
-def _refused(http: Any, request: httpx2.Request) -> httpx2.Response | None:
+def _refuse_placeholder_key(http: Any, request: httpx2.Request) -> httpx2.Response | None:
     if request.headers.get("authorization") != f"Bearer {PLACEHOLDER_KEY}":
         return None
     status, envelope = to_wire(Unauthorized(_NO_KEY, code="missing_api_key"))

@@ -13,7 +13,7 @@ from threadbridge.runtime.plugins import open_backend
 from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.openai_http.httpx_compat import import_httpx2
-from threadbridge_adapters.sdk.dispatcher import Desk
+from threadbridge_adapters.sdk.dispatcher import Dispatcher
 from threadbridge_adapters.sdk.http_clients import PLACEHOLDER_KEY, in_process
 
 ClientT = TypeVar("ClientT", bound="openai.OpenAI | openai.AsyncOpenAI")
@@ -63,13 +63,13 @@ def _check(client: object) -> None:
 
 def _answering(client: ClientT, settings: Settings) -> ClientT:
     import_httpx2()  # on the caller's thread, before any other could
-    desk = Desk(
+    dispatcher = Dispatcher(
         lambda: open_backend(settings),
         max_body_bytes=settings.gateway.max_body_bytes,
         simulated=settings.simulate and settings.backend == "responses",
     )
     genuine = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for what it made
-    return cast("ClientT", client.copy(http_client=in_process(genuine, desk, base=client.base_url.path)))
+    return cast("ClientT", client.copy(http_client=in_process(genuine, dispatcher, base=client.base_url.path)))
 
 
 def _new(client_class: type[ClientT], settings: Settings, client_options: Mapping[str, Any] | None) -> ClientT:

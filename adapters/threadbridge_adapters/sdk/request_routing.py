@@ -1,4 +1,4 @@
-"""Requests that are not the Assistants API's, on their way through an in-process transport, bodies piece by piece."""
+"""What a request of an HTTP library is for: the Assistants API, or any other path below the client's base URL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import parse_qsl
 
-from threadbridge.ports import PassthroughRequest, WireResponse
+from threadbridge.ports import PassthroughRequest, WireRequest
 from threadbridge.wire import decode_path, find_api_path
 
 if TYPE_CHECKING:
@@ -15,69 +15,52 @@ if TYPE_CHECKING:
     from httpx2 import AsyncByteStream, SyncByteStream
 
 
-class NotOursError(Exception):
-    """The backend has nothing to say about this request: it is for the service behind, its body untouched."""
-
-
-class Way(NamedTuple):
-    """Where a request to the Assistants API goes: its path from `/assistants` or `/threads` on, and what it asks."""
+class ApiTarget(NamedTuple):
+    """Path, from `/assistants` or `/threads` on, and query of a request to the Assistants API."""
 
     path: str
     query: Sequence[tuple[str, str]]
 
 
-def way_of(url: httpx2.URL, base: str) -> Way | None:
-    """None where the URL is not the Assistants API's."""
+def parse_api_target(url: httpx2.URL, base: str) -> ApiTarget | None:
+    """The target of a URL; None where the URL is not one of the Assistants API. `base` is the client's base path."""
     path, _, query = url.raw_path.decode("ascii").partition("?")
-    return _way(path, query, base)
+    api_path = find_api_path(decode_path(path) if "%" in path else path, base=base)
+    return None if api_path is None else ApiTarget(api_path, parse_qsl(query, keep_blank_values=True) if query else ())
 
 
-def way_to(url: str, base: str) -> Way | None:
-    """The same for a URL as the SDK writes it, absolute and escaped; None, too, where that is not enough to know."""
-    place, _, query = url.partition("?")
-    _, slash, path = place.partition("://")[2].partition("/")
-    # What else there may be is for those who know all about URLs.
-    is_plain = bool(slash) and "#" not in url and "/." not in place
-    return _way(f"/{path}", query, base) if is_plain else None
-
-
-def _way(path: str, query: str, base: str) -> Way | None:
-    own = find_api_path(decode_path(path) if "%" in path else path, base=base)
-    return None if own is None else Way(own, parse_qsl(query, keep_blank_values=True) if query else ())
-
-
-def below(request: httpx2.Request, base: str) -> str:
-    """The path below the client's base URL, percent-escapes and all."""
+def get_path_below_base(request: httpx2.Request, base: str) -> str:
+    """The path below the client's base URL, with its percent-escapes."""
     path = request.url.raw_path.decode("ascii").partition("?")[0]
     return "/" + path.removeprefix(base).lstrip("/")
 
 
-def passed_request(request: httpx2.Request, base: str, body: AsyncIterator[bytes]) -> PassthroughRequest:
-    """The request with its body still to come."""
+def build_wire_request(request: httpx2.Request, target: ApiTarget) -> WireRequest:
+    """An Assistants request whose body has been read."""
+    # `headers.items()` of the library looks every name up again.
+    headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
+    return WireRequest(request.method, target.path, query=target.query, headers=headers, body=request.content)
+
+
+def build_passthrough_request(request: httpx2.Request, base: str, body: AsyncIterator[bytes]) -> PassthroughRequest:
+    """Any other request, its body not yet read."""
     return PassthroughRequest(
         request.method,
-        below(request, base),
+        get_path_below_base(request, base),
         query=tuple(request.url.params.multi_items()) if request.url.query else (),
         headers=dict(request.headers.items()),
         body=body,
     )
 
 
-async def pieces_of_loop(request: httpx2.Request) -> AsyncGenerator[bytes]:
+async def iterate_async_body(request: httpx2.Request) -> AsyncGenerator[bytes]:
     """The body of a request made on this event loop."""
     async for piece in cast("AsyncByteStream", request.stream):
         yield piece
 
 
-async def pieces_of_thread(request: httpx2.Request) -> AsyncGenerator[bytes]:
-    """The body of a request made on a thread: files are read on others, so that nobody else waits for them."""
+async def iterate_sync_body(request: httpx2.Request) -> AsyncGenerator[bytes]:
+    """The body of a request made on another thread. It may read files, so it is read on a worker thread."""
     pieces = iter(cast("SyncByteStream", request.stream))
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         yield piece
-
-
-def taken(response: WireResponse | None) -> WireResponse:
-    """The answer, or NotOursError."""
-    if response is None:
-        raise NotOursError
-    return response

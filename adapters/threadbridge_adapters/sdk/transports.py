@@ -1,30 +1,28 @@
-"""Transports for httpx and httpx2 that answer requests in-process, streaming token by token, and files piece by piece.
+"""Transports for httpx and httpx2 that answer requests in the process; streams arrive event by event.
 
-The two libraries have one interface under two names. What is written here is written against that interface;
-`transports_for` joins it to the base classes of the library in hand.
+The two libraries have one interface under two names. The code is written against that interface; `transports_for`
+joins it to the base classes of one library.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import WireRequest, WireResponse, may_wait
+from threadbridge.ports import WireResponse
 from threadbridge.runtime.blocking_portal import Portal, portal
-from threadbridge_adapters.sdk.dispatcher import Desk, may_be_given_up
+from threadbridge_adapters.sdk.dispatcher import Dispatcher
 from threadbridge_adapters.sdk.request_routing import (
-    Way,
-    passed_request,
-    pieces_of_loop,
-    pieces_of_thread,
-    taken,
-    way_of,
+    build_passthrough_request,
+    build_wire_request,
+    iterate_async_body,
+    iterate_sync_body,
+    parse_api_target,
 )
-from threadbridge_adapters.sdk.whole import whole_response
 from threadbridge_adapters.stream_buffer import LoopReadAhead, ThreadReadAhead
 
 if TYPE_CHECKING:
@@ -33,151 +31,107 @@ if TYPE_CHECKING:
 else:
     AsyncBaseTransport = AsyncByteStream = BaseTransport = SyncByteStream = object
 
-
 #: A response, and where its body is a stream, that stream for a reader on another thread.
-_Answer: TypeAlias = "tuple[WireResponse, ThreadReadAhead | None]"
+_BufferedResponse: TypeAlias = "tuple[WireResponse, ThreadReadAhead | None]"
 
-#: What becomes an error of the HTTP library: the service behind is lost, or the time is up.
-_FAILURES: Final = (UpstreamError, TimeoutError)
+
+class NotHandledError(Exception):
+    """The backend does not handle this request: it is for the upstream, and its body has not been read."""
 
 
 class SyncTransport(BaseTransport):
-    """Answers from a desk on the process's background loop: one change of thread a request, one a burst of events.
+    """Answers from a dispatcher on the process's background loop.
 
     It may be used from several threads, from inside a running loop, and from an event handler whose stream is
-    still open (C4): the waiting happens on the caller's thread and holds nothing.
+    still open (C4): the caller's thread waits and holds no lock.
     """
 
     http: Any  # the library: httpx or httpx2
-    frames: type[_SyncFrames]
+    stream_type: type[_SyncStream]
 
-    def __init__(self, desk: Desk, *, base: str = "") -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher, *, base: str = "") -> None:
+        self._dispatcher = dispatcher
         self._base = base
-        self._at_home: Portal | None = None
-        self._forget_exit: Callable[[], None] = _nothing
+        self._registered_portal: Portal | None = None
+        self._unregister: Callable[[], None] | None = None
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        way = way_of(request.url, self._base)
-        if way is not None:
+        if parse_api_target(request.url, self._base) is not None:
             request.read()
-        return self.answer(request, way)
-
-    def answer(self, request: httpx2.Request, way: Way | None) -> httpx2.Response:
-        """What the desk says to a request that is read; without `way` it is not for the Assistants API, and unread."""
-        patience = _patience(request)
-        try:
-            if way is None:
-                response, ahead = self._passed_on(request, patience)
-            else:
-                response, ahead = self._answered(_wire_request(request, way), patience)
-        except _FAILURES as error:
-            raise _http_error(self.http, request, error) from error
-        if ahead is None:
-            return whole_response(self.http, response)
-        return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
+        current = portal()
+        if self._registered_portal is not current:  # at first, and after a fork
+            self._registered_portal = current
+            self._unregister = current.at_exit(self._dispatcher.aclose)
+        with _http_errors(self.http, request):
+            response, buffer = current.run(self._respond(request))
+        body = response.body if buffer is None else self.stream_type(self.http, request, buffer)
+        return _build_response(self.http, response, body)
 
     def close(self) -> None:
-        self._forget_exit()
-        if self._desk.is_open:
-            portal().run(self._desk.aclose())
+        if self._unregister is not None:
+            self._unregister()
+        if self._dispatcher.is_open:
+            portal().run(self._dispatcher.aclose())
 
-    def _portal(self) -> Portal:
-        current = portal()  # another one after a fork
-        if self._at_home is not current:
-            self._at_home = current
-            self._forget_exit = current.at_exit(self._desk.aclose)
-        return current
-
-    def _answered(self, asked: WireRequest, patience: float | None) -> _Answer:
-        current = self._portal()
-        answering = _read_ahead(self._desk.respond(asked, loop=current.loop))
-        if may_be_given_up(asked.method):
-            return current.begin(answering, timeout=patience)
-        # Not here, where an interrupt could part what belongs together.
-        return current.run(answering, timeout=patience, leave=_close_when_done, by_hand=True)
-
-    def _passed_on(self, request: httpx2.Request, patience: float | None) -> _Answer:
-        async def pass_on() -> WireResponse:
-            passed = passed_request(request, self._base, pieces_of_thread(request))
-            return taken(await self._desk.handle_passthrough(passed, timeout=patience))
-
-        return self._portal().run(_read_ahead(pass_on()))
+    async def _respond(self, request: httpx2.Request) -> _BufferedResponse:
+        response = await _dispatch(self._dispatcher, request, self._base, iterate_sync_body)
+        return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
 
 
 class AsyncTransport(AsyncBaseTransport):
-    """Answers from a desk on the caller's own loop."""
+    """Answers from a dispatcher on the caller's own loop."""
 
     http: Any
-    frames: type[_AsyncFrames]
+    stream_type: type[_AsyncStream]
 
-    def __init__(self, desk: Desk, *, base: str = "") -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher, *, base: str = "") -> None:
+        self._dispatcher = dispatcher
         self._base = base
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        way = way_of(request.url, self._base)
-        if way is not None:
+        if parse_api_target(request.url, self._base) is not None:
             await request.aread()
-        return await self.answer(request, way)
-
-    async def answer(self, request: httpx2.Request, way: Way | None) -> httpx2.Response:
-        """What the desk says to a request that is read; without `way` it is not for the Assistants API, and unread."""
-        patience = _patience(request)
-        try:
-            if way is None:
-                response = await self._passed_on(request, patience)
-            else:
-                response = await self._desk.answer(_wire_request(request, way), timeout=patience)
-        except _FAILURES as error:
-            raise _http_error(self.http, request, error) from error
+        with _http_errors(self.http, request):
+            response = await _dispatch(self._dispatcher, request, self._base, iterate_async_body)
         if isinstance(response.body, bytes):
-            return whole_response(self.http, response)
-        ahead = LoopReadAhead(response.body)
-        return _response(self.http, response, stream=self.frames(self.http, request, ahead, patience))
+            return _build_response(self.http, response, response.body)
+        stream = self.stream_type(self.http, request, LoopReadAhead(response.body))
+        return _build_response(self.http, response, stream)
 
     async def aclose(self) -> None:
-        await self._desk.aclose()
-
-    async def _passed_on(self, request: httpx2.Request, patience: float | None) -> WireResponse:
-        passed = passed_request(request, self._base, pieces_of_loop(request))
-        return taken(await self._desk.handle_passthrough(passed, timeout=patience))
+        await self._dispatcher.aclose()
 
 
-class _SyncFrames(SyncByteStream):
-    def __init__(self, http: Any, request: httpx2.Request, ahead: ThreadReadAhead, patience: float | None) -> None:
+class _SyncStream(SyncByteStream):
+    def __init__(self, http: Any, request: httpx2.Request, buffer: ThreadReadAhead) -> None:
         self._http = http
         self._request = request
-        self._ahead = ahead
-        self._patience = patience
+        self._buffer = buffer
 
     def __iter__(self) -> Iterator[bytes]:
-        try:
-            while (chunk := self._ahead.chunk(timeout=self._patience)) is not None:
+        timeout = _get_read_timeout(self._request)
+        with _http_errors(self._http, self._request):
+            while (chunk := self._buffer.chunk(timeout=timeout)) is not None:
                 yield chunk
-        except _FAILURES as error:
-            raise _http_error(self._http, self._request, error) from error
 
     def close(self) -> None:
-        self._ahead.close()
+        self._buffer.close()
 
 
-class _AsyncFrames(AsyncByteStream):
-    def __init__(self, http: Any, request: httpx2.Request, ahead: LoopReadAhead, patience: float | None) -> None:
+class _AsyncStream(AsyncByteStream):
+    def __init__(self, http: Any, request: httpx2.Request, buffer: LoopReadAhead) -> None:
         self._http = http
         self._request = request
-        self._ahead = ahead
-        self._patience = patience
+        self._buffer = buffer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            while (chunk := await self._ahead.chunk(timeout=self._patience)) is not None:
+        timeout = _get_read_timeout(self._request)
+        with _http_errors(self._http, self._request):
+            while (chunk := await self._buffer.chunk(timeout=timeout)) is not None:
                 yield chunk
-        except _FAILURES as error:
-            raise _http_error(self._http, self._request, error) from error
 
     async def aclose(self) -> None:
-        await self._ahead.aclose()
+        await self._buffer.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,65 +145,48 @@ class Transports:
 @functools.cache
 def transports_for(http: Any) -> Transports:
     """The transports as subclasses of what `http` (httpx or httpx2) calls a transport."""
-    sync_frames = type("SyncFrames", (_SyncFrames, http.SyncByteStream), {})
-    async_frames = type("AsyncFrames", (_AsyncFrames, http.AsyncByteStream), {})
-    sync = type("SyncTransport", (SyncTransport, http.BaseTransport), {"http": http, "frames": sync_frames})
+    sync_stream = type("SyncStream", (_SyncStream, http.SyncByteStream), {})
+    async_stream = type("AsyncStream", (_AsyncStream, http.AsyncByteStream), {})
+    sync = type("SyncTransport", (SyncTransport, http.BaseTransport), {"http": http, "stream_type": sync_stream})
     asynchronous = type(
-        "AsyncTransport", (AsyncTransport, http.AsyncBaseTransport), {"http": http, "frames": async_frames}
+        "AsyncTransport", (AsyncTransport, http.AsyncBaseTransport), {"http": http, "stream_type": async_stream}
     )
-    return Transports(
-        cast("type[SyncTransport]", sync),
-        cast("type[AsyncTransport]", asynchronous),
-    )
+    return Transports(cast("type[SyncTransport]", sync), cast("type[AsyncTransport]", asynchronous))
 
 
-async def _read_ahead(answering: Awaitable[WireResponse]) -> _Answer:
-    response = await answering
-    if isinstance(response.body, bytes):
-        return response, None
-    await may_wait()
-    return response, ThreadReadAhead(response.body)
+async def _dispatch(
+    dispatcher: Dispatcher,
+    request: httpx2.Request,
+    base: str,
+    iterate_body: Callable[[httpx2.Request], AsyncIterator[bytes]],
+) -> WireResponse:
+    target = parse_api_target(request.url, base)
+    timeout = _get_read_timeout(request)
+    if target is not None:
+        return await dispatcher.answer(build_wire_request(request, target), timeout=timeout)
+    passed = build_passthrough_request(request, base, iterate_body(request))
+    response = await dispatcher.handle_passthrough(passed, timeout=timeout)
+    if response is None:
+        raise NotHandledError
+    return response
 
 
-def _close_when_done(task: asyncio.Task[_Answer]) -> None:
-    task.add_done_callback(_close_stream)
+def _build_response(http: Any, response: WireResponse, body: Any) -> httpx2.Response:
+    content = {"content": body} if isinstance(body, bytes) else {"stream": body}
+    return cast("httpx2.Response", http.Response(response.status, headers=dict(response.headers), **content))
 
 
-def _close_stream(answered: asyncio.Task[_Answer]) -> None:
-    """Nobody will read this answer: if it is a stream, close it, which detaches from the run (C3)."""
-    if answered.cancelled() or answered.exception() is not None:
-        return
-    _, ahead = answered.result()
-    if ahead is not None:
-        ahead.close()
-
-
-def _nothing() -> None:
-    """There is nothing to forget yet."""
-
-
-def _wire_request(request: httpx2.Request, way: Way) -> WireRequest:
-    return WireRequest(
-        method=request.method,
-        path=way.path,
-        query=way.query,
-        # Their own `items` looks every name up again.
-        headers={name.lower().decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw},
-        body=request.content,
-    )
-
-
-def _response(http: Any, response: WireResponse, *, stream: Any) -> httpx2.Response:
-    return cast("httpx2.Response", http.Response(response.status, headers=dict(response.headers), stream=stream))
-
-
-def _patience(request: httpx2.Request) -> float | None:
-    """The SDK's read timeout: how long one answer, or the next event, may take."""
+def _get_read_timeout(request: httpx2.Request) -> float | None:
+    """The SDK's read timeout: how many seconds one answer, or the next event, may take."""
     timeout: dict[str, float | None] = request.extensions.get("timeout", {})
     return timeout.get("read")
 
 
-def _http_error(http: Any, request: httpx2.Request, error: Exception) -> Exception:
-    if isinstance(error, UpstreamError):
-        return cast("Exception", http.RemoteProtocolError(str(error), request=request))
-    return cast("Exception", http.ReadTimeout("The answer did not come within the read timeout", request=request))
+@contextmanager
+def _http_errors(http: Any, request: httpx2.Request) -> Iterator[None]:
+    try:
+        yield
+    except UpstreamError as error:
+        raise http.RemoteProtocolError(str(error), request=request) from error
+    except TimeoutError as error:
+        raise http.ReadTimeout("The answer did not come within the read timeout", request=request) from error

@@ -23,9 +23,7 @@ from threadbridge.ports import (
     WarningSink,
     Wire,
     WireResponse,
-    begins_at_once,
     discard_warning,
-    may_wait,
 )
 from threadbridge.service import assistants, attachments, messages, run_reports, run_steps, runs, threads, tool_outputs
 from threadbridge.service.attachments import Provisioned, ProvisioningPlan
@@ -55,7 +53,6 @@ class ResponsesBackend:
     """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
 
     capabilities = BackendCapabilities(lists_threads=True, streams=True, follows_runs=True, reports_runs=True)
-    begins_at_once = True
 
     def __init__(self, ctx: EngineContext, executor: InlineExecutor) -> None:
         self._ctx = ctx
@@ -134,7 +131,6 @@ class ResponsesBackend:
     async def delete_thread(self, thread_id: str) -> Wire:
         deletion = await self._write(lambda session, context: threads.delete(session, context, thread_id))
         if deletion.run_id is not None:
-            await may_wait()
             await self._stop_run(deletion.run_id)
         return deletion.response
 
@@ -180,7 +176,6 @@ class ResponsesBackend:
     async def stream_run(
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
-        await may_wait()
         started = await self._start_run(thread_id, body, include)
         self._send_warnings(started, warn)
         return self._submit_and_stream_turn(started, _build_opening_events(started.run), include)
@@ -196,14 +191,12 @@ class ResponsesBackend:
     async def stream_thread_and_run(
         self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
-        await may_wait()
         started = await self._start_thread_and_run(body, include)
         self._send_warnings(started, warn)
         opening = [Event("thread.created", build_retrieved_thread(started.thread)), *_build_opening_events(started.run)]
         return self._submit_and_stream_turn(started, opening, include)
 
     async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
-        await may_wait()
         return await self._run_followers.follow(thread_id, run_id, after)
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
@@ -218,7 +211,6 @@ class ResponsesBackend:
 
         run, abandoned, advice = await self._read(read_run)
         if abandoned:
-            await may_wait()
             self._executor.recover_run(run_id)
         return PolledRun(run, advice)
 
@@ -229,13 +221,11 @@ class ResponsesBackend:
         return await self._write(lambda session, context: runs.update(session, context, thread_id, run_id, body))
 
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
-        await may_wait()
         run = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
         await self._stop_run(run_id)  # also where the run ended at once: a worker that fell behind may be ours
         return run
 
     async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
-        await may_wait()
         submission = await self._queue_run(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
@@ -243,7 +233,6 @@ class ResponsesBackend:
         return submission.run
 
     async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
-        await may_wait()
         submission = await self._queue_run(
             lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
         )
@@ -269,13 +258,10 @@ class ResponsesBackend:
     async def _read(self, work: Callable[[Session, float], T]) -> T:
         """A read; a deadline it meets is written down first (A60)."""
         now = self._ctx.clock.now()
-        if not begins_at_once(self._ctx.store):
-            await may_wait()
         while True:
             try:
                 return await self._ctx.store.read(lambda session: work(session, now), tenant=self._ctx.tenant)
             except RunOverdue as overdue:
-                await may_wait()
                 await self._write(partial(end_overdue_run, run_id=overdue.run_id))
 
     async def _stop_run(self, run_id: str) -> None:
@@ -326,7 +312,6 @@ class ResponsesBackend:
         possible_plan = attachments.restrict_to_capabilities(plan, self._ctx.rules.profile)
         if possible_plan is None:
             return await write(None)
-        await may_wait()
         async with self._ctx.attachment_provisioner.provision(possible_plan) as provisioned:
             return await write(provisioned)
 

@@ -22,8 +22,6 @@ from threadbridge.ports import (
     Store,
     Upstream,
     Wire,
-    begins_at_once,
-    may_wait,
 )
 from threadbridge.service.context import ServiceContext, ServiceRules
 from threadbridge.service.turns import TurnStart
@@ -58,15 +56,12 @@ class EngineContext:
     async def write(self, decide: Callable[[Session, ServiceContext], T], *, starts_turn: bool = False) -> T:
         """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
         context = ServiceContext(self.clock.now(), self.new_id, self.owner, self.rules, starts_turn)
-        if not begins_at_once(self.store):
-            await may_wait()
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def load_prices_if_limited(self) -> None:
         """Where settings bound what runs may cost, prices can be looked up by the transactions that begin turns."""
         prices = self.rules.costs.price_list
         if has_spend_limits(self.limits) and not prices.is_ready:
-            await may_wait()
             await prices.load()
 
     async def get_run(self, run_id: str) -> Wire | None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from threadbridge.ports import Clock, may_wait
+from threadbridge.ports import Clock
 from threadbridge.service.thread_lock import ThreadBusy
 
 T = TypeVar("T")
@@ -43,13 +43,10 @@ class ThreadQueue:
             try:
                 return await attempt()
             except ThreadBusy:
-                await may_wait()
                 if not self._has_free_slot():
                     raise
-        else:
-            await may_wait()
-            if not self._has_free_slot():
-                return await attempt()
+        elif not self._has_free_slot():
+            return await attempt()
         self._free_slots -= 1
         try:
             return await self._wait_in_queue(thread_id, attempt, is_free)

@@ -43,7 +43,6 @@ from threadbridge.ports.wire_types import (
     WireResponse,
     discard_warning,
 )
-from threadbridge.runtime._at_once import begins_at_once, may_wait
 
 __all__ = [
     "Backend",
@@ -85,7 +84,5 @@ __all__ = [
     "Wire",
     "WireRequest",
     "WireResponse",
-    "begins_at_once",
     "discard_warning",
-    "may_wait",
 ]

@@ -300,8 +300,7 @@ class Store(Protocol):
     """What the emulated backend remembers: transactions, each run to its end on one thread, whichever that is.
 
     `work` is called with a `Session`, must not block on anything else, and may be called again from the start if
-    the database asks for it. What it returns is returned; what it raises rolls everything back and is raised. A store
-    whose methods may be begun in no task says so in its class (`ports.begins_at_once`).
+    the database asks for it. What it returns is returned; what it raises rolls everything back and is raised.
     """
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:

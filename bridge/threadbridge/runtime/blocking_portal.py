@@ -17,9 +17,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from threadbridge.runtime._at_once import begin
-from threadbridge.runtime._errand import Errand, Leave
-
 T = TypeVar("T")
 
 #: Seconds that the end of the process waits for what still runs on the loop.
@@ -39,36 +36,24 @@ class Portal:
         self._thread = threading.Thread(target=self._serve, name="threadbridge-portal", daemon=True)
         self._thread.start()
 
-    def run(
-        self,
-        coroutine: Coroutine[Any, Any, T],
-        *,
-        timeout: float | None = None,
-        leave: Leave[T] = asyncio.Task.cancel,
-        by_hand: bool = False,
-    ) -> T:
-        """Run to the end and give the result, or raise what it raises; TimeoutError after `timeout` seconds.
+    def run(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
+        """The result of a coroutine that runs on the loop; raises what it raises.
 
-        Where the caller stops waiting, after that time or for an interrupt, `leave` gets the task, on the loop; it is
-        cancelled if nothing else is said. `by_hand`: the coroutine says where it may wait (`ports.may_wait`), and gets
-        a task only then. Raises RuntimeError on the portal's own thread, where waiting could never end.
+        Where the caller stops waiting, after `timeout` seconds (TimeoutError) or for an interrupt, the coroutine is
+        cancelled. Raises CancelledError (of `concurrent.futures`) if it was cancelled by other code, and RuntimeError
+        on the portal's own thread, where waiting could never end, or if the loop has ended.
         """
         try:
             self._refuse_deadlock()
+            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         except RuntimeError:
             coroutine.close()
             raise
-        return Errand(coroutine, self.loop, by_hand=by_hand).done(timeout=timeout, leave=leave)
-
-    def begin(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
-        """As `run`, for what may be begun anywhere (`ports.may_wait`): it changes threads only if it has to wait."""
         try:
-            self._refuse_deadlock()
-        except RuntimeError:
-            coroutine.close()
-            raise
-        done = begin(coroutine)
-        return self.run(coroutine, timeout=timeout) if done is None else done.result
+            # A lock takes no endless times.
+            return future.result(None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+        finally:
+            future.cancel()  # does nothing to a coroutine that has ended
 
     def iterate(self, source: AsyncIterator[T]) -> Reader[T]:
         """Yield what `source` yields, as it comes. Closing (or dropping) the iterator closes the source.

@@ -160,17 +160,6 @@ async def test_an_event_that_takes_longer_than_the_read_timeout_raises(
     assert backend.left.is_set()
 
 
-async def test_a_change_that_need_not_wait_gets_no_task_of_its_own(
-    client: openai.AsyncOpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await client.beta.threads.create()
-    monkeypatch.setattr(ScriptedBackend, "begins_at_once", True, raising=False)
-
-    await client.beta.threads.create()
-
-    assert backend.created_in[1:] == [asyncio.current_task()] != backend.created_in[:1]
-
-
 async def test_requests_that_stay_in_the_process_are_logged_as_all_others_are(
     client: openai.AsyncOpenAI, caplog: pytest.LogCaptureFixture
 ) -> None:

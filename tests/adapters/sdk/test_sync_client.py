@@ -199,46 +199,6 @@ def test_a_stream_that_begins_after_its_caller_left_is_closed(client: openai.Ope
     assert backend.left.wait(5)
 
 
-def test_a_look_that_needs_no_loop_is_taken_on_the_callers_thread(
-    client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client.beta.threads.create()
-    monkeypatch.setattr(ScriptedBackend, "begins_at_once", True, raising=False)
-
-    client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
-
-    assert backend.looked_on == [threading.get_ident()]
-
-
-def test_a_change_is_made_where_no_interrupt_can_part_it(
-    client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client.beta.threads.create()
-    monkeypatch.setattr(ScriptedBackend, "begins_at_once", True, raising=False)
-
-    client.beta.threads.create()
-
-    assert threading.get_ident() not in backend.created_on
-
-
-def test_a_look_of_any_other_backend_is_taken_on_the_loop(client: openai.OpenAI, backend: ScriptedBackend) -> None:
-    client.beta.threads.create()
-
-    client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
-
-    assert backend.looked_on != [threading.get_ident()]
-
-
-def test_the_first_look_opens_the_backend_on_the_loop(
-    client: openai.OpenAI, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ScriptedBackend, "begins_at_once", True, raising=False)
-
-    client.beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
-
-    assert backend.looked_on != [threading.get_ident()]
-
-
 def test_an_event_that_takes_longer_than_the_read_timeout_raises(
     client: openai.OpenAI, backend: ScriptedBackend
 ) -> None:

@@ -116,6 +116,16 @@ async def test_runs_that_wait_for_a_place_are_performed_one_after_the_other(tmp_
     assert [each[-1] for each in told] == ["thread.run.completed"] * 4
 
 
+async def test_a_run_that_is_refused_leaves_its_slot_to_others(tmp_path: Path) -> None:
+    async with living(tmp_path, StandingClock(), concurrent_turns=1) as life:
+        with pytest.raises(NotFound):
+            await life.backend.create_run("thread_abcdefghijklmnopqrstuvwx", {"assistant_id": "asst_1"})
+
+        run = await a_run(life, "SAY hello")
+
+        await eventually(life, run, is_in("completed"))
+
+
 async def test_closing_gives_up_runs_that_wait_for_a_place_and_the_next_life_performs_them(tmp_path: Path) -> None:
     clock = StandingClock()
     async with living(tmp_path, clock, concurrent_turns=1) as first:

@@ -8,11 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from threadbridge.runtime._at_once import begin, may_wait
 from threadbridge.runtime.blocking_portal import READ_AHEAD, Portal, portal
 
 
@@ -100,34 +99,8 @@ def test_a_caller_waits_no_longer_than_asked_and_the_work_is_cancelled() -> None
     assert cancelled.wait(5)
 
 
-def test_the_task_of_a_caller_who_left_is_dealt_with_as_told() -> None:
-    left, finished = list["asyncio.Task[str]"](), threading.Event()
-
-    async def work() -> str:
-        await asyncio.sleep(0.05)
-        finished.set()
-        return "all the same"
-
-    with pytest.raises(TimeoutError):
-        portal().run(work(), timeout=0, leave=left.append)
-
-    assert finished.wait(5)
-    assert [portal().run(echo(task.result())) for task in left] == ["all the same"]
-
-
-def test_what_is_begun_by_hand_gets_a_task_only_to_wait() -> None:
-    async def work(*, waits: bool) -> tuple[bool, bool]:
-        if waits:
-            await may_wait()
-            await asyncio.sleep(0)
-        return asyncio.current_task() is not None, asyncio.get_running_loop() is portal().loop
-
-    assert portal().run(work(waits=False), by_hand=True) == (False, True)
-    assert portal().run(work(waits=True), by_hand=True) == (True, True)
-
-
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "raised"),
     [
         (ValueError, ValueError),
         (SystemExit, SystemExit),
@@ -135,115 +108,20 @@ def test_what_is_begun_by_hand_gets_a_task_only_to_wait() -> None:
         (asyncio.CancelledError, CancelledError),
     ],
 )
-def test_what_is_begun_by_hand_raises_to_its_caller_alone(
-    error: type[BaseException], told: type[BaseException]
+def test_an_exception_reaches_the_caller_and_leaves_the_loop_running(
+    error: type[BaseException], raised: type[BaseException]
 ) -> None:
     async def fail() -> None:
         raise error
 
-    with pytest.raises(told):
-        portal().run(fail(), by_hand=True)
+    with pytest.raises(raised):
+        portal().run(fail())
 
     assert portal().run(echo("still here")) == "still here"
 
 
-def test_an_endless_patience_is_none_too_long_for_a_lock() -> None:
+def test_an_infinite_timeout_is_accepted() -> None:
     assert portal().run(echo("hello"), timeout=float("inf")) == "hello"
-
-
-async def where() -> tuple[int, bool]:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return threading.get_ident(), False
-    return threading.get_ident(), True
-
-
-def test_what_need_not_wait_is_done_on_the_callers_thread() -> None:
-    assert portal().begin(where()) == (threading.get_ident(), False)
-
-
-def test_what_may_wait_goes_on_on_the_loop_from_there() -> None:
-    async def look_twice() -> list[tuple[int, bool]]:
-        before = await where()
-        await may_wait()
-        return [before, await where()]
-
-    before, after = portal().begin(look_twice())
-
-    assert before == (threading.get_ident(), False)
-    assert after == portal().run(where())
-
-
-def test_what_may_wait_is_waited_for_no_longer_than_asked() -> None:
-    async def hang() -> None:
-        await may_wait()
-        await asyncio.Event().wait()
-
-    with pytest.raises(TimeoutError):
-        portal().begin(hang(), timeout=0.02)
-
-
-async def test_a_task_made_while_something_is_begun_is_an_ordinary_one() -> None:
-    steps = list[str]()
-
-    async def other() -> None:
-        await may_wait()
-        steps.append("other")
-
-    async def work() -> asyncio.Task[None]:
-        return asyncio.create_task(other())
-
-    done = begin(work())
-    await asyncio.sleep(0)
-
-    assert done is not None
-    assert steps == ["other"]
-
-
-async def test_what_is_on_a_loop_already_may_wait_without_ado() -> None:
-    turns = list[str]()
-
-    async def other() -> None:
-        turns.append("other")
-
-    waiting = asyncio.create_task(other())
-    await may_wait()
-    turns.append("this")
-    await waiting
-
-    assert turns == ["this", "other"]
-
-
-def test_what_is_begun_raises_to_its_caller() -> None:
-    async def fail() -> None:
-        raise LookupError("nothing there")
-
-    with pytest.raises(LookupError, match="nothing there"):
-        portal().begin(fail())
-
-
-def test_whoever_waits_without_having_said_so_is_told_and_closed() -> None:
-    closed = threading.Event()
-
-    async def wait_for_another_loop() -> None:
-        try:
-            await asyncio.wrap_future(Future[None](), loop=portal().loop)
-        finally:
-            closed.set()
-
-    with pytest.raises(RuntimeError, match="did not say before that it may wait"):
-        portal().begin(wait_for_another_loop())
-
-    assert closed.is_set()
-
-
-async def test_a_begun_call_from_the_portals_own_thread_is_refused() -> None:
-    async def ask_again() -> tuple[int, bool]:
-        return portal().begin(where())
-
-    with pytest.raises(RuntimeError, match="use AsyncThreadBridge in asynchronous code"):
-        portal().run(ask_again())
 
 
 def test_items_come_in_order_and_all_of_them() -> None:

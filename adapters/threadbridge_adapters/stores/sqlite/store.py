@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from threadbridge.ports import Session, may_wait
+from threadbridge.ports import Session
 from threadbridge_adapters.stores.sqlite import transactions
 from threadbridge_adapters.stores.sqlite.connection import (
     connect_inline_writer,
@@ -93,7 +93,6 @@ class TransactionScheduler:
         for connection in (self._inline_writer, self._inline_reader):
             if connection is not None and connection.try_run(request):
                 return request.take_result()
-        await may_wait()
         return await self.readers.submit(request)
 
     async def write(self, request: TransactionRequest[T]) -> T:
@@ -107,7 +106,6 @@ class TransactionScheduler:
             if self._inline_writer.try_run(request):
                 return request.take_result()
         self._inline_write_count = 0
-        await may_wait()
         return await self.writer.submit(request)
 
     def close(self) -> None:
@@ -135,8 +133,6 @@ class SqliteStore:
     A caller that is cancelled stops waiting, its transaction happens all the same. After a `fork` the child opens
     the file anew; a store in memory stays with the parent.
     """
-
-    begins_at_once = True
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
