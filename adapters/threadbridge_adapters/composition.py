@@ -149,10 +149,10 @@ def _build_rules(
 ) -> ServiceRules:
     """What every decision goes by. The log is told what of the settings does not suit the service."""
     from threadbridge.context_window.token_budget import HistoryRules
-    from threadbridge.context_window.upstream_continuation import ContinuationRules
     from threadbridge.logs import logger
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.capability_fallbacks import resolve_settings
+    from threadbridge.translation.continuation import ContinuationRules
     from threadbridge.translation.models.policy import ModelPolicy
     from threadbridge.translation.provider_profiles import get_effective_capabilities
     from threadbridge_adapters.token_counter import token_counter

@@ -12,7 +12,7 @@ from tests.bridge.validation.rejected_assistant_requests import ASSISTANTS
 from tests.bridge.validation.rejected_thread_requests import THREADS
 from tests.differences.service import BETA, MAX_BODY_BYTES
 from threadbridge import validation
-from threadbridge.validation.schema_types import Object
+from threadbridge.schemas.schema_types import Object
 
 _PATHS: tuple[tuple[Object, str], ...] = (
     (validation.ASSISTANT_CREATE, "/assistants"),

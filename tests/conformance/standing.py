@@ -18,10 +18,10 @@ from tests.conformance.rules import ELSEWHERE, RULES, numbered_tests
 from tests.differences.service import WEATHER, Service, emulated, path_of
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event, Wire
+from threadbridge.schemas import error_messages
+from threadbridge.schemas.error_messages import ErrorTemplate
 from threadbridge.sse import SSEDecoder
 from threadbridge.translation.turn_result import TurnInterruption
-from threadbridge.validation import error_messages
-from threadbridge.validation.error_messages import ErrorTemplate
 from threadbridge.wire import OPERATIONS
 from threadbridge.wire.event_stream import FrameStream
 

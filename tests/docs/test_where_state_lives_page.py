@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from threadbridge.context_window.upstream_continuation import NoContinuationReason
 from threadbridge.settings import HistoryMode
+from threadbridge.translation.continuation import NoContinuationReason
 
 PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "where-state-lives.md").read_text()
 

@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.errors import Forbidden
-from threadbridge.validation.error_messages import shorten
+from threadbridge.schemas.error_messages import shorten
 from threadbridge_adapters.gateway.error_responses import reply_with
 from threadbridge_adapters.gateway.server import is_loopback
 

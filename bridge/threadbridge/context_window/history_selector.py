@@ -23,8 +23,8 @@ from threadbridge.context_window.truncation import (
     select_newest_turn,
     select_since_compaction,
 )
-from threadbridge.context_window.upstream_continuation import Spans
 from threadbridge.ports import Entry, ObjectKind, Session, TimelinePosition, TokenCount, Wire
+from threadbridge.translation.continuation import Spans
 from threadbridge.translation.input_items import strip_to_model_input
 
 #: Lines read at once: enough for a usual thread at the first look, and never many more than are used.

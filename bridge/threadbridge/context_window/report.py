@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 from threadbridge.context_window.token_budget import TokenBudget
 from threadbridge.context_window.truncation import Selection
-from threadbridge.context_window.upstream_continuation import Continuation, build_state_report
 from threadbridge.ports import Entry, ThreadSize, Turn, Wire
+from threadbridge.translation.continuation import Continuation, build_state_report
 from threadbridge.translation.models.resolution import ResolvedModel
 
 #: What was done about a long thread.

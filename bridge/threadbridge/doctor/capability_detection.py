@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from threadbridge.doctor import server_quirks
-from threadbridge.doctor.probe_protocol import Finding, ProbeGenerator, ProbeOptions, ProbeRequest, ProbeResponse
 from threadbridge.doctor.probes import PROBES
 from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import Wire
 from threadbridge.settings import ProfileName
+from threadbridge.translation.probe_protocol import Finding, ProbeGenerator, ProbeOptions, ProbeRequest, ProbeResponse
 
 #: Requests of one examination at most, and those of them that a model may answer.
 MAX_REQUESTS = 40

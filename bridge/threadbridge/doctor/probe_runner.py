@@ -10,11 +10,11 @@ import orjson
 
 from threadbridge.doctor.capability_detection import DetectionResult, detect_capabilities
 from threadbridge.doctor.config_lint import LintWarning, lint_settings, lint_store
-from threadbridge.doctor.probe_protocol import ProbeRequest, ProbeResponse
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Store, Upstream, UpstreamCapabilities, Wire
 from threadbridge.settings import Settings
 from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
+from threadbridge.translation.probe_protocol import ProbeRequest, ProbeResponse
 
 #: Events of one stream that are read; a probe's answer is a few words.
 _MOST_EVENTS = 1000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from threadbridge.doctor.probe_protocol import (
+from threadbridge.ports import Wire
+from threadbridge.translation.probe_protocol import (
     Finding,
     ProbeGenerator,
     ProbeOptions,
@@ -12,7 +13,6 @@ from threadbridge.doctor.probe_protocol import (
     ProbeResponse,
     delete_resource,
 )
-from threadbridge.ports import Wire
 
 _NO_PARAMETERS: Wire = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 _FUNCTIONS: tuple[Wire, ...] = tuple(

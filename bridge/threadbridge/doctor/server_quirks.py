@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from threadbridge.doctor.probe_protocol import (
+from threadbridge.ports import Wire
+from threadbridge.translation.probe_protocol import (
     ProbeGenerator,
     ProbeOptions,
     ProbeRequest,
     ProbeResponse,
     delete_resource,
 )
-from threadbridge.ports import Wire
 
 _GREETING: Wire = {"type": "message", "role": "user", "content": "Say ok."}
 _OPEN_CALL: tuple[Wire, ...] = (

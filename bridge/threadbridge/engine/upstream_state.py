@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from threadbridge.context_window.upstream_continuation import ContinuationPoint, NoContinuationReason
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import logger
 from threadbridge.service import turns, upstream_state
 from threadbridge.service.turns import TurnStart
+from threadbridge.translation.continuation import ContinuationPoint, NoContinuationReason
 from threadbridge.translation.error_classifier import ErrorKind
 
 _log = logger("threadbridge.run")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from threadbridge.errors import UpstreamTimeout
 from threadbridge.ports import ObjectKind, Session, UpstreamCapabilities, Wire
+from threadbridge.schemas.schema_types import Object
 from threadbridge.service import cleanup_intents
 from threadbridge.service.queries import get_object
 from threadbridge.settings import Limits
@@ -27,7 +28,6 @@ from threadbridge.validation import (
     validate_file_ids,
     validate_id,
 )
-from threadbridge.validation.schema_types import Object
 
 #: A store made for a thread is gone a week after its last use (A31).
 _THREAD_STORE_EXPIRY: Wire = {"anchor": "last_active_at", "days": 7}

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from threadbridge.context_window.token_budget import HistoryRules
-from threadbridge.context_window.upstream_continuation import ContinuationRules
 from threadbridge.costs.pricing import CostRules
 from threadbridge.ports import IdGenerator, UpstreamCapabilities
 from threadbridge.settings import Limits, MissingToolPolicy, UnknownPricePolicy
+from threadbridge.translation.continuation import ContinuationRules
 from threadbridge.translation.models.policy import ModelPolicy
 
 

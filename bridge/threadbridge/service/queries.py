@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import ListQuery, ObjectKind, Session, Wire
+from threadbridge.schemas.error_messages import shorten
 from threadbridge.service.object_factory import build_list_object
 from threadbridge.settings import UnknownCursorPolicy
 from threadbridge.validation import PageQuery, validate_id, validate_page
-from threadbridge.validation.error_messages import shorten
 
 #: Kind -> (parameter of the path, prefix of its ids, noun in the 404 text).
 _KIND_NAMES = {

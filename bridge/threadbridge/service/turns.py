@@ -13,7 +13,6 @@ from threadbridge.context_window.history_selector import (
 )
 from threadbridge.context_window.report import get_prompt_tokens, report_compaction
 from threadbridge.context_window.token_counts import add_token_counts
-from threadbridge.context_window.upstream_continuation import Continuation, NoContinuationReason
 from threadbridge.ports import Entry, Event, ObjectKind, Session, Turn, Wire
 from threadbridge.run_states import RunStatus, can_transition, is_active, transition_run
 from threadbridge.service import containers, generated_files, upstream_state
@@ -24,6 +23,7 @@ from threadbridge.service.run_expiry import end_if_overdue
 from threadbridge.service.run_termination import end_run, get_open_step, sum_turn_usage
 from threadbridge.service.spend_accounting import check_spend_limits, record_lost_turn, record_turn
 from threadbridge.service.tool_resources import HostedToolResources, collect_tool_resources
+from threadbridge.translation.continuation import Continuation, NoContinuationReason
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import is_budget_exhausted
 from threadbridge.translation.turn_result import TurnOutcome

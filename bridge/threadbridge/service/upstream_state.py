@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from threadbridge.context_window.history_selector import read_spans
-from threadbridge.context_window.upstream_continuation import (
+from threadbridge.ports import Entry, ObjectKind, Session, Wire
+from threadbridge.run_states import RunStatus
+from threadbridge.service import cleanup_intents
+from threadbridge.service.context import ServiceContext
+from threadbridge.settings import HistoryMode
+from threadbridge.translation.continuation import (
     Continuation,
     ContinuationPoint,
     NoContinuationReason,
@@ -19,11 +24,6 @@ from threadbridge.context_window.upstream_continuation import (
     find_mismatch,
     has_unanswered_calls,
 )
-from threadbridge.ports import Entry, ObjectKind, Session, Wire
-from threadbridge.run_states import RunStatus
-from threadbridge.service import cleanup_intents
-from threadbridge.service.context import ServiceContext
-from threadbridge.settings import HistoryMode
 from threadbridge.translation.turn_result import TurnOutcome
 
 _ANSWERED_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.REQUIRES_ACTION})

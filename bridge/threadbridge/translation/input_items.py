@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from threadbridge.context_window.upstream_continuation import Continuation
 from threadbridge.ports import Entry, Wire
 from threadbridge.translation.citations import strip_markers
+from threadbridge.translation.continuation import Continuation
 
 #: What the service adds to an item it returns; with `store: false` ids lead nowhere (§9).
 _OUTPUT_ONLY_FIELDS = frozenset({"id", "status", "created_by"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from threadbridge.context_window.upstream_continuation import Continuation
 from threadbridge.ports import Entry, UpstreamCapabilities, Wire
 from threadbridge.translation.capability_fallbacks import apply_fallbacks
+from threadbridge.translation.continuation import Continuation
 from threadbridge.translation.input_items import build_input_items
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.tool_mapping import (

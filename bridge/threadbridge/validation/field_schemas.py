@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from threadbridge.settings import Limits
-from threadbridge.validation.schema_types import (
+from threadbridge.schemas.schema_types import (
     AnyObject,
     Array,
     Boolean,
@@ -23,6 +22,7 @@ from threadbridge.validation.schema_types import (
     StringMap,
     TaggedUnion,
 )
+from threadbridge.settings import Limits
 
 MAX_METADATA_PAIRS = 16
 MAX_METADATA_KEY_CHARACTERS = 64

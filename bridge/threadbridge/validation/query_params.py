@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, cast
 
 from threadbridge.ports import ListQuery
+from threadbridge.schemas.error_messages import SchemaViolation
+from threadbridge.schemas.schema_types import Choice, Id, Integer, Schema
 from threadbridge.settings import Limits
-from threadbridge.validation.error_messages import SchemaViolation
-from threadbridge.validation.schema_types import Choice, Id, Integer, Schema
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100

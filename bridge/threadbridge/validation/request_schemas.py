@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from threadbridge.ports import Wire
+from threadbridge.schemas.error_messages import SchemaViolation
+from threadbridge.schemas.schema_types import Array, Boolean, Choice, Decimal, Id, Integer, Object, Schema, String
 from threadbridge.settings import Limits
-from threadbridge.validation.error_messages import SchemaViolation
 from threadbridge.validation.field_schemas import (
     MESSAGE,
     MESSAGES,
@@ -18,7 +19,6 @@ from threadbridge.validation.field_schemas import (
     TOOL_RESOURCES,
     TRUNCATION,
 )
-from threadbridge.validation.schema_types import Array, Boolean, Choice, Decimal, Id, Integer, Object, Schema, String
 
 MAX_NAME_CHARACTERS = 256
 MAX_DESCRIPTION_CHARACTERS = 512

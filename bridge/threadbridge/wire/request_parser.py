@@ -12,8 +12,8 @@ import orjson
 
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery, Wire, WireRequest
-from threadbridge.validation import error_messages
-from threadbridge.validation.error_messages import SchemaViolation, describe_type, shorten
+from threadbridge.schemas import error_messages
+from threadbridge.schemas.error_messages import SchemaViolation, describe_type, shorten
 from threadbridge.wire.error_responses import BodyTooLarge
 from threadbridge.wire.event_stream import parse_last_event_id
 from threadbridge.wire.routes import Operation, match_operation

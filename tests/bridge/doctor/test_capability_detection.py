@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from threadbridge.doctor.capability_detection import DetectionResult, detect_capabilities
-from threadbridge.doctor.probe_protocol import Finding, ProbeRequest, ProbeResponse
 from threadbridge.doctor.probes import PROBES
 from threadbridge.doctor.profile_matching import ProfileMatch, match_profile
 from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import UpstreamCapabilities, Wire
+from threadbridge.translation.probe_protocol import Finding, ProbeRequest, ProbeResponse
 from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
 
 NOT_FOUND = ProbeResponse({}, error=UpstreamError("Not Found.", status=404))

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from threadbridge.schemas.schema_types import Object
 from threadbridge.validation import (
     ASSISTANT_CREATE,
     ASSISTANT_UPDATE,
@@ -22,7 +23,6 @@ from threadbridge.validation import (
     THREAD_UPDATE,
     TOOL_OUTPUTS,
 )
-from threadbridge.validation.schema_types import Object
 
 _SHARED = Path(os.environ.get("THREADBRIDGE_SHARED", Path(__file__).parents[3] / "../shared"))
 RECORDINGS = _SHARED / "recordings"

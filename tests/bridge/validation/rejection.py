@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from threadbridge.validation.schema_types import Object
+from threadbridge.schemas.schema_types import Object
 
 
 class Refused(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.bridge.validation.rejection import assistant, message
+from threadbridge.schemas.schema_types import Object
 from threadbridge.settings import Limits
 from threadbridge.validation import (
     ASSISTANT_CREATE,
@@ -21,7 +22,6 @@ from threadbridge.validation import (
     TOOL_OUTPUTS,
     validate_body,
 )
-from threadbridge.validation.schema_types import Object
 
 FUNCTION = {
     "type": "function",

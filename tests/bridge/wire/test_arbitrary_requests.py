@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.bridge.wire.recording_backend import Recorder
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import WireRequest
+from threadbridge.schemas.schema_types import Object
 from threadbridge.validation import ASSISTANT_CREATE, RUN_CREATE, THREAD_AND_RUN_CREATE, TOOL_OUTPUTS, validate_body
-from threadbridge.validation.schema_types import Object
 from threadbridge.wire import OPERATIONS, dispatch_request, find_api_path
 
 WORDS = [*sorted({word for operation in OPERATIONS for word in operation.path.split("/")}), "..", "%2f", "\udc80"]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadbridge.context_window.upstream_continuation import (
+from threadbridge.ports import Entry
+from threadbridge.translation.continuation import (
     Continuation,
     ContinuationPoint,
     ContinuationRules,
@@ -21,7 +22,6 @@ from threadbridge.context_window.upstream_continuation import (
     find_mismatch,
     has_unanswered_calls,
 )
-from threadbridge.ports import Entry
 
 DAY = 86_400
 RULES = ContinuationRules("chained", "api.openai.com/v1", stored_response_days=30)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from threadbridge.ports import Wire
+from threadbridge.schemas import error_messages
+from threadbridge.schemas.error_messages import SchemaViolation, describe_type, format_choices, shorten
 from threadbridge.settings import Limits
-from threadbridge.validation import error_messages
-from threadbridge.validation.error_messages import SchemaViolation, describe_type, format_choices, shorten
 
 
 class Schema(Protocol):

@@ -1,0 +1,1 @@
+"""The vocabulary of request schemas: shapes of JSON values, and the error texts of the service for each."""
