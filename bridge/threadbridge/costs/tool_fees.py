@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from threadbridge.ports import Wire
 from threadbridge.settings import Fees
+from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
 _NANODOLLARS = 10**9
 
@@ -22,20 +24,20 @@ def count_hosted_calls(steps: Iterable[Wire]) -> Mapping[str, int]:
 
 
 def compute_tool_fees(calls: Mapping[str, int], fees: Fees) -> int:
-    """What these calls cost in nanodollars, as far as a setting says so."""
-    each = Decimal(str(fees.file_search_call or 0))
-    return int(each * calls.get("file_search", 0) * _NANODOLLARS)
+    """What these calls cost in nanodollars, as far as the settings give prices."""
+    prices = ((tool.fees.get_call_price(fees) or 0, calls.get(tool.type, 0)) for tool in HOSTED_TOOLS.values())
+    return int(sum(Decimal(str(price)) * count for price, count in prices) * _NANODOLLARS)
 
 
-def list_excluded_fees(calls: Mapping[str, int], fees: Fees, *, has_container: bool) -> list[str]:
-    """What the service may charge for the turn and no price here holds.
+def list_excluded_fees(calls: Mapping[str, int], fees: Fees, tools: Iterable[HostedTool]) -> list[str]:
+    """The names of what the service may charge for the turn and no price here includes.
 
-    A container is charged by the time it stands, whether or not code ran in this turn; when that began is the
-    service's affair, and nobody here counts it.
+    `tools` are those that the run has at the service: a container is charged by the time it exists, whether or not
+    code ran in this turn.
     """
-    missing: list[str] = []
-    if calls.get("file_search") and fees.file_search_call is None:
-        missing.append("file_search_call")
-    if has_container:
-        missing.append("code_interpreter_container")
-    return missing
+    unpriced = [
+        tool.fees.call_name
+        for tool in HOSTED_TOOLS.values()
+        if calls.get(tool.type) and tool.fees.call_name is not None and tool.fees.get_call_price(fees) is None
+    ]
+    return [*unpriced, *(tool.fees.standing_name for tool in tools if tool.fees.standing_name is not None)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from threadbridge.doctor import server_quirks
-from threadbridge.doctor.probes import PROBES
+from threadbridge.doctor.probes import get_probes
 from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import Wire
 from threadbridge.settings import ProfileName
@@ -59,7 +59,7 @@ def detect_capabilities(model: str | None) -> ProbeGenerator[DetectionResult]:
     names = [each["id"] for each in models]
     options, plain = yield from _detect_options(ProbeOptions(_choose_model(model, names)))
     findings = {"store_parameter": _check_store_parameter(options), "model_list": _check_model_list(model_list, names)}
-    for capability, probe in PROBES.items():
+    for capability, probe in get_probes().items():
         findings[capability] = yield from _run_probe(probe(options))
     quirks = [*server_quirks.check_plain_response(plain, options.model, names)]
     for look in server_quirks.COMMON_CHECKS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from threadbridge.ports import ObjectKind, Session, UpstreamCapabilities, Wire
 from threadbridge.settings import ModelOverride, Settings
 from threadbridge.translation.capability_fallbacks import resolve_history_mode
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 from threadbridge.translation.models.data import CONTEXT_WINDOWS
 from threadbridge.translation.models.listing import build_model_row
 from threadbridge.translation.models.policy import ModelPolicy
@@ -28,8 +29,6 @@ _WIDE_WINDOW = 1_000_000
 _RUNS_PER_THREAD = 20
 #: Ids named in one sentence.
 _MAX_LISTED_IDS = 3
-#: What a tool works on, by the tool's type.
-_RESOURCE_FIELDS: Mapping[str, str] = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +148,12 @@ def _lint_unsearched_files(
     session: Session, assistants: Sequence[Wire], threads: Sequence[Wire], profile: UpstreamCapabilities
 ) -> Iterator[LintWarning]:
     """Files and stores that nothing looks into: the tool is not among those of the run, or the service has none."""
-    for kind, field in _RESOURCE_FIELDS.items():
+    for tool in HOSTED_TOOLS.values():
+        kind, field = tool.type, tool.resource_kind
+        if field is None:
+            continue
         holders = [each for each in (*assistants, *threads) if _get_resource_ids(each, kind, field)]
-        if holders and not getattr(profile, kind):
+        if holders and not tool.is_supported(profile):
             yield LintWarning(
                 "unsearched",
                 f"The {field} of {_format_ids(holders)} are for {kind}, which the service behind lacks: nothing looks "

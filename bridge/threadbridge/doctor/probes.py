@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from threadbridge.ports import Wire
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 from threadbridge.translation.probe_protocol import (
     Finding,
     ProbeGenerator,
@@ -12,6 +14,7 @@ from threadbridge.translation.probe_protocol import (
     ProbeRequest,
     ProbeResponse,
     delete_resource,
+    judge_list,
 )
 
 _NO_PARAMETERS: Wire = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -81,29 +84,7 @@ def probe_background(options: ProbeOptions) -> ProbeGenerator[Finding]:
 
 def probe_files(_options: ProbeOptions) -> ProbeGenerator[Finding]:
     """A list of them."""
-    return _judge_list((yield ProbeRequest("GET", "/files?limit=1")), "/files")
-
-
-def probe_file_search(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """A vector store that was made, and the tool that would search it."""
-    vector_store = yield ProbeRequest("POST", "/vector_stores", {"name": "threadbridge doctor"})
-    if vector_store.error is not None or "id" not in vector_store.body:
-        return Finding(
-            is_supported=False, reason=f"`POST /vector_stores`: {vector_store.error_text or 'no id came back'}"
-        )
-    tool = {"type": "file_search", "vector_store_ids": [vector_store.body["id"]]}
-    response = yield options.build_request(tools=[tool], tool_choice="none")
-    yield from delete_resource(f"/vector_stores/{vector_store.body['id']}")
-    return _judge_acceptance(response, "the tool")
-
-
-def probe_code_interpreter(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """Containers, and the tool that would run code in one; none is made."""
-    listed = _judge_list((yield ProbeRequest("GET", "/containers?limit=1")), "/containers")
-    if not listed.is_supported:
-        return listed
-    tool = {"type": "code_interpreter", "container": {"type": "auto"}}
-    return _judge_acceptance((yield options.build_request(tools=[tool], tool_choice="none")), "the tool")
+    return judge_list((yield ProbeRequest("GET", "/files?limit=1")), "/files")
 
 
 def probe_input_tokens(options: ProbeOptions) -> ProbeGenerator[Finding]:
@@ -160,36 +141,27 @@ def probe_encrypted_reasoning(options: ProbeOptions) -> ProbeGenerator[Finding]:
     return _judge_parameter(options)
 
 
-#: Asked in this order, once `store_parameter` and `model_list` are known.
-PROBES: Mapping[str, Callable[[ProbeOptions], ProbeGenerator[Finding]]] = {
-    "stored_responses": probe_stored_responses,
-    "conversations": probe_conversations,
-    "background": probe_background,
-    "files": probe_files,
-    "file_search": probe_file_search,
-    "code_interpreter": probe_code_interpreter,
-    "input_tokens": probe_input_tokens,
-    "prompt_cache_key": probe_prompt_cache_key,
-    "compaction": probe_compaction,
-    "encrypted_reasoning": probe_encrypted_reasoning,
-    "forced_tool_choice": probe_forced_tool_choice,
-    "required_tool_choice": probe_required_tool_choice,
-}
+_Probe: TypeAlias = Callable[[ProbeOptions], ProbeGenerator[Finding]]
+
+
+def get_probes() -> Mapping[str, _Probe]:
+    """The probes by capability, in the order to run them in. `store_parameter` and `model_list` are known by then."""
+    return {
+        "stored_responses": probe_stored_responses,
+        "conversations": probe_conversations,
+        "background": probe_background,
+        "files": probe_files,
+        **{tool.capability: tool.probe for tool in HOSTED_TOOLS.values() if tool.probe is not None},
+        "input_tokens": probe_input_tokens,
+        "prompt_cache_key": probe_prompt_cache_key,
+        "compaction": probe_compaction,
+        "encrypted_reasoning": probe_encrypted_reasoning,
+        "forced_tool_choice": probe_forced_tool_choice,
+        "required_tool_choice": probe_required_tool_choice,
+    }
 
 
 # -- What answers mean ---------------------------------------------------------------------------------------------
-
-
-def _judge_list(response: ProbeResponse, path: str) -> Finding:
-    if isinstance(response.body.get("data"), list):
-        return Finding(is_supported=True, reason=f"`GET {path}` is answered")
-    return Finding(is_supported=False, reason=f"`GET {path}`: {response.error_text or 'no list came back'}")
-
-
-def _judge_acceptance(response: ProbeResponse, what: str) -> Finding:
-    if response.error is not None:
-        return Finding(is_supported=False, reason=f"{what}: {response.error_text}")
-    return Finding(is_supported=True, reason=f"{what} is accepted")
 
 
 def _judge_call(response: ProbeResponse, names: set[str], what: str) -> Finding:

@@ -36,7 +36,7 @@ from threadbridge.service.thread_lock import may_be_unlocked
 from threadbridge.service.tool_outputs import Submission
 from threadbridge.settings import Limits, UnknownCursorPolicy
 from threadbridge.translation.run_warnings import list_run_warnings
-from threadbridge.translation.step_includes import strip_event_search_content
+from threadbridge.translation.step_includes import has_optional_content, strip_event_search_content
 from threadbridge.translation.wire_objects import (
     build_retrieved_thread,
     build_run_event,
@@ -361,7 +361,7 @@ class ResponsesBackend:
         has_reader: bool = True,
     ) -> RunStream:
         """A way into the run's log, with what searches found for those who asked for it (A77)."""
-        hides_content = not include and any(tool["type"] == "file_search" for tool in queued.run["tools"])
+        hides_content = not include and has_optional_content(queued.run["tools"])
         run_stream = RunStream(
             self._ctx.event_logs.open_for_turn(queued.run["id"]),
             self._ctx.limits.stream_buffer_events,

@@ -11,8 +11,9 @@ from threadbridge.ports import Event
 from threadbridge.service import blob_references
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.service.turns import TurnStart
+from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
+from threadbridge.translation.hosted_tools.registry import get_resource_owner, list_hosted_tools
 from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.tool_mapping import HostedToolResources
 
 #: A container's files are listed before the response's last event is translated: not every file is cited (§12).
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete"})
@@ -26,18 +27,18 @@ class HostedToolSession:
         self._start = start
         self._translator = translator
         self._resources = start.resources
-        self._runs_code = (
-            ctx.rules.profile.code_interpreter and start.resources is not None and start.resources.runs_code
-        )
+        tools = list_hosted_tools(start.run["tools"])
+        self._runs_code = any(tool.uses_container and tool.is_supported(ctx.rules.profile) for tool in tools)
         self._file_copier = FileCopier(ctx.upstream, ctx.blobs, self._name_blob, ctx.limits)
         self._container_id: str | None = None
         self._turn_mark: str | None = None
 
     async def prepare_tools(self) -> HostedToolResources:
         """What the request names. Raises UpstreamError, also for a thread's store that has expired (A31)."""
-        resources, searches = self._resources, self._ctx.rules.profile.file_search
+        resources = self._resources
         if resources is None:
             return HostedToolResources()
+        searches = get_resource_owner("vector_store_ids").is_supported(self._ctx.rules.profile)
         if searches and self._start.number == 1 and resources.thread_vector_store_ids:
             await wait_for_indexing(
                 self._ctx.upstream,
@@ -50,7 +51,9 @@ class HostedToolSession:
             self._container_id = await self._ctx.container_provisioner.ensure_container(
                 thread_id, resources.container, resources.file_ids
             )
-        return HostedToolResources(resources.vector_store_ids, resources.file_ids, self._container_id)
+        return HostedToolResources(
+            resources.vector_store_ids, resources.file_ids, self._container_id, by_tool=resources.by_tool
+        )
 
     async def replace_container(self) -> bool:
         """The container has died. Whether there is a new one now, so that it is worth asking again."""

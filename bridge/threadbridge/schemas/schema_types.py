@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from threadbridge.ports import Wire
@@ -227,10 +227,6 @@ class TaggedUnion:
     variants: Mapping[str, Object]
     singular: str = "an object"
     plural: str = "objects"
-    _type: Choice = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_type", Choice(*self.variants))
 
     def validate(self, value: Any, limits: Limits, /) -> Wire:
         if type(value) is not dict:
@@ -238,11 +234,18 @@ class TaggedUnion:
         try:
             if "type" not in value:
                 raise SchemaViolation(error_messages.MISSING_PARAMETER)  # noqa: TRY301  # the handler adds the key, as for every refusal
-            kind = self._type.validate(value["type"], limits)
+            kind = value["type"]
+            if type(kind) is not str or kind not in self.variants:
+                Choice(*self.variants).validate(kind, limits)  # raises; the variants may have changed since the import
         except SchemaViolation as refusal:
             refusal.prepend_to_path("type")
             raise
         return self.variants[kind].validate(value, limits)
+
+
+def build_variant(fields: Mapping[str, Schema] | None = None, *, required: tuple[str, ...] = ()) -> Object:
+    """A variant of a TaggedUnion, whose `type` the union has checked."""
+    return Object({"type": String(), **(fields or {})}, required=("type", *required))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from threadbridge.schemas.schema_types import Object
 from threadbridge.service import cleanup_intents
 from threadbridge.service.queries import get_object
 from threadbridge.settings import Limits
+from threadbridge.translation.hosted_tools.hosted_tool import ResourceKind
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS, get_resource_ids, get_resource_owner
 from threadbridge.validation import (
     ASSISTANT_CREATE,
     ASSISTANT_UPDATE,
@@ -133,7 +135,8 @@ def restrict_to_capabilities(plan: ProvisioningPlan | None, profile: UpstreamCap
     """Those of the needs that the service behind can see to: what it lacks is kept and shown, and goes no further."""
     if plan is None or not profile.files:
         return None
-    return plan if profile.file_search else ProvisioningPlan(required_file_ids=plan.required_file_ids)
+    searches = get_resource_owner("vector_store_ids").is_supported(profile)
+    return plan if searches else ProvisioningPlan(required_file_ids=plan.required_file_ids)
 
 
 def names_files(messages: object) -> bool:
@@ -161,10 +164,12 @@ def merge_tool_resources(resources: Wire, messages: Iterable[Wire], provisioned:
     search, code = _collect_attached_files(messages)
     after = dict(resources)
     if provisioned.vector_store_id is not None and (search or _get_vector_store_params(resources)):
-        after["file_search"] = {"vector_store_ids": [provisioned.vector_store_id]}
+        after[get_resource_owner("vector_store_ids").type] = {"vector_store_ids": [provisioned.vector_store_id]}
     if code:
-        existing_file_ids = (resources.get("code_interpreter") or {}).get("file_ids") or ()
-        after["code_interpreter"] = {"file_ids": validate_file_ids(list(dict.fromkeys([*existing_file_ids, *code])))}
+        tool_type = get_resource_owner("file_ids").type
+        existing_file_ids = (resources.get(tool_type) or {}).get("file_ids") or ()
+        file_ids = list(dict.fromkeys([*existing_file_ids, *code]))
+        after[tool_type] = {"file_ids": validate_file_ids(tool_type, file_ids)}
     return after
 
 
@@ -211,7 +216,7 @@ def _plan_for_existing_thread(thread: Wire, messages: Sequence[Wire]) -> Provisi
 def _plan_vector_store(
     resources: Wire, search_file_ids: tuple[str, ...], required_file_ids: Iterable[str]
 ) -> ProvisioningPlan:
-    vector_store_ids: Sequence[str] = (resources.get("file_search") or {}).get("vector_store_ids") or []
+    vector_store_ids = get_resource_ids(resources, "vector_store_ids")
     plan = ProvisioningPlan(search_file_ids=search_file_ids, required_file_ids=_deduplicate(required_file_ids))
     if not search_file_ids:
         return plan
@@ -231,20 +236,21 @@ def _plan_described_store(resources: Wire, *, for_thread: bool) -> ProvisioningP
 
 
 def _get_vector_store_params(resources: object) -> Sequence[Wire]:
-    search = resources.get("file_search") if isinstance(resources, dict) else None
+    tool_type = get_resource_owner("vector_store_ids").type
+    search = resources.get(tool_type) if isinstance(resources, dict) else None
     stores = search.get("vector_stores") if isinstance(search, dict) else None
     return stores if isinstance(stores, list) else ()
 
 
 def _may_need_provisioning(resources: object) -> bool:
     """Whether tool resources that nobody has judged yet seem to describe stores or to name files."""
-    code = resources.get("code_interpreter") if isinstance(resources, dict) else None
+    code = resources.get(get_resource_owner("file_ids").type) if isinstance(resources, dict) else None
     return bool(_get_vector_store_params(resources)) or (isinstance(code, dict) and bool(code.get("file_ids")))
 
 
 def _get_code_file_ids(resources: Wire) -> tuple[str, ...]:
     """The files for code that tool resources name."""
-    return _deduplicate((resources.get("code_interpreter") or {}).get("file_ids") or ())
+    return get_resource_ids(resources, "file_ids")
 
 
 def _iter_image_file_ids(messages: Iterable[Wire]) -> Iterable[str]:
@@ -259,9 +265,11 @@ def _deduplicate(ids: Iterable[str]) -> tuple[str, ...]:
 
 def _collect_attached_files(messages: Iterable[Wire]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The attached files for searches and for code, each once; one may be for both (A38)."""
-    by_tool: dict[str, dict[str, None]] = {"file_search": {}, "code_interpreter": {}}
+    by_kind: dict[ResourceKind, dict[str, None]] = {"vector_store_ids": {}, "file_ids": {}}
     for attachment in (each for message in messages for each in message.get("attachments") or ()):
         for tool in attachment["tools"]:
-            by_tool[tool["type"]][attachment["file_id"]] = None
-    search, code = by_tool.values()
+            kind = HOSTED_TOOLS[tool["type"]].resource_kind
+            if kind is not None:
+                by_kind[kind][attachment["file_id"]] = None
+    search, code = by_kind.values()
     return tuple(search), tuple(code)

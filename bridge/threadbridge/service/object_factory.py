@@ -7,8 +7,7 @@ from typing import Any
 
 from threadbridge.ports import Wire
 from threadbridge.service.context import ServiceContext
-
-_RANKING_OPTIONS: Wire = {"ranker": "default_2024_08_21", "score_threshold": 0.0, "hybrid_search": None}
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS, list_hosted_tools
 
 
 def build_assistant(context: ServiceContext, body: Wire) -> Wire:
@@ -49,14 +48,18 @@ def apply_assistant_update(assistant: Wire, body: Wire) -> Wire:
 def _build_assistant_resources(tools: Iterable[Wire], tool_resources: Wire) -> Wire:
     """A tool of an assistant shows its resources even when it has none (A22)."""
     resources = dict(tool_resources)
-    if any(tool["type"] == "code_interpreter" for tool in tools):
-        resources.setdefault("code_interpreter", {"file_ids": []})
+    for tool in list_hosted_tools(tools):
+        if tool.empty_resources is not None:
+            resources.setdefault(tool.type, dict(tool.empty_resources))
     return resources
 
 
 def normalize_tools(tools: Iterable[Wire]) -> list[Wire]:
     """Tools as the service repeats them (A22)."""
-    return [_TOOL_NORMALIZERS[tool["type"]](tool) for tool in tools]
+    return [
+        _normalize_function_tool(tool) if tool["type"] == "function" else HOSTED_TOOLS[tool["type"]].normalize(tool)
+        for tool in tools
+    ]
 
 
 def _normalize_function_tool(tool: Wire) -> Wire:
@@ -67,26 +70,6 @@ def _normalize_function_tool(tool: Wire) -> Wire:
     normalized["parameters"] = function.get("parameters") or {"type": "object", "properties": {}}
     normalized["strict"] = function.get("strict", False)
     return {"type": "function", "function": normalized}
-
-
-def _normalize_file_search_tool(tool: Wire) -> Wire:
-    options = tool.get("file_search", {})
-    normalized: Wire = {}
-    if "max_num_results" in options:
-        normalized["max_num_results"] = options["max_num_results"]
-    normalized["ranking_options"] = {**_RANKING_OPTIONS, **options.get("ranking_options", {})}
-    return {"type": "file_search", "file_search": normalized}
-
-
-def _normalize_code_interpreter_tool(tool: Wire) -> Wire:
-    return {"type": tool["type"]}
-
-
-_TOOL_NORMALIZERS = {
-    "function": _normalize_function_tool,
-    "file_search": _normalize_file_search_tool,
-    "code_interpreter": _normalize_code_interpreter_tool,
-}
 
 
 def build_thread(context: ServiceContext, body: Wire) -> Wire:

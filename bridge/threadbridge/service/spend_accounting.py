@@ -21,6 +21,7 @@ from threadbridge.costs.spend_limits import (
 from threadbridge.costs.tool_fees import count_hosted_calls, list_excluded_fees
 from threadbridge.ports import Session, SpendScope, SpendTotals, Turn, Wire
 from threadbridge.service.context import ServiceContext
+from threadbridge.translation.hosted_tools.registry import list_hosted_tools
 from threadbridge.translation.request_builder import get_max_output_tokens
 
 
@@ -40,9 +41,8 @@ def _price_turn(context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[
     if turn.usage is None:
         return turn
     calls = count_hosted_calls(steps)
-    runs_code = any(tool["type"] == "code_interpreter" for tool in run["tools"])
-    has_container = runs_code and context.rules.profile.code_interpreter
-    excluded_fees = list_excluded_fees(calls, context.rules.costs.fees, has_container=has_container)
+    tools = [tool for tool in list_hosted_tools(run["tools"]) if tool.is_supported(context.rules.profile)]
+    excluded_fees = list_excluded_fees(calls, context.rules.costs.fees, tools)
     report = {**(turn.report or {}), "hosted_calls": calls, "not_included": excluded_fees}
     price = compute_turn_price(turn, context.rules.costs, calls=calls, now=context.now)
     return replace(turn, report=report, nanodollars=price)

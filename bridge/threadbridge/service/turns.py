@@ -22,7 +22,7 @@ from threadbridge.service.leases import build_lease, is_lease_valid, is_own_leas
 from threadbridge.service.run_expiry import end_if_overdue
 from threadbridge.service.run_termination import end_run, get_open_step, sum_turn_usage
 from threadbridge.service.spend_accounting import check_spend_limits, record_lost_turn, record_turn
-from threadbridge.service.tool_resources import HostedToolResources, collect_tool_resources
+from threadbridge.service.tool_resources import RunToolResources, collect_tool_resources
 from threadbridge.translation.continuation import Continuation, NoContinuationReason
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import is_budget_exhausted
@@ -43,7 +43,7 @@ class TurnStart:
     #: What of the thread was chosen, and why (`history.report`).
     report: Wire
     #: What its hosted tools work on; None where it has none.
-    resources: HostedToolResources | None = None
+    resources: RunToolResources | None = None
     #: Tokens beyond which the service is to compact what it is shown.
     compact_at: int | None = None
     #: How it goes on from what the service keeps; None where the service keeps nothing.

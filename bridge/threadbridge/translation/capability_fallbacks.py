@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 from threadbridge.errors import ConfigurationError, Unsupported
 from threadbridge.ports import UpstreamCapabilities, Wire
 from threadbridge.settings import HistoryMode, MissingToolPolicy, ProfileName, Settings, TruncationSettings
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 from threadbridge.translation.tool_mapping import list_includes
 
-#: The hosted tools, by the capability of the same name.
-_HOSTED_TOOLS = ("file_search", "code_interpreter")
 _ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
@@ -64,7 +63,7 @@ def require_compaction(truncation: TruncationSettings, profile: UpstreamCapabili
 
 def list_missing_tools(tools: Iterable[Wire], profile: UpstreamCapabilities) -> Iterable[str]:
     """The types of the tools that the service lacks, each once, in order."""
-    lacking = [kind for kind in _HOSTED_TOOLS if not getattr(profile, kind)]
+    lacking = [tool.type for tool in HOSTED_TOOLS.values() if not tool.is_supported(profile)]
     return dict.fromkeys(tool["type"] for tool in tools if tool["type"] in lacking)
 
 

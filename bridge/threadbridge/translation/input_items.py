@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from threadbridge.ports import Entry, Wire
 from threadbridge.translation.citations import strip_markers
 from threadbridge.translation.continuation import Continuation
+from threadbridge.translation.hosted_tools.registry import find_by_item_type
 
 #: What the service adds to an item it returns; with `store: false` ids lead nowhere (§9).
 _OUTPUT_ONLY_FIELDS = frozenset({"id", "status", "created_by"})
@@ -48,7 +49,7 @@ def build_input_items(
     items: list[Wire] = []
     reasoning: list[Wire] = []  # waits for the item it led to
     for entry in timeline:
-        if _ran_in_other_container(entry.item, container_id):
+        if not _is_replayable(entry.item, container_id):
             reasoning = []
             continue
         if not include_compactions and _is_compaction(entry.item):
@@ -106,10 +107,9 @@ def _build_input_item(entry: Entry, run_id: str, answered_calls: AbstractSet[tup
     return item  # a hosted tool's item of this run: the service knows it by its id
 
 
-def _ran_in_other_container(item: Wire | None, container_id: str | None) -> bool:
-    if container_id is None or item is None or item["type"] != "code_interpreter_call":
-        return False
-    return item.get("container_id") not in (None, container_id)
+def _is_replayable(item: Wire | None, container_id: str | None) -> bool:
+    tool = None if item is None else find_by_item_type(item["type"])
+    return item is None or tool is None or tool.is_replayable(item, container_id)
 
 
 _FUNCTION_ITEM_TYPES = frozenset({"function_call", "function_call_output"})

@@ -11,12 +11,11 @@ from typing import Any, TypeAlias, TypeVar
 
 from threadbridge.ports import Entry, Wire
 from threadbridge.translation.function_calls import FunctionCallWriter
-from threadbridge.translation.hosted_tool_steps import CodeInterpreterWriter, FileSearchWriter
+from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
 from threadbridge.translation.message_writer import MessageWriter
 
-HostedToolWriter: TypeAlias = FileSearchWriter | CodeInterpreterWriter
 ItemWriter: TypeAlias = MessageWriter | FunctionCallWriter | HostedToolWriter
-W = TypeVar("W", MessageWriter, FunctionCallWriter, CodeInterpreterWriter)
+W = TypeVar("W", MessageWriter, FunctionCallWriter, HostedToolWriter)
 
 
 class OutputSlot:

@@ -99,3 +99,17 @@ class ProbeOptions:
 def delete_resource(path: str) -> ProbeGenerator[None]:
     """Take away what a probe has made; whether that succeeds is nobody's concern."""
     yield ProbeRequest("DELETE", path)
+
+
+def judge_list(response: ProbeResponse, path: str) -> Finding:
+    """Whether a list came back."""
+    if isinstance(response.body.get("data"), list):
+        return Finding(is_supported=True, reason=f"`GET {path}` is answered")
+    return Finding(is_supported=False, reason=f"`GET {path}`: {response.error_text or 'no list came back'}")
+
+
+def judge_acceptance(response: ProbeResponse, what: str) -> Finding:
+    """Whether the service accepted `what`."""
+    if response.error is not None:
+        return Finding(is_supported=False, reason=f"{what}: {response.error_text}")
+    return Finding(is_supported=True, reason=f"{what} is accepted")

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import ProfileName, UpstreamSettings
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
 #: The names of all capabilities, in the order of tables.
 CAPABILITIES: tuple[str, ...] = tuple(field.name for field in fields(UpstreamCapabilities))
@@ -64,4 +65,6 @@ def _override(
     capabilities: UpstreamCapabilities, upstream: UpstreamSettings, *, hosted_tools: bool
 ) -> UpstreamCapabilities:
     configured = replace(capabilities, **upstream.capabilities.model_dump(exclude_none=True))
-    return configured if hosted_tools else replace(configured, files=False, file_search=False, code_interpreter=False)
+    if hosted_tools:
+        return configured
+    return replace(configured, files=False, **{tool.capability: False for tool in HOSTED_TOOLS.values()})

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from threadbridge.ports import Entry, UpstreamCapabilities, Wire
 from threadbridge.translation.capability_fallbacks import apply_fallbacks
 from threadbridge.translation.continuation import Continuation
+from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.input_items import build_input_items
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.tool_mapping import (
-    HostedToolResources,
     build_text_format,
     build_tool_choice,
     build_tools,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from threadbridge.ports import UpstreamCapabilities, Wire
+from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import build_request
-from threadbridge.translation.tool_mapping import HostedToolResources
 
 #: Which stores there are to search, the turn finds out.
 _PLACEHOLDER_RESOURCES = HostedToolResources(vector_store_ids=("vs",))

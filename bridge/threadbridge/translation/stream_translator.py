@@ -90,8 +90,10 @@ class TurnTranslator:
 
     def translate(self, event: Wire) -> list[Event]:
         """The run's events for one upstream event; none for a type nobody knows, and none after the end."""
+        if self.outcome is not None:
+            return []
         handle = self._EVENT_HANDLERS.get(event.get("type", ""))
-        return handle(self, event) if handle is not None and self.outcome is None else []
+        return self._builder.add_hosted_fragment(event) if handle is None else handle(self, event)
 
     def interrupt(self, ending: TurnInterruption) -> list[Event]:
         """Close everything that is open and end the run as told (A60, A95, A96).
@@ -152,9 +154,6 @@ class TurnTranslator:
 
     def _on_annotation(self, event: Wire) -> list[Event]:
         return self._builder.add_annotation(event)
-
-    def _on_code_delta(self, event: Wire) -> list[Event]:
-        return self._builder.add_code(event)
 
     def _on_item_done(self, event: Wire) -> list[Event]:
         self.container_id = (event.get("item") or {}).get("container_id") or self.container_id
@@ -263,8 +262,8 @@ class TurnTranslator:
     def _now_seconds(self) -> int:
         return int(self._now())
 
-    #: What is read of a stream (§8). Every other type is skipped, for the upstream grows; no `*.done` is needed but
-    #: `output_item.done` (S4).
+    #: What is read of a stream (§8), besides the fragments of hosted tools. Every other type is skipped, since the
+    #: upstream grows; no `*.done` is needed but `output_item.done` (S4).
     _EVENT_HANDLERS: ClassVar[Mapping[str, _Handler]] = {
         "response.created": _on_response_created,
         "response.output_item.added": _on_item_added,
@@ -272,7 +271,6 @@ class TurnTranslator:
         "response.refusal.delta": _on_refusal_delta,
         "response.output_text.annotation.added": _on_annotation,
         "response.function_call_arguments.delta": _on_arguments_delta,
-        "response.code_interpreter_call_code.delta": _on_code_delta,
         "response.output_item.done": _on_item_done,
         "response.completed": _on_response_ended,
         "response.incomplete": _on_response_ended,

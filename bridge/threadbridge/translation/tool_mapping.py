@@ -3,67 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from threadbridge.ports import Wire
-from threadbridge.translation.models.data import DEFAULT_SEARCH_RESULTS, MODEL_FAMILIES
-from threadbridge.translation.models.resolution import get_base_model
+from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
 _NO_PARAMETERS: Wire = {"type": "object", "properties": {}}  # A22
 
-#: The names of the legacy ranker; the Responses API knows only a later one and `auto` (§4).
-_LEGACY_RANKERS = frozenset({"auto", "default_2024_08_21"})
-
-
-@dataclass(frozen=True, slots=True)
-class HostedToolResources:
-    """What the hosted tools of a run work on: the stores to search, and where code runs.
-
-    `container` is the id of one, or None: a fresh one with the files, whose state ends with the response.
-    """
-
-    vector_store_ids: tuple[str, ...] = ()
-    file_ids: tuple[str, ...] = ()
-    container_id: str | None = None
-
 
 def build_tools(tools: Sequence[Wire], hosted_tools: HostedToolResources | None, *, model: str) -> list[Wire]:
-    """The tools to be sent, in order. Without `hosted` the service has none of its own (S12).
-
-    A file search without any store is left out: the Responses API wants one, and nothing would be found (§4).
-    """
+    """The tools of the request, in order. Without `hosted_tools` the service has none of its own (S12)."""
     return [tool for tool in (_convert_tool(tool, hosted_tools, model) for tool in tools) if tool is not None]
 
 
-def _convert_tool(tool: Wire, hosted_tools: HostedToolResources | None, model: str) -> Wire | None:
-    match tool["type"]:
-        case "function":
-            return _convert_function(tool["function"])
-        case "file_search" if hosted_tools is not None and hosted_tools.vector_store_ids:
-            return _convert_file_search(tool.get("file_search", {}), hosted_tools.vector_store_ids, model)
-        case "code_interpreter" if hosted_tools is not None:
-            fresh = {"type": "auto", "file_ids": list(hosted_tools.file_ids)}
-            return {"type": "code_interpreter", "container": hosted_tools.container_id or fresh}
-        case _:
-            return None
-
-
-def _convert_file_search(options: Wire, vector_store_ids: Sequence[str], model: str) -> Wire:
-    family = MODEL_FAMILIES.get(get_base_model(model))
-    max_results = options.get("max_num_results") or (
-        family.search_results if family is not None else DEFAULT_SEARCH_RESULTS
-    )
-    tool: Wire = {"type": "file_search", "vector_store_ids": list(vector_store_ids), "max_num_results": max_results}
-    ranking = options.get("ranking_options") or {}
-    ranker = ranking.get("ranker") or "auto"
-    ranking_options: Wire = {
-        "ranker": "auto" if ranker in _LEGACY_RANKERS else ranker,
-        "score_threshold": ranking.get("score_threshold") or 0.0,
-    }
-    if ranking.get("hybrid_search") is not None:
-        ranking_options["hybrid_search"] = ranking["hybrid_search"]
-    return {**tool, "ranking_options": ranking_options}
+def _convert_tool(tool: Wire, resources: HostedToolResources | None, model: str) -> Wire | None:
+    if tool["type"] == "function":
+        return _convert_function(tool["function"])
+    hosted_tool = HOSTED_TOOLS.get(tool["type"])
+    if hosted_tool is None or resources is None:
+        return None
+    return hosted_tool.build_request(tool, resources, model)
 
 
 def _convert_function(function: Wire) -> Wire:
@@ -82,16 +42,10 @@ def list_omitted_tools(tools: Sequence[Wire], sent: Sequence[Wire]) -> list[str]
     return list(dict.fromkeys(tool["type"] for tool in tools if tool["type"] not in kinds))
 
 
-#: What a hosted tool's item tells only when it is asked for (§3).
-_TOOL_INCLUDES: Mapping[str, str] = {
-    "file_search": "file_search_call.results",
-    "code_interpreter": "code_interpreter_call.outputs",
-}
-
-
 def list_includes(sent: Sequence[Wire]) -> list[str]:
-    """What has to be asked for so that steps can be shown whole."""
-    return [_TOOL_INCLUDES[tool["type"]] for tool in sent if tool["type"] in _TOOL_INCLUDES]
+    """The `include` values that complete the items of the tools sent (§3)."""
+    hosted_tools = (HOSTED_TOOLS.get(tool["type"]) for tool in sent)
+    return [tool.include for tool in hosted_tools if tool is not None and tool.include is not None]
 
 
 def build_tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire], *, first_turn: bool) -> str | Wire:

@@ -9,19 +9,16 @@ from threadbridge.ports import Entry, Event, IdGenerator, Wire
 from threadbridge.translation.citations import CitationResolver
 from threadbridge.translation.content_parts import PartKind
 from threadbridge.translation.function_calls import FunctionCallWriter, ToolCallsWriter
-from threadbridge.translation.hosted_tool_steps import CodeInterpreterWriter, FileSearchWriter
+from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
+from threadbridge.translation.hosted_tools.registry import find_by_fragment_event, find_by_item_type
+from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
 from threadbridge.translation.message_writer import MessageWriter
-from threadbridge.translation.output_items import HostedToolWriter, OutputItems, OutputSlot
+from threadbridge.translation.output_items import OutputItems, OutputSlot
 from threadbridge.translation.produced_files import ContainerFileRef, ProducedFiles, is_image
 from threadbridge.translation.usage import zero_usage
 
 #: No event bears this index: a finished message takes no further fragments.
 _NO_INDEX: Any = object()
-
-_HOSTED_WRITERS: Mapping[str, type[HostedToolWriter]] = {
-    FileSearchWriter.item_type: FileSearchWriter,
-    CodeInterpreterWriter.item_type: CodeInterpreterWriter,
-}
 
 
 class TurnBuilder:
@@ -83,11 +80,14 @@ class TurnBuilder:
         number, content_index = event.get("annotation_index"), event.get("content_index") or 0
         return [*opening, *message.cite(content_index, event.get("annotation") or {}, number)]
 
-    def add_code(self, event: Wire) -> list[Event]:
-        """The next characters of a code interpreter's input."""
+    def add_hosted_fragment(self, event: Wire) -> list[Event]:
+        """The next characters of a hosted tool's input; nothing for an event that streams none."""
+        tool = find_by_fragment_event(event.get("type"))
+        if tool is None:
+            return []
         delta = event.get("delta")
         index, item_id = event.get("output_index"), event.get("item_id")
-        call = self._items.find_writer(CodeInterpreterWriter, index=index, item_id=item_id)
+        call = self._items.find_writer(tool.writer, index=index, item_id=item_id)
         return call.add(delta) if call is not None and delta else []
 
     def add_container_files(self, container_id: str, files: Sequence[Wire]) -> list[Event]:
@@ -193,10 +193,11 @@ class TurnBuilder:
     def _start_item(self, item: Wire, index: int | None) -> tuple[OutputSlot | None, list[Event]]:
         if item.get("type") == MessageWriter.item_type:
             return self._start_message(index, item.get("id"))
-        if item.get("type") in _HOSTED_WRITERS:
-            return self._start_hosted(index, item)
         if item.get("type") == FunctionCallWriter.item_type and item.get("call_id") and item.get("name"):
             return self._start_call(index, item)
+        tool = find_by_item_type(item.get("type"))
+        if tool is not None:
+            return self._start_hosted(tool, index, item)
         # Ids and names are shown exactly once (A98a), so a call waits until it has both.
         return None, []
 
@@ -211,9 +212,9 @@ class TurnBuilder:
         self.message, self._message_index = message, index
         return message, [*events, *message.open()]
 
-    def _start_hosted(self, index: int | None, item: Wire) -> tuple[OutputSlot, list[Event]]:
+    def _start_hosted(self, tool: HostedTool, index: int | None, item: Wire) -> tuple[OutputSlot, list[Event]]:
         events = self._close_finished()
-        call = _HOSTED_WRITERS[item["type"]](self._run, new_id=self._new_id, now=self._now, citations=self._citations)
+        call = tool.writer(self._run, new_id=self._new_id, now=self._now, citations=self._citations)
         self._writers.append(call)
         self.hosted_calls.append(call)
         return self._items.add_writer(call, index=index, item_id=item.get("id")), [*events, *call.open()]

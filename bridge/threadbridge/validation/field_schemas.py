@@ -6,30 +6,25 @@ Numbers are the legacy service's own (A18, A21, A34, A36).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from threadbridge.schemas.metadata import METADATA
 from threadbridge.schemas.schema_types import (
     AnyObject,
     Array,
     Boolean,
     Choice,
-    Decimal,
     Integer,
     Object,
     OneOf,
-    Schema,
     String,
-    StringMap,
     TaggedUnion,
+    build_variant,
 )
 from threadbridge.settings import Limits
+from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
-MAX_METADATA_PAIRS = 16
-MAX_METADATA_KEY_CHARACTERS = 64
-MAX_METADATA_VALUE_CHARACTERS = 512
-MAX_CODE_INTERPRETER_FILES = 20
-MAX_VECTOR_STORES = 1
-MAX_SEARCH_RESULTS = 50
 MAX_FUNCTION_NAME_CHARACTERS = 64
 
 
@@ -41,12 +36,41 @@ def _message_characters(limits: Limits) -> int | None:
     return limits.message_characters
 
 
-def build_variant(fields: Mapping[str, Schema] | None = None, *, required: tuple[str, ...] = ()) -> Object:
-    """One kind of a `Tagged` object: its `type` was judged already."""
-    return Object({"type": String(), **(fields or {})}, required=("type", *required))
+class _ToolSchemas(Mapping[str, Object]):
+    """Schemas of tools by type, read from the registry of hosted tools at each use.
+
+    `select` gives the schema of a hosted tool, or None for a tool that is not among them. `functions` are the schemas
+    of tools that are not hosted, which the service names at `position` of its alphabetical list.
+    """
+
+    def __init__(
+        self,
+        select: Callable[[HostedTool], Object | None],
+        *,
+        functions: Mapping[str, Object] | None = None,
+        position: int = 0,
+    ) -> None:
+        self._select = select
+        self._functions = functions or {}
+        self._position = position
+
+    def __getitem__(self, tool_type: str) -> Object:
+        if tool_type in self._functions:
+            return self._functions[tool_type]
+        schema = self._select(HOSTED_TOOLS[tool_type])
+        if schema is None:
+            raise KeyError(tool_type)
+        return schema
+
+    def __iter__(self) -> Iterator[str]:
+        types = sorted(tool.type for tool in HOSTED_TOOLS.values() if self._select(tool) is not None)
+        return iter([*types[: self._position], *self._functions, *types[self._position :]])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-METADATA = StringMap(MAX_METADATA_PAIRS, MAX_METADATA_KEY_CHARACTERS, String(MAX_METADATA_VALUE_CHARACTERS))
+_TYPE_ONLY = build_variant()
 
 _NAME = String(MAX_FUNCTION_NAME_CHARACTERS, re.compile("[a-zA-Z0-9_-]+"))
 
@@ -55,60 +79,20 @@ _NAME = String(MAX_FUNCTION_NAME_CHARACTERS, re.compile("[a-zA-Z0-9_-]+"))
 FUNCTION = Object(
     {"name": _NAME, "description": String(), "parameters": AnyObject(), "strict": Boolean()}, required=("name",)
 )
-RANKING_OPTIONS = Object(
-    {
-        "ranker": Choice("auto", "default_2024_08_21"),
-        "score_threshold": Decimal(0, 1),
-        # Not documented, but every echo of the tool has it, and clients send back what they read.
-        "hybrid_search": AnyObject(),
-    },
-    required=("score_threshold",),
-)
-FILE_SEARCH = Object({"max_num_results": Integer(1, MAX_SEARCH_RESULTS), "ranking_options": RANKING_OPTIONS})
-
 #: In the order in which the service lists them to one who asks for `retrieval`.
 TOOL = TaggedUnion(
-    {
-        "code_interpreter": build_variant(),
-        "function": build_variant({"function": FUNCTION}, required=("function",)),
-        "file_search": build_variant({"file_search": FILE_SEARCH}),
-    }
+    _ToolSchemas(
+        lambda tool: tool.definition,
+        functions={"function": build_variant({"function": FUNCTION}, required=("function",))},
+        position=1,
+    )
 )
-ATTACHMENT_TOOL = TaggedUnion({"code_interpreter": build_variant(), "file_search": build_variant()})
+ATTACHMENT_TOOL = TaggedUnion(_ToolSchemas(lambda tool: _TYPE_ONLY if tool.resource_kind is not None else None))
 
 # -- Tool resources (A21, A28) -------------------------------------------------------------------------------------
 
-_CHUNKING = TaggedUnion(
-    {
-        "auto": build_variant(),
-        "static": build_variant(
-            {
-                "static": Object(
-                    {"max_chunk_size_tokens": Integer(100, 4096), "chunk_overlap_tokens": Integer(0)},
-                    required=("max_chunk_size_tokens", "chunk_overlap_tokens"),
-                )
-            },
-            required=("static",),
-        ),
-    }
-)
-_NEW_VECTOR_STORE = Object({"file_ids": Array(String()), "chunking_strategy": _CHUNKING, "metadata": METADATA})
-_CODE_INTERPRETER_FILES = Object({"file_ids": Array(String(), MAX_CODE_INTERPRETER_FILES)})
-_VECTOR_STORE_IDS = Array(String(), MAX_VECTOR_STORES)
-
-TOOL_RESOURCES = Object(
-    {"code_interpreter": _CODE_INTERPRETER_FILES, "file_search": Object({"vector_store_ids": _VECTOR_STORE_IDS})}
-)
-#: At creation the vector store itself may be described in place of its id.
-NEW_TOOL_RESOURCES = Object(
-    {
-        "code_interpreter": _CODE_INTERPRETER_FILES,
-        "file_search": Object(
-            {"vector_store_ids": _VECTOR_STORE_IDS, "vector_stores": Array(_NEW_VECTOR_STORE, MAX_VECTOR_STORES)},
-            exclusive=("vector_store_ids", "vector_stores"),
-        ),
-    }
-)
+TOOL_RESOURCES = Object(_ToolSchemas(lambda tool: tool.resources))
+NEW_TOOL_RESOURCES = Object(_ToolSchemas(lambda tool: tool.new_resources or tool.resources))
 
 # -- Messages (A34) ------------------------------------------------------------------------------------------------
 
@@ -165,13 +149,14 @@ TOOL_CHOICE = OneOf(
     {
         str: Choice("none", "auto", "required"),
         dict: TaggedUnion(
-            {
-                "function": build_variant(
-                    {"function": Object({"name": String()}, required=("name",))}, required=("function",)
-                ),
-                "code_interpreter": build_variant(),
-                "file_search": build_variant(),
-            }
+            _ToolSchemas(
+                lambda _: _TYPE_ONLY,
+                functions={
+                    "function": build_variant(
+                        {"function": Object({"name": String()}, required=("name",))}, required=("function",)
+                    )
+                },
+            )
         ),
     },
     singular="one of an object or 'none', 'auto', or 'required'",

@@ -9,15 +9,13 @@ from threadbridge.ports import ListQuery
 from threadbridge.schemas.error_messages import SchemaViolation
 from threadbridge.schemas.schema_types import Choice, Id, Integer, Schema
 from threadbridge.settings import Limits
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
-#: The one thing that can be included: what a file search found, word for word.
-FILE_SEARCH_CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 
 _LIMIT = Integer(1, MAX_PAGE_SIZE)
 _ORDER = Choice("asc", "desc")
-_INCLUDE = Choice(FILE_SEARCH_CONTENT)
 _DEFAULT_LIMITS = Limits()
 
 
@@ -46,9 +44,10 @@ def validate_id(param: str, prefix: str, value: str) -> None:
 
 
 def validate_include(include: Sequence[str]) -> None:
-    """Raises InvalidRequest for anything but the content of file searches (A77)."""
+    """Raises InvalidRequest for anything but content that a hosted tool shows on request (A77)."""
+    supported = [tool.content_include for tool in HOSTED_TOOLS.values() if tool.content_include is not None]
     for index, value in enumerate(include):
-        _validate_param(_INCLUDE, f"include[{index}]", value)
+        _validate_param(Choice(*supported), f"include[{index}]", value)
 
 
 def _validate_param(schema: Schema, param: str, value: object) -> None:

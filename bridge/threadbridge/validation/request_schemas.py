@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from threadbridge.ports import Wire
 from threadbridge.schemas.error_messages import SchemaViolation
+from threadbridge.schemas.metadata import METADATA
 from threadbridge.schemas.schema_types import Array, Boolean, Choice, Decimal, Id, Integer, Object, Schema, String
 from threadbridge.settings import Limits
 from threadbridge.validation.field_schemas import (
     MESSAGE,
     MESSAGES,
-    METADATA,
     NEW_TOOL_RESOURCES,
     RESPONSE_FORMAT,
     TOOL,
@@ -98,9 +98,9 @@ def validate_body(schema: Object, body: Wire, *, limits: Limits | None = None) -
         raise refusal.to_error() from None
 
 
-def validate_file_ids(file_ids: list[str]) -> list[str]:
-    """The files for a thread's code. Raises InvalidRequest for more than it may have (A21)."""
-    resources = {"code_interpreter": {"file_ids": file_ids}}
+def validate_file_ids(tool_type: str, file_ids: list[str]) -> list[str]:
+    """The files of a thread for a hosted tool. Raises InvalidRequest for more than it may have (A21)."""
+    resources = {tool_type: {"file_ids": file_ids}}
     validate_body(_TOOL_RESOURCES_ONLY, {"tool_resources": resources})
     return file_ids
 

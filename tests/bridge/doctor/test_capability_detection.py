@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from threadbridge.doctor.capability_detection import DetectionResult, detect_capabilities
-from threadbridge.doctor.probes import PROBES
+from threadbridge.doctor.probes import get_probes
 from threadbridge.doctor.profile_matching import ProfileMatch, match_profile
 from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import UpstreamCapabilities, Wire
@@ -65,7 +65,7 @@ def listing(**entry: Any) -> Wire:
 
 def test_every_capability_is_asked_for() -> None:
     assert set(of(Server()).findings) == set(CAPABILITIES)
-    assert PROBES.keys() == set(CAPABILITIES) - {"store_parameter", "model_list"}
+    assert get_probes().keys() == set(CAPABILITIES) - {"store_parameter", "model_list"}
 
 
 @pytest.mark.parametrize(

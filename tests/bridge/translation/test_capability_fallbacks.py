@@ -13,9 +13,9 @@ from threadbridge.ports import Entry, UpstreamCapabilities, Wire
 from threadbridge.service.attachments import NewVectorStore, ProvisioningPlan, restrict_to_capabilities
 from threadbridge.settings import TruncationSettings
 from threadbridge.translation.capability_fallbacks import reject_missing_tools, require_compaction
+from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import RequestPlan, build_request
-from threadbridge.translation.tool_mapping import HostedToolResources
 
 LOOK: Wire = {"type": "function", "function": {"name": "look"}}
 WAIT: Wire = {"type": "function", "function": {"name": "wait"}}

@@ -8,9 +8,9 @@ import pytest
 from tests.bridge.translation.recorded_streams import needs_recordings, request_fields
 from tests.bridge.translation.upstream_events import NO_USAGE, RUN
 from threadbridge.ports import Entry, Wire
+from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import RequestPlan, build_request, is_budget_exhausted
-from threadbridge.translation.tool_mapping import HostedToolResources
 
 PLAIN = ResolvedModel("gpt-4o", "gpt-4o")
 THINKING = ResolvedModel("o3", "gpt-6-sol", reasoning_effort="high", accepts_sampling=False, is_reasoning=True)
