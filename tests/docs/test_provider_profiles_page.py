@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from threadbridge.ports import UpstreamCapabilities
 from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
@@ -21,10 +22,10 @@ def test_the_table_of_profiles_is_the_one_that_holds() -> None:
     [names] = [line.split("|")[2:-1] for line in PAGE.splitlines() if line.startswith("| capability | `")]
     shown = [row for row in rows(PAGE) if len(row) == len(PROFILES) + 1]
 
-    profiles = {
-        name.strip("` "): UpstreamCapabilities(**{row[0]: row[column] == "yes" for row in shown})
-        for column, name in enumerate(names, start=1)
+    columns: dict[str, dict[str, Any]] = {
+        name.strip("` "): {row[0]: row[column] == "yes" for row in shown} for column, name in enumerate(names, start=1)
     }
+    profiles = {name: UpstreamCapabilities(**column) for name, column in columns.items()}
 
     assert profiles == PROFILES
 

@@ -42,6 +42,8 @@ class UpstreamCapabilities:
     model_list: bool = True
     #: `prompt_cache_key` may be said.
     prompt_cache_key: bool = True
+    #: The capabilities of further hosted tools, by name: those that no field above stands for.
+    other_tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import ProfileName, UpstreamSettings
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
 #: The names of all capabilities, in the order of tables.
-CAPABILITIES: tuple[str, ...] = tuple(field.name for field in fields(UpstreamCapabilities))
+CAPABILITIES: tuple[str, ...] = tuple(
+    field.name for field in fields(UpstreamCapabilities) if field.name != "other_tools"
+)
 
 
 def _build_profile(*capabilities: str) -> UpstreamCapabilities:
-    return UpstreamCapabilities(**{name: name in capabilities for name in CAPABILITIES})
+    row: dict[str, Any] = {name: name in capabilities for name in CAPABILITIES}
+    return UpstreamCapabilities(**row)
 
 
 #: Every profile by its name. Servers that were seen have what was seen of them; the others what is safe to rely on.
@@ -50,7 +54,8 @@ def get_effective_capabilities(
     """
     profile = PROFILES[upstream.profile]
     common = {name: getattr(profile, name) and getattr(reported, name) for name in CAPABILITIES}
-    return _override(UpstreamCapabilities(**common), upstream, hosted_tools=hosted_tools)
+    capabilities = UpstreamCapabilities(**common, other_tools=reported.other_tools)
+    return _override(capabilities, upstream, hosted_tools=hosted_tools)
 
 
 def get_profile(upstream: UpstreamSettings, *, hosted_tools: bool = True) -> UpstreamCapabilities:
@@ -67,4 +72,5 @@ def _override(
     configured = replace(capabilities, **upstream.capabilities.model_dump(exclude_none=True))
     if hosted_tools:
         return configured
-    return replace(configured, files=False, **{tool.capability: False for tool in HOSTED_TOOLS.values()})
+    lacking = {tool.capability: False for tool in HOSTED_TOOLS.values() if tool.capability in CAPABILITIES}
+    return replace(configured, files=False, other_tools=frozenset(), **lacking)

@@ -116,11 +116,10 @@ def test_what_is_set_beside_the_profile_is_what_was_found() -> None:
     examination = of(Server(paths=listing(owned_by="vllm")))
     fit = match_profile(examination, "127.0.0.1")
 
-    made = {name: getattr(PROFILES["vllm"], name) for name in CAPABILITIES} | dict(fit.overrides)
+    made: dict[str, Any] = {name: getattr(PROFILES["vllm"], name) for name in CAPABILITIES} | dict(fit.overrides)
 
-    assert UpstreamCapabilities(**made) == UpstreamCapabilities(
-        **{name: bool(examination.findings[name].is_supported) for name in CAPABILITIES}
-    )
+    found: dict[str, Any] = {name: bool(examination.findings[name].is_supported) for name in CAPABILITIES}
+    assert UpstreamCapabilities(**made) == UpstreamCapabilities(**found)
     assert fit.capabilities.model_dump(exclude_none=True) == fit.overrides
 
 

@@ -25,7 +25,7 @@ HOSTED = HostedToolResources(vector_store_ids=("vs_1",), container_id="cntr_1")
 FORCED: Wire = {"type": "function", "function": {"name": "look"}}
 
 
-def plan(*parts: Wire, reasons: bool = False, compact_at: int | None = None, run: Wire, **lacks: bool) -> RequestPlan:
+def plan(*parts: Wire, reasons: bool = False, compact_at: int | None = None, run: Wire, **lacks: Any) -> RequestPlan:
     message = {"id": "msg_0", "role": "user", "content": list(parts)}
     return build_request(
         {**RUN, **run},

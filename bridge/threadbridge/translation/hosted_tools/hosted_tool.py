@@ -92,7 +92,7 @@ class HostedTool:
     is_replayable: Callable[[Wire, str | None], bool] = _is_always_replayable
 
     # The service
-    #: The capability (a field of UpstreamCapabilities) of a service that has the tool.
+    #: The capability of a service that has the tool: a field of UpstreamCapabilities, or one of its `other_tools`.
     capability: str
     #: Finds out whether a service has the tool; None where another tool's probe covers the capability.
     probe: Callable[[ProbeOptions], ProbeGenerator[Finding]] | None = None
@@ -105,4 +105,6 @@ class HostedTool:
 
     def is_supported(self, profile: UpstreamCapabilities) -> bool:
         """Whether the service has the tool."""
-        return bool(getattr(profile, self.capability))
+        if hasattr(profile, self.capability):
+            return bool(getattr(profile, self.capability))
+        return self.capability in profile.other_tools
