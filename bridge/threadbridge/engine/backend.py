@@ -35,7 +35,7 @@ from threadbridge.service.runs import CreatedRun
 from threadbridge.service.thread_lock import may_be_unlocked
 from threadbridge.service.tool_outputs import Submission
 from threadbridge.settings import Limits, UnknownCursorPolicy
-from threadbridge.translation.run_warnings import list_run_warnings
+from threadbridge.translation.request_builder import list_run_warnings
 from threadbridge.translation.step_includes import has_optional_content, strip_event_search_content
 from threadbridge.translation.wire_objects import (
     build_retrieved_thread,

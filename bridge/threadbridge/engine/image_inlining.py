@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from threadbridge.engine.context import EngineContext
 from threadbridge.ports import Session, Wire
 from threadbridge.service import generated_files
-from threadbridge.translation.image_inlining import collect_image_file_ids, inline_images
+from threadbridge.translation.input_items import collect_image_file_ids, inline_images
 from threadbridge.translation.produced_files import is_image
 
 #: Bytes of an image that is sent along with a request; a larger one the service may refuse in its own words.

@@ -1,4 +1,4 @@
-"""A request made to suit the service: what it cannot do is emulated where that is possible, and left out by name."""
+"""Adapts a request to a service: missing capabilities are emulated where possible, otherwise left out and named."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
 def apply_fallbacks(body: Wire, profile: UpstreamCapabilities) -> list[str]:
-    """Change the body so that the service can do all it asks for; says what is lost by that, one sentence each.
+    """Remove from the body what the service cannot do; returns a sentence for each thing that is lost.
 
-    Only the outermost parts of the body are changed. A service that can do everything costs nothing.
+    Only the top level of the body is changed.
     """
     warnings = [*_remove_missing_tools(body, profile), *_adapt_tool_choice(body, profile)]
     if not profile.store_parameter:
@@ -32,7 +32,7 @@ def apply_fallbacks(body: Wire, profile: UpstreamCapabilities) -> list[str]:
 
 
 def reject_missing_tools(tools: Iterable[Wire], profile: UpstreamCapabilities, policy: MissingToolPolicy) -> None:
-    """Raises Unsupported for a run that wants a hosted tool the service lacks, where the policy is `refuse`."""
+    """Raises Unsupported for a run with a hosted tool that the service lacks, where the policy is `refuse`."""
     missing = list(list_missing_tools(tools, profile))
     if missing and policy == "refuse":
         raise Unsupported(
@@ -44,7 +44,7 @@ def reject_missing_tools(tools: Iterable[Wire], profile: UpstreamCapabilities, p
 
 
 def require_model_list(profile: UpstreamCapabilities, name: ProfileName) -> None:
-    """Raises ConfigurationError for a service that does not list its models: it is not asked in hope."""
+    """Raises ConfigurationError for a service that does not list its models."""
     if not profile.model_list:
         raise ConfigurationError(
             f"The profile {name!r} says that the service does not list its models, so it was not asked; where it does, "
@@ -53,7 +53,7 @@ def require_model_list(profile: UpstreamCapabilities, name: ProfileName) -> None
 
 
 def require_compaction(truncation: TruncationSettings, profile: UpstreamCapabilities, name: ProfileName) -> None:
-    """Raises ConfigurationError where long threads are to be compacted by a service that cannot."""
+    """Raises ConfigurationError where the settings require compaction and the service has none."""
     if truncation.auto == "compact" and not profile.compaction:
         raise ConfigurationError(
             f"The profile {name!r} says that the service compacts nothing, which truncation.auto = 'compact' asks for: "
@@ -68,7 +68,7 @@ def list_missing_tools(tools: Iterable[Wire], profile: UpstreamCapabilities) -> 
 
 
 class EffectiveSettings(NamedTuple):
-    """The settings that need something of the service, as it lets them be; `warnings` say what they were."""
+    """The settings that depend on the service, as it supports them; `warnings` say what was changed."""
 
     history: HistoryMode
     truncation: TruncationSettings
@@ -76,7 +76,7 @@ class EffectiveSettings(NamedTuple):
 
 
 def resolve_settings(settings: Settings, profile: UpstreamCapabilities) -> EffectiveSettings:
-    """What can be done of the settings. Raises ConfigurationError for what cannot be done in another way."""
+    """The settings adapted to the service. Raises ConfigurationError for a setting without a fallback."""
     require_compaction(settings.truncation, profile, settings.upstream.profile)
     truncation, counting_warning = resolve_token_counting(settings.truncation, profile)
     history, history_warning = resolve_history_mode(settings.history, profile)
@@ -86,7 +86,7 @@ def resolve_settings(settings: Settings, profile: UpstreamCapabilities) -> Effec
 
 
 def resolve_history_mode(mode: HistoryMode, profile: UpstreamCapabilities) -> tuple[HistoryMode, str | None]:
-    """Who can keep the threads for the model, and a sentence where that is not who was asked to."""
+    """The history mode that the service supports, and a warning where it is not the configured one."""
     supported = {"local": True, "chained": profile.stored_responses, "conversation": profile.conversations}
     if supported[mode]:
         return mode, None
@@ -100,7 +100,7 @@ def resolve_history_mode(mode: HistoryMode, profile: UpstreamCapabilities) -> tu
 def resolve_token_counting(
     truncation: TruncationSettings, profile: UpstreamCapabilities
 ) -> tuple[TruncationSettings, str | None]:
-    """Who can count tokens, and a sentence where that is not who was asked to."""
+    """The token counting that the service supports, and a warning where it is not the configured one."""
     if truncation.counting == "offline" or profile.input_tokens:
         return truncation, None
     return truncation.model_copy(update={"counting": "offline"}), (
@@ -123,7 +123,7 @@ def _remove_missing_tools(body: Wire, profile: UpstreamCapabilities) -> list[str
 
 
 def _set_tools(body: Wire, tools: list[Wire]) -> None:
-    """The tools, and a choice that is among them; a choice among none is refused."""
+    """Set the tools, and a choice among them; the service rejects a choice without tools."""
     choice = body.get("tool_choice")
     if not tools:
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
@@ -139,10 +139,9 @@ def _matches_choice(tool: Wire, choice: Mapping[str, Any]) -> bool:
 
 
 def _adapt_tool_choice(body: Wire, profile: UpstreamCapabilities) -> list[str]:
-    """A forced tool, or any, where the service cannot be told so (S10).
+    """Emulate a forced or required tool choice that the service does not support (S10).
 
-    One tool can be forced by showing no other and requiring one; one that must be used, where it is the only one, by
-    naming it.
+    A tool can be forced by sending no other and requiring one; a single tool can be required by naming it.
     """
     choice = body.get("tool_choice")
     if isinstance(choice, Mapping) and not profile.forced_tool_choice:
@@ -176,7 +175,7 @@ def _remove_includes(body: Wire, names: set[str]) -> None:
 
 
 def _replace_file_images(body: Wire) -> list[str]:
-    """Images that are files of a service without files become words; those with an address stay."""
+    """Replace images by file ID with text, for a service without files; images by URL stay."""
     items = [_replace_item_images(item) for item in body["input"]]
     if all(new is old for new, old in zip(items, body["input"], strict=True)):
         return []

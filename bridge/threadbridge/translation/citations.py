@@ -1,4 +1,4 @@
-"""What an answer's annotations point at, in the words of the legacy service (A84-A86, §6).
+"""The annotations of an answer in the form of the legacy service (A84-A86, §6).
 
 Places are counted in code points, as Python counts them and as the service behind does: the legacy service's unit for
 characters outside the basic plane was never recorded.
@@ -15,13 +15,13 @@ from threadbridge.ports import Wire
 from threadbridge.translation.produced_files import ProducedFiles
 
 _MARKER = re.compile(r"【\d+:\d+†[^】]*】")
-#: The first number of a marker was 4 in both recordings (A84): the place of the search's answer in the prompt.
+#: The first number of a marker was 4 in both recordings (A84): the position of the search's answer in the prompt.
 _FIRST_NUMBER = 4
 
 
 @dataclass(frozen=True, slots=True)
 class MarkerCitation:
-    """A `file_citation`: a marker that is not in the text yet and belongs at `place` of what the model said."""
+    """A `file_citation`: a marker to insert at `offset` of the model's text."""
 
     offset: int
     marker: str
@@ -30,7 +30,7 @@ class MarkerCitation:
 
 @dataclass(frozen=True, slots=True)
 class PathCitation:
-    """A `file_path`: the model's own words from `start` to `place` name a file it made."""
+    """A `file_path`: the model's text from `start` to `offset` names a file it made."""
 
     start: int
     offset: int
@@ -48,7 +48,7 @@ Citation: TypeAlias = MarkerCitation | PathCitation | ImageCitation
 
 
 class CitationResolver:
-    """Reads annotations, knowing what the turn's searches found and which files its code made."""
+    """Resolves annotations by the results of the turn's searches and the files of its code."""
 
     def __init__(self, produced_files: ProducedFiles) -> None:
         self.produced_files = produced_files
@@ -58,7 +58,7 @@ class CitationResolver:
         self._next_file_number = 0
 
     def add_search_results(self, results: Sequence[Wire]) -> None:
-        """Another search is over; what it found can be cited. A file has the number of its first result."""
+        """Add the results of a search, for citation. A file has the number of its first result."""
         number = _FIRST_NUMBER + self._search_count
         self._search_count += 1
         file_ids = [get_result_file_id(result) for result in results]
@@ -71,7 +71,7 @@ class CitationResolver:
         self._next_file_number = len(results)
 
     def resolve(self, annotation: Wire) -> Citation | None:
-        """What the annotation becomes; None for one without a counterpart: its text stays, and no more (§6)."""
+        """The citation of an annotation; None for one without a counterpart, of which only the text stays (§6)."""
         match annotation:
             case {"type": "file_citation", "file_id": str(file_id)}:
                 return self._resolve_file_citation(annotation, self._aliases.get(file_id, file_id))
@@ -84,7 +84,7 @@ class CitationResolver:
 
     def _resolve_file_citation(self, annotation: Wire, file_id: str) -> MarkerCitation:
         numbers = self._marker_numbers.get(file_id)
-        if numbers is None:  # the results were not told: the files are numbered as they are cited
+        if numbers is None:  # results not included: files are numbered as they are cited
             number = _FIRST_NUMBER + max(self._search_count - 1, 0)
             numbers = self._marker_numbers[file_id] = (number, self._next_file_number)
             self._next_file_number += 1
@@ -110,11 +110,11 @@ def _build_path_citation(annotation: Wire, file_id: str) -> PathCitation | None:
 
 
 def get_result_file_id(result: Wire) -> str:
-    """The file a search result is from; its own id may be one only the service understands (S8)."""
+    """The file of a search result; the result's own ID may be internal to the service (S8)."""
     outer = (result.get("attributes") or {}).get("file_id")
     return outer if isinstance(outer, str) else str(result.get("file_id") or "")
 
 
 def strip_markers(text: str) -> str:
-    """The text as the model wrote it: to a model that reads them again, markers mean nothing (§6)."""
+    """The text as the model wrote it, without markers, which mean nothing to a model (§6)."""
     return _MARKER.sub("", text) if "†" in text else text

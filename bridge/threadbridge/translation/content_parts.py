@@ -23,17 +23,17 @@ class RefusalPart:
         self._fragments: list[str] = []
 
     def append(self, fragment: str) -> Wire:
-        """The next words."""
+        """The next fragment."""
         self._fragments.append(fragment)
         return {"index": self.index, "type": "refusal", "refusal": fragment}
 
     def write(self, fragment: str) -> Sequence[Wire]:
-        """The next words."""
+        """The next fragment."""
         return [self.append(fragment)]
 
     @property
     def model_text(self) -> str:
-        """What the model said."""
+        """The text that the model wrote."""
         return "".join(self._fragments)
 
     def build_content(self) -> Wire:
@@ -58,14 +58,14 @@ class ImagePart:
 
 
 class TextPart:
-    """Text with citations. What the model said and what is shown differ by the markers (A84)."""
+    """Text with citations. The model's text and the shown text differ by the markers (A84)."""
 
     kind: PartKind = "text"
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.annotations: list[Wire] = []
-        #: Citations that came before the words they belong behind, by place.
+        #: Citations that arrived before the text they follow, by offset.
         self.pending_citations: list[MarkerCitation | PathCitation] = []
         self._fragments: list[str] = []  # as shown
         self._measured_count = 0  # how many of them are counted in the lengths
@@ -75,7 +75,7 @@ class TextPart:
         self._seen_annotations: set[int] = set()
 
     def append(self, fragment: str) -> Wire:
-        """The next words, with no citation waiting for them."""
+        """The next fragment, where no citation is pending."""
         first = not self._fragments
         self._fragments.append(fragment)
         if first:  # clients merge lists by concatenation: the empty one travels once (A94, A98a)
@@ -83,7 +83,7 @@ class TextPart:
         return {"index": self.index, "type": "text", "text": {"value": fragment}}
 
     def write(self, fragment: str) -> Sequence[Wire]:
-        """The next words, and the markers that belong among them."""
+        """The next fragment, with the markers that belong into it."""
         deltas: list[Wire] = []
         while self.pending_citations and self.pending_citations[0].offset <= self._measure() + len(fragment):
             citation = self.pending_citations.pop(0)
@@ -93,32 +93,32 @@ class TextPart:
         return [*deltas, *self._append_nonempty(fragment)]
 
     def register_annotation(self, number: int | None) -> bool:
-        """Whether the part's annotation of this number is met for the first time; without a number it is the next."""
+        """Whether the annotation of this number is new; without a number it is the next one."""
         position = len(self._seen_annotations) if number is None else number
         new = position not in self._seen_annotations
         self._seen_annotations.add(position)
         return new
 
     def cite(self, citation: MarkerCitation | PathCitation) -> Sequence[Wire]:
-        """A citation, at once where its words are there, and otherwise with them."""
+        """A citation, sent at once if its text has arrived, otherwise with it."""
         if citation.offset <= self._measure():
             return self._emit_citation(citation)
         insort(self.pending_citations, citation, key=lambda waiting: waiting.offset)
         return []
 
     def finish(self) -> Sequence[Wire]:
-        """No more words will come: what still waits had its place behind the end."""
+        """Send the citations that still wait: their offsets lie behind the end of the text."""
         pending, self.pending_citations = self.pending_citations, []
         return [delta for citation in pending for delta in self._emit_citation(citation)]
 
     def cite_mention(self, words: str, file_id: str) -> Sequence[Wire]:
-        """Cite a file the model named in these words without citing it."""
+        """Cite a file that the model mentioned in this text without citing it."""
         start = self.value.find(words)
         return [] if start < 0 else [self._emit_file_path(start, start + len(words), file_id)]
 
     @property
     def model_text(self) -> str:
-        """What the model said."""
+        """The text that the model wrote."""
         pieces, at, passed = [], 0, 0
         value = self.value
         for offset, marker in self._markers:
@@ -129,7 +129,7 @@ class TextPart:
 
     @property
     def value(self) -> str:
-        """What is shown."""
+        """The text as shown, with markers."""
         return "".join(self._fragments)
 
     def build_content(self) -> Wire:
@@ -137,7 +137,7 @@ class TextPart:
         return {"type": "text", "text": {"value": self.value, "annotations": list(self.annotations)}}
 
     def _measure(self) -> int:
-        """How long is what was said. Most texts cite nothing and are never measured."""
+        """The length of the model's text. Most texts cite nothing and are never measured."""
         new = sum(map(len, self._fragments[self._measured_count :]))
         self._measured_count = len(self._fragments)
         self._shown_length += new
@@ -173,7 +173,7 @@ class TextPart:
         return self._emit_annotation("", annotation, annotation)
 
     def _to_shown_offset(self, model_offset: int, *, after: bool) -> int:
-        """Where a place in what was said is in what is shown: before or after the markers that stand right there."""
+        """The offset in the shown text for one in the model's text: before or after the markers at that offset."""
         return model_offset + sum(
             len(marker) for at, marker in self._markers if at < model_offset or (after and at == model_offset)
         )
@@ -182,7 +182,7 @@ class TextPart:
         index = len(self.annotations)
         self.annotations.append(annotation)
         delta = self.append(value)
-        self._measured_count += 1  # nobody said it
+        self._measured_count += 1  # not part of the model's text
         self._shown_length += len(value)
         delta["text"]["annotations"] = [{"index": index, **in_delta}]
         return delta

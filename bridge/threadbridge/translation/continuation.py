@@ -1,7 +1,7 @@
-"""Going on from what the service behind keeps of a thread, where that is what the model is to be shown (§2, §9).
+"""Continuing from the state that the service keeps of a thread (§2, §9).
 
-The service keeps a response with all that led to it, or a conversation. An anchor says which, and of which part of the
-thread it knows. A turn may go on from it only where the model is shown just that part and what came after. Pure.
+The service keeps a response with everything before it, or a conversation. A continuation point says which, and which
+part of the thread it contains. A turn may continue from it only if its context is that part and what came after. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from threadbridge.settings import HistoryMode
 #: First and last positions of neighbouring entries.
 Spans: TypeAlias = tuple[tuple[int, int], ...]
 
-#: Why a turn does not go on from what the service keeps.
+#: Why a turn does not continue from the state that the service keeps.
 NoContinuationReason: TypeAlias = Literal[
     "nothing_kept",
     "setting_changed",
@@ -40,7 +40,7 @@ _DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class ContinuationRules:
-    """Who is to keep the threads, as configured. `service` names the one behind; its ids lead nowhere elsewhere."""
+    """Where thread state is kept, as configured. IDs are only valid at the service that `service` names."""
 
     mode: HistoryMode = "local"
     service: str = ""
@@ -49,37 +49,37 @@ class ContinuationRules:
 
 @dataclass(frozen=True, slots=True)
 class ContinuationPoint:
-    """What the service keeps of a thread: under `upstream_id`, the id of a response or of a conversation."""
+    """The state that the service keeps of a thread under `upstream_id`, a response or a conversation."""
 
     mode: HistoryMode
     upstream_id: str
     service: str
     model: str
-    #: What it knows of the thread, and how often that had been changed by then.
+    #: The part of the thread it contains, and the number of edits by then.
     spans: Spans
     edits: int
-    #: The run that spoke last, and its calls that were open then.
+    #: The last run, and its calls that were open then.
     run_id: str
     calls: tuple[str, ...]
     #: Unix seconds.
     at: int
-    #: A turn has begun to tell the conversation more. Set where none has ended since: what it knows is not known.
+    #: A turn has started to add to the conversation and has not ended: its contents are unknown.
     in_use: bool = False
-    #: The item that a conversation ended with, by the service's name for it.
+    #: The ID of the last item of a conversation.
     last_item_id: str | None = None
 
     @property
     def last_position(self) -> int:
-        """The newest position it knows."""
+        """The newest position it contains."""
         return self.spans[-1][1]
 
     def to_row(self, thread_id: str) -> Wire:
-        """The anchor as it is stored."""
+        """The point as a stored row."""
         return {"id": thread_id, "created_at": self.at, **asdict(self)}
 
     @classmethod
     def from_row(cls, row: Wire) -> ContinuationPoint:
-        """What `to_row` wrote."""
+        """The point from a row of `to_row`."""
         known: dict[str, Any] = {name: value for name, value in row.items() if name in cls.__dataclass_fields__}
         known["spans"] = tuple((first, last) for first, last in row["spans"])
         known["calls"] = tuple(row["calls"])
@@ -88,7 +88,7 @@ class ContinuationPoint:
 
 @dataclass(frozen=True, slots=True)
 class RequiredContext:
-    """What a turn wants the model to know, and who will be asked."""
+    """The context that a turn needs, and the model it is for."""
 
     spans: Spans
     edits: int
@@ -98,39 +98,39 @@ class RequiredContext:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """How one turn stands to what the service keeps of its thread."""
+    """How one turn relates to the state that the service keeps of its thread."""
 
-    #: Who is to keep what the turn says; `local` where this one turn has to do without the service.
+    #: Where the turn's state is kept; `local` where this turn cannot use the service.
     mode: HistoryMode
     required_context: RequiredContext
-    #: What it goes on from: the model is sent only what came later. None: everything.
+    #: The point it continues from: only later entries are sent. None: everything is sent.
     point: ContinuationPoint | None = None
-    #: Why there is no anchor.
+    #: Why there is no point.
     reason: NoContinuationReason | None = None
-    #: The conversation that the turn belongs to: the anchor's, or a new one.
+    #: The conversation of the turn: that of the point, or a new one.
     conversation_id: str | None = None
-    #: One that was gone on from so far, and is of no more use once another has taken its place.
+    #: The conversation used so far, obsolete once another one replaces it.
     superseded_conversation_id: str | None = None
 
     @property
     def request_params(self) -> Wire:
-        """What the request says of it."""
+        """The fields of the request that express it."""
         if self.mode == "chained":
             previous = {} if self.point is None else {"previous_response_id": self.point.upstream_id}
             return {"store": True, **previous}
         if self.mode == "conversation" and self.conversation_id is not None:
-            return {"store": True, "conversation": self.conversation_id}  # an object is refused by some (S1)
+            return {"store": True, "conversation": self.conversation_id}  # some servers reject an object (S1)
         return {"store": False}
 
     @property
     def open_calls(self) -> frozenset[tuple[str | None, str]]:
-        """Calls, by their run, that the service knows already: their outputs may be sent alone."""
+        """Calls, by their run, that the service has already: their outputs may be sent alone."""
         if self.point is None:
             return frozenset()
         return frozenset((self.point.run_id, call_id) for call_id in self.point.calls)
 
     def fall_back(self, reason: NoContinuationReason, *, mode: HistoryMode | None = None) -> Continuation:
-        """The same turn, sent everything."""
+        """The same turn with its full history."""
         return replace(
             self,
             mode=mode or self.mode,
@@ -141,12 +141,12 @@ class Continuation:
         )
 
 
-#: A turn that sends everything, and of which the service need keep nothing.
+#: A turn that sends its full history and needs no stored state.
 LOCAL_STATE_REPORT: Wire = {"mode": "local", "continues": None, "reason": None}
 
 
 def build_state_report(continuation: Continuation | None) -> Wire:
-    """How the turn stood to what the service keeps, for its report."""
+    """The state entry of the turn's report."""
     if continuation is None:
         return LOCAL_STATE_REPORT
     point = continuation.point
@@ -157,7 +157,7 @@ def build_state_report(continuation: Continuation | None) -> Wire:
 def find_mismatch(
     point: ContinuationPoint | None, required_context: RequiredContext, rules: ContinuationRules
 ) -> NoContinuationReason | None:
-    """Why the turn cannot go on from the anchor, as far as that is known without reading the thread; None: it may."""
+    """Why the turn cannot continue from the point, as far as known without reading the thread; None: it can."""
     if point is None:
         return "nothing_kept"
     if point.mode != rules.mode:
@@ -165,7 +165,7 @@ def find_mismatch(
     if point.service != rules.service:
         return "service_changed"
     if point.model != required_context.model:
-        return "model_changed"  # what one has reasoned is nothing to another
+        return "model_changed"  # a model cannot use the reasoning of another
     if point.in_use:
         return "turn_lost"
     if rules.mode == "chained" and required_context.at - point.at >= rules.stored_response_days * _DAY:
@@ -176,7 +176,7 @@ def find_mismatch(
 
 
 def _is_extended_by(known: Spans, wanted: Spans) -> bool:
-    """Whether what is wanted is what is known, and more at the end."""
+    """Whether the wanted spans are the known ones, extended only at the end."""
     if not known or len(known) != len(wanted) or known[:-1] != wanted[:-1]:
         return False
     (first, last), (wanted_first, wanted_last) = known[-1], wanted[-1]
@@ -184,13 +184,13 @@ def _is_extended_by(known: Spans, wanted: Spans) -> bool:
 
 
 def compute_later_spans(point: ContinuationPoint, wanted: Spans) -> Spans:
-    """What the anchor does not know of the spans it leads to."""
+    """The part of the wanted spans that the point does not contain."""
     first, last = wanted[-1]
     return ((max(first, point.last_position + 1), last),) if last > point.last_position else ()
 
 
 def has_unanswered_calls(point: ContinuationPoint, later: Sequence[Entry]) -> bool:
-    """Whether the anchor ends with a call that nothing later answers: the service would refuse to go on."""
+    """Whether the point ends with a call without a later output: the service would reject the continuation."""
     answered = {
         entry.item["call_id"]
         for entry in later

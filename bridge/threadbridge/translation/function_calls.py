@@ -9,7 +9,7 @@ from threadbridge.translation.wire_objects import build_closed_step, build_open_
 
 
 class FunctionCallWriter:
-    """One function call: its place in the step and the fragments of its arguments so far."""
+    """One function call: its index in the step and the fragments of its arguments so far."""
 
     item_type = "function_call"
 
@@ -37,7 +37,7 @@ class FunctionCallWriter:
         return build_step_delta(self._step_id, call)
 
     def finish(self, item: Wire) -> list[Event]:
-        """Take the finished item, and send what the deltas left out. What was streamed was seen, so it stays."""
+        """Take the finished item, and send what the deltas left out. What was streamed stays."""
         self._item = item
         streamed, whole = self.arguments, item.get("arguments") or ""
         rest = whole[len(streamed) :] if whole.startswith(streamed) else ""
@@ -109,11 +109,11 @@ class ToolCallsWriter:
         return {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": calls}}
 
     def leave_open(self) -> None:
-        """The turn is over and its calls are to be answered: the step stays in progress, its usage null (A75, A78)."""
+        """Leave the step in progress for the tool outputs, its usage null (A75, A78)."""
         self.step = self._build_step()
 
     def close(self, *, step_status: str, usage: Wire, last_error: Wire | None = None) -> list[Event]:
-        """The turn is over and nobody will answer: the closing event."""
+        """The closing event of a turn that ends without tool outputs."""
         at = int(self._now())
         self.step = build_closed_step(self._build_step(), step_status, at=at, usage=usage, last_error=last_error)
         return [build_step_event(self.step, self._run["expires_at"])]

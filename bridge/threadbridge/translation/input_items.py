@@ -10,18 +10,18 @@ from threadbridge.translation.citations import strip_markers
 from threadbridge.translation.continuation import Continuation
 from threadbridge.translation.hosted_tools.registry import find_by_item_type
 
-#: What the service adds to an item it returns; with `store: false` ids lead nowhere (§9).
+#: Fields that only returned items have; with `store: false` their IDs resolve to nothing (§9).
 _OUTPUT_ONLY_FIELDS = frozenset({"id", "status", "created_by"})
 
-#: The words of an output part; annotations and logprobs are not sent back.
+#: The text field of each output part; annotations and logprobs are not sent back.
 _OUTPUT_TEXT_FIELDS: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
 
 
 def strip_to_model_input(entry: Entry) -> Entry:
-    """The entry without what no model is told of it.
+    """The entry reduced to what becomes model input.
 
-    A turn keeps its history until it is over. Of a thousand messages the objects that say nothing to the model would
-    cost more, in the searches for garbage alone, than all the rest of the turn.
+    A turn holds its history until it ends. The unused fields of a thousand messages would cost more in garbage
+    collection alone than the rest of the turn.
     """
     if entry.message is None:
         return entry
@@ -36,12 +36,12 @@ def build_input_items(
     continuation: Continuation | None = None,
     include_compactions: bool = False,
 ) -> list[Wire]:
-    """Everything the model is told of the thread, or what it is told beyond what the service has kept.
+    """The input of the next response: the whole thread, or what the service does not have yet.
 
-    Of earlier runs the messages, and the function calls whose outputs are there; of this run also its reasoning. A
-    call without output, an output without call, and reasoning without what it led to would be refused upstream, and so
-    would code that ran in another container than `container`, where code runs from now on. Compactions are told only
-    where the service goes on with them: `compacted`.
+    Earlier runs contribute messages and the function calls that have outputs; this run also its reasoning and its
+    hosted calls. The upstream rejects a call without output, an output without call, reasoning without the item it
+    led to, and code that ran in another container than `container_id`. Compactions are included only where the
+    service continues from them.
     """
     answered_calls = _find_answered_calls(
         timeline, continuation.open_calls if continuation is not None else frozenset()
@@ -72,9 +72,9 @@ def build_input_items(
 def _find_answered_calls(
     timeline: Sequence[Entry], open_calls: AbstractSet[tuple[str | None, str]]
 ) -> AbstractSet[tuple[str | None, str]]:
-    """The calls that can be replayed with their outputs, and the open ones whose outputs the service waits for.
+    """The calls that have outputs, the open calls of a continuation included.
 
-    Call ids are told apart by run: some servers reuse them.
+    Call IDs are paired with their run, since some servers reuse them.
     """
     calls = set(open_calls)
     answered_calls: set[tuple[str | None, str]] = set()
@@ -145,7 +145,7 @@ def _build_replayed_message(item: Wire) -> Wire:
 
 
 def _build_replayed_reasoning(item: Wire) -> Wire | None:
-    """Reasoning can only be sent back encrypted: its id means nothing to a service that stored nothing (§9)."""
+    """Reasoning is sent back encrypted or not at all: a service that stored nothing does not know its ID (§9)."""
     encrypted = item.get("encrypted_content")
     if not encrypted:
         return None
@@ -185,7 +185,7 @@ def _convert_refusal(role: str, part: Wire) -> Wire:
 
 def _convert_image_url(role: str, part: Wire) -> Wire:
     image = part["image_url"]
-    if role == "assistant":  # an assistant's message takes words only (§6, G11)
+    if role == "assistant":  # an assistant's message can only contain text (§6, G11)
         return _build_text_part(role, f"[image {image['url']}]")
     return {"type": "input_image", "image_url": image["url"], "detail": image.get("detail") or "auto"}
 
@@ -203,3 +203,31 @@ _PART_CONVERTERS: Mapping[str, Callable[[str, Wire], Wire]] = {
     "image_url": _convert_image_url,
     "image_file": _convert_image_file,
 }
+
+
+# -- Images that code made: the service does not know them by our IDs (A37) ----------------------------------------
+
+
+def collect_image_file_ids(items: Sequence[Wire]) -> frozenset[str]:
+    """The IDs of the files that user messages show."""
+    return frozenset(
+        part["file_id"]
+        for item in items
+        if item.get("role") == "user" and isinstance(item["content"], list)
+        for part in item["content"]
+        if part["type"] == "input_image" and part.get("file_id")
+    )
+
+
+def inline_images(items: Sequence[Wire], urls: Mapping[str, str]) -> list[Wire]:
+    """The items with the data URLs of these files instead of their IDs."""
+    return [_inline_item(item, urls) if collect_image_file_ids([item]) & urls.keys() else item for item in items]
+
+
+def _inline_item(item: Wire, urls: Mapping[str, str]) -> Wire:
+    return {**item, "content": [_inline_part(part, urls) for part in item["content"]]}
+
+
+def _inline_part(part: Wire, urls: Mapping[str, str]) -> Wire:
+    url = urls.get(part.get("file_id") or "")
+    return part if url is None else {"type": "input_image", "image_url": url, "detail": part["detail"]}

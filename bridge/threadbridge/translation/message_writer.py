@@ -17,7 +17,7 @@ from threadbridge.translation.wire_objects import (
     build_streamed_message,
 )
 
-#: The parts of an output message that a thread's message can show: our kind, and the field that holds the words.
+#: The parts of an output message that a thread's message can show: our kind, and the field that holds the text.
 _PART_FIELDS: dict[str, tuple[PartKind, str]] = {
     "output_text": ("text", "text"),
     "refusal": ("refusal", "refusal"),
@@ -75,7 +75,7 @@ class MessageWriter:
         return self._add_citation(part, annotation, number) if isinstance(part, TextPart) else []
 
     def cite_mention(self, words: str, file_id: str) -> list[Event]:
-        """A file that the model named in these words without citing it."""
+        """Cite a file that the model mentioned in this text without citing it."""
         texts = (part for part in self._parts if isinstance(part, TextPart))
         return [event for part in texts for event in self._build_delta_events(part.cite_mention(words, file_id))][:1]
 
@@ -86,9 +86,8 @@ class MessageWriter:
     def finish(self, item: Wire) -> list[Event]:
         """Take the finished item, and send what the deltas left out.
 
-        What was streamed was seen, so it stays: where the item disagrees, its words are not used and the message
-        will be replayed from its own content. Parts are compared in their order, because servers differ in how they
-        number them.
+        What was streamed stays: where the item differs, its text is not used and the message will be replayed from
+        its own content. Parts are compared in order, because servers differ in how they number them.
         """
         self.is_complete = item.get("status") == "completed"
         item_parts = _extract_parts(item)
@@ -128,7 +127,7 @@ class MessageWriter:
         return [self._add_image(citation.file_id) for citation in citations if isinstance(citation, ImageCitation)]
 
     def has_same_text(self, item: Wire) -> bool:
-        """Whether the item holds the very words of this message."""
+        """Whether the item has exactly the text of this message."""
         return self._list_part_texts() == [(kind, words) for kind, words, _ in _extract_parts(item)]
 
     def close(
@@ -149,7 +148,7 @@ class MessageWriter:
         ]
 
     def build_entry(self, *, incomplete: bool) -> Entry:
-        """The message as a line of the timeline, with its item where that can be replayed word for word.
+        """The message as a timeline entry, with its item where that can be replayed verbatim.
 
         `cut`: the response did not complete, so that only an item known to be whole may be replayed.
         """
@@ -193,7 +192,7 @@ class MessageWriter:
 
 
 def _extract_parts(item: Wire) -> list[tuple[PartKind, str, list[Wire]]]:
-    """The parts with words in them, in order, with their annotations."""
+    """The parts that have text, in order, with their annotations."""
     extracted: list[tuple[PartKind, str, list[Wire]]] = []
     parts: list[Any] = item.get("content") or []
     for part in parts:

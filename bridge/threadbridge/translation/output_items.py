@@ -19,7 +19,7 @@ W = TypeVar("W", MessageWriter, FunctionCallWriter, HostedToolWriter)
 
 
 class OutputSlot:
-    """One item of the response: its place, and either the writer that shows it or the item itself."""
+    """One item of the response: its index, and either the writer that shows it or the item itself."""
 
     __slots__ = ("is_finished", "item", "item_type", "output_index", "writer")
 
@@ -42,7 +42,7 @@ class OutputItems:
         self._by_call_id: dict[str, OutputSlot] = {}
 
     def add_writer(self, writer: ItemWriter, *, index: int | None, item_id: str | None) -> OutputSlot:
-        """Remember an item that is being shown."""
+        """Add an item that is being shown."""
         slot = self._add_slot(writer.item_type, index, item_id)
         slot.writer = writer
         if isinstance(writer, FunctionCallWriter):
@@ -50,7 +50,7 @@ class OutputItems:
         return slot
 
     def add_item(self, item: Wire, *, index: int | None) -> None:
-        """Remember a finished item that is not shown."""
+        """Add a finished item that is not shown."""
         slot = self._add_slot(item.get("type", ""), index, item.get("id"))
         slot.item, slot.is_finished = item, True
 
@@ -78,7 +78,7 @@ class OutputItems:
         )
 
     def find_final_slot(self, item: Wire, *, index: int) -> OutputSlot | None:
-        """The slot of an item of the finished response; from here on, `index` is its place."""
+        """The slot of an item of the finished response, moved to `index`."""
         at_index = self._by_index.get(index)
         slot = (
             self._find_by_id(item)
@@ -96,7 +96,7 @@ class OutputItems:
         return None
 
     def _find_by_text(self, item: Wire) -> OutputSlot | None:
-        """The message that holds the same words: the last resort against showing one twice."""
+        """The message with the same text: the last resort against showing one twice."""
         if item.get("type") != MessageWriter.item_type:
             return None
         return next(
@@ -111,8 +111,8 @@ class OutputItems:
     def build_entries(self, run_id: str, *, incomplete: bool) -> Sequence[Entry]:
         """What the response leaves in the timeline, in the order of its output.
 
-        Of a response that was cut short only messages remain: nobody will answer its calls, and reasoning without
-        the item it led to is refused when replayed (§9).
+        Of an incomplete response only messages remain: its calls stay without outputs, and the service rejects
+        reasoning without the item it led to (§9).
         """
         entries: list[Entry] = []
         for slot in sorted(self._slots, key=lambda slot: slot.output_index):

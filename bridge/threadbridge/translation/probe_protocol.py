@@ -1,4 +1,4 @@
-"""Questions to a service and its answers. A probe is a generator: it asks, looks, and asks again; others do the I/O."""
+"""Probes of a service: generators that yield requests and receive responses; the caller does the I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 #: The least the Responses API accepts (§3), and enough for one function call.
 _TEXT_TOKENS = 16
 _CALL_TOKENS = 256
-#: Characters of a service's words that are repeated; some quote whole tracebacks.
+#: Characters of an error message that are repeated; some servers send whole tracebacks.
 _MAX_ERROR_CHARACTERS = 120
 
 
@@ -28,7 +28,7 @@ class ProbeRequest:
     method: str
     path: str
     body: Wire | None = None
-    #: Its answer is read as a stream of events.
+    #: Whether the answer is read as a stream of events.
     is_streamed: bool = False
 
 
@@ -42,7 +42,7 @@ class ProbeResponse:
 
     @property
     def error_text(self) -> str:
-        """What the service said against it, for the end of a sentence, and no more than fits into a line."""
+        """The error message, shortened to one line, for the end of a sentence."""
         said = "" if self.error is None else self.error.message
         return shorten(said, _MAX_ERROR_CHARACTERS, placeholder=" …").rstrip(".")
 
@@ -52,7 +52,7 @@ ProbeGenerator: TypeAlias = Generator[ProbeRequest, ProbeResponse, T]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether the service can do something, and from what that is known. None: asking does not tell."""
+    """Whether the service can do something, and the evidence. None: a probe cannot tell."""
 
     is_supported: bool | None
     reason: str
@@ -60,9 +60,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ProbeOptions:
-    """How this service is asked for a response: which model, and whether `store` may be said.
+    """How to build requests for this service: which model, and whether it accepts `store`.
 
-    `refuses_unknown`: it looks at all it is asked for, so that what it accepts it can do.
+    `rejects_unknown_parameters`: the service checks all parameters, so it supports those that it accepts.
     """
 
     model: str
@@ -71,13 +71,13 @@ class ProbeOptions:
 
     @property
     def efforts(self) -> Sequence[str]:
-        """The reasoning efforts of the model, the least first; empty for a model that has none or that nobody knows."""
+        """The reasoning efforts of the model, the lowest first; empty for a model without any or an unknown one."""
         family = self._family
         return family.efforts if family is not None else ()
 
     @property
     def never_reasons(self) -> bool:
-        """Whether the model is known to answer without thinking."""
+        """Whether the model is known not to reason."""
         family = self._family
         return family is not None and not family.is_reasoning
 
@@ -86,7 +86,7 @@ class ProbeOptions:
         return MODEL_FAMILIES.get(get_base_model(self.model))
 
     def build_request(self, text: str = "Say ok.", *, calls: bool = False, **more: Any) -> ProbeRequest:
-        """A request for a response of a few words, or of one call."""
+        """A request for a short response, or for one call."""
         body: Wire = {"model": self.model, "input": text, "max_output_tokens": _CALL_TOKENS if calls else _TEXT_TOKENS}
         if self.sends_store:
             body["store"] = False
@@ -97,7 +97,7 @@ class ProbeOptions:
 
 
 def delete_resource(path: str) -> ProbeGenerator[None]:
-    """Take away what a probe has made; whether that succeeds is nobody's concern."""
+    """Delete what a probe has created, ignoring failures."""
     yield ProbeRequest("DELETE", path)
 
 

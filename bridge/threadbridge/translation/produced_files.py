@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from threadbridge.ports import IdGenerator
 
-#: A file inside a container: the container's id and the file's. Both are gone when the container is (§12).
+#: A file inside a container: the container's id and the file's. Both end with the container (§12).
 ContainerFileRef: TypeAlias = tuple[str, str]
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -18,7 +18,7 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 @dataclass(frozen=True, slots=True)
 class ProducedFile:
-    """A file to be kept: its bytes, or else the place in a container where they have to be fetched."""
+    """A file to store: its bytes, or else the container file to download them from."""
 
     file_id: str
     filename: str
@@ -27,14 +27,14 @@ class ProducedFile:
 
 
 class ProducedFiles:
-    """Every file of the turn, once. `known` are those of earlier turns, which lie in the same container."""
+    """Every file of the turn, once. `known_ids` are those of earlier turns in the same container."""
 
     def __init__(self, new_id: IdGenerator, known_ids: Mapping[ContainerFileRef, str] | None = None) -> None:
         self._new_id = new_id
         self._ids: dict[ContainerFileRef, str] = dict(known_ids or {})
-        self._unlocated: list[str] = []  # images whose bytes came first; their citation names the place
+        self._unlocated: list[str] = []  # images whose bytes came first; their citation names the container file
         self._unattached: list[str] = []  # images no message has shown yet
-        #: The new ones, in the order they were met.
+        #: The new ones, in the order they became known.
         self.files: list[ProducedFile] = []
 
     @property
@@ -56,7 +56,7 @@ class ProducedFiles:
         return known
 
     def register_inline_image(self, url: str) -> str | None:
-        """The lasting id of an image that came along in a call's outputs; None if the URL does not hold it."""
+        """The lasting ID of an image in a call's outputs; None if the URL does not contain it."""
         content, kind = _decode_data_url(url)
         if content is None:
             return None
@@ -69,7 +69,7 @@ class ProducedFiles:
     def register_cited_image(self, container_id: str, file_id: str, filename: str) -> str | None:
         """The lasting id of a cited image; None when a message shows it already.
 
-        Citations come in the order of the images: the next one that came along without a place is this one.
+        Citations come in the order of the images: it is the next inline image without a container file.
         """
         container_file = (container_id, file_id)
         if container_file in self._ids:
@@ -84,7 +84,7 @@ class ProducedFiles:
         return new_id if is_image(filename) else None
 
     def has_inline_image_of_size(self, size: int | None) -> bool:
-        """Whether an image of as many bytes came along with a call."""
+        """Whether a call's outputs contained an image of this size in bytes."""
         return any(file.content is not None and len(file.content) == size for file in self.files)
 
     def pop_unattached_images(self) -> Sequence[str]:
@@ -93,7 +93,7 @@ class ProducedFiles:
         return unattached
 
     def clear_unattached_images(self) -> None:
-        """No message will show the images made so far."""
+        """Forget the images that no message has shown."""
         self._unlocated, self._unattached = [], []
 
     def _new_file_id(self) -> str:

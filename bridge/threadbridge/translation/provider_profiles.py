@@ -1,4 +1,4 @@
-"""What a Responses service can do, as data: one row for every profile. Nobody asks a service in hope (S1–S13)."""
+"""What a Responses service can do, as data: one row for every profile (S1–S13)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _build_profile(*capabilities: str) -> UpstreamCapabilities:
     return UpstreamCapabilities(**row)
 
 
-#: Every profile by its name. Servers that were seen have what was seen of them; the others what is safe to rely on.
+#: Every profile by its name: what was observed of a server, or else what is safe to assume.
 PROFILES: Mapping[ProfileName, UpstreamCapabilities] = {
     "openai": UpstreamCapabilities(),
     "azure": replace(UpstreamCapabilities(), input_tokens=False, compaction=False, model_list=False),
@@ -59,9 +59,9 @@ def get_effective_capabilities(
 
 
 def get_profile(upstream: UpstreamSettings, *, hosted_tools: bool = True) -> UpstreamCapabilities:
-    """The abilities of the configured service: its profile's, but for those that are set one by one.
+    """The capabilities of the configured service: those of its profile, with single ones overridden by settings.
 
-    Without `hosted_tools` it has none, nor the files they work on, whatever else is said.
+    Without `hosted_tools` it has no hosted tools and no files, whatever the settings say.
     """
     return _override(PROFILES[upstream.profile], upstream, hosted_tools=hosted_tools)
 

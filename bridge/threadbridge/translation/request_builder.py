@@ -29,27 +29,30 @@ _MAX_CACHE_KEY_CHARACTERS = 64
 
 _DEFAULT_SAMPLING = 1.0
 
-#: A service that can do all there is.
+#: Vector stores for a request that is built only for its warnings.
+_PLACEHOLDER_RESOURCES = HostedToolResources(vector_store_ids=("vs",))
+
+#: A service with all capabilities.
 _FULL_PROFILE = UpstreamCapabilities()
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """A body ready to be sent, and what the run asks for that is not in it, one sentence each."""
+    """The body of a request, and a sentence for each thing that the run requests and the body lacks."""
 
     body: Wire
     warnings: tuple[str, ...] = ()
 
 
 def get_remaining_completion_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
-    """What is left of the run's completion budget, which is for the whole run (A80); None without a budget."""
+    """The rest of the completion budget, which covers the whole run (A80); None without a budget."""
     budget: int | None = run["max_completion_tokens"]
     used: int = prior_usage["completion_tokens"] if prior_usage is not None else 0
     return None if budget is None else budget - used
 
 
 def get_max_output_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
-    """The `max_output_tokens` of the run's next turn; None where the run bounds nothing."""
+    """The `max_output_tokens` of the run's next turn; None where the run sets no limit."""
     remaining = get_remaining_completion_tokens(run, prior_usage)
     return None if remaining is None else max(_MIN_OUTPUT_TOKENS, remaining)
 
@@ -76,11 +79,10 @@ def build_request(
 ) -> RequestPlan:
     """The body for the run's next turn. It shares parts with `run` and `timeline` and must only be read.
 
-    Without `continuation` nothing is stored upstream, and the timeline is all that the model is shown (§2);
-    with one, it is what the service does not know yet (§9). `prior_usage` is the sum of the run's earlier turns; ask
-    `budget_exhausted` first. `hosted` is None where the service has no hosted tools.
-    Beyond `compact_at` tokens the service makes a summary of its own of what came before (§11). The sampling parameters
-    in `refused` are left out, and what `profile` lacks is not asked for.
+    Without `continuation` nothing is stored upstream, and the timeline is all that the model sees (§2); with one, it
+    is what the service does not have yet (§9). `prior_usage` is the sum of the run's earlier turns; check
+    `is_budget_exhausted` first. `hosted_tools` is None where the service has none. Beyond `compact_threshold` tokens
+    the service compacts the earlier input (§11). `rejected_parameters` are left out, and so is what `profile` lacks.
     """
     warnings = list(model.warnings)
     container = hosted_tools.container_id if hosted_tools is not None else None
@@ -110,6 +112,27 @@ def build_request(
     return RequestPlan(body, tuple(warnings))
 
 
+def list_run_warnings(
+    run: Wire, model: ResolvedModel, rejected_parameters: Collection[str], profile: UpstreamCapabilities
+) -> tuple[str, ...]:
+    """What of a new run is done in another way than requested, one sentence each.
+
+    A successor model, a parameter it rejects, a tool that is not sent, a capability the service lacks: the warnings
+    of the run's first request, before anything of the thread is in it.
+    """
+    plan = build_request(
+        run,
+        (),
+        model=model,
+        stream=False,
+        first_turn=True,
+        hosted_tools=_PLACEHOLDER_RESOURCES,
+        rejected_parameters=rejected_parameters,
+        profile=profile,
+    )
+    return plan.warnings
+
+
 def _add_tools(
     body: Wire,
     run: Wire,
@@ -129,7 +152,7 @@ def _add_tools(
     body["tool_choice"] = build_tool_choice(run["tool_choice"], tools, first_turn=first_turn)
     if include := list_includes(tools):
         body["include"] = include
-    if run["parallel_tool_calls"] is False:  # true is the service's default, which some models refuse to be told
+    if run["parallel_tool_calls"] is False:  # true is the default, which some models reject
         body["parallel_tool_calls"] = False
 
 

@@ -1,4 +1,4 @@
-"""A response that came in one piece, as the events that would have told of it."""
+"""A response that was not streamed, as the events of a stream."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _UNFINISHED_STATUSES = frozenset({"queued", "in_progress"})
 
 
 def iterate_events(response: Wire) -> Iterator[Wire]:
-    """The fewest events that say what the response says, so that one translator serves streams and whole answers.
+    """The fewest events with the content of the response, so that one translator serves streams and whole answers.
 
-    A response that is not finished has no last event; the translator's `end_of_stream` is then the end.
+    A response that is not finished has no last event; the translator's `finish_stream` ends it.
     """
     yield {"type": "response.created", "response": response}
     for index, item in enumerate(response.get("output") or []):
@@ -36,7 +36,7 @@ def _get_final_event_type(response: Wire) -> str | None:
         return None
     if status in _FINAL_EVENT_TYPES:
         return _FINAL_EVENT_TYPES[status]
-    # Some servers leave the status out (S5) or have a word of their own for it; then the rest of the response tells.
+    # Some servers omit the status (S5) or use one of their own; then other fields decide.
     if response.get("error"):
         return "response.failed"
     return "response.incomplete" if response.get("incomplete_details") else "response.completed"

@@ -1,4 +1,4 @@
-"""How a turn can end other than well: what the run, its open message and its open step are told (§7, A39, A47, A81)."""
+"""How a turn ends without success: what becomes of the run, its open message and its open step (§7, A39, A47, A81)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INTERRUPTION_CLOSURES: Mapping[str, TurnClosure] = {
     "failed": TurnClosure(RunStatus.FAILED, "run_failed", "failed"),
     "cancelled": TurnClosure(RunStatus.CANCELLED, "run_cancelled", "cancelled"),
     "expired": TurnClosure(RunStatus.EXPIRED, "run_expired", "expired"),
-    # Before the model was asked: the prompt is longer than the budget (A80).
+    # Before the request was sent: the prompt is longer than the budget (A80).
     "incomplete": TurnClosure(RunStatus.INCOMPLETE, "max_tokens", "completed", run_reason="max_prompt_tokens"),
 }
 
@@ -35,11 +35,11 @@ _TOKEN_LIMIT_CLOSURE = TurnClosure(RunStatus.INCOMPLETE, "max_tokens", "complete
 #: Endings of an incomplete response, by its reason (A81). A run has no reason of its own for a content filter (§7).
 _INCOMPLETE_CLOSURES: Mapping[str, TurnClosure] = {
     "max_output_tokens": _TOKEN_LIMIT_CLOSURE,
-    "length": _TOKEN_LIMIT_CLOSURE,  # S5: some servers' word for it
+    "length": _TOKEN_LIMIT_CLOSURE,  # S5: the reason that some servers give
     "content_filter": TurnClosure(RunStatus.INCOMPLETE, "content_filter", "completed"),
 }
 
-#: A reason nobody has heard of: the message needs one of A39, the run is not told a reason that may be wrong.
+#: An unknown reason: the message needs one of A39, but the run gets none that may be wrong.
 _UNKNOWN_REASON_CLOSURE = TurnClosure(RunStatus.INCOMPLETE, "max_tokens", "completed")
 
 
@@ -90,7 +90,7 @@ def build_last_error(
 ) -> Wire:
     """A run's `last_error` (A47) for an upstream error: its code, or else its HTTP status, decides (§7, §15).
 
-    The id of the upstream's request is told along, for whoever looks it up there (D14).
+    The message names the ID of the upstream's request, so that its operators can look it up (D14).
     """
     run_code = _ERROR_CODES.get(code or "")
     if run_code is None:

@@ -29,13 +29,13 @@ _STREAM_ENDED_EARLY = "The upstream service ended its stream before the response
 
 
 class TurnTranslator:
-    """Feed it the events of one response, send what it returns. Pure: time and ids are handed in.
+    """Translates the events of one response into the events of a run. Pure: time and IDs are passed in.
 
-    `run` is the run as just stored, in progress. The first event returned is `thread.run.step.created`; those before
-    it (A90) are the caller's. `prior_usage` is the sum over the run's earlier turns.
+    `run` is the run as just stored, in progress. The first event returned is `thread.run.step.created`; the caller
+    sends those before it (A90). `prior_usage` is the sum over the run's earlier turns.
 
     Once `outcome` is set the turn is over: store it, and only then send the events of the call that set it. For this
-    reason, and because only the last step of a turn bears its usage (§16 G2), a message is closed when the next
+    reason, and because only the last step of a turn has its usage (§16 G2), a message is closed when the next
     visible item opens or the turn ends, not when the upstream finishes it.
 
     All function calls of a turn form one tool_calls step, which stays open until its outputs are submitted (A70,
@@ -43,9 +43,9 @@ class TurnTranslator:
     calls is open: A74 knows no such turn, and two steps would leave a part of the calls unanswerable. Every call of a
     hosted tool is a step of its own. Reasoning is kept for replay and not shown; a turn of nothing else has no step.
 
-    `produced` are the files that code made, as they become known: fetch them meanwhile. `known_files` are those of
-    earlier turns, by their place in a container. Before the last event of a response that used a `container_id`,
-    tell with `discover` what lies in that container: not every file is cited (§12).
+    `produced_files` lists the files that code made as they become known, so that they can be copied meanwhile.
+    `known_files` are those of earlier turns, by their place in a container. Before the last event of a response that
+    used a `container_id`, pass the container's files to `add_container_files`: not every file is cited (§12).
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class TurnTranslator:
         self._run = run
         self._now = now
         self._prior_usage = prior_usage
-        self._discarded_usage: Wire | None = None  # of responses that another one took the place of
+        self._discarded_usage: Wire | None = None  # of responses that were replaced
         self._number = number
         self._response_id: str | None = None
         self._model: str | None = None
@@ -83,20 +83,20 @@ class TurnTranslator:
         return self._builder.produced_files.files
 
     def add_container_files(self, files: Sequence[Wire]) -> list[Event]:
-        """The files in the turn's container (`GET /containers/{id}/files`): those never cited are told of too."""
+        """Add the files in the turn's container (`GET /containers/{id}/files`), so that uncited ones are shown too."""
         if self.container_id is None or self.outcome is not None:
             return []
         return self._builder.add_container_files(self.container_id, files)
 
     def translate(self, event: Wire) -> list[Event]:
-        """The run's events for one upstream event; none for a type nobody knows, and none after the end."""
+        """The run's events for one upstream event; none for an unknown type, and none after the end."""
         if self.outcome is not None:
             return []
         handle = self._EVENT_HANDLERS.get(event.get("type", ""))
         return self._builder.add_hosted_fragment(event) if handle is None else handle(self, event)
 
     def interrupt(self, ending: TurnInterruption) -> list[Event]:
-        """Close everything that is open and end the run as told (A60, A95, A96).
+        """Close everything that is open and end the run (A60, A95, A96).
 
         The events of a cancelled turn begin with `thread.run.cancelling`. Raises TranslationError when the turn is
         over already.
@@ -117,17 +117,17 @@ class TurnTranslator:
 
     @property
     def can_start_over(self) -> bool:
-        """Whether another response can take the place of this one without taking back what was told."""
+        """Whether another response can replace this one without retracting events already sent."""
         return self.outcome is None and self._builder.can_start_over
 
     def start_over(self, event: Wire) -> list[Event]:
-        """The response ended with this event, and another one will be asked for in its place.
+        """Drop the response that this event ended, for another one to be requested.
 
-        The steps told of so far stay: searches and code that were over as completed, the others as failed. Raises
+        Steps already sent stay: finished calls of hosted tools as completed, the others as failed. Raises
         TranslationError unless `can_start_over`.
         """
         if not self.can_start_over:
-            raise TranslationError(f"the turn of run {self._run['id']} has said what cannot be taken back")
+            raise TranslationError(f"the turn of run {self._run['id']} has sent events that cannot be retracted")
         response: Wire = event.get("response") or {}
         error = self._convert_error(response.get("error") or event.get("error") or event)
         self._discarded_usage = self._sum_usage(response)
@@ -165,7 +165,7 @@ class TurnTranslator:
         output: Sequence[Wire] = response.get("output") or []
         self._last_item_id = output[-1].get("id") if output else None
         events = self._builder.reconcile_output(output)
-        # Some servers say `response.completed` of a response that calls itself incomplete.
+        # Some servers send `response.completed` for a response whose status is incomplete.
         end = (
             self._STATUS_HANDLERS.get(response.get("status", ""))
             or self._STATUS_HANDLERS[event["type"].removeprefix("response.")]
@@ -200,7 +200,7 @@ class TurnTranslator:
         return self._close_early(INTERRUPTION_CLOSURES["failed"], response, self._convert_error(response.get("error")))
 
     def _end_cancelled(self, response: Wire) -> list[Event]:
-        # Nobody asked for it here: a run that its owner cancelled ends through `interrupt`.
+        # Not cancelled from here: a run that its owner cancels ends through `interrupt`.
         error = self._convert_error(response.get("error") or {"message": _CANCELLED_UPSTREAM})
         return self._close_early(INTERRUPTION_CLOSURES["failed"], response, error)
 

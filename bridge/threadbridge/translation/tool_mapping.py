@@ -1,4 +1,4 @@
-"""Tools, tool choice and answer format in the words of the Responses API (§4, §5)."""
+"""Maps tools, tool choice and response format to the Responses API (§4, §5)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _convert_tool(tool: Wire, resources: HostedToolResources | None, model: str)
 
 
 def _convert_function(function: Wire) -> Wire:
-    """`strict` is always said: left out, the two APIs mean opposite things by it (§4)."""
+    """`strict` is always sent, because its defaults in the two APIs are opposite (§4)."""
     flat: Wire = {"type": "function", "name": function["name"]}
     if function.get("description") is not None:
         flat["description"] = function["description"]
@@ -63,11 +63,11 @@ def build_tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wir
         return {"type": "function", "name": choice["function"]["name"]}
     if any(tool["type"] == choice["type"] for tool in sent):
         return {"type": choice["type"]}
-    return "auto"  # `forces_unsent`
+    return "auto"  # see `forces_missing_tool`
 
 
 def forces_missing_tool(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire]) -> bool:
-    """Whether the choice forces a call that no tool sent can make. A function's name is for the service to judge."""
+    """Whether the choice forces a call that no sent tool can make. The service checks the name of a function."""
     if choice is None or choice in ("auto", "none"):
         return False
     if isinstance(choice, str) or choice["type"] == "function":

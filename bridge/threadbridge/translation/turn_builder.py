@@ -17,7 +17,7 @@ from threadbridge.translation.output_items import OutputItems, OutputSlot
 from threadbridge.translation.produced_files import ContainerFileRef, ProducedFiles, is_image
 from threadbridge.translation.usage import zero_usage
 
-#: No event bears this index: a finished message takes no further fragments.
+#: An index that no event has: a finished message takes no further fragments.
 _NO_INDEX: Any = object()
 
 
@@ -50,22 +50,22 @@ class TurnBuilder:
 
     @property
     def steps(self) -> Sequence[Wire]:
-        """The steps as they are stored; the one that waits for outputs is the newest (A74)."""
+        """The steps as stored; the one that waits for outputs is the newest (A74)."""
         writers = [*self._writers, self.function_calls]
         return [writer.step for writer in writers if writer is not None and writer.step is not None]
 
     def build_entries(self, *, incomplete: bool) -> Sequence[Entry]:
-        """What the response leaves in the timeline (see `Output.entries`)."""
+        """The timeline entries of the response (see `OutputItems.build_entries`)."""
         return self._items.build_entries(self._run["id"], incomplete=incomplete)
 
     # Items as they arrive -------------------------------------------------------------------------------------
 
     def start_item(self, item: Wire, *, index: int | None) -> list[Event]:
-        """An item begins. What is not shown gives no events."""
+        """Start an item. An item that is not shown gives no events."""
         return self._start_item(item, index)[1]
 
     def add_fragment(self, kind: PartKind, event: Wire) -> list[Event]:
-        """The next words of a message."""
+        """The next fragment of a message."""
         delta, content_index = event.get("delta"), event.get("content_index") or 0
         if not delta:
             return []
@@ -75,7 +75,7 @@ class TurnBuilder:
         return [*opening, *message.add(kind, content_index, delta)]
 
     def add_annotation(self, event: Wire) -> list[Event]:
-        """What the words just said point at."""
+        """A citation in the text so far."""
         message, opening = self._find_or_open_message(event)
         number, content_index = event.get("annotation_index"), event.get("content_index") or 0
         return [*opening, *message.cite(content_index, event.get("annotation") or {}, number)]
@@ -91,7 +91,7 @@ class TurnBuilder:
         return call.add(delta) if call is not None and delta else []
 
     def add_container_files(self, container_id: str, files: Sequence[Wire]) -> list[Event]:
-        """What lies in the container: files that code made are kept, and told of where a message can tell of them."""
+        """Register the files in the container that code made, and show them in the open message if there is one."""
         events: list[Event] = []
         for file in files:
             container_file = (container_id, file["id"])
@@ -125,11 +125,11 @@ class TurnBuilder:
         return [call.add(delta)] if call is not None and delta else []
 
     def finish_item(self, item: Wire, *, index: int | None) -> list[Event]:
-        """An item is complete; it may be one that never began (S4)."""
+        """Finish an item, which may never have started (S4)."""
         return self._finish_item(item, index, self._items.find_slot(item, index=index))
 
     def reconcile_output(self, output: Sequence[Wire]) -> list[Event]:
-        """The response is over and this is its output: show what the stream left out (S4)."""
+        """Show what the stream left out of the final output (S4)."""
         events: list[Event] = []
         for index, item in enumerate(output):
             slot = self._items.find_final_slot(item, index=index)
@@ -138,7 +138,7 @@ class TurnBuilder:
         return events
 
     def close(self, *, usage: Wire) -> list[Event]:
-        """Complete everything that is open but the function calls; the last step bears the usage (§16 G2)."""
+        """Complete everything that is open except function calls; the last step has the usage (§16 G2)."""
         hosted, self.hosted_calls = self.hosted_calls, []
         last = hosted[-1] if hosted and self.message is None else None
         events: list[Event] = []
@@ -148,11 +148,11 @@ class TurnBuilder:
 
     @property
     def can_start_over(self) -> bool:
-        """Whether no more was told than what hosted tools did: words and function calls cannot be taken back."""
+        """Whether only steps of hosted tools were sent: text and function calls cannot be retracted."""
         return self.function_calls is None and not any(isinstance(writer, MessageWriter) for writer in self._writers)
 
     def start_over(self, *, error: Wire) -> list[Event]:
-        """The response is lost: its steps are closed and stay, nothing else of it does."""
+        """Drop the response: its steps are closed and stay, everything else is discarded."""
         hosted, self.hosted_calls = self.hosted_calls, []
         self._items = OutputItems()
         self.produced_files.clear_unattached_images()
@@ -167,7 +167,7 @@ class TurnBuilder:
         return message.close(step_status="completed", usage=usage) if message is not None else []
 
     def _close_finished(self) -> list[Event]:
-        """Something new is to be shown: close what is over. It is not the turn's last step, and so has no usage."""
+        """Close what is finished before something new opens. It is not the turn's last step, and so has no usage."""
         finished = [call for call in self.hosted_calls if call.is_finished]
         self.hosted_calls = [call for call in self.hosted_calls if not call.is_finished]
         closing = [event for call in finished for event in call.close(step_status="completed", usage=zero_usage())]
@@ -229,7 +229,7 @@ class TurnBuilder:
         return slot, [*events, call.open()]
 
     def _find_or_open_message(self, event: Wire) -> tuple[MessageWriter, list[Event]]:
-        """Where a fragment belongs whose index is not the open message's: numbered badly, or never "added" (S4)."""
+        """The message of a fragment whose index is not the open message's: misnumbered, or never "added" (S4)."""
         index, item_id = event.get("output_index"), event.get("item_id")
         known = self._items.find_writer(MessageWriter, index=index, item_id=item_id)
         if known is not None and known is self.message:

@@ -12,31 +12,28 @@ from threadbridge.translation.produced_files import ContainerFileRef, ProducedFi
 
 @dataclass(frozen=True, slots=True)
 class TurnInterruption:
-    """Why a turn is cut short from outside: the upstream failed, somebody cancelled, the deadline passed, or the prompt
-    is longer than its budget.
-    """
+    """Why a turn ends early: an upstream failure, a cancellation, expiry, or a prompt that exceeds its budget."""
 
     status: Literal["failed", "cancelled", "expired", "incomplete"]
     last_error: Wire | None = None  # {"code", "message"}, with status failed (A47)
-    unbilled: bool = False  # the service took the request for a wrong one, or was never asked, and charges nothing
+    unbilled: bool = False  # the service rejected the request or never got it, and charges nothing
 
 
 @dataclass(frozen=True, slots=True)
 class TurnOutcome:
     """The rows one turn writes, all in one transaction.
 
-    `run` is the whole run as it is after the turn: `completed`, `requires_action`, `incomplete`, `failed`,
-    `cancelled` or `expired`. `steps` and the messages in `entries` are in REST form (A32, A72). The steps were not
-    there before the turn.
+    `run` is the run after the turn: `completed`, `requires_action`, `incomplete`, `failed`, `cancelled` or `expired`.
+    `steps` are new. They and the messages in `entries` are in REST form (A32, A72).
     """
 
     run: Wire
     steps: Sequence[Wire]
     entries: Sequence[Entry]
     turn: Turn
-    #: The files that code made; what they are cited by is in the messages already.
+    #: The files that code made; the messages cite them already.
     files: Sequence[ProducedFile] = ()
     #: The lasting ids of all files known in containers, by their place.
     container_file_ids: Mapping[ContainerFileRef, str] = field(default_factory=dict[ContainerFileRef, str])
-    #: What the service calls the last item of the response; None where it gave none.
+    #: The ID of the last item of the response; None where it has none.
     last_item_id: str | None = None

@@ -1,4 +1,4 @@
-"""Token counts in the words of the legacy wire (A46)."""
+"""Token usage in the form of the legacy API (A46)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from threadbridge.ports import Wire
 
-#: No response has more; what claims to, or less than none, was not counted by anybody.
+#: The plausible maximum of a response; a larger or negative number is not a count.
 _MAX_TOKENS = 10**9
 
 

@@ -1,6 +1,6 @@
 """The two forms of a run's objects: as stored and read back (REST) and as streamed (SSE); rules A32, A33, A72, A94.
 
-Every function builds a new object. Nothing that was returned is changed later.
+Every function builds a new object. A returned object is never changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def build_streamed_run(run: Wire) -> Wire:
 
 
 def build_retrieved_thread(thread: Wire) -> Wire:
-    """The thread as GET and streams show it; who creates or changes it is shown what it was given (A27)."""
+    """The thread as GET and streams show it; the answers to creation and update echo the request (A27)."""
     return _add_code_interpreter_resources(thread)
 
 
@@ -77,7 +77,7 @@ def build_streamed_message(message: Wire, status: str, *, at: int | None = None,
 
 
 def build_updated_message(message: Wire) -> Wire:
-    """A message as the answer to its update shows it: with `file_ids`, long gone, in place of attachments (A32)."""
+    """A message as the answer to its update shows it: with the obsolete `file_ids` instead of attachments (A32)."""
     replacements: Mapping[str, tuple[str, object]] = {"attachments": ("file_ids", [])}
     return dict(replacements.get(name, (name, value)) for name, value in message.items())
 

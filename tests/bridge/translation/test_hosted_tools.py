@@ -527,7 +527,7 @@ def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
     turn = translator()
     fed([*created(), *told], turn)
 
-    with pytest.raises(TranslationError, match="cannot be taken back"):
+    with pytest.raises(TranslationError, match="cannot be retracted"):
         turn.start_over(_LOST)
 
     assert not turn.can_start_over

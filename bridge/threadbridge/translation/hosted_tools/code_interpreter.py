@@ -75,7 +75,7 @@ class CodeInterpreterWriter(HostedToolWriter):
                 return None
 
     def _build_replay_item(self, item: Wire) -> Wire:
-        """Without images: they are megabytes of text, and the model has seen them."""
+        """Without images, which are megabytes of text that the model has seen."""
         outputs = item.get("outputs")
         replayable = [output for output in outputs if output.get("type") != "image"] if outputs else outputs
         return {**item, "outputs": replayable}

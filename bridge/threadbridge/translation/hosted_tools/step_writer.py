@@ -9,7 +9,7 @@ from threadbridge.ports import Entry, Event, IdGenerator, Wire
 from threadbridge.translation.citations import CitationResolver
 from threadbridge.translation.wire_objects import build_closed_step, build_open_step, build_step_delta, build_step_event
 
-#: Statuses of a call that the service could not bring to its end.
+#: Statuses of a call that the service could not finish.
 _FAILED_STATUSES = frozenset({"failed", "incomplete"})
 
 
@@ -20,7 +20,7 @@ class HostedToolWriter:
     item_type: ClassVar[str]
     #: The type of the tool, which is also the name of the call's details.
     tool_type: ClassVar[str]
-    #: The step as it was stored last; None until it ended.
+    #: The step as stored; None until it has ended.
     step: Wire | None = None
 
     def __init__(
@@ -37,11 +37,11 @@ class HostedToolWriter:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the service is done with it."""
+        """Whether the service has finished the call."""
         return self._item is not None
 
     def open(self) -> list[Event]:
-        """The step, and the call in it with nothing found or done yet."""
+        """The events that open the step, with a call without results."""
         empty = {"index": 0, "id": self._call_id, "type": self.tool_type, self.tool_type: self._build_empty_details()}
         return [
             Event("thread.run.step.created", self._open_step),
@@ -54,14 +54,14 @@ class HostedToolWriter:
         return []
 
     def finish(self, item: Wire) -> list[Event]:
-        """Take the finished item, and send what was not streamed of it. A call of a closed step stays as it was."""
+        """Take the finished item, and send what was not streamed. A call of a closed step does not change."""
         if self.step is not None or self._item is not None:
             return []
         self._item = item
         return self._apply_item(item)
 
     def close(self, *, step_status: str, usage: Wire, last_error: Wire | None = None) -> list[Event]:
-        """The closing event. A call that was over when the turn broke is completed all the same."""
+        """The closing event. A call that was finished before the turn failed is completed all the same."""
         status, error = ("completed", None) if self._has_succeeded() else (step_status, last_error)
         call = {"id": self._call_id, "type": self.tool_type, self.tool_type: self._build_full_details()}
         details = {"type": "tool_calls", "tool_calls": [call]}
@@ -71,7 +71,7 @@ class HostedToolWriter:
         return [build_step_event(self.step, self._run["expires_at"])]
 
     def build_entry(self) -> Entry:
-        """The call as a line of the timeline."""
+        """The call as a timeline entry."""
         return Entry(item=self._build_replay_item(self._item) if self._item else None, run_id=self._run["id"])
 
     def _has_succeeded(self) -> bool:

@@ -1,4 +1,4 @@
-"""What is known about models, as of 2026-11-21: who retires when, who follows, and who accepts what (§13, §14).
+"""Facts about models, as of 2026-11-21: retirements, successors and accepted parameters (§13, §14).
 
 Only names that are listed are known; nothing is guessed from how a name begins. `settings.ModelOverride` goes before
 every row here.
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 #: Reasoning efforts from the least to the most (A24).
 REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-#: What the legacy service put before most models (A82); the Responses API has defaults of its own.
+#: The number of results that the legacy service gave most models (A82); the Responses API has other defaults.
 DEFAULT_SEARCH_RESULTS = 20
 
 
@@ -31,12 +31,12 @@ class ModelFamily:
 
     efforts: tuple[str, ...]
     sampling: SamplingSupport
-    #: Results of a file search that are put before these models.
+    #: Results of a file search that these models get.
     search_results: int = DEFAULT_SEARCH_RESULTS
 
     @property
     def is_reasoning(self) -> bool:
-        """Whether these models think before they answer, unless told not to."""
+        """Whether these models reason by default."""
         return bool(self.efforts)
 
 
@@ -52,10 +52,10 @@ _GPT_5_6 = ModelFamily((*_EFFORTS_FROM_NONE, "max"), SamplingSupport.NEVER)  # p
 _GPT_6 = ModelFamily((*_EFFORTS_FROM_NONE, "max"), SamplingSupport.WITHOUT_REASONING)
 _GPT_6_ALWAYS_REASONING = ModelFamily(("low", "medium", "high", "xhigh", "max"), SamplingSupport.NEVER)
 _GPT_6_2 = ModelFamily(("low", "medium", "high", "xhigh"), SamplingSupport.NEVER)
-#: Chat models of a reasoning generation: they choose for themselves, so nothing is sent.
+#: Chat models of a reasoning generation: they choose the effort, so none is sent.
 _CHAT_LATEST = ModelFamily((), SamplingSupport.NEVER)
 
-#: Every model whose abilities are known, by each of its names.
+#: Every model with known capabilities, by each of its names.
 MODEL_FAMILIES: Mapping[str, ModelFamily] = {
     name: family
     for family, names in (
@@ -101,7 +101,7 @@ MODEL_FAMILIES: Mapping[str, ModelFamily] = {
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """From `day` on the model is gone, and `successor` answers in its place where one is known."""
+    """The model ends on `shutdown_date`; `successor` replaces it where one is known."""
 
     shutdown_date: date
     successor: str | None

@@ -1,4 +1,4 @@
-"""What is known about every model an assistant may be pinned to, one row each, for people and programs."""
+"""A table of the models that an assistant may name, one row each, for people and programs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from threadbridge.translation.models.resolution import get_base_model, resolve_m
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model: whether it lives, until when, who answers in its place, and what that one is not sent."""
+    """One model: its status, its shutdown date, its replacement, and the parameters that are not sent."""
 
     model: str
     state: Literal["retired", "retiring", "current"]
     shutdown_date: date | None
-    #: Who is asked now, or once the model has retired; None where nobody is known.
+    #: The model that is requested now, or after the retirement; None where none is known.
     replacement: str | None
     context_window: int | None
-    #: Of a run's parameters, those the model asked for it does not take.
+    #: The run parameters that the requested model does not accept.
     dropped_parameters: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class ModelRow:
 
 
 def list_model_rows(policy: ModelPolicy, today: date, names: Collection[str] | None = None) -> Iterator[ModelRow]:
-    """A row for each of these models, or for every known, configured or listed one; those that end first on top."""
+    """A row for each of these models, or for every known, configured or listed one, sorted by shutdown date."""
     shutdown_dates = policy.catalog.shutdown_dates if policy.catalog is not None else {}
     chosen = {*MODEL_FAMILIES, *RETIREMENTS, *policy.models, *shutdown_dates} if names is None else names
     rows = [build_model_row(name, policy, today) for name in chosen]

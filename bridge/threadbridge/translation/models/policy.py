@@ -1,4 +1,4 @@
-"""The rules of models as configured: which is asked for a run, and which runs are refused when they are created."""
+"""The configured rules for models: which one a run is sent to, and which runs are rejected at creation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threadbridge.ports import Wire
 from threadbridge.settings import ModelOverride, SamplingPolicy
 from threadbridge.translation.models.resolution import ResolvedModel, resolve_model
 
-#: Seconds for which a list of models is trusted to be complete: new ones appear every few weeks.
+#: Seconds for which a list of models counts as complete: new ones appear every few weeks.
 _CATALOG_MAX_AGE = 86_400
 _DEFAULT_SAMPLING = 1.0
 _SAMPLING_PARAMETERS = ("temperature", "top_p")
@@ -19,17 +19,17 @@ _SAMPLING_PARAMETERS = ("temperature", "top_p")
 
 @dataclass(frozen=True, slots=True)
 class ModelCatalog:
-    """What a service said of its models (`GET /v1/models`): which there were, and on which day each one ends."""
+    """The models of a service (`GET /v1/models`) and the day on which each one ends."""
 
     fetched_at: float
     shutdown_dates: Mapping[str, date | None]
-    #: Which service said so, by where it is; empty for none that has an address.
+    #: The address of the service; empty where it has none.
     upstream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPolicy:
-    """Everything that decides about models; nothing is guessed from how a name begins."""
+    """All settings that decide about models. Nothing is inferred from the form of a name."""
 
     models: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
     per_assistant: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
@@ -37,7 +37,7 @@ class ModelPolicy:
     catalog: ModelCatalog | None = None
 
     def resolve(self, run: Wire, now: float) -> ResolvedModel:
-        """What to ask the service for when a run names its model (mapping §13, §14)."""
+        """The model to request for a run (§13, §14)."""
         return resolve_model(
             run["model"],
             requested_effort=run["reasoning_effort"],
@@ -49,8 +49,8 @@ class ModelPolicy:
         )
 
     def check_run(self, run: Wire, now: float) -> None:
-        """Raises InvalidRequest for a model that is known not to be there (A17), and with the policy `error` for a
-        sampling parameter that the model refuses.
+        """Raises InvalidRequest for a model that is known not to exist (A17), and with the policy `error` for a
+        sampling parameter that the model does not accept.
         """
         model = self.resolve(run, now)
         if self._is_unknown(model.model, now):

@@ -1,4 +1,4 @@
-"""Which model is asked for a run, and what it may be sent. The run itself keeps the name it was given (§13, §14)."""
+"""Which model a run is sent to, and with which parameters. The run itself keeps the name it has (§13, §14)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from threadbridge.translation.models.data import (
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """What to send for the model a run asks for."""
+    """What to send for the model that a run names."""
 
     requested: str
     model: str
@@ -43,13 +43,13 @@ def resolve_model(
     shutdown_dates: Mapping[str, date | None] | None = None,
     keep_sampling: bool = False,
 ) -> ResolvedModel:
-    """The model to ask in place of `name`: the configured one, else its living successor, else itself.
+    """The model to request for `name`: the configured one, else its current successor, else itself.
 
-    What it accepts the table says, where the configuration does not. A name nobody knows passes untouched and
-    unchecked: it may be a deployment, or a model of another service. A model that did not reason is followed by one
-    that is told not to, as far as it lets itself be told. `override` comes before `overrides`; `shutdown_dates` (None:
-    none in sight) before the built-in table. `keep_sampling`: a model that takes temperature and top_p only when it
-    does not reason is told not to.
+    The configuration decides what it accepts, then the table. An unknown name passes unchanged and unchecked: it may
+    be a deployment, or a model of another service. The successor of a model without reasoning gets the lowest effort
+    it accepts. `override` comes before `overrides`, `shutdown_dates` (None as a date: no end known) before the
+    built-in table. With `keep_sampling`, a model that accepts temperature and top_p only without reasoning gets
+    effort `none`.
     """
     override = override or overrides.get(name) or ModelOverride()
     if override.model is not None:
@@ -90,7 +90,7 @@ def _build_effort_warning(requested: str, effort: str | None, model: str, *, acc
 
 
 def _find_successor(name: str, today: date, shutdown_dates: Mapping[str, date | None]) -> tuple[str, list[str]]:
-    """Follow the retirements that have come to pass; a successor may have retired itself."""
+    """Follow past retirements; a successor may have retired too."""
     model = name
     while (retirement := _find_retirement(model, shutdown_dates)) is not None and retirement.shutdown_date <= today:
         if retirement.successor is None:
@@ -100,7 +100,7 @@ def _find_successor(name: str, today: date, shutdown_dates: Mapping[str, date | 
 
 
 def _find_retirement(model: str, shutdown_dates: Mapping[str, date | None]) -> Retirement | None:
-    """When the model ends: the service's own word, where it has any, before the table's."""
+    """When the model ends: the date that the service gives comes before that of the table."""
     listed = RETIREMENTS.get(get_base_model(model))
     if model not in shutdown_dates:
         return listed
@@ -119,7 +119,7 @@ def _is_reasoning_effort(effort: str | None) -> bool:
 
 
 def _choose_effort(family: ModelFamily, requested: str | None) -> str | None:
-    """The requested effort, or the nearest the model accepts, rather more than less. None: leave it to the model."""
+    """The requested effort, or the nearest accepted one, the higher one first. None: the model's default."""
     if requested is None or not family.efforts:
         return None
     if requested in family.efforts or requested not in REASONING_EFFORTS:
@@ -131,7 +131,7 @@ def _choose_effort(family: ModelFamily, requested: str | None) -> str | None:
 
 
 def _choose_successor_effort(retired: ModelFamily | None, family: ModelFamily) -> str | None:
-    """What stands in for a model that did not reason: the least its successor does. Otherwise its own default."""
+    """The lowest effort for the successor of a model without reasoning, otherwise None: its default."""
     if retired is None or retired.is_reasoning or not family.efforts:
         return None
     return family.efforts[0]
