@@ -1,4 +1,4 @@
-"""One probe for each capability of a profile: what to ask, and what the answers mean (S1 to S13)."""
+"""One probe for each capability of a profile: the requests, and what the answers mean (S1 to S13)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _FUNCTIONS: tuple[Wire, ...] = tuple(
     for name, what in (("ring", "Rings the bell."), ("knock", "Knocks on the door."))
 )
 _QUEUED = ("queued", "in_progress")
-#: An id of the right form that nobody was ever given.
+#: A well-formed ID that no response has.
 _UNKNOWN_RESPONSE_ID = "resp_0000000000000000000000000000000000000000000000000000000000"
 _SUPPORTED = Finding(is_supported=True, reason="it was asked for, and done")
 
 
 def probe_stored_responses(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """Kept, found again and gone on from; a server that goes on from anything keeps nothing (S11)."""
+    """Stores a response, reads it and continues from it; a server that accepts any ID stores nothing (S11)."""
     if not options.sends_store:
         return Finding(is_supported=False, reason="`store` cannot be said")
     stored = yield options.build_request(store=True)
@@ -50,7 +50,7 @@ def probe_stored_responses(options: ProbeOptions) -> ProbeGenerator[Finding]:
 
 
 def probe_conversations(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """Made, and named by its id alone (S1)."""
+    """Creates a conversation and names it by its ID alone (S1)."""
     conversation = yield ProbeRequest("POST", "/conversations", {})
     if conversation.error is not None or "id" not in conversation.body:
         return Finding(
@@ -64,13 +64,13 @@ def probe_conversations(options: ProbeOptions) -> ProbeGenerator[Finding]:
 
 
 def probe_background(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """Answered at once with a response that is not finished (S7)."""
+    """Requests a background response, which is answered before it is finished (S7)."""
     more: Wire = {"store": True} if options.sends_store else {}
-    begun = yield options.build_request(background=True, **more)
-    if begun.error is not None:
-        return Finding(is_supported=False, reason=f"`background: true`: {begun.error_text}")
-    path = f"/responses/{begun.body.get('id')}"
-    waits = begun.body.get("status") in _QUEUED
+    started = yield options.build_request(background=True, **more)
+    if started.error is not None:
+        return Finding(is_supported=False, reason=f"`background: true`: {started.error_text}")
+    path = f"/responses/{started.body.get('id')}"
+    waits = started.body.get("status") in _QUEUED
     if waits:
         yield ProbeRequest("POST", f"{path}/cancel")
     if more:
@@ -83,12 +83,12 @@ def probe_background(options: ProbeOptions) -> ProbeGenerator[Finding]:
 
 
 def probe_files(_options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """A list of them."""
+    """Lists files."""
     return judge_list((yield ProbeRequest("GET", "/files?limit=1")), "/files")
 
 
 def probe_input_tokens(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """A request counted (S9)."""
+    """Counts the tokens of a request (S9)."""
     counted = yield ProbeRequest("POST", "/responses/input_tokens", {"model": options.model, "input": "Say ok."})
     if isinstance(counted.body.get("input_tokens"), int):
         return _SUPPORTED
@@ -98,20 +98,20 @@ def probe_input_tokens(options: ProbeOptions) -> ProbeGenerator[Finding]:
 
 
 def probe_forced_tool_choice(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """Of two functions the one that is named is called (S10)."""
+    """Names one of two functions as the tool choice (S10)."""
     choice = {"type": "function", "name": "knock"}
     said = yield options.build_request(calls=True, tools=list(_FUNCTIONS), tool_choice=choice)
     return _judge_call(said, {"knock"}, "a function that was named")
 
 
 def probe_required_tool_choice(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """Any function is called, though nothing calls for one (S10)."""
+    """Requires a function call that the prompt does not suggest (S10)."""
     said = yield options.build_request(calls=True, tools=list(_FUNCTIONS), tool_choice="required")
     return _judge_call(said, {"ring", "knock"}, "a function, which was required,")
 
 
 def probe_prompt_cache_key(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """Prompts that begin alike may be given a name."""
+    """Sends a prompt cache key."""
     said = yield options.build_request(prompt_cache_key="threadbridge-doctor")
     if said.error is not None:
         return Finding(is_supported=False, reason=f"`prompt_cache_key`: {said.error_text}")
@@ -119,7 +119,7 @@ def probe_prompt_cache_key(options: ProbeOptions) -> ProbeGenerator[Finding]:
 
 
 def probe_compaction(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """The service is let to make a summary of what is long."""
+    """Requests compaction of long input."""
     management = [{"type": "compaction", "compact_threshold": 1000}]
     said = yield options.build_request(context_management=management)
     if said.error is not None:
@@ -128,7 +128,7 @@ def probe_compaction(options: ProbeOptions) -> ProbeGenerator[Finding]:
 
 
 def probe_encrypted_reasoning(options: ProbeOptions) -> ProbeGenerator[Finding]:
-    """Reasoning comes encrypted where it is asked for."""
+    """Requests encrypted reasoning."""
     if options.never_reasons:
         return Finding(is_supported=None, reason=f"{options.model} does not reason; ask with --model for one that does")
     efforts = [effort for effort in options.efforts if effort != "none"]
@@ -174,7 +174,7 @@ def _judge_call(response: ProbeResponse, names: set[str], what: str) -> Finding:
 
 
 def _judge_parameter(options: ProbeOptions) -> Finding:
-    """Accepting a parameter proves something only where unknown ones are refused."""
+    """An accepted parameter is evidence only where unknown ones are rejected."""
     if options.rejects_unknown_parameters:
         return Finding(is_supported=True, reason="it is accepted, and unknown parameters are not")
     return Finding(is_supported=None, reason="it is accepted, but so is any other parameter")
