@@ -25,7 +25,7 @@ wrong usage. Settings without an option are read as [configuration.md](configura
 """
 
 
-def commands(command: Any, parent: Any, name: str) -> Iterator[tuple[str, str]]:
+def iterate_command_help(command: Any, parent: Any, name: str) -> Iterator[tuple[str, str]]:
     """Yield the full name and the help text of each command, parents first."""
     widths = {"terminal_width": WIDTH, "max_content_width": WIDTH}
     context = command.context_class(command, info_name=name, parent=parent, **{**command.context_settings, **widths})
@@ -36,14 +36,14 @@ def commands(command: Any, parent: Any, name: str) -> Iterator[tuple[str, str]]:
     command.format_epilog(context, formatter)
     yield context.command_path, formatter.getvalue().rstrip()
     for child in sorted(getattr(command, "commands", {})):
-        yield from commands(command.commands[child], context, child)
+        yield from iterate_command_help(command.commands[child], context, child)
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the page."""
     parts = [HEAD]
     for script, app in (("threadbridge", threadbridge_app), ("migrate", migrate_app)):
-        for name, words in commands(typer.main.get_command(app), None, script):
+        for name, words in iterate_command_help(typer.main.get_command(app), None, script):
             parts.append(f"{'#' * (2 + (' ' in name))} {name}\n\n```text\n{words}\n```\n")
     return "\n".join(parts)
 
@@ -53,9 +53,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is out of date")
     if not parser.parse_args().check:
-        PAGE.write_text(page())
+        PAGE.write_text(render_page())
         return 0
-    if PAGE.exists() and PAGE.read_text() == page():
+    if PAGE.exists() and PAGE.read_text() == render_page():
         return 0
     print(f"{PAGE.name} is out of date; run .ci/cli_page.py", file=sys.stderr)
     return 1

@@ -21,7 +21,7 @@ describes what happens in each state.
 """
 
 
-def diagram() -> str:
+def render_diagram() -> str:
     """Return the table as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", f"    [*] --> {RunStatus.QUEUED}"]
     for before, afters in TRANSITIONS.items():
@@ -30,9 +30,9 @@ def diagram() -> str:
     return "\n".join(lines)
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the page."""
-    return f"{HEAD}\n```mermaid\n{diagram()}\n```\n"
+    return f"{HEAD}\n```mermaid\n{render_diagram()}\n```\n"
 
 
 def main() -> int:
@@ -40,9 +40,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is out of date")
     if not parser.parse_args().check:
-        PAGE.write_text(page())
+        PAGE.write_text(render_page())
         return 0
-    if PAGE.exists() and PAGE.read_text() == page():
+    if PAGE.exists() and PAGE.read_text() == render_page():
         return 0
     print(f"{PAGE.name} is out of date; run .ci/run_states_page.py", file=sys.stderr)
     return 1

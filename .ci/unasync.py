@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 #: Each has a folder `_async`, to be edited, and a folder `_sync`, written from it.
-PLACES = (ROOT / "bridge/threadbridge/client", ROOT / "tests/clients/tour")
+PACKAGES = (ROOT / "bridge/threadbridge/client", ROOT / "tests/clients/tour")
 HEADER = "# Generated from ../_async by .ci/unasync.py: edit there.\n"
 
 #: Applied in order to the whole text.
@@ -20,7 +20,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\basync (def|for|with)\b", r"\1"),
     (r"\bawait ", ""),
     (r"\bAwaitable\[(\w+(?:\[\w+\])?)\]", r"\1"),
-    (r"\basync_listing\b", "listing"),
+    (r"\bpaginate_async\b", "paginate"),
     (r"\bAsyncPaginator\b", "CursorPage"),
     (r"\bAsync([A-Z]\w*)", r"\1"),
     (r"\bStopAsyncIteration\b", "StopIteration"),
@@ -29,13 +29,13 @@ RULES: tuple[tuple[str, str], ...] = (
 )
 
 
-def synchronous(text: str, *, target: Path) -> str:
+def make_synchronous(text: str, *, target: Path) -> str:
     for pattern, replacement in RULES:
         text = re.sub(pattern, replacement, text)
-    return _formatted(HEADER + text, target)
+    return _format_with_ruff(HEADER + text, target)
 
 
-def _formatted(text: str, target: Path) -> str:
+def _format_with_ruff(text: str, target: Path) -> str:
     ruff = [sys.executable, "-m", "ruff"]
     where = ["--stdin-filename", str(target), "-"]
     # F401: `Awaitable` is imported for the asynchronous side only; I001: shorter names sort differently.
@@ -51,24 +51,24 @@ def _formatted(text: str, target: Path) -> str:
     ).stdout
 
 
-def wanted() -> dict[Path, str]:
+def render_sync_files() -> dict[Path, str]:
     """What each synchronous file should say."""
-    sources = [source for place in PLACES for source in sorted((place / "_async").glob("*.py"))]
+    sources = [source for place in PACKAGES for source in sorted((place / "_async").glob("*.py"))]
     targets = {source: source.parents[1] / "_sync" / source.name for source in sources}
-    return {target: synchronous(source.read_text("utf-8"), target=target) for source, target in targets.items()}
+    return {target: make_synchronous(source.read_text("utf-8"), target=target) for source, target in targets.items()}
 
 
 def main(*, check: bool) -> int:
-    files = wanted()
+    files = render_sync_files()
     stale = [path for path, text in files.items() if not path.exists() or path.read_text("utf-8") != text]
-    left_over = [path for place in PLACES for path in (place / "_sync").glob("*.py") if path not in files]
+    orphans = [path for place in PACKAGES for path in (place / "_sync").glob("*.py") if path not in files]
     if check:
-        for path in [*stale, *left_over]:
+        for path in [*stale, *orphans]:
             print(f"{path} is out of date; run .ci/unasync.py", file=sys.stderr)
-        return 1 if stale or left_over else 0
+        return 1 if stale or orphans else 0
     for path in stale:
         path.write_text(files[path], "utf-8")
-    for path in left_over:
+    for path in orphans:
         path.unlink()
     return 0
 

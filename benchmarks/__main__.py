@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks import export, gateway, history, hosted_tools, long_thread, state, thread_length, transport, upload
-from benchmarks._effort import QUICK, Effort
-from benchmarks._rows import Row
-from benchmarks._table import table
+from benchmarks._results import Row
+from benchmarks._sample_sizes import QUICK, Effort
+from benchmarks._table import format_table
 
 Benchmark: TypeAlias = Callable[[Effort, Path, Callable[[str], None]], list[Row]]
 
@@ -31,14 +31,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 }
 
 
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def _log(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
-def _measure(name: str, effort: Effort) -> list[Row]:
-    _say(f"measuring {name}")
+def _run_benchmark(name: str, effort: Effort) -> list[Row]:
+    _log(f"measuring {name}")
     with tempfile.TemporaryDirectory(prefix="threadbridge-benchmark-") as directory:
-        return BENCHMARKS[name](effort, Path(directory), _say)
+        return BENCHMARKS[name](effort, Path(directory), _log)
 
 
 def main() -> int:
@@ -49,13 +49,13 @@ def main() -> int:
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else Effort()
 
-    rows = [row for name in arguments.names or BENCHMARKS for row in _measure(name, effort)]
+    rows = [row for name in arguments.names or BENCHMARKS for row in _run_benchmark(name, effort)]
 
     if arguments.json:
         today = datetime.now(UTC).date().isoformat()
         print(json.dumps({"date": today, "quick": arguments.quick, "rows": [row.to_json() for row in rows]}, indent=2))
     else:
-        print(table(rows))
+        print(format_table(rows))
     return 0 if all(row.holds for row in rows) else 1
 
 

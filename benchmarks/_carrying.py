@@ -12,7 +12,7 @@ from pathlib import Path
 import openai
 
 import threadbridge
-from benchmarks._processes import peak_resident_bytes
+from benchmarks._processes import read_peak_resident_bytes
 
 
 def upload(client: openai.OpenAI, path: Path) -> str:
@@ -27,15 +27,15 @@ def download(client: openai.OpenAI, file_id: str) -> int:
         return sum(map(len, response.iter_bytes()))
 
 
-def _carry(url: str, small: Path, large: Path) -> list[int]:
+def _measure_peaks(url: str, small: Path, large: Path) -> list[int]:
     with threadbridge.openai_client(store=":memory:", upstream={"base_url": url, "api_key": "sk-benchmark"}) as client:
         download(client, upload(client, small))
-        peaks = [peak_resident_bytes(os.getpid())]
+        peaks = [read_peak_resident_bytes(os.getpid())]
         file_id = upload(client, large)
-        peaks.append(peak_resident_bytes(os.getpid()))
+        peaks.append(read_peak_resident_bytes(os.getpid()))
         download(client, file_id)
-    return [*peaks, peak_resident_bytes(os.getpid())]
+    return [*peaks, read_peak_resident_bytes(os.getpid())]
 
 
 if __name__ == "__main__":
-    print(*_carry(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))
+    print(*_measure_peaks(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))

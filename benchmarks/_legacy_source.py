@@ -13,40 +13,40 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from benchmarks._http import Chunk, serve, whole
+from benchmarks._http_server import Chunk, make_json_response, serve
 
 #: Starts it.
 COMMAND = (sys.executable, "-m", "benchmarks._legacy_source")
 LATENCY_SECONDS = 0.05
-MESSAGES = 20
-RUNS = MESSAGES // 2
-_NUMBER = 24
-_THREAD = f"thread_{'T' * _NUMBER}"
-_RUN = f"run_{'R' * (_NUMBER // 2)}"
-_ASSISTANT_ID = f"asst_{'A' * _NUMBER}"
-_CREATED = 1750000000
+MESSAGES_PER_THREAD = 20
+RUNS_PER_THREAD = MESSAGES_PER_THREAD // 2
+_ID_DIGITS = 24
+_THREAD_TEMPLATE = f"thread_{'T' * _ID_DIGITS}"
+_RUN_TEMPLATE = f"run_{'R' * (_ID_DIGITS // 2)}"
+_ASSISTANT_ID = f"asst_{'A' * _ID_DIGITS}"
+_CREATED_AT = 1750000000
 _TEXT = "What was said here is long enough to be a message that somebody would really have written. " * 5
 
 
-def thread_id(number: int) -> str:
+def format_thread_id(number: int) -> str:
     """The id of the n-th thread."""
-    return f"thread_{number:0{_NUMBER}d}"
+    return f"thread_{number:0{_ID_DIGITS}d}"
 
 
-def _numbered(prefix: str, number: int) -> str:
+def _format_id(prefix: str, number: int) -> str:
     """An id that is the thread's own once its number is put in."""
-    return f"{prefix}_{'R' * (_NUMBER // 2)}{number:0{_NUMBER // 2}d}"
+    return f"{prefix}_{'R' * (_ID_DIGITS // 2)}{number:0{_ID_DIGITS // 2}d}"
 
 
-def _message(number: int) -> dict[str, Any]:
+def _make_message(number: int) -> dict[str, Any]:
     by_run = number % 2 == 1
     return {
-        "id": _numbered("msg", number),
+        "id": _format_id("msg", number),
         "object": "thread.message",
-        "created_at": _CREATED + number,
+        "created_at": _CREATED_AT + number,
         "assistant_id": _ASSISTANT_ID if by_run else None,
-        "thread_id": _THREAD,
-        "run_id": _numbered("run", number // 2) if by_run else None,
+        "thread_id": _THREAD_TEMPLATE,
+        "run_id": _format_id("run", number // 2) if by_run else None,
         "role": "assistant" if by_run else "user",
         "content": [{"type": "text", "text": {"value": _TEXT, "annotations": []}}],
         "attachments": [],
@@ -54,7 +54,7 @@ def _message(number: int) -> dict[str, Any]:
     }
 
 
-def _usage() -> dict[str, Any]:
+def _make_usage() -> dict[str, Any]:
     return {
         "prompt_tokens": 100,
         "completion_tokens": 50,
@@ -64,14 +64,14 @@ def _usage() -> dict[str, Any]:
     }
 
 
-def _run(number: int) -> dict[str, Any]:
-    created = _CREATED + 2 * number
+def _make_run(number: int) -> dict[str, Any]:
+    created = _CREATED_AT + 2 * number
     return {
-        "id": _numbered("run", number),
+        "id": _format_id("run", number),
         "object": "thread.run",
         "created_at": created,
         "assistant_id": _ASSISTANT_ID,
-        "thread_id": _THREAD,
+        "thread_id": _THREAD_TEMPLATE,
         "status": "completed",
         "started_at": created,
         "expires_at": None,
@@ -92,39 +92,39 @@ def _run(number: int) -> dict[str, Any]:
         "max_prompt_tokens": None,
         "truncation_strategy": {"type": "auto", "last_messages": None},
         "incomplete_details": None,
-        "usage": _usage(),
+        "usage": _make_usage(),
         "response_format": "auto",
         "tool_choice": "auto",
         "parallel_tool_calls": True,
     }
 
 
-def _step() -> dict[str, Any]:
+def _make_step() -> dict[str, Any]:
     """The one step of the run that is asked for."""
     return {
-        "id": _RUN.replace("run", "step") + "S" * (_NUMBER // 2),
+        "id": _RUN_TEMPLATE.replace("run", "step") + "S" * (_ID_DIGITS // 2),
         "object": "thread.run.step",
-        "created_at": _CREATED,
-        "run_id": _RUN + "S" * (_NUMBER // 2),
+        "created_at": _CREATED_AT,
+        "run_id": _RUN_TEMPLATE + "S" * (_ID_DIGITS // 2),
         "assistant_id": _ASSISTANT_ID,
-        "thread_id": _THREAD,
+        "thread_id": _THREAD_TEMPLATE,
         "type": "message_creation",
         "status": "completed",
         "cancelled_at": None,
-        "completed_at": _CREATED + 1,
+        "completed_at": _CREATED_AT + 1,
         "expires_at": None,
         "failed_at": None,
         "last_error": None,
-        "step_details": {"type": "message_creation", "message_creation": {"message_id": _numbered("msg", 1)}},
-        "usage": _usage(),
+        "step_details": {"type": "message_creation", "message_creation": {"message_id": _format_id("msg", 1)}},
+        "usage": _make_usage(),
     }
 
 
-def _assistant() -> dict[str, Any]:
+def _make_assistant() -> dict[str, Any]:
     return {
         "id": _ASSISTANT_ID,
         "object": "assistant",
-        "created_at": _CREATED,
+        "created_at": _CREATED_AT,
         "name": "Measured",
         "description": None,
         "model": "gpt-4o",
@@ -139,39 +139,39 @@ def _assistant() -> dict[str, Any]:
     }
 
 
-def _thread() -> dict[str, Any]:
-    return {"id": _THREAD, "object": "thread", "created_at": _CREATED, "metadata": {}, "tool_resources": {}}
+def _make_thread() -> dict[str, Any]:
+    return {"id": _THREAD_TEMPLATE, "object": "thread", "created_at": _CREATED_AT, "metadata": {}, "tool_resources": {}}
 
 
-def _list(objects: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _make_list(objects: Sequence[dict[str, Any]]) -> dict[str, Any]:
     first, last = (objects[0]["id"], objects[-1]["id"]) if objects else (None, None)
     return {"object": "list", "data": list(objects), "first_id": first, "last_id": last, "has_more": False}
 
 
-def _bytes(body: dict[str, Any]) -> bytes:
+def _encode(body: dict[str, Any]) -> bytes:
     return json.dumps(body, indent=2).encode()
 
 
-def _both_orders(make: Callable[[int], dict[str, Any]], count: int) -> Mapping[str, bytes]:
+def _encode_both_orders(make: Callable[[int], dict[str, Any]], count: int) -> Mapping[str, bytes]:
     objects = [make(number) for number in range(count)]
-    return {"asc": _bytes(_list(objects)), "desc": _bytes(_list(objects[::-1]))}
+    return {"asc": _encode(_make_list(objects)), "desc": _encode(_make_list(objects[::-1]))}
 
 
-_EMPTY = _bytes(_list([]))
-_STEPS = {"asc": _bytes(_list([_step()])), "desc": _bytes(_list([_step()]))}
-_MESSAGES = _both_orders(_message, MESSAGES)
-_RUNS = _both_orders(_run, RUNS)
-_THREAD_BODY = _bytes(_thread())
-_ASSISTANT_BODY = _bytes(_assistant())
+_EMPTY = _encode(_make_list([]))
+_STEPS = {"asc": _encode(_make_list([_make_step()])), "desc": _encode(_make_list([_make_step()]))}
+_MESSAGES = _encode_both_orders(_make_message, MESSAGES_PER_THREAD)
+_RUNS = _encode_both_orders(_make_run, RUNS_PER_THREAD)
+_THREAD_BODY = _encode(_make_thread())
+_ASSISTANT_BODY = _encode(_make_assistant())
 _NOT_FOUND = b'{"error":{"message":"Not here.","type":"invalid_request_error","param":null,"code":null}}'
 _PATH = re.compile(r".*/threads/thread_(?P<thread>\w{24})(?:/(?P<kind>messages|runs)(?:/run_(?P<run>\w{24})/steps)?)?")
 
 
-def _page(pages: Mapping[str, bytes], query: Mapping[str, list[str]]) -> bytes:
+def _select_page(pages: Mapping[str, bytes], query: Mapping[str, list[str]]) -> bytes:
     return _EMPTY if "after" in query else pages[query.get("order", ["desc"])[0]]
 
 
-def _body(path: str, query: Mapping[str, list[str]]) -> bytes | None:
+def _find_body(path: str, query: Mapping[str, list[str]]) -> bytes | None:
     if path.endswith(f"/assistants/{_ASSISTANT_ID}"):
         return _ASSISTANT_BODY
     found = _PATH.fullmatch(path)
@@ -179,20 +179,20 @@ def _body(path: str, query: Mapping[str, list[str]]) -> bytes | None:
         return None
     thread = found["thread"].encode()
     if found["run"]:
-        body = _page(_STEPS, query).replace(b"S" * (_NUMBER // 2), found["run"][_NUMBER // 2 :].encode())
+        body = _select_page(_STEPS, query).replace(b"S" * (_ID_DIGITS // 2), found["run"][_ID_DIGITS // 2 :].encode())
     else:
         pages = {"messages": _MESSAGES, "runs": _RUNS}.get(found["kind"] or "")
-        body = _THREAD_BODY if pages is None else _page(pages, query)
-    return body.replace(b"T" * _NUMBER, thread).replace(b"R" * (_NUMBER // 2), thread[_NUMBER // 2 :])
+        body = _THREAD_BODY if pages is None else _select_page(pages, query)
+    return body.replace(b"T" * _ID_DIGITS, thread).replace(b"R" * (_ID_DIGITS // 2), thread[_ID_DIGITS // 2 :])
 
 
-def _answer(_method: str, target: str, _request: bytes) -> Sequence[Chunk]:
+def _handle_request(_method: str, target: str, _request: bytes) -> Sequence[Chunk]:
     split = urlsplit(target)
-    body = _body(split.path, parse_qs(split.query))
+    body = _find_body(split.path, parse_qs(split.query))
     if body is None:
-        return whole(_NOT_FOUND, status="404 Not Found", wait=LATENCY_SECONDS)
-    return whole(body, wait=LATENCY_SECONDS)
+        return make_json_response(_NOT_FOUND, status="404 Not Found", delay=LATENCY_SECONDS)
+    return make_json_response(body, delay=LATENCY_SECONDS)
 
 
 if __name__ == "__main__":
-    serve(_answer)
+    serve(_handle_request)

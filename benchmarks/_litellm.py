@@ -17,7 +17,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks._processes import ROOT, Server, stop
+from benchmarks._processes import ROOT, Server, stop_process
 
 PYTHON = ROOT / ".venvs" / "litellm" / "bin" / "python"
 REQUIREMENT = "litellm[proxy]>=1.80"
@@ -25,7 +25,7 @@ INSTALL_SECONDS = 900
 READY_SECONDS = 120.0
 KEY = "sk-benchmark"
 MODEL = "gpt-4o"
-_QUIET = {
+_ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # no download of prices at start
     "LITELLM_TELEMETRY": "False",
     "LITELLM_LOG": "ERROR",
@@ -44,50 +44,50 @@ litellm_settings:
 """
 
 
-class Unavailable(Exception):
+class LiteLLMUnavailable(Exception):
     """LiteLLM could not be installed or started here; the message says why."""
 
 
 def install() -> None:
     """Make the environment, unless it is there."""
-    if PYTHON.exists() and _imports():
+    if PYTHON.exists() and _is_importable():
         return
     print("installing LiteLLM into .venvs/litellm (once, about a minute)", file=sys.stderr)
     try:
-        _run([sys.executable, "-m", "venv", str(PYTHON.parents[1])])
-        _run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT])
+        _run_command([sys.executable, "-m", "venv", str(PYTHON.parents[1])])
+        _run_command([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT])
     except subprocess.CalledProcessError as error:
-        raise Unavailable(f"LiteLLM cannot be installed here: {error.stderr[-500:]}") from error
+        raise LiteLLMUnavailable(f"LiteLLM cannot be installed here: {error.stderr[-500:]}") from error
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"LiteLLM cannot be installed here: {error}") from error
+        raise LiteLLMUnavailable(f"LiteLLM cannot be installed here: {error}") from error
 
 
-def version() -> str:
+def read_version() -> str:
     """Which LiteLLM is measured."""
     code = "import importlib.metadata as m; print(m.version('litellm'))"
     return subprocess.run([str(PYTHON), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _imports() -> bool:
+def _is_importable() -> bool:
     code = "import importlib.util as u, sys; sys.exit(not (u.find_spec('litellm') and u.find_spec('fastapi')))"
     return subprocess.run([str(PYTHON), "-c", code], check=False).returncode == 0
 
 
-def _run(command: list[str]) -> None:
+def _run_command(command: list[str]) -> None:
     subprocess.run(command, check=True, timeout=INSTALL_SECONDS, capture_output=True, text=True)
 
 
 @contextmanager
-def proxy(upstream_url: str, directory: Path) -> Generator[Server]:
+def run_proxy(upstream_url: str, directory: Path) -> Generator[Server]:
     """The proxy, ready to answer, in front of `upstream_url`."""
     config = directory / "litellm.yaml"
     config.write_text(_CONFIG.format(model=MODEL, url=upstream_url, key=KEY))
-    port = _free_port()
+    port = _find_free_port()
     with (directory / "litellm.log").open("w") as log:
         process = subprocess.Popen(
             [str(PYTHON.parent / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)],
             cwd=directory,
-            env={**os.environ, **_QUIET},
+            env={**os.environ, **_ENVIRONMENT},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -97,10 +97,10 @@ def proxy(upstream_url: str, directory: Path) -> Generator[Server]:
             _wait_until_ready(process, port, directory / "litellm.log")
             yield Server(process.pid, f"http://127.0.0.1:{port}/v1")
         finally:
-            stop(process)
+            stop_process(process)
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -114,4 +114,4 @@ def _wait_until_ready(process: subprocess.Popen[str], port: int, log: Path) -> N
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
-    raise Unavailable(f"LiteLLM's proxy did not start: {log.read_text()[-500:]}")
+    raise LiteLLMUnavailable(f"LiteLLM's proxy did not start: {log.read_text()[-500:]}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-_LISTENING = "Listening on "
+_LISTENING_PREFIX = "Listening on "
 #: Seconds a server may take to say where it listens, and to end when asked.
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -25,12 +25,12 @@ class Server:
     pid: int
     url: str
 
-    def cpu_seconds(self) -> float:
+    def read_cpu_seconds(self) -> float:
         """User and system time of the process and of its children, so far."""
-        return sum(_cpu_seconds(pid) for pid in _family(self.pid))
+        return sum(_read_cpu_seconds(pid) for pid in _list_process_tree(self.pid))
 
 
-def _cpu_seconds(pid: int) -> float:
+def _read_cpu_seconds(pid: int) -> float:
     """The CPU clock of another process, in nanoseconds' resolution where /proc/PID/stat counts hundredths.
 
     The number of the clock is what clock_getcpuclockid(3) gives on Linux.
@@ -38,17 +38,17 @@ def _cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def _family(pid: int) -> list[int]:
+def _list_process_tree(pid: int) -> list[int]:
     """A process and its descendants."""
     children = [
         int(child)
         for task in os.listdir(f"/proc/{pid}/task")
         for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()
     ]
-    return [pid, *(member for child in children for member in _family(child))]
+    return [pid, *(member for child in children for member in _list_process_tree(child))]
 
 
-def peak_resident_bytes(pid: int) -> int:
+def read_peak_resident_bytes(pid: int) -> int:
     """The most memory the process ever had resident (VmHWM); 0 once it has ended, when nobody knows any more."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
@@ -56,7 +56,7 @@ def peak_resident_bytes(pid: int) -> int:
     return 0
 
 
-def stop(process: subprocess.Popen[str]) -> None:
+def stop_process(process: subprocess.Popen[str]) -> None:
     """End a process: its input closes, then it is asked, then it is made to."""
     if process.stdin is not None:
         process.stdin.close()
@@ -71,7 +71,7 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def server(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Generator[Server]:
+def run_server(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Generator[Server]:
     """Start a server of ours, which names its address on the first line of stdout, and end it at the end."""
     process = subprocess.Popen(
         command,
@@ -84,29 +84,29 @@ def server(command: Sequence[str], *, environment: Mapping[str, str] | None = No
     try:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
-        if not line.startswith(_LISTENING):
+        if not line.startswith(_LISTENING_PREFIX):
             raise RuntimeError(f"{command[0]} said {line!r} where an address was expected")
-        yield Server(process.pid, line.removeprefix(_LISTENING))
+        yield Server(process.pid, line.removeprefix(_LISTENING_PREFIX))
     finally:
-        stop(process)
+        stop_process(process)
 
 
-def script(name: str) -> str:
+def find_script(name: str) -> str:
     """A command of this environment."""
     return str(Path(sys.executable).with_name(name))
 
 
 @contextmanager
-def upstream() -> Generator[Server]:
+def run_upstream() -> Generator[Server]:
     """The fast Responses service."""
-    with server([sys.executable, "-m", "benchmarks._upstream"]) as running:
+    with run_server([sys.executable, "-m", "benchmarks._upstream"]) as running:
         yield running
 
 
 @contextmanager
-def gateway(upstream_url: str, store: Path) -> Generator[Server]:
+def run_gateway(upstream_url: str, store: Path) -> Generator[Server]:
     """`threadbridge serve` with a store of its own, in front of `upstream_url`."""
-    command = [script("threadbridge"), "serve", "--port", "0", "--log-level", "warning"]
+    command = [find_script("threadbridge"), "serve", "--port", "0", "--log-level", "warning"]
     options = ["--upstream", upstream_url, "--store", f"sqlite:///{store}"]
-    with server([*command, *options], environment={"OPENAI_API_KEY": "sk-benchmark"}) as running:
+    with run_server([*command, *options], environment={"OPENAI_API_KEY": "sk-benchmark"}) as running:
         yield running

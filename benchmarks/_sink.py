@@ -7,22 +7,22 @@ import sys
 
 from aiohttp import web
 
-_PIECE = bytes(64 * 1024)
+_CHUNK = bytes(64 * 1024)
 
 
-async def _read(request: web.Request) -> web.Response:
+async def _receive_file(request: web.Request) -> web.Response:
     size = 0
     async for chunk in request.content.iter_any():
         size += len(chunk)
     return web.json_response({"id": f"file-{size}", "object": "file", "bytes": size})
 
 
-async def _send(request: web.Request) -> web.StreamResponse:
+async def _send_file(request: web.Request) -> web.StreamResponse:
     left = int(request.match_info["size"])
     response = web.StreamResponse(headers={"content-length": str(left)})
     await response.prepare(request)
     while left:
-        piece = _PIECE[:left]
+        piece = _CHUNK[:left]
         await response.write(piece)
         left -= len(piece)
     return response
@@ -30,8 +30,8 @@ async def _send(request: web.Request) -> web.StreamResponse:
 
 async def _serve() -> None:
     application = web.Application()
-    application.router.add_post("/v1/files", _read)
-    application.router.add_get("/v1/files/file-{size}/content", _send)
+    application.router.add_post("/v1/files", _receive_file)
+    application.router.add_get("/v1/files/file-{size}/content", _send_file)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

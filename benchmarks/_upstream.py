@@ -10,21 +10,21 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks._http import Chunk, event_stream, serve, whole
+from benchmarks._http_server import Chunk, make_event_stream, make_json_response, serve
 
 #: A user's message with these words is answered so.
-PACED = "one word at a time"
+PACED_MARKER = "one word at a time"
 DELTAS = 500
 SECONDS_BETWEEN_DELTAS = 0.001
 WORD = "word "
 #: Events of a stream that are not text deltas.
-FRAME_EVENTS = 8
-EVENTS = DELTAS + FRAME_EVENTS
+NON_DELTA_EVENTS = 8
+EVENTS = DELTAS + NON_DELTA_EVENTS
 
 _ITEM_ID = "msg_68b1c2d3e4f5061728394a5b6c7d8e9f0a1b2c3d4e5f6071"
 
 
-def _response(status: str, output: list[Any], usage: dict[str, Any] | None) -> dict[str, Any]:
+def _make_response(status: str, output: list[Any], usage: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "id": "resp_68b1c2d3e4f5061728394a5b6c7d8e9f0a1b2c3d4e5f6070",
         "object": "response",
@@ -57,15 +57,15 @@ def _response(status: str, output: list[Any], usage: dict[str, Any] | None) -> d
     }
 
 
-def _part(text: str) -> dict[str, Any]:
+def _make_part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def _item(status: str, content: list[Any]) -> dict[str, Any]:
+def _make_item(status: str, content: list[Any]) -> dict[str, Any]:
     return {"id": _ITEM_ID, "type": "message", "status": status, "role": "assistant", "content": content}
 
 
-def completed(deltas: int) -> dict[str, Any]:
+def make_completed_response(deltas: int) -> dict[str, Any]:
     """A response whose message has so many words."""
     usage = {
         "input_tokens": 20,
@@ -74,50 +74,56 @@ def completed(deltas: int) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 20 + deltas,
     }
-    return _response("completed", [_item("completed", [_part(WORD * deltas)])], usage)
+    return _make_response("completed", [_make_item("completed", [_make_part(WORD * deltas)])], usage)
 
 
-def _events(deltas: int) -> Iterator[dict[str, Any]]:
-    at = {"output_index": 0}
-    inside = {"item_id": _ITEM_ID, "output_index": 0, "content_index": 0}
+def _iterate_events(deltas: int) -> Iterator[dict[str, Any]]:
+    position = {"output_index": 0}
+    part_position = {"item_id": _ITEM_ID, "output_index": 0, "content_index": 0}
     text = WORD * deltas
-    yield {"type": "response.created", "response": _response("in_progress", [], None)}
-    yield {"type": "response.in_progress", "response": _response("in_progress", [], None)}
-    yield {"type": "response.output_item.added", **at, "item": _item("in_progress", [])}
-    yield {"type": "response.content_part.added", **inside, "part": _part("")}
+    yield {"type": "response.created", "response": _make_response("in_progress", [], None)}
+    yield {"type": "response.in_progress", "response": _make_response("in_progress", [], None)}
+    yield {"type": "response.output_item.added", **position, "item": _make_item("in_progress", [])}
+    yield {"type": "response.content_part.added", **part_position, "part": _make_part("")}
     for _ in range(deltas):
-        yield {"type": "response.output_text.delta", **inside, "delta": WORD, "logprobs": [], "obfuscation": "a1B2c3"}
-    yield {"type": "response.output_text.done", **inside, "text": text, "logprobs": []}
-    yield {"type": "response.content_part.done", **inside, "part": _part(text)}
-    yield {"type": "response.output_item.done", **at, "item": _item("completed", [_part(text)])}
-    yield {"type": "response.completed", "response": completed(deltas)}
+        yield {
+            "type": "response.output_text.delta",
+            **part_position,
+            "delta": WORD,
+            "logprobs": [],
+            "obfuscation": "a1B2c3",
+        }
+    yield {"type": "response.output_text.done", **part_position, "text": text, "logprobs": []}
+    yield {"type": "response.content_part.done", **part_position, "part": _make_part(text)}
+    yield {"type": "response.output_item.done", **position, "item": _make_item("completed", [_make_part(text)])}
+    yield {"type": "response.completed", "response": make_completed_response(deltas)}
 
 
-def _frames(deltas: int, *, wait: float) -> Sequence[Chunk]:
+def _encode_frames(deltas: int, *, delay: float) -> Sequence[Chunk]:
     """One chunk per event; the pause is before text deltas only."""
     frames: list[Chunk] = []
-    for number, event in enumerate(_events(deltas)):
+    for number, event in enumerate(_iterate_events(deltas)):
         data = json.dumps({**event, "sequence_number": number}, separators=(",", ":"))
-        pause = wait if event["type"] == "response.output_text.delta" else 0.0
+        pause = delay if event["type"] == "response.output_text.delta" else 0.0
         frames.append(Chunk(f"event: {event['type']}\ndata: {data}\n\n".encode(), pause))
     return frames
 
 
-_WHOLE = whole(json.dumps(completed(DELTAS)).encode())
-_AT_ONCE = event_stream(_frames(DELTAS, wait=0.0))
-_PACED = event_stream(_frames(DELTAS, wait=SECONDS_BETWEEN_DELTAS))
-_NOT_FOUND = whole(
+_JSON_RESPONSE = make_json_response(json.dumps(make_completed_response(DELTAS)).encode())
+_UNPACED_STREAM = make_event_stream(_encode_frames(DELTAS, delay=0.0))
+_PACED_STREAM = make_event_stream(_encode_frames(DELTAS, delay=SECONDS_BETWEEN_DELTAS))
+_NOT_FOUND = make_json_response(
     b'{"error":{"message":"Only /v1/responses is here.","type":"x","param":null,"code":null}}', status="404 Not Found"
 )
 
 
-def _answer(method: str, target: str, body: bytes) -> Sequence[Chunk]:
+def _handle_request(method: str, target: str, body: bytes) -> Sequence[Chunk]:
     if method != "POST" or not target.endswith("/responses"):
         return _NOT_FOUND
     if b'"stream":true' not in body and b'"stream": true' not in body:
-        return _WHOLE
-    return _PACED if PACED.encode() in body else _AT_ONCE
+        return _JSON_RESPONSE
+    return _PACED_STREAM if PACED_MARKER.encode() in body else _UNPACED_STREAM
 
 
 if __name__ == "__main__":
-    serve(_answer)
+    serve(_handle_request)

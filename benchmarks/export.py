@@ -16,37 +16,37 @@ from pathlib import Path
 from openai import OpenAI
 
 from benchmarks import _processes
-from benchmarks._effort import Effort
-from benchmarks._legacy_source import COMMAND, MESSAGES, RUNS, thread_id
-from benchmarks._processes import ROOT, script
-from benchmarks._rows import Row
+from benchmarks._legacy_source import COMMAND, MESSAGES_PER_THREAD, RUNS_PER_THREAD, format_thread_id
+from benchmarks._processes import ROOT, find_script
+from benchmarks._results import Row
+from benchmarks._sample_sizes import Effort
 
 RESIDENT_BOUND_MB = 200.0
-FASTER_BOUND = 10.0
-SECONDS_BETWEEN_LOOKS = 0.05
+SPEEDUP_BOUND = 10.0
+POLL_SECONDS = 0.05
 EXPORT_SECONDS = 900.0
 
 
-def _naive_loop(url: str, count: int) -> float:
+def _time_naive_loop(url: str, count: int) -> float:
     """Seconds for `count` threads with everything in them, one request after the other."""
     with OpenAI(base_url=url, api_key="sk-benchmark") as client:
         started = time.perf_counter()
         for number in range(count):
-            thread = client.beta.threads.retrieve(thread_id(number))
+            thread = client.beta.threads.retrieve(format_thread_id(number))
             messages = list(client.beta.threads.messages.list(thread.id, limit=100))
             runs = list(client.beta.threads.runs.list(thread.id, limit=100))
             steps = [step for run in runs for step in client.beta.threads.runs.steps.list(run.id, thread_id=thread.id)]
-            if (len(messages), len(runs), len(steps)) != (MESSAGES, RUNS, RUNS):
+            if (len(messages), len(runs), len(steps)) != (MESSAGES_PER_THREAD, RUNS_PER_THREAD, RUNS_PER_THREAD):
                 raise RuntimeError(f"the source gave {len(messages)} messages, {len(runs)} runs, {len(steps)} steps")
         return time.perf_counter() - started
 
 
-def _export(url: str, count: int, directory: Path) -> tuple[float, float]:
+def _time_export(url: str, count: int, directory: Path) -> tuple[float, float]:
     """Seconds of the whole command, and its peak of resident megabytes."""
     ids = directory / "ids.txt"
-    ids.write_text("".join(f"{thread_id(number)}\n" for number in range(count)))
+    ids.write_text("".join(f"{format_thread_id(number)}\n" for number in range(count)))
     started = time.perf_counter()
-    command = [script("migrate"), "export-threads", "--backend", "assistants", "--json"]
+    command = [find_script("migrate"), "export-threads", "--backend", "assistants", "--json"]
     process = subprocess.Popen(
         [*command, "--ids", str(ids), "--out", str(directory / "archive")],
         cwd=ROOT,
@@ -58,43 +58,43 @@ def _export(url: str, count: int, directory: Path) -> tuple[float, float]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        peak = _watch(process)
+        peak = _measure_peak_memory(process)
     finally:
         process.kill()
         process.wait()
     return time.perf_counter() - started, peak / 1e6
 
 
-def _watch(process: subprocess.Popen[bytes]) -> int:
+def _measure_peak_memory(process: subprocess.Popen[bytes]) -> int:
     """The most memory the process was seen to have had, once it has ended well."""
     peak = 0
     deadline = time.monotonic() + EXPORT_SECONDS
     while process.poll() is None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"the export was not over after {EXPORT_SECONDS:.0f} s")
-        peak = max(peak, _processes.peak_resident_bytes(process.pid))
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        peak = max(peak, _processes.read_peak_resident_bytes(process.pid))
+        time.sleep(POLL_SECONDS)
     if process.returncode != 0:
         raise RuntimeError(f"the export ended with exit code {process.returncode}")
     return peak
 
 
-def _check(archive: Path, count: int) -> None:
+def _check_archive(archive: Path, count: int) -> None:
     """Every message is in the archive exactly once."""
     with (archive / "messages.jsonl").open() as lines:
         ids = [(message["thread_id"], message["id"]) for message in map(json.loads, lines)]
-    if len(ids) != count * MESSAGES or len(set(ids)) != len(ids):
-        raise RuntimeError(f"{len(set(ids))} different messages in {len(ids)} lines, not {count * MESSAGES}")
+    if len(ids) != count * MESSAGES_PER_THREAD or len(set(ids)) != len(ids):
+        raise RuntimeError(f"{len(set(ids))} different messages in {len(ids)} lines, not {count * MESSAGES_PER_THREAD}")
 
 
-def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
+def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
     """The rows on the export."""
-    with _processes.server(COMMAND) as source:
-        naive = _naive_loop(source.url, effort.naive_threads) / effort.naive_threads
-        seconds, megabytes = _export(source.url, effort.export_threads, directory)
-    _check(directory / "archive", effort.export_threads)
-    size = f"{effort.export_threads} threads of {MESSAGES} messages"
-    say(f"exported {size} in {seconds:.1f} s; the loop was measured on {effort.naive_threads} threads and scaled")
+    with _processes.run_server(COMMAND) as source:
+        naive = _time_naive_loop(source.url, effort.naive_threads) / effort.naive_threads
+        seconds, megabytes = _time_export(source.url, effort.export_threads, directory)
+    _check_archive(directory / "archive", effort.export_threads)
+    size = f"{effort.export_threads} threads of {MESSAGES_PER_THREAD} messages"
+    log(f"exported {size} in {seconds:.1f} s; the loop was measured on {effort.naive_threads} threads and scaled")
     return [
         Row(
             f"export, {size}",
@@ -103,7 +103,7 @@ def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list
             1 / naive,
             "SDK loop",
             "ratio",
-            FASTER_BOUND,
+            SPEEDUP_BOUND,
             at_least=True,
         ),
         Row("export, memory", "MB", megabytes, None, "", "value", RESIDENT_BOUND_MB),

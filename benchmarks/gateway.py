@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import _litellm, _processes, _upstream
-from benchmarks._effort import Effort
 from benchmarks._litellm import MODEL
 from benchmarks._processes import Server
-from benchmarks._rows import Row, compared, later
-from benchmarks._traffic import Traffic, traffic
+from benchmarks._results import Row, make_delay_row, make_ratio_row
+from benchmarks._sample_sizes import Effort
+from benchmarks._service_client import ServiceClient, open_client
 
 #: CPU of the gateway over CPU of LiteLLM's pass-through.
 STREAMED_BOUND = 1 / 8
@@ -24,8 +24,8 @@ WHOLE_BOUND = 1 / 4
 #: Milliseconds a first delta may come later than without a gateway.
 FIRST_DELTA_BOUND = 5.0
 
-AT_ONCE = "Say something long."
-PACED = f"Say something long, {_upstream.PACED}."
+PROMPT = "Say something long."
+PACED_PROMPT = f"Say something long, {_upstream.PACED_MARKER}."
 #: Runs begun one after the other before the first of them is looked at.
 BATCH = 20
 SECONDS_TO_FINISH = 0.5
@@ -36,129 +36,131 @@ class Side:
     """One way to the upstream."""
 
     server: Server
-    traffic: Traffic
+    client: ServiceClient
     assistant_id: str = ""
 
-    async def cpu(self, work: Awaitable[object]) -> float:
+    async def measure_cpu(self, work: Awaitable[object]) -> float:
         """CPU seconds the server spent while `work` went on."""
-        before = self.server.cpu_seconds()
+        before = self.server.read_cpu_seconds()
         await work
-        return self.server.cpu_seconds() - before
+        return self.server.read_cpu_seconds() - before
 
-    async def thread(self, text: str) -> str:
+    async def create_thread(self, text: str) -> str:
         """A new thread with one message of the user's."""
-        created = await self.traffic.call("POST", "/threads", {"messages": [{"role": "user", "content": text}]})
+        created = await self.client.request("POST", "/threads", {"messages": [{"role": "user", "content": text}]})
         return str(created["id"])
 
 
 async def _stream_runs(ours: Side, threads: Sequence[str]) -> list[float]:
     """Stream a run on each thread; seconds to the first delta."""
     body = {"assistant_id": ours.assistant_id, "stream": True}
-    seen = [
-        await ours.traffic.stream(f"/threads/{thread}/runs", body, delta=b"event: thread.message.delta")
+    streams = [
+        await ours.client.stream(f"/threads/{thread}/runs", body, delta=b"event: thread.message.delta")
         for thread in threads
     ]
-    if not all(stream.body.rstrip().endswith(b"[DONE]") and b"thread.run.completed" in stream.body for stream in seen):
+    if not all(
+        stream.body.rstrip().endswith(b"[DONE]") and b"thread.run.completed" in stream.body for stream in streams
+    ):
         raise RuntimeError("a streamed run did not complete")
-    return [stream.seconds_to_first_delta for stream in seen]
+    return [stream.seconds_to_first_delta for stream in streams]
 
 
 async def _stream_responses(side: Side, text: str, count: int) -> list[float]:
     """Stream responses straight or through LiteLLM; seconds to the first delta."""
     body = {"model": MODEL, "input": text, "stream": True}
-    seen = [await side.traffic.stream("/responses", body, delta=b"response.output_text.delta") for _ in range(count)]
-    if not all(b"response.completed" in stream.body for stream in seen):
+    streams = [await side.client.stream("/responses", body, delta=b"response.output_text.delta") for _ in range(count)]
+    if not all(b"response.completed" in stream.body for stream in streams):
         raise RuntimeError("a streamed response did not complete")
-    return [stream.seconds_to_first_delta for stream in seen]
+    return [stream.seconds_to_first_delta for stream in streams]
 
 
-async def _whole_runs(ours: Side, threads: Sequence[str]) -> None:
+async def _poll_runs(ours: Side, threads: Sequence[str]) -> None:
     """A run on each thread: created, left alone until it must be over, then retrieved once."""
     for start in range(0, len(threads), BATCH):
         batch = threads[start : start + BATCH]
         body = {"assistant_id": ours.assistant_id}
-        runs = [await ours.traffic.call("POST", f"/threads/{thread}/runs", body) for thread in batch]
+        runs = [await ours.client.request("POST", f"/threads/{thread}/runs", body) for thread in batch]
         await asyncio.sleep(SECONDS_TO_FINISH)
         for run in runs:
-            found = await ours.traffic.call("GET", f"/threads/{run['thread_id']}/runs/{run['id']}")
-            if found["status"] != "completed":
-                raise RuntimeError(f"run {run['id']} is {found['status']} after {SECONDS_TO_FINISH} s")
+            current = await ours.client.request("GET", f"/threads/{run['thread_id']}/runs/{run['id']}")
+            if current["status"] != "completed":
+                raise RuntimeError(f"run {run['id']} is {current['status']} after {SECONDS_TO_FINISH} s")
 
 
-async def _whole_responses(side: Side, count: int) -> None:
+async def _create_responses(side: Side, count: int) -> None:
     for _ in range(count):
-        await side.traffic.call("POST", "/responses", {"model": MODEL, "input": AT_ONCE})
+        await side.client.request("POST", "/responses", {"model": MODEL, "input": PROMPT})
 
 
-async def _streamed_cpu(ours: Side, litellm: Side, effort: Effort, text: str, name: str) -> Row:
+async def _measure_streamed_cpu(ours: Side, litellm: Side, effort: Effort, text: str, name: str) -> Row:
     pairs: list[tuple[float, float]] = []
     for _ in range(effort.repeats):
-        threads = [await ours.thread(text) for _ in range(effort.streams)]
+        threads = [await ours.create_thread(text) for _ in range(effort.streams)]
         events = effort.streams * _upstream.EVENTS
-        our_cpu = await ours.cpu(_stream_runs(ours, threads))
-        its_cpu = await litellm.cpu(_stream_responses(litellm, text, effort.streams))
+        our_cpu = await ours.measure_cpu(_stream_runs(ours, threads))
+        its_cpu = await litellm.measure_cpu(_stream_responses(litellm, text, effort.streams))
         pairs.append((our_cpu / events * 1e6, its_cpu / events * 1e6))
-    return compared(name, "us/event", pairs, beside="LiteLLM", bound=STREAMED_BOUND)
+    return make_ratio_row(name, "us/event", pairs, beside="LiteLLM", bound=STREAMED_BOUND)
 
 
-async def _whole_cpu(ours: Side, litellm: Side, effort: Effort) -> Row:
+async def _measure_whole_cpu(ours: Side, litellm: Side, effort: Effort) -> Row:
     pairs: list[tuple[float, float]] = []
     for _ in range(effort.repeats):
-        threads = [await ours.thread(AT_ONCE) for _ in range(effort.runs)]
-        our_cpu = await ours.cpu(_whole_runs(ours, threads))
-        its_cpu = await litellm.cpu(_whole_responses(litellm, effort.runs))
+        threads = [await ours.create_thread(PROMPT) for _ in range(effort.runs)]
+        our_cpu = await ours.measure_cpu(_poll_runs(ours, threads))
+        its_cpu = await litellm.measure_cpu(_create_responses(litellm, effort.runs))
         pairs.append((our_cpu / effort.runs * 1e3, its_cpu / effort.runs * 1e3))
-    return compared("whole run, CPU", "ms/run", pairs, beside="LiteLLM", bound=WHOLE_BOUND)
+    return make_ratio_row("whole run, CPU", "ms/run", pairs, beside="LiteLLM", bound=WHOLE_BOUND)
 
 
-async def _first_delta(ours: Side, direct: Side, effort: Effort) -> Row:
+async def _measure_first_delta(ours: Side, direct: Side, effort: Effort) -> Row:
     pairs: list[tuple[float, float]] = []
     for _ in range(effort.repeats * effort.streams):
-        [our_time] = await _stream_runs(ours, [await ours.thread(PACED)])
-        [direct_time] = await _stream_responses(direct, PACED, 1)
+        [our_time] = await _stream_runs(ours, [await ours.create_thread(PACED_PROMPT)])
+        [direct_time] = await _stream_responses(direct, PACED_PROMPT, 1)
         pairs.append((our_time * 1e3, direct_time * 1e3))
-    return later("streamed run, first delta", pairs, beside="direct", bound=FIRST_DELTA_BOUND)
+    return make_delay_row("streamed run, first delta", pairs, beside="direct", bound=FIRST_DELTA_BOUND)
 
 
-async def _our_side(stack: AsyncExitStack, upstream: Server, directory: Path) -> Side:
-    server = stack.enter_context(_processes.gateway(upstream.url, directory / "store.db"))
-    client = await stack.enter_async_context(traffic(server.url))
-    assistant = await client.call("POST", "/assistants", {"model": MODEL, "instructions": "Be brief."})
+async def _open_gateway_side(stack: AsyncExitStack, upstream: Server, directory: Path) -> Side:
+    server = stack.enter_context(_processes.run_gateway(upstream.url, directory / "store.db"))
+    client = await stack.enter_async_context(open_client(server.url))
+    assistant = await client.request("POST", "/assistants", {"model": MODEL, "instructions": "Be brief."})
     side = Side(server, client, str(assistant["id"]))
-    await _stream_runs(side, [await side.thread(AT_ONCE)])
-    await _whole_runs(side, [await side.thread(AT_ONCE)])
+    await _stream_runs(side, [await side.create_thread(PROMPT)])
+    await _poll_runs(side, [await side.create_thread(PROMPT)])
     return side
 
 
-async def _its_side(stack: AsyncExitStack, upstream: Server, directory: Path) -> Side:
+async def _open_litellm_side(stack: AsyncExitStack, upstream: Server, directory: Path) -> Side:
     _litellm.install()
-    server = stack.enter_context(_litellm.proxy(upstream.url, directory))
-    side = Side(server, await stack.enter_async_context(traffic(server.url)))
-    await _stream_responses(side, AT_ONCE, 3)
-    await _whole_responses(side, 3)
+    server = stack.enter_context(_litellm.run_proxy(upstream.url, directory))
+    side = Side(server, await stack.enter_async_context(open_client(server.url)))
+    await _stream_responses(side, PROMPT, 3)
+    await _create_responses(side, 3)
     return side
 
 
-async def _measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
+async def _measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
     async with AsyncExitStack() as stack:
-        upstream = stack.enter_context(_processes.upstream())
-        direct = Side(upstream, await stack.enter_async_context(traffic(upstream.url)))
-        ours = await _our_side(stack, upstream, directory)
-        rows = [await _first_delta(ours, direct, effort)]
+        upstream = stack.enter_context(_processes.run_upstream())
+        direct = Side(upstream, await stack.enter_async_context(open_client(upstream.url)))
+        ours = await _open_gateway_side(stack, upstream, directory)
+        rows = [await _measure_first_delta(ours, direct, effort)]
         try:
-            litellm = await _its_side(stack, upstream, directory)
-        except _litellm.Unavailable as error:
-            say(f"left out the rows beside LiteLLM: {error}")
+            litellm = await _open_litellm_side(stack, upstream, directory)
+        except _litellm.LiteLLMUnavailable as error:
+            log(f"left out the rows beside LiteLLM: {error}")
             return rows
-        say(f"LiteLLM {_litellm.version()}")
+        log(f"LiteLLM {_litellm.read_version()}")
         return [
-            await _streamed_cpu(ours, litellm, effort, AT_ONCE, "streamed run, CPU, events at once"),
-            await _streamed_cpu(ours, litellm, effort, PACED, "streamed run, CPU, events one by one"),
+            await _measure_streamed_cpu(ours, litellm, effort, PROMPT, "streamed run, CPU, events at once"),
+            await _measure_streamed_cpu(ours, litellm, effort, PACED_PROMPT, "streamed run, CPU, events one by one"),
             *rows,
-            await _whole_cpu(ours, litellm, effort),
+            await _measure_whole_cpu(ours, litellm, effort),
         ]
 
 
-def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
+def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
     """The rows on the gateway; without those beside LiteLLM where it is not to be had."""
-    return asyncio.run(_measure(effort, directory, say))
+    return asyncio.run(_measure(effort, directory, log))

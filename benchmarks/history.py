@@ -18,9 +18,9 @@ from openai.types.responses import ResponseInputParam
 from openai.types.responses.response_output_text_param import ResponseOutputTextParam
 
 from benchmarks import _processes
-from benchmarks._effort import Effort
 from benchmarks._litellm import MODEL
-from benchmarks._rows import Row, compared
+from benchmarks._results import Row, make_ratio_row
+from benchmarks._sample_sizes import Effort
 from threadbridge.context_window.history_selector import SelectedHistory, select_history
 from threadbridge.context_window.token_budget import HistoryRules
 from threadbridge.context_window.token_counts import add_token_counts
@@ -31,20 +31,20 @@ from threadbridge.service.context import ServiceContext
 from threadbridge.settings import Settings, TruncationSettings, UpstreamSettings
 from threadbridge_adapters.composition import open_backend
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.token_counter import token_counter
+from threadbridge_adapters.token_counter import create_token_counter
 
-CHOICE_BOUND = 1.2
+SELECTION_BOUND = 1.2
 SENDING_BOUND = 0.03
 SHORT_THREAD = 1_000
 #: The window of gpt-4, into which neither thread fits.
 WINDOW = TruncationSettings(context_tokens=6_144)
 #: Messages written at once while the threads are made ready.
-AT_ONCE = 5_000
+BATCH_SIZE = 5_000
 TENANT = "default"
 SECONDS_TO_FINISH = 0.5
 
 
-def _message(number: int) -> Wire:
+def _make_message(number: int) -> Wire:
     role = "user" if number % 2 == 0 else "assistant"
     return {"role": role, "content": f"Message {number}, of the usual length. " * 4}
 
@@ -52,43 +52,43 @@ def _message(number: int) -> Wire:
 # -- Choosing ------------------------------------------------------------------------------------------------------
 
 
-def _filled(rules: HistoryRules, length: int, session: Session) -> Wire:
+def _fill_thread(rules: HistoryRules, length: int, session: Session) -> Wire:
     """A run on a thread of so many messages, all of them counted."""
     context = ServiceContext(time.time(), new_id, "benchmark", history=rules)
     thread_id = str(threads.create(session, context, {})["id"])
-    question, answer = (messages.create(session, context, thread_id, _message(number)) for number in (0, 1))
-    for start in range(2, length, AT_ONCE):
-        numbers = range(start, min(start + AT_ONCE, length))
-        written = ({**(answer if number % 2 else question), "id": new_id("msg")} for number in numbers)
+    question, answer = (messages.create(session, context, thread_id, _make_message(number)) for number in (0, 1))
+    for start in range(2, length, BATCH_SIZE):
+        numbers = range(start, min(start + BATCH_SIZE, length))
+        new_messages = ({**(answer if number % 2 else question), "id": new_id("msg")} for number in numbers)
         session.append_entries(
-            thread_id, add_token_counts([Entry(message=message) for message in written], rules.count_tokens)
+            thread_id, add_token_counts([Entry(message=message) for message in new_messages], rules.count_tokens)
         )
     assistant = assistants.create(session, context, {"model": MODEL, "instructions": "Be brief."})
     return runs.create(session, context, thread_id, {"assistant_id": assistant["id"]}).run
 
 
-def _choose(rules: HistoryRules, run: Wire, session: Session) -> SelectedHistory:
+def _select_history(rules: HistoryRules, run: Wire, session: Session) -> SelectedHistory:
     return select_history(session, rules, run, prior_usage=None, first=True)
 
 
-async def _cpu_of_choices(store: Store, rules: HistoryRules, run: Wire, times: int) -> float:
+async def _measure_selection_cpu(store: Store, rules: HistoryRules, run: Wire, times: int) -> float:
     """CPU microseconds of this process for choosing the run's history once."""
     before = time.process_time()
     for _ in range(times):
-        await store.read(partial(_choose, rules, run), tenant=TENANT)
+        await store.read(partial(_select_history, rules, run), tenant=TENANT)
     return (time.process_time() - before) / times * 1e6
 
 
-async def _choosing(effort: Effort, path: Path) -> Row:
-    rules = HistoryRules(WINDOW, count_tokens=token_counter())
+async def _measure_selection(effort: Effort, path: Path) -> Row:
+    rules = HistoryRules(WINDOW, count_tokens=create_token_counter())
     store = await open_store(f"sqlite:///{path}")
     try:
-        of_long = await store.write(partial(_filled, rules, effort.longest_thread), tenant=TENANT)
-        of_short = await store.write(partial(_filled, rules, SHORT_THREAD), tenant=TENANT)
+        long_run = await store.write(partial(_fill_thread, rules, effort.longest_thread), tenant=TENANT)
+        short_run = await store.write(partial(_fill_thread, rules, SHORT_THREAD), tenant=TENANT)
         pairs = [
             (
-                await _cpu_of_choices(store, rules, of_long, effort.choices),
-                await _cpu_of_choices(store, rules, of_short, effort.choices),
+                await _measure_selection_cpu(store, rules, long_run, effort.history_selections),
+                await _measure_selection_cpu(store, rules, short_run, effort.history_selections),
             )
             for _ in range(effort.repeats + 1)
         ]
@@ -96,7 +96,7 @@ async def _choosing(effort: Effort, path: Path) -> Row:
         await store.aclose()
     what = f"choosing the history of a run on {effort.longest_thread} messages, CPU"
     # The first pair warms up.
-    return compared(what, "µs", pairs[1:], beside=f"{SHORT_THREAD} messages", bound=CHOICE_BOUND)
+    return make_ratio_row(what, "µs", pairs[1:], beside=f"{SHORT_THREAD} messages", bound=SELECTION_BOUND)
 
 
 # -- Sending -------------------------------------------------------------------------------------------------------
@@ -111,12 +111,12 @@ async def _run_once(backend: Backend, thread_id: str, body: Wire) -> None:
         raise RuntimeError(f"the run is {status} after {SECONDS_TO_FINISH} s")
 
 
-async def _ask_once(client: AsyncOpenAI, items: ResponseInputParam) -> None:
+async def _request_once(client: AsyncOpenAI, items: ResponseInputParam) -> None:
     """The same request as a program makes it that was ported by hand."""
     await client.responses.create(model=MODEL, instructions="Be brief.", input=items, store=False)
 
 
-async def _cpu(work: Callable[[], Awaitable[None]], times: int) -> float:
+async def _measure_cpu(work: Callable[[], Awaitable[None]], times: int) -> float:
     """CPU milliseconds of this process for one of `times` calls."""
     before = time.process_time()
     for _ in range(times):
@@ -124,23 +124,23 @@ async def _cpu(work: Callable[[], Awaitable[None]], times: int) -> float:
     return (time.process_time() - before) / times * 1e3
 
 
-def _typed_items(count: int) -> ResponseInputParam:
+def _make_typed_items(count: int) -> ResponseInputParam:
     """The items that ours sends, with what their types ask for besides."""
     items: ResponseInputParam = []
     for number in range(count):
-        text = str(_message(number)["content"])
+        text = str(_make_message(number)["content"])
         if number % 2 == 0:
             items.append({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]})
         else:
-            said: ResponseOutputTextParam = {"type": "output_text", "text": text, "annotations": []}
+            part: ResponseOutputTextParam = {"type": "output_text", "text": text, "annotations": []}
             item_id = f"msg_{number}"
             items.append(
-                {"type": "message", "id": item_id, "role": "assistant", "status": "completed", "content": [said]}
+                {"type": "message", "id": item_id, "role": "assistant", "status": "completed", "content": [part]}
             )
     return items
 
 
-async def _sending(effort: Effort, url: str, path: Path) -> Row:
+async def _measure_sending(effort: Effort, url: str, path: Path) -> Row:
     items = effort.items_sent
     upstream = UpstreamSettings.model_validate({"base_url": url, "api_key": "sk-benchmark"})
     backend = await open_backend(Settings(store=f"sqlite:///{path}", upstream=upstream))
@@ -148,25 +148,29 @@ async def _sending(effort: Effort, url: str, path: Path) -> Row:
     try:
         thread_id = str((await backend.create_thread({}))["id"])
         for number in range(items):
-            await backend.create_message(thread_id, _message(number))
+            await backend.create_message(thread_id, _make_message(number))
         assistant = await backend.create_assistant({"model": MODEL, "instructions": "Be brief."})
         newest = {"type": "last_messages", "last_messages": items}
         body: Wire = {"assistant_id": assistant["id"], "truncation_strategy": newest}
-        ours, typed = partial(_run_once, backend, thread_id, body), partial(_ask_once, client, _typed_items(items))
+        ours, typed = (
+            partial(_run_once, backend, thread_id, body),
+            partial(_request_once, client, _make_typed_items(items)),
+        )
         pairs = [
-            (await _cpu(ours, effort.sendings), await _cpu(typed, effort.sendings)) for _ in range(effort.repeats + 1)
+            (await _measure_cpu(ours, effort.send_repeats), await _measure_cpu(typed, effort.send_repeats))
+            for _ in range(effort.repeats + 1)
         ]
     finally:
         await client.close()
         await backend.aclose()
     what = f"whole run that sends {items} items, CPU"
-    return compared(what, "ms", pairs[1:], beside="the SDK's typed call", bound=SENDING_BOUND)
+    return make_ratio_row(what, "ms", pairs[1:], beside="the SDK's typed call", bound=SENDING_BOUND)
 
 
-def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
+def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
     """The rows on choosing and sending history."""
-    say(f"writing a thread of {effort.longest_thread} messages")
-    choosing = asyncio.run(_choosing(effort, directory / "choosing.db"))
-    with _processes.upstream() as upstream:
-        sending = asyncio.run(_sending(effort, upstream.url, directory / "sending.db"))
-    return [choosing, sending]
+    log(f"writing a thread of {effort.longest_thread} messages")
+    selection_row = asyncio.run(_measure_selection(effort, directory / "choosing.db"))
+    with _processes.run_upstream() as upstream:
+        sending_row = asyncio.run(_measure_sending(effort, upstream.url, directory / "sending.db"))
+    return [selection_row, sending_row]

@@ -15,17 +15,17 @@ from typing import Any
 
 import orjson
 
-from benchmarks._effort import Effort
-from benchmarks._rows import Row, compared, later
+from benchmarks._results import Row, make_delay_row, make_ratio_row
+from benchmarks._sample_sizes import Effort
 from threadbridge.ports import Backend, UpstreamCapabilities, UpstreamResponse, Wire, WireRequest
 from threadbridge.settings import Settings
 from threadbridge.wire import dispatch_request
-from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.stores import open_store
 
 CITED_BOUND = 1.3
 #: Milliseconds beyond the slowest download.
-LATER_BOUND = 50.0
+DELAY_BOUND = 50.0
 DELTAS, CITATIONS = 1000, 50
 #: Files that code made, and how long the download of each takes.
 FILES, DOWNLOAD_SECONDS = 12, 0.2
@@ -33,37 +33,41 @@ FILES, DOWNLOAD_SECONDS = 12, 0.2
 _WORD = "word "
 _CONTAINER = "cntr_1"
 _ITEM = {"id": "msg_1", "type": "message", "role": "assistant"}
-_INSIDE = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
+_PART_POSITION = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
 
 
-def _ended(output: Sequence[Wire]) -> Wire:
+def _make_completed_event(output: Sequence[Wire]) -> Wire:
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     response = {"id": "resp_1", "model": "gpt-4o", "status": "completed", "output": list(output), "usage": usage}
     return {"type": "response.completed", "response": response}
 
 
-def _said(annotations: Sequence[Wire]) -> list[Wire]:
+def _make_message_events(annotations: Sequence[Wire]) -> list[Wire]:
     """A message of many words, each annotation behind the words it belongs to."""
     part = {"type": "output_text", "text": _WORD * DELTAS, "annotations": list(annotations)}
     item = {**_ITEM, "status": "completed", "content": [part]}
     events: list[Wire] = [{"type": "response.output_item.added", "output_index": 1, "item": {**_ITEM, "content": []}}]
     every = DELTAS // max(len(annotations), 1)
     for number in range(1, DELTAS + 1):
-        events.append({"type": "response.output_text.delta", **_INSIDE, "delta": _WORD})
+        events.append({"type": "response.output_text.delta", **_PART_POSITION, "delta": _WORD})
         if annotations and number % every == 0:
             at = number // every - 1
-            told = {"annotation_index": at, "annotation": annotations[at]}
-            events.append({"type": "response.output_text.annotation.added", **_INSIDE, **told})
-    return [*events, {"type": "response.output_item.done", "output_index": 1, "item": item}, _ended([item])]
+            annotation_fields = {"annotation_index": at, "annotation": annotations[at]}
+            events.append({"type": "response.output_text.annotation.added", **_PART_POSITION, **annotation_fields})
+    return [
+        *events,
+        {"type": "response.output_item.done", "output_index": 1, "item": item},
+        _make_completed_event([item]),
+    ]
 
 
-def _citations() -> list[Wire]:
+def _make_citations() -> list[Wire]:
     every = len(_WORD) * DELTAS // CITATIONS
     cited = {"type": "file_citation", "file_id": "file-1", "filename": "notes.txt"}
     return [{**cited, "index": every * number} for number in range(1, CITATIONS + 1)]
 
 
-def _coded() -> list[Wire]:
+def _make_code_events() -> list[Wire]:
     """A call of the code interpreter whose files nobody cites."""
     item = {
         "id": "ci_1",
@@ -73,13 +77,13 @@ def _coded() -> list[Wire]:
         "container_id": _CONTAINER,
         "outputs": [],
     }
-    return [{"type": "response.output_item.done", "output_index": 0, "item": item}, *_said([])]
+    return [{"type": "response.output_item.done", "output_index": 0, "item": item}, *_make_message_events([])]
 
 
-class _Stream:
+class _PreparedStream:
     request_id = None
 
-    def __init__(self, upstream: _Upstream) -> None:
+    def __init__(self, upstream: _PreparedUpstream) -> None:
         self._upstream = upstream
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
@@ -90,7 +94,7 @@ class _Stream:
         pass
 
 
-class _Upstream:
+class _PreparedUpstream:
     """`ports.Upstream` with one prepared answer. Downloads take their time."""
 
     name = ""
@@ -105,8 +109,8 @@ class _Upstream:
     async def create_response(self, body: bytes) -> UpstreamResponse:
         raise NotImplementedError
 
-    async def stream_response(self, body: bytes) -> _Stream:  # noqa: ARG002  the port's signature
-        return _Stream(self)
+    async def stream_response(self, body: bytes) -> _PreparedStream:  # noqa: ARG002  the port's signature
+        return _PreparedStream(self)
 
     async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
         if method == "POST":
@@ -124,20 +128,20 @@ class _Upstream:
     @asynccontextmanager
     async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
         await asyncio.sleep(DOWNLOAD_SECONDS)
-        yield _content(path)
+        yield _iterate_content(path)
 
     async def aclose(self) -> None:
         pass
 
 
-async def _content(path: str) -> AsyncIterator[bytes]:
+async def _iterate_content(path: str) -> AsyncIterator[bytes]:
     yield path.encode()
 
 
 class _Client:
     """Streams runs through the wire, and counts."""
 
-    def __init__(self, backend: Backend, upstream: _Upstream) -> None:
+    def __init__(self, backend: Backend, upstream: _PreparedUpstream) -> None:
         self._backend = backend
         self._upstream = upstream
         self._body = b""
@@ -162,17 +166,17 @@ class _Client:
         assert last, "the run did not complete"
         return (time.process_time() - before) / len(events) * 1e6
 
-    async def delay(self, files: int) -> float:
+    async def measure_delay(self, files: int) -> float:
         """Milliseconds from the last upstream event to the end of the stream."""
         self._upstream.files = files
-        await self.run(_coded())
+        await self.run(_make_code_events())
         return (time.perf_counter() - self._upstream.last_event_at) * 1e3
 
 
 @asynccontextmanager
-async def _client() -> AsyncGenerator[_Client]:
-    upstream = _Upstream()
-    backend: Any = assemble(Settings(), store=await open_store(":memory:"), upstream=upstream)
+async def _open_client() -> AsyncGenerator[_Client]:
+    upstream = _PreparedUpstream()
+    backend: Any = assemble_backend(Settings(), store=await open_store(":memory:"), upstream=upstream)
     try:
         yield _Client(backend, upstream)
     finally:
@@ -180,28 +184,28 @@ async def _client() -> AsyncGenerator[_Client]:
 
 
 async def _measure(effort: Effort) -> list[Row]:
-    cited, plain = _said(_citations()), _said([])
-    async with _client() as client:
+    cited, plain = _make_message_events(_make_citations()), _make_message_events([])
+    async with _open_client() as client:
         await client.prepare()
         await client.run(cited)
         costs = [(await client.run(cited), await client.run(plain)) for _ in range(max(effort.repeats, 3))]
         await client.prepare("code_interpreter")
-        await client.delay(0)
-        delays = [(await client.delay(FILES), DOWNLOAD_SECONDS * 1e3) for _ in range(effort.repeats)]
+        await client.measure_delay(0)
+        delays = [(await client.measure_delay(FILES), DOWNLOAD_SECONDS * 1e3) for _ in range(effort.repeats)]
     return [
-        compared(
+        make_ratio_row(
             f"streamed answer with {CITATIONS} citations, CPU", "us/event", costs, beside="without", bound=CITED_BOUND
         ),
-        later(
+        make_delay_row(
             f"thread.run.completed after {FILES} files of {DOWNLOAD_SECONDS:g} s each",
             delays,
             beside="the slowest download",
-            bound=LATER_BOUND,
+            bound=DELAY_BOUND,
         ),
     ]
 
 
-def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:  # noqa: ARG001
+def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:  # noqa: ARG001
     """The rows on hosted tools."""
-    say("streaming citations and copying files")
+    log("streaming citations and copying files")
     return asyncio.run(_measure(effort))

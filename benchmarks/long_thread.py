@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import _processes
-from benchmarks._effort import Effort
-from benchmarks._rows import Row, compared
+from benchmarks._results import Row, make_ratio_row
+from benchmarks._sample_sizes import Effort
 from threadbridge.ports import Backend, Wire
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.composition import open_backend
@@ -21,26 +21,26 @@ BOUND = 1.2
 SHORT_THREAD = 10
 LAST_MESSAGES = 20
 #: Messages written at once while the threads are made ready.
-AT_ONCE = 100
+BATCH_SIZE = 100
 SECONDS_TO_FINISH = 0.5
 
 
-def _message(number: int) -> Wire:
+def _make_message(number: int) -> Wire:
     return {
         "role": "user" if number % 2 == 0 else "assistant",
         "content": f"Message {number}, of the usual length. " * 4,
     }
 
 
-async def _thread(backend: Backend, messages: int) -> str:
+async def _fill_thread(backend: Backend, messages: int) -> str:
     thread_id = str((await backend.create_thread({}))["id"])
-    for start in range(0, messages, AT_ONCE):
-        numbers = range(start, min(start + AT_ONCE, messages))
-        await asyncio.gather(*(backend.create_message(thread_id, _message(number)) for number in numbers))
+    for start in range(0, messages, BATCH_SIZE):
+        numbers = range(start, min(start + BATCH_SIZE, messages))
+        await asyncio.gather(*(backend.create_message(thread_id, _make_message(number)) for number in numbers))
     return thread_id
 
 
-async def _cpu_of_runs(backend: Backend, threads: list[str], body: Wire) -> float:
+async def _measure_runs_cpu(backend: Backend, threads: list[str], body: Wire) -> float:
     """CPU milliseconds of this process per run, from creation to the run seen completed."""
     before = time.process_time()
     for thread_id in threads:
@@ -52,19 +52,19 @@ async def _cpu_of_runs(backend: Backend, threads: list[str], body: Wire) -> floa
     return (time.process_time() - before) / len(threads) * 1e3
 
 
-async def _pairs(backend: Backend, effort: Effort) -> list[tuple[float, float]]:
+async def _measure_pairs(backend: Backend, effort: Effort) -> list[tuple[float, float]]:
     assistant = await backend.create_assistant({"model": "gpt-4o", "instructions": "Be brief."})
     body: Wire = {
         "assistant_id": assistant["id"],
         "truncation_strategy": {"type": "last_messages", "last_messages": LAST_MESSAGES},
     }
-    long_thread = await _thread(backend, effort.long_thread)
-    await _cpu_of_runs(backend, [await _thread(backend, SHORT_THREAD), long_thread], body)
+    long_thread = await _fill_thread(backend, effort.long_thread)
+    await _measure_runs_cpu(backend, [await _fill_thread(backend, SHORT_THREAD), long_thread], body)
     pairs: list[tuple[float, float]] = []
     for _ in range(effort.repeats):
-        short_threads = [await _thread(backend, SHORT_THREAD) for _ in range(effort.long_thread_runs)]
-        on_long = await _cpu_of_runs(backend, [long_thread] * effort.long_thread_runs, body)
-        on_short = await _cpu_of_runs(backend, short_threads, body)
+        short_threads = [await _fill_thread(backend, SHORT_THREAD) for _ in range(effort.long_thread_runs)]
+        on_long = await _measure_runs_cpu(backend, [long_thread] * effort.long_thread_runs, body)
+        on_short = await _measure_runs_cpu(backend, short_threads, body)
         pairs.append((on_long, on_short))
     return pairs
 
@@ -73,15 +73,15 @@ async def _measure(effort: Effort, url: str, store: Path) -> list[tuple[float, f
     upstream = UpstreamSettings.model_validate({"base_url": url, "api_key": "sk-benchmark"})
     backend = await open_backend(Settings(store=f"sqlite:///{store}", upstream=upstream))
     try:
-        return await _pairs(backend, effort)
+        return await _measure_pairs(backend, effort)
     finally:
         await backend.aclose()
 
 
-def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
+def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
     """The row on long threads."""
-    say(f"writing a thread of {effort.long_thread} messages")
-    with _processes.upstream() as upstream:
+    log(f"writing a thread of {effort.long_thread} messages")
+    with _processes.run_upstream() as upstream:
         pairs = asyncio.run(_measure(effort, upstream.url, directory / "store.db"))
     name = f"run with last_messages {LAST_MESSAGES} on {effort.long_thread} messages, CPU"
-    return [compared(name, "ms/run", pairs, beside=f"{SHORT_THREAD} messages", bound=BOUND)]
+    return [make_ratio_row(name, "ms/run", pairs, beside=f"{SHORT_THREAD} messages", bound=BOUND)]

@@ -21,34 +21,34 @@ from openai import AsyncOpenAI, OpenAI
 
 import threadbridge
 from benchmarks import _processes
-from benchmarks._effort import Effort
 from benchmarks._litellm import MODEL
-from benchmarks._rows import Row, compared
-from benchmarks._traffic import HEADERS
+from benchmarks._results import Row, make_ratio_row
+from benchmarks._sample_sizes import Effort
+from benchmarks._service_client import HEADERS
 
 BOUND = 1.5
 QUESTION = "Say something long."
 SECONDS_TO_FINISH = 0.2
 #: Calls of the one side before the other has its turn: machines get faster and slower in the seconds between.
-AT_A_TIME = 5
+CALLS_PER_BLOCK = 5
 
 #: What the transport in memory answers: method and path to headers and body.
-Answers = Mapping[tuple[str, str], tuple[Mapping[str, str], bytes]]
+RecordedResponses = Mapping[tuple[str, str], tuple[Mapping[str, str], bytes]]
 #: The 2.x SDK speaks httpx, the 3.x SDK httpx2; both have a transport that answers from a function.
 _http: Any = importlib.import_module("httpx2" if openai.VERSION.startswith("3.") else "httpx")
 
 
-def _whole(client: OpenAI, assistant_id: str) -> None:
+def _run_polled(client: OpenAI, assistant_id: str) -> None:
     """Ask, wait, look, read: a run that is polled."""
     threads = client.beta.threads
     thread = threads.create(messages=[{"role": "user", "content": QUESTION}])
     run = threads.runs.create(thread.id, assistant_id=assistant_id)
     time.sleep(SECONDS_TO_FINISH)
     run = threads.runs.retrieve(run.id, thread_id=thread.id)
-    _check(run.status, threads.messages.list(thread.id).data[0].role)
+    _check_completed(run.status, threads.messages.list(thread.id).data[0].role)
 
 
-def _streamed(client: OpenAI, assistant_id: str) -> None:
+def _run_streamed(client: OpenAI, assistant_id: str) -> None:
     """Ask and follow: a run that is streamed."""
     threads = client.beta.threads
     thread = threads.create(messages=[{"role": "user", "content": QUESTION}])
@@ -56,34 +56,34 @@ def _streamed(client: OpenAI, assistant_id: str) -> None:
     with threads.runs.create(thread.id, assistant_id=assistant_id, stream=True) as events:
         for event in events:
             last = event.event
-    _check(last.removeprefix("thread.run."), threads.messages.list(thread.id).data[0].role)
+    _check_completed(last.removeprefix("thread.run."), threads.messages.list(thread.id).data[0].role)
 
 
-async def _whole_async(client: AsyncOpenAI, assistant_id: str) -> None:
+async def _run_polled_async(client: AsyncOpenAI, assistant_id: str) -> None:
     threads = client.beta.threads
     thread = await threads.create(messages=[{"role": "user", "content": QUESTION}])
     run = await threads.runs.create(thread.id, assistant_id=assistant_id)
     await asyncio.sleep(SECONDS_TO_FINISH)
     run = await threads.runs.retrieve(run.id, thread_id=thread.id)
-    _check(run.status, (await threads.messages.list(thread.id)).data[0].role)
+    _check_completed(run.status, (await threads.messages.list(thread.id)).data[0].role)
 
 
-async def _streamed_async(client: AsyncOpenAI, assistant_id: str) -> None:
+async def _run_streamed_async(client: AsyncOpenAI, assistant_id: str) -> None:
     threads = client.beta.threads
     thread = await threads.create(messages=[{"role": "user", "content": QUESTION}])
     last = ""
     async with await threads.runs.create(thread.id, assistant_id=assistant_id, stream=True) as events:
         async for event in events:
             last = event.event
-    _check(last.removeprefix("thread.run."), (await threads.messages.list(thread.id)).data[0].role)
+    _check_completed(last.removeprefix("thread.run."), (await threads.messages.list(thread.id)).data[0].role)
 
 
-def _check(status: str, newest_role: str) -> None:
+def _check_completed(status: str, newest_role: str) -> None:
     if (status, newest_role) != ("completed", "assistant"):
         raise RuntimeError(f"the run is {status} and the newest message is the {newest_role}'s")
 
 
-def _record(client: OpenAI, assistant_id: str, *, stream: bool) -> Answers:
+def _record_responses(client: OpenAI, assistant_id: str, *, stream: bool) -> RecordedResponses:
     """What the program's requests are answered by our client, byte for byte."""
     threads = client.beta.threads
     created = threads.with_raw_response.create(messages=[{"role": "user", "content": QUESTION}])
@@ -97,15 +97,15 @@ def _record(client: OpenAI, assistant_id: str, *, stream: bool) -> Answers:
         queued = threads.runs.with_raw_response.create(thread_id, assistant_id=assistant_id)
         time.sleep(SECONDS_TO_FINISH)
         run_id = queued.parse().id
-        found = threads.runs.with_raw_response.retrieve(run_id, thread_id=thread_id)
+        retrieved = threads.runs.with_raw_response.retrieve(run_id, thread_id=thread_id)
         answers["POST", runs] = (dict(queued.headers), queued.content)
-        answers["GET", f"{runs}/{run_id}"] = (dict(found.headers), found.content)
-    listed = threads.messages.with_raw_response.list(thread_id)
-    answers["GET", f"/threads/{thread_id}/messages"] = (dict(listed.headers), listed.content)
+        answers["GET", f"{runs}/{run_id}"] = (dict(retrieved.headers), retrieved.content)
+    messages = threads.messages.with_raw_response.list(thread_id)
+    answers["GET", f"/threads/{thread_id}/messages"] = (dict(messages.headers), messages.content)
     return answers
 
 
-def _from_memory(answers: Answers) -> Any:
+def _make_memory_transport(answers: RecordedResponses) -> Any:
     """A transport, for synchronous and asynchronous clients, that answers from memory."""
 
     def answer(request: Any) -> Any:
@@ -137,7 +137,7 @@ class RawRequests:
             await self._session.close()
 
 
-def _cpu(work: Callable[[], object], times: int) -> float:
+def _measure_cpu(work: Callable[[], object], times: int) -> float:
     """CPU milliseconds of this process for so many calls."""
     before = time.process_time()
     for _ in range(times):
@@ -145,24 +145,24 @@ def _cpu(work: Callable[[], object], times: int) -> float:
     return (time.process_time() - before) * 1e3
 
 
-def _in_turns(ours: Callable[[], object], floor: Callable[[], object], times: int) -> tuple[float, float]:
+def _measure_alternately(ours: Callable[[], object], floor: Callable[[], object], times: int) -> tuple[float, float]:
     """CPU milliseconds for one call of each side, of at least `times`."""
-    rounds = -(-times // AT_A_TIME)
-    spent = [(_cpu(ours, AT_A_TIME), _cpu(floor, AT_A_TIME)) for _ in range(rounds)]
-    one, other = (sum(side) / (rounds * AT_A_TIME) for side in zip(*spent, strict=True))
+    rounds = -(-times // CALLS_PER_BLOCK)
+    spent = [(_measure_cpu(ours, CALLS_PER_BLOCK), _measure_cpu(floor, CALLS_PER_BLOCK)) for _ in range(rounds)]
+    one, other = (sum(side) / (rounds * CALLS_PER_BLOCK) for side in zip(*spent, strict=True))
     return one, other
 
 
-def _pairs(
+def _measure_pairs(
     ours: Callable[[], object], floor: Callable[[], object], *, repeats: int, times: int
 ) -> Sequence[tuple[float, float]]:
-    _cpu(ours, 2)
-    _cpu(floor, 2)
-    return [_in_turns(ours, floor, times) for _ in range(repeats)]
+    _measure_cpu(ours, 2)
+    _measure_cpu(floor, 2)
+    return [_measure_alternately(ours, floor, times) for _ in range(repeats)]
 
 
 @contextmanager
-def _clients(url: str, store: Path) -> Generator[tuple[OpenAI, AsyncOpenAI]]:
+def _open_clients(url: str, store: Path) -> Generator[tuple[OpenAI, AsyncOpenAI]]:
     """Our clients, on one store."""
     settings: dict[str, Any] = {
         "store": f"sqlite:///{store}",
@@ -176,14 +176,14 @@ def _measure(url: str, store: Path, effort: Effort, *, stream: bool, runner: asy
     times = effort.transport_streams if stream else effort.transport_runs
     kind = "streamed" if stream else "whole"
     raw = RawRequests(url, stream=stream)
-    with _clients(url, store) as (client, async_client):
+    with _open_clients(url, store) as (client, async_client):
         assistant_id = client.beta.assistants.create(model=MODEL, instructions="Be brief.").id
-        memory = _from_memory(_record(client, assistant_id, stream=stream))
+        memory = _make_memory_transport(_record_responses(client, assistant_id, stream=stream))
         # At the same address, for the SDK takes the URL of every request apart.
         same: Any = {"api_key": "sk-benchmark", "base_url": client.base_url}
         floor = OpenAI(**same, http_client=_http.Client(transport=memory))
         async_floor = AsyncOpenAI(**same, http_client=_http.AsyncClient(transport=memory))
-        program, async_program = (_streamed, _streamed_async) if stream else (_whole, _whole_async)
+        program, async_program = (_run_streamed, _run_streamed_async) if stream else (_run_polled, _run_polled_async)
 
         def floor_once() -> None:
             program(floor, assistant_id)
@@ -193,8 +193,8 @@ def _measure(url: str, store: Path, effort: Effort, *, stream: bool, runner: asy
             await async_program(async_floor, assistant_id)
             await raw.send()
 
-        pairs = _pairs(lambda: program(client, assistant_id), floor_once, repeats=effort.repeats, times=times)
-        async_pairs = _pairs(
+        pairs = _measure_pairs(lambda: program(client, assistant_id), floor_once, repeats=effort.repeats, times=times)
+        async_pairs = _measure_pairs(
             lambda: runner.run(async_program(async_client, assistant_id)),
             lambda: runner.run(async_floor_once()),
             repeats=effort.repeats,
@@ -204,15 +204,15 @@ def _measure(url: str, store: Path, effort: Effort, *, stream: bool, runner: asy
         for closing in (raw.aclose(), async_client.close(), async_floor.close()):
             runner.run(closing)
     return [
-        compared(f"in process, {kind}, OpenAI, CPU", "ms/run", pairs, beside="floor", bound=BOUND),
-        compared(f"in process, {kind}, AsyncOpenAI, CPU", "ms/run", async_pairs, beside="floor", bound=BOUND),
+        make_ratio_row(f"in process, {kind}, OpenAI, CPU", "ms/run", pairs, beside="floor", bound=BOUND),
+        make_ratio_row(f"in process, {kind}, AsyncOpenAI, CPU", "ms/run", async_pairs, beside="floor", bound=BOUND),
     ]
 
 
-def measure(effort: Effort, directory: Path, say: Callable[[str], None]) -> list[Row]:
+def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
     """The rows on the in-process transport, with the SDK that is installed."""
-    say(f"openai {openai.VERSION}")
-    with _processes.upstream() as upstream, asyncio.Runner() as runner:
+    log(f"openai {openai.VERSION}")
+    with _processes.run_upstream() as upstream, asyncio.Runner() as runner:
         return [
             row
             for stream in (True, False)

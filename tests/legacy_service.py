@@ -20,7 +20,7 @@ Wire = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReceivedRequest:
     """One request as it arrived."""
 
     method: str
@@ -31,7 +31,7 @@ class Seen:
 
 
 @dataclass
-class Fault:
+class InjectedFault:
     """An answer given in place of the real one, as often as `times` says, to requests whose path ends with `path`."""
 
     path: str
@@ -39,11 +39,11 @@ class Fault:
     body: bytes
     times: int = 1
     headers: dict[str, str] = field(default_factory=dict[str, str])
-    after_doing: bool = False
-    hang: float = 0.0
+    after_handling: bool = False
+    delay: float = 0.0
 
 
-def error_body(message: str, *, param: str | None = None, code: str | None = None) -> bytes:
+def make_error_body(message: str, *, param: str | None = None, code: str | None = None) -> bytes:
     """The envelope of A3."""
     return orjson.dumps({"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}})
 
@@ -62,87 +62,89 @@ class LegacyService:
         self.runs: dict[str, list[Wire]] = {}
         self.steps: dict[str, list[Wire]] = {}
         self.frames: list[bytes] = []
-        self.broken_stream = False
+        self.breaks_stream = False
         self.stream_closed = threading.Event()
         self.run_headers: dict[str, str] = {}
-        self.faults: list[Fault] = []
-        self.seen: list[Seen] = []
+        self.faults: list[InjectedFault] = []
+        self.requests: list[ReceivedRequest] = []
         self.latency = 0.0
-        self.answered = 0
+        self.answer_count = 0
         self.in_flight = 0
-        self.most_in_flight = 0
+        self.max_in_flight = 0
 
     # -- the wire ----------------------------------------------------------------------------------------------------
-    async def answer(self, request: Request) -> Response:
+    async def handle_request(self, request: Request) -> Response:
         """Note the request, wait the latency, then fail as told or do what was asked."""
         body = await request.body()
         path = str(request.scope["path"]).removeprefix("/v1").removeprefix("/openai")
         raw = request.scope["raw_path"].decode()
-        self.seen.append(Seen(request.method, raw, request.query_params.multi_items(), dict(request.headers), body))
+        self.requests.append(
+            ReceivedRequest(request.method, raw, request.query_params.multi_items(), dict(request.headers), body)
+        )
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         await asyncio.sleep(self.latency)
         self.in_flight -= 1
-        self.answered += 1
+        self.answer_count += 1
         fault = next((fault for fault in self.faults if fault.times and path.endswith(fault.path)), None)
         if fault is None:
-            return self._do(request, path, orjson.loads(body) if body else {})
+            return self._handle(request, path, orjson.loads(body) if body else {})
         fault.times -= 1
-        if fault.after_doing:
-            self._do(request, path, orjson.loads(body) if body else {})
-        await asyncio.sleep(fault.hang)
+        if fault.after_handling:
+            self._handle(request, path, orjson.loads(body) if body else {})
+        await asyncio.sleep(fault.delay)
         return Response(fault.body, fault.status, {"content-type": "application/json", **fault.headers})
 
-    def _do(self, request: Request, path: str, body: Wire) -> Response:
+    def _handle(self, request: Request, path: str, body: Wire) -> Response:
         match request.method, path.strip("/").split("/"):
             case "POST", ["threads", _, "runs"] | ["threads", "runs"] if body.get("stream"):
-                return StreamingResponse(self._stream(), media_type="text/event-stream")
+                return StreamingResponse(self._iterate_frames(), media_type="text/event-stream")
             case "GET", ["threads", _, "runs", _, "events"]:
-                return StreamingResponse(self._stream(), media_type="text/event-stream")
+                return StreamingResponse(self._iterate_frames(), media_type="text/event-stream")
             case "GET", ["threads"]:
-                return self._page(request, list(self.threads.values()))
+                return self._make_page_response(request, list(self.threads.values()))
             case "GET", ["threads", thread_id]:
-                return self._one("thread", thread_id, self.threads.get(thread_id))
+                return self._make_object_response("thread", thread_id, self.threads.get(thread_id))
             case "GET", ["assistants", assistant_id]:
-                return self._one("assistant", assistant_id, self.assistants.get(assistant_id))
+                return self._make_object_response("assistant", assistant_id, self.assistants.get(assistant_id))
             case "GET", ["threads", thread_id, "messages"] if thread_id in self.threads:
-                return self._page(request, self.messages.get(thread_id, []))
+                return self._make_page_response(request, self.messages.get(thread_id, []))
             case "GET", ["threads", thread_id, "runs"] if thread_id in self.threads:
-                return self._page(request, self.runs.get(thread_id, []))
+                return self._make_page_response(request, self.runs.get(thread_id, []))
             case "GET", ["threads", thread_id, "runs", run_id]:
                 run = next((run for run in self.runs.get(thread_id, []) if run["id"] == run_id), None)
-                return self._one("run", run_id, run)
+                return self._make_object_response("run", run_id, run)
             case "GET", ["threads", _, "runs", run_id, "steps"]:
-                return self._page(request, self.steps.get(run_id, []))
+                return self._make_page_response(request, self.steps.get(run_id, []))
             case "POST", ["threads", thread_id, "messages"]:
                 message = {"id": f"msg_{len(self.messages.get(thread_id, []))}", "object": "thread.message", **body}
                 self.messages.setdefault(thread_id, []).append(message)
-                return _json(message)
+                return _make_json_response(message)
             case "POST", [*_, last]:
-                return _json({"id": f"{last}_made", **body})
+                return _make_json_response({"id": f"{last}_made", **body})
             case "DELETE", ["threads", thread_id]:
-                return _json({"id": thread_id, "object": "thread.deleted", "deleted": True})
+                return _make_json_response({"id": thread_id, "object": "thread.deleted", "deleted": True})
             case _, ["threads", thread_id, *_]:
-                return self._one("thread", thread_id, None)
+                return self._make_object_response("thread", thread_id, None)
             case _:
-                return Response(error_body(f"Invalid URL ({request.method} {path})"), 404)
+                return Response(make_error_body(f"Invalid URL ({request.method} {path})"), 404)
 
-    def _one(self, noun: str, object_id: str, found: Wire | None) -> Response:
+    def _make_object_response(self, noun: str, object_id: str, found: Wire | None) -> Response:
         if found is None:
-            body = error_body(f"No {noun} found with id '{object_id}'.")
+            body = make_error_body(f"No {noun} found with id '{object_id}'.")
             return Response(body, 404, {"x-request-id": "req_404", "content-type": "application/json"})
-        return _json(found, self.run_headers if noun == "run" else {})
+        return _make_json_response(found, self.run_headers if noun == "run" else {})
 
-    def _page(self, request: Request, objects: Sequence[Wire]) -> Response:
+    def _make_page_response(self, request: Request, objects: Sequence[Wire]) -> Response:
         limit, order = int(request.query_params.get("limit", 20)), request.query_params.get("order", "desc")
         if limit > 100:
             text = f"Invalid 'limit': integer above maximum value. Expected a value <= 100, but got {limit} instead."
-            return Response(error_body(text, param="limit", code="integer_above_max_value"), 400)
+            return Response(make_error_body(text, param="limit", code="integer_above_max_value"), 400)
         ordered = list(objects) if order == "asc" else list(reversed(objects))
         after = request.query_params.get("after")
         start = next((n + 1 for n, each in enumerate(ordered) if each["id"] == after), 0)
         data = ordered[start : start + limit]
-        return _json(
+        return _make_json_response(
             {
                 "object": "list",
                 "data": data,
@@ -152,37 +154,37 @@ class LegacyService:
             }
         )
 
-    async def _stream(self) -> AsyncIterator[bytes]:
+    async def _iterate_frames(self) -> AsyncIterator[bytes]:
         try:
             for frame in self.frames:
                 yield frame
                 await asyncio.sleep(0)
-            if self.broken_stream:
+            if self.breaks_stream:
                 raise ConnectionResetError
         finally:
             self.stream_closed.set()
 
 
-def _json(body: Wire, headers: dict[str, str] | None = None) -> Response:
+def _make_json_response(body: Wire, headers: dict[str, str] | None = None) -> Response:
     pretty = orjson.dumps(body, option=orjson.OPT_INDENT_2)  # A4
     return Response(pretty, 200, {"content-type": "application/json", "x-request-id": "req_200", **(headers or {})})
 
 
-class ServedService:
+class LegacyServiceServer:
     """Serves a LegacyService from a thread of its own; `url` is the base URL an SDK takes."""
 
     def __init__(self, service: LegacyService) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/v1"
-        routes = [Route("/{rest:path}", service.answer, methods=["GET", "POST", "DELETE"])]
+        routes = [Route("/{rest:path}", service.handle_request, methods=["GET", "POST", "DELETE"])]
         config = uvicorn.Config(
             Starlette(routes=routes), log_level="critical", ws="none", lifespan="off", timeout_graceful_shutdown=1
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
-    def __enter__(self) -> ServedService:
+    def __enter__(self) -> LegacyServiceServer:
         self._thread.start()
         return self
 
@@ -192,7 +194,9 @@ class ServedService:
         self._socket.close()
 
 
-def fill(service: LegacyService, threads: int, *, messages: int = 3, text: Callable[[int], str] = str) -> list[str]:
+def add_threads(
+    service: LegacyService, threads: int, *, messages: int = 3, text: Callable[[int], str] = str
+) -> list[str]:
     """Give the service threads of some messages, each with two runs of two steps and one of three assistants."""
     for n in range(3):
         service.assistants[f"asst_{n}"] = {"id": f"asst_{n}", "object": "assistant", "model": "gpt-4o", "top_p": 1.0}

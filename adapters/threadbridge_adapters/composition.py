@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from threadbridge.costs.pricing import CostRules, EmptyPriceList
 from threadbridge.ports import Backend, BlobStore, Clock, IdGenerator, PriceList, Store, Upstream
 from threadbridge.runtime.clock_and_ids import SystemClock, new_id
-from threadbridge.runtime.plugins import load
+from threadbridge.runtime.plugins import load_plugin
 from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.models.policy import ModelCatalog
 
-__all__ = ["assemble", "open_backend", "open_upstream"]
+__all__ = ["assemble_backend", "open_backend", "open_upstream"]
 
 
 async def open_backend(settings: Settings) -> Backend:
@@ -27,12 +27,12 @@ async def open_backend(settings: Settings) -> Backend:
     Raises ConfigurationError for unusable settings and StoreError for a store that cannot be opened.
     """
     from threadbridge.engine.parameter_rejections import load_parameter_rejections
-    from threadbridge_adapters.blobs import open_blobs
-    from threadbridge_adapters.model_catalog import catalog_path, read_catalog
+    from threadbridge_adapters.blobs import open_blob_store
+    from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
-    catalog = None if settings.simulate else read_catalog(catalog_path(settings))
+    catalog = None if settings.simulate else read_catalog(get_catalog_path(settings))
     upstream = open_upstream(settings)
     if catalog is not None and catalog.upstream != upstream.name:
         catalog = None  # another service has other models
@@ -42,9 +42,9 @@ async def open_backend(settings: Settings) -> Backend:
         await upstream.aclose()
         raise
     try:
-        blobs = open_blobs(settings.files, beside=parse_store_url(_resolve_store_url(settings)).path)
+        blobs = open_blob_store(settings.files, store_path=parse_store_url(_resolve_store_url(settings)).path)
         parameter_rejections = await load_parameter_rejections(settings, store, service=upstream.name)
-        return assemble(
+        return assemble_backend(
             settings,
             store=store,
             upstream=upstream,
@@ -74,20 +74,20 @@ def open_upstream(settings: Settings) -> Upstream:
 
         return NullUpstream()
     name = "simulator" if settings.simulate else settings.upstream.adapter
-    opener = load("upstreams", name, key="upstream.adapter")
+    opener = load_plugin("upstreams", name, key="upstream.adapter")
     return cast("Callable[[Settings], Upstream]", opener)(settings)
 
 
 def _create_price_list(settings: Settings, upstream: Upstream) -> PriceList:
     """The list prices of the upstream; the simulator's answers are priced like OpenAI's."""
-    from threadbridge_adapters.price_list import OPENAI, price_list
+    from threadbridge_adapters.price_list import OPENAI_BASE_URL, create_price_list
 
     if settings.simulate:
-        return price_list(OPENAI)
-    return EmptyPriceList() if upstream.base_url is None else price_list(upstream.base_url)
+        return create_price_list(OPENAI_BASE_URL)
+    return EmptyPriceList() if upstream.base_url is None else create_price_list(upstream.base_url)
 
 
-def assemble(
+def assemble_backend(
     settings: Settings,
     *,
     store: Store,
@@ -115,10 +115,10 @@ def assemble(
     from threadbridge.engine.event_log_registry import EventLogRegistry
     from threadbridge.engine.inline_executor import InlineExecutor
     from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
-    from threadbridge_adapters.blobs import open_blobs
+    from threadbridge_adapters.blobs import open_blob_store
 
     clock = clock or SystemClock()
-    blobs = blobs or open_blobs(None, beside=None)
+    blobs = blobs or open_blob_store(None, store_path=None)
     ctx = EngineContext(
         tenant=settings.tenant,
         store=store,
@@ -149,13 +149,13 @@ def _build_rules(
 ) -> ServiceRules:
     """What every decision goes by. The log is told what of the settings does not suit the service."""
     from threadbridge.context_window.token_budget import HistoryRules
-    from threadbridge.logs import logger
+    from threadbridge.logs import get_logger
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.capability_fallbacks import resolve_settings
     from threadbridge.translation.continuation import ContinuationRules
     from threadbridge.translation.models.policy import ModelPolicy
     from threadbridge.translation.provider_profiles import get_effective_capabilities
-    from threadbridge_adapters.token_counter import token_counter
+    from threadbridge_adapters.token_counter import create_token_counter
 
     profile = get_effective_capabilities(
         settings.upstream,
@@ -164,10 +164,10 @@ def _build_rules(
     )
     history, truncation, warnings = resolve_settings(settings, profile)
     for warning in warnings:
-        logger("threadbridge").warning(warning)
+        get_logger("threadbridge").warning(warning)
     return ServiceRules(
         limits=settings.limits,
-        history=HistoryRules(truncation, settings.models, settings.per_assistant, token_counter()),
+        history=HistoryRules(truncation, settings.models, settings.per_assistant, create_token_counter()),
         continuation=ContinuationRules(history, upstream.name, settings.limits.stored_response_days),
         models=ModelPolicy(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
         profile=profile,

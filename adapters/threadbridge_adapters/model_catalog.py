@@ -20,7 +20,7 @@ from threadbridge_adapters.stores.sqlite.sqlite_url import default_store_path
 _FORMAT = 1
 
 
-def catalog_path(settings: Settings) -> Path:
+def get_catalog_path(settings: Settings) -> Path:
     """Where the list is kept: as configured, else beside the user's own store."""
     if settings.model_catalog is not None:
         return Path(settings.model_catalog).expanduser()
@@ -43,27 +43,29 @@ def read_catalog(path: Path) -> ModelCatalog | None:
 
 async def fetch_catalog(upstream: Upstream, *, service: str = "") -> ModelCatalog:
     """Ask the service, which is at this place, for its models. Raises UpstreamError where it does not say."""
-    answer = await upstream.request("GET", "/models")
-    models = answer.get("data")
+    response = await upstream.request("GET", "/models")
+    models = response.get("data")
     if not isinstance(models, list):
         raise UpstreamError("The service did not answer `GET /models` with a list of models.")
-    return catalog_of(models, service=service)
+    return build_catalog(models, service=service)
 
 
-def catalog_of(models: Iterable[Wire], *, service: str) -> ModelCatalog:
+def build_catalog(models: Iterable[Wire], *, service: str) -> ModelCatalog:
     """The models as a service listed them just now."""
-    return ModelCatalog(time.time(), {model["id"]: _day(model) for model in models if _is_named(model)}, service)
+    return ModelCatalog(
+        time.time(), {model["id"]: _parse_shutdown_date(model) for model in models if _is_named(model)}, service
+    )
 
 
 def write_catalog(path: Path, catalog: ModelCatalog) -> None:
     """Replace the file whole. Raises ConfigurationError where it cannot be written."""
     days = {name: None if day is None else day.isoformat() for name, day in sorted(catalog.shutdown_dates.items())}
     body = {"format": _FORMAT, "service": catalog.upstream, "fetched_at": catalog.fetched_at, "models": days}
-    draft = path.with_suffix(".draft")
+    temporary_path = path.with_suffix(".draft")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
-        os.replace(draft, path)
+        temporary_path.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+        os.replace(temporary_path, path)
     except OSError as exc:
         raise ConfigurationError(f"The list of models {path} cannot be written ({exc.strerror}).") from exc
 
@@ -72,12 +74,12 @@ def _is_named(model: object) -> bool:
     return isinstance(model, Mapping) and isinstance(model.get("id"), str)
 
 
-def _day(model: Wire) -> date | None:
+def _parse_shutdown_date(model: Wire) -> date | None:
     """`shutdown_date` as a date or a Unix time; servers that do not know the field say nothing."""
-    told: Any = model.get("shutdown_date")
+    value: Any = model.get("shutdown_date")
     try:
-        if isinstance(told, str):
-            return datetime.fromisoformat(told).date()
-        return datetime.fromtimestamp(told, UTC).date() if isinstance(told, int | float) else None
+        if isinstance(value, str):
+            return datetime.fromisoformat(value).date()
+        return datetime.fromtimestamp(value, UTC).date() if isinstance(value, int | float) else None
     except (ValueError, OverflowError, OSError):
         return None

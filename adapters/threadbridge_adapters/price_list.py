@@ -12,32 +12,32 @@ from threading import Lock
 from typing import Any
 
 from threadbridge.costs.pricing import EmptyPriceList
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.ports import PriceList, Rates
 
 #: What the simulator's answers would have cost there.
-OPENAI = "https://api.openai.com/v1"
+OPENAI_BASE_URL = "https://api.openai.com/v1"
 #: A price may change with the hour of the day; one is looked up once in that time.
-_SECONDS = 3600
-_MODELS = 256
-_UNUSABLE = object()
+_CACHE_SECONDS = 3600
+_CACHE_SIZE = 256
+_UNUSABLE_LIBRARY = object()
 
-_log = logger("threadbridge.prices")
+_log = get_logger("threadbridge.prices")
 
 
-def price_list(base_url: str) -> PriceList:
+def create_price_list(base_url: str) -> PriceList:
     """What the service at a URL charges, with the extra `cost`; without it nobody knows."""
-    return EmptyPriceList() if find_spec("genai_prices") is None else GenaiPrices(base_url)
+    return EmptyPriceList() if find_spec("genai_prices") is None else GenaiPriceList(base_url)
 
 
-class GenaiPrices:
+class GenaiPriceList:
     """`ports.PriceList` of one provider, known by its URL. Loading the list takes a fifth of a second of CPU."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
         self._library: Any = None
         self._loading = Lock()
-        self._found = lru_cache(_MODELS)(self._look_up)
+        self._cached_look_up = lru_cache(_CACHE_SIZE)(self._look_up)
 
     @property
     def is_ready(self) -> bool:
@@ -45,60 +45,60 @@ class GenaiPrices:
 
     async def load(self) -> None:
         if not self.is_ready:
-            await asyncio.to_thread(self._loaded)
+            await asyncio.to_thread(self._get_library)
 
     def get_rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:
-        prices = self._found(model, int(now // _SECONDS))
+        prices = self._cached_look_up(model, int(now // _CACHE_SECONDS))
         if prices is None:
             return None
-        fresh = _rate(prices, "input_mtok", prompt_tokens)
-        output = _rate(prices, "output_mtok", prompt_tokens)
+        fresh = _get_rate(prices, "input_mtok", prompt_tokens)
+        output = _get_rate(prices, "output_mtok", prompt_tokens)
         if fresh is None or output is None:
             return None  # charged by the image or the minute, for instance
-        cached = _rate(prices, "cache_read_mtok", prompt_tokens)
+        cached = _get_rate(prices, "cache_read_mtok", prompt_tokens)
         return Rates(fresh, fresh if cached is None else cached, output)
 
-    def _loaded(self) -> Any:
+    def _get_library(self) -> Any:
         with self._loading:
             if self._library is None:
-                self._library = _usable(self._base_url)
+                self._library = _load_library(self._base_url)
         return self._library
 
     def _look_up(self, model: str, hour: int) -> Any:
-        library = self._loaded()
-        return None if library is _UNUSABLE else _calculated(library, model, self._base_url, hour)
+        library = self._get_library()
+        return None if library is _UNUSABLE_LIBRARY else _look_up_price(library, model, self._base_url, hour)
 
 
-def _usable(base_url: str) -> Any:
+def _load_library(base_url: str) -> Any:
     """The library, its list read; its interface may change with any version, and no run must fail for that."""
     try:
         library: Any = import_module("genai_prices")
-        _calculated(library, "gpt-4o", base_url, hour=0)
+        _look_up_price(library, "gpt-4o", base_url, hour=0)
     except Exception:
         _log.exception("genai-prices cannot be used, so prices that are not configured are unknown")
-        return _UNUSABLE
+        return _UNUSABLE_LIBRARY
     return library
 
 
-def _calculated(library: Any, model: str, base_url: str, hour: int) -> Any:
+def _look_up_price(library: Any, model: str, base_url: str, hour: int) -> Any:
     """What the list says of a model in that hour; None for an unknown provider, or an unknown model of it."""
     try:
-        found = library.calc_price(
+        calculation = library.calc_price(
             library.Usage(input_tokens=0, output_tokens=0),
             model_ref=model,
             provider_api_url=base_url,
-            genai_request_timestamp=datetime.fromtimestamp(hour * _SECONDS, UTC),
+            genai_request_timestamp=datetime.fromtimestamp(hour * _CACHE_SECONDS, UTC),
         )
     except LookupError:
         return None
-    return found.model_price
+    return calculation.model_price
 
 
-def _rate(prices: Any, name: str, prompt_tokens: int) -> Decimal | None:
+def _get_rate(prices: Any, name: str, prompt_tokens: int) -> Decimal | None:
     """Dollars for a million tokens; a longer prompt may cost more for all of it."""
-    listed = getattr(prices, name, None)
-    if listed is None or isinstance(listed, Decimal):
-        return listed
-    reached = [tier.price for tier in listed.tiers if prompt_tokens > tier.start]
-    rate: Decimal = reached[-1] if reached else listed.base
+    price = getattr(prices, name, None)
+    if price is None or isinstance(price, Decimal):
+        return price
+    tier_prices = [tier.price for tier in price.tiers if prompt_tokens > tier.start]
+    rate: Decimal = tier_prices[-1] if tier_prices else price.base
     return rate

@@ -15,74 +15,74 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 #: Bytes that may wait for a slow reader before the stream is held up; one frame may exceed it by its own size.
-READ_AHEAD_BYTES: Final = 256 * 1024
+MAX_BUFFERED_BYTES: Final = 256 * 1024
 
 
-class _ReadAhead(ABC):
+class _StreamBuffer(ABC):
     """Fills itself from `source` on the running loop. Who reads, and how they wait, is the subclass's affair."""
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
         self._loop = asyncio.get_running_loop()
         self._frames: deque[bytes] = deque()
         # Two counters with one writer each, so that filling and taking may be on two threads without a lock.
-        self._filled = 0
-        self._taken = 0
-        self._room = asyncio.Event()
+        self._filled_bytes = 0
+        self._consumed_bytes = 0
+        self._has_room = asyncio.Event()
         self._waits_for_room = False
-        self._begun = False
-        self._left = False
+        self._has_started = False
+        self._is_detached = False
         self._ended = False
         self._error: Exception | None = None
-        self._filling = self._loop.create_task(self._fill(source))
+        self._fill_task = self._loop.create_task(self._fill(source))
 
     @abstractmethod
     def _wake(self) -> None:
         """There is something to take."""
 
     async def _fill(self, source: AsyncIterator[bytes]) -> None:
-        self._begun = True
+        self._has_started = True
         try:
-            if not self._left:
+            if not self._is_detached:
                 await self._read(source)
         except Exception as error:  # handed to the reader by `_take`, after the frames that came before it
             self._error = error
         finally:
-            await close(source)
+            await close_stream(source)
             self._ended = True
             self._wake()
 
     async def _read(self, source: AsyncIterator[bytes]) -> None:
         async for frame in source:
             self._frames.append(frame)
-            self._filled += len(frame)
+            self._filled_bytes += len(frame)
             self._wake()
-            if self._filled - self._taken > READ_AHEAD_BYTES:
+            if self._filled_bytes - self._consumed_bytes > MAX_BUFFERED_BYTES:
                 await self._wait_for_room()
 
-    def _leave(self) -> None:
+    def _detach(self) -> None:
         # A task cancelled before its first step never runs, and would not close its source.
-        if self._begun and not self._left:
-            self._filling.cancel()
-        self._left = True
+        if self._has_started and not self._is_detached:
+            self._fill_task.cancel()
+        self._is_detached = True
 
     async def _wait_for_room(self) -> None:
-        self._room.clear()
+        self._has_room.clear()
         # Announced before looking: a reader on another thread takes first and looks for the announcement second.
         self._waits_for_room = True
-        while self._filled - self._taken > READ_AHEAD_BYTES:
-            await self._room.wait()
-            self._room.clear()
+        while self._filled_bytes - self._consumed_bytes > MAX_BUFFERED_BYTES:
+            await self._has_room.wait()
+            self._has_room.clear()
         self._waits_for_room = False
 
-    def _take(self) -> bytes | None:
+    def _take_ready(self) -> bytes | None:
         """All that is ready; nothing yet is `b""`, the end is None. Raises what broke the stream."""
         ended = self._ended  # looked at first: frames that come later than this look are for the next one
         frames = [self._frames.popleft() for _ in range(len(self._frames))]
         if frames:
             chunk = frames[0] if len(frames) == 1 else b"".join(frames)
-            self._taken += len(chunk)
+            self._consumed_bytes += len(chunk)
             if self._waits_for_room:
-                self._loop.call_soon_threadsafe(self._room.set)
+                self._loop.call_soon_threadsafe(self._has_room.set)
             return chunk
         if not ended:
             return b""
@@ -91,63 +91,65 @@ class _ReadAhead(ABC):
         return None
 
 
-class LoopReadAhead(_ReadAhead):
+class LoopStreamBuffer(_StreamBuffer):
     """For a reader on the same event loop."""
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
-        self._waiting: asyncio.Future[None] | None = None
-        self._ticking: asyncio.TimerHandle | None = None
+        self._reader_waiter: asyncio.Future[None] | None = None
+        self._keep_alive_timer: asyncio.TimerHandle | None = None
         super().__init__(source)
 
-    def keep_alive(self, seconds: float, frame: bytes) -> None:
+    def start_keep_alive(self, seconds: float, frame: bytes) -> None:
         """Have this frame come between two others, so that there is none for longer than `seconds` at no time.
 
         A timer that goes by itself, twice in that time: nothing of it is on the way of a frame.
         """
-        self._ticking = self._loop.call_later(seconds / 2, self._tick, seconds, frame, self._filled)
+        self._keep_alive_timer = self._loop.call_later(
+            seconds / 2, self._send_keep_alive, seconds, frame, self._filled_bytes
+        )
 
-    def _tick(self, seconds: float, frame: bytes, filled: int) -> None:
-        if self._filled == filled and not self._frames and not self._ended:
+    def _send_keep_alive(self, seconds: float, frame: bytes, filled_before: int) -> None:
+        if self._filled_bytes == filled_before and not self._frames and not self._ended:
             self._frames.append(frame)
-            self._filled += len(frame)
+            self._filled_bytes += len(frame)
             self._wake()
-        self.keep_alive(seconds, frame)
+        self.start_keep_alive(seconds, frame)
 
     def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        if self._reader_waiter is not None and not self._reader_waiter.done():
+            self._reader_waiter.set_result(None)
 
-    async def chunk(self, *, timeout: float | None = None) -> bytes | None:
+    async def read_chunk(self, *, timeout: float | None = None) -> bytes | None:
         """What is ready, waiting for at least one frame; None at the end. Raises TimeoutError."""
-        while (chunk := self._take()) == b"":
+        while (chunk := self._take_ready()) == b"":
             await self._wait(timeout)
         return chunk
 
     async def _wait(self, timeout: float | None) -> None:
-        self._waiting = self._loop.create_future()
+        self._reader_waiter = self._loop.create_future()
         if timeout is None:
-            await self._waiting
+            await self._reader_waiter
             return
         # A bare timer: `asyncio.timeout` costs more than the event that is waited for.
-        timer = self._loop.call_later(timeout, _expire, self._waiting)
+        timer = self._loop.call_later(timeout, _expire, self._reader_waiter)
         try:
-            await self._waiting
+            await self._reader_waiter
         finally:
             timer.cancel()
 
-    def leave(self) -> None:
+    def detach(self) -> None:
         """Close the stream without waiting for it; `chunk` answers None once it is closed."""
-        self._leave()
+        self._detach()
 
     async def aclose(self) -> None:
         """Close the stream."""
-        if self._ticking is not None:
-            self._ticking.cancel()
-        self.leave()
-        await asyncio.wait((self._filling,))
+        if self._keep_alive_timer is not None:
+            self._keep_alive_timer.cancel()
+        self.detach()
+        await asyncio.wait((self._fill_task,))
 
 
-class ThreadReadAhead(_ReadAhead):
+class ThreadStreamBuffer(_StreamBuffer):
     """For a reader on another thread."""
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
@@ -157,11 +159,11 @@ class ThreadReadAhead(_ReadAhead):
     def _wake(self) -> None:
         self._ready.set()
 
-    def chunk(self, *, timeout: float | None = None) -> bytes | None:
+    def read_chunk(self, *, timeout: float | None = None) -> bytes | None:
         """What is ready, blocking until there is at least one frame; None at the end. Raises TimeoutError."""
         while True:
             self._ready.clear()
-            chunk = self._take()
+            chunk = self._take_ready()
             if chunk != b"":
                 return chunk
             if not self._ready.wait(timeout):
@@ -170,15 +172,15 @@ class ThreadReadAhead(_ReadAhead):
     def close(self) -> None:
         """Close the stream, without waiting for it. May be called from any thread, and twice."""
         if not self._ended and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._leave)
+            self._loop.call_soon_threadsafe(self._detach)
 
 
-def _expire(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_exception(TimeoutError())
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
 
 
-async def close(source: AsyncIterator[bytes]) -> None:
+async def close_stream(source: AsyncIterator[bytes]) -> None:
     """Close a stream, if it is of the kind that can be closed."""
     aclose = getattr(source, "aclose", None)
     if aclose is not None:

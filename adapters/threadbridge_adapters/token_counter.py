@@ -15,13 +15,13 @@ from threadbridge.ports import TokenCounter
 _ENCODING = "o200k_base"
 
 
-def token_counter() -> TokenCounter:
+def create_token_counter() -> TokenCounter:
     """Exact counts for models since gpt-4o with the extra `tokens`; without a tokenizer, four bytes a token.
 
     tiktoken is taken where its table lies in a cache (`TIKTOKEN_CACHE_DIR`): it would download it otherwise.
     """
     if find_spec("quicktok") is not None or (find_spec("tiktoken") is not None and _has_cache()):
-        return LazyCounter()
+        return LazyTokenCounter()
     return estimate_tokens
 
 
@@ -30,30 +30,30 @@ def _has_cache() -> bool:
     return directory.is_dir() and any(directory.iterdir())
 
 
-class LazyCounter:
+class LazyTokenCounter:
     """Loads the tokenizer when the first text is to be counted: that takes most of a second of CPU."""
 
     def __init__(self) -> None:
-        self._count: TokenCounter | None = None
+        self._counter: TokenCounter | None = None
         self._loading = Lock()
 
     def __call__(self, text: str) -> int:
         with self._loading:
-            self._count = self._count or _loaded()
-        return self._count(text)
+            self._counter = self._counter or _load_tokenizer()
+        return self._counter(text)
 
 
-def _loaded() -> TokenCounter:
+def _load_tokenizer() -> TokenCounter:
     name = "quicktok" if find_spec("quicktok") is not None else "tiktoken"
     library: Any = import_module(name)  # neither brings types
     encoding = library.get_encoding(_ENCODING)
 
-    def exact(text: str) -> int:
+    def count_exactly(text: str) -> int:
         return int(encoding.count(text)) if name == "quicktok" else len(encoding.encode_ordinary(text))
 
     def count(text: str) -> int:
         try:
-            return exact(text)
+            return count_exactly(text)
         except (UnicodeEncodeError, TypeError):  # half a surrogate pair, which no tokenizer takes
             return estimate_tokens(text)
 

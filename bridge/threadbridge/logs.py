@@ -12,10 +12,10 @@ from typing import Literal, TypeAlias, cast
 
 import structlog
 
-Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
-def logger(name: str) -> structlog.stdlib.BoundLogger:
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A structlog logger on top of `logging.getLogger(name)`: an event and its fields become one line."""
     return cast(
         "structlog.stdlib.BoundLogger",
@@ -32,7 +32,7 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
     )
 
 
-def write_to_stderr(level: Level) -> None:
+def log_to_stderr(level: LogLevel) -> None:
     """Send every log line of this process to stderr; for commands, whose stdout is data."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"

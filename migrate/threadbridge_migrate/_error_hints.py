@@ -12,12 +12,12 @@ _NEXT_STEPS = {
 }
 
 
-def concerns_the_whole_source(error: BridgeError) -> bool:
+def affects_whole_source(error: BridgeError) -> bool:
     """Whether the next thread will probably fail in the same way."""
     return isinstance(error, UpstreamError) or error.status in (401, 403)
 
 
-def advice(error: BridgeError) -> str:
+def describe_next_step(error: BridgeError) -> str:
     """The failure and the next step."""
     step = _NEXT_STEPS.get(error.status, "see that the source can be reached and answers")
     return f"{error.message} Next: {step}, then run the same command again."

@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
+async def gather(*work: Coroutine[Any, Any, T]) -> list[T]:
     """The results in the order of the work. The first failure cancels the rest, waits for it, and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in work]
     except ExceptionGroup as failures:
-        raise _first(failures) from None
+        raise _find_first(failures) from None
     return [task.result() for task in tasks]
 
 
-def _first(failures: ExceptionGroup[Exception]) -> Exception:
+def _find_first(failures: ExceptionGroup[Exception]) -> Exception:
     first = failures.exceptions[0]
-    return _first(first) if isinstance(first, ExceptionGroup) else first
+    return _find_first(first) if isinstance(first, ExceptionGroup) else first

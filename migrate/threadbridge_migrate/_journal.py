@@ -22,20 +22,20 @@ JOURNAL = "journal.jsonl"
 Subject = Literal["thread", "assistant"]
 
 #: `missing`: the source says that it no longer has it, and nothing else is wrong.
-Outcome = Literal["exported", "failed", "missing"]
+SubjectOutcome = Literal["exported", "failed", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """How one subject ended: the lines it added per part, or the error that stood in the way."""
 
     subject: Subject
     id: str
-    outcome: Outcome
+    outcome: SubjectOutcome
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     error: Wire | None = None
 
-    def line(self, sizes: Mapping[str, int]) -> bytes:
+    def to_line(self, sizes: Mapping[str, int]) -> bytes:
         """The journal's line, with the sizes of the files after it."""
         whole: dict[str, Any] = {"subject": self.subject, "id": self.id, "outcome": self.outcome}
         if self.counts:
@@ -46,7 +46,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Progress:
+class ExportProgress:
     """Where an export stands: the sum of a journal's lines."""
 
     exported: dict[Subject, set[str]] = field(default_factory=lambda: {"thread": set[str](), "assistant": set[str]()})
@@ -55,9 +55,9 @@ class Progress:
     counts: Counter[str] = field(default_factory=Counter[str])
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     #: Bytes of the journal up to the end of its last whole line.
-    length: int = 0
+    journal_length: int = 0
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Take one more ending into account; the last word on a subject counts."""
         self.failed.pop((entry.subject, entry.id), None)
         self.missing[entry.subject].discard(entry.id)
@@ -70,30 +70,30 @@ class Progress:
                 self.failed[entry.subject, entry.id] = entry.error or {}
         self.counts.update(entry.counts)
 
-    def is_settled(self, subject: Subject, object_id: str) -> bool:
+    def is_finished(self, subject: Subject, object_id: str) -> bool:
         """Whether there is nothing left to do about it: it was exported, or is known to be gone."""
         return object_id in self.exported[subject] or object_id in self.missing[subject]
 
 
-def replay(journal: Path) -> Progress:
+def replay_journal(journal: Path) -> ExportProgress:
     """The progress a journal tells of; an absent journal tells of none, a torn last line is as if never written."""
-    progress = Progress()
+    progress = ExportProgress()
     if not journal.exists():
         return progress
     with journal.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
                 break
-            entry, progress.sizes = _parsed(line, journal)
+            entry, progress.sizes = _parse_line(line, journal)
             progress.add(entry)
-            progress.length += len(line)
+            progress.journal_length += len(line)
     return progress
 
 
-def _parsed(line: bytes, journal: Path) -> tuple[Entry, dict[str, int]]:
+def _parse_line(line: bytes, journal: Path) -> tuple[JournalEntry, dict[str, int]]:
     try:
         record = orjson.loads(line)
         counts, error = record.get("counts", {}), record.get("error")
-        return Entry(record["subject"], record["id"], record["outcome"], counts, error), record["sizes"]
+        return JournalEntry(record["subject"], record["id"], record["outcome"], counts, error), record["sizes"]
     except (orjson.JSONDecodeError, KeyError) as exc:
         raise ArchiveError(f"{journal} is damaged; what it logged can be read, but not added to.") from exc

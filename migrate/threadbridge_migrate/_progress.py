@@ -10,78 +10,80 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from threadbridge_migrate._journal import Outcome
-from threadbridge_migrate.export import Watch
+from threadbridge_migrate._journal import SubjectOutcome
+from threadbridge_migrate.export import ProgressListener
 
 #: Failures told one by one; the rest only stands in the archive.
-FAILURES_SHOWN = 10
+MAX_PRINTED_FAILURES = 10
 
 #: Seconds between two plain lines.
 LINE_SECONDS = 2.0
 
 
-class Silent:
+class SilentListener:
     """Says nothing."""
 
-    def done(self, thread_id: str, outcome: Outcome, problem: str | None) -> None: ...
+    def record_outcome(self, thread_id: str, outcome: SubjectOutcome, error_message: str | None) -> None: ...
 
 
-class Teller:
+class ProgressReporter:
     """Counts threads, tells the first failures at once, and hands the counts on."""
 
-    def __init__(self, say: Callable[[str], None], show: Callable[[Counter[Outcome]], None]) -> None:
-        self._say = say
-        self._show = show
-        self._counts: Counter[Outcome] = Counter()
+    def __init__(
+        self, print_line: Callable[[str], None], show_counts: Callable[[Counter[SubjectOutcome]], None]
+    ) -> None:
+        self._print_line = print_line
+        self._show_counts = show_counts
+        self._counts: Counter[SubjectOutcome] = Counter()
 
-    def done(self, thread_id: str, outcome: Outcome, problem: str | None) -> None:
+    def record_outcome(self, thread_id: str, outcome: SubjectOutcome, error_message: str | None) -> None:
         """Count it, and say what is wrong with it while that is not too much to read."""
         self._counts[outcome] += 1
-        if problem is not None and self._counts[outcome] <= FAILURES_SHOWN:
-            more = "; further failures are only recorded" if self._counts[outcome] == FAILURES_SHOWN else ""
-            self._say(f"{thread_id} failed: {problem}{more}")
-        self._show(self._counts)
+        if error_message is not None and self._counts[outcome] <= MAX_PRINTED_FAILURES:
+            more = "; further failures are only recorded" if self._counts[outcome] == MAX_PRINTED_FAILURES else ""
+            self._print_line(f"{thread_id} failed: {error_message}{more}")
+        self._show_counts(self._counts)
 
 
 @contextmanager
-def display(*, total: int | None, quiet: bool, console: Console | None = None) -> Generator[Watch]:
+def show_progress(*, total: int | None, quiet: bool, console: Console | None = None) -> Generator[ProgressListener]:
     """A watch that shows progress as long as the context lasts. `total` is None where nobody knows it yet."""
     console = console or Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     if quiet:
-        yield Silent()
+        yield SilentListener()
     elif console.is_terminal:
-        yield from _bar(console, total)
+        yield from _show_bar(console, total)
     else:
-        yield from _lines(console, total)
+        yield from _show_lines(console, total)
 
 
-def _bar(console: Console, total: int | None) -> Iterator[Watch]:
+def _show_bar(console: Console, total: int | None) -> Iterator[ProgressListener]:
     columns = (TextColumn("Exporting"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[failed]}"), console=console) as progress:
         task = progress.add_task("", total=total, failed="")
 
-        def show(counts: Counter[Outcome]) -> None:
+        def show_counts(counts: Counter[SubjectOutcome]) -> None:
             failed = f"{counts['failed']} failed" if counts["failed"] else ""
             progress.update(task, completed=counts.total(), failed=failed)
 
-        yield Teller(progress.console.print, show)
+        yield ProgressReporter(progress.console.print, show_counts)
 
 
-def _lines(console: Console, total: int | None) -> Iterator[Watch]:
+def _show_lines(console: Console, total: int | None) -> Iterator[ProgressListener]:
     of_all = "" if total is None else f" of {total}"
-    said_at = time.monotonic()
+    printed_at = time.monotonic()
 
-    def show(counts: Counter[Outcome]) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at >= LINE_SECONDS:
-            said_at = time.monotonic()
+    def show_counts(counts: Counter[SubjectOutcome]) -> None:
+        nonlocal printed_at
+        if time.monotonic() - printed_at >= LINE_SECONDS:
+            printed_at = time.monotonic()
             console.print(f"{counts.total()}{of_all} threads, {counts['failed']} failed")
 
-    console.print(f"Exporting {_all_of(total)}")
-    yield Teller(console.print, show)
+    console.print(f"Exporting {_describe_total(total)}")
+    yield ProgressReporter(console.print, show_counts)
 
 
-def _all_of(total: int | None) -> str:
+def _describe_total(total: int | None) -> str:
     if total is None:
         return "all threads the source lists"
     return f"{total} thread{'' if total == 1 else 's'}"

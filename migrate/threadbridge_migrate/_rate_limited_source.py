@@ -15,47 +15,47 @@ from threadbridge.ports import ListQuery, Wire
 T = TypeVar("T")
 
 #: Objects per page: the most a service gives (A11).
-PAGE = 100
+PAGE_SIZE = 100
 
 #: The longest a service's `Retry-After` is waited for, in seconds.
 MAX_RETRY_AFTER = 120.0
 
 #: Seconds before the second and the longest before a later attempt.
-FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
+INITIAL_BACKOFF, MAX_BACKOFF = 0.5, 10.0
 
 
-class Requests:
+class RateLimitedSource:
     """Shared by everything that asks one source."""
 
     def __init__(self, *, concurrency: int, attempts: int, per_minute: float | None = None) -> None:
-        self.repeated = 0
+        self.retries = 0
         self._slots = asyncio.Semaphore(concurrency)
         self._attempts = attempts
-        self._spacing = 60.0 / per_minute if per_minute else 0.0
+        self._interval = 60.0 / per_minute if per_minute else 0.0
         self._not_before = 0.0
 
-    async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def request(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer to a call, repeated while it fails for reasons that pass (connection, 408, 429, 5xx)."""
         async for attempt in stamina.retry_context(
-            on=self._may_pass,
+            on=self._should_retry,
             attempts=self._attempts,
             timeout=None,
-            wait_initial=FIRST_WAIT,
-            wait_max=LONGEST_WAIT,
+            wait_initial=INITIAL_BACKOFF,
+            wait_max=MAX_BACKOFF,
         ):
-            self.repeated += attempt.num > 1
+            self.retries += attempt.num > 1
             with attempt:
                 async with self._slots:
-                    await self._turn()
+                    await self._wait_for_rate_limit()
                     return await call()
         raise AssertionError("stamina raises what the last attempt raised")
 
-    async def pages(self, ask: Callable[[ListQuery], Awaitable[Wire]]) -> AsyncIterator[Sequence[Wire]]:
+    async def iterate_pages(self, list_page: Callable[[ListQuery], Awaitable[Wire]]) -> AsyncIterator[Sequence[Wire]]:
         """The pages of a list, oldest objects first. Raises UpstreamError when they do not get on."""
         after: str | None = None
         while True:
-            query = ListQuery(limit=PAGE, order="asc", after=after)
-            page = await self.ask(partial(ask, query))
+            query = ListQuery(limit=PAGE_SIZE, order="asc", after=after)
+            page = await self.request(partial(list_page, query))
             data: list[Wire] = page["data"]
             if data:
                 yield data
@@ -66,8 +66,8 @@ class Requests:
                 raise UpstreamError(f"The source repeats a page of its list: it ended with {last} twice.")
             after = last
 
-    def _may_pass(self, error: Exception) -> bool | float:
-        if not isinstance(error, UpstreamError) or not _is_passing(error):
+    def _should_retry(self, error: Exception) -> bool | float:
+        if not isinstance(error, UpstreamError) or not _is_transient(error):
             return False
         if error.retry_after is None:
             return True
@@ -76,14 +76,14 @@ class Requests:
         self._not_before = max(self._not_before, asyncio.get_running_loop().time() + wait)
         return wait
 
-    async def _turn(self) -> None:
+    async def _wait_for_rate_limit(self) -> None:
         """Wait until the pace allows one more request."""
         now = asyncio.get_running_loop().time()
-        mine = max(self._not_before, now)
-        self._not_before = mine + self._spacing if self._spacing else self._not_before
-        if mine > now:
-            await asyncio.sleep(mine - now)
+        send_at = max(self._not_before, now)
+        self._not_before = send_at + self._interval if self._interval else self._not_before
+        if send_at > now:
+            await asyncio.sleep(send_at - now)
 
 
-def _is_passing(error: UpstreamError) -> bool:
+def _is_transient(error: UpstreamError) -> bool:
     return error.code != "insufficient_quota" and (error.status in (408, 429) or error.status >= 500)

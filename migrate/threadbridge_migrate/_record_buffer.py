@@ -12,20 +12,20 @@ import orjson
 
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Wire
-from threadbridge_migrate._journal import Entry, Outcome, Subject
-from threadbridge_migrate.archive import OBJECTS, Part
+from threadbridge_migrate._journal import JournalEntry, Subject, SubjectOutcome
+from threadbridge_migrate.archive import OBJECT_PARTS, Part
 
 #: Bytes of one part of one draft kept in memory; a longer part waits in a temporary file.
 SPOOL_BYTES = 128 * 1024
 
 
-class Draft:
+class RecordBuffer:
     """What will be written about one subject, all at once or not at all. Close it when it is written or given up."""
 
     def __init__(self, subject: Subject, object_id: str) -> None:
         self.subject: Subject = subject
         self.id = object_id
-        self.outcome: Outcome = "exported"
+        self.outcome: SubjectOutcome = "exported"
         self._error: Wire | None = None
         self._counts: Counter[str] = Counter()
         self._spools: dict[Part, SpooledTemporaryFile[bytes]] = {}
@@ -51,7 +51,7 @@ class Draft:
             spool.write(orjson.dumps(each) + b"\n")
             self._counts[part.value] += 1
 
-    def give_up(self, outcome: Outcome, error: BridgeError) -> None:
+    def discard(self, outcome: SubjectOutcome, error: BridgeError) -> None:
         """Drop the lines: the subject ends with an error."""
         self.close()
         self._counts.clear()
@@ -68,17 +68,17 @@ class Draft:
         }
 
     @property
-    def problem(self) -> str | None:
+    def error_message(self) -> str | None:
         """Why it was given up, in a sentence."""
         return None if self._error is None else str(self._error["message"])
 
-    def entry(self) -> Entry:
+    def to_journal_entry(self) -> JournalEntry:
         """The journal's word on it."""
-        return Entry(self.subject, self.id, self.outcome, dict(self._counts), self._error)
+        return JournalEntry(self.subject, self.id, self.outcome, dict(self._counts), self._error)
 
     def copy_to(self, files: Mapping[Part, BinaryIO]) -> None:
         """Append the lines to the files of their parts."""
-        for part in OBJECTS:
+        for part in OBJECT_PARTS:
             if spool := self._spools.get(part):
                 spool.seek(0)
                 shutil.copyfileobj(spool, files[part])

@@ -20,7 +20,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from threadbridge.ports import Wire
-from threadbridge_migrate._journal import JOURNAL, replay
+from threadbridge_migrate._journal import JOURNAL, replay_journal
 from threadbridge_migrate.errors import ArchiveError
 
 FORMAT = "threadbridge-archive"
@@ -48,10 +48,10 @@ class Part(StrEnum):
 
 
 #: The parts that hold objects of the source; `errors` is about those that are not there.
-OBJECTS: tuple[Part, ...] = tuple(part for part in Part if part is not Part.ERRORS)
+OBJECT_PARTS: tuple[Part, ...] = tuple(part for part in Part if part is not Part.ERRORS)
 
 #: `exporting`: being written, or broken off. `incomplete`: the last run ended, some objects could not be had.
-State = Literal["exporting", "incomplete", "complete"]
+ArchiveState = Literal["exporting", "incomplete", "complete"]
 
 
 class FileRecord(BaseModel):
@@ -70,7 +70,7 @@ class Manifest(BaseModel):
 
     format: str = FORMAT
     version: int = VERSION
-    state: State = "exporting"
+    state: ArchiveState = "exporting"
     written_by: str
     created_at: int
     updated_at: int
@@ -96,20 +96,20 @@ class Archive:
         """The archive in a directory. Raises ArchiveError where there is none, or one from a newer version."""
         path = Path(path)
         manifest = read_manifest(path)
-        sizes = replay(path / JOURNAL).sizes if manifest.state == "exporting" else {}
+        sizes = replay_journal(path / JOURNAL).sizes if manifest.state == "exporting" else {}
         if manifest.state != "exporting":
             sizes = {Path(name).stem: record.bytes for name, record in manifest.files.items()}
         return cls(path, manifest, sizes)
 
-    def read(self, part: Part) -> Iterator[Wire]:
+    def read_part(self, part: Part) -> Iterator[Wire]:
         """The objects of one part, one at a time, in the order of the file."""
-        left = self._sizes.get(part.value, 0)
-        if not left:
+        remaining_bytes = self._sizes.get(part.value, 0)
+        if not remaining_bytes:
             return
         with (self.path / part.filename).open("rb") as file:
             for number, line in enumerate(file, start=1):
-                left -= len(line)
-                if left < 0:
+                remaining_bytes -= len(line)
+                if remaining_bytes < 0:
                     return
                 try:
                     yield orjson.loads(line)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from threadbridge_migrate.export import Report
+    from threadbridge_migrate.export import ExportReport
 
 EXIT_CODES = (
     "Exit codes: 0 everything is in the archive; 1 something is not, or the source or the disk failed; "
@@ -73,26 +73,26 @@ def export_threads(
 
     Keys come from the environment (THREADBRIDGE_ASSISTANTS__API_KEY, or the openai SDK's own variables).
     """
-    with one_sentence_errors():
+    with report_errors():
         # Imported here, so that --help does not pay for it.
         import asyncio
 
         from stamina.instrumentation import set_on_retry_hooks
 
         from threadbridge.runtime.settings_loader import load_settings
-        from threadbridge_migrate._progress import display
+        from threadbridge_migrate._progress import show_progress
         from threadbridge_migrate.export_job import ExportOptions
         from threadbridge_migrate.export_job import export_threads as export
         from threadbridge_migrate.sources import read_ids
 
         set_on_retry_hooks([])  # they would print into our output
-        words = [*(ids or ()), *(more or ())]
-        arguments = _arguments(backend, base_url, store, settings or [])
-        wanted = read_ids(words, sys.stdin) if words else None
+        id_arguments = [*(ids or ()), *(more or ())]
+        arguments = _build_settings(backend, base_url, store, settings or [])
+        thread_ids = read_ids(id_arguments, sys.stdin) if id_arguments else None
         options = ExportOptions(concurrency=concurrency, per_minute=rate, attempts=attempts)
-        watch = display(total=None if wanted is None else len(wanted), quiet=quiet)
-        report = asyncio.run(export(load_settings(**arguments), wanted, out, watch=watch, options=options))
-        _tell(report, out, as_json=as_json)
+        listener = show_progress(total=None if thread_ids is None else len(thread_ids), quiet=quiet)
+        report = asyncio.run(export(load_settings(**arguments), thread_ids, out, listener=listener, options=options))
+        _print_report(report, out, as_json=as_json)
     raise typer.Exit(0 if report.succeeded else 1)
 
 
@@ -102,7 +102,7 @@ def summary(
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
     """Say what an archive holds."""
-    with one_sentence_errors():
+    with report_errors():
         from threadbridge_migrate.archive import read_manifest, summarise
 
         typer.echo(read_manifest(path).model_dump_json(indent=2) if as_json else summarise(path))
@@ -114,30 +114,32 @@ def main() -> None:
 
 
 @contextmanager
-def one_sentence_errors() -> Generator[None]:
+def report_errors() -> Generator[None]:
     """Every foreseeable failure becomes one sentence on stderr and its exit code."""
     from threadbridge.errors import BridgeError, ConfigurationError
-    from threadbridge_migrate._error_hints import advice, concerns_the_whole_source
+    from threadbridge_migrate._error_hints import affects_whole_source, describe_next_step
 
     try:
         yield
     except ConfigurationError as error:
-        raise _leave(2, error.message) from None
+        raise _make_exit(2, error.message) from None
     except BridgeError as error:
-        raise _leave(1, advice(error) if concerns_the_whole_source(error) else error.message) from None
+        raise _make_exit(1, describe_next_step(error) if affects_whole_source(error) else error.message) from None
     except OSError as error:
-        place = error.filename or "the archive"
-        raise _leave(1, f"{place}: {error.strerror or error}; see to it, or name another place.") from None
+        location = error.filename or "the archive"
+        raise _make_exit(1, f"{location}: {error.strerror or error}; see to it, or name another place.") from None
     except KeyboardInterrupt:
-        raise _leave(1, "Interrupted; the same command goes on from here.") from None
+        raise _make_exit(1, "Interrupted; the same command goes on from here.") from None
 
 
-def _leave(code: int, message: str) -> typer.Exit:
+def _make_exit(code: int, message: str) -> typer.Exit:
     typer.echo(f"migrate: {message}", err=True)
     return typer.Exit(code)
 
 
-def _arguments(backend: str | None, base_url: str | None, store: str | None, settings: list[str]) -> dict[str, Any]:
+def _build_settings(
+    backend: str | None, base_url: str | None, store: str | None, settings: list[str]
+) -> dict[str, Any]:
     """The command line as `load_settings` takes it."""
     from threadbridge_migrate.errors import UsageError
 
@@ -162,7 +164,7 @@ def _arguments(backend: str | None, base_url: str | None, store: str | None, set
     return tree
 
 
-def _tell(report: Report, out: Path, *, as_json: bool) -> None:
+def _print_report(report: ExportReport, out: Path, *, as_json: bool) -> None:
     from threadbridge_migrate.archive import Part, summarise
 
     if as_json:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
-from threadbridge_migrate._rate_limited_source import Requests
-from threadbridge_migrate.export import Export, Report, Watch
-from threadbridge_migrate.sources import describe, given, listed
+from threadbridge_migrate._rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export import Exporter, ExportReport, ProgressListener
+from threadbridge_migrate.sources import describe_source, iterate_ids, iterate_listed_ids
 from threadbridge_migrate.writer import ArchiveWriter
 
 
@@ -32,9 +32,9 @@ async def export_threads(
     ids: Sequence[str] | None,
     out: Path,
     *,
-    watch: AbstractContextManager[Watch],
+    listener: AbstractContextManager[ProgressListener],
     options: ExportOptions | None = None,
-) -> Report:
+) -> ExportReport:
     """Export threads of the backend that the settings name: these, or with None all that it lists.
 
     `watch` is entered once nothing stands in the way of the first request.
@@ -43,18 +43,23 @@ async def export_threads(
     disk does.
     """
     options = options or ExportOptions()
-    backend = await open_backend(_as_a_source(settings))
+    backend = await open_backend(_make_read_only(settings))
     try:
-        requests = Requests(concurrency=options.concurrency, attempts=options.attempts, per_minute=options.per_minute)
-        wanted = listed(backend, requests) if ids is None else given(ids)
-        with ArchiveWriter(out, source=describe(settings), options=asdict(options)) as writer, watch as watching:
-            export = Export(backend, writer, requests, concurrency=options.concurrency, watch=watching)
-            return await export.run(wanted)
+        source = RateLimitedSource(
+            concurrency=options.concurrency, attempts=options.attempts, per_minute=options.per_minute
+        )
+        thread_ids = iterate_listed_ids(backend, source) if ids is None else iterate_ids(ids)
+        with (
+            ArchiveWriter(out, source=describe_source(settings), options=asdict(options)) as writer,
+            listener as active_listener,
+        ):
+            export = Exporter(backend, writer, source, concurrency=options.concurrency, listener=active_listener)
+            return await export.run(thread_ids)
     finally:
         await backend.aclose()
 
 
-def _as_a_source(settings: Settings) -> Settings:
+def _make_read_only(settings: Settings) -> Settings:
     """The export only reads, and repeats requests itself: only so do all of them slow down when one is told to."""
     assistants = settings.assistants.model_copy(update={"max_retries": 0})
     return settings.model_copy(update={"assistants": assistants, "performs_runs": False})

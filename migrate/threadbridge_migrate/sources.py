@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
-from threadbridge_migrate._rate_limited_source import Requests
+from threadbridge_migrate._rate_limited_source import RateLimitedSource
 from threadbridge_migrate.errors import UsageError
 
 #: What an id may look like; services other than OpenAI's choose their own prefixes.
@@ -26,16 +26,16 @@ def read_ids(words: Sequence[str], stdin: TextIO) -> list[str]:
     are skipped, quotes and commas around an id too, so that a column cut out of a table will do.
     Raises UsageError for a file that is not there and for a line that holds no id.
     """
-    return list(dict.fromkeys(found for word in words for found in _ids_of(word, stdin)))
+    return list(dict.fromkeys(found for word in words for found in _read_word(word, stdin)))
 
 
-def _ids_of(word: str, stdin: TextIO) -> Iterator[str]:
+def _read_word(word: str, stdin: TextIO) -> Iterator[str]:
     if word == "-":
-        yield from _lines("standard input", stdin)
+        yield from _parse_lines("standard input", stdin)
     elif Path(word).is_file():
         try:
             with Path(word).open(encoding="utf-8-sig") as file:
-                yield from _lines(word, file)
+                yield from _parse_lines(word, file)
         except UnicodeDecodeError as exc:
             raise UsageError(f"{word} is not a text file with one thread id per line.") from exc
     elif _ID.fullmatch(word):
@@ -44,7 +44,7 @@ def _ids_of(word: str, stdin: TextIO) -> Iterator[str]:
         raise UsageError(f"{word!r} is neither a file nor a thread id.")
 
 
-def _lines(name: str, lines: Iterable[str]) -> Iterator[str]:
+def _parse_lines(name: str, lines: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         text = line.partition("#")[0].strip().strip("\"',").strip()
         if not text:
@@ -54,42 +54,42 @@ def _lines(name: str, lines: Iterable[str]) -> Iterator[str]:
         yield text
 
 
-async def given(ids: Sequence[str]) -> AsyncIterator[str]:
+async def iterate_ids(ids: Sequence[str]) -> AsyncIterator[str]:
     """Known ids, as an export takes them."""
     for thread_id in ids:
         yield thread_id
 
 
-def listed(backend: Backend, requests: Requests) -> AsyncIterator[str]:
+def iterate_listed_ids(backend: Backend, source: RateLimitedSource) -> AsyncIterator[str]:
     """Every thread the source lists, oldest first. Raises UsageError where it cannot list any."""
     if not backend.capabilities.lists_threads:
         raise UsageError(
             "This source cannot list its threads: name them with --ids (a file, - for standard input, or ids); "
             "if it can after all, set `assistants.list_threads`."
         )
-    return _each_once(backend, requests)
+    return _iterate_unique_ids(backend, source)
 
 
-async def _each_once(backend: Backend, requests: Requests) -> AsyncIterator[str]:
+async def _iterate_unique_ids(backend: Backend, source: RateLimitedSource) -> AsyncIterator[str]:
     seen = set[str]()
-    async for page in requests.pages(backend.list_threads):
+    async for page in source.iterate_pages(backend.list_threads):
         for thread in page:
             if thread["id"] not in seen:
                 seen.add(thread["id"])
                 yield thread["id"]
 
 
-def describe(settings: Settings) -> Mapping[str, Any]:
+def describe_source(settings: Settings) -> Mapping[str, Any]:
     """Which source an archive comes from: enough to tell two apart, and no secret."""
     match settings.backend:
         case "assistants":
-            return {"backend": "assistants", "base_url": _bare(settings.assistants.base_url)}
+            return {"backend": "assistants", "base_url": _strip_secrets(settings.assistants.base_url)}
         case "responses":
-            return {"backend": "responses", "store": _bare(settings.store), "tenant": settings.tenant}
+            return {"backend": "responses", "store": _strip_secrets(settings.store), "tenant": settings.tenant}
         case name:
             return {"backend": name, "tenant": settings.tenant}
 
 
-def _bare(url: str | None) -> str | None:
+def _strip_secrets(url: str | None) -> str | None:
     """The URL without user, password and query."""
     return None if url is None else _CREDENTIALS.sub("", re.split(r"[?#]", url, maxsplit=1)[0], count=1)

@@ -14,15 +14,15 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
-from threadbridge_migrate._journal import JOURNAL, Entry, Progress, replay
-from threadbridge_migrate._record_buffer import Draft
+from threadbridge_migrate._journal import JOURNAL, ExportProgress, JournalEntry, replay_journal
+from threadbridge_migrate._record_buffer import RecordBuffer
 from threadbridge_migrate.archive import (
     MANIFEST,
-    OBJECTS,
+    OBJECT_PARTS,
+    ArchiveState,
     FileRecord,
     Manifest,
     Part,
-    State,
     read_manifest,
 )
 from threadbridge_migrate.errors import ArchiveError, UsageError
@@ -30,7 +30,7 @@ from threadbridge_migrate.errors import ArchiveError, UsageError
 WRITTEN_BY = f"threadbridge {version('threadbridge')}"
 
 #: What a directory may hold before the first manifest is in place.
-_FIRST_FILES = frozenset({JOURNAL, f"{MANIFEST}.new"})
+_INITIAL_FILES = frozenset({JOURNAL, f"{MANIFEST}.new"})
 
 
 class ArchiveWriter:
@@ -49,13 +49,13 @@ class ArchiveWriter:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
-        self.progress = Progress()
+        self.progress = ExportProgress()
         self._now = now
-        self._open = ExitStack()
+        self._open_files = ExitStack()
         self._files: dict[Part, BinaryIO] = {}
         self._journal: BinaryIO
         self._options = dict(options)
-        self._begun = False
+        self._is_started = False
         moment = int(now())
         self._manifest = Manifest(
             written_by=WRITTEN_BY, created_at=moment, updated_at=moment, source=dict(source), options=self._options
@@ -63,79 +63,79 @@ class ArchiveWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
-            self._prepare(opening)
-            self._open = opening.pop_all()
+            self._open_directory(opening)
+            self._open_files = opening.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        self._open_files.close()
 
-    def commit(self, drafts: Sequence[Draft]) -> None:
+    def commit(self, buffers: Sequence[RecordBuffer]) -> None:
         """Write drafts, in order; when this returns they are on disk, or OSError was raised."""
-        if not self._begun:
-            self._begin()
-        entries: list[tuple[Entry, dict[str, int]]] = []
-        for draft in drafts:
+        if not self._is_started:
+            self._start()
+        entries: list[tuple[JournalEntry, dict[str, int]]] = []
+        for draft in buffers:
             draft.copy_to(self._files)
-            entries.append((draft.entry(), {part.value: file.tell() for part, file in self._files.items()}))
+            entries.append((draft.to_journal_entry(), {part.value: file.tell() for part, file in self._files.items()}))
         for file in self._files.values():
-            _to_disk(file)
+            _flush_to_disk(file)
         for entry, sizes in entries:
             self.progress.add(entry)
-            self._journal.write(entry.line(sizes))
-        _to_disk(self._journal)
+            self._journal.write(entry.to_line(sizes))
+        _flush_to_disk(self._journal)
 
     def finish(self) -> Manifest:
         """Write `errors.jsonl` and the final manifest: `complete`, or `incomplete` where something failed.
 
         A finished archive to which nothing was added stays as it is.
         """
-        if not self._begun:
+        if not self._is_started:
             return self._manifest
         self._write_errors()
-        files = {part.filename: _record(self.path / part.filename) for part in Part}
+        files = {part.filename: _make_file_record(self.path / part.filename) for part in Part}
         return self._write_manifest("incomplete" if self.progress.failed else "complete", files)
 
-    def _prepare(self, opening: ExitStack) -> None:
+    def _open_directory(self, opening: ExitStack) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        self._take_up_or_refuse()
+        self._resume_or_reject()
         self._journal = opening.enter_context((self.path / JOURNAL).open("ab"))
-        _lock(self._journal, self.path)
-        self.progress = replay(self.path / JOURNAL)
-        self._journal.truncate(self.progress.length)
+        _lock_journal(self._journal, self.path)
+        self.progress = replay_journal(self.path / JOURNAL)
+        self._journal.truncate(self.progress.journal_length)
         if self._manifest.state == "exporting":
-            self._begin()
-        for part in OBJECTS:
+            self._start()
+        for part in OBJECT_PARTS:
             file = opening.enter_context((self.path / part.filename).open("ab"))
             file.truncate(self.progress.sizes.get(part.value, 0))
             file.seek(0, os.SEEK_END)
             self._files[part] = file
 
-    def _take_up_or_refuse(self) -> None:
+    def _resume_or_reject(self) -> None:
         if not (self.path / MANIFEST).exists():
-            if any(entry.name not in _FIRST_FILES for entry in self.path.iterdir()):
+            if any(entry.name not in _INITIAL_FILES for entry in self.path.iterdir()):
                 raise UsageError(f"{self.path} is not empty and holds no archive; choose another --out.")
             return
-        before = read_manifest(self.path)
-        if before.source != self._manifest.source:
+        existing = read_manifest(self.path)
+        if existing.source != self._manifest.source:
             raise UsageError(
-                f"{self.path} holds an export of another source ({_words(before.source)}, not "
-                f"{_words(self._manifest.source)}); choose another --out."
+                f"{self.path} holds an export of another source ({_describe_source(existing.source)}, not "
+                f"{_describe_source(self._manifest.source)}); choose another --out."
             )
-        self._manifest = before
+        self._manifest = existing
 
-    def _begin(self) -> None:
-        self._begun = True
+    def _start(self) -> None:
+        self._is_started = True
         self._manifest = self._manifest.model_copy(update={"options": self._options, "written_by": WRITTEN_BY})
         self._write_manifest("exporting", {})
         self._write_errors()
 
     def _write_errors(self) -> None:
         lines = [orjson.dumps(error) + b"\n" for error in self.progress.failed.values()]
-        _replace(self.path / Part.ERRORS.filename, b"".join(lines))
+        _replace_file(self.path / Part.ERRORS.filename, b"".join(lines))
 
-    def _write_manifest(self, state: State, files: Mapping[str, FileRecord]) -> Manifest:
-        counts = {part.value: self.progress.counts[part.value] for part in OBJECTS}
+    def _write_manifest(self, state: ArchiveState, files: Mapping[str, FileRecord]) -> Manifest:
+        counts = {part.value: self.progress.counts[part.value] for part in OBJECT_PARTS}
         manifest = self._manifest.model_copy(
             update={
                 "state": state,
@@ -145,15 +145,15 @@ class ArchiveWriter:
                 "files": dict(files),
             }
         )
-        _replace(self.path / MANIFEST, orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2) + b"\n")
+        _replace_file(self.path / MANIFEST, orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2) + b"\n")
         return manifest
 
 
-def _words(source: Mapping[str, Any]) -> str:
+def _describe_source(source: Mapping[str, Any]) -> str:
     return " ".join(str(value) for value in source.values() if value is not None)
 
 
-def _lock(journal: BinaryIO, path: Path) -> None:
+def _lock_journal(journal: BinaryIO, path: Path) -> None:
     """One writer per directory; the lock ends with the process, however it ends."""
     if sys.platform == "win32":
         return  # it has no such lock; there two exports into one directory are the user's affair
@@ -165,20 +165,20 @@ def _lock(journal: BinaryIO, path: Path) -> None:
         raise ArchiveError(f"Another export is writing to {path}; wait for it, or choose another --out.") from exc
 
 
-def _to_disk(file: BinaryIO) -> None:
+def _flush_to_disk(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace_file(path: Path, content: bytes) -> None:
     """The file is the old one or the new one, never half of either."""
-    beside = path.with_name(path.name + ".new")
-    with beside.open("wb") as file:
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
         file.write(content)
-        _to_disk(file)
-    os.replace(beside, path)
+        _flush_to_disk(file)
+    os.replace(temporary, path)
 
 
-def _record(path: Path) -> FileRecord:
+def _make_file_record(path: Path) -> FileRecord:
     with path.open("rb") as file:
         return FileRecord(bytes=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())

@@ -8,34 +8,34 @@ from dataclasses import dataclass, field
 
 from starlette.types import Receive, Scope, Send
 
-from threadbridge_adapters.gateway import serving
+from threadbridge_adapters.gateway import serve_in_thread
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     """One request as it arrived. `pieces` are the parts its body came in."""
 
     method: str
     path: str
     query: str
     headers: dict[str, str]
-    pieces: list[bytes] = field(default_factory=list[bytes])
+    body_chunks: list[bytes] = field(default_factory=list[bytes])
 
 
 class LoopbackService:
     """Echoes bodies piece by piece; `url` is set while it runs."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.url = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await _handle_lifespan(receive, send)
             return
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        asked = Asked(scope["method"], scope["path"], scope["query_string"].decode(), headers)
-        self.asked.append(asked)
+        received = ReceivedRequest(scope["method"], scope["path"], scope["query_string"].decode(), headers)
+        self.requests.append(received)
         kind = headers.get("content-type", "application/json").encode()
         response_headers = [
             (b"content-type", kind),
@@ -47,26 +47,26 @@ class LoopbackService:
         while more:
             message = await receive()
             piece: bytes = message.get("body", b"")
-            asked.pieces.append(piece)
+            received.body_chunks.append(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             more = message.get("more_body", False)
-        await send({"type": "http.response.body", "body": b"" if asked.pieces != [b""] else b"{}"})
+        await send({"type": "http.response.body", "body": b"" if received.body_chunks != [b""] else b"{}"})
 
 
 @contextmanager
-def loopback_service() -> Generator[LoopbackService]:
+def run_loopback_service() -> Generator[LoopbackService]:
     """The service on a free port while the context lasts."""
     service = LoopbackService()
 
     @asynccontextmanager
-    async def opened() -> AsyncGenerator[LoopbackService]:
+    async def open_service() -> AsyncGenerator[LoopbackService]:
         yield service
 
-    with serving(opened()) as service.url:
+    with serve_in_thread(open_service()) as service.url:
         yield service
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _handle_lifespan(receive: Receive, send: Send) -> None:
     for phase in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{phase}.complete"})

@@ -20,20 +20,20 @@ class Gate:
 
     def __init__(self) -> None:
         self._opened = threading.Event()
-        self.left = threading.Event()
+        self.exited = threading.Event()
 
     def open(self) -> None:
         self._opened.set()
 
-    async def passed(self) -> None:
+    async def wait(self) -> None:
         try:
             while not self._opened.is_set():
                 await asyncio.sleep(0.001)
         finally:
-            self.left.set()
+            self.exited.set()
 
 
-def delta(text: str) -> Event:
+def make_delta_event(text: str) -> Event:
     return Event(
         "thread.message.delta",
         {
@@ -44,7 +44,7 @@ def delta(text: str) -> Event:
     )
 
 
-def run_event(status: str) -> Event:
+def make_run_event(status: str) -> Event:
     return Event(f"thread.run.{status}", {"id": RUN_ID, "object": "thread.run", "status": status})
 
 
@@ -69,27 +69,27 @@ class ScriptedBackend:
     def __init__(self, script: Sequence[Event | Gate] = ()) -> None:
         self.script = script
         self.threads: dict[str, Wire] = {}
-        self.produced: list[str] = []
-        self.left = threading.Event()
-        self.closed = 0
-        self.answer_gate: Gate | None = None
-        self.look_gate: Gate | None = None
-        self.created = threading.Event()
-        self.submitted: list[Wire] = []
+        self.produced_events: list[str] = []
+        self.stream_closed = threading.Event()
+        self.close_count = 0
+        self.creation_gate: Gate | None = None
+        self.retrieval_gate: Gate | None = None
+        self.creation_done = threading.Event()
+        self.submitted_bodies: list[Wire] = []
 
-    async def opened(self, settings: Settings) -> Backend:
+    async def open_backend(self, settings: Settings) -> Backend:
         """What an entry point's `open_backend` would do."""
         return cast("Backend", self)
 
     async def aclose(self) -> None:
-        self.closed += 1
+        self.close_count += 1
 
     async def create_thread(self, body: Wire) -> Wire:
-        if self.answer_gate is not None:
-            await self.answer_gate.passed()
+        if self.creation_gate is not None:
+            await self.creation_gate.wait()
         thread = {"id": THREAD_ID, "object": "thread", "created_at": 1, "metadata": body.get("metadata") or {}}
         self.threads[THREAD_ID] = thread
-        self.created.set()
+        self.creation_done.set()
         return thread
 
     async def retrieve_thread(self, thread_id: str) -> Wire:
@@ -106,8 +106,8 @@ class ScriptedBackend:
         raise InvalidRequest(f"Thread {thread_id} already has an active run {RUN_ID}.")
 
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
-        if self.look_gate is not None:
-            await self.look_gate.passed()
+        if self.retrieval_gate is not None:
+            await self.retrieval_gate.wait()
         return PolledRun({"id": run_id, "object": "thread.run", "status": "in_progress"}, poll_after_ms=250)
 
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
@@ -116,24 +116,24 @@ class ScriptedBackend:
     async def stream_run(
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
-        if self.answer_gate is not None:
-            await self.answer_gate.passed()
-        return self._played(self.script)
+        if self.creation_gate is not None:
+            await self.creation_gate.wait()
+        return self._play(self.script)
 
     async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
-        self.submitted.append(body)
-        return self._played([run_event("completed")])
+        self.submitted_bodies.append(body)
+        return self._play([make_run_event("completed")])
 
-    def _played(self, script: Sequence[Event | Gate]) -> AsyncIterator[Event]:
-        return ScriptedStream(self._produce(script), self.left)
+    def _play(self, script: Sequence[Event | Gate]) -> AsyncIterator[Event]:
+        return ScriptedStream(self._produce(script), self.stream_closed)
 
     async def _produce(self, script: Sequence[Event | Gate]) -> AsyncGenerator[Event]:
         try:
             for step in script:
                 if isinstance(step, Gate):
-                    await step.passed()
+                    await step.wait()
                 else:
-                    self.produced.append(step.name)
+                    self.produced_events.append(step.name)
                     yield step
         finally:
-            self.left.set()
+            self.stream_closed.set()

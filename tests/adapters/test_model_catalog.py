@@ -16,7 +16,7 @@ from threadbridge.translation.capability_fallbacks import require_model_list
 from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge.translation.provider_profiles import PROFILES
 from threadbridge_adapters.composition import open_backend, open_upstream
-from threadbridge_adapters.model_catalog import catalog_path, fetch_catalog, read_catalog, write_catalog
+from threadbridge_adapters.model_catalog import fetch_catalog, get_catalog_path, read_catalog, write_catalog
 
 
 async def test_the_service_is_asked_for_models_and_their_last_days() -> None:
@@ -62,8 +62,8 @@ def test_a_file_that_cannot_be_written_is_told_by_name(tmp_path: Path) -> None:
 def test_the_file_is_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
-    assert catalog_path(Settings(model_catalog="/etc/models.json")) == Path("/etc/models.json")
-    assert catalog_path(Settings()).name == "models.json"
+    assert get_catalog_path(Settings(model_catalog="/etc/models.json")) == Path("/etc/models.json")
+    assert get_catalog_path(Settings()).name == "models.json"
 
 
 @pytest.mark.parametrize(("service", "refused"), [("127.0.0.1:9/v1", True), ("elsewhere/v1", False)])

@@ -13,33 +13,38 @@ import pytest
 from threadbridge.costs.pricing import EmptyPriceList
 from threadbridge.ports import Rates
 from threadbridge_adapters import price_list as price_list_module
-from threadbridge_adapters.price_list import OPENAI, price_list
+from threadbridge_adapters.price_list import OPENAI_BASE_URL, create_price_list
 
 #: A day of 2026.
 NOW = 1_790_000_000.0
 GPT_4O = Rates(Decimal("2.5"), Decimal("1.25"), Decimal(10))
 
 
-@pytest.mark.parametrize("url", [OPENAI, f"{OPENAI}/", "https://mine.openai.azure.com/openai/v1/"])
+@pytest.mark.parametrize("url", [OPENAI_BASE_URL, f"{OPENAI_BASE_URL}/", "https://mine.openai.azure.com/openai/v1/"])
 def test_a_model_has_the_rates_of_the_service_it_is_asked_of(url: str) -> None:
-    assert price_list(url).get_rates("gpt-4o-2024-08-06", 1000, NOW) == GPT_4O
+    assert create_price_list(url).get_rates("gpt-4o-2024-08-06", 1000, NOW) == GPT_4O
 
 
 @pytest.mark.parametrize(
     ("url", "model"),
-    [(OPENAI, "a-model-of-ours"), (OPENAI, ""), ("http://127.0.0.1:8000/v1", "gpt-4o"), ("", "gpt-4o")],
+    [
+        (OPENAI_BASE_URL, "a-model-of-ours"),
+        (OPENAI_BASE_URL, ""),
+        ("http://127.0.0.1:8000/v1", "gpt-4o"),
+        ("", "gpt-4o"),
+    ],
     ids=["unknown model", "no model", "unknown service", "no service"],
 )
 def test_what_is_not_on_the_list_has_no_rates(url: str, model: str) -> None:
-    assert price_list(url).get_rates(model, 1000, NOW) is None
+    assert create_price_list(url).get_rates(model, 1000, NOW) is None
 
 
 def test_what_is_not_charged_by_the_token_has_no_rates() -> None:
-    assert price_list(OPENAI).get_rates("dall-e-3", 1000, NOW) is None
+    assert create_price_list(OPENAI_BASE_URL).get_rates("dall-e-3", 1000, NOW) is None
 
 
 def test_long_prompts_cost_more_where_the_list_says_so() -> None:
-    rates = price_list(OPENAI).get_rates
+    rates = create_price_list(OPENAI_BASE_URL).get_rates
 
     short, long = rates("gpt-5.4", 100_000, NOW), rates("gpt-5.4", 1_000_000, NOW)
 
@@ -51,7 +56,7 @@ def test_long_prompts_cost_more_where_the_list_says_so() -> None:
 def test_without_the_list_nobody_knows_any(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(price_list_module, "find_spec", lambda _: None)
 
-    assert isinstance(price_list(OPENAI), EmptyPriceList)
+    assert isinstance(create_price_list(OPENAI_BASE_URL), EmptyPriceList)
 
 
 async def test_the_list_is_loaded_away_from_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +67,7 @@ async def test_the_list_is_loaded_away_from_the_loop(monkeypatch: pytest.MonkeyP
         return import_module(name)
 
     monkeypatch.setattr(price_list_module, "import_module", load)
-    listed = price_list(OPENAI)
+    listed = create_price_list(OPENAI_BASE_URL)
     unloaded = listed.is_ready
 
     await asyncio.gather(listed.load(), listed.load())
@@ -82,7 +87,7 @@ async def test_a_list_that_cannot_be_used_knows_nothing_and_is_told_of_once(
         return broken
 
     monkeypatch.setattr(price_list_module, "import_module", load)
-    listed = price_list(OPENAI)
+    listed = create_price_list(OPENAI_BASE_URL)
     await listed.load()
 
     assert [listed.get_rates("gpt-4o", 1000, NOW) for _ in range(2)] == [None, None]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from threadbridge_adapters.stream_buffer import READ_AHEAD_BYTES, LoopReadAhead, ThreadReadAhead
+from threadbridge_adapters.stream_buffer import MAX_BUFFERED_BYTES, LoopStreamBuffer, ThreadStreamBuffer
 
 
 class Source:
@@ -47,9 +47,9 @@ class Unread(AsyncIterator[bytes]):
 
 
 async def test_what_is_ready_comes_as_one_chunk_and_the_rest_when_it_is() -> None:
-    ahead = LoopReadAhead(Source([b"a", b"b", b"", b"c"]).read())
+    ahead = LoopStreamBuffer(Source([b"a", b"b", b"", b"c"]).read())
 
-    chunks = [await ahead.chunk(), await ahead.chunk(), await ahead.chunk()]
+    chunks = [await ahead.read_chunk(), await ahead.read_chunk(), await ahead.read_chunk()]
 
     assert chunks == [b"ab", b"c", None]
 
@@ -57,29 +57,29 @@ async def test_what_is_ready_comes_as_one_chunk_and_the_rest_when_it_is() -> Non
 async def test_a_slow_reader_holds_the_stream_up_and_loses_nothing() -> None:
     frame = b"x" * 1024
     source = Source([frame] * 1000)
-    ahead = LoopReadAhead(source.read())
+    ahead = LoopStreamBuffer(source.read())
     await asyncio.sleep(0.01)
     produced_unread = source.produced
 
     received = b""
-    while (chunk := await ahead.chunk()) is not None:
+    while (chunk := await ahead.read_chunk()) is not None:
         received += chunk
 
-    assert produced_unread == READ_AHEAD_BYTES // 1024 + 1
+    assert produced_unread == MAX_BUFFERED_BYTES // 1024 + 1
     assert received == frame * 1000
 
 
 async def test_a_broken_stream_raises_after_the_frames_that_came_before() -> None:
-    ahead = LoopReadAhead(Source([b"a"], ValueError("broken")).read())
+    ahead = LoopStreamBuffer(Source([b"a"], ValueError("broken")).read())
 
-    assert await ahead.chunk() == b"a"
+    assert await ahead.read_chunk() == b"a"
     with pytest.raises(ValueError, match="broken"):
-        await ahead.chunk()
+        await ahead.read_chunk()
 
 
 async def test_leaving_before_the_first_step_closes_the_stream_all_the_same() -> None:
     source = Unread()
-    ahead = LoopReadAhead(source)
+    ahead = LoopStreamBuffer(source)
 
     await ahead.aclose()
 
@@ -88,31 +88,31 @@ async def test_leaving_before_the_first_step_closes_the_stream_all_the_same() ->
 
 async def test_leaving_in_the_middle_closes_the_stream_and_ends_the_reading() -> None:
     source = Source([b"a", b"", b"b"])
-    ahead = LoopReadAhead(source.read())
-    await ahead.chunk()
+    ahead = LoopStreamBuffer(source.read())
+    await ahead.read_chunk()
 
-    ahead.leave()
+    ahead.detach()
 
-    assert await ahead.chunk() is None
+    assert await ahead.read_chunk() is None
     assert source.closed
 
 
 async def test_waiting_too_long_raises_and_the_stream_can_still_be_read() -> None:
-    ahead = LoopReadAhead(Source([b"", b"a"]).read())
+    ahead = LoopStreamBuffer(Source([b"", b"a"]).read())
 
     with pytest.raises(TimeoutError):
-        await ahead.chunk(timeout=0.001)
+        await ahead.read_chunk(timeout=0.001)
 
-    assert await ahead.chunk() == b"a"
+    assert await ahead.read_chunk() == b"a"
 
 
 async def test_another_thread_gets_every_frame_of_a_long_stream() -> None:
     frame = b"x" * 1024
-    ahead = ThreadReadAhead(Source([frame] * 1000).read())
+    ahead = ThreadStreamBuffer(Source([frame] * 1000).read())
 
     def read() -> bytes:
         received = b""
-        while (chunk := ahead.chunk(timeout=5)) is not None:
+        while (chunk := ahead.read_chunk(timeout=5)) is not None:
             received += chunk
         return received
 
@@ -121,28 +121,28 @@ async def test_another_thread_gets_every_frame_of_a_long_stream() -> None:
 
 async def test_another_thread_can_close_the_stream_twice() -> None:
     source = Source([b"a", b"", b"b"])
-    ahead = ThreadReadAhead(source.read())
-    await asyncio.to_thread(ahead.chunk)
+    ahead = ThreadStreamBuffer(source.read())
+    await asyncio.to_thread(ahead.read_chunk)
 
     ahead.close()
     ahead.close()
     await asyncio.sleep(0.02)
 
     assert source.closed
-    assert await asyncio.to_thread(ahead.chunk) is None
+    assert await asyncio.to_thread(ahead.read_chunk) is None
 
 
-async def chunks(ahead: LoopReadAhead) -> list[bytes]:
+async def chunks(ahead: LoopStreamBuffer) -> list[bytes]:
     found: list[bytes] = []
-    while (chunk := await ahead.chunk()) is not None:
+    while (chunk := await ahead.read_chunk()) is not None:
         found.append(chunk)
     return found
 
 
 async def test_a_silent_stream_is_kept_alive_between_its_frames() -> None:
-    ahead = LoopReadAhead(Source([b"a", *[b""] * 10, b"b"]).read())
+    ahead = LoopStreamBuffer(Source([b"a", *[b""] * 10, b"b"]).read())
 
-    ahead.keep_alive(0.02, b":")
+    ahead.start_keep_alive(0.02, b":")
     found = b"".join(await chunks(ahead))
     await ahead.aclose()
 
@@ -151,11 +151,11 @@ async def test_a_silent_stream_is_kept_alive_between_its_frames() -> None:
 
 
 async def test_nothing_is_added_to_a_stream_that_speaks_or_to_one_whose_reader_is_behind() -> None:
-    ahead = LoopReadAhead(Source([b"a", *[b""] * 10]).read())
+    ahead = LoopStreamBuffer(Source([b"a", *[b""] * 10]).read())
 
-    ahead.keep_alive(0.02, b":")
+    ahead.start_keep_alive(0.02, b":")
     await asyncio.sleep(0.08)  # nobody reads: what is there is enough to be sent
-    first = await ahead.chunk()
+    first = await ahead.read_chunk()
     await ahead.aclose()
 
     assert first == b"a"

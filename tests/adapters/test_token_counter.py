@@ -8,7 +8,7 @@ import pytest
 
 from threadbridge.context_window.token_counts import estimate_tokens
 from threadbridge_adapters import token_counter as token_counter_module
-from threadbridge_adapters.token_counter import token_counter
+from threadbridge_adapters.token_counter import create_token_counter
 
 #: Counted with tiktoken 0.12, o200k_base.
 KNOWN = {"hello world": 2, "<|endoftext|>": 7, "": 0, "The quick brown fox jumps over the lazy dog. ": 11}
@@ -16,17 +16,17 @@ KNOWN = {"hello world": 2, "<|endoftext|>": 7, "": 0, "The quick brown fox jumps
 
 @pytest.mark.parametrize("text", KNOWN)
 def test_counts_are_those_of_the_models_table(text: str) -> None:
-    assert token_counter()(text) == KNOWN[text]
+    assert create_token_counter()(text) == KNOWN[text]
 
 
 def test_what_no_tokenizer_takes_has_an_estimate() -> None:
-    assert token_counter()("\ud83d and more") == estimate_tokens("\ud83d and more")
+    assert create_token_counter()("\ud83d and more") == estimate_tokens("\ud83d and more")
 
 
 def test_without_a_tokenizer_bytes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_counter_module, "find_spec", lambda _: None)
 
-    assert token_counter() is estimate_tokens
+    assert create_token_counter() is estimate_tokens
 
 
 def test_a_tokenizer_that_would_download_its_table_is_left_alone(
@@ -35,7 +35,7 @@ def test_a_tokenizer_that_would_download_its_table_is_left_alone(
     monkeypatch.setattr(token_counter_module, "find_spec", lambda name: None if name == "quicktok" else object())
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
 
-    assert token_counter() is estimate_tokens
+    assert create_token_counter() is estimate_tokens
 
 
 def test_a_tokenizer_with_its_table_on_disk_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,4 +43,4 @@ def test_a_tokenizer_with_its_table_on_disk_is_taken(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(token_counter_module, "find_spec", lambda name: None if name == "quicktok" else object())
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
 
-    assert token_counter() is not estimate_tokens
+    assert create_token_counter() is not estimate_tokens

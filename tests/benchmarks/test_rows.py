@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks._rows import Row, compared, later
-from benchmarks._table import table
+from benchmarks._results import Row, make_delay_row, make_ratio_row
+from benchmarks._table import format_table
 
 
 def test_a_ratio_is_the_median_of_the_ratios_of_the_repeats() -> None:
-    row = compared("run", "ms", [(1.0, 4.0), (9.0, 10.0), (3.0, 6.0)], beside="theirs", bound=0.5)
+    row = make_ratio_row("run", "ms", [(1.0, 4.0), (9.0, 10.0), (3.0, 6.0)], beside="theirs", bound=0.5)
 
     assert (row.ours, row.other, row.result, row.holds) == (3.0, 6.0, 0.5, True)
 
 
 def test_a_delay_is_the_difference_of_the_medians() -> None:
-    row = later("first delta", [(7.0, 1.0), (8.0, 2.0), (90.0, 3.0)], beside="direct", bound=5.0)
+    row = make_delay_row("first delta", [(7.0, 1.0), (8.0, 2.0), (90.0, 3.0)], beside="direct", bound=5.0)
 
     assert (row.result, row.holds) == (6.0, False)
 
@@ -32,7 +32,7 @@ def test_the_table_shows_both_sides_the_result_and_the_bound() -> None:
         Row("memory", "MB", 80.0, None, "", "value", 200.0),
     ]
 
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table(rows).splitlines()]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in format_table(rows).splitlines()]
 
     assert lines[2:] == [
         ["run", "2 ms", "theirs 4 ms", "x 0.5", "<= 0.25", "BROKEN"],

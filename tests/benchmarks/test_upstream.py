@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import openai
 import pytest
-from benchmarks._traffic import traffic
+from benchmarks._service_client import open_client
 
 from benchmarks import _legacy_source, _processes, _upstream
 
 
 @pytest.fixture(scope="module")
 def responses() -> Iterator[openai.OpenAI]:
-    with _processes.upstream() as upstream, openai.OpenAI(base_url=upstream.url, api_key="any") as client:
+    with _processes.run_upstream() as upstream, openai.OpenAI(base_url=upstream.url, api_key="any") as client:
         yield client
 
 
@@ -23,7 +23,7 @@ def test_a_whole_response_is_one_the_sdk_reads(responses: openai.OpenAI) -> None
     assert (response.status, response.output_text) == ("completed", _upstream.WORD * _upstream.DELTAS)
 
 
-@pytest.mark.parametrize("text", ["Say something long.", f"Say something long, {_upstream.PACED}."])
+@pytest.mark.parametrize("text", ["Say something long.", f"Say something long, {_upstream.PACED_MARKER}."])
 def test_a_streamed_response_has_all_its_events_in_order(responses: openai.OpenAI, text: str) -> None:
     with responses.responses.create(model="gpt-4o", input=text, stream=True) as stream:
         numbers = [event.sequence_number for event in stream]
@@ -32,21 +32,21 @@ def test_a_streamed_response_has_all_its_events_in_order(responses: openai.OpenA
 
 
 def test_the_cpu_clock_of_a_server_goes_on_with_its_work(responses: openai.OpenAI) -> None:
-    with _processes.upstream() as server, openai.OpenAI(base_url=server.url, api_key="any") as client:
-        before = server.cpu_seconds()
+    with _processes.run_upstream() as server, openai.OpenAI(base_url=server.url, api_key="any") as client:
+        before = server.read_cpu_seconds()
         client.responses.create(model="gpt-4o", input="Say something long.")
 
-        assert server.cpu_seconds() > before
+        assert server.read_cpu_seconds() > before
 
 
 async def test_the_legacy_source_has_any_thread_whole_and_consistent() -> None:
-    path = f"/threads/{_legacy_source.thread_id(7)}"
-    with _processes.server(_legacy_source.COMMAND) as source:
-        async with traffic(source.url) as client:
-            thread = await client.call("GET", path)
-            messages = (await client.call("GET", f"{path}/messages?limit=100&order=asc"))["data"]
-            runs = (await client.call("GET", f"{path}/runs?limit=100&order=asc"))["data"]
-            [step] = (await client.call("GET", f"{path}/runs/{runs[3]['id']}/steps"))["data"]
+    path = f"/threads/{_legacy_source.format_thread_id(7)}"
+    with _processes.run_server(_legacy_source.COMMAND) as source:
+        async with open_client(source.url) as client:
+            thread = await client.request("GET", path)
+            messages = (await client.request("GET", f"{path}/messages?limit=100&order=asc"))["data"]
+            runs = (await client.request("GET", f"{path}/runs?limit=100&order=asc"))["data"]
+            [step] = (await client.request("GET", f"{path}/runs/{runs[3]['id']}/steps"))["data"]
 
     assert {message["thread_id"] for message in messages} == {thread["id"]}
     assert [message["run_id"] for message in messages[1::2]] == [run["id"] for run in runs]

@@ -11,8 +11,8 @@ from openai.types.beta.threads import Message
 
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
-from threadbridge_adapters.composition import assemble
-from threadbridge_adapters.gateway import running_gateway
+from threadbridge_adapters.composition import assemble_backend
+from threadbridge_adapters.gateway import run_gateway_in_thread
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 
@@ -36,23 +36,23 @@ def simulated_gateway(**settings: Any) -> Generator[Gateway]:
     simulator = Simulator()
 
     async def open_backend(configured: Settings) -> Backend:
-        return assemble(configured, store=await open_store(":memory:"), upstream=SimulatedUpstream(simulator))
+        return assemble_backend(configured, store=await open_store(":memory:"), upstream=SimulatedUpstream(simulator))
 
-    with running_gateway(Settings(simulate=True, **settings), open_backend=open_backend) as url:
+    with run_gateway_in_thread(Settings(simulate=True, **settings), open_backend=open_backend) as url:
         yield Gateway(url, simulator)
 
 
-def user(text: str) -> Any:
+def user_message(text: str) -> Any:
     """A message of the user, as a creation body holds it."""
     return {"role": "user", "content": text}
 
 
-def said(message: Message) -> str:
+def read_text(message: Message) -> str:
     """The text of a message."""
     return str(message.content[0].to_dict()["text"]["value"])  # type: ignore[index]
 
 
-def outputs(run: Any, output: str = "sunny") -> Any:
+def make_outputs(run: Any, output: str = "sunny") -> Any:
     """An output for every call the run waits for."""
     calls = run.required_action.submit_tool_outputs.tool_calls
     return [{"tool_call_id": call.id, "output": output} for call in calls]

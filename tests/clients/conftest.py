@@ -32,19 +32,19 @@ def new_client(gateway: Gateway) -> Callable[[], openai.OpenAI]:
 
 @pytest.fixture(params=["gateway", "in-process"])
 def client(request: pytest.FixtureRequest, new_client: Callable[[], openai.OpenAI]) -> Generator[openai.OpenAI]:
-    doors: dict[str, Callable[[], openai.OpenAI]] = {
+    openers: dict[str, Callable[[], openai.OpenAI]] = {
         "gateway": new_client,
         "in-process": lambda: threadbridge.openai_client(simulate=True, store=":memory:"),
     }
-    with doors[request.param]() as opened:
+    with openers[request.param]() as opened:
         yield opened
 
 
 @pytest.fixture(params=["gateway", "in-process"])
 async def async_client(request: pytest.FixtureRequest, gateway: Gateway) -> AsyncGenerator[openai.AsyncOpenAI]:
-    doors: dict[str, Callable[[], openai.AsyncOpenAI]] = {
+    openers: dict[str, Callable[[], openai.AsyncOpenAI]] = {
         "gateway": lambda: openai.AsyncOpenAI(base_url=gateway.url, api_key="sk-mine", max_retries=0),
         "in-process": lambda: threadbridge.async_openai_client(simulate=True, store=":memory:"),
     }
-    async with doors[request.param]() as opened:
+    async with openers[request.param]() as opened:
         yield opened

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 import threadbridge
-from tests.clients.client_kinds import Gateway, said, simulated_gateway, user
+from tests.clients.client_kinds import Gateway, read_text, simulated_gateway, user_message
 from threadbridge.settings import GatewaySettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -35,9 +35,9 @@ def endpoint(gateway: Gateway) -> str:
 def converse(client: openai.OpenAI) -> str:
     """A whole conversation; what the assistant said last."""
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user("SAY Good morning")])
+    thread = client.beta.threads.create(messages=[user_message("SAY Good morning")])
     client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
-    return said(client.beta.threads.messages.list(thread.id).data[0])
+    return read_text(client.beta.threads.messages.list(thread.id).data[0])
 
 
 def test_c19_azures_client_goes_through_a_guarded_gateway(guarded: Gateway) -> None:
@@ -63,7 +63,7 @@ def test_c19_azures_client_can_be_wrapped() -> None:
 async def test_c19_azures_asynchronous_client_streams_through_the_gateway(guarded: Gateway) -> None:
     async with openai.AsyncAzureOpenAI(azure_endpoint=endpoint(guarded), api_key=KEY, api_version=VERSION) as client:
         assistant = await client.beta.assistants.create(model="gpt-4o")
-        thread = await client.beta.threads.create(messages=[user("SAY Good morning")])
+        thread = await client.beta.threads.create(messages=[user_message("SAY Good morning")])
         async with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
             texts = [text async for text in stream.text_deltas]
 

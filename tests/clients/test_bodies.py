@@ -12,10 +12,10 @@ import openai
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from tests.adapters.loopback_service import LoopbackService, loopback_service
-from tests.clients.client_kinds import said, simulated_gateway, user
+from tests.adapters.loopback_service import LoopbackService, run_loopback_service
+from tests.clients.client_kinds import read_text, simulated_gateway, user_message
 from threadbridge.settings import Settings, UpstreamSettings
-from threadbridge_adapters.gateway import running_gateway
+from threadbridge_adapters.gateway import run_gateway_in_thread
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
@@ -61,7 +61,7 @@ def test_c6_nulls_for_a_run_mean_not_given(client: openai.OpenAI) -> None:
         "response_format truncation_strategy max_prompt_tokens max_completion_tokens reasoning_effort"
     )
     assistant = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
-    threads = [client.beta.threads.create(messages=[user("Hi")]) for _ in range(2)]
+    threads = [client.beta.threads.create(messages=[user_message("Hi")]) for _ in range(2)]
 
     plain = client.beta.threads.runs.create(threads[0].id, assistant_id=assistant.id)
     with_nulls = client.beta.threads.runs.create(threads[1].id, assistant_id=assistant.id, **unset)
@@ -70,16 +70,16 @@ def test_c6_nulls_for_a_run_mean_not_given(client: openai.OpenAI) -> None:
 
 
 async def test_c6_nulls_are_really_what_is_sent() -> None:
-    with loopback_service() as service:
+    with run_loopback_service() as service:
         async with openai.AsyncOpenAI(base_url=service.url, api_key="sk-mine") as client:
             await client.beta.threads.with_raw_response.create(**nulls("metadata tool_resources messages"))
 
-    assert b"".join(service.asked[0].pieces) == b'{"messages":null,"metadata":null,"tool_resources":null}'
+    assert b"".join(service.requests[0].body_chunks) == b'{"messages":null,"metadata":null,"tool_resources":null}'
 
 
 @pytest.fixture
 def behind() -> Generator[LoopbackService]:
-    with loopback_service() as service:
+    with run_loopback_service() as service:
         yield service
 
 
@@ -88,7 +88,7 @@ def client_of_a_service(behind: LoopbackService) -> Generator[openai.OpenAI]:
     """A client of a gateway that passes through to the service behind."""
     upstream = UpstreamSettings(base_url=behind.url, api_key=SecretStr("sk-upstream"))
     with (
-        running_gateway(Settings(store=":memory:", upstream=upstream)) as url,
+        run_gateway_in_thread(Settings(store=":memory:", upstream=upstream)) as url,
         openai.OpenAI(base_url=url, api_key="sk-mine", max_retries=0) as client,
     ):
         yield client
@@ -97,8 +97,8 @@ def client_of_a_service(behind: LoopbackService) -> Generator[openai.OpenAI]:
 def test_c14_files_need_no_beta_header(client_of_a_service: openai.OpenAI, behind: LoopbackService) -> None:
     listed = client_of_a_service.files.with_raw_response.list()
 
-    assert (listed.status_code, behind.asked[0].path) == (200, "/v1/files")
-    assert "openai-beta" not in behind.asked[0].headers
+    assert (listed.status_code, behind.requests[0].path) == (200, "/v1/files")
+    assert "openai-beta" not in behind.requests[0].headers
 
 
 def test_c14_threads_do(client: openai.OpenAI) -> None:
@@ -145,7 +145,7 @@ def test_c15_functions_with_hyphens_and_any_schema_are_kept_and_called(client: o
     tools: Any = [{"type": "function", "function": LOOSE}, {"type": "function", "function": STRICT}]
 
     assistant = client.beta.assistants.create(model="gpt-4o", tools=tools)
-    thread = client.beta.threads.create(messages=[user('CALL Plugin-look_up {"what": {"name": "tea"}}')])
+    thread = client.beta.threads.create(messages=[user_message('CALL Plugin-look_up {"what": {"name": "tea"}}')])
     run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id, poll_interval_ms=5)
 
     echoed = [tool.to_dict()["function"] for tool in assistant.tools]
@@ -161,7 +161,7 @@ def test_c15_the_model_is_shown_the_schemas_as_they_are() -> None:
     with simulated_gateway() as gateway, openai.OpenAI(base_url=gateway.url, api_key="sk-mine") as client:
         assistant = client.beta.assistants.create(model="gpt-4o", tools=tools)
         client.beta.threads.create_and_run_poll(
-            assistant_id=assistant.id, thread={"messages": [user("Hi")]}, poll_interval_ms=5
+            assistant_id=assistant.id, thread={"messages": [user_message("Hi")]}, poll_interval_ms=5
         )
 
     assert gateway.simulator.requests[-1].body["tools"] == [
@@ -172,14 +172,14 @@ def test_c15_the_model_is_shown_the_schemas_as_they_are() -> None:
 
 def test_c17_the_same_text_may_be_in_the_thread_twice(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user("Hello")])
+    thread = client.beta.threads.create(messages=[user_message("Hello")])
     client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id, poll_interval_ms=5)
 
-    repeated: Any = [user("Hello"), {"role": "assistant", "content": "ECHO: Hello"}, user("And now?")]
+    repeated: Any = [user_message("Hello"), {"role": "assistant", "content": "ECHO: Hello"}, user_message("And now?")]
     run = client.beta.threads.runs.create_and_poll(
         thread_id=thread.id, assistant_id=assistant.id, additional_messages=repeated, poll_interval_ms=5
     )
 
-    texts = [said(message) for message in client.beta.threads.messages.list(thread.id, order="asc")]
+    texts = [read_text(message) for message in client.beta.threads.messages.list(thread.id, order="asc")]
     assert run.status == "completed"
     assert texts == ["Hello", "ECHO: Hello", "Hello", "ECHO: Hello", "And now?", "ECHO: And now?"]

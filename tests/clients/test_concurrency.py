@@ -13,7 +13,7 @@ import openai
 import pytest
 
 import threadbridge
-from tests.clients.client_kinds import said, user
+from tests.clients.client_kinds import read_text, user_message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
@@ -23,9 +23,9 @@ AT_ONCE = 50
 def converse(client: openai.OpenAI, number: int) -> str:
     """One conversation of its own; what the assistant said."""
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user(f"SAY answer {number}")])
+    thread = client.beta.threads.create(messages=[user_message(f"SAY answer {number}")])
     client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
-    return said(client.beta.threads.messages.list(thread.id, limit=1).data[0])
+    return read_text(client.beta.threads.messages.list(thread.id, limit=1).data[0])
 
 
 def test_c20_five_clients_hold_fifty_conversations_at_once_over_http(new_client: Callable[[], openai.OpenAI]) -> None:

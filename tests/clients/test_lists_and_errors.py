@@ -10,14 +10,14 @@ import re
 import openai
 import pytest
 
-from tests.clients.client_kinds import WEATHER, said, user
+from tests.clients.client_kinds import WEATHER, read_text, user_message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
 
 def test_c1_a_busy_thread_is_told_in_words_that_agency_swarm_takes_apart(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = client.beta.threads.create(messages=[user("CALL get_weather {}")])
+    thread = client.beta.threads.create(messages=[user_message("CALL get_weather {}")])
     run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
 
     with pytest.raises(openai.BadRequestError) as message:
@@ -38,7 +38,7 @@ def test_c1_a_busy_thread_is_told_in_words_that_agency_swarm_takes_apart(client:
 
 def test_c1_a_late_cancel_is_told_in_words_that_agency_swarm_looks_for(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user("Hello")])
+    thread = client.beta.threads.create(messages=[user_message("Hello")])
     run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
 
     with pytest.raises(openai.BadRequestError, match="Cannot cancel run with status"):
@@ -46,13 +46,13 @@ def test_c1_a_late_cancel_is_told_in_words_that_agency_swarm_looks_for(client: o
 
 
 def test_c5_a_client_that_pages_until_a_page_is_empty_comes_to_an_end(client: openai.OpenAI) -> None:
-    thread = client.beta.threads.create(messages=[user(str(number)) for number in range(5)])
+    thread = client.beta.threads.create(messages=[user_message(str(number)) for number in range(5)])
 
     pages = [client.beta.threads.messages.list(thread.id, limit=2)]
     while pages[-1].data:
         pages.append(client.beta.threads.messages.list(thread.id, limit=2, after=pages[-1].data[-1].id))
 
-    assert [said(message) for page in pages for message in page.data] == ["4", "3", "2", "1", "0"]
+    assert [read_text(message) for page in pages for message in page.data] == ["4", "3", "2", "1", "0"]
     assert [len(page.data) for page in pages] == [2, 2, 1, 0]
 
 
@@ -69,7 +69,7 @@ def test_c9_an_assistant_is_found_by_name_among_the_newest(client: openai.OpenAI
 
 def test_c12_the_newest_run_and_message_come_first_also_within_a_second(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user("SAY first")])
+    thread = client.beta.threads.create(messages=[user_message("SAY first")])
     runs = [
         client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id, poll_interval_ms=5)
         for _ in range(3)
@@ -78,4 +78,4 @@ def test_c12_the_newest_run_and_message_come_first_also_within_a_second(client: 
     client.beta.threads.messages.create(thread.id, role="user", content="last")
 
     assert client.beta.threads.runs.list(thread.id, limit=1).data[0].id == runs[-1].id
-    assert said(client.beta.threads.messages.list(thread.id, limit=1).data[0]) == "last"
+    assert read_text(client.beta.threads.messages.list(thread.id, limit=1).data[0]) == "last"

@@ -13,7 +13,7 @@ import openai
 import pytest
 from openai.types.beta.threads import Run
 
-from tests.clients.client_kinds import WEATHER, outputs, said, user
+from tests.clients.client_kinds import WEATHER, make_outputs, read_text, user_message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
@@ -31,16 +31,18 @@ def looks(client: openai.OpenAI, run: Run) -> list[Run]:
 
 def looks_at_a_run_with_a_call(client: openai.OpenAI) -> list[Run]:
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = client.beta.threads.create(messages=[user("SLOW 0.002\nCALL get_weather {}\nSAY sunny it is")])
+    thread = client.beta.threads.create(messages=[user_message("SLOW 0.002\nCALL get_weather {}\nSAY sunny it is")])
     first = looks(client, client.beta.threads.runs.create(thread.id, assistant_id=assistant.id))
     run = first[-1]
-    submitted = client.beta.threads.runs.submit_tool_outputs(run.id, thread_id=thread.id, tool_outputs=outputs(run))
+    submitted = client.beta.threads.runs.submit_tool_outputs(
+        run.id, thread_id=thread.id, tool_outputs=make_outputs(run)
+    )
     return [*first, *looks(client, submitted)]
 
 
 async def test_c7_metadata_of_the_thread_is_written_beside_a_run(async_client: openai.AsyncOpenAI) -> None:
     assistant = await async_client.beta.assistants.create(model="gpt-4o")
-    thread = await async_client.beta.threads.create(messages=[user("SLOW 0.002\nSAY one two three")])
+    thread = await async_client.beta.threads.create(messages=[user_message("SLOW 0.002\nSAY one two three")])
 
     running = asyncio.ensure_future(
         async_client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
@@ -55,23 +57,26 @@ async def test_c7_metadata_of_the_thread_is_written_beside_a_run(async_client: o
 
 def test_c8_a_working_run_is_cancelled_and_the_next_one_created_at_once(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user("SLOW 10\nSAY never")])
+    thread = client.beta.threads.create(messages=[user_message("SLOW 10\nSAY never")])
     client.beta.threads.runs.create(thread.id, assistant_id=assistant.id)
 
     active = client.beta.threads.runs.list(thread.id, limit=1).data[0]
     client.beta.threads.runs.cancel(active.id, thread_id=thread.id)
     following = client.beta.threads.runs.create_and_poll(
-        thread_id=thread.id, assistant_id=assistant.id, additional_messages=[user("SAY here")], poll_interval_ms=5
+        thread_id=thread.id,
+        assistant_id=assistant.id,
+        additional_messages=[user_message("SAY here")],
+        poll_interval_ms=5,
     )
 
     assert following.status == "completed"
-    assert said(client.beta.threads.messages.list(thread.id, limit=1).data[0]) == "here"
+    assert read_text(client.beta.threads.messages.list(thread.id, limit=1).data[0]) == "here"
     assert client.beta.threads.runs.retrieve(active.id, thread_id=thread.id).status == "cancelled"
 
 
 def test_c8_a_call_that_was_never_answered_does_not_spoil_the_thread(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = client.beta.threads.create(messages=[user("CALL get_weather {}")])
+    thread = client.beta.threads.create(messages=[user_message("CALL get_weather {}")])
     waiting = client.beta.threads.runs.create_and_poll(
         thread_id=thread.id, assistant_id=assistant.id, poll_interval_ms=5
     )
@@ -109,7 +114,7 @@ def test_c13_the_poll_helper_sleeps_as_long_as_it_is_told(
     slept: list[float] = []
     monkeypatch.setattr("openai._resource.SyncAPIResource._sleep", lambda _, seconds: slept.append(seconds))
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user("SLOW 0.005\nSAY one two three")])
+    thread = client.beta.threads.create(messages=[user_message("SLOW 0.005\nSAY one two three")])
 
     run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
 
@@ -128,7 +133,7 @@ async def test_c13_the_asynchronous_poll_helper_is_told_too(
 
     monkeypatch.setattr("openai._resource.AsyncAPIResource._sleep", sleep)
     assistant = await async_client.beta.assistants.create(model="gpt-4o")
-    thread = await async_client.beta.threads.create(messages=[user("SLOW 0.005\nSAY one two three")])
+    thread = await async_client.beta.threads.create(messages=[user_message("SLOW 0.005\nSAY one two three")])
 
     run = await async_client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
 

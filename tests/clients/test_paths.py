@@ -11,7 +11,7 @@ import openai
 import pytest
 from yarl import URL
 
-from tests.clients.client_kinds import Gateway, user
+from tests.clients.client_kinds import Gateway, user_message
 
 BETA = {"OpenAI-Beta": "assistants=v2"}
 
@@ -58,7 +58,7 @@ async def test_a15_an_escaped_id_is_an_unknown_one(raw: Client, escaped: str, sh
 
 
 async def test_an_escaped_slash_leads_to_no_other_operation(raw: Client) -> None:
-    _, thread = await raw.ask("POST", "/threads", {"messages": [user("Hi")]})
+    _, thread = await raw.ask("POST", "/threads", {"messages": [user_message("Hi")]})
     _, listed = await raw.ask("GET", f"/threads/{thread['id']}/messages")
 
     refused = await raw.refused("DELETE", f"/threads/{thread['id']}%2Fmessages%2F{listed['first_id']}")

@@ -12,7 +12,7 @@ import openai
 import pytest
 
 import threadbridge
-from tests.clients.client_kinds import WEATHER, outputs, simulated_gateway, user
+from tests.clients.client_kinds import WEATHER, make_outputs, simulated_gateway, user_message
 from threadbridge.sse import ServerSentEvent, SSEDecoder
 from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE
 
@@ -35,7 +35,7 @@ def hasty(request: pytest.FixtureRequest) -> Generator[openai.OpenAI]:
 
 def streamed(client: openai.OpenAI, text: str, **run: Any) -> Any:
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = client.beta.threads.create(messages=[user(text)])
+    thread = client.beta.threads.create(messages=[user_message(text)])
     return client.beta.threads.runs.create(thread.id, assistant_id=assistant.id, stream=True, **run)
 
 
@@ -125,7 +125,7 @@ def test_a100_a_client_that_hung_up_in_the_middle_gets_the_rest(client: openai.O
 def test_a_run_is_followed_over_the_streams_of_its_creation_and_its_outputs(client: openai.OpenAI) -> None:
     waiting = list(streamed(client, "CALL get_weather {}"))[-1].data
     continued = client.beta.threads.runs.submit_tool_outputs(
-        waiting.id, thread_id=waiting.thread_id, tool_outputs=outputs(waiting), stream=True
+        waiting.id, thread_id=waiting.thread_id, tool_outputs=make_outputs(waiting), stream=True
     )
     second = [event.event for event in continued]
 

@@ -14,7 +14,7 @@ from openai import AssistantEventHandler, AsyncAssistantEventHandler
 from openai.types.beta import AssistantStreamEvent
 from typing_extensions import override
 
-from tests.clients.client_kinds import WEATHER, outputs, said, user
+from tests.clients.client_kinds import WEATHER, make_outputs, read_text, user_message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
@@ -23,12 +23,12 @@ QUESTION = 'CALL get_weather {"city": "Oslo"}'
 
 def test_c3_a_stream_left_at_requires_action_is_continued_by_the_next(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = client.beta.threads.create(messages=[user(QUESTION)])
+    thread = client.beta.threads.create(messages=[user_message(QUESTION)])
 
     with client.beta.threads.runs.create(thread.id, assistant_id=assistant.id, stream=True) as stream:
         waiting = next(event.data for event in stream if event.event == "thread.run.requires_action")
     with client.beta.threads.runs.submit_tool_outputs(
-        waiting.id, thread_id=thread.id, tool_outputs=outputs(waiting), stream=True
+        waiting.id, thread_id=thread.id, tool_outputs=make_outputs(waiting), stream=True
     ) as continued:
         names = [event.event for event in continued]
 
@@ -38,12 +38,12 @@ def test_c3_a_stream_left_at_requires_action_is_continued_by_the_next(client: op
 
 async def test_c3_an_asynchronous_stream_may_be_left_as_well(async_client: openai.AsyncOpenAI) -> None:
     assistant = await async_client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = await async_client.beta.threads.create(messages=[user(QUESTION)])
+    thread = await async_client.beta.threads.create(messages=[user_message(QUESTION)])
 
     async with async_client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
         waiting = await anext(event.data async for event in stream if event.event == "thread.run.requires_action")
     async with async_client.beta.threads.runs.submit_tool_outputs_stream(
-        run_id=waiting.id, thread_id=thread.id, tool_outputs=outputs(waiting)
+        run_id=waiting.id, thread_id=thread.id, tool_outputs=make_outputs(waiting)
     ) as continued:
         names = [event.event async for event in continued]
 
@@ -68,7 +68,7 @@ class Handler(AssistantEventHandler):
             with self._openai.beta.threads.runs.submit_tool_outputs_stream(
                 run_id=event.data.id,
                 thread_id=event.data.thread_id,
-                tool_outputs=outputs(event.data),
+                tool_outputs=make_outputs(event.data),
                 event_handler=Handler(self._openai, self._texts),
             ) as stream:
                 stream.until_done()
@@ -92,7 +92,7 @@ class AsyncHandler(AsyncAssistantEventHandler):
             async with self._openai.beta.threads.runs.submit_tool_outputs_stream(
                 run_id=event.data.id,
                 thread_id=event.data.thread_id,
-                tool_outputs=outputs(event.data),
+                tool_outputs=make_outputs(event.data),
                 event_handler=AsyncHandler(self._openai, self._texts),
             ) as stream:
                 await stream.until_done()
@@ -104,7 +104,7 @@ TWO_ROUNDS = "CALL get_weather {}\nCALL get_weather {}\nTHEN CALL get_weather {}
 def test_c4_outputs_are_submitted_from_inside_the_handler_again_and_again(client: openai.OpenAI) -> None:
     texts: list[str] = []
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = client.beta.threads.create(messages=[user(TWO_ROUNDS)])
+    thread = client.beta.threads.create(messages=[user_message(TWO_ROUNDS)])
 
     with client.beta.threads.runs.stream(
         thread_id=thread.id, assistant_id=assistant.id, event_handler=Handler(client, texts)
@@ -120,7 +120,7 @@ async def test_c4_outputs_are_submitted_from_inside_the_asynchronous_handler(
 ) -> None:
     texts: list[str] = []
     assistant = await async_client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = await async_client.beta.threads.create(messages=[user(TWO_ROUNDS)])
+    thread = await async_client.beta.threads.create(messages=[user_message(TWO_ROUNDS)])
 
     async with async_client.beta.threads.runs.stream(
         thread_id=thread.id, assistant_id=assistant.id, event_handler=AsyncHandler(async_client, texts)
@@ -138,7 +138,7 @@ def test_c8_a_tool_may_cancel_its_own_run(client: openai.OpenAI) -> None:
                 client.beta.threads.runs.cancel(event.data.id, thread_id=event.data.thread_id)
 
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = client.beta.threads.create(messages=[user(QUESTION)])
+    thread = client.beta.threads.create(messages=[user_message(QUESTION)])
     with client.beta.threads.runs.stream(
         thread_id=thread.id, assistant_id=assistant.id, event_handler=CancellingHandler()
     ) as stream:
@@ -170,19 +170,19 @@ def texts_of(relayed: Iterable[Any]) -> dict[str, str]:
 
 def test_c18_a_relay_to_a_browser_finds_each_message_before_its_deltas(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user("SAY one two three")])
+    thread = client.beta.threads.create(messages=[user_message("SAY one two three")])
 
     stream = client.beta.threads.runs.create(thread.id, assistant_id=assistant.id, stream=True)
     texts = texts_of([event.to_dict() for event in stream])
 
     newest = client.beta.threads.messages.list(thread.id, limit=1).data[0]
     assert texts == {newest.id: "one two three"}
-    assert said(newest) == "one two three"
+    assert read_text(newest) == "one two three"
 
 
 def test_c18_a_relay_to_a_browser_gets_the_whole_run_that_requires_action(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[WEATHER])
-    thread = client.beta.threads.create(messages=[user(QUESTION)])
+    thread = client.beta.threads.create(messages=[user_message(QUESTION)])
 
     with client.beta.threads.runs.create(thread.id, assistant_id=assistant.id, stream=True) as stream:
         last: Any = [event.to_dict() for event in stream][-1]
@@ -194,7 +194,7 @@ def test_c18_a_relay_to_a_browser_gets_the_whole_run_that_requires_action(client
 
 def test_a99_a_stream_can_be_consumed_raw(client: openai.OpenAI) -> None:
     assistant = client.beta.assistants.create(model="gpt-4o")
-    thread = client.beta.threads.create(messages=[user("SAY one two")])
+    thread = client.beta.threads.create(messages=[user_message("SAY one two")])
 
     with client.beta.threads.runs.with_streaming_response.create(
         thread_id=thread.id, assistant_id=assistant.id, stream=True

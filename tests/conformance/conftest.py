@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conformance.schema_check import published_schema as published_schema
-from tests.differences.service import Service, emulated
+from tests.emulated_service import EmulatedService, open_service
 
 
 @pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    async with emulated() as opened:
+async def service() -> AsyncIterator[EmulatedService]:
+    async with open_service() as opened:
         yield opened

@@ -27,58 +27,58 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis import Case, GenerationMode
 from starlette.types import ASGIApp
 
-from tests.conformance.fuzzer import Fuzzer, Report
-from tests.conformance.published import ABSENT, SLICE, Published, published
+from tests.conformance.fuzzer import Fuzzer, FuzzReport
+from tests.conformance.published_schema import ABSENT, SLICE, PublishedSchema, load_published_schema
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
 from threadbridge.wire import OPERATIONS, Operation
-from threadbridge_adapters.composition import assemble
-from threadbridge_adapters.gateway import app as gateway_app
+from threadbridge_adapters.composition import assemble_backend
+from threadbridge_adapters.gateway import create_app as gateway_app
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 
 SETTINGS = Settings(simulate=True)
 
 #: Faults that are printed.
-SHOWN_FAULTS = 20
+MAX_PRINTED_FAULTS = 20
 
 #: Requests to one service before the next one begins with an empty store.
-REQUESTS_OF_A_SERVICE = 1000
+REQUESTS_PER_SERVICE = 1000
 
 Strategies = list[tuple[Operation, SearchStrategy[Case[Any]]]]
 
 
-def fuzz(requests: int, *, seed: int) -> Report:
+def fuzz(requests: int, *, seed: int) -> FuzzReport:
     """Send at least so many, the same number to every operation, half of them wrong. Needs the schema."""
-    schema = published()
+    schema = load_published_schema()
     if schema is None:
         raise FileNotFoundError(ABSENT)
-    luck, report = random.Random(seed), Report()  # noqa: S311  # luck, not secrecy
-    strategies = _strategies(schema)
+    rng, report = random.Random(seed), FuzzReport()  # noqa: S311  # luck, not secrecy
+    strategies = _make_strategies(schema)
     while report.requests < requests:
-        each = -(-min(REQUESTS_OF_A_SERVICE, requests - report.requests) // len(strategies))
-        luck.shuffle(strategies)
-        with asyncio.Runner() as runner, _errors_in_the_log(report):
-            _one_service(strategies, each, lambda app: Fuzzer(app, schema, luck, report), runner)
+        each = -(-min(REQUESTS_PER_SERVICE, requests - report.requests) // len(strategies))
+        rng.shuffle(strategies)
+        with asyncio.Runner() as runner, _collect_logged_errors(report):
+            _fuzz_service(strategies, each, lambda app: Fuzzer(app, schema, rng, report), runner)
     return report
 
 
-def _strategies(schema: Published) -> Strategies:
+def _make_strategies(schema: PublishedSchema) -> Strategies:
     document = schemathesis.openapi.from_path(SLICE)
     return [
         (operation, document[operation.path][operation.method].as_strategy(generation_mode=mode))
         for operation in OPERATIONS
-        if schema.documents(operation)
+        if schema.is_documented(operation)
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
     ]
 
 
-def _one_service(
-    strategies: Strategies, each: int, fuzzer_of: Callable[[ASGIApp], Fuzzer], runner: asyncio.Runner
+def _fuzz_service(
+    strategies: Strategies, each: int, make_fuzzer: Callable[[ASGIApp], Fuzzer], runner: asyncio.Runner
 ) -> None:
-    backend = runner.run(_opened())
+    backend = runner.run(_open_backend())
     try:
-        fuzzer = fuzzer_of(gateway_app(backend, SETTINGS))
+        fuzzer = make_fuzzer(gateway_app(backend, SETTINGS))
         runner.run(fuzzer.populate())
         for operation, strategy in strategies:
             _send_all(operation, strategy, each, fuzzer, runner)
@@ -86,14 +86,14 @@ def _one_service(
         runner.run(backend.aclose())
 
 
-async def _opened() -> Backend:
-    return assemble(SETTINGS, store=await open_store(":memory:"), upstream=SimulatedUpstream(Simulator()))
+async def _open_backend() -> Backend:
+    return assemble_backend(SETTINGS, store=await open_store(":memory:"), upstream=SimulatedUpstream(Simulator()))
 
 
 def _send_all(
     operation: Operation, strategy: SearchStrategy[Case[Any]], each: int, fuzzer: Fuzzer, runner: asyncio.Runner
 ) -> None:
-    @seeded(fuzzer.luck.getrandbits(64))
+    @seeded(fuzzer.rng.getrandbits(64))
     @settings(
         max_examples=each,
         deadline=None,
@@ -108,10 +108,10 @@ def _send_all(
     send()
 
 
-class _Errors(logging.Handler):
+class _ErrorCollector(logging.Handler):
     """Everything logged as an error is a fault."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: FuzzReport) -> None:
         super().__init__(logging.ERROR)
         self._report = report
 
@@ -120,8 +120,8 @@ class _Errors(logging.Handler):
 
 
 @contextmanager
-def _errors_in_the_log(report: Report) -> Generator[None]:
-    handler = _Errors(report)
+def _collect_logged_errors(report: FuzzReport) -> Generator[None]:
+    handler = _ErrorCollector(report)
     logging.getLogger().addHandler(handler)
     try:
         yield
@@ -136,17 +136,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
-    if published() is None:
+    if load_published_schema() is None:
         print(f"skipped: {ABSENT}")
         return 0
-    began = time.monotonic()
-    report = _shared_out(options.requests, seed=options.seed, processes=options.processes)
-    _print(report, seconds=time.monotonic() - began)
+    started = time.monotonic()
+    report = _fuzz_in_processes(options.requests, seed=options.seed, processes=options.processes)
+    _print_report(report, seconds=time.monotonic() - started)
     return 1 if report.faults else 0
 
 
-def _shared_out(requests: int, *, seed: int, processes: int) -> Report:
-    report = Report()
+def _fuzz_in_processes(requests: int, *, seed: int, processes: int) -> FuzzReport:
+    report = FuzzReport()
     share = -(-requests // processes)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for part in [pool.submit(fuzz, share, seed=seed * 1000 + number) for number in range(processes)]:
@@ -154,13 +154,13 @@ def _shared_out(requests: int, *, seed: int, processes: int) -> Report:
     return report
 
 
-def _print(report: Report, *, seconds: float) -> None:
+def _print_report(report: FuzzReport, *, seconds: float) -> None:
     statuses = sorted({status for _, status in report.statuses})
     print("".join([f"{'operation':24}", *(f"{status:>7}" for status in statuses)]))
     for name in sorted({name for name, _ in report.statuses}):
         print("".join([f"{name:24}", *(f"{report.statuses[name, status]:>7}" for status in statuses)]))
     print(f"{report.requests} requests, {len(report.faults)} faults, {seconds:.0f} s")
-    for fault in report.faults[:SHOWN_FAULTS]:
+    for fault in report.faults[:MAX_PRINTED_FAULTS]:
         print(fault, file=sys.stderr)
 
 

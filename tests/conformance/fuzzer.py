@@ -15,26 +15,26 @@ import orjson
 from schemathesis import Case
 from starlette.types import ASGIApp
 
-from tests.conformance.asgi import Received, ask
-from tests.conformance.published import Published
+from tests.conformance.asgi_client import ASGIResponse, send_request
+from tests.conformance.published_schema import PublishedSchema
 from threadbridge.ports import Event, Wire
 from threadbridge.sse import SSEDecoder
 from threadbridge.wire import Operation
 
 #: What the API was seen to answer (A2, A6, A15-A17, D19, D29).
-DOCUMENTED = frozenset({200, 400, 401, 404, 405, 413, 429})
+DOCUMENTED_STATUSES = frozenset({200, 400, 401, 404, 405, 413, 429})
 #: Seconds for one answer, a stream to its end.
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 #: How often ids are those of an object that exists; made up ones seldom lead anywhere. Few of them are deleted.
-_KNOWN, _KNOWN_TO_DELETE = 0.8, 0.1
+_KNOWN_ID_RATE, _KNOWN_ID_RATE_FOR_DELETE = 0.8, 0.1
 #: How often tool outputs are those that a run waits for: no luck ever finds the id of a call.
-_AWAITED = 0.4
+_AWAITED_OUTPUT_RATE = 0.4
 #: Ids that are remembered of each kind, the newest.
-_REMEMBERED = 20
+_MAX_REMEMBERED = 20
 
 WEATHER: Wire = {"type": "function", "function": {"name": "get_weather"}}
 HEADERS = {"openai-beta": "assistants=v2", "authorization": "Bearer sk-fuzz"}
-_ID_OF = {
+_ID_FIELDS = {
     "assistant": "assistant_id",
     "thread": "thread_id",
     "thread.message": "message_id",
@@ -44,7 +44,7 @@ _ID_OF = {
 
 
 @dataclass
-class Report:
+class FuzzReport:
     """What was sent and what was wrong with the answers."""
 
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
@@ -54,7 +54,7 @@ class Report:
     def requests(self) -> int:
         return self.statuses.total()
 
-    def add(self, other: Report) -> None:
+    def add(self, other: FuzzReport) -> None:
         self.statuses += other.statuses
         self.faults += other.faults
 
@@ -64,77 +64,81 @@ class Fuzzer:
     """Sends cases to one service, remembers the ids it meets, and judges the answers."""
 
     app: ASGIApp
-    schema: Published
-    luck: random.Random
-    report: Report
-    ids: dict[str, list[Wire]] = field(default_factory=dict[str, list[Wire]])
+    schema: PublishedSchema
+    rng: random.Random
+    report: FuzzReport
+    objects_by_id_field: dict[str, list[Wire]] = field(default_factory=dict[str, list[Wire]])
 
     async def populate(self) -> None:
         """Something to talk about: runs that have ended, one that waits for outputs, and a thread without any."""
-        assistant = await self._made("/assistants", {"model": "gpt-4o", "instructions": "Hi", "tools": [WEATHER]})
+        assistant = await self._create("/assistants", {"model": "gpt-4o", "instructions": "Hi", "tools": [WEATHER]})
         for text in ("Hello", "CALL get_weather {}", "FAIL server_error No.", "REFUSE No."):
-            thread = await self._made("/threads", {"messages": [{"role": "user", "content": text}]})
-            run = await self._made(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
+            thread = await self._create("/threads", {"messages": [{"role": "user", "content": text}]})
+            run = await self._create(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
             await asyncio.sleep(0.05)
             for things in ("messages", f"runs/{run['id']}/steps"):
-                received = await ask(self.app, "GET", f"/v1/threads/{thread['id']}/{things}", headers=HEADERS)
+                received = await send_request(self.app, "GET", f"/v1/threads/{thread['id']}/{things}", headers=HEADERS)
                 self._remember(orjson.loads(received.body))
-        await self._made("/threads", {})
+        await self._create("/threads", {})
 
-    async def _made(self, path: str, body: Wire) -> Wire:
-        received = await ask(self.app, "POST", f"/v1{path}", headers=HEADERS, body=orjson.dumps(body))
-        made: Wire = orjson.loads(received.body)
-        self._remember(made)
-        return made
+    async def _create(self, path: str, body: Wire) -> Wire:
+        received = await send_request(self.app, "POST", f"/v1{path}", headers=HEADERS, body=orjson.dumps(body))
+        created: Wire = orjson.loads(received.body)
+        self._remember(created)
+        return created
 
     async def send(self, operation: Operation, case: Case[Any]) -> None:
         """One request, told whole where its answer is wrong."""
-        ids = self._ids(case, known=_KNOWN_TO_DELETE if operation.method == "DELETE" else _KNOWN)
-        body = self._body(case)
-        if operation.name == "submit_tool_outputs" and self.luck.random() < _AWAITED:
-            ids, body = await self._awaited(case.body)
-        target = f"/v1{operation.path.format_map(ids)}{_query(case)}"
+        ids = self._choose_ids(
+            case, known=_KNOWN_ID_RATE_FOR_DELETE if operation.method == "DELETE" else _KNOWN_ID_RATE
+        )
+        body = self._encode_body(case)
+        if operation.name == "submit_tool_outputs" and self.rng.random() < _AWAITED_OUTPUT_RATE:
+            ids, body = await self._make_awaited_outputs(case.body)
+        target = f"/v1{operation.path.format_map(ids)}{_encode_query(case)}"
         headers = {**HEADERS, "content-type": case.media_type or "application/json"}
-        async with asyncio.timeout(PATIENCE):
-            received = await ask(self.app, operation.method, target, headers=headers, body=body)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            received = await send_request(self.app, operation.method, target, headers=headers, body=body)
         self.report.statuses[operation.name, received.status] += 1
         self.report.faults += [
             f"{operation.method} {target} {body[:2000]!r}: {received.status}: {fault}"
-            for fault in self.judged(operation, received)
+            for fault in self.find_faults(operation, received)
         ]
 
-    def _ids(self, case: Case[Any], *, known: float) -> dict[str, str]:
+    def _choose_ids(self, case: Case[Any], *, known: float) -> dict[str, str]:
         """The path's ids: often those of one object that exists."""
         made_up = {name: quote(str(value), safe="%") for name, value in case.path_parameters.items()}
-        if self.luck.random() >= known:
+        if self.rng.random() >= known:
             return made_up
-        remembered = self._remembered(made_up)
+        remembered = self._pick_remembered_ids(made_up)
         return {name: remembered.get(name, value) for name, value in made_up.items()}
 
-    async def _awaited(self, body: Any) -> tuple[dict[str, str], bytes]:
+    async def _make_awaited_outputs(self, body: Any) -> tuple[dict[str, str], bytes]:
         """A run that waits for an output, and a body that has it, whatever else is in it."""
-        assistant = await self._made("/assistants", {"model": "gpt-4o", "tools": [WEATHER]})
-        thread = await self._made("/threads", {"messages": [{"role": "user", "content": "CALL get_weather {}"}]})
-        run = await self._made(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
-        async with asyncio.timeout(PATIENCE):
+        assistant = await self._create("/assistants", {"model": "gpt-4o", "tools": [WEATHER]})
+        thread = await self._create("/threads", {"messages": [{"role": "user", "content": "CALL get_weather {}"}]})
+        run = await self._create(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while not run["required_action"]:
                 await asyncio.sleep(0.001)
                 path = f"/v1/threads/{thread['id']}/runs/{run['id']}"
-                run = orjson.loads((await ask(self.app, "GET", path, headers=HEADERS)).body)
+                run = orjson.loads((await send_request(self.app, "GET", path, headers=HEADERS)).body)
         calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
         outputs = [{"tool_call_id": call["id"], "output": "sunny"} for call in calls]
-        given = body if isinstance(body, dict) else {}
-        return {"thread_id": thread["id"], "run_id": run["id"]}, json.dumps({**given, "tool_outputs": outputs}).encode()
+        other_fields = body if isinstance(body, dict) else {}
+        return {"thread_id": thread["id"], "run_id": run["id"]}, json.dumps(
+            {**other_fields, "tool_outputs": outputs}
+        ).encode()
 
-    def _remembered(self, wanted: Any) -> dict[str, str]:
+    def _pick_remembered_ids(self, wanted: Any) -> dict[str, str]:
         """Ids that belong together: of the object whose kind is the narrowest that the path speaks of."""
         for name in ("step_id", "message_id", "run_id", "thread_id", "assistant_id"):
-            if name in wanted and self.ids.get(name):
-                met = self.luck.choice(self.ids[name])
-                return {**{key: str(met[key]) for key in _ID_OF.values() if met.get(key)}, name: str(met["id"])}
+            if name in wanted and self.objects_by_id_field.get(name):
+                met = self.rng.choice(self.objects_by_id_field[name])
+                return {**{key: str(met[key]) for key in _ID_FIELDS.values() if met.get(key)}, name: str(met["id"])}
         return {}
 
-    def _body(self, case: Case[Any]) -> bytes:
+    def _encode_body(self, case: Case[Any]) -> bytes:
         body: Any = case.body
         if isinstance(body, bytes):
             return body
@@ -143,52 +147,52 @@ class Fuzzer:
         if (
             isinstance(body, dict)
             and "assistant_id" in body
-            and self.ids.get("assistant_id")
-            and self.luck.random() < _KNOWN
+            and self.objects_by_id_field.get("assistant_id")
+            and self.rng.random() < _KNOWN_ID_RATE
         ):
-            body = {**body, "assistant_id": self.luck.choice(self.ids["assistant_id"])["id"]}
+            body = {**body, "assistant_id": self.rng.choice(self.objects_by_id_field["assistant_id"])["id"]}
         return json.dumps(body).encode()
 
-    def judged(self, operation: Operation, received: Received) -> Iterator[str]:
+    def find_faults(self, operation: Operation, received: ASGIResponse) -> Iterator[str]:
         """What is wrong with an answer."""
-        if received.status not in DOCUMENTED:
+        if received.status not in DOCUMENTED_STATUSES:
             yield "this status is not documented"
         if b"Traceback" in received.body:
             yield "the answer shows the insides"
         if received.headers["content-type"].startswith("text/event-stream"):
-            yield from self._judged_events(received.body)
+            yield from self._find_event_faults(received.body)
             return
         body = orjson.loads(received.body)
         if received.status == 200:
             self._remember(body)
             self._forget(body)
-            yield from self.schema.faults_of_body(operation, body)
+            yield from self.schema.find_body_faults(operation, body)
         else:
-            yield from self.schema.faults_of_error(body)
+            yield from self.schema.find_error_faults(body)
 
-    def _judged_events(self, body: bytes) -> Iterator[str]:
+    def _find_event_faults(self, body: bytes) -> Iterator[str]:
         *events, last = SSEDecoder().receive_data(body)
         if last.event != "done":
             yield f"the stream ends with {last.event}"
         for one in events:
             event = Event(one.event, orjson.loads(one.data))
             self._remember(event.data)
-            yield from self.schema.faults_of_event(event)
+            yield from self.schema.find_event_faults(event)
 
     def _remember(self, body: Wire) -> None:
         for one in body.get("data", [body]):
-            name = _ID_OF.get(one.get("object", ""))
+            name = _ID_FIELDS.get(one.get("object", ""))
             if name is not None:
-                met = self.ids.setdefault(name, [])
+                met = self.objects_by_id_field.setdefault(name, [])
                 met.append(one)
-                del met[:-_REMEMBERED]
+                del met[:-_MAX_REMEMBERED]
 
     def _forget(self, body: Wire) -> None:
         """What is deleted takes what belongs to it along."""
         if body.get("deleted") is True:
-            for name, met in self.ids.items():
-                self.ids[name] = [one for one in met if body["id"] not in one.values()]
+            for name, met in self.objects_by_id_field.items():
+                self.objects_by_id_field[name] = [one for one in met if body["id"] not in one.values()]
 
 
-def _query(case: Case[Any]) -> str:
+def _encode_query(case: Case[Any]) -> str:
     return f"?{urlencode(case.query, doseq=True)}" if case.query else ""

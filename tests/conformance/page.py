@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.conformance.golden.judge import Verdict
-from tests.conformance.golden.recordings import SHARED
-from tests.conformance.published import SLICE
-from tests.conformance.replay import Outcome, replayed
-from tests.conformance.standing import Tally, of_the_recordings, of_the_rules, of_the_schema, of_the_texts
+from tests.conformance.conformance_tally import Tally, tally_error_texts, tally_recordings, tally_rules, tally_schema
+from tests.conformance.published_schema import SLICE
+from tests.conformance.recorded_sessions.recordings import SHARED
+from tests.conformance.recorded_sessions.session_replay import Verdict
+from tests.conformance.replay import ReplayResult, replay_folder
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "reference" / "conformance.md"
@@ -37,21 +37,21 @@ and the service never sent are not counted. Differences (D…) are the numbered 
 """
 
 
-def page(outcome: Outcome) -> str:
+def render_page(outcome: ReplayResult) -> str:
     """The page."""
-    recorded = of_the_recordings(outcome)
-    tallies = [*asyncio.run(of_the_schema()), of_the_rules(), of_the_texts(), *recorded]
-    parts = [_HEAD, "## Counted", "", *_table(tallies), "", "## Recordings", "", *_recordings(outcome)]
-    return "\n".join([*parts, "", "## Open", "", *_open(tallies)]) + "\n"
+    recorded = tally_recordings(outcome)
+    tallies = [*asyncio.run(tally_schema()), tally_rules(), tally_error_texts(), *recorded]
+    parts = [_HEAD, "## Counted", "", *_render_table(tallies), "", "## Recordings", "", *_render_recordings(outcome)]
+    return "\n".join([*parts, "", "## Open", "", *_render_open_items(tallies)]) + "\n"
 
 
-def _table(tallies: Sequence[Tally]) -> Iterator[str]:
+def _render_table(tallies: Sequence[Tally]) -> Iterator[str]:
     yield "| | answered | of |"
     yield "|---|---|---|"
-    yield from (f"| {tally.of_what} | {tally.done} | {tally.all} |" for tally in tallies)
+    yield from (f"| {tally.subject} | {tally.covered} | {tally.total} |" for tally in tallies)
 
 
-def _recordings(outcome: Outcome) -> Iterator[str]:
+def _render_recordings(outcome: ReplayResult) -> Iterator[str]:
     yield f"{outcome.sessions} recorded sessions with {len(outcome.judged)} interactions:"
     yield ""
     yield from (f"- {verdict.value}: {outcome.count(verdict)}" for verdict in Verdict)
@@ -63,17 +63,17 @@ def _recordings(outcome: Outcome) -> Iterator[str]:
     yield ""
     yield "| not replayable, because | interactions |"
     yield "|---|---|"
-    reasons = Counter(each.reason for each in outcome.of(Verdict.NOT_REPLAYABLE))
+    reasons = Counter(each.reason for each in outcome.select(Verdict.NOT_REPLAYABLE))
     yield from (f"| {reason} | {count} |" for reason, count in sorted(reasons.items()))
 
 
-def _open(tallies: Sequence[Tally]) -> Iterator[str]:
-    points = [f"- {tally.of_what}: {point}" for tally in tallies for point in tally.open]
-    points += [f"- difference {number}, not built yet: {where}" for number, where in _not_built()]
+def _render_open_items(tallies: Sequence[Tally]) -> Iterator[str]:
+    points = [f"- {tally.subject}: {point}" for tally in tallies for point in tally.open_items]
+    points += [f"- difference {number}, not built yet: {where}" for number, where in _list_unbuilt_differences()]
     yield from points or ["Nothing."]
 
 
-def _not_built() -> Iterator[tuple[str, str]]:
+def _list_unbuilt_differences() -> Iterator[tuple[str, str]]:
     rows = re.findall(r"^\| (D\d+) \| (.*?) \|.*not built yet.*$", COMPATIBILITY.read_text(), re.MULTILINE)
     yield from rows
 
@@ -82,13 +82,13 @@ def main() -> int:
     """Write or check."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 where the page is out of date")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     if not (SLICE.is_file() and SHARED.is_dir()):
         print("The recordings and the published schema are not in ../shared: the page is unchanged.")
         return 0
     logging.disable(logging.WARNING)  # the replay is not what these warnings are for
-    text = page(replayed(SHARED / "assistants"))
-    if not given.check:
+    text = render_page(replay_folder(SHARED / "assistants"))
+    if not arguments.check:
         PAGE.write_text(text)
         return 0
     if PAGE.exists() and PAGE.read_text() == text:

@@ -15,53 +15,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance.golden.bare import sessions_of_bare
-from tests.conformance.golden.judge import Judged, Verdict, replay
-from tests.conformance.golden.recordings import SHARED, NoLoader, read
-from tests.conformance.golden.sessions import sessions_of
+from tests.conformance.recorded_sessions.inferred_requests import infer_sessions
+from tests.conformance.recorded_sessions.recordings import SHARED, LoaderNotFound, read_recordings
+from tests.conformance.recorded_sessions.session_replay import JudgedExchange, Verdict, replay_session
+from tests.conformance.recorded_sessions.sessions import group_sessions
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReplayResult:
     """All sessions of a folder, judged."""
 
     sessions: int
-    judged: Sequence[Judged]
+    judged: Sequence[JudgedExchange]
 
     def count(self, verdict: Verdict) -> int:
-        return len(self.of(verdict))
+        return len(self.select(verdict))
 
-    def of(self, verdict: Verdict) -> list[Judged]:
+    def select(self, verdict: Verdict) -> list[JudgedExchange]:
         return [each for each in self.judged if each.verdict is verdict]
 
 
-def replayed(folder: Path) -> Outcome:
+def replay_folder(folder: Path) -> ReplayResult:
     """The verdict on everything below a folder. Raises NoLoader."""
-    recorded = read(folder)
-    sessions = [*sessions_of(recorded), *sessions_of_bare(recorded)]
+    recorded = read_recordings(folder)
+    sessions = [*group_sessions(recorded), *infer_sessions(recorded)]
 
-    async def all_of_them() -> list[Judged]:
-        return [each for session in sessions for each in await replay(session)]
+    async def replay_all() -> list[JudgedExchange]:
+        return [each for session in sessions for each in await replay_session(session)]
 
-    return Outcome(len(sessions), asyncio.run(all_of_them()))
+    return ReplayResult(len(sessions), asyncio.run(replay_all()))
 
 
-def told(outcome: Outcome, *, verbose: bool = False) -> str:
+def format_summary(outcome: ReplayResult, *, verbose: bool = False) -> str:
     """The summary, one thing a line."""
     lines = [f"sessions {outcome.sessions}", f"interactions {len(outcome.judged)}"]
     lines += [f"{verdict.value} {outcome.count(verdict)}" for verdict in Verdict]
     numbers = Counter(number for each in outcome.judged for number in each.numbers)
     lines += [f"  D{number} in {count}" for number, count in sorted(numbers.items())]
-    reasons = Counter(each.reason for each in outcome.of(Verdict.NOT_REPLAYABLE))
+    reasons = Counter(each.reason for each in outcome.select(Verdict.NOT_REPLAYABLE))
     lines += [f"  {count} not replayable: {reason}" for reason, count in sorted(reasons.items())]
-    for each in outcome.of(Verdict.FAILED):
-        seen = each.seen
-        lines += [f"FAILED {seen.file}#{seen.index} {seen.method} {seen.path}"]
+    for each in outcome.select(Verdict.FAILED):
+        exchange = each.exchange
+        lines += [f"FAILED {exchange.file}#{exchange.index} {exchange.method} {exchange.path}"]
         lines += [f"    {mismatch}" for mismatch in each.mismatches]
     if verbose:
-        for each in outcome.of(Verdict.NUMBERED):
-            seen = each.seen
-            lines += [f"numbered {sorted(each.numbers)} {seen.file}#{seen.index} {seen.method} {seen.path}"]
+        for each in outcome.select(Verdict.NUMBERED):
+            exchange = each.exchange
+            lines += [
+                f"numbered {sorted(each.numbers)} {exchange.file}#{exchange.index} {exchange.method} {exchange.path}"
+            ]
             lines += [f"    {mismatch}" for mismatch in each.mismatches]
     return "\n".join(lines)
 
@@ -71,16 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=SHARED, help="a folder of recordings")
     parser.add_argument("--verbose", action="store_true", help="show numbered differences too")
-    given = parser.parse_args(arguments)
-    if not given.folder.is_dir():
-        print(f"There are no recordings at {given.folder}; name a folder that has some.")
+    options = parser.parse_args(arguments)
+    if not options.folder.is_dir():
+        print(f"There are no recordings at {options.folder}; name a folder that has some.")
         return 0
     try:
-        outcome = replayed(given.folder)
-    except NoLoader as missing:
+        outcome = replay_folder(options.folder)
+    except LoaderNotFound as missing:
         print(missing)
         return 0
-    print(told(outcome, verbose=given.verbose))
+    print(format_summary(outcome, verbose=options.verbose))
     return 1 if outcome.count(Verdict.FAILED) else 0
 
 

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from tests.conformance.published import Published, published
+from tests.conformance.published_schema import PublishedSchema, load_published_schema
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Backend, Event, Wire
 from threadbridge.wire import OPERATIONS, Operation
@@ -24,14 +24,14 @@ from threadbridge.wire.request_parser import OperationCall
 class _CheckedEvents(AsyncIterator[Event]):
     """Hands events through, and notes what is wrong with them."""
 
-    def __init__(self, events: AsyncIterator[Event], schema: Published, faults: list[str]) -> None:
+    def __init__(self, events: AsyncIterator[Event], schema: PublishedSchema, faults: list[str]) -> None:
         self._events = events
         self._schema = schema
         self._faults = faults
 
     async def __anext__(self) -> Event:
         event = await anext(self._events)
-        self._faults += self._schema.faults_of_event(event)
+        self._faults += self._schema.find_event_faults(event)
         return event
 
     async def aclose(self) -> None:
@@ -40,14 +40,14 @@ class _CheckedEvents(AsyncIterator[Event]):
             await close()
 
 
-def _checking(operation: Operation, schema: Published, faults: list[str]) -> Handler:
+def _make_checked_handler(operation: Operation, schema: PublishedSchema, faults: list[str]) -> Handler:
     handler = HANDLERS[operation.name]
 
     async def checked(backend: Backend, call: OperationCall) -> OperationResult:
         answered = await handler(backend, call)
         match answered:
             case ObjectResult(body):
-                faults.extend(schema.faults_of_body(operation, body))
+                faults.extend(schema.find_body_faults(operation, body))
                 return answered
             case StreamResult(events):
                 return StreamResult(_CheckedEvents(events, schema, faults))
@@ -58,9 +58,9 @@ def _checking(operation: Operation, schema: Published, faults: list[str]) -> Han
 @pytest.fixture(autouse=True)
 def published_schema(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     faults: list[str] = []
-    schema = published()
+    schema = load_published_schema()
     if schema is not None:
-        _check(schema, faults, monkeypatch)
+        _install_checks(schema, faults, monkeypatch)
 
     yield
 
@@ -68,14 +68,14 @@ def published_schema(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.fail("\n".join(sorted(set(faults))), pytrace=False)
 
 
-def _check(schema: Published, faults: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def _install_checks(schema: PublishedSchema, faults: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def checked_error(error: BridgeError) -> tuple[int, Wire]:
         status, envelope = to_wire(error)
-        faults.extend(schema.faults_of_error(envelope))
+        faults.extend(schema.find_error_faults(envelope))
         return status, envelope
 
     # The package has a function of the same name.
     monkeypatch.setattr(importlib.import_module("threadbridge.wire.dispatch"), "to_wire", checked_error)
     handlers = cast("dict[str, Handler]", HANDLERS)
-    for operation in filter(schema.documents, OPERATIONS):
-        monkeypatch.setitem(handlers, operation.name, _checking(operation, schema, faults))
+    for operation in filter(schema.is_documented, OPERATIONS):
+        monkeypatch.setitem(handlers, operation.name, _make_checked_handler(operation, schema, faults))

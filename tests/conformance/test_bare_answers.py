@@ -8,17 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conformance.golden.bare import sessions_of_bare
-from tests.conformance.golden.judge import Judged, Verdict, replay
-from tests.conformance.golden.recordings import Recorded
-from tests.conformance.golden.sessions import sessions_of
+from tests.conformance.recorded_sessions.inferred_requests import infer_sessions
+from tests.conformance.recorded_sessions.recordings import RecordedExchange
+from tests.conformance.recorded_sessions.session_replay import JudgedExchange, Verdict, replay_session
+from tests.conformance.recorded_sessions.sessions import group_sessions
 from tests.conformance.test_judge import Exchange, Recorder
-from tests.differences.service import WEATHER, Service, path_of
+from tests.emulated_service import WEATHER, EmulatedService, run_path
 
 
-async def judged(bare: Sequence[Exchange]) -> list[Judged]:
-    recorded: list[Recorded] = [*bare]
-    return [each for session in sessions_of_bare(recorded) for each in await replay(session)]
+async def judged(bare: Sequence[Exchange]) -> list[JudgedExchange]:
+    recorded: list[RecordedExchange] = [*bare]
+    return [each for session in infer_sessions(recorded) for each in await replay_session(session)]
 
 
 def alone(exchange: Exchange, file: str) -> Exchange:
@@ -27,21 +27,21 @@ def alone(exchange: Exchange, file: str) -> Exchange:
 
 
 @pytest.fixture
-async def answers(service: Service) -> list[Exchange]:
+async def answers(service: EmulatedService) -> list[Exchange]:
     """What was read of a tool loop that was polled, of a stream, of a run that was cancelled, and of their thread."""
     recorder, clock = Recorder(service), service.clock
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o", tools=[WEATHER], instructions="Be brief.")
-    runs = f"/threads/{await service.thread('CALL get_weather {}')}/runs"
-    waiting = await service.rested((await service.post(runs, assistant_id=assistant["id"])).body)
-    await recorder.ask("GET", path_of(waiting))
+    runs = f"/threads/{await service.create_thread('CALL get_weather {}')}/runs"
+    waiting = await service.wait_until_rest((await service.post(runs, assistant_id=assistant["id"])).body)
+    await recorder.ask("GET", run_path(waiting))
     clock.advance(5)
-    await service.answered(waiting)
-    await recorder.ask("GET", path_of(waiting))
+    await service.submit_outputs(waiting)
+    await recorder.ask("GET", run_path(waiting))
     clock.advance(5)
     await recorder.ask("POST", runs, assistant_id=assistant["id"], tools=[], stream=True)
     clock.advance(5)
-    cancelled = await service.rested((await service.post(runs, assistant_id=assistant["id"])).body)
-    await service.post(f"{path_of(cancelled)}/cancel")
+    cancelled = await service.wait_until_rest((await service.post(runs, assistant_id=assistant["id"])).body)
+    await service.post(f"{run_path(cancelled)}/cancel")
     await recorder.ask("GET", runs)
     await recorder.ask("GET", runs.replace("runs", "messages"))
     await recorder.ask("DELETE", runs.removesuffix("/runs"))
@@ -49,7 +49,7 @@ async def answers(service: Service) -> list[Exchange]:
 
 
 async def test_what_must_have_been_asked_is_asked_again_and_the_answers_are_equal(answers: list[Exchange]) -> None:
-    verdicts = {each.seen.file: (each.verdict, each.mismatches) for each in await judged(answers)}
+    verdicts = {each.exchange.file: (each.verdict, each.mismatches) for each in await judged(answers)}
 
     assert verdicts == {each.file: (Verdict.EQUAL, []) for each in answers}
 
@@ -59,15 +59,15 @@ async def test_a_bare_answer_that_is_another_is_a_failure(answers: list[Exchange
     falsified[1].response_json["required_action"]["type"] = "something_else"
     falsified[-2].response_json["data"].reverse()
 
-    verdicts = {each.seen.file: each.verdict for each in await judged(falsified)}
+    verdicts = {each.exchange.file: each.verdict for each in await judged(falsified)}
 
     assert [file for file, verdict in verdicts.items() if verdict is Verdict.FAILED] == ["answer 1", "answer 5"]
 
 
-async def test_a_step_alone_tells_too_little(service: Service) -> None:
+async def test_a_step_alone_tells_too_little(service: EmulatedService) -> None:
     recorder = Recorder(service)
-    run = await service.run("Hello")
-    await recorder.ask("GET", f"{path_of(run)}/steps")
+    run = await service.run_to_rest("Hello")
+    await recorder.ask("GET", f"{run_path(run)}/steps")
 
     (only,) = await judged([alone(recorder.exchanges[0], "steps")])
 
@@ -75,6 +75,6 @@ async def test_a_step_alone_tells_too_little(service: Service) -> None:
 
 
 def test_bare_answers_belong_to_no_session_of_requests(answers: list[Exchange]) -> None:
-    recorded: list[Recorded] = [*answers]
+    recorded: list[RecordedExchange] = [*answers]
 
-    assert sessions_of(recorded) == []
+    assert group_sessions(recorded) == []

@@ -8,10 +8,10 @@ from typing import cast
 import pytest
 from starlette.types import ASGIApp
 
-from tests.conformance.asgi import Received
+from tests.conformance.asgi_client import ASGIResponse
 from tests.conformance.fuzz import fuzz
-from tests.conformance.fuzzer import Fuzzer, Report
-from tests.conformance.published import ABSENT, SLICE, published
+from tests.conformance.fuzzer import Fuzzer, FuzzReport
+from tests.conformance.published_schema import ABSENT, SLICE, load_published_schema
 from threadbridge.wire import OPERATIONS, Operation
 
 pytestmark = pytest.mark.skipif(not SLICE.is_file(), reason=ABSENT)
@@ -28,9 +28,9 @@ def retrieve_thread() -> Operation:
 
 @pytest.fixture
 def fuzzer() -> Fuzzer:
-    schema = published()
+    schema = load_published_schema()
     assert schema is not None
-    return Fuzzer(cast("ASGIApp", None), schema, random.Random(1), Report())  # noqa: S311  # luck, not secrecy
+    return Fuzzer(cast("ASGIApp", None), schema, random.Random(1), FuzzReport())  # noqa: S311  # luck, not secrecy
 
 
 def test_made_up_requests_are_answered_as_documented() -> None:
@@ -44,27 +44,27 @@ def test_made_up_requests_are_answered_as_documented() -> None:
 @pytest.mark.parametrize(
     "received",
     [
-        Received(200, JSON, THREAD),
-        Received(404, JSON, REFUSAL),
-        Received(200, EVENTS, b"event: thread.created\ndata: %b\n\nevent: done\ndata: [DONE]\n\n" % THREAD),
+        ASGIResponse(200, JSON, THREAD),
+        ASGIResponse(404, JSON, REFUSAL),
+        ASGIResponse(200, EVENTS, b"event: thread.created\ndata: %b\n\nevent: done\ndata: [DONE]\n\n" % THREAD),
     ],
 )
-def test_a_right_answer_has_no_fault(fuzzer: Fuzzer, received: Received) -> None:
-    assert list(fuzzer.judged(retrieve_thread(), received)) == []
+def test_a_right_answer_has_no_fault(fuzzer: Fuzzer, received: ASGIResponse) -> None:
+    assert list(fuzzer.find_faults(retrieve_thread(), received)) == []
 
 
 @pytest.mark.parametrize(
     "received",
     [
-        Received(500, JSON, REFUSAL),
-        Received(302, JSON, REFUSAL),
-        Received(400, JSON, REFUSAL.replace(b"No.", b"Traceback (most recent call last)")),
-        Received(400, JSON, b'{"error": "No."}'),
-        Received(200, JSON, b'{"id": "thread_1"}'),
-        Received(200, EVENTS, b"event: thread.created\ndata: %b\n\n" % THREAD),
-        Received(200, EVENTS, b"event: thread.invented\ndata: {}\n\nevent: done\ndata: [DONE]\n\n"),
-        Received(200, EVENTS, b"event: thread.run.created\ndata: {}\n\nevent: done\ndata: [DONE]\n\n"),
+        ASGIResponse(500, JSON, REFUSAL),
+        ASGIResponse(302, JSON, REFUSAL),
+        ASGIResponse(400, JSON, REFUSAL.replace(b"No.", b"Traceback (most recent call last)")),
+        ASGIResponse(400, JSON, b'{"error": "No."}'),
+        ASGIResponse(200, JSON, b'{"id": "thread_1"}'),
+        ASGIResponse(200, EVENTS, b"event: thread.created\ndata: %b\n\n" % THREAD),
+        ASGIResponse(200, EVENTS, b"event: thread.invented\ndata: {}\n\nevent: done\ndata: [DONE]\n\n"),
+        ASGIResponse(200, EVENTS, b"event: thread.run.created\ndata: {}\n\nevent: done\ndata: [DONE]\n\n"),
     ],
 )
-def test_a_wrong_answer_has_one(fuzzer: Fuzzer, received: Received) -> None:
-    assert list(fuzzer.judged(retrieve_thread(), received)) != []
+def test_a_wrong_answer_has_one(fuzzer: Fuzzer, received: ASGIResponse) -> None:
+    assert list(fuzzer.find_faults(retrieve_thread(), received)) != []

@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.conformance.golden.judge import Judged, Verdict, replay
-from tests.conformance.golden.recordings import Recorded
-from tests.conformance.golden.sessions import sessions_of
-from tests.differences.service import BETA, WEATHER, Service, emulated, path_of
+from tests.conformance.recorded_sessions.recordings import RecordedExchange
+from tests.conformance.recorded_sessions.session_replay import JudgedExchange, Verdict, replay_session
+from tests.conformance.recorded_sessions.sessions import group_sessions
+from tests.emulated_service import BETA, WEATHER, EmulatedService, open_service, run_path
 from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.simulator import Scenario
 
@@ -41,7 +41,7 @@ class Exchange:
 class Recorder:
     """Makes requests and keeps what came back, as a loader would read it from one file."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: EmulatedService) -> None:
         self._service = service
         self.exchanges: list[Exchange] = []
 
@@ -84,7 +84,7 @@ async def _events(frames: AsyncIterator[bytes]) -> list[tuple[str | None, Any]]:
 
 
 @pytest.fixture
-async def conversation(service: Service) -> list[Exchange]:
+async def conversation(service: EmulatedService) -> list[Exchange]:
     """A tool loop that is polled, another that is streamed, and what can be read and refused afterwards."""
     recorder = Recorder(service)
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o", tools=[WEATHER], name="Weather")
@@ -92,12 +92,12 @@ async def conversation(service: Service) -> list[Exchange]:
     thread = await recorder.ask("POST", "/threads", messages=[{"role": "user", "content": text}])
     run = await recorder.ask("POST", f"/threads/{thread['id']}/runs", assistant_id=assistant["id"])
     path = f"/threads/{thread['id']}/runs/{run['id']}"
-    waiting = await service.rested(run)
+    waiting = await service.wait_until_rest(run)
     await recorder.ask("GET", path)
     calls = [call["id"] for call in waiting["required_action"]["submit_tool_outputs"]["tool_calls"]]
     outputs = [{"tool_call_id": call, "output": "sunny"} for call in calls]
     await recorder.ask("POST", f"{path}/submit_tool_outputs", tool_outputs=outputs)
-    await service.rested(run)
+    await service.wait_until_rest(run)
     await recorder.ask("GET", path)
     await recorder.ask("GET", f"{path}/steps?order=asc")
     await recorder.ask("GET", f"/threads/{thread['id']}/messages")
@@ -108,9 +108,9 @@ async def conversation(service: Service) -> list[Exchange]:
     return recorder.exchanges
 
 
-async def judged(exchanges: Sequence[Exchange]) -> list[Judged]:
-    recorded: list[Recorded] = [*exchanges]
-    return [each for session in sessions_of(recorded) for each in await replay(session)]
+async def judged(exchanges: Sequence[Exchange]) -> list[JudgedExchange]:
+    recorded: list[RecordedExchange] = [*exchanges]
+    return [each for session in group_sessions(recorded) for each in await replay_session(session)]
 
 
 async def test_what_the_product_said_once_it_says_again(conversation: list[Exchange]) -> None:
@@ -223,9 +223,9 @@ async def test_what_was_there_before_the_recording_began_is_made_first(conversat
 
 async def test_files_that_speak_of_the_same_objects_are_one_session(conversation: list[Exchange]) -> None:
     setup = [replace(each, file="setup") for each in conversation[:2]]
-    recorded: list[Recorded] = [*conversation[2:], *setup]
+    recorded: list[RecordedExchange] = [*conversation[2:], *setup]
 
-    (session,) = sessions_of(recorded)
+    (session,) = group_sessions(recorded)
 
     assert [seen.path for seen in session.exchanges[:2]] == ["/v1/assistants", "/v1/threads"]
 
@@ -234,23 +234,23 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture
-async def cancelled(service: Service) -> list[Exchange]:
+async def cancelled(service: EmulatedService) -> list[Exchange]:
     """A stream whose run is cancelled after the first words, written down as it ends: behind the request to cancel."""
     recorder = Recorder(service)
-    service.simulator.enqueue(Scenario.says("one two three four").slow(0.02))
+    service.simulator.enqueue(Scenario.from_text("one two three four").with_delta_delay(0.02))
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
     cancel = partial(_cancel, recorder)
     await recorder.stream(
         "/threads/runs", at="thread.message.delta", happens=cancel, assistant_id=assistant["id"], thread=HELLO
     )
     run = recorder.exchanges[-2].response_json
-    await recorder.ask("GET", path_of(run))
+    await recorder.ask("GET", run_path(run))
     await recorder.ask("GET", f"/threads/{run['thread_id']}/messages")
     return recorder.exchanges
 
 
 async def _cancel(recorder: Recorder, run: Any) -> None:
-    await recorder.ask("POST", f"{path_of(run)}/cancel")
+    await recorder.ask("POST", f"{run_path(run)}/cancel")
 
 
 async def test_a_run_that_was_cancelled_in_its_stream_is_cancelled_there_again(cancelled: list[Exchange]) -> None:
@@ -287,9 +287,9 @@ async def test_a_client_that_left_and_cancelled_later_leaves_and_cancels_again(c
     assert verdicts == [Verdict.EQUAL] * 5
 
 
-async def test_a_run_that_expired_in_its_stream_expires_there_again(service: Service) -> None:
+async def test_a_run_that_expired_in_its_stream_expires_there_again(service: EmulatedService) -> None:
     recorder = Recorder(service)
-    service.simulator.enqueue(Scenario.says("one two three four").slow(0.02))
+    service.simulator.enqueue(Scenario.from_text("one two three four").with_delta_delay(0.02))
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
 
     async def wait(_: Any) -> None:
@@ -304,7 +304,7 @@ async def test_a_run_that_expired_in_its_stream_expires_there_again(service: Ser
     assert verdicts == [Verdict.EQUAL] * 2
 
 
-async def test_a_message_that_was_cut_at_a_limit_stays_so_when_it_is_looked_at_later(service: Service) -> None:
+async def test_a_message_that_was_cut_at_a_limit_stays_so_when_it_is_looked_at_later(service: EmulatedService) -> None:
     recorder = Recorder(service)
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
     thread = await recorder.ask(
@@ -319,16 +319,16 @@ async def test_a_message_that_was_cut_at_a_limit_stays_so_when_it_is_looked_at_l
 
 
 async def test_a_run_that_is_cancelled_before_it_began_never_begins() -> None:
-    async with emulated(limits={"concurrent_turns": 1}) as service:
-        service.simulator.enqueue(Scenario.says("never").late(60))
-        busy = await service.start("Hi")
-        await service.reached(busy, "in_progress")
+    async with open_service(limits={"concurrent_turns": 1}) as service:
+        service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
+        busy = await service.start_run("Hi")
+        await service.wait_for_status(busy, "in_progress")
         recorder = Recorder(service)
         assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
         run = await recorder.ask("POST", "/threads/runs", assistant_id=assistant["id"], thread=HELLO)
-        await recorder.ask("POST", f"{path_of(run)}/cancel")
-        await recorder.ask("GET", path_of(run))
-        await service.post(f"{path_of(busy)}/cancel")
+        await recorder.ask("POST", f"{run_path(run)}/cancel")
+        await recorder.ask("GET", run_path(run))
+        await service.post(f"{run_path(busy)}/cancel")
 
     verdicts = [each.verdict for each in await judged(recorder.exchanges)]
 
@@ -362,21 +362,21 @@ async def test_what_the_service_may_have_shown_of_a_bad_end_is_a_numbered_differ
 
 
 async def test_half_a_message_of_a_polled_run_is_a_numbered_difference_and_a_whole_step_is_not(
-    service: Service,
+    service: EmulatedService,
 ) -> None:
     recorder = Recorder(service)
-    service.simulator.enqueue(Scenario.says("one two").late(60))
+    service.simulator.enqueue(Scenario.from_text("one two").with_start_delay(60))
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o", tools=[WEATHER])
     polled = await recorder.ask("POST", "/threads/runs", assistant_id=assistant["id"], thread=HELLO)
     asking = {"messages": [{"role": "user", "content": "CALL get_weather {}"}]}
     waiting = await recorder.ask("POST", "/threads/runs", assistant_id=assistant["id"], thread=asking)
-    await service.rested(waiting)
+    await service.wait_until_rest(waiting)
     for run in (polled, waiting):
-        await recorder.ask("POST", f"{path_of(run)}/cancel")
-        await service.rested(run)
-        await recorder.ask("GET", path_of(run))
+        await recorder.ask("POST", f"{run_path(run)}/cancel")
+        await service.wait_until_rest(run)
+        await recorder.ask("GET", run_path(run))
     await recorder.ask("GET", f"/threads/{polled['thread_id']}/messages")
-    await recorder.ask("GET", f"{path_of(waiting)}/steps")
+    await recorder.ask("GET", f"{run_path(waiting)}/steps")
     messages, steps = recorder.exchanges[-2:]
     _show_half_a_message(messages, polled)
     _show_twice(steps)

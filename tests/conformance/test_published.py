@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from tests.conformance.published import ABSENT, CONTRADICTIONS, SLICE, Contradiction, Published
+from tests.conformance.published_schema import ABSENT, CONTRADICTIONS, SLICE, Contradiction, PublishedSchema
 from threadbridge.ports import Event, Wire
 from threadbridge.wire import OPERATIONS
 
@@ -22,20 +22,22 @@ def document() -> Wire:
 
 
 @pytest.fixture(scope="module")
-def schema(document: Wire) -> Published:
-    return Published(document)
+def schema(document: Wire) -> PublishedSchema:
+    return PublishedSchema(document)
 
 
-def test_every_documented_operation_is_ours_and_every_other_one_an_extension(document: Wire, schema: Published) -> None:
+def test_every_documented_operation_is_ours_and_every_other_one_an_extension(
+    document: Wire, schema: PublishedSchema
+) -> None:
     documented = [(path, method) for path, methods in document["paths"].items() for method in methods]
 
-    ours = [operation for operation in OPERATIONS if schema.documents(operation)]
+    ours = [operation for operation in OPERATIONS if schema.is_documented(operation)]
     assert len(documented) == len(ours) == 23
     assert {operation.name for operation in OPERATIONS} - {operation.name for operation in ours} == EXTENSIONS
 
 
-def test_the_query_parameters_of_an_operation_are_the_documented_ones(document: Wire, schema: Published) -> None:
-    for operation in filter(schema.documents, OPERATIONS):
+def test_the_query_parameters_of_an_operation_are_the_documented_ones(document: Wire, schema: PublishedSchema) -> None:
+    for operation in filter(schema.is_documented, OPERATIONS):
         described = document["paths"][operation.path][operation.method.lower()].get("parameters", [])
         names = {parameter["name"].removesuffix("[]") for parameter in described if parameter["in"] == "query"}
         # The document forgets it (A77).
@@ -43,13 +45,13 @@ def test_the_query_parameters_of_an_operation_are_the_documented_ones(document: 
         assert operation.query == names | forgotten, operation.name
 
 
-def test_a_missing_key_is_a_fault(schema: Published) -> None:
+def test_a_missing_key_is_a_fault(schema: PublishedSchema) -> None:
     retrieve = next(operation for operation in OPERATIONS if operation.name == "retrieve_thread")
 
-    assert schema.faults_of_body(retrieve, {"id": "thread_1"}) != []
-    assert schema.faults_of_event(Event("thread.created", {"id": "thread_1"})) != []
-    assert schema.faults_of_event(Event("thread.invented", {})) != []
-    assert schema.faults_of_error({"error": {"message": "No."}}) != []
+    assert schema.find_body_faults(retrieve, {"id": "thread_1"}) != []
+    assert schema.find_event_faults(Event("thread.created", {"id": "thread_1"})) != []
+    assert schema.find_event_faults(Event("thread.invented", {})) != []
+    assert schema.find_error_faults({"error": {"message": "No."}}) != []
 
 
 @pytest.mark.parametrize("contradiction", CONTRADICTIONS, ids=[f"{one.rule}-{one.schema}" for one in CONTRADICTIONS])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tests.differences.service import Service
+from tests.emulated_service import EmulatedService
 from threadbridge.ports import Wire
 
 _EMPTY: Wire = {"code_interpreter": {"file_ids": []}}
 
 
 async def test_a27_a_thread_shows_its_creator_what_was_given_and_everybody_else_a_code_interpreter(
-    service: Service,
+    service: EmulatedService,
 ) -> None:
     created = (await service.post("/threads")).body
     path = f"/threads/{created['id']}"
@@ -22,14 +22,16 @@ async def test_a27_a_thread_shows_its_creator_what_was_given_and_everybody_else_
     assert (read["tool_resources"], listed["tool_resources"]) == (_EMPTY, _EMPTY)
 
 
-async def test_a27_a_stream_shows_its_thread_as_it_is_read(service: Service) -> None:
-    events = await service.stream("/threads/runs", assistant_id=await service.assistant(instructions="Say hello."))
+async def test_a27_a_stream_shows_its_thread_as_it_is_read(service: EmulatedService) -> None:
+    events = await service.collect_events(
+        "/threads/runs", assistant_id=await service.create_assistant(instructions="Say hello.")
+    )
 
     assert (events[0].name, events[0].data["tool_resources"]) == ("thread.created", _EMPTY)
 
 
-async def test_a27_resources_of_its_own_are_shown_to_everybody(service: Service) -> None:
-    given = {"code_interpreter": {"file_ids": [await service.file()]}}
+async def test_a27_resources_of_its_own_are_shown_to_everybody(service: EmulatedService) -> None:
+    given = {"code_interpreter": {"file_ids": [await service.upload_file()]}}
     created = (await service.post("/threads", tool_resources=given)).body
 
     read = (await service.get(f"/threads/{created['id']}")).body
@@ -37,8 +39,10 @@ async def test_a27_resources_of_its_own_are_shown_to_everybody(service: Service)
     assert (created["tool_resources"], read["tool_resources"]) == (given, given)
 
 
-async def test_a32_the_answer_to_an_update_of_a_message_has_file_ids_where_attachments_stood(service: Service) -> None:
-    thread = await service.thread("Hello")
+async def test_a32_the_answer_to_an_update_of_a_message_has_file_ids_where_attachments_stood(
+    service: EmulatedService,
+) -> None:
+    thread = await service.create_thread("Hello")
     message = (await service.get(f"/threads/{thread}/messages")).body["data"][0]
     path = f"/threads/{thread}/messages/{message['id']}"
 

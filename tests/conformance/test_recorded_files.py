@@ -9,11 +9,11 @@ from typing import NamedTuple
 import orjson
 import pytest
 
-from tests.clocks import StandingClock
-from tests.conformance.golden.comparison import Mismatch, compared
-from tests.conformance.golden.ids import Ids
-from tests.conformance.golden.recordings import SHARED, Recorded, is_bare, read
-from tests.conformance.golden.sessions import ID, why_not
+from tests.conformance.recorded_sessions.comparison import Mismatch, compare
+from tests.conformance.recorded_sessions.id_map import IdMap
+from tests.conformance.recorded_sessions.recordings import SHARED, RecordedExchange, lacks_request, read_recordings
+from tests.conformance.recorded_sessions.sessions import ID, find_obstacle
+from tests.manual_clock import ManualClock
 from threadbridge.ports import PassthroughRequest, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
@@ -28,18 +28,22 @@ _BOUNDARY = "recorded"
 class Replayed(NamedTuple):
     """A recorded exchange and the answer now, with the recorded ids in it."""
 
-    seen: Recorded
+    seen: RecordedExchange
     status: int
     body: Wire
 
 
-def recorded() -> list[Recorded]:
+def recorded() -> list[RecordedExchange]:
     """The exchanges whose answers are JSON."""
-    usable = (seen for seen in read(SHARED) if not is_bare(seen) and why_not(seen) is None and answered(seen))
+    usable = (
+        seen
+        for seen in read_recordings(SHARED)
+        if not lacks_request(seen) and find_obstacle(seen) is None and answered(seen)
+    )
     return [seen for seen in usable if (seen.path or "").startswith(_SURFACES) and isinstance(seen.response_json, dict)]
 
 
-def answered(seen: Recorded) -> bool:
+def answered(seen: RecordedExchange) -> bool:
     """Not by a failure, nor by the refusal of a form that was not recorded."""
     return seen.status == 200 or (seen.status == 404 and seen.method == "GET")
 
@@ -59,15 +63,15 @@ class Replay:
     """One service for all of the recordings."""
 
     def __init__(self) -> None:
-        self._service = SimulatedUpstream(Simulator(clock=StandingClock()))
-        self._ids = Ids()
+        self._service = SimulatedUpstream(Simulator(clock=ManualClock()))
+        self._ids = IdMap()
 
-    def can_make(self, seen: Recorded) -> bool:
+    def can_make(self, seen: RecordedExchange) -> bool:
         """Whether everything the request speaks of is there, or never was."""
         text = orjson.dumps(seen.request_json).decode() if seen.request_json is not None else ""
         return seen.status == 404 or all(map(self._ids.knows, ID.findall(f"{seen.path} {text}")))
 
-    async def make(self, seen: Recorded) -> Replayed:
+    async def make(self, seen: RecordedExchange) -> Replayed:
         answer, path = seen.response_json, (seen.path or "").removeprefix("/v1").partition("?")[0]
         uploads = seen.method == "POST" and path == "/files"
         content = self._ids.to_ours(orjson.dumps(seen.request_json).decode()).encode() if seen.request_json else b""
@@ -85,7 +89,7 @@ class Replay:
         return Replayed(seen, response.status, self._ids.to_recorded(body))
 
 
-async def replayed(exchanges: list[Recorded]) -> list[Replayed]:
+async def replayed(exchanges: list[RecordedExchange]) -> list[Replayed]:
     """What can be made again, in an order in which everything is made before it is asked for, and deleted last."""
     replay, made = Replay(), list[Replayed]()
     waiting = deque(sorted(exchanges, key=lambda seen: seen.method == "DELETE"))
@@ -103,9 +107,9 @@ async def replayed(exchanges: list[Recorded]) -> list[Replayed]:
 
 def mismatches(each: Replayed) -> Iterator[Mismatch]:
     """What has another shape than was recorded."""
-    for mismatch in compared(each.seen.response_json, each.body):
-        later = mismatch.kind == "extra" and mismatch.place[-1] in _ADDED_LATER
-        if mismatch.kind in _SHAPES and not later and "metadata" not in mismatch.place:
+    for mismatch in compare(each.seen.response_json, each.body):
+        later = mismatch.kind == "extra" and mismatch.path[-1] in _ADDED_LATER
+        if mismatch.kind in _SHAPES and not later and "metadata" not in mismatch.path:
             yield mismatch
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.golden.differences import DIFFERENCES
-from tests.conformance.golden.judge import Verdict
-from tests.conformance.golden.recordings import SHARED
-from tests.conformance.replay import main, replayed, told
+from tests.conformance.recorded_sessions.differences import DIFFERENCES
+from tests.conformance.recorded_sessions.recordings import SHARED
+from tests.conformance.recorded_sessions.session_replay import Verdict
+from tests.conformance.replay import format_summary, main, replay_folder
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
@@ -19,9 +19,9 @@ needs_recordings = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared re
 
 @needs_recordings
 def test_nothing_recorded_is_answered_otherwise_but_for_numbered_differences() -> None:
-    outcome = replayed(SHARED / "assistants")
+    outcome = replay_folder(SHARED / "assistants")
 
-    assert outcome.of(Verdict.FAILED) == [], told(outcome)
+    assert outcome.select(Verdict.FAILED) == [], format_summary(outcome)
     assert outcome.count(Verdict.EQUAL) > 300
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.differences.service import Service
+from tests.emulated_service import EmulatedService
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
 
@@ -13,22 +13,22 @@ CODE: list[Wire] = [{"type": "code_interpreter"}]
 WEEK: Wire = {"anchor": "last_active_at", "days": 7}
 
 
-async def a_store(service: Service, *file_ids: str) -> Wire:
+async def a_store(service: EmulatedService, *file_ids: str) -> Wire:
     return await behind(service, "POST", "/vector_stores", {"file_ids": list(file_ids)})
 
 
-async def behind(service: Service, method: str, path: str, body: Wire | None = None) -> Wire:
+async def behind(service: EmulatedService, method: str, path: str, body: Wire | None = None) -> Wire:
     """What the service behind answers."""
     return await SimulatedUpstream(service.simulator).request(method, path, body)
 
 
-async def one_more_run(service: Service, thread_id: str, assistant_id: str) -> Wire:
+async def one_more_run(service: EmulatedService, thread_id: str, assistant_id: str) -> Wire:
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)
-    return await service.rested(started.body)
+    return await service.wait_until_rest(started.body)
 
 
-async def test_a31_a_store_described_with_a_thread_expires_a_week_after_its_last_use(service: Service) -> None:
-    described = {"file_search": {"vector_stores": [{"file_ids": [await service.file()]}]}}
+async def test_a31_a_store_described_with_a_thread_expires_a_week_after_its_last_use(service: EmulatedService) -> None:
+    described = {"file_search": {"vector_stores": [{"file_ids": [await service.upload_file()]}]}}
 
     thread = (await service.post("/threads", tool_resources=described)).body
 
@@ -38,8 +38,10 @@ async def test_a31_a_store_described_with_a_thread_expires_a_week_after_its_last
     assert store["expires_after"] == WEEK
 
 
-async def test_a31_runs_go_on_once_another_store_is_attached(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    file_id, assistant_id = await service.file(), await service.assistant(tools=SEARCH)
+async def test_a31_runs_go_on_once_another_store_is_attached(
+    service: EmulatedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id, assistant_id = await service.upload_file(), await service.create_assistant(tools=SEARCH)
     attachment = {"file_id": file_id, "tools": SEARCH}
     message = {"role": "user", "content": "SEARCH cake", "attachments": [attachment]}
     thread_id = (await service.post("/threads", messages=[message])).body["id"]
@@ -54,8 +56,10 @@ async def test_a31_runs_go_on_once_another_store_is_attached(service: Service, m
     assert [expired["status"], again["status"]] == ["failed", "completed"]
 
 
-async def test_a37_an_image_is_shown_to_the_model_and_to_no_tool_unless_it_is_attached(service: Service) -> None:
-    shown, attached = await service.file(name="cat.png"), await service.file(name="dog.png")
+async def test_a37_an_image_is_shown_to_the_model_and_to_no_tool_unless_it_is_attached(
+    service: EmulatedService,
+) -> None:
+    shown, attached = await service.upload_file(name="cat.png"), await service.upload_file(name="dog.png")
     content = [
         {"type": "text", "text": "PYTHON 1\nPRINTS 1"},
         {"type": "image_file", "image_file": {"file_id": shown}},
@@ -64,21 +68,21 @@ async def test_a37_an_image_is_shown_to_the_model_and_to_no_tool_unless_it_is_at
     message = {"role": "user", "content": content, "attachments": [{"file_id": attached, "tools": CODE}]}
 
     started = await service.post(
-        "/threads/runs", assistant_id=await service.assistant(tools=CODE), thread={"messages": [message]}
+        "/threads/runs", assistant_id=await service.create_assistant(tools=CODE), thread={"messages": [message]}
     )
-    run = await service.rested(started.body)
+    run = await service.wait_until_rest(started.body)
 
-    asked = next(body for body in reversed(service.asked) if body and "input" in body)
+    asked = next(body for body in reversed(service.model_requests) if body and "input" in body)
     images = [part["file_id"] for part in asked["input"][0]["content"] if part["type"] == "input_image"]
     files = await behind(service, "GET", f"/containers/{asked['tools'][0]['container']}/files")
     assert (run["status"], images) == ("completed", [shown, attached])
     assert [file["path"].rpartition("-")[2] for file in files["data"]] == ["dog.png"]
 
 
-async def test_a38_a_file_may_be_attached_for_two_tools_in_two_entries(service: Service) -> None:
-    file_id = await service.file()
+async def test_a38_a_file_may_be_attached_for_two_tools_in_two_entries(service: EmulatedService) -> None:
+    file_id = await service.upload_file()
     entries = [{"file_id": file_id, "tools": SEARCH}, {"file_id": file_id, "tools": CODE}]
-    thread_id = await service.thread()
+    thread_id = await service.create_thread()
 
     message = await service.post(f"/threads/{thread_id}/messages", role="user", content="Look", attachments=entries)
 
@@ -90,9 +94,9 @@ async def test_a38_a_file_may_be_attached_for_two_tools_in_two_entries(service: 
     assert [file["id"] for file in searched["data"]] == [file_id]
 
 
-async def test_a56_only_the_stores_of_the_thread_are_waited_for(service: Service) -> None:
+async def test_a56_only_the_stores_of_the_thread_are_waited_for(service: EmulatedService) -> None:
     of_assistant, of_thread = await a_store(service), await a_store(service)
-    assistant_id = await service.assistant(
+    assistant_id = await service.create_assistant(
         tools=SEARCH, tool_resources={"file_search": {"vector_store_ids": [of_assistant["id"]]}}
     )
     thread = await service.post(

@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from tests.differences.service import BETA, WEATHER, Service, path_of
+from tests.emulated_service import BETA, WEATHER, EmulatedService, run_path
 from threadbridge.ports import Wire
 
 TEXT = {"type": "text", "text": "Hi"}
 IMAGE_URL = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
 
 
-async def test_a4_a_body_is_pretty_and_the_headers_are_the_services(service: Service) -> None:
-    response = await service.send("GET", f"/threads/{await service.thread()}")
+async def test_a4_a_body_is_pretty_and_the_headers_are_the_services(service: EmulatedService) -> None:
+    response = await service.send("GET", f"/threads/{await service.create_thread()}")
 
     assert isinstance(response.body, bytes)
     assert response.body.startswith(b'{\n  "id": "thread_')
@@ -24,7 +24,7 @@ async def test_a4_a_body_is_pretty_and_the_headers_are_the_services(service: Ser
     assert re.fullmatch("req_[0-9a-f]{32}", response.headers["x-request-id"])
 
 
-async def test_a5_the_headers_of_the_sdks_helpers_change_nothing(service: Service) -> None:
+async def test_a5_the_headers_of_the_sdks_helpers_change_nothing(service: EmulatedService) -> None:
     helpers = {
         "x-stainless-lang": "python",
         "x-stainless-retry-count": "0",
@@ -37,7 +37,7 @@ async def test_a5_the_headers_of_the_sdks_helpers_change_nothing(service: Servic
         "openai-organization": "org-1",
         "openai-project": "proj_1",
     }
-    path = f"/threads/{await service.thread()}"
+    path = f"/threads/{await service.create_thread()}"
 
     with_helpers = await service.send("GET", path, headers={**BETA, **helpers})
     without = await service.send("GET", path)
@@ -46,8 +46,8 @@ async def test_a5_the_headers_of_the_sdks_helpers_change_nothing(service: Servic
     assert with_helpers.headers.keys() == without.headers.keys()
 
 
-async def test_a10_a_list_is_an_envelope_in_this_order(service: Service) -> None:
-    first, second = await service.assistant(), await service.assistant()
+async def test_a10_a_list_is_an_envelope_in_this_order(service: EmulatedService) -> None:
+    first, second = await service.create_assistant(), await service.create_assistant()
 
     listed = await service.get("/assistants")
 
@@ -57,14 +57,14 @@ async def test_a10_a_list_is_an_envelope_in_this_order(service: Service) -> None
 
 
 @pytest.mark.parametrize("path", ["/assistants", "/threads/{thread}/messages", "/threads/{thread}/runs"])
-async def test_a10_an_empty_list_has_no_first_and_no_last(service: Service, path: str) -> None:
-    listed = await service.get(path.format(thread=await service.thread()))
+async def test_a10_an_empty_list_has_no_first_and_no_last(service: EmulatedService, path: str) -> None:
+    listed = await service.get(path.format(thread=await service.create_thread()))
 
     assert listed.body == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
 
 
-async def test_a11_a_list_has_twenty_objects_newest_first_unless_asked_otherwise(service: Service) -> None:
-    made = [await service.assistant() for _ in range(25)]
+async def test_a11_a_list_has_twenty_objects_newest_first_unless_asked_otherwise(service: EmulatedService) -> None:
+    made = [await service.create_assistant() for _ in range(25)]
 
     page = (await service.get("/assistants")).body
     oldest = (await service.get("/assistants", order="asc", limit="100")).body
@@ -74,8 +74,8 @@ async def test_a11_a_list_has_twenty_objects_newest_first_unless_asked_otherwise
     assert [one["id"] for one in oldest["data"]] == made
 
 
-async def test_a11_cursors_are_exclusive_and_go_both_ways(service: Service) -> None:
-    made = [await service.assistant() for _ in range(5)]
+async def test_a11_cursors_are_exclusive_and_go_both_ways(service: EmulatedService) -> None:
+    made = [await service.create_assistant() for _ in range(5)]
 
     after = (await service.get("/assistants", order="asc", after=made[1], limit="2")).body
     before = (await service.get("/assistants", order="asc", before=made[3], limit="2")).body
@@ -86,8 +86,8 @@ async def test_a11_cursors_are_exclusive_and_go_both_ways(service: Service) -> N
     assert [one["id"] for one in between["data"]] == made[1:4]
 
 
-async def test_a11_messages_can_be_those_of_one_run(service: Service) -> None:
-    run = await service.run("Hello")
+async def test_a11_messages_can_be_those_of_one_run(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hello")
 
     of_run = (await service.get(f"/threads/{run['thread_id']}/messages", run_id=run["id"])).body
     of_another = (await service.get(f"/threads/{run['thread_id']}/messages", run_id="run_0")).body
@@ -96,14 +96,14 @@ async def test_a11_messages_can_be_those_of_one_run(service: Service) -> None:
     assert of_another["data"] == []
 
 
-async def test_a11_runs_and_steps_come_newest_first(service: Service) -> None:
-    waiting = await service.run("CALL get_weather {}", tools=[WEATHER])
-    run = await service.answered(waiting)
+async def test_a11_runs_and_steps_come_newest_first(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+    run = await service.submit_outputs(waiting)
     again = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
-    await service.rested(again.body)
+    await service.wait_until_rest(again.body)
 
     runs = (await service.get(f"/threads/{run['thread_id']}/runs")).body["data"]
-    steps = (await service.get(f"{path_of(run)}/steps")).body["data"]
+    steps = (await service.get(f"{run_path(run)}/steps")).body["data"]
 
     assert [one["id"] for one in runs] == [again.body["id"], run["id"]]
     assert [step["type"] for step in steps] == ["message_creation", "tool_calls"]
@@ -121,13 +121,15 @@ async def test_a11_runs_and_steps_come_newest_first(service: Service) -> None:
         ("top_p", 0.0),
     ],
 )
-async def test_a21_an_assistant_takes_values_up_to_their_limits(service: Service, name: str, value: object) -> None:
+async def test_a21_an_assistant_takes_values_up_to_their_limits(
+    service: EmulatedService, name: str, value: object
+) -> None:
     made = await service.post("/assistants", model="gpt-4o", **{name: value})
 
     assert (made.status, made.body[name]) == (200, value)
 
 
-async def test_a21_an_assistant_has_up_to_128_tools_and_needs_only_a_model(service: Service) -> None:
+async def test_a21_an_assistant_has_up_to_128_tools_and_needs_only_a_model(service: EmulatedService) -> None:
     bare = await service.post("/assistants", model="gpt-4o")
     tools = await service.post("/assistants", model="gpt-4o", tools=[WEATHER] * 128)
 
@@ -147,21 +149,21 @@ SCHEMA: Wire = {"type": "object", "properties": {"a": {"type": "string"}}, "addi
         {"type": "json_schema", "json_schema": {"name": "a", "description": "b", "schema": SCHEMA, "strict": True}},
     ],
 )
-async def test_a23_a_response_format_is_echoed_as_it_was_given(service: Service, form: object) -> None:
+async def test_a23_a_response_format_is_echoed_as_it_was_given(service: EmulatedService, form: object) -> None:
     made = await service.post("/assistants", model="gpt-4o", response_format=form)
 
     assert (made.status, made.body["response_format"]) == (200, form)
 
 
 @pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
-async def test_a24_an_effort_is_kept_as_it_was_given(service: Service, effort: str) -> None:
+async def test_a24_an_effort_is_kept_as_it_was_given(service: EmulatedService, effort: str) -> None:
     given = await service.post("/assistants", model="o3", reasoning_effort=effort)
     silent = await service.post("/assistants", model="o3")
 
     assert (given.body["reasoning_effort"], silent.body["reasoning_effort"]) == (effort, None)
 
 
-async def test_a28_a_thread_is_created_with_messages_metadata_and_resources(service: Service) -> None:
+async def test_a28_a_thread_is_created_with_messages_metadata_and_resources(service: EmulatedService) -> None:
     resources = {"file_search": {"vector_store_ids": ["vs_1"]}}
     message = {"role": "user", "content": "Hi"}
 
@@ -172,8 +174,8 @@ async def test_a28_a_thread_is_created_with_messages_metadata_and_resources(serv
     assert [one["content"][0]["text"]["value"] for one in held.body["data"]] == ["Hi"]
 
 
-async def test_a28_an_update_takes_metadata_and_resources_only(service: Service) -> None:
-    thread = f"/threads/{await service.thread('Hi')}"
+async def test_a28_an_update_takes_metadata_and_resources_only(service: EmulatedService) -> None:
+    thread = f"/threads/{await service.create_thread('Hi')}"
 
     changed = await service.post(thread, metadata={"a": "b"}, tool_resources={"code_interpreter": {"file_ids": []}})
     refused = await service.post(thread, messages=[])
@@ -182,8 +184,8 @@ async def test_a28_an_update_takes_metadata_and_resources_only(service: Service)
     assert (refused.error["message"], refused.error["param"]) == ("Unknown parameter: 'messages'.", "messages")
 
 
-async def test_a29_a_thread_is_created_with_up_to_32_messages(service: Service) -> None:
-    thread_id = await service.thread(*["Hi"] * 32)
+async def test_a29_a_thread_is_created_with_up_to_32_messages(service: EmulatedService) -> None:
+    thread_id = await service.create_thread(*["Hi"] * 32)
 
     held = await service.get(f"/threads/{thread_id}/messages", limit="100")
 
@@ -192,8 +194,10 @@ async def test_a29_a_thread_is_created_with_up_to_32_messages(service: Service) 
 
 @pytest.mark.parametrize("role", ["user", "assistant"])
 @pytest.mark.parametrize("content", ["Hi", [TEXT], [TEXT, IMAGE_URL, TEXT]])
-async def test_a34_a_message_is_text_or_parts_of_either_role(service: Service, role: str, content: object) -> None:
-    thread = f"/threads/{await service.thread()}"
+async def test_a34_a_message_is_text_or_parts_of_either_role(
+    service: EmulatedService, role: str, content: object
+) -> None:
+    thread = f"/threads/{await service.create_thread()}"
 
     made = await service.post(f"{thread}/messages", role=role, content=content)
     read = await service.get(f"{thread}/messages/{made.body['id']}")
@@ -203,11 +207,11 @@ async def test_a34_a_message_is_text_or_parts_of_either_role(service: Service, r
 
 
 @pytest.mark.parametrize("role", ["user", "assistant"])
-async def test_a35_a_stored_image_shows_its_detail(service: Service, role: str) -> None:
-    image_file = {"type": "image_file", "image_file": {"file_id": await service.file(), "detail": "low"}}
+async def test_a35_a_stored_image_shows_its_detail(service: EmulatedService, role: str) -> None:
+    image_file = {"type": "image_file", "image_file": {"file_id": await service.upload_file(), "detail": "low"}}
 
     made = await service.post(
-        f"/threads/{await service.thread()}/messages", role=role, content=[image_file, IMAGE_URL, TEXT]
+        f"/threads/{await service.create_thread()}/messages", role=role, content=[image_file, IMAGE_URL, TEXT]
     )
 
     assert made.body["content"] == [
@@ -217,8 +221,8 @@ async def test_a35_a_stored_image_shows_its_detail(service: Service, role: str) 
     ]
 
 
-async def test_a41_only_the_metadata_of_a_message_can_be_changed(service: Service) -> None:
-    thread = f"/threads/{await service.thread('Hi')}"
+async def test_a41_only_the_metadata_of_a_message_can_be_changed(service: EmulatedService) -> None:
+    thread = f"/threads/{await service.create_thread('Hi')}"
     message = (await service.get(f"{thread}/messages")).body["data"][0]
 
     changed = await service.post(f"{thread}/messages/{message['id']}", metadata={"a": "b"})

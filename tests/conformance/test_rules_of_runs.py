@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.differences.service import WEATHER, Service, names, path_of
+from tests.emulated_service import WEATHER, EmulatedService, list_event_names, run_path
 from threadbridge.ports import Wire
 
 OTHER: Wire = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
@@ -26,11 +26,11 @@ OVERRIDES: Wire = {
 }
 
 
-async def test_a46_a_runs_usage_is_the_sum_of_its_steps_in_the_recorded_keys(service: Service) -> None:
-    waiting = await service.run("CALL get_weather {}\nTHEN CALL get_weather {}", tools=[WEATHER])
-    run = await service.answered(await service.answered(waiting))
+async def test_a46_a_runs_usage_is_the_sum_of_its_steps_in_the_recorded_keys(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest("CALL get_weather {}\nTHEN CALL get_weather {}", tools=[WEATHER])
+    run = await service.submit_outputs(await service.submit_outputs(waiting))
 
-    usages = [step["usage"] for step in await service.steps(run)]
+    usages = [step["usage"] for step in await service.list_steps(run)]
 
     assert len(usages) == 3
     assert list(run["usage"]) == [
@@ -48,30 +48,30 @@ async def test_a46_a_runs_usage_is_the_sum_of_its_steps_in_the_recorded_keys(ser
     ("text", "code"),
     [("HTTP 500", "server_error"), ("HTTP 429", "rate_limit_exceeded"), ("FAIL invalid_prompt No.", "invalid_prompt")],
 )
-async def test_a47_a_failed_run_has_one_of_three_codes(service: Service, text: str, code: str) -> None:
-    run = await service.run(text)
+async def test_a47_a_failed_run_has_one_of_three_codes(service: EmulatedService, text: str, code: str) -> None:
+    run = await service.run_to_rest(text)
 
     assert (run["status"], run["last_error"]["code"]) == ("failed", code)
     assert list(run["last_error"]) == ["code", "message"]
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
-async def test_a48_a_run_overrides_its_assistant_for_itself_alone(service: Service, name: str) -> None:
-    assistant_id = await service.assistant(instructions="Be brief.", temperature=1.5)
+async def test_a48_a_run_overrides_its_assistant_for_itself_alone(service: EmulatedService, name: str) -> None:
+    assistant_id = await service.create_assistant(instructions="Be brief.", temperature=1.5)
     before = (await service.get(f"/assistants/{assistant_id}")).body
 
     created = await service.post(
-        f"/threads/{await service.thread('Hi')}/runs", assistant_id=assistant_id, **{name: OVERRIDES[name]}
+        f"/threads/{await service.create_thread('Hi')}/runs", assistant_id=assistant_id, **{name: OVERRIDES[name]}
     )
 
     assert (created.status, created.body[name]) == (200, OVERRIDES[name])
     assert (await service.get(f"/assistants/{assistant_id}")).body == before
 
 
-async def test_a48_the_model_is_told_of_every_override(service: Service) -> None:
-    await service.run("Hi", tools=[WEATHER], instructions="Be brief.", run={**OVERRIDES, "tools": [OTHER]})
+async def test_a48_the_model_is_told_of_every_override(service: EmulatedService) -> None:
+    await service.run_to_rest("Hi", tools=[WEATHER], instructions="Be brief.", run={**OVERRIDES, "tools": [OTHER]})
 
-    asked = service.asked[-1]
+    asked = service.model_requests[-1]
     assert (asked["model"], asked["instructions"]) == ("gpt-4o-mini", "Be kind.")
     assert (asked["temperature"], asked["top_p"], asked["max_output_tokens"]) == (0.5, 0.25, 500)
     assert (asked["tool_choice"], asked["parallel_tool_calls"]) == ("none", False)
@@ -79,39 +79,39 @@ async def test_a48_the_model_is_told_of_every_override(service: Service) -> None
     assert asked["text"] == {"format": FORM}
 
 
-async def test_a49_instructions_replace_and_additional_ones_are_appended(service: Service) -> None:
+async def test_a49_instructions_replace_and_additional_ones_are_appended(service: EmulatedService) -> None:
     more = "Be kind."
 
-    replaced = await service.start("Hi", instructions="Be brief.", run={"instructions": more})
-    thread = f"/threads/{await service.thread('Hi')}"
-    assistant_id = await service.assistant(instructions="Be brief.")
+    replaced = await service.start_run("Hi", instructions="Be brief.", run={"instructions": more})
+    thread = f"/threads/{await service.create_thread('Hi')}"
+    assistant_id = await service.create_assistant(instructions="Be brief.")
     appended = await service.post(f"{thread}/runs", assistant_id=assistant_id, additional_instructions=more)
 
     assert (replaced["instructions"], appended.body["instructions"]) == (more, f"Be brief.\n{more}")
 
 
-async def test_a51_tool_resources_are_taken_with_a_new_thread_only(service: Service) -> None:
+async def test_a51_tool_resources_are_taken_with_a_new_thread_only(service: EmulatedService) -> None:
     resources: Wire = {"code_interpreter": {"file_ids": []}}
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
-    assistant_id = await service.assistant()
+    assistant_id = await service.create_assistant()
 
     refused = await service.post(
-        f"/threads/{await service.thread('Hi')}/runs", assistant_id=assistant_id, tool_resources=resources
+        f"/threads/{await service.create_thread('Hi')}/runs", assistant_id=assistant_id, tool_resources=resources
     )
     taken = await service.post("/threads/runs", assistant_id=assistant_id, thread=thread, tool_resources=resources)
 
     assert (refused.status, refused.error["param"], taken.status) == (400, "tool_resources", 200)
 
 
-async def test_a54_a_thread_and_its_run_are_made_at_once(service: Service) -> None:
-    assistant_id = await service.assistant(instructions="Say hello.")
+async def test_a54_a_thread_and_its_run_are_made_at_once(service: EmulatedService) -> None:
+    assistant_id = await service.create_assistant(instructions="Say hello.")
 
     bare = await service.post("/threads/runs", assistant_id=assistant_id)
-    events = await service.stream("/threads/runs", assistant_id=assistant_id, thread={"metadata": {"a": "b"}})
+    events = await service.collect_events("/threads/runs", assistant_id=assistant_id, thread={"metadata": {"a": "b"}})
 
     assert (bare.status, bare.body["status"], bare.body["object"]) == (200, "queued", "thread.run")
     assert (events[0].name, events[0].data["metadata"]) == ("thread.created", {"a": "b"})
-    assert names(events)[:3] == ["created", "run.created", "run.queued"]
+    assert list_event_names(events)[:3] == ["created", "run.created", "run.queued"]
 
 
 @pytest.mark.parametrize(
@@ -125,50 +125,50 @@ async def test_a54_a_thread_and_its_run_are_made_at_once(service: Service) -> No
         {"type": "code_interpreter"},
     ],
 )
-async def test_a55_every_tool_choice_is_taken_and_shown(service: Service, choice: object) -> None:
-    run = await service.run("Hi", tools=[WEATHER], run={"tool_choice": choice})
+async def test_a55_every_tool_choice_is_taken_and_shown(service: EmulatedService, choice: object) -> None:
+    run = await service.run_to_rest("Hi", tools=[WEATHER], run={"tool_choice": choice})
 
     assert run["tool_choice"] == choice
 
 
-async def test_a57_an_ended_run_takes_new_metadata_and_nothing_else(service: Service) -> None:
-    run = await service.run("Hi")
+async def test_a57_an_ended_run_takes_new_metadata_and_nothing_else(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hi")
 
-    changed = await service.post(path_of(run), metadata={"a": "b"})
-    refused = await service.post(path_of(run), model="gpt-4o")
+    changed = await service.post(run_path(run), metadata={"a": "b"})
+    refused = await service.post(run_path(run), model="gpt-4o")
 
     assert changed.body == {**run, "metadata": {"a": "b"}}
     assert (refused.status, refused.error["param"]) == (400, "model")
 
 
-async def test_a59_an_answered_run_is_queued_again_with_its_old_start(service: Service) -> None:
-    waiting = await service.run("CALL get_weather {}", tools=[WEATHER])
+async def test_a59_an_answered_run_is_queued_again_with_its_old_start(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     service.clock.advance(7)
     call = waiting["required_action"]["submit_tool_outputs"]["tool_calls"][0]
 
     submitted = await service.post(
-        f"{path_of(waiting)}/submit_tool_outputs", tool_outputs=[{"tool_call_id": call["id"], "output": ""}]
+        f"{run_path(waiting)}/submit_tool_outputs", tool_outputs=[{"tool_call_id": call["id"], "output": ""}]
     )
 
     assert submitted.body == {**waiting, "status": "queued", "required_action": None}
 
 
-async def test_a65_all_calls_of_a_round_are_answered_in_one_request(service: Service) -> None:
-    waiting = await service.run("CALL get_weather {}\nCALL get_time {}", tools=[WEATHER, OTHER])
+async def test_a65_all_calls_of_a_round_are_answered_in_one_request(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest("CALL get_weather {}\nCALL get_time {}", tools=[WEATHER, OTHER])
     calls = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
 
     one = await service.post(
-        f"{path_of(waiting)}/submit_tool_outputs", tool_outputs=[{"tool_call_id": calls[0]["id"], "output": "x"}]
+        f"{run_path(waiting)}/submit_tool_outputs", tool_outputs=[{"tool_call_id": calls[0]["id"], "output": "x"}]
     )
-    run = await service.answered(waiting, output="")
+    run = await service.submit_outputs(waiting, output="")
 
     assert (one.status, run["status"]) == (400, "completed")
 
 
-async def test_a71_without_parallel_calls_the_model_is_told_so(service: Service) -> None:
-    await service.run("Hi", tools=[WEATHER], run={"parallel_tool_calls": False})
-    await service.run("Hi", tools=[WEATHER])
+async def test_a71_without_parallel_calls_the_model_is_told_so(service: EmulatedService) -> None:
+    await service.run_to_rest("Hi", tools=[WEATHER], run={"parallel_tool_calls": False})
+    await service.run_to_rest("Hi", tools=[WEATHER])
 
-    alone, usual = service.asked[-2:]
+    alone, usual = service.model_requests[-2:]
     assert alone["parallel_tool_calls"] is False
     assert "parallel_tool_calls" not in usual

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.differences.service import WEATHER, Service, Told, names, path_of
+from tests.emulated_service import WEATHER, EmulatedService, StreamEvent, list_event_names, run_path
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator import Answer, Call, Scenario, Text
+from threadbridge_adapters.simulator import FunctionCall, Scenario, ScriptedResponse, TextMessage
 
 CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 STEP_KEYS = (
@@ -34,16 +34,20 @@ EVENTS = {
 }
 
 
-async def streamed(service: Service, text: str, **settings: object) -> list[Told]:
+async def streamed(service: EmulatedService, text: str, **settings: object) -> list[StreamEvent]:
     thread = {"messages": [{"role": "user", "content": text}]}
-    return await service.stream("/threads/runs", assistant_id=await service.assistant(**settings), thread=thread)
+    return await service.collect_events(
+        "/threads/runs", assistant_id=await service.create_assistant(**settings), thread=thread
+    )
 
 
-def only(events: list[Told], name: str) -> list[Wire]:
+def only(events: list[StreamEvent], name: str) -> list[Wire]:
     return [event.data for event in events if event.name == f"thread.{name}"]
 
 
-async def test_a33_a_message_in_a_stream_shows_its_status_and_is_empty_until_completed(service: Service) -> None:
+async def test_a33_a_message_in_a_stream_shows_its_status_and_is_empty_until_completed(
+    service: EmulatedService,
+) -> None:
     events = await streamed(service, "SAY one two")
 
     (created,) = only(events, "message.created")
@@ -62,7 +66,7 @@ async def test_a33_a_message_in_a_stream_shows_its_status_and_is_empty_until_com
         ("SAY one two three four\nBREAK 6", "run_failed"),
     ],
 )
-async def test_a39_an_incomplete_message_says_why(service: Service, text: str, reason: str) -> None:
+async def test_a39_an_incomplete_message_says_why(service: EmulatedService, text: str, reason: str) -> None:
     events = await streamed(service, text)
 
     (incomplete,) = only(events, "message.incomplete")
@@ -70,8 +74,8 @@ async def test_a39_an_incomplete_message_says_why(service: Service, text: str, r
     assert incomplete["incomplete_at"] is not None
 
 
-async def test_a40_a_refusal_is_a_part_of_its_own_in_message_and_delta(service: Service) -> None:
-    service.simulator.enqueue(Scenario.refuses("I will not."))
+async def test_a40_a_refusal_is_a_part_of_its_own_in_message_and_delta(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_refusal("I will not."))
 
     events = await streamed(service, "Hi")
 
@@ -81,13 +85,13 @@ async def test_a40_a_refusal_is_a_part_of_its_own_in_message_and_delta(service: 
     assert only(events, "message.completed")[0]["content"] == [{"type": "refusal", "refusal": "I will not."}]
 
 
-async def test_a72_a_step_has_the_recorded_keys_and_its_deadline_only_while_open(service: Service) -> None:
-    waiting = await service.run("CALL get_weather {}", tools=[WEATHER])
-    (open_step,) = await service.steps(waiting)
-    await service.answered(waiting)
+async def test_a72_a_step_has_the_recorded_keys_and_its_deadline_only_while_open(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+    (open_step,) = await service.list_steps(waiting)
+    await service.submit_outputs(waiting)
     events = await streamed(service, "SAY one")
 
-    closed = (await service.get(f"{path_of(waiting)}/steps/{open_step['id']}")).body
+    closed = (await service.get(f"{run_path(waiting)}/steps/{open_step['id']}")).body
     (completed,) = only(events, "run.step.completed")
     assert list(open_step) == list(closed) == list(completed) == STEP_KEYS
     assert (open_step["expires_at"], closed["expires_at"]) == (waiting["expires_at"], None)
@@ -96,7 +100,7 @@ async def test_a72_a_step_has_the_recorded_keys_and_its_deadline_only_while_open
 
 @pytest.mark.parametrize(("text", "status"), [("SAY one", "completed"), ("SAY one two three four\nBREAK 6", "failed")])
 async def test_a73_a_step_is_in_progress_and_then_shares_the_fate_of_its_run(
-    service: Service, text: str, status: str
+    service: EmulatedService, text: str, status: str
 ) -> None:
     events = await streamed(service, text)
 
@@ -105,21 +109,23 @@ async def test_a73_a_step_is_in_progress_and_then_shares_the_fate_of_its_run(
     assert only(events, f"run.step.{status}")[0]["type"] == "message_creation"
 
 
-async def test_a74_text_before_a_call_is_a_step_before_it(service: Service) -> None:
-    service.simulator.enqueue(Scenario(answer=Answer([Text("Let me see."), Call("get_weather", "{}")])))
+async def test_a74_text_before_a_call_is_a_step_before_it(service: EmulatedService) -> None:
+    service.simulator.enqueue(
+        Scenario(response=ScriptedResponse([TextMessage("Let me see."), FunctionCall("get_weather", "{}")]))
+    )
 
-    run = await service.run("Hi", tools=[WEATHER])
+    run = await service.run_to_rest("Hi", tools=[WEATHER])
 
-    assert [step["type"] for step in await service.steps(run)] == ["message_creation", "tool_calls"]
+    assert [step["type"] for step in await service.list_steps(run)] == ["message_creation", "tool_calls"]
     assert run["status"] == "requires_action"
 
 
-async def test_a76_a_function_call_in_a_step_has_an_output_once_answered(service: Service) -> None:
-    waiting = await service.run('CALL get_weather {"city": "Bern"}', tools=[WEATHER])
-    (before,) = await service.steps(waiting)
-    await service.answered(waiting, output="sunny")
+async def test_a76_a_function_call_in_a_step_has_an_output_once_answered(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest('CALL get_weather {"city": "Bern"}', tools=[WEATHER])
+    (before,) = await service.list_steps(waiting)
+    await service.submit_outputs(waiting, output="sunny")
 
-    after = (await service.steps(waiting))[0]
+    after = (await service.list_steps(waiting))[0]
     call = before["step_details"]["tool_calls"][0]
     assert (list(call), list(call["function"])) == (["id", "type", "function"], ["name", "arguments", "output"])
     assert (call["function"]["arguments"], call["function"]["output"]) == ('{"city": "Bern"}', None)
@@ -128,14 +134,16 @@ async def test_a76_a_function_call_in_a_step_has_an_output_once_answered(service
 
 @pytest.mark.parametrize("name", ["include[]", "include", "include%5B%5D"])
 @pytest.mark.parametrize("value", [CONTENT, CONTENT.replace("[", "%5B").replace("]", "%5D").replace("*", "%2A")])
-async def test_a77_include_is_taken_by_four_operations_in_any_spelling(service: Service, name: str, value: str) -> None:
-    run = await service.run("Hi")
-    step = (await service.steps(run))[0]["id"]
+async def test_a77_include_is_taken_by_four_operations_in_any_spelling(
+    service: EmulatedService, name: str, value: str
+) -> None:
+    run = await service.run_to_rest("Hi")
+    step = (await service.list_steps(run))[0]["id"]
     body = b'{"assistant_id": "%b"}' % run["assistant_id"].encode()
     requests = [
-        ("GET", f"{path_of(run)}/steps", b""),
-        ("GET", f"{path_of(run)}/steps/{step}", b""),
-        ("POST", f"/threads/{await service.thread('Hi')}/runs", body),
+        ("GET", f"{run_path(run)}/steps", b""),
+        ("GET", f"{run_path(run)}/steps/{step}", b""),
+        ("POST", f"/threads/{await service.create_thread('Hi')}/runs", body),
     ]
 
     answers = [await service.send(method, path, body, query={name: value}) for method, path, body in requests]
@@ -144,8 +152,8 @@ async def test_a77_include_is_taken_by_four_operations_in_any_spelling(service: 
     assert [answer.headers.get("threadbridge-warning") for answer in answers] == [None, None, None]
 
 
-async def test_a88_every_frame_is_an_event_with_data_and_the_last_one_is_done(service: Service) -> None:
-    body = b'{"assistant_id": "%b", "stream": true}' % (await service.assistant(instructions="Hi")).encode()
+async def test_a88_every_frame_is_an_event_with_data_and_the_last_one_is_done(service: EmulatedService) -> None:
+    body = b'{"assistant_id": "%b", "stream": true}' % (await service.create_assistant(instructions="Hi")).encode()
 
     response = await service.send("POST", "/threads/runs", body)
 
@@ -157,10 +165,10 @@ async def test_a88_every_frame_is_an_event_with_data_and_the_last_one_is_done(se
     assert (last.endswith("event: done\ndata: [DONE]"), end) == (True, "")
 
 
-async def test_a88_done_follows_requires_action_too(service: Service) -> None:
+async def test_a88_done_follows_requires_action_too(service: EmulatedService) -> None:
     events = await streamed(service, "CALL get_weather {}", tools=[WEATHER])
 
-    assert names(events)[-2:] == ["run.requires_action", "done"]
+    assert list_event_names(events)[-2:] == ["run.requires_action", "done"]
 
 
 @pytest.mark.parametrize(
@@ -175,13 +183,13 @@ async def test_a88_done_follows_requires_action_too(service: Service) -> None:
         "REFUSE No.",
     ],
 )
-async def test_a89_a_stream_has_only_events_of_the_documented_names(service: Service, text: str) -> None:
+async def test_a89_a_stream_has_only_events_of_the_documented_names(service: EmulatedService, text: str) -> None:
     events = await streamed(service, text, tools=[WEATHER])
 
     assert {event.name for event in events} <= EVENTS
 
 
-async def test_a94_a_message_delta_carries_what_is_new_and_annotations_once(service: Service) -> None:
+async def test_a94_a_message_delta_carries_what_is_new_and_annotations_once(service: EmulatedService) -> None:
     events = await streamed(service, "SAY one two three")
 
     first, *later = only(events, "message.delta")
@@ -193,7 +201,7 @@ async def test_a94_a_message_delta_carries_what_is_new_and_annotations_once(serv
     assert "".join(delta["delta"]["content"][0]["text"]["value"] for delta in (first, *later)) == "one two three"
 
 
-async def test_a94_a_step_delta_names_id_and_function_once(service: Service) -> None:
+async def test_a94_a_step_delta_names_id_and_function_once(service: EmulatedService) -> None:
     events = await streamed(service, 'CALL get_weather {"city": "Bern"}', tools=[WEATHER])
 
     first, *later = [delta["delta"]["step_details"] for delta in only(events, "run.step.delta")]

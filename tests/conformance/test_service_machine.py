@@ -21,12 +21,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.conformance.living import Living, Snapshot
-from tests.differences.service import WEATHER, Answer, Told, path_of
+from tests.conformance.restartable_service import RestartableService, Snapshot
+from tests.emulated_service import WEATHER, ServiceResponse, StreamEvent, run_path
 from threadbridge.ports import Wire
 from threadbridge.run_states import ACTIVE_STATUSES, TRANSITIONS, RunStatus
 from threadbridge.settings import HistoryMode
-from threadbridge_adapters.simulator._errors import BY_STATUS
+from threadbridge_adapters.simulator._errors import DEFAULTS_BY_STATUS
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ MESSAGES = 60
 _ONLY_TOLD = frozenset({RunStatus.QUEUED, RunStatus.CANCELLING})
 _FIRST = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS})
 _BROKEN = "The connection was closed before the response was complete."
-_TOLD_TO_FAIL = frozenset({"No luck.", _BROKEN, BY_STATUS[500][2], BY_STATUS[429][2]})
+_TOLD_TO_FAIL = frozenset({"No luck.", _BROKEN, DEFAULTS_BY_STATUS[500][2], DEFAULTS_BY_STATUS[429][2]})
 _TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _MESSAGE_ENDS = ("message.completed", "message.incomplete")
 _STEP_ENDS = ("run.step.completed", "run.step.failed", "run.step.cancelled", "run.step.expired")
@@ -73,7 +73,7 @@ class ServiceMachine(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         self._runner = asyncio.Runner()
         self._marks = itertools.count()
-        self.living = Living(Path(self._folder.name))
+        self.living = RestartableService(Path(self._folder.name))
         self.expected: dict[str, list[str]] = {}
         self.assistant = ""
 
@@ -85,25 +85,25 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @initialize(history=st.sampled_from(get_args(HistoryMode)))
     def begin(self, history: HistoryMode) -> None:
-        self._do(self.living.begin(history))
-        self._do(self.living.watch())
-        self.assistant = self._do(self.living.service.assistant(tools=[WEATHER], instructions="Be brief."))
+        self._do(self.living.start(history))
+        self._do(self.living.install_witness())
+        self.assistant = self._do(self.living.service.create_assistant(tools=[WEATHER], instructions="Be brief."))
         self.create_thread("Hello")
 
     def teardown(self) -> None:
         try:
             self._everything_ends()
         finally:
-            self._do(self.living.end())
+            self._do(self.living.stop())
             self._runner.close()
             self._folder.cleanup()
 
     def _everything_ends(self) -> None:
         """In the end every run has ended, and every stream with it."""
         for _ in range(8):
-            self._do(self.living.pass_time(120))
+            self._do(self.living.advance_clock(120))
         for thread_id in self.expected:
-            statuses = {run["status"] for run in self._do(self.living.runs(thread_id))}
+            statuses = {run["status"] for run in self._do(self.living.list_runs(thread_id))}
             assert not statuses & set(ACTIVE_STATUSES), statuses
         for stream in self.living.streams:
             assert_closed(self._do(asyncio.wait_for(stream, timeout=5)))
@@ -144,7 +144,7 @@ class ServiceMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def stream_run(self, data: st.DataObject) -> None:
         thread_id = self._thread(data)
-        refused = self._do(self.living.follow(f"/threads/{thread_id}/runs", assistant_id=self.assistant))
+        refused = self._do(self.living.start_stream(f"/threads/{thread_id}/runs", assistant_id=self.assistant))
         assert refused is None or not accepted(refused, f"Thread {thread_id} already has an active run run_")
 
     @rule(data=st.data(), streamed=st.booleans())
@@ -155,9 +155,9 @@ class ServiceMachine(RuleBasedStateMachine):
         run = data.draw(st.sampled_from(waiting))
         calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
         body = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"} for call in calls]}
-        path = f"{path_of(run)}/submit_tool_outputs"
+        path = f"{run_path(run)}/submit_tool_outputs"
         if streamed:
-            assert self._do(self.living.follow(path, **body)) is None
+            assert self._do(self.living.start_stream(path, **body)) is None
         else:
             assert self._do(self.living.service.post(path, **body)).body["status"] == "queued"
 
@@ -165,7 +165,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def submit_the_wrong_outputs(self, data: st.DataObject) -> None:
         run = self._active(self._thread(data))
         if run is not None:
-            path = f"{path_of(run)}/submit_tool_outputs"
+            path = f"{run_path(run)}/submit_tool_outputs"
             answer = self._do(self.living.service.post(path, tool_outputs=[{"tool_call_id": "call_x", "output": ""}]))
             assert answer.status == 400
 
@@ -173,14 +173,14 @@ class ServiceMachine(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         run = self._active(self._thread(data))
         if run is not None:
-            answer = self._do(self.living.service.post(f"{path_of(run)}/cancel"))
+            answer = self._do(self.living.service.post(f"{run_path(run)}/cancel"))
             assert accepted(answer, "Cannot cancel run with status '") == (answer.body.get("status") == "cancelling")
 
     @rule(data=st.data())
     def delete_message(self, data: st.DataObject) -> None:
         thread_id = self._thread(data)
         if self.expected[thread_id]:
-            users = [one for one in self._do(self.living.snapshot(thread_id)).messages if one["role"] == "user"]
+            users = [one for one in self._do(self.living.take_snapshot(thread_id)).messages if one["role"] == "user"]
             message = data.draw(st.sampled_from(users))
             self._do(self.living.service.delete(f"/threads/{thread_id}/messages/{message['id']}"))
             self.expected[thread_id].remove(message["metadata"]["mark"])
@@ -197,19 +197,19 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.1, 11.0, 31.0, 601.0]))
     def time_passes(self, seconds: float) -> None:
-        self._do(self.living.pass_time(seconds))
+        self._do(self.living.advance_clock(seconds))
 
     @rule(history=st.sampled_from(get_args(HistoryMode)), forgetful=st.booleans())
     def the_process_ends_and_another_begins(self, history: HistoryMode, forgetful: bool) -> None:
-        self._do(self.living.end())
-        self._do(self.living.begin(history, forgetful=forgetful))
+        self._do(self.living.stop())
+        self._do(self.living.start(history, new_upstream=forgetful))
 
     # What must hold -------------------------------------------------------------------------------------------------
 
     @invariant()
     def everything_holds(self) -> None:
         for thread_id, marks in self.expected.items():
-            found = self._do(self.living.snapshot(thread_id))
+            found = self._do(self.living.take_snapshot(thread_id))
             assert len([run for run in found.runs if run["status"] in ACTIVE_STATUSES]) <= 1
             assert [one["metadata"]["mark"] for one in found.messages if one["role"] == "user"] == marks
             assert_belongs_together(found)
@@ -217,7 +217,7 @@ class ServiceMachine(RuleBasedStateMachine):
         self._only_legal_steps()
 
     def _only_legal_steps(self) -> None:
-        for before, after in self.living.seen():
+        for before, after in self.living.list_status_changes():
             assert after in (_FIRST if before is None else reachable(RunStatus(before))), f"{before} -> {after}"
 
     # ----------------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ class ServiceMachine(RuleBasedStateMachine):
         return data.draw(st.sampled_from(sorted(self.expected, key=list(self.expected).index)))
 
     def _active(self, thread_id: str) -> Wire | None:
-        runs = self._do(self.living.runs(thread_id))
+        runs = self._do(self.living.list_runs(thread_id))
         return next((run for run in runs if run["status"] in ACTIVE_STATUSES), None)
 
 
@@ -239,7 +239,7 @@ def reachable(before: RunStatus) -> set[RunStatus]:
     return set(TRANSITIONS[before]).union(*(TRANSITIONS[status] for status in between))
 
 
-def accepted(answer: Answer, otherwise: str) -> bool:
+def accepted(answer: ServiceResponse, otherwise: str) -> bool:
     """Whether the service did it; if not, it says why in these words."""
     assert answer.status == 200 or answer.error["message"].startswith(otherwise), answer
     return answer.status == 200
@@ -268,7 +268,7 @@ def usage_of(objects: Sequence[Wire]) -> Mapping[str, int]:
     return {name: sum((one["usage"] or dict.fromkeys(_TOKENS, 0))[name] for one in objects) for name in _TOKENS}
 
 
-def assert_closed(told: list[Told]) -> None:
+def assert_closed(told: list[StreamEvent]) -> None:
     """A stream ends with `done`, and unless it was broken off, everything that was opened in it was closed."""
     names: list[Any] = [one.name.removeprefix("thread.") for one in told]
     assert names[-1] == "done"

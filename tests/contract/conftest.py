@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conformance.schema_check import published_schema as published_schema
-from tests.contract.environments import WORLDS, World, open_world
+from tests.contract.environments import ENVIRONMENTS, Environment, open_environment
 
 
-@pytest.fixture(params=WORLDS)
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+@pytest.fixture(params=ENVIRONMENTS)
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[Environment]:
     """Every backend behind every door, one after the other."""
-    async with open_world(request.param) as opened:
+    async with open_environment(request.param) as opened:
         yield opened

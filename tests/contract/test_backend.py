@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.contract.environments import World
+from tests.contract.environments import Environment
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Event, ListQuery, Wire
 
@@ -22,18 +22,18 @@ WEATHER: Wire = {
 }
 
 
-async def an_assistant(world: World, **settings: object) -> str:
+async def an_assistant(world: Environment, **settings: object) -> str:
     assistant = await world.backend.create_assistant({"model": "gpt-4o", **settings})
     return str(assistant["id"])
 
 
-async def a_thread(world: World, *texts: str) -> str:
+async def a_thread(world: Environment, *texts: str) -> str:
     messages = [{"role": "user", "content": text} for text in texts]
     thread = await world.backend.create_thread({"messages": messages})
     return str(thread["id"])
 
 
-async def until(world: World, thread_id: str, run_id: str, reached: Callable[[Wire], bool]) -> Wire:
+async def until(world: Environment, thread_id: str, run_id: str, reached: Callable[[Wire], bool]) -> Wire:
     """Poll as a client would, with a bound."""
     run: Wire = {}
     for _ in range(500):
@@ -48,7 +48,7 @@ def at_rest(run: Wire) -> bool:
     return run["status"] not in ("queued", "in_progress", "cancelling")
 
 
-async def a_run(world: World, text: str, **settings: object) -> Wire:
+async def a_run(world: Environment, text: str, **settings: object) -> Wire:
     """A run on a new thread, polled until it rests."""
     assistant_id = await an_assistant(world, **settings)
     thread_id = await a_thread(world, text)
@@ -77,7 +77,7 @@ def text_of(message: Wire) -> str:
 # -- Assistants ------------------------------------------------------------------------------------------------------
 
 
-async def test_a20_an_assistant_shows_every_key_in_order_with_its_defaults(world: World) -> None:
+async def test_a20_an_assistant_shows_every_key_in_order_with_its_defaults(world: Environment) -> None:
     assistant = await world.backend.create_assistant({"model": "gpt-4o"})
 
     assert {**assistant, "id": "asst", "created_at": 0} == {
@@ -99,7 +99,7 @@ async def test_a20_an_assistant_shows_every_key_in_order_with_its_defaults(world
     assert list(assistant)[:4] == ["id", "object", "created_at", "name"]
 
 
-async def test_a9_ids_are_a_prefix_and_24_letters_and_digits(world: World) -> None:
+async def test_a9_ids_are_a_prefix_and_24_letters_and_digits(world: Environment) -> None:
     run = await a_run(world, "Hello")
 
     found = [await an_assistant(world), run["thread_id"], run["id"]]
@@ -107,7 +107,7 @@ async def test_a9_ids_are_a_prefix_and_24_letters_and_digits(world: World) -> No
     assert [bool(re.fullmatch(r"(asst|thread|run)_[A-Za-z0-9]{24}", object_id)) for object_id in found] == [True] * 3
 
 
-async def test_a22_a_function_tool_is_echoed_with_parameters_and_strict(world: World) -> None:
+async def test_a22_a_function_tool_is_echoed_with_parameters_and_strict(world: Environment) -> None:
     assistant = await world.backend.create_assistant(
         {"model": "gpt-4o", "tools": [{"type": "function", "function": {"name": "Plugin-now"}}]}
     )
@@ -120,7 +120,7 @@ async def test_a22_a_function_tool_is_echoed_with_parameters_and_strict(world: W
     ]
 
 
-async def test_a25_an_update_changes_what_it_names_and_nothing_else(world: World) -> None:
+async def test_a25_an_update_changes_what_it_names_and_nothing_else(world: Environment) -> None:
     assistant_id = await an_assistant(world, name="Ada", instructions="Be brief.", metadata={"a": "1"})
 
     changed = await world.backend.update_assistant(assistant_id, {"name": "Eve", "metadata": {"b": "2"}})
@@ -129,7 +129,7 @@ async def test_a25_an_update_changes_what_it_names_and_nothing_else(world: World
     assert await world.backend.retrieve_assistant(assistant_id) == changed
 
 
-async def test_a26_a_deleted_assistant_is_gone_and_its_runs_stay(world: World) -> None:
+async def test_a26_a_deleted_assistant_is_gone_and_its_runs_stay(world: Environment) -> None:
     run = await a_run(world, "Hello")
 
     deleted = await world.backend.delete_assistant(run["assistant_id"])
@@ -140,7 +140,7 @@ async def test_a26_a_deleted_assistant_is_gone_and_its_runs_stay(world: World) -
     assert (await world.backend.retrieve_run(run["thread_id"], run["id"])).run["status"] == "completed"
 
 
-async def test_c5_c9_paging_goes_newest_first_to_an_empty_page(world: World) -> None:
+async def test_c5_c9_paging_goes_newest_first_to_an_empty_page(world: Environment) -> None:
     made = [await an_assistant(world, name=str(n)) for n in range(3)]
 
     first = await world.backend.list_assistants(ListQuery(limit=2))
@@ -152,7 +152,7 @@ async def test_c5_c9_paging_goes_newest_first_to_an_empty_page(world: World) -> 
     assert nothing == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
 
 
-async def test_c6_explicit_nulls_mean_not_given(world: World) -> None:
+async def test_c6_explicit_nulls_mean_not_given(world: Environment) -> None:
     assistant_id = await an_assistant(
         world, name=None, description=None, tool_resources=None, reasoning_effort=None, temperature=None, metadata=None
     )
@@ -173,7 +173,7 @@ async def test_c6_explicit_nulls_mean_not_given(world: World) -> None:
 # -- Threads and messages --------------------------------------------------------------------------------------------
 
 
-async def test_a12_messages_of_one_second_keep_their_order(world: World) -> None:
+async def test_a12_messages_of_one_second_keep_their_order(world: Environment) -> None:
     thread_id = await a_thread(world, "one", "two", "three")
 
     newest = await world.backend.list_messages(thread_id, ListQuery(limit=2))
@@ -183,7 +183,7 @@ async def test_a12_messages_of_one_second_keep_their_order(world: World) -> None
     assert [text_of(message) for message in oldest["data"]] == ["one", "two", "three"]
 
 
-async def test_a32_a35_a_message_written_by_hand_has_the_rest_form(world: World) -> None:
+async def test_a32_a35_a_message_written_by_hand_has_the_rest_form(world: Environment) -> None:
     thread_id = await a_thread(world)
 
     message = await world.backend.create_message(thread_id, {"role": "user", "content": "Hi"})
@@ -202,7 +202,7 @@ async def test_a32_a35_a_message_written_by_hand_has_the_rest_form(world: World)
     }
 
 
-async def test_a19_a_deleted_message_is_gone_for_readers_and_for_the_model(world: World) -> None:
+async def test_a19_a_deleted_message_is_gone_for_readers_and_for_the_model(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     thread_id = await a_thread(world, "keep this", "forget this")
     message_id = (await world.backend.list_messages(thread_id, ListQuery(limit=1)))["data"][0]["id"]
@@ -213,10 +213,10 @@ async def test_a19_a_deleted_message_is_gone_for_readers_and_for_the_model(world
 
     with pytest.raises(NotFound, match=f"No message found with id '{message_id}'."):
         await world.backend.retrieve_message(thread_id, message_id)
-    assert world.asked_texts()[-1] == ["keep this"]
+    assert world.list_request_texts()[-1] == ["keep this"]
 
 
-async def test_a15_a16_unknown_and_malformed_ids_are_told_apart(world: World) -> None:
+async def test_a15_a16_unknown_and_malformed_ids_are_told_apart(world: Environment) -> None:
     with pytest.raises(NotFound, match="No thread found with id 'thread_x'."):
         await world.backend.retrieve_thread("thread_x")
     with pytest.raises(InvalidRequest, match="Expected an ID that begins with 'thread'."):
@@ -225,7 +225,7 @@ async def test_a15_a16_unknown_and_malformed_ids_are_told_apart(world: World) ->
         await world.backend.retrieve_run(await a_thread(world), "run_x")
 
 
-async def test_a_deleted_thread_takes_everything_along(world: World) -> None:
+async def test_a_deleted_thread_takes_everything_along(world: Environment) -> None:
     run = await a_run(world, "Hello")
 
     await world.backend.delete_thread(run["thread_id"])
@@ -239,7 +239,7 @@ async def test_a_deleted_thread_takes_everything_along(world: World) -> None:
 # -- Runs ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a43_a45_a_new_run_is_queued_with_every_key(world: World) -> None:
+async def test_a43_a45_a_new_run_is_queued_with_every_key(world: Environment) -> None:
     assistant_id = await an_assistant(world, instructions="Be brief.")
     thread_id = await a_thread(world, "Hello")
 
@@ -257,7 +257,7 @@ async def test_a43_a45_a_new_run_is_queued_with_every_key(world: World) -> None:
     assert run["instructions"] == "Be brief.\nBe kind."
 
 
-async def test_the_creator_of_a_run_is_warned_of_what_it_will_not_be(world: World) -> None:
+async def test_the_creator_of_a_run_is_warned_of_what_it_will_not_be(world: Environment) -> None:
     assistant_id = await an_assistant(world, model="o3", temperature=0.5)
     thread_id = await a_thread(world, "Hello")
     told: list[str] = []
@@ -275,7 +275,7 @@ async def test_the_creator_of_a_run_is_warned_of_what_it_will_not_be(world: Worl
     assert told == 2 * ["The model o3 does not accept temperature; 0.5 has no effect."]
 
 
-async def test_c2_a_completed_run_has_its_message_its_step_and_its_usage(world: World) -> None:
+async def test_c2_a_completed_run_has_its_message_its_step_and_its_usage(world: Environment) -> None:
     run = await a_run(world, "SAY Good morning")
 
     message = (await world.backend.list_messages(run["thread_id"], ListQuery(limit=1)))["data"][0]
@@ -288,7 +288,7 @@ async def test_c2_a_completed_run_has_its_message_its_step_and_its_usage(world: 
     assert (run["expires_at"], run["required_action"]) == (None, None)
 
 
-async def test_c2_whoever_hears_that_a_run_is_completed_finds_its_results(world: World) -> None:
+async def test_c2_whoever_hears_that_a_run_is_completed_finds_its_results(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     thread_id = await a_thread(world, "SAY Good morning")
     stream = await world.backend.stream_run(thread_id, {"assistant_id": assistant_id})
@@ -303,7 +303,7 @@ async def test_c2_whoever_hears_that_a_run_is_completed_finds_its_results(world:
     assert (step["status"], step["completed_at"]) == ("completed", run["completed_at"])
 
 
-async def test_a52_a42_a_busy_thread_refuses_runs_and_messages_in_words_clients_parse(world: World) -> None:
+async def test_a52_a42_a_busy_thread_refuses_runs_and_messages_in_words_clients_parse(world: Environment) -> None:
     run = await a_run(world, "CALL get_weather {}", tools=[WEATHER])
     thread_id, run_id = run["thread_id"], run["id"]
 
@@ -315,7 +315,7 @@ async def test_a52_a42_a_busy_thread_refuses_runs_and_messages_in_words_clients_
         await world.backend.update_run(thread_id, run_id, {"metadata": {}})
 
 
-async def test_c7_a_thread_can_be_changed_while_a_run_is_active(world: World) -> None:
+async def test_c7_a_thread_can_be_changed_while_a_run_is_active(world: Environment) -> None:
     run = await a_run(world, "CALL get_weather {}", tools=[WEATHER])
 
     thread = await world.backend.update_thread(run["thread_id"], {"metadata": {"seen": "yes"}})
@@ -323,7 +323,7 @@ async def test_c7_a_thread_can_be_changed_while_a_run_is_active(world: World) ->
     assert thread["metadata"] == {"seen": "yes"}
 
 
-async def test_a53_a_run_with_nothing_to_say_is_refused(world: World) -> None:
+async def test_a53_a_run_with_nothing_to_say_is_refused(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     thread_id = await a_thread(world)
 
@@ -333,7 +333,7 @@ async def test_a53_a_run_with_nothing_to_say_is_refused(world: World) -> None:
     assert refusal.value.code == "invalid_thread"
 
 
-async def test_a50_additional_messages_are_in_the_thread_before_the_run(world: World) -> None:
+async def test_a50_additional_messages_are_in_the_thread_before_the_run(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     thread_id = await a_thread(world, "first")
 
@@ -345,10 +345,10 @@ async def test_a50_additional_messages_are_in_the_thread_before_the_run(world: W
 
     texts = [text_of(row) for row in (await world.backend.list_messages(thread_id, ListQuery(order="asc")))["data"]]
     assert texts[:2] == ["first", "second"]
-    assert world.asked_texts()[-1] == ["first", "second"]
+    assert world.list_request_texts()[-1] == ["first", "second"]
 
 
-async def test_a79_last_messages_shows_the_model_exactly_the_newest(world: World) -> None:
+async def test_a79_last_messages_shows_the_model_exactly_the_newest(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     thread_id = await a_thread(world, "one", "two", "three", "four")
 
@@ -358,13 +358,13 @@ async def test_a79_last_messages_shows_the_model_exactly_the_newest(world: World
     )
     await until(world, thread_id, run["id"], at_rest)
 
-    assert world.asked_texts()[-1] == ["three", "four"]
+    assert world.list_request_texts()[-1] == ["three", "four"]
 
 
 # -- Tool calls ------------------------------------------------------------------------------------------------------
 
 
-async def test_a64_a70_outputs_complete_the_step_and_the_run_goes_on(world: World) -> None:
+async def test_a64_a70_outputs_complete_the_step_and_the_run_goes_on(world: Environment) -> None:
     waiting = await a_run(world, 'CALL get_weather {"city": "Oslo"}', tools=[WEATHER])
     call = waiting["required_action"]["submit_tool_outputs"]["tool_calls"][0]
 
@@ -388,7 +388,7 @@ async def test_a64_a70_outputs_complete_the_step_and_the_run_goes_on(world: Worl
     assert run["usage"]["total_tokens"] == sum(step["usage"]["total_tokens"] for step in steps)
 
 
-async def test_a75_a78_while_waiting_the_step_is_open_without_usage(world: World) -> None:
+async def test_a75_a78_while_waiting_the_step_is_open_without_usage(world: Environment) -> None:
     run = await a_run(world, "CALL get_weather {}", tools=[WEATHER])
 
     step = (await world.backend.list_steps(run["thread_id"], run["id"], ListQuery()))["data"][0]
@@ -398,7 +398,7 @@ async def test_a75_a78_while_waiting_the_step_is_open_without_usage(world: World
     assert run["usage"] is None
 
 
-async def test_c16_outputs_in_any_order_land_on_their_own_calls(world: World) -> None:
+async def test_c16_outputs_in_any_order_land_on_their_own_calls(world: Environment) -> None:
     run = await a_run(world, 'CALL get_weather {"city": "a"}\nCALL get_weather {"city": "b"}', tools=[WEATHER])
     body = outputs(run)
     expected = {output["tool_call_id"]: output["output"] for output in body["tool_outputs"]}
@@ -409,7 +409,7 @@ async def test_c16_outputs_in_any_order_land_on_their_own_calls(world: World) ->
     assert {call["id"]: call["function"]["output"] for call in step["step_details"]["tool_calls"]} == expected
 
 
-async def test_several_rounds_are_one_step_each(world: World) -> None:
+async def test_several_rounds_are_one_step_each(world: Environment) -> None:
     run = await a_run(world, "CALL get_weather {}\nTHEN CALL get_weather {}", tools=[WEATHER])
     for _ in range(2):
         await world.backend.submit_tool_outputs(run["thread_id"], run["id"], outputs(run))
@@ -421,7 +421,7 @@ async def test_several_rounds_are_one_step_each(world: World) -> None:
     assert [step["type"] for step in steps] == ["tool_calls", "tool_calls", "message_creation"]
 
 
-async def test_a66_a67_incomplete_unknown_and_duplicate_outputs_change_nothing(world: World) -> None:
+async def test_a66_a67_incomplete_unknown_and_duplicate_outputs_change_nothing(world: Environment) -> None:
     run = await a_run(world, "CALL get_weather {}\nCALL get_weather {}", tools=[WEATHER])
     first, second = (call["id"] for call in run["required_action"]["submit_tool_outputs"]["tool_calls"])
     refused = {
@@ -438,7 +438,7 @@ async def test_a66_a67_incomplete_unknown_and_duplicate_outputs_change_nothing(w
     assert (await world.backend.retrieve_run(run["thread_id"], run["id"])).run == run
 
 
-async def test_a68_a_run_that_does_not_wait_takes_no_outputs(world: World) -> None:
+async def test_a68_a_run_that_does_not_wait_takes_no_outputs(world: Environment) -> None:
     run = await a_run(world, "Hello")
     body = {"tool_outputs": [{"tool_call_id": "call_x", "output": "x"}]}
 
@@ -449,7 +449,7 @@ async def test_a68_a_run_that_does_not_wait_takes_no_outputs(world: World) -> No
 # -- Ends ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a61_c8_a_waiting_run_is_cancelled_and_the_thread_is_free_at_once(world: World) -> None:
+async def test_a61_c8_a_waiting_run_is_cancelled_and_the_thread_is_free_at_once(world: Environment) -> None:
     run = await a_run(world, "CALL get_weather {}", tools=[WEATHER])
     thread_id = run["thread_id"]
 
@@ -470,14 +470,14 @@ async def test_a61_c8_a_waiting_run_is_cancelled_and_the_thread_is_free_at_once(
     assert step["status"] == "cancelled"
 
 
-async def test_a61_a_finished_run_cannot_be_cancelled(world: World) -> None:
+async def test_a61_a_finished_run_cannot_be_cancelled(world: Environment) -> None:
     run = await a_run(world, "Hello")
 
     with pytest.raises(InvalidRequest, match="Cannot cancel run with status 'completed'."):
         await world.backend.cancel_run(run["thread_id"], run["id"])
 
 
-async def test_a60_unanswered_calls_expire_after_ten_minutes_and_free_the_thread(world: World) -> None:
+async def test_a60_unanswered_calls_expire_after_ten_minutes_and_free_the_thread(world: Environment) -> None:
     run = await a_run(world, "CALL get_weather {}", tools=[WEATHER])
 
     world.clock.advance(600)
@@ -489,7 +489,7 @@ async def test_a60_unanswered_calls_expire_after_ten_minutes_and_free_the_thread
     await world.backend.create_message(run["thread_id"], {"role": "user", "content": "still here"})
 
 
-async def test_a_failing_upstream_fails_the_run_with_its_own_words(world: World) -> None:
+async def test_a_failing_upstream_fails_the_run_with_its_own_words(world: Environment) -> None:
     run = await a_run(world, "FAIL server_error the model is on fire")
 
     assert run["status"] == "failed"
@@ -498,7 +498,7 @@ async def test_a_failing_upstream_fails_the_run_with_its_own_words(world: World)
     assert run["failed_at"] is not None
 
 
-async def test_a_run_at_its_token_limit_is_incomplete(world: World) -> None:
+async def test_a_run_at_its_token_limit_is_incomplete(world: Environment) -> None:
     run = await a_run(world, "INCOMPLETE max_output_tokens")
 
     assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_completion_tokens"})
@@ -525,7 +525,7 @@ async def streamed(events: AsyncIterator[Event]) -> list[Event]:
     return [event async for event in events]
 
 
-async def test_a90_a_streamed_answer_comes_in_the_recorded_order(world: World) -> None:
+async def test_a90_a_streamed_answer_comes_in_the_recorded_order(world: Environment) -> None:
     assistant_id = await an_assistant(world)
 
     stream = await world.backend.stream_thread_and_run(
@@ -541,7 +541,7 @@ async def test_a90_a_streamed_answer_comes_in_the_recorded_order(world: World) -
     assert (await world.backend.retrieve_run(run["thread_id"], run["id"])).run["status"] == "completed"
 
 
-async def test_a91_a_streamed_call_and_its_streamed_continuation(world: World) -> None:
+async def test_a91_a_streamed_call_and_its_streamed_continuation(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[WEATHER])
     thread_id = await a_thread(world, 'CALL get_weather {"city": "Oslo"}')
 
@@ -558,7 +558,7 @@ async def test_a91_a_streamed_call_and_its_streamed_continuation(world: World) -
 
 
 async def test_c3_c4_the_run_waits_before_it_says_so_and_takes_outputs_with_the_first_stream_open(
-    world: World,
+    world: Environment,
 ) -> None:
     assistant_id = await an_assistant(world, tools=[WEATHER])
     thread_id = await a_thread(world, "CALL get_weather {}")
@@ -572,7 +572,7 @@ async def test_c3_c4_the_run_waits_before_it_says_so_and_takes_outputs_with_the_
     assert second[-1].name == "thread.run.completed"
 
 
-async def test_c4_outputs_are_taken_without_a_stream_too_while_the_first_one_is_open(world: World) -> None:
+async def test_c4_outputs_are_taken_without_a_stream_too_while_the_first_one_is_open(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[WEATHER])
     thread_id = await a_thread(world, "CALL get_weather {}")
     stream = await world.backend.stream_run(thread_id, {"assistant_id": assistant_id})
@@ -585,7 +585,7 @@ async def test_c4_outputs_are_taken_without_a_stream_too_while_the_first_one_is_
     assert [event async for event in stream] == []
 
 
-async def test_a100_a_reader_who_leaves_does_not_stop_the_run(world: World) -> None:
+async def test_a100_a_reader_who_leaves_does_not_stop_the_run(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     thread_id = await a_thread(world, "SAY one two three four five")
     stream = await world.backend.stream_run(thread_id, {"assistant_id": assistant_id})
@@ -599,7 +599,7 @@ async def test_a100_a_reader_who_leaves_does_not_stop_the_run(world: World) -> N
     assert text_of(newest) == "one two three four five"
 
 
-async def test_a96_a_failure_within_a_stream_closes_it(world: World) -> None:
+async def test_a96_a_failure_within_a_stream_closes_it(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     thread_id = await a_thread(world, "FAIL server_error no luck")
 
@@ -609,7 +609,7 @@ async def test_a96_a_failure_within_a_stream_closes_it(world: World) -> None:
     assert "no luck" in events[-1].data["last_error"]["message"]
 
 
-async def test_a95_cancelling_a_streamed_run_keeps_what_was_said_and_closes_everything(world: World) -> None:
+async def test_a95_cancelling_a_streamed_run_keeps_what_was_said_and_closes_everything(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     thread_id = await a_thread(world, "SLOW 0.05\nSAY one two three four five six seven eight nine ten")
     stream = await world.backend.stream_run(thread_id, {"assistant_id": assistant_id})
@@ -635,14 +635,14 @@ async def test_a95_cancelling_a_streamed_run_keeps_what_was_said_and_closes_ever
     assert text_of(newest).startswith("one")
 
 
-async def test_a_refused_stream_is_an_exception_and_not_an_event(world: World) -> None:
+async def test_a_refused_stream_is_an_exception_and_not_an_event(world: Environment) -> None:
     thread_id = await a_thread(world, "Hello")
 
     with pytest.raises(NotFound, match="No assistant found with id 'asst_x'."):
         await world.backend.stream_run(thread_id, {"assistant_id": "asst_x"})
 
 
-async def test_c20_fifty_threads_run_at_once(world: World) -> None:
+async def test_c20_fifty_threads_run_at_once(world: Environment) -> None:
     runs = await asyncio.gather(*(a_run(world, f"SAY answer {n}") for n in range(50)))
 
     messages = [(await world.backend.list_messages(run["thread_id"], ListQuery(limit=1)))["data"][0] for run in runs]

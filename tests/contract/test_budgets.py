@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.environments import World
+from tests.contract.environments import Environment
 from tests.contract.test_backend import (
     WEATHER,
     a_thread,
@@ -22,17 +22,17 @@ from threadbridge.ports import Wire
 LAST = "truncation_strategy.last_messages"
 
 
-async def begun(world: World, *texts: str, tools: list[Wire] | None = None, **body: object) -> Wire:
+async def begun(world: Environment, *texts: str, tools: list[Wire] | None = None, **body: object) -> Wire:
     """A new run on a thread with these messages."""
     assistant_id = await an_assistant(world, tools=tools or [])
     return await world.backend.create_run(await a_thread(world, *texts), {"assistant_id": assistant_id, **body})
 
 
-async def rested(world: World, run: Wire) -> Wire:
+async def rested(world: Environment, run: Wire) -> Wire:
     return await until(world, run["thread_id"], run["id"], at_rest)
 
 
-async def turns(world: World, run: Wire) -> list[Wire]:
+async def turns(world: Environment, run: Wire) -> list[Wire]:
     return list((await world.backend.report_run(run["thread_id"], run["id"]))["turns"])
 
 
@@ -72,36 +72,38 @@ async def turns(world: World, run: Wire) -> list[Wire]:
     ],
 )
 async def test_a79_a80_what_no_run_can_mean_is_refused(
-    world: World, body: Wire, param: str, code: str, message: str
+    world: Environment, body: Wire, param: str, code: str, message: str
 ) -> None:
     with pytest.raises(BridgeError) as refused:
         await begun(world, "Hi", **body)
 
     error: Any = refused.value
     assert (error.status, error.param, error.code, error.message) == (400, param, code, message)
-    assert world.asked_texts() == []
+    assert world.list_request_texts() == []
 
 
-async def test_a79_last_messages_beside_auto_is_ignored(world: World) -> None:
+async def test_a79_last_messages_beside_auto_is_ignored(world: Environment) -> None:
     run = await rested(world, await begun(world, "a", "b", truncation_strategy={"type": "auto", "last_messages": 1}))
 
     assert run["truncation_strategy"] == {"type": "auto", "last_messages": None}
-    assert world.asked_texts() == [["a", "b"]]
+    assert world.list_request_texts() == [["a", "b"]]
 
 
-async def test_a80_a_budget_too_small_for_the_newest_message_ends_the_run_and_the_report_says_so(world: World) -> None:
+async def test_a80_a_budget_too_small_for_the_newest_message_ends_the_run_and_the_report_says_so(
+    world: Environment,
+) -> None:
     run = await rested(world, await begun(world, "first", "long " * 100, max_prompt_tokens=50))
     (turn,) = await turns(world, run)
 
     assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_prompt_tokens"})
-    assert world.asked_texts() == []
+    assert world.list_request_texts() == []
     assert turn["history"]["fits"] is False
     assert turn["history"]["budget"] == {"tokens": 50, "source": "max_prompt_tokens"}
     assert (turn["history"]["sent"]["messages"], turn["history"]["dropped"]["messages"]) == (0, 2)
     assert turn["history"]["dropped"]["reason"] == "max_prompt_tokens"
 
 
-async def test_a80_both_budgets_are_for_all_turns_of_a_run(world: World) -> None:
+async def test_a80_both_budgets_are_for_all_turns_of_a_run(world: Environment) -> None:
     waiting = await rested(world, await begun(world, "CALL get_weather {}", tools=[WEATHER], max_prompt_tokens=200))
     await world.backend.submit_tool_outputs(waiting["thread_id"], waiting["id"], outputs(waiting, "sunny " * 150))
     run = await rested(world, waiting)
@@ -112,7 +114,7 @@ async def test_a80_both_budgets_are_for_all_turns_of_a_run(world: World) -> None
     assert run["usage"]["prompt_tokens"] == first["usage"]["prompt_tokens"]
 
 
-async def test_a81_a_stream_at_its_limit_closes_message_step_and_run_in_order(world: World) -> None:
+async def test_a81_a_stream_at_its_limit_closes_message_step_and_run_in_order(world: Environment) -> None:
     assistant_id = await an_assistant(world)
     body = {"assistant_id": assistant_id, "max_completion_tokens": 16}
 

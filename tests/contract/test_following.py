@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.environments import World
+from tests.contract.environments import Environment
 from tests.contract.test_backend import (
     WEATHER,
     a_run,
@@ -26,14 +26,14 @@ from threadbridge.ports import Event, Wire
 CALL = 'CALL get_weather {"city": "Bern"}'
 
 
-async def a_stream(world: World, text: str) -> AsyncIterator[Event]:
+async def a_stream(world: Environment, text: str) -> AsyncIterator[Event]:
     """The events of a run on a new thread, with a function it may call."""
     assistant_id = await an_assistant(world, tools=[WEATHER])
     thread_id = await a_thread(world, text)
     return await world.backend.stream_run(thread_id, {"assistant_id": assistant_id})
 
 
-async def followed(world: World, run: Wire, after: str | None = None) -> list[Event]:
+async def followed(world: Environment, run: Wire, after: str | None = None) -> list[Event]:
     """Everything that follows, to the end of the run."""
     return await streamed(await world.backend.follow_run(run["thread_id"], run["id"], after=after))
 
@@ -43,7 +43,7 @@ def run_of(events: list[Event]) -> Wire:
     return [event.data for event in events if event.data["object"] == "thread.run"][-1]
 
 
-async def test_every_event_has_an_id_of_its_own(world: World) -> None:
+async def test_every_event_has_an_id_of_its_own(world: Environment) -> None:
     events = await streamed(await a_stream(world, "SAY one two three"))
 
     ids = [event.id for event in events]
@@ -52,7 +52,7 @@ async def test_every_event_has_an_id_of_its_own(world: World) -> None:
     assert len(set(ids)) == len(ids)
 
 
-async def test_a_stream_that_broke_anywhere_goes_on_exactly_there(world: World) -> None:
+async def test_a_stream_that_broke_anywhere_goes_on_exactly_there(world: Environment) -> None:
     events = await streamed(await a_stream(world, "SAY one two three"))
     run = run_of(events)
 
@@ -61,13 +61,13 @@ async def test_a_stream_that_broke_anywhere_goes_on_exactly_there(world: World) 
     assert rests == [events[at + 1 :] for at in range(len(events))]
 
 
-async def test_without_an_id_everything_is_told_from_the_start(world: World) -> None:
+async def test_without_an_id_everything_is_told_from_the_start(world: Environment) -> None:
     events = await streamed(await a_stream(world, "SAY one two three"))
 
     assert await followed(world, run_of(events)) == events
 
 
-async def test_a_client_that_left_gets_the_rest_while_the_run_goes_on(world: World) -> None:
+async def test_a_client_that_left_gets_the_rest_while_the_run_goes_on(world: Environment) -> None:
     stream = await a_stream(world, "SAY one two three four\nSLOW 0.01")
     seen = [await anext(stream) for _ in range(4)]
     await close(stream)
@@ -79,7 +79,7 @@ async def test_a_client_that_left_gets_the_rest_while_the_run_goes_on(world: Wor
     assert await followed(world, run_of(seen)) == seen + rest
 
 
-async def test_one_who_follows_is_told_all_rounds_in_order_and_waits_between_them(world: World) -> None:
+async def test_one_who_follows_is_told_all_rounds_in_order_and_waits_between_them(world: Environment) -> None:
     stream = await a_stream(world, CALL)
     begun = await anext(stream)
     following = asyncio.ensure_future(followed(world, begun.data))
@@ -92,7 +92,7 @@ async def test_one_who_follows_is_told_all_rounds_in_order_and_waits_between_the
     assert await followed(world, run, first[-1].id) == second
 
 
-async def test_a_round_that_was_submitted_without_a_stream_is_told_as_well(world: World) -> None:
+async def test_a_round_that_was_submitted_without_a_stream_is_told_as_well(world: Environment) -> None:
     first = await streamed(await a_stream(world, CALL))
     run = run_of(first)
     await world.backend.submit_tool_outputs(run["thread_id"], run["id"], outputs(run))
@@ -114,7 +114,7 @@ async def test_a_round_that_was_submitted_without_a_stream_is_told_as_well(world
     ]
 
 
-async def test_many_follow_one_run(world: World) -> None:
+async def test_many_follow_one_run(world: Environment) -> None:
     stream = await a_stream(world, "SAY one two three\nSLOW 0.005")
     begun = await anext(stream)
     following = [asyncio.ensure_future(followed(world, begun.data)) for _ in range(5)]
@@ -124,7 +124,7 @@ async def test_many_follow_one_run(world: World) -> None:
     assert await asyncio.gather(*following) == [events] * 5
 
 
-async def test_a95_a_run_cancelled_while_it_waits_ends_for_those_who_follow(world: World) -> None:
+async def test_a95_a_run_cancelled_while_it_waits_ends_for_those_who_follow(world: Environment) -> None:
     first = await streamed(await a_stream(world, CALL))
     run = run_of(first)
     following = asyncio.ensure_future(followed(world, run, first[-1].id))
@@ -137,7 +137,7 @@ async def test_a95_a_run_cancelled_while_it_waits_ends_for_those_who_follow(worl
     assert names(await following) == ["thread.run.cancelling", "thread.run.step.cancelled", "thread.run.cancelled"]
 
 
-async def test_a60_a_run_that_expires_while_it_waits_ends_for_those_who_follow(world: World) -> None:
+async def test_a60_a_run_that_expires_while_it_waits_ends_for_those_who_follow(world: Environment) -> None:
     first = await streamed(await a_stream(world, CALL))
     run = run_of(first)
     world.clock.advance(601)
@@ -148,7 +148,7 @@ async def test_a60_a_run_that_expires_while_it_waits_ends_for_those_who_follow(w
     assert await followed(world, run) == first + rest
 
 
-async def test_a_run_that_was_not_streamed_is_told_as_far_as_it_is_known(world: World) -> None:
+async def test_a_run_that_was_not_streamed_is_told_as_far_as_it_is_known(world: Environment) -> None:
     run = await a_run(world, "SAY one two three")
 
     events = await followed(world, run)
@@ -164,7 +164,7 @@ async def test_a_run_that_was_not_streamed_is_told_as_far_as_it_is_known(world: 
     assert [await followed(world, run, event.id) for event in events] == [events[at:] for at in range(1, 6)]
 
 
-async def test_a_run_that_is_not_streamed_is_told_as_it_goes_on(world: World) -> None:
+async def test_a_run_that_is_not_streamed_is_told_as_it_goes_on(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[WEATHER])
     thread_id = await a_thread(world, CALL)
     run = await world.backend.create_run(thread_id, {"assistant_id": assistant_id})
@@ -190,7 +190,7 @@ async def test_a_run_that_is_not_streamed_is_told_as_it_goes_on(world: World) ->
 
 
 @pytest.mark.parametrize("after", ["nonsense", "log-1", "0123456789-3", "stored-x", "é"])
-async def test_an_unknown_event_id_is_refused_by_name(world: World, after: str) -> None:
+async def test_an_unknown_event_id_is_refused_by_name(world: Environment, after: str) -> None:
     run = run_of(await streamed(await a_stream(world, "Hello")))
 
     with pytest.raises(InvalidRequest, match="Unknown event id in 'Last-Event-ID'") as caught:
@@ -199,7 +199,7 @@ async def test_an_unknown_event_id_is_refused_by_name(world: World, after: str) 
     assert (caught.value.code, caught.value.param) == ("unknown_event_id", "Last-Event-ID")
 
 
-async def test_the_events_are_kept_ten_minutes_after_the_end_and_what_is_stored_for_good(world: World) -> None:
+async def test_the_events_are_kept_ten_minutes_after_the_end_and_what_is_stored_for_good(world: Environment) -> None:
     events = await streamed(await a_stream(world, "Hello"))
     run = run_of(events)
     world.clock.advance(599)
@@ -215,7 +215,7 @@ async def test_the_events_are_kept_ten_minutes_after_the_end_and_what_is_stored_
     assert after != events
 
 
-async def test_a15_an_unknown_run_or_one_of_another_thread_is_not_found(world: World) -> None:
+async def test_a15_an_unknown_run_or_one_of_another_thread_is_not_found(world: Environment) -> None:
     run = run_of(await streamed(await a_stream(world, "Hello")))
     other = await a_thread(world, "Hello")
 

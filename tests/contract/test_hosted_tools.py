@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from tests.contract.environments import World
+from tests.contract.environments import Environment
 from tests.contract.test_backend import a_thread, an_assistant, at_rest, names, until
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Backend, Event, ListQuery, Wire
@@ -20,7 +20,7 @@ CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 BOTH = [{"type": "file_search"}, {"type": "code_interpreter"}]
 
 
-async def a_file(world: World, text: str = "Filip likes cake.", *, name: str = "foods.txt") -> str:
+async def a_file(world: Environment, text: str = "Filip likes cake.", *, name: str = "foods.txt") -> str:
     async def content() -> AsyncIterator[bytes]:
         yield text.encode()
 
@@ -34,7 +34,7 @@ def saying(text: str, *file_ids: str, tools: list[Wire] | None = None) -> Wire:
     return {"role": "user", "content": text, "attachments": attachments}
 
 
-async def finished(world: World, thread_id: str, assistant_id: str) -> tuple[Wire, Wire, list[Wire]]:
+async def finished(world: Environment, thread_id: str, assistant_id: str) -> tuple[Wire, Wire, list[Wire]]:
     """A run at rest, its newest message, and its steps, oldest first."""
     created = await world.backend.create_run(thread_id, {"assistant_id": assistant_id})
     run = await until(world, thread_id, created["id"], at_rest)
@@ -43,18 +43,18 @@ async def finished(world: World, thread_id: str, assistant_id: str) -> tuple[Wir
     return run, messages["data"][0], steps["data"]
 
 
-def containers_asked(world: World) -> list[str]:
+def containers_asked(world: Environment) -> list[str]:
     """The containers that requests for responses named."""
     bodies = [request.body for request in world.simulator.requests]
     return [body["tools"][0]["container"] for body in bodies if body and "input" in body]
 
 
-async def streamed(world: World, thread_id: str, assistant_id: str, *include: str) -> list[Event]:
+async def streamed(world: Environment, thread_id: str, assistant_id: str, *include: str) -> list[Event]:
     stream = await world.backend.stream_run(thread_id, {"assistant_id": assistant_id}, include=include)
     return [event async for event in stream]
 
 
-async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_and_cited(world: World) -> None:
+async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_and_cited(world: Environment) -> None:
     file_id = await a_file(world)
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
     thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", file_id)]})
@@ -77,7 +77,7 @@ async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_an
     assert store["expires_after"] == {"anchor": "last_active_at", "days": 7}
 
 
-async def test_a38_a_later_attachment_goes_to_the_store_that_is_there(world: World) -> None:
+async def test_a38_a_later_attachment_goes_to_the_store_that_is_there(world: Environment) -> None:
     first, second = await a_file(world), await a_file(world, "Ann likes tea.", name="drinks.txt")
     thread = await world.backend.create_thread({"messages": [saying("One", first)]})
 
@@ -90,7 +90,7 @@ async def test_a38_a_later_attachment_goes_to_the_store_that_is_there(world: Wor
     assert kept["code_interpreter"] == {"file_ids": [second]}
 
 
-async def test_a82_the_stores_of_the_assistant_and_of_the_thread_are_both_searched(world: World) -> None:
+async def test_a82_the_stores_of_the_assistant_and_of_the_thread_are_both_searched(world: Environment) -> None:
     shared, own = await a_file(world), await a_file(world, "Ann likes tea.", name="drinks.txt")
     assistant = await world.backend.create_assistant(
         {
@@ -108,7 +108,7 @@ async def test_a82_the_stores_of_the_assistant_and_of_the_thread_are_both_search
     assert {result["file_id"] for result in found} == {shared, own}
 
 
-async def test_a92_a_search_is_streamed_in_the_order_of_the_legacy_service(world: World) -> None:
+async def test_a92_a_search_is_streamed_in_the_order_of_the_legacy_service(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
     thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", await a_file(world))]})
 
@@ -130,7 +130,7 @@ async def test_a92_a_search_is_streamed_in_the_order_of_the_legacy_service(world
     ]
 
 
-async def test_a77_what_was_found_is_told_only_on_request(world: World) -> None:
+async def test_a77_what_was_found_is_told_only_on_request(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
     thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", await a_file(world))]})
 
@@ -152,7 +152,7 @@ async def test_a77_what_was_found_is_told_only_on_request(world: World) -> None:
     assert "content" not in plain["data"][0]["step_details"]["tool_calls"][0]["file_search"]["results"][0]
 
 
-async def test_a85_a86_code_leaves_its_outputs_its_drawing_and_its_file(world: World) -> None:
+async def test_a85_a86_code_leaves_its_outputs_its_drawing_and_its_file(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "code_interpreter"}])
     thread_id = await a_thread(world, "PYTHON plot()\nPRINTS done\nDRAWS chart.png\nWRITES sums.csv 1,2")
 
@@ -171,7 +171,7 @@ async def test_a85_a86_code_leaves_its_outputs_its_drawing_and_its_file(world: W
     assert all(text["value"][path["start_index"] : path["end_index"]] == path["text"] for path in paths)
 
 
-async def test_a_thread_keeps_its_container(world: World) -> None:
+async def test_a_thread_keeps_its_container(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "code_interpreter"}])
     thread_id = await a_thread(world, "PYTHON 1\nPRINTS 1")
     await finished(world, thread_id, assistant_id)
@@ -183,7 +183,7 @@ async def test_a_thread_keeps_its_container(world: World) -> None:
     assert first == second
 
 
-async def test_a_container_that_died_is_replaced_with_its_files(world: World) -> None:
+async def test_a_container_that_died_is_replaced_with_its_files(world: Environment) -> None:
     file_id = await a_file(world, "a,b\n1,2", name="data.csv")
     assistant_id = await an_assistant(
         world, tools=[{"type": "code_interpreter"}], tool_resources={"code_interpreter": {"file_ids": [file_id]}}
@@ -201,7 +201,7 @@ async def test_a_container_that_died_is_replaced_with_its_files(world: World) ->
     assert [file["path"].rpartition("-")[2] for file in files["data"]] == ["data.csv"]
 
 
-async def test_a102_an_unknown_file_is_refused_in_the_services_words_and_nothing_is_written(world: World) -> None:
+async def test_a102_an_unknown_file_is_refused_in_the_services_words_and_nothing_is_written(world: Environment) -> None:
     thread_id = await a_thread(world)
 
     with pytest.raises(NotFound) as caught:
@@ -235,7 +235,7 @@ NAMING: dict[str, Request] = {
 
 
 @pytest.mark.parametrize("named_by", NAMING)
-async def test_a102_every_file_a_request_names_has_to_be_there(world: World, named_by: str) -> None:
+async def test_a102_every_file_a_request_names_has_to_be_there(world: Environment, named_by: str) -> None:
     thread_id, assistant_id = await a_thread(world), await an_assistant(world)
 
     with pytest.raises(NotFound, match="^No such File object: file-unknown$"):
@@ -246,7 +246,7 @@ async def test_a102_every_file_a_request_names_has_to_be_there(world: World, nam
     assert (messages["data"], runs["data"]) == ([], [])
 
 
-async def test_a21_code_can_have_twenty_files_and_no_more(world: World) -> None:
+async def test_a21_code_can_have_twenty_files_and_no_more(world: Environment) -> None:
     held = [await a_file(world, f"{n}", name=f"{n}.csv") for n in range(20)]
     thread = await world.backend.create_thread({"tool_resources": {"code_interpreter": {"file_ids": held}}})
 
@@ -259,7 +259,7 @@ async def test_a21_code_can_have_twenty_files_and_no_more(world: World) -> None:
     assert caught.value.param == "tool_resources.code_interpreter.file_ids"
 
 
-async def test_a_file_of_a_kind_nobody_can_search_is_refused_and_leaves_no_store(world: World) -> None:
+async def test_a_file_of_a_kind_nobody_can_search_is_refused_and_leaves_no_store(world: Environment) -> None:
     file_id = await a_file(world, "MZ", name="program.exe")
     before = await SimulatedUpstream(world.simulator).request("GET", "/vector_stores")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.environments import World
+from tests.contract.environments import Environment
 from tests.contract.test_backend import WEATHER, a_run, a_thread, an_assistant, at_rest, outputs, until
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Wire
@@ -14,7 +14,7 @@ from threadbridge.ports import Wire
 CALL = 'CALL get_weather {"city": "Bern"}'
 
 
-async def report(world: World, run: Wire) -> Wire:
+async def report(world: Environment, run: Wire) -> Wire:
     return await world.backend.report_run(run["thread_id"], run["id"])
 
 
@@ -24,11 +24,11 @@ def dollars(usage: Wire) -> float:
     return round(millionths / 1e6, 9)
 
 
-async def test_a_backend_says_that_it_reports_runs(world: World) -> None:
+async def test_a_backend_says_that_it_reports_runs(world: Environment) -> None:
     assert world.backend.capabilities.reports_runs
 
 
-async def test_a_report_tells_what_a_run_sent_and_cost(world: World) -> None:
+async def test_a_report_tells_what_a_run_sent_and_cost(world: Environment) -> None:
     run = await a_run(world, "SAY one two three")
 
     told = await report(world, run)
@@ -45,7 +45,7 @@ async def test_a_report_tells_what_a_run_sent_and_cost(world: World) -> None:
     assert turn["cost"] == {"usd": dollars(run["usage"]), "note": None, "not_included": []}
 
 
-async def test_every_turn_of_a_run_has_its_line_and_the_run_their_sum(world: World) -> None:
+async def test_every_turn_of_a_run_has_its_line_and_the_run_their_sum(world: Environment) -> None:
     waiting = await a_run(world, CALL, tools=[WEATHER])
     await world.backend.submit_tool_outputs(waiting["thread_id"], waiting["id"], outputs(waiting))
     run = await until(world, waiting["thread_id"], waiting["id"], at_rest)
@@ -58,7 +58,7 @@ async def test_every_turn_of_a_run_has_its_line_and_the_run_their_sum(world: Wor
     assert total["prompt_tokens"] == run["usage"]["prompt_tokens"]
 
 
-async def test_what_was_dropped_is_told_with_its_reason(world: World) -> None:
+async def test_what_was_dropped_is_told_with_its_reason(world: Environment) -> None:
     assistant_id, thread_id = await an_assistant(world), await a_thread(world, "first", "second", "third")
     body = {"assistant_id": assistant_id, "truncation_strategy": {"type": "last_messages", "last_messages": 1}}
     run = await world.backend.create_run(thread_id, body)
@@ -70,7 +70,7 @@ async def test_what_was_dropped_is_told_with_its_reason(world: World) -> None:
     assert (dropped["messages"], dropped["reason"]) == (2, "truncation_strategy")
 
 
-async def test_sums_tell_thread_assistant_and_tenant_apart(world: World) -> None:
+async def test_sums_tell_thread_assistant_and_tenant_apart(world: Environment) -> None:
     first = await a_run(world, "SAY one")
     again = await world.backend.create_run(first["thread_id"], {"assistant_id": first["assistant_id"]})
     await until(world, again["thread_id"], again["id"], at_rest)
@@ -89,7 +89,7 @@ async def test_sums_tell_thread_assistant_and_tenant_apart(world: World) -> None
     }
 
 
-async def test_a_price_nobody_knows_is_unknown_and_never_zero(world: World) -> None:
+async def test_a_price_nobody_knows_is_unknown_and_never_zero(world: Environment) -> None:
     run = await a_run(world, "SAY one", model="a-model-of-ours")
 
     told = await report(world, run)
@@ -100,7 +100,7 @@ async def test_a_price_nobody_knows_is_unknown_and_never_zero(world: World) -> N
     assert (total["usd"], total["turns"], total["unpriced_turns"]) == (None, 1, 1)
 
 
-async def test_a_run_that_has_not_begun_has_an_empty_report(world: World) -> None:
+async def test_a_run_that_has_not_begun_has_an_empty_report(world: Environment) -> None:
     run = await a_run(world, "long " * 100, model="gpt-4o")
     small = await world.backend.create_run(
         run["thread_id"], {"assistant_id": run["assistant_id"], "max_prompt_tokens": 16}
@@ -116,7 +116,7 @@ async def test_a_run_that_has_not_begun_has_an_empty_report(world: World) -> Non
     assert (told["totals"]["run"]["turns"], told["totals"]["run"]["usd"]) == (0, 0)
 
 
-async def test_a_report_of_a_run_that_is_not_there_is_refused(world: World) -> None:
+async def test_a_report_of_a_run_that_is_not_there_is_refused(world: Environment) -> None:
     run = await a_run(world, "SAY one")
     elsewhere = await a_thread(world, "elsewhere")
 

@@ -6,20 +6,20 @@ import inspect
 
 import pytest
 
-from tests.bridge.client.scripted import ScriptedBackend, asynchronous, synchronous
+from tests.bridge.client.stub_backend import StubBackend, make_async_variant, make_sync_variant
 from tests.bridge.client.test_signatures import PLACES, find
 
 
 @pytest.mark.parametrize("name", ["with_raw_response", "with_streaming_response"])
 def test_d97_there_are_no_raw_responses_where_nothing_travels_by_http(name: str) -> None:
-    for client in (synchronous(ScriptedBackend()).client, asynchronous(ScriptedBackend()).client):
+    for client in (make_sync_variant(StubBackend()).client, make_async_variant(StubBackend()).client):
         for resource in (client, *(find(client, place) for place in PLACES)):
             with pytest.raises(AttributeError, match=rf"has no {name}: .* threadbridge\.openai_client\(\) has both"):
                 getattr(resource, name)
 
 
 def test_d97_whoever_looks_for_them_does_not_find_them() -> None:
-    threads = synchronous(ScriptedBackend()).client.threads
+    threads = make_sync_variant(StubBackend()).client.threads
 
     found = dict(inspect.getmembers(threads))
 

@@ -9,7 +9,15 @@ from typing import cast
 
 import pytest
 
-from tests.differences.service import WEATHER, Service, Told, emulated, names, path_of, text_of
+from tests.emulated_service import (
+    WEATHER,
+    EmulatedService,
+    StreamEvent,
+    list_event_names,
+    message_text,
+    open_service,
+    run_path,
+)
 from threadbridge.errors import StoreError
 from threadbridge.ports import Backend, Event, WarningSink, Wire, discard_warning
 from threadbridge_adapters.simulator import Scenario
@@ -19,99 +27,103 @@ def question(text: str) -> Wire:
     return {"messages": [{"role": "user", "content": text}]}
 
 
-async def test_d4_a_cancelled_run_is_cancelling_and_at_the_next_look_cancelled(service: Service) -> None:
-    run = await service.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d4_a_cancelled_run_is_cancelling_and_at_the_next_look_cancelled(service: EmulatedService) -> None:
+    run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
-    answer = await service.post(f"{path_of(run)}/cancel")
-
-    assert answer.body["status"] == "cancelling"
-    assert (await service.look(run))["status"] == "cancelled"
-
-
-async def test_d4_a_working_run_is_cancelled_as_soon_as_it_rests(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says("never").late(60))
-    run = await service.start("Hi")
-    await service.reached(run, "in_progress")
-
-    answer = await service.post(f"{path_of(run)}/cancel")
+    answer = await service.post(f"{run_path(run)}/cancel")
 
     assert answer.body["status"] == "cancelling"
-    assert (await service.look(run))["status"] == "cancelled"
+    assert (await service.retrieve_run(run))["status"] == "cancelled"
+
+
+async def test_d4_a_working_run_is_cancelled_as_soon_as_it_rests(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
+    run = await service.start_run("Hi")
+    await service.wait_for_status(run, "in_progress")
+
+    answer = await service.post(f"{run_path(run)}/cancel")
+
+    assert answer.body["status"] == "cancelling"
+    assert (await service.retrieve_run(run))["status"] == "cancelled"
 
 
 @pytest.mark.parametrize(
     ("text", "code"), [("HTTP 500", "server_error"), ("HTTP 429", "rate_limit_exceeded"), ("HTTP 401", "server_error")]
 )
-async def test_d14_a_refused_request_is_told_with_its_request_id(service: Service, text: str, code: str) -> None:
-    run = await service.run(text)
+async def test_d14_a_refused_request_is_told_with_its_request_id(
+    service: EmulatedService, text: str, code: str
+) -> None:
+    run = await service.run_to_rest(text)
 
     assert (run["status"], run["last_error"]["code"]) == ("failed", code)
     assert run["last_error"]["message"].endswith(")")
     assert "(request id req_" in run["last_error"]["message"]
 
 
-async def test_d14_a_failed_response_is_told_in_its_own_words(service: Service) -> None:
-    run = await service.run("FAIL server_error The model is on fire.")
+async def test_d14_a_failed_response_is_told_in_its_own_words(service: EmulatedService) -> None:
+    run = await service.run_to_rest("FAIL server_error The model is on fire.")
 
     assert run["last_error"]["code"] == "server_error"
     assert re.fullmatch(r"The model is on fire\. \(request id req_\w+\)", run["last_error"]["message"])
 
 
 async def test_d16_active_runs_say_when_to_look_again() -> None:
-    async with emulated(limits={"lease_seconds": 700}) as service:
-        service.simulator.enqueue(Scenario.says("never").late(60))
-        run = await service.start("Hi")
-        await service.reached(run, "in_progress")
+    async with open_service(limits={"lease_seconds": 700}) as service:
+        service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
+        run = await service.start_run("Hi")
+        await service.wait_for_status(run, "in_progress")
 
         advice: list[str] = []
         for seconds in (0, 3, 10, 60):
             service.clock.advance(seconds)
-            advice.append((await service.get(path_of(run))).headers["openai-poll-after-ms"])
-        await service.post(f"{path_of(run)}/cancel")
+            advice.append((await service.get(run_path(run))).headers["openai-poll-after-ms"])
+        await service.post(f"{run_path(run)}/cancel")
 
         assert advice == ["50", "250", "1000", "2000"]
-        assert "openai-poll-after-ms" not in (await service.get(path_of(run))).headers
+        assert "openai-poll-after-ms" not in (await service.get(run_path(run))).headers
 
 
-async def test_d47_a_run_cannot_be_cancelled_twice(service: Service) -> None:
-    run = await service.run("CALL get_weather {}", tools=[WEATHER])
-    await service.post(f"{path_of(run)}/cancel")
+async def test_d47_a_run_cannot_be_cancelled_twice(service: EmulatedService) -> None:
+    run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+    await service.post(f"{run_path(run)}/cancel")
 
-    refused = await service.post(f"{path_of(run)}/cancel")
+    refused = await service.post(f"{run_path(run)}/cancel")
 
     assert refused.error["message"] == "Cannot cancel run with status 'cancelled'."
 
 
 async def test_d48_d57_a_queued_run_is_cancelled_without_asking_the_model() -> None:
-    async with emulated(limits={"concurrent_turns": 1}) as service:
-        service.simulator.enqueue(Scenario.says("never").late(60))
-        busy = await service.start("Hi")
-        await service.reached(busy, "in_progress")
-        queued = await service.start("Hi")
+    async with open_service(limits={"concurrent_turns": 1}) as service:
+        service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
+        busy = await service.start_run("Hi")
+        await service.wait_for_status(busy, "in_progress")
+        queued = await service.start_run("Hi")
 
-        answer = await service.post(f"{path_of(queued)}/cancel")
-        cancelled = await service.look(queued)
-        await service.post(f"{path_of(busy)}/cancel")
+        answer = await service.post(f"{run_path(queued)}/cancel")
+        cancelled = await service.retrieve_run(queued)
+        await service.post(f"{run_path(busy)}/cancel")
 
         assert (queued["status"], answer.body["status"], cancelled["status"]) == ("queued", "cancelling", "cancelled")
         assert cancelled["usage"] is None
-        assert len(service.asked) == 1
+        assert len(service.model_requests) == 1
 
 
-async def test_d54_d55_a_run_that_expires_at_work_keeps_what_was_said(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says("one two three four five six").slow(0.02))
-    seen: list[Told] = []
+async def test_d54_d55_a_run_that_expires_at_work_keeps_what_was_said(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
+    seen: list[StreamEvent] = []
 
-    async for told in service.follow("/threads/runs", assistant_id=await service.assistant(), thread=question("Hi")):
+    async for told in service.iterate_events(
+        "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
+    ):
         seen.append(told)
         if [event.name for event in seen].count("thread.message.delta") == 2:
             service.clock.advance(600)
 
     run = seen[-2].data
-    message, step = (await service.messages(run))[-1], (await service.steps(run))[0]
-    assert names(seen)[-4:] == ["message.incomplete", "run.step.expired", "run.expired", "done"]
+    message, step = (await service.list_messages(run))[-1], (await service.list_steps(run))[0]
+    assert list_event_names(seen)[-4:] == ["message.incomplete", "run.step.expired", "run.expired", "done"]
     assert seen[-4].data["incomplete_details"] == {"reason": "run_expired"}
-    assert text_of(message).startswith("one two")
+    assert message_text(message).startswith("one two")
     assert (step["status"], step["expires_at"], step["completed_at"], step["failed_at"], step["cancelled_at"]) == (
         "expired",
         None,
@@ -121,102 +133,124 @@ async def test_d54_d55_a_run_that_expires_at_work_keeps_what_was_said(service: S
     )
 
 
-async def test_d89_of_an_answer_that_nobody_streamed_nothing_stays_when_its_run_is_cancelled(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says("one two three four five six").late(60))
-    run = await service.start("Hi")
-    await service.reached(run, "in_progress")
+async def test_d89_of_an_answer_that_nobody_streamed_nothing_stays_when_its_run_is_cancelled(
+    service: EmulatedService,
+) -> None:
+    service.simulator.enqueue(Scenario.from_text("one two three four five six").with_start_delay(60))
+    run = await service.start_run("Hi")
+    await service.wait_for_status(run, "in_progress")
 
-    await service.post(f"{path_of(run)}/cancel")
-    cancelled = await service.rested(run)
+    await service.post(f"{run_path(run)}/cancel")
+    cancelled = await service.wait_until_rest(run)
 
     assert cancelled["status"] == "cancelled"
-    assert (len(await service.messages(run)), await service.steps(run)) == (1, [])
+    assert (len(await service.list_messages(run)), await service.list_steps(run)) == (1, [])
 
 
 async def test_d54_a_run_whose_worker_does_not_close_it_expires_after_five_more_seconds() -> None:
-    async with emulated(limits={"concurrent_turns": 1, "lease_seconds": 700}) as service:
-        service.simulator.enqueue(Scenario.says("never").late(60))
-        busy = await service.start("Hi")
-        await service.reached(busy, "in_progress")
-        waiting = await service.start("Hi")
+    async with open_service(limits={"concurrent_turns": 1, "lease_seconds": 700}) as service:
+        service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
+        busy = await service.start_run("Hi")
+        await service.wait_for_status(busy, "in_progress")
+        waiting = await service.start_run("Hi")
 
         service.clock.advance(604)
-        held = await service.look(waiting)
+        held = await service.retrieve_run(waiting)
         service.clock.advance(1)
-        expired = await service.look(waiting)
+        expired = await service.retrieve_run(waiting)
 
         assert (held["status"], expired["status"]) == ("queued", "expired")
 
 
 @pytest.mark.parametrize("text", ["SAY Hi", "INCOMPLETE max_output_tokens", "FAIL server_error no luck"])
-async def test_d56_a_run_that_ended_expires_no_more(service: Service, text: str) -> None:
-    assert (await service.run(text))["expires_at"] is None
+async def test_d56_a_run_that_ended_expires_no_more(service: EmulatedService, text: str) -> None:
+    assert (await service.run_to_rest(text))["expires_at"] is None
 
 
-async def test_d56_a_cancelled_and_an_expired_run_expire_no_more(service: Service) -> None:
-    cancelled = await service.run("CALL get_weather {}", tools=[WEATHER])
-    await service.post(f"{path_of(cancelled)}/cancel")
-    expired = await service.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d56_a_cancelled_and_an_expired_run_expire_no_more(service: EmulatedService) -> None:
+    cancelled = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+    await service.post(f"{run_path(cancelled)}/cancel")
+    expired = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     service.clock.advance(600)
 
-    ended = [await service.look(cancelled), await service.look(expired)]
+    ended = [await service.retrieve_run(cancelled), await service.retrieve_run(expired)]
 
     assert [(run["status"], run["expires_at"]) for run in ended] == [("cancelled", None), ("expired", None)]
 
 
-async def test_d58_a_failing_stream_closes_message_step_and_run(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says("one two three").broken(after=6))
+async def test_d58_a_failing_stream_closes_message_step_and_run(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_text("one two three").with_break(after=6))
 
-    events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=question("Hi"))
+    events = await service.collect_events(
+        "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
+    )
 
-    assert names(events)[-4:] == ["message.incomplete", "run.step.failed", "run.failed", "done"]
+    assert list_event_names(events)[-4:] == ["message.incomplete", "run.step.failed", "run.failed", "done"]
     assert events[-4].data["incomplete_details"] == {"reason": "run_failed"}
 
 
-async def test_d58_a_cancelled_stream_says_cancelling_before_it_closes(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says("one two three four five six").slow(0.02))
-    seen: list[Told] = []
+async def test_d58_a_cancelled_stream_says_cancelling_before_it_closes(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
+    seen: list[StreamEvent] = []
 
-    async for told in service.follow("/threads/runs", assistant_id=await service.assistant(), thread=question("Hi")):
+    async for told in service.iterate_events(
+        "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
+    ):
         seen.append(told)
         if [event.name for event in seen].count("thread.message.delta") == 1 and told.name == "thread.message.delta":
-            await service.post(f"{path_of(seen[1].data)}/cancel")
+            await service.post(f"{run_path(seen[1].data)}/cancel")
 
-    assert names(seen)[-5:] == ["run.cancelling", "message.incomplete", "run.step.cancelled", "run.cancelled", "done"]
+    assert list_event_names(seen)[-5:] == [
+        "run.cancelling",
+        "message.incomplete",
+        "run.step.cancelled",
+        "run.cancelled",
+        "done",
+    ]
 
 
-async def test_d98_a_stream_whose_thread_is_deleted_closes_as_cancelled_and_nothing_stays(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says("one two three four five six").slow(0.02))
-    seen: list[Told] = []
+async def test_d98_a_stream_whose_thread_is_deleted_closes_as_cancelled_and_nothing_stays(
+    service: EmulatedService,
+) -> None:
+    service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
+    seen: list[StreamEvent] = []
     deleted: list[Wire] = []
 
-    async for told in service.follow("/threads/runs", assistant_id=await service.assistant(), thread=question("Hi")):
+    async for told in service.iterate_events(
+        "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
+    ):
         seen.append(told)
         if told.name == "thread.message.delta" and not deleted:
             deleted.append((await service.delete(f"/threads/{seen[0].data['id']}")).body)
 
     assert deleted == [{"id": seen[0].data["id"], "object": "thread.deleted", "deleted": True}]
-    assert names(seen)[-5:] == ["run.cancelling", "message.incomplete", "run.step.cancelled", "run.cancelled", "done"]
-    assert (await service.get(path_of(seen[1].data))).status == 404
+    assert list_event_names(seen)[-5:] == [
+        "run.cancelling",
+        "message.incomplete",
+        "run.step.cancelled",
+        "run.cancelled",
+        "done",
+    ]
+    assert (await service.get(run_path(seen[1].data))).status == 404
 
 
 async def test_d98_a_run_that_waits_for_a_place_is_gone_with_its_thread() -> None:
-    async with emulated(limits={"concurrent_turns": 1}) as service:
-        service.simulator.enqueue(Scenario.says("never").late(60))
-        busy = await service.start("Hi")
-        await service.reached(busy, "in_progress")
-        seen: list[Told] = []
+    async with open_service(limits={"concurrent_turns": 1}) as service:
+        service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
+        busy = await service.start_run("Hi")
+        await service.wait_for_status(busy, "in_progress")
+        seen: list[StreamEvent] = []
 
         body = {"assistant_id": busy["assistant_id"], "thread": question("Hi")}
-        async for told in service.follow("/threads/runs", **body):
+        async for told in service.iterate_events("/threads/runs", **body):
             seen.append(told)
             if told.name == "thread.run.queued":
                 await service.delete(f"/threads/{seen[0].data['id']}")
-        await service.post(f"{path_of(busy)}/cancel")
+        await service.post(f"{run_path(busy)}/cancel")
 
-        assert names(seen)[-2:] == ["error", "done"]
+        assert list_event_names(seen)[-2:] == ["error", "done"]
         assert seen[-2].data["error"]["message"] == "The run is gone: its thread was deleted."
-        assert len(service.asked) == 1
+        assert len(service.model_requests) == 1
 
 
 class BreakingBackend:
@@ -233,10 +267,10 @@ class BreakingBackend:
         raise StoreError("The disk is full.")
 
 
-async def test_d59_a_stream_that_fails_itself_ends_with_the_whole_envelope(service: Service) -> None:
+async def test_d59_a_stream_that_fails_itself_ends_with_the_whole_envelope(service: EmulatedService) -> None:
     breaking = replace(service, backend=cast("Backend", BreakingBackend()))
 
-    events = await breaking.stream("/threads/thread_1/runs", assistant_id="asst_1")
+    events = await breaking.collect_events("/threads/thread_1/runs", assistant_id="asst_1")
 
     envelope = {"error": {"message": "The disk is full.", "type": "server_error", "param": None, "code": None}}
-    assert events[1:] == [Told("error", envelope), Told("done", "[DONE]")]
+    assert events[1:] == [StreamEvent("error", envelope), StreamEvent("done", "[DONE]")]

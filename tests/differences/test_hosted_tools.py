@@ -3,7 +3,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from tests.differences.service import Service, emulated
+from tests.emulated_service import EmulatedService, open_service
 from threadbridge.ports import HandlesPassthrough, ObjectKind, PassthroughRequest, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
 
@@ -16,21 +16,23 @@ def attaching(text: str, *file_ids: str) -> Wire:
     return {"role": "user", "content": text, "attachments": attachments}
 
 
-def asked(service: Service) -> list[Wire]:
+def asked(service: EmulatedService) -> list[Wire]:
     """The requests for responses."""
-    return [body for body in service.asked if body and "input" in body]
+    return [body for body in service.model_requests if body and "input" in body]
 
 
-async def answered(service: Service, message: Wire, tools: list[Wire]) -> tuple[Wire, list[Wire]]:
+async def answered(service: EmulatedService, message: Wire, tools: list[Wire]) -> tuple[Wire, list[Wire]]:
     """A run at rest on a new thread, and the parts of its answer."""
     thread = {"messages": [message]}
-    started = await service.post("/threads/runs", assistant_id=await service.assistant(tools=tools), thread=thread)
-    run = await service.rested(started.body)
-    newest = (await service.messages(run))[-1]
+    started = await service.post(
+        "/threads/runs", assistant_id=await service.create_assistant(tools=tools), thread=thread
+    )
+    run = await service.wait_until_rest(started.body)
+    newest = (await service.list_messages(run))[-1]
     return run, newest["content"] if newest["role"] == "assistant" else []
 
 
-async def passed_on(service: Service, **query: str) -> Wire:
+async def passed_on(service: EmulatedService, **query: str) -> Wire:
     """The answer to `GET /files`."""
     assert isinstance(service.backend, HandlesPassthrough)
     response = await service.backend.handle_passthrough(
@@ -42,8 +44,8 @@ async def passed_on(service: Service, **query: str) -> Wire:
     return page
 
 
-async def test_d11_markers_number_the_search_and_its_result_and_count_code_points(service: Service) -> None:
-    files = [await service.file(f"Cake {n}", name=f"{n}.txt") for n in range(2)]
+async def test_d11_markers_number_the_search_and_its_result_and_count_code_points(service: EmulatedService) -> None:
+    files = [await service.upload_file(f"Cake {n}", name=f"{n}.txt") for n in range(2)]
 
     _, [part] = await answered(service, attaching("SEARCH cake\nSAY 𝄞[[1]] and[[2]]", *files), SEARCH)
 
@@ -54,7 +56,7 @@ async def test_d11_markers_number_the_search_and_its_result_and_count_code_point
     assert value[second["start_index"] : second["end_index"]] == second["text"]
 
 
-async def test_d39_a_refused_attachment_leaves_nothing(service: Service) -> None:
+async def test_d39_a_refused_attachment_leaves_nothing(service: EmulatedService) -> None:
     refused = await service.post("/threads", messages=[attaching("Hi", "file-unknown")])
 
     stores = await SimulatedUpstream(service.simulator).request("GET", "/vector_stores")
@@ -62,7 +64,7 @@ async def test_d39_a_refused_attachment_leaves_nothing(service: Service) -> None
     assert stores["data"] == []
 
 
-async def test_d39_an_image_that_is_not_there_is_refused(service: Service) -> None:
+async def test_d39_an_image_that_is_not_there_is_refused(service: EmulatedService) -> None:
     image = {"type": "image_file", "image_file": {"file_id": "file-unknown"}}
 
     refused = await service.post("/threads", messages=[{"role": "user", "content": [image]}])
@@ -70,8 +72,8 @@ async def test_d39_an_image_that_is_not_there_is_refused(service: Service) -> No
     assert (refused.status, refused.error["message"]) == (404, "No such File object: file-unknown")
 
 
-async def test_d40_a_described_vector_store_is_there_before_the_request_is_written(service: Service) -> None:
-    file_id = await service.file("Cake", name="cake.txt")
+async def test_d40_a_described_vector_store_is_there_before_the_request_is_written(service: EmulatedService) -> None:
+    file_id = await service.upload_file("Cake", name="cake.txt")
     resources = {"file_search": {"vector_stores": [{"file_ids": [file_id]}]}}
 
     thread = await service.post("/threads", tool_resources=resources)
@@ -86,13 +88,13 @@ async def test_d40_a_described_vector_store_is_there_before_the_request_is_writt
     assert (refused.status, len(stores["data"]), errands.data) == (404, 1, [])
 
 
-async def test_d78_a_chart_is_in_front_of_the_text_where_it_came_before(service: Service) -> None:
+async def test_d78_a_chart_is_in_front_of_the_text_where_it_came_before(service: EmulatedService) -> None:
     _, content = await answered(service, {"role": "user", "content": "PYTHON plot()\nDRAWS chart.png"}, CODE)
 
     assert [part["type"] for part in content][:2] == ["image_file", "text"]
 
 
-async def test_d79_a_file_nobody_cites_is_kept(service: Service) -> None:
+async def test_d79_a_file_nobody_cites_is_kept(service: EmulatedService) -> None:
     text = "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"
 
     _, [part] = await answered(service, {"role": "user", "content": text}, CODE)
@@ -105,47 +107,47 @@ async def test_d79_a_file_nobody_cites_is_kept(service: Service) -> None:
 
 
 async def test_d80_a_run_on_an_expired_store_fails_with_its_id(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: EmulatedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file_id = await service.file("Cake", name="cake.txt")
+    file_id = await service.upload_file("Cake", name="cake.txt")
     weeks_later = service.simulator.clock.now() + 8 * 24 * 3600
     thread = await service.post("/threads", messages=[attaching("SEARCH cake", file_id)])
     monkeypatch.setattr(service.simulator.clock, "now", lambda: weeks_later)
 
-    assistant_id = await service.assistant(tools=SEARCH)
+    assistant_id = await service.create_assistant(tools=SEARCH)
     started = await service.post(f"/threads/{thread.body['id']}/runs", assistant_id=assistant_id)
-    run = await service.rested(started.body)
+    run = await service.wait_until_rest(started.body)
 
     [store_id] = thread.body["tool_resources"]["file_search"]["vector_store_ids"]
     assert (run["status"], run["last_error"]["code"]) == ("failed", "server_error")
     assert store_id in run["last_error"]["message"]
 
 
-async def test_d81_a_container_that_is_gone_is_replaced(service: Service) -> None:
+async def test_d81_a_container_that_is_gone_is_replaced(service: EmulatedService) -> None:
     run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
     first = asked(service)[-1]["tools"][0]["container"]
     await SimulatedUpstream(service.simulator).request("DELETE", f"/containers/{first}")
 
     started = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
-    again = await service.rested(started.body)
+    again = await service.wait_until_rest(started.body)
 
     assert again["status"] == "completed"
     assert asked(service)[-1]["tools"][0]["container"] != first
 
 
-async def test_d95_a_container_that_dies_while_code_runs_costs_a_failed_step(service: Service) -> None:
+async def test_d95_a_container_that_dies_while_code_runs_costs_a_failed_step(service: EmulatedService) -> None:
     run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
     again = {"role": "user", "content": "PYTHON 2\nDIES\nPRINTS 2"}
     await service.post(f"/threads/{run['thread_id']}/messages", **again)
 
     started = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
-    rested = await service.rested(started.body)
+    rested = await service.wait_until_rest(started.body)
 
     assert rested["status"] == "completed"
-    assert [step["status"] for step in await service.steps(rested)] == ["failed", "completed", "completed"]
+    assert [step["status"] for step in await service.list_steps(rested)] == ["failed", "completed", "completed"]
 
 
-async def test_d82_a_search_without_a_store_is_left_out(service: Service) -> None:
+async def test_d82_a_search_without_a_store_is_left_out(service: EmulatedService) -> None:
     run, _ = await answered(service, {"role": "user", "content": "SEARCH cake"}, SEARCH)
 
     assert run["status"] == "completed"
@@ -153,19 +155,21 @@ async def test_d82_a_search_without_a_store_is_left_out(service: Service) -> Non
 
 
 async def test_d83_without_hosted_tools_attachments_go_no_further() -> None:
-    async with emulated(hosted_tools=False) as bare:
+    async with open_service(hosted_tools=False) as bare:
         run, _ = await answered(bare, attaching("SEARCH cake", "file-1"), SEARCH)
 
-        assert (await bare.messages(run))[0]["attachments"] == attaching("", "file-1")["attachments"]
+        assert (await bare.list_messages(run))[0]["attachments"] == attaching("", "file-1")["attachments"]
         assert "tools" not in asked(bare)[-1]
 
 
 async def test_d83_a_profile_without_hosted_tools_leaves_them_out_with_a_warning_or_refuses_the_run() -> None:
     thread = {"messages": [{"role": "user", "content": "Hello"}]}
-    async with emulated(upstream={"profile": "vllm"}) as lenient:
-        taken = await lenient.post("/threads/runs", assistant_id=await lenient.assistant(tools=CODE), thread=thread)
-    async with emulated(upstream={"profile": "vllm"}, policies={"missing_tool": "refuse"}) as strict:
-        assistant_id = await strict.assistant(tools=CODE)
+    async with open_service(upstream={"profile": "vllm"}) as lenient:
+        taken = await lenient.post(
+            "/threads/runs", assistant_id=await lenient.create_assistant(tools=CODE), thread=thread
+        )
+    async with open_service(upstream={"profile": "vllm"}, policies={"missing_tool": "refuse"}) as strict:
+        assistant_id = await strict.create_assistant(tools=CODE)
         refused = await strict.post("/threads/runs", assistant_id=assistant_id, thread=thread)
         threads = await strict.get("/threads")
 
@@ -179,8 +183,8 @@ async def test_d90_a_forced_tool_is_the_only_one_shown_where_names_are_not_heard
     tools = [{"type": "function", "function": {"name": name}} for name in ("look", "wait")]
     forced = {"type": "function", "function": {"name": "wait"}}
     capabilities = {"forced_tool_choice": False, "required_tool_choice": True}
-    async with emulated(upstream={"profile": "generic", "capabilities": capabilities}) as service:
-        run = await service.run("Hello", tools=tools, run={"tool_choice": forced})
+    async with open_service(upstream={"profile": "generic", "capabilities": capabilities}) as service:
+        run = await service.run_to_rest("Hello", tools=tools, run={"tool_choice": forced})
 
         [call] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
         [request] = asked(service)
@@ -189,8 +193,8 @@ async def test_d90_a_forced_tool_is_the_only_one_shown_where_names_are_not_heard
     assert ([tool["name"] for tool in request["tools"]], request["tool_choice"]) == (["wait"], "required")
 
 
-async def test_d96_files_that_code_made_are_listed_in_front_of_the_others(service: Service) -> None:
-    uploaded = await service.file("Cake", name="cake.txt")
+async def test_d96_files_that_code_made_are_listed_in_front_of_the_others(service: EmulatedService) -> None:
+    uploaded = await service.upload_file("Cake", name="cake.txt")
     await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"}, CODE)
 
     first = await passed_on(service, limit="1")
@@ -201,7 +205,7 @@ async def test_d96_files_that_code_made_are_listed_in_front_of_the_others(servic
 
 
 async def test_d84_a_file_that_cannot_be_kept_does_not_fail_the_run() -> None:
-    async with emulated(limits={"copied_file_bytes": 1}) as service:
+    async with open_service(limits={"copied_file_bytes": 1}) as service:
         run, [part] = await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2"}, CODE)
 
         files = await service.store.read(

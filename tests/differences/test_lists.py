@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.differences.service import Service, path_of
+from tests.emulated_service import EmulatedService, run_path
 from threadbridge.ports import Wire
 
 
-async def test_d1_an_unknown_cursor_gives_an_empty_page(service: Service) -> None:
-    await service.assistant()
+async def test_d1_an_unknown_cursor_gives_an_empty_page(service: EmulatedService) -> None:
+    await service.create_assistant()
 
     after = await service.get("/assistants", after="asst_nobody")
     before = await service.get("/assistants", before="asst_nobody")
@@ -19,8 +19,11 @@ async def test_d1_an_unknown_cursor_gives_an_empty_page(service: Service) -> Non
     assert (before.status, before.body) == (200, empty)
 
 
-async def test_d1_a_cursor_that_was_deleted_is_an_unknown_one(service: Service) -> None:
-    assistants, thread_id = [await service.assistant() for _ in range(3)], await service.thread("One", "Two", "Three")
+async def test_d1_a_cursor_that_was_deleted_is_an_unknown_one(service: EmulatedService) -> None:
+    assistants, thread_id = (
+        [await service.create_assistant() for _ in range(3)],
+        await service.create_thread("One", "Two", "Three"),
+    )
     messages = (await service.get(f"/threads/{thread_id}/messages", limit="1")).body
     await service.delete(f"/assistants/{assistants[2]}")
     await service.delete(f"/threads/{thread_id}/messages/{messages['last_id']}")
@@ -34,8 +37,8 @@ async def test_d1_a_cursor_that_was_deleted_is_an_unknown_one(service: Service) 
     assert [(page.status, page.body["data"], page.body["has_more"]) for page in rest] == [(200, [], False)] * 3
 
 
-async def test_d8_threads_can_be_listed_newest_first(service: Service) -> None:
-    made = [await service.thread() for _ in range(3)]
+async def test_d8_threads_can_be_listed_newest_first(service: EmulatedService) -> None:
+    made = [await service.create_thread() for _ in range(3)]
 
     first = await service.get("/threads", limit="2")
     rest = await service.get("/threads", limit="2", after=first.body["last_id"])
@@ -44,7 +47,7 @@ async def test_d8_threads_can_be_listed_newest_first(service: Service) -> None:
     assert (first.body["has_more"], rest.body["has_more"]) == (True, False)
 
 
-async def test_d33_a_limit_that_is_no_number_is_a_wrong_type(service: Service) -> None:
+async def test_d33_a_limit_that_is_no_number_is_a_wrong_type(service: EmulatedService) -> None:
     refused = await service.get("/assistants", limit="many")
 
     assert (refused.status, refused.error["param"]) == (400, "limit")
@@ -54,9 +57,9 @@ async def test_d33_a_limit_that_is_no_number_is_a_wrong_type(service: Service) -
 @pytest.mark.parametrize("listed", ["messages", "runs"])
 @pytest.mark.parametrize("asked", [{}, {"limit": "0"}, {"order": "up"}, {"after": "nothing"}])
 async def test_a_thread_that_is_not_there_is_complained_of_before_its_lists(
-    service: Service, listed: str, asked: dict[str, str]
+    service: EmulatedService, listed: str, asked: dict[str, str]
 ) -> None:
-    gone = await service.thread("Hello")
+    gone = await service.create_thread("Hello")
     await service.delete(f"/threads/{gone}")
 
     refused = await service.get(f"/threads/{gone}/{listed}", **asked)
@@ -64,8 +67,8 @@ async def test_a_thread_that_is_not_there_is_complained_of_before_its_lists(
     assert (refused.status, refused.error["message"]) == (404, f"No thread found with id '{gone}'.")
 
 
-async def test_d34_before_alone_gives_the_objects_nearest_to_the_cursor(service: Service) -> None:
-    oldest, second, third, newest = [await service.assistant() for _ in range(4)]
+async def test_d34_before_alone_gives_the_objects_nearest_to_the_cursor(service: EmulatedService) -> None:
+    oldest, second, third, newest = [await service.create_assistant() for _ in range(4)]
 
     newer = await service.get("/assistants", before=oldest, limit="2")
     older = await service.get("/assistants", before=newest, limit="2", order="asc")
@@ -74,8 +77,8 @@ async def test_d34_before_alone_gives_the_objects_nearest_to_the_cursor(service:
     assert [assistant["id"] for assistant in older.body["data"]] == [second, third]
 
 
-async def test_d35_unknown_runs_and_messages_are_missed_in_the_same_words_as_threads(service: Service) -> None:
-    thread_id = await service.thread()
+async def test_d35_unknown_runs_and_messages_are_missed_in_the_same_words_as_threads(service: EmulatedService) -> None:
+    thread_id = await service.create_thread()
 
     run = await service.get(f"/threads/{thread_id}/runs/run_x")
     message = await service.get(f"/threads/{thread_id}/messages/msg_x")
@@ -84,12 +87,12 @@ async def test_d35_unknown_runs_and_messages_are_missed_in_the_same_words_as_thr
     assert (message.status, message.error["message"]) == (404, "No message found with id 'msg_x'.")
 
 
-async def test_d46_the_runs_of_a_deleted_assistant_stay(service: Service) -> None:
-    run = await service.run("Hello")
+async def test_d46_the_runs_of_a_deleted_assistant_stay(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hello")
 
     await service.delete(f"/assistants/{run['assistant_id']}")
 
-    found = await service.get(path_of(run))
+    found = await service.get(run_path(run))
     refused = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
     assert found.body["assistant_id"] == run["assistant_id"]
     assert refused.error["message"] == f"No assistant found with id '{run['assistant_id']}'."

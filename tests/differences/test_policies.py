@@ -7,24 +7,24 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.differences.service import WEATHER, Service, emulated, path_of, text_of, until
+from tests.emulated_service import WEATHER, EmulatedService, message_text, open_service, run_path, wait_until
 from threadbridge.ports import Wire
 
 HELLO: Wire = {"role": "user", "content": "Hello"}
 
 
 @pytest.fixture
-async def patient() -> AsyncIterator[Service]:
+async def patient() -> AsyncIterator[EmulatedService]:
     """A service whose requests wait for busy threads, at most two of them, at most a minute."""
     limits = {"busy_wait_seconds": 60, "busy_waiting_requests": 2}
-    async with emulated(policies={"busy_thread": "queue"}, limits=limits) as opened:
+    async with open_service(policies={"busy_thread": "queue"}, limits=limits) as opened:
         yield opened
 
 
 async def test_d1_an_unknown_cursor_can_be_refused() -> None:
-    async with emulated(policies={"unknown_cursor": "error"}) as service:
-        known = await service.assistant()
-        thread_id, other_id = await service.thread("Hi"), await service.thread("Hi")
+    async with open_service(policies={"unknown_cursor": "error"}) as service:
+        known = await service.create_assistant()
+        thread_id, other_id = await service.create_thread("Hi"), await service.create_thread("Hi")
         of_other = (await service.get(f"/threads/{other_id}/messages")).body["first_id"]
 
         refused = await service.get("/assistants", after="asst_nobody")
@@ -37,8 +37,8 @@ async def test_d1_an_unknown_cursor_can_be_refused() -> None:
 
 
 async def test_d27_the_texts_of_messages_can_be_bounded() -> None:
-    async with emulated(limits={"message_characters": 10}) as service:
-        path = f"/threads/{await service.thread()}/messages"
+    async with open_service(limits={"message_characters": 10}) as service:
+        path = f"/threads/{await service.create_thread()}/messages"
 
         taken = await service.post(path, role="user", content="0123456789")
         refused = await service.post(path, role="user", content="0123456789x")
@@ -53,49 +53,49 @@ async def test_d27_the_texts_of_messages_can_be_bounded() -> None:
     assert part.error["param"] == "content[0].text"
 
 
-async def test_d72_a_message_waits_until_the_run_has_ended(patient: Service) -> None:
-    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_a_message_waits_until_the_run_has_ended(patient: EmulatedService) -> None:
+    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
     waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
     await asyncio.sleep(0.01)
-    before = [text_of(message) for message in await patient.messages(run)]
-    await patient.answered(run)
+    before = [message_text(message) for message in await patient.list_messages(run)]
+    await patient.submit_outputs(run)
     patient.clock.advance(1)
     added = await waiting
 
     assert (added.status, before) == (200, ["CALL get_weather {}"])
-    assert [text_of(message) for message in await patient.messages(run)] == [
+    assert [message_text(message) for message in await patient.list_messages(run)] == [
         "CALL get_weather {}",
         "RESULT: sunny",
         "Hello",
     ]
 
 
-async def test_d72_runs_and_messages_of_one_thread_wait_in_line(patient: Service) -> None:
-    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_runs_and_messages_of_one_thread_wait_in_line(patient: EmulatedService) -> None:
+    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     thread = f"/threads/{run['thread_id']}"
 
     message = asyncio.create_task(patient.post(f"{thread}/messages", **HELLO))
     await asyncio.sleep(0.01)
     second = asyncio.create_task(patient.post(f"{thread}/runs", assistant_id=run["assistant_id"]))
     await asyncio.sleep(0.01)
-    await patient.answered(run)
-    await until(lambda: moved_on(patient, second), lambda state: state["done"])
-    ended = await patient.rested(second.result().body)
+    await patient.submit_outputs(run)
+    await wait_until(lambda: moved_on(patient, second), lambda state: state["done"])
+    ended = await patient.wait_until_rest(second.result().body)
 
     assert message.result().status == 200
     assert ended["status"] == "completed"
-    assert text_of((await patient.messages(run))[-1]) == "ECHO: Hello"
+    assert message_text((await patient.list_messages(run))[-1]) == "ECHO: Hello"
 
 
-async def moved_on(service: Service, task: asyncio.Task[object]) -> Wire:
+async def moved_on(service: EmulatedService, task: asyncio.Task[object]) -> Wire:
     """Let a little time pass."""
     service.clock.advance(0.3)
     return {"done": task.done()}
 
 
-async def test_d72_a_request_that_waited_in_vain_is_refused_as_ever(patient: Service) -> None:
-    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_a_request_that_waited_in_vain_is_refused_as_ever(patient: EmulatedService) -> None:
+    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
     waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
     await asyncio.sleep(0.01)
@@ -104,26 +104,26 @@ async def test_d72_a_request_that_waited_in_vain_is_refused_as_ever(patient: Ser
 
     assert refused.status == 400
     assert refused.error["message"] == f"Can't add messages to {run['thread_id']} while a run {run['id']} is active."
-    assert len(await patient.messages(run)) == 1
+    assert len(await patient.list_messages(run)) == 1
 
 
-async def test_d72_requests_beyond_the_number_are_refused_at_once(patient: Service) -> None:
-    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_requests_beyond_the_number_are_refused_at_once(patient: EmulatedService) -> None:
+    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     path = f"/threads/{run['thread_id']}/messages"
 
     waiting = [asyncio.create_task(patient.post(path, **HELLO)) for _ in range(2)]
     await asyncio.sleep(0.01)
     refused = await patient.post(path, **HELLO)
-    await patient.post(f"{path_of(run)}/cancel")
+    await patient.post(f"{run_path(run)}/cancel")
     patient.clock.advance(1)
     answers = [await task for task in waiting]
 
     assert (refused.status, [answer.status for answer in answers]) == (400, [200, 200])
-    assert len(await patient.messages(run)) == 3
+    assert len(await patient.list_messages(run)) == 3
 
 
-async def test_d72_an_expired_run_lets_those_who_wait_go_on(patient: Service) -> None:
-    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_an_expired_run_lets_those_who_wait_go_on(patient: EmulatedService) -> None:
+    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     patient.clock.advance(599)
 
     waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
@@ -131,11 +131,11 @@ async def test_d72_an_expired_run_lets_those_who_wait_go_on(patient: Service) ->
     patient.clock.advance(10)
 
     assert (await waiting).status == 200
-    assert (await patient.look(run))["status"] == "expired"
+    assert (await patient.retrieve_run(run))["status"] == "expired"
 
 
-async def test_d72_other_refusals_do_not_wait(patient: Service) -> None:
-    run = await patient.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_other_refusals_do_not_wait(patient: EmulatedService) -> None:
+    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
     refused = await patient.post(f"/threads/{run['thread_id']}/messages", role="nobody", content="Hello")
 

@@ -11,31 +11,31 @@ import aiohttp
 import orjson
 
 from tests.clients.client_kinds import simulated_gateway
-from tests.differences.service import BETA, MAX_BODY_BYTES, WEATHER, Service, emulated, path_of
+from tests.emulated_service import BETA, MAX_BODY_BYTES, WEATHER, EmulatedService, open_service, run_path
 from threadbridge.ports import WireRequest
 from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge.wire import dispatch_request
 
 
-async def test_d17_the_beta_header_may_hold_a_list(service: Service) -> None:
+async def test_d17_the_beta_header_may_hold_a_list(service: EmulatedService) -> None:
     response = await service.send("GET", "/assistants", headers={"openai-beta": "realtime=v1, assistants=v2"})
 
     assert response.status == 200
 
 
-async def test_d17_a_request_that_names_an_api_version_needs_no_beta_header(service: Service) -> None:
+async def test_d17_a_request_that_names_an_api_version_needs_no_beta_header(service: EmulatedService) -> None:
     azure = await service.send("GET", "/assistants", query={"api-version": "2024-05-01-preview"}, headers={})
     plain = await service.send("GET", "/assistants", headers={})
 
     assert (azure.status, plain.status) == (200, 400)
 
 
-async def test_d18_empty_bodies_stand_for_empty_objects(service: Service) -> None:
-    run = await service.run("Hello")
+async def test_d18_empty_bodies_stand_for_empty_objects(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hello")
     thread = f"/threads/{run['thread_id']}"
-    message = f"{thread}/messages/{(await service.messages(run))[0]['id']}"
+    message = f"{thread}/messages/{(await service.list_messages(run))[0]['id']}"
 
-    updated = [f"/assistants/{run['assistant_id']}", thread, message, path_of(run), "/threads"]
+    updated = [f"/assistants/{run['assistant_id']}", thread, message, run_path(run), "/threads"]
     statuses = [(await service.send("POST", path, b"")).status for path in updated]
     deleted = await service.send("DELETE", thread, b"not even JSON")
 
@@ -43,47 +43,47 @@ async def test_d18_empty_bodies_stand_for_empty_objects(service: Service) -> Non
     assert deleted.status == 200
 
 
-async def test_d18_a_body_that_is_not_looked_at_is_warned_about(service: Service) -> None:
-    thread_id = await service.thread("Hello")
+async def test_d18_a_body_that_is_not_looked_at_is_warned_about(service: EmulatedService) -> None:
+    thread_id = await service.create_thread("Hello")
 
     deleted = await service.send("DELETE", f"/threads/{thread_id}", b"not even JSON")
 
     assert "the one that was sent has no effect" in deleted.headers["threadbridge-warning"]
 
 
-async def test_d18_where_something_is_required_an_empty_body_is_refused(service: Service) -> None:
+async def test_d18_where_something_is_required_an_empty_body_is_refused(service: EmulatedService) -> None:
     assert (await service.send("POST", "/assistants", b"")).status == 400
 
 
-async def test_d19_a_body_beyond_the_limit_is_a_413(service: Service) -> None:
+async def test_d19_a_body_beyond_the_limit_is_a_413(service: EmulatedService) -> None:
     response = await service.send("POST", "/threads", b" " * (MAX_BODY_BYTES + 1))
 
     assert response.status == 413
 
 
-async def test_d20_an_unknown_parameter_is_named_without_a_guess(service: Service) -> None:
+async def test_d20_an_unknown_parameter_is_named_without_a_guess(service: EmulatedService) -> None:
     refused = await service.post("/assistants", model="gpt-4o", instruction="Be brief.")
 
     assert (refused.status, refused.error["message"]) == (400, "Unknown parameter: 'instruction'.")
 
 
-async def test_d21_null_for_a_required_field_is_a_wrong_type(service: Service) -> None:
+async def test_d21_null_for_a_required_field_is_a_wrong_type(service: EmulatedService) -> None:
     null = await service.post("/assistants", model=None)
     missing = await service.post("/assistants")
 
     assert (null.error["code"], missing.error["code"]) == ("invalid_type", "missing_required_parameter")
 
 
-async def test_d22_null_in_an_update_leaves_the_value(service: Service) -> None:
-    assistant = f"/assistants/{await service.assistant(name='Ada', metadata={'a': '1'})}"
+async def test_d22_null_in_an_update_leaves_the_value(service: EmulatedService) -> None:
+    assistant = f"/assistants/{await service.create_assistant(name='Ada', metadata={'a': '1'})}"
 
     updated = await service.post(assistant, name=None, metadata=None, tools=None)
 
     assert (updated.body["name"], updated.body["metadata"]) == ("Ada", {"a": "1"})
 
 
-async def test_d23_metadata_is_replaced_as_a_whole(service: Service) -> None:
-    thread = f"/threads/{await service.thread()}"
+async def test_d23_metadata_is_replaced_as_a_whole(service: EmulatedService) -> None:
+    thread = f"/threads/{await service.create_thread()}"
     await service.post(thread, metadata={"a": "1", "b": "2"})
 
     updated = await service.post(thread, metadata={"b": "3"})
@@ -91,8 +91,8 @@ async def test_d23_metadata_is_replaced_as_a_whole(service: Service) -> None:
     assert updated.body["metadata"] == {"b": "3"}
 
 
-async def test_d24_a_token_budget_may_be_as_small_as_16(service: Service) -> None:
-    assistant_id, thread_id = await service.assistant(), await service.thread("Hello")
+async def test_d24_a_token_budget_may_be_as_small_as_16(service: EmulatedService) -> None:
+    assistant_id, thread_id = await service.create_assistant(), await service.create_thread("Hello")
 
     refused = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, max_prompt_tokens=15)
     run = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, max_prompt_tokens=16)
@@ -101,39 +101,39 @@ async def test_d24_a_token_budget_may_be_as_small_as_16(service: Service) -> Non
     assert run.body["max_prompt_tokens"] == 16
 
 
-async def test_d25_a_run_is_given_at_most_20_tools_but_takes_over_more(service: Service) -> None:
+async def test_d25_a_run_is_given_at_most_20_tools_but_takes_over_more(service: EmulatedService) -> None:
     many = [WEATHER] * 21
-    assistant_id = await service.assistant(tools=many)
+    assistant_id = await service.create_assistant(tools=many)
 
     refused = await service.post("/threads/runs", assistant_id=assistant_id, tools=many)
-    run = await service.start("Hello", tools=many)
+    run = await service.start_run("Hello", tools=many)
 
     assert (refused.error["param"], refused.error["code"]) == ("tools", "array_above_max_length")
     assert len(run["tools"]) == 21
 
 
-async def test_d26_reasoning_effort_is_taken_when_thread_and_run_are_created_at_once(service: Service) -> None:
-    run = await service.run("Hello", model="o3", run={"reasoning_effort": "low"})
+async def test_d26_reasoning_effort_is_taken_when_thread_and_run_are_created_at_once(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hello", model="o3", run={"reasoning_effort": "low"})
 
     assert run["reasoning_effort"] == "low"
-    assert service.asked[-1]["reasoning"] == {"effort": "low"}
+    assert service.model_requests[-1]["reasoning"] == {"effort": "low"}
 
 
-async def test_d27_a_message_may_be_longer_than_256000_characters(service: Service) -> None:
-    thread_id = await service.thread()
+async def test_d27_a_message_may_be_longer_than_256000_characters(service: EmulatedService) -> None:
+    thread_id = await service.create_thread()
 
     message = await service.post(f"/threads/{thread_id}/messages", role="user", content="x" * 256_001)
 
     assert (message.status, len(message.body["content"][0]["text"]["value"])) == (200, 256_001)
 
 
-async def test_d28_an_unknown_model_is_found_out_by_the_run(service: Service) -> None:
-    run = await service.run("HTTP 404", model="gpt-nobody-knows")
+async def test_d28_an_unknown_model_is_found_out_by_the_run(service: EmulatedService) -> None:
+    run = await service.run_to_rest("HTTP 404", model="gpt-nobody-knows")
 
     assert (run["status"], run["model"]) == ("failed", "gpt-nobody-knows")
 
 
-async def test_d29_unknown_paths_and_methods_are_refused_in_the_envelope(service: Service) -> None:
+async def test_d29_unknown_paths_and_methods_are_refused_in_the_envelope(service: EmulatedService) -> None:
     nowhere = await service.get("/threads/thread_1/files")
     put = await service.send("PUT", "/threads/thread_1")
 
@@ -143,43 +143,43 @@ async def test_d29_unknown_paths_and_methods_are_refused_in_the_envelope(service
     assert orjson.loads(put.body)["error"]["code"] == "method_not_supported"
 
 
-async def test_d30_answers_have_three_headers_of_the_service(service: Service) -> None:
+async def test_d30_answers_have_three_headers_of_the_service(service: EmulatedService) -> None:
     headers = (await service.get("/assistants")).headers
 
     assert sorted(headers) == ["content-type", "openai-processing-ms", "openai-version", "x-request-id"]
     assert re.fullmatch(r"req_[0-9a-f]{32}", headers["x-request-id"])
 
 
-async def test_d31_requests_are_not_counted(service: Service) -> None:
+async def test_d31_requests_are_not_counted(service: EmulatedService) -> None:
     statuses = {(await service.send("POST", "/threads", b"{}")).status for _ in range(320)}
 
     assert statuses == {200}
 
 
-async def test_d31_a_429_of_the_service_behind_fails_the_run(service: Service) -> None:
-    run = await service.run("HTTP 429 1")
+async def test_d31_a_429_of_the_service_behind_fails_the_run(service: EmulatedService) -> None:
+    run = await service.run_to_rest("HTTP 429 1")
 
     assert (run["status"], run["last_error"]["code"]) == ("failed", "rate_limit_exceeded")
 
 
-async def test_d32_every_key_opens_the_same_threads(service: Service) -> None:
-    thread_id = await service.thread()
+async def test_d32_every_key_opens_the_same_threads(service: EmulatedService) -> None:
+    thread_id = await service.create_thread()
 
     response = await service.send("GET", f"/threads/{thread_id}", headers={**BETA, "authorization": "Bearer sk-other"})
 
     assert response.status == 200
 
 
-async def test_d69_an_unknown_query_parameter_is_accepted_with_a_warning(service: Service) -> None:
+async def test_d69_an_unknown_query_parameter_is_accepted_with_a_warning(service: EmulatedService) -> None:
     page = await service.get("/assistants", limit="1", nocache="17")
 
     assert page.status == 200
     assert "'nocache' has no effect" in page.headers["threadbridge-warning"]
 
 
-async def test_d86_of_a_query_parameter_given_twice_the_last_counts_with_a_warning(service: Service) -> None:
+async def test_d86_of_a_query_parameter_given_twice_the_last_counts_with_a_warning(service: EmulatedService) -> None:
     for _ in range(3):
-        await service.assistant()
+        await service.create_assistant()
     twice = WireRequest("GET", "/assistants", (("limit", "1"), ("limit", "2")), BETA, b"")
 
     response = await dispatch_request(service.backend, twice, max_body_bytes=MAX_BODY_BYTES)
@@ -189,15 +189,15 @@ async def test_d86_of_a_query_parameter_given_twice_the_last_counts_with_a_warni
     assert "'limit' was given more than once" in response.headers["threadbridge-warning"]
 
 
-async def test_d86_a_query_parameter_without_a_value_is_one_that_was_not_given(service: Service) -> None:
-    assistant_id = await service.assistant()
+async def test_d86_a_query_parameter_without_a_value_is_one_that_was_not_given(service: EmulatedService) -> None:
+    assistant_id = await service.create_assistant()
 
     page = await service.get("/assistants", limit="", order="", after="", before="")
 
     assert [each["id"] for each in page.body["data"]] == [assistant_id]
 
 
-async def test_d87_a_compressed_body_is_refused_by_the_name_of_its_encoding(service: Service) -> None:
+async def test_d87_a_compressed_body_is_refused_by_the_name_of_its_encoding(service: EmulatedService) -> None:
     zipped = {**BETA, "content-type": "application/json", "content-encoding": "gzip"}
     plain = {**zipped, "content-encoding": "identity"}
 
@@ -209,7 +209,7 @@ async def test_d87_a_compressed_body_is_refused_by_the_name_of_its_encoding(serv
     assert taken.status == 200
 
 
-async def test_d88_a_browser_is_given_no_leave_to_read(service: Service) -> None:
+async def test_d88_a_browser_is_given_no_leave_to_read(service: EmulatedService) -> None:
     page = {**BETA, "origin": "https://somewhere.example"}
 
     asked = await service.send("OPTIONS", "/threads", headers=page)
@@ -242,7 +242,7 @@ async def test_d107_pages_of_other_machines_may_not_ask_a_gateway_without_a_key(
     assert (status, error["type"], error["code"]) == (403, "invalid_request_error", None)
 
 
-async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: Service) -> None:
+async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: EmulatedService) -> None:
     without = await service.send("POST", "/threads", b'{"metadata": {}}', headers=BETA)
     latin = await service.send(
         "POST", "/threads", b"{}", headers={**BETA, "content-type": "application/json; charset=x"}
@@ -252,10 +252,10 @@ async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: Servi
     assert (without.status, latin.status, plain.status) == (200, 200, 400)
 
 
-async def test_d28_a_model_that_a_fresh_list_does_not_have_is_refused(service: Service) -> None:
+async def test_d28_a_model_that_a_fresh_list_does_not_have_is_refused(service: EmulatedService) -> None:
     fresh = ModelCatalog(service.clock.now(), {"gpt-4o": None})
-    async with emulated(catalog=fresh) as knowing:
-        assistant_id = await knowing.assistant(model="gpt-nobody-knows", instructions="Be brief.")
+    async with open_service(catalog=fresh) as knowing:
+        assistant_id = await knowing.create_assistant(model="gpt-nobody-knows", instructions="Be brief.")
 
         refused = await knowing.post("/threads/runs", assistant_id=assistant_id, thread={})
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.differences.service import WEATHER, Service, emulated, names, path_of, text_of
+from tests.emulated_service import WEATHER, EmulatedService, list_event_names, message_text, open_service, run_path
 from threadbridge.ports import ObjectKind, Wire
-from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario, Text
+from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, ScriptedResponse, TextMessage
 
 
 def shown(request: Wire) -> list[str]:
@@ -14,42 +14,42 @@ def shown(request: Wire) -> list[str]:
     return [str(item.get("role") or item["type"]) for item in request["input"]]
 
 
-async def test_d6_additional_instructions_stand_on_a_line_of_their_own(service: Service) -> None:
-    run = await service.run("Hi", instructions="Be brief.", run={"instructions": "Be kind."})
+async def test_d6_additional_instructions_stand_on_a_line_of_their_own(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hi", instructions="Be brief.", run={"instructions": "Be kind."})
     appended = await service.post(
         f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"], additional_instructions="Be kind."
     )
-    await service.rested(appended.body)
+    await service.wait_until_rest(appended.body)
 
     assert (run["instructions"], appended.body["instructions"]) == ("Be kind.", "Be brief.\nBe kind.")
-    assert [request["instructions"] for request in service.asked] == ["Be kind.", "Be brief.\nBe kind."]
+    assert [request["instructions"] for request in service.model_requests] == ["Be kind.", "Be brief.\nBe kind."]
 
 
-async def test_d7_a_forced_choice_is_sent_with_the_first_turn_only(service: Service) -> None:
-    waiting = await service.run("Hi", tools=[WEATHER], run={"tool_choice": "required"})
+async def test_d7_a_forced_choice_is_sent_with_the_first_turn_only(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest("Hi", tools=[WEATHER], run={"tool_choice": "required"})
 
-    run = await service.answered(waiting)
+    run = await service.submit_outputs(waiting)
 
     assert run["status"] == "completed"
-    assert [request["tool_choice"] for request in service.asked] == ["required", "auto"]
+    assert [request["tool_choice"] for request in service.model_requests] == ["required", "auto"]
     assert run["tool_choice"] == "required"
 
 
-async def test_d9_a_retired_model_is_replaced_and_keeps_its_name(service: Service) -> None:
-    run = await service.run("Hi", model="gpt-4-32k")
+async def test_d9_a_retired_model_is_replaced_and_keeps_its_name(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hi", model="gpt-4-32k")
 
-    assert (run["model"], service.asked[-1]["model"]) == ("gpt-4-32k", "gpt-4o")
+    assert (run["model"], service.model_requests[-1]["model"]) == ("gpt-4-32k", "gpt-4o")
 
 
-async def test_d10_sampling_is_not_sent_to_models_that_refuse_it(service: Service) -> None:
-    run = await service.run("Hi", model="o3", temperature=0.5, top_p=0.5)
+async def test_d10_sampling_is_not_sent_to_models_that_refuse_it(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hi", model="o3", temperature=0.5, top_p=0.5)
 
     assert (run["status"], run["temperature"], run["top_p"]) == ("completed", 0.5, 0.5)
-    assert service.asked[-1].keys().isdisjoint({"temperature", "top_p"})
+    assert service.model_requests[-1].keys().isdisjoint({"temperature", "top_p"})
 
 
-async def test_d10_the_creator_of_the_run_is_told(service: Service) -> None:
-    assistant_id = await service.assistant(model="o3", temperature=0.5)
+async def test_d10_the_creator_of_the_run_is_told(service: EmulatedService) -> None:
+    assistant_id = await service.create_assistant(model="o3", temperature=0.5)
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
 
     created = await service.post("/threads/runs", assistant_id=assistant_id, thread=thread)
@@ -59,11 +59,14 @@ async def test_d10_the_creator_of_the_run_is_told(service: Service) -> None:
 
 async def test_d10_the_warning_stands_in_header_log_and_report(caplog: pytest.LogCaptureFixture) -> None:
     warning = "The model o3 does not accept temperature; 0.5 has no effect."
-    async with emulated() as service:
-        thread_id, assistant_id = await service.thread("Hi"), await service.assistant(model="o3", temperature=0.5)
+    async with open_service() as service:
+        thread_id, assistant_id = (
+            await service.create_thread("Hi"),
+            await service.create_assistant(model="o3", temperature=0.5),
+        )
         created = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)
-        run = await service.rested(created.body)
-        report = (await service.get(f"{path_of(run)}/report")).body
+        run = await service.wait_until_rest(created.body)
+        report = (await service.get(f"{run_path(run)}/report")).body
         asked_to_stream = b'{"assistant_id": "%s", "stream": true}' % assistant_id.encode()
         streamed = await service.send("POST", f"/threads/{thread_id}/runs", asked_to_stream)
 
@@ -73,10 +76,10 @@ async def test_d10_the_warning_stands_in_header_log_and_report(caplog: pytest.Lo
 
 
 async def test_d10_a_sampling_parameter_can_refuse_the_run() -> None:
-    async with emulated(policies={"sampling": "error"}) as service:
-        assistant_id = await service.assistant(model="o3", temperature=0.5, instructions="Be brief.")
+    async with open_service(policies={"sampling": "error"}) as service:
+        assistant_id = await service.create_assistant(model="o3", temperature=0.5, instructions="Be brief.")
         refused = await service.post("/threads/runs", assistant_id=assistant_id)
-        taken = await service.run("Hi", model="gpt-4o", temperature=0.5)
+        taken = await service.run_to_rest("Hi", model="gpt-4o", temperature=0.5)
 
     assert (refused.status, refused.error["param"]) == (400, "temperature")
     assert refused.error["message"] == "Unsupported parameter: 'temperature' is not supported with this model."
@@ -84,50 +87,52 @@ async def test_d10_a_sampling_parameter_can_refuse_the_run() -> None:
 
 
 async def test_d10_a_model_can_be_told_not_to_reason_so_that_it_takes_sampling() -> None:
-    async with emulated(policies={"sampling": "force_none"}) as service:
-        run = await service.run("Hi", model="gpt-6-luna", temperature=0.5, reasoning_effort="high")
+    async with open_service(policies={"sampling": "force_none"}) as service:
+        run = await service.run_to_rest("Hi", model="gpt-6-luna", temperature=0.5, reasoning_effort="high")
 
-    [asked] = service.asked
+    [asked] = service.model_requests
     assert (asked["temperature"], asked["reasoning"]) == (0.5, {"effort": "none"})
     assert (run["status"], run["temperature"], run["reasoning_effort"]) == ("completed", 0.5, "high")
 
 
 async def test_d9_one_assistant_can_have_a_model_of_its_own() -> None:
     own = {"asst_mine": {"model": "gpt-6-sol", "reasoning_effort": "low"}}
-    async with emulated(per_assistant=own, models={"gpt-4": {"model": "gpt-4.1"}}) as service:
-        other = (await service.get(f"/assistants/{await service.assistant(model='gpt-4')}")).body
+    async with open_service(per_assistant=own, models={"gpt-4": {"model": "gpt-4.1"}}) as service:
+        other = (await service.get(f"/assistants/{await service.create_assistant(model='gpt-4')}")).body
         mine = {**other, "id": "asst_mine"}
         await service.store.write(lambda session: session.add(ObjectKind.ASSISTANT, mine), tenant="default")
-        thread_id = await service.thread("Hi")
+        thread_id = await service.create_thread("Hi")
         runs = [
-            await service.rested((await service.post(f"/threads/{thread_id}/runs", assistant_id=each["id"])).body)
+            await service.wait_until_rest(
+                (await service.post(f"/threads/{thread_id}/runs", assistant_id=each["id"])).body
+            )
             for each in (mine, other)
         ]
 
-    assert [asked["model"] for asked in service.asked] == ["gpt-6-sol", "gpt-4.1"]
-    assert service.asked[0]["reasoning"] == {"effort": "low"}
+    assert [asked["model"] for asked in service.model_requests] == ["gpt-6-sol", "gpt-4.1"]
+    assert service.model_requests[0]["reasoning"] == {"effort": "low"}
     assert [(run["model"], run["reasoning_effort"]) for run in runs] == [("gpt-4", None), ("gpt-4", None)]
 
 
-async def test_d66_an_effort_the_model_refuses_is_replaced_by_the_nearest(service: Service) -> None:
-    run = await service.run("Hi", model="o3", reasoning_effort="minimal")
+async def test_d66_an_effort_the_model_refuses_is_replaced_by_the_nearest(service: EmulatedService) -> None:
+    run = await service.run_to_rest("Hi", model="o3", reasoning_effort="minimal")
 
     assert (run["status"], run["reasoning_effort"]) == ("completed", "minimal")
-    assert service.asked[-1]["reasoning"] == {"effort": "low"}
+    assert service.model_requests[-1]["reasoning"] == {"effort": "low"}
 
 
-async def test_d67_the_successor_of_a_model_that_did_not_reason_is_told_not_to(service: Service) -> None:
+async def test_d67_the_successor_of_a_model_that_did_not_reason_is_told_not_to(service: EmulatedService) -> None:
     service.clock.advance(60 * 24 * 3600)  # beyond the day on which gpt-4 was switched off
 
-    run = await service.run("Hi", model="gpt-4")
+    run = await service.run_to_rest("Hi", model="gpt-4")
 
     assert (run["model"], run["reasoning_effort"]) == ("gpt-4", None)
-    assert service.asked[-1]["model"] != "gpt-4"
-    assert service.asked[-1]["reasoning"] == {"effort": "none"}
+    assert service.model_requests[-1]["model"] != "gpt-4"
+    assert service.model_requests[-1]["reasoning"] == {"effort": "none"}
 
 
-async def test_d42_anything_to_say_is_enough_for_a_run(service: Service) -> None:
-    silent, empty = await service.assistant(), await service.thread()
+async def test_d42_anything_to_say_is_enough_for_a_run(service: EmulatedService) -> None:
+    silent, empty = await service.create_assistant(), await service.create_thread()
     monologue = await service.post("/threads", messages=[{"role": "assistant", "content": "Welcome"}])
 
     refused = await service.post(f"/threads/{empty}/runs", assistant_id=silent)
@@ -135,121 +140,128 @@ async def test_d42_anything_to_say_is_enough_for_a_run(service: Service) -> None
     after_monologue = await service.post(f"/threads/{monologue.body['id']}/runs", assistant_id=silent)
 
     assert (refused.status, refused.error["code"]) == (400, "invalid_thread")
-    assert (await service.rested(instructed.body))["status"] == "completed"
-    assert (await service.rested(after_monologue.body))["status"] == "completed"
+    assert (await service.wait_until_rest(instructed.body))["status"] == "completed"
+    assert (await service.wait_until_rest(after_monologue.body))["status"] == "completed"
 
 
-async def test_d43_null_takes_the_tools_of_the_assistant_and_an_empty_list_takes_none(service: Service) -> None:
-    null = await service.run("Hi", tools=[WEATHER], run={"tools": None})
-    none = await service.run("Hi", tools=[WEATHER], run={"tools": []})
+async def test_d43_null_takes_the_tools_of_the_assistant_and_an_empty_list_takes_none(service: EmulatedService) -> None:
+    null = await service.run_to_rest("Hi", tools=[WEATHER], run={"tools": None})
+    none = await service.run_to_rest("Hi", tools=[WEATHER], run={"tools": []})
 
     assert ([tool["type"] for tool in null["tools"]], none["tools"]) == (["function"], [])
-    assert "tools" not in service.asked[-1]
+    assert "tools" not in service.model_requests[-1]
 
 
-async def test_d49_every_turn_may_write_what_is_left_of_the_budget(service: Service) -> None:
-    call = Scenario(answer=Answer([Reasoning("", tokens=20), Call("get_weather", "{}")]))
+async def test_d49_every_turn_may_write_what_is_left_of_the_budget(service: EmulatedService) -> None:
+    call = Scenario(response=ScriptedResponse([Reasoning("", tokens=20), FunctionCall("get_weather", "{}")]))
     service.simulator.enqueue(call)
 
-    waiting = await service.run("Hi", tools=[WEATHER], run={"max_completion_tokens": 100})
-    spent = (await service.steps(await service.answered(waiting)))[0]["usage"]["completion_tokens"]
+    waiting = await service.run_to_rest("Hi", tools=[WEATHER], run={"max_completion_tokens": 100})
+    spent = (await service.list_steps(await service.submit_outputs(waiting)))[0]["usage"]["completion_tokens"]
 
-    assert [request["max_output_tokens"] for request in service.asked] == [100, 100 - spent]
-
-
-async def test_d49_the_least_a_turn_may_write_is_16_tokens(service: Service) -> None:
-    waiting = await service.run("CALL get_weather {}", tools=[WEATHER], run={"max_completion_tokens": 17})
-
-    await service.answered(waiting)
-
-    assert [request["max_output_tokens"] for request in service.asked] == [17, 16]
+    assert [request["max_output_tokens"] for request in service.model_requests] == [100, 100 - spent]
 
 
-async def test_d49_a_spent_budget_ends_the_run_without_another_turn(service: Service) -> None:
-    service.simulator.enqueue(Scenario(answer=Answer([Reasoning("", tokens=15), Call("get_weather", "{}")])))
-    waiting = await service.run("Hi", tools=[WEATHER], run={"max_completion_tokens": 16})
+async def test_d49_the_least_a_turn_may_write_is_16_tokens(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER], run={"max_completion_tokens": 17})
 
-    run = await service.answered(waiting)
+    await service.submit_outputs(waiting)
+
+    assert [request["max_output_tokens"] for request in service.model_requests] == [17, 16]
+
+
+async def test_d49_a_spent_budget_ends_the_run_without_another_turn(service: EmulatedService) -> None:
+    service.simulator.enqueue(
+        Scenario(response=ScriptedResponse([Reasoning("", tokens=15), FunctionCall("get_weather", "{}")]))
+    )
+    waiting = await service.run_to_rest("Hi", tools=[WEATHER], run={"max_completion_tokens": 16})
+
+    run = await service.submit_outputs(waiting)
 
     assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_completion_tokens"})
     assert run["usage"]["completion_tokens"] == 16
-    assert len(service.asked) == 1
+    assert len(service.model_requests) == 1
 
 
-async def test_d61_calls_that_were_never_answered_are_not_shown_to_the_model(service: Service) -> None:
-    service.simulator.enqueue(Scenario.calls(Call("get_weather", "{}"), reasoning="Let me see"))
-    waiting = await service.run("Hi", model="o3", tools=[WEATHER])
+async def test_d61_calls_that_were_never_answered_are_not_shown_to_the_model(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_calls(FunctionCall("get_weather", "{}"), reasoning="Let me see"))
+    waiting = await service.run_to_rest("Hi", model="o3", tools=[WEATHER])
     await service.post(f"/threads/{waiting['thread_id']}/runs/{waiting['id']}/cancel")
 
     following = await service.post(f"/threads/{waiting['thread_id']}/runs", assistant_id=waiting["assistant_id"])
 
-    assert (await service.rested(following.body))["status"] == "completed"
-    assert shown(service.asked[-1]) == ["user"]
+    assert (await service.wait_until_rest(following.body))["status"] == "completed"
+    assert shown(service.model_requests[-1]) == ["user"]
 
 
-async def test_d61_calls_of_a_run_that_expired_are_not_shown_either(service: Service) -> None:
-    service.simulator.enqueue(Scenario.calls(Call("get_weather", "{}"), reasoning="Let me see"))
-    waiting = await service.run("Hi", model="o3", tools=[WEATHER])
+async def test_d61_calls_of_a_run_that_expired_are_not_shown_either(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_calls(FunctionCall("get_weather", "{}"), reasoning="Let me see"))
+    waiting = await service.run_to_rest("Hi", model="o3", tools=[WEATHER])
     service.clock.advance(601)
 
     following = await service.post(f"/threads/{waiting['thread_id']}/runs", assistant_id=waiting["assistant_id"])
 
-    assert (await service.look(waiting))["status"] == "expired"
-    assert (await service.rested(following.body))["status"] == "completed"
-    assert shown(service.asked[-1]) == ["user"]
+    assert (await service.retrieve_run(waiting))["status"] == "expired"
+    assert (await service.wait_until_rest(following.body))["status"] == "completed"
+    assert shown(service.model_requests[-1]) == ["user"]
 
 
-async def test_d62_of_earlier_runs_the_model_is_shown_messages_and_answered_calls(service: Service) -> None:
-    service.simulator.enqueue(Scenario.calls(Call("get_weather", "{}"), reasoning="Let me see"))
-    earlier = await service.answered(await service.run("Hi", model="o3", tools=[WEATHER]))
-    within = shown(service.asked[-1])
+async def test_d62_of_earlier_runs_the_model_is_shown_messages_and_answered_calls(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_calls(FunctionCall("get_weather", "{}"), reasoning="Let me see"))
+    earlier = await service.submit_outputs(await service.run_to_rest("Hi", model="o3", tools=[WEATHER]))
+    within = shown(service.model_requests[-1])
     await service.post(f"/threads/{earlier['thread_id']}/messages", role="user", content="More")
 
     later = await service.post(f"/threads/{earlier['thread_id']}/runs", assistant_id=earlier["assistant_id"])
-    await service.rested(later.body)
+    await service.wait_until_rest(later.body)
 
     assert within == ["user", "reasoning", "function_call", "function_call_output"]
-    assert shown(service.asked[-1]) == ["user", "function_call", "function_call_output", "assistant", "user"]
+    assert shown(service.model_requests[-1]) == ["user", "function_call", "function_call_output", "assistant", "user"]
 
 
-async def test_d63_last_messages_does_not_count_what_the_run_wrote(service: Service) -> None:
+async def test_d63_last_messages_does_not_count_what_the_run_wrote(service: EmulatedService) -> None:
     strategy = {"type": "last_messages", "last_messages": 1}
-    service.simulator.enqueue(Scenario(answer=Answer([Text("One moment"), Call("get_weather", "{}")])))
-    assistant_id, thread_id = await service.assistant(tools=[WEATHER]), await service.thread("before", "Weather?")
+    service.simulator.enqueue(
+        Scenario(response=ScriptedResponse([TextMessage("One moment"), FunctionCall("get_weather", "{}")]))
+    )
+    assistant_id, thread_id = (
+        await service.create_assistant(tools=[WEATHER]),
+        await service.create_thread("before", "Weather?"),
+    )
 
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, truncation_strategy=strategy)
-    run = await service.answered(await service.rested(started.body))
+    run = await service.submit_outputs(await service.wait_until_rest(started.body))
 
-    assert text_of((await service.messages(run))[0]) == "before"
-    assert [shown(request) for request in service.asked] == [
+    assert message_text((await service.list_messages(run))[0]) == "before"
+    assert [shown(request) for request in service.model_requests] == [
         ["user"],
         ["user", "assistant", "function_call", "function_call_output"],
     ]
 
 
 async def test_d85_a_sampling_parameter_that_turns_out_to_be_refused_is_left_out_from_then_on() -> None:
-    async with emulated(models={"mine": {"model": "o3", "sampling": True}}) as service:
-        first = await service.run("Hi", model="mine", temperature=0.5, top_p=0.5)
-        asked_at_first = [sorted({"temperature", "top_p"} & body.keys()) for body in service.asked]
+    async with open_service(models={"mine": {"model": "o3", "sampling": True}}) as service:
+        first = await service.run_to_rest("Hi", model="mine", temperature=0.5, top_p=0.5)
+        asked_at_first = [sorted({"temperature", "top_p"} & body.keys()) for body in service.model_requests]
         second = await service.post(
             "/threads/runs",
-            assistant_id=await service.assistant(model="mine", temperature=0.5),
+            assistant_id=await service.create_assistant(model="mine", temperature=0.5),
             thread={"messages": [{"role": "user", "content": "Hi"}]},
         )
-        rested = await service.rested(second.body)
+        rested = await service.wait_until_rest(second.body)
 
     assert (first["status"], rested["status"], rested["temperature"]) == ("completed", "completed", 0.5)
     assert asked_at_first == [["temperature", "top_p"], ["top_p"], []]
-    assert len(service.asked) == 4
+    assert len(service.model_requests) == 4
     assert second.headers["threadbridge-warning"] == '"The model o3 does not accept temperature; 0.5 has no effect."'
 
 
 async def test_d85_a_streamed_run_is_asked_again_too() -> None:
-    async with emulated(models={"mine": {"model": "o3", "sampling": True}}) as service:
-        events = await service.stream(
+    async with open_service(models={"mine": {"model": "o3", "sampling": True}}) as service:
+        events = await service.collect_events(
             "/threads/runs",
-            assistant_id=await service.assistant(model="mine", temperature=0.5),
+            assistant_id=await service.create_assistant(model="mine", temperature=0.5),
             thread={"messages": [{"role": "user", "content": "Hi"}]},
         )
 
-    assert names(events)[-2:] == ["run.completed", "done"]
+    assert list_event_names(events)[-2:] == ["run.completed", "done"]

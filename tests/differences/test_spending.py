@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.differences.service import WEATHER, Service, emulated, path_of, until
+from tests.emulated_service import WEATHER, EmulatedService, open_service, run_path, wait_until
 from threadbridge.costs.report import build_total_report
 from threadbridge.ports import ObjectKind, SpendScope, SpendTotals, Wire
 from threadbridge_adapters.simulator import Scenario
@@ -13,66 +13,68 @@ PRICES = {"gpt-4o": {"input": 2.5, "output": 10}}
 DAY = 86_400
 
 
-async def report(service: Service, run: Wire) -> Wire:
-    return dict((await service.get(f"{path_of(run)}/report")).body)
+async def report(service: EmulatedService, run: Wire) -> Wire:
+    return dict((await service.get(f"{run_path(run)}/report")).body)
 
 
 async def test_d91_a_run_fails_before_the_request_whose_prompt_would_exceed_its_cap() -> None:
-    async with emulated(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
-        run = await service.run("too long " * 50)
+    async with open_service(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
+        run = await service.run_to_rest("too long " * 50)
 
         told = await report(service, run)
 
-    assert (run["status"], run["last_error"]["code"], service.asked) == ("failed", "rate_limit_exceeded", [])
+    assert (run["status"], run["last_error"]["code"], service.model_requests) == ("failed", "rate_limit_exceeded", [])
     assert "limits.run_dollars allows $0.0001" in run["last_error"]["message"]
     assert [turn["cost"]["note"] for turn in told["turns"]] == ["The model was not asked."]
     assert told["last_error"] == run["last_error"]
 
 
 async def test_d91_a_run_within_its_cap_is_not_touched() -> None:
-    async with emulated(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
-        run = await service.run("short")
+    async with open_service(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
+        run = await service.run_to_rest("short")
 
     assert run["status"] == "completed"
 
 
 async def test_d91_the_cap_of_a_run_is_for_all_of_its_turns() -> None:
-    async with emulated(prices=PRICES, limits={"run_dollars": 0.001}) as service:
-        waiting = await service.run("CALL get_weather {}", tools=[WEATHER])
-        run = await service.answered(waiting, "sunny " * 400)
+    async with open_service(prices=PRICES, limits={"run_dollars": 0.001}) as service:
+        waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+        run = await service.submit_outputs(waiting, "sunny " * 400)
 
         told = await report(service, run)
 
-    assert (run["status"], len(service.asked)) == ("failed", 1)
+    assert (run["status"], len(service.model_requests)) == ("failed", 1)
     assert "limits.run_dollars" in run["last_error"]["message"]
     assert 0 < told["totals"]["run"]["usd"] < 0.001
 
 
 async def test_d91_an_answer_is_counted_as_far_as_the_run_bounds_it() -> None:
-    async with emulated(prices=PRICES, limits={"run_dollars": 0.001}) as service:
-        short = await service.run("short", run={"max_completion_tokens": 50})
-        long = await service.run("short", run={"max_completion_tokens": 100})
+    async with open_service(prices=PRICES, limits={"run_dollars": 0.001}) as service:
+        short = await service.run_to_rest("short", run={"max_completion_tokens": 50})
+        long = await service.run_to_rest("short", run={"max_completion_tokens": 100})
 
-    assert (short["status"], long["status"], len(service.asked)) == ("completed", "failed", 1)
+    assert (short["status"], long["status"], len(service.model_requests)) == ("completed", "failed", 1)
 
 
 async def test_d91_the_stream_of_such_a_run_says_how_it_ended() -> None:
-    async with emulated(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
+    async with open_service(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
         thread = {"messages": [{"role": "user", "content": "too long " * 50}]}
 
-        events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+        events = await service.collect_events(
+            "/threads/runs", assistant_id=await service.create_assistant(), thread=thread
+        )
 
     assert [told.name for told in events][-2:] == ["thread.run.failed", "done"]
 
 
 async def test_d91_the_cap_of_a_tenant_is_for_all_runs_of_so_many_days() -> None:
-    async with emulated(prices=PRICES, limits={"tenant_dollars": 0.0003, "tenant_dollars_days": 2}) as service:
-        first = await service.run("SAY " + "at length " * 20)
-        same_day = await service.run("short")
+    async with open_service(prices=PRICES, limits={"tenant_dollars": 0.0003, "tenant_dollars_days": 2}) as service:
+        first = await service.run_to_rest("SAY " + "at length " * 20)
+        same_day = await service.run_to_rest("short")
         service.clock.advance(DAY)
-        next_day = await service.run("short")
+        next_day = await service.run_to_rest("short")
         service.clock.advance(DAY)
-        later = await service.run("short")
+        later = await service.run_to_rest("short")
 
     assert [run["status"] for run in (first, same_day, next_day, later)] == [
         *("completed", "failed", "failed"),
@@ -83,29 +85,29 @@ async def test_d91_the_cap_of_a_tenant_is_for_all_runs_of_so_many_days() -> None
 
 @pytest.mark.parametrize("limit", ["run_dollars", "tenant_dollars"])
 async def test_d92_where_a_cap_is_set_a_model_without_a_price_is_not_asked(limit: str) -> None:
-    async with emulated(limits={limit: 100}) as service:
-        run = await service.run("short")
+    async with open_service(limits={limit: 100}) as service:
+        run = await service.run_to_rest("short")
 
-    assert (run["status"], service.asked) == ("failed", [])
+    assert (run["status"], service.model_requests) == ("failed", [])
     assert "the price of gpt-4o is not known" in run["last_error"]["message"]
     assert f"limits.{limit}" in run["last_error"]["message"]
 
 
 async def test_d92_the_policy_allows_it() -> None:
-    async with emulated(limits={"run_dollars": 100}, policies={"unknown_price": "allow"}) as service:
-        run = await service.run("short")
+    async with open_service(limits={"run_dollars": 100}, policies={"unknown_price": "allow"}) as service:
+        run = await service.run_to_rest("short")
 
     assert run["status"] == "completed"
 
 
 async def test_d93_what_was_spent_on_a_deleted_thread_stays_spent() -> None:
-    async with emulated(prices=PRICES) as service:
-        assistant_id = await service.assistant()
+    async with open_service(prices=PRICES) as service:
+        assistant_id = await service.create_assistant()
         gone = await service.post("/threads/runs", assistant_id=assistant_id, thread={"messages": []}, instructions="x")
-        await service.rested(gone.body)
+        await service.wait_until_rest(gone.body)
         await service.delete(f"/threads/{gone.body['thread_id']}")
         run = await service.post("/threads/runs", assistant_id=assistant_id, thread={"messages": []}, instructions="x")
-        await service.rested(run.body)
+        await service.wait_until_rest(run.body)
 
         totals = (await report(service, run.body))["totals"]
 
@@ -113,32 +115,35 @@ async def test_d93_what_was_spent_on_a_deleted_thread_stays_spent() -> None:
 
 
 async def test_d93_an_answer_that_came_too_late_was_paid_for() -> None:
-    async with emulated(prices=PRICES) as service:
-        service.simulator.enqueue(Scenario.says("too late").late(0.05))
-        gone = await service.start("Hi")
-        await service.reached(gone, "in_progress")
+    async with open_service(prices=PRICES) as service:
+        service.simulator.enqueue(Scenario.from_text("too late").with_start_delay(0.05))
+        gone = await service.start_run("Hi")
+        await service.wait_for_status(gone, "in_progress")
         await deleted_by_another_process(service, gone["thread_id"])
 
-        spent = await until(lambda: everything(service), lambda told: told["turns"] > 0)
+        spent = await wait_until(lambda: everything(service), lambda told: told["turns"] > 0)
 
     assert spent["turns"] == 1
     assert spent["usd"] > 0
 
 
-async def deleted_by_another_process(service: Service, thread_id: str) -> None:
+async def deleted_by_another_process(service: EmulatedService, thread_id: str) -> None:
     """Without a word to the worker that waits for the answer."""
     await service.store.write(lambda session: session.remove(ObjectKind.THREAD, thread_id), tenant="default")
 
 
-async def everything(service: Service) -> Wire:
+async def everything(service: EmulatedService) -> Wire:
     """What the tenant spent."""
     [*tallies] = await service.store.read(lambda session: session.list_spending(SpendScope.TENANT), tenant="default")
     return build_total_report(tallies[0].totals if tallies else SpendTotals())
 
 
 async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows_what() -> None:
-    async with emulated(prices=PRICES) as service:
-        refused, broken = await service.run("HTTP 401"), await service.run("FAIL server_error The model is on fire.")
+    async with open_service(prices=PRICES) as service:
+        refused, broken = (
+            await service.run_to_rest("HTTP 401"),
+            await service.run_to_rest("FAIL server_error The model is on fire."),
+        )
 
         no_cost, unknown = await report(service, refused), await report(service, broken)
 
@@ -153,9 +158,9 @@ async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows
     ("fees", "searches", "left_out"), [({}, 0, ["file_search_call"]), ({"file_search_call": 0.0025}, 0.0025, [])]
 )
 async def test_d94_searches_are_priced_or_named_as_left_out(fees: Wire, searches: float, left_out: list[str]) -> None:
-    async with emulated(prices=PRICES, fees=fees) as service:
+    async with open_service(prices=PRICES, fees=fees) as service:
         stores: Wire = {"file_search": {"vector_stores": [{}]}}
-        run = await service.run("SEARCH cake", tools=[{"type": "file_search"}], tool_resources=stores)
+        run = await service.run_to_rest("SEARCH cake", tools=[{"type": "file_search"}], tool_resources=stores)
 
         turn = (await report(service, run))["turns"][0]
 
@@ -165,20 +170,20 @@ async def test_d94_searches_are_priced_or_named_as_left_out(fees: Wire, searches
 
 
 async def test_d94_a_container_is_named_as_left_out_whether_or_not_code_ran() -> None:
-    async with emulated(prices=PRICES) as service:
-        run = await service.run("short", tools=[{"type": "code_interpreter"}])
+    async with open_service(prices=PRICES) as service:
+        run = await service.run_to_rest("short", tools=[{"type": "code_interpreter"}])
 
         turn = (await report(service, run))["turns"][0]
 
     assert (turn["hosted_calls"], turn["cost"]["not_included"]) == ({}, ["code_interpreter_container"])
 
 
-async def test_d94_a_report_is_an_operation_of_its_own(service: Service) -> None:
-    run = await service.run("short")
+async def test_d94_a_report_is_an_operation_of_its_own(service: EmulatedService) -> None:
+    run = await service.run_to_rest("short")
 
     told = await report(service, run)
     unknown = await service.get(f"/threads/{run['thread_id']}/runs/run_unknown/report")
-    posted = await service.post(f"{path_of(run)}/report")
+    posted = await service.post(f"{run_path(run)}/report")
 
     assert (told["object"], told["run_id"]) == ("thread.run.report", run["id"])
     assert (unknown.status, unknown.error["message"]) == (404, "No run found with id 'run_unknown'.")

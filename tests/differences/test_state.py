@@ -8,29 +8,29 @@ import pytest
 
 from tests.bridge.engine.upstream_state_fixtures import (
     SWEEP_SECONDS,
-    anchor,
-    asked,
-    kept_responses,
-    known,
-    other_requests,
-    run_on,
-    states,
-    tidied,
+    describe_known_items,
+    get_continuation,
+    list_other_requests,
+    list_response_requests,
+    list_stored_response_ids,
+    list_turn_states,
+    run_to_rest,
+    wait_for_cleanup,
 )
-from tests.differences.service import WEATHER, emulated
-from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario
+from tests.emulated_service import WEATHER, open_service
+from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, ScriptedResponse
 
 
 @pytest.mark.parametrize("history", ["chained", "conversation"])
 async def test_d102_where_the_service_keeps_nothing_everything_is_sent_with_a_warning(
     history: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with emulated(history=history, upstream={"profile": "vllm"}) as service:
-        run = await service.run("SAY one")
-        await run_on(service, run["thread_id"], run["assistant_id"], "SAY two")
+    async with open_service(history=history, upstream={"profile": "vllm"}) as service:
+        run = await service.run_to_rest("SAY one")
+        await run_to_rest(service, run["thread_id"], run["assistant_id"], "SAY two")
 
-        assert await states(service, run) == [{"mode": "local", "continues": None, "reason": None}]
-        assert [(body["store"], len(body["input"])) for body in service.asked] == [(False, 1), (False, 3)]
+        assert await list_turn_states(service, run) == [{"mode": "local", "continues": None, "reason": None}]
+        assert [(body["store"], len(body["input"])) for body in service.model_requests] == [(False, 1), (False, 3)]
     assert caplog.text.count(f"history = '{history}' is done as 'local'") == 1
 
 
@@ -38,52 +38,58 @@ async def test_d102_where_the_service_keeps_nothing_everything_is_sent_with_a_wa
 async def test_d103_what_was_reasoned_in_earlier_runs_is_known_where_the_service_keeps_it(
     history: str, reasoned: int
 ) -> None:
-    async with emulated(history=history) as service:
-        service.simulator.enqueue(Scenario(answer=Answer([Reasoning("thought", tokens=9), Call("get_weather", "{}")])))
-        run = await service.answered(await service.run("Hi", tools=[WEATHER], model="gpt-6-sol"))
+    async with open_service(history=history) as service:
+        service.simulator.enqueue(
+            Scenario(response=ScriptedResponse([Reasoning("thought", tokens=9), FunctionCall("get_weather", "{}")]))
+        )
+        run = await service.submit_outputs(await service.run_to_rest("Hi", tools=[WEATHER], model="gpt-6-sol"))
         await service.post(f"/threads/{run['thread_id']}/messages", role="user", content="SAY more")
-        await run_on(service, run["thread_id"], run["assistant_id"])
-        told = known(service) if history != "local" else [item["type"] for item in service.asked[-1]["input"]]
+        await run_to_rest(service, run["thread_id"], run["assistant_id"])
+        told = (
+            describe_known_items(service)
+            if history != "local"
+            else [item["type"] for item in service.model_requests[-1]["input"]]
+        )
 
     assert told.count("reasoning") == reasoned
 
 
 async def test_d104_a_conversation_that_is_held_for_long_is_done_without() -> None:
-    async with emulated(history="conversation", limits={"conversation_lock_seconds": 0}) as service:
-        run = await service.run("SAY one")
-        row = await anchor(service, run["thread_id"])
+    async with open_service(history="conversation", limits={"conversation_lock_seconds": 0}) as service:
+        run = await service.run_to_rest("SAY one")
+        row = await get_continuation(service, run["thread_id"])
         assert row is not None
         body = {"model": "gpt-4o", "conversation": row["upstream_id"], "input": "SAY mine", "stream": True}
-        held, _ = await service.simulator.stream(body)
+        held, _ = await service.simulator.stream_response(body)
         await anext(held)
-        after = await run_on(service, run["thread_id"], run["assistant_id"], "SAY two")
+        after = await run_to_rest(service, run["thread_id"], run["assistant_id"], "SAY two")
         await held.aclose()
 
         assert after["status"] == "completed"
-        assert [state["reason"] for state in await states(service, after)] == ["locked"]
+        assert [state["reason"] for state in await list_turn_states(service, after)] == ["locked"]
 
 
 async def test_d105_a_conversation_whose_turn_did_not_complete_is_replaced_and_deleted() -> None:
-    async with emulated(history="conversation") as service:
-        run = await service.run("SAY one")
-        row = await anchor(service, run["thread_id"])
+    async with open_service(history="conversation") as service:
+        run = await service.run_to_rest("SAY one")
+        row = await get_continuation(service, run["thread_id"])
         assert row is not None
-        await run_on(service, run["thread_id"], run["assistant_id"], "FAIL server_error No luck.")
-        await run_on(service, run["thread_id"], run["assistant_id"], "SAY three")
-        others = await tidied(service, asked_for=3)
+        await run_to_rest(service, run["thread_id"], run["assistant_id"], "FAIL server_error No luck.")
+        await run_to_rest(service, run["thread_id"], run["assistant_id"], "SAY three")
+        others = await wait_for_cleanup(service, request_count=3)
 
-        assert asked(service)[-1]["conversation"] != row["upstream_id"]
+        assert list_response_requests(service)[-1]["conversation"] != row["upstream_id"]
         assert others[2] == f"DELETE /conversations/{row['upstream_id']}"
 
 
 async def test_d106_a_deleted_threads_conversation_goes_and_its_responses_stay() -> None:
-    async with emulated(history="conversation") as conversing, emulated(history="chained") as chaining:
+    async with open_service(history="conversation") as conversing, open_service(history="chained") as chaining:
         for service in (conversing, chaining):
-            run = await service.run("SAY one")
+            run = await service.run_to_rest("SAY one")
             await service.delete(f"/threads/{run['thread_id']}")
-        others = await tidied(conversing, asked_for=2)
+        others = await wait_for_cleanup(conversing, request_count=2)
         chaining.clock.advance(SWEEP_SECONDS)
         await asyncio.sleep(0.02)
 
         assert [each.partition(" ")[0] for each in others] == ["POST", "DELETE"]
-        assert (other_requests(chaining), len(kept_responses(chaining))) == ([], 1)
+        assert (list_other_requests(chaining), len(list_stored_response_ids(chaining))) == ([], 1)

@@ -7,10 +7,10 @@ from pathlib import Path
 import aiohttp
 import orjson
 
-from tests.bridge.engine.backends import Life, eventually, is_in, living
+from tests.bridge.engine.backend_process import BackendProcess, has_status, run_backend, wait_until
 from tests.clients.client_kinds import simulated_gateway
-from tests.clocks import StandingClock
-from tests.differences.service import BETA, Service
+from tests.emulated_service import BETA, EmulatedService
+from tests.manual_clock import ManualClock
 from threadbridge.ports import Event, WireResponse
 from threadbridge.sse import ServerSentEvent, SSEDecoder
 
@@ -20,13 +20,13 @@ async def frames(response: WireResponse) -> list[ServerSentEvent]:
     return SSEDecoder().receive_data(b"".join([frame async for frame in response.body]))
 
 
-async def a_stream(service: Service) -> list[ServerSentEvent]:
+async def a_stream(service: EmulatedService) -> list[ServerSentEvent]:
     thread = {"messages": [{"role": "user", "content": "SAY one two three"}]}
-    body = {"assistant_id": await service.assistant(), "thread": thread, "stream": True}
+    body = {"assistant_id": await service.create_assistant(), "thread": thread, "stream": True}
     return await frames(await service.send("POST", "/threads/runs", orjson.dumps(body)))
 
 
-async def test_d73_every_frame_has_an_id_and_the_stream_goes_on_behind_each(service: Service) -> None:
+async def test_d73_every_frame_has_an_id_and_the_stream_goes_on_behind_each(service: EmulatedService) -> None:
     told = await a_stream(service)
     run = orjson.loads(told[1].data)
     path = f"/threads/{run['thread_id']}/runs/{run['id']}/events"
@@ -40,7 +40,7 @@ async def test_d73_every_frame_has_an_id_and_the_stream_goes_on_behind_each(serv
     assert rests == [*(told[at:] for at in range(1, len(told))), told[-1:]]
 
 
-async def test_d73_a_run_itself_is_followed_by_who_accepts_nothing_but_events(service: Service) -> None:
+async def test_d73_a_run_itself_is_followed_by_who_accepts_nothing_but_events(service: EmulatedService) -> None:
     told = await a_stream(service)
     run = orjson.loads(told[1].data)
     path = f"/threads/{run['thread_id']}/runs/{run['id']}"
@@ -52,7 +52,7 @@ async def test_d73_a_run_itself_is_followed_by_who_accepts_nothing_but_events(se
     assert isinstance(retrieved.body, bytes)
 
 
-async def test_d73_an_unknown_id_is_refused_in_the_envelope(service: Service) -> None:
+async def test_d73_an_unknown_id_is_refused_in_the_envelope(service: EmulatedService) -> None:
     told = await a_stream(service)
     run = orjson.loads(told[1].data)
     path = f"/threads/{run['thread_id']}/runs/{run['id']}/events"
@@ -69,7 +69,7 @@ async def test_d73_an_unknown_id_is_refused_in_the_envelope(service: Service) ->
     )
 
 
-async def a_streamed_run(life: Life) -> list[Event]:
+async def a_streamed_run(life: BackendProcess) -> list[Event]:
     assistant = await life.backend.create_assistant({"model": "gpt-4o"})
     thread = {"messages": [{"role": "user", "content": "SAY one two three"}]}
     stream = await life.backend.stream_thread_and_run({"assistant_id": assistant["id"], "thread": thread})
@@ -77,11 +77,11 @@ async def a_streamed_run(life: Life) -> list[Event]:
 
 
 async def test_d74_another_process_tells_whole_messages(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as performing, living(tmp_path, clock) as other:
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as performing, run_backend(tmp_path, clock) as other:
         told = await a_streamed_run(performing)
         run = told[-1].data
-        await eventually(other, run, is_in("completed"))
+        await wait_until(other, run, has_status("completed"))
 
         followed = [event async for event in await other.backend.follow_run(run["thread_id"], run["id"])]
 

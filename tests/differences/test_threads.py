@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tests.differences.service import WEATHER, Service, emulated, path_of
+from tests.emulated_service import WEATHER, EmulatedService, open_service, run_path
 from tests.stored_objects import message
 from threadbridge.ports import Entry
 
 
-async def test_d36_fields_that_came_late_are_in_every_answer(service: Service) -> None:
+async def test_d36_fields_that_came_late_are_in_every_answer(service: EmulatedService) -> None:
     tools = [{"type": "file_search"}, {"type": "function", "function": {"name": "look"}}]
     assistant = (await service.post("/assistants", model="gpt-4o", tools=tools)).body
-    run = await service.run("Hello")
+    run = await service.run_to_rest("Hello")
 
     assert assistant["reasoning_effort"] is None
     assert assistant["tools"][0]["file_search"]["ranking_options"]["hybrid_search"] is None
@@ -20,9 +20,9 @@ async def test_d36_fields_that_came_late_are_in_every_answer(service: Service) -
 
 
 async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_attached() -> None:
-    async with emulated(hosted_tools=False) as service:
+    async with open_service(hosted_tools=False) as service:
         attachments = [{"file_id": "file-1", "tools": [{"type": "code_interpreter"}]}]
-        thread = await service.thread()
+        thread = await service.create_thread()
         message = {"role": "user", "content": "Hi", "attachments": attachments}
         path = f"/threads/{thread}/messages/{(await service.post(f'/threads/{thread}/messages', **message)).body['id']}"
 
@@ -33,41 +33,43 @@ async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_atta
         assert (await service.get(path)).body["attachments"] == attachments
 
 
-async def test_d109_a_message_without_a_word_is_taken_and_sent(service: Service) -> None:
+async def test_d109_a_message_without_a_word_is_taken_and_sent(service: EmulatedService) -> None:
     thread = {"messages": [{"role": "user", "content": ""}]}
 
-    started = await service.post("/threads/runs", assistant_id=await service.assistant(), thread=thread)
-    run = await service.rested(started.body)
+    started = await service.post("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
+    run = await service.wait_until_rest(started.body)
 
     empty = {"type": "text", "text": {"value": "", "annotations": []}}
-    assert (run["status"], (await service.messages(run))[0]["content"]) == ("completed", [empty])
-    assert service.asked[-1]["input"][0]["content"] == [{"type": "input_text", "text": ""}]
+    assert (run["status"], (await service.list_messages(run))[0]["content"]) == ("completed", [empty])
+    assert service.model_requests[-1]["input"][0]["content"] == [{"type": "input_text", "text": ""}]
 
 
-async def test_d38_a_message_can_be_deleted_while_a_run_is_active(service: Service) -> None:
-    run = await service.run("CALL get_weather {}", tools=[WEATHER])
-    message = (await service.messages(run))[0]
+async def test_d38_a_message_can_be_deleted_while_a_run_is_active(service: EmulatedService) -> None:
+    run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+    message = (await service.list_messages(run))[0]
 
     deleted = await service.delete(f"/threads/{run['thread_id']}/messages/{message['id']}")
 
     assert deleted.body["deleted"] is True
-    assert (await service.look(run))["status"] == "requires_action"
+    assert (await service.retrieve_run(run))["status"] == "requires_action"
 
 
-async def test_d41_the_model_reads_where_an_image_of_the_assistant_was(service: Service) -> None:
+async def test_d41_the_model_reads_where_an_image_of_the_assistant_was(service: EmulatedService) -> None:
     image = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
     messages = [{"role": "assistant", "content": [image]}, {"role": "user", "content": [image]}]
 
-    started = await service.post("/threads/runs", assistant_id=await service.assistant(), thread={"messages": messages})
-    await service.rested(started.body)
+    started = await service.post(
+        "/threads/runs", assistant_id=await service.create_assistant(), thread={"messages": messages}
+    )
+    await service.wait_until_rest(started.body)
 
-    assistants, users = service.asked[-1]["input"]
+    assistants, users = service.model_requests[-1]["input"]
     assert assistants["content"] == [{"type": "output_text", "text": "[image https://example.org/cat.png]"}]
     assert users["content"][0]["type"] == "input_image"
 
 
-async def test_d45_a_refused_run_leaves_nothing_of_its_request(service: Service) -> None:
-    thread_id = await service.thread("first")
+async def test_d45_a_refused_run_leaves_nothing_of_its_request(service: EmulatedService) -> None:
+    thread_id = await service.create_thread("first")
     more = [{"role": "user", "content": "second"}]
 
     added = await service.post(f"/threads/{thread_id}/runs", assistant_id="asst_x", additional_messages=more)
@@ -80,8 +82,8 @@ async def test_d45_a_refused_run_leaves_nothing_of_its_request(service: Service)
     assert [thread["id"] for thread in threads.body["data"]] == [thread_id]
 
 
-async def test_d44_a_run_adds_at_most_32_messages(service: Service) -> None:
-    assistant_id, thread_id = await service.assistant(), await service.thread()
+async def test_d44_a_run_adds_at_most_32_messages(service: EmulatedService) -> None:
+    assistant_id, thread_id = await service.create_assistant(), await service.create_thread()
     message = {"role": "user", "content": "Hello"}
 
     refused = await service.post(
@@ -93,11 +95,11 @@ async def test_d44_a_run_adds_at_most_32_messages(service: Service) -> None:
 
     assert (refused.error["param"], refused.error["code"]) == ("additional_messages", "array_above_max_length")
     assert taken.status == 200
-    assert (await service.get(path_of(taken.body))).status == 200
+    assert (await service.get(run_path(taken.body))).status == 200
 
 
-async def test_d70_a_thread_takes_more_messages_than_the_service_allowed(service: Service) -> None:
-    thread_id = await service.thread("first")
+async def test_d70_a_thread_takes_more_messages_than_the_service_allowed(service: EmulatedService) -> None:
+    thread_id = await service.create_thread("first")
     many = [Entry(message=message(f"msg_{number}", thread_id)) for number in range(100_000)]
     await service.store.write(lambda session: session.append_entries(thread_id, many), tenant="default")
 

@@ -2,58 +2,60 @@
 
 from __future__ import annotations
 
-from tests.differences.service import WEATHER, Service, names, path_of, text_of
-from threadbridge_adapters.simulator import Answer, Call, Scenario, Text
+from tests.emulated_service import WEATHER, EmulatedService, list_event_names, message_text, run_path
+from threadbridge_adapters.simulator import FunctionCall, Scenario, ScriptedResponse, TextMessage
 
-CALL = Call("get_weather", "{}")
+CALL = FunctionCall("get_weather", "{}")
 
 
-async def test_d2_the_last_step_of_an_answer_bears_its_usage(service: Service) -> None:
-    service.simulator.enqueue(Scenario(answer=Answer([Text("One moment"), CALL])))
+async def test_d2_the_last_step_of_an_answer_bears_its_usage(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario(response=ScriptedResponse([TextMessage("One moment"), CALL])))
 
-    run = await service.answered(await service.run("Hi", tools=[WEATHER]))
+    run = await service.submit_outputs(await service.run_to_rest("Hi", tools=[WEATHER]))
 
-    said, called, answered = [step["usage"]["total_tokens"] for step in await service.steps(run)]
+    said, called, answered = [step["usage"]["total_tokens"] for step in await service.list_steps(run)]
     assert said == 0
     assert called > 0
     assert run["usage"]["total_tokens"] == called + answered
 
 
-async def test_d3_what_a_turn_makes_can_be_read_when_it_is_over(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says("one two three").slow(0.02))
+async def test_d3_what_a_turn_makes_can_be_read_when_it_is_over(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_text("one two three").with_delta_delay(0.02))
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
-    stream = service.follow("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+    stream = service.iterate_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
 
     run = await anext(told.data async for told in stream if told.name == "thread.run.created")
     await anext(told async for told in stream if told.name == "thread.message.delta")
-    during = [text_of(message) for message in await service.messages(run)], len(await service.steps(run))
+    during = [message_text(message) for message in await service.list_messages(run)], len(await service.list_steps(run))
     rest = [told async for told in stream]
 
-    after = [text_of(message) for message in await service.messages(run)], len(await service.steps(run))
+    after = [message_text(message) for message in await service.list_messages(run)], len(await service.list_steps(run))
     assert rest[-2].name == "thread.run.completed"
     assert (during, after) == ((["Hi"], 0), (["Hi", "one two three"], 1))
 
 
-async def test_d13_text_after_a_call_stands_before_the_one_step_of_all_calls(service: Service) -> None:
-    service.simulator.enqueue(Scenario(answer=Answer([Text("before"), CALL, Text("after"), CALL])))
+async def test_d13_text_after_a_call_stands_before_the_one_step_of_all_calls(service: EmulatedService) -> None:
+    service.simulator.enqueue(
+        Scenario(response=ScriptedResponse([TextMessage("before"), CALL, TextMessage("after"), CALL]))
+    )
 
-    run = await service.run("Hi", tools=[WEATHER])
+    run = await service.run_to_rest("Hi", tools=[WEATHER])
 
-    steps = await service.steps(run)
+    steps = await service.list_steps(run)
     assert [(step["type"], step["status"]) for step in steps] == [
         ("message_creation", "completed"),
         ("message_creation", "completed"),
         ("tool_calls", "in_progress"),
     ]
     assert len(steps[-1]["step_details"]["tool_calls"]) == 2
-    assert [text_of(message) for message in await service.messages(run)] == ["Hi", "before", "after"]
-    assert (await service.answered(run))["status"] == "completed"
+    assert [message_text(message) for message in await service.list_messages(run)] == ["Hi", "before", "after"]
+    assert (await service.submit_outputs(run))["status"] == "completed"
 
 
-async def test_d15_a_content_filter_makes_run_and_message_incomplete(service: Service) -> None:
+async def test_d15_a_content_filter_makes_run_and_message_incomplete(service: EmulatedService) -> None:
     thread = {"messages": [{"role": "user", "content": "INCOMPLETE content_filter"}]}
 
-    events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+    events = await service.collect_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
 
     message, run = events[-4], events[-2]
     assert (message.name, message.data["incomplete_details"]) == (
@@ -67,88 +69,88 @@ async def test_d15_a_content_filter_makes_run_and_message_incomplete(service: Se
     )
 
 
-async def test_d51_a_run_at_its_limit_says_so_by_name_and_with_the_right_reason(service: Service) -> None:
+async def test_d51_a_run_at_its_limit_says_so_by_name_and_with_the_right_reason(service: EmulatedService) -> None:
     thread = {"messages": [{"role": "user", "content": "INCOMPLETE max_output_tokens"}]}
 
-    events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+    events = await service.collect_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
 
-    assert names(events)[-4:] == ["message.incomplete", "run.step.completed", "run.incomplete", "done"]
+    assert list_event_names(events)[-4:] == ["message.incomplete", "run.step.completed", "run.incomplete", "done"]
     assert events[-2].data["incomplete_details"] == {"reason": "max_completion_tokens"}
 
 
-async def test_d52_calls_cut_off_at_a_limit_are_nobodys_affair(service: Service) -> None:
-    service.simulator.enqueue(Scenario.stops("max_output_tokens", CALL))
+async def test_d52_calls_cut_off_at_a_limit_are_nobodys_affair(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_incomplete("max_output_tokens", CALL))
 
-    run = await service.run("Hi", tools=[WEATHER])
+    run = await service.run_to_rest("Hi", tools=[WEATHER])
 
-    step = (await service.steps(run))[0]
+    step = (await service.list_steps(run))[0]
     assert (run["status"], run["required_action"]) == ("incomplete", None)
     assert (step["type"], step["status"]) == ("tool_calls", "completed")
     assert [call["function"]["output"] for call in step["step_details"]["tool_calls"]] == [None]
 
 
-async def test_d53_another_reason_for_a_cut_is_not_repeated(service: Service) -> None:
-    service.simulator.enqueue(Scenario.stops("the_moon_was_full", Text("one two")))
+async def test_d53_another_reason_for_a_cut_is_not_repeated(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_incomplete("the_moon_was_full", TextMessage("one two")))
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
 
-    events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+    events = await service.collect_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
 
     assert events[-4].data["incomplete_details"] == {"reason": "max_tokens"}
     assert (events[-2].name, events[-2].data["incomplete_details"]) == ("thread.run.incomplete", None)
 
 
-async def test_d57_a_run_that_ended_badly_shows_the_usage_of_its_finished_turns(service: Service) -> None:
-    waiting = await service.run("CALL get_weather {}\nFAIL server_error no luck", tools=[WEATHER])
+async def test_d57_a_run_that_ended_badly_shows_the_usage_of_its_finished_turns(service: EmulatedService) -> None:
+    waiting = await service.run_to_rest("CALL get_weather {}\nFAIL server_error no luck", tools=[WEATHER])
 
-    failed = await service.answered(waiting)
+    failed = await service.submit_outputs(waiting)
 
     assert failed["status"] == "failed"
-    called, *_ = await service.steps(failed)
+    called, *_ = await service.list_steps(failed)
     assert failed["usage"] == called["usage"]
     assert failed["usage"]["total_tokens"] > 0
 
 
-async def test_d57_a_turn_that_was_cut_off_counts_zero(service: Service) -> None:
-    failed = await service.run("FAIL server_error no luck")
+async def test_d57_a_turn_that_was_cut_off_counts_zero(service: EmulatedService) -> None:
+    failed = await service.run_to_rest("FAIL server_error no luck")
 
     assert failed["usage"]["total_tokens"] == 0
 
 
-async def test_d57_a_turn_that_somebody_else_ends_counts_zero_too(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says("never").late(60))
-    run = await service.start("Hi")
-    await service.reached(run, "in_progress")
+async def test_d57_a_turn_that_somebody_else_ends_counts_zero_too(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
+    run = await service.start_run("Hi")
+    await service.wait_for_status(run, "in_progress")
 
     service.clock.advance(700)  # looked at before its worker woke
-    expired = await service.look(run)
+    expired = await service.retrieve_run(run)
 
     assert (expired["status"], expired["usage"]["total_tokens"]) == ("expired", 0)
 
 
-async def test_d60_an_answer_without_text_and_call_leaves_nothing(service: Service) -> None:
-    service.simulator.enqueue(Scenario(answer=Answer([])))
+async def test_d60_an_answer_without_text_and_call_leaves_nothing(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario(response=ScriptedResponse([])))
 
-    run = await service.run("Hi")
+    run = await service.run_to_rest("Hi")
 
     assert run["status"] == "completed"
-    assert len(await service.messages(run)) == 1
-    assert await service.steps(run) == []
+    assert len(await service.list_messages(run)) == 1
+    assert await service.list_steps(run) == []
 
 
-async def test_d60_an_empty_text_is_a_message_with_one_empty_delta(service: Service) -> None:
-    service.simulator.enqueue(Scenario.says(""))
+async def test_d60_an_empty_text_is_a_message_with_one_empty_delta(service: EmulatedService) -> None:
+    service.simulator.enqueue(Scenario.from_text(""))
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
 
-    events = await service.stream("/threads/runs", assistant_id=await service.assistant(), thread=thread)
+    events = await service.collect_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
 
     deltas = [told.data["delta"]["content"][0]["text"] for told in events if told.name == "thread.message.delta"]
     assert deltas == [{"value": "", "annotations": []}]
 
 
-async def test_d5_missing_and_unknown_outputs_are_refused_in_the_same_words(service: Service) -> None:
-    run = await service.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d5_missing_and_unknown_outputs_are_refused_in_the_same_words(service: EmulatedService) -> None:
+    run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     call_id = run["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"]
-    submit = f"{path_of(run)}/submit_tool_outputs"
+    submit = f"{run_path(run)}/submit_tool_outputs"
 
     missing = await service.post(submit, tool_outputs=[])
     unknown = await service.post(
@@ -160,20 +162,20 @@ async def test_d5_missing_and_unknown_outputs_are_refused_in_the_same_words(serv
     assert unknown.error["message"] == f"{expected}['{call_id}', 'call_x']"
 
 
-async def test_d64_an_output_left_out_is_an_empty_one(service: Service) -> None:
-    run = await service.run("CALL get_weather {}\nCALL get_weather {}", tools=[WEATHER])
+async def test_d64_an_output_left_out_is_an_empty_one(service: EmulatedService) -> None:
+    run = await service.run_to_rest("CALL get_weather {}\nCALL get_weather {}", tools=[WEATHER])
     first, second = (call["id"] for call in run["required_action"]["submit_tool_outputs"]["tool_calls"])
 
     outputs = [{"tool_call_id": first}, {"tool_call_id": second, "output": None}]
-    taken = await service.post(f"{path_of(run)}/submit_tool_outputs", tool_outputs=outputs)
+    taken = await service.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=outputs)
 
-    calls = (await service.steps(await service.rested(taken.body)))[0]["step_details"]["tool_calls"]
+    calls = (await service.list_steps(await service.wait_until_rest(taken.body)))[0]["step_details"]["tool_calls"]
     assert [call["function"]["output"] for call in calls] == ["", ""]
 
 
-async def test_d65_an_output_without_its_call_is_refused_by_name(service: Service) -> None:
-    run = await service.run("CALL get_weather {}", tools=[WEATHER])
+async def test_d65_an_output_without_its_call_is_refused_by_name(service: EmulatedService) -> None:
+    run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
-    refused = await service.post(f"{path_of(run)}/submit_tool_outputs", tool_outputs=[{"output": "x"}])
+    refused = await service.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=[{"output": "x"}])
 
     assert refused.error["message"] == "Missing required parameter: 'tool_outputs[0].tool_call_id'."

@@ -74,12 +74,10 @@ FORBIDDEN = frozenset(
     place shelf shown signpost sort suiting supply taken told trap waiting way weight
     """.split()
 )
-#: Modules that still have to go.
-_GOING = frozenset({"bridge/threadbridge/runtime/_errand.py"})
 
 
 def test_no_name_contains_a_forbidden_word() -> None:
-    assert {word: path for word, path in names().items() if word in FORBIDDEN and path not in _GOING} == {}
+    assert {word: path for word, path in names().items() if word in FORBIDDEN} == {}
 
 
 def test_every_term_says_what_it_means_and_where() -> None:

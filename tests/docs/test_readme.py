@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.pages import blocks
+from tests.docs.code_blocks import list_blocks
 
 README = "../README.md"
 
 
 def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
-    [example] = [block.text for block in blocks(README) if block.language == "python"]
+    [example] = [block.text for block in list_blocks(README) if block.language == "python"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
 
     done = subprocess.run(
@@ -24,6 +24,6 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
 
 
 def test_there_are_two_commands_of_one_line() -> None:
-    commands = {block.name: block.text for block in blocks(README) if block.language == "sh"}
+    commands = {block.name: block.text for block in list_blocks(README) if block.language == "sh"}
 
     assert commands == {"demo": "make demo\n", "test": "make test\n"}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.pages import blocks
+from tests.docs.code_blocks import list_blocks
 from threadbridge.run_states import TERMINAL_STATUSES, TRANSITIONS
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ def test_the_page_is_up_to_date_with_the_table() -> None:
 
 
 def test_every_transition_is_an_arrow_and_every_arrow_a_transition() -> None:
-    [drawing] = blocks("reference/run-states.md")
+    [drawing] = list_blocks("reference/run-states.md")
 
     arrows = {(before, after) for before, after in re.findall(r"^    (\S+) --> (\S+)$", drawing.text, re.MULTILINE)}
     steps = {(before, after) for before, afters in TRANSITIONS.items() for after in afters}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from tests.docs.pages import Block, blocks
+from tests.docs.code_blocks import CodeBlock, list_blocks
 
 SECONDS = 60
 _BIN = Path(sys.executable).parent
@@ -21,7 +21,7 @@ def _environment() -> dict[str, str]:
     return kept | {"PATH": f"{_BIN}{os.pathsep}{kept['PATH']}", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
 
 
-def _run(commands: Block, directory: Path) -> str:
+def _run(commands: CodeBlock, directory: Path) -> str:
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands.text],
         cwd=directory,
@@ -35,7 +35,7 @@ def _run(commands: Block, directory: Path) -> str:
     return result.stdout
 
 
-def _follow(page: list[Block], directory: Path) -> Iterator[tuple[str, str]]:
+def _follow(page: list[CodeBlock], directory: Path) -> Iterator[tuple[str, str]]:
     """Save the named blocks and run the commands from top to bottom; yield each command and its output."""
     for block in page:
         if block.name is not None:
@@ -45,7 +45,7 @@ def _follow(page: list[Block], directory: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_every_command_of_the_tutorial_prints_what_the_page_shows(tmp_path: Path) -> None:
-    page = blocks("tutorial/getting-started.md")
+    page = list_blocks("tutorial/getting-started.md")
     shown = [(block.text, following.text) for block, following in pairwise(page) if block.language == "sh"]
 
     printed = list(_follow(page, tmp_path))

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.docs.pages import blocks
+from tests.docs.code_blocks import list_blocks
 
 SECONDS = 60
 GROUP = "threadbridge.backends"
@@ -30,7 +30,7 @@ def install(files: dict[str, str], directory: Path) -> None:
 
 
 def test_the_example_backend_is_found_by_name_and_prints_what_the_page_shows(tmp_path: Path) -> None:
-    page = blocks("how-to/write-a-backend.md")
+    page = list_blocks("how-to/write-a-backend.md")
     files = {block.name: block.text for block in page if block.name is not None}
     (tmp_path / "use.py").write_text(files["use.py"])
     install(files, tmp_path / "installed")

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.examples.programs import EXAMPLES, PROGRAMS, output_of, transcript
-from tests.served import served
+from tests.examples.example_programs import EXAMPLES, PROGRAMS, read_transcript, run_program
+from tests.gateway_process import serve_gateway
 
 
 @pytest.fixture(scope="module")
 def responses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = tmp_path_factory.mktemp("examples") / "store.db"
-    with served("--simulate", "--store", f"sqlite:///{store}") as url:
+    with serve_gateway("--simulate", "--store", f"sqlite:///{store}") as url:
         yield url
 
 
@@ -21,29 +21,29 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def assistants(responses: str) -> Iterator[str]:
     """The same service, taken for a legacy one by a second gateway in front of it."""
     legacy = {"THREADBRIDGE_ASSISTANTS__BASE_URL": responses, "THREADBRIDGE_ASSISTANTS__API_KEY": "any"}
-    with served("--backend", "assistants", settings=legacy) as url:
+    with serve_gateway("--backend", "assistants", settings=legacy) as url:
         yield url
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_classic_program_runs_on_the_responses_backend(program: str, responses: str) -> None:
-    printed = output_of(program, responses)
+    printed = run_program(program, responses)
 
-    assert printed == transcript(program)
+    assert printed == read_transcript(program)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_asynchronous_variant_prints_the_same(program: str, responses: str) -> None:
-    printed = output_of(program, responses, "--async")
+    printed = run_program(program, responses, "--async")
 
-    assert printed == transcript(program)
+    assert printed == read_transcript(program)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_classic_program_prints_the_same_on_the_assistants_backend(program: str, assistants: str) -> None:
-    printed = output_of(program, assistants)
+    printed = run_program(program, assistants)
 
-    assert printed == transcript(program)
+    assert printed == read_transcript(program)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

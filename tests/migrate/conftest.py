@@ -9,7 +9,7 @@ import pytest
 import stamina
 from typer.testing import CliRunner, Result
 
-from tests.legacy_service import LegacyService, ServedService
+from tests.legacy_service import LegacyService, LegacyServiceServer
 from threadbridge_migrate.cli import app
 
 Migrate = Callable[..., Result]
@@ -18,7 +18,7 @@ Migrate = Callable[..., Result]
 @pytest.fixture(scope="package")
 def server() -> Iterator[tuple[LegacyService, str]]:
     service = LegacyService()
-    with ServedService(service) as served:
+    with LegacyServiceServer(service) as served:
         yield service, served.url
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from threadbridge_migrate._record_buffer import Draft
+from threadbridge_migrate._record_buffer import RecordBuffer
 from threadbridge_migrate.archive import Archive, Part, read_manifest, summarise
 from threadbridge_migrate.errors import ArchiveError
 from threadbridge_migrate.writer import ArchiveWriter
@@ -17,7 +17,7 @@ def archive(tmp_path: Path) -> Path:
     path = tmp_path / "archive"
     source = {"backend": "assistants", "base_url": None}
     with ArchiveWriter(path, source=source, options={}, now=lambda: 1000.0) as writer:
-        with Draft("thread", "thread_1") as draft:
+        with RecordBuffer("thread", "thread_1") as draft:
             draft.add(Part.THREADS, [{"id": "thread_1", "x_new": 1.0}])
             draft.add(Part.MESSAGES, [{"id": "msg_1"}, {"id": "msg_2"}])
             writer.commit([draft])
@@ -28,9 +28,9 @@ def archive(tmp_path: Path) -> Path:
 def test_objects_are_read_back_with_every_field(archive: Path) -> None:
     opened = Archive.open(archive)
 
-    assert list(opened.read(Part.THREADS)) == [{"id": "thread_1", "x_new": 1.0}]
-    assert [message["id"] for message in opened.read(Part.MESSAGES)] == ["msg_1", "msg_2"]
-    assert list(opened.read(Part.RUNS)) == []
+    assert list(opened.read_part(Part.THREADS)) == [{"id": "thread_1", "x_new": 1.0}]
+    assert [message["id"] for message in opened.read_part(Part.MESSAGES)] == ["msg_1", "msg_2"]
+    assert list(opened.read_part(Part.RUNS)) == []
 
 
 def test_a_summary_says_where_from_and_how_much(archive: Path) -> None:
@@ -75,4 +75,4 @@ def test_a_damaged_line_is_named_by_its_number(archive: Path) -> None:
     (archive / "messages.jsonl").write_bytes(b"{}\n" + b"x" * (size - 4) + b"\n")
 
     with pytest.raises(ArchiveError, match=r"messages\.jsonl, line 2, is not JSON"):
-        list(Archive.open(archive).read(Part.MESSAGES))
+        list(Archive.open(archive).read_part(Part.MESSAGES))

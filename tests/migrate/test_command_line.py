@@ -12,7 +12,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from tests.legacy_service import LegacyService, fill
+from tests.legacy_service import LegacyService, add_threads
 from tests.migrate.conftest import Migrate
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend, BackendCapabilities, ListQuery, Wire
@@ -92,16 +92,16 @@ def test_a_source_that_lists_no_threads_is_refused_before_anything_is_announced_
 def test_configuration_comes_from_the_environment_too(
     migrate: Migrate, service: LegacyService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = fill(service, 1)
+    ids = add_threads(service, 1)
     monkeypatch.setenv("THREADBRIDGE_ASSISTANTS", '{"query": {"api-version": "v1"}}')
 
     migrate("--ids", *ids, "--out", "archive")
 
-    assert {pair for seen in service.seen for pair in seen.query} >= {("api-version", "v1")}
+    assert {pair for seen in service.requests for pair in seen.query} >= {("api-version", "v1")}
 
 
 def test_progress_goes_to_stderr_and_the_summary_to_stdout(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 2)
+    ids = add_threads(service, 2)
 
     result = migrate("--ids", *ids, "--out", "archive")
 
@@ -111,7 +111,7 @@ def test_progress_goes_to_stderr_and_the_summary_to_stdout(migrate: Migrate, ser
 
 
 def test_an_archive_is_summed_up_by_a_command_of_its_own(migrate: Migrate, service: LegacyService) -> None:
-    migrate("--ids", *fill(service, 2), "--out", "archive")
+    migrate("--ids", *add_threads(service, 2), "--out", "archive")
 
     text = CliRunner().invoke(app, ["summary", "archive"])
     data = CliRunner().invoke(app, ["summary", "archive", "--json"])

@@ -7,49 +7,49 @@ from pathlib import Path
 
 import orjson
 
-from tests.legacy_service import Fault, LegacyService, error_body, fill
+from tests.legacy_service import InjectedFault, LegacyService, add_threads, make_error_body
+from tests.migrate.archive_contents import collect_source_lines, load_manifest, read_archive_lines, read_errors
 from tests.migrate.conftest import Migrate
-from tests.migrate.expected import archive_lines, errors, manifest, source_lines
 from threadbridge_migrate.archive import Archive, Part
 
 OUT = Path("archive")
 
 
 def test_an_archive_holds_every_object_as_the_source_sent_it(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 12)
+    ids = add_threads(service, 12)
 
     result = migrate("--ids", *ids, "--out", str(OUT))
 
     assert result.exit_code == 0
-    assert archive_lines(OUT) == source_lines(service, ids)
-    assert errors(OUT) == []
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
+    assert read_errors(OUT) == []
 
 
 def test_messages_stand_oldest_first_and_beyond_one_page(migrate: Migrate, service: LegacyService) -> None:
-    fill(service, 1, messages=250)
+    add_threads(service, 1, messages=250)
 
     migrate("--ids", "thread_00000", "--out", str(OUT))
 
-    messages = Archive.open(OUT).read(Part.MESSAGES)
+    messages = Archive.open(OUT).read_part(Part.MESSAGES)
     assert [message["id"] for message in messages] == [f"msg_00000_{n:03}" for n in range(250)]
 
 
 def test_the_steps_of_many_runs_stand_in_the_order_of_the_runs(migrate: Migrate, service: LegacyService) -> None:
-    fill(service, 1)
+    add_threads(service, 1)
     service.runs["thread_00000"] = [{"id": f"run_{n}", "assistant_id": "asst_0"} for n in range(230)]
     service.steps = {f"run_{n}": [{"id": f"step_{n}", "run_id": f"run_{n}"}] for n in range(230)}
 
     migrate("--ids", "thread_00000", "--out", str(OUT))
 
-    assert [step["id"] for step in Archive.open(OUT).read(Part.STEPS)] == [f"step_{n}" for n in range(230)]
+    assert [step["id"] for step in Archive.open(OUT).read_part(Part.STEPS)] == [f"step_{n}" for n in range(230)]
 
 
 def test_the_manifest_counts_and_hashes_every_file(migrate: Migrate, service: LegacyService, url: str) -> None:
-    ids = fill(service, 4)
+    ids = add_threads(service, 4)
 
     migrate("--ids", *ids, "--out", str(OUT))
 
-    written = manifest(OUT)
+    written = load_manifest(OUT)
     assert (written["format"], written["version"], written["state"]) == ("threadbridge-archive", 1, "complete")
     assert written["source"] == {"backend": "assistants", "base_url": url}
     assert written["counts"] == {
@@ -72,13 +72,13 @@ def test_the_manifest_counts_and_hashes_every_file(migrate: Migrate, service: Le
 def test_a_thread_that_does_not_exist_is_recorded_and_the_rest_goes_on(
     migrate: Migrate, service: LegacyService
 ) -> None:
-    ids = fill(service, 3)
+    ids = add_threads(service, 3)
 
     result = migrate("--ids", ids[0], "thread_nope", *ids[1:], "--out", str(OUT))
 
     assert result.exit_code == 1
-    assert archive_lines(OUT) == source_lines(service, ids)
-    assert errors(OUT) == [
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
+    assert read_errors(OUT) == [
         {
             "kind": "thread",
             "id": "thread_nope",
@@ -94,82 +94,82 @@ def test_a_thread_that_does_not_exist_is_recorded_and_the_rest_goes_on(
 
 
 def test_a_failure_half_way_through_a_thread_leaves_no_line_of_it(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 3)
-    service.faults.append(Fault("/runs/run_00001_1/steps", 500, error_body("Oops."), times=99))
+    ids = add_threads(service, 3)
+    service.faults.append(InjectedFault("/runs/run_00001_1/steps", 500, make_error_body("Oops."), times=99))
 
     result = migrate("--ids", *ids, "--out", str(OUT))
 
     assert result.exit_code == 1
-    assert archive_lines(OUT) == source_lines(service, [ids[0], ids[2]])
-    assert [(error["id"], error["status"], error["message"]) for error in errors(OUT)] == [(ids[1], 500, "Oops.")]
+    assert read_archive_lines(OUT) == collect_source_lines(service, [ids[0], ids[2]])
+    assert [(error["id"], error["status"], error["message"]) for error in read_errors(OUT)] == [(ids[1], 500, "Oops.")]
 
 
 def test_a_failure_that_passes_is_not_noticed(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 3)
+    ids = add_threads(service, 3)
     service.faults += [
-        Fault("/messages", 503, error_body("Later.")),
-        Fault("/runs", 429, error_body("Slow down."), headers={"retry-after": "0.05"}),
-        Fault("/asst_1", 500, error_body("Oops.")),
+        InjectedFault("/messages", 503, make_error_body("Later.")),
+        InjectedFault("/runs", 429, make_error_body("Slow down."), headers={"retry-after": "0.05"}),
+        InjectedFault("/asst_1", 500, make_error_body("Oops.")),
     ]
 
     result = migrate("--ids", *ids, "--out", str(OUT), "--json")
 
     assert result.exit_code == 0
-    assert archive_lines(OUT) == source_lines(service, ids)
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
     assert orjson.loads(result.stdout)["repeated_requests"] == 3
 
 
 def test_an_assistant_is_asked_for_once(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 30)
+    ids = add_threads(service, 30)
 
     migrate("--ids", *ids, "--out", str(OUT))
 
-    asked = [seen.raw_path for seen in service.seen if "/assistants/" in seen.raw_path]
+    asked = [seen.raw_path for seen in service.requests if "/assistants/" in seen.raw_path]
     assert sorted(asked) == [f"/v1/assistants/asst_{n}" for n in range(3)]
 
 
 def test_an_assistant_that_was_deleted_is_no_failure_of_its_threads(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 3)
+    ids = add_threads(service, 3)
     del service.assistants["asst_1"]
 
     result = migrate("--ids", *ids, "--out", str(OUT))
 
     assert result.exit_code == 0
-    assert archive_lines(OUT) == source_lines(service, ids)
-    assert manifest(OUT)["missing_assistants"] == ["asst_1"]
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
+    assert load_manifest(OUT)["missing_assistants"] == ["asst_1"]
 
 
 def test_an_assistant_that_could_not_be_had_is_asked_for_again_by_the_next_export(
     migrate: Migrate, service: LegacyService
 ) -> None:
-    ids = fill(service, 3)
-    service.faults.append(Fault("/asst_1", 500, error_body("Oops."), times=3))
+    ids = add_threads(service, 3)
+    service.faults.append(InjectedFault("/asst_1", 500, make_error_body("Oops."), times=3))
 
     first = migrate("--ids", *ids, "--out", str(OUT))
-    failed = [(error["kind"], error["id"]) for error in errors(OUT)]
+    failed = [(error["kind"], error["id"]) for error in read_errors(OUT)]
     second = migrate("--ids", *ids, "--out", str(OUT))
 
     assert (first.exit_code, second.exit_code) == (1, 0)
     assert failed == [("assistant", "asst_1")]
-    assert archive_lines(OUT) == source_lines(service, ids)
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
 
 
 def test_no_more_requests_are_under_way_than_allowed(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 20)
+    ids = add_threads(service, 20)
     service.latency = 0.005
 
     migrate("--ids", *ids, "--out", str(OUT), "--concurrency", "6")
 
-    assert service.most_in_flight == 6
+    assert service.max_in_flight == 6
 
 
 def test_an_export_of_everything_takes_what_the_source_lists(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 120, messages=1)
+    ids = add_threads(service, 120, messages=1)
 
     result = migrate("--out", str(OUT), "--set", "assistants.list_threads=true")
 
     assert result.exit_code == 0
-    assert archive_lines(OUT) == source_lines(service, ids)
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
 
 
 def test_a_source_that_cannot_list_its_threads_wants_ids(migrate: Migrate, service: LegacyService) -> None:
@@ -177,25 +177,25 @@ def test_a_source_that_cannot_list_its_threads_wants_ids(migrate: Migrate, servi
 
     assert result.exit_code == 2
     assert "name them with --ids" in result.stderr
-    assert service.seen == []
+    assert service.requests == []
 
 
 def test_a_refused_key_ends_the_export_early_and_says_what_to_do(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 100)
-    service.faults.append(Fault("", 401, error_body("Incorrect API key provided."), times=10_000))
+    ids = add_threads(service, 100)
+    service.faults.append(InjectedFault("", 401, make_error_body("Incorrect API key provided."), times=10_000))
 
     result = migrate("--ids", *ids, "--out", str(OUT), "--concurrency", "4")
 
     assert result.exit_code == 1
     assert "Gave up. Incorrect API key provided. Next: give a key that the source accepts" in result.stderr
-    assert len(service.seen) < 60
-    assert {error["status"] for error in errors(OUT)} == {401}
+    assert len(service.requests) < 60
+    assert {error["status"] for error in read_errors(OUT)} == {401}
 
 
 def test_a_key_that_is_refused_where_threads_are_listed_is_told_with_the_next_step(
     migrate: Migrate, service: LegacyService
 ) -> None:
-    service.faults.append(Fault("", 401, error_body("Incorrect API key provided."), times=10_000))
+    service.faults.append(InjectedFault("", 401, make_error_body("Incorrect API key provided."), times=10_000))
 
     result = migrate("--set", "assistants.list_threads=true", "--out", str(OUT))
 
@@ -206,7 +206,7 @@ def test_a_key_that_is_refused_where_threads_are_listed_is_told_with_the_next_st
 
 
 def test_a_service_without_the_api_is_said_to_be_one(migrate: Migrate, service: LegacyService) -> None:
-    service.faults.append(Fault("", 404, b"<html>", times=10_000))
+    service.faults.append(InjectedFault("", 404, b"<html>", times=10_000))
 
     result = migrate("--ids", "thread_1", "--out", str(OUT))
 
@@ -223,21 +223,21 @@ def test_an_unreachable_source_is_named_with_the_next_step(migrate: Migrate) -> 
 
 
 def test_a_finished_export_says_so_and_asks_for_nothing(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 3)
+    ids = add_threads(service, 3)
     migrate("--ids", *ids, "--out", str(OUT))
     before = {path.name: path.read_bytes() for path in OUT.iterdir()}
-    service.seen.clear()
+    service.requests.clear()
 
     result = migrate("--ids", *ids, "--out", str(OUT))
 
     assert result.exit_code == 0
     assert "archive is complete; there was nothing to do" in result.stderr
-    assert service.seen == []
+    assert service.requests == []
     assert {path.name: path.read_bytes() for path in OUT.iterdir()} == before
 
 
 def test_an_archive_is_extended_and_its_failures_are_tried_again(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 4)
+    ids = add_threads(service, 4)
     late = service.threads.pop(ids[1])
     migrate("--ids", *ids[:2], "--out", str(OUT))
     service.threads[ids[1]] = late
@@ -246,31 +246,31 @@ def test_an_archive_is_extended_and_its_failures_are_tried_again(migrate: Migrat
 
     report = orjson.loads(result.stdout)
     assert (result.exit_code, report["exported"], report["skipped"], report["failed"]) == (0, 3, 1, 0)
-    assert archive_lines(OUT) == source_lines(service, ids)
-    assert errors(OUT) == []
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
+    assert read_errors(OUT) == []
 
 
 def test_a_failure_that_nobody_asked_about_again_stays_recorded(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 1)
+    ids = add_threads(service, 1)
     migrate("--ids", "thread_nope", "--out", str(OUT))
 
     result = migrate("--ids", *ids, "--out", str(OUT))
 
     assert result.exit_code == 1
-    assert [error["id"] for error in errors(OUT)] == ["thread_nope"]
-    assert archive_lines(OUT) == source_lines(service, ids)
+    assert [error["id"] for error in read_errors(OUT)] == ["thread_nope"]
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
 
 
 def test_another_source_is_refused_in_the_same_directory(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 1)
+    ids = add_threads(service, 1)
     migrate("--ids", *ids, "--out", str(OUT))
-    before = archive_lines(OUT)
+    before = read_archive_lines(OUT)
 
     result = migrate("--ids", *ids, "--out", str(OUT), source="http://127.0.0.1:1/v1")
 
     assert result.exit_code == 2
     assert "holds an export of another source" in result.stderr
-    assert archive_lines(OUT) == before
+    assert read_archive_lines(OUT) == before
 
 
 def test_a_directory_with_something_else_in_it_is_left_alone(migrate: Migrate, service: LegacyService) -> None:
@@ -294,7 +294,7 @@ def test_a_place_that_cannot_be_written_is_named(migrate: Migrate) -> None:
 
 
 def test_the_json_summary_is_one_object_on_stdout(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 2)
+    ids = add_threads(service, 2)
 
     result = migrate("--ids", *ids, "thread_nope", "--out", str(OUT), "--json")
 
@@ -317,17 +317,17 @@ def test_the_json_summary_is_one_object_on_stdout(migrate: Migrate, service: Leg
 
 
 def test_ids_come_from_standard_input(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 3)
+    ids = add_threads(service, 3)
 
     result = migrate("--ids", "-", "--out", str(OUT), stdin="# mine\n" + "\n".join(ids))
 
     assert result.exit_code == 0
-    assert archive_lines(OUT) == source_lines(service, ids)
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
 
 
 def test_a_long_thread_waits_on_disk_and_arrives_whole(migrate: Migrate, service: LegacyService) -> None:
-    ids = fill(service, 2, messages=120, text=lambda n: f"{n} " * 2000)
+    ids = add_threads(service, 2, messages=120, text=lambda n: f"{n} " * 2000)
 
     migrate("--ids", *ids, "--out", str(OUT))
 
-    assert archive_lines(OUT) == source_lines(service, ids)
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)

@@ -8,18 +8,18 @@ import pytest
 from rich.console import Console
 
 from threadbridge_migrate import _progress
-from threadbridge_migrate._progress import FAILURES_SHOWN, display
+from threadbridge_migrate._progress import MAX_PRINTED_FAILURES, show_progress
 
 
 def shown(*, terminal: bool, failures: int = 0, total: int | None = 3, quiet: bool = False) -> str:
     """Everything that is written while three threads are exported and some fail."""
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=100, markup=False, highlight=False, soft_wrap=True)
-    with display(total=total, quiet=quiet, console=console) as watch:
+    with show_progress(total=total, quiet=quiet, console=console) as watch:
         for n in range(3):
-            watch.done(f"thread_{n}", "exported", None)
+            watch.record_outcome(f"thread_{n}", "exported", None)
         for n in range(failures):
-            watch.done(f"thread_bad_{n}", "failed", "No [bold]thread.")
+            watch.record_outcome(f"thread_bad_{n}", "failed", "No [bold]thread.")
     return text.getvalue()
 
 
@@ -45,9 +45,9 @@ def test_a_single_thread_is_one() -> None:
 
 
 def test_only_the_first_failures_are_told_one_by_one() -> None:
-    lines = shown(terminal=False, failures=FAILURES_SHOWN + 5).splitlines()
+    lines = shown(terminal=False, failures=MAX_PRINTED_FAILURES + 5).splitlines()
 
-    assert len([line for line in lines if "failed:" in line]) == FAILURES_SHOWN
+    assert len([line for line in lines if "failed:" in line]) == MAX_PRINTED_FAILURES
     assert lines[-1].endswith("further failures are only recorded")
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.legacy_service import LegacyService, fill
-from tests.migrate.expected import archive_lines, errors, manifest, source_lines
+from tests.legacy_service import LegacyService, add_threads
+from tests.migrate.archive_contents import collect_source_lines, load_manifest, read_archive_lines, read_errors
 from threadbridge_migrate.archive import Archive, Part
 
 MIGRATE = [sys.executable, "-c", "from threadbridge_migrate.cli import main; main()"]
@@ -34,20 +34,20 @@ def kill_after(lines: int, process: subprocess.Popen[bytes], journal: Path) -> N
 
 
 def test_an_export_killed_twice_ends_like_one_that_was_not(service: LegacyService, url: str, tmp_path: Path) -> None:
-    ids = [*fill(service, 60), "thread_nope"]
+    ids = [*add_threads(service, 60), "thread_nope"]
     service.latency = 0.01
     out = tmp_path / "archive"
 
     for lines in (10, 30):
         kill_after(lines, subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL), out / "journal.jsonl")
-        assert manifest(out)["state"] == "exporting"
-        asked_before = len(service.seen)
+        assert load_manifest(out)["state"] == "exporting"
+        asked_before = len(service.requests)
     last = subprocess.run(command(url, ids, out), capture_output=True, text=True, check=False)
 
     assert last.returncode == 1
-    assert archive_lines(out) == source_lines(service, ids[:-1])
-    assert [error["id"] for error in errors(out)] == ["thread_nope"]
-    assert manifest(out)["counts"] == {
+    assert read_archive_lines(out) == collect_source_lines(service, ids[:-1])
+    assert [error["id"] for error in read_errors(out)] == ["thread_nope"]
+    assert load_manifest(out)["counts"] == {
         "assistants": 3,
         "threads": 60,
         "messages": 180,
@@ -55,18 +55,18 @@ def test_an_export_killed_twice_ends_like_one_that_was_not(service: LegacyServic
         "steps": 240,
         "errors": 1,
     }
-    assert len(service.seen) - asked_before < 5 * 40  # the finished threads were not asked for again
+    assert len(service.requests) - asked_before < 5 * 40  # the finished threads were not asked for again
 
 
 def test_an_archive_broken_off_shows_only_whole_threads(service: LegacyService, url: str, tmp_path: Path) -> None:
-    ids = fill(service, 60)
+    ids = add_threads(service, 60)
     service.latency = 0.01
     out = tmp_path / "archive"
     kill_after(10, subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL), out / "journal.jsonl")
 
     archive = Archive.open(out)
-    threads = {thread["id"] for thread in archive.read(Part.THREADS)}
-    messages = [message["thread_id"] for message in archive.read(Part.MESSAGES)]
+    threads = {thread["id"] for thread in archive.read_part(Part.THREADS)}
+    messages = [message["thread_id"] for message in archive.read_part(Part.MESSAGES)]
 
     assert archive.manifest.state == "exporting"
     assert 0 < len(threads) < 60
@@ -76,7 +76,7 @@ def test_an_archive_broken_off_shows_only_whole_threads(service: LegacyService, 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such lock")
 def test_two_exports_do_not_write_into_one_directory(service: LegacyService, url: str, tmp_path: Path) -> None:
-    ids = fill(service, 60)
+    ids = add_threads(service, 60)
     service.latency = 0.05
     out = tmp_path / "archive"
     with subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL) as first:

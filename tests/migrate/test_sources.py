@@ -9,7 +9,7 @@ import pytest
 
 from threadbridge.settings import AssistantsSettings, Settings
 from threadbridge_migrate.errors import UsageError
-from threadbridge_migrate.sources import describe, read_ids
+from threadbridge_migrate.sources import describe_source, read_ids
 
 NOTHING = io.StringIO()
 
@@ -57,7 +57,7 @@ def test_the_source_is_described_without_secrets() -> None:
     legacy = Settings(backend="assistants", assistants=AssistantsSettings(base_url=url))
     ours = Settings(backend="responses", store="postgresql://user:hidden@db/threads", tenant="t1")
 
-    assert describe(legacy) == {"backend": "assistants", "base_url": "https://host.example:8443/v1"}
-    assert describe(ours) == {"backend": "responses", "store": "postgresql://db/threads", "tenant": "t1"}
-    assert describe(Settings(store="sqlite:////srv/threads.db"))["store"] == "sqlite:////srv/threads.db"
-    assert describe(Settings(backend="other")) == {"backend": "other", "tenant": "default"}
+    assert describe_source(legacy) == {"backend": "assistants", "base_url": "https://host.example:8443/v1"}
+    assert describe_source(ours) == {"backend": "responses", "store": "postgresql://db/threads", "tenant": "t1"}
+    assert describe_source(Settings(store="sqlite:////srv/threads.db"))["store"] == "sqlite:////srv/threads.db"
+    assert describe_source(Settings(backend="other")) == {"backend": "other", "tenant": "default"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from threadbridge_migrate._record_buffer import Draft
+from threadbridge_migrate._record_buffer import RecordBuffer
 from threadbridge_migrate.archive import Archive, Part
 from threadbridge_migrate.errors import ArchiveError
 from threadbridge_migrate.writer import ArchiveWriter
@@ -19,8 +19,8 @@ def writer(path: Path) -> ArchiveWriter:
     return ArchiveWriter(path, source={"backend": "fake"}, options={}, now=lambda: 1000.0)
 
 
-def draft(thread_id: str) -> Draft:
-    made = Draft("thread", thread_id)
+def draft(thread_id: str) -> RecordBuffer:
+    made = RecordBuffer("thread", thread_id)
     made.add(Part.THREADS, [{"id": thread_id}])
     made.add(Part.MESSAGES, [{"id": f"msg_{n}", "thread_id": thread_id} for n in range(2)])
     return made
@@ -29,7 +29,7 @@ def draft(thread_id: str) -> Draft:
 def export(path: Path) -> None:
     """Write what is missing, in batches of two."""
     with writer(path) as archive:
-        missing = [each for each in THREADS if not archive.progress.is_settled("thread", each)]
+        missing = [each for each in THREADS if not archive.progress.is_finished("thread", each)]
         for batch in (missing[:2], missing[2:]):
             drafts = [draft(each) for each in batch]
             archive.commit(drafts)
@@ -71,7 +71,7 @@ def test_lines_beyond_the_journal_are_cut_off(tmp_path: Path) -> None:
 
     export(broken)
 
-    assert [m["id"] for m in Archive.open(broken).read(Part.MESSAGES)] == ["msg_0", "msg_1"] * 3
+    assert [m["id"] for m in Archive.open(broken).read_part(Part.MESSAGES)] == ["msg_0", "msg_1"] * 3
 
 
 def test_a_kill_before_the_first_manifest_leaves_a_directory_one_can_begin_in(tmp_path: Path) -> None:

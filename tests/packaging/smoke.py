@@ -19,8 +19,8 @@ def main() -> None:
         expect(run.status, "completed")
 
     client = threadbridge.openai_client(simulate=True, store=":memory:")
-    made = client.beta.assistants.create(model="gpt-4o")
-    expect(client.beta.assistants.retrieve(made.id).id, made.id)
+    client_assistant = client.beta.assistants.create(model="gpt-4o")
+    expect(client.beta.assistants.retrieve(client_assistant.id).id, client_assistant.id)
     client.close()
 
     for group in ("backends", "stores", "doors", "commands"):
@@ -32,10 +32,10 @@ def main() -> None:
     print("the wheel works")  # noqa: T201  a script's last word
 
 
-def expect(found: object, wanted: object) -> None:
+def expect(actual: object, expected: object) -> None:
     """An assertion that `python -O` keeps."""
-    if found != wanted:
-        raise SystemExit(f"found {found!r}, wanted {wanted!r}")
+    if actual != expected:
+        raise SystemExit(f"found {actual!r}, wanted {expected!r}")
 
 
 main()

@@ -8,37 +8,41 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from tests.recorded.services import Service
+from tests.recorded.recording_targets import RecordingTarget
 from threadbridge.ports import Backend, IdGenerator
 from threadbridge.settings import AssistantsSettings, EndpointSettings, Settings
 from threadbridge_adapters.assistants import open_backend as open_assistants
-from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.upstreams.openai_sdk import open_sdk_upstream
 
 
-async def _responses(service: Service) -> Backend:
+async def _open_responses_backend(service: RecordingTarget) -> Backend:
     """What is recorded is what the model was asked; assistants and threads live in a store in memory."""
-    upstream = open_sdk_upstream(EndpointSettings(**_reached(service)))
-    return assemble(Settings(), store=await open_store(":memory:"), upstream=upstream, new_id=_numbered())
+    upstream = open_sdk_upstream(EndpointSettings(**_make_connection_settings(service)))
+    return assemble_backend(
+        Settings(), store=await open_store(":memory:"), upstream=upstream, new_id=_make_counting_ids()
+    )
 
 
-def _numbered() -> IdGenerator:
+def _make_counting_ids() -> IdGenerator:
     """Ids that are the same in every replay: that of the thread is in what the model is asked."""
-    made: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def new_id(prefix: str) -> str:
-        made[prefix] += 1
-        return f"{prefix}_{made[prefix]:024}"
+        counts[prefix] += 1
+        return f"{prefix}_{counts[prefix]:024}"
 
     return new_id
 
 
-async def _assistants(service: Service) -> Backend:
-    return await open_assistants(Settings(backend="assistants", assistants=AssistantsSettings(**_reached(service))))
+async def _open_assistants_backend(service: RecordingTarget) -> Backend:
+    return await open_assistants(
+        Settings(backend="assistants", assistants=AssistantsSettings(**_make_connection_settings(service)))
+    )
 
 
-def _reached(service: Service) -> dict[str, Any]:
+def _make_connection_settings(service: RecordingTarget) -> dict[str, Any]:
     return {
         "base_url": service.url,
         "api_key": SecretStr(service.key),
@@ -47,7 +51,7 @@ def _reached(service: Service) -> dict[str, Any]:
     }
 
 
-BACKENDS: Mapping[str, Callable[[Service], Awaitable[Backend]]] = {
-    "responses": _responses,
-    "assistants": _assistants,
+BACKENDS: Mapping[str, Callable[[RecordingTarget], Awaitable[Backend]]] = {
+    "responses": _open_responses_backend,
+    "assistants": _open_assistants_backend,
 }

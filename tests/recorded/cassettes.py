@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_recording.plugin import get_default_cassette_name
 
-from tests.recorded.cassette_form import Serializer
+from tests.recorded.cassette_format import Serializer
 from threadbridge.ports import Wire
 
 _ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[2]
 CASSETTES = _ROOT / "cassettes"
 
 
-def unplayed(cassette: Any) -> list[str]:
+def list_unplayed(cassette: Any) -> list[str]:
     """What a cassette in use holds that nobody asked for."""
     return [
         f"{request.method} {request.uri}"
@@ -27,23 +27,25 @@ def unplayed(cassette: Any) -> list[str]:
     ]
 
 
-def on_disk() -> set[str]:
+def list_cassette_files() -> set[str]:
     """Every file under `cassettes/`, relative to it."""
     return {path.relative_to(CASSETTES).as_posix() for path in CASSETTES.rglob("*") if path.is_file()}
 
 
-def owned() -> set[str]:
+def list_test_cassettes() -> set[str]:
     """The cassettes that belong to a test, by pytest's own word."""
-    collecting = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", "vcr", "tests/recorded"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", "vcr", "tests/recorded"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     printed = subprocess.run(
-        collecting, cwd=_ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60
+        command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60
     )
     tests = [line.split("::") for line in printed.stdout.splitlines() if "::" in line]
     return {f"{Path(module).stem}/{get_default_cassette_name(None, name)}.yaml" for module, name in tests}
 
 
-def exchanges(cassette: str) -> list[Wire]:
+def read_exchanges(cassette: str) -> list[Wire]:
     """The exchanges of a cassette, bodies as they travelled."""
-    found: list[Wire] = Serializer.deserialize((CASSETTES / cassette).read_text(encoding="utf-8"))["interactions"]
-    return found
+    interactions: list[Wire] = Serializer.deserialize((CASSETTES / cassette).read_text(encoding="utf-8"))[
+        "interactions"
+    ]
+    return interactions

@@ -9,98 +9,100 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.recorded.conversation import Conversation
+from tests.recorded.scenario_driver import ScenarioDriver
 from threadbridge.ports import ListQuery
 
 
 @dataclass(frozen=True)
-class Scenario:
+class RecordedScenario:
     """A conversation and its course."""
 
-    play: Callable[[Conversation], Awaitable[None]]
-    course: Sequence[str]
+    play: Callable[[ScenarioDriver], Awaitable[None]]
+    observations: Sequence[str]
     needs_simulator: bool = False
 
 
-async def _polled(talk: Conversation) -> None:
-    await talk.ask("SAY Good morning to you")
-    await talk.poll()
-    await talk.read()
+async def _play_polled_run(driver: ScenarioDriver) -> None:
+    await driver.add_message("SAY Good morning to you")
+    await driver.run_polled()
+    await driver.note_results()
 
 
-async def _tool_loop(talk: Conversation) -> None:
-    await talk.ask(
+async def _play_tool_loop(driver: ScenarioDriver) -> None:
+    await driver.add_message(
         'CALL get_weather {"city": "Oslo"}',
         'CALL get_weather {"city": "Bern"}',
         'THEN CALL get_time {"city": "Lima"}',
         "SAY The sun shines everywhere",
     )
-    await talk.poll()
-    await talk.submit()
-    await talk.submit()
-    await talk.read()
+    await driver.run_polled()
+    await driver.submit_polled()
+    await driver.submit_polled()
+    await driver.note_results()
 
 
-async def _two_runs(talk: Conversation) -> None:
+async def _play_two_runs(driver: ScenarioDriver) -> None:
     for greeting in ("SAY Good morning", "SAY Good night"):
-        await talk.ask(greeting)
-        await talk.poll()
-        await talk.read()
+        await driver.add_message(greeting)
+        await driver.run_polled()
+        await driver.note_results()
 
 
-async def _streamed(talk: Conversation) -> None:
-    await talk.ask("SAY One two three four five")
-    await talk.stream()
+async def _play_streamed_run(driver: ScenarioDriver) -> None:
+    await driver.add_message("SAY One two three four five")
+    await driver.run_streamed()
 
 
-async def _streamed_tool_loop(talk: Conversation) -> None:
-    await talk.ask('CALL get_weather {"city": "Oslo"}', "SAY It is sunny in Oslo")
-    await talk.stream()
-    await talk.submit_streaming()
+async def _play_streamed_tool_loop(driver: ScenarioDriver) -> None:
+    await driver.add_message('CALL get_weather {"city": "Oslo"}', "SAY It is sunny in Oslo")
+    await driver.run_streamed()
+    await driver.submit_streamed()
 
 
-async def _refused(talk: Conversation) -> None:
-    await talk.ask("SAY Nothing more to do")
-    await talk.poll()
-    await talk.read()
+async def _play_rejected_requests(driver: ScenarioDriver) -> None:
+    await driver.add_message("SAY Nothing more to do")
+    await driver.run_polled()
+    await driver.note_results()
     outputs = {"tool_outputs": [{"tool_call_id": "call_x", "output": "sunny"}]}
-    await talk.be_refused(talk.backend.submit_tool_outputs(talk.thread_id, talk.run["id"], outputs))
-    await talk.be_refused(talk.backend.cancel_run(talk.thread_id, talk.run["id"]))
-    await talk.be_refused(talk.backend.stream_run(talk.thread_id, {"assistant_id": "asst_x"}))
-    await talk.be_refused(talk.backend.retrieve_thread("thread_x"))
-    await talk.be_refused(talk.backend.list_messages(talk.thread_id, ListQuery(limit=101)))
+    await driver.expect_rejection(driver.backend.submit_tool_outputs(driver.thread_id, driver.run["id"], outputs))
+    await driver.expect_rejection(driver.backend.cancel_run(driver.thread_id, driver.run["id"]))
+    await driver.expect_rejection(driver.backend.stream_run(driver.thread_id, {"assistant_id": "asst_x"}))
+    await driver.expect_rejection(driver.backend.retrieve_thread("thread_x"))
+    await driver.expect_rejection(driver.backend.list_messages(driver.thread_id, ListQuery(limit=101)))
 
 
-async def _service_failing(talk: Conversation) -> None:
-    await talk.ask("HTTP 503")
-    await talk.poll()
-    talk.course.append(str(talk.run["last_error"]["code"]))
+async def _play_failing_service(driver: ScenarioDriver) -> None:
+    await driver.add_message("HTTP 503")
+    await driver.run_polled()
+    driver.observations.append(str(driver.run["last_error"]["code"]))
 
 
-async def _failing_midway(talk: Conversation) -> None:
-    await talk.ask("SAY One two three", "FAIL server_error the model is on fire")
-    await talk.stream()
-    said, _, _ = str(talk.run["last_error"]["message"]).partition(" (request id ")  # another one in every recording
-    talk.course.append(f"{talk.run['last_error']['code']}: {said}")
+async def _play_stream_failure(driver: ScenarioDriver) -> None:
+    await driver.add_message("SAY One two three", "FAIL server_error the model is on fire")
+    await driver.run_streamed()
+    message, _, _ = str(driver.run["last_error"]["message"]).partition(
+        " (request id "
+    )  # another one in every recording
+    driver.observations.append(f"{driver.run['last_error']['code']}: {message}")
 
 
-_MESSAGE_BEGINS = (
+_MESSAGE_START_EVENTS = (
     "thread.run.step.created",
     "thread.run.step.in_progress",
     "thread.message.created",
     "thread.message.in_progress",
     "thread.message.delta",
 )
-_MESSAGE = (*_MESSAGE_BEGINS, "thread.message.completed", "thread.run.step.completed")
-_CALLS = ("thread.run.step.created", "thread.run.step.in_progress", "thread.run.step.delta")
-_RUN_BEGINS = ("thread.run.created", "thread.run.queued", "thread.run.in_progress")
-_ANSWERED = ("run completed", "step message_creation completed", "message by the assistant")
+_MESSAGE_EVENTS = (*_MESSAGE_START_EVENTS, "thread.message.completed", "thread.run.step.completed")
+_CALL_EVENTS = ("thread.run.step.created", "thread.run.step.in_progress", "thread.run.step.delta")
+_RUN_START_EVENTS = ("thread.run.created", "thread.run.queued", "thread.run.in_progress")
+_ANSWERED_OBSERVATIONS = ("run completed", "step message_creation completed", "message by the assistant")
 
-SCENARIOS: Mapping[str, Scenario] = {
-    "a_polled_run": Scenario(_polled, _ANSWERED),
-    "two_runs_on_a_thread": Scenario(_two_runs, _ANSWERED * 2),
-    "a_polled_tool_loop": Scenario(
-        _tool_loop,
+SCENARIOS: Mapping[str, RecordedScenario] = {
+    "a_polled_run": RecordedScenario(_play_polled_run, _ANSWERED_OBSERVATIONS),
+    "two_runs_on_a_thread": RecordedScenario(_play_two_runs, _ANSWERED_OBSERVATIONS * 2),
+    "a_polled_tool_loop": RecordedScenario(
+        _play_tool_loop,
         [
             *("run requires_action", "called get_weather", "called get_weather"),
             *("run requires_action", "called get_time"),
@@ -108,19 +110,27 @@ SCENARIOS: Mapping[str, Scenario] = {
             *("step message_creation completed", "message by the assistant"),
         ],
     ),
-    "a_streamed_run": Scenario(_streamed, [*_RUN_BEGINS, *_MESSAGE, "thread.run.completed", "run completed"]),
-    "a_streamed_tool_loop": Scenario(
-        _streamed_tool_loop,
+    "a_streamed_run": RecordedScenario(
+        _play_streamed_run, [*_RUN_START_EVENTS, *_MESSAGE_EVENTS, "thread.run.completed", "run completed"]
+    ),
+    "a_streamed_tool_loop": RecordedScenario(
+        _play_streamed_tool_loop,
         [
-            *(*_RUN_BEGINS, *_CALLS, "thread.run.requires_action", "run requires_action", "called get_weather"),
-            *("thread.run.step.completed", "thread.run.queued", "thread.run.in_progress", *_MESSAGE),
+            *(
+                *_RUN_START_EVENTS,
+                *_CALL_EVENTS,
+                "thread.run.requires_action",
+                "run requires_action",
+                "called get_weather",
+            ),
+            *("thread.run.step.completed", "thread.run.queued", "thread.run.in_progress", *_MESSAGE_EVENTS),
             *("thread.run.completed", "run completed"),
         ],
     ),
-    "refused_requests": Scenario(
-        _refused,
+    "refused_requests": RecordedScenario(
+        _play_rejected_requests,
         [
-            *_ANSWERED,
+            *_ANSWERED_OBSERVATIONS,
             '400 Runs in status "completed" do not accept tool outputs.',
             "400 Cannot cancel run with status 'completed'.",
             "404 No assistant found with id 'asst_x'.",
@@ -128,11 +138,11 @@ SCENARIOS: Mapping[str, Scenario] = {
             "400 Invalid 'limit': integer above maximum value. Expected a value <= 100, but got 101 instead.",
         ],
     ),
-    "a_failing_service": Scenario(_service_failing, ["run failed", "server_error"], needs_simulator=True),
-    "a_stream_that_fails_midway": Scenario(
-        _failing_midway,
+    "a_failing_service": RecordedScenario(_play_failing_service, ["run failed", "server_error"], needs_simulator=True),
+    "a_stream_that_fails_midway": RecordedScenario(
+        _play_stream_failure,
         [
-            *(*_RUN_BEGINS, *_MESSAGE_BEGINS, "thread.message.incomplete", "thread.run.step.failed"),
+            *(*_RUN_START_EVENTS, *_MESSAGE_START_EVENTS, "thread.message.incomplete", "thread.run.step.failed"),
             *("thread.run.failed", "run failed", "server_error: the model is on fire"),
         ],
         needs_simulator=True,

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.recorded.conversation import Conversation
+from tests.recorded.model_texts import extract_model_texts
+from tests.recorded.recording_targets import has_live_service
+from tests.recorded.scenario_driver import ScenarioDriver
 from tests.recorded.scenarios import SCENARIOS
-from tests.recorded.services import any_live
-from tests.recorded.spoken import spoken
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 
-_CANNOT_BE_TOLD_TO_FAIL = pytest.mark.skipif(any_live(), reason="a live service cannot be told to fail")
+_CANNOT_BE_TOLD_TO_FAIL = pytest.mark.skipif(has_live_service(), reason="a live service cannot be told to fail")
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ _CANNOT_BE_TOLD_TO_FAIL = pytest.mark.skipif(any_live(), reason="a live service 
         for name, scenario in SCENARIOS.items()
     ],
 )
-async def test_a_conversation_takes_its_course(scenario: Any, conversation: Conversation, vcr: Any) -> None:
+async def test_a_conversation_takes_its_course(scenario: Any, conversation: ScenarioDriver, vcr: Any) -> None:
     await scenario.play(conversation)
 
-    assert conversation.course == list(scenario.course)
-    assert conversation.words == spoken(vcr.responses)
+    assert conversation.observations == list(scenario.observations)
+    assert conversation.model_texts == extract_model_texts(vcr.responses)

@@ -15,11 +15,11 @@ from vcr.record_mode import RecordMode  # type: ignore[import-untyped]
 from vcr.request import Request  # type: ignore[import-untyped]
 
 from tests.recorded.backends import BACKENDS
-from tests.recorded.cassette_form import Serializer, keep_request, keep_response, same_body
-from tests.recorded.cassettes import CASSETTES, exchanges, on_disk, owned, unplayed
+from tests.recorded.cassette_format import Serializer, filter_response, make_request_filter, match_body
+from tests.recorded.cassettes import CASSETTES, list_cassette_files, list_test_cassettes, list_unplayed, read_exchanges
+from tests.recorded.model_texts import extract_model_texts
+from tests.recorded.recording_targets import LIVE, SIMULATED
 from tests.recorded.scenarios import SCENARIOS
-from tests.recorded.services import LIVE, SIMULATED
-from tests.recorded.spoken import spoken
 from threadbridge.ports import Wire
 
 _A_CASSETTE = "test_backends/test_a_conversation_takes_its_course[{backend}-{scenario}].yaml"
@@ -38,12 +38,12 @@ _MACHINES = (
 
 
 def test_every_cassette_belongs_to_a_test_and_every_recorded_test_has_one() -> None:
-    assert on_disk() == owned()
+    assert list_cassette_files() == list_test_cassettes()
 
 
 @pytest.mark.parametrize("pattern", [*_SECRETS, *_MACHINES])
 def test_no_cassette_holds_a_secret_or_names_a_machine(pattern: str) -> None:
-    texts = {name: (CASSETTES / name).read_text(encoding="utf-8") for name in on_disk()}
+    texts = {name: (CASSETTES / name).read_text(encoding="utf-8") for name in list_cassette_files()}
 
     found = {name: match[0] for name, text in texts.items() if (match := re.search(pattern, text, re.MULTILINE))}
 
@@ -66,7 +66,11 @@ def test_the_patterns_find_what_they_are_for(text: str) -> None:
 
 
 def test_every_exchange_names_no_other_host_than_ours() -> None:
-    hosts = {str(exchange["request"]["uri"]).partition("/v1/")[0] for name in on_disk() for exchange in exchanges(name)}
+    hosts = {
+        str(exchange["request"]["uri"]).partition("/v1/")[0]
+        for name in list_cassette_files()
+        for exchange in read_exchanges(name)
+    }
 
     assert hosts <= {SIMULATED.removesuffix("/v1"), LIVE.removesuffix("/v1")}
 
@@ -74,14 +78,14 @@ def test_every_exchange_names_no_other_host_than_ours() -> None:
 @pytest.fixture(params=SCENARIOS)
 def sides(request: pytest.FixtureRequest) -> list[list[Wire]]:
     """The exchanges of one scenario, with either backend."""
-    read = [exchanges(_A_CASSETTE.format(backend=backend, scenario=request.param)) for backend in BACKENDS]
+    read = [read_exchanges(_A_CASSETTE.format(backend=backend, scenario=request.param)) for backend in BACKENDS]
     if any(exchange["request"]["uri"].startswith(LIVE) for side in read for exchange in side):
         pytest.skip("a real model words things differently each time")
     return read
 
 
 def test_every_backend_heard_the_same_words(sides: list[list[Wire]]) -> None:
-    words = [spoken(exchange["response"] for exchange in side) for side in sides]
+    words = [extract_model_texts(exchange["response"] for exchange in side) for side in sides]
 
     assert words == words[:1] * len(sides)
 
@@ -101,7 +105,7 @@ def test_secrets_of_a_request_stay_out() -> None:
     }
     request = Request("POST", "http://127.0.0.1:4242/v1/responses?limit=2", b"{}", headers)
 
-    kept = keep_request("http://127.0.0.1:4242/v1", SIMULATED)(request)
+    kept = make_request_filter("http://127.0.0.1:4242/v1", SIMULATED)(request)
 
     assert dict(kept.headers) == {"content-type": "application/json"}
     assert kept.uri == f"{SIMULATED}/responses?limit=2"
@@ -110,7 +114,7 @@ def test_secrets_of_a_request_stay_out() -> None:
 def test_secrets_of_a_response_stay_out() -> None:
     headers = {"Set-Cookie": ["secret"], "openai-organization": ["secret"], "Content-Type": ["text/event-stream"]}
 
-    kept = keep_response({"status": {"code": 200}, "headers": headers, "body": {"string": b"x"}})
+    kept = filter_response({"status": {"code": 200}, "headers": headers, "body": {"string": b"x"}})
 
     assert kept["headers"] == {"content-type": ["text/event-stream"]}
 
@@ -135,11 +139,11 @@ def test_a_body_comes_back_from_a_cassette_as_it_went_in(text: str) -> None:
 def test_bodies_match_as_json_and_differ_as_json() -> None:
     asked = Request("POST", SIMULATED, b'{"a": 1, "b": 2}', {})
 
-    same_body(asked, Request("POST", SIMULATED, b'{"b":2,"a":1}', {}))
-    same_body(Request("GET", SIMULATED, b"", {}), Request("GET", SIMULATED, None, {}))
+    match_body(asked, Request("POST", SIMULATED, b'{"b":2,"a":1}', {}))
+    match_body(Request("GET", SIMULATED, b"", {}), Request("GET", SIMULATED, None, {}))
 
     with pytest.raises(AssertionError):
-        same_body(asked, Request("POST", SIMULATED, b'{"a":1,"b":3}', {}))
+        match_body(asked, Request("POST", SIMULATED, b'{"a":1,"b":3}', {}))
 
 
 # -- Replaying -------------------------------------------------------------------------------------------------------
@@ -162,11 +166,11 @@ def cassette() -> Iterator[Any]:
 
 
 def test_an_exchange_nobody_asked_for_is_noticed(cassette: Any) -> None:
-    before = unplayed(cassette)
+    before = list_unplayed(cassette)
 
     cassette.play_response(cassette.requests[0])
 
-    assert (len(before), unplayed(cassette)) == (1, [])
+    assert (len(before), list_unplayed(cassette)) == (1, [])
 
 
 async def test_a_request_that_was_not_recorded_goes_nowhere(cassette: Any) -> None:

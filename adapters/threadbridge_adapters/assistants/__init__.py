@@ -21,7 +21,7 @@ from threadbridge.settings import Settings
 
 __all__ = ["open_backend"]
 
-_BETA = {"OpenAI-Beta": "assistants=v2"}
+_BETA_HEADER = {"OpenAI-Beta": "assistants=v2"}
 
 
 async def open_backend(settings: Settings) -> Backend:
@@ -31,15 +31,15 @@ async def open_backend(settings: Settings) -> Backend:
     """
     # Importing the SDK costs more than a second, so only those who use this backend pay for it.
     from threadbridge_adapters.assistants._backend import AssistantsBackend
-    from threadbridge_adapters.assistants._http import Service
+    from threadbridge_adapters.assistants._http import LegacyServiceClient
     from threadbridge_adapters.openai_http.sdk_client import open_client
 
-    client = open_client(settings.assistants, section="assistants", headers=_BETA)
-    service = Service(client, max_retries=settings.assistants.max_retries)
-    legacy = settings.assistants
+    client = open_client(settings.assistants, section="assistants", headers=_BETA_HEADER)
+    service_client = LegacyServiceClient(client, max_retries=settings.assistants.max_retries)
+    capabilities = settings.assistants
     return AssistantsBackend(
-        service,
-        lists_threads=legacy.list_threads,
-        follows_runs=legacy.follow_runs,
-        reports_runs=legacy.report_runs,
+        service_client,
+        lists_threads=capabilities.list_threads,
+        follows_runs=capabilities.follow_runs,
+        reports_runs=capabilities.report_runs,
     )

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from threadbridge.errors import UnknownEvent, Unsupported
 from threadbridge.ports import BackendCapabilities, Event, ListQuery, PolledRun, WarningSink, Wire, discard_warning
 from threadbridge.wire.warning_header import parse_warning_headers
-from threadbridge_adapters.assistants._http import Call, Service
-from threadbridge_adapters.assistants._routes import include_params, list_params, route
+from threadbridge_adapters.assistants._http import LegacyServiceClient, ServiceRequest
+from threadbridge_adapters.assistants._routes import build_include_params, build_list_params, format_path
 
 _ASSISTANTS = "/assistants"
 _ASSISTANT = "/assistants/{assistant_id}"
@@ -26,16 +26,21 @@ _SUBMIT = "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"
 _STEPS = "/threads/{thread_id}/runs/{run_id}/steps"
 _STEP = "/threads/{thread_id}/runs/{run_id}/steps/{step_id}"
 
-_POLL_AFTER = "openai-poll-after-ms"
+_POLL_HINT_HEADER = "openai-poll-after-ms"
 
 
 class AssistantsBackend:
     """A `ports.Backend` that hands every operation to an Assistants-v2 service and its answer back."""
 
     def __init__(
-        self, service: Service, *, lists_threads: bool, follows_runs: bool = False, reports_runs: bool = False
+        self,
+        client: LegacyServiceClient,
+        *,
+        lists_threads: bool,
+        follows_runs: bool = False,
+        reports_runs: bool = False,
     ) -> None:
-        self._service = service
+        self._client = client
         self._capabilities = BackendCapabilities(
             lists_threads=lists_threads, streams=True, follows_runs=follows_runs, reports_runs=reports_runs
         )
@@ -45,80 +50,82 @@ class AssistantsBackend:
         return self._capabilities
 
     async def aclose(self) -> None:
-        await self._service.aclose()
+        await self._client.aclose()
 
     # Assistants -----------------------------------------------------------------------------------------------
     async def create_assistant(self, body: Wire) -> Wire:
-        return await self._start(_ASSISTANTS, body)
+        return await self._post_once(_ASSISTANTS, body)
 
     async def list_assistants(self, query: ListQuery) -> Wire:
-        return await self._get(_ASSISTANTS, list_params(query))
+        return await self._get(_ASSISTANTS, build_list_params(query))
 
     async def retrieve_assistant(self, assistant_id: str) -> Wire:
-        return await self._get(route(_ASSISTANT, assistant_id=assistant_id))
+        return await self._get(format_path(_ASSISTANT, assistant_id=assistant_id))
 
     async def update_assistant(self, assistant_id: str, body: Wire) -> Wire:
-        return await self._update(route(_ASSISTANT, assistant_id=assistant_id), body)
+        return await self._post(format_path(_ASSISTANT, assistant_id=assistant_id), body)
 
     async def delete_assistant(self, assistant_id: str) -> Wire:
-        return await self._delete(route(_ASSISTANT, assistant_id=assistant_id))
+        return await self._delete(format_path(_ASSISTANT, assistant_id=assistant_id))
 
     # Threads --------------------------------------------------------------------------------------------------
     async def create_thread(self, body: Wire) -> Wire:
-        return await self._start(_THREADS, body)
+        return await self._post_once(_THREADS, body)
 
     async def list_threads(self, query: ListQuery) -> Wire:
         if not self._capabilities.lists_threads:
             raise Unsupported(
                 "This service cannot list threads (A7); set `assistants.list_threads` to true for one that can."
             )
-        return await self._get(_THREADS, list_params(query))
+        return await self._get(_THREADS, build_list_params(query))
 
     async def retrieve_thread(self, thread_id: str) -> Wire:
-        return await self._get(route(_THREAD, thread_id=thread_id))
+        return await self._get(format_path(_THREAD, thread_id=thread_id))
 
     async def update_thread(self, thread_id: str, body: Wire) -> Wire:
-        return await self._update(route(_THREAD, thread_id=thread_id), body)
+        return await self._post(format_path(_THREAD, thread_id=thread_id), body)
 
     async def delete_thread(self, thread_id: str) -> Wire:
-        return await self._delete(route(_THREAD, thread_id=thread_id))
+        return await self._delete(format_path(_THREAD, thread_id=thread_id))
 
     # Messages -------------------------------------------------------------------------------------------------
     async def create_message(self, thread_id: str, body: Wire) -> Wire:
-        return await self._start(route(_MESSAGES, thread_id=thread_id), body)
+        return await self._post_once(format_path(_MESSAGES, thread_id=thread_id), body)
 
     async def list_messages(self, thread_id: str, query: ListQuery) -> Wire:
-        return await self._get(route(_MESSAGES, thread_id=thread_id), list_params(query))
+        return await self._get(format_path(_MESSAGES, thread_id=thread_id), build_list_params(query))
 
     async def retrieve_message(self, thread_id: str, message_id: str) -> Wire:
-        return await self._get(route(_MESSAGE, thread_id=thread_id, message_id=message_id))
+        return await self._get(format_path(_MESSAGE, thread_id=thread_id, message_id=message_id))
 
     async def update_message(self, thread_id: str, message_id: str, body: Wire) -> Wire:
-        return await self._update(route(_MESSAGE, thread_id=thread_id, message_id=message_id), body)
+        return await self._post(format_path(_MESSAGE, thread_id=thread_id, message_id=message_id), body)
 
     async def delete_message(self, thread_id: str, message_id: str) -> Wire:
-        return await self._delete(route(_MESSAGE, thread_id=thread_id, message_id=message_id))
+        return await self._delete(format_path(_MESSAGE, thread_id=thread_id, message_id=message_id))
 
     # Runs -----------------------------------------------------------------------------------------------------
     async def create_run(
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> Wire:
-        return await self._start(route(_RUNS, thread_id=thread_id), body, include_params(include), warn)
+        return await self._post_once(format_path(_RUNS, thread_id=thread_id), body, build_include_params(include), warn)
 
     async def stream_run(
         self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
-        return await self._stream(route(_RUNS, thread_id=thread_id), body, include_params(include), warn)
+        return await self._open_stream(
+            format_path(_RUNS, thread_id=thread_id), body, build_include_params(include), warn
+        )
 
     async def create_thread_and_run(
         self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> Wire:
-        return await self._start(_THREAD_AND_RUN, body, include_params(include), warn)
+        return await self._post_once(_THREAD_AND_RUN, body, build_include_params(include), warn)
 
     async def stream_thread_and_run(
         self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
-        return await self._stream(_THREAD_AND_RUN, body, include_params(include), warn)
+        return await self._open_stream(_THREAD_AND_RUN, body, build_include_params(include), warn)
 
     async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
         if not self._capabilities.follows_runs:
@@ -129,15 +136,17 @@ class AssistantsBackend:
         if after is not None and not (after.isascii() and after.isprintable()):
             raise UnknownEvent(after)  # no header can hold it, so no service gave it out
         headers = {"Accept": "text/event-stream"} | ({} if after is None else {"Last-Event-ID": after})
-        path = route(_EVENTS, thread_id=thread_id, run_id=run_id)
-        return await self._service.stream(Call("GET", path, headers=headers))
+        path = format_path(_EVENTS, thread_id=thread_id, run_id=run_id)
+        return await self._client.open_stream(ServiceRequest("GET", path, headers=headers))
 
     async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
-        return await self._get(route(_RUNS, thread_id=thread_id), list_params(query))
+        return await self._get(format_path(_RUNS, thread_id=thread_id), build_list_params(query))
 
     async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
-        run, headers = await self._service.ask(Call("GET", route(_RUN, thread_id=thread_id, run_id=run_id)))
-        return PolledRun(run, _milliseconds(headers))
+        run, headers = await self._client.request(
+            ServiceRequest("GET", format_path(_RUN, thread_id=thread_id, run_id=run_id))
+        )
+        return PolledRun(run, _parse_poll_hint(headers))
 
     async def report_run(self, thread_id: str, run_id: str) -> Wire:
         if not self._capabilities.reports_runs:
@@ -145,69 +154,73 @@ class AssistantsBackend:
                 "This service does not report what runs sent and cost; set `assistants.report_runs` to true for one "
                 "that does."
             )
-        return await self._get(route(_REPORT, thread_id=thread_id, run_id=run_id))
+        return await self._get(format_path(_REPORT, thread_id=thread_id, run_id=run_id))
 
     async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:
-        return await self._update(route(_RUN, thread_id=thread_id, run_id=run_id), body)
+        return await self._post(format_path(_RUN, thread_id=thread_id, run_id=run_id), body)
 
     async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
-        return await self._start(route(_CANCEL, thread_id=thread_id, run_id=run_id), None)
+        return await self._post_once(format_path(_CANCEL, thread_id=thread_id, run_id=run_id), None)
 
     async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
-        return await self._start(route(_SUBMIT, thread_id=thread_id, run_id=run_id), body)
+        return await self._post_once(format_path(_SUBMIT, thread_id=thread_id, run_id=run_id), body)
 
     async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
-        return await self._stream(route(_SUBMIT, thread_id=thread_id, run_id=run_id), body, {})
+        return await self._open_stream(format_path(_SUBMIT, thread_id=thread_id, run_id=run_id), body, {})
 
     # Run steps ------------------------------------------------------------------------------------------------
     async def list_steps(self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()) -> Wire:
-        params = {**list_params(query), **include_params(include)}
-        return await self._get(route(_STEPS, thread_id=thread_id, run_id=run_id), params)
+        params = {**build_list_params(query), **build_include_params(include)}
+        return await self._get(format_path(_STEPS, thread_id=thread_id, run_id=run_id), params)
 
     async def retrieve_step(self, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()) -> Wire:
-        path = route(_STEP, thread_id=thread_id, run_id=run_id, step_id=step_id)
-        return await self._get(path, include_params(include))
+        path = format_path(_STEP, thread_id=thread_id, run_id=run_id, step_id=step_id)
+        return await self._get(path, build_include_params(include))
 
     # The four kinds of call -----------------------------------------------------------------------------------
     async def _get(self, path: str, params: Mapping[str, object] | None = None) -> Wire:
-        return (await self._service.ask(Call("GET", path, params or {}))).body
+        return (await self._client.request(ServiceRequest("GET", path, params or {}))).body
 
     async def _delete(self, path: str) -> Wire:
-        return (await self._service.ask(Call("DELETE", path))).body
+        return (await self._client.request(ServiceRequest("DELETE", path))).body
 
-    async def _update(self, path: str, body: Wire) -> Wire:
-        return (await self._service.ask(Call("POST", path, body=body))).body
+    async def _post(self, path: str, body: Wire) -> Wire:
+        return (await self._client.request(ServiceRequest("POST", path, body=body))).body
 
-    async def _start(
+    async def _post_once(
         self,
         path: str,
         body: Wire | None,
         params: Mapping[str, object] | None = None,
         warn: WarningSink = discard_warning,
     ) -> Wire:
-        answer = await self._service.ask(Call("POST", path, params or {}, _unstreamed(body), repeatable=False))
-        _hand_on(answer.headers, warn)
-        return answer.body
+        response = await self._client.request(
+            ServiceRequest("POST", path, params or {}, _remove_stream_flag(body), is_idempotent=False)
+        )
+        _forward_warnings(response.headers, warn)
+        return response.body
 
-    async def _stream(
+    async def _open_stream(
         self, path: str, body: Wire, params: Mapping[str, object], warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
-        events = await self._service.stream(Call("POST", path, params, {**body, "stream": True}, repeatable=False))
-        _hand_on(events.headers, warn)
+        events = await self._client.open_stream(
+            ServiceRequest("POST", path, params, {**body, "stream": True}, is_idempotent=False)
+        )
+        _forward_warnings(events.headers, warn)
         return events
 
 
-def _hand_on(headers: Mapping[str, str], warn: WarningSink) -> None:
+def _forward_warnings(headers: Mapping[str, str], warn: WarningSink) -> None:
     """What the service warns of, where it is a ThreadBridge."""
     for warning in parse_warning_headers(headers):
         warn(warning)
 
 
-def _unstreamed(body: Wire | None) -> Wire | None:
+def _remove_stream_flag(body: Wire | None) -> Wire | None:
     """The body without a `stream: true`, to which the service would answer with events nobody reads."""
     return {name: value for name, value in body.items() if name != "stream"} if body and body.get("stream") else body
 
 
-def _milliseconds(headers: Mapping[str, str]) -> int | None:
-    text = headers.get(_POLL_AFTER, "")
+def _parse_poll_hint(headers: Mapping[str, str]) -> int | None:
+    text = headers.get(_POLL_HINT_HEADER, "")
     return int(text) if text.isascii() and text.isdigit() else None

@@ -31,7 +31,7 @@ from threadbridge.errors import (
 )
 from threadbridge.ports import Wire
 from threadbridge_adapters.openai_http import error_mapping
-from threadbridge_adapters.openai_http.error_mapping import request_id, text
+from threadbridge_adapters.openai_http.error_mapping import get_request_id, get_text
 from threadbridge_adapters.openai_http.httpx_compat import RawResponse
 
 _REQUEST_ERRORS: Mapping[int, type[RequestError]] = {
@@ -46,55 +46,55 @@ _UNKNOWN_URL_CODES = frozenset({"unknown_url", "404", "DeploymentNotFound"})
 _UNKNOWN_URL_TEXTS = ("invalid url", "unknown request url", "resource not found")
 
 
-class Border(error_mapping.Border):
+class AssistantsErrorMapper(error_mapping.ErrorMapper):
     """The border of an Assistants service, whose refusals are the caller's fault and say so."""
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
         super().__init__(client, name="Assistants", section="assistants")
 
-    def refusal(self, response: RawResponse) -> BridgeError:
-        status, error = response.status_code, _envelope(response.content)
-        if status == 404 and (error is None or _speaks_of_the_url(error)):
+    def map_status_error(self, response: RawResponse) -> BridgeError:
+        status, error = response.status_code, _parse_error_envelope(response.content)
+        if status == 404 and (error is None or _is_unknown_url(error)):
             return UpstreamError(
                 f"{self.host} no longer has the Assistants API, or it lives at another base_url: the answer was a 404 "
                 "that no Assistants service gives; use the responses backend, or correct `assistants.base_url`.",
                 status=404,
-                request_id=request_id(response.headers),
+                request_id=get_request_id(response.headers),
                 body=error,
             )
         if 400 <= status < 500 and status not in (408, 429):
-            return self._request_error(status, error or {}, response)
-        return self.upstream_error(status, error or {}, response)
+            return self._build_request_error(status, error or {}, response)
+        return self.build_upstream_error(status, error or {}, response)
 
-    def reported(self, error: Wire, response: RawResponse) -> UpstreamError:
+    def map_error_event(self, error: Wire, response: RawResponse) -> UpstreamError:
         """The error of the port for an `error` event within a stream."""
-        return self.upstream_error(_status_of(error), error, response)
+        return self.build_upstream_error(_get_event_status(error), error, response)
 
-    def _request_error(self, status: int, error: Wire, response: RawResponse) -> RequestError:
-        made = _REQUEST_ERRORS.get(status, InvalidRequest)(
-            self.message(status, error),
-            param=text(error, "param"),
-            code=text(error, "code"),
-            request_id=request_id(response.headers),
+    def _build_request_error(self, status: int, error: Wire, response: RawResponse) -> RequestError:
+        request_error = _REQUEST_ERRORS.get(status, InvalidRequest)(
+            self.format_message(status, error),
+            param=get_text(error, "param"),
+            code=get_text(error, "code"),
+            request_id=get_request_id(response.headers),
         )
-        made.status = status
-        made.type = text(error, "type") or made.type
-        return made
+        request_error.status = status
+        request_error.type = get_text(error, "type") or request_error.type
+        return request_error
 
 
-def _envelope(body: bytes) -> Wire | None:
+def _parse_error_envelope(body: bytes) -> Wire | None:
     """The `error` object of A3, or None where the body is none: here its shape tells an Assistants service (A8)."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
     error = parsed.get("error") if isinstance(parsed, dict) else None
-    return error if isinstance(error, dict) and text(error, "message") else None
+    return error if isinstance(error, dict) and get_text(error, "message") else None
 
 
-def _speaks_of_the_url(error: Wire) -> bool:
+def _is_unknown_url(error: Wire) -> bool:
     return error.get("code") in _UNKNOWN_URL_CODES or str(error["message"]).lower().startswith(_UNKNOWN_URL_TEXTS)
 
 
-def _status_of(error: Wire) -> int:
+def _get_event_status(error: Wire) -> int:
     return 429 if error.get("code") == "rate_limit_exceeded" else 500

@@ -9,7 +9,7 @@ from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery
 
 #: What the ids in a path begin with (A9, A16).
-PREFIXES: Mapping[str, str] = {
+ID_PREFIXES: Mapping[str, str] = {
     "assistant_id": "asst",
     "thread_id": "thread",
     "message_id": "msg",
@@ -18,36 +18,36 @@ PREFIXES: Mapping[str, str] = {
 }
 
 
-def route(template: str, **ids: str) -> str:
+def format_path(template: str, **ids: str) -> str:
     """The template with its ids quoted, so that none of them leads anywhere else.
 
     Raises InvalidRequest, in the service's words (A16), for an id that no quoting makes harmless: empty, `.`, `..`.
     """
-    return template.format_map({name: _segment(name, value) for name, value in ids.items()})
+    return template.format_map({name: _quote_id(name, value) for name, value in ids.items()})
 
 
-def _segment(name: str, value: str) -> str:
+def _quote_id(name: str, value: str) -> str:
     if not value.strip("."):
         raise InvalidRequest(
-            f"Invalid '{name}': '{value}'. Expected an ID that begins with '{PREFIXES[name]}'.",
+            f"Invalid '{name}': '{value}'. Expected an ID that begins with '{ID_PREFIXES[name]}'.",
             param=name,
             code="invalid_value",
         )
     return quote(value, safe="", errors="replace")
 
 
-def list_params(query: ListQuery) -> dict[str, object]:
+def build_list_params(query: ListQuery) -> dict[str, object]:
     """The query string of a list operation (A11): what was not asked for is not sent."""
-    asked = {
+    params = {
         "limit": query.limit,
         "order": query.order,
         "after": query.after,
         "before": query.before,
         "run_id": query.run_id,
     }
-    return {name: value for name, value in asked.items() if value is not None}
+    return {name: value for name, value in params.items() if value is not None}
 
 
-def include_params(include: Sequence[str]) -> dict[str, object]:
+def build_include_params(include: Sequence[str]) -> dict[str, object]:
     """`include[]=…`, once per value."""
     return {"include": list(include)} if include else {}

@@ -11,28 +11,30 @@ from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.ports import Event, Wire
 from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
 from threadbridge.sse import ServerSentEvent, SSEDecoder
-from threadbridge_adapters.assistants._error_mapping import Border
-from threadbridge_adapters.openai_http.error_mapping import request_id
-from threadbridge_adapters.openai_http.httpx_compat import BROKEN, StreamedResponse
+from threadbridge_adapters.assistants._error_mapping import AssistantsErrorMapper
+from threadbridge_adapters.openai_http.error_mapping import get_request_id
+from threadbridge_adapters.openai_http.httpx_compat import STREAM_ERRORS, StreamedResponse
 
 #: After one of these a stream may end without `done`: not every service sends it.
-_LAST_WORDS = frozenset(f"thread.run.{status.value}" for status in TERMINAL_STATUSES | {RunStatus.REQUIRES_ACTION})
+_FINAL_EVENT_NAMES = frozenset(
+    f"thread.run.{status.value}" for status in TERMINAL_STATUSES | {RunStatus.REQUIRES_ACTION}
+)
 
 
-class RunStream(AsyncIterator[Event]):
+class LegacyEventStream(AsyncIterator[Event]):
     """Yields events until `done`; raises UpstreamError on an `error` event or a broken connection.
 
     It closes itself at the end and may be closed at any time before. A class and not a generator, because closing a
     generator that was never started would leave the connection open.
     """
 
-    def __init__(self, response: StreamedResponse, border: Border) -> None:
+    def __init__(self, response: StreamedResponse, error_mapper: AssistantsErrorMapper) -> None:
         self._response = response
-        self._border = border
+        self._error_mapper = error_mapper
         self._chunks = response.aiter_bytes()
         self._decoder = SSEDecoder()
         self._frames: deque[ServerSentEvent] = deque()
-        self._last: str | None = None
+        self._last_event_name: str | None = None
         self._closed = False
 
     @property
@@ -41,7 +43,7 @@ class RunStream(AsyncIterator[Event]):
         return self._response.headers
 
     async def __anext__(self) -> Event:
-        event = None if self._closed else await self._next()
+        event = None if self._closed else await self._read_event()
         if event is None:
             raise StopAsyncIteration
         return event
@@ -52,55 +54,56 @@ class RunStream(AsyncIterator[Event]):
             self._closed = True
             await self._response.aclose()
 
-    async def _next(self) -> Event | None:
+    async def _read_event(self) -> Event | None:
         event: Event | None = None
         try:
-            name, data, event_id = await self._frame()
-            event = None if name == "done" else Event(name, self._data(name, data), event_id)
-            self._last = name
+            name, data, event_id = await self._read_frame()
+            event = None if name == "done" else Event(name, self._parse_data(name, data), event_id)
+            self._last_event_name = name
         finally:
             if event is None:  # done, an error, or somebody's cancellation: nothing more will be read
                 await self.aclose()
         return event
 
-    async def _frame(self) -> ServerSentEvent:
+    async def _read_frame(self) -> ServerSentEvent:
         while not self._frames:
             try:
                 chunk = await anext(self._chunks)
             except StopAsyncIteration:
-                return self._end()
-            except BROKEN as exc:
-                raise self._border.broken(
+                return self._handle_end_of_stream()
+            except STREAM_ERRORS as exc:
+                raise self._error_mapper.build_failure(
                     f"broke off a stream ({type(exc).__name__}); the run itself may go on, so retrieve it",
-                    request_id=request_id(self._response.headers),
+                    request_id=get_request_id(self._response.headers),
                 ) from exc
             self._frames.extend(self._decoder.receive_data(chunk))
         return self._frames.popleft()
 
-    def _end(self) -> ServerSentEvent:
-        if self._last in _LAST_WORDS:
+    def _handle_end_of_stream(self) -> ServerSentEvent:
+        if self._last_event_name in _FINAL_EVENT_NAMES:
             return ServerSentEvent("done", b"")
-        raise self._border.broken(
-            "ended a stream before the run was over; retrieve the run", request_id=request_id(self._response.headers)
+        raise self._error_mapper.build_failure(
+            "ended a stream before the run was over; retrieve the run",
+            request_id=get_request_id(self._response.headers),
         )
 
-    def _data(self, name: str, data: bytes) -> Wire:
+    def _parse_data(self, name: str, data: bytes) -> Wire:
         try:
             parsed = orjson.loads(data)
         except orjson.JSONDecodeError as exc:
-            raise self._unreadable(name) from exc
+            raise self._build_unreadable_error(name) from exc
         if not isinstance(parsed, dict):
-            raise self._unreadable(name)
+            raise self._build_unreadable_error(name)
         if name == "error":
-            raise self._error(parsed)
+            raise self._map_error(parsed)
         return parsed
 
-    def _unreadable(self, name: str) -> UpstreamError:
-        return self._border.broken(
-            f"sent an event {name!r} that is no JSON object", request_id=request_id(self._response.headers)
+    def _build_unreadable_error(self, name: str) -> UpstreamError:
+        return self._error_mapper.build_failure(
+            f"sent an event {name!r} that is no JSON object", request_id=get_request_id(self._response.headers)
         )
 
-    def _error(self, data: Wire) -> BridgeError:
+    def _map_error(self, data: Wire) -> BridgeError:
         # The event carries the error object itself; some services wrap it as they do in a body.
         inner = data.get("error")
-        return self._border.reported(inner if isinstance(inner, dict) else data, self._response)
+        return self._error_mapper.map_error_event(inner if isinstance(inner, dict) else data, self._response)

@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threadbridge.ports import BlobStore
 
-__all__ = ["open_blobs"]
+__all__ = ["open_blob_store"]
 
 
-def open_blobs(url: str | None, *, beside: Path | None) -> BlobStore:
+def open_blob_store(url: str | None, *, store_path: Path | None) -> BlobStore:
     """The blobs of a directory or of an fsspec URL (`s3://…`, `gcs://…`, `abfs://…`).
 
     None is the directory `<store>.files` beside the store's file, or one that passes with the process where the
     store is in memory. Nothing is made or reached before the first blob. Raises ConfigurationError for a URL that
     cannot be used.
     """
-    from threadbridge_adapters.blobs.blob_store import Contents
-    from threadbridge_adapters.blobs.local_storage import DirectoryShelf, PassingShelf
+    from threadbridge_adapters.blobs.blob_store import SpoolingBlobStore
+    from threadbridge_adapters.blobs.local_storage import DirectoryStorage, TemporaryStorage
 
     if url is not None and "://" in url:
-        from threadbridge_adapters.blobs.fsspec_storage import remote_shelf
+        from threadbridge_adapters.blobs.fsspec_storage import open_fsspec_storage
 
-        return Contents(remote_shelf(url))
+        return SpoolingBlobStore(open_fsspec_storage(url))
     if url is not None:
-        return Contents(DirectoryShelf(Path(url).expanduser().absolute()))
-    return Contents(DirectoryShelf(beside.with_name(f"{beside.name}.files")) if beside is not None else PassingShelf())
+        return SpoolingBlobStore(DirectoryStorage(Path(url).expanduser().absolute()))
+    return SpoolingBlobStore(
+        DirectoryStorage(store_path.with_name(f"{store_path.name}.files"))
+        if store_path is not None
+        else TemporaryStorage()
+    )

@@ -12,73 +12,73 @@ from typing import IO
 
 from threadbridge.errors import InvalidRequest, StoreError
 from threadbridge.ports import Blob, BlobNamer
-from threadbridge_adapters.blobs.local_storage import Shelf
+from threadbridge_adapters.blobs.local_storage import BlobStorage
 
-_PIECE = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 
-class Contents:
+class SpoolingBlobStore:
     """`ports.Blobs` over one shelf. No more than a piece of any blob is in memory."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, storage: BlobStorage) -> None:
+        self._storage = storage
 
     async def put(self, content: AsyncIterator[bytes], *, max_bytes: int, name_for: BlobNamer) -> Blob:
         try:
-            spool = await asyncio.to_thread(self._shelf.spool)
+            spool = await asyncio.to_thread(self._storage.create_spool_file)
         except OSError as exc:
-            raise _unusable("written", exc) from exc
+            raise _to_store_error("written", exc) from exc
         path = Path(spool.name)
         try:
-            digest, size = await _spooled(content, spool, max_bytes)
+            digest, size = await _write_spool_file(content, spool, max_bytes)
             name = await name_for(digest)
-            await asyncio.to_thread(self._shelf.put, path, name)
+            await asyncio.to_thread(self._storage.put, path, name)
         except OSError as exc:
-            raise _unusable("written", exc) from exc
+            raise _to_store_error("written", exc) from exc
         finally:
-            await asyncio.to_thread(_dropped, spool, path)
+            await asyncio.to_thread(_discard_spool_file, spool, path)
         return Blob(name, size)
 
     async def read(self, name: str) -> AsyncIterator[bytes]:
         try:
-            opened = await asyncio.to_thread(self._shelf.open, name)
-            with opened:
-                while piece := await asyncio.to_thread(opened.read, _PIECE):
-                    yield piece
+            file = await asyncio.to_thread(self._storage.open, name)
+            with file:
+                while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+                    yield chunk
         except OSError as exc:
-            raise _unusable("read", exc) from exc
+            raise _to_store_error("read", exc) from exc
 
     async def delete(self, name: str) -> None:
         try:
-            await asyncio.to_thread(self._shelf.remove, name)
+            await asyncio.to_thread(self._storage.remove, name)
         except OSError as exc:
-            raise _unusable("removed", exc) from exc
+            raise _to_store_error("removed", exc) from exc
 
     async def delete_abandoned_uploads(self, *, idle_seconds: float) -> None:
         try:
-            await asyncio.to_thread(self._shelf.tidy, time.time() - idle_seconds)
+            await asyncio.to_thread(self._storage.delete_abandoned_spool_files, time.time() - idle_seconds)
         except OSError as exc:
-            raise _unusable("removed", exc) from exc
+            raise _to_store_error("removed", exc) from exc
 
 
-async def _spooled(content: AsyncIterator[bytes], spool: IO[bytes], most: int) -> tuple[str, int]:
+async def _write_spool_file(content: AsyncIterator[bytes], spool: IO[bytes], max_bytes: int) -> tuple[str, int]:
     """The digest and the size of what came."""
     digest, size = sha256(), 0
-    async for piece in content:
-        size += len(piece)
-        if size > most:
-            raise InvalidRequest(f"The file is larger than {most} bytes.")
-        digest.update(piece)
-        spool.write(piece)
+    async for chunk in content:
+        size += len(chunk)
+        if size > max_bytes:
+            raise InvalidRequest(f"The file is larger than {max_bytes} bytes.")
+        digest.update(chunk)
+        spool.write(chunk)
     spool.flush()
     return digest.hexdigest(), size
 
 
-def _dropped(spool: IO[bytes], path: Path) -> None:
+def _discard_spool_file(spool: IO[bytes], path: Path) -> None:
     spool.close()
     with suppress(OSError):
         path.unlink(missing_ok=True)
 
 
-def _unusable(doing: str, exc: OSError) -> StoreError:
-    return StoreError(f"The contents of a file could not be {doing}: {exc.strerror or type(exc).__name__}.")
+def _to_store_error(operation: str, exc: OSError) -> StoreError:
+    return StoreError(f"The contents of a file could not be {operation}: {exc.strerror or type(exc).__name__}.")

@@ -10,47 +10,47 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from threadbridge.errors import ConfigurationError
-from threadbridge_adapters.blobs.local_storage import DirectoryShelf, Shelf, remove_unwritten
+from threadbridge_adapters.blobs.local_storage import BlobStorage, DirectoryStorage, delete_stale_files
 
-_UNFINISHED = "threadbridge-unfinished-"
+_SPOOL_PREFIX = "threadbridge-unfinished-"
 #: On these a file is there before it is whole; a directory knows how to do better.
-_OF_THIS_MACHINE = frozenset({"file", "local"})
+_LOCAL_PROTOCOLS = frozenset({"file", "local"})
 
 
-class RemoteShelf:
+class FsspecStorage:
     """A folder of an fsspec file system. What is not whole yet is spooled on this machine."""
 
     def __init__(self, filesystem: Any, root: str) -> None:
         self._filesystem = filesystem
         self._root = root.rstrip("/")
 
-    def spool(self) -> IO[bytes]:
-        return tempfile.NamedTemporaryFile(prefix=_UNFINISHED, delete=False)
+    def create_spool_file(self) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(prefix=_SPOOL_PREFIX, delete=False)
 
-    def put(self, spooled: Path, name: str) -> None:
-        target = self._place(name)
-        with _said_by_the_system():
+    def put(self, spool_path: Path, name: str) -> None:
+        target = self._get_path(name)
+        with _map_driver_errors():
             if not self._filesystem.exists(target):
                 self._filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
-                self._filesystem.put_file(str(spooled), target)
+                self._filesystem.put_file(str(spool_path), target)
 
     def open(self, name: str) -> IO[bytes]:
-        with _said_by_the_system():
-            return cast("IO[bytes]", self._filesystem.open(self._place(name), "rb"))
+        with _map_driver_errors():
+            return cast("IO[bytes]", self._filesystem.open(self._get_path(name), "rb"))
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError), _said_by_the_system():
-            self._filesystem.rm_file(self._place(name))
+        with suppress(FileNotFoundError), _map_driver_errors():
+            self._filesystem.rm_file(self._get_path(name))
 
-    def tidy(self, before: float) -> None:
-        remove_unwritten(Path(tempfile.gettempdir()), _UNFINISHED, before)
+    def delete_abandoned_spool_files(self, before: float) -> None:
+        delete_stale_files(Path(tempfile.gettempdir()), _SPOOL_PREFIX, before)
 
-    def _place(self, name: str) -> str:
+    def _get_path(self, name: str) -> str:
         return f"{self._root}/{name[:2]}/{name}"
 
 
 @contextmanager
-def _said_by_the_system() -> Generator[None]:
+def _map_driver_errors() -> Generator[None]:
     """Drivers have errors of their own (credentials, connections) beside those of files, whose words may hold keys."""
     try:
         yield
@@ -60,7 +60,7 @@ def _said_by_the_system() -> Generator[None]:
         raise OSError(None, type(exc).__name__) from exc
 
 
-def remote_shelf(url: str) -> Shelf:
+def open_fsspec_storage(url: str) -> BlobStorage:
     """The shelf at an fsspec URL. Raises ConfigurationError where fsspec or its driver is not installed."""
     try:
         fsspec: Any = import_module("fsspec.core")
@@ -70,6 +70,6 @@ def remote_shelf(url: str) -> Shelf:
             f"files: {url.partition('://')[0]}:// cannot be used ({exc}); install 'threadbridge[blobs]' and the driver "
             "that fsspec names, or choose a directory."
         ) from exc
-    if url.partition("://")[0] in _OF_THIS_MACHINE:
-        return DirectoryShelf(Path(root))
-    return RemoteShelf(filesystem, root)
+    if url.partition("://")[0] in _LOCAL_PROTOCOLS:
+        return DirectoryStorage(Path(root))
+    return FsspecStorage(filesystem, root)

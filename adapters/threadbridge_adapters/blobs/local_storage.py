@@ -14,17 +14,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
-_UNFINISHED = "unfinished-"
+_SPOOL_PREFIX = "unfinished-"
 
 
-class Shelf(Protocol):
+class BlobStorage(Protocol):
     """Takes finished temporary files over, and opens them again. Methods raise OSError."""
 
-    def spool(self) -> IO[bytes]:
+    def create_spool_file(self) -> IO[bytes]:
         """A temporary file with a name; whoever asked for it removes it."""
         ...
 
-    def put(self, spooled: Path, name: str) -> None:
+    def put(self, spool_path: Path, name: str) -> None:
         """Keep the file under this name; one that is there already stays."""
         ...
 
@@ -32,74 +32,74 @@ class Shelf(Protocol):
 
     def remove(self, name: str) -> None: ...
 
-    def tidy(self, before: float) -> None:
+    def delete_abandoned_spool_files(self, before: float) -> None:
         """Remove temporary files that were last written to before this time."""
         ...
 
 
-def remove_unwritten(folder: Path, prefix: str, before: float) -> None:
+def delete_stale_files(folder: Path, prefix: str, before: float) -> None:
     """Remove the files with this prefix that were last written to before this time."""
-    for unfinished in folder.glob(f"{prefix}*"):
+    for path in folder.glob(f"{prefix}*"):
         with suppress(OSError):  # gone by now, or not ours
-            if unfinished.stat().st_mtime < before:
-                unfinished.unlink()
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
-class DirectoryShelf:
+class DirectoryStorage:
     """Files in a directory only their owner may read, by the first letters of their names."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def spool(self) -> IO[bytes]:
+    def create_spool_file(self) -> IO[bytes]:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return tempfile.NamedTemporaryFile(dir=self._root, prefix=_UNFINISHED, delete=False)
+        return tempfile.NamedTemporaryFile(dir=self._root, prefix=_SPOOL_PREFIX, delete=False)
 
-    def put(self, spooled: Path, name: str) -> None:
-        target = self._place(name)
+    def put(self, spool_path: Path, name: str) -> None:
+        target = self._get_path(name)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         if not target.exists():
-            os.replace(spooled, target)
+            os.replace(spool_path, target)
 
     def open(self, name: str) -> IO[bytes]:
-        return self._place(name).open("rb")
+        return self._get_path(name).open("rb")
 
     def remove(self, name: str) -> None:
-        self._place(name).unlink(missing_ok=True)
+        self._get_path(name).unlink(missing_ok=True)
 
-    def tidy(self, before: float) -> None:
-        remove_unwritten(self._root, _UNFINISHED, before)
+    def delete_abandoned_spool_files(self, before: float) -> None:
+        delete_stale_files(self._root, _SPOOL_PREFIX, before)
 
-    def _place(self, name: str) -> Path:
+    def _get_path(self, name: str) -> Path:
         return self._root / name[:2] / name
 
 
-class PassingShelf:
+class TemporaryStorage:
     """For a store in memory: on disk all the same, and gone with the process that made it."""
 
     def __init__(self) -> None:
-        self._shelf: DirectoryShelf | None = None
-        self._opening = threading.Lock()  # a turn copies several files out at a time
+        self._storage: DirectoryStorage | None = None
+        self._lock = threading.Lock()  # a turn copies several files out at a time
 
-    def spool(self) -> IO[bytes]:
-        return self._opened().spool()
+    def create_spool_file(self) -> IO[bytes]:
+        return self._get_storage().create_spool_file()
 
-    def put(self, spooled: Path, name: str) -> None:
-        self._opened().put(spooled, name)
+    def put(self, spool_path: Path, name: str) -> None:
+        self._get_storage().put(spool_path, name)
 
     def open(self, name: str) -> IO[bytes]:
-        return self._opened().open(name)
+        return self._get_storage().open(name)
 
     def remove(self, name: str) -> None:
-        self._opened().remove(name)
+        self._get_storage().remove(name)
 
-    def tidy(self, before: float) -> None:
+    def delete_abandoned_spool_files(self, before: float) -> None:
         """Nobody but this process ever wrote here."""
 
-    def _opened(self) -> DirectoryShelf:
-        with self._opening:
-            if self._shelf is None:
+    def _get_storage(self) -> DirectoryStorage:
+        with self._lock:
+            if self._storage is None:
                 path = tempfile.mkdtemp(prefix="threadbridge-")
                 weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
-                self._shelf = DirectoryShelf(Path(path))
-            return self._shelf
+                self._storage = DirectoryStorage(Path(path))
+            return self._storage

@@ -8,28 +8,28 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from threadbridge.runtime.plugins import load, names
+from threadbridge.runtime.plugins import list_plugin_names, load_plugin
 from threadbridge_adapters.cli import cost, demo, doctor, models, serve, simulate
 
 
-class _Commands(TyperGroup):
+class _PluginCommands(TyperGroup):
     """Our own commands, and those that installed packages announce under `threadbridge.commands`."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         own = super().list_commands(ctx)
-        return [*own, *(name for name in names("commands") if name not in own)]
+        return [*own, *(name for name in list_plugin_names("commands") if name not in own)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
-        if own is not None or cmd_name not in names("commands"):
+        if own is not None or cmd_name not in list_plugin_names("commands"):
             return own
-        found = load("commands", cmd_name, key="command")
-        return typer.main.get_command(found) if isinstance(found, typer.Typer) else found
+        command = load_plugin("commands", cmd_name, key="command")
+        return typer.main.get_command(command) if isinstance(command, typer.Typer) else command
 
 
 application = typer.Typer(
     name="threadbridge",
-    cls=_Commands,
+    cls=_PluginCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,8 +44,8 @@ application.command()(doctor.doctor)
 application.add_typer(models.models)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(version("threadbridge"))
         raise typer.Exit
 

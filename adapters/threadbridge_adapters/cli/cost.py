@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from threadbridge.costs.cost_table import CostRow
 
-_By = Literal["assistant", "thread", "model", "tenant"]
+_GroupBy = Literal["assistant", "thread", "model", "tenant"]
 _HEADINGS = ("turns", "prompt", "of it cached", "answer", "of it reasoning", "unpriced turns", "cost")
 #: Lines are not broken: an id in two pieces is of no use to anybody.
 _WIDTH = 10_000
 
 
 def cost(
-    by: Annotated[_By, typer.Option(help="Whose spending makes one line.")] = "assistant",
+    by: Annotated[_GroupBy, typer.Option(help="Whose spending makes one line.")] = "assistant",
     since: Annotated[
         str | None, typer.Option(metavar="DAY", help="The first day: 2026-11-01, or 7d or 4w ago.", show_default="all")
     ] = None,
@@ -44,17 +44,15 @@ def cost(
     from threadbridge.costs.pricing import to_day_number
     from threadbridge.ports import SpendScope
     from threadbridge.runtime.settings_loader import load_settings
-    from threadbridge_adapters.cli.store_reader import look_into_store
+    from threadbridge_adapters.cli.store_reader import read_store
 
     today = to_day_number(time.time())
-    first, last = _day(since, "--since", today), _day(until, "--until", today)
+    first, last = _parse_day_option(since, "--since", today), _parse_day_option(until, "--until", today)
     if first is not None and first > (today if last is None else last):
         raise typer.BadParameter("the first day is after the last; exchange --since and --until")
     settings = load_settings(store=store, tenant=tenant)
-    spent = look_into_store(
-        settings, lambda session: session.list_spending(SpendScope(by), since=first or 0, until=last)
-    )
-    tallies = asyncio.run(spent)
+    spending = read_store(settings, lambda session: session.list_spending(SpendScope(by), since=first or 0, until=last))
+    tallies = asyncio.run(spending)
     if by == "tenant":  # its sum has no key in its own store
         tallies = [tally._replace(key=settings.tenant) for tally in tallies]
     rows = build_cost_rows(SpendScope(by), tallies)
@@ -68,7 +66,7 @@ def cost(
         typer.echo("Nothing was spent in these days.", err=True)
 
 
-def _day(text: str | None, option: str, today: int) -> int | None:
+def _parse_day_option(text: str | None, option: str, today: int) -> int | None:
     from threadbridge.costs.day_range import parse_day
 
     try:
@@ -101,17 +99,17 @@ def _print_table(rows: Sequence[CostRow], by: str) -> None:
 
     from threadbridge.costs.cost_table import sum_cost_rows
 
-    Console(width=_WIDTH, highlight=False, markup=False).print(_table(rows, by))
-    spent = sum_cost_rows(rows)
-    if spent.unpriced:
+    Console(width=_WIDTH, highlight=False, markup=False).print(_build_table(rows, by))
+    totals = sum_cost_rows(rows)
+    if totals.unpriced:
         typer.echo(
-            f"The cost of {spent.unpriced} of {spent.turns} turns is unknown: their models had no price, which "
+            f"The cost of {totals.unpriced} of {totals.turns} turns is unknown: their models had no price, which "
             "`prices` or threadbridge[cost] give to later ones, or the service did not tell what they used.",
             err=True,
         )
 
 
-def _table(rows: Sequence[CostRow], by: str) -> Table:
+def _build_table(rows: Sequence[CostRow], by: str) -> Table:
     from rich.table import Table
 
     from threadbridge.costs.cost_table import CostRow, sum_cost_rows
@@ -121,22 +119,22 @@ def _table(rows: Sequence[CostRow], by: str) -> Table:
     for heading in _HEADINGS:
         table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*_format_cells(row))
     if len(rows) > 1:
         table.add_section()
-        table.add_row(*_cells(CostRow(rows[0].scope, "all", sum_cost_rows(rows))))
+        table.add_row(*_format_cells(CostRow(rows[0].scope, "all", sum_cost_rows(rows))))
     return table
 
 
-def _cells(row: CostRow) -> tuple[str, ...]:
+def _format_cells(row: CostRow) -> tuple[str, ...]:
     from threadbridge.costs.cost_table import format_cost
 
-    spent = row.spent
-    tokens = (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens, spent.reasoning_tokens)
+    totals = row.spent
+    tokens = (totals.prompt_tokens, totals.cached_tokens, totals.completion_tokens, totals.reasoning_tokens)
     return (
         row.key or "-",  # turns from before stores knew which model answered
-        f"{spent.turns:,}",
+        f"{totals.turns:,}",
         *(f"{count:,}" for count in tokens),
-        f"{spent.unpriced:,}" if spent.unpriced else "-",
-        format_cost(spent),
+        f"{totals.unpriced:,}" if totals.unpriced else "-",
+        format_cost(totals),
     )

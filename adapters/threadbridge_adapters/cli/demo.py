@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from threadbridge.errors import ConfigurationError
-from threadbridge_adapters.cli.server_startup import needing_gateway
+from threadbridge_adapters.cli.server_startup import require_gateway
 
 
 def demo(
@@ -22,8 +22,8 @@ def demo(
     """
     if live and not os.environ.get("OPENAI_API_KEY"):
         raise ConfigurationError("--live asks the real service and needs a key: set OPENAI_API_KEY.")
-    with needing_gateway():
-        from threadbridge_adapters.demo import show
+    with require_gateway():
+        from threadbridge_adapters.demo import run_demo
     from rich.console import Console
 
-    show(Console(), live=live)
+    run_demo(Console(), live=live)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from threadbridge.settings import Settings
     from threadbridge.translation.models.policy import ModelCatalog
 
-_FOUND = {True: "yes", False: "no", None: "?"}
+_SUPPORT_LABELS = {True: "yes", False: "no", None: "?"}
 _WIDTH = 10_000
 
 
@@ -41,37 +41,41 @@ def doctor(
     from threadbridge.runtime.settings_loader import load_settings
 
     settings = load_settings(upstream=upstream, store=store)
-    diagnosis = asyncio.run(_diagnosed(settings, model))
+    report = asyncio.run(_diagnose(settings, model))
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps(diagnosis.to_json()))
+        typer.echo(orjson.dumps(report.to_json()))
     else:
-        _print(diagnosis)
+        _print_report(report)
 
 
-async def _diagnosed(settings: Settings, model: str | None) -> DoctorReport:
+async def _diagnose(settings: Settings, model: str | None) -> DoctorReport:
     from threadbridge.doctor.profile_matching import match_profile
     from threadbridge.doctor.report import DoctorReport
     from threadbridge.translation.provider_profiles import get_profile
-    from threadbridge_adapters.model_catalog import catalog_of
+    from threadbridge_adapters.model_catalog import build_catalog
 
-    service, examination = await _examined(settings, model)
-    fit = match_profile(examination, service.partition("/")[0].partition(":")[0])
-    deserved = settings.upstream.model_copy(update={"profile": fit.profile, "capabilities": fit.capabilities})
-    catalog = catalog_of(examination.models, service=service) if examination.models else None
-    traps = await _traps(settings, get_profile(deserved, hosted_tools=settings.hosted_tools), catalog)
-    return DoctorReport(service, settings.upstream.profile, examination, fit, traps)
+    service, detection = await _detect_capabilities(settings, model)
+    profile_match = match_profile(detection, service.partition("/")[0].partition(":")[0])
+    matched_settings = settings.upstream.model_copy(
+        update={"profile": profile_match.profile, "capabilities": profile_match.capabilities}
+    )
+    catalog = build_catalog(detection.models, service=service) if detection.models else None
+    warnings = await _lint_configuration(
+        settings, get_profile(matched_settings, hosted_tools=settings.hosted_tools), catalog
+    )
+    return DoctorReport(service, settings.upstream.profile, detection, profile_match, warnings)
 
 
-async def _examined(settings: Settings, model: str | None) -> tuple[str, DetectionResult]:
+async def _detect_capabilities(settings: Settings, model: str | None) -> tuple[str, DetectionResult]:
     """Where the service is, and what was found. What it will cost is said before anything is asked."""
     from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS
-    from threadbridge.doctor.probe_runner import examine
+    from threadbridge.doctor.probe_runner import run_probes
     from threadbridge_adapters.composition import open_upstream
 
-    patient = settings.upstream.model_copy(update={"timeout": settings.doctor.timeout})
-    upstream = open_upstream(settings.model_copy(update={"upstream": patient, "performs_runs": True}))
+    upstream_settings = settings.upstream.model_copy(update={"timeout": settings.doctor.timeout})
+    upstream = open_upstream(settings.model_copy(update={"upstream": upstream_settings, "performs_runs": True}))
     try:
         service = upstream.name or "the simulator"
         typer.echo(
@@ -80,40 +84,40 @@ async def _examined(settings: Settings, model: str | None) -> tuple[str, Detecti
             "2,000 tokens of answers.",
             err=True,
         )
-        return service, await examine(upstream, model)
+        return service, await run_probes(upstream, model)
     finally:
         await upstream.aclose()
 
 
-async def _traps(
+async def _lint_configuration(
     settings: Settings, profile: UpstreamCapabilities, catalog: ModelCatalog | None
 ) -> Sequence[LintWarning]:
-    from threadbridge.doctor.probe_runner import traps
+    from threadbridge.doctor.probe_runner import lint_configuration
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
     path = parse_store_url(settings.store).path
     if path is None or not path.exists():
         typer.echo("There is no store to look at; name one with --store.", err=True)
-        return await traps(settings, None, profile, catalog)
-    opened = await open_store(settings.store)
+        return await lint_configuration(settings, None, profile, catalog)
+    store = await open_store(settings.store)
     try:
-        return await traps(settings, opened, profile, catalog)
+        return await lint_configuration(settings, store, profile, catalog)
     finally:
-        await opened.aclose()
+        await store.aclose()
 
 
-def _print(diagnosis: DoctorReport) -> None:
+def _print_report(report: DoctorReport) -> None:
     from rich.console import Console
 
-    fit = diagnosis.profile_match
-    typer.echo(f"profile {fit.profile}: {fit.reason}\n")
-    Console(width=_WIDTH, highlight=False, markup=False).print(_table(diagnosis))
-    typer.echo(f"\n{fit.to_toml()}")
-    if diagnosis.configured_profile != fit.profile:
-        typer.echo(f"\nThe configured profile is {diagnosis.configured_profile}.")
-    _print_list("What is worth knowing of it:", diagnosis.detection.quirks)
-    _print_list("What goes wrong silently:", [trap.message for trap in diagnosis.warnings])
+    profile_match = report.profile_match
+    typer.echo(f"profile {profile_match.profile}: {profile_match.reason}\n")
+    Console(width=_WIDTH, highlight=False, markup=False).print(_build_table(report))
+    typer.echo(f"\n{profile_match.to_toml()}")
+    if report.configured_profile != profile_match.profile:
+        typer.echo(f"\nThe configured profile is {report.configured_profile}.")
+    _print_list("What is worth knowing of it:", report.detection.quirks)
+    _print_list("What goes wrong silently:", [trap.message for trap in report.warnings])
 
 
 def _print_list(heading: str, sentences: Sequence[str]) -> None:
@@ -121,13 +125,13 @@ def _print_list(heading: str, sentences: Sequence[str]) -> None:
         typer.echo("\n".join(["", heading, *(f"- {sentence}" for sentence in sentences)]))
 
 
-def _table(diagnosis: DoctorReport) -> Table:
+def _build_table(report: DoctorReport) -> Table:
     from rich.table import Table
 
     from threadbridge.translation.provider_profiles import CAPABILITIES
 
     table = Table("capability", "found", "why", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in CAPABILITIES:
-        finding = diagnosis.detection.findings[name]
-        table.add_row(name, _FOUND[finding.is_supported], finding.reason)
+        finding = report.detection.findings[name]
+        table.add_row(name, _SUPPORT_LABELS[finding.is_supported], finding.reason)
     return table

@@ -42,21 +42,21 @@ def list_models(
     from threadbridge.runtime.settings_loader import load_settings
     from threadbridge.translation.models.listing import list_model_rows
     from threadbridge.translation.models.policy import ModelPolicy
-    from threadbridge_adapters.model_catalog import catalog_path, read_catalog
+    from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
 
     settings = load_settings(store=store)
-    catalog = read_catalog(catalog_path(settings))
+    catalog = read_catalog(get_catalog_path(settings))
     rules = ModelPolicy(settings.models, sampling=settings.policies.sampling, catalog=catalog)
-    counts = _pinned(settings) if pinned else None
+    counts = _count_pinned_models(settings) if pinned else None
     rows = list(list_model_rows(rules, datetime.now(UTC).date(), counts))
-    typer.echo(_as_json(rows, counts) if as_json else _as_table(rows, counts))
+    typer.echo(_format_json(rows, counts) if as_json else _format_table(rows, counts))
 
 
-def _pinned(settings: Settings) -> Counter[str]:
+def _count_pinned_models(settings: Settings) -> Counter[str]:
     from threadbridge.service.assistants import count_pinned_models
-    from threadbridge_adapters.cli.store_reader import look_into_store
+    from threadbridge_adapters.cli.store_reader import read_store
 
-    return asyncio.run(look_into_store(settings, count_pinned_models))
+    return asyncio.run(read_store(settings, count_pinned_models))
 
 
 @models.command()
@@ -68,17 +68,17 @@ def refresh() -> None:
     from threadbridge.runtime.settings_loader import load_settings
     from threadbridge.translation.capability_fallbacks import require_model_list
     from threadbridge.translation.provider_profiles import get_profile
-    from threadbridge_adapters.model_catalog import catalog_path, write_catalog
+    from threadbridge_adapters.model_catalog import get_catalog_path, write_catalog
 
     settings = load_settings()
     require_model_list(get_profile(settings.upstream), settings.upstream.profile)
-    catalog = asyncio.run(_fetched(settings))
-    path = catalog_path(settings)
+    catalog = asyncio.run(_fetch_catalog(settings))
+    path = get_catalog_path(settings)
     write_catalog(path, catalog)
     typer.echo(f"{len(catalog.shutdown_dates)} models written to {path}", err=True)
 
 
-async def _fetched(settings: Settings) -> ModelCatalog:
+async def _fetch_catalog(settings: Settings) -> ModelCatalog:
     from threadbridge_adapters.composition import open_upstream
     from threadbridge_adapters.model_catalog import fetch_catalog
 
@@ -89,15 +89,15 @@ async def _fetched(settings: Settings) -> ModelCatalog:
         await upstream.aclose()
 
 
-def _as_json(rows: list[ModelRow], counts: Counter[str] | None) -> str:
+def _format_json(rows: list[ModelRow], counts: Counter[str] | None) -> str:
     import orjson
 
-    told = [row.to_json() | ({} if counts is None else {"assistants": counts[row.model]}) for row in rows]
-    return "\n".join(orjson.dumps(each).decode() for each in told)
+    objects = [row.to_json() | ({} if counts is None else {"assistants": counts[row.model]}) for row in rows]
+    return "\n".join(orjson.dumps(item).decode() for item in objects)
 
 
-def _as_table(rows: list[ModelRow], counts: Counter[str] | None) -> str:
-    cells = [_HEADINGS, *(_cells(row) for row in rows)]
+def _format_table(rows: list[ModelRow], counts: Counter[str] | None) -> str:
+    cells = [_HEADINGS, *(_format_cells(row) for row in rows)]
     if counts is not None:
         numbers = ["assistants", *(str(counts[row.model]) for row in rows)]
         cells = [(*line, number) for line, number in zip(cells, numbers, strict=True)]
@@ -107,16 +107,16 @@ def _as_table(rows: list[ModelRow], counts: Counter[str] | None) -> str:
     )
 
 
-def _cells(row: ModelRow) -> tuple[str, ...]:
+def _format_cells(row: ModelRow) -> tuple[str, ...]:
     return (
         row.model,
         row.state,
-        _day(row.shutdown_date),
+        _format_day(row.shutdown_date),
         row.replacement or "-",
         "-" if row.context_window is None else f"{row.context_window:,}",
         ", ".join(row.dropped_parameters) or "-",
     )
 
 
-def _day(day: date | None) -> str:
+def _format_day(day: date | None) -> str:
     return "-" if day is None else day.isoformat()

@@ -8,7 +8,7 @@ import typer
 
 from threadbridge.errors import ConfigurationError
 from threadbridge.settings import Settings
-from threadbridge_adapters.cli.server_startup import needing_gateway, say_listening, warn
+from threadbridge_adapters.cli.server_startup import print_listening, print_warning, require_gateway
 
 _LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -31,9 +31,9 @@ def serve(
     """
     if simulate and upstream is not None:
         raise typer.BadParameter("--simulate and --upstream exclude each other: take one of them")
-    with needing_gateway():
+    with require_gateway():
         from threadbridge_adapters import gateway
-    from threadbridge.logs import write_to_stderr
+    from threadbridge.logs import log_to_stderr
     from threadbridge.runtime.settings_loader import load_settings
 
     arguments: dict[str, object] = {
@@ -46,13 +46,13 @@ def serve(
     settings = load_settings(**arguments, **{service: upstream})
     if not gateway.is_loopback(settings.gateway.host):
         _require_key(settings)
-    write_to_stderr(log_level)
+    log_to_stderr(log_level)
     gateway.serve(
-        gateway.opened_gateway(settings),
+        gateway.open_gateway(settings),
         host=settings.gateway.host,
         port=settings.gateway.port,
         drain_seconds=settings.limits.drain_seconds,
-        on_listening=say_listening,
+        on_listening=print_listening,
     )
 
 
@@ -63,4 +63,4 @@ def _require_key(settings: Settings) -> None:
             f"{host} can be reached from other machines, so clients must show a key: "
             "set THREADBRIDGE_GATEWAY__API_KEY, or gateway.api_key in threadbridge.toml."
         )
-    warn(f"{host} can be reached from other machines; whoever has the key can read and write every thread.")
+    print_warning(f"{host} can be reached from other machines; whoever has the key can read and write every thread.")

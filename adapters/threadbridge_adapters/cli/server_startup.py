@@ -15,7 +15,7 @@ _LIBRARIES = frozenset({"aiohttp", "httptools", "starlette", "uvicorn", "uvloop"
 
 
 @contextmanager
-def needing_gateway() -> Generator[None]:
+def require_gateway() -> Generator[None]:
     """Say what to install where the gateway's libraries are missing."""
     try:
         yield
@@ -28,12 +28,12 @@ def needing_gateway() -> Generator[None]:
         ) from error
 
 
-def say_listening(url: str) -> None:
+def print_listening(url: str) -> None:
     """The first line on stdout, which scripts wait for and read the port from."""
     typer.echo(f"Listening on {url}")
     sys.stdout.flush()
 
 
-def warn(sentence: str) -> None:
+def print_warning(message: str) -> None:
     """Tell the person in front of the terminal."""
-    typer.echo(f"Warning: {sentence}", err=True)
+    typer.echo(f"Warning: {message}", err=True)

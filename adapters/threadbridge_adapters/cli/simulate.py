@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from threadbridge_adapters.cli.server_startup import needing_gateway, say_listening, warn
+from threadbridge_adapters.cli.server_startup import print_listening, print_warning, require_gateway
 
 _DRAIN_SECONDS = 1.0
 
@@ -20,22 +20,22 @@ def simulate(
 
     The first line on stdout names the base URL. Ends on SIGINT or SIGTERM with exit code 0.
     """
-    with needing_gateway():
+    with require_gateway():
         from threadbridge_adapters import gateway
-    from threadbridge.logs import write_to_stderr
-    from threadbridge_adapters.simulator import Manner
+    from threadbridge.logs import log_to_stderr
+    from threadbridge_adapters.simulator import ServerQuirk
 
-    unknown = set(manner or ()) - set(Manner)
+    unknown = set(manner or ()) - set(ServerQuirk)
     if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: no such manner; there are {', '.join(Manner)}")
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: no such manner; there are {', '.join(ServerQuirk)}")
 
-    write_to_stderr("info")
+    log_to_stderr("info")
     if not gateway.is_loopback(host):
-        warn(f"{host} can be reached from other machines, and the simulator asks nobody for a key.")
+        print_warning(f"{host} can be reached from other machines, and the simulator asks nobody for a key.")
     gateway.serve(
-        gateway.opened_simulator([Manner(name) for name in manner or ()]),
+        gateway.open_simulator([ServerQuirk(name) for name in manner or ()]),
         host=host,
         port=port,
         drain_seconds=_DRAIN_SECONDS,
-        on_listening=say_listening,
+        on_listening=print_listening,
     )

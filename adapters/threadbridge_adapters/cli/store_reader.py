@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def look_into_store(settings: Settings, look: Callable[[Session], T]) -> T:
+async def read_store(settings: Settings, query: Callable[[Session], T]) -> T:
     """One look at the configured store. Raises ConfigurationError where there is none: it is not made."""
     from threadbridge.errors import ConfigurationError
     from threadbridge_adapters.stores import open_store
@@ -20,10 +20,10 @@ async def look_into_store(settings: Settings, look: Callable[[Session], T]) -> T
 
     path = parse_store_url(settings.store).path
     if path is None or not path.exists():
-        where = "A store in memory is gone with its process" if path is None else f"There is no store at {path}"
-        raise ConfigurationError(f"{where}; name another with --store.")
-    opened = await open_store(settings.store)
+        reason = "A store in memory is gone with its process" if path is None else f"There is no store at {path}"
+        raise ConfigurationError(f"{reason}; name another with --store.")
+    store = await open_store(settings.store)
     try:
-        return await opened.read(look, tenant=settings.tenant)
+        return await store.read(query, tenant=settings.tenant)
     finally:
-        await opened.aclose()
+        await store.aclose()

@@ -1,5 +1,5 @@
 """`threadbridge demo`: the whole of it on one machine, in one minute, with nothing set up."""
 
-from threadbridge_adapters.demo.runner import show
+from threadbridge_adapters.demo.runner import run_demo
 
-__all__ = ["show"]
+__all__ = ["run_demo"]

@@ -12,7 +12,7 @@ from typing import Final
 from threadbridge.errors import BridgeError
 
 #: Seconds one program may take, also against a real model.
-_PATIENCE: Final = 120
+_TIMEOUT_SECONDS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Program:
     the program's own question."""
 
     name: str
-    about: str
-    scripted: str
+    summary: str
+    script: str
 
 
 PROGRAMS: Final = (
@@ -56,30 +56,30 @@ PROGRAMS: Final = (
 )
 
 
-def transcript(program: Program, base_url: str, *, live: bool) -> str:
+def run_program(program: Program, base_url: str, *, live: bool) -> str:
     """What the program prints when it runs against this service, in a process of its own.
 
     Raises BridgeError, with the program's last words, when it does not end well.
     """
-    question = [] if live else [program.scripted]
+    question = [] if live else [program.script]
     environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "demo", "PYTHONWARNINGS": "ignore"}
     try:
-        done = subprocess.run(  # noqa: S603  our own programs, on this very interpreter
-            [sys.executable, str(_folder() / f"{program.name}.py"), *question],
+        result = subprocess.run(  # noqa: S603  our own programs, on this very interpreter
+            [sys.executable, str(_find_program_folder() / f"{program.name}.py"), *question],
             env=environment,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise BridgeError(f"{program.name} did not end within {_PATIENCE} seconds.") from error
-    if done.returncode != 0:
-        raise BridgeError(f"{program.name} ended with: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
-    return done.stdout
+        raise BridgeError(f"{program.name} did not end within {_TIMEOUT_SECONDS} seconds.") from error
+    if result.returncode != 0:
+        raise BridgeError(f"{program.name} ended with: {(result.stderr or result.stdout).strip().splitlines()[-1:]}")
+    return result.stdout
 
 
-def _folder() -> Path:
+def _find_program_folder() -> Path:
     """The programs as they are packed into the wheel, or as they lie in a checkout."""
-    packed = Path(__file__).parent / "programs"
-    return packed if packed.is_dir() else Path(__file__).parents[3] / "examples"
+    wheel_folder = Path(__file__).parent / "programs"
+    return wheel_folder if wheel_folder.is_dir() else Path(__file__).parents[3] / "examples"

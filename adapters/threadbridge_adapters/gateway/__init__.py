@@ -1,16 +1,21 @@
 """The HTTP door: the Assistants v2 wire over HTTP and SSE, everything else passed through."""
 
-from threadbridge_adapters.gateway.application import app
-from threadbridge_adapters.gateway.launch import opened_gateway, opened_simulator, running_gateway, running_simulator
-from threadbridge_adapters.gateway.server import is_loopback, serve, serving
+from threadbridge_adapters.gateway.application import create_app
+from threadbridge_adapters.gateway.launch import (
+    open_gateway,
+    open_simulator,
+    run_gateway_in_thread,
+    run_simulator_in_thread,
+)
+from threadbridge_adapters.gateway.server import is_loopback, serve, serve_in_thread
 
 __all__ = [
-    "app",
+    "create_app",
     "is_loopback",
-    "opened_gateway",
-    "opened_simulator",
-    "running_gateway",
-    "running_simulator",
+    "open_gateway",
+    "open_simulator",
+    "run_gateway_in_thread",
+    "run_simulator_in_thread",
     "serve",
-    "serving",
+    "serve_in_thread",
 ]

@@ -7,11 +7,11 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 
-_log = logger("threadbridge.gateway")
+_log = get_logger("threadbridge.gateway")
 #: Asked before anything is measured: a line nobody reads should cost nothing.
-_lines = logging.getLogger("threadbridge.gateway")
+_stdlib_logger = logging.getLogger("threadbridge.gateway")
 
 
 class AccessLog:
@@ -21,25 +21,25 @@ class AccessLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _lines.isEnabledFor(logging.INFO):
+        if scope["type"] != "http" or not _stdlib_logger.isEnabledFor(logging.INFO):
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         status = 0
 
-        async def noting_status(message: Message) -> None:
+        async def send_and_record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_status)
+            await self._app(scope, receive, send_and_record_status)
         finally:
             _log.info(
                 "request answered",
                 method=scope["method"],
                 path=scope["path"],
                 status=status,
-                ms=round((time.perf_counter() - began) * 1000, 1),
+                ms=round((time.perf_counter() - start_time) * 1000, 1),
             )

@@ -18,101 +18,106 @@ from threadbridge.ports import Backend, HandlesPassthrough
 from threadbridge.settings import EndpointSettings, Settings
 from threadbridge.wire import find_api_path
 from threadbridge_adapters.gateway.access_log import AccessLog
-from threadbridge_adapters.gateway.api_key_auth import KeyCheck
-from threadbridge_adapters.gateway.assistants_endpoint import AssistantsDoor, path_of
-from threadbridge_adapters.gateway.cors import OriginCheck, readable_for_pages
-from threadbridge_adapters.gateway.error_responses import broken, unknown_path
-from threadbridge_adapters.gateway.local_passthrough import PassageDoor
-from threadbridge_adapters.gateway.upstream_proxy import Passthrough
+from threadbridge_adapters.gateway.api_key_auth import ApiKeyMiddleware
+from threadbridge_adapters.gateway.assistants_endpoint import AssistantsEndpoint, get_request_path
+from threadbridge_adapters.gateway.cors import OriginMiddleware, add_cors
+from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path
+from threadbridge_adapters.gateway.local_passthrough import LocalPassthrough
+from threadbridge_adapters.gateway.upstream_proxy import UpstreamProxy
 
 #: Where paths begin: as OpenAI's clients write them, as Azure's do (C19), and as Azure's newest do.
-PREFIXES: Final = ("/v1", "/openai/v1", "/openai")
-_BELOW: Final = tuple(f"{prefix}/" for prefix in PREFIXES)
+PATH_PREFIXES: Final = ("/v1", "/openai/v1", "/openai")
+_PATH_PREFIXES_WITH_SLASH: Final = tuple(f"{prefix}/" for prefix in PATH_PREFIXES)
 
 
-def app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = None) -> ASGIApp:
+def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = None) -> ASGIApp:
     """The gateway in front of a backend, which stays the caller's to close.
 
     Assistants paths are answered by the backend. Every other path below the prefixes is put to the backend if it
     passes on (`ports.PassesOn`), and else goes to `passthrough`, by default the service behind the backend; it sees
     paths as OpenAI's clients write them (`/v1/…`).
     """
-    behind = _service_behind(settings)
+    upstream_proxy = _create_upstream_proxy(settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         try:
             yield
         finally:
-            await behind.aclose()
+            await upstream_proxy.aclose()
 
-    service = passthrough or behind
-    through = _Through(PassageDoor(backend, service) if isinstance(backend, HandlesPassthrough) else service)
-    rest = Starlette(
-        routes=[Route("/healthz", _healthy), *(Route(f"{prefix}/{{rest:path}}", through) for prefix in PREFIXES)],
-        exception_handlers={404: unknown_path, 405: unknown_path, Exception: broken},
+    fallback = passthrough or upstream_proxy
+    passthrough_route = _PassthroughRoute(
+        LocalPassthrough(backend, fallback) if isinstance(backend, HandlesPassthrough) else fallback
+    )
+    other_routes = Starlette(
+        routes=[
+            Route("/healthz", _check_health),
+            *(Route(f"{prefix}/{{rest:path}}", passthrough_route) for prefix in PATH_PREFIXES),
+        ],
+        exception_handlers={404: handle_unknown_path, 405: handle_unknown_path, Exception: handle_unexpected_error},
         lifespan=lifespan,
     )
-    rest.router.redirect_slashes = False  # a redirected POST loses its body in most clients
-    door = AssistantsDoor(
+    other_routes.router.redirect_slashes = False  # a redirected POST loses its body in most clients
+    assistants_endpoint = AssistantsEndpoint(
         backend,
         max_body_bytes=settings.gateway.max_body_bytes,
         keep_alive_seconds=settings.gateway.keep_alive_seconds,
     )
-    sorted_by_path: ASGIApp = _ByPath(door, rest)
+    path_router: ASGIApp = _PathRouter(assistants_endpoint, other_routes)
     key, origins = settings.gateway.api_key, settings.gateway.allowed_origins
-    guarded: ASGIApp = (
-        OriginCheck(sorted_by_path, origins=origins)
+    guarded_app: ASGIApp = (
+        OriginMiddleware(path_router, origins=origins)
         if key is None
-        else KeyCheck(sorted_by_path, key=key.get_secret_value())
+        else ApiKeyMiddleware(path_router, key=key.get_secret_value())
     )
-    return AccessLog(readable_for_pages(guarded, origins))
+    return AccessLog(add_cors(guarded_app, origins))
 
 
-class _ByPath:
+class _PathRouter:
     """The Assistants API goes straight to its door: a router's layers would cost a third of a short request again."""
 
-    def __init__(self, door: AssistantsDoor, rest: ASGIApp) -> None:
-        self._door = door
-        self._rest = rest
+    def __init__(self, assistants_endpoint: AssistantsEndpoint, other_routes: ASGIApp) -> None:
+        self._assistants_endpoint = assistants_endpoint
+        self._other_routes = other_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = _assistants_path(scope)
+        path = _find_assistants_path(scope)
         if path is None:
-            await self._rest(scope, receive, send)
+            await self._other_routes(scope, receive, send)
         else:
-            with _given_up():
-                await self._door.answer(path, scope, receive, send)
+            with _suppress_cancellation():
+                await self._assistants_endpoint.handle_request(path, scope, receive, send)
 
 
-def _assistants_path(scope: Scope) -> str | None:
+def _find_assistants_path(scope: Scope) -> str | None:
     if scope["type"] != "http":
         return None
-    path = path_of(scope)
-    return find_api_path(path) if path.startswith(_BELOW) else None
+    path = get_request_path(scope)
+    return find_api_path(path) if path.startswith(_PATH_PREFIXES_WITH_SLASH) else None
 
 
-class _Through:
+class _PassthroughRoute:
     """Everything else below the prefixes, in the form that OpenAI's clients write."""
 
     def __init__(self, passthrough: ASGIApp) -> None:
         self._passthrough = passthrough
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with _given_up():
-            await self._passthrough(_as_openai_writes_it(scope), receive, send)
+        with _suppress_cancellation():
+            await self._passthrough(_normalize_scope_path(scope), receive, send)
 
 
-def _given_up() -> suppress:
+def _suppress_cancellation() -> suppress:
     """The server ends and gave this request up: its connection is closed unfinished, which tells the client. Raised
     further, the cancellation would be nothing but a traceback in the log.
     """
     return suppress(asyncio.CancelledError)
 
 
-def _as_openai_writes_it(scope: Scope) -> Scope:
+def _normalize_scope_path(scope: Scope) -> Scope:
     path: str = scope["path"]
-    prefix = next(prefix for prefix in PREFIXES if path.startswith(f"{prefix}/"))
+    prefix = next(prefix for prefix in PATH_PREFIXES if path.startswith(f"{prefix}/"))
     raw_path: bytes = scope.get("raw_path") or path.encode()
     return {
         **scope,
@@ -121,27 +126,27 @@ def _as_openai_writes_it(scope: Scope) -> Scope:
     }
 
 
-async def _healthy(_: Request) -> Response:
+async def _check_health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _service_behind(settings: Settings) -> Passthrough:
-    service = settings.assistants if settings.backend == "assistants" else settings.upstream
-    return Passthrough(
-        service,
-        base_url=_address(service),
-        key=service.api_key.get_secret_value() if service.api_key else _sdk_variable(service, "API_KEY"),
+def _create_upstream_proxy(settings: Settings) -> UpstreamProxy:
+    endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
+    return UpstreamProxy(
+        endpoint,
+        base_url=_resolve_base_url(endpoint),
+        key=endpoint.api_key.get_secret_value() if endpoint.api_key else _read_sdk_variable(endpoint, "API_KEY"),
         drops_credentials=settings.gateway.api_key is not None,
     )
 
 
-def _address(service: EndpointSettings) -> str:
-    if service.azure:
-        endpoint = service.base_url or os.environ.get("AZURE_OPENAI_ENDPOINT", "")
-        return f"{endpoint.rstrip('/')}/openai"
-    return service.base_url or _sdk_variable(service, "BASE_URL") or "https://api.openai.com/v1"
+def _resolve_base_url(endpoint: EndpointSettings) -> str:
+    if endpoint.azure:
+        azure_endpoint = endpoint.base_url or os.environ.get("AZURE_OPENAI_ENDPOINT", "")
+        return f"{azure_endpoint.rstrip('/')}/openai"
+    return endpoint.base_url or _read_sdk_variable(endpoint, "BASE_URL") or "https://api.openai.com/v1"
 
 
-def _sdk_variable(service: EndpointSettings, name: str) -> str | None:
+def _read_sdk_variable(endpoint: EndpointSettings, name: str) -> str | None:
     """What is not set is left to the openai SDK's own environment, here as for the backend (`ServiceSettings`)."""
-    return os.environ.get(f"AZURE_OPENAI_{name}" if service.azure else f"OPENAI_{name}") or None
+    return os.environ.get(f"AZURE_OPENAI_{name}" if endpoint.azure else f"OPENAI_{name}") or None

@@ -12,15 +12,15 @@ from starlette.types import Receive, Scope, Send
 from threadbridge.ports import Backend, WireRequest
 from threadbridge.wire import decode_path, dispatch_request
 from threadbridge.wire.event_stream import KEEP_ALIVE_FRAME
-from threadbridge_adapters.stream_buffer import LoopReadAhead
+from threadbridge_adapters.stream_buffer import LoopStreamBuffer
 
 #: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.
-DISCARDED_BYTES: Final = 64 * 1024 * 1024
+MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024
 
 _BETA: Final = "openai-beta"
 
 
-class AssistantsDoor:
+class AssistantsEndpoint:
     """Where every request to the Assistants API is answered, whose path is known by then."""
 
     def __init__(self, backend: Backend, *, max_body_bytes: int, keep_alive_seconds: float) -> None:
@@ -28,44 +28,44 @@ class AssistantsDoor:
         self._max_body_bytes = max_body_bytes
         self._keep_alive_seconds = keep_alive_seconds
 
-    async def answer(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle_request(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what ASGI tells of. `path` starts at `/assistants` or `/threads`."""
         body = await _read_body(receive, self._max_body_bytes)
         if body is None:
             return
-        request = _wire_request(path, scope, body)
+        request = _build_wire_request(path, scope, body)
         response = await dispatch_request(self._backend, request, max_body_bytes=self._max_body_bytes)
         if isinstance(response.body, bytes):
             headers = {**response.headers, "content-length": str(len(response.body))}
-            await send(_start(response.status, headers))
+            await send(_build_response_start(response.status, headers))
             await send({"type": "http.response.body", "body": response.body})
         else:
-            await send(_start(response.status, response.headers))
-            await self._relay(response.body, receive, send)
+            await send(_build_response_start(response.status, response.headers))
+            await self._send_stream(response.body, receive, send)
 
-    async def _relay(self, frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    async def _send_stream(self, frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
         """Send the frames as they come. A client that hangs up is detached from the run; the run goes on (A100, C3)."""
-        ahead = LoopReadAhead(frames)
+        buffer = LoopStreamBuffer(frames)
         if self._keep_alive_seconds > 0:
-            ahead.keep_alive(self._keep_alive_seconds, KEEP_ALIVE_FRAME)
-        await _send_all(ahead, receive, send)
+            buffer.start_keep_alive(self._keep_alive_seconds, KEEP_ALIVE_FRAME)
+        await _send_chunks(buffer, receive, send)
 
 
-async def _send_all(ahead: LoopReadAhead, receive: Receive, send: Send) -> None:
-    watching = asyncio.create_task(_leave_with_client(receive, ahead))
+async def _send_chunks(buffer: LoopStreamBuffer, receive: Receive, send: Send) -> None:
+    disconnect_watcher = asyncio.create_task(_detach_on_disconnect(receive, buffer))
     try:
-        while (chunk := await ahead.chunk()) is not None:
+        while (chunk := await buffer.read_chunk()) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     finally:
-        watching.cancel()
-        await ahead.aclose()
+        disconnect_watcher.cancel()
+        await buffer.aclose()
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _leave_with_client(receive: Receive, ahead: LoopReadAhead) -> None:
+async def _detach_on_disconnect(receive: Receive, buffer: LoopStreamBuffer) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
-    ahead.leave()
+    buffer.detach()
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:
@@ -73,7 +73,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     more = True
-    while more and size <= limit + DISCARDED_BYTES:
+    while more and size <= limit + MAX_DISCARDED_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
@@ -85,7 +85,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes | None:
     return b"".join(parts)
 
 
-def path_of(scope: Scope) -> str:
+def get_request_path(scope: Scope) -> str:
     """The path of a request; a slash that was escaped in it is no slash (`wire.decoded`)."""
     raw_path: bytes = scope.get("raw_path") or b""
     if b"%2" not in raw_path:
@@ -93,18 +93,18 @@ def path_of(scope: Scope) -> str:
     return decode_path(raw_path.partition(b"?")[0].decode("latin-1"))
 
 
-def _wire_request(path: str, scope: Scope, body: bytes) -> WireRequest:
+def _build_wire_request(path: str, scope: Scope, body: bytes) -> WireRequest:
     query: bytes = scope["query_string"]
     return WireRequest(
         method=scope["method"],
         path=path,
         query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
-        headers=_headers(scope),
+        headers=_parse_headers(scope),
         body=body,
     )
 
 
-def _headers(scope: Scope) -> Mapping[str, str]:
+def _parse_headers(scope: Scope) -> Mapping[str, str]:
     """The headers by name. The beta header is a list, which may stand in several lines; of others the last counts."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
@@ -113,7 +113,7 @@ def _headers(scope: Scope) -> Mapping[str, str]:
     return headers
 
 
-def _start(status: int, headers: Mapping[str, str]) -> dict[str, object]:
+def _build_response_start(status: int, headers: Mapping[str, str]) -> dict[str, object]:
     return {
         "type": "http.response.start",
         "status": status,

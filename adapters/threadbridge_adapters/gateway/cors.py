@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.errors import Forbidden
 from threadbridge.schemas.error_messages import shorten
-from threadbridge_adapters.gateway.error_responses import reply_with
+from threadbridge_adapters.gateway.error_responses import send_error
 from threadbridge_adapters.gateway.server import is_loopback
 
 #: What a page may read of an answer beside its body.
@@ -27,7 +27,7 @@ _METHODS: Final = ("GET", "POST", "DELETE")
 _ANY: Final = "*"
 
 
-def readable_for_pages(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
+def add_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
     """The application, whose answers pages of these origins may read, refusals too; of no origin by default."""
     if not origins:
         return app
@@ -41,7 +41,7 @@ def readable_for_pages(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
     )
 
 
-class OriginCheck:
+class OriginMiddleware:
     """Refuses what pages of other machines ask, for a gateway that asks nobody for a key.
 
     A page cannot read an answer it has no leave to, but what it asked would be done. One who has the key is trusted.
@@ -52,24 +52,26 @@ class OriginCheck:
         self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = _origin(scope) if scope["type"] == "http" else None
-        if origin is None or self._may_ask(origin):
+        origin = _get_origin(scope) if scope["type"] == "http" else None
+        if origin is None or self._is_allowed(origin):
             await self._app(scope, receive, send)
             return
-        told = f"Pages of '{shorten(origin)}' may not ask this gateway: name their origin in gateway.allowed_origins."
-        await reply_with(Forbidden(told), scope, receive, send)
+        message = (
+            f"Pages of '{shorten(origin)}' may not ask this gateway: name their origin in gateway.allowed_origins."
+        )
+        await send_error(Forbidden(message), scope, receive, send)
 
-    def _may_ask(self, origin: str) -> bool:
-        return not self._origins.isdisjoint((origin, _ANY)) or is_loopback(_host(origin))
+    def _is_allowed(self, origin: str) -> bool:
+        return not self._origins.isdisjoint((origin, _ANY)) or is_loopback(_get_host(origin))
 
 
-def _origin(scope: Scope) -> str | None:
+def _get_origin(scope: Scope) -> str | None:
     """Where the page comes from that made a request; programs and pages of our own send none."""
-    given = next((value for name, value in scope["headers"] if name == b"origin"), None)
-    return None if given is None else given.decode("latin-1")
+    value = next((value for name, value in scope["headers"] if name == b"origin"), None)
+    return None if value is None else value.decode("latin-1")
 
 
-def _host(origin: str) -> str:
+def _get_host(origin: str) -> str:
     try:
         return urlsplit(origin).hostname or ""
     except ValueError:

@@ -10,24 +10,24 @@ from starlette.types import Receive, Scope, Send
 from threadbridge.errors import BridgeError, NotFound
 from threadbridge.wire import build_error_response
 
-_BROKEN = "The server had an error while processing your request."
+_INTERNAL_ERROR_MESSAGE = "The server had an error while processing your request."
 
 
-async def reply_with(error: BridgeError, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_error(error: BridgeError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request with an error."""
-    await _response(error)(scope, receive, send)
+    await _build_response(error)(scope, receive, send)
 
 
-async def unknown_path(request: Request, _: HTTPException | Exception) -> Response:
+async def handle_unknown_path(request: Request, _: HTTPException | Exception) -> Response:
     """Starlette's handler for what no route takes."""
-    return _response(NotFound(f"Invalid URL ({request.method} {request.url.path})"))
+    return _build_response(NotFound(f"Invalid URL ({request.method} {request.url.path})"))
 
 
-async def broken(_: Request, error: Exception) -> Response:
+async def handle_unexpected_error(_: Request, error: Exception) -> Response:
     """Starlette's handler for what nobody expected; the traceback goes to the log, not to the client."""
-    return _response(error if isinstance(error, BridgeError) else BridgeError(_BROKEN))
+    return _build_response(error if isinstance(error, BridgeError) else BridgeError(_INTERNAL_ERROR_MESSAGE))
 
 
-def _response(error: BridgeError) -> Response:
-    told = build_error_response(error)
-    return Response(told.body, told.status, told.headers)
+def _build_response(error: BridgeError) -> Response:
+    wire_response = build_error_response(error)
+    return Response(wire_response.body, wire_response.status, wire_response.headers)

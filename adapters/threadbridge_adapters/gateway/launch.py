@@ -11,15 +11,15 @@ from starlette.types import ASGIApp
 from threadbridge.ports import Backend, HandlesPassthrough
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
-from threadbridge_adapters.gateway.application import app
-from threadbridge_adapters.gateway.server import serving
+from threadbridge_adapters.gateway.application import create_app
+from threadbridge_adapters.gateway.server import serve_in_thread
 
 if TYPE_CHECKING:
-    from threadbridge_adapters.simulator import Manner
+    from threadbridge_adapters.simulator import ServerQuirk
 
 
 @asynccontextmanager
-async def opened_gateway(
+async def open_gateway(
     settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
 ) -> AsyncGenerator[ASGIApp]:
     """The gateway's application with its backend open.
@@ -27,36 +27,36 @@ async def opened_gateway(
     With `simulate` nothing leaves the machine: a backend that has no simulator of its own gets one behind it.
     """
     backend = await open_backend(settings)
-    behind = _simulator_app() if settings.simulate and not isinstance(backend, HandlesPassthrough) else None
+    passthrough = _create_simulator_app() if settings.simulate and not isinstance(backend, HandlesPassthrough) else None
     try:
-        yield app(backend, settings, passthrough=behind)
+        yield create_app(backend, settings, passthrough=passthrough)
     finally:
         await backend.aclose()
 
 
 @asynccontextmanager
-async def opened_simulator(manners: Collection[Manner] = ()) -> AsyncGenerator[ASGIApp]:
+async def open_simulator(quirks: Collection[ServerQuirk] = ()) -> AsyncGenerator[ASGIApp]:
     """The simulator's application, with the manners of another server if any are named."""
-    yield _simulator_app(manners)
+    yield _create_simulator_app(quirks)
 
 
 @contextmanager
-def running_gateway(
+def run_gateway_in_thread(
     settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
 ) -> Generator[str]:
     """The base URL of a gateway on a free loopback port, on a thread of its own while the context lasts."""
-    with serving(opened_gateway(settings, open_backend=open_backend)) as url:
+    with serve_in_thread(open_gateway(settings, open_backend=open_backend)) as url:
         yield url
 
 
 @contextmanager
-def running_simulator(manners: Collection[Manner] = ()) -> Generator[str]:
+def run_simulator_in_thread(quirks: Collection[ServerQuirk] = ()) -> Generator[str]:
     """The base URL of a simulator on a free loopback port, on a thread of its own while the context lasts."""
-    with serving(opened_simulator(manners)) as url:
+    with serve_in_thread(open_simulator(quirks)) as url:
         yield url
 
 
-def _simulator_app(manners: Collection[Manner] = ()) -> ASGIApp:
+def _create_simulator_app(quirks: Collection[ServerQuirk] = ()) -> ASGIApp:
     from threadbridge_adapters import simulator
 
-    return simulator.app(simulator.Simulator(manners=manners))
+    return simulator.app(simulator.Simulator(quirks=quirks))

@@ -12,71 +12,71 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.errors import BridgeError
 from threadbridge.ports import HandlesPassthrough, PassthroughRequest, WireResponse
-from threadbridge_adapters.gateway.error_responses import reply_with
-from threadbridge_adapters.stream_buffer import close
+from threadbridge_adapters.gateway.error_responses import send_error
+from threadbridge_adapters.stream_buffer import close_stream
 
 #: Bytes of a refused upload that are still read (and dropped), so that the client gets to read why it was refused.
-DISCARDED_BYTES: Final = 64 * 1024 * 1024
+MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024
 
 
-class PassageDoor:
+class LocalPassthrough:
     """An ASGI endpoint that asks the backend first, and then whoever is behind it. Paths begin with `/v1`."""
 
-    def __init__(self, backend: HandlesPassthrough, behind: ASGIApp) -> None:
+    def __init__(self, backend: HandlesPassthrough, fallback: ASGIApp) -> None:
         self._backend = backend
-        self._behind = behind
+        self._fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _Body(scope, receive)
+        body = _RequestBody(scope, receive)
         try:
-            response = await self._backend.handle_passthrough(_passed(scope, body))
-        except _ClientLeftError:
+            response = await self._backend.handle_passthrough(_build_passthrough_request(scope, body))
+        except _ClientDisconnectError:
             return
         except BridgeError as error:
-            await reply_with(error, scope, receive, send)
+            await send_error(error, scope, receive, send)
             return
         if response is None:
-            await self._behind(scope, receive, send)
+            await self._fallback(scope, receive, send)
             return
         await body.discard()
-        await _answer(response)(scope, receive, send)
+        await _build_response(response)(scope, receive, send)
 
 
-class _ClientLeftError(Exception):
+class _ClientDisconnectError(Exception):
     """The client left before its request was complete."""
 
 
-class _Body:
+class _RequestBody:
     """The body of a request on its way in."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        self.is_there = any(name in {b"content-length", b"transfer-encoding"} for name, _ in headers)
+        self.is_present = any(name in {b"content-length", b"transfer-encoding"} for name, _ in headers)
         self._receive = receive
-        self._more = self.is_there
+        self._has_more = self.is_present
 
-    async def pieces(self) -> AsyncGenerator[bytes]:
+    async def iterate(self) -> AsyncGenerator[bytes]:
         """The pieces as they come. Raises when the client leaves."""
-        while self._more:
+        while self._has_more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                self._more = False
-                raise _ClientLeftError
-            self._more = message.get("more_body", False)
+                self._has_more = False
+                raise _ClientDisconnectError
+            self._has_more = message.get("more_body", False)
             if message.get("body"):
                 yield message["body"]
 
     async def discard(self) -> None:
         """Read what is left of the body, up to a limit."""
         size = 0
-        async with aclosing(self.pieces()) as pieces:
+        async with aclosing(self.iterate()) as pieces:
             async for piece in pieces:
                 size += len(piece)
-                if size > DISCARDED_BYTES:
+                if size > MAX_DISCARDED_BYTES:
                     return
 
 
-class _Streaming(StreamingResponse):
+class _AbortingStreamingResponse(StreamingResponse):
     """A body as it comes. Where it breaks off, only breaking off tells the client that it is not whole."""
 
     async def stream_response(self, send: Send) -> None:
@@ -86,7 +86,7 @@ class _Streaming(StreamingResponse):
             return  # the server closes a connection whose body is unfinished
 
 
-def _passed(scope: Scope, body: _Body) -> PassthroughRequest:
+def _build_passthrough_request(scope: Scope, body: _RequestBody) -> PassthroughRequest:
     raw_path: bytes = scope["raw_path"]
     query: bytes = scope["query_string"]
     return PassthroughRequest(
@@ -94,20 +94,20 @@ def _passed(scope: Scope, body: _Body) -> PassthroughRequest:
         raw_path.decode("latin-1").removeprefix("/v1"),
         query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)),
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-        body=body.pieces() if body.is_there else None,
+        body=body.iterate() if body.is_present else None,
     )
 
 
-def _answer(response: WireResponse) -> Response:
+def _build_response(response: WireResponse) -> Response:
     headers = dict(response.headers)
     if isinstance(response.body, bytes):
         return Response(response.body, response.status, headers)
-    return _Streaming(_closing(response.body), response.status, headers)
+    return _AbortingStreamingResponse(_iterate_and_close(response.body), response.status, headers)
 
 
-async def _closing(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+async def _iterate_and_close(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     try:
         async for piece in body:
             yield piece
     finally:
-        await close(body)
+        await close_stream(body)

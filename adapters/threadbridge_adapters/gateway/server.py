@@ -17,17 +17,17 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from threadbridge.errors import BridgeError
-from threadbridge_adapters.gateway.header_limit import BoundedHeads
+from threadbridge_adapters.gateway.header_limit import HeaderLimitProtocol
 
 #: Seconds an idle connection is kept for its client's next request; longer than the pools of the usual clients keep it.
 _KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
 #: Allocations before a collection of the youngest, and how many of those before one of the older generations.
-_COLLECTOR_THRESHOLDS: Final = (10_000, 20, 50)
+_GC_THRESHOLDS: Final = (10_000, 20, 50)
 
 
 def serve(
-    opened: AbstractAsyncContextManager[ASGIApp],
+    app_context: AbstractAsyncContextManager[ASGIApp],
     *,
     host: str,
     port: int,
@@ -39,51 +39,55 @@ def serve(
     `on_listening` is called with the URL once requests are answered. Raises BridgeError if the address is taken.
     """
 
-    def started() -> None:
-        _spare_the_collector()
-        on_listening(url_of(listener))
+    def handle_startup() -> None:
+        _tune_garbage_collector()
+        on_listening(get_base_url(listener))
 
-    with bind(host, port) as listener:
-        _run(opened, _server(drain_seconds, started), listener)
+    with bind_socket(host, port) as listener:
+        _run_server(app_context, _create_server(drain_seconds, handle_startup), listener)
 
 
-def _spare_the_collector() -> None:
+def _tune_garbage_collector() -> None:
     """This process is ours alone. What is loaded by now stays: the openai SDK's hundreds of thousands of objects need
     not be looked through again, and a request's few are not worth a collection.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 @contextmanager
-def serving(
-    opened: AbstractAsyncContextManager[ASGIApp], *, host: str = "127.0.0.1", port: int = 0, drain_seconds: float = 1.0
+def serve_in_thread(
+    app_context: AbstractAsyncContextManager[ASGIApp],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    drain_seconds: float = 1.0,
 ) -> Generator[str]:
     """The URL of an application that runs on a thread of its own as long as the context lasts."""
-    started: Future[None] = Future()
-    with bind(host, port) as listener:
-        server = _server(drain_seconds, lambda: started.set_result(None))
+    startup: Future[None] = Future()
+    with bind_socket(host, port) as listener:
+        server = _create_server(drain_seconds, lambda: startup.set_result(None))
 
         def run() -> None:
             try:
-                _run(opened, server, listener)
+                _run_server(app_context, server, listener)
             except BaseException as error:
-                if started.done():
+                if startup.done():
                     raise
-                started.set_exception(error)
+                startup.set_exception(error)
 
         thread = threading.Thread(target=run, name="threadbridge-server", daemon=True)
         thread.start()
         try:
-            started.result()
-            yield url_of(listener)
+            startup.result()
+            yield get_base_url(listener)
         finally:
             server.should_exit = True
             thread.join()
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     """A socket bound to the address. Raises BridgeError if it is taken or not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -94,7 +98,7 @@ def bind(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def url_of(listener: socket.socket) -> str:
+def get_base_url(listener: socket.socket) -> str:
     """The base URL for clients of what listens here."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
@@ -128,10 +132,10 @@ class _Server(uvicorn.Server):
                 self._captured_signals.clear()  # or they were raised again, before the backend is closed
 
 
-def _server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:
+def _create_server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:
     config = uvicorn.Config(
-        _unopened,
-        http=BoundedHeads,
+        _placeholder_app,
+        http=HeaderLimitProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -144,13 +148,13 @@ def _server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:
     return _Server(config, on_started)
 
 
-async def _unopened(*_: object) -> None:
+async def _placeholder_app(*_: object) -> None:
     raise RuntimeError("the application has not been opened")
 
 
-def _run(opened: AbstractAsyncContextManager[ASGIApp], server: _Server, listener: socket.socket) -> None:
+def _run_server(app_context: AbstractAsyncContextManager[ASGIApp], server: _Server, listener: socket.socket) -> None:
     async def run() -> None:
-        async with opened as application:
+        async with app_context as application:
             server.config.app = application
             await server.serve([listener])
 

@@ -15,7 +15,7 @@ from yarl import URL
 
 from threadbridge.errors import UpstreamError
 from threadbridge.settings import EndpointSettings
-from threadbridge_adapters.gateway.error_responses import reply_with
+from threadbridge_adapters.gateway.error_responses import send_error
 
 #: Headers that belong to one connection, not to the message (RFC 9110, 7.6.1).
 HOP_BY_HOP: Final = frozenset(
@@ -25,84 +25,84 @@ HOP_BY_HOP: Final = frozenset(
     }
 )  # fmt: skip
 #: Which pages may read an answer, a service says of its own doors; of the gateway's, `gateway.allowed_origins` does.
-_LEAVE_TO_READ: Final = b"access-control-"
+_CORS_HEADER_PREFIX: Final = b"access-control-"
 _CREDENTIALS: Final = frozenset({b"authorization", b"api-key"})
-_CONNECT_SECONDS: Final = 10.0
+_CONNECT_TIMEOUT_SECONDS: Final = 10.0
 
 
-class Passthrough:
+class UpstreamProxy:
     """An ASGI endpoint in front of one service; paths reach it as OpenAI's clients write them (`/v1/…`).
 
     With a key of its own it signs every request with that; otherwise the client's own credentials pass, unless
     `drops_credentials` says that they are for the gateway and nobody else's business.
     """
 
-    def __init__(self, service: EndpointSettings, *, base_url: str, key: str | None, drops_credentials: bool) -> None:
-        self._service = service
+    def __init__(self, endpoint: EndpointSettings, *, base_url: str, key: str | None, drops_credentials: bool) -> None:
+        self._endpoint = endpoint
         self._base_url = base_url.rstrip("/")
         self._key = key
         self._drops_credentials = drops_credentials
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = _Client(scope, receive, send)
+        client = _ClientConnection(scope, receive, send)
         try:
-            async with self._opened().request(
+            async with self._get_session().request(
                 scope["method"],
-                self._target(scope),
-                headers=await self._headers(scope),
-                data=client.body() if client.has_body else None,
+                self._build_url(scope),
+                headers=await self._build_headers(scope),
+                data=client.iterate_body() if client.has_body else None,
                 allow_redirects=False,
             ) as response:
-                await _relay(response, client)
+                await _relay_response(response, client)
         except (aiohttp.ClientError, TimeoutError) as error:
-            if client.has_left:
+            if client.is_disconnected:
                 return
-            if client.is_answered:
+            if client.has_response_started:
                 raise  # the status is sent: only breaking off tells the client that the body is not whole
-            await reply_with(self._unreachable(error), scope, receive, send)
+            await send_error(self._build_unreachable_error(error), scope, receive, send)
 
     async def aclose(self) -> None:
         """Give back the connections."""
         if self._session is not None:
             await self._session.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=_CONNECT_SECONDS, sock_read=self._service.timeout
+                    total=None, sock_connect=_CONNECT_TIMEOUT_SECONDS, sock_read=self._endpoint.timeout
                 ),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                 connector=aiohttp.TCPConnector(limit=0),
             )
         return self._session
 
-    def _target(self, scope: Scope) -> URL:
+    def _build_url(self, scope: Scope) -> URL:
         query = scope["query_string"].decode("latin-1")
         path = scope["raw_path"].decode("latin-1").removeprefix("/v1")
         url = URL(f"{self._base_url}{path}{'?' if query else ''}{query}", encoded=True)
-        return url.extend_query(self._service.query) if self._service.query else url
+        return url.extend_query(self._endpoint.query) if self._endpoint.query else url
 
-    async def _headers(self, scope: Scope) -> list[tuple[str, str]]:
-        own = {name.lower(): value for name, value in (self._service.headers | await self._credentials()).items()}
-        dropped = HOP_BY_HOP | {b"host"} | _named_by_connection(scope) | {name.encode() for name in own}
+    async def _build_headers(self, scope: Scope) -> list[tuple[str, str]]:
+        own = {name.lower(): value for name, value in (self._endpoint.headers | await self._get_credentials()).items()}
+        dropped = HOP_BY_HOP | {b"host"} | _list_connection_headers(scope) | {name.encode() for name in own}
         if self._drops_credentials or own.keys() & {"authorization", "api-key"}:
             dropped |= _CREDENTIALS
-        passed = [(name, value) for name, value in scope["headers"] if name not in dropped]
-        return [*((name.decode("latin-1"), value.decode("latin-1")) for name, value in passed), *own.items()]
+        forwarded = [(name, value) for name, value in scope["headers"] if name not in dropped]
+        return [*((name.decode("latin-1"), value.decode("latin-1")) for name, value in forwarded), *own.items()]
 
-    async def _credentials(self) -> dict[str, str]:
-        if self._service.token_provider is not None:
-            token = self._service.token_provider()
+    async def _get_credentials(self) -> dict[str, str]:
+        if self._endpoint.token_provider is not None:
+            token = self._endpoint.token_provider()
             return {"authorization": f"Bearer {await token if inspect.isawaitable(token) else token}"}
         if self._key is None:
             return {}
-        return {"api-key": self._key} if self._service.azure else {"authorization": f"Bearer {self._key}"}
+        return {"api-key": self._key} if self._endpoint.azure else {"authorization": f"Bearer {self._key}"}
 
-    def _unreachable(self, error: Exception) -> UpstreamError:
+    def _build_unreachable_error(self, error: Exception) -> UpstreamError:
         return UpstreamError(
             f"The service behind the gateway, {urlsplit(self._base_url).netloc}, could not be reached "
             f"({type(error).__name__}); check its address and that it is running.",
@@ -110,59 +110,61 @@ class Passthrough:
         )
 
 
-class _Client:
+class _ClientConnection:
     """The client's side of one exchange."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
-        self.has_left = False
-        self.is_answered = False
-        self._sent_all = not self.has_body
+        self.is_disconnected = False
+        self.has_response_started = False
+        self._is_body_complete = not self.has_body
         self._receive = receive
         self._send = send
 
-    async def body(self) -> AsyncIterator[bytes]:
-        while not self._sent_all:
+    async def iterate_body(self) -> AsyncIterator[bytes]:
+        while not self._is_body_complete:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                self.has_left = True
+                self.is_disconnected = True
                 raise aiohttp.ClientConnectionError("the client left before its request was complete")
             if message.get("body"):
                 yield message["body"]
-            self._sent_all = not message.get("more_body", False)
+            self._is_body_complete = not message.get("more_body", False)
 
-    async def answer(self, message: dict[str, object]) -> None:
-        self.is_answered = True
+    async def send(self, message: dict[str, object]) -> None:
+        self.has_response_started = True
         await self._send(message)
 
     @asynccontextmanager
-    async def hanging_up(self, response: aiohttp.ClientResponse) -> AsyncGenerator[None]:
+    async def close_on_disconnect(self, response: aiohttp.ClientResponse) -> AsyncGenerator[None]:
         """Hang up on the service when the client does. (While its body is read, `body` notices.)"""
-        watching = asyncio.create_task(self._watch(response)) if self._sent_all else None
+        disconnect_watcher = asyncio.create_task(self._watch_disconnect(response)) if self._is_body_complete else None
         try:
             yield
         finally:
-            if watching is not None:
-                watching.cancel()
+            if disconnect_watcher is not None:
+                disconnect_watcher.cancel()
 
-    async def _watch(self, response: aiohttp.ClientResponse) -> None:
+    async def _watch_disconnect(self, response: aiohttp.ClientResponse) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             continue
-        self.has_left = True
+        self.is_disconnected = True
         response.close()
 
 
-async def _relay(response: aiohttp.ClientResponse, client: _Client) -> None:
+async def _relay_response(response: aiohttp.ClientResponse, client: _ClientConnection) -> None:
     raw = [(name.lower(), value) for name, value in response.raw_headers]
-    headers = [(name, value) for name, value in raw if name not in HOP_BY_HOP and not name.startswith(_LEAVE_TO_READ)]
-    async with client.hanging_up(response):
-        await client.answer({"type": "http.response.start", "status": response.status, "headers": headers})
+    headers = [
+        (name, value) for name, value in raw if name not in HOP_BY_HOP and not name.startswith(_CORS_HEADER_PREFIX)
+    ]
+    async with client.close_on_disconnect(response):
+        await client.send({"type": "http.response.start", "status": response.status, "headers": headers})
         async for chunk in response.content.iter_any():
-            await client.answer({"type": "http.response.body", "body": chunk, "more_body": True})
-        await client.answer({"type": "http.response.body", "body": b""})
+            await client.send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await client.send({"type": "http.response.body", "body": b""})
 
 
-def _named_by_connection(scope: Scope) -> frozenset[bytes]:
+def _list_connection_headers(scope: Scope) -> frozenset[bytes]:
     """Headers that the sender declared to be for this connection only."""
     values = b",".join(value for name, value in scope["headers"] if name == b"connection")
     return frozenset(token.strip().lower() for token in values.split(b",") if token.strip())

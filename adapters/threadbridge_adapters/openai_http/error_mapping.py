@@ -17,12 +17,12 @@ _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 _SHORTEST_SECRET = 8
 
 
-def request_id(headers: Mapping[str, str]) -> str | None:
+def get_request_id(headers: Mapping[str, str]) -> str | None:
     """The id the service gave to the request, under OpenAI's name or Azure's."""
     return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds of a `Retry-After` header, where it has any."""
     try:
         return max(0.0, float(headers["retry-after"]))
@@ -30,7 +30,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-class Border:
+class ErrorMapper:
     """Knows the host and the key, and turns what the SDK raises into what the ports promise.
 
     `name` is what messages call the service, `section` where its settings stand in the configuration.
@@ -39,62 +39,68 @@ class Border:
     def __init__(self, client: openai.AsyncOpenAI, *, name: str, section: str) -> None:
         # Neither user name nor password of the URL: they are secrets too.
         self.host = client.base_url.netloc.decode("ascii", "replace").rpartition("@")[2]
-        self._who = f"The {name} service at {self.host}"
+        self._service_label = f"The {name} service at {self.host}"
         self._section = section
         self._key = client.api_key if len(client.api_key) >= _SHORTEST_SECRET else None
 
-    def translate(self, error: openai.OpenAIError) -> BridgeError:
+    def map_error(self, error: openai.OpenAIError) -> BridgeError:
         """The error of the port for one of the SDK's."""
         match error:
             case openai.APIStatusError():
-                return self.refusal(error.response)
+                return self.map_status_error(error.response)
             case openai.APITimeoutError() if not isinstance(error.__cause__, CONNECT_TIMEOUT):
-                return self.broken(f"did not answer in time; try again, or raise `{self._section}.timeout`")
+                return self.build_failure(f"did not answer in time; try again, or raise `{self._section}.timeout`")
             case openai.APIConnectionError():
-                why = _why_unreachable(error)
-                return self.broken(f"could not be reached ({why}); check `{self._section}.base_url` and the network")
+                why = _describe_connection_error(error)
+                return self.build_failure(
+                    f"could not be reached ({why}); check `{self._section}.base_url` and the network"
+                )
             case _:
-                return self.broken(f"could not be asked ({type(error).__name__}); check the section `{self._section}`")
+                return self.build_failure(
+                    f"could not be asked ({type(error).__name__}); check the section `{self._section}`"
+                )
 
-    def refusal(self, response: RawResponse) -> BridgeError:
+    def map_status_error(self, response: RawResponse) -> BridgeError:
         """The error of the port for an answer with a status of 400 or more."""
-        return self.upstream_error(response.status_code, envelope(response.content) or {}, response)
+        return self.build_upstream_error(response.status_code, parse_error_envelope(response.content) or {}, response)
 
-    def upstream_error(self, status: int, error: Wire, response: RawResponse) -> UpstreamError:
+    def build_upstream_error(self, status: int, error: Wire, response: RawResponse) -> UpstreamError:
         """The service's own message, type, param, code, request id and error object."""
         return UpstreamError(
-            self.message(status, error),
+            self.format_message(status, error),
             status=status,
-            type=text(error, "type"),
-            param=text(error, "param"),
-            code=text(error, "code"),
-            request_id=request_id(response.headers),
+            type=get_text(error, "type"),
+            param=get_text(error, "param"),
+            code=get_text(error, "code"),
+            request_id=get_request_id(response.headers),
             body=error or None,
-            retry_after=retry_after(response.headers),
+            retry_after=parse_retry_after(response.headers),
         )
 
-    def broken(self, what: str, *, request_id: str | None = None) -> UpstreamError:
+    def build_failure(self, description: str, *, request_id: str | None = None) -> UpstreamError:
         """No answer, or half of one."""
-        return UpstreamError(f"{self._who} {what}.", request_id=request_id)
+        return UpstreamError(f"{self._service_label} {description}.", request_id=request_id)
 
-    def broke_off(self, error: Exception, *, request_id: str | None) -> UpstreamError:
+    def build_interruption_error(self, error: Exception, *, request_id: str | None) -> UpstreamError:
         """An answer that had begun and did not arrive whole."""
-        return self.broken(f"broke off in the middle of a response ({type(error).__name__})", request_id=request_id)
+        return self.build_failure(
+            f"broke off in the middle of a response ({type(error).__name__})", request_id=request_id
+        )
 
-    def message(self, status: int, error: Wire) -> str:
+    def format_message(self, status: int, error: Wire) -> str:
         """What the service said, with its key blanked where it repeats it."""
-        message = text(error, "message") or f"{self._who} answered HTTP {status} without a reason."
+        message = get_text(error, "message") or f"{self._service_label} answered HTTP {status} without a reason."
         return message.replace(self._key, "***") if self._key else message
 
 
-def _why_unreachable(error: openai.APIConnectionError) -> str:
+def _describe_connection_error(error: openai.APIConnectionError) -> str:
     cause = error.__cause__
     if isinstance(cause, CONNECT_TIMEOUT):  # over aiohttp the SDK calls a refused connection so
         cause = cause.__cause__ or cause
     return type(cause).__name__ if cause else "no connection"
 
 
-def envelope(body: bytes) -> Wire | None:
+def parse_error_envelope(body: bytes) -> Wire | None:
     """The error object of an answer: in the envelope of A3, or in one of the shapes other servers use (S6)."""
     try:
         parsed = orjson.loads(body)
@@ -105,25 +111,25 @@ def envelope(body: bytes) -> Wire | None:
     error = parsed.get("error", parsed)
     if isinstance(error, str):
         error = {"message": error}
-    if isinstance(error, dict) and "message" not in error and (detail := _detail(error.get("detail"))):
+    if isinstance(error, dict) and "message" not in error and (detail := _format_detail(error.get("detail"))):
         error = {**error, "message": detail}
-    return error if isinstance(error, dict) and text(error, "message") else None
+    return error if isinstance(error, dict) and get_text(error, "message") else None
 
 
-def _detail(detail: object) -> str | None:
+def _format_detail(detail: object) -> str | None:
     """The words of a `detail`: a text, or a list of what is wrong with the request, each with its place."""
     if isinstance(detail, list):
-        wrong = [each for each in detail if isinstance(each, dict) and isinstance(each.get("msg"), str)]
-        return "; ".join(": ".join([*_place(each), each["msg"]]) for each in wrong) or None
+        problems = [each for each in detail if isinstance(each, dict) and isinstance(each.get("msg"), str)]
+        return "; ".join(": ".join([*_format_location(each), each["msg"]]) for each in problems) or None
     return detail if isinstance(detail, str) else None
 
 
-def _place(wrong: Wire) -> list[str]:
-    place = wrong.get("loc")
-    return [".".join(str(part) for part in place if part != "body")] if isinstance(place, list) else []
+def _format_location(problem: Wire) -> list[str]:
+    location = problem.get("loc")
+    return [".".join(str(part) for part in location if part != "body")] if isinstance(location, list) else []
 
 
-def text(error: Wire, name: str) -> str | None:
+def get_text(error: Wire, name: str) -> str | None:
     """A field of an error object as text, or None."""
     value = error.get(name)
     return None if value is None else str(value)

@@ -29,7 +29,7 @@ _LIBRARY: Any = importlib.import_module("httpx" if openai.__version__.startswith
 RESPONSE_TYPE: Final[type[Any]] = _LIBRARY.Response
 
 #: What the library raises when a body that had begun does not arrive whole.
-BROKEN: Final[tuple[type[Exception], ...]] = (_LIBRARY.HTTPError, _LIBRARY.StreamError)
+STREAM_ERRORS: Final[tuple[type[Exception], ...]] = (_LIBRARY.HTTPError, _LIBRARY.StreamError)
 
 #: Makes the TLS settings the library uses itself.
 SSL_CONTEXT: Final[Callable[[], ssl.SSLContext]] = _LIBRARY.create_ssl_context

@@ -28,13 +28,17 @@ def open_client(
     options: dict[str, Any] = {
         "timeout": openai.Timeout(settings.timeout, connect=min(settings.timeout, CONNECT_SECONDS)),
         "max_retries": settings.max_retries,
-        "default_headers": _headers(settings.headers, headers or {}),
+        "default_headers": _merge_headers(settings.headers, headers or {}),
         "default_query": dict(settings.query),
         "http_client": http_client,
     }
-    key = _key(settings, section)
+    key = _get_api_key(settings, section)
     try:
-        return _azure(settings, key, options) if settings.azure else _plain(settings, key, options)
+        return (
+            _create_azure_client(settings, key, options)
+            if settings.azure
+            else _create_openai_client(settings, key, options)
+        )
     except (openai.OpenAIError, ValueError) as exc:
         # The SDK's message names its own arguments: its first sentence says what is missing, ours where it goes.
         raise ConfigurationError(
@@ -44,33 +48,33 @@ def open_client(
         ) from exc
 
 
-def _plain(settings: EndpointSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
+def _create_openai_client(settings: EndpointSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
     provider = settings.token_provider
     return openai.AsyncOpenAI(
-        api_key=_token(provider) if provider else key,
+        api_key=_wrap_token_provider(provider) if provider else key,
         base_url=settings.base_url,
         **options,
     )
 
 
-def _azure(settings: EndpointSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
+def _create_azure_client(settings: EndpointSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
     provider = settings.token_provider
     if settings.base_url:
         options["azure_endpoint"] = settings.base_url
     return openai.AsyncAzureOpenAI(
         api_key=None if provider else key,
-        azure_ad_token_provider=_token(provider) if provider else None,
+        azure_ad_token_provider=_wrap_token_provider(provider) if provider else None,
         api_version=settings.api_version or settings.query.get("api-version"),
         **options,
     )
 
 
-def _headers(configured: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
-    given = {name.lower() for name in configured}
-    return {**{name: value for name, value in ours.items() if name.lower() not in given}, **configured}
+def _merge_headers(configured: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
+    configured_names = {name.lower() for name in configured}
+    return {**{name: value for name, value in defaults.items() if name.lower() not in configured_names}, **configured}
 
 
-def _key(settings: EndpointSettings, section: str) -> str | None:
+def _get_api_key(settings: EndpointSettings, section: str) -> str | None:
     if settings.api_key is None:
         return None
     key = settings.api_key.get_secret_value().strip()
@@ -82,8 +86,8 @@ def _key(settings: EndpointSettings, section: str) -> str | None:
     return key
 
 
-def _token(provider: TokenProvider) -> Callable[[], Awaitable[str]]:
-    async def token() -> str:
+def _wrap_token_provider(provider: TokenProvider) -> Callable[[], Awaitable[str]]:
+    async def get_token() -> str:
         try:
             # A plain function may ask the network, as those of azure-identity do: not on the event loop.
             answer = provider() if inspect.iscoroutinefunction(provider) else await asyncio.to_thread(provider)
@@ -94,4 +98,4 @@ def _token(provider: TokenProvider) -> Callable[[], Awaitable[str]]:
             raise Unauthorized("The configured token provider gave no usable token.")
         return value
 
-    return token
+    return get_token

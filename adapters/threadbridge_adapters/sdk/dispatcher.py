@@ -12,7 +12,7 @@ import orjson
 from threadbridge.ports import Backend, HandlesPassthrough, PassthroughRequest, WireRequest, WireResponse
 from threadbridge.wire import dispatch_request, may_be_handled_locally, to_wire
 from threadbridge.wire.error_responses import to_bridge_error
-from threadbridge_adapters.stream_buffer import close
+from threadbridge_adapters.stream_buffer import close_stream
 
 ResponseT = TypeVar("ResponseT", bound=WireResponse | None)
 
@@ -123,7 +123,7 @@ def _build_open_failure(error: Exception) -> WireResponse:
 
 
 #: The event loop keeps only weak references to its tasks.
-_closing: set[asyncio.Task[None]] = set()
+_closing_tasks: set[asyncio.Task[None]] = set()
 
 
 def _close_unread_stream(task: asyncio.Task[Any]) -> None:
@@ -133,6 +133,6 @@ def _close_unread_stream(task: asyncio.Task[Any]) -> None:
     response: WireResponse | None = task.result()
     body = b"" if response is None else response.body
     if not isinstance(body, bytes):
-        closing = task.get_loop().create_task(close(body))
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
+        closing = task.get_loop().create_task(close_stream(body))
+        _closing_tasks.add(closing)
+        closing.add_done_callback(_closing_tasks.discard)

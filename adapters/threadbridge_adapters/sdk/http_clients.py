@@ -14,7 +14,7 @@ from threadbridge.errors import Unauthorized
 from threadbridge.wire import to_wire
 from threadbridge_adapters.sdk.dispatcher import Dispatcher
 from threadbridge_adapters.sdk.request_routing import get_path_below_base, parse_api_target
-from threadbridge_adapters.sdk.transports import NotHandledError, transports_for
+from threadbridge_adapters.sdk.transports import NotHandledError, get_transports
 
 if TYPE_CHECKING:
     import httpx2
@@ -25,7 +25,7 @@ else:
 #: The SDK wants some key even where nothing leaves the process. A request that carries this one is never sent.
 PLACEHOLDER_KEY: Final = "none-answered-in-process"
 
-_NO_KEY = (
+_NO_KEY_MESSAGE = (
     "This client was made without a key, so only its Assistants requests can be answered (they stay in the process). "
     "For everything else set OPENAI_API_KEY, or pass client_options={'api_key': ...}."
 )
@@ -34,64 +34,69 @@ _NO_KEY = (
 class InProcessClient(Client):
     """Closing it closes the backend it opened, and the genuine client with it."""
 
-    def __init__(self, http: Any, genuine: Client, dispatcher: Dispatcher, base: str) -> None:
+    def __init__(self, http: Any, network_client: Client, dispatcher: Dispatcher, base_path: str) -> None:
         self._http = http
-        self._genuine = genuine
+        self._network_client = network_client
         self._dispatcher = dispatcher
-        self._base = base
-        super().__init__(**_copy_options(genuine), transport=transports_for(http).sync(dispatcher, base=base))
+        self._base_path = base_path
+        super().__init__(
+            **_copy_options(network_client), transport=get_transports(http).sync(dispatcher, base_path=base_path)
+        )
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        return self._genuine.build_request(method, url, **options)
+        return self._network_client.build_request(method, url, **options)
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        if _may_be_local(request, self._base, self._dispatcher):
+        if _may_be_local(request, self._base_path, self._dispatcher):
             with suppress(NotHandledError):
                 return super().send(request, **options)
-        return _refuse_placeholder_key(self._http, request) or self._genuine.send(request, **options)
+        return _refuse_placeholder_key(self._http, request) or self._network_client.send(request, **options)
 
     def close(self) -> None:
         super().close()
-        self._genuine.close()
+        self._network_client.close()
 
 
 class AsyncInProcessClient(AsyncClient):
     """Closing it closes the backend that this event loop opened, and the genuine client with it."""
 
-    def __init__(self, http: Any, genuine: AsyncClient, dispatcher: Dispatcher, base: str) -> None:
+    def __init__(self, http: Any, network_client: AsyncClient, dispatcher: Dispatcher, base_path: str) -> None:
         self._http = http
-        self._genuine = genuine
+        self._network_client = network_client
         self._dispatcher = dispatcher
-        self._base = base
-        super().__init__(**_copy_options(genuine), transport=transports_for(http).asynchronous(dispatcher, base=base))
+        self._base_path = base_path
+        super().__init__(
+            **_copy_options(network_client),
+            transport=get_transports(http).asynchronous(dispatcher, base_path=base_path),
+        )
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        return self._genuine.build_request(method, url, **options)
+        return self._network_client.build_request(method, url, **options)
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        if _may_be_local(request, self._base, self._dispatcher):
+        if _may_be_local(request, self._base_path, self._dispatcher):
             with suppress(NotHandledError):
                 return await super().send(request, **options)
-        return _refuse_placeholder_key(self._http, request) or await self._genuine.send(request, **options)
+        return _refuse_placeholder_key(self._http, request) or await self._network_client.send(request, **options)
 
     async def aclose(self) -> None:
         await super().aclose()
-        await self._genuine.aclose()
+        await self._network_client.aclose()
 
 
-def in_process(genuine: Client | AsyncClient, dispatcher: Dispatcher, *, base: str) -> Any:
+def create_in_process_client(network_client: Client | AsyncClient, dispatcher: Dispatcher, *, base_path: str) -> Any:
     """A client of the same library and colour as `genuine` that answers Assistants requests from `dispatcher`.
 
     `base` is the path of the openai client's base URL.
     """
-    http = _find_library(genuine)
-    sync, asynchronous = _clients_for(http)
-    client_class = sync if isinstance(genuine, http.Client) else asynchronous
-    return client_class(http, genuine, dispatcher, base)
+    http = _find_library(network_client)
+    sync, asynchronous = _create_client_classes(http)
+    client_class = sync if isinstance(network_client, http.Client) else asynchronous
+    return client_class(http, network_client, dispatcher, base_path)
 
 
 @functools.cache
-def _clients_for(http: Any) -> tuple[Any, Any]:
+def _create_client_classes(http: Any) -> tuple[Any, Any]:
     return (
         type("InProcessClient", (InProcessClient, http.Client), {}),
         type("AsyncInProcessClient", (AsyncInProcessClient, http.AsyncClient), {}),
@@ -121,5 +126,5 @@ def _may_be_local(request: httpx2.Request, base: str, dispatcher: Dispatcher) ->
 def _refuse_placeholder_key(http: Any, request: httpx2.Request) -> httpx2.Response | None:
     if request.headers.get("authorization") != f"Bearer {PLACEHOLDER_KEY}":
         return None
-    status, envelope = to_wire(Unauthorized(_NO_KEY, code="missing_api_key"))
+    status, envelope = to_wire(Unauthorized(_NO_KEY_MESSAGE, code="missing_api_key"))
     return cast("httpx2.Response", http.Response(status, json=envelope, request=request))

@@ -14,7 +14,7 @@ from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.openai_http.httpx_compat import import_httpx2
 from threadbridge_adapters.sdk.dispatcher import Dispatcher
-from threadbridge_adapters.sdk.http_clients import PLACEHOLDER_KEY, in_process
+from threadbridge_adapters.sdk.http_clients import PLACEHOLDER_KEY, create_in_process_client
 
 ClientT = TypeVar("ClientT", bound="openai.OpenAI | openai.AsyncOpenAI")
 
@@ -31,13 +31,13 @@ def openai_client(*, client_options: Mapping[str, Any] | None = None, **configur
     Raises ConfigurationError.
     """
     settings = load_settings(**configuration)
-    return _answering(_new(openai.OpenAI, settings, client_options), settings)
+    return _copy_with_dispatcher(_create_client(openai.OpenAI, settings, client_options), settings)
 
 
 def async_openai_client(*, client_options: Mapping[str, Any] | None = None, **configuration: Any) -> openai.AsyncOpenAI:
     """As `openai_client`, asynchronous. The backend lives on the event loop that makes the first Assistants call."""
     settings = load_settings(**configuration)
-    return _answering(_new(openai.AsyncOpenAI, settings, client_options), settings)
+    return _copy_with_dispatcher(_create_client(openai.AsyncOpenAI, settings, client_options), settings)
 
 
 def wrap(client: ClientT, **configuration: Any) -> ClientT:
@@ -48,12 +48,12 @@ def wrap(client: ClientT, **configuration: Any) -> ClientT:
     their connections; closing the new one closes these and the backend.
     Raises ConfigurationError, and TypeError for anything that is no client.
     """
-    _check(client)
+    _check_client_type(client)
     settings = load_settings(**configuration)
-    return _answering(client, _with_upstream_of(client, settings))
+    return _copy_with_dispatcher(client, _default_upstream_to_client(client, settings))
 
 
-def _check(client: object) -> None:
+def _check_client_type(client: object) -> None:
     if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
         raise TypeError(
             "wrap() takes a client of the openai SDK (OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI), "
@@ -61,19 +61,24 @@ def _check(client: object) -> None:
         )
 
 
-def _answering(client: ClientT, settings: Settings) -> ClientT:
+def _copy_with_dispatcher(client: ClientT, settings: Settings) -> ClientT:
     import_httpx2()  # on the caller's thread, before any other could
     dispatcher = Dispatcher(
         lambda: open_backend(settings),
         max_body_bytes=settings.gateway.max_body_bytes,
         simulated=settings.simulate and settings.backend == "responses",
     )
-    genuine = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for what it made
-    return cast("ClientT", client.copy(http_client=in_process(genuine, dispatcher, base=client.base_url.path)))
+    network_client = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for what it made
+    return cast(
+        "ClientT",
+        client.copy(http_client=create_in_process_client(network_client, dispatcher, base_path=client.base_url.path)),
+    )
 
 
-def _new(client_class: type[ClientT], settings: Settings, client_options: Mapping[str, Any] | None) -> ClientT:
-    options = {**_service_options(settings), **(client_options or {})}
+def _create_client(
+    client_class: type[ClientT], settings: Settings, client_options: Mapping[str, Any] | None
+) -> ClientT:
+    options = {**_build_client_options(settings), **(client_options or {})}
     try:
         return client_class(**options)
     except openai.OpenAIError:
@@ -82,38 +87,40 @@ def _new(client_class: type[ClientT], settings: Settings, client_options: Mappin
         return client_class(**options, api_key=PLACEHOLDER_KEY)
 
 
-def _service_options(settings: Settings) -> dict[str, Any]:
+def _build_client_options(settings: Settings) -> dict[str, Any]:
     """Files and everything else go to the service the runs go to."""
-    service = settings.assistants if settings.backend == "assistants" else settings.upstream
-    if service.azure:
+    endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
+    if endpoint.azure:
         return {}  # another client class, whose paths and key travel differently: `wrap` is for these
     options = {
-        "base_url": service.base_url,
-        "api_key": service.api_key.get_secret_value() if service.api_key else None,
-        "default_headers": service.headers or None,
-        "default_query": service.query or None,
+        "base_url": endpoint.base_url,
+        "api_key": endpoint.api_key.get_secret_value() if endpoint.api_key else None,
+        "default_headers": endpoint.headers or None,
+        "default_query": endpoint.query or None,
     }
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _with_upstream_of(client: openai.OpenAI | openai.AsyncOpenAI, settings: Settings) -> Settings:
+def _default_upstream_to_client(client: openai.OpenAI | openai.AsyncOpenAI, settings: Settings) -> Settings:
     """A client's words must not go to another company's service than the one it was made for."""
     upstream = settings.upstream
-    named = upstream.base_url or upstream.api_key or upstream.token_provider or upstream.azure
-    if settings.backend != "responses" or settings.simulate or named:
+    is_configured = upstream.base_url or upstream.api_key or upstream.token_provider or upstream.azure
+    if settings.backend != "responses" or settings.simulate or is_configured:
         return settings
-    return settings.model_copy(update={"upstream": _service_behind(client, upstream)})
+    return settings.model_copy(update={"upstream": _derive_upstream_settings(client, upstream)})
 
 
-def _service_behind(client: openai.OpenAI | openai.AsyncOpenAI, upstream: UpstreamSettings) -> UpstreamSettings:
-    address = str(client.base_url)
+def _derive_upstream_settings(
+    client: openai.OpenAI | openai.AsyncOpenAI, upstream: UpstreamSettings
+) -> UpstreamSettings:
+    base_url = str(client.base_url)
     if isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI)):
         # Azure serves Responses under its versionless path, which takes the resource's key as a bearer token.
-        address = address.partition("/openai")[0] + "/openai/v1/"
+        base_url = base_url.partition("/openai")[0] + "/openai/v1/"
     key = client.api_key
     if not key or key.startswith("<"):
         raise ConfigurationError(
             "The wrapped client holds no plain API key that could be used for the Responses service: "
             "say which service to use, for instance wrap(client, upstream={'base_url': ..., 'token_provider': ...})."
         )
-    return upstream.model_copy(update={"base_url": address, "api_key": SecretStr(key)})
+    return upstream.model_copy(update={"base_url": base_url, "api_key": SecretStr(key)})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import WireResponse
-from threadbridge.runtime.blocking_portal import Portal, portal
+from threadbridge.runtime.blocking_portal import BlockingPortal, get_portal
 from threadbridge_adapters.sdk.dispatcher import Dispatcher
 from threadbridge_adapters.sdk.request_routing import (
     build_passthrough_request,
@@ -23,7 +23,7 @@ from threadbridge_adapters.sdk.request_routing import (
     iterate_sync_body,
     parse_api_target,
 )
-from threadbridge_adapters.stream_buffer import LoopReadAhead, ThreadReadAhead
+from threadbridge_adapters.stream_buffer import LoopStreamBuffer, ThreadStreamBuffer
 
 if TYPE_CHECKING:
     import httpx2
@@ -32,7 +32,7 @@ else:
     AsyncBaseTransport = AsyncByteStream = BaseTransport = SyncByteStream = object
 
 #: A response, and where its body is a stream, that stream for a reader on another thread.
-_BufferedResponse: TypeAlias = "tuple[WireResponse, ThreadReadAhead | None]"
+_BufferedResponse: TypeAlias = "tuple[WireResponse, ThreadStreamBuffer | None]"
 
 
 class NotHandledError(Exception):
@@ -49,19 +49,19 @@ class SyncTransport(BaseTransport):
     http: Any  # the library: httpx or httpx2
     stream_type: type[_SyncStream]
 
-    def __init__(self, dispatcher: Dispatcher, *, base: str = "") -> None:
+    def __init__(self, dispatcher: Dispatcher, *, base_path: str = "") -> None:
         self._dispatcher = dispatcher
-        self._base = base
-        self._registered_portal: Portal | None = None
+        self._base_path = base_path
+        self._registered_portal: BlockingPortal | None = None
         self._unregister: Callable[[], None] | None = None
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        if parse_api_target(request.url, self._base) is not None:
+        if parse_api_target(request.url, self._base_path) is not None:
             request.read()
-        current = portal()
+        current = get_portal()
         if self._registered_portal is not current:  # at first, and after a fork
             self._registered_portal = current
-            self._unregister = current.at_exit(self._dispatcher.aclose)
+            self._unregister = current.register_exit_callback(self._dispatcher.aclose)
         with _http_errors(self.http, request):
             response, buffer = current.run(self._respond(request))
         body = response.body if buffer is None else self.stream_type(self.http, request, buffer)
@@ -71,11 +71,11 @@ class SyncTransport(BaseTransport):
         if self._unregister is not None:
             self._unregister()
         if self._dispatcher.is_open:
-            portal().run(self._dispatcher.aclose())
+            get_portal().run(self._dispatcher.aclose())
 
     async def _respond(self, request: httpx2.Request) -> _BufferedResponse:
-        response = await _dispatch(self._dispatcher, request, self._base, iterate_sync_body)
-        return response, None if isinstance(response.body, bytes) else ThreadReadAhead(response.body)
+        response = await _dispatch(self._dispatcher, request, self._base_path, iterate_sync_body)
+        return response, None if isinstance(response.body, bytes) else ThreadStreamBuffer(response.body)
 
 
 class AsyncTransport(AsyncBaseTransport):
@@ -84,18 +84,18 @@ class AsyncTransport(AsyncBaseTransport):
     http: Any
     stream_type: type[_AsyncStream]
 
-    def __init__(self, dispatcher: Dispatcher, *, base: str = "") -> None:
+    def __init__(self, dispatcher: Dispatcher, *, base_path: str = "") -> None:
         self._dispatcher = dispatcher
-        self._base = base
+        self._base_path = base_path
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if parse_api_target(request.url, self._base) is not None:
+        if parse_api_target(request.url, self._base_path) is not None:
             await request.aread()
         with _http_errors(self.http, request):
-            response = await _dispatch(self._dispatcher, request, self._base, iterate_async_body)
+            response = await _dispatch(self._dispatcher, request, self._base_path, iterate_async_body)
         if isinstance(response.body, bytes):
             return _build_response(self.http, response, response.body)
-        stream = self.stream_type(self.http, request, LoopReadAhead(response.body))
+        stream = self.stream_type(self.http, request, LoopStreamBuffer(response.body))
         return _build_response(self.http, response, stream)
 
     async def aclose(self) -> None:
@@ -103,7 +103,7 @@ class AsyncTransport(AsyncBaseTransport):
 
 
 class _SyncStream(SyncByteStream):
-    def __init__(self, http: Any, request: httpx2.Request, buffer: ThreadReadAhead) -> None:
+    def __init__(self, http: Any, request: httpx2.Request, buffer: ThreadStreamBuffer) -> None:
         self._http = http
         self._request = request
         self._buffer = buffer
@@ -111,7 +111,7 @@ class _SyncStream(SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         timeout = _get_read_timeout(self._request)
         with _http_errors(self._http, self._request):
-            while (chunk := self._buffer.chunk(timeout=timeout)) is not None:
+            while (chunk := self._buffer.read_chunk(timeout=timeout)) is not None:
                 yield chunk
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class _SyncStream(SyncByteStream):
 
 
 class _AsyncStream(AsyncByteStream):
-    def __init__(self, http: Any, request: httpx2.Request, buffer: LoopReadAhead) -> None:
+    def __init__(self, http: Any, request: httpx2.Request, buffer: LoopStreamBuffer) -> None:
         self._http = http
         self._request = request
         self._buffer = buffer
@@ -127,7 +127,7 @@ class _AsyncStream(AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         timeout = _get_read_timeout(self._request)
         with _http_errors(self._http, self._request):
-            while (chunk := await self._buffer.chunk(timeout=timeout)) is not None:
+            while (chunk := await self._buffer.read_chunk(timeout=timeout)) is not None:
                 yield chunk
 
     async def aclose(self) -> None:
@@ -143,7 +143,7 @@ class Transports:
 
 
 @functools.cache
-def transports_for(http: Any) -> Transports:
+def get_transports(http: Any) -> Transports:
     """The transports as subclasses of what `http` (httpx or httpx2) calls a transport."""
     sync_stream = type("SyncStream", (_SyncStream, http.SyncByteStream), {})
     async_stream = type("AsyncStream", (_AsyncStream, http.AsyncByteStream), {})

@@ -16,21 +16,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from threadbridge_adapters.simulator._errors import ServiceError
-from threadbridge_adapters.simulator._models import Models
+from threadbridge_adapters.simulator._models import ModelTable
 from threadbridge_adapters.simulator._scenarios import (
-    Answer,
-    Call,
-    Findings,
-    Python,
+    FunctionCall,
+    PlannedCode,
+    PlannedFileSearch,
     Reasoning,
-    Refusal,
+    RefusalMessage,
     Scenario,
-    Search,
-    Text,
+    ScriptedResponse,
+    TextMessage,
+    ToolSummaryMessage,
 )
-from threadbridge_adapters.simulator._server_quirks import Manner
-from threadbridge_adapters.simulator._simulator import Received, Script, Simulator
-from threadbridge_adapters.simulator._state import Limits
+from threadbridge_adapters.simulator._server_quirks import ServerQuirk
+from threadbridge_adapters.simulator._simulator import ReceivedRequest, Script, Simulator
+from threadbridge_adapters.simulator._state import SimulatorLimits
 from threadbridge_adapters.simulator._upstream import SimulatedStream, SimulatedUpstream
 
 if TYPE_CHECKING:
@@ -40,24 +40,24 @@ if TYPE_CHECKING:
     from threadbridge.settings import Settings
 
 __all__ = [
-    "Answer",
-    "Call",
-    "Findings",
-    "Limits",
-    "Manner",
-    "Models",
-    "Python",
+    "FunctionCall",
+    "ModelTable",
+    "PlannedCode",
+    "PlannedFileSearch",
     "Reasoning",
-    "Received",
-    "Refusal",
+    "ReceivedRequest",
+    "RefusalMessage",
     "Scenario",
     "Script",
-    "Search",
+    "ScriptedResponse",
+    "ServerQuirk",
     "ServiceError",
     "SimulatedStream",
     "SimulatedUpstream",
     "Simulator",
-    "Text",
+    "SimulatorLimits",
+    "TextMessage",
+    "ToolSummaryMessage",
     "app",
     "open_simulated_upstream",
 ]

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator._response_task import Performance
+from threadbridge_adapters.simulator._response_task import ResponseTask
 from threadbridge_adapters.simulator._state import StoredResponse
 
 UNFINISHED = frozenset({"queued", "in_progress"})
@@ -17,7 +17,7 @@ UNFINISHED = frozenset({"queued", "in_progress"})
 @dataclass(slots=True)
 class _Job:
     task: asyncio.Task[None]
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    new_events: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class BackgroundJobs:
@@ -26,34 +26,34 @@ class BackgroundJobs:
     def __init__(self) -> None:
         self._jobs: dict[str, _Job] = {}
 
-    def start(self, stored: StoredResponse, performance: Performance) -> None:
+    def start(self, stored_response: StoredResponse, response_task: ResponseTask) -> None:
         """Let the response be made; `stored` shows how far it is."""
-        response_id = stored.body["id"]
-        task = asyncio.get_running_loop().create_task(self._make(stored, performance))
+        response_id = stored_response.body["id"]
+        task = asyncio.get_running_loop().create_task(self._run(stored_response, response_task))
         self._jobs[response_id] = _Job(task)
-        task.add_done_callback(lambda _: self._end(response_id))
+        task.add_done_callback(lambda _: self._finish(response_id))
 
-    async def follow(self, stored: StoredResponse, *, after: int = -1) -> AsyncGenerator[Wire]:
+    async def follow_events(self, stored_response: StoredResponse, *, after: int = -1) -> AsyncGenerator[Wire]:
         """The events numbered above `after`: those that were, then those that come, until the response rests."""
         seen = 0
         while True:
-            while seen < len(stored.events):
-                event = stored.events[seen]
+            while seen < len(stored_response.events):
+                event = stored_response.events[seen]
                 seen += 1
                 if event["sequence_number"] > after:
                     yield event
-            job = self._jobs.get(stored.body["id"])
+            job = self._jobs.get(stored_response.body["id"])
             if job is None:
                 return
-            job.news.clear()
-            await job.news.wait()
+            job.new_events.clear()
+            await job.new_events.wait()
 
-    def cancel(self, stored: StoredResponse) -> None:
+    def cancel(self, stored_response: StoredResponse) -> None:
         """Stop an unfinished response; a finished one stays what it is."""
-        if stored.body["status"] not in UNFINISHED:
+        if stored_response.body["status"] not in UNFINISHED:
             return
-        stored.body = {**stored.body, "status": "cancelled"}
-        job = self._jobs.get(stored.body["id"])
+        stored_response.body = {**stored_response.body, "status": "cancelled"}
+        job = self._jobs.get(stored_response.body["id"])
         if job is not None:
             job.task.cancel()
 
@@ -64,21 +64,21 @@ class BackgroundJobs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make(self, stored: StoredResponse, performance: Performance) -> None:
-        async with aclosing(performance.events()) as events:
+    async def _run(self, stored_response: StoredResponse, response_task: ResponseTask) -> None:
+        async with aclosing(response_task.stream_events()) as events:
             async for event in events:
                 if "response" in event:
-                    stored.body = event["response"]
-                if stored.streamed:
-                    stored.events.append(event)
-                self._tell(stored.body["id"])
+                    stored_response.body = event["response"]
+                if stored_response.is_streamed:
+                    stored_response.events.append(event)
+                self._notify_followers(stored_response.body["id"])
                 await asyncio.sleep(0)
 
-    def _end(self, response_id: str) -> None:
-        self._tell(response_id)
+    def _finish(self, response_id: str) -> None:
+        self._notify_followers(response_id)
         self._jobs.pop(response_id, None)
 
-    def _tell(self, response_id: str) -> None:
+    def _notify_followers(self, response_id: str) -> None:
         job = self._jobs.get(response_id)
         if job is not None:
-            job.news.set()
+            job.new_events.set()

@@ -8,24 +8,24 @@ from typing import Final
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator._containers import ContainerFile
-from threadbridge_adapters.simulator._scenarios import Text
+from threadbridge_adapters.simulator._scenarios import TextMessage
 
 #: `[[2]]` for a search result, `[[name.csv]]` for a file that code wrote.
 _MARK: Final = re.compile(r"\[\[([^\[\]\n]+)\]\]")
 
 
-def cited(
+def annotate_citations(
     text: str, results: Sequence[Wire], files: Mapping[str, ContainerFile], charts: Sequence[ContainerFile]
-) -> Text:
+) -> TextMessage:
     """The text without its marks and with their annotations; charts are cited at its beginning, as the service does.
 
     A mark that means nothing stays in the text.
     """
     annotations = [_container_citation(chart, 0, 0) for chart in charts]
     pieces: list[str] = []
-    length = done = 0
+    length = consumed = 0
     for mark in _MARK.finditer(text):
-        before = text[done : mark.start()]
+        before = text[consumed : mark.start()]
         name = mark[1]
         if name in files:
             link = f"sandbox:{files[name].path}"
@@ -38,8 +38,8 @@ def cited(
             continue
         pieces += [before, link]
         length += len(before) + len(link)
-        done = mark.end()
-    return Text("".join([*pieces, text[done:]]), annotations)
+        consumed = mark.end()
+    return TextMessage("".join([*pieces, text[consumed:]]), annotations)
 
 
 def _file_citation(result: Wire, index: int) -> Wire:

@@ -9,24 +9,24 @@ from typing import Any, Final
 
 from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _validators as checks
-from threadbridge_adapters.simulator._file_bytes import Content
+from threadbridge_adapters.simulator import _validators as validators
+from threadbridge_adapters.simulator._file_bytes import FileBytes
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._multipart_parser import Form
-from threadbridge_adapters.simulator._pagination import page
-from threadbridge_adapters.simulator._state import Limits
+from threadbridge_adapters.simulator._multipart_parser import ParsedForm
+from threadbridge_adapters.simulator._pagination import paginate
+from threadbridge_adapters.simulator._state import SimulatorLimits
 
 IDLE_MINUTES: Final = 20
-FILE_IDS: Final = 50
-ROOT: Final = "/mnt/data/"
+MAX_FILE_IDS: Final = 50
+CONTAINER_ROOT: Final = "/mnt/data/"
 MEMORY_LIMITS: Final = ("1g", "4g", "16g", "64g")
 
-_EXPIRY = checks.shape(
-    {"anchor": checks.one_of("last_active_at"), "minutes": checks.integer(least=1, most=IDLE_MINUTES)},
+_check_expiry = validators.object_with(
+    {"anchor": validators.one_of("last_active_at"), "minutes": validators.integer(minimum=1, maximum=IDLE_MINUTES)},
     required=("anchor", "minutes"),
 )
-check_memory_limit = checks.one_of(*MEMORY_LIMITS)
-check_file_ids = checks.strings(most=FILE_IDS)
+check_memory_limit = validators.one_of(*MEMORY_LIMITS)
+check_file_ids = validators.array_of_strings(max_length=MAX_FILE_IDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ class ContainerFile:
     container_id: str
     created_at: int
     path: str
-    content: Content
+    content: FileBytes
     source: str
 
     @property
     def name(self) -> str:
         """What comes after `/mnt/data/`."""
-        return self.path.removeprefix(ROOT)
+        return self.path.removeprefix(CONTAINER_ROOT)
 
-    def shown(self) -> Wire:
+    def to_wire(self) -> Wire:
         """The wire object."""
         return {
             "id": self.id,
@@ -70,12 +70,12 @@ class Container:
     memory_limit: str | None = None
     files: dict[str, ContainerFile] = field(default_factory=dict[str, ContainerFile])
     #: Code has run in it.
-    ran: bool = False
+    has_run_code: bool = False
 
     def is_expired(self, now: float) -> bool:
         return now >= self.last_active_at + self.minutes * 60
 
-    def shown(self, now: float) -> Wire:
+    def to_wire(self, now: float) -> Wire:
         """The wire object."""
         limit = {} if self.memory_limit is None else {"memory_limit": self.memory_limit}
         return {
@@ -93,7 +93,7 @@ class Container:
 class Containers:
     """The operations on containers and their files. Looking at a container keeps it alive, as at the service."""
 
-    def __init__(self, files: Files, limits: Limits, clock: Clock, new_id: IdGenerator) -> None:
+    def __init__(self, files: Files, limits: SimulatorLimits, clock: Clock, new_id: IdGenerator) -> None:
         self._files = files
         self._limits = limits
         self._clock = clock
@@ -102,51 +102,51 @@ class Containers:
 
     def create(self, raw: Any) -> Wire:
         allowed = {
-            "name": checks.string(),
+            "name": validators.string(),
             "file_ids": check_file_ids,
-            "expires_after": _EXPIRY,
+            "expires_after": _check_expiry,
             "memory_limit": check_memory_limit,
         }
-        body = checks.members("", raw, allowed, required=("name",))
-        made = self.open(
+        body = validators.check_members("", raw, allowed, required=("name",))
+        container = self.create_container(
             body["name"],
             file_ids=body.get("file_ids") or (),
             minutes=(body.get("expires_after") or {}).get("minutes", IDLE_MINUTES),
             memory_limit=body.get("memory_limit"),
         )
-        return made.shown(self._clock.now())
+        return container.to_wire(self._clock.now())
 
-    def open(
+    def create_container(
         self, name: str, *, file_ids: Sequence[str], minutes: int = IDLE_MINUTES, memory_limit: str | None = None
     ) -> Container:
         """A new container with these uploaded files in it."""
-        sources = [self._files.file(file_id) for file_id in file_ids]
+        sources = [self._files.get_file(file_id) for file_id in file_ids]
         now = self._clock.now()
-        made = Container(self._new_id("cntr"), name, int(now), now, minutes, memory_limit)
-        self._containers[made.id] = made
+        container = Container(self._new_id("cntr"), name, int(now), now, minutes, memory_limit)
+        self._containers[container.id] = container
         while len(self._containers) > self._limits.containers:
             self._containers.popitem(last=False)
         for source in sources:
-            self.put(made, f"{source.id}-{source.filename}", source.content, source="user")
-        return made
+            self.put_file(container, f"{source.id}-{source.filename}", source.content, source="user")
+        return container
 
     def list_all(self, query: Mapping[str, str]) -> Wire:
         now = self._clock.now()
-        return page([container.shown(now) for container in self._containers.values()], query)
+        return paginate([container.to_wire(now) for container in self._containers.values()], query)
 
     def retrieve(self, container_id: str) -> Wire:
-        container = self._container(container_id)
+        container = self._get_container(container_id)
         if not container.is_expired(self._clock.now()):
             self._touch(container)
-        return container.shown(self._clock.now())
+        return container.to_wire(self._clock.now())
 
     def delete(self, container_id: str) -> Wire:
-        del self._containers[self._container(container_id).id]
+        del self._containers[self._get_container(container_id).id]
         return {"id": container_id, "object": "container.deleted", "deleted": True}
 
-    def running(self, container_id: str) -> Container:
+    def get_running(self, container_id: str) -> Container:
         """A container for use, kept alive by it. Raises the service's 404, and its refusal of an expired one."""
-        container = self._container(container_id)
+        container = self._get_container(container_id)
         if container.is_expired(self._clock.now()):
             raise errors.container_expired()
         self._touch(container)
@@ -157,46 +157,48 @@ class Containers:
         container = self._containers.get(container_id)
         return container is not None and not container.is_expired(self._clock.now())
 
-    def create_file(self, container_id: str, form: Form) -> Wire:
+    def create_file(self, container_id: str, form: ParsedForm) -> Wire:
         """A file of its own for the container."""
-        container = self.running(container_id)
+        container = self.get_running(container_id)
         if form.file is None:
-            raise errors.required_property("file")
+            raise errors.missing_property("file")
         content = form.file.content
-        return self.put(container, f"{content.md5}-{form.file.filename}", content, source="user").shown()
+        return self.put_file(container, f"{content.md5}-{form.file.filename}", content, source="user").to_wire()
 
     def copy_file(self, container_id: str, raw: Any) -> Wire:
         """An uploaded file into the container."""
-        container = self.running(container_id)
-        body = checks.members("", raw, {"file_id": checks.string()}, required=("file_id",))
-        source = self._files.file(body["file_id"])
-        return self.put(container, f"{source.id}-{source.filename}", source.content, source="user").shown()
+        container = self.get_running(container_id)
+        body = validators.check_members("", raw, {"file_id": validators.string()}, required=("file_id",))
+        source = self._files.get_file(body["file_id"])
+        return self.put_file(container, f"{source.id}-{source.filename}", source.content, source="user").to_wire()
 
     def list_files(self, container_id: str, query: Mapping[str, str]) -> Wire:
-        return page([file.shown() for file in self.running(container_id).files.values()], query)
+        return paginate([file.to_wire() for file in self.get_running(container_id).files.values()], query)
 
     def retrieve_file(self, container_id: str, file_id: str) -> Wire:
-        return self._file(container_id, file_id).shown()
+        return self._get_file(container_id, file_id).to_wire()
 
-    def file_content(self, container_id: str, file_id: str) -> Content:
-        return self._file(container_id, file_id).content
+    def read_file_content(self, container_id: str, file_id: str) -> FileBytes:
+        return self._get_file(container_id, file_id).content
 
     def delete_file(self, container_id: str, file_id: str) -> Wire:
-        self._file(container_id, file_id)
+        self._get_file(container_id, file_id)
         del self._containers[container_id].files[file_id]
         return {"id": file_id, "object": "container.file.deleted", "deleted": True}
 
-    def put(self, container: Container, name: str, content: Content, *, source: str) -> ContainerFile:
+    def put_file(self, container: Container, name: str, content: FileBytes, *, source: str) -> ContainerFile:
         """A file under `/mnt/data/`; one of the same path gives way."""
-        return self._keep(container, self._new_id("cfile"), name, content, source)
+        return self._add_file(container, self._new_id("cfile"), name, content, source)
 
-    def draw(self, container: Container, content: Content) -> ContainerFile:
+    def put_image(self, container: Container, content: FileBytes) -> ContainerFile:
         """An image that code showed: the file is called as its id (recorded)."""
         file_id = self._new_id("cfile")
-        return self._keep(container, file_id, f"{file_id}.png", content, "assistant")
+        return self._add_file(container, file_id, f"{file_id}.png", content, "assistant")
 
-    def _keep(self, container: Container, file_id: str, name: str, content: Content, source: str) -> ContainerFile:
-        path = ROOT + name
+    def _add_file(
+        self, container: Container, file_id: str, name: str, content: FileBytes, source: str
+    ) -> ContainerFile:
+        path = CONTAINER_ROOT + name
         for other in [file for file in container.files.values() if file.path == path]:
             del container.files[other.id]
         if len(container.files) >= self._limits.container_files:
@@ -206,17 +208,17 @@ class Containers:
         container.files[file.id] = file
         return file
 
-    def _container(self, container_id: str) -> Container:
-        found = self._containers.get(container_id)
-        if found is None:
+    def _get_container(self, container_id: str) -> Container:
+        container = self._containers.get(container_id)
+        if container is None:
             raise errors.container_not_found(container_id)
-        return found
+        return container
 
-    def _file(self, container_id: str, file_id: str) -> ContainerFile:
-        found = self.running(container_id).files.get(file_id)
-        if found is None:
+    def _get_file(self, container_id: str, file_id: str) -> ContainerFile:
+        file = self.get_running(container_id).files.get(file_id)
+        if file is None:
             raise errors.ServiceError(f"Container file with id '{file_id}' not found.", status=404)
-        return found
+        return file
 
     def _touch(self, container: Container) -> None:
         container.last_active_at = self._clock.now()

@@ -7,74 +7,74 @@ from typing import Any
 
 from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _validators as checks
-from threadbridge_adapters.simulator._item_pairing import resolve
+from threadbridge_adapters.simulator import _validators as validators
+from threadbridge_adapters.simulator._item_pairing import resolve_references
 from threadbridge_adapters.simulator._items import check_items
-from threadbridge_adapters.simulator._pagination import page
-from threadbridge_adapters.simulator._response_objects import stored_items
-from threadbridge_adapters.simulator._state import Conversation, Memory
+from threadbridge_adapters.simulator._pagination import paginate
+from threadbridge_adapters.simulator._response_objects import to_stored_items
+from threadbridge_adapters.simulator._state import Conversation, SimulatorState
 
-ITEMS_PER_CALL = 20
+MAX_ITEMS_PER_CALL = 20
 
 
-def _items(path: str, value: Any) -> None:
-    items = checks.array(path, value)
-    if len(items) > ITEMS_PER_CALL:
-        raise errors.too_long(path, "array", len(items), ITEMS_PER_CALL)
+def _check_new_items(path: str, value: Any) -> None:
+    items = validators.require_array(path, value)
+    if len(items) > MAX_ITEMS_PER_CALL:
+        raise errors.too_long(path, "array", len(items), MAX_ITEMS_PER_CALL)
     check_items(path, items)
 
 
 class Conversations:
     """The operations on conversations, over the simulator's memory."""
 
-    def __init__(self, memory: Memory, clock: Clock, new_id: IdGenerator) -> None:
-        self._memory = memory
+    def __init__(self, state: SimulatorState, clock: Clock, new_id: IdGenerator) -> None:
+        self._state = state
         self._clock = clock
         self._new_id = new_id
 
     def create(self, raw: Any) -> Wire:
-        body = checks.members("", raw or {}, {"metadata": checks.metadata, "items": _items})
-        created = Conversation(self._new_id("conv"), int(self._clock.now()), body.get("metadata") or {})
-        self._memory.append(created, self._stored(body.get("items") or []))
-        self._memory.keep_conversation(created)
-        return created.shown()
+        body = validators.check_members("", raw or {}, {"metadata": validators.metadata, "items": _check_new_items})
+        conversation = Conversation(self._new_id("conv"), int(self._clock.now()), body.get("metadata") or {})
+        self._state.append_items(conversation, self._prepare_items(body.get("items") or []))
+        self._state.put_conversation(conversation)
+        return conversation.to_wire()
 
     def retrieve(self, conversation_id: str) -> Wire:
-        return self._memory.conversation(conversation_id).shown()
+        return self._state.get_conversation(conversation_id).to_wire()
 
     def update(self, conversation_id: str, raw: Any) -> Wire:
-        conversation = self._memory.conversation(conversation_id)
-        body = checks.members("", raw or {}, {"metadata": checks.metadata}, required=("metadata",))
+        conversation = self._state.get_conversation(conversation_id)
+        body = validators.check_members("", raw or {}, {"metadata": validators.metadata}, required=("metadata",))
         conversation.metadata = body["metadata"]
-        return conversation.shown()
+        return conversation.to_wire()
 
     def delete(self, conversation_id: str) -> Wire:
-        self._memory.forget_conversation(conversation_id)
+        self._state.delete_conversation(conversation_id)
         return {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
 
     def create_items(self, conversation_id: str, raw: Any) -> Wire:
         """Add items and list what was added."""
-        conversation = self._memory.conversation(conversation_id)
-        body = checks.members("", raw or {}, {"items": _items}, required=("items",))
-        added = self._stored(body["items"])
-        self._memory.append(conversation, added)
-        return page(added, {"limit": str(ITEMS_PER_CALL), "order": "asc"})
+        conversation = self._state.get_conversation(conversation_id)
+        body = validators.check_members("", raw or {}, {"items": _check_new_items}, required=("items",))
+        added = self._prepare_items(body["items"])
+        self._state.append_items(conversation, added)
+        return paginate(added, {"limit": str(MAX_ITEMS_PER_CALL), "order": "asc"})
 
     def list_items(self, conversation_id: str, query: Mapping[str, str]) -> Wire:
         """Newest first unless `order` says otherwise (recorded)."""
-        return page(list(self._memory.conversation(conversation_id).items.values()), query)
+        return paginate(list(self._state.get_conversation(conversation_id).items.values()), query)
 
     def retrieve_item(self, conversation_id: str, item_id: str) -> Wire:
-        found = self._memory.conversation(conversation_id).items.get(item_id)
-        if found is None:
+        item = self._state.get_conversation(conversation_id).items.get(item_id)
+        if item is None:
             raise errors.item_not_found(item_id)
-        return found
+        return item
 
     def delete_item(self, conversation_id: str, item_id: str) -> Wire:
         """Forget an item; the answer is the conversation."""
-        conversation = self._memory.conversation(conversation_id)
-        self._memory.remove_item(conversation, item_id)
-        return conversation.shown()
+        conversation = self._state.get_conversation(conversation_id)
+        self._state.remove_item(conversation, item_id)
+        return conversation.to_wire()
 
-    def _stored(self, items: Sequence[Wire]) -> list[Wire]:
-        return stored_items(resolve(items, self._memory, store=True), self._new_id)
+    def _prepare_items(self, items: Sequence[Wire]) -> list[Wire]:
+        return to_stored_items(resolve_references(items, self._state, store=True), self._new_id)

@@ -13,33 +13,33 @@ import hmac
 from threadbridge_adapters.simulator import _errors as errors
 
 _PREFIX = "gAAAAA"
-_MARK = b"threadbridge simulator"
-_MARK_LENGTH = 16
+_SIGNING_KEY = b"threadbridge simulator"
+_SIGNATURE_LENGTH = 16
 
 
-def seal(text: str) -> str:
+def make_encrypted_content(text: str) -> str:
     """A token like the service's that says nothing to its reader; the same text gives the same token."""
     content = text.encode()
-    return _PREFIX + base64.urlsafe_b64encode(_mark(content) + content).decode()
+    return _PREFIX + base64.urlsafe_b64encode(_sign(content) + content).decode()
 
 
-def is_sealed(token: str) -> bool:
+def is_own_encrypted_content(token: str) -> bool:
     """Whether `seal` made this token, and it arrived whole."""
     try:
         raw = base64.b64decode(token.removeprefix(_PREFIX), altchars=b"-_", validate=True)
     except ValueError:
         return False
-    return token.startswith(_PREFIX) and hmac.compare_digest(raw[:_MARK_LENGTH], _mark(raw[_MARK_LENGTH:]))
+    return token.startswith(_PREFIX) and hmac.compare_digest(raw[:_SIGNATURE_LENGTH], _sign(raw[_SIGNATURE_LENGTH:]))
 
 
-def not_verified(token: str) -> errors.ServiceError:
+def unverifiable_content_error(token: str) -> errors.ServiceError:
     """The refusal for a token that is not ours."""
-    shown = f"{token[:4]}...{token[-4:]}"
-    text = f"The encrypted content {shown} could not be verified. "
+    excerpt = f"{token[:4]}...{token[-4:]}"
+    text = f"The encrypted content {excerpt} could not be verified. "
     return errors.ServiceError(
         text + "Reason: Encrypted content could not be decrypted or parsed.", code="invalid_encrypted_content"
     )
 
 
-def _mark(content: bytes) -> bytes:
-    return hmac.digest(_MARK, content, hashlib.sha256)[:_MARK_LENGTH]
+def _sign(content: bytes) -> bytes:
+    return hmac.digest(_SIGNING_KEY, content, hashlib.sha256)[:_SIGNATURE_LENGTH]

@@ -55,7 +55,7 @@ class ServiceError(Exception):
 
 
 #: What is said about a status when a script gives no message of its own: (type, code, message).
-BY_STATUS: dict[int, tuple[str, str | None, str]] = {
+DEFAULTS_BY_STATUS: dict[int, tuple[str, str | None, str]] = {
     400: ("invalid_request_error", None, "The simulator was told to refuse this request."),
     401: (
         "invalid_request_error",
@@ -70,13 +70,15 @@ BY_STATUS: dict[int, tuple[str, str | None, str]] = {
 }
 
 
-def of_status(status: int, message: str | None = None, *, retry_after: float | None = None) -> ServiceError:
+def error_for_status(status: int, message: str | None = None, *, retry_after: float | None = None) -> ServiceError:
     """The service's usual error of that status."""
-    kind, code, text = BY_STATUS.get(status, ("server_error", None, f"The simulator was told to answer {status}."))
+    kind, code, text = DEFAULTS_BY_STATUS.get(
+        status, ("server_error", None, f"The simulator was told to answer {status}.")
+    )
     return ServiceError(message or text, status=status, type=kind, code=code, retry_after=retry_after)
 
 
-def spoken(words: Sequence[str]) -> str:
+def join_quoted(words: Sequence[str]) -> str:
     """'a', 'b', and 'c' the way the service lists values (recorded: reasoning.effort of o4-mini)."""
     quoted = [f"'{word}'" for word in words]
     if len(quoted) < 3:
@@ -84,37 +86,37 @@ def spoken(words: Sequence[str]) -> str:
     return ", ".join(quoted[:-1]) + f", and {quoted[-1]}"
 
 
-def missing(param: str) -> ServiceError:
+def missing_parameter(param: str) -> ServiceError:
     return ServiceError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
 
 
-def unknown(param: str) -> ServiceError:
+def unknown_parameter(param: str) -> ServiceError:
     return ServiceError(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
 
 
-def unsupported(param: str, *, code: str | None = None) -> ServiceError:
+def unsupported_parameter(param: str, *, code: str | None = None) -> ServiceError:
     """§13: for sampling parameters on reasoning models the code is null."""
     text = f"Unsupported parameter: '{param}' is not supported with this model."
     return ServiceError(text, param=param, code=code)
 
 
-def not_simulated(param: str) -> ServiceError:
+def parameter_not_simulated(param: str) -> ServiceError:
     """A parameter the service knows and the simulator does not play: refused rather than ignored."""
     text = f"Unsupported parameter: '{param}' is not supported by the simulator."
     return ServiceError(text, param=param, code="unsupported_parameter")
 
 
-def wrong_type(param: str, expected: str, value: object) -> ServiceError:
-    text = f"Invalid type for '{param}': expected {expected}, but got {_named(value)} instead."
+def invalid_type(param: str, expected: str, value: object) -> ServiceError:
+    text = f"Invalid type for '{param}': expected {expected}, but got {_describe_type(value)} instead."
     return ServiceError(text, param=param, code="invalid_type")
 
 
-def wrong_value(param: str, value: object, supported: Sequence[str]) -> ServiceError:
-    text = f"Invalid value: '{value}'. Supported values are: {spoken(supported)}."
+def invalid_value(param: str, value: object, supported: Sequence[str]) -> ServiceError:
+    text = f"Invalid value: '{value}'. Supported values are: {join_quoted(supported)}."
     return ServiceError(text, param=param, code="invalid_value")
 
 
-def wrong_id(param: str, value: str, prefix: str) -> ServiceError:
+def invalid_id(param: str, value: str, prefix: str) -> ServiceError:
     text = f"Invalid '{param}': '{value}'. Expected an ID that begins with '{prefix}'."
     return ServiceError(text, param=param, code="invalid_value")
 
@@ -189,26 +191,26 @@ def item_not_found(item_id: str, *, stored: bool = True) -> ServiceError:
     return ServiceError(text, status=404, param="input")
 
 
-def of_files(message: str, *, status: int = 400, param: str | None = None) -> ServiceError:
+def files_api_error(message: str, *, status: int = 400, param: str | None = None) -> ServiceError:
     """Recorded: the files' part of the service repeats what it says in `detail`."""
     return ServiceError(message, status=status, param=param, detailed=True)
 
 
 def file_not_found(file_id: str) -> ServiceError:
     """Recorded (A102)."""
-    return of_files(f"No such File object: {file_id}", status=404, param="id")
+    return files_api_error(f"No such File object: {file_id}", status=404, param="id")
 
 
-def required_property(name: str) -> ServiceError:
-    return of_files(f"'{name}' is a required property", param=name)
+def missing_property(name: str) -> ServiceError:
+    return files_api_error(f"'{name}' is a required property", param=name)
 
 
-def not_multipart() -> ServiceError:
-    return of_files("Could not parse multipart form")
+def invalid_multipart() -> ServiceError:
+    return files_api_error("Could not parse multipart form")
 
 
 def file_too_large(limit: int) -> ServiceError:
-    return of_files(f"File is too large. The maximum size is {limit} bytes.", status=413, param="file")
+    return files_api_error(f"File is too large. The maximum size is {limit} bytes.", status=413, param="file")
 
 
 def vector_store_not_found(vector_store_id: str) -> ServiceError:
@@ -240,7 +242,7 @@ def container_expired() -> ServiceError:
     return ServiceError("Container is expired.")
 
 
-def _named(value: object) -> str:
+def _describe_type(value: object) -> str:
     names: dict[type, str] = {
         str: "a string",
         bool: "a boolean",

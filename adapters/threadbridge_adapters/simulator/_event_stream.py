@@ -10,56 +10,63 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator._tokens import argument_pieces, words
+from threadbridge_adapters.simulator._tokens import split_arguments, split_words
 
 #: An event that still lacks its number; the key holds the place it has in recordings.
-_Unnumbered: TypeAlias = Wire
-_LATER = -1
+_UnnumberedEvent: TypeAlias = Wire
+_PLACEHOLDER_NUMBER = -1
 
-_BLOCK = 16  # deltas are padded to a multiple of it (recorded)
+_PADDING_BLOCK = 16  # deltas are padded to a multiple of it (recorded)
 _PADDING = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xY" * 2
 #: Failures that are announced by an `error` event of their own (recorded for this one).
-_ANNOUNCED = frozenset({"insufficient_quota"})
+_CODES_WITH_ERROR_EVENT = frozenset({"insufficient_quota"})
 
 
-def narrate(start: Wire, end: Wire, *, obfuscated: bool = True) -> Iterator[Wire]:
+def build_events(initial: Wire, final: Wire, *, obfuscated: bool = True) -> Iterator[Wire]:
     """Every event from `response.created` to the terminal one; `start` is the response before anything happened."""
-    for number, event in enumerate(_tell(start, end, obfuscated=obfuscated)):
+    for number, event in enumerate(_build_unnumbered_events(initial, final, obfuscated=obfuscated)):
         event["sequence_number"] = number
         yield event
 
 
-def _tell(start: Wire, end: Wire, *, obfuscated: bool) -> Iterator[_Unnumbered]:
-    if start["background"]:
-        queued = {**start, "status": "queued"}
-        yield {"type": "response.created", "response": queued, "sequence_number": _LATER}
-        yield {"type": "response.queued", "response": queued, "sequence_number": _LATER}
+def _build_unnumbered_events(initial: Wire, final: Wire, *, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
+    if initial["background"]:
+        queued = {**initial, "status": "queued"}
+        yield {"type": "response.created", "response": queued, "sequence_number": _PLACEHOLDER_NUMBER}
+        yield {"type": "response.queued", "response": queued, "sequence_number": _PLACEHOLDER_NUMBER}
     else:
-        yield {"type": "response.created", "response": start, "sequence_number": _LATER}
-    yield {"type": "response.in_progress", "response": start, "sequence_number": _LATER}
-    last = len(end["output"]) - 1
-    for index, item in enumerate(end["output"]):
-        yield from _tell_item(index, item, obfuscated=obfuscated, broken=end["status"] == "failed" and index == last)
-    error = end["error"]
-    if error is not None and error["code"] in _ANNOUNCED:
-        shown = {"type": error["code"], "code": error["code"], "message": error["message"], "param": None}
-        yield {"type": "error", "error": shown, "sequence_number": _LATER}
-    yield {"type": f"response.{end['status']}", "response": end, "sequence_number": _LATER}
+        yield {"type": "response.created", "response": initial, "sequence_number": _PLACEHOLDER_NUMBER}
+    yield {"type": "response.in_progress", "response": initial, "sequence_number": _PLACEHOLDER_NUMBER}
+    last = len(final["output"]) - 1
+    for index, item in enumerate(final["output"]):
+        yield from _build_item_events(
+            index, item, obfuscated=obfuscated, is_interrupted=final["status"] == "failed" and index == last
+        )
+    error = final["error"]
+    if error is not None and error["code"] in _CODES_WITH_ERROR_EVENT:
+        error_body = {"type": error["code"], "code": error["code"], "message": error["message"], "param": None}
+        yield {"type": "error", "error": error_body, "sequence_number": _PLACEHOLDER_NUMBER}
+    yield {"type": f"response.{final['status']}", "response": final, "sequence_number": _PLACEHOLDER_NUMBER}
 
 
-def _tell_item(index: int, item: Wire, *, obfuscated: bool, broken: bool) -> Iterator[_Unnumbered]:
+def _build_item_events(index: int, item: Wire, *, obfuscated: bool, is_interrupted: bool) -> Iterator[_UnnumberedEvent]:
     """One output item, from added to done; of the one a failure interrupted, only what was said."""
-    added, done = "response.output_item.added", "response.output_item.done"
-    yield {"type": added, "item": _opened(item), "output_index": index, "sequence_number": _LATER}
-    broken = broken and item.get("status") == "incomplete"
-    for event in _INSIDE[item["type"]](index, item, obfuscated):
-        if broken and event["type"].endswith(".done"):
+    added_type, done_type = "response.output_item.added", "response.output_item.done"
+    yield {
+        "type": added_type,
+        "item": _make_added_item(item),
+        "output_index": index,
+        "sequence_number": _PLACEHOLDER_NUMBER,
+    }
+    is_interrupted = is_interrupted and item.get("status") == "incomplete"
+    for event in _EVENT_BUILDERS[item["type"]](index, item, obfuscated):
+        if is_interrupted and event["type"].endswith(".done"):
             return
         yield event
-    yield {"type": done, "item": item, "output_index": index, "sequence_number": _LATER}
+    yield {"type": done_type, "item": item, "output_index": index, "sequence_number": _PLACEHOLDER_NUMBER}
 
 
-def _opened(item: Wire) -> Wire:
+def _make_added_item(item: Wire) -> Wire:
     match item["type"]:
         case "message":
             return {**item, "status": "in_progress", "content": []}
@@ -68,50 +75,50 @@ def _opened(item: Wire) -> Wire:
         case "file_search_call":
             return {**item, "status": "in_progress", "queries": [], "results": None}
         case "code_interpreter_call":
-            nothing: Wire = {"outputs": None if item["outputs"] is None else []}
-            return {**item, "status": "in_progress", "code": "", **nothing}
+            outputs: Wire = {"outputs": None if item["outputs"] is None else []}
+            return {**item, "status": "in_progress", "code": "", **outputs}
         case "compaction":
             return item
         case _:
             return {**item, "summary": []}
 
 
-def _tell_message(index: int, item: Wire, obfuscated: bool) -> Iterator[_Unnumbered]:
+def _build_message_events(index: int, item: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
     part = item["content"][0]
     if part["type"] == "refusal":
-        yield _part("added", index, item["id"], {**part, "refusal": ""})
-        yield from _refusal(index, item["id"], part["refusal"])
+        yield _build_part_event("added", index, item["id"], {**part, "refusal": ""})
+        yield from _build_refusal_events(index, item["id"], part["refusal"])
     else:
-        yield _part("added", index, item["id"], {**part, "annotations": [], "text": ""})
-        yield from _text(index, item["id"], part, obfuscated)
-    yield _part("done", index, item["id"], part)
+        yield _build_part_event("added", index, item["id"], {**part, "annotations": [], "text": ""})
+        yield from _build_text_events(index, item["id"], part, obfuscated)
+    yield _build_part_event("done", index, item["id"], part)
 
 
-def _part(step: str, index: int, item_id: str, part: Wire) -> _Unnumbered:
+def _build_part_event(step: str, index: int, item_id: str, part: Wire) -> _UnnumberedEvent:
     return {
         "type": f"response.content_part.{step}",
         "content_index": 0,
         "item_id": item_id,
         "output_index": index,
         "part": part,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
     }
 
 
-def _text(index: int, item_id: str, part: Wire, obfuscated: bool) -> Iterator[_Unnumbered]:
-    for told in _told_text(part):
-        if not isinstance(told, str):
-            yield _annotation(index, item_id, *told)
+def _build_text_events(index: int, item_id: str, part: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
+    for piece in _interleave_annotations(part):
+        if not isinstance(piece, str):
+            yield _build_annotation_event(index, item_id, *piece)
             continue
         yield {
             "type": "response.output_text.delta",
             "content_index": 0,
-            "delta": told,
+            "delta": piece,
             "item_id": item_id,
             "logprobs": [],
-            **_pad(told, obfuscated),
+            **_make_padding(piece, obfuscated),
             "output_index": index,
-            "sequence_number": _LATER,
+            "sequence_number": _PLACEHOLDER_NUMBER,
         }
     yield {
         "type": "response.output_text.done",
@@ -119,32 +126,32 @@ def _text(index: int, item_id: str, part: Wire, obfuscated: bool) -> Iterator[_U
         "item_id": item_id,
         "logprobs": [],
         "output_index": index,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
         "text": part["text"],
     }
 
 
-def _told_text(part: Wire) -> Iterator[str | tuple[int, Wire]]:
+def _interleave_annotations(part: Wire) -> Iterator[str | tuple[int, Wire]]:
     """The text in pieces, and its annotations with their numbers: a file citation as soon as the text before its index
     was told, others after the whole text (recorded).
     """
     numbered = list(enumerate(part["annotations"]))
-    waiting = deque(pair for pair in numbered if pair[1]["type"] == "file_citation")
+    pending_citations = deque(pair for pair in numbered if pair[1]["type"] == "file_citation")
     end = 0
-    for word in words(part["text"]):
+    for word in split_words(part["text"]):
         start, end = end, end + len(word)
-        while waiting and waiting[0][1]["index"] < end:
-            cut = waiting[0][1]["index"]
+        while pending_citations and pending_citations[0][1]["index"] < end:
+            cut = pending_citations[0][1]["index"]
             if cut > start:
                 yield part["text"][start:cut]
                 start = cut
-            yield waiting.popleft()
+            yield pending_citations.popleft()
         yield part["text"][start:end]
-    yield from waiting
+    yield from pending_citations
     yield from (pair for pair in numbered if pair[1]["type"] != "file_citation")
 
 
-def _annotation(index: int, item_id: str, number: int, annotation: Wire) -> _Unnumbered:
+def _build_annotation_event(index: int, item_id: str, number: int, annotation: Wire) -> _UnnumberedEvent:
     return {
         "type": "response.output_text.annotation.added",
         "annotation": annotation,
@@ -152,20 +159,20 @@ def _annotation(index: int, item_id: str, number: int, annotation: Wire) -> _Unn
         "content_index": 0,
         "item_id": item_id,
         "output_index": index,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
     }
 
 
-def _refusal(index: int, item_id: str, text: str) -> Iterator[_Unnumbered]:
+def _build_refusal_events(index: int, item_id: str, text: str) -> Iterator[_UnnumberedEvent]:
     """Refusals are not padded (recorded)."""
-    for piece in words(text):
+    for piece in split_words(text):
         yield {
             "type": "response.refusal.delta",
             "content_index": 0,
             "delta": piece,
             "item_id": item_id,
             "output_index": index,
-            "sequence_number": _LATER,
+            "sequence_number": _PLACEHOLDER_NUMBER,
         }
     yield {
         "type": "response.refusal.done",
@@ -173,117 +180,119 @@ def _refusal(index: int, item_id: str, text: str) -> Iterator[_Unnumbered]:
         "item_id": item_id,
         "output_index": index,
         "refusal": text,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
     }
 
 
-def _tell_call(index: int, item: Wire, obfuscated: bool) -> Iterator[_Unnumbered]:
-    for piece in argument_pieces(item["arguments"]):
+def _build_function_call_events(index: int, item: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
+    for piece in split_arguments(item["arguments"]):
         yield {
             "type": "response.function_call_arguments.delta",
             "delta": piece,
             "item_id": item["id"],
-            **_pad(piece, obfuscated),
+            **_make_padding(piece, obfuscated),
             "output_index": index,
-            "sequence_number": _LATER,
+            "sequence_number": _PLACEHOLDER_NUMBER,
         }
     yield {
         "type": "response.function_call_arguments.done",
         "arguments": item["arguments"],
         "item_id": item["id"],
         "output_index": index,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
     }
 
 
-def _tell_search(index: int, item: Wire, _obfuscated: bool) -> Iterator[_Unnumbered]:
+def _build_file_search_events(index: int, item: Wire, _obfuscated: bool) -> Iterator[_UnnumberedEvent]:
     for step in ("in_progress", "searching", "completed"):
-        yield _step(f"file_search_call.{step}", index, item)
+        yield _build_progress_event(f"file_search_call.{step}", index, item)
 
 
-def _tell_code(index: int, item: Wire, obfuscated: bool) -> Iterator[_Unnumbered]:
-    yield _step("code_interpreter_call.in_progress", index, item)
-    for piece in words(item["code"]):
+def _build_code_interpreter_events(index: int, item: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
+    yield _build_progress_event("code_interpreter_call.in_progress", index, item)
+    for piece in split_words(item["code"]):
         yield {
             "type": "response.code_interpreter_call_code.delta",
             "delta": piece,
             "item_id": item["id"],
-            **_pad(piece, obfuscated),
+            **_make_padding(piece, obfuscated),
             "output_index": index,
-            "sequence_number": _LATER,
+            "sequence_number": _PLACEHOLDER_NUMBER,
         }
     yield {
         "type": "response.code_interpreter_call_code.done",
         "code": item["code"],
         "item_id": item["id"],
         "output_index": index,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
     }
-    yield _step("code_interpreter_call.interpreting", index, item)
-    yield _step("code_interpreter_call.completed", index, item)
+    yield _build_progress_event("code_interpreter_call.interpreting", index, item)
+    yield _build_progress_event("code_interpreter_call.completed", index, item)
 
 
-def _step(kind: str, index: int, item: Wire) -> _Unnumbered:
+def _build_progress_event(kind: str, index: int, item: Wire) -> _UnnumberedEvent:
     return {
         "type": f"response.{kind}",
         "item_id": item["id"],
         "output_index": index,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
     }
 
 
-def _tell_reasoning(index: int, item: Wire, obfuscated: bool) -> Iterator[_Unnumbered]:
+def _build_reasoning_events(index: int, item: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
     for number, part in enumerate(item["summary"]):
-        yield _summary_part("added", index, item["id"], number, {**part, "text": ""})
-        yield from _summary_text(index, item["id"], number, part["text"], obfuscated)
-        yield _summary_part("done", index, item["id"], number, part)
+        yield _build_summary_part_event("added", index, item["id"], number, {**part, "text": ""})
+        yield from _build_summary_text_events(index, item["id"], number, part["text"], obfuscated)
+        yield _build_summary_part_event("done", index, item["id"], number, part)
 
 
-def _summary_part(step: str, index: int, item_id: str, number: int, part: Wire) -> _Unnumbered:
+def _build_summary_part_event(step: str, index: int, item_id: str, number: int, part: Wire) -> _UnnumberedEvent:
     return {
         "type": f"response.reasoning_summary_part.{step}",
         "item_id": item_id,
         "output_index": index,
         "part": part,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
         "summary_index": number,
     }
 
 
-def _summary_text(index: int, item_id: str, number: int, text: str, obfuscated: bool) -> Iterator[_Unnumbered]:
-    for piece in words(text):
+def _build_summary_text_events(
+    index: int, item_id: str, number: int, text: str, obfuscated: bool
+) -> Iterator[_UnnumberedEvent]:
+    for piece in split_words(text):
         yield {
             "type": "response.reasoning_summary_text.delta",
             "delta": piece,
             "item_id": item_id,
-            **_pad(piece, obfuscated),
+            **_make_padding(piece, obfuscated),
             "output_index": index,
-            "sequence_number": _LATER,
+            "sequence_number": _PLACEHOLDER_NUMBER,
             "summary_index": number,
         }
     yield {
         "type": "response.reasoning_summary_text.done",
         "item_id": item_id,
         "output_index": index,
-        "sequence_number": _LATER,
+        "sequence_number": _PLACEHOLDER_NUMBER,
         "summary_index": number,
         "text": text,
     }
 
 
-def _pad(piece: str, obfuscated: bool) -> Wire:
-    return {"obfuscation": _PADDING[: _BLOCK - len(piece) % _BLOCK]} if obfuscated else {}
+def _make_padding(piece: str, obfuscated: bool) -> Wire:
+    return {"obfuscation": _PADDING[: _PADDING_BLOCK - len(piece) % _PADDING_BLOCK]} if obfuscated else {}
 
 
-def _tell_nothing(_index: int, _item: Wire, _obfuscated: bool) -> Iterator[_Unnumbered]:
+def _build_no_events(_index: int, _item: Wire, _obfuscated: bool) -> Iterator[_UnnumberedEvent]:
     yield from ()
 
 
-_INSIDE: Mapping[str, Callable[[int, Wire, bool], Iterator[_Unnumbered]]] = {
-    "message": _tell_message,
-    "function_call": _tell_call,
-    "reasoning": _tell_reasoning,
-    "file_search_call": _tell_search,
-    "code_interpreter_call": _tell_code,
-    "compaction": _tell_nothing,
+_EVENT_BUILDERS: Mapping[str, Callable[[int, Wire, bool], Iterator[_UnnumberedEvent]]] = {
+    "message": _build_message_events,
+    "function_call": _build_function_call_events,
+    "reasoning": _build_reasoning_events,
+    "file_search_call": _build_file_search_events,
+    "code_interpreter_call": _build_code_interpreter_events,
+    "compaction": _build_no_events,
 }

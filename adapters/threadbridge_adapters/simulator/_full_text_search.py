@@ -17,12 +17,12 @@ from itertools import islice
 from typing import Final
 
 #: Words of a query that count; the rest of it is not looked at.
-LONGEST_QUERY: Final = 64
+MAX_QUERY_WORDS: Final = 64
 _WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class SearchHit:
     """A chunk that holds words of the query."""
 
     file_id: str
@@ -30,79 +30,89 @@ class Hit:
     score: float
 
 
-class Index:
+class FullTextIndex:
     """The chunks of every vector store, each store in a database of its own in memory."""
 
     def __init__(self) -> None:
         self._stores: dict[str, sqlite3.Connection] = {}
-        weakref.finalize(self, _close, self._stores)
+        weakref.finalize(self, _close_all, self._stores)
 
-    def add(self, store_id: str, file_id: str, chunks: Iterable[str]) -> None:
+    def add_file(self, store_id: str, file_id: str, chunks: Iterable[str]) -> None:
         """Make a file's chunks findable in a store."""
-        store = self._stores.get(store_id) or self._create(store_id)
+        store = self._stores.get(store_id) or self._create_store(store_id)
         store.executemany("INSERT INTO chunks (file_id, text) VALUES (?, ?)", ((file_id, chunk) for chunk in chunks))
 
-    def remove(self, store_id: str, file_id: str) -> None:
+    def remove_file(self, store_id: str, file_id: str) -> None:
         """Forget a file's chunks in a store."""
         if store_id in self._stores:
             self._stores[store_id].execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
 
-    def drop(self, store_id: str) -> None:
+    def remove_store(self, store_id: str) -> None:
         """Forget a store."""
         store = self._stores.pop(store_id, None)
         if store is not None:
             store.close()
 
-    def chunks(self, store_id: str, file_id: str) -> list[str]:
+    def list_chunks(self, store_id: str, file_id: str) -> list[str]:
         """The chunks of a file, in order."""
         store = self._stores.get(store_id)
         if store is None:
             return []
-        return [text for (text,) in store.execute(_CHUNKS_OF_FILE, (file_id,))]
+        return [text for (text,) in store.execute(_SELECT_FILE_CHUNKS, (file_id,))]
 
-    def search(self, store_id: str, query: str, *, among: Collection[str], most: int) -> list[Hit]:
+    def search(self, store_id: str, query: str, *, file_ids: Collection[str], limit: int) -> list[SearchHit]:
         """The best chunks of these files, the best first. Chunks without a word of the query are none."""
-        words = list(dict.fromkeys(_WORD.findall(query.lower())))[:LONGEST_QUERY]
+        words = list(dict.fromkeys(_WORD.findall(query.lower())))[:MAX_QUERY_WORDS]
         store = self._stores.get(store_id)
         if not words or store is None:
             return []
-        ranked = store.execute(_RANKED, (" OR ".join(map(_phrase, words)),))
-        rows = list(islice((row for row in ranked if row[1] in among), most))
+        ranked = store.execute(_SELECT_RANKED, (" OR ".join(map(_quote_phrase, words)),))
+        rows = list(islice((row for row in ranked if row[1] in file_ids), limit))
         if not rows:
             return []
         best = rows[0][3]
-        held = self._held(store, words, [row[0] for row in rows])
+        word_counts = self._count_matching_words(store, words, [row[0] for row in rows])
         hits = [
-            Hit(file_id, text, round(held[rowid] / len(words) * (1 + rank / best) / 2, 4))
+            SearchHit(file_id, text, round(word_counts[rowid] / len(words) * (1 + rank / best) / 2, 4))
             for rowid, file_id, text, rank in rows
         ]
         return sorted(hits, key=lambda hit: -hit.score)
 
-    def _held(self, store: sqlite3.Connection, words: Sequence[str], rowids: Sequence[int]) -> Counter[int]:
+    def _count_matching_words(
+        self, store: sqlite3.Connection, words: Sequence[str], rowids: Sequence[int]
+    ) -> Counter[int]:
         """How many of the words each of these chunks holds."""
-        among = json.dumps(rowids)
-        return Counter(rowid for word in words for (rowid,) in store.execute(_HOLDING, (_phrase(word), among)))
+        rowids_json = json.dumps(rowids)
+        return Counter(
+            rowid
+            for word in words
+            for (rowid,) in store.execute(_SELECT_MATCHING_ROWIDS, (_quote_phrase(word), rowids_json))
+        )
 
     def close(self) -> None:
         """Forget everything."""
-        _close(self._stores)
+        _close_all(self._stores)
 
-    def _create(self, store_id: str) -> sqlite3.Connection:
+    def _create_store(self, store_id: str) -> sqlite3.Connection:
         store = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         store.execute("CREATE VIRTUAL TABLE chunks USING fts5(file_id UNINDEXED, text, tokenize = 'porter unicode61')")
         self._stores[store_id] = store
         return store
 
 
-_CHUNKS_OF_FILE: Final = "SELECT text FROM chunks WHERE file_id = ? ORDER BY rowid"
-_RANKED: Final = "SELECT rowid, file_id, text, -bm25(chunks) FROM chunks WHERE chunks MATCH ? ORDER BY rank, rowid"
-_HOLDING: Final = "SELECT rowid FROM chunks WHERE chunks MATCH ? AND rowid IN (SELECT value FROM json_each(?))"
+_SELECT_FILE_CHUNKS: Final = "SELECT text FROM chunks WHERE file_id = ? ORDER BY rowid"
+_SELECT_RANKED: Final = (
+    "SELECT rowid, file_id, text, -bm25(chunks) FROM chunks WHERE chunks MATCH ? ORDER BY rank, rowid"
+)
+_SELECT_MATCHING_ROWIDS: Final = (
+    "SELECT rowid FROM chunks WHERE chunks MATCH ? AND rowid IN (SELECT value FROM json_each(?))"
+)
 
 
-def _phrase(word: str) -> str:
+def _quote_phrase(word: str) -> str:
     return f'text:"{word}"'
 
 
-def _close(stores: dict[str, sqlite3.Connection]) -> None:
+def _close_all(stores: dict[str, sqlite3.Connection]) -> None:
     while stores:
         stores.popitem()[1].close()

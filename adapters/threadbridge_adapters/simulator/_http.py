@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
-from threadbridge_adapters.simulator._routes import answer
+from threadbridge_adapters.simulator._routes import handle_request
 from threadbridge_adapters.simulator._simulator import Simulator
 
 
-class _Streaming(StreamingResponse):
+class _SimulatedStreamingResponse(StreamingResponse):
     """A body as it comes; where the script breaks the connection, it simply never ends."""
 
     async def stream_response(self, send: Send) -> None:
@@ -34,11 +34,13 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        answered = await answer(self._simulator, _passed(request))
-        if isinstance(answered.body, bytes):
-            response = Response(answered.body, answered.status, dict(answered.headers))
+        wire_response = await handle_request(self._simulator, _to_passthrough_request(request))
+        if isinstance(wire_response.body, bytes):
+            response = Response(wire_response.body, wire_response.status, dict(wire_response.headers))
         else:
-            response = _Streaming(answered.body, answered.status, dict(answered.headers))
+            response = _SimulatedStreamingResponse(
+                wire_response.body, wire_response.status, dict(wire_response.headers)
+            )
         await response(scope, receive, send)
 
 
@@ -55,17 +57,17 @@ def app(simulator: Simulator) -> Starlette:
     return application
 
 
-def _passed(request: Request) -> PassthroughRequest:
+def _to_passthrough_request(request: Request) -> PassthroughRequest:
     return PassthroughRequest(
         request.method,
         request.url.path.removeprefix("/v1"),
         query=tuple(request.query_params.multi_items()),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=_chunks(request),
+        body=_iterate_body(request),
     )
 
 
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
+async def _iterate_body(request: Request) -> AsyncIterator[bytes]:
     async for chunk in request.stream():
         if chunk:
             yield chunk

@@ -5,48 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator import _encrypted_reasoning as sealing
+from threadbridge_adapters.simulator import _encrypted_reasoning as encrypted_reasoning
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._state import Memory
+from threadbridge_adapters.simulator._state import SimulatorState
 
-_SEALED = ("reasoning", "compaction")
-_MODELS_OWN = ("function_call", "reasoning", "file_search_call", "code_interpreter_call")
+_ENCRYPTED_TYPES = ("reasoning", "compaction")
+_MODEL_ITEM_TYPES = ("function_call", "reasoning", "file_search_call", "code_interpreter_call")
 
 
-def resolve(items: Sequence[Wire], memory: Memory, *, store: bool) -> list[Wire]:
+def resolve_references(items: Sequence[Wire], state: SimulatorState, *, store: bool) -> list[Wire]:
     """The items with references replaced by what they refer to. Unknown ids are the service's 404."""
     out: list[Wire] = []
     for item in items:
         if item.get("type") == "item_reference":
-            found = memory.item(item["id"])
-            if found is None:
+            stored_item = state.get_item(item["id"])
+            if stored_item is None:
                 raise errors.item_not_found(item["id"], stored=store)
-            out.append(found)
+            out.append(stored_item)
             continue
-        _check_sealed_is_known(item, memory, store=store)
+        _check_encrypted_content(item, state, store=store)
         out.append(item)
     return out
 
 
-def check_pairs(history: Sequence[Wire], items: Sequence[Wire], memory: Memory) -> None:
+def check_pairing(history: Sequence[Wire], items: Sequence[Wire], state: SimulatorState) -> None:
     """Refuse what the service refuses: half a call, half a reasoning pair, an id given twice."""
-    _check_unique(items)
-    _check_reasoning(items, memory)
-    _check_calls([*history, *items])
+    _check_unique_ids(items)
+    _check_reasoning_pairs(items, state)
+    _check_call_pairs([*history, *items])
 
 
-def _check_sealed_is_known(item: Wire, memory: Memory, *, store: bool) -> None:
-    if item.get("type") not in _SEALED:
+def _check_encrypted_content(item: Wire, state: SimulatorState, *, store: bool) -> None:
+    if item.get("type") not in _ENCRYPTED_TYPES:
         return
     token = item.get("encrypted_content")
     if token:
-        if not sealing.is_sealed(token) and not memory.was_replayed(token):
-            raise sealing.not_verified(token)
-    elif item.get("id") and memory.item(item["id"]) is None:
+        if not encrypted_reasoning.is_own_encrypted_content(token) and not state.is_replayed_content(token):
+            raise encrypted_reasoning.unverifiable_content_error(token)
+    elif item.get("id") and state.get_item(item["id"]) is None:
         raise errors.item_not_found(item["id"], stored=store)
 
 
-def _check_unique(items: Sequence[Wire]) -> None:
+def _check_unique_ids(items: Sequence[Wire]) -> None:
     seen: set[str] = set()
     for item in items:
         item_id = item.get("id")
@@ -57,28 +57,28 @@ def _check_unique(items: Sequence[Wire]) -> None:
             seen.add(item_id)
 
 
-def _check_reasoning(items: Sequence[Wire], memory: Memory) -> None:
+def _check_reasoning_pairs(items: Sequence[Wire], state: SimulatorState) -> None:
     for index, item in enumerate(items):
         if not item.get("id"):
             continue
         before = items[index - 1] if index else None
         after = items[index + 1] if index + 1 < len(items) else None
         if item.get("type") == "reasoning":
-            _check_followed(item, after, memory)
+            _check_following_item(item, after, state)
         else:
-            _check_preceded(item, before, memory)
+            _check_preceding_item(item, before, state)
 
 
-def _check_followed(item: Wire, after: Wire | None, memory: Memory) -> None:
-    produced = memory.after(item["id"])
-    if after is not None and _by_the_model(after) and (produced is None or _same(after, produced)):
+def _check_following_item(item: Wire, after: Wire | None, state: SimulatorState) -> None:
+    produced = state.get_following_item(item["id"])
+    if after is not None and _is_model_item(after) and (produced is None or _is_same_item(after, produced)):
         return
     text = f"Item '{item['id']}' of type 'reasoning' was provided without its required following item."
     raise errors.ServiceError(text, param="input")
 
 
-def _check_preceded(item: Wire, before: Wire | None, memory: Memory) -> None:
-    reasoning = memory.reasoning_before(item["id"])
+def _check_preceding_item(item: Wire, before: Wire | None, state: SimulatorState) -> None:
+    reasoning = state.get_preceding_reasoning_id(item["id"])
     if reasoning is None or (before is not None and before.get("id") == reasoning):
         return
     text = (
@@ -88,17 +88,17 @@ def _check_preceded(item: Wire, before: Wire | None, memory: Memory) -> None:
     raise errors.ServiceError(text, param="input")
 
 
-def _by_the_model(item: Wire) -> bool:
-    return item.get("type") in _MODELS_OWN or item.get("role") == "assistant"
+def _is_model_item(item: Wire) -> bool:
+    return item.get("type") in _MODEL_ITEM_TYPES or item.get("role") == "assistant"
 
 
-def _same(given: Wire, produced: Wire) -> bool:
-    if given.get("id"):
-        return bool(given["id"] == produced.get("id"))
-    return "call_id" in given and given["call_id"] == produced.get("call_id")
+def _is_same_item(item: Wire, produced: Wire) -> bool:
+    if item.get("id"):
+        return bool(item["id"] == produced.get("id"))
+    return "call_id" in item and item["call_id"] == produced.get("call_id")
 
 
-def _check_calls(context: Sequence[Wire]) -> None:
+def _check_call_pairs(context: Sequence[Wire]) -> None:
     calls = {item["call_id"]: None for item in context if item.get("type") == "function_call"}
     answered: set[str] = set()
     for item in context:

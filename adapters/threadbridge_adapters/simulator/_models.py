@@ -15,7 +15,7 @@ from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
 
 
-class Sampling(Enum):
+class SamplingSupport(Enum):
     """When `temperature` and `top_p` are accepted."""
 
     ALWAYS = "always"
@@ -24,56 +24,92 @@ class Sampling(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ModelTraits:
     """What models of one family accept and how they show themselves. `efforts` empty: the model does not reason."""
 
     efforts: tuple[str, ...] = ()
     default_effort: str | None = None
-    sampling: Sampling = Sampling.ALWAYS
-    context: str | None = None
-    top_p: float = 1.0
-    retention: str = "in_memory"
-    phase: bool = False
-    access: bool = False
-    open: bool = False
+    sampling: SamplingSupport = SamplingSupport.ALWAYS
+    reasoning_context: str | None = None
+    default_top_p: float = 1.0
+    cache_retention: str = "in_memory"
+    has_phase: bool = False
+    names_access_programs: bool = False
+    is_unknown: bool = False
 
 
-_ALL = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_ALL_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _OLD_EFFORTS = ("low", "medium", "high")
-_TURN = "current_turn"
-_TURNS = "all_turns"
-_OPEN = Family(efforts=_ALL, default_effort="none", context=_TURN, open=True)
-_CHAT = Family()
-_LEVELS = ("none", "low", "medium", "high", "xhigh")
+_CURRENT_TURN = "current_turn"
+_ALL_TURNS = "all_turns"
+_UNKNOWN_MODEL = ModelTraits(
+    efforts=_ALL_EFFORTS, default_effort="none", reasoning_context=_CURRENT_TURN, is_unknown=True
+)
+_CHAT_MODEL = ModelTraits()
+_NEW_EFFORTS = ("none", "low", "medium", "high", "xhigh")
 
 #: By the longest prefix of the name. Defaults are those seen in recorded responses where there are any.
-FAMILIES: Mapping[str, Family] = {
-    "gpt-3.5": _CHAT,
-    "gpt-4": _CHAT,
-    "chatgpt-4o": _CHAT,
-    "o1": Family(_OLD_EFFORTS, "medium", Sampling.NEVER, _TURN),
-    "o3": Family(_OLD_EFFORTS, "medium", Sampling.NEVER, _TURN),
-    "o4": Family(_OLD_EFFORTS, "medium", Sampling.NEVER, _TURN),
-    "gpt-5": Family(("minimal", "low", "medium", "high"), "medium", Sampling.NEVER, _TURN),
-    "gpt-5.1": Family(_LEVELS[:4], "none", Sampling.WITHOUT_REASONING, _TURN),
-    "gpt-5.2": Family(_LEVELS, "none", Sampling.WITHOUT_REASONING, _TURN, 0.98, "24h"),
-    "gpt-5.4": Family(_LEVELS, "none", Sampling.WITHOUT_REASONING, _TURN, 0.98, "24h"),
-    "gpt-5.5": Family(_LEVELS, "medium", Sampling.WITHOUT_REASONING, _TURN, 0.98, "24h", phase=True),
-    "gpt-5.6": Family((*_LEVELS, "max"), "medium", Sampling.WITHOUT_REASONING, _TURNS, 0.98, "24h", phase=True),
-    "gpt-6": Family(
-        (*_LEVELS, "max"), "medium", Sampling.WITHOUT_REASONING, _TURNS, 0.98, "24h", phase=True, access=True
+TRAITS_BY_PREFIX: Mapping[str, ModelTraits] = {
+    "gpt-3.5": _CHAT_MODEL,
+    "gpt-4": _CHAT_MODEL,
+    "chatgpt-4o": _CHAT_MODEL,
+    "o1": ModelTraits(_OLD_EFFORTS, "medium", SamplingSupport.NEVER, _CURRENT_TURN),
+    "o3": ModelTraits(_OLD_EFFORTS, "medium", SamplingSupport.NEVER, _CURRENT_TURN),
+    "o4": ModelTraits(_OLD_EFFORTS, "medium", SamplingSupport.NEVER, _CURRENT_TURN),
+    "gpt-5": ModelTraits(("minimal", "low", "medium", "high"), "medium", SamplingSupport.NEVER, _CURRENT_TURN),
+    "gpt-5.1": ModelTraits(_NEW_EFFORTS[:4], "none", SamplingSupport.WITHOUT_REASONING, _CURRENT_TURN),
+    "gpt-5.2": ModelTraits(_NEW_EFFORTS, "none", SamplingSupport.WITHOUT_REASONING, _CURRENT_TURN, 0.98, "24h"),
+    "gpt-5.4": ModelTraits(_NEW_EFFORTS, "none", SamplingSupport.WITHOUT_REASONING, _CURRENT_TURN, 0.98, "24h"),
+    "gpt-5.5": ModelTraits(
+        _NEW_EFFORTS, "medium", SamplingSupport.WITHOUT_REASONING, _CURRENT_TURN, 0.98, "24h", has_phase=True
     ),
-    "gpt-6-astra": Family(
-        (*_LEVELS[1:], "max"), "medium", Sampling.NEVER, _TURNS, 0.98, "24h", phase=True, access=True
+    "gpt-5.6": ModelTraits(
+        (*_NEW_EFFORTS, "max"), "medium", SamplingSupport.WITHOUT_REASONING, _ALL_TURNS, 0.98, "24h", has_phase=True
     ),
-    "gpt-6.1-sol": Family(
-        (*_LEVELS[1:], "max"), "medium", Sampling.NEVER, _TURNS, 0.98, "24h", phase=True, access=True
+    "gpt-6": ModelTraits(
+        (*_NEW_EFFORTS, "max"),
+        "medium",
+        SamplingSupport.WITHOUT_REASONING,
+        _ALL_TURNS,
+        0.98,
+        "24h",
+        has_phase=True,
+        names_access_programs=True,
     ),
-    "gpt-6.2": Family(_LEVELS[1:], "medium", Sampling.NEVER, _TURNS, 0.98, "24h", phase=True, access=True),
+    "gpt-6-astra": ModelTraits(
+        (*_NEW_EFFORTS[1:], "max"),
+        "medium",
+        SamplingSupport.NEVER,
+        _ALL_TURNS,
+        0.98,
+        "24h",
+        has_phase=True,
+        names_access_programs=True,
+    ),
+    "gpt-6.1-sol": ModelTraits(
+        (*_NEW_EFFORTS[1:], "max"),
+        "medium",
+        SamplingSupport.NEVER,
+        _ALL_TURNS,
+        0.98,
+        "24h",
+        has_phase=True,
+        names_access_programs=True,
+    ),
+    "gpt-6.2": ModelTraits(
+        _NEW_EFFORTS[1:],
+        "medium",
+        SamplingSupport.NEVER,
+        _ALL_TURNS,
+        0.98,
+        "24h",
+        has_phase=True,
+        names_access_programs=True,
+    ),
 }
 
 #: The day a model answers for the last time, by exact name (§14). Those in the past are retired.
-SHUTDOWN: Mapping[str, date] = {
+SHUTDOWN_DATES: Mapping[str, date] = {
     **dict.fromkeys(("gpt-3.5-turbo-16k", "gpt-3.5-turbo-0613", "gpt-3.5-turbo-16k-0613"), date(2024, 9, 13)),
     **dict.fromkeys(("gpt-4-vision-preview", "gpt-4-1106-vision-preview"), date(2024, 12, 6)),
     **dict.fromkeys(("gpt-4-32k", "gpt-4-32k-0613", "gpt-4-32k-0314"), date(2025, 6, 6)),
@@ -117,7 +153,7 @@ SNAPSHOTS: Mapping[str, str] = {
 }
 
 #: Listed by `/v1/models` besides whatever of the tables above still lives.
-CURRENT: tuple[str, ...] = (
+CURRENT_MODELS: tuple[str, ...] = (
     "gpt-5.6-luna",
     "gpt-5.6-sol",
     "gpt-5.6-terra",
@@ -129,49 +165,49 @@ CURRENT: tuple[str, ...] = (
     "gpt-6.2-astra",
     "gpt-6.2-sol",
 )
-_LISTED_SINCE = 1_700_000_000
+_CREATED_AT = 1_700_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
+class ModelTable:
     """The simulator's model table. `shutdown` and `families` can be replaced for tests."""
 
-    shutdown: Mapping[str, date] = field(default_factory=lambda: SHUTDOWN)
-    families: Mapping[str, Family] = field(default_factory=lambda: FAMILIES)
+    shutdown_dates: Mapping[str, date] = field(default_factory=lambda: SHUTDOWN_DATES)
+    traits_by_prefix: Mapping[str, ModelTraits] = field(default_factory=lambda: TRAITS_BY_PREFIX)
 
-    def family(self, model: str) -> Family:
+    def get_traits(self, model: str) -> ModelTraits:
         """What this model accepts; unknown names accept everything."""
-        known = [prefix for prefix in self.families if model.startswith(prefix)]
-        return self.families[max(known, key=len)] if known else _OPEN
+        known = [prefix for prefix in self.traits_by_prefix if model.startswith(prefix)]
+        return self.traits_by_prefix[max(known, key=len)] if known else _UNKNOWN_MODEL
 
-    def check_alive(self, model: str, now: float) -> None:
+    def check_not_retired(self, model: str, now: float) -> None:
         """Raise `model_not_found` for a retired model."""
-        if self._retired(model, now):
+        if self._is_retired(model, now):
             raise errors.model_not_found(model)
 
-    def listed(self, now: float) -> list[Wire]:
+    def list_models(self, now: float) -> list[Wire]:
         """The models `/v1/models` shows: those with a future shutdown, the dated ones, and the current ones."""
-        names = {*CURRENT, *SNAPSHOTS, *SNAPSHOTS.values(), *self.shutdown}
-        return [self._described(name) for name in sorted(names) if not self._retired(name, now)]
+        names = {*CURRENT_MODELS, *SNAPSHOTS, *SNAPSHOTS.values(), *self.shutdown_dates}
+        return [self._to_wire(name) for name in sorted(names) if not self._is_retired(name, now)]
 
-    def described(self, model: str, now: float) -> Wire:
+    def retrieve_model(self, model: str, now: float) -> Wire:
         """One model; a retired or unknown one is not found."""
-        for entry in self.listed(now):
+        for entry in self.list_models(now):
             if entry["id"] == model:
                 return entry
         text = f"The model '{model}' does not exist"
         raise errors.ServiceError(text, status=404, param="model", code="model_not_found")
 
-    def _retired(self, model: str, now: float) -> bool:
-        last = self.shutdown.get(model)
+    def _is_retired(self, model: str, now: float) -> bool:
+        last = self.shutdown_dates.get(model)
         return last is not None and last <= datetime.fromtimestamp(now, UTC).date()
 
-    def _described(self, model: str) -> Wire:
-        last = self.shutdown.get(model)
+    def _to_wire(self, model: str) -> Wire:
+        last = self.shutdown_dates.get(model)
         return {
             "id": model,
             "object": "model",
-            "created": _LISTED_SINCE,
+            "created": _CREATED_AT,
             "owned_by": "system",
             "shutdown_date": last.isoformat() if last else None,
         }

@@ -9,40 +9,40 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._file_bytes import Content, ContentWriter
+from threadbridge_adapters.simulator._file_bytes import FileBytes, FileBytesWriter
 
 #: Bytes of one field that is not a file, and fields in a form.
-FIELD_BYTES = 64 * 1024
-FIELDS = 64
+MAX_FIELD_BYTES = 64 * 1024
+MAX_FIELDS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class SentFile:
+class UploadedFile:
     """The file of a form, with the name its sender gave it."""
 
     filename: str
-    content: Content
+    content: FileBytes
 
 
 @dataclass(slots=True)
-class Form:
+class ParsedForm:
     """What a form held. Nested fields keep their brackets: `expires_after[seconds]`."""
 
     fields: dict[str, str] = field(default_factory=dict[str, str])
-    file: SentFile | None = None
+    file: UploadedFile | None = None
 
 
-class _Reader:
+class _FormReader:
     """The parser's callbacks: collects one part after the other."""
 
-    def __init__(self, file_field: str, writer: ContentWriter) -> None:
-        self.form = Form()
+    def __init__(self, file_field: str, writer: FileBytesWriter) -> None:
+        self.form = ParsedForm()
         self._file_field = file_field
         self._writer = writer
         self._header = [b"", b""]
         self._disposition: dict[bytes, bytes] = {}
         self._value = bytearray()
-        self.is_whole = False
+        self.is_complete = False
 
     def on_part_begin(self) -> None:
         self._disposition = {}
@@ -66,18 +66,18 @@ class _Reader:
             self._writer.write(data[start:end])
             return
         self._value += data[start:end]
-        if len(self._value) > FIELD_BYTES:
-            raise errors.too_long(self._name, "string", len(self._value), FIELD_BYTES)
+        if len(self._value) > MAX_FIELD_BYTES:
+            raise errors.too_long(self._name, "string", len(self._value), MAX_FIELD_BYTES)
 
     def on_part_end(self) -> None:
         if self._is_file:
             name = self._disposition.get(b"filename", b"upload").decode("utf-8", "replace")
-            self.form.file = SentFile(name, self._writer.finished())
-        elif len(self.form.fields) < FIELDS:
+            self.form.file = UploadedFile(name, self._writer.finish())
+        elif len(self.form.fields) < MAX_FIELDS:
             self.form.fields[self._name] = self._value.decode("utf-8", "replace")
 
     def on_end(self) -> None:
-        self.is_whole = True
+        self.is_complete = True
 
     @property
     def _name(self) -> str:
@@ -88,13 +88,15 @@ class _Reader:
         return self._name == self._file_field and self.form.file is None
 
 
-async def read_form(body: AsyncIterator[bytes], content_type: str, *, file_field: str, writer: ContentWriter) -> Form:
+async def read_form(
+    body: AsyncIterator[bytes], content_type: str, *, file_field: str, writer: FileBytesWriter
+) -> ParsedForm:
     """Read a form to its end. Raises in the service's words if it is none, or is not whole."""
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if kind.lower() != b"multipart/form-data" or not boundary:
-        raise errors.not_multipart()
-    reader = _Reader(file_field, writer)
+        raise errors.invalid_multipart()
+    reader = _FormReader(file_field, writer)
     parser = MultipartParser(
         boundary,
         {
@@ -114,9 +116,9 @@ async def read_form(body: AsyncIterator[bytes], content_type: str, *, file_field
     except BaseException as error:
         writer.discard()
         if isinstance(error, FormParserError):
-            raise errors.not_multipart() from error
+            raise errors.invalid_multipart() from error
         raise
-    if not reader.is_whole:
+    if not reader.is_complete:
         writer.discard()
-        raise errors.not_multipart()
+        raise errors.invalid_multipart()
     return reader.form

@@ -6,27 +6,31 @@ from collections.abc import Mapping, Sequence
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator import _validators as validators
 
-LARGEST_PAGE = 100
-USUAL_PAGE = 20
+MAX_PAGE_SIZE = 100
+DEFAULT_PAGE_SIZE = 20
 
 
-def page(
-    oldest_first: Sequence[Wire], query: Mapping[str, str], *, largest: int = LARGEST_PAGE, usual: int = USUAL_PAGE
+def paginate(
+    oldest_first: Sequence[Wire],
+    query: Mapping[str, str],
+    *,
+    max_limit: int = MAX_PAGE_SIZE,
+    default_limit: int = DEFAULT_PAGE_SIZE,
 ) -> Wire:
     """One page, newest first unless `order=asc`. An unknown `after` gives an empty page, an unknown `before` too."""
-    limit, order = _limit(query, largest, usual), query.get("order", "desc")
-    checks.one_of("asc", "desc")("order", order)
+    limit, order = _parse_limit(query, max_limit, default_limit), query.get("order", "desc")
+    validators.one_of("asc", "desc")("order", order)
     items = list(oldest_first) if order == "asc" else list(reversed(oldest_first))
     after = query.get("after")
     if after is not None:
-        places = [index for index, item in enumerate(items) if item["id"] == after]
-        items = items[places[0] + 1 :] if places else []
+        indexes = [index for index, item in enumerate(items) if item["id"] == after]
+        items = items[indexes[0] + 1 :] if indexes else []
     before = query.get("before")
     if before is not None:
-        places = [index for index, item in enumerate(items) if item["id"] == before]
-        items = items[max(places[0] - limit, 0) : places[0]] if places else []
+        indexes = [index for index, item in enumerate(items) if item["id"] == before]
+        items = items[max(indexes[0] - limit, 0) : indexes[0]] if indexes else []
     data = items[:limit]
     return {
         "object": "list",
@@ -37,11 +41,11 @@ def page(
     }
 
 
-def _limit(query: Mapping[str, str], largest: int, usual: int) -> int:
-    given = query.get("limit")
-    if given is None:
-        return usual
-    if not given.lstrip("-").isdecimal():
-        raise errors.wrong_type("limit", "an integer", given)
-    checks.integer(least=1, most=largest)("limit", int(given))
-    return int(given)
+def _parse_limit(query: Mapping[str, str], max_limit: int, default_limit: int) -> int:
+    raw = query.get("limit")
+    if raw is None:
+        return default_limit
+    if not raw.lstrip("-").isdecimal():
+        raise errors.invalid_type("limit", "an integer", raw)
+    validators.integer(minimum=1, maximum=max_limit)("limit", int(raw))
+    return int(raw)

@@ -34,14 +34,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-_LINE = re.compile(
+_DIRECTIVE_LINE = re.compile(
     r"(?P<word>(?:THEN )?CALL!?|SAY|THINK|REFUSE|INCOMPLETE|FAIL|HTTP|BREAK|SLOW"
     r"|SEARCH|PYTHON|PRINTS|WRITES|DRAWS|DIES)(?:[ \t](?P<rest>.*)|$)"
 )
-_CALL = re.compile(r"(?P<name>[A-Za-z0-9_-]+)[ \t]*(?P<arguments>.*)")
+_CALL_ARGUMENTS = re.compile(r"(?P<name>[A-Za-z0-9_-]+)[ \t]*(?P<arguments>.*)")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
-_REASONS = ("max_output_tokens", "content_filter")
-_INSTRUCTION_WORDS = (
+_INCOMPLETE_REASONS = ("max_output_tokens", "content_filter")
+_DIRECTIVE_WORDS = (
     "CALL",
     "SAY",
     "THINK",
@@ -57,7 +57,7 @@ _INSTRUCTION_WORDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptedCall:
+class CallDirective:
     """A CALL line."""
 
     name: str
@@ -67,17 +67,17 @@ class ScriptedCall:
 
 
 @dataclass(slots=True)
-class ScriptedTool:
+class ToolDirective:
     """A SEARCH line, or PYTHON lines with what belongs to them."""
 
-    tool: str  # the type of the tool it needs
+    tool_type: str  # the type of the tool it needs
     lines: list[str]
     queries: list[str] = field(default_factory=list[str])
     code: list[str] = field(default_factory=list[str])
-    prints: list[str] = field(default_factory=list[str])
-    writes: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    draws: list[str] = field(default_factory=list[str])
-    dies: bool = False
+    printed_texts: list[str] = field(default_factory=list[str])
+    written_files: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    drawn_charts: list[str] = field(default_factory=list[str])
+    loses_container: bool = False
 
     @property
     def line(self) -> str:
@@ -87,18 +87,20 @@ class ScriptedTool:
     @property
     def has_results(self) -> bool:
         """What the code gives was said: another PYTHON line begins another call."""
-        return bool(self.prints or self.writes or self.draws)
+        return bool(self.printed_texts or self.written_files or self.drawn_charts)
 
 
 @dataclass(slots=True)
-class Instructions:
+class Directives:
     """What one message asks for."""
 
-    rounds: list[list[ScriptedCall]] = field(default_factory=list[list[ScriptedCall]])
-    tools: list[ScriptedTool] = field(default_factory=list[ScriptedTool])
+    rounds: list[list[CallDirective]] = field(default_factory=list[list[CallDirective]])
+    tools: list[ToolDirective] = field(default_factory=list[ToolDirective])
     #: Everything that is not an instruction, and the CALL, SEARCH and PYTHON lines, in order: those that cannot be
     #: obeyed are text too.
-    rest: list[str | ScriptedCall | ScriptedTool] = field(default_factory=list["str | ScriptedCall | ScriptedTool"])
+    text_parts: list[str | CallDirective | ToolDirective] = field(
+        default_factory=list["str | CallDirective | ToolDirective"]
+    )
     say: str | None = None
     think: str | None = None
     refuse: str | None = None
@@ -106,66 +108,66 @@ class Instructions:
     fail: tuple[str, str] | None = None
     http: tuple[int, float | None] | None = None
     break_after: int | None = None
-    slow: float = 0.0
+    event_delay: float = 0.0
 
 
-def read(text: str) -> Instructions:
+def parse_directives(text: str) -> Directives:
     """Read a message. A line that looks like an instruction and is not one is ordinary text."""
-    out = Instructions()
-    if not any(word in text for word in _INSTRUCTION_WORDS):
-        out.rest = [text]
+    out = Directives()
+    if not any(word in text for word in _DIRECTIVE_WORDS):
+        out.text_parts = [text]
         return out
     for line in text.split("\n"):
-        found = _LINE.fullmatch(line.strip())
-        if found is None or not _obey(out, found["word"], found["rest"] or "", line):
-            out.rest.append(line)
+        parsed_line = _DIRECTIVE_LINE.fullmatch(line.strip())
+        if parsed_line is None or not _apply(out, parsed_line["word"], parsed_line["rest"] or "", line):
+            out.text_parts.append(line)
     return out
 
 
-def _obey(out: Instructions, word: str, rest: str, line: str) -> bool:
+def _apply(out: Directives, word: str, rest: str, line: str) -> bool:
     """Take one instruction; False if what follows the word makes no sense."""
     if word.removeprefix("THEN ").startswith("CALL"):
-        return _call(out, word, rest, line)
-    if word in _TOOL_WORDS:
-        return _TOOL_WORDS[word](out, rest, line)
-    return _WORDS[word](out, rest)
+        return _apply_call(out, word, rest, line)
+    if word in _TOOL_DIRECTIVES:
+        return _TOOL_DIRECTIVES[word](out, rest, line)
+    return _MESSAGE_DIRECTIVES[word](out, rest)
 
 
-def _call(out: Instructions, word: str, rest: str, line: str) -> bool:
-    found = _CALL.fullmatch(rest)
-    if found is None:
+def _apply_call(out: Directives, word: str, rest: str, line: str) -> bool:
+    parsed_call = _CALL_ARGUMENTS.fullmatch(rest)
+    if parsed_call is None:
         return False
     if word.startswith("THEN ") or not out.rounds:
         out.rounds.append([])
-    call = ScriptedCall(found["name"], found["arguments"] or "{}", line, undeclared=word.endswith("!"))
+    call = CallDirective(parsed_call["name"], parsed_call["arguments"] or "{}", line, undeclared=word.endswith("!"))
     out.rounds[-1].append(call)
-    out.rest.append(call)
+    out.text_parts.append(call)
     return True
 
 
-def _say(out: Instructions, rest: str) -> bool:
+def _apply_say(out: Directives, rest: str) -> bool:
     out.say = rest if out.say is None else f"{out.say}\n{rest}"
     return True
 
 
-def _think(out: Instructions, rest: str) -> bool:
+def _apply_think(out: Directives, rest: str) -> bool:
     out.think = rest
     return True
 
 
-def _refuse(out: Instructions, rest: str) -> bool:
+def _apply_refuse(out: Directives, rest: str) -> bool:
     out.refuse = rest
     return bool(rest)
 
 
-def _incomplete(out: Instructions, rest: str) -> bool:
-    if rest not in _REASONS:
+def _apply_incomplete(out: Directives, rest: str) -> bool:
+    if rest not in _INCOMPLETE_REASONS:
         return False
     out.incomplete = rest
     return True
 
 
-def _fail(out: Instructions, rest: str) -> bool:
+def _apply_fail(out: Directives, rest: str) -> bool:
     code, _, message = rest.partition(" ")
     if not code:
         return False
@@ -173,114 +175,114 @@ def _fail(out: Instructions, rest: str) -> bool:
     return True
 
 
-def _http(out: Instructions, rest: str) -> bool:
-    words = _numbers(rest)
+def _apply_http(out: Directives, rest: str) -> bool:
+    words = _parse_numbers(rest)
     if not words or not 400 <= words[0] <= 599:
         return False
     out.http = (int(words[0]), words[1] if len(words) > 1 else None)
     return True
 
 
-def _break(out: Instructions, rest: str) -> bool:
+def _apply_break(out: Directives, rest: str) -> bool:
     if not rest.isdecimal():
         return False
     out.break_after = int(rest)
     return True
 
 
-def _slow(out: Instructions, rest: str) -> bool:
-    words = _numbers(rest)
+def _apply_slow(out: Directives, rest: str) -> bool:
+    words = _parse_numbers(rest)
     if len(words) != 1:
         return False
-    out.slow = words[0]
+    out.event_delay = words[0]
     return True
 
 
-def _search(out: Instructions, rest: str, line: str) -> bool:
+def _apply_search(out: Directives, rest: str, line: str) -> bool:
     queries = [query.strip() for query in rest.split("|") if query.strip()]
     if queries:
-        _take_tool(out, ScriptedTool("file_search", [line], queries=queries))
+        _add_tool(out, ToolDirective("file_search", [line], queries=queries))
     return bool(queries)
 
 
-def _python(out: Instructions, rest: str, line: str) -> bool:
-    current = _current_code(out)
+def _apply_python(out: Directives, rest: str, line: str) -> bool:
+    current = _find_current_code(out)
     if current is None or current.has_results:
-        _take_tool(out, ScriptedTool("code_interpreter", [line], code=[rest]))
+        _add_tool(out, ToolDirective("code_interpreter", [line], code=[rest]))
     else:
         current.lines.append(line)
         current.code.append(rest)
     return True
 
 
-def _prints(out: Instructions, rest: str, line: str) -> bool:
-    current = _current_code(out)
+def _apply_prints(out: Directives, rest: str, line: str) -> bool:
+    current = _find_current_code(out)
     if current is None:
         return False
     current.lines.append(line)
-    current.prints.append(rest)
+    current.printed_texts.append(rest)
     return True
 
 
-def _writes(out: Instructions, rest: str, line: str) -> bool:
-    current = _current_code(out)
+def _apply_writes(out: Directives, rest: str, line: str) -> bool:
+    current = _find_current_code(out)
     name, _, text = rest.partition(" ")
     if current is None or not name:
         return False
     current.lines.append(line)
-    current.writes.append((name, text.replace("\\n", "\n")))
+    current.written_files.append((name, text.replace("\\n", "\n")))
     return True
 
 
-def _draws(out: Instructions, rest: str, line: str) -> bool:
-    current = _current_code(out)
+def _apply_draws(out: Directives, rest: str, line: str) -> bool:
+    current = _find_current_code(out)
     if current is None:
         return False
     current.lines.append(line)
-    current.draws.append(rest.strip())
+    current.drawn_charts.append(rest.strip())
     return True
 
 
-def _dies(out: Instructions, rest: str, line: str) -> bool:
-    current = _current_code(out)
+def _apply_dies(out: Directives, rest: str, line: str) -> bool:
+    current = _find_current_code(out)
     if current is None or rest:
         return False
     current.lines.append(line)
-    current.dies = True
+    current.loses_container = True
     return True
 
 
-def _take_tool(out: Instructions, tool: ScriptedTool) -> None:
+def _add_tool(out: Directives, tool: ToolDirective) -> None:
     out.tools.append(tool)
-    out.rest.append(tool)
+    out.text_parts.append(tool)
 
 
-def _current_code(out: Instructions) -> ScriptedTool | None:
+def _find_current_code(out: Directives) -> ToolDirective | None:
     """The PYTHON lines just above."""
-    last = out.rest[-1] if out.rest else None
-    return last if isinstance(last, ScriptedTool) and last.tool == "code_interpreter" else None
+    last = out.text_parts[-1] if out.text_parts else None
+    return last if isinstance(last, ToolDirective) and last.tool_type == "code_interpreter" else None
 
 
-def _numbers(rest: str) -> Sequence[float]:
+def _parse_numbers(rest: str) -> Sequence[float]:
     words = rest.split()
     return [float(word) for word in words] if all(_NUMBER.fullmatch(word) for word in words) else ()
 
 
-_WORDS: Mapping[str, Callable[[Instructions, str], bool]] = {
-    "SAY": _say,
-    "THINK": _think,
-    "REFUSE": _refuse,
-    "INCOMPLETE": _incomplete,
-    "FAIL": _fail,
-    "HTTP": _http,
-    "BREAK": _break,
-    "SLOW": _slow,
+_MESSAGE_DIRECTIVES: Mapping[str, Callable[[Directives, str], bool]] = {
+    "SAY": _apply_say,
+    "THINK": _apply_think,
+    "REFUSE": _apply_refuse,
+    "INCOMPLETE": _apply_incomplete,
+    "FAIL": _apply_fail,
+    "HTTP": _apply_http,
+    "BREAK": _apply_break,
+    "SLOW": _apply_slow,
 }
-_TOOL_WORDS: Mapping[str, Callable[[Instructions, str, str], bool]] = {
-    "SEARCH": _search,
-    "PYTHON": _python,
-    "PRINTS": _prints,
-    "WRITES": _writes,
-    "DRAWS": _draws,
-    "DIES": _dies,
+_TOOL_DIRECTIVES: Mapping[str, Callable[[Directives, str, str], bool]] = {
+    "SEARCH": _apply_search,
+    "PYTHON": _apply_python,
+    "PRINTS": _apply_prints,
+    "WRITES": _apply_writes,
+    "DRAWS": _apply_draws,
+    "DIES": _apply_dies,
 }

@@ -8,20 +8,20 @@ from typing import Any
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._compaction import check_context_management
 from threadbridge_adapters.simulator._items import check_items
-from threadbridge_adapters.simulator._models import Family, Models, Sampling
+from threadbridge_adapters.simulator._models import ModelTable, ModelTraits, SamplingSupport
 from threadbridge_adapters.simulator._tools import (
     check_choice_against_tools,
     check_format,
     check_tool_choice,
     check_tools,
 )
-from threadbridge_adapters.simulator._validators import Check
+from threadbridge_adapters.simulator._validators import Validator
 
-LEAST_OUTPUT_TOKENS = 16
-INCLUDABLE = (
+MIN_OUTPUT_TOKENS = 16
+INCLUDE_VALUES = (
     "file_search_call.results",
     "web_search_call.results",
     "web_search_call.action.sources",
@@ -35,86 +35,86 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SERVICE_TIERS = ("auto", "default", "flex", "scale", "priority")
 
 
-def _input(path: str, value: Any) -> None:
+def _check_input(path: str, value: Any) -> None:
     if isinstance(value, str):
         return
     if not isinstance(value, list):
-        raise errors.wrong_type(path, "one of a string or array of objects", value)
+        raise errors.invalid_type(path, "one of a string or array of objects", value)
     check_items(path, value)
 
 
-def _include(path: str, value: Any) -> None:
-    for index, name in enumerate(checks.array(path, value)):
-        checks.one_of(*INCLUDABLE)(f"{path}[{index}]", name)
+def _check_include(path: str, value: Any) -> None:
+    for index, name in enumerate(validators.require_array(path, value)):
+        validators.one_of(*INCLUDE_VALUES)(f"{path}[{index}]", name)
         if name == "message.output_text.logprobs":
-            raise errors.not_simulated(f"{path}[{index}]")
+            raise errors.parameter_not_simulated(f"{path}[{index}]")
 
 
-def _conversation(path: str, value: Any) -> None:
+def _check_conversation(path: str, value: Any) -> None:
     if isinstance(value, str):
-        checks.identifier("conv")(path, value)
+        validators.identifier("conv")(path, value)
     else:
-        checks.members(path, value, {"id": checks.identifier("conv")}, required=("id",))
+        validators.check_members(path, value, {"id": validators.identifier("conv")}, required=("id",))
 
 
-def _refused(path: str, _value: Any) -> None:
-    raise errors.not_simulated(path)
+def _reject_not_simulated(path: str, _value: Any) -> None:
+    raise errors.parameter_not_simulated(path)
 
 
-_SUMMARIES = checks.one_of("auto", "concise", "detailed")
+_check_summary_mode = validators.one_of("auto", "concise", "detailed")
 
 #: Every parameter of `POST /v1/responses`. The last rows are known to the service and not played here.
-PARAMETERS: Mapping[str, Check] = {
-    "background": checks.boolean,
+PARAMETERS: Mapping[str, Validator] = {
+    "background": validators.boolean,
     "context_management": check_context_management,
-    "conversation": _conversation,
-    "include": _include,
-    "input": _input,
-    "instructions": checks.string(),
-    "max_output_tokens": checks.integer(least=LEAST_OUTPUT_TOKENS),
-    "max_tool_calls": checks.integer(least=1),
-    "metadata": checks.metadata,
-    "model": checks.string(),
-    "parallel_tool_calls": checks.boolean,
-    "previous_response_id": checks.identifier("resp"),
-    "prompt_cache_key": checks.string(longest=64),
-    "prompt_cache_options": checks.json_object,
-    "prompt_cache_retention": checks.one_of("in_memory", "24h"),
-    "reasoning": checks.shape(
+    "conversation": _check_conversation,
+    "include": _check_include,
+    "input": _check_input,
+    "instructions": validators.string(),
+    "max_output_tokens": validators.integer(minimum=MIN_OUTPUT_TOKENS),
+    "max_tool_calls": validators.integer(minimum=1),
+    "metadata": validators.metadata,
+    "model": validators.string(),
+    "parallel_tool_calls": validators.boolean,
+    "previous_response_id": validators.identifier("resp"),
+    "prompt_cache_key": validators.string(max_length=64),
+    "prompt_cache_options": validators.json_object,
+    "prompt_cache_retention": validators.one_of("in_memory", "24h"),
+    "reasoning": validators.object_with(
         {
-            "effort": checks.one_of(*EFFORTS),
-            "summary": _SUMMARIES,
-            "generate_summary": _SUMMARIES,
-            "context": checks.one_of("auto", "current_turn", "all_turns"),
-            "mode": checks.one_of("standard", "pro"),
+            "effort": validators.one_of(*EFFORTS),
+            "summary": _check_summary_mode,
+            "generate_summary": _check_summary_mode,
+            "context": validators.one_of("auto", "current_turn", "all_turns"),
+            "mode": validators.one_of("standard", "pro"),
         }
     ),
-    "safety_identifier": checks.string(longest=64),
-    "service_tier": checks.one_of(*_SERVICE_TIERS),
-    "store": checks.boolean,
-    "stream": checks.boolean,
-    "stream_options": checks.shape({"include_obfuscation": checks.boolean}),
-    "temperature": checks.decimal(least=0, most=2),
-    "text": checks.shape({"format": check_format, "verbosity": checks.one_of("low", "medium", "high")}),
+    "safety_identifier": validators.string(max_length=64),
+    "service_tier": validators.one_of(*_SERVICE_TIERS),
+    "store": validators.boolean,
+    "stream": validators.boolean,
+    "stream_options": validators.object_with({"include_obfuscation": validators.boolean}),
+    "temperature": validators.decimal(minimum=0, maximum=2),
+    "text": validators.object_with({"format": check_format, "verbosity": validators.one_of("low", "medium", "high")}),
     "tool_choice": check_tool_choice,
     "tools": check_tools,
-    "top_p": checks.decimal(least=0, most=1),
-    "truncation": checks.one_of("auto", "disabled"),
-    "user": checks.string(),
-    "access_programs": _refused,
-    "moderation": _refused,
-    "prompt": _refused,
-    "top_logprobs": _refused,
+    "top_p": validators.decimal(minimum=0, maximum=1),
+    "truncation": validators.one_of("auto", "disabled"),
+    "user": validators.string(),
+    "access_programs": _reject_not_simulated,
+    "moderation": _reject_not_simulated,
+    "prompt": _reject_not_simulated,
+    "top_logprobs": _reject_not_simulated,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ResponseRequest:
     """A create request that has the right shape. Nulls are gone; `items` is `input` as a list."""
 
     body: Wire
     items: Sequence[Wire]
-    family: Family
+    traits: ModelTraits
 
     @property
     def model(self) -> str:
@@ -137,7 +137,7 @@ class Request:
         return bool(self.body.get("stream", False))
 
     @property
-    def obfuscated(self) -> bool:
+    def is_obfuscated(self) -> bool:
         return bool((self.body.get("stream_options") or {}).get("include_obfuscation", True))
 
     @property
@@ -152,7 +152,7 @@ class Request:
     @property
     def effort(self) -> str | None:
         """The reasoning effort in force; None for a model that does not reason."""
-        return (self.body.get("reasoning") or {}).get("effort") or self.family.default_effort
+        return (self.body.get("reasoning") or {}).get("effort") or self.traits.default_effort
 
     def includes(self, name: str) -> bool:
         """Whether the answer is to hold this too."""
@@ -161,24 +161,24 @@ class Request:
     @property
     def includes_encrypted_reasoning(self) -> bool:
         """Asked for, or the default of newer models when nothing is stored (§3)."""
-        asked = self.includes("reasoning.encrypted_content")
-        return asked or (not self.store and self.family.context == "all_turns")
+        is_requested = self.includes("reasoning.encrypted_content")
+        return is_requested or (not self.store and self.traits.reasoning_context == "all_turns")
 
 
-def parse(raw: Any, models: Models, now: float) -> Request:
+def parse_request(raw: Any, models: ModelTable, now: float) -> ResponseRequest:
     """Check a request body's shape. Raises in the order the service does: schema first, then the model (§15)."""
-    body = {key: value for key, value in checks.mapping("body", raw).items() if value is not None}
-    checks.members("", body, PARAMETERS)
+    body = {key: value for key, value in validators.require_object("body", raw).items() if value is not None}
+    validators.check_members("", body, PARAMETERS)
     if "model" not in body:
-        raise errors.missing("model")
-    _check_together(body)
-    models.check_alive(body["model"], now)
-    given = body.get("input", [])
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    return Request(body, items, models.family(body["model"]))
+        raise errors.missing_parameter("model")
+    _check_combinations(body)
+    models.check_not_retired(body["model"], now)
+    raw_input = body.get("input", [])
+    items = [{"role": "user", "content": raw_input}] if isinstance(raw_input, str) else raw_input
+    return ResponseRequest(body, items, models.get_traits(body["model"]))
 
 
-def _check_together(body: Wire) -> None:
+def _check_combinations(body: Wire) -> None:
     if not any(body.get(name) for name in ("input", "previous_response_id", "conversation")):
         text = "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation_id' must be provided."
         raise errors.ServiceError(text, param="input", code="missing_required_parameter")
@@ -191,35 +191,35 @@ def _check_together(body: Wire) -> None:
     check_choice_against_tools(body.get("tool_choice"), body.get("tools") or ())
 
 
-def check_capabilities(request: Request) -> None:
+def check_capabilities(request: ResponseRequest) -> None:
     """What this model refuses (§13): efforts it lacks, sampling while it reasons, sealed reasoning without any."""
-    family, body = request.family, request.body
+    traits, body = request.traits, request.body
     effort = (body.get("reasoning") or {}).get("effort")
-    if not family.efforts:
+    if not traits.efforts:
         if effort is not None:
-            raise errors.unsupported("reasoning.effort", code="unsupported_parameter")
+            raise errors.unsupported_parameter("reasoning.effort", code="unsupported_parameter")
         if "reasoning.encrypted_content" in (body.get("include") or ()):
             raise errors.ServiceError("Encrypted content is not supported with this model.", param="include")
-    elif effort is not None and effort not in family.efforts:
+    elif effort is not None and effort not in traits.efforts:
         text = (
             f"Unsupported value: '{effort}' is not supported with the '{request.model}' model. "
-            f"Supported values are: {errors.spoken(family.efforts)}."
+            f"Supported values are: {errors.join_quoted(traits.efforts)}."
         )
         raise errors.ServiceError(text, param="reasoning.effort", code="unsupported_value")
-    if _samples(request):
+    if _accepts_sampling(request):
         return
     for name in ("temperature", "top_p"):
         if name in body:
-            raise errors.unsupported(name)
+            raise errors.unsupported_parameter(name)
 
 
-def _samples(request: Request) -> bool:
-    if request.family.sampling is Sampling.WITHOUT_REASONING:
+def _accepts_sampling(request: ResponseRequest) -> bool:
+    if request.traits.sampling is SamplingSupport.WITHOUT_REASONING:
         return request.effort == "none"
-    return request.family.sampling is Sampling.ALWAYS
+    return request.traits.sampling is SamplingSupport.ALWAYS
 
 
-def check_json_mentioned(request: Request, context: Sequence[Wire]) -> None:
+def check_json_mentioned(request: ResponseRequest, context: Sequence[Wire]) -> None:
     """§5: `json_object` wants the word JSON somewhere in the input."""
     kind = ((request.body.get("text") or {}).get("format") or {}).get("type")
     if kind != "json_object":

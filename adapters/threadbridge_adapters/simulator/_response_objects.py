@@ -7,21 +7,21 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from threadbridge.ports import IdGenerator, Wire
-from threadbridge_adapters.simulator import _encrypted_reasoning as sealing
+from threadbridge_adapters.simulator import _encrypted_reasoning as encrypted_reasoning
 from threadbridge_adapters.simulator._models import SNAPSHOTS
-from threadbridge_adapters.simulator._request import Request
+from threadbridge_adapters.simulator._request import ResponseRequest
 from threadbridge_adapters.simulator._scenarios import (
-    Answer,
-    Call,
-    CodeCall,
+    FunctionCall,
     Output,
+    PerformedCode,
+    PerformedFileSearch,
     Reasoning,
-    Refusal,
-    SearchCall,
-    Text,
+    RefusalMessage,
+    ScriptedResponse,
+    TextMessage,
 )
-from threadbridge_adapters.simulator._tokens import argument_pieces, estimate, words
-from threadbridge_adapters.simulator._tools import echoed_format, echoed_tool
+from threadbridge_adapters.simulator._tokens import estimate_tokens, split_arguments, split_words
+from threadbridge_adapters.simulator._tools import echo_format, echo_tool
 
 _TOOL_USAGE: Wire = {
     "image_gen": {
@@ -34,26 +34,26 @@ _TOOL_USAGE: Wire = {
     "web_search": {"num_requests": 0},
 }
 _BILLING: Wire = {"payer": "developer"}
-_ACCESS: Wire = {"cyber": "standard"}
-_SUMMARY_IN_FORCE = {"auto": "detailed"}  # recorded for gpt-5 and later
+_ACCESS_PROGRAMS: Wire = {"cyber": "standard"}
+_EFFECTIVE_SUMMARY = {"auto": "detailed"}  # recorded for gpt-5 and later
 
 
 #: Of the ids of items that are not function calls or their outputs.
-_PREFIXES = {"reasoning": "rs", "compaction": "cmp", "file_search_call": "fs", "code_interpreter_call": "ci"}
+_ID_PREFIXES = {"reasoning": "rs", "compaction": "cmp", "file_search_call": "fs", "code_interpreter_call": "ci"}
 
 
-class Produced(NamedTuple):
+class OutputItems(NamedTuple):
     """The items of one response, what they cost, and whether the token limit cut them off."""
 
     items: list[Wire]
     tokens: int
     reasoning_tokens: int
-    cut: bool
+    is_cut_off: bool
 
 
-def begun(request: Request, *, response_id: str, created_at: int) -> Wire:
+def make_initial_response(request: ResponseRequest, *, response_id: str, created_at: int) -> Wire:
     """The response before anything was produced: what `response.created` shows."""
-    body, family = request.body, request.family
+    body, traits = request.body, request.traits
     conversation = {"conversation": {"id": request.conversation_id}} if request.conversation_id else {}
     text = body.get("text") or {}
     return {
@@ -77,18 +77,18 @@ def begun(request: Request, *, response_id: str, created_at: int) -> Wire:
         "presence_penalty": 0.0,
         "previous_response_id": request.previous_response_id,
         "prompt_cache_key": body.get("prompt_cache_key"),
-        "prompt_cache_retention": body.get("prompt_cache_retention", family.retention),
-        "reasoning": _reasoning(request),
+        "prompt_cache_retention": body.get("prompt_cache_retention", traits.cache_retention),
+        "reasoning": _make_reasoning_config(request),
         "safety_identifier": body.get("safety_identifier"),
         "service_tier": body.get("service_tier", "auto"),
         "store": request.store,
         "temperature": float(body.get("temperature", 1.0)),
-        "text": {"format": echoed_format(text.get("format")), "verbosity": text.get("verbosity") or "medium"},
+        "text": {"format": echo_format(text.get("format")), "verbosity": text.get("verbosity") or "medium"},
         "tool_choice": body.get("tool_choice", "auto"),
         "tool_usage": _TOOL_USAGE,
-        "tools": [echoed_tool(tool) for tool in request.tools],
+        "tools": [echo_tool(tool) for tool in request.tools],
         "top_logprobs": 0,
-        "top_p": float(body.get("top_p", family.top_p)),
+        "top_p": float(body.get("top_p", traits.default_top_p)),
         "truncation": body.get("truncation", "disabled"),
         "usage": None,
         "user": body.get("user"),
@@ -96,109 +96,122 @@ def begun(request: Request, *, response_id: str, created_at: int) -> Wire:
     }
 
 
-def ended(start: Wire, request: Request, answer: Answer, *, input_tokens: int, now: int, new_id: IdGenerator) -> Wire:
+def make_final_response(
+    initial: Wire,
+    request: ResponseRequest,
+    script: ScriptedResponse,
+    *,
+    input_tokens: int,
+    now: int,
+    new_id: IdGenerator,
+) -> Wire:
     """The response as the last event and the plain answer show it."""
-    produced = produce(request, answer, new_id)
-    status = "incomplete" if produced.cut else answer.status
-    reason = "max_output_tokens" if produced.cut else answer.reason
+    output = make_output_items(request, script, new_id)
+    status = "incomplete" if output.is_cut_off else script.status
+    reason = "max_output_tokens" if output.is_cut_off else script.reason
     failed = status == "failed"
     return {
-        **start,
+        **initial,
         "status": status,
         "completed_at": now if status == "completed" else None,
-        "error": {"code": answer.error[0], "message": answer.error[1]} if failed and answer.error else None,
+        "error": {"code": script.error[0], "message": script.error[1]} if failed and script.error else None,
         "incomplete_details": {"reason": reason} if status == "incomplete" else None,
-        "output": produced.items,
-        "service_tier": start["service_tier"] if failed or start["service_tier"] != "auto" else "default",
-        "usage": None if failed else _usage(input_tokens + sum(map(_read, answer.outputs)), produced),
+        "output": output.items,
+        "service_tier": initial["service_tier"] if failed or initial["service_tier"] != "auto" else "default",
+        "usage": None if failed else _make_usage(input_tokens + sum(map(_count_tool_tokens, script.outputs)), output),
     }
 
 
-def _read(output: Output) -> int:
+def _count_tool_tokens(output: Output) -> int:
     """What the model reads of a tool that the service runs."""
     match output:
-        case SearchCall(results=results):
-            return sum(estimate(result["text"]) for result in results)
-        case CodeCall(outputs=outputs):
-            return sum(estimate(each["logs"]) for each in outputs if each["type"] == "logs")
+        case PerformedFileSearch(results=results):
+            return sum(estimate_tokens(result["text"]) for result in results)
+        case PerformedCode(outputs=outputs):
+            return sum(estimate_tokens(each["logs"]) for each in outputs if each["type"] == "logs")
         case _:
             return 0
 
 
-def plain(response: Wire, *, access: bool) -> Wire:
+def to_plain_response(response: Wire, *, names_access_programs: bool) -> Wire:
     """The same response as an answer to a request that is not streamed: it says who pays (recorded)."""
     out: Wire = {}
     for key, value in response.items():
-        if key == "background" and access:
-            out["access_programs"] = _ACCESS
+        if key == "background" and names_access_programs:
+            out["access_programs"] = _ACCESS_PROGRAMS
         out[key] = value
         if key == "background":
             out["billing"] = _BILLING
     return out
 
 
-def produce(request: Request, answer: Answer, new_id: IdGenerator) -> Produced:
+def make_output_items(request: ResponseRequest, script: ScriptedResponse, new_id: IdGenerator) -> OutputItems:
     """The output items of an answer, cut where `max_output_tokens` says so."""
-    left = request.body.get("max_output_tokens")
+    max_tokens = request.body.get("max_output_tokens")
     items: list[Wire] = []
     tokens = reasoning_tokens = 0
-    for index, output in enumerate(answer.outputs):
-        open_ended = answer.status != "completed" and index == len(answer.outputs) - 1
-        fitting, cost, whole = _fit(output, None if left is None else left - tokens)
-        if whole or cost:
+    for index, output in enumerate(script.outputs):
+        is_interrupted = script.status != "completed" and index == len(script.outputs) - 1
+        fitted_output, cost, is_complete = _fit_output(output, None if max_tokens is None else max_tokens - tokens)
+        if is_complete or cost:
             items.append(
-                _item(fitting, request, new_id, status="completed" if whole and not open_ended else "incomplete")
+                _make_item(
+                    fitted_output,
+                    request,
+                    new_id,
+                    status="completed" if is_complete and not is_interrupted else "incomplete",
+                )
             )
         tokens += cost
         reasoning_tokens += cost if isinstance(output, Reasoning) else 0
-        if not whole:
-            return Produced(items, tokens, reasoning_tokens, cut=True)
-    return Produced(items, tokens, reasoning_tokens, cut=False)
+        if not is_complete:
+            return OutputItems(items, tokens, reasoning_tokens, is_cut_off=True)
+    return OutputItems(items, tokens, reasoning_tokens, is_cut_off=False)
 
 
-def _fit(output: Output, left: int | None) -> tuple[Output, int, bool]:
+def _fit_output(output: Output, budget: int | None) -> tuple[Output, int, bool]:
     """As much of the output as the budget allows, what it costs, and whether that is all of it."""
     if isinstance(output, Reasoning):
-        fits = left is None or output.tokens <= left
-        return output, output.tokens if fits else left or 0, fits
-    pieces = _pieces(output)
-    if left is None or len(pieces) <= left:
+        fits = budget is None or output.tokens <= budget
+        return output, output.tokens if fits else budget or 0, fits
+    pieces = _split_output(output)
+    if budget is None or len(pieces) <= budget:
         return output, len(pieces), True
-    return _cut(output, "".join(pieces[:left])), left, False
+    return _truncate_output(output, "".join(pieces[:budget])), budget, False
 
 
-def _pieces(output: Output) -> list[str]:
+def _split_output(output: Output) -> list[str]:
     """What the model writes, in the pieces it is charged for."""
     match output:
-        case Call(arguments=arguments):
-            return argument_pieces(arguments)
-        case Text(text=text) | Refusal(text=text) | CodeCall(code=text):
-            return words(text)
+        case FunctionCall(arguments=arguments):
+            return split_arguments(arguments)
+        case TextMessage(text=text) | RefusalMessage(text=text) | PerformedCode(code=text):
+            return split_words(text)
         case _:
             return []
 
 
-def _cut(output: Output, kept: str) -> Output:
+def _truncate_output(output: Output, prefix: str) -> Output:
     match output:
-        case Call():
-            return replace(output, arguments=kept)
-        case CodeCall():
-            return replace(output, code=kept, outputs=())
-        case Text(annotations=annotations):
-            return Text(kept, [each for each in annotations if _end_of(each) <= len(kept)])
+        case FunctionCall():
+            return replace(output, arguments=prefix)
+        case PerformedCode():
+            return replace(output, code=prefix, outputs=())
+        case TextMessage(annotations=annotations):
+            return TextMessage(prefix, [each for each in annotations if _find_annotation_end(each) <= len(prefix)])
         case _:
-            return Refusal(kept)
+            return RefusalMessage(prefix)
 
 
-def _end_of(annotation: Wire) -> int:
+def _find_annotation_end(annotation: Wire) -> int:
     return int(annotation["index"] if annotation["type"] == "file_citation" else annotation["end_index"])
 
 
-def _item(output: Output, request: Request, new_id: IdGenerator, *, status: str) -> Wire:
+def _make_item(output: Output, request: ResponseRequest, new_id: IdGenerator, *, status: str) -> Wire:
     match output:
         case Reasoning(summary=summary):
-            return _reasoning_item(summary, request, new_id)
-        case Call(name=name, arguments=arguments, call_id=call_id):
+            return _make_reasoning_item(summary, request, new_id)
+        case FunctionCall(name=name, arguments=arguments, call_id=call_id):
             return {
                 "id": new_id("fc"),
                 "type": "function_call",
@@ -207,15 +220,15 @@ def _item(output: Output, request: Request, new_id: IdGenerator, *, status: str)
                 "call_id": call_id or new_id("call"),
                 "name": name,
             }
-        case Text(text=text, annotations=annotations):
+        case TextMessage(text=text, annotations=annotations):
             content: Wire = {"type": "output_text", "annotations": [*annotations], "logprobs": [], "text": text}
-            return _message(content, request, new_id, status)
-        case Refusal(text=text):
-            return _message({"type": "refusal", "refusal": text}, request, new_id, status)
-        case SearchCall(queries=queries, results=results):
+            return _make_message_item(content, request, new_id, status)
+        case RefusalMessage(text=text):
+            return _make_message_item({"type": "refusal", "refusal": text}, request, new_id, status)
+        case PerformedFileSearch(queries=queries, results=results):
             head: Wire = {"id": new_id("fs"), "type": "file_search_call", "status": status, "queries": [*queries]}
             return {**head, "results": [*results] if request.includes("file_search_call.results") else None}
-        case CodeCall(code=code, container_id=container_id, outputs=outputs):
+        case PerformedCode(code=code, container_id=container_id, outputs=outputs):
             return {
                 "id": new_id("ci"),
                 "type": "code_interpreter_call",
@@ -228,59 +241,61 @@ def _item(output: Output, request: Request, new_id: IdGenerator, *, status: str)
             raise TypeError(f"{output} was not performed")
 
 
-def _message(content: Wire, request: Request, new_id: IdGenerator, status: str) -> Wire:
-    phase = {"phase": "final_answer"} if request.family.phase else {}
+def _make_message_item(content: Wire, request: ResponseRequest, new_id: IdGenerator, status: str) -> Wire:
+    phase = {"phase": "final_answer"} if request.traits.has_phase else {}
     head: Wire = {"id": new_id("msg"), "type": "message", "status": status, "content": [content]}
     return {**head, **phase, "role": "assistant"}
 
 
-def _reasoning_item(summary: str, request: Request, new_id: IdGenerator) -> Wire:
+def _make_reasoning_item(summary: str, request: ResponseRequest, new_id: IdGenerator) -> Wire:
     item: Wire = {"id": new_id("rs"), "type": "reasoning", "content": []}
     if request.includes_encrypted_reasoning:
-        item["encrypted_content"] = sealing.seal(f"{item['id']} {summary}")
+        item["encrypted_content"] = encrypted_reasoning.make_encrypted_content(f"{item['id']} {summary}")
     item["summary"] = [{"type": "summary_text", "text": summary}] if summary else []
     return item
 
 
-def _reasoning(request: Request) -> Wire:
-    family, options = request.family, request.body.get("reasoning") or {}
-    if not family.efforts:
+def _make_reasoning_config(request: ResponseRequest) -> Wire:
+    traits, options = request.traits, request.body.get("reasoning") or {}
+    if not traits.efforts:
         return {"context": None, "effort": None, "summary": None}
     summary = options.get("summary") or options.get("generate_summary")
     return {
-        "context": options.get("context") or family.context,
+        "context": options.get("context") or traits.reasoning_context,
         "effort": request.effort,
         "mode": options.get("mode") or "standard",
-        "summary": _SUMMARY_IN_FORCE.get(summary, summary) if summary else None,
+        "summary": _EFFECTIVE_SUMMARY.get(summary, summary) if summary else None,
     }
 
 
-def _usage(input_tokens: int, produced: Produced) -> Wire:
+def _make_usage(input_tokens: int, output: OutputItems) -> Wire:
     return {
         "input_tokens": input_tokens,
         "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": 0},
-        "output_tokens": produced.tokens,
-        "output_tokens_details": {"reasoning_tokens": produced.reasoning_tokens},
-        "total_tokens": input_tokens + produced.tokens,
+        "output_tokens": output.tokens,
+        "output_tokens_details": {"reasoning_tokens": output.reasoning_tokens},
+        "total_tokens": input_tokens + output.tokens,
     }
 
 
-def stored_item(item: Wire, new_id: IdGenerator) -> Wire:
+def to_stored_item(item: Wire, new_id: IdGenerator) -> Wire:
     """An input item as the service keeps and lists it: with id, type, status and content parts (recorded)."""
     kind = item.get("type") or "message"
     if kind == "message":
-        parts: list[Any] = _parts(item["content"], "output_text" if item["role"] == "assistant" else "input_text")
+        parts: list[Any] = _to_content_parts(
+            item["content"], "output_text" if item["role"] == "assistant" else "input_text"
+        )
         head: Wire = {"id": item.get("id") or new_id("msg"), "type": "message", "status": "completed", "content": parts}
         phase = {"phase": item["phase"]} if item.get("phase") else {}
         return {**head, **phase, "role": item["role"]}
-    prefix = _PREFIXES.get(kind, "fc")
+    prefix = _ID_PREFIXES.get(kind, "fc")
     status: Wire = {} if kind in ("reasoning", "compaction") else {"status": item.get("status") or "completed"}
     return {"id": item.get("id") or new_id(prefix), "type": kind, **status} | {
         key: value for key, value in item.items() if key not in ("id", "type", "status")
     }
 
 
-def _parts(content: Any, kind: str) -> list[Any]:
+def _to_content_parts(content: Any, kind: str) -> list[Any]:
     if not isinstance(content, str):
         return list(content)
     if kind == "output_text":
@@ -288,6 +303,6 @@ def _parts(content: Any, kind: str) -> list[Any]:
     return [{"type": kind, "text": content}]
 
 
-def stored_items(items: Sequence[Wire], new_id: IdGenerator) -> list[Wire]:
+def to_stored_items(items: Sequence[Wire], new_id: IdGenerator) -> list[Wire]:
     """All of them."""
-    return [stored_item(item, new_id) for item in items]
+    return [to_stored_item(item, new_id) for item in items]

@@ -11,15 +11,15 @@ import orjson
 
 from threadbridge.ports import PassthroughRequest, Wire, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._file_bytes import Content, ContentWriter
-from threadbridge_adapters.simulator._multipart_parser import Form, read_form
-from threadbridge_adapters.simulator._simulator import Received, Simulator
+from threadbridge_adapters.simulator._file_bytes import FileBytes, FileBytesWriter
+from threadbridge_adapters.simulator._multipart_parser import ParsedForm, read_form
+from threadbridge_adapters.simulator._simulator import ReceivedRequest, Simulator
 
-_VERSION = {"openai-version": "2020-10-01"}
+_VERSION_HEADER = {"openai-version": "2020-10-01"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RouteCall:
     """A request that a route takes, with the ids in its path."""
 
     request: PassthroughRequest
@@ -31,116 +31,122 @@ class Asked:
 
 
 #: Parse, ask, answer: what one route does with its simulator.
-Handler: TypeAlias = Callable[[Simulator, Asked], Awaitable[WireResponse]]
+RouteHandler: TypeAlias = Callable[[Simulator, RouteCall], Awaitable[WireResponse]]
 
 
-def looked_up(ask: Callable[[Simulator, Mapping[str, str]], Wire]) -> Handler:
+def path_route(operation: Callable[[Simulator, Mapping[str, str]], Wire]) -> RouteHandler:
     """A route that needs nothing but the ids in its path."""
 
-    async def handle(simulator: Simulator, asked: Asked) -> WireResponse:
-        note(simulator, asked)
-        return answered(simulator, ask(simulator, asked.ids))
+    async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
+        record_request(simulator, call)
+        return make_json_response(simulator, operation(simulator, call.ids))
 
     return handle
 
 
-def listed(ask: Callable[[Simulator, Mapping[str, str], Mapping[str, str]], Wire]) -> Handler:
+def query_route(operation: Callable[[Simulator, Mapping[str, str], Mapping[str, str]], Wire]) -> RouteHandler:
     """A route that takes a query."""
 
-    async def handle(simulator: Simulator, asked: Asked) -> WireResponse:
-        note(simulator, asked)
-        return answered(simulator, ask(simulator, asked.ids, asked.query))
+    async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
+        record_request(simulator, call)
+        return make_json_response(simulator, operation(simulator, call.ids, call.query))
 
     return handle
 
 
-def posted(ask: Callable[[Simulator, Mapping[str, str], Any], Wire]) -> Handler:
+def json_route(operation: Callable[[Simulator, Mapping[str, str], Any], Wire]) -> RouteHandler:
     """A route that takes a JSON body."""
 
-    async def handle(simulator: Simulator, asked: Asked) -> WireResponse:
-        body = await json_body(simulator, asked)
-        note(simulator, asked, body)
-        return answered(simulator, ask(simulator, asked.ids, body))
+    async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
+        body = await read_json_body(simulator, call)
+        record_request(simulator, call, body)
+        return make_json_response(simulator, operation(simulator, call.ids, body))
 
     return handle
 
 
-def sent(ask: Callable[[Simulator, Mapping[str, str], Form], Wire], *, field: str, most: int | None = None) -> Handler:
+def form_route(
+    operation: Callable[[Simulator, Mapping[str, str], ParsedForm], Wire], *, field: str, max_bytes: int | None = None
+) -> RouteHandler:
     """A route that takes a form with a file in `field`, of at most so many bytes."""
 
-    async def handle(simulator: Simulator, asked: Asked) -> WireResponse:
-        limit = min(most or simulator.limits.file_bytes, simulator.limits.file_bytes)
-        writer = ContentWriter(limit=limit, too_large=errors.file_too_large(limit))
-        kind = asked.request.headers.get("content-type", "")
-        form = await read_form(body_of(asked), kind, file_field=field, writer=writer)
-        note(simulator, asked, dict(form.fields))
-        return answered(simulator, ask(simulator, asked.ids, form))
+    async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
+        limit = min(max_bytes or simulator.limits.file_bytes, simulator.limits.file_bytes)
+        writer = FileBytesWriter(limit=limit, too_large=errors.file_too_large(limit))
+        kind = call.request.headers.get("content-type", "")
+        form = await read_form(iterate_body(call), kind, file_field=field, writer=writer)
+        record_request(simulator, call, dict(form.fields))
+        return make_json_response(simulator, operation(simulator, call.ids, form))
 
     return handle
 
 
-def fetched(ask: Callable[[Simulator, Mapping[str, str]], Content]) -> Handler:
+def download_route(operation: Callable[[Simulator, Mapping[str, str]], FileBytes]) -> RouteHandler:
     """A route that gives the bytes of a file."""
 
-    async def handle(simulator: Simulator, asked: Asked) -> WireResponse:
-        note(simulator, asked)
-        content = ask(simulator, asked.ids)
-        headers = {**_headers(simulator), "content-length": str(content.size)}
-        return WireResponse(200, {**headers, "content-type": "application/octet-stream"}, content.chunks())
+    async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
+        record_request(simulator, call)
+        content = operation(simulator, call.ids)
+        headers = {**_make_headers(simulator), "content-length": str(content.size)}
+        return WireResponse(200, {**headers, "content-type": "application/octet-stream"}, content.iterate_chunks())
 
     return handle
 
 
-async def json_body(simulator: Simulator, asked: Asked) -> Any:
+async def read_json_body(simulator: Simulator, call: RouteCall) -> Any:
     """The parsed body; nothing stands for `{}`."""
     raw = bytearray()
-    async for chunk in body_of(asked):
+    async for chunk in iterate_body(call):
         raw += chunk
         if len(raw) > simulator.limits.body_bytes:
             raise errors.ServiceError("Request body too large.", status=413)
     if not raw:
         return {}
     try:
-        return simulator.manners.asked(asked.request.path, orjson.loads(raw))
+        return simulator.quirks.transform_request(call.request.path, orjson.loads(raw))
     except orjson.JSONDecodeError as error:
         raise errors.ServiceError("We could not parse the JSON body of your request.") from error
 
 
-async def body_of(asked: Asked) -> AsyncIterator[bytes]:
+async def iterate_body(call: RouteCall) -> AsyncIterator[bytes]:
     """The pieces of the body as they come."""
-    if asked.request.body is not None:
-        async for chunk in asked.request.body:
+    if call.request.body is not None:
+        async for chunk in call.request.body:
             yield chunk
 
 
-def note(simulator: Simulator, asked: Asked, body: Any = None) -> None:
+def record_request(simulator: Simulator, call: RouteCall, body: Any = None) -> None:
     """Remember the request."""
-    simulator.requests.append(Received(asked.request.method, asked.request.path, body))
+    simulator.requests.append(ReceivedRequest(call.request.method, call.request.path, body))
 
 
-def answered(simulator: Simulator, body: Wire, request_id: str | None = None) -> WireResponse:
-    headers = {**_headers(simulator, request_id), "content-type": "application/json"}
-    return WireResponse(200, headers, orjson.dumps(simulator.manners.answered(body)))
+def make_json_response(simulator: Simulator, body: Wire, request_id: str | None = None) -> WireResponse:
+    headers = {**_make_headers(simulator, request_id), "content-type": "application/json"}
+    return WireResponse(200, headers, orjson.dumps(simulator.quirks.transform_response(body)))
 
 
-def streamed(simulator: Simulator, events: AsyncGenerator[Wire], request_id: str | None = None) -> WireResponse:
-    headers = {**_headers(simulator, request_id), "content-type": "text/event-stream; charset=utf-8"}
-    return WireResponse(200, headers, _frames(simulator.manners.told(events) if simulator.manners else events))
+def make_event_stream_response(
+    simulator: Simulator, events: AsyncGenerator[Wire], request_id: str | None = None
+) -> WireResponse:
+    headers = {**_make_headers(simulator, request_id), "content-type": "text/event-stream; charset=utf-8"}
+    return WireResponse(
+        200, headers, _encode_frames(simulator.quirks.transform_events(events) if simulator.quirks else events)
+    )
 
 
-def refused(simulator: Simulator, error: errors.ServiceError) -> WireResponse:
+def make_error_response(simulator: Simulator, error: errors.ServiceError) -> WireResponse:
     """The error envelope with its headers."""
     headers = {**error.headers, "x-request-id": error.request_id or simulator.new_id("req")}
-    body = simulator.manners.refused(error.body)
+    body = simulator.quirks.transform_error(error.body)
     return WireResponse(error.status, {**headers, "content-type": "application/json"}, orjson.dumps(body))
 
 
-async def _frames(events: AsyncGenerator[Wire]) -> AsyncGenerator[bytes]:
+async def _encode_frames(events: AsyncGenerator[Wire]) -> AsyncGenerator[bytes]:
     """§8: `event:` equals the event's type, and nothing follows the last event."""
     async with aclosing(events):
         async for event in events:
             yield b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
 
 
-def _headers(simulator: Simulator, request_id: str | None = None) -> dict[str, str]:
-    return {"x-request-id": request_id or simulator.new_id("req"), **_VERSION}
+def _make_headers(simulator: Simulator, request_id: str | None = None) -> dict[str, str]:
+    return {"x-request-id": request_id or simulator.new_id("req"), **_VERSION_HEADER}

@@ -9,34 +9,34 @@ from urllib.parse import unquote
 from threadbridge.ports import PassthroughRequest, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _file_routes, _response_routes
-from threadbridge_adapters.simulator._route_adapters import Asked, Handler, refused
+from threadbridge_adapters.simulator._route_adapters import RouteCall, RouteHandler, make_error_response
 from threadbridge_adapters.simulator._simulator import Simulator
 
-_NAME: Final = re.compile(r"\{(\w+)(:path)?\}")
+_PATH_PARAMETER: Final = re.compile(r"\{(\w+)(:path)?\}")
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(_NAME.sub(lambda found: f"(?P<{found[1]}>{'.+' if found[2] else '[^/]+'})", path))
+def _compile_path(path: str) -> re.Pattern[str]:
+    return re.compile(_PATH_PARAMETER.sub(lambda found: f"(?P<{found[1]}>{'.+' if found[2] else '[^/]+'})", path))
 
 
-_ROUTES: Final[tuple[tuple[str, re.Pattern[str], Handler], ...]] = tuple(
-    (method, _pattern(path), handler) for method, path, handler in (*_response_routes.ROUTES, *_file_routes.ROUTES)
+_ROUTES: Final[tuple[tuple[str, re.Pattern[str], RouteHandler], ...]] = tuple(
+    (method, _compile_path(path), handler) for method, path, handler in (*_response_routes.ROUTES, *_file_routes.ROUTES)
 )
 
 
-async def answer(simulator: Simulator, request: PassthroughRequest) -> WireResponse:
+async def handle_request(simulator: Simulator, request: PassthroughRequest) -> WireResponse:
     """The simulator's answer. Refusals are answers; a body that is streamed raises where the script breaks it."""
     try:
-        handler, asked = _route(simulator, request)
-        return await handler(simulator, asked)
+        handler, call = _match_route(simulator, request)
+        return await handler(simulator, call)
     except errors.ServiceError as error:
-        return refused(simulator, error)
+        return make_error_response(simulator, error)
 
 
-def _route(simulator: Simulator, request: PassthroughRequest) -> tuple[Handler, Asked]:
-    absent = simulator.manners.is_absent(request.method, request.path)
+def _match_route(simulator: Simulator, request: PassthroughRequest) -> tuple[RouteHandler, RouteCall]:
+    is_missing = simulator.quirks.is_missing_path(request.method, request.path)
     for method, pattern, handler in _ROUTES:
         found = pattern.fullmatch(request.path) if method == request.method else None
-        if found is not None and not absent:
-            return handler, Asked(request, {name: unquote(value) for name, value in found.groupdict().items()})
+        if found is not None and not is_missing:
+            return handler, RouteCall(request, {name: unquote(value) for name, value in found.groupdict().items()})
     raise errors.ServiceError(f"Invalid URL ({request.method} /v1{request.path})", status=404)

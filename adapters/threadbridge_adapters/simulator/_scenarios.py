@@ -11,7 +11,7 @@ from threadbridge_adapters.simulator import _errors as errors
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextMessage:
     """An assistant message.
 
     After a `Search` or `Python` of the same answer, `[[2]]` in the text cites the second result of all searches, and
@@ -23,14 +23,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class PlannedFileSearch:
     """A `file_search` call: its queries are put to the vector stores of the request's tool."""
 
     queries: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Python:
+class PlannedCode:
     """A `code_interpreter` call. The code is not run: what it prints, writes and draws is said here.
 
     `writes` are names and texts of files; `draws` are charts, each shown, and saved under its name where it has one.
@@ -38,19 +38,19 @@ class Python:
     """
 
     code: str
-    prints: Sequence[str] = ()
-    writes: Sequence[tuple[str, str]] = ()
-    draws: Sequence[str] = ()
-    dies: bool = False
+    printed_texts: Sequence[str] = ()
+    written_files: Sequence[tuple[str, str]] = ()
+    drawn_charts: Sequence[str] = ()
+    loses_container: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class ToolSummaryMessage:
     """An assistant message about what the searches and the code of this answer gave, everything cited."""
 
 
 @dataclass(frozen=True, slots=True)
-class SearchCall:
+class PerformedFileSearch:
     """A `Search` that was performed."""
 
     queries: Sequence[str]
@@ -58,7 +58,7 @@ class SearchCall:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeCall:
+class PerformedCode:
     """A `Python` that was performed."""
 
     code: str
@@ -67,14 +67,14 @@ class CodeCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusalMessage:
     """An assistant message that refuses."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function call. `arguments` is sent as it stands, so it can be broken JSON."""
 
     name: str
@@ -90,11 +90,21 @@ class Reasoning:
     tokens: int = 0
 
 
-Output: TypeAlias = Text | Refusal | Call | Reasoning | Search | Python | Findings | SearchCall | CodeCall
+Output: TypeAlias = (
+    TextMessage
+    | RefusalMessage
+    | FunctionCall
+    | Reasoning
+    | PlannedFileSearch
+    | PlannedCode
+    | ToolSummaryMessage
+    | PerformedFileSearch
+    | PerformedCode
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScriptedResponse:
     """One response: what comes out, and how it ends.
 
     An `incomplete` or `failed` answer leaves its last message or call open, as the service does when it is cut off.
@@ -116,7 +126,7 @@ class Scenario:
     `broken` change any of them: `Scenario.says("one two three").broken(after=4)`.
     """
 
-    answer: Answer | None = None
+    response: ScriptedResponse | None = None
     #: Exact events to send in place of an answer, for instance from a recording.
     events: Sequence[Wire] | None = None
     #: Refuse with this before anything is looked at.
@@ -128,47 +138,49 @@ class Scenario:
     break_after: int | None = None
 
     @classmethod
-    def says(cls, text: str) -> Self:
-        return cls(answer=Answer([Text(text)]))
+    def from_text(cls, text: str) -> Self:
+        return cls(response=ScriptedResponse([TextMessage(text)]))
 
     @classmethod
-    def calls(cls, *calls: Call, reasoning: str | None = None) -> Self:
+    def from_calls(cls, *calls: FunctionCall, reasoning: str | None = None) -> Self:
         """Call functions, declared or not, in one turn."""
-        thought: list[Output] = [] if reasoning is None else [Reasoning(reasoning, tokens=len(reasoning.split()))]
-        return cls(answer=Answer([*thought, *calls]))
+        reasoning_items: list[Output] = (
+            [] if reasoning is None else [Reasoning(reasoning, tokens=len(reasoning.split()))]
+        )
+        return cls(response=ScriptedResponse([*reasoning_items, *calls]))
 
     @classmethod
-    def refuses(cls, text: str) -> Self:
-        return cls(answer=Answer([Refusal(text)]))
+    def from_refusal(cls, text: str) -> Self:
+        return cls(response=ScriptedResponse([RefusalMessage(text)]))
 
     @classmethod
-    def stops(cls, reason: str, *outputs: Output) -> Self:
+    def from_incomplete(cls, reason: str, *outputs: Output) -> Self:
         """`response.incomplete` after these outputs, the last of them cut off."""
-        return cls(answer=Answer(outputs, "incomplete", reason=reason))
+        return cls(response=ScriptedResponse(outputs, "incomplete", reason=reason))
 
     @classmethod
-    def fails(cls, code: str, message: str, *outputs: Output) -> Self:
+    def from_failure(cls, code: str, message: str, *outputs: Output) -> Self:
         """`response.failed` in the middle of these outputs."""
-        return cls(answer=Answer(outputs, "failed", error=(code, message)))
+        return cls(response=ScriptedResponse(outputs, "failed", error=(code, message)))
 
     @classmethod
-    def http_error(cls, status: int, message: str | None = None, *, retry_after: float | None = None) -> Self:
+    def from_http_error(cls, status: int, message: str | None = None, *, retry_after: float | None = None) -> Self:
         """Answer with an error status before anything is looked at."""
-        return cls(error=errors.of_status(status, message, retry_after=retry_after))
+        return cls(error=errors.error_for_status(status, message, retry_after=retry_after))
 
     @classmethod
-    def replays(cls, events: Sequence[Wire]) -> Self:
+    def from_events(cls, events: Sequence[Wire]) -> Self:
         """Send exactly these events; a plain request is answered by the response in the last one that has any."""
         return cls(events=events)
 
-    def slow(self, seconds: float) -> Self:
+    def with_delta_delay(self, seconds: float) -> Self:
         """Wait between events."""
         return replace(self, delta_delay=seconds)
 
-    def late(self, seconds: float) -> Self:
+    def with_start_delay(self, seconds: float) -> Self:
         """Wait before the first event."""
         return replace(self, delay=seconds)
 
-    def broken(self, *, after: int) -> Self:
+    def with_break(self, *, after: int) -> Self:
         """Break the connection after so many events; a plain request breaks at once."""
         return replace(self, break_after=after)

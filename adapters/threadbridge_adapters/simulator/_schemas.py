@@ -10,10 +10,10 @@ from threadbridge.ports import Wire
 _NESTING_LIMIT = 20  # a recursive schema would otherwise be sampled for ever
 
 
-def strict_fault(schema: Wire) -> str | None:
+def find_strict_fault(schema: Wire) -> str | None:
     """Why this schema cannot be used in strict mode, in the service's words (recorded), or None."""
-    for context, node in _objects(schema, ()):
-        where = f"In context=({_context(context)})"
+    for context, node in _iterate_objects(schema, ()):
+        where = f"In context=({_format_context(context)})"
         if node.get("additionalProperties") is not False:
             return f"{where}, 'additionalProperties' is required to be supplied and to be false."
         required = node.get("required")
@@ -26,16 +26,16 @@ def strict_fault(schema: Wire) -> str | None:
     return None
 
 
-def made_strict(schema: Wire) -> Wire:
+def make_strict(schema: Wire) -> Wire:
     """The schema with every property required and no others allowed: what omitting `strict` leads to (§4)."""
     out: Wire = {}
     for key, value in schema.items():
         if key in ("properties", "$defs", "definitions") and isinstance(value, dict):
-            out[key] = {name: made_strict(sub) if isinstance(sub, dict) else sub for name, sub in value.items()}
+            out[key] = {name: make_strict(sub) if isinstance(sub, dict) else sub for name, sub in value.items()}
         elif key == "items" and isinstance(value, dict):
-            out[key] = made_strict(value)
+            out[key] = make_strict(value)
         elif key in ("anyOf", "allOf", "oneOf") and isinstance(value, list):
-            out[key] = [made_strict(sub) if isinstance(sub, dict) else sub for sub in value]
+            out[key] = [make_strict(sub) if isinstance(sub, dict) else sub for sub in value]
         else:
             out[key] = value
     if _is_object(out):
@@ -45,10 +45,10 @@ def made_strict(schema: Wire) -> Wire:
     return out
 
 
-def sample(schema: Wire, text: str = "", *, root: Wire | None = None, depth: int = 0) -> Any:
+def make_sample(schema: Wire, text: str = "", *, root: Wire | None = None, depth: int = 0) -> Any:
     """A value that fits the schema, always the same one; strings are `text` where nothing else is asked for."""
     root = schema if root is None else root
-    schema = _resolved(schema, root)
+    schema = _resolve_reference(schema, root)
     if depth > _NESTING_LIMIT:
         return None
     if "const" in schema:
@@ -57,23 +57,25 @@ def sample(schema: Wire, text: str = "", *, root: Wire | None = None, depth: int
         return schema["enum"][0]
     for choice in ("anyOf", "oneOf", "allOf"):
         if schema.get(choice):
-            return sample(schema[choice][0], text, root=root, depth=depth + 1)
+            return make_sample(schema[choice][0], text, root=root, depth=depth + 1)
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = kind[0] if kind else None
     if kind == "object" or (kind is None and "properties" in schema):
         properties: Wire = schema.get("properties") or {}
-        wanted = schema.get("required") or []
+        required = schema.get("required") or []
         return {
-            name: sample(properties[name], text, root=root, depth=depth + 1) for name in properties if name in wanted
+            name: make_sample(properties[name], text, root=root, depth=depth + 1)
+            for name in properties
+            if name in required
         }
     if kind == "array":
         count = max(int(schema.get("minItems") or 0), 1)
-        return [sample(schema.get("items") or {}, text, root=root, depth=depth + 1)] * count
+        return [make_sample(schema.get("items") or {}, text, root=root, depth=depth + 1)] * count
     return {"integer": 0, "number": 0, "boolean": False, "null": None}.get(str(kind), text)
 
 
-def _resolved(schema: Wire, root: Wire) -> Wire:
+def _resolve_reference(schema: Wire, root: Wire) -> Wire:
     reference = schema.get("$ref")
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return schema
@@ -83,7 +85,7 @@ def _resolved(schema: Wire, root: Wire) -> Wire:
     return node if isinstance(node, dict) else {}
 
 
-def _objects(node: Any, context: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Wire]]:
+def _iterate_objects(node: Any, context: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Wire]]:
     """Every object schema inside, outermost first, with the path the service reports."""
     if not isinstance(node, dict):
         return
@@ -91,17 +93,17 @@ def _objects(node: Any, context: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
         yield context, node
     for key in ("properties", "$defs", "definitions"):
         for name, sub in (node.get(key) or {}).items():
-            yield from _objects(sub, (*context, key, name))
-    yield from _objects(node.get("items"), (*context, "items"))
+            yield from _iterate_objects(sub, (*context, key, name))
+    yield from _iterate_objects(node.get("items"), (*context, "items"))
     for key in ("anyOf", "allOf", "oneOf"):
         for index, sub in enumerate(node.get(key) or []):
-            yield from _objects(sub, (*context, key, str(index)))
+            yield from _iterate_objects(sub, (*context, key, str(index)))
 
 
 def _is_object(schema: Wire) -> bool:
     return schema.get("type") == "object" or "properties" in schema
 
 
-def _context(path: tuple[str, ...]) -> str:
+def _format_context(path: tuple[str, ...]) -> str:
     quoted = ", ".join(step if step.isdigit() else f"'{step}'" for step in path)
     return f"{quoted}," if len(path) == 1 else quoted

@@ -14,7 +14,7 @@ from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
 
 
-class Manner(StrEnum):
+class ServerQuirk(StrEnum):
     """One habit of a server that is not OpenAI's."""
 
     #: S1: `conversation` is taken as a string only, and not echoed.
@@ -59,181 +59,181 @@ class Manner(StrEnum):
     NO_LOCKS = "no-locks"
 
 
-M = Manner
-ONE_MODEL: Final = "the-only-model"
+Q = ServerQuirk
+ONLY_MODEL: Final = "the-only-model"
 
 #: Beginnings of paths that are not there.
-_ABSENT: Final[Mapping[Manner, tuple[str, ...]]] = {
-    M.FEW_PATHS: ("/responses/input_tokens", "/models"),
-    M.NO_CONVERSATIONS: ("/conversations",),
-    M.NO_CONTAINERS: ("/containers",),
-    M.NO_FILES: ("/files", "/uploads", "/vector_stores"),
+_MISSING_PATHS: Final[Mapping[ServerQuirk, tuple[str, ...]]] = {
+    Q.FEW_PATHS: ("/responses/input_tokens", "/models"),
+    Q.NO_CONVERSATIONS: ("/conversations",),
+    Q.NO_CONTAINERS: ("/containers",),
+    Q.NO_FILES: ("/files", "/uploads", "/vector_stores"),
 }
-_ABSENT_TOOLS: Final[Mapping[Manner, str]] = {
-    M.NO_CONTAINERS: "code_interpreter",
-    M.NO_FILES: "file_search",
+_UNSUPPORTED_TOOLS: Final[Mapping[ServerQuirk, str]] = {
+    Q.NO_CONTAINERS: "code_interpreter",
+    Q.NO_FILES: "file_search",
 }
 
 
-class Manners:
+class ServerQuirks:
     """The habits of one simulator. None of them: it behaves as OpenAI's service."""
 
-    def __init__(self, manners: Collection[Manner] = ()) -> None:
-        self._manners = frozenset(manners)
+    def __init__(self, quirks: Collection[ServerQuirk] = ()) -> None:
+        self._quirks = frozenset(quirks)
 
-    def __contains__(self, manner: Manner) -> bool:
-        return manner in self._manners
+    def __contains__(self, quirk: ServerQuirk) -> bool:
+        return quirk in self._quirks
 
     def __bool__(self) -> bool:
-        return bool(self._manners)
+        return bool(self._quirks)
 
-    def is_absent(self, method: str, path: str) -> bool:
+    def is_missing_path(self, method: str, path: str) -> bool:
         """Whether this server has no such path."""
-        if M.FORGETS in self and method == "GET" and path.startswith("/responses/"):
+        if Q.FORGETS in self and method == "GET" and path.startswith("/responses/"):
             return True
-        return any(path.startswith(_ABSENT[manner]) for manner in self._manners & _ABSENT.keys())
+        return any(path.startswith(_MISSING_PATHS[manner]) for manner in self._quirks & _MISSING_PATHS.keys())
 
-    def asked(self, path: str, body: Any) -> Any:
+    def transform_request(self, path: str, body: Any) -> Any:
         """The body as this server reads it. Raises what it refuses."""
         if not isinstance(body, dict):
             return body
-        if path == "/conversations" and M.DROPS_FIRST_ITEMS in self:
+        if path == "/conversations" and Q.DROPS_FIRST_ITEMS in self:
             return {name: value for name, value in body.items() if name != "items"}
-        return self._asked_response(body) if path == "/responses" else body
+        return self._transform_response_request(body) if path == "/responses" else body
 
-    def answered(self, body: Wire) -> Wire:
+    def transform_response(self, body: Wire) -> Wire:
         """An answer as this server gives it."""
         if body.get("object") == "list":
-            return self._listed(body)
-        return self._response(body) if body.get("object") == "response" else body
+            return self._transform_list(body)
+        return self._transform_response_object(body) if body.get("object") == "response" else body
 
-    async def told(self, events: AsyncGenerator[Wire]) -> AsyncGenerator[Wire]:
+    async def transform_events(self, events: AsyncGenerator[Wire]) -> AsyncGenerator[Wire]:
         """A stream as this server sends it."""
-        searched = False
+        has_searched = False
         async with aclosing(events):
             async for event in events:
                 item = event.get("item") or {}
-                searched = searched or item.get("type") == "file_search_call"
-                if M.PATCHY_STREAMS in self and _is_left_out(event, searched=searched):
+                has_searched = has_searched or item.get("type") == "file_search_call"
+                if Q.PATCHY_STREAMS in self and _is_omitted(event, has_searched=has_searched):
                     continue
-                yield self._event(event)
+                yield self._transform_event(event)
 
-    def refused(self, body: Wire) -> Wire:
+    def transform_error(self, body: Wire) -> Wire:
         """An error body as this server writes it."""
         message = body["error"]["message"]
-        if M.DETAIL_ERRORS in self:
+        if Q.DETAIL_ERRORS in self:
             return {"detail": message}
-        return {"error": {"message": message}} if M.TERSE_ERRORS in self else body
+        return {"error": {"message": message}} if Q.TERSE_ERRORS in self else body
 
-    def _asked_response(self, body: Wire) -> Wire:
-        for manner, refuse in _REFUSALS.items():
+    def _transform_response_request(self, body: Wire) -> Wire:
+        for manner, refuse in _REQUEST_CHECKS.items():
             if manner in self:
                 refuse(body)
-        for manner, kind in _ABSENT_TOOLS.items():
+        for manner, kind in _UNSUPPORTED_TOOLS.items():
             if manner in self and any(tool.get("type") == kind for tool in body.get("tools") or ()):
-                raise errors.wrong_value("tools[0].type", kind, ("function",))
-        dropped = {name for manner, name in _UNHEARD.items() if manner in self}
-        heard = {name: value for name, value in body.items() if name not in dropped}
-        if M.NO_REQUIRED_CHOICE in self and heard.get("tool_choice") == "required":
-            heard["tool_choice"] = "auto"
-        return heard
+                raise errors.invalid_value("tools[0].type", kind, ("function",))
+        ignored_names = {name for manner, name in _IGNORED_PARAMETERS.items() if manner in self}
+        request = {name: value for name, value in body.items() if name not in ignored_names}
+        if Q.NO_REQUIRED_CHOICE in self and request.get("tool_choice") == "required":
+            request["tool_choice"] = "auto"
+        return request
 
-    def _event(self, event: Wire) -> Wire:
-        shown = dict(event)
-        if "response" in shown:
-            shown["response"] = self._response(shown["response"])
-        elif M.INNER_FILE_IDS in self:
-            shown = _with_inner_ids(shown)
-        if M.PATCHY_STREAMS in self:
-            shown["sequence_number"] *= 2
-        return shown
+    def _transform_event(self, event: Wire) -> Wire:
+        result = dict(event)
+        if "response" in result:
+            result["response"] = self._transform_response_object(result["response"])
+        elif Q.INNER_FILE_IDS in self:
+            result = _replace_file_ids(result)
+        if Q.PATCHY_STREAMS in self:
+            result["sequence_number"] *= 2
+        return result
 
-    def _response(self, body: Wire) -> Wire:
-        shown = dict(body)
-        if M.CONVERSATION_BY_STRING in self:
-            shown.pop("conversation", None)
-        if M.ONE_MODEL in self:
-            shown["model"] = ONE_MODEL
-        if M.SPARSE_OBJECTS in self:
-            shown = _sparse(shown)
-        return _with_inner_ids(shown) if M.INNER_FILE_IDS in self else shown
+    def _transform_response_object(self, body: Wire) -> Wire:
+        result = dict(body)
+        if Q.CONVERSATION_BY_STRING in self:
+            result.pop("conversation", None)
+        if Q.ONE_MODEL in self:
+            result["model"] = ONLY_MODEL
+        if Q.SPARSE_OBJECTS in self:
+            result = _make_sparse(result)
+        return _replace_file_ids(result) if Q.INNER_FILE_IDS in self else result
 
-    def _listed(self, body: Wire) -> Wire:
-        shown = dict(body)
-        if M.SPARSE_OBJECTS in self:
-            shown["data"] = [{**item, "status": None} if "status" in item else item for item in body["data"]]
-        if M.FEW_PATHS in self:
-            shown = {name: shown[name] for name in ("object", "data")}
-        return shown
+    def _transform_list(self, body: Wire) -> Wire:
+        result = dict(body)
+        if Q.SPARSE_OBJECTS in self:
+            result["data"] = [{**item, "status": None} if "status" in item else item for item in body["data"]]
+        if Q.FEW_PATHS in self:
+            result = {name: result[name] for name in ("object", "data")}
+        return result
 
 
-def _no_conversation_object(body: Wire) -> None:
+def _reject_conversation_object(body: Wire) -> None:
     if isinstance(body.get("conversation"), dict):
-        raise errors.wrong_type("conversation", "a string", body["conversation"])
+        raise errors.invalid_type("conversation", "a string", body["conversation"])
 
 
-def _no_background_stream(body: Wire) -> None:
+def _reject_background_stream(body: Wire) -> None:
     if body.get("background") and body.get("stream"):
         raise errors.ServiceError("Background responses cannot be streamed.", param="stream")
 
 
-def _no_background(body: Wire) -> None:
+def _reject_background(body: Wire) -> None:
     if body.get("background"):
-        raise errors.not_simulated("background")
+        raise errors.parameter_not_simulated("background")
 
 
-def _no_compaction(body: Wire) -> None:
+def _reject_compaction(body: Wire) -> None:
     if body.get("context_management"):
-        raise errors.unknown("context_management")
+        raise errors.unknown_parameter("context_management")
 
 
-def _no_previous(body: Wire) -> None:
+def _reject_previous_response(body: Wire) -> None:
     if body.get("previous_response_id"):
         raise errors.previous_response_not_found(body["previous_response_id"])
 
 
 #: Which requests for a response are refused.
-_REFUSALS: Final[Mapping[Manner, Callable[[Wire], None]]] = {
-    M.CONVERSATION_BY_STRING: _no_conversation_object,
-    M.NO_BACKGROUND_STREAMS: _no_background_stream,
-    M.NO_BACKGROUND: _no_background,
-    M.FORGETS: _no_previous,
-    M.FEW_PATHS: _no_compaction,
+_REQUEST_CHECKS: Final[Mapping[ServerQuirk, Callable[[Wire], None]]] = {
+    Q.CONVERSATION_BY_STRING: _reject_conversation_object,
+    Q.NO_BACKGROUND_STREAMS: _reject_background_stream,
+    Q.NO_BACKGROUND: _reject_background,
+    Q.FORGETS: _reject_previous_response,
+    Q.FEW_PATHS: _reject_compaction,
 }
 #: Which of its parameters are not looked at.
-_UNHEARD: Final[Mapping[Manner, str]] = {
-    M.INLINE_BACKGROUND: "background",
-    M.TAKES_ANY_PREVIOUS: "previous_response_id",
+_IGNORED_PARAMETERS: Final[Mapping[ServerQuirk, str]] = {
+    Q.INLINE_BACKGROUND: "background",
+    Q.TAKES_ANY_PREVIOUS: "previous_response_id",
 }
 
 
-def _is_left_out(event: Wire, *, searched: bool) -> bool:
+def _is_omitted(event: Wire, *, has_searched: bool) -> bool:
     if event["type"] == "response.output_text.done":
         return True
-    return searched and event["type"] == "response.output_item.added" and event["item"]["type"] == "message"
+    return has_searched and event["type"] == "response.output_item.added" and event["item"]["type"] == "message"
 
 
-def _sparse(response: Wire) -> Wire:
-    shown = dict(response)
-    if (shown.get("incomplete_details") or {}).get("reason") == "max_output_tokens":
-        shown["incomplete_details"] = {"reason": "length"}
-    if shown.get("usage"):
-        shown["usage"] = {**shown["usage"], "input_tokens_details": None}
-        del shown["usage"]["output_tokens_details"]
-    return shown
+def _make_sparse(response: Wire) -> Wire:
+    result = dict(response)
+    if (result.get("incomplete_details") or {}).get("reason") == "max_output_tokens":
+        result["incomplete_details"] = {"reason": "length"}
+    if result.get("usage"):
+        result["usage"] = {**result["usage"], "input_tokens_details": None}
+        del result["usage"]["output_tokens_details"]
+    return result
 
 
-def _with_inner_ids(value: Any) -> Any:
+def _replace_file_ids(value: Any) -> Any:
     """Everywhere in it: ids of cited files and of search results, and the scores of these."""
     if isinstance(value, list):
-        return [_with_inner_ids(each) for each in value]
+        return [_replace_file_ids(each) for each in value]
     if not isinstance(value, dict):
         return value
-    shown = {name: _with_inner_ids(each) for name, each in value.items()}
-    if shown.get("type") == "file_citation":
-        shown["file_id"] = f"inner-{shown['file_id']}"
-    elif "score" in shown and "file_id" in shown:
-        shown["attributes"] = {**shown["attributes"], "file_id": shown["file_id"]}
-        shown["file_id"] = f"inner-{shown['file_id']}"
-        shown["score"] = shown["score"] * 20
-    return shown
+    result = {name: _replace_file_ids(each) for name, each in value.items()}
+    if result.get("type") == "file_citation":
+        result["file_id"] = f"inner-{result['file_id']}"
+    elif "score" in result and "file_id" in result:
+        result["attributes"] = {**result["attributes"], "file_id": result["file_id"]}
+        result["file_id"] = f"inner-{result['file_id']}"
+        result["score"] = result["score"] * 20
+    return result

@@ -13,7 +13,7 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SimulatorLimits:
     """How much a simulator keeps before it forgets the oldest, and how much it accepts."""
 
     responses: int = 2_000
@@ -23,14 +23,14 @@ class Limits:
     conversation_items: int = 20_000
     requests: int = 1_000
     #: Encrypted contents of replayed recordings that may be sent back.
-    replayed_seals: int = 1_000
+    replayed_contents: int = 1_000
     #: Tokens that the model can read: an input of more is refused.
     context_tokens: int = 1_050_000
     body_bytes: int = 64 * 1024 * 1024
     #: Uploaded files, the bytes of one and of all of them; what is larger than 64 KiB lies on disk.
     files: int = 2_000
     file_bytes: int = 512 * 1024 * 1024
-    kept_bytes: int = 4 * 1024**3
+    total_file_bytes: int = 4 * 1024**3
     uploads: int = 100
     vector_stores: int = 500
     #: Files in one vector store, and the text of all of them that can be searched.
@@ -48,13 +48,13 @@ class StoredResponse:
     input_items: Sequence[Wire]
     history: Sequence[Wire]
     #: The model's family names its access programs in plain answers.
-    access: bool = False
+    names_access_programs: bool = False
     #: Created with `stream: true`: only then can its stream be taken up again.
-    streamed: bool = False
+    is_streamed: bool = False
     #: Events of a background response, for those who come back to its stream.
     events: list[Wire] = field(default_factory=list[Wire])
 
-    def context(self) -> list[Wire]:
+    def build_context(self) -> list[Wire]:
         """What a response that continues this one starts from."""
         return [*self.history, *self.input_items, *self.body["output"]]
 
@@ -68,155 +68,155 @@ class Conversation:
     metadata: Wire
     items: dict[str, Wire] = field(default_factory=dict[str, Wire])
     #: A response is being made for it: nobody else may use it (mapping §2).
-    locked: bool = False
+    is_locked: bool = False
 
-    def shown(self) -> Wire:
+    def to_wire(self) -> Wire:
         """The wire object."""
         return {"id": self.id, "object": "conversation", "created_at": self.created_at, "metadata": self.metadata}
 
 
-class Hold:
+class ConversationLock:
     """The lock on a conversation while a response is made for it: taken once, given back once."""
 
     def __init__(self, conversation: Conversation | None) -> None:
         self._conversation = conversation
-        self._held = False
+        self._is_acquired = False
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         if self._conversation is not None:
-            self._conversation.locked = self._held = True
+            self._conversation.is_locked = self._is_acquired = True
 
     def release(self) -> None:
         """Give it back, if it is still ours."""
-        if self._conversation is not None and self._held:
-            self._conversation.locked = self._held = False
+        if self._conversation is not None and self._is_acquired:
+            self._conversation.is_locked = self._is_acquired = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Neighbours:
+class _IndexedItem:
     owner: str  # the response or conversation that goes away with it
     item: Wire
-    reasoning_before: str | None = None
-    after: Wire | None = None
+    preceding_reasoning_id: str | None = None
+    following_item: Wire | None = None
 
 
-class Memory:
+class SimulatorState:
     """Responses and conversations by id."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: SimulatorLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
         self._responses: OrderedDict[str, StoredResponse] = OrderedDict()
         self._conversations: OrderedDict[str, Conversation] = OrderedDict()
-        self._items: dict[str, _Neighbours] = {}
-        self._replayed: OrderedDict[str, None] = OrderedDict()
+        self._indexed_items: dict[str, _IndexedItem] = {}
+        self._replayed_contents: OrderedDict[str, None] = OrderedDict()
 
-    def keep(self, stored: StoredResponse) -> None:
+    def put_response(self, stored_response: StoredResponse) -> None:
         """Remember a response, or what became of it."""
-        response_id = stored.body["id"]
-        self._responses[response_id] = stored
-        self._index(response_id, stored.input_items)
-        self._index(response_id, stored.body["output"])
+        response_id = stored_response.body["id"]
+        self._responses[response_id] = stored_response
+        self._index_items(response_id, stored_response.input_items)
+        self._index_items(response_id, stored_response.body["output"])
         while len(self._responses) > self._limits.responses:
-            self._forget(next(iter(self._responses)))
+            self._delete(next(iter(self._responses)))
 
-    def response(self, response_id: str) -> StoredResponse:
+    def get_response(self, response_id: str) -> StoredResponse:
         """The response of this id, or the service's 404."""
-        self._forget_old()
-        stored = self._responses.get(response_id)
-        if stored is None:
+        self._delete_expired()
+        stored_response = self._responses.get(response_id)
+        if stored_response is None:
             raise errors.response_not_found(response_id)
-        return stored
+        return stored_response
 
-    def previous(self, response_id: str) -> StoredResponse:
+    def get_previous_response(self, response_id: str) -> StoredResponse:
         """The response to continue; unknown is a 400 here (§9)."""
-        self._forget_old()
-        stored = self._responses.get(response_id)
-        if stored is None:
+        self._delete_expired()
+        stored_response = self._responses.get(response_id)
+        if stored_response is None:
             raise errors.previous_response_not_found(response_id)
-        return stored
+        return stored_response
 
-    def forget_response(self, response_id: str) -> StoredResponse:
+    def delete_response(self, response_id: str) -> StoredResponse:
         """Delete a response; raises the 404 if there is none."""
-        stored = self.response(response_id)
-        self._forget(response_id)
-        return stored
+        stored_response = self.get_response(response_id)
+        self._delete(response_id)
+        return stored_response
 
-    def keep_conversation(self, conversation: Conversation) -> None:
+    def put_conversation(self, conversation: Conversation) -> None:
         self._conversations[conversation.id] = conversation
         while len(self._conversations) > self._limits.conversations:
-            self.forget_conversation(next(iter(self._conversations)))
+            self.delete_conversation(next(iter(self._conversations)))
 
-    def conversation(self, conversation_id: str) -> Conversation:
+    def get_conversation(self, conversation_id: str) -> Conversation:
         """The conversation of this id, or the service's 404."""
-        found = self._conversations.get(conversation_id)
-        if found is None:
+        conversation = self._conversations.get(conversation_id)
+        if conversation is None:
             raise errors.conversation_not_found(conversation_id)
-        return found
+        return conversation
 
-    def forget_conversation(self, conversation_id: str) -> None:
-        self._drop(conversation_id, self.conversation(conversation_id).items.values())
+    def delete_conversation(self, conversation_id: str) -> None:
+        self._unindex_items(conversation_id, self.get_conversation(conversation_id).items.values())
         del self._conversations[conversation_id]
 
-    def append(self, conversation: Conversation, items: Iterable[Wire]) -> None:
+    def append_items(self, conversation: Conversation, items: Iterable[Wire]) -> None:
         """Add items to the end of a conversation, up to the limit."""
-        new = {item["id"]: item for item in items}
-        if len(conversation.items) + len(new) > self._limits.conversation_items:
+        items_by_id = {item["id"]: item for item in items}
+        if len(conversation.items) + len(items_by_id) > self._limits.conversation_items:
             raise errors.ServiceError(f"The simulator keeps at most {self._limits.conversation_items} items.")
-        conversation.items.update(new)
-        self._index(conversation.id, list(new.values()))
+        conversation.items.update(items_by_id)
+        self._index_items(conversation.id, list(items_by_id.values()))
 
     def remove_item(self, conversation: Conversation, item_id: str) -> None:
         """Take an item out of a conversation; raises the 404 if it is not in there."""
         removed = conversation.items.pop(item_id, None)
         if removed is None:
             raise errors.item_not_found(item_id)
-        self._drop(conversation.id, [removed])
+        self._unindex_items(conversation.id, [removed])
 
-    def item(self, item_id: str) -> Wire | None:
+    def get_item(self, item_id: str) -> Wire | None:
         """A stored item."""
-        found = self._items.get(item_id)
+        found = self._indexed_items.get(item_id)
         return found.item if found else None
 
-    def reasoning_before(self, item_id: str) -> str | None:
+    def get_preceding_reasoning_id(self, item_id: str) -> str | None:
         """The reasoning item this stored one was produced from."""
-        found = self._items.get(item_id)
-        return found.reasoning_before if found else None
+        found = self._indexed_items.get(item_id)
+        return found.preceding_reasoning_id if found else None
 
-    def after(self, item_id: str) -> Wire | None:
+    def get_following_item(self, item_id: str) -> Wire | None:
         """The item a stored reasoning item led to."""
-        found = self._items.get(item_id)
-        return found.after if found else None
+        found = self._indexed_items.get(item_id)
+        return found.following_item if found else None
 
-    def note_replayed(self, items: Iterable[Wire]) -> None:
+    def record_replayed_contents(self, items: Iterable[Wire]) -> None:
         """Encrypted contents of a replayed recording count as ours."""
         for item in items:
             if item.get("encrypted_content"):
-                self._replayed[item["encrypted_content"]] = None
-        while len(self._replayed) > self._limits.replayed_seals:
-            self._replayed.popitem(last=False)
+                self._replayed_contents[item["encrypted_content"]] = None
+        while len(self._replayed_contents) > self._limits.replayed_contents:
+            self._replayed_contents.popitem(last=False)
 
-    def was_replayed(self, token: str) -> bool:
-        return token in self._replayed
+    def is_replayed_content(self, token: str) -> bool:
+        return token in self._replayed_contents
 
-    def _index(self, owner: str, items: Sequence[Wire]) -> None:
+    def _index_items(self, owner: str, items: Sequence[Wire]) -> None:
         for before, item, after in zip([None, *items], items, [*items[1:], None], strict=False):
-            if "id" not in item or item["id"] in self._items:
+            if "id" not in item or item["id"] in self._indexed_items:
                 continue
             reasoning = before.get("id") if before is not None and before.get("type") == "reasoning" else None
-            self._items[item["id"]] = _Neighbours(owner, item, reasoning, after)
+            self._indexed_items[item["id"]] = _IndexedItem(owner, item, reasoning, after)
 
-    def _forget_old(self) -> None:
+    def _delete_expired(self) -> None:
         until = self._clock.now() - self._limits.response_days * _DAY
         while self._responses and (oldest := next(iter(self._responses.values()))).body["created_at"] <= until:
-            self._forget(oldest.body["id"])
+            self._delete(oldest.body["id"])
 
-    def _forget(self, response_id: str) -> None:
-        stored = self._responses.pop(response_id)
-        self._drop(response_id, [*stored.input_items, *stored.body["output"]])
+    def _delete(self, response_id: str) -> None:
+        stored_response = self._responses.pop(response_id)
+        self._unindex_items(response_id, [*stored_response.input_items, *stored_response.body["output"]])
 
-    def _drop(self, owner: str, items: Iterable[Wire]) -> None:
+    def _unindex_items(self, owner: str, items: Iterable[Wire]) -> None:
         for item in items:
-            found = self._items.get(item.get("id", ""))
+            found = self._indexed_items.get(item.get("id", ""))
             if found is not None and found.owner == owner:
-                del self._items[item["id"]]
+                del self._indexed_items[item["id"]]

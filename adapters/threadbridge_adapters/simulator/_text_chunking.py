@@ -9,24 +9,24 @@ from typing import Any, Final
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _validators as checks
-from threadbridge_adapters.simulator._tokens import word_starts
+from threadbridge_adapters.simulator import _validators as validators
+from threadbridge_adapters.simulator._tokens import iterate_word_starts
 
 #: Tokens of one file that the service takes.
-LARGEST_FILE: Final = 5_000_000
+MAX_FILE_TOKENS: Final = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Chunking:
+class ChunkingStrategy:
     """A static chunking strategy."""
 
-    size: int = 800
-    overlap: int = 400
+    max_tokens: int = 800
+    overlap_tokens: int = 400
 
-    def shown(self) -> Wire:
+    def to_wire(self) -> Wire:
         return {
             "type": "static",
-            "static": {"max_chunk_size_tokens": self.size, "chunk_overlap_tokens": self.overlap},
+            "static": {"max_chunk_size_tokens": self.max_tokens, "chunk_overlap_tokens": self.overlap_tokens},
         }
 
 
@@ -34,44 +34,44 @@ class TooManyTokensError(Exception):
     """The text has more tokens than one file may have."""
 
 
-def chunks(text: str, chunking: Chunking) -> Iterator[str]:
+def split_into_chunks(text: str, strategy: ChunkingStrategy) -> Iterator[str]:
     """The chunks from the beginning. Raises TooManyTokensError."""
     starts = array("Q")
-    for start in word_starts(text):
+    for start in iterate_word_starts(text):
         starts.append(start)
-        if len(starts) > LARGEST_FILE:
+        if len(starts) > MAX_FILE_TOKENS:
             raise TooManyTokensError
-    step = chunking.size - chunking.overlap
-    for first in range(0, max(len(starts) - chunking.overlap, 1), step):
-        last = first + chunking.size
+    step = strategy.max_tokens - strategy.overlap_tokens
+    for first in range(0, max(len(starts) - strategy.overlap_tokens, 1), step):
+        last = first + strategy.max_tokens
         yield text[starts[first] if starts else 0 : starts[last] if last < len(starts) else len(text)]
 
 
-_STATIC = {
-    "max_chunk_size_tokens": checks.integer(least=100, most=4096),
-    "chunk_overlap_tokens": checks.integer(least=0),
+_STATIC_FIELDS = {
+    "max_chunk_size_tokens": validators.integer(minimum=100, maximum=4096),
+    "chunk_overlap_tokens": validators.integer(minimum=0),
 }
 
 
 def check_chunking(path: str, value: Any) -> None:
     """A `chunking_strategy`."""
-    kind = checks.mapping(path, value).get("type")
+    kind = validators.require_object(path, value).get("type")
     if kind is None:
-        raise errors.missing(f"{path}.type")
+        raise errors.missing_parameter(f"{path}.type")
     if kind == "auto":
-        checks.members(path, value, {"type": checks.string()})
+        validators.check_members(path, value, {"type": validators.string()})
         return
-    checks.one_of("auto", "static")(f"{path}.type", kind)
-    static = checks.shape(_STATIC, required=tuple(_STATIC))
-    checks.members(path, value, {"type": checks.string(), "static": static}, required=("static",))
+    validators.one_of("auto", "static")(f"{path}.type", kind)
+    static = validators.object_with(_STATIC_FIELDS, required=tuple(_STATIC_FIELDS))
+    validators.check_members(path, value, {"type": validators.string(), "static": static}, required=("static",))
     size, overlap = value["static"]["max_chunk_size_tokens"], value["static"]["chunk_overlap_tokens"]
     if overlap > size // 2:
         text = "chunk_overlap_tokens must be less than or equal to half of max_chunk_size_tokens"
         raise errors.ServiceError(text, param=f"{path}.static.chunk_overlap_tokens", code="invalid_value")
 
 
-def chunking_of(value: Wire | None) -> Chunking:
+def parse_chunking_strategy(value: Wire | None) -> ChunkingStrategy:
     """A checked `chunking_strategy` as a value; `auto` and nothing are the default."""
     if value is None or value["type"] == "auto":
-        return Chunking()
-    return Chunking(value["static"]["max_chunk_size_tokens"], value["static"]["chunk_overlap_tokens"])
+        return ChunkingStrategy()
+    return ChunkingStrategy(value["static"]["max_chunk_size_tokens"], value["static"]["chunk_overlap_tokens"])

@@ -10,63 +10,63 @@ import orjson
 
 from threadbridge.ports import Wire
 
-_WORDS = re.compile(r"\s*\S+|\s+$")
-_ARGUMENTS = re.compile(r"[A-Za-z0-9_.-]+|[^A-Za-z0-9_.-]+")
+_WORD_PIECES = re.compile(r"\s*\S+|\s+$")
+_ARGUMENT_PIECES = re.compile(r"[A-Za-z0-9_.-]+|[^A-Za-z0-9_.-]+")
 _BYTES_PER_TOKEN = 4
-_PER_ITEM = 4
-_PER_REQUEST = 3
+_TOKENS_PER_ITEM = 4
+_TOKENS_PER_REQUEST = 3
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """A text in the pieces it is streamed in; each counts as one token."""
-    return _WORDS.findall(text)
+    return _WORD_PIECES.findall(text)
 
 
-def word_starts(text: str) -> Iterator[int]:
+def iterate_word_starts(text: str) -> Iterator[int]:
     """Where each of these pieces begins."""
-    return (found.start() for found in _WORDS.finditer(text))
+    return (found.start() for found in _WORD_PIECES.finditer(text))
 
 
-def argument_pieces(arguments: str) -> list[str]:
+def split_arguments(arguments: str) -> list[str]:
     """Function arguments in the pieces they are streamed in; each counts as one token."""
-    return _ARGUMENTS.findall(arguments)
+    return _ARGUMENT_PIECES.findall(arguments)
 
 
-def input_tokens(items: Iterable[Wire], instructions: str | None, tools: Iterable[Wire]) -> int:
+def count_input_tokens(items: Iterable[Wire], instructions: str | None, tools: Iterable[Wire]) -> int:
     """What a request is charged for: its whole context, its instructions and its tools."""
-    total = _PER_REQUEST + (estimate(instructions) if instructions else 0)
+    total = _TOKENS_PER_REQUEST + (estimate_tokens(instructions) if instructions else 0)
     for item in items:
-        total += _PER_ITEM + _item(item)
+        total += _TOKENS_PER_ITEM + _count_item_tokens(item)
     for tool in tools:
-        total += _PER_ITEM + estimate(orjson.dumps(tool).decode())
+        total += _TOKENS_PER_ITEM + estimate_tokens(orjson.dumps(tool).decode())
     return total
 
 
-def _item(item: Wire) -> int:
+def _count_item_tokens(item: Wire) -> int:
     match item.get("type"):
         case "function_call":
-            return estimate(item["name"]) + estimate(item["arguments"])
+            return estimate_tokens(item["name"]) + estimate_tokens(item["arguments"])
         case "function_call_output":
-            return _content(item["output"])
+            return _count_content_tokens(item["output"])
         case "file_search_call":
-            return sum(estimate(result["text"]) for result in item.get("results") or ())
+            return sum(estimate_tokens(result["text"]) for result in item.get("results") or ())
         case "code_interpreter_call":
             logs = [output["logs"] for output in item.get("outputs") or () if output["type"] == "logs"]
-            return sum(estimate(text) for text in (item.get("code") or "", *logs))
+            return sum(estimate_tokens(text) for text in (item.get("code") or "", *logs))
         case "reasoning":
-            return sum(estimate(part["text"]) for part in item.get("summary") or ())
+            return sum(estimate_tokens(part["text"]) for part in item.get("summary") or ())
         case "compaction":
-            return estimate(item["encrypted_content"])
+            return estimate_tokens(item["encrypted_content"])
         case _:
-            return _content(item["content"])
+            return _count_content_tokens(item["content"])
 
 
-def _content(content: Any) -> int:
+def _count_content_tokens(content: Any) -> int:
     if isinstance(content, str):
-        return estimate(content)
-    return sum(estimate(part.get("text") or part.get("refusal") or "") for part in content)
+        return estimate_tokens(content)
+    return sum(estimate_tokens(part.get("text") or part.get("refusal") or "") for part in content)
 
 
-def estimate(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """What a text costs whose pieces do not matter."""
     return -(-len(text.encode()) // _BYTES_PER_TOKEN)

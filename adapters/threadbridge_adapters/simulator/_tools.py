@@ -8,85 +8,87 @@ from typing import Any
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _validators as checks
+from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._attribute_filters import check_filter
 from threadbridge_adapters.simulator._containers import check_file_ids, check_memory_limit
-from threadbridge_adapters.simulator._schemas import made_strict, strict_fault
-from threadbridge_adapters.simulator._validators import Check
-from threadbridge_adapters.simulator._vector_search import MOST_RESULTS, RANKING
+from threadbridge_adapters.simulator._schemas import find_strict_fault, make_strict
+from threadbridge_adapters.simulator._validators import Validator
+from threadbridge_adapters.simulator._vector_search import MAX_RESULTS, RANKING_OPTIONS
 
-NAME_LENGTH = 64
-_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+MAX_NAME_LENGTH = 64
+_NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
 _MODES = ("none", "auto", "required")
 
 
-def _name(path: str, value: Any) -> None:
-    checks.string(longest=NAME_LENGTH)(path, value)
-    if not _NAME.fullmatch(value):
+def _check_name(path: str, value: Any) -> None:
+    validators.string(max_length=MAX_NAME_LENGTH)(path, value)
+    if not _NAME_PATTERN.fullmatch(value):
         text = f"Invalid '{path}': string does not match pattern. Expected a string that matches the pattern "
         raise errors.ServiceError(f"{text}'^[a-zA-Z0-9_-]+$'.", param=path, code="invalid_value")
 
 
-_FUNCTION: dict[str, Check] = {
-    "type": checks.string(),
-    "name": _name,
-    "description": checks.string(),
-    "parameters": checks.json_object,
-    "strict": checks.boolean,
-    "output_schema": checks.json_object,
+_FUNCTION_FIELDS: dict[str, Validator] = {
+    "type": validators.string(),
+    "name": _check_name,
+    "description": validators.string(),
+    "parameters": validators.json_object,
+    "strict": validators.boolean,
+    "output_schema": validators.json_object,
 }
 
 
-def _container(path: str, value: Any) -> None:
+def _check_container(path: str, value: Any) -> None:
     if isinstance(value, str):
-        checks.identifier("cntr")(path, value)
+        validators.identifier("cntr")(path, value)
         return
-    kind = checks.mapping(path, value).get("type")
+    kind = validators.require_object(path, value).get("type")
     if kind is None:
-        raise errors.missing(f"{path}.type")
-    checks.one_of("auto")(f"{path}.type", kind)
-    checks.members(
-        path, value, {"type": checks.string(), "file_ids": check_file_ids, "memory_limit": check_memory_limit}
+        raise errors.missing_parameter(f"{path}.type")
+    validators.one_of("auto")(f"{path}.type", kind)
+    validators.check_members(
+        path, value, {"type": validators.string(), "file_ids": check_file_ids, "memory_limit": check_memory_limit}
     )
 
 
 #: The tools the service runs itself: members, and which of them must be there.
-_HOSTED: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
+_HOSTED_TOOLS: dict[str, tuple[dict[str, Validator], tuple[str, ...]]] = {
     "file_search": (
         {
-            "type": checks.string(),
-            "vector_store_ids": checks.strings(),
+            "type": validators.string(),
+            "vector_store_ids": validators.array_of_strings(),
             "filters": check_filter,
-            "max_num_results": checks.integer(least=1, most=MOST_RESULTS),
-            "ranking_options": checks.shape({**RANKING, "ranker": checks.one_of("auto", "default-2024-11-15")}),
+            "max_num_results": validators.integer(minimum=1, maximum=MAX_RESULTS),
+            "ranking_options": validators.object_with(
+                {**RANKING_OPTIONS, "ranker": validators.one_of("auto", "default-2024-11-15")}
+            ),
         },
         ("vector_store_ids",),
     ),
-    "code_interpreter": ({"type": checks.string(), "container": _container}, ("container",)),
+    "code_interpreter": ({"type": validators.string(), "container": _check_container}, ("container",)),
 }
 
 
-def _tool_names(path: str, value: Any) -> None:
-    for index, tool in enumerate(checks.array(path, value)):
-        checks.mapping(f"{path}[{index}]", tool)
+def _check_allowed_tools(path: str, value: Any) -> None:
+    for index, tool in enumerate(validators.require_array(path, value)):
+        validators.require_object(f"{path}[{index}]", tool)
 
 
-_CHOICE: dict[str, Check] = {"type": checks.string(), "name": checks.string()}
-_ALLOWED_TOOLS: dict[str, Check] = {
-    "type": checks.string(),
-    "mode": checks.one_of("auto", "required"),
-    "tools": _tool_names,
+_FUNCTION_CHOICE_FIELDS: dict[str, Validator] = {"type": validators.string(), "name": validators.string()}
+_ALLOWED_TOOLS_FIELDS: dict[str, Validator] = {
+    "type": validators.string(),
+    "mode": validators.one_of("auto", "required"),
+    "tools": _check_allowed_tools,
 }
-_FORMATS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
-    "text": ({"type": checks.string()}, ()),
-    "json_object": ({"type": checks.string()}, ()),
+_FORMATS: dict[str, tuple[dict[str, Validator], tuple[str, ...]]] = {
+    "text": ({"type": validators.string()}, ()),
+    "json_object": ({"type": validators.string()}, ()),
     "json_schema": (
         {
-            "type": checks.string(),
-            "name": _name,
-            "description": checks.string(),
-            "schema": checks.json_object,
-            "strict": checks.boolean,
+            "type": validators.string(),
+            "name": _check_name,
+            "description": validators.string(),
+            "schema": validators.json_object,
+            "strict": validators.boolean,
         },
         ("name", "schema"),
     ),
@@ -95,25 +97,25 @@ _FORMATS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
 
 def check_tools(path: str, value: Any) -> None:
     """Flat function tools (§4), `file_search` and `code_interpreter`."""
-    for index, tool in enumerate(checks.array(path, value)):
+    for index, tool in enumerate(validators.require_array(path, value)):
         where = f"{path}[{index}]"
-        kind = checks.mapping(where, tool).get("type")
+        kind = validators.require_object(where, tool).get("type")
         if kind is None:
-            raise errors.missing(f"{where}.type")
-        if kind in _HOSTED:
-            allowed, required = _HOSTED[kind]
-            checks.members(where, tool, allowed, required=required)
+            raise errors.missing_parameter(f"{where}.type")
+        if kind in _HOSTED_TOOLS:
+            allowed, required = _HOSTED_TOOLS[kind]
+            validators.check_members(where, tool, allowed, required=required)
             continue
         if kind != "function":
-            raise errors.wrong_value(f"{where}.type", kind, ("function", *_HOSTED))
+            raise errors.invalid_value(f"{where}.type", kind, ("function", *_HOSTED_TOOLS))
         if "name" not in tool:
-            raise errors.missing(f"{where}.name")
-        checks.members(where, tool, _FUNCTION)
+            raise errors.missing_parameter(f"{where}.name")
+        validators.check_members(where, tool, _FUNCTION_FIELDS)
         _check_strict(where, tool)
 
 
 def _check_strict(where: str, tool: Wire) -> None:
-    fault = strict_fault(tool.get("parameters") or {}) if tool.get("strict") else None
+    fault = find_strict_fault(tool.get("parameters") or {}) if tool.get("strict") else None
     if fault is not None:
         text = f"Invalid schema for function '{tool['name']}': {fault}"
         raise errors.ServiceError(text, param=f"{where}.parameters", code="invalid_function_parameters")
@@ -122,21 +124,21 @@ def _check_strict(where: str, tool: Wire) -> None:
 def check_tool_choice(path: str, value: Any) -> None:
     """A mode, one function, or a list of allowed ones; the Chat Completions shape is refused by name (§5)."""
     if isinstance(value, str):
-        checks.one_of(*_MODES)(path, value)
+        validators.one_of(*_MODES)(path, value)
         return
-    kind = checks.mapping(path, value).get("type")
+    kind = validators.require_object(path, value).get("type")
     if kind is None:
-        raise errors.missing(f"{path}.type")
+        raise errors.missing_parameter(f"{path}.type")
     if kind == "function":
         if "name" not in value:
-            raise errors.missing(f"{path}.name")
-        checks.members(path, value, _CHOICE)
+            raise errors.missing_parameter(f"{path}.name")
+        validators.check_members(path, value, _FUNCTION_CHOICE_FIELDS)
     elif kind == "allowed_tools":
-        checks.members(path, value, _ALLOWED_TOOLS, required=("mode", "tools"))
-    elif kind in _HOSTED:
-        checks.members(path, value, {"type": checks.string()})
+        validators.check_members(path, value, _ALLOWED_TOOLS_FIELDS, required=("mode", "tools"))
+    elif kind in _HOSTED_TOOLS:
+        validators.check_members(path, value, {"type": validators.string()})
     else:
-        raise errors.wrong_value(f"{path}.type", kind, ("function", "allowed_tools", *_HOSTED))
+        raise errors.invalid_value(f"{path}.type", kind, ("function", "allowed_tools", *_HOSTED_TOOLS))
 
 
 def check_choice_against_tools(choice: Any, tools: Sequence[Wire]) -> None:
@@ -153,29 +155,29 @@ def check_choice_against_tools(choice: Any, tools: Sequence[Wire]) -> None:
 
 def check_format(path: str, value: Any) -> None:
     """The flat `text.format` of the Responses API (§5)."""
-    kind = checks.mapping(path, value).get("type")
+    kind = validators.require_object(path, value).get("type")
     if kind is None:
-        raise errors.missing(f"{path}.type")
+        raise errors.missing_parameter(f"{path}.type")
     if kind not in _FORMATS:
-        raise errors.wrong_value(f"{path}.type", kind, tuple(_FORMATS))
+        raise errors.invalid_value(f"{path}.type", kind, tuple(_FORMATS))
     allowed, required = _FORMATS[kind]
-    checks.members(path, value, allowed, required=required)
-    fault = strict_fault(value["schema"]) if value.get("strict") else None
+    validators.check_members(path, value, allowed, required=required)
+    fault = find_strict_fault(value["schema"]) if value.get("strict") else None
     if fault is not None:
         text = f"Invalid schema for response_format '{value['name']}': {fault}"
         raise errors.ServiceError(text, param=f"{path}.schema", code="invalid_json_schema")
 
 
-def echoed_tool(tool: Wire) -> Wire:
+def echo_tool(tool: Wire) -> Wire:
     """A tool as the response object shows it. Omitted `strict` means: made strict (recorded; the trap of §4)."""
     if tool["type"] == "code_interpreter":
         return tool
     if tool["type"] == "file_search":
-        return _echoed_file_search(tool)
+        return _echo_file_search(tool)
     parameters = tool.get("parameters")
     strict = tool.get("strict", True)
     if "strict" not in tool and parameters is not None:
-        parameters = made_strict(parameters)
+        parameters = make_strict(parameters)
     return {
         "type": "function",
         "description": tool.get("description"),
@@ -186,7 +188,7 @@ def echoed_tool(tool: Wire) -> Wire:
     }
 
 
-def _echoed_file_search(tool: Wire) -> Wire:
+def _echo_file_search(tool: Wire) -> Wire:
     return {
         "type": "file_search",
         "filters": tool.get("filters"),
@@ -196,7 +198,7 @@ def _echoed_file_search(tool: Wire) -> Wire:
     }
 
 
-def echoed_format(value: Wire | None) -> Wire:
+def echo_format(value: Wire | None) -> Wire:
     """A text format as the response object shows it."""
     if value is None or value["type"] == "text":
         return {"type": "text"}

@@ -8,40 +8,40 @@ from typing import Any, Final
 
 from threadbridge.ports import Clock, IdGenerator, Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _validators as checks
-from threadbridge_adapters.simulator._file_bytes import Content, joined
-from threadbridge_adapters.simulator._files import Files, check_expiry, checked_purpose
-from threadbridge_adapters.simulator._multipart_parser import Form
-from threadbridge_adapters.simulator._state import Limits
+from threadbridge_adapters.simulator import _validators as validators
+from threadbridge_adapters.simulator._file_bytes import FileBytes, concatenate
+from threadbridge_adapters.simulator._files import Files, check_expiry, check_purpose
+from threadbridge_adapters.simulator._multipart_parser import ParsedForm
+from threadbridge_adapters.simulator._state import SimulatorLimits
 
-LARGEST_UPLOAD: Final = 8 * 1024**3
-LARGEST_PART: Final = 64 * 1024**2
-LIFE_SECONDS: Final = 3_600
+MAX_UPLOAD_BYTES: Final = 8 * 1024**3
+MAX_PART_BYTES: Final = 64 * 1024**2
+LIFETIME_SECONDS: Final = 3_600
 
 
 @dataclass(slots=True)
 class _Upload:
     id: str
     created_at: int
-    wanted: Wire
+    request: Wire
     status: str = "pending"
-    parts: dict[str, Content] = field(default_factory=dict[str, Content])
+    parts: dict[str, FileBytes] = field(default_factory=dict[str, FileBytes])
     file: Wire | None = None
 
     @property
     def expires_at(self) -> int:
-        return self.created_at + LIFE_SECONDS
+        return self.created_at + LIFETIME_SECONDS
 
-    def shown(self) -> Wire:
+    def to_wire(self) -> Wire:
         return {
             "id": self.id,
             "object": "upload",
-            "bytes": self.wanted["bytes"],
+            "bytes": self.request["bytes"],
             "created_at": self.created_at,
             "expires_at": self.expires_at,
             "file": self.file,
-            "filename": self.wanted["filename"],
-            "purpose": self.wanted["purpose"],
+            "filename": self.request["filename"],
+            "purpose": self.request["purpose"],
             "status": self.status,
         }
 
@@ -49,7 +49,7 @@ class _Upload:
 class Uploads:
     """The operations on uploads. An upload that is not completed within an hour expires."""
 
-    def __init__(self, files: Files, limits: Limits, clock: Clock, new_id: IdGenerator) -> None:
+    def __init__(self, files: Files, limits: SimulatorLimits, clock: Clock, new_id: IdGenerator) -> None:
         self._files = files
         self._limits = limits
         self._clock = clock
@@ -57,14 +57,14 @@ class Uploads:
         self._uploads: OrderedDict[str, _Upload] = OrderedDict()
 
     def create(self, raw: Any) -> Wire:
-        body = checks.members(
+        body = validators.check_members(
             "",
             raw,
             {
-                "bytes": checks.integer(least=1, most=LARGEST_UPLOAD),
-                "filename": checks.string(),
-                "mime_type": checks.string(),
-                "purpose": lambda _, value: _check_purpose(value),
+                "bytes": validators.integer(minimum=1, maximum=MAX_UPLOAD_BYTES),
+                "filename": validators.string(),
+                "mime_type": validators.string(),
+                "purpose": lambda _, value: _validate_purpose(value),
                 "expires_after": check_expiry,
             },
             required=("bytes", "filename", "mime_type", "purpose"),
@@ -73,16 +73,16 @@ class Uploads:
         self._uploads[upload.id] = upload
         while len(self._uploads) > self._limits.uploads:
             self._uploads.popitem(last=False)
-        return upload.shown()
+        return upload.to_wire()
 
-    def add_part(self, upload_id: str, form: Form) -> Wire:
+    def add_part(self, upload_id: str, form: ParsedForm) -> Wire:
         """Keep a part; parts may come in any order."""
-        upload = self.pending(upload_id)
+        upload = self.get_pending(upload_id)
         if form.file is None:
-            raise errors.required_property("data")
+            raise errors.missing_property("data")
         content = form.file.content
-        if sum(part.size for part in upload.parts.values()) + content.size > upload.wanted["bytes"]:
-            raise _wrong_size(upload)
+        if sum(part.size for part in upload.parts.values()) + content.size > upload.request["bytes"]:
+            raise _wrong_size_error(upload)
         part_id = self._new_id("part")
         upload.parts[part_id] = content
         return {
@@ -94,34 +94,34 @@ class Uploads:
 
     def complete(self, upload_id: str, raw: Any) -> Wire:
         """Put the named parts together, in that order; their sum must be what was announced."""
-        upload = self.pending(upload_id)
-        allowed = {"part_ids": checks.strings(), "md5": checks.string()}
-        body = checks.members("", raw, allowed, required=("part_ids",))
+        upload = self.get_pending(upload_id)
+        allowed = {"part_ids": validators.array_of_strings(), "md5": validators.string()}
+        body = validators.check_members("", raw, allowed, required=("part_ids",))
         for part_id in body["part_ids"]:
             if part_id not in upload.parts:
                 raise errors.ServiceError(f"No part found with id '{part_id}'.", param="part_ids")
         parts = [upload.parts[part_id] for part_id in body["part_ids"]]
-        if sum(part.size for part in parts) != upload.wanted["bytes"]:
-            raise _wrong_size(upload)
-        content = joined(parts, limit=LARGEST_UPLOAD, too_large=_wrong_size(upload))
+        if sum(part.size for part in parts) != upload.request["bytes"]:
+            raise _wrong_size_error(upload)
+        content = concatenate(parts, limit=MAX_UPLOAD_BYTES, too_large=_wrong_size_error(upload))
         if body.get("md5") not in (None, content.md5):
             raise errors.ServiceError("The MD5 checksum of the upload does not match.", param="md5")
-        wanted = upload.wanted
-        seconds = (wanted.get("expires_after") or {}).get("seconds")
-        upload.file = self._files.keep(
-            wanted["filename"], content, purpose=wanted["purpose"], expires_after=seconds
-        ).shown()
+        request = upload.request
+        seconds = (request.get("expires_after") or {}).get("seconds")
+        upload.file = self._files.add(
+            request["filename"], content, purpose=request["purpose"], expires_after=seconds
+        ).to_wire()
         upload.status = "completed"
         upload.parts.clear()
-        return upload.shown()
+        return upload.to_wire()
 
     def cancel(self, upload_id: str) -> Wire:
-        upload = self.pending(upload_id)
+        upload = self.get_pending(upload_id)
         upload.status = "cancelled"
         upload.parts.clear()
-        return upload.shown()
+        return upload.to_wire()
 
-    def pending(self, upload_id: str) -> _Upload:
+    def get_pending(self, upload_id: str) -> _Upload:
         """The upload of this id if it still takes parts."""
         upload = self._uploads.get(upload_id)
         if upload is None:
@@ -134,10 +134,10 @@ class Uploads:
         return upload
 
 
-def _check_purpose(value: Any) -> None:
-    checked_purpose(value)
+def _validate_purpose(value: Any) -> None:
+    check_purpose(value)
 
 
-def _wrong_size(upload: _Upload) -> errors.ServiceError:
-    total = upload.wanted["bytes"]
+def _wrong_size_error(upload: _Upload) -> errors.ServiceError:
+    total = upload.request["bytes"]
     return errors.ServiceError(f"The parts of an upload must add up to the {total} bytes it was created with.")

@@ -13,9 +13,9 @@ from threadbridge.errors import UpstreamError
 from threadbridge.ports import PassthroughRequest, UpstreamCapabilities, UpstreamResponse, Wire, WireResponse
 from threadbridge_adapters.simulator._errors import ServiceError
 from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
-from threadbridge_adapters.simulator._routes import answer
+from threadbridge_adapters.simulator._routes import handle_request
 from threadbridge_adapters.simulator._simulator import Simulator
-from threadbridge_adapters.stream_buffer import close
+from threadbridge_adapters.stream_buffer import close_stream
 from threadbridge_adapters.upstreams.multipart import MultipartForm
 
 
@@ -23,7 +23,7 @@ class SimulatedStream:
     """The events of one simulated response. Iterate once, then close."""
 
     def __init__(self, events: AsyncGenerator[Wire], request_id: str) -> None:
-        self._events = _read(events, request_id)
+        self._events = _translate_broken_events(events, request_id)
         self._source = events
         self._request_id = request_id
 
@@ -54,91 +54,93 @@ class SimulatedUpstream:
     async def create_response(self, body: bytes) -> UpstreamResponse:
         """A whole response."""
         try:
-            response, request_id = await self.simulator.create(orjson.loads(body))
+            response, request_id = await self.simulator.create_response(orjson.loads(body))
         except ServiceError as error:
-            raise _refused(error) from error
+            raise _error_from_service(error) from error
         except ConnectionBrokenError as error:
-            raise _broken(None) from error
+            raise _make_connection_error(None) from error
         return UpstreamResponse(response, request_id)
 
     async def stream_response(self, body: bytes) -> SimulatedStream:
         """The events of a response; returns when the request was accepted."""
         try:
-            events, request_id = await self.simulator.stream(orjson.loads(body))
+            events, request_id = await self.simulator.stream_response(orjson.loads(body))
         except ServiceError as error:
-            raise _refused(error) from error
+            raise _error_from_service(error) from error
         return SimulatedStream(events, request_id)
 
     async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
         """The JSON answer to any other request."""
         headers = {"content-type": "application/json"}
-        return await self._asked(method, path, headers, None if body is None else _once(orjson.dumps(body)))
+        return await self._request_json(
+            method, path, headers, None if body is None else _iterate_once(orjson.dumps(body))
+        )
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
     ) -> Wire:
         """A file, piece by piece."""
         form = MultipartForm(fields, filename)
-        return await self._asked("POST", path, {"content-type": form.content_type}, form.encode(content))
+        return await self._request_json("POST", path, {"content-type": form.content_type}, form.encode(content))
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
         """A body, piece by piece."""
-        response = await self.handle_passthrough(_request("GET", path))
+        response = await self.handle_passthrough(_make_request("GET", path))
         if response.status >= 400:
-            raise _refusal(response)
-        yield _once(response.body) if isinstance(response.body, bytes) else response.body
+            raise _error_from_response(response)
+        yield _iterate_once(response.body) if isinstance(response.body, bytes) else response.body
 
     async def handle_passthrough(self, request: PassthroughRequest) -> WireResponse:
         """The answer to any request below `/v1`. Refusals are answers; streams raise UpstreamError where they break."""
-        response = await answer(self.simulator, request)
+        response = await handle_request(self.simulator, request)
         if isinstance(response.body, bytes):
             return response
-        return replace(response, body=_unbroken(response.body))
+        return replace(response, body=_translate_broken_body(response.body))
 
     async def aclose(self) -> None:
         """Stop background responses."""
         await self.simulator.aclose()
 
-    async def _asked(
+    async def _request_json(
         self, method: str, path: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None
     ) -> Wire:
-        response = await self.handle_passthrough(_request(method, path, headers=headers, body=body))
+        response = await self.handle_passthrough(_make_request(method, path, headers=headers, body=body))
         if response.status >= 400:
-            raise _refusal(response)
-        return _parsed(response)
+            raise _error_from_response(response)
+        return _parse_json(response)
 
 
-def _request(
+def _make_request(
     method: str, path: str, *, headers: Mapping[str, str] | None = None, body: AsyncIterator[bytes] | None = None
 ) -> PassthroughRequest:
     path, _, query = path.partition("?")
     return PassthroughRequest(method, path, tuple(parse_qsl(query)), headers or {}, body)
 
 
-async def _once(whole: bytes) -> AsyncIterator[bytes]:
+async def _iterate_once(whole: bytes) -> AsyncIterator[bytes]:
     yield whole
 
 
-async def _unbroken(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+async def _translate_broken_body(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     try:
         async for chunk in body:
             yield chunk
     except ConnectionBrokenError as error:
-        raise _broken(None) from error
+        raise _make_connection_error(None) from error
     finally:
-        await close(body)
+        await close_stream(body)
 
 
-def _parsed(response: WireResponse) -> Wire:
+def _parse_json(response: WireResponse) -> Wire:
     if not isinstance(response.body, bytes):
         raise UpstreamError("The simulator answers this path with bytes, not with JSON.")
     parsed: Wire = orjson.loads(response.body)
     return parsed
 
 
-def _refusal(response: WireResponse) -> UpstreamError:
-    error = _parsed(response)["error"]
+def _error_from_response(response: WireResponse) -> UpstreamError:
+    error = _parse_json(response)["error"]
     return UpstreamError(
         error["message"],
         status=response.status,
@@ -150,16 +152,16 @@ def _refusal(response: WireResponse) -> UpstreamError:
     )
 
 
-async def _read(events: AsyncGenerator[Wire], request_id: str) -> AsyncGenerator[Wire]:
+async def _translate_broken_events(events: AsyncGenerator[Wire], request_id: str) -> AsyncGenerator[Wire]:
     try:
         async with aclosing(events):
             async for event in events:
                 yield event
     except ConnectionBrokenError as error:
-        raise _broken(request_id) from error
+        raise _make_connection_error(request_id) from error
 
 
-def _refused(error: ServiceError) -> UpstreamError:
+def _error_from_service(error: ServiceError) -> UpstreamError:
     return UpstreamError(
         error.message,
         status=error.status,
@@ -171,5 +173,5 @@ def _refused(error: ServiceError) -> UpstreamError:
     )
 
 
-def _broken(request_id: str | None) -> UpstreamError:
+def _make_connection_error(request_id: str | None) -> UpstreamError:
     return UpstreamError("The connection was closed before the response was complete.", request_id=request_id)

@@ -8,137 +8,137 @@ from typing import Any, TypeAlias
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
 
-Check: TypeAlias = Callable[[str, Any], None]
+Validator: TypeAlias = Callable[[str, Any], None]
 
-METADATA_PAIRS = 16
-METADATA_KEY_LENGTH = 64
-METADATA_VALUE_LENGTH = 512
+MAX_METADATA_PAIRS = 16
+MAX_METADATA_KEY_LENGTH = 64
+MAX_METADATA_VALUE_LENGTH = 512
 
 
-def string(*, longest: int | None = None) -> Check:
+def string(*, max_length: int | None = None) -> Validator:
     def check(path: str, value: Any) -> None:
         if not isinstance(value, str):
-            raise errors.wrong_type(path, "a string", value)
-        if longest is not None and len(value) > longest:
-            raise errors.too_long(path, "string", len(value), longest)
+            raise errors.invalid_type(path, "a string", value)
+        if max_length is not None and len(value) > max_length:
+            raise errors.too_long(path, "string", len(value), max_length)
 
     return check
 
 
-def one_of(*values: str) -> Check:
+def one_of(*values: str) -> Validator:
     def check(path: str, value: Any) -> None:
         if not isinstance(value, str):
-            raise errors.wrong_type(path, "a string", value)
+            raise errors.invalid_type(path, "a string", value)
         if value not in values:
-            raise errors.wrong_value(path, value, values)
+            raise errors.invalid_value(path, value, values)
 
     return check
 
 
-def identifier(prefix: str) -> Check:
+def identifier(prefix: str) -> Validator:
     def check(path: str, value: Any) -> None:
         if not isinstance(value, str):
-            raise errors.wrong_type(path, "a string", value)
+            raise errors.invalid_type(path, "a string", value)
         if not value.startswith(prefix):
-            raise errors.wrong_id(path, value, prefix)
+            raise errors.invalid_id(path, value, prefix)
 
     return check
 
 
 def boolean(path: str, value: Any) -> None:
     if not isinstance(value, bool):
-        raise errors.wrong_type(path, "a boolean", value)
+        raise errors.invalid_type(path, "a boolean", value)
 
 
-def integer(*, least: int | None = None, most: int | None = None) -> Check:
+def integer(*, minimum: int | None = None, maximum: int | None = None) -> Validator:
     def check(path: str, value: Any) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise errors.wrong_type(path, "an integer", value)
-        _within(path, "integer", value, least, most)
+            raise errors.invalid_type(path, "an integer", value)
+        _check_range(path, "integer", value, minimum, maximum)
 
     return check
 
 
-def decimal(*, least: float, most: float) -> Check:
+def decimal(*, minimum: float, maximum: float) -> Validator:
     def check(path: str, value: Any) -> None:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise errors.wrong_type(path, "a decimal", value)
-        _within(path, "decimal", value, least, most)
+            raise errors.invalid_type(path, "a decimal", value)
+        _check_range(path, "decimal", value, minimum, maximum)
 
     return check
 
 
-def array(path: str, value: Any) -> Sequence[Any]:
+def require_array(path: str, value: Any) -> Sequence[Any]:
     if not isinstance(value, list):
-        raise errors.wrong_type(path, "an array", value)
+        raise errors.invalid_type(path, "an array", value)
     return value
 
 
-def strings(*, most: int | None = None) -> Check:
+def array_of_strings(*, max_length: int | None = None) -> Validator:
     """A list of strings, at most so many."""
 
     def check(path: str, value: Any) -> None:
-        items = array(path, value)
-        if most is not None and len(items) > most:
-            raise errors.too_long(path, "array", len(items), most)
+        items = require_array(path, value)
+        if max_length is not None and len(items) > max_length:
+            raise errors.too_long(path, "array", len(items), max_length)
         for index, item in enumerate(items):
             string()(f"{path}[{index}]", item)
 
     return check
 
 
-def mapping(path: str, value: Any) -> Wire:
+def require_object(path: str, value: Any) -> Wire:
     if not isinstance(value, dict):
-        raise errors.wrong_type(path, "an object", value)
+        raise errors.invalid_type(path, "an object", value)
     return value
 
 
 def json_object(path: str, value: Any) -> None:
     """Any object; what is in it is looked at elsewhere or not at all."""
-    mapping(path, value)
+    require_object(path, value)
 
 
 def anything(path: str, value: Any) -> None:
     """Accepts whatever is there: for fields the service echoes or ignores."""
 
 
-def members(path: str, value: Any, allowed: Mapping[str, Check], *, required: Sequence[str] = ()) -> Wire:
+def check_members(path: str, value: Any, allowed: Mapping[str, Validator], *, required: Sequence[str] = ()) -> Wire:
     """Check an object's own members; null stands for "not given" unless the member is required."""
-    body = mapping(path, value)
+    body = require_object(path, value)
     prefix = f"{path}." if path else ""
     for name in required:
         if name not in body:
-            raise errors.missing(prefix + name)
+            raise errors.missing_parameter(prefix + name)
     for name, member in body.items():
         check = allowed.get(name)
         if check is None:
-            raise errors.unknown(prefix + name)
+            raise errors.unknown_parameter(prefix + name)
         if member is not None or name in required:
             check(prefix + name, member)
     return body
 
 
-def shape(allowed: Mapping[str, Check], *, required: Sequence[str] = ()) -> Check:
+def object_with(allowed: Mapping[str, Validator], *, required: Sequence[str] = ()) -> Validator:
     def check(path: str, value: Any) -> None:
-        members(path, value, allowed, required=required)
+        check_members(path, value, allowed, required=required)
 
     return check
 
 
 def metadata(path: str, value: Any) -> None:
     """A18: at most 16 pairs, keys up to 64 characters, values strings up to 512."""
-    pairs = mapping(path, value)
-    if len(pairs) > METADATA_PAIRS:
-        raise errors.too_many_properties(path, len(pairs), METADATA_PAIRS)
-    check = string(longest=METADATA_VALUE_LENGTH)
+    pairs = require_object(path, value)
+    if len(pairs) > MAX_METADATA_PAIRS:
+        raise errors.too_many_properties(path, len(pairs), MAX_METADATA_PAIRS)
+    check = string(max_length=MAX_METADATA_VALUE_LENGTH)
     for key, text in pairs.items():
-        if len(key) > METADATA_KEY_LENGTH:
-            raise errors.property_name_too_long(path, key, METADATA_KEY_LENGTH)
+        if len(key) > MAX_METADATA_KEY_LENGTH:
+            raise errors.property_name_too_long(path, key, MAX_METADATA_KEY_LENGTH)
         check(f"{path}.{key}", text)
 
 
-def _within(path: str, kind: str, value: float, least: float | None, most: float | None) -> None:
-    if least is not None and value < least:
-        raise errors.out_of_range(path, kind, value, least, below=True)
-    if most is not None and value > most:
-        raise errors.out_of_range(path, kind, value, most, below=False)
+def _check_range(path: str, kind: str, value: float, minimum: float | None, maximum: float | None) -> None:
+    if minimum is not None and value < minimum:
+        raise errors.out_of_range(path, kind, value, minimum, below=True)
+    if maximum is not None and value > maximum:
+        raise errors.out_of_range(path, kind, value, maximum, below=False)

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator import _validators as checks
-from threadbridge_adapters.simulator._attribute_filters import check_filter, matches
-from threadbridge_adapters.simulator._full_text_search import Hit, Index
+from threadbridge_adapters.simulator import _validators as validators
+from threadbridge_adapters.simulator._attribute_filters import check_filter, matches_filter
+from threadbridge_adapters.simulator._full_text_search import FullTextIndex, SearchHit
 from threadbridge_adapters.simulator._vector_stores import VectorStore, VectorStores
 
-MOST_RESULTS: Final = 50
-USUAL_RESULTS: Final = 10
+MAX_RESULTS: Final = 50
+DEFAULT_RESULTS: Final = 10
 
 
 def check_query(path: str, value: Any) -> None:
@@ -21,43 +21,46 @@ def check_query(path: str, value: Any) -> None:
     if isinstance(value, str):
         return
     if not isinstance(value, list):
-        raise errors.wrong_type(path, "one of a string or array of strings", value)
-    checks.strings()(path, value)
+        raise errors.invalid_type(path, "one of a string or array of strings", value)
+    validators.array_of_strings()(path, value)
 
 
-RANKING: Mapping[str, checks.Check] = {
-    "ranker": checks.one_of("none", "auto", "default-2024-11-15"),
-    "score_threshold": checks.decimal(least=0, most=1),
-    "hybrid_search": checks.shape(
-        {"embedding_weight": checks.decimal(least=0, most=1), "text_weight": checks.decimal(least=0, most=1)},
+RANKING_OPTIONS: Mapping[str, validators.Validator] = {
+    "ranker": validators.one_of("none", "auto", "default-2024-11-15"),
+    "score_threshold": validators.decimal(minimum=0, maximum=1),
+    "hybrid_search": validators.object_with(
+        {
+            "embedding_weight": validators.decimal(minimum=0, maximum=1),
+            "text_weight": validators.decimal(minimum=0, maximum=1),
+        },
         required=("embedding_weight", "text_weight"),
     ),
 }
-_SEARCH: Mapping[str, checks.Check] = {
+_SEARCH_PARAMETERS: Mapping[str, validators.Validator] = {
     "query": check_query,
-    "rewrite_query": checks.boolean,
-    "max_num_results": checks.integer(least=1, most=MOST_RESULTS),
+    "rewrite_query": validators.boolean,
+    "max_num_results": validators.integer(minimum=1, maximum=MAX_RESULTS),
     "filters": check_filter,
-    "ranking_options": checks.shape(RANKING),
+    "ranking_options": validators.object_with(RANKING_OPTIONS),
 }
 
 
-class Searches:
+class VectorSearch:
     """Searches over the files that are ready."""
 
-    def __init__(self, stores: VectorStores, index: Index) -> None:
+    def __init__(self, stores: VectorStores, index: FullTextIndex) -> None:
         self._stores = stores
         self._index = index
 
     def search(self, store_id: str, raw: Any) -> Wire:
         """`POST /v1/vector_stores/{id}/search`."""
-        body = checks.members("", raw, _SEARCH, required=("query",))
-        store = self._stores.active(store_id)
+        body = validators.check_members("", raw, _SEARCH_PARAMETERS, required=("query",))
+        store = self._stores.get_active(store_id)
         queries = [body["query"]] if isinstance(body["query"], str) else body["query"]
-        found = self.found([store], queries, body, usual=USUAL_RESULTS)
+        hits = self.find_best_chunks([store], queries, body, default_limit=DEFAULT_RESULTS)
         data = [
             {**head, "content": [{"type": "text", "text": text}]}
-            for head, text in ((_head(store, hit), hit.text) for store, hit in found)
+            for head, text in ((_describe_hit(store, hit), hit.text) for store, hit in hits)
         ]
         return {
             "object": "vector_store.search_results.page",
@@ -67,12 +70,12 @@ class Searches:
             "next_page": None,
         }
 
-    def results(self, tool: Wire, queries: Sequence[str]) -> list[Wire]:
+    def search_for_tool(self, tool: Wire, queries: Sequence[str]) -> list[Wire]:
         """The results of a `file_search` call with this tool, the best first, as the call's item shows them."""
-        stores = [self._stores.active(store_id) for store_id in tool["vector_store_ids"]]
+        stores = [self._stores.get_active(store_id) for store_id in tool["vector_store_ids"]]
         out: list[Wire] = []
-        for store, hit in self.found(stores, queries, tool, usual=20):
-            head = _head(store, hit)
+        for store, hit in self.find_best_chunks(stores, queries, tool, default_limit=20):
+            head = _describe_hit(store, hit)
             out.append(
                 {
                     "attributes": head["attributes"],
@@ -84,28 +87,28 @@ class Searches:
             )
         return out
 
-    def found(
-        self, stores: Sequence[VectorStore], queries: Sequence[str], options: Wire, *, usual: int
-    ) -> list[tuple[VectorStore, Hit]]:
+    def find_best_chunks(
+        self, stores: Sequence[VectorStore], queries: Sequence[str], options: Wire, *, default_limit: int
+    ) -> list[tuple[VectorStore, SearchHit]]:
         """The best chunks of all stores for all queries; each chunk once, with its best score."""
-        most = options.get("max_num_results") or usual
-        least = (options.get("ranking_options") or {}).get("score_threshold") or 0
-        best: dict[tuple[str, str], tuple[VectorStore, Hit]] = {}
+        limit = options.get("max_num_results") or default_limit
+        min_score = (options.get("ranking_options") or {}).get("score_threshold") or 0
+        best: dict[tuple[str, str], tuple[VectorStore, SearchHit]] = {}
         for store in stores:
-            among = {
+            file_ids = {
                 file.file.id
                 for file in store.files.values()
-                if file.status == "completed" and matches(options.get("filters"), file.attributes)
+                if file.status == "completed" and matches_filter(options.get("filters"), file.attributes)
             }
             for query in queries:
-                for hit in self._index.search(store.id, query, among=among, most=most):
+                for hit in self._index.search(store.id, query, file_ids=file_ids, limit=limit):
                     known = best.get((hit.file_id, hit.text))
-                    if hit.score >= least and (known is None or known[1].score < hit.score):
+                    if hit.score >= min_score and (known is None or known[1].score < hit.score):
                         best[hit.file_id, hit.text] = (store, hit)
-        return sorted(best.values(), key=lambda pair: -pair[1].score)[:most]
+        return sorted(best.values(), key=lambda pair: -pair[1].score)[:limit]
 
 
-def _head(store: VectorStore, hit: Hit) -> Wire:
+def _describe_hit(store: VectorStore, hit: SearchHit) -> Wire:
     file = store.files[hit.file_id]
     return {
         "file_id": hit.file_id,

@@ -9,60 +9,60 @@ from typing import Final
 
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator._files import StoredFile
-from threadbridge_adapters.simulator._full_text_search import Index
-from threadbridge_adapters.simulator._text_chunking import Chunking, TooManyTokensError, chunks
+from threadbridge_adapters.simulator._full_text_search import FullTextIndex
+from threadbridge_adapters.simulator._text_chunking import ChunkingStrategy, TooManyTokensError, split_into_chunks
 
 #: Extensions the service takes; the simulator reads those that are text.
-READABLE: Final = frozenset(
+TEXT_EXTENSIONS: Final = frozenset(
     {
         ".c", ".cpp", ".cs", ".css", ".go", ".html", ".java", ".js", ".json", ".md", ".php", ".py", ".rb", ".sh",
         ".tex", ".ts", ".txt",
     }
 )  # fmt: skip
-SUPPORTED: Final = READABLE | {".doc", ".docx", ".pdf", ".pptx"}
+SUPPORTED_EXTENSIONS: Final = TEXT_EXTENSIONS | {".doc", ".docx", ".pdf", ".pptx"}
 
 STATUSES: Final = ("in_progress", "completed", "failed", "cancelled")
-UNSUPPORTED: Final[Wire] = {"code": "unsupported_file", "message": "The file type is not supported."}
-TOO_LARGE: Final[Wire] = {
+UNSUPPORTED_FILE_ERROR: Final[Wire] = {"code": "unsupported_file", "message": "The file type is not supported."}
+FILE_TOO_LARGE_ERROR: Final[Wire] = {
     "code": "invalid_file",
     "message": "The file could not be parsed because it is too large.",
 }
 
 
 @dataclass(slots=True)
-class StoreFile:
+class VectorStoreFile:
     """A file as one vector store has it. It is indexed when somebody looks, once `ready_at` has come."""
 
     file: StoredFile
     store_id: str
     created_at: int
     ready_at: float
-    chunking: Chunking
+    chunking: ChunkingStrategy
     attributes: Wire = field(default_factory=dict[str, object])
     status: str = "in_progress"
     usage_bytes: int = 0
     last_error: Wire | None = None
     batch_id: str | None = None
 
-    def index(self, index: Index, *, room: int) -> None:
+    def add_to_index(self, index: FullTextIndex, *, available_bytes: int) -> None:
         """Make it findable, or say why it cannot be; `room` is how many bytes the index still takes."""
-        text = _text_of(self.file)
+        text = _decode_text(self.file)
         if text is None:
-            self._fail(UNSUPPORTED)
+            self._fail(UNSUPPORTED_FILE_ERROR)
             return
         try:
-            made = list(chunks(text, self.chunking))
+            chunks = list(split_into_chunks(text, self.chunking))
         except TooManyTokensError:
-            self._fail(TOO_LARGE)
+            self._fail(FILE_TOO_LARGE_ERROR)
             return
-        size = sum(len(chunk.encode()) for chunk in made)
-        if size > room:
-            self._fail(TOO_LARGE)
+        size = sum(len(chunk.encode()) for chunk in chunks)
+        if size > available_bytes:
+            self._fail(FILE_TOO_LARGE_ERROR)
             return
-        index.add(self.store_id, self.file.id, made)
+        index.add_file(self.store_id, self.file.id, chunks)
         self.status, self.usage_bytes = "completed", size
 
-    def shown(self) -> Wire:
+    def to_wire(self) -> Wire:
         """The wire object."""
         return {
             "id": self.file.id,
@@ -72,11 +72,11 @@ class StoreFile:
             "vector_store_id": self.store_id,
             "status": self.status,
             "last_error": self.last_error,
-            "chunking_strategy": self.chunking.shown(),
+            "chunking_strategy": self.chunking.to_wire(),
             "attributes": self.attributes,
         }
 
-    def shown_in_batch(self) -> Wire:
+    def to_batch_wire(self) -> Wire:
         """Recorded: lists of a batch's files tell less."""
         return {
             "id": self.file.id,
@@ -91,23 +91,23 @@ class StoreFile:
         self.status, self.last_error = "failed", error
 
 
-def extension(filename: str) -> str:
+def get_extension(filename: str) -> str:
     """With its dot, lower-case; `none` where there is none, as the service says."""
     return PurePath(filename.replace("\\", "/")).suffix.lower() or "none"
 
 
 def is_supported(filename: str) -> bool:
-    return extension(filename) in SUPPORTED
+    return get_extension(filename) in SUPPORTED_EXTENSIONS
 
 
-def counts(files: list[StoreFile]) -> dict[str, int]:
+def count_statuses(files: list[VectorStoreFile]) -> dict[str, int]:
     """`file_counts` of a store or a batch."""
     statuses = Counter(file.status for file in files)
     return {**{name: statuses[name] for name in STATUSES}, "total": len(files)}
 
 
-def _text_of(file: StoredFile) -> str | None:
-    if extension(file.filename) not in READABLE:
+def _decode_text(file: StoredFile) -> str | None:
+    if get_extension(file.filename) not in TEXT_EXTENSIONS:
         return None
     raw = file.content.read()
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"

@@ -20,7 +20,7 @@ from yarl import URL
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
 from threadbridge.settings import EndpointSettings
 from threadbridge.sse import SSEDecoder
-from threadbridge_adapters.openai_http.error_mapping import Border, request_id, retry_after
+from threadbridge_adapters.openai_http.error_mapping import ErrorMapper, get_request_id, parse_retry_after
 from threadbridge_adapters.openai_http.httpx_compat import SSL_CONTEXT
 from threadbridge_adapters.openai_http.sdk_client import CONNECT_SECONDS, open_client
 from threadbridge_adapters.upstreams.openai_sdk import (
@@ -82,7 +82,7 @@ class DirectUpstream(OpenAIUpstream):
             async with response:
                 try:
                     return UpstreamResponse(
-                        parse_json_object(await response.read(), self._error_mapper), request_id(response.headers)
+                        parse_json_object(await response.read(), self._error_mapper), get_request_id(response.headers)
                     )
                 except _TRANSPORT_ERRORS:
                     pass  # it did not arrive whole
@@ -105,7 +105,7 @@ class DirectUpstream(OpenAIUpstream):
         if response.status == _OK:
             return response
         response.close()
-        await asyncio.sleep(min(retry_after(response.headers) or 0.0, _MAX_RETRY_AFTER_SECONDS))
+        await asyncio.sleep(min(parse_retry_after(response.headers) or 0.0, _MAX_RETRY_AFTER_SECONDS))
         return None
 
     def _get_session(self) -> aiohttp.ClientSession:
@@ -128,10 +128,10 @@ class DirectUpstream(OpenAIUpstream):
 class DirectStream:
     """The parsed events of one streamed response."""
 
-    def __init__(self, response: aiohttp.ClientResponse, error_mapper: Border) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, error_mapper: ErrorMapper) -> None:
         self._response = response
         self._error_mapper = error_mapper
-        self.request_id = request_id(response.headers)
+        self.request_id = get_request_id(response.headers)
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
         """The events, each parsed once. Raises UpstreamError when the connection breaks."""
@@ -142,7 +142,7 @@ class DirectStream:
                     if data != b"[DONE]":
                         yield parse_json_object(data, self._error_mapper)
         except _TRANSPORT_ERRORS as error:
-            raise self._error_mapper.broke_off(error, request_id=self.request_id) from error
+            raise self._error_mapper.build_interruption_error(error, request_id=self.request_id) from error
 
     async def aclose(self) -> None:
         """Hang up; a response read to its end leaves its connection for the next one."""

@@ -12,8 +12,8 @@ import orjson
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
 from threadbridge.settings import EndpointSettings
 from threadbridge.sse import SSEDecoder
-from threadbridge_adapters.openai_http.error_mapping import Border, request_id
-from threadbridge_adapters.openai_http.httpx_compat import BROKEN, RESPONSE_TYPE, StreamedResponse
+from threadbridge_adapters.openai_http.error_mapping import ErrorMapper, get_request_id
+from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE, STREAM_ERRORS, StreamedResponse
 from threadbridge_adapters.openai_http.sdk_client import open_client
 from threadbridge_adapters.upstreams.multipart import MultipartForm
 
@@ -34,7 +34,7 @@ class OpenAIUpstream:
     def __init__(self, client: openai.AsyncOpenAI, *, capabilities: UpstreamCapabilities = ALL_CAPABILITIES) -> None:
         self._client = client
         self.capabilities = capabilities
-        self._error_mapper = Border(client, name="Responses", section="upstream")
+        self._error_mapper = ErrorMapper(client, name="Responses", section="upstream")
 
     @property
     def base_url(self) -> str:
@@ -53,8 +53,10 @@ class OpenAIUpstream:
                 RESPONSES_PATH, content=body, cast_to=RESPONSE_TYPE, options={"headers": _JSON_HEADERS}
             )
         except openai.OpenAIError as error:
-            raise self._error_mapper.translate(error) from error
-        return UpstreamResponse(parse_json_object(response.content, self._error_mapper), request_id(response.headers))
+            raise self._error_mapper.map_error(error) from error
+        return UpstreamResponse(
+            parse_json_object(response.content, self._error_mapper), get_request_id(response.headers)
+        )
 
     async def stream_response(self, body: bytes) -> UpstreamStream:
         """`POST /responses` as a stream; returns when the service accepted it."""
@@ -68,7 +70,7 @@ class OpenAIUpstream:
                 stream_cls=openai.AsyncStream[object],
             )
         except openai.OpenAIError as error:
-            raise self._error_mapper.translate(error) from error
+            raise self._error_mapper.map_error(error) from error
         return ResponseStream(response, self._error_mapper)
 
     async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
@@ -79,7 +81,7 @@ class OpenAIUpstream:
         try:
             response = await self._get_request_method(method)(path, cast_to=RESPONSE_TYPE, **options)
         except openai.OpenAIError as error:
-            raise self._error_mapper.translate(error) from error
+            raise self._error_mapper.map_error(error) from error
         return parse_json_object(response.content, self._error_mapper)
 
     async def upload(
@@ -96,7 +98,7 @@ class OpenAIUpstream:
                 options={"headers": {"Content-Type": form.content_type}, "max_retries": 0},
             )
         except openai.OpenAIError as error:
-            raise self._error_mapper.translate(error) from error
+            raise self._error_mapper.map_error(error) from error
         return parse_json_object(response.content, self._error_mapper)
 
     @asynccontextmanager
@@ -111,7 +113,7 @@ class OpenAIUpstream:
                 stream_cls=openai.AsyncStream[object],
             )
         except openai.OpenAIError as error:
-            raise self._error_mapper.translate(error) from error
+            raise self._error_mapper.map_error(error) from error
         try:
             yield self._iterate_chunks(response)
         finally:
@@ -125,9 +127,10 @@ class OpenAIUpstream:
         try:
             async for piece in response.aiter_bytes():
                 yield piece
-        except BROKEN as error:
-            raise self._error_mapper.broken(
-                f"broke off in the middle of a file ({type(error).__name__})", request_id=request_id(response.headers)
+        except STREAM_ERRORS as error:
+            raise self._error_mapper.build_failure(
+                f"broke off in the middle of a file ({type(error).__name__})",
+                request_id=get_request_id(response.headers),
             ) from error
 
     async def aclose(self) -> None:
@@ -138,10 +141,10 @@ class OpenAIUpstream:
 class ResponseStream:
     """The parsed events of one streamed response."""
 
-    def __init__(self, response: StreamedResponse, error_mapper: Border) -> None:
+    def __init__(self, response: StreamedResponse, error_mapper: ErrorMapper) -> None:
         self._response = response
         self._error_mapper = error_mapper
-        self.request_id = request_id(response.headers)
+        self.request_id = get_request_id(response.headers)
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
         """The events, each parsed once. Raises UpstreamError when the connection breaks."""
@@ -151,22 +154,22 @@ class ResponseStream:
                 for _, data, _ in decoder.receive_data(chunk):
                     if data != b"[DONE]":  # some servers close as the older APIs did
                         yield parse_json_object(data, self._error_mapper)
-        except BROKEN as error:
-            raise self._error_mapper.broke_off(error, request_id=self.request_id) from error
+        except STREAM_ERRORS as error:
+            raise self._error_mapper.build_interruption_error(error, request_id=self.request_id) from error
 
     async def aclose(self) -> None:
         """Hang up."""
         await self._response.aclose()
 
 
-def parse_json_object(data: bytes, error_mapper: Border) -> Wire:
+def parse_json_object(data: bytes, error_mapper: ErrorMapper) -> Wire:
     """The object in these bytes. Raises UpstreamError where there is none."""
     try:
         parsed = orjson.loads(data)
     except orjson.JSONDecodeError:
         parsed = None
     if not isinstance(parsed, dict):
-        raise error_mapper.broken("sent something that is not a JSON object; check `upstream.base_url`")
+        raise error_mapper.build_failure("sent something that is not a JSON object; check `upstream.base_url`")
     return parsed
 
 

@@ -13,31 +13,31 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from threadbridge.errors import UpstreamTimeout
 from threadbridge.ports import Backend, Clock, Event
-from threadbridge.runtime.blocking_portal import portal
+from threadbridge.runtime.blocking_portal import get_portal
 from threadbridge.runtime.clock_and_ids import SystemClock
-from threadbridge.tool_loop.function_calls import Prepared, attempt, settled
+from threadbridge.tool_loop.function_calls import PreparedCall, await_output, invoke
 
 T = TypeVar("T")
 
 #: Something a backend is asked.
-Ask: TypeAlias = Callable[[Backend], Awaitable[T]]
+BackendCall: TypeAlias = Callable[[Backend], Awaitable[T]]
 
 
-class Events(Protocol):
+class EventStream(Protocol):
     """An opened stream; the synchronous one."""
 
     def __next__(self) -> Event: ...
     def close(self) -> None: ...
 
 
-class AsyncEvents(Protocol):
+class AsyncEventStream(Protocol):
     """An opened stream."""
 
     def __anext__(self) -> Awaitable[Event]: ...
     async def close(self) -> None: ...
 
 
-class AsyncLine:
+class AsyncBackendCaller:
     """Calls on the caller's own event loop."""
 
     def __init__(self, backend: Backend, *, clock: Clock | None = None) -> None:
@@ -45,38 +45,40 @@ class AsyncLine:
         self._closed = False
         self._clock = clock or SystemClock()
 
-    async def ask(self, question: Ask[T], timeout: float | None) -> T:
+    async def call(self, operation: BackendCall[T], timeout: float | None) -> T:
         """The backend's answer. Raises UpstreamTimeout after `timeout` seconds, what the backend raises otherwise."""
-        return await _in_time(question(self.backend), timeout)
+        return await _await_with_timeout(operation(self.backend), timeout)
 
-    async def open(self, question: Ask[AsyncIterator[Event]], timeout: float | None) -> AsyncEvents:
+    async def open_stream(
+        self, operation: BackendCall[AsyncIterator[Event]], timeout: float | None
+    ) -> AsyncEventStream:
         """The stream that the backend starts; `timeout` counts for its start and between two events."""
-        return _Source(await self.ask(question, timeout), timeout)
+        return _EventStreamWithTimeout(await self.call(operation, timeout), timeout)
 
     async def sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
 
-    async def tell(self, listener: Callable[[Any], object], value: object) -> None:
+    async def notify(self, callback: Callable[[Any], object], value: object) -> None:
         """Call a function of the caller's, which may be asynchronous."""
-        answer = listener(value)
-        if inspect.isawaitable(answer):
-            await answer
+        result = callback(value)
+        if inspect.isawaitable(result):
+            await result
 
-    async def perform(self, calls: Sequence[Prepared], *, at_once: int) -> list[str]:
+    async def run_tool_calls(self, calls: Sequence[PreparedCall], *, max_parallel: int) -> list[str]:
         """The outputs of tool calls, in their order: synchronous functions on threads, `at_once` at the same time."""
-        pool = ThreadPoolExecutor(at_once, thread_name_prefix="threadbridge-tool")
-        turns = asyncio.Semaphore(at_once)
+        pool = ThreadPoolExecutor(max_parallel, thread_name_prefix="threadbridge-tool")
+        semaphore = asyncio.Semaphore(max_parallel)
 
-        async def one(call: Prepared) -> str:
-            async with turns:
-                if call.asynchronous:
-                    return await settled(attempt(call))
+        async def run_one(call: PreparedCall) -> str:
+            async with semaphore:
+                if call.is_async:
+                    return await await_output(invoke(call))
                 context = contextvars.copy_context()
                 loop = asyncio.get_running_loop()
-                return await settled(await loop.run_in_executor(pool, lambda: context.run(attempt, call)))
+                return await await_output(await loop.run_in_executor(pool, lambda: context.run(invoke, call)))
 
         try:
-            return await asyncio.gather(*(one(call) for call in calls))
+            return await asyncio.gather(*(run_one(call) for call in calls))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -87,7 +89,7 @@ class AsyncLine:
             await self.backend.aclose()
 
 
-class Line:
+class BackendCaller:
     """Calls from any thread, through the portal. After a fork it opens its backend anew, where it knows how to."""
 
     def __init__(
@@ -100,70 +102,70 @@ class Line:
         self._backend = backend
         self._closed = False
         self._clock = clock or SystemClock()
-        self._reopen = reopen
-        self._opening = threading.Lock()
-        self._portal = portal()
-        self._forget = self._portal.at_exit(backend.aclose)
+        self._open_backend = reopen
+        self._reopen_lock = threading.Lock()
+        self._portal = get_portal()
+        self._unregister_exit_callback = self._portal.register_exit_callback(backend.aclose)
 
     @property
     def backend(self) -> Backend:
         """The backend of this process."""
-        if portal() is not self._portal:
-            with self._opening:
-                self._take_over()
+        if get_portal() is not self._portal:
+            with self._reopen_lock:
+                self._reopen_after_fork()
         return self._backend
 
-    def _take_over(self) -> None:
-        current = portal()
+    def _reopen_after_fork(self) -> None:
+        current = get_portal()
         if current is self._portal:
             return
-        if self._reopen is None:
+        if self._open_backend is None:
             raise RuntimeError("this backend was opened before the process forked; open one in the child")
-        self._backend = current.run(self._reopen())
-        self._forget = current.at_exit(self._backend.aclose)
+        self._backend = current.run(self._open_backend())
+        self._unregister_exit_callback = current.register_exit_callback(self._backend.aclose)
         self._portal = current
 
-    def ask(self, question: Ask[T], timeout: float | None) -> T:
+    def call(self, operation: BackendCall[T], timeout: float | None) -> T:
         backend = self.backend
 
-        async def answer() -> T:
-            return await _in_time(question(backend), timeout)
+        async def call_backend() -> T:
+            return await _await_with_timeout(operation(backend), timeout)
 
-        return self._portal.run(answer())
+        return self._portal.run(call_backend())
 
-    def open(self, question: Ask[AsyncIterator[Event]], timeout: float | None) -> Events:
-        source = self.ask(question, timeout)
-        return self._portal.iterate(_Source(source, timeout))
+    def open_stream(self, operation: BackendCall[AsyncIterator[Event]], timeout: float | None) -> EventStream:
+        events = self.call(operation, timeout)
+        return self._portal.iterate(_EventStreamWithTimeout(events, timeout))
 
     def sleep(self, seconds: float) -> None:
-        self._portal.run(_coroutine(self._clock.sleep(seconds)))
+        self._portal.run(_to_coroutine(self._clock.sleep(seconds)))
 
-    def tell(self, listener: Callable[[Any], object], value: object) -> None:
-        answer = listener(value)
-        if inspect.isawaitable(answer):
-            self._portal.run(_coroutine(answer))
+    def notify(self, callback: Callable[[Any], object], value: object) -> None:
+        result = callback(value)
+        if inspect.isawaitable(result):
+            self._portal.run(_to_coroutine(result))
 
-    def perform(self, calls: Sequence[Prepared], *, at_once: int) -> list[str]:
-        pool = ThreadPoolExecutor(at_once, thread_name_prefix="threadbridge-tool")
+    def run_tool_calls(self, calls: Sequence[PreparedCall], *, max_parallel: int) -> list[str]:
+        pool = ThreadPoolExecutor(max_parallel, thread_name_prefix="threadbridge-tool")
 
-        def one(call: Prepared) -> str:
-            output = attempt(call)
-            return output if isinstance(output, str) else self._portal.run(settled(output))
+        def run_one(call: PreparedCall) -> str:
+            output = invoke(call)
+            return output if isinstance(output, str) else self._portal.run(await_output(output))
 
         try:
-            pending = [pool.submit(contextvars.copy_context().run, one, call) for call in calls]
+            pending = [pool.submit(contextvars.copy_context().run, run_one, call) for call in calls]
             return [future.result() for future in pending]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
-        self._forget()
-        closed, self._closed = self._closed, True
-        if not closed and portal() is self._portal:
-            self._portal.run(_coroutine(self._backend.aclose()))
+        self._unregister_exit_callback()
+        was_closed, self._closed = self._closed, True
+        if not was_closed and get_portal() is self._portal:
+            self._portal.run(_to_coroutine(self._backend.aclose()))
 
 
-class _Source:
+class _EventStreamWithTimeout:
     """A backend's stream that can be closed, and that gives up waiting."""
 
     def __init__(self, events: AsyncIterator[Event], timeout: float | None) -> None:
@@ -174,8 +176,8 @@ class _Source:
         return self
 
     def __anext__(self) -> Awaitable[Event]:
-        following = anext(self._events)
-        return following if self._timeout is None else _in_time(following, self._timeout)
+        next_event = anext(self._events)
+        return next_event if self._timeout is None else _await_with_timeout(next_event, self._timeout)
 
     async def close(self) -> None:
         """Detach from the run, which goes on (A100)."""
@@ -187,18 +189,18 @@ class _Source:
     aclose = close
 
 
-async def _in_time(answer: Awaitable[T], timeout: float | None) -> T:
+async def _await_with_timeout(awaitable: Awaitable[T], timeout: float | None) -> T:
     if timeout is None:
-        return await answer
-    clock = asyncio.timeout(timeout)
+        return await awaitable
+    deadline = asyncio.timeout(timeout)
     try:
-        async with clock:
-            return await answer
+        async with deadline:
+            return await awaitable
     except TimeoutError as exc:
-        if not clock.expired():
+        if not deadline.expired():
             raise
         raise UpstreamTimeout(f"No answer within {timeout:g} seconds.") from exc
 
 
-async def _coroutine(answer: Awaitable[T]) -> T:
-    return await answer
+async def _to_coroutine(awaitable: Awaitable[T]) -> T:
+    return await awaitable

@@ -28,21 +28,21 @@ class NotGiven:
 NOT_GIVEN: Final = NotGiven()
 
 #: A keyword's value: given, null, or as good as left out.
-Given: TypeAlias = T | NotGiven | None
+NotGivenOr: TypeAlias = T | NotGiven | None
 
 
-class ReadTimeout(Protocol):
+class HttpxTimeout(Protocol):
     """An httpx timeout, of which the time between two pieces of an answer counts here."""
 
     @property
     def read(self) -> float | None: ...
 
 
-Timeout: TypeAlias = float | ReadTimeout
+Timeout: TypeAlias = float | HttpxTimeout
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CallOptions:
     """What one call asked for, sorted by where it goes."""
 
     body: Wire = field(default_factory=dict[str, Any])
@@ -54,50 +54,50 @@ class Asked:
 
 def is_given(value: object) -> bool:
     """Whether the caller meant something by this value. The sentinels of the openai SDK, passed on, mean nothing."""
-    return not isinstance(value, (NotGiven, *_sentinels_of_the_sdk()))
+    return not isinstance(value, (NotGiven, *_list_sdk_sentinel_types()))
 
 
-def _sentinels_of_the_sdk() -> tuple[type, ...]:
+def _list_sdk_sentinel_types() -> tuple[type, ...]:
     sdk = sys.modules.get("openai")  # where nobody imported it, nobody holds one
     return tuple(getattr(sdk, name) for name in ("NotGiven", "Omit") if hasattr(sdk, name))
 
 
-def asked(keywords: type, options: Mapping[str, object], **fields: object) -> Asked:
+def parse_call_options(params_type: type, options: Mapping[str, object], **fields: object) -> CallOptions:
     """Sort the options of a call. `keywords` is the TypedDict that lists them, `fields` go into the body as well.
 
     `extra_body` is merged over the body; `extra_headers` are taken and ignored, since nothing here travels by HTTP.
     Raises TypeError for an option the TypedDict does not have, and `errors.Unsupported` for `extra_query`, which
     would be lost without a word.
     """
-    known: frozenset[str] = getattr(keywords, "__optional_keys__", frozenset[str]())
+    allowed: frozenset[str] = getattr(params_type, "__optional_keys__", frozenset[str]())
     for name in options:
-        if name not in known:
+        if name not in allowed:
             raise TypeError(f"got an unexpected keyword argument {name!r}")
-    given = {name: value for name, value in {**fields, **options}.items() if is_given(value)}
-    if given.pop("extra_query", None):
+    values = {name: value for name, value in {**fields, **options}.items() if is_given(value)}
+    if values.pop("extra_query", None):
         raise Unsupported(
             "'extra_query' has no meaning here; settings.assistants.query is sent with every request to a service.",
             param="extra_query",
         )
-    given.pop("extra_headers", None)
-    extra_body = given.pop("extra_body", None)
-    timeout = given.pop("timeout", None)
-    query = {name: given.pop(name, None) for name in ("after", "before", "limit", "order", "run_id")}
-    return Asked(
+    values.pop("extra_headers", None)
+    extra_body = values.pop("extra_body", None)
+    timeout = values.pop("timeout", None)
+    query = {name: values.pop(name, None) for name in ("after", "before", "limit", "order", "run_id")}
+    return CallOptions(
         query=ListQuery(**cast("dict[str, Any]", query)),
-        include=tuple(cast("Iterable[str]", given.pop("include", None) or ())),
+        include=tuple(cast("Iterable[str]", values.pop("include", None) or ())),
         timeout=cast("float | None", getattr(timeout, "read", timeout)),
-        poll_interval_ms=cast("int | None", given.pop("poll_interval_ms", None)),
-        body={**plain(given), **plain(extra_body or {})},
+        poll_interval_ms=cast("int | None", values.pop("poll_interval_ms", None)),
+        body={**to_json_value(values), **to_json_value(extra_body or {})},
     )
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """A value as JSON has it: models opened, iterables listed, what was not given left out."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_unset=True, by_alias=True)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items() if is_given(item)}
+        return {str(key): to_json_value(item) for key, item in value.items() if is_given(item)}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray):
-        return [plain(item) for item in value if is_given(item)]
+        return [to_json_value(item) for item in value if is_given(item)]
     return value

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Any
 
 from threadbridge.client._async.bridge import AsyncThreadBridge
-from threadbridge.client._backend_caller import Line
+from threadbridge.client._backend_caller import BackendCaller
 from threadbridge.client._sync.bridge import ThreadBridge
-from threadbridge.runtime.blocking_portal import portal
+from threadbridge.runtime.blocking_portal import get_portal
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings
@@ -23,16 +23,16 @@ def connect(backend: str | None = None, **settings: Any) -> ThreadBridge:
     Raises ConfigurationError for wrong settings, StoreError for a store that cannot be opened.
     """
     loaded = load_settings(backend=backend, **settings)
-    opened = portal().run(open_backend(loaded))
-    return ThreadBridge(Line(opened, reopen=lambda: open_backend(loaded)))
+    opened_backend = get_portal().run(open_backend(loaded))
+    return ThreadBridge(BackendCaller(opened_backend, reopen=lambda: open_backend(loaded)))
 
 
-def aconnect(backend: str | None = None, **settings: Any) -> Connecting:
+def aconnect(backend: str | None = None, **settings: Any) -> ClientContextManager:
     """The asynchronous client of the configured backend: `await` it, or use it in an `async with`."""
-    return Connecting(load_settings(backend=backend, **settings))
+    return ClientContextManager(load_settings(backend=backend, **settings))
 
 
-class Connecting:
+class ClientContextManager:
     """A client about to be opened."""
 
     def __init__(self, settings: Settings) -> None:

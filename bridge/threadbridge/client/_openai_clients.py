@@ -18,21 +18,21 @@ def openai_client(*, client_options: Mapping[str, Any] | None = None, **configur
 
     Everything else goes to the network. `client_options` are given to the client's own constructor.
     """
-    client: OpenAI = _door("openai_client")(client_options=client_options, **configuration)
+    client: OpenAI = _load_client_function("openai_client")(client_options=client_options, **configuration)
     return client
 
 
 def async_openai_client(*, client_options: Mapping[str, Any] | None = None, **configuration: Any) -> AsyncOpenAI:
     """`openai_client`, asynchronous."""
-    client: AsyncOpenAI = _door("async_openai_client")(client_options=client_options, **configuration)
+    client: AsyncOpenAI = _load_client_function("async_openai_client")(client_options=client_options, **configuration)
     return client
 
 
 def wrap(client: ClientT, **configuration: Any) -> ClientT:
     """A copy of your client (`AzureOpenAI` too) whose Assistants requests the configured backend answers."""
-    wrapped: ClientT = _door("wrap")(client, **configuration)
+    wrapped: ClientT = _load_client_function("wrap")(client, **configuration)
     return wrapped
 
 
-def _door(name: str) -> Any:
-    return plugins.load("doors", name, key="door")
+def _load_client_function(name: str) -> Any:
+    return plugins.load_plugin("doors", name, key="door")

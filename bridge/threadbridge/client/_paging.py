@@ -8,14 +8,14 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import PrivateAttr
 
-from threadbridge.client._backend_caller import Ask, AsyncLine, Line
+from threadbridge.client._backend_caller import AsyncBackendCaller, BackendCall, BackendCaller
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.types import WireModel
 
 ItemT = TypeVar("ItemT", bound=WireModel)
 
 #: The question for the page that a query describes.
-AskPage: TypeAlias = Callable[[ListQuery], Ask[Wire]]
+PageCall: TypeAlias = Callable[[ListQuery], BackendCall[Wire]]
 
 
 class _Page(WireModel, Generic[ItemT]):
@@ -30,7 +30,7 @@ class _Page(WireModel, Generic[ItemT]):
     _paginator: Any = PrivateAttr(None)
 
     @classmethod
-    def of(cls, wire: Wire, item: type[ItemT], paginator: Any) -> Self:
+    def from_wire(cls, wire: Wire, item: type[ItemT], paginator: Any) -> Self:
         """The page that the wire shows, knowing how to get the next."""
         data = [item.model_validate(entry) for entry in wire["data"]]
         page = cls.model_construct(set(wire), **{**wire, "data": data})
@@ -53,7 +53,7 @@ class AsyncCursorPage(_Page[ItemT], Generic[ItemT]):
     async def get_next_page(self) -> AsyncCursorPage[ItemT]:
         """The page after this one. Raises RuntimeError when there is none."""
         paginator: AsyncPaginator[ItemT] = self._paginator
-        return await paginator.after(self._next_query(paginator.query))
+        return await paginator.get_page(self._next_query(paginator.query))
 
     async def iter_pages(self) -> AsyncIterator[AsyncCursorPage[ItemT]]:
         """This page and all after it."""
@@ -73,28 +73,33 @@ class AsyncPaginator(Generic[ItemT]):
     """A list that was asked for: await it for its first page, or iterate over all its items."""
 
     def __init__(
-        self, line: AsyncLine, item: type[ItemT], ask: AskPage, query: ListQuery, timeout: float | None
+        self,
+        caller: AsyncBackendCaller,
+        item: type[ItemT],
+        page_call: PageCall,
+        query: ListQuery,
+        timeout: float | None,
     ) -> None:
         self.query = query
-        self._line = line
+        self._caller = caller
         self._item = item
-        self._ask = ask
+        self._page_call = page_call
         self._timeout = timeout
 
     def __await__(self) -> Generator[Any, None, AsyncCursorPage[ItemT]]:
-        return self._page().__await__()
+        return self._get_first_page().__await__()
 
     async def __aiter__(self) -> AsyncIterator[ItemT]:
-        async for item in await self._page():
+        async for item in await self._get_first_page():
             yield item
 
-    async def after(self, query: ListQuery) -> AsyncCursorPage[ItemT]:
+    async def get_page(self, query: ListQuery) -> AsyncCursorPage[ItemT]:
         """The page that another query describes."""
-        return await AsyncPaginator(self._line, self._item, self._ask, query, self._timeout)
+        return await AsyncPaginator(self._caller, self._item, self._page_call, query, self._timeout)
 
-    async def _page(self) -> AsyncCursorPage[ItemT]:
-        wire = await self._line.ask(self._ask(self.query), self._timeout)
-        return AsyncCursorPage[ItemT].of(wire, self._item, self)
+    async def _get_first_page(self) -> AsyncCursorPage[ItemT]:
+        wire = await self._caller.call(self._page_call(self.query), self._timeout)
+        return AsyncCursorPage[ItemT].from_wire(wire, self._item, self)
 
 
 class CursorPage(_Page[ItemT], Generic[ItemT]):
@@ -103,7 +108,7 @@ class CursorPage(_Page[ItemT], Generic[ItemT]):
     def get_next_page(self) -> CursorPage[ItemT]:
         """The page after this one. Raises RuntimeError when there is none."""
         paginator: Paginator[ItemT] = self._paginator
-        return paginator.after(self._next_query(paginator.query))
+        return paginator.get_page(self._next_query(paginator.query))
 
     def iter_pages(self) -> Iterator[CursorPage[ItemT]]:
         """This page and all after it."""
@@ -121,30 +126,34 @@ class CursorPage(_Page[ItemT], Generic[ItemT]):
 class Paginator(Generic[ItemT]):
     """A list that was asked for."""
 
-    def __init__(self, line: Line, item: type[ItemT], ask: AskPage, query: ListQuery, timeout: float | None) -> None:
+    def __init__(
+        self, caller: BackendCaller, item: type[ItemT], page_call: PageCall, query: ListQuery, timeout: float | None
+    ) -> None:
         self.query = query
-        self._line = line
+        self._caller = caller
         self._item = item
-        self._ask = ask
+        self._page_call = page_call
         self._timeout = timeout
 
-    def first(self) -> CursorPage[ItemT]:
+    def get_first_page(self) -> CursorPage[ItemT]:
         """The page that the query describes."""
-        wire = self._line.ask(self._ask(self.query), self._timeout)
-        return CursorPage[ItemT].of(wire, self._item, self)
+        wire = self._caller.call(self._page_call(self.query), self._timeout)
+        return CursorPage[ItemT].from_wire(wire, self._item, self)
 
-    def after(self, query: ListQuery) -> CursorPage[ItemT]:
+    def get_page(self, query: ListQuery) -> CursorPage[ItemT]:
         """The page that another query describes."""
-        return Paginator(self._line, self._item, self._ask, query, self._timeout).first()
+        return Paginator(self._caller, self._item, self._page_call, query, self._timeout).get_first_page()
 
 
-def async_listing(
-    line: AsyncLine, item: type[ItemT], ask: AskPage, query: ListQuery, timeout: float | None
+def paginate_async(
+    caller: AsyncBackendCaller, item: type[ItemT], page_call: PageCall, query: ListQuery, timeout: float | None
 ) -> AsyncPaginator[ItemT]:
     """What `list` returns to asynchronous callers: a page to await, or items to iterate over."""
-    return AsyncPaginator(line, item, ask, query, timeout)
+    return AsyncPaginator(caller, item, page_call, query, timeout)
 
 
-def listing(line: Line, item: type[ItemT], ask: AskPage, query: ListQuery, timeout: float | None) -> CursorPage[ItemT]:
+def paginate(
+    caller: BackendCaller, item: type[ItemT], page_call: PageCall, query: ListQuery, timeout: float | None
+) -> CursorPage[ItemT]:
     """What `list` returns to synchronous callers: the first page."""
-    return Paginator(line, item, ask, query, timeout).first()
+    return Paginator(caller, item, page_call, query, timeout).get_first_page()

@@ -9,158 +9,158 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, TypedDict, TypeVar
 
-from threadbridge.client._call_options import NOT_GIVEN, Given, Timeout
+from threadbridge.client._call_options import NOT_GIVEN, NotGivenOr, Timeout
 
 #: An object of the wire: a dictionary, or a model of `threadbridge.types`.
 Json: TypeAlias = Any
 Metadata: TypeAlias = Mapping[str, str]
 
 
-class CallKeywords(TypedDict, total=False):
+class CallParams(TypedDict, total=False):
     """What every call takes. Headers are ignored, a query is refused, a body is merged over the call's own."""
 
-    extra_headers: Given[Mapping[str, Any]]
-    extra_query: Given[Mapping[str, object]]
-    extra_body: Given[object]
-    timeout: Given[Timeout]
+    extra_headers: NotGivenOr[Mapping[str, Any]]
+    extra_query: NotGivenOr[Mapping[str, object]]
+    extra_body: NotGivenOr[object]
+    timeout: NotGivenOr[Timeout]
 
 
-class ListKeywords(CallKeywords, total=False):
+class ListParams(CallParams, total=False):
     """A page (A11)."""
 
-    after: Given[str]
-    before: Given[str]
-    limit: Given[int]
-    order: Given[str]
+    after: NotGivenOr[str]
+    before: NotGivenOr[str]
+    limit: NotGivenOr[int]
+    order: NotGivenOr[str]
 
 
-class MessageListKeywords(ListKeywords, total=False):
+class MessageListParams(ListParams, total=False):
     """A page of messages, or of one run's."""
 
-    run_id: Given[str]
+    run_id: NotGivenOr[str]
 
 
-class StepListKeywords(ListKeywords, total=False):
+class StepListParams(ListParams, total=False):
     """A page of run steps."""
 
-    include: Given[Iterable[str]]
+    include: NotGivenOr[Iterable[str]]
 
 
-class StepKeywords(CallKeywords, total=False):
+class StepParams(CallParams, total=False):
     """One run step."""
 
-    include: Given[Iterable[str]]
+    include: NotGivenOr[Iterable[str]]
 
 
-class AssistantKeywords(CallKeywords, total=False):
+class AssistantParams(CallParams, total=False):
     """What an assistant is made of (A21)."""
 
-    description: Given[str]
-    instructions: Given[str]
-    metadata: Given[Metadata]
-    name: Given[str]
-    reasoning_effort: Given[str]
-    response_format: Given[Json]
-    temperature: Given[float]
-    tool_resources: Given[Json]
-    tools: Given[Iterable[Json]]
-    top_p: Given[float]
+    description: NotGivenOr[str]
+    instructions: NotGivenOr[str]
+    metadata: NotGivenOr[Metadata]
+    name: NotGivenOr[str]
+    reasoning_effort: NotGivenOr[str]
+    response_format: NotGivenOr[Json]
+    temperature: NotGivenOr[float]
+    tool_resources: NotGivenOr[Json]
+    tools: NotGivenOr[Iterable[Json]]
+    top_p: NotGivenOr[float]
 
 
-class AssistantUpdateKeywords(AssistantKeywords, total=False):
+class AssistantUpdateParams(AssistantParams, total=False):
     """What can be changed on an assistant (A25)."""
 
-    model: Given[str]
+    model: NotGivenOr[str]
 
 
-class MetadataKeywords(CallKeywords, total=False):
+class MetadataParams(CallParams, total=False):
     """What can be changed on a message or a run."""
 
-    metadata: Given[Metadata]
+    metadata: NotGivenOr[Metadata]
 
 
-class ThreadUpdateKeywords(MetadataKeywords, total=False):
+class ThreadUpdateParams(MetadataParams, total=False):
     """What can be changed on a thread (A28)."""
 
-    tool_resources: Given[Json]
+    tool_resources: NotGivenOr[Json]
 
 
-class ThreadKeywords(ThreadUpdateKeywords, total=False):
+class ThreadParams(ThreadUpdateParams, total=False):
     """What a thread is made of."""
 
-    messages: Given[Iterable[Json]]
+    messages: NotGivenOr[Iterable[Json]]
 
 
-class MessageKeywords(MetadataKeywords, total=False):
+class MessageParams(MetadataParams, total=False):
     """What a message may have besides role and content (A34)."""
 
-    attachments: Given[Iterable[Json]]
+    attachments: NotGivenOr[Iterable[Json]]
 
 
-class _RunKeywords(CallKeywords, total=False):
+class _RunParams(CallParams, total=False):
     """What every way to start a run takes (A48)."""
 
-    instructions: Given[str]
-    max_completion_tokens: Given[int]
-    max_prompt_tokens: Given[int]
-    metadata: Given[Metadata]
-    model: Given[str]
-    parallel_tool_calls: Given[bool]
-    response_format: Given[Json]
-    temperature: Given[float]
-    tool_choice: Given[Json]
-    top_p: Given[float]
-    truncation_strategy: Given[Json]
+    instructions: NotGivenOr[str]
+    max_completion_tokens: NotGivenOr[int]
+    max_prompt_tokens: NotGivenOr[int]
+    metadata: NotGivenOr[Metadata]
+    model: NotGivenOr[str]
+    parallel_tool_calls: NotGivenOr[bool]
+    response_format: NotGivenOr[Json]
+    temperature: NotGivenOr[float]
+    tool_choice: NotGivenOr[Json]
+    top_p: NotGivenOr[float]
+    truncation_strategy: NotGivenOr[Json]
 
 
-class ExecuteKeywords(_RunKeywords, total=False):
+class ExecuteParams(_RunParams, total=False):
     """A run on a thread, but for its tools."""
 
-    include: Given[Iterable[str]]
-    additional_instructions: Given[str]
-    additional_messages: Given[Iterable[Json]]
-    reasoning_effort: Given[str]
+    include: NotGivenOr[Iterable[str]]
+    additional_instructions: NotGivenOr[str]
+    additional_messages: NotGivenOr[Iterable[Json]]
+    reasoning_effort: NotGivenOr[str]
 
 
-class RunKeywords(ExecuteKeywords, total=False):
+class RunParams(ExecuteParams, total=False):
     """A run on a thread."""
 
-    tools: Given[Iterable[Json]]
+    tools: NotGivenOr[Iterable[Json]]
 
 
-class PolledRunKeywords(RunKeywords, total=False):
+class PolledRunParams(RunParams, total=False):
     """A run on a thread, waited for."""
 
-    poll_interval_ms: Given[int]
+    poll_interval_ms: NotGivenOr[int]
 
 
-class ThreadRunKeywords(_RunKeywords, total=False):
+class ThreadRunParams(_RunParams, total=False):
     """A thread and a run on it (A54)."""
 
-    thread: Given[Json]
-    tool_resources: Given[Json]
-    tools: Given[Iterable[Json]]
+    thread: NotGivenOr[Json]
+    tool_resources: NotGivenOr[Json]
+    tools: NotGivenOr[Iterable[Json]]
 
 
-class PolledThreadRunKeywords(ThreadRunKeywords, total=False):
+class PolledThreadRunParams(ThreadRunParams, total=False):
     """A thread and a run on it, waited for."""
 
-    poll_interval_ms: Given[int]
+    poll_interval_ms: NotGivenOr[int]
 
 
-class PollKeywords(CallKeywords, total=False):
+class PollParams(CallParams, total=False):
     """How to wait for a run."""
 
-    poll_interval_ms: Given[int]
+    poll_interval_ms: NotGivenOr[int]
 
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
-def takes(keywords: type) -> Callable[[FunctionT], FunctionT]:
+def accepts_params(params_type: type) -> Callable[[FunctionT], FunctionT]:
     """Write the keywords of a TypedDict into a method's signature, where `help()` and editors look for them."""
 
-    def spell_out(function: FunctionT) -> FunctionT:
+    def extend_signature(function: FunctionT) -> FunctionT:
         own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
         more = [
             inspect.Parameter(
@@ -169,10 +169,10 @@ def takes(keywords: type) -> Callable[[FunctionT], FunctionT]:
                 default=NOT_GIVEN,
                 annotation=getattr(hint, "__forward_arg__", hint),
             )
-            for name, hint in keywords.__annotations__.items()
+            for name, hint in params_type.__annotations__.items()
         ]
         signature = inspect.signature(function).replace(parameters=[*own, *more])
         function.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect, declared nowhere
         return function
 
-    return spell_out
+    return extend_signature

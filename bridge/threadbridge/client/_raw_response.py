@@ -11,16 +11,16 @@ class WithoutRawResponses:
     @property
     def with_raw_response(self) -> NoReturn:
         """Absent here; `threadbridge.openai_client()` has it."""
-        raise _absent(self, "with_raw_response")
+        raise _build_missing_attribute_error(self, "with_raw_response")
 
     @property
     def with_streaming_response(self) -> NoReturn:
         """Absent here; `threadbridge.openai_client()` has it."""
-        raise _absent(self, "with_streaming_response")
+        raise _build_missing_attribute_error(self, "with_streaming_response")
 
 
-def _absent(of: object, name: str) -> AttributeError:
+def _build_missing_attribute_error(owner: object, name: str) -> AttributeError:
     return AttributeError(
-        f"{type(of).__name__} has no {name}: nothing travels by HTTP here, so there is no response to show; "
+        f"{type(owner).__name__} has no {name}: nothing travels by HTTP here, so there is no response to show; "
         "the client of threadbridge.openai_client() has both."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from threadbridge.client._delta_merge import grow
+from threadbridge.client._delta_merge import merge_delta
 from threadbridge.errors import TranslationError
 from threadbridge.types import AssistantStreamEvent, Message, Run, RunStep, ToolCallsStepDetails
 from threadbridge.types.message_delta import MessageContentDelta
@@ -17,7 +17,7 @@ HookCall: TypeAlias = tuple[str, tuple[Any, ...]]
 _DONE_HOOKS: Mapping[str, str] = {"text": "on_text_done", "image_file": "on_image_file_done"}
 
 
-class Snapshots:
+class StreamSnapshots:
     """Feed it every event and make the calls it yields, one by one: the state is that of the call being made."""
 
     def __init__(self) -> None:
@@ -26,115 +26,117 @@ class Snapshots:
         self.steps: dict[str, RunStep] = {}
         self.message: Message | None = None
         self.step: RunStep | None = None
-        self._open_content: int | None = None
-        self._open_call: tuple[str, int] | None = None  # step id, index
+        self._open_content_index: int | None = None
+        self._open_tool_call: tuple[str, int] | None = None  # step id, index
 
-    def feed(self, event: AssistantStreamEvent) -> Iterator[HookCall]:
+    def apply_event(self, event: AssistantStreamEvent) -> Iterator[HookCall]:
         """Take the event in. Raises TranslationError for a delta of something that was never created (A98)."""
-        react = _REACTIONS.get(event.event)
-        if react is not None:
-            yield from react(self, event.data)
+        handler = _HANDLERS.get(event.event)
+        if handler is not None:
+            yield from handler(self, event.data)
 
     # -- What the table below names: one reaction to each event
 
-    def run_moves(self, run: Run) -> Iterator[HookCall]:
+    def handle_run_update(self, run: Run) -> Iterator[HookCall]:
         self.run = run
         yield from ()
 
-    def run_rests(self, run: Run) -> Iterator[HookCall]:
+    def handle_run_stop(self, run: Run) -> Iterator[HookCall]:
         self.run = run
-        yield from self._close_call()
+        yield from self._close_tool_call()
 
-    def message_begins(self, message: Message) -> Iterator[HookCall]:
+    def handle_message_created(self, message: Message) -> Iterator[HookCall]:
         self.message = self.messages[message.id] = message.model_copy(deep=True)
-        self._open_content = None
+        self._open_content_index = None
         yield "on_message_created", (message,)
 
-    def message_grows(self, data: Any) -> Iterator[HookCall]:
+    def handle_message_delta(self, data: Any) -> Iterator[HookCall]:
         message = self.messages.get(data.id)
         if message is None:
             raise TranslationError(f"a delta of message {data.id} came before its thread.message.created")
-        known = len(message.content)
-        grow(message, data.delta)
+        content_count = len(message.content)
+        merge_delta(message, data.delta)
         for piece in data.delta.content or []:
-            yield from self._content_grows(message, piece, created=piece.index >= known)
+            yield from self._handle_content_delta(message, piece, is_new=piece.index >= content_count)
         yield "on_message_delta", (data.delta, message)
 
-    def _content_grows(self, message: Message, piece: MessageContentDelta, *, created: bool) -> Iterator[HookCall]:
-        if self._open_content != piece.index:
+    def _handle_content_delta(
+        self, message: Message, piece: MessageContentDelta, *, is_new: bool
+    ) -> Iterator[HookCall]:
+        if self._open_content_index != piece.index:
             yield from self._close_content(message)
-            self._open_content = piece.index
+            self._open_content_index = piece.index
         block = message.content[piece.index]
         if block.type == "text":
-            if created:
+            if is_new:
                 yield "on_text_created", (block.text,)
             if piece.type == "text" and piece.text is not None:
                 yield "on_text_delta", (piece.text, block.text)
 
-    def message_ends(self, message: Message) -> Iterator[HookCall]:
+    def handle_message_end(self, message: Message) -> Iterator[HookCall]:
         self.message = self.messages[message.id] = message
         yield from self._close_content(message)
         yield "on_message_done", (message,)
 
     def _close_content(self, message: Message) -> Iterator[HookCall]:
-        index, self._open_content = self._open_content, None
+        index, self._open_content_index = self._open_content_index, None
         if index is not None and index < len(message.content):
             block = message.content[index]
             hook = _DONE_HOOKS.get(block.type)
             if hook is not None:
                 yield hook, (getattr(block, block.type),)
 
-    def step_begins(self, step: RunStep) -> Iterator[HookCall]:
+    def handle_step_created(self, step: RunStep) -> Iterator[HookCall]:
         self.step = self.steps[step.id] = step.model_copy(deep=True)
         yield "on_run_step_created", (step,)
 
-    def step_goes_on(self, step: RunStep) -> Iterator[HookCall]:
+    def handle_step_in_progress(self, step: RunStep) -> Iterator[HookCall]:
         self.step = self.steps.setdefault(step.id, step.model_copy(deep=True))
         yield from ()
 
-    def step_grows(self, data: Any) -> Iterator[HookCall]:
+    def handle_step_delta(self, data: Any) -> Iterator[HookCall]:
         step = self.steps.get(data.id)
         if step is None:
             raise TranslationError(f"a delta of run step {data.id} came before its thread.run.step.created")
-        grow(step, data.delta)
+        merge_delta(step, data.delta)
         details = data.delta.step_details
         if isinstance(details, ToolCallDeltaObject):
             for piece in details.tool_calls or []:
-                yield from self._call_grows(step, piece)
+                yield from self._handle_tool_call_delta(step, piece)
         yield "on_run_step_delta", (data.delta, step)
 
-    def _call_grows(self, step: RunStep, piece: ToolCallDelta) -> Iterator[HookCall]:
-        place = (step.id, piece.index)
-        if self._open_call == place:
-            yield "on_tool_call_delta", (piece, self._call(place))
+    def _handle_tool_call_delta(self, step: RunStep, piece: ToolCallDelta) -> Iterator[HookCall]:
+        position = (step.id, piece.index)
+        if self._open_tool_call == position:
+            yield "on_tool_call_delta", (piece, self._get_tool_call(position))
             return
-        yield from self._close_call()
-        self._open_call = place
-        yield "on_tool_call_created", (self._call(place),)
+        yield from self._close_tool_call()
+        self._open_tool_call = position
+        yield "on_tool_call_created", (self._get_tool_call(position),)
 
-    def step_ends(self, step: RunStep) -> Iterator[HookCall]:
+    def handle_step_end(self, step: RunStep) -> Iterator[HookCall]:
         self.steps[step.id] = step
-        yield from self._close_call()
+        yield from self._close_tool_call()
         yield "on_run_step_done", (step,)
         self.step = None
 
-    def _close_call(self) -> Iterator[HookCall]:
-        place, self._open_call = self._open_call, None
-        if place is not None:
-            yield "on_tool_call_done", (self._call(place),)
+    def _close_tool_call(self) -> Iterator[HookCall]:
+        position, self._open_tool_call = self._open_tool_call, None
+        if position is not None:
+            yield "on_tool_call_done", (self._get_tool_call(position),)
 
-    def _call(self, place: tuple[str, int]) -> Any:
-        step_id, index = place
+    def _get_tool_call(self, position: tuple[str, int]) -> Any:
+        step_id, index = position
         details = self.steps[step_id].step_details
         if not isinstance(details, ToolCallsStepDetails) or index >= len(details.tool_calls):
             raise TranslationError(f"run step {step_id} has no tool call number {index}")
         return details.tool_calls[index]
 
 
-_REACTIONS: Mapping[str, Callable[[Snapshots, Any], Iterator[HookCall]]] = {
+_HANDLERS: Mapping[str, Callable[[StreamSnapshots, Any], Iterator[HookCall]]] = {
     **dict.fromkeys(
         ("thread.run.created", "thread.run.queued", "thread.run.in_progress", "thread.run.cancelling"),
-        Snapshots.run_moves,
+        StreamSnapshots.handle_run_update,
     ),
     **dict.fromkeys(
         (
@@ -145,15 +147,15 @@ _REACTIONS: Mapping[str, Callable[[Snapshots, Any], Iterator[HookCall]]] = {
             "thread.run.cancelled",
             "thread.run.expired",
         ),
-        Snapshots.run_rests,
+        StreamSnapshots.handle_run_stop,
     ),
-    "thread.message.created": Snapshots.message_begins,
-    "thread.message.delta": Snapshots.message_grows,
-    "thread.message.completed": Snapshots.message_ends,
-    "thread.message.incomplete": Snapshots.message_ends,
-    "thread.run.step.created": Snapshots.step_begins,
-    "thread.run.step.in_progress": Snapshots.step_goes_on,
-    "thread.run.step.delta": Snapshots.step_grows,
+    "thread.message.created": StreamSnapshots.handle_message_created,
+    "thread.message.delta": StreamSnapshots.handle_message_delta,
+    "thread.message.completed": StreamSnapshots.handle_message_end,
+    "thread.message.incomplete": StreamSnapshots.handle_message_end,
+    "thread.run.step.created": StreamSnapshots.handle_step_created,
+    "thread.run.step.in_progress": StreamSnapshots.handle_step_in_progress,
+    "thread.run.step.delta": StreamSnapshots.handle_step_delta,
     **dict.fromkeys(
         (
             "thread.run.step.completed",
@@ -161,6 +163,6 @@ _REACTIONS: Mapping[str, Callable[[Snapshots, Any], Iterator[HookCall]]] = {
             "thread.run.step.cancelled",
             "thread.run.step.expired",
         ),
-        Snapshots.step_ends,
+        StreamSnapshots.handle_step_end,
     ),
 }

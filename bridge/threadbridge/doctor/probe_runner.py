@@ -17,57 +17,57 @@ from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
 from threadbridge.translation.probe_protocol import ProbeRequest, ProbeResponse
 
 #: Events of one stream that are read; a probe's answer is a few words.
-_MOST_EVENTS = 1000
+_MAX_EVENTS = 1000
 
 
-async def examine(upstream: Upstream, model: str | None) -> DetectionResult:
+async def run_probes(upstream: Upstream, model: str | None) -> DetectionResult:
     """The examination of a live service, one request after another.
 
     Raises UpstreamError where it cannot be reached or does not answer, ConfigurationError where no model is known.
     """
-    dialogue = detect_capabilities(model)
-    question = next(dialogue)
+    probes = detect_capabilities(model)
+    request = next(probes)
     while True:
-        answer = await _answer(upstream, question)
+        response = await _send_probe(upstream, request)
         try:
-            question = dialogue.send(answer)
+            request = probes.send(response)
         except StopIteration as end:
-            examination: DetectionResult = end.value
-            return examination
+            result: DetectionResult = end.value
+            return result
 
 
-async def _answer(upstream: Upstream, question: ProbeRequest) -> ProbeResponse:
+async def _send_probe(upstream: Upstream, request: ProbeRequest) -> ProbeResponse:
     try:
-        if question.is_streamed:
-            return ProbeResponse({}, events=await _events(upstream, question.body or {}))
-        return ProbeResponse(await upstream.request(question.method, question.path, question.body))
+        if request.is_streamed:
+            return ProbeResponse({}, events=await _read_events(upstream, request.body or {}))
+        return ProbeResponse(await upstream.request(request.method, request.path, request.body))
     except UpstreamError as error:
         return ProbeResponse({}, error=error)
 
 
-async def _events(upstream: Upstream, body: Wire) -> Sequence[Wire]:
+async def _read_events(upstream: Upstream, body: Wire) -> Sequence[Wire]:
     stream = await upstream.stream_response(orjson.dumps(body))
     events: list[Wire] = []
     try:
         async for event in stream:
             events.append(event)
-            if len(events) == _MOST_EVENTS:
+            if len(events) == _MAX_EVENTS:
                 break
     finally:
         await stream.aclose()
     return events
 
 
-async def traps(
+async def lint_configuration(
     settings: Settings, store: Store | None, profile: UpstreamCapabilities, catalog: ModelCatalog | None
 ) -> Sequence[LintWarning]:
     """What goes wrong silently, in the settings and, where there is one, in the store. Raises StoreError."""
     models = ModelPolicy(settings.models, settings.per_assistant, settings.policies.sampling, catalog)
     today = datetime.fromtimestamp(time.time(), UTC).date()
-    found = lint_settings(settings, models, profile, today)
+    warnings = lint_settings(settings, models, profile, today)
     if store is None:
-        return found
-    stored = await store.read(
+        return warnings
+    store_warnings = await store.read(
         lambda session: lint_store(session, settings, models, profile, today), tenant=settings.tenant
     )
-    return [*found, *stored]
+    return [*warnings, *store_warnings]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, RequestError, UpstreamError, UpstreamTimeout
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.ports import BlobStore, Clock, IdGenerator, ObjectKind, Session, Store, Upstream, Wire
 from threadbridge.service import cleanup_intents, generated_files
 from threadbridge.service.attachments import NewVectorStore, Provisioned, ProvisioningPlan
@@ -17,7 +17,7 @@ from threadbridge.settings import Limits
 
 T = TypeVar("T")
 
-_log = logger("threadbridge.files")
+_log = get_logger("threadbridge.files")
 
 #: Before its errand's id, the name of a store that was made for a request.
 _STORE_NAME_PREFIX = "threadbridge-"

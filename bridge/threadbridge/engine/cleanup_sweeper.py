@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import BridgeError, UpstreamError
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.ports import ObjectKind, Wire
 from threadbridge.service import blob_references, cleanup_intents
 
-_log = logger("threadbridge.run")
+_log = get_logger("threadbridge.run")
 
 _PAGE_SIZE = 100
 _NOT_FOUND = 404

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from threadbridge.errors import UpstreamError
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream, Wire
 from threadbridge.service import containers, generated_files
 from threadbridge.service.containers import ThreadContainer
 
-_log = logger("threadbridge.files")
+_log = get_logger("threadbridge.files")
 
 #: Statuses that say the service has no containers of its own (S12): then each response gets a fresh one.
 _UNSUPPORTED_STATUSES = frozenset({404, 405, 501})

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from threadbridge.errors import BridgeError
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.ports import Blob, BlobNamer, BlobStore, Upstream
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.settings import Limits
 from threadbridge.translation.produced_files import ProducedFile
 
-_log = logger("threadbridge.files")
+_log = get_logger("threadbridge.files")
 
 
 class FileCopier:

@@ -10,10 +10,10 @@ from threadbridge.engine.context import EngineContext
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.turn_runner import TurnRunner
 from threadbridge.errors import BridgeError
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.service.turns import TurnStart
 
-_log = logger("threadbridge.run")
+_log = get_logger("threadbridge.run")
 
 #: Runs without a worker that one look takes up; the next look is a lease later.
 _RECOVERY_BATCH_SIZE = 100

@@ -22,7 +22,7 @@ from threadbridge.engine.image_inlining import ImageInliner
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.upstream_state import UpstreamState
 from threadbridge.errors import UpstreamError
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.error_classifier import ErrorKind, ErrorMatch, classify_error, get_event_error
@@ -35,7 +35,7 @@ from threadbridge.translation.turn_result import TurnInterruption
 
 T = TypeVar("T")
 
-_log = logger("threadbridge.run")
+_log = get_logger("threadbridge.run")
 
 #: How long the end of a response may take once its last event is there.
 _DRAIN_SECONDS = 1.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from threadbridge.errors import BridgeError
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.ports import Clock, ParameterRejection, Session, Store
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import Settings
 from threadbridge.translation.parameter_rejections import ParameterRejectionCache
 
-_log = logger("threadbridge.run")
+_log = get_logger("threadbridge.run")
 
 
 class ParameterRejectionRegistry:

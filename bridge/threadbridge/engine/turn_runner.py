@@ -11,7 +11,7 @@ from threadbridge.engine.event_log import STREAM_LOST_MESSAGE
 from threadbridge.engine.model_exchange import ModelExchange
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError, UpstreamError
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.ports import Clock, Event, Session, Wire
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import turns
@@ -24,7 +24,7 @@ from threadbridge.translation.wire_objects import build_run_event
 
 T = TypeVar("T")
 
-_log = logger("threadbridge.run")
+_log = get_logger("threadbridge.run")
 
 #: A claim is prolonged this often before it would lapse.
 _HEARTBEATS_PER_LEASE = 3

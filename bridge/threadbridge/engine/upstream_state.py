@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import UpstreamError
-from threadbridge.logs import logger
+from threadbridge.logs import get_logger
 from threadbridge.service import turns, upstream_state
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.continuation import ContinuationPoint, NoContinuationReason
 from threadbridge.translation.error_classifier import ErrorKind
 
-_log = logger("threadbridge.run")
+_log = get_logger("threadbridge.run")
 
 #: Why a turn no longer continues from the stored state, by the error that the service gave.
 _LOST_STATE_REASONS: Mapping[ErrorKind, NoContinuationReason] = {

@@ -13,8 +13,8 @@ _ID_LENGTH = 24
 _ID_BYTES = _ID_LENGTH + 8
 _ALPHABET = (string.ascii_letters + string.digits).encode()
 #: Four bytes for every digit; the bytes that are left over would favour some of them.
-_DIGIT_OF_BYTE = (_ALPHABET * 4).ljust(256)
-_LEFT_OVER = bytes(range(len(_ALPHABET) * 4, 256))
+_BYTE_TO_DIGIT = (_ALPHABET * 4).ljust(256)
+_EXCESS_BYTES = bytes(range(len(_ALPHABET) * 4, 256))
 
 
 class SystemClock:
@@ -37,5 +37,5 @@ def new_id(prefix: str) -> str:
     """A fresh id: the prefix, an underscore, and 24 letters and digits, never `-` or `_` (A9, C1)."""
     digits = b""
     while len(digits) < _ID_LENGTH:  # once, but for one time in billions
-        digits = os.urandom(_ID_BYTES).translate(_DIGIT_OF_BYTE, _LEFT_OVER)
+        digits = os.urandom(_ID_BYTES).translate(_BYTE_TO_DIGIT, _EXCESS_BYTES)
     return f"{prefix}_{digits[:_ID_LENGTH].decode()}"

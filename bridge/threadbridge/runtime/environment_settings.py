@@ -13,44 +13,44 @@ from threadbridge.errors import ConfigurationError
 from threadbridge.settings import Settings
 
 
-class _Known(Settings, BaseSettings):
+class _SettingsFields(Settings, BaseSettings):
     """The fields of Settings, for the reader of environment variables to know them by."""
 
     model_config = SettingsConfigDict(arbitrary_types_allowed=True)
 
 
-class _Environment(EnvSettingsSource):
+class _EnvironmentSource(EnvSettingsSource):
     """Reads `PREFIX_KEY` and `PREFIX_SECTION__KEY`. A service may be given by its URL alone, a list with commas."""
 
-    services: Sequence[str] = ()
+    endpoint_sections: Sequence[str] = ()
     #: The text that was no JSON, kept to find the variable it came from: the library names the section only.
-    undecodable: str | None = None
+    invalid_json: str | None = None
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
-        if field_name in self.services and isinstance(value, str) and not value.lstrip().startswith("{"):
+        if field_name in self.endpoint_sections and isinstance(value, str) and not value.lstrip().startswith("{"):
             return {"base_url": value}
         if field is not None and get_origin(field.annotation) is tuple and not value.lstrip().startswith("["):
             return [part.strip() for part in value.split(",")]
         try:
             return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]  # None occurs
         except ValueError:
-            self.undecodable = value
+            self.invalid_json = value
             raise
 
 
-def read_environment(prefix: str, services: Sequence[str]) -> dict[str, Any]:
+def read_environment(prefix: str, endpoint_sections: Sequence[str]) -> dict[str, Any]:
     """What the environment sets, as nested dictionaries of strings. Empty variables count as not set.
 
     Raises ConfigurationError for a section or list that is neither JSON nor what may stand in its place.
     """
-    source = _Environment(
-        _Known, env_prefix=prefix, env_nested_delimiter="__", env_ignore_empty=True, case_sensitive=False
+    source = _EnvironmentSource(
+        _SettingsFields, env_prefix=prefix, env_nested_delimiter="__", env_ignore_empty=True, case_sensitive=False
     )
-    source.services = services
+    source.endpoint_sections = endpoint_sections
     try:
         return source()
     except SettingsError:
-        wrong = sorted(
-            name for name, value in os.environ.items() if name.startswith(prefix) and value == source.undecodable
+        variables = sorted(
+            name for name, value in os.environ.items() if name.startswith(prefix) and value == source.invalid_json
         )
-        raise ConfigurationError(f"environment variable {' or '.join(wrong)} must hold valid JSON.") from None
+        raise ConfigurationError(f"environment variable {' or '.join(variables)} must hold valid JSON.") from None

@@ -22,11 +22,11 @@ PROJECT_FILE = "pyproject.toml"
 ENVIRONMENT_PREFIX = "THREADBRIDGE_"
 
 #: A setting's place in the tree, for instance `("gateway", "port")`.
-_Path: TypeAlias = tuple[str, ...]
+_KeyPath: TypeAlias = tuple[str, ...]
 _Tree: TypeAlias = dict[str, Any]
 
 #: Sections that may be given as a plain string, which then is their `base_url`.
-_SERVICES = ("upstream", "assistants")
+_ENDPOINT_SECTIONS = ("upstream", "assistants")
 
 
 def load_settings(**arguments: Any) -> Settings:
@@ -41,27 +41,29 @@ def load_settings(**arguments: Any) -> Settings:
     else is. Raises ConfigurationError: one sentence naming the place, the key and what is allowed; never a value but a
     backend's name.
     """
-    sources = [_from_file(), _from_environment(), _Source("argument {dotted}", _tree(arguments))]
+    sources = [_load_file(), _load_environment(), _SettingsSource("argument {dotted}", _to_tree(arguments))]
     merged: _Tree = {}
     for source in sources:
         _merge(merged, source.tree)
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as exc:
-        raise ConfigurationError(_sentence(exc.errors(include_url=False, include_input=False)[0], sources)) from None
+        raise ConfigurationError(
+            _format_error(exc.errors(include_url=False, include_input=False)[0], sources)
+        ) from None
     if "backend" in settings.model_fields_set:  # only here is it known who said so
-        plugins.check("backends", settings.backend, key=_place(("backend",), sources))
+        plugins.check_plugin_name("backends", settings.backend, key=_describe_key(("backend",), sources))
     return settings
 
 
 @dataclass(frozen=True)
-class _Source:
+class _SettingsSource:
     """One place settings come from. `label` says where a key of it is found."""
 
     label: str
     tree: _Tree
 
-    def place(self, path: _Path) -> str:
+    def describe_key(self, path: _KeyPath) -> str:
         dotted = ".".join(path)
         variable = ENVIRONMENT_PREFIX + "__".join(path).upper()
         return self.label.format(dotted=dotted, variable=variable)
@@ -70,21 +72,21 @@ class _Source:
 # -- Reading -------------------------------------------------------------------------------------------------------
 
 
-def _from_file() -> _Source:
+def _load_file() -> _SettingsSource:
     own = Path(OWN_FILE)
     if own.is_file():
-        return _Source(f"{OWN_FILE}: {{dotted}}", _tree(_toml(own)))
+        return _SettingsSource(f"{OWN_FILE}: {{dotted}}", _to_tree(_read_toml(own)))
     project = Path(PROJECT_FILE)
     if project.is_file():
-        tool = _toml(project).get("tool", {})
+        tool = _read_toml(project).get("tool", {})
         table = tool.get("threadbridge", {}) if isinstance(tool, dict) else {}
         if not isinstance(table, dict):
             raise ConfigurationError(f"{PROJECT_FILE}: tool.threadbridge must be a table.")
-        return _Source(f"{PROJECT_FILE}: tool.threadbridge.{{dotted}}", _tree(table))
-    return _Source("", {})
+        return _SettingsSource(f"{PROJECT_FILE}: tool.threadbridge.{{dotted}}", _to_tree(table))
+    return _SettingsSource("", {})
 
 
-def _toml(path: Path) -> _Tree:
+def _read_toml(path: Path) -> _Tree:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
@@ -93,37 +95,39 @@ def _toml(path: Path) -> _Tree:
         raise ConfigurationError(f"{path} must be valid TOML: {exc}.") from exc
 
 
-def _from_environment() -> _Source:
+def _load_environment() -> _SettingsSource:
     from threadbridge.runtime.environment_settings import read_environment  # pydantic-settings takes 120 ms to import
 
-    return _Source("environment variable {variable}", _tree(read_environment(ENVIRONMENT_PREFIX, _SERVICES)))
+    return _SettingsSource(
+        "environment variable {variable}", _to_tree(read_environment(ENVIRONMENT_PREFIX, _ENDPOINT_SECTIONS))
+    )
 
 
 # -- Putting together ----------------------------------------------------------------------------------------------
 
 
-def _tree(given: Mapping[str, Any]) -> _Tree:
+def _to_tree(values: Mapping[str, Any]) -> _Tree:
     """Plain nested dictionaries: models opened, services given as a URL spelled out, None left out."""
-    tree = {key: _branch(value) for key, value in given.items() if value is not None}
-    for key in _SERVICES:
+    tree = {key: _to_tree_value(value) for key, value in values.items() if value is not None}
+    for key in _ENDPOINT_SECTIONS:
         if isinstance(tree.get(key), str):
             tree[key] = {"base_url": tree[key]}
     return tree
 
 
-def _branch(value: Any) -> Any:
+def _to_tree_value(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return {name: _branch(getattr(value, name)) for name in value.model_fields_set}
+        return {name: _to_tree_value(getattr(value, name)) for name in value.model_fields_set}
     if isinstance(value, Mapping):
-        return {key: _branch(item) for key, item in value.items() if item is not None}
+        return {key: _to_tree_value(item) for key, item in value.items() if item is not None}
     return value
 
 
 def _merge(into: _Tree, tree: _Tree) -> None:
     for key, value in tree.items():
-        known = into.get(key)
-        if isinstance(known, dict) and isinstance(value, dict):
-            _merge(known, value)
+        current = into.get(key)
+        if isinstance(current, dict) and isinstance(value, dict):
+            _merge(current, value)
         else:
             into[key] = dict(value) if isinstance(value, dict) else value
 
@@ -131,23 +135,23 @@ def _merge(into: _Tree, tree: _Tree) -> None:
 # -- Complaining ---------------------------------------------------------------------------------------------------
 
 
-def _sentence(error: ErrorDetails, sources: list[_Source]) -> str:
+def _format_error(error: ErrorDetails, sources: list[_SettingsSource]) -> str:
     path = tuple(str(part) for part in error["loc"])
     if error["type"] == "missing":
-        return f"{_place(path, sources, set_by=path[:-1])} is missing, and must be given."
-    place = _place(path, sources)
+        return f"{_describe_key(path, sources, set_by=path[:-1])} is missing, and must be given."
+    key = _describe_key(path, sources)
     if error["type"] == "extra_forbidden":
-        return f"{place} is not a setting; it must be one of {', '.join(_allowed_keys(path[:-1]))}."
-    return f"{place} is wrong: {error['msg'][0].lower()}{error['msg'][1:]}."
+        return f"{key} is not a setting; it must be one of {', '.join(_iterate_allowed_keys(path[:-1]))}."
+    return f"{key} is wrong: {error['msg'][0].lower()}{error['msg'][1:]}."
 
 
-def _place(path: _Path, sources: list[_Source], *, set_by: _Path | None = None) -> str:
+def _describe_key(path: _KeyPath, sources: list[_SettingsSource], *, set_by: _KeyPath | None = None) -> str:
     """Where a key is, or belongs: in the last source that holds it, or holds `set_by` where that is another."""
-    holding = (source for source in reversed(sources) if _holds(source.tree, set_by or path))
-    return next((source.place(path) for source in holding), ".".join(path))
+    sources_with_key = (source for source in reversed(sources) if _has_key(source.tree, set_by or path))
+    return next((source.describe_key(path) for source in sources_with_key), ".".join(path))
 
 
-def _holds(tree: Any, path: _Path) -> bool:
+def _has_key(tree: Any, path: _KeyPath) -> bool:
     """Whether the source set this key, or an ancestor of it that is no table and therefore wrong as a whole."""
     for part in path:
         if not isinstance(tree, dict) or part not in tree:
@@ -156,7 +160,7 @@ def _holds(tree: Any, path: _Path) -> bool:
     return True
 
 
-def _allowed_keys(section: _Path) -> Iterator[str]:
+def _iterate_allowed_keys(section: _KeyPath) -> Iterator[str]:
     model: Any = Settings
     for part in section:
         fields: Any = getattr(model, "model_fields", None)

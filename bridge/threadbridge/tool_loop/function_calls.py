@@ -13,96 +13,98 @@ from pydantic import BaseModel
 from threadbridge.ports import Wire
 
 #: Functions by the names the assistant knows them by.
-Tools: TypeAlias = Mapping[str, Callable[..., Any]]
+ToolFunctions: TypeAlias = Mapping[str, Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedCall:
     """One call, ready to be made; or `refusal`, the output that says why it cannot be."""
 
     call_id: str
     function: Callable[..., Any] | None = None
     arguments: Mapping[str, Any] | None = None
-    refusal: str = ""
+    error_output: str = ""
 
     @property
-    def asynchronous(self) -> bool:
+    def is_async(self) -> bool:
         """Whether the call returns at once, with something to await."""
         return self.function is None or inspect.iscoroutinefunction(self.function)
 
 
-def pending_calls(run: Wire) -> list[Wire]:
+def list_pending_calls(run: Wire) -> list[Wire]:
     """The calls that a run in `requires_action` waits for (A64)."""
     action = run.get("required_action") or {}
     return list((action.get("submit_tool_outputs") or {}).get("tool_calls") or [])
 
 
-def prepared(call: Wire, tools: Tools) -> Prepared:
+def prepare_call(call: Wire, tools: ToolFunctions) -> PreparedCall:
     """Find the function of a call and check that it takes the arguments the model wrote."""
-    asked = call.get("function") or {}
-    name, text = asked.get("name"), asked.get("arguments") or "{}"
+    function_call = call.get("function") or {}
+    name, text = function_call.get("name"), function_call.get("arguments") or "{}"
     function = tools.get(str(name))
     if function is None:
-        return _refused(call, f"There is no function {name!r}. Known functions: {', '.join(sorted(tools)) or 'none'}.")
+        return _reject_call(
+            call, f"There is no function {name!r}. Known functions: {', '.join(sorted(tools)) or 'none'}."
+        )
     try:
         arguments = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
-        return _refused(call, f"The arguments of {name!r} are not valid JSON: {exc}.")
+        return _reject_call(call, f"The arguments of {name!r} are not valid JSON: {exc}.")
     if not isinstance(arguments, dict):
-        return _refused(call, f"The arguments of {name!r} must be a JSON object.")
-    misfit = _misfit(function, arguments)
-    if misfit is not None:
-        return _refused(call, f"{name!r} does not take these arguments: {misfit}.")
-    return Prepared(call["id"], function, arguments)
+        return _reject_call(call, f"The arguments of {name!r} must be a JSON object.")
+    argument_error = _find_argument_error(function, arguments)
+    if argument_error is not None:
+        return _reject_call(call, f"{name!r} does not take these arguments: {argument_error}.")
+    return PreparedCall(call["id"], function, arguments)
 
 
-def attempt(call: Prepared) -> str | Awaitable[Any]:
+def invoke(call: PreparedCall) -> str | Awaitable[Any]:
     """Make the call: its output, or what must still be awaited for it. Raises nothing a function may raise."""
     if call.function is None:
-        return call.refusal
+        return call.error_output
     try:
         answer = call.function(**(call.arguments or {}))
-        return answer if inspect.isawaitable(answer) else output_of(answer)
+        return answer if inspect.isawaitable(answer) else format_output(answer)
     except Exception as exc:
-        return failure_output(exc)
+        return format_exception_output(exc)
 
 
-async def settled(attempted: str | Awaitable[Any]) -> str:
+async def await_output(output: str | Awaitable[Any]) -> str:
     """The output of an attempted call."""
-    if isinstance(attempted, str):
-        return attempted
+    if isinstance(output, str):
+        return output
     try:
-        return output_of(await attempted)
+        return format_output(await output)
     except Exception as exc:
-        return failure_output(exc)
+        return format_exception_output(exc)
 
 
-def output_of(answer: Any) -> str:
+def format_output(result: Any) -> str:
     """A function's answer as tool output: text as it is, everything else as JSON. Raises TypeError if it cannot be."""
-    if isinstance(answer, str):
-        return answer
+    if isinstance(result, str):
+        return result
     try:
         options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-        return orjson.dumps(answer, default=_opened, option=options).decode()
+        return orjson.dumps(result, default=_encode_object, option=options).decode()
     except orjson.JSONEncodeError as exc:
         raise TypeError(f"the result cannot be written as JSON: {exc}") from exc
 
 
-def failure_output(exc: Exception) -> str:
+def format_exception_output(exc: Exception) -> str:
     """What the model reads in place of an answer when a function raised."""
-    return error_output(f"{type(exc).__name__}: {exc}")
+    return format_error_output(f"{type(exc).__name__}: {exc}")
 
 
-def error_output(message: str) -> str:
+def format_error_output(message: str) -> str:
     """An output that says what was wrong."""
     return orjson.dumps({"error": message.encode("utf-8", "replace").decode()}).decode()
 
 
-def _refused(call: Wire, message: str) -> Prepared:
-    return Prepared(call["id"], refusal=error_output(message))
+def _reject_call(call: Wire, message: str) -> PreparedCall:
+    return PreparedCall(call["id"], error_output=format_error_output(message))
 
 
-def _misfit(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str | None:
+def _find_argument_error(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str | None:
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some built-in functions have none; calling will tell
@@ -114,7 +116,7 @@ def _misfit(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str |
     return None
 
 
-def _opened(value: Any) -> Any:
+def _encode_object(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, set | frozenset):

@@ -9,7 +9,7 @@ from threadbridge.ports import Wire
 from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
 
 #: Statuses in which the next step is the caller's: `poll` stops at them (A62).
-RESTING = TERMINAL_STATUSES | {RunStatus.REQUIRES_ACTION}
+POLL_STOP_STATUSES = TERMINAL_STATUSES | {RunStatus.REQUIRES_ACTION}
 
 _ERRORS: Mapping[str, type[RunError]] = {
     RunStatus.FAILED: RunFailed,
@@ -19,20 +19,20 @@ _ERRORS: Mapping[str, type[RunError]] = {
 }
 
 
-def ending(run: Wire) -> RunError | None:
+def get_run_error(run: Wire) -> RunError | None:
     """The error that a finished run stands for; None for one that completed."""
-    kind = _ERRORS.get(run["status"])
-    return None if kind is None else kind(f"run {run['id']} is {run['status']}{_reason(run)}", run)
+    error_type = _ERRORS.get(run["status"])
+    return None if error_type is None else error_type(f"run {run['id']} is {run['status']}{_format_reason(run)}", run)
 
 
-def round_limit(run: Wire, rounds: int) -> RunError:
+def build_round_limit_error(run: Wire, max_rounds: int) -> RunError:
     """The error of a run that was cancelled because it would not stop calling."""
     return RunCancelled(
-        f"run {run['id']} was cancelled: it asked for tool outputs more than {rounds} times (max_rounds)", run
+        f"run {run['id']} was cancelled: it asked for tool outputs more than {max_rounds} times (max_rounds)", run
     )
 
 
-def _reason(run: Wire) -> str:
+def _format_reason(run: Wire) -> str:
     error = run.get("last_error")
     if error:
         return f": {error.get('code')}: {error.get('message')}"

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.adapters.assistants.settings import settings
-from tests.legacy_service import LegacyService, ServedService
+from tests.adapters.assistants.settings import make_settings
+from tests.legacy_service import LegacyService, LegacyServiceServer
 from threadbridge.ports import Backend
 from threadbridge_adapters.assistants import open_backend
 
@@ -15,7 +15,7 @@ from threadbridge_adapters.assistants import open_backend
 @pytest.fixture(scope="package")
 def server() -> Iterator[tuple[LegacyService, str]]:
     service = LegacyService()
-    with ServedService(service) as served:
+    with LegacyServiceServer(service) as served:
         yield service, served.url
 
 
@@ -32,6 +32,6 @@ def url(server: tuple[LegacyService, str]) -> str:
 
 @pytest.fixture
 async def backend(service: LegacyService, url: str) -> AsyncIterator[Backend]:
-    backend = await open_backend(settings(url))
+    backend = await open_backend(make_settings(url))
     yield backend
     await backend.aclose()

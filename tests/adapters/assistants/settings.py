@@ -9,7 +9,7 @@ from threadbridge.settings import AssistantsSettings, Settings
 KEY = "sk-test-0123456789abcdef"
 
 
-def settings(url: str | None, **more: Any) -> Settings:
+def make_settings(url: str | None, **overrides: Any) -> Settings:
     """The assistants backend on a URL, with a key and a short timeout."""
-    section = {"base_url": url, "api_key": KEY, "timeout": 5.0, **more}
+    section = {"base_url": url, "api_key": KEY, "timeout": 5.0, **overrides}
     return Settings(backend="assistants", assistants=AssistantsSettings.model_validate(section))

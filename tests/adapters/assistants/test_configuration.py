@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.adapters.assistants.settings import KEY, settings
-from tests.legacy_service import LegacyService, Seen, fill
+from tests.adapters.assistants.settings import KEY, make_settings
+from tests.legacy_service import LegacyService, ReceivedRequest, add_threads
 from threadbridge.errors import (
     ConfigurationError,
     Unauthorized,
@@ -18,15 +18,15 @@ from threadbridge.settings import Settings, TokenProvider
 from threadbridge_adapters.assistants import open_backend
 
 
-def the_only(service: LegacyService) -> Seen:
-    assert len(service.seen) == 1
-    return service.seen[0]
+def the_only(service: LegacyService) -> ReceivedRequest:
+    assert len(service.requests) == 1
+    return service.requests[0]
 
 
 async def test_headers_and_query_parameters_go_with_every_request(service: LegacyService, url: str) -> None:
-    fill(service, 1)
+    add_threads(service, 1)
     headers = {"X-Gateway": "g", "openai-beta": "assistants=v2,other=v1"}
-    backend = await open_backend(settings(url, headers=headers, query={"api-version": "v1"}))
+    backend = await open_backend(make_settings(url, headers=headers, query={"api-version": "v1"}))
 
     await backend.list_runs("thread_00000", ListQuery(limit=5))
 
@@ -49,9 +49,9 @@ async def _async_token() -> str:
 async def test_a_token_provider_is_asked_for_a_bearer_token(
     service: LegacyService, url: str, provider: TokenProvider, token: str, azure: bool
 ) -> None:
-    fill(service, 1)
+    add_threads(service, 1)
     backend = await open_backend(
-        settings(url.removesuffix("/v1"), token_provider=provider, azure=azure, api_version="2024-05-01-preview")
+        make_settings(url.removesuffix("/v1"), token_provider=provider, azure=azure, api_version="2024-05-01-preview")
     )
 
     await backend.retrieve_thread("thread_00000")
@@ -64,7 +64,7 @@ async def test_a_token_provider_that_fails_is_named_without_what_it_said(service
     def provider() -> str:
         raise RuntimeError("client_secret=hidden")
 
-    backend = await open_backend(settings(url, token_provider=provider))
+    backend = await open_backend(make_settings(url, token_provider=provider))
 
     with pytest.raises(Unauthorized, match=r"token provider failed \(RuntimeError\)") as raised:
         await backend.retrieve_thread("thread_1")
@@ -76,8 +76,8 @@ async def test_a_token_provider_that_fails_is_named_without_what_it_said(service
 async def test_azure_takes_the_key_in_its_own_header_and_the_version_in_the_query(
     service: LegacyService, url: str
 ) -> None:
-    fill(service, 1)
-    backend = await open_backend(settings(url.removesuffix("/v1"), azure=True, api_version="2024-05-01-preview"))
+    add_threads(service, 1)
+    backend = await open_backend(make_settings(url.removesuffix("/v1"), azure=True, api_version="2024-05-01-preview"))
 
     await backend.retrieve_thread("thread_00000")
 
@@ -92,7 +92,7 @@ async def test_azure_takes_the_key_in_its_own_header_and_the_version_in_the_quer
 async def test_what_is_not_set_is_left_to_the_environment_of_the_sdk(
     service: LegacyService, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(service, 1)
+    add_threads(service, 1)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-environment")
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     backend = await open_backend(Settings(backend="assistants"))
@@ -114,7 +114,7 @@ async def test_no_key_at_all_is_a_configuration_error(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("key", ["sk-with-an-ellipsis…", "sk-line\nbreak", " "])
 async def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        await open_backend(settings("http://127.0.0.1:1/v1", api_key=key))
+        await open_backend(make_settings("http://127.0.0.1:1/v1", api_key=key))
 
     assert "sk-" not in raised.value.message
 

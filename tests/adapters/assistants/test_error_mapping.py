@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from tests.adapters.assistants.settings import KEY, settings
-from tests.legacy_service import Fault, LegacyService, error_body
+from tests.adapters.assistants.settings import KEY, make_settings
+from tests.legacy_service import InjectedFault, LegacyService, make_error_body
 from threadbridge.errors import (
     BridgeError,
     Conflict,
@@ -45,8 +45,10 @@ async def test_an_error_keeps_status_message_type_param_code_and_request_id(
     service: LegacyService, url: str, status: int
 ) -> None:
     body = orjson.dumps({"error": {"message": "No.", "type": "some_type", "param": "p.q", "code": "c"}})
-    service.faults.append(Fault("/threads", status, body, headers={"x-request-id": "req_9", "retry-after": "3"}))
-    backend = await open_backend(settings(url, max_retries=0))
+    service.faults.append(
+        InjectedFault("/threads", status, body, headers={"x-request-id": "req_9", "retry-after": "3"})
+    )
+    backend = await open_backend(make_settings(url, max_retries=0))
 
     with pytest.raises(STATUSES[status]) as raised:
         await backend.create_thread({})
@@ -64,22 +66,22 @@ async def test_an_error_keeps_status_message_type_param_code_and_request_id(
 
 
 async def test_an_upstream_error_keeps_the_body_and_the_wait_asked_for(service: LegacyService, url: str) -> None:
-    service.faults.append(Fault("/threads", 429, error_body("Slow down."), headers={"retry-after": "7"}))
-    backend = await open_backend(settings(url, max_retries=0))
+    service.faults.append(InjectedFault("/threads", 429, make_error_body("Slow down."), headers={"retry-after": "7"}))
+    backend = await open_backend(make_settings(url, max_retries=0))
 
     with pytest.raises(UpstreamError) as raised:
         await backend.create_thread({})
 
     await backend.aclose()
     assert raised.value.retry_after == 7.0
-    assert raised.value.body == orjson.loads(error_body("Slow down."))["error"]
+    assert raised.value.body == orjson.loads(make_error_body("Slow down."))["error"]
 
 
 GONE = {
     "html": b"<html>Not Found</html>",
     "empty": b"",
     "another envelope": b'{"detail":"Not Found"}',
-    "unknown url": error_body("Invalid URL (GET /v1/threads/thread_1)"),
+    "unknown url": make_error_body("Invalid URL (GET /v1/threads/thread_1)"),
     "azure": b'{"error":{"code":"404","message":"Resource not found"}}',
 }
 
@@ -88,7 +90,7 @@ GONE = {
 async def test_a8_a_404_that_is_no_assistants_error_says_that_the_api_is_gone(
     backend: Backend, service: LegacyService, body: bytes
 ) -> None:
-    service.faults.append(Fault("/thread_1", 404, body))
+    service.faults.append(InjectedFault("/thread_1", 404, body))
 
     with pytest.raises(UpstreamError, match="no longer has the Assistants API") as raised:
         await backend.retrieve_thread("thread_1")
@@ -97,14 +99,14 @@ async def test_a8_a_404_that_is_no_assistants_error_says_that_the_api_is_gone(
 
 
 async def test_a_page_in_place_of_json_is_an_upstream_error(backend: Backend, service: LegacyService) -> None:
-    service.faults.append(Fault("/thread_1", 200, b"<html>Please log in</html>"))
+    service.faults.append(InjectedFault("/thread_1", 200, b"<html>Please log in</html>"))
 
     with pytest.raises(UpstreamError, match="other than a JSON object"):
         await backend.retrieve_thread("thread_1")
 
 
 async def test_a_key_that_the_service_repeats_is_blanked(backend: Backend, service: LegacyService) -> None:
-    service.faults.append(Fault("/thread_1", 401, error_body(f"Incorrect API key provided: {KEY}.")))
+    service.faults.append(InjectedFault("/thread_1", 401, make_error_body(f"Incorrect API key provided: {KEY}.")))
 
     with pytest.raises(Unauthorized) as raised:
         await backend.retrieve_thread("thread_1")
@@ -113,7 +115,7 @@ async def test_a_key_that_the_service_repeats_is_blanked(backend: Backend, servi
 
 
 async def test_an_unreachable_service_is_named_and_its_password_is_not() -> None:
-    backend = await open_backend(settings("http://user:hidden@127.0.0.1:1/v1", max_retries=0))
+    backend = await open_backend(make_settings("http://user:hidden@127.0.0.1:1/v1", max_retries=0))
 
     with pytest.raises(UpstreamError, match=r"127\.0\.0\.1:1 could not be reached .*base_url") as raised:
         await backend.retrieve_thread("thread_1")
@@ -124,8 +126,8 @@ async def test_an_unreachable_service_is_named_and_its_password_is_not() -> None
 
 
 async def test_a_service_that_does_not_answer_in_time_is_an_upstream_error(service: LegacyService, url: str) -> None:
-    service.faults.append(Fault("/thread_1", 200, b"{}", hang=1.0))
-    backend = await open_backend(settings(url, max_retries=0, timeout=0.1))
+    service.faults.append(InjectedFault("/thread_1", 200, b"{}", delay=1.0))
+    backend = await open_backend(make_settings(url, max_retries=0, timeout=0.1))
 
     with pytest.raises(UpstreamError, match="did not answer in time"):
         await backend.retrieve_thread("thread_1")

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.adapters.assistants.settings import KEY, settings
-from tests.legacy_service import Fault, LegacyService, Seen, fill
+from tests.adapters.assistants.settings import KEY, make_settings
+from tests.legacy_service import InjectedFault, LegacyService, ReceivedRequest, add_threads
 from threadbridge.errors import (
     InvalidRequest,
     Unsupported,
@@ -20,9 +20,9 @@ from threadbridge_adapters.assistants import open_backend
 Operation = Callable[[Backend], Awaitable[Any]]
 
 
-def the_only(service: LegacyService) -> Seen:
-    assert len(service.seen) == 1
-    return service.seen[0]
+def the_only(service: LegacyService) -> ReceivedRequest:
+    assert len(service.requests) == 1
+    return service.requests[0]
 
 
 async def test_fields_nobody_has_heard_of_travel_both_ways(backend: Backend, service: LegacyService) -> None:
@@ -36,7 +36,7 @@ async def test_fields_nobody_has_heard_of_travel_both_ways(backend: Backend, ser
 
 
 async def test_every_request_carries_the_beta_header_and_the_key(backend: Backend, service: LegacyService) -> None:
-    fill(service, 1)
+    add_threads(service, 1)
 
     await backend.retrieve_thread("thread_00000")
 
@@ -46,7 +46,7 @@ async def test_every_request_carries_the_beta_header_and_the_key(backend: Backen
 
 
 async def test_a_list_sends_what_was_asked_for_and_nothing_else(backend: Backend, service: LegacyService) -> None:
-    fill(service, 1)
+    add_threads(service, 1)
 
     page = await backend.list_messages("thread_00000", ListQuery(limit=2, order="asc", run_id="run_1"))
 
@@ -100,7 +100,7 @@ PATHS: dict[str, tuple[Operation, str, str]] = {
 @pytest.mark.parametrize("name", PATHS)
 async def test_each_operation_asks_its_own_path(backend: Backend, service: LegacyService, name: str) -> None:
     operation, method, path = PATHS[name]
-    service.faults.append(Fault("", 200, b"{}"))
+    service.faults.append(InjectedFault("", 200, b"{}"))
 
     await operation(backend)
 
@@ -108,7 +108,7 @@ async def test_each_operation_asks_its_own_path(backend: Backend, service: Legac
 
 
 async def test_an_id_cannot_lead_to_another_path(backend: Backend, service: LegacyService) -> None:
-    service.faults.append(Fault("", 200, b"{}"))
+    service.faults.append(InjectedFault("", 200, b"{}"))
 
     await backend.retrieve_thread("../assistants/asst_1?limit=1#x")
 
@@ -123,11 +123,11 @@ async def test_an_id_that_quoting_cannot_tame_is_refused_before_it_is_sent(
         await backend.delete_thread(thread_id)
 
     assert (refused.value.param, refused.value.code) == ("thread_id", "invalid_value")
-    assert service.seen == []
+    assert service.requests == []
 
 
 async def test_a_run_brings_the_advised_pause_between_polls(backend: Backend, service: LegacyService) -> None:
-    fill(service, 1)
+    add_threads(service, 1)
     service.run_headers = {"openai-poll-after-ms": "750"}
 
     polled = await backend.retrieve_run("thread_00000", "run_00000_1")
@@ -137,7 +137,7 @@ async def test_a_run_brings_the_advised_pause_between_polls(backend: Backend, se
 
 
 async def test_a_run_without_advice_brings_none(backend: Backend, service: LegacyService) -> None:
-    fill(service, 1)
+    add_threads(service, 1)
 
     polled = await backend.retrieve_run("thread_00000", "run_00000_0")
 
@@ -151,12 +151,12 @@ async def test_threads_are_not_listed_unless_the_service_is_said_to_do_it(
         await backend.list_threads(ListQuery())
 
     assert not backend.capabilities.lists_threads
-    assert service.seen == []
+    assert service.requests == []
 
 
 async def test_threads_are_listed_by_a_service_that_can(service: LegacyService, url: str) -> None:
-    fill(service, 3)
-    backend = await open_backend(settings(url, list_threads=True))
+    add_threads(service, 3)
+    backend = await open_backend(make_settings(url, list_threads=True))
 
     page = await backend.list_threads(ListQuery(limit=2, order="asc"))
     await backend.aclose()
@@ -172,12 +172,12 @@ async def test_a_run_is_not_reported_unless_the_service_is_said_to_do_it(
         await backend.report_run("thread_1", "run_1")
 
     assert not backend.capabilities.reports_runs
-    assert service.seen == []
+    assert service.requests == []
 
 
 async def test_a_report_is_handed_on_as_it_is(service: LegacyService, url: str) -> None:
-    service.faults.append(Fault("", 200, b'{"object":"thread.run.report","run_id":"run_1"}'))
-    backend = await open_backend(settings(url, report_runs=True))
+    service.faults.append(InjectedFault("", 200, b'{"object":"thread.run.report","run_id":"run_1"}'))
+    backend = await open_backend(make_settings(url, report_runs=True))
 
     report = await backend.report_run("thread_1", "run_1")
 

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.adapters.assistants.settings import settings
-from tests.legacy_service import Fault, LegacyService, Seen, error_body
+from tests.adapters.assistants.settings import make_settings
+from tests.legacy_service import InjectedFault, LegacyService, ReceivedRequest, make_error_body
 from threadbridge.errors import (
     InvalidRequest,
     UnknownEvent,
@@ -27,9 +27,9 @@ def frame(name: str, data: object) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(data))
 
 
-def the_only(service: LegacyService) -> Seen:
-    assert len(service.seen) == 1
-    return service.seen[0]
+def the_only(service: LegacyService) -> ReceivedRequest:
+    assert len(service.requests) == 1
+    return service.requests[0]
 
 
 async def test_a_streamed_run_yields_the_parsed_events_up_to_done(backend: Backend, service: LegacyService) -> None:
@@ -80,7 +80,7 @@ async def test_an_error_event_is_raised_with_what_it_says(
 
 async def test_a_broken_connection_in_a_stream_is_an_upstream_error(backend: Backend, service: LegacyService) -> None:
     service.frames = [frame("thread.run.created", {"id": "run_1"})]
-    service.broken_stream = True
+    service.breaks_stream = True
     stream = await backend.stream_run("thread_1", {})
     await anext(stream)
 
@@ -137,14 +137,14 @@ async def test_closing_a_stream_early_closes_its_connection(
 
 async def test_a_refused_stream_is_an_exception_and_no_event(backend: Backend, service: LegacyService) -> None:
     text = "Thread thread_1 already has an active run run_1."
-    service.faults.append(Fault("/runs", 400, error_body(text)))
+    service.faults.append(InjectedFault("/runs", 400, make_error_body(text)))
 
     with pytest.raises(InvalidRequest, match=text):
         await backend.stream_run("thread_1", {})
 
 
 async def test_an_answer_that_is_no_stream_is_an_upstream_error(backend: Backend, service: LegacyService) -> None:
-    service.faults.append(Fault("/runs", 200, b'{"id":"run_1"}'))
+    service.faults.append(InjectedFault("/runs", 200, b'{"id":"run_1"}'))
 
     with pytest.raises(UpstreamError, match="something other than a stream"):
         await backend.stream_run("thread_1", {})
@@ -193,11 +193,11 @@ async def test_a_run_is_not_followed_unless_the_service_is_said_to_do_it(
         await backend.follow_run("thread_1", "run_1")
 
     assert not backend.capabilities.follows_runs
-    assert service.seen == []
+    assert service.requests == []
 
 
 async def test_a_run_is_followed_behind_an_event_and_the_ids_are_handed_on(service: LegacyService, url: str) -> None:
-    backend = await open_backend(settings(url, follow_runs=True))
+    backend = await open_backend(make_settings(url, follow_runs=True))
     completed = b'id: log-8\nevent: thread.run.completed\ndata: {"id":"run_1"}\n\n'
     service.frames = [completed, b"event: done\ndata: [DONE]\n\n"]
 
@@ -213,7 +213,7 @@ async def test_a_run_is_followed_behind_an_event_and_the_ids_are_handed_on(servi
 
 @pytest.mark.parametrize("after", ["é", "one\ntwo"])
 async def test_an_event_id_that_no_header_can_hold_is_unknown(url: str, after: str) -> None:
-    backend = await open_backend(settings(url, follow_runs=True))
+    backend = await open_backend(make_settings(url, follow_runs=True))
 
     with pytest.raises(UnknownEvent):
         await backend.follow_run("thread_1", "run_1", after=after)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from tests.adapters.loopback_service import LoopbackService, loopback_service
+from tests.adapters.loopback_service import LoopbackService, run_loopback_service
 from tests.adapters.scripted_backend import ScriptedBackend
 from threadbridge.settings import GatewaySettings, Settings, UpstreamSettings
-from threadbridge_adapters.gateway import running_gateway
+from threadbridge_adapters.gateway import run_gateway_in_thread
 
 
 @pytest.fixture(autouse=True)
@@ -19,14 +19,14 @@ def _no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def running_service() -> Generator[LoopbackService]:
-    with loopback_service() as running:
+    with run_loopback_service() as running:
         yield running
 
 
 @pytest.fixture
 def service(running_service: LoopbackService) -> LoopbackService:
     """The service behind the gateway."""
-    running_service.asked.clear()
+    running_service.requests.clear()
     return running_service
 
 
@@ -43,7 +43,7 @@ def url(running_backend: ScriptedBackend, running_service: LoopbackService) -> G
         settings = Settings(
             upstream=UpstreamSettings(base_url=running_service.url), gateway=GatewaySettings(max_body_bytes=100_000)
         )
-        with running_gateway(settings, open_backend=running_backend.opened) as running:
+        with run_gateway_in_thread(settings, open_backend=running_backend.open_backend) as running:
             yield running
 
 
@@ -51,10 +51,10 @@ def url(running_backend: ScriptedBackend, running_service: LoopbackService) -> G
 def backend(running_backend: ScriptedBackend) -> ScriptedBackend:
     """The backend of that gateway, as if new."""
     running_backend.script = []
-    running_backend.produced.clear()
-    running_backend.left.clear()
+    running_backend.produced_events.clear()
+    running_backend.stream_closed.clear()
     running_backend.threads.clear()
-    running_backend.submitted.clear()
+    running_backend.submitted_bodies.clear()
     return running_backend
 
 
@@ -67,5 +67,5 @@ def guarded_url(running_service: LoopbackService) -> Generator[str]:
         ),
         gateway=GatewaySettings(api_key=SecretStr("tb-0123456789abcdef")),
     )
-    with running_gateway(settings, open_backend=ScriptedBackend().opened) as running:
+    with run_gateway_in_thread(settings, open_backend=ScriptedBackend().open_backend) as running:
         yield running

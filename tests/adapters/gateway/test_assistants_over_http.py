@@ -15,7 +15,7 @@ import aiohttp
 import openai
 import pytest
 
-from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, delta, run_event
+from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, make_delta_event, make_run_event
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
@@ -65,11 +65,17 @@ def test_the_poll_header_reaches_the_client(client: openai.OpenAI, backend: Scri
 
 def test_the_first_event_arrives_before_the_last_is_produced(client: openai.OpenAI, backend: ScriptedBackend) -> None:
     gate = Gate()
-    backend.script = [run_event("created"), delta("Hel"), gate, delta("lo"), run_event("completed")]
+    backend.script = [
+        make_run_event("created"),
+        make_delta_event("Hel"),
+        gate,
+        make_delta_event("lo"),
+        make_run_event("completed"),
+    ]
     stream = client.beta.threads.runs.create(THREAD_ID, assistant_id="asst_1", stream=True)
 
     begun = [next(stream).event, next(stream).event]
-    produced_by_then = list(backend.produced)
+    produced_by_then = list(backend.produced_events)
     gate.open()
     rest = [event.event for event in stream]
 
@@ -78,20 +84,20 @@ def test_the_first_event_arrives_before_the_last_is_produced(client: openai.Open
 
 
 def test_a_client_that_hangs_up_is_detached_from_the_run(client: openai.OpenAI, backend: ScriptedBackend) -> None:
-    backend.script = [run_event("created"), Gate()]
+    backend.script = [make_run_event("created"), Gate()]
     stream = client.beta.threads.runs.create(THREAD_ID, assistant_id="asst_1", stream=True)
     next(stream)
 
     stream.close()
 
-    assert backend.left.wait(5)
+    assert backend.stream_closed.wait(5)
 
 
 def test_tool_outputs_can_be_submitted_while_the_stream_is_open(
     client: openai.OpenAI, backend: ScriptedBackend
 ) -> None:
     gate = Gate()
-    backend.script = [run_event("requires_action"), gate, run_event("completed")]
+    backend.script = [make_run_event("requires_action"), gate, make_run_event("completed")]
     stream = client.beta.threads.runs.create(THREAD_ID, assistant_id="asst_1", stream=True)
     next(stream)
 
@@ -107,7 +113,7 @@ def test_tool_outputs_can_be_submitted_while_the_stream_is_open(
 async def test_the_stream_ends_with_the_done_frame(
     http: aiohttp.ClientSession, url: str, backend: ScriptedBackend
 ) -> None:
-    backend.script = [run_event("completed")]
+    backend.script = [make_run_event("completed")]
 
     async with http.post(f"{url}/threads/{THREAD_ID}/runs", json={"stream": True}) as response:
         body = await response.read()
@@ -118,7 +124,7 @@ async def test_the_stream_ends_with_the_done_frame(
 
 
 async def test_fifty_runs_stream_at_once(http: aiohttp.ClientSession, url: str, backend: ScriptedBackend) -> None:
-    backend.script = [delta("x")] * 20
+    backend.script = [make_delta_event("x")] * 20
 
     async def count() -> int:
         async with http.post(f"{url}/threads/{THREAD_ID}/runs", json={"stream": True}) as response:

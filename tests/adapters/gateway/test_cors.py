@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from tests.adapters.loopback_service import LoopbackService
 from tests.adapters.scripted_backend import ScriptedBackend
 from threadbridge.settings import GatewaySettings, Settings, UpstreamSettings
-from threadbridge_adapters.gateway import running_gateway
+from threadbridge_adapters.gateway import run_gateway_in_thread
 
 PAGE = "https://page.example"
 KEY = "tb-0123456789abcdef"
@@ -36,7 +36,7 @@ def open_url(running_service: LoopbackService) -> Generator[str]:
         upstream=UpstreamSettings(base_url=running_service.url),
         gateway=GatewaySettings(allowed_origins=(PAGE,), api_key=SecretStr(KEY)),
     )
-    with running_gateway(settings, open_backend=ScriptedBackend().opened) as running:
+    with run_gateway_in_thread(settings, open_backend=ScriptedBackend().open_backend) as running:
         yield running
 
 
@@ -76,7 +76,7 @@ async def test_what_is_passed_through_says_nothing_of_pages_but_what_the_gateway
     async with http.get(f"{url}/files", headers={"Origin": "http://localhost:3000"}) as answer:
         leave = [name for name in answer.headers if name.lower().startswith("access-control-")]
 
-    assert (answer.status, [asked.path for asked in service.asked], leave) == (200, ["/v1/files"], [])
+    assert (answer.status, [asked.path for asked in service.requests], leave) == (200, ["/v1/files"], [])
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:8080"])

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.responses import Response
 from uvicorn.server import ServerState
 
-from threadbridge_adapters.gateway.header_limit import HEAD_BYTES, BoundedHeads
+from threadbridge_adapters.gateway.header_limit import MAX_HEADER_BYTES, HeaderLimitProtocol
 
 BEGINNING = b"POST /v1/threads HTTP/1.1\r\nHost: any\r\nContent-Length: 0\r\n"
 TEN_THOUSAND = b"a" * 10_000
@@ -45,7 +45,7 @@ async def answer(pieces: Sequence[bytes]) -> Client:
     """What a client got that sent these pieces and then waits."""
     config = uvicorn.Config(Response("Hello"), log_config=None)
     config.load()
-    client, protocol = Client(), BoundedHeads(config=config, server_state=ServerState(), app_state={})
+    client, protocol = Client(), HeaderLimitProtocol(config=config, server_state=ServerState(), app_state={})
     protocol.connection_made(client)
     for piece in pieces:
         protocol.data_received(piece)
@@ -57,7 +57,7 @@ async def answer(pieces: Sequence[bytes]) -> Client:
     "pieces",
     [
         [BEGINNING + b"\r\n"],
-        [BEGINNING, b"x-a: " + b"a" * (HEAD_BYTES // 2), b"a" * 1000, b"\r\n\r\n"],
+        [BEGINNING, b"x-a: " + b"a" * (MAX_HEADER_BYTES // 2), b"a" * 1000, b"\r\n\r\n"],
         [BEGINNING, b"x-a: 1\r\n\r\n" + BEGINNING, b"x-a: 2\r\n\r\n"],
     ],
     ids=["at once", "piece by piece", "two requests"],
@@ -72,7 +72,7 @@ async def test_a_head_of_common_length_is_taken_however_it_comes(pieces: list[by
 @pytest.mark.parametrize(
     "pieces",
     [
-        [BEGINNING + b"x-a: " + b"a" * HEAD_BYTES + b"\r\n\r\n"],
+        [BEGINNING + b"x-a: " + b"a" * MAX_HEADER_BYTES + b"\r\n\r\n"],
         [BEGINNING, *[b"x-a: " + TEN_THOUSAND + b"\r\n"] * 7],
         [BEGINNING, b"x-a: ", *[TEN_THOUSAND] * 7],
         [b"GET /v1/threads?", *[TEN_THOUSAND] * 7],

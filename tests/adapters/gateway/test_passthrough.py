@@ -13,7 +13,7 @@ import pytest
 from tests.adapters.loopback_service import LoopbackService
 from tests.adapters.scripted_backend import ScriptedBackend
 from threadbridge.settings import Settings, UpstreamSettings
-from threadbridge_adapters.gateway import running_gateway
+from threadbridge_adapters.gateway import run_gateway_in_thread
 
 KEY = "tb-0123456789abcdef"
 
@@ -50,7 +50,7 @@ async def test_a101_path_query_and_headers_arrive_as_they_were_sent(
     async with http.get(f"{url}/files/a%2Fb?limit=2&q=%C3%A4", headers=headers) as response:
         assert response.headers["x-request-id"] == "req_behind"
 
-    asked = service.asked[0]
+    asked = service.requests[0]
     assert (asked.method, asked.path, asked.query) == ("GET", "/v1/files/a/b", "limit=2&q=%C3%A4")
     assert asked.headers["x-mine"] == "1"
     assert asked.headers["authorization"] == "Bearer sk-clients-own"
@@ -64,7 +64,7 @@ async def test_azures_paths_reach_the_service_as_its_own(
     async with http.get(f"{url.removesuffix('/v1')}{prefix}/models?api-version=2024-05-01") as response:
         assert response.status == 200
 
-    assert service.asked[0].path == "/v1/models"
+    assert service.requests[0].path == "/v1/models"
 
 
 async def test_the_configured_key_takes_the_place_of_the_clients(
@@ -73,7 +73,7 @@ async def test_the_configured_key_takes_the_place_of_the_clients(
     async with http.get(f"{guarded_url}/models?limit=1", headers={"api-key": KEY}) as response:
         assert response.status == 200
 
-    asked = service.asked[0]
+    asked = service.requests[0]
     assert asked.headers["authorization"] == "Bearer sk-upstream"
     assert "api-key" not in asked.headers
     assert asked.query == "limit=1&api-version=v1"
@@ -93,7 +93,7 @@ async def test_a_service_that_cannot_be_reached_is_a_502_that_says_what_to_do(ht
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
     settings = Settings(upstream=UpstreamSettings(base_url=f"http://{address}/v1"))
 
-    with running_gateway(settings, open_backend=ScriptedBackend().opened) as url:
+    with run_gateway_in_thread(settings, open_backend=ScriptedBackend().open_backend) as url:
         async with http.get(f"{url}/models") as response:
             error = (await response.json())["error"]
 
@@ -104,7 +104,7 @@ async def test_a_service_that_cannot_be_reached_is_a_502_that_says_what_to_do(ht
 async def test_the_simulator_answers_in_the_place_of_a_service(http: aiohttp.ClientSession) -> None:
     request = {"model": "gpt-4.1", "input": "hello there world", "stream": True}
 
-    with running_gateway(Settings(simulate=True), open_backend=ScriptedBackend().opened) as url:
+    with run_gateway_in_thread(Settings(simulate=True), open_backend=ScriptedBackend().open_backend) as url:
         async with http.post(f"{url}/responses", json=request) as response:
             body = await response.text()
 

@@ -8,36 +8,36 @@ import openai
 import pytest
 
 from threadbridge.settings import Settings
-from threadbridge_adapters.gateway import running_gateway
+from threadbridge_adapters.gateway import run_gateway_in_thread
 from threadbridge_adapters.sdk import async_openai_client, openai_client
 
 
 @contextmanager
-def _through_the_gateway() -> Generator[openai.OpenAI]:
+def _open_gateway_client() -> Generator[openai.OpenAI]:
     with (
-        running_gateway(Settings(simulate=True)) as url,
-        openai.OpenAI(base_url=url, api_key="any", max_retries=0) as made,
+        run_gateway_in_thread(Settings(simulate=True)) as url,
+        openai.OpenAI(base_url=url, api_key="any", max_retries=0) as opened,
     ):
-        yield made
+        yield opened
 
 
 @contextmanager
-def _in_process() -> Generator[openai.OpenAI]:
-    with openai_client(simulate=True, client_options={"max_retries": 0}) as made:
-        yield made
+def _open_in_process_client() -> Generator[openai.OpenAI]:
+    with openai_client(simulate=True, client_options={"max_retries": 0}) as opened:
+        yield opened
 
 
 @asynccontextmanager
-async def _through_the_gateway_asynchronously() -> AsyncGenerator[openai.AsyncOpenAI]:
-    with running_gateway(Settings(simulate=True)) as url:
-        async with openai.AsyncOpenAI(base_url=url, api_key="any", max_retries=0) as made:
-            yield made
+async def _open_async_gateway_client() -> AsyncGenerator[openai.AsyncOpenAI]:
+    with run_gateway_in_thread(Settings(simulate=True)) as url:
+        async with openai.AsyncOpenAI(base_url=url, api_key="any", max_retries=0) as opened:
+            yield opened
 
 
 @asynccontextmanager
-async def _in_process_asynchronously() -> AsyncGenerator[openai.AsyncOpenAI]:
-    async with async_openai_client(simulate=True, client_options={"max_retries": 0}) as made:
-        yield made
+async def _open_async_in_process_client() -> AsyncGenerator[openai.AsyncOpenAI]:
+    async with async_openai_client(simulate=True, client_options={"max_retries": 0}) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +47,14 @@ def _no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(params=[_through_the_gateway, _in_process], ids=["gateway", "in process"])
+@pytest.fixture(params=[_open_gateway_client, _open_in_process_client], ids=["gateway", "in process"])
 def client(request: pytest.FixtureRequest, _no_configuration: None) -> Generator[openai.OpenAI]:
     """A client of the openai SDK, whose service is the simulator."""
     with request.param() as made:
         yield made
 
 
-@pytest.fixture(params=[_through_the_gateway_asynchronously, _in_process_asynchronously], ids=["gateway", "in process"])
+@pytest.fixture(params=[_open_async_gateway_client, _open_async_in_process_client], ids=["gateway", "in process"])
 async def async_client(request: pytest.FixtureRequest, _no_configuration: None) -> AsyncGenerator[openai.AsyncOpenAI]:
     async with request.param() as made:
         yield made

@@ -8,11 +8,11 @@ import openai
 import pytest
 from pydantic import SecretStr
 
-from tests.adapters.loopback_service import LoopbackService, loopback_service
+from tests.adapters.loopback_service import LoopbackService, run_loopback_service
 from tests.adapters.scripted_backend import ScriptedBackend
 from threadbridge.ports import PassthroughRequest, WireResponse
 from threadbridge.settings import Settings, UpstreamSettings
-from threadbridge_adapters.gateway import running_gateway
+from threadbridge_adapters.gateway import run_gateway_in_thread
 from threadbridge_adapters.sdk import openai_client, openai_clients
 
 
@@ -36,7 +36,7 @@ class _Keeping(ScriptedBackend):
 
 @pytest.fixture(scope="module")
 def service() -> Generator[LoopbackService]:
-    with loopback_service() as running:
+    with run_loopback_service() as running:
         yield running
 
 
@@ -54,16 +54,16 @@ def client(
     _no_configuration: None,
 ) -> Generator[openai.OpenAI]:
     """A client whose service is `service`, with the backend before it."""
-    service.asked.clear()
+    service.requests.clear()
     settings = Settings(upstream=UpstreamSettings(base_url=service.url, api_key=SecretStr("sk-behind")))
     if request.param == "gateway":
         with (
-            running_gateway(settings, open_backend=keeping.opened) as url,
+            run_gateway_in_thread(settings, open_backend=keeping.open_backend) as url,
             openai.OpenAI(base_url=url, api_key="any") as made,
         ):
             yield made
     else:
-        monkeypatch.setattr(openai_clients, "open_backend", keeping.opened)
+        monkeypatch.setattr(openai_clients, "open_backend", keeping.open_backend)
         with openai_client(upstream={"base_url": service.url, "api_key": "sk-behind"}) as made:
             yield made
 
@@ -72,7 +72,7 @@ def test_a_file_of_the_backends_own_never_reaches_the_service(client: openai.Ope
     content = client.files.content("file-own").content
 
     assert content == b"its own"
-    assert service.asked == []
+    assert service.requests == []
 
 
 def test_every_other_file_comes_from_the_service(
@@ -81,13 +81,13 @@ def test_every_other_file_comes_from_the_service(
     client.files.content("file-theirs")
 
     assert ("GET", "/files/file-theirs/content") in keeping.seen
-    assert [(asked.method, asked.path) for asked in service.asked] == [("GET", "/v1/files/file-theirs/content")]
+    assert [(asked.method, asked.path) for asked in service.requests] == [("GET", "/v1/files/file-theirs/content")]
 
 
 def test_an_upload_passes_whole_and_unchanged(client: openai.OpenAI, service: LoopbackService) -> None:
     client.files.with_raw_response.create(file=("x.txt", b"content"), purpose="assistants")
 
-    body = b"".join(service.asked[0].pieces)
-    assert service.asked[0].headers["content-type"].startswith("multipart/form-data; boundary=")
+    body = b"".join(service.requests[0].body_chunks)
+    assert service.requests[0].headers["content-type"].startswith("multipart/form-data; boundary=")
     assert body.count(b"content") >= 1
     assert b'filename="x.txt"' in body

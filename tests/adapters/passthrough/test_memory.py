@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.settings import Settings, UpstreamSettings
-from threadbridge_adapters.gateway import running_gateway, serving
+from threadbridge_adapters.gateway import run_gateway_in_thread, serve_in_thread
 from threadbridge_adapters.sdk import openai_client
 
 _SIZE = 48 * 1024 * 1024
@@ -55,14 +55,14 @@ def sink() -> Generator[tuple[_Sink, str]]:
     async def opened() -> AsyncGenerator[_Sink]:
         yield made
 
-    with serving(opened()) as url:
+    with serve_in_thread(opened()) as url:
         yield made, url
 
 
 @pytest.fixture
 def through_gateway(sink: tuple[_Sink, str], _no_configuration: None) -> Generator[openai.OpenAI]:
     settings = Settings(store=":memory:", upstream=UpstreamSettings(base_url=sink[1], api_key=SecretStr("sk-1")))
-    with running_gateway(settings) as url, openai.OpenAI(base_url=url, api_key="any") as client:
+    with run_gateway_in_thread(settings) as url, openai.OpenAI(base_url=url, api_key="any") as client:
         yield client
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.loopback_service import LoopbackService, loopback_service
+from tests.adapters.loopback_service import LoopbackService, run_loopback_service
 from tests.adapters.scripted_backend import ScriptedBackend
 from threadbridge_adapters.sdk import openai_clients
 
@@ -21,18 +21,18 @@ def _no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def backend(monkeypatch: pytest.MonkeyPatch) -> ScriptedBackend:
     """The backend that every client made in the test opens."""
     scripted = ScriptedBackend()
-    monkeypatch.setattr(openai_clients, "open_backend", scripted.opened)
+    monkeypatch.setattr(openai_clients, "open_backend", scripted.open_backend)
     return scripted
 
 
 @pytest.fixture(scope="module")
 def running_service() -> Generator[LoopbackService]:
-    with loopback_service() as running:
+    with run_loopback_service() as running:
         yield running
 
 
 @pytest.fixture
 def service(running_service: LoopbackService) -> LoopbackService:
     """What answers everything that is not an Assistants request."""
-    running_service.asked.clear()
+    running_service.requests.clear()
     return running_service

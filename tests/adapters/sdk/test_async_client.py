@@ -14,7 +14,7 @@ import pytest
 from openai.types.beta import AssistantStreamEvent
 
 from tests.adapters.loopback_service import LoopbackService
-from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, delta, run_event
+from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, make_delta_event, make_run_event
 from threadbridge_adapters.sdk import async_openai_client, wrap
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -70,7 +70,7 @@ async def test_an_assistants_call_is_answered_without_leaving_the_process(
 
     found = await client.beta.threads.retrieve(made.id)
     assert found.metadata == {"a": "b"}
-    assert service.asked == []
+    assert service.requests == []
 
 
 async def test_an_unknown_id_raises_the_sdks_own_error(client: openai.AsyncOpenAI) -> None:
@@ -82,11 +82,17 @@ async def test_the_first_event_arrives_before_the_last_is_produced(
     client: openai.AsyncOpenAI, backend: ScriptedBackend
 ) -> None:
     gate = Gate()
-    backend.script = [run_event("created"), delta("Hel"), gate, delta("lo"), run_event("completed")]
+    backend.script = [
+        make_run_event("created"),
+        make_delta_event("Hel"),
+        gate,
+        make_delta_event("lo"),
+        make_run_event("completed"),
+    ]
     stream = await events(client)
 
     begun = [(await anext(stream)).event, (await anext(stream)).event]
-    produced_by_then = list(backend.produced)
+    produced_by_then = list(backend.produced_events)
     gate.open()
     rest = [event.event async for event in stream]
 
@@ -97,20 +103,20 @@ async def test_the_first_event_arrives_before_the_last_is_produced(
 async def test_leaving_a_stream_early_detaches_from_the_run(
     client: openai.AsyncOpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.script = [run_event("created"), Gate()]
+    backend.script = [make_run_event("created"), Gate()]
     stream = await events(client)
     await anext(stream)
 
     await stream.close()
 
-    assert backend.left.is_set()
+    assert backend.stream_closed.is_set()
 
 
 async def test_tool_outputs_can_be_submitted_while_the_stream_is_open(
     client: openai.AsyncOpenAI, backend: ScriptedBackend
 ) -> None:
     gate = Gate()
-    backend.script = [run_event("requires_action"), gate, run_event("completed")]
+    backend.script = [make_run_event("requires_action"), gate, make_run_event("completed")]
     stream = await events(client)
     await anext(stream)
 
@@ -126,7 +132,7 @@ async def test_tool_outputs_can_be_submitted_while_the_stream_is_open(
 async def test_a_slow_reader_gets_every_event_of_a_long_stream(
     client: openai.AsyncOpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.script = [delta("x" * 1000) for _ in range(600)]
+    backend.script = [make_delta_event("x" * 1000) for _ in range(600)]
     stream = await events(client)
 
     received = [event async for event in stream]
@@ -137,12 +143,12 @@ async def test_a_slow_reader_gets_every_event_of_a_long_stream(
 async def test_a_call_that_takes_longer_than_the_read_timeout_is_finished_all_the_same(
     client: openai.AsyncOpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.answer_gate = Gate()
+    backend.creation_gate = Gate()
 
     with pytest.raises(openai.APITimeoutError):
         await client.with_options(timeout=0.05, max_retries=0).beta.threads.create()
 
-    backend.answer_gate.open()
+    backend.creation_gate.open()
     await asyncio.sleep(0.05)
     assert THREAD_ID in backend.threads
 
@@ -150,14 +156,14 @@ async def test_a_call_that_takes_longer_than_the_read_timeout_is_finished_all_th
 async def test_an_event_that_takes_longer_than_the_read_timeout_raises(
     client: openai.AsyncOpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.script = [run_event("created"), Gate()]
+    backend.script = [make_run_event("created"), Gate()]
     stream = await events(client.with_options(timeout=0.05, max_retries=0))
     await anext(stream)
 
     with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout)):
         await anext(stream)
 
-    assert backend.left.is_set()
+    assert backend.stream_closed.is_set()
 
 
 async def test_requests_that_stay_in_the_process_are_logged_as_all_others_are(
@@ -182,7 +188,7 @@ async def test_a_closed_client_says_so(client: openai.AsyncOpenAI) -> None:
 async def test_what_reads_a_stream_whole_and_fails_leaves_it(
     client: openai.AsyncOpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.script = [run_event("created"), Gate()]
+    backend.script = [make_run_event("created"), Gate()]
     hasty = client.with_options(timeout=0.2, max_retries=0)
     body = {"assistant_id": "asst_1", "stream": True}
 
@@ -194,11 +200,11 @@ async def test_what_reads_a_stream_whole_and_fails_leaves_it(
             options={"headers": {"OpenAI-Beta": "assistants=v2"}},
         )
 
-    assert await asyncio.to_thread(backend.left.wait, 5)
+    assert await asyncio.to_thread(backend.stream_closed.wait, 5)
 
 
 async def test_fifty_runs_stream_at_once(client: openai.AsyncOpenAI, backend: ScriptedBackend) -> None:
-    backend.script = [delta("x")] * 20
+    backend.script = [make_delta_event("x")] * 20
 
     async def count() -> int:
         return len([event async for event in await events(client)])
@@ -213,7 +219,7 @@ async def test_closing_the_client_closes_the_backend_it_opened(
 
     await client.close()
 
-    assert backend.closed == 1
+    assert backend.close_count == 1
 
 
 async def test_other_calls_go_to_the_network_with_their_streamed_bodies(
@@ -225,7 +231,7 @@ async def test_other_calls_go_to_the_network_with_their_streamed_bodies(
         echoed = b"".join([part async for part in response.iter_bytes()])
 
     assert upload in echoed
-    assert len(service.asked[0].pieces) > 1
+    assert len(service.requests[0].body_chunks) > 1
 
 
 def test_it_can_be_used_under_one_loop_after_another(backend: ScriptedBackend) -> None:

@@ -29,7 +29,7 @@ def opened_with(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
 
     async def open_backend(settings: Settings) -> Backend:
         opened.append(settings)
-        return await ScriptedBackend().opened(settings)
+        return await ScriptedBackend().open_backend(settings)
 
     monkeypatch.setattr(openai_clients, "open_backend", open_backend)
     return opened
@@ -45,7 +45,7 @@ def test_without_a_key_assistants_calls_work_and_others_are_refused_unsent(
             client.models.list()
 
     assert made.id == THREAD_ID
-    assert service.asked == []
+    assert service.requests == []
 
 
 def test_other_calls_go_to_the_configured_service(backend: ScriptedBackend, service: LoopbackService) -> None:
@@ -54,8 +54,8 @@ def test_other_calls_go_to_the_configured_service(backend: ScriptedBackend, serv
     with openai_client(upstream=upstream) as client:
         client.models.with_raw_response.list()
 
-    assert service.asked[0].headers["authorization"] == "Bearer sk-configured"
-    assert service.asked[0].query == "v=1"
+    assert service.requests[0].headers["authorization"] == "Bearer sk-configured"
+    assert service.requests[0].query == "v=1"
 
 
 def test_a_wrong_setting_is_said_when_the_client_is_made() -> None:

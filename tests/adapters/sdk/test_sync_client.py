@@ -21,7 +21,7 @@ from openai.types.beta import AssistantStreamEvent
 from typing_extensions import override
 
 from tests.adapters.loopback_service import LoopbackService
-from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, delta, run_event
+from tests.adapters.scripted_backend import RUN_ID, THREAD_ID, Gate, ScriptedBackend, make_delta_event, make_run_event
 from threadbridge_adapters.sdk import openai_client, wrap
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -70,7 +70,7 @@ def test_an_assistants_call_is_answered_without_leaving_the_process(
 
     found = client.beta.threads.retrieve(made.id)
     assert found.metadata == {"a": "b"}
-    assert service.asked == []
+    assert service.requests == []
 
 
 def test_an_unknown_id_raises_the_sdks_own_error_with_the_legacy_body(client: openai.OpenAI) -> None:
@@ -99,11 +99,17 @@ def test_the_raw_response_shows_the_headers_of_the_wire(client: openai.OpenAI) -
 
 def test_the_first_event_arrives_before_the_last_is_produced(client: openai.OpenAI, backend: ScriptedBackend) -> None:
     gate = Gate()
-    backend.script = [run_event("created"), delta("Hel"), gate, delta("lo"), run_event("completed")]
+    backend.script = [
+        make_run_event("created"),
+        make_delta_event("Hel"),
+        gate,
+        make_delta_event("lo"),
+        make_run_event("completed"),
+    ]
     stream = events(client)
 
     begun = [next(stream).event, next(stream).event]
-    produced_by_then = list(backend.produced)
+    produced_by_then = list(backend.produced_events)
     gate.open()
     rest = [event.event for event in stream]
 
@@ -112,20 +118,20 @@ def test_the_first_event_arrives_before_the_last_is_produced(client: openai.Open
 
 
 def test_leaving_a_stream_early_detaches_from_the_run(client: openai.OpenAI, backend: ScriptedBackend) -> None:
-    backend.script = [run_event("created"), Gate()]
+    backend.script = [make_run_event("created"), Gate()]
     stream = cast("openai.Stream[AssistantStreamEvent]", events(client))
     next(stream)
 
     stream.close()
 
-    assert backend.left.wait(5)
+    assert backend.stream_closed.wait(5)
 
 
 def test_tool_outputs_can_be_submitted_from_the_handler_of_the_open_stream(
     client: openai.OpenAI, backend: ScriptedBackend
 ) -> None:
     gate = Gate()
-    backend.script = [run_event("requires_action"), gate, run_event("completed")]
+    backend.script = [make_run_event("requires_action"), gate, make_run_event("completed")]
     seen: list[str] = []
 
     class Handler(AssistantEventHandler):
@@ -143,11 +149,11 @@ def test_tool_outputs_can_be_submitted_from_the_handler_of_the_open_stream(
         stream.until_done()
 
     assert seen == ["thread.run.requires_action", "thread.run.completed"]
-    assert len(backend.submitted) == 1
+    assert len(backend.submitted_bodies) == 1
 
 
 def test_a_slow_reader_gets_every_event_of_a_long_stream(client: openai.OpenAI, backend: ScriptedBackend) -> None:
-    backend.script = [delta("x" * 1000) for _ in range(600)]
+    backend.script = [make_delta_event("x" * 1000) for _ in range(600)]
 
     received = sum(1 for _ in events(client))
 
@@ -157,59 +163,59 @@ def test_a_slow_reader_gets_every_event_of_a_long_stream(client: openai.OpenAI, 
 def test_a_call_that_takes_longer_than_the_read_timeout_raises_the_sdks_timeout(
     client: openai.OpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.answer_gate = Gate()
+    backend.creation_gate = Gate()
 
     with pytest.raises(openai.APITimeoutError):
         client.with_options(timeout=0.05, max_retries=0).beta.threads.create()
 
-    backend.answer_gate.open()
+    backend.creation_gate.open()
 
 
 def test_a_call_that_takes_longer_than_the_read_timeout_is_finished_all_the_same(
     client: openai.OpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.answer_gate = Gate()
+    backend.creation_gate = Gate()
     with pytest.raises(openai.APITimeoutError):
         client.with_options(timeout=0.05, max_retries=0).beta.threads.create()
 
-    backend.answer_gate.open()
+    backend.creation_gate.open()
 
-    assert backend.created.wait(5)
+    assert backend.creation_done.wait(5)
 
 
 def test_a_look_that_takes_longer_than_the_read_timeout_is_given_up(
     client: openai.OpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.look_gate = Gate()
+    backend.retrieval_gate = Gate()
 
     with pytest.raises(openai.APITimeoutError):
         client.with_options(timeout=0.3, max_retries=0).beta.threads.runs.retrieve(RUN_ID, thread_id=THREAD_ID)
 
-    assert backend.look_gate.left.wait(5)
+    assert backend.retrieval_gate.exited.wait(5)
 
 
 def test_a_stream_that_begins_after_its_caller_left_is_closed(client: openai.OpenAI, backend: ScriptedBackend) -> None:
-    backend.script = [run_event("created"), Gate()]
-    backend.answer_gate = Gate()
+    backend.script = [make_run_event("created"), Gate()]
+    backend.creation_gate = Gate()
     with pytest.raises(openai.APITimeoutError):
         events(client.with_options(timeout=0.05, max_retries=0))
 
-    backend.answer_gate.open()
+    backend.creation_gate.open()
 
-    assert backend.left.wait(5)
+    assert backend.stream_closed.wait(5)
 
 
 def test_an_event_that_takes_longer_than_the_read_timeout_raises(
     client: openai.OpenAI, backend: ScriptedBackend
 ) -> None:
-    backend.script = [run_event("created"), Gate()]
+    backend.script = [make_run_event("created"), Gate()]
     stream = events(client.with_options(timeout=0.2, max_retries=0))
     next(stream)
 
     with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout)):
         next(stream)
 
-    assert backend.left.wait(5)
+    assert backend.stream_closed.wait(5)
 
 
 def test_it_can_be_used_inside_a_running_loop(client: openai.OpenAI) -> None:
@@ -220,7 +226,7 @@ def test_it_can_be_used_inside_a_running_loop(client: openai.OpenAI) -> None:
 
 
 def test_many_threads_can_share_it(client: openai.OpenAI, backend: ScriptedBackend) -> None:
-    backend.script = [delta("x")] * 20
+    backend.script = [make_delta_event("x")] * 20
     counts: list[int] = []
 
     def use() -> None:
@@ -255,7 +261,7 @@ def test_closing_the_client_closes_the_backend_it_opened(client: openai.OpenAI, 
 
     client.close()
 
-    assert backend.closed == 1
+    assert backend.close_count == 1
 
 
 def test_other_calls_go_to_the_network_with_their_streamed_bodies(
@@ -267,10 +273,10 @@ def test_other_calls_go_to_the_network_with_their_streamed_bodies(
         echoed = b"".join(response.iter_bytes())
 
     assert upload in echoed
-    assert len(service.asked[0].pieces) > 1
+    assert len(service.requests[0].body_chunks) > 1
     assert "sk-mine" in {
-        service.asked[0].headers.get("api-key", ""),
-        service.asked[0].headers.get("authorization", "").removeprefix("Bearer "),
+        service.requests[0].headers.get("api-key", ""),
+        service.requests[0].headers.get("authorization", "").removeprefix("Bearer "),
     }
 
 
@@ -341,7 +347,7 @@ def test_a_closed_client_says_so(client: openai.OpenAI) -> None:
 
 
 def test_what_reads_a_stream_whole_and_fails_leaves_it(client: openai.OpenAI, backend: ScriptedBackend) -> None:
-    backend.script = [run_event("created"), Gate()]
+    backend.script = [make_run_event("created"), Gate()]
     hasty = client.with_options(timeout=0.2, max_retries=0)
     body = {"assistant_id": "asst_1", "stream": True}
 
@@ -353,7 +359,7 @@ def test_what_reads_a_stream_whole_and_fails_leaves_it(client: openai.OpenAI, ba
             options={"headers": {"OpenAI-Beta": "assistants=v2"}},
         )
 
-    assert backend.left.wait(5)
+    assert backend.stream_closed.wait(5)
 
 
 def test_what_the_http_client_puts_into_every_query_is_seen(backend: ScriptedBackend) -> None:

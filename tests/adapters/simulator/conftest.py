@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.adapters.simulator.simulator_client import CountedIds
-from tests.clocks import StandingClock
+from tests.adapters.simulator.simulator_client import CountingIds
+from tests.manual_clock import ManualClock
 from threadbridge_adapters.simulator import Simulator
 
 #: 2026-11-21: gpt-4 is gone, gpt-5 has twenty days left.
@@ -13,12 +13,12 @@ TODAY = 1_795_258_800.0
 
 
 @pytest.fixture
-def clock() -> StandingClock:
-    return StandingClock(TODAY)
+def clock() -> ManualClock:
+    return ManualClock(TODAY)
 
 
 @pytest.fixture
-async def simulator(clock: StandingClock) -> AsyncIterator[Simulator]:
-    made = Simulator(clock=clock, new_id=CountedIds())
+async def simulator(clock: ManualClock) -> AsyncIterator[Simulator]:
+    made = Simulator(clock=clock, new_id=CountingIds())
     yield made
     await made.aclose()

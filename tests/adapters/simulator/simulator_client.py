@@ -29,7 +29,7 @@ WEATHER: Wire = {
 TIME: Wire = {"type": "function", "name": "get_time", "parameters": {"type": "object", "properties": {}}}
 
 
-class CountedIds:
+class CountingIds:
     """Ids that count: `msg_1`, `msg_2`, `resp_1` …"""
 
     def __init__(self) -> None:
@@ -48,35 +48,35 @@ def output(call_id: str, text: str) -> Wire:
     return {"type": "function_call_output", "call_id": call_id, "output": text}
 
 
-def asked(question: str, /, **more: Any) -> Wire:
+def make_request(question: str, /, **more: Any) -> Wire:
     return {"model": "sim-1", "input": question, **more}
 
 
-async def answer(simulator: Simulator, body: Wire) -> Wire:
+async def create_response(simulator: Simulator, body: Wire) -> Wire:
     upstream: Upstream = SimulatedUpstream(simulator)
     return (await upstream.create_response(orjson.dumps(body))).body
 
 
-async def events(simulator: Simulator, body: Wire) -> list[Wire]:
+async def collect_events(simulator: Simulator, body: Wire) -> list[Wire]:
     stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps({**body, "stream": True}))
-    told = [event async for event in stream]
+    received = [event async for event in stream]
     await stream.aclose()
-    return told
+    return received
 
 
-async def broken(simulator: Simulator, body: Wire) -> tuple[list[Wire], UpstreamError]:
+async def collect_until_break(simulator: Simulator, body: Wire) -> tuple[list[Wire], UpstreamError]:
     """The events of a stream whose connection breaks, and the error it breaks with."""
     stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps({**body, "stream": True}))
-    told: list[Wire] = []
+    received: list[Wire] = []
     try:
         async for event in stream:
-            told.append(event)
+            received.append(event)
     except UpstreamError as error:
-        return told, error
+        return received, error
     raise AssertionError("the connection held")
 
 
-async def refusal(simulator: Simulator, body: Any) -> UpstreamError:
+async def expect_rejection(simulator: Simulator, body: Any) -> UpstreamError:
     """The error a request is refused with."""
     try:
         await SimulatedUpstream(simulator).create_response(orjson.dumps(body))
@@ -85,65 +85,69 @@ async def refusal(simulator: Simulator, body: Any) -> UpstreamError:
     raise AssertionError("the request was accepted")
 
 
-def text_of(response: Wire) -> str:
+def read_text(response: Wire) -> str:
     parts: Iterable[Wire] = (
         part for item in response["output"] if item["type"] == "message" for part in item["content"]
     )
     return "".join(part.get("text") or part.get("refusal") or "" for part in parts)
 
 
-def calls_of(response: Wire) -> list[tuple[str, str]]:
+def list_calls(response: Wire) -> list[tuple[str, str]]:
     return [(item["name"], item["arguments"]) for item in response["output"] if item["type"] == "function_call"]
 
 
-def collapsed(told: Sequence[Wire]) -> list[str]:
+def collapse_event_types(events: Sequence[Wire]) -> list[str]:
     """The types of the events, runs of the same type counted once."""
-    types = [str(event["type"]) for event in told]
+    types = [str(event["type"]) for event in events]
     return [kind for kind, before in zip(types, ["", *types], strict=False) if kind != before]
 
 
-def continued(body: Wire, said: Wire, *outputs: str) -> Wire:
+def make_next_request(body: Wire, response: Wire, *outputs: str) -> Wire:
     """The next request of a stateless client: everything so far, what was said, and the outputs."""
     before = [user(body["input"])] if isinstance(body["input"], str) else body["input"]
-    ids = [item["call_id"] for item in said["output"] if item["type"] == "function_call"]
+    ids = [item["call_id"] for item in response["output"] if item["type"] == "function_call"]
     answers = [output(call_id, text) for call_id, text in zip(ids, outputs, strict=True)]
-    return {**body, "input": [*before, *said["output"], *answers]}
+    return {**body, "input": [*before, *response["output"], *answers]}
 
 
-async def pieces(*content: bytes) -> AsyncIterator[bytes]:
+async def iterate_chunks(*content: bytes) -> AsyncIterator[bytes]:
     for piece in content:
         yield piece
 
 
-async def call(simulator: Simulator, method: str, path: str, body: Wire | None = None) -> Wire:
+async def send_request(simulator: Simulator, method: str, path: str, body: Wire | None = None) -> Wire:
     return await SimulatedUpstream(simulator).request(method, path, body)
 
 
-async def refused_call(simulator: Simulator, method: str, path: str, body: Wire | None = None) -> UpstreamError:
+async def expect_request_rejection(
+    simulator: Simulator, method: str, path: str, body: Wire | None = None
+) -> UpstreamError:
     try:
-        await call(simulator, method, path, body)
+        await send_request(simulator, method, path, body)
     except UpstreamError as error:
         return error
     raise AssertionError("the request was accepted")
 
 
-async def uploaded(
+async def upload_file(
     simulator: Simulator, text: str | bytes, *, name: str = "foods.txt", purpose: str = "assistants", **fields: str
 ) -> Wire:
     """A file object."""
     content = text.encode() if isinstance(text, str) else text
     return await SimulatedUpstream(simulator).upload(
-        "/files", filename=name, content=pieces(content), fields={"purpose": purpose, **fields}
+        "/files", filename=name, content=iterate_chunks(content), fields={"purpose": purpose, **fields}
     )
 
 
-async def downloaded(simulator: Simulator, path: str) -> bytes:
+async def download_file(simulator: Simulator, path: str) -> bytes:
     async with SimulatedUpstream(simulator).download(path) as chunks:
         return b"".join([chunk async for chunk in chunks])
 
 
-async def store_of(simulator: Simulator, *texts: str, **more: Any) -> str:
+async def create_vector_store(simulator: Simulator, *texts: str, **more: Any) -> str:
     """The id of a vector store with these texts, each a file of its own, `1.txt` and so on."""
-    files = [await uploaded(simulator, text, name=f"{number}.txt") for number, text in enumerate(texts, 1)]
-    made = await call(simulator, "POST", "/vector_stores", {"file_ids": [file["id"] for file in files], **more})
-    return str(made["id"])
+    files = [await upload_file(simulator, text, name=f"{number}.txt") for number, text in enumerate(texts, 1)]
+    store = await send_request(
+        simulator, "POST", "/vector_stores", {"file_ids": [file["id"] for file in files], **more}
+    )
+    return str(store["id"])

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.simulator.simulator_client import Wire, answer, asked, events, refusal, user
-from threadbridge_adapters.simulator import Limits, Simulator
+from tests.adapters.simulator.simulator_client import (
+    Wire,
+    collect_events,
+    create_response,
+    expect_rejection,
+    make_request,
+    user,
+)
+from threadbridge_adapters.simulator import Simulator, SimulatorLimits
 
 LONG = "and so on, " * 500
 RULE: Wire = {"context_management": [{"type": "compaction", "compact_threshold": 1000}]}
@@ -15,12 +22,12 @@ RULE: Wire = {"context_management": [{"type": "compaction", "compact_threshold":
 
 async def compacted(simulator: Simulator) -> Wire:
     """The output item that stands for a long question and its answer."""
-    *_, item = (await answer(simulator, asked(LONG, **RULE)))["output"]
+    *_, item = (await create_response(simulator, make_request(LONG, **RULE)))["output"]
     return dict(item)
 
 
 async def test_what_is_beyond_the_threshold_is_compacted_after_the_answer(simulator: Simulator) -> None:
-    response = await answer(simulator, asked(LONG, **RULE))
+    response = await create_response(simulator, make_request(LONG, **RULE))
 
     assert [item["type"] for item in response["output"]] == ["message", "compaction"]
     assert list(response["output"][1]) == ["id", "type", "encrypted_content"]
@@ -30,13 +37,13 @@ async def test_what_is_beyond_the_threshold_is_compacted_after_the_answer(simula
 async def test_what_is_short_or_not_to_be_compacted_stays(simulator: Simulator, more: Wire) -> None:
     question = "short" if more is RULE else LONG
 
-    response = await answer(simulator, asked(question, **more))
+    response = await create_response(simulator, make_request(question, **more))
 
     assert [item["type"] for item in response["output"]] == ["message"]
 
 
 async def test_a_compaction_is_streamed_whole(simulator: Simulator) -> None:
-    told = await events(simulator, asked(LONG, **RULE))
+    told = await collect_events(simulator, make_request(LONG, **RULE))
 
     of_item = [event for event in told if (event.get("item") or {}).get("type") == "compaction"]
     assert [event["type"] for event in of_item] == ["response.output_item.added", "response.output_item.done"]
@@ -46,9 +53,9 @@ async def test_a_compaction_is_streamed_whole(simulator: Simulator) -> None:
 async def test_the_model_reads_from_the_compaction_on(simulator: Simulator) -> None:
     item = await compacted(simulator)
 
-    whole = await answer(simulator, {"model": "sim-1", "input": [user(LONG), item, user("short")]})
-    pruned = await answer(simulator, {"model": "sim-1", "input": [item, user("short")]})
-    counted = simulator.input_tokens({"model": "sim-1", "input": [user(LONG), item, user("short")]})
+    whole = await create_response(simulator, {"model": "sim-1", "input": [user(LONG), item, user("short")]})
+    pruned = await create_response(simulator, {"model": "sim-1", "input": [item, user("short")]})
+    counted = simulator.count_input_tokens({"model": "sim-1", "input": [user(LONG), item, user("short")]})
 
     assert whole["usage"] == pruned["usage"]
     assert counted["input_tokens"] == whole["usage"]["input_tokens"] < 100
@@ -58,7 +65,7 @@ async def test_a_compaction_that_was_changed_on_the_way_is_refused(simulator: Si
     item = await compacted(simulator)
     changed = {**item, "encrypted_content": item["encrypted_content"][:-4]}
 
-    error = await refusal(simulator, {"model": "sim-1", "input": [changed, user("short")]})
+    error = await expect_rejection(simulator, {"model": "sim-1", "input": [changed, user("short")]})
 
     assert error.code == "invalid_encrypted_content"
 
@@ -73,15 +80,15 @@ async def test_a_compaction_that_was_changed_on_the_way_is_refused(simulator: Si
     ],
 )
 async def test_rules_of_another_shape_are_refused(simulator: Simulator, rules: Any, param: str) -> None:
-    error = await refusal(simulator, asked("short", context_management=rules))
+    error = await expect_rejection(simulator, make_request("short", context_management=rules))
 
     assert (error.status, error.param) == (400, param)
 
 
 async def test_a_context_longer_than_the_window_is_refused_in_the_recorded_words() -> None:
-    narrow = Simulator(limits=Limits(context_tokens=100))
+    narrow = Simulator(limits=SimulatorLimits(context_tokens=100))
 
-    error = await refusal(narrow, asked(LONG))
+    error = await expect_rejection(narrow, make_request(LONG))
 
     assert (error.status, error.param, error.code) == (400, "input", "context_length_exceeded")
     assert error.message.startswith("Your input exceeds the context window of this model.")

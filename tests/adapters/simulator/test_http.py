@@ -13,7 +13,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from tests.adapters.simulator.simulator_client import TIME
-from tests.loopback import serving
+from tests.asgi_server import serve_app
 from threadbridge_adapters.simulator import Scenario, Simulator, app
 
 _COMPLY = "from llm_comply.cli import main; main()"
@@ -22,7 +22,7 @@ _COMPLY = "from llm_comply.cli import main; main()"
 @pytest.fixture
 async def served() -> AsyncIterator[tuple[Simulator, str]]:
     simulator = Simulator()
-    async with serving(app(simulator)) as url:
+    async with serve_app(app(simulator)) as url:
         yield simulator, f"{url}/v1"
 
 
@@ -92,7 +92,7 @@ async def test_a_refusal_reaches_the_sdk_with_code_and_request_id(client: AsyncO
 
 
 async def test_a_rate_limit_carries_retry_after(client: AsyncOpenAI, served: tuple[Simulator, str]) -> None:
-    served[0].enqueue(Scenario.http_error(429, retry_after=2))
+    served[0].enqueue(Scenario.from_http_error(429, retry_after=2))
 
     with pytest.raises(openai.RateLimitError) as refused:
         await client.responses.create(model="sim-1", input="x")
@@ -101,7 +101,7 @@ async def test_a_rate_limit_carries_retry_after(client: AsyncOpenAI, served: tup
 
 
 async def test_a_broken_connection_is_broken_for_the_client(client: AsyncOpenAI, served: tuple[Simulator, str]) -> None:
-    served[0].enqueue(Scenario.says("a b c").broken(after=5), Scenario.says("a").broken(after=0))
+    served[0].enqueue(Scenario.from_text("a b c").with_break(after=5), Scenario.from_text("a").with_break(after=0))
     stream = await client.responses.create(model="sim-1", input="x", stream=True)
 
     with pytest.raises(Exception, match="(?i)incomplete|closed|connection error"):

@@ -15,15 +15,15 @@ from tests.adapters.simulator.simulator_client import (
     TIME,
     WEATHER,
     Wire,
-    answer,
-    asked,
-    call,
-    collapsed,
-    events,
-    store_of,
-    uploaded,
+    collapse_event_types,
+    collect_events,
+    create_response,
+    create_vector_store,
+    make_request,
+    send_request,
+    upload_file,
 )
-from threadbridge_adapters.simulator import Call, Scenario, Simulator
+from threadbridge_adapters.simulator import FunctionCall, Scenario, Simulator
 
 _SHARED = Path(__file__).parents[3] / ".." / "shared" / "recordings"
 #: Recorded by clients that keep bodies as they were, 2025-10 to 2026-09, and rig's, whose keys were sorted afterwards.
@@ -128,11 +128,11 @@ def _response_keys(response: Wire) -> tuple[tuple[str, ...], tuple[str, ...], tu
 
 @pytest.mark.parametrize("kind", STREAMS)
 async def test_the_order_of_events_is_one_that_was_recorded(simulator: Simulator, kind: str) -> None:
-    orders = [collapsed(told) for told in _recorded_streams()]
+    orders = [collapse_event_types(told) for told in _recorded_streams()]
 
-    told = await events(simulator, STREAMS[kind])
+    told = await collect_events(simulator, STREAMS[kind])
 
-    assert collapsed(told) in orders
+    assert collapse_event_types(told) in orders
 
 
 @pytest.mark.parametrize("kind", STREAMS)
@@ -140,7 +140,7 @@ async def test_every_event_has_recorded_keys_in_recorded_order(simulator: Simula
     seen = {keys for told in _recorded_streams() for keys in _keys(told)}
     sorted_seen = {(keys[0], *sorted(keys[1:])) for keys in seen}
 
-    told = _keys(await events(simulator, STREAMS[kind]))
+    told = _keys(await collect_events(simulator, STREAMS[kind]))
 
     # Refusals and cut-off calls were only recorded where keys were sorted (rig) or in an older order (Mirascope).
     assert {(keys[0], *sorted(keys[1:])) for keys in told} <= sorted_seen
@@ -156,7 +156,7 @@ async def test_a_streamed_response_has_recorded_keys_in_recorded_order(simulator
         if event["type"] == "response.completed" and "response" in event
     }
 
-    told = await events(simulator, STREAMS[kind])
+    told = await collect_events(simulator, STREAMS[kind])
 
     keys = _response_keys(told[-1]["response"])
     assert [part in {other[index] for other in seen} for index, part in enumerate(keys)] == [True, True, True]
@@ -166,16 +166,16 @@ async def test_a_streamed_response_has_recorded_keys_in_recorded_order(simulator
 async def test_a_plain_response_has_recorded_keys_in_recorded_order(simulator: Simulator, model: str) -> None:
     seen = {_response_keys(response)[:2] for response in _recorded_plain()}
 
-    said = await answer(simulator, {"model": model, "input": "hello"})
+    said = await create_response(simulator, {"model": model, "input": "hello"})
 
     assert _response_keys(said)[:2] in seen
 
 
 async def test_recorded_streams_are_replayed_event_for_event(simulator: Simulator) -> None:
     whole = [told for told in _recorded_streams() if told[-1]["type"] == "response.completed"]
-    simulator.enqueue(*(Scenario.replays(told) for told in whole))
+    simulator.enqueue(*(Scenario.from_events(told) for told in whole))
 
-    replayed = [await events(simulator, asked("x", store=False)) for _ in whole]
+    replayed = [await collect_events(simulator, make_request("x", store=False)) for _ in whole]
 
     assert len(whole) > 50
     assert replayed == whole
@@ -183,12 +183,12 @@ async def test_recorded_streams_are_replayed_event_for_event(simulator: Simulato
 
 async def test_a_cut_off_call_is_told_as_recorded(simulator: Simulator) -> None:
     """rig incomplete_mid_tool_call."""
-    simulator.enqueue(Scenario.stops("max_output_tokens", Call("add", '{"x":48151')))
-    orders = [collapsed(told) for told in _recorded_streams()]
+    simulator.enqueue(Scenario.from_incomplete("max_output_tokens", FunctionCall("add", '{"x":48151')))
+    orders = [collapse_event_types(told) for told in _recorded_streams()]
 
-    told = await events(simulator, asked("x"))
+    told = await collect_events(simulator, make_request("x"))
 
-    assert collapsed(told) in orders
+    assert collapse_event_types(told) in orders
 
 
 def _rare(kind: str) -> bool:
@@ -199,7 +199,7 @@ def _stretches(told: Sequence[Wire]) -> set[tuple[str, ...]]:
     """For each output item, what is told between its beginning and its end."""
     found: set[tuple[str, ...]] = set()
     for index in {event["output_index"] for event in told if "output_index" in event}:
-        found.add(tuple(collapsed([event for event in told if event.get("output_index") == index])))
+        found.add(tuple(collapse_event_types([event for event in told if event.get("output_index") == index])))
     return found
 
 
@@ -223,7 +223,7 @@ def _recorded_shapes() -> set[tuple[str, ...]]:
 
 
 async def _hosted(simulator: Simulator, question: str) -> Wire:
-    store_id = await store_of(simulator, "pizza")
+    store_id = await create_vector_store(simulator, "pizza")
     tools = [
         {"type": "file_search", "vector_store_ids": [store_id]},
         {"type": "code_interpreter", "container": {"type": "auto"}},
@@ -236,42 +236,42 @@ async def test_items_of_hosted_tools_are_told_in_a_recorded_order(simulator: Sim
     streams = [[data for _, data in seen.sse or () if isinstance(data, dict)] for seen in _recorded_everywhere()]
     recorded = {stretch for told in streams for stretch in _stretches([each for each in told if "type" in each])}
 
-    told = await events(simulator, await _hosted(simulator, HOSTED[kind]))
+    told = await collect_events(simulator, await _hosted(simulator, HOSTED[kind]))
 
     assert _stretches(told) <= recorded
 
 
 @pytest.mark.parametrize("kind", HOSTED)
 async def test_events_items_and_annotations_of_hosted_tools_have_recorded_keys(simulator: Simulator, kind: str) -> None:
-    told = await events(simulator, await _hosted(simulator, HOSTED[kind]))
+    told = await collect_events(simulator, await _hosted(simulator, HOSTED[kind]))
 
     shapes = {shape for event in told if "response" not in event for shape in _shapes(event)}
     assert shapes <= _recorded_shapes()
 
 
 async def test_files_stores_and_containers_have_recorded_keys(simulator: Simulator) -> None:
-    file = await uploaded(simulator, "pizza")
-    store = await call(simulator, "POST", "/vector_stores", {})
+    file = await upload_file(simulator, "pizza")
+    store = await send_request(simulator, "POST", "/vector_stores", {})
     within = f"/vector_stores/{store['id']}"
-    batch = await call(simulator, "POST", f"{within}/file_batches", {"file_ids": [file["id"]]})
-    container = await call(simulator, "POST", "/containers", {"name": "x", "file_ids": [file["id"]]})
-    in_container = await call(simulator, "GET", f"/containers/{container['id']}/files")
+    batch = await send_request(simulator, "POST", f"{within}/file_batches", {"file_ids": [file["id"]]})
+    container = await send_request(simulator, "POST", "/containers", {"name": "x", "file_ids": [file["id"]]})
+    in_container = await send_request(simulator, "GET", f"/containers/{container['id']}/files")
     objects = [
         file,
         store,
         batch,
         container,
         in_container,
-        await call(simulator, "GET", "/files"),
-        await call(simulator, "GET", f"{within}/files"),
-        await call(simulator, "GET", f"{within}/file_batches/{batch['id']}/files"),
-        await call(simulator, "GET", "/vector_stores"),
-        await call(simulator, "GET", "/containers"),
-        await call(simulator, "DELETE", f"{within}/files/{file['id']}"),
-        await call(simulator, "DELETE", within),
-        await call(simulator, "DELETE", f"/containers/{container['id']}/files/{in_container['data'][0]['id']}"),
-        await call(simulator, "DELETE", f"/containers/{container['id']}"),
-        await call(simulator, "DELETE", f"/files/{file['id']}"),
+        await send_request(simulator, "GET", "/files"),
+        await send_request(simulator, "GET", f"{within}/files"),
+        await send_request(simulator, "GET", f"{within}/file_batches/{batch['id']}/files"),
+        await send_request(simulator, "GET", "/vector_stores"),
+        await send_request(simulator, "GET", "/containers"),
+        await send_request(simulator, "DELETE", f"{within}/files/{file['id']}"),
+        await send_request(simulator, "DELETE", within),
+        await send_request(simulator, "DELETE", f"/containers/{container['id']}/files/{in_container['data'][0]['id']}"),
+        await send_request(simulator, "DELETE", f"/containers/{container['id']}"),
+        await send_request(simulator, "DELETE", f"/files/{file['id']}"),
     ]
 
     assert {shape for each in objects for shape in _shapes(each)} <= _recorded_shapes()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.simulator.simulator_client import WEATHER, asked, refusal, user
-from tests.clocks import StandingClock
+from tests.adapters.simulator.simulator_client import WEATHER, expect_rejection, make_request, user
+from tests.manual_clock import ManualClock
 from threadbridge_adapters.simulator import Simulator
 
 _NO_STRICT = {**WEATHER, "parameters": {"type": "object", "properties": {"unit": {"type": "string"}}}}
@@ -20,66 +20,66 @@ _FORMAT = {"type": "json_schema", "name": "response", "schema": {"type": "object
 #: (what it shows, body, message, param, code); the status is 400.
 REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ("A17", {"input": "x"}, "Missing required parameter: 'model'.", "model", "missing_required_parameter"),
-    ("A17", asked("x", metadat={}), "Unknown parameter: 'metadat'.", "metadat", "unknown_parameter"),
+    ("A17", make_request("x", metadat={}), "Unknown parameter: 'metadat'.", "metadat", "unknown_parameter"),
     (
         "A17",
-        asked("x", store="yes"),
+        make_request("x", store="yes"),
         "Invalid type for 'store': expected a boolean, but got a string instead.",
         "store",
         "invalid_type",
     ),
     (
         "pydantic-ai test_openai_responses_model_http_error",
-        asked("x", temperature=-1),
+        make_request("x", temperature=-1),
         "Invalid 'temperature': decimal below minimum value. Expected a value >= 0, but got -1 instead.",
         "temperature",
         "decimal_below_min_value",
     ),
     (
         "A17, §3",
-        asked("x", max_output_tokens=10),
+        make_request("x", max_output_tokens=10),
         "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got 10 instead.",
         "max_output_tokens",
         "integer_below_min_value",
     ),
     (
         "§4: the Chat Completions shape",
-        asked("x", tools=[{"type": "function", "function": {"name": "f"}}]),
+        make_request("x", tools=[{"type": "function", "function": {"name": "f"}}]),
         "Missing required parameter: 'tools[0].name'.",
         "tools[0].name",
         "missing_required_parameter",
     ),
     (
         "§5: the Chat Completions shape",
-        asked("x", tools=[WEATHER], tool_choice={"type": "function", "function": {"name": "get_weather"}}),
+        make_request("x", tools=[WEATHER], tool_choice={"type": "function", "function": {"name": "get_weather"}}),
         "Missing required parameter: 'tool_choice.name'.",
         "tool_choice.name",
         "missing_required_parameter",
     ),
     (
         "a tool of no known type",
-        asked("x", tools=[{"type": "web_search"}]),
+        make_request("x", tools=[{"type": "web_search"}]),
         "Invalid value: 'web_search'. Supported values are: 'function', 'file_search', and 'code_interpreter'.",
         "tools[0].type",
         "invalid_value",
     ),
     (
         "a code interpreter without a container",
-        asked("x", tools=[{"type": "code_interpreter"}]),
+        make_request("x", tools=[{"type": "code_interpreter"}]),
         "Missing required parameter: 'tools[0].container'.",
         "tools[0].container",
         "missing_required_parameter",
     ),
     (
         "a file search without vector stores",
-        asked("x", tools=[{"type": "file_search"}]),
+        make_request("x", tools=[{"type": "file_search"}]),
         "Missing required parameter: 'tools[0].vector_store_ids'.",
         "tools[0].vector_store_ids",
         "missing_required_parameter",
     ),
     (
         "a file search with a ranker of the legacy service",
-        asked(
+        make_request(
             "x",
             tools=[
                 {
@@ -95,14 +95,14 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ),
     (
         "a choice of a hosted tool that is not there",
-        asked("x", tools=[WEATHER], tool_choice={"type": "file_search"}),
+        make_request("x", tools=[WEATHER], tool_choice={"type": "file_search"}),
         "Tool choice 'file_search' not found in 'tools' parameter.",
         "tool_choice",
         None,
     ),
     (
         "Mirascope test_model_call_with_tools",
-        asked("x", tools=[_OPTIONAL]),
+        make_request("x", tools=[_OPTIONAL]),
         "Invalid schema for function 'get_weather': In context=(), 'required' is required to be supplied and to be an "
         "array including every key in properties. Missing 'unit'.",
         "tools[0].parameters",
@@ -110,7 +110,7 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ),
     (
         "dd-trace-js openai_responses_post_c4a90328",
-        asked("x", text={"format": _FORMAT}),
+        make_request("x", text={"format": _FORMAT}),
         "Invalid schema for response_format 'response': In context=(), 'additionalProperties' is required to be "
         "supplied and to be false.",
         "text.format.schema",
@@ -118,28 +118,28 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ),
     (
         "a choice without tools",
-        asked("x", tool_choice="required"),
+        make_request("x", tool_choice="required"),
         "Tool choice 'required' must be specified with 'tools' parameter.",
         "tool_choice",
         None,
     ),
     (
         "a choice that is not declared",
-        asked("x", tools=[WEATHER], tool_choice={"type": "function", "name": "other"}),
+        make_request("x", tools=[WEATHER], tool_choice={"type": "function", "name": "other"}),
         "Tool choice 'function' not found in 'tools' parameter.",
         "tool_choice",
         None,
     ),
     (
         "§6",
-        asked("x") | {"input": [{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}]},
+        make_request("x") | {"input": [{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}]},
         "Invalid value: 'input_text'. Supported values are: 'output_text' and 'refusal'.",
         "input[0].content[0]",
         "invalid_value",
     ),
     (
         "an item of no known type",
-        asked("x") | {"input": [{"type": "thought", "text": "x"}]},
+        make_request("x") | {"input": [{"type": "thought", "text": "x"}]},
         "Invalid value: 'thought'. Supported values are: 'message', 'function_call', 'function_call_output', "
         "'reasoning', 'file_search_call', 'code_interpreter_call', 'compaction', and 'item_reference'.",
         "input[0].type",
@@ -147,21 +147,21 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ),
     (
         "an item with a member too many",
-        asked("x") | {"input": [user("x") | {"attachments": []}]},
+        make_request("x") | {"input": [user("x") | {"attachments": []}]},
         "Unknown parameter: 'input[0].attachments'.",
         "input[0].attachments",
         "unknown_parameter",
     ),
     (
         "an id of another kind",
-        asked("x") | {"input": [user("x") | {"id": "fc_1"}]},
+        make_request("x") | {"input": [user("x") | {"id": "fc_1"}]},
         "Invalid 'input[0].id': 'fc_1'. Expected an ID that begins with 'msg'.",
         "input[0].id",
         "invalid_value",
     ),
     (
         "A18",
-        asked("x", metadata={f"k{n}": "v" for n in range(17)}),
+        make_request("x", metadata={f"k{n}": "v" for n in range(17)}),
         "Invalid 'metadata': too many properties. Expected an object with at most 16 properties, but got an object "
         "with 17 properties instead.",
         "metadata",
@@ -169,7 +169,7 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ),
     (
         "A18",
-        asked("x", metadata={"k": "v" * 513}),
+        make_request("x", metadata={"k": "v" * 513}),
         "Invalid 'metadata.k': string too long. Expected a string with maximum length 512, but got a string with "
         "length 513 instead.",
         "metadata.k",
@@ -177,14 +177,14 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ),
     (
         "parameters the service knows and the simulator does not play",
-        asked("x", prompt={"id": "pmpt_1"}),
+        make_request("x", prompt={"id": "pmpt_1"}),
         "Unsupported parameter: 'prompt' is not supported by the simulator.",
         "prompt",
         "unsupported_parameter",
     ),
     (
         "§9",
-        asked("x", previous_response_id="resp_gone"),
+        make_request("x", previous_response_id="resp_gone"),
         "Previous response with id 'resp_gone' not found.",
         "previous_response_id",
         "previous_response_not_found",
@@ -227,7 +227,7 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ),
     (
         "an include of no known name",
-        asked("x", include=["everything"]),
+        make_request("x", include=["everything"]),
         "Invalid value: 'everything'. Supported values are: 'file_search_call.results', 'web_search_call.results', "
         "'web_search_call.action.sources', 'message.input_image.image_url', 'computer_call_output.output.image_url', "
         "'code_interpreter_call.outputs', 'reasoning.encrypted_content', and 'message.output_text.logprobs'.",
@@ -243,7 +243,7 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
     ),
     (
         "§5",
-        asked("x", text={"format": {"type": "json_object"}}),
+        make_request("x", text={"format": {"type": "json_object"}}),
         "Response input messages must contain the word 'json' in some form to use 'text.format' of type 'json_object'.",
         "input",
         None,
@@ -255,7 +255,7 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
 async def test_a_request_is_refused_in_the_services_words(
     simulator: Simulator, source: str, body: Any, message: str, param: str | None, code: str | None
 ) -> None:
-    error = await refusal(simulator, body)
+    error = await expect_rejection(simulator, body)
 
     assert (error.message, error.param, error.code, error.status) == (message, param, code, 400), source
     assert error.body == {"message": message, "type": "invalid_request_error", "param": param, "code": code}
@@ -266,23 +266,23 @@ async def test_schema_faults_come_before_unknown_references(simulator: Simulator
     """§15: schema, then existence, then the model."""
     body = {"model": "gpt-5", "input": "x", "previous_response_id": "resp_gone", "temperature": 3}
 
-    first = await refusal(simulator, body)
-    second = await refusal(simulator, {**body, "temperature": 1})
+    first = await expect_rejection(simulator, body)
+    second = await expect_rejection(simulator, {**body, "temperature": 1})
 
     assert (first.code, second.code) == ("decimal_above_max_value", "previous_response_not_found")
 
 
 @pytest.mark.parametrize("model", ["sim-1", "gpt-6-luna", "gpt-5", "ft:gpt-4o:acme::1"])
 async def test_living_and_unheard_of_models_are_accepted(simulator: Simulator, model: str) -> None:
-    said = await simulator.create({"model": model, "input": "x"})
+    said = await simulator.create_response({"model": model, "input": "x"})
 
     assert said[0]["status"] == "completed"
 
 
 async def test_a_model_dies_on_its_shutdown_date() -> None:
-    late = Simulator(clock=StandingClock(1_797_000_000.0))  # 2026-12-11
+    late = Simulator(clock=ManualClock(1_797_000_000.0))  # 2026-12-11
 
-    error = await refusal(late, {"model": "gpt-5", "input": "x"})
+    error = await expect_rejection(late, {"model": "gpt-5", "input": "x"})
 
     assert error.code == "model_not_found"
 
@@ -290,12 +290,14 @@ async def test_a_model_dies_on_its_shutdown_date() -> None:
 async def test_sampling_is_accepted_with_effort_none(simulator: Simulator) -> None:
     body = {"model": "gpt-6-luna", "input": "x", "temperature": 0.2, "reasoning": {"effort": "none"}}
 
-    said, _ = await simulator.create(body)
+    said, _ = await simulator.create_response(body)
 
     assert (said["temperature"], said["reasoning"]["effort"]) == (0.2, "none")
 
 
 async def test_nulls_mean_not_given(simulator: Simulator) -> None:
-    said, _ = await simulator.create(asked("x", tools=None, temperature=None, metadata=None, store=None))
+    said, _ = await simulator.create_response(
+        make_request("x", tools=None, temperature=None, metadata=None, store=None)
+    )
 
     assert (said["tools"], said["temperature"], said["metadata"], said["store"]) == ([], 1.0, {}, True)

@@ -9,9 +9,16 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.adapters.simulator.simulator_client import TIME, Wire, asked, collapsed, pieces, user
+from tests.adapters.simulator.simulator_client import (
+    TIME,
+    Wire,
+    collapse_event_types,
+    iterate_chunks,
+    make_request,
+    user,
+)
 from threadbridge.ports import PassthroughRequest
-from threadbridge_adapters.simulator import Manner, SimulatedUpstream, Simulator
+from threadbridge_adapters.simulator import ServerQuirk, SimulatedUpstream, Simulator
 
 
 class _Server:
@@ -38,18 +45,18 @@ class _Server:
 
     async def store(self) -> str:
         file = await self.upstream.upload(
-            "/files", filename="a.txt", content=pieces(b"pizza"), fields={"purpose": "assistants"}
+            "/files", filename="a.txt", content=iterate_chunks(b"pizza"), fields={"purpose": "assistants"}
         )
         return str((await self.upstream.request("POST", "/vector_stores", {"file_ids": [file["id"]]}))["id"])
 
     async def _passed(self, method: str, path: str, body: Wire | None) -> Any:
-        content: AsyncIterator[bytes] | None = None if body is None else pieces(orjson.dumps(body))
+        content: AsyncIterator[bytes] | None = None if body is None else iterate_chunks(orjson.dumps(body))
         return await self.upstream.handle_passthrough(PassthroughRequest(method, path, body=content))
 
 
 @asynccontextmanager
-async def _opened(*manners: Manner) -> AsyncGenerator[_Server]:
-    simulator = Simulator(manners=manners)
+async def _opened(*manners: ServerQuirk) -> AsyncGenerator[_Server]:
+    simulator = Simulator(quirks=manners)
     try:
         yield _Server(simulator)
     finally:
@@ -57,17 +64,17 @@ async def _opened(*manners: Manner) -> AsyncGenerator[_Server]:
 
 
 async def test_s1_a_conversation_is_named_by_a_string() -> None:
-    async with _opened(Manner.CONVERSATION_BY_STRING) as server:
+    async with _opened(ServerQuirk.CONVERSATION_BY_STRING) as server:
         _, made = await server.ask("POST", "/conversations", {})
-        as_object, _ = await server.ask("POST", "/responses", asked("x", conversation={"id": made["id"]}))
-        as_string = await server.said(asked("x", conversation=made["id"]))
+        as_object, _ = await server.ask("POST", "/responses", make_request("x", conversation={"id": made["id"]}))
+        as_string = await server.said(make_request("x", conversation=made["id"]))
 
     assert as_object == 400
     assert "conversation" not in as_string
 
 
 async def test_s2_first_items_of_a_conversation_are_dropped() -> None:
-    async with _opened(Manner.DROPS_FIRST_ITEMS) as server:
+    async with _opened(ServerQuirk.DROPS_FIRST_ITEMS) as server:
         _, made = await server.ask("POST", "/conversations", {"items": [user("x")]})
         _, first = await server.ask("GET", f"/conversations/{made['id']}/items")
         await server.ask("POST", f"/conversations/{made['id']}/items", {"items": [user("x")]})
@@ -77,19 +84,19 @@ async def test_s2_first_items_of_a_conversation_are_dropped() -> None:
 
 
 async def test_s3_an_unanswered_call_is_accepted() -> None:
-    async with _opened(Manner.TAKES_OPEN_CALLS) as server:
-        first = await server.said(asked("CALL get_time {}", tools=[TIME]))
-        second = await server.said(asked("and now?", previous_response_id=first["id"]))
+    async with _opened(ServerQuirk.TAKES_OPEN_CALLS) as server:
+        first = await server.said(make_request("CALL get_time {}", tools=[TIME]))
+        second = await server.said(make_request("and now?", previous_response_id=first["id"]))
 
     assert second["status"] == "completed"
 
 
 async def test_s4_streams_have_gaps() -> None:
-    async with _opened(Manner.PATCHY_STREAMS) as server:
+    async with _opened(ServerQuirk.PATCHY_STREAMS) as server:
         tool = {"type": "file_search", "vector_store_ids": [await server.store()]}
-        told = await server.told(asked("SEARCH pizza", tools=[tool]))
+        told = await server.told(make_request("SEARCH pizza", tools=[tool]))
 
-    kinds = collapsed(told)
+    kinds = collapse_event_types(told)
     added = [event["item"]["type"] for event in told if event["type"] == "response.output_item.added"]
     assert "response.output_text.done" not in kinds
     assert added == ["file_search_call"]
@@ -98,8 +105,8 @@ async def test_s4_streams_have_gaps() -> None:
 
 
 async def test_s5_objects_are_sparse() -> None:
-    async with _opened(Manner.SPARSE_OBJECTS) as server:
-        cut = await server.said(asked("SAY half\nINCOMPLETE max_output_tokens"))
+    async with _opened(ServerQuirk.SPARSE_OBJECTS) as server:
+        cut = await server.said(make_request("SAY half\nINCOMPLETE max_output_tokens"))
         _, items = await server.ask("GET", f"/responses/{cut['id']}/input_items")
 
     assert cut["incomplete_details"] == {"reason": "length"}
@@ -110,11 +117,11 @@ async def test_s5_objects_are_sparse() -> None:
 @pytest.mark.parametrize(
     ("manner", "body"),
     [
-        (Manner.DETAIL_ERRORS, {"detail": "Missing required parameter: 'model'."}),
-        (Manner.TERSE_ERRORS, {"error": {"message": "Missing required parameter: 'model'."}}),
+        (ServerQuirk.DETAIL_ERRORS, {"detail": "Missing required parameter: 'model'."}),
+        (ServerQuirk.TERSE_ERRORS, {"error": {"message": "Missing required parameter: 'model'."}}),
     ],
 )
-async def test_s6_errors_say_less(manner: Manner, body: Wire) -> None:
+async def test_s6_errors_say_less(manner: ServerQuirk, body: Wire) -> None:
     async with _opened(manner) as server:
         refused = await server.ask("POST", "/responses", {"input": "x"})
 
@@ -124,23 +131,23 @@ async def test_s6_errors_say_less(manner: Manner, body: Wire) -> None:
 @pytest.mark.parametrize(
     ("manner", "more", "status", "shown"),
     [
-        (Manner.NO_BACKGROUND_STREAMS, {"stream": True}, 400, None),
-        (Manner.NO_BACKGROUND_STREAMS, {}, 200, "queued"),
-        (Manner.NO_BACKGROUND, {}, 400, None),
-        (Manner.INLINE_BACKGROUND, {}, 200, "completed"),
+        (ServerQuirk.NO_BACKGROUND_STREAMS, {"stream": True}, 400, None),
+        (ServerQuirk.NO_BACKGROUND_STREAMS, {}, 200, "queued"),
+        (ServerQuirk.NO_BACKGROUND, {}, 400, None),
+        (ServerQuirk.INLINE_BACKGROUND, {}, 200, "completed"),
     ],
 )
-async def test_s7_background_is_another_thing(manner: Manner, more: Wire, status: int, shown: str | None) -> None:
+async def test_s7_background_is_another_thing(manner: ServerQuirk, more: Wire, status: int, shown: str | None) -> None:
     async with _opened(manner) as server:
-        answered, response = await server.ask("POST", "/responses", asked("x", background=True, **more))
+        answered, response = await server.ask("POST", "/responses", make_request("x", background=True, **more))
 
     assert (answered, response.get("status")) == (status, shown)
 
 
 async def test_s8_files_are_cited_by_inner_ids() -> None:
-    async with _opened(Manner.INNER_FILE_IDS) as server:
+    async with _opened(ServerQuirk.INNER_FILE_IDS) as server:
         tool = {"type": "file_search", "vector_store_ids": [await server.store()]}
-        body = asked("SEARCH pizza", tools=[tool], include=["file_search_call.results"])
+        body = make_request("SEARCH pizza", tools=[tool], include=["file_search_call.results"])
         said = await server.said(body)
         told = await server.told(body)
 
@@ -154,10 +161,10 @@ async def test_s8_files_are_cited_by_inner_ids() -> None:
 
 
 async def test_s9_some_paths_and_fields_are_missing() -> None:
-    async with _opened(Manner.FEW_PATHS) as server:
+    async with _opened(ServerQuirk.FEW_PATHS) as server:
         counted, _ = await server.ask("POST", "/responses/input_tokens", {"input": "x"})
         models, _ = await server.ask("GET", "/models")
-        said = await server.said(asked("x"))
+        said = await server.said(make_request("x"))
         _, items = await server.ask("GET", f"/responses/{said['id']}/input_items")
 
     assert (counted, models) == (404, 404)
@@ -165,39 +172,39 @@ async def test_s9_some_paths_and_fields_are_missing() -> None:
 
 
 async def test_s10_a_required_call_is_not_made() -> None:
-    async with _opened(Manner.NO_REQUIRED_CHOICE) as server:
-        said = await server.said(asked("x", tools=[TIME], tool_choice="required"))
+    async with _opened(ServerQuirk.NO_REQUIRED_CHOICE) as server:
+        said = await server.said(make_request("x", tools=[TIME], tool_choice="required"))
 
     assert [item["type"] for item in said["output"]] == ["message"]
 
 
 async def test_s10_one_model_answers_for_all() -> None:
-    async with _opened(Manner.ONE_MODEL) as server:
-        said = await server.said(asked("x"))
-        told = await server.told(asked("x"))
+    async with _opened(ServerQuirk.ONE_MODEL) as server:
+        said = await server.said(make_request("x"))
+        told = await server.told(make_request("x"))
 
     assert said["model"] == told[0]["response"]["model"] == "the-only-model"
 
 
 async def test_s11_nothing_is_kept() -> None:
-    async with _opened(Manner.FORGETS) as server:
-        said = await server.said(asked("x"))
+    async with _opened(ServerQuirk.FORGETS) as server:
+        said = await server.said(make_request("x"))
         gone, _ = await server.ask("GET", f"/responses/{said['id']}")
-        _, refused = await server.ask("POST", "/responses", asked("y", previous_response_id=said["id"]))
+        _, refused = await server.ask("POST", "/responses", make_request("y", previous_response_id=said["id"]))
 
     assert gone == 404
     assert refused["error"]["code"] == "previous_response_not_found"
 
 
 async def test_s11_any_previous_response_is_accepted() -> None:
-    async with _opened(Manner.TAKES_ANY_PREVIOUS) as server:
-        said = await server.said(asked("x", previous_response_id="resp_none"))
+    async with _opened(ServerQuirk.TAKES_ANY_PREVIOUS) as server:
+        said = await server.said(make_request("x", previous_response_id="resp_none"))
 
     assert said["status"] == "completed"
 
 
 async def test_s11_there_are_no_conversations() -> None:
-    async with _opened(Manner.NO_CONVERSATIONS) as server:
+    async with _opened(ServerQuirk.NO_CONVERSATIONS) as server:
         status, _ = await server.ask("POST", "/conversations", {})
 
     assert status == 404
@@ -206,26 +213,26 @@ async def test_s11_there_are_no_conversations() -> None:
 @pytest.mark.parametrize(
     ("manner", "path", "tool"),
     [
-        (Manner.NO_CONTAINERS, "/containers", {"type": "code_interpreter", "container": {"type": "auto"}}),
-        (Manner.NO_FILES, "/vector_stores", {"type": "file_search", "vector_store_ids": []}),
+        (ServerQuirk.NO_CONTAINERS, "/containers", {"type": "code_interpreter", "container": {"type": "auto"}}),
+        (ServerQuirk.NO_FILES, "/vector_stores", {"type": "file_search", "vector_store_ids": []}),
     ],
 )
-async def test_s12_hosted_tools_are_missing(manner: Manner, path: str, tool: Wire) -> None:
+async def test_s12_hosted_tools_are_missing(manner: ServerQuirk, path: str, tool: Wire) -> None:
     async with _opened(manner) as server:
         absent, _ = await server.ask("POST", path, {"name": "x"})
-        refused, _ = await server.ask("POST", "/responses", asked("x", tools=[tool]))
+        refused, _ = await server.ask("POST", "/responses", make_request("x", tools=[tool]))
 
     assert (absent, refused) == (404, 400)
 
 
 async def test_s13_a_conversation_is_not_locked() -> None:
-    async with _opened(Manner.NO_LOCKS) as server:
+    async with _opened(ServerQuirk.NO_LOCKS) as server:
         _, made = await server.ask("POST", "/conversations", {})
         stream = await server.upstream.stream_response(
-            orjson.dumps(asked("a b c", conversation=made["id"], stream=True))
+            orjson.dumps(make_request("a b c", conversation=made["id"], stream=True))
         )
         await anext(aiter(stream))
-        second = await server.said(asked("x", conversation=made["id"]))
+        second = await server.said(make_request("x", conversation=made["id"]))
         await stream.aclose()
 
     assert second["status"] == "completed"

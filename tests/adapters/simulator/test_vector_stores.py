@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.adapters.simulator.simulator_client import CountedIds, Wire, call, refused_call, store_of, uploaded
-from tests.clocks import StandingClock
+from tests.adapters.simulator.simulator_client import (
+    CountingIds,
+    Wire,
+    create_vector_store,
+    expect_request_rejection,
+    send_request,
+    upload_file,
+)
+from tests.manual_clock import ManualClock
 from threadbridge.errors import UpstreamError
-from threadbridge_adapters.simulator import Limits, Simulator
+from threadbridge_adapters.simulator import Simulator, SimulatorLimits
 
 _DAY = 86_400
 _USUAL = {"type": "static", "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}}
@@ -16,7 +23,7 @@ _BUSY = {"in_progress": 1, "completed": 0, "failed": 0, "cancelled": 0, "total":
 
 
 async def test_a_new_store_has_the_keys_of_recordings_in_their_order(simulator: Simulator) -> None:
-    store = await call(simulator, "POST", "/vector_stores", {"name": "foods", "metadata": {"a": "b"}})
+    store = await send_request(simulator, "POST", "/vector_stores", {"name": "foods", "metadata": {"a": "b"}})
 
     assert list(store.items()) == [
         ("id", "vs_1"),
@@ -35,11 +42,11 @@ async def test_a_new_store_has_the_keys_of_recordings_in_their_order(simulator: 
 
 
 async def test_a_file_is_in_progress_when_added_and_ready_at_the_next_look(simulator: Simulator) -> None:
-    file = await uploaded(simulator, "Travis likes pizza.")
-    store = await call(simulator, "POST", "/vector_stores", {})
+    file = await upload_file(simulator, "Travis likes pizza.")
+    store = await send_request(simulator, "POST", "/vector_stores", {})
 
-    added = await call(simulator, "POST", f"/vector_stores/{store['id']}/files", {"file_id": file["id"]})
-    ready = await call(simulator, "GET", f"/vector_stores/{store['id']}/files/{file['id']}")
+    added = await send_request(simulator, "POST", f"/vector_stores/{store['id']}/files", {"file_id": file["id"]})
+    ready = await send_request(simulator, "GET", f"/vector_stores/{store['id']}/files/{file['id']}")
 
     assert added == {
         "id": "file_1",
@@ -55,29 +62,29 @@ async def test_a_file_is_in_progress_when_added_and_ready_at_the_next_look(simul
     assert ready == {**added, "status": "completed", "usage_bytes": 19}
 
 
-async def test_indexing_can_be_made_slow(simulator: Simulator, clock: StandingClock) -> None:
+async def test_indexing_can_be_made_slow(simulator: Simulator, clock: ManualClock) -> None:
     simulator.vector_stores.indexing_seconds = 30
-    store_id = await store_of(simulator, "pizza")
+    store_id = await create_vector_store(simulator, "pizza")
 
-    before = await call(simulator, "GET", f"/vector_stores/{store_id}")
-    nothing = await call(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": "pizza"})
+    before = await send_request(simulator, "GET", f"/vector_stores/{store_id}")
+    nothing = await send_request(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": "pizza"})
     clock.advance(30)
-    after = await call(simulator, "GET", f"/vector_stores/{store_id}")
+    after = await send_request(simulator, "GET", f"/vector_stores/{store_id}")
 
     assert (before["status"], before["file_counts"], nothing["data"]) == ("in_progress", _BUSY, [])
     assert (after["status"], after["file_counts"]) == ("completed", _DONE)
 
 
-async def test_a_store_expires_days_after_it_was_last_used(simulator: Simulator, clock: StandingClock) -> None:
-    store_id = await store_of(simulator, "pizza", expires_after={"anchor": "last_active_at", "days": 2})
+async def test_a_store_expires_days_after_it_was_last_used(simulator: Simulator, clock: ManualClock) -> None:
+    store_id = await create_vector_store(simulator, "pizza", expires_after={"anchor": "last_active_at", "days": 2})
 
     clock.advance(_DAY)
-    await call(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": "pizza"})
+    await send_request(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": "pizza"})
     clock.advance(2 * _DAY - 1)
-    alive = await call(simulator, "GET", f"/vector_stores/{store_id}")
+    alive = await send_request(simulator, "GET", f"/vector_stores/{store_id}")
     clock.advance(1)
-    expired = await call(simulator, "GET", f"/vector_stores/{store_id}")
-    error = await refused_call(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": "pizza"})
+    expired = await send_request(simulator, "GET", f"/vector_stores/{store_id}")
+    error = await expect_request_rejection(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": "pizza"})
 
     assert (alive["status"], expired["status"]) == ("completed", "expired")
     assert alive["expires_at"] == alive["last_active_at"] + 2 * _DAY
@@ -85,12 +92,12 @@ async def test_a_store_expires_days_after_it_was_last_used(simulator: Simulator,
 
 
 async def test_a_store_can_be_changed_listed_and_deleted(simulator: Simulator) -> None:
-    first, second = await store_of(simulator), await store_of(simulator)
+    first, second = await create_vector_store(simulator), await create_vector_store(simulator)
 
-    changed = await call(simulator, "POST", f"/vector_stores/{first}", {"name": "new", "metadata": {"a": "b"}})
-    listed = await call(simulator, "GET", "/vector_stores?limit=1")
-    deleted = await call(simulator, "DELETE", f"/vector_stores/{second}")
-    error = await refused_call(simulator, "GET", f"/vector_stores/{second}")
+    changed = await send_request(simulator, "POST", f"/vector_stores/{first}", {"name": "new", "metadata": {"a": "b"}})
+    listed = await send_request(simulator, "GET", "/vector_stores?limit=1")
+    deleted = await send_request(simulator, "DELETE", f"/vector_stores/{second}")
+    error = await expect_request_rejection(simulator, "GET", f"/vector_stores/{second}")
 
     assert (changed["name"], changed["metadata"]) == ("new", {"a": "b"})
     assert ([store["id"] for store in listed["data"]], listed["has_more"]) == ([second], True)
@@ -99,30 +106,30 @@ async def test_a_store_can_be_changed_listed_and_deleted(simulator: Simulator) -
 
 
 async def test_a_file_leaves_the_store_and_stays_a_file(simulator: Simulator) -> None:
-    store_id = await store_of(simulator, "pizza")
+    store_id = await create_vector_store(simulator, "pizza")
 
-    deleted = await call(simulator, "DELETE", f"/vector_stores/{store_id}/files/file_1")
-    left = await call(simulator, "GET", f"/vector_stores/{store_id}/files")
-    found = await call(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": "pizza"})
-    file = await call(simulator, "GET", "/files/file_1")
+    deleted = await send_request(simulator, "DELETE", f"/vector_stores/{store_id}/files/file_1")
+    left = await send_request(simulator, "GET", f"/vector_stores/{store_id}/files")
+    found = await send_request(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": "pizza"})
+    file = await send_request(simulator, "GET", "/files/file_1")
 
     assert deleted == {"id": "file_1", "object": "vector_store.file.deleted", "deleted": True}
     assert (left["data"], found["data"], file["id"]) == ([], [], "file_1")
 
 
 async def test_a_deleted_file_leaves_every_store(simulator: Simulator) -> None:
-    store_id = await store_of(simulator, "pizza")
+    store_id = await create_vector_store(simulator, "pizza")
 
-    await call(simulator, "DELETE", "/files/file_1")
-    left = await call(simulator, "GET", f"/vector_stores/{store_id}/files")
+    await send_request(simulator, "DELETE", "/files/file_1")
+    left = await send_request(simulator, "GET", f"/vector_stores/{store_id}/files")
 
     assert left["data"] == []
 
 
 async def test_extensions_that_cannot_be_searched_are_refused(simulator: Simulator) -> None:
-    file = await uploaded(simulator, "a,b", name="table.csv")
+    file = await upload_file(simulator, "a,b", name="table.csv")
 
-    error = await refused_call(simulator, "POST", "/vector_stores", {"file_ids": [file["id"]]})
+    error = await expect_request_rejection(simulator, "POST", "/vector_stores", {"file_ids": [file["id"]]})
 
     assert error.message.startswith("Files with extensions [.csv] are not supported for retrieval.")
     assert (error.status, error.code) == (400, "unsupported_file")
@@ -130,20 +137,20 @@ async def test_extensions_that_cannot_be_searched_are_refused(simulator: Simulat
 
 @pytest.mark.parametrize(("name", "content"), [("x.pdf", b"%PDF"), ("x.txt", b"\xff\xfe\xff"), ("x.md", b"a\0b")])
 async def test_content_that_is_no_text_fails_and_says_why(simulator: Simulator, name: str, content: bytes) -> None:
-    file = await uploaded(simulator, content, name=name)
-    store = await call(simulator, "POST", "/vector_stores", {"file_ids": [file["id"]]})
+    file = await upload_file(simulator, content, name=name)
+    store = await send_request(simulator, "POST", "/vector_stores", {"file_ids": [file["id"]]})
 
-    failed = await call(simulator, "GET", f"/vector_stores/{store['id']}/files/{file['id']}")
+    failed = await send_request(simulator, "GET", f"/vector_stores/{store['id']}/files/{file['id']}")
 
     assert failed["status"] == "failed"
     assert failed["last_error"] == {"code": "unsupported_file", "message": "The file type is not supported."}
 
 
-async def test_text_beyond_the_limit_fails(clock: StandingClock) -> None:
-    simulator = Simulator(clock=clock, new_id=CountedIds(), limits=Limits(indexed_bytes=10))
-    store_id = await store_of(simulator, "123456789 1")
+async def test_text_beyond_the_limit_fails(clock: ManualClock) -> None:
+    simulator = Simulator(clock=clock, new_id=CountingIds(), limits=SimulatorLimits(indexed_bytes=10))
+    store_id = await create_vector_store(simulator, "123456789 1")
 
-    failed = await call(simulator, "GET", f"/vector_stores/{store_id}/files/file_1")
+    failed = await send_request(simulator, "GET", f"/vector_stores/{store_id}/files/file_1")
     await simulator.aclose()
 
     assert failed["last_error"]["code"] == "invalid_file"
@@ -152,9 +159,9 @@ async def test_text_beyond_the_limit_fails(clock: StandingClock) -> None:
 async def test_text_is_kept_in_overlapping_chunks(simulator: Simulator) -> None:
     strategy = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 50}}
     words = [f"w{number}" for number in range(220)]
-    store_id = await store_of(simulator, " ".join(words), chunking_strategy=strategy)
+    store_id = await create_vector_store(simulator, " ".join(words), chunking_strategy=strategy)
 
-    content = await call(simulator, "GET", f"/vector_stores/{store_id}/files/file_1/content")
+    content = await send_request(simulator, "GET", f"/vector_stores/{store_id}/files/file_1/content")
 
     chunks = [part["text"].split() for part in content["data"]]
     assert chunks == [words[0:100], words[50:150], words[100:200], words[150:220]]
@@ -164,16 +171,18 @@ async def test_an_overlap_of_more_than_half_is_refused(simulator: Simulator) -> 
     strategy = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 51}}
 
     with pytest.raises(UpstreamError, match="half of max_chunk_size_tokens"):
-        await store_of(simulator, "x", chunking_strategy=strategy)
+        await create_vector_store(simulator, "x", chunking_strategy=strategy)
 
 
 async def test_a_batch_adds_files_together(simulator: Simulator) -> None:
-    ids = [(await uploaded(simulator, "x", name=name))["id"] for name in ("1.txt", "2.txt", "3.png")]
-    store_id = await store_of(simulator)
+    ids = [(await upload_file(simulator, "x", name=name))["id"] for name in ("1.txt", "2.txt", "3.png")]
+    store_id = await create_vector_store(simulator)
 
-    batch = await call(simulator, "POST", f"/vector_stores/{store_id}/file_batches", {"file_ids": ids})
-    done = await call(simulator, "GET", f"/vector_stores/{store_id}/file_batches/{batch['id']}")
-    files = await call(simulator, "GET", f"/vector_stores/{store_id}/file_batches/{batch['id']}/files?filter=completed")
+    batch = await send_request(simulator, "POST", f"/vector_stores/{store_id}/file_batches", {"file_ids": ids})
+    done = await send_request(simulator, "GET", f"/vector_stores/{store_id}/file_batches/{batch['id']}")
+    files = await send_request(
+        simulator, "GET", f"/vector_stores/{store_id}/file_batches/{batch['id']}/files?filter=completed"
+    )
 
     assert (batch["object"], batch["status"], batch["file_counts"]["in_progress"]) == (
         "vector_store.file_batch",
@@ -184,24 +193,24 @@ async def test_a_batch_adds_files_together(simulator: Simulator) -> None:
     assert [file["id"] for file in files["data"]] == ["file_2", "file_1"]
 
 
-async def test_a_cancelled_batch_leaves_its_files_unread(simulator: Simulator, clock: StandingClock) -> None:
+async def test_a_cancelled_batch_leaves_its_files_unread(simulator: Simulator, clock: ManualClock) -> None:
     simulator.vector_stores.indexing_seconds = 30
-    file = await uploaded(simulator, "x")
-    store_id = await store_of(simulator)
-    batch = await call(simulator, "POST", f"/vector_stores/{store_id}/file_batches", {"file_ids": [file["id"]]})
+    file = await upload_file(simulator, "x")
+    store_id = await create_vector_store(simulator)
+    batch = await send_request(simulator, "POST", f"/vector_stores/{store_id}/file_batches", {"file_ids": [file["id"]]})
 
-    cancelled = await call(simulator, "POST", f"/vector_stores/{store_id}/file_batches/{batch['id']}/cancel")
+    cancelled = await send_request(simulator, "POST", f"/vector_stores/{store_id}/file_batches/{batch['id']}/cancel")
     clock.advance(30)
-    later = await call(simulator, "GET", f"/vector_stores/{store_id}/file_batches/{batch['id']}")
+    later = await send_request(simulator, "GET", f"/vector_stores/{store_id}/file_batches/{batch['id']}")
 
     assert (cancelled["status"], cancelled["file_counts"]["cancelled"]) == ("cancelled", 1)
     assert later == cancelled
 
 
 async def test_a_batch_of_an_unknown_file_is_refused_whole(simulator: Simulator) -> None:
-    store_id = await store_of(simulator, "x")
+    store_id = await create_vector_store(simulator, "x")
 
-    error = await refused_call(
+    error = await expect_request_rejection(
         simulator, "POST", f"/vector_stores/{store_id}/file_batches", {"file_ids": ["file_1", "file_9"]}
     )
 
@@ -209,9 +218,9 @@ async def test_a_batch_of_an_unknown_file_is_refused_whole(simulator: Simulator)
 
 
 async def test_a_batch_takes_five_hundred_files(simulator: Simulator) -> None:
-    store_id = await store_of(simulator)
+    store_id = await create_vector_store(simulator)
 
-    error = await refused_call(
+    error = await expect_request_rejection(
         simulator, "POST", f"/vector_stores/{store_id}/file_batches", {"file_ids": ["file_1"] * 501}
     )
 
@@ -219,12 +228,14 @@ async def test_a_batch_takes_five_hundred_files(simulator: Simulator) -> None:
 
 
 async def _found(simulator: Simulator, store_id: str, query: object, **more: object) -> list[tuple[str, float]]:
-    page = await call(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": query, **more})
+    page = await send_request(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": query, **more})
     return [(hit["filename"], hit["score"]) for hit in page["data"]]
 
 
 async def test_a_search_ranks_files_by_their_words(simulator: Simulator) -> None:
-    store_id = await store_of(simulator, "Travis likes pizza.", "Anna likes soup and pizzas and pizza.", "Bob sleeps.")
+    store_id = await create_vector_store(
+        simulator, "Travis likes pizza.", "Anna likes soup and pizzas and pizza.", "Bob sleeps."
+    )
 
     found = await _found(simulator, store_id, "Who likes soup?")
 
@@ -233,7 +244,7 @@ async def test_a_search_ranks_files_by_their_words(simulator: Simulator) -> None
 
 
 async def test_a_file_that_holds_every_word_scores_one(simulator: Simulator) -> None:
-    store_id = await store_of(simulator, "Travis likes pizza.", "nothing")
+    store_id = await create_vector_store(simulator, "Travis likes pizza.", "nothing")
 
     found = await _found(simulator, store_id, "pizza likes")
 
@@ -241,10 +252,10 @@ async def test_a_file_that_holds_every_word_scores_one(simulator: Simulator) -> 
 
 
 async def test_a_search_result_has_the_documented_shape(simulator: Simulator) -> None:
-    store_id = await store_of(simulator, "Travis likes pizza.")
-    await call(simulator, "POST", f"/vector_stores/{store_id}/files/file_1", {"attributes": {"year": 2024}})
+    store_id = await create_vector_store(simulator, "Travis likes pizza.")
+    await send_request(simulator, "POST", f"/vector_stores/{store_id}/files/file_1", {"attributes": {"year": 2024}})
 
-    page = await call(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": ["pizza", "soup"]})
+    page = await send_request(simulator, "POST", f"/vector_stores/{store_id}/search", {"query": ["pizza", "soup"]})
 
     assert page == {
         "object": "vector_store.search_results.page",
@@ -264,7 +275,7 @@ async def test_a_search_result_has_the_documented_shape(simulator: Simulator) ->
 
 
 async def test_few_and_good_results_can_be_asked_for(simulator: Simulator) -> None:
-    store_id = await store_of(simulator, "pizza soup", "pizza", "soup and a lot of other words")
+    store_id = await create_vector_store(simulator, "pizza soup", "pizza", "soup and a lot of other words")
 
     one = await _found(simulator, store_id, "pizza soup", max_num_results=1)
     good = await _found(simulator, store_id, "pizza soup", ranking_options={"score_threshold": 0.9})
@@ -300,9 +311,9 @@ async def test_few_and_good_results_can_be_asked_for(simulator: Simulator) -> No
     ],
 )
 async def test_a_search_can_be_filtered_by_attributes(simulator: Simulator, filters: Wire, names: set[str]) -> None:
-    store_id = await store_of(simulator, "pizza", "pizza", "pizza")
+    store_id = await create_vector_store(simulator, "pizza", "pizza", "pizza")
     for file_id, attributes in (("file_1", {"city": "Bern", "year": 2023}), ("file_2", {"city": "Rome", "year": 2024})):
-        await call(simulator, "POST", f"/vector_stores/{store_id}/files/{file_id}", {"attributes": attributes})
+        await send_request(simulator, "POST", f"/vector_stores/{store_id}/files/{file_id}", {"attributes": attributes})
 
     found = await _found(simulator, store_id, "pizza", filters=filters)
 
@@ -310,9 +321,9 @@ async def test_a_search_can_be_filtered_by_attributes(simulator: Simulator, filt
 
 
 async def test_a_filter_of_no_known_kind_is_refused(simulator: Simulator) -> None:
-    store_id = await store_of(simulator, "pizza")
+    store_id = await create_vector_store(simulator, "pizza")
 
-    error = await refused_call(
+    error = await expect_request_rejection(
         simulator,
         "POST",
         f"/vector_stores/{store_id}/search",

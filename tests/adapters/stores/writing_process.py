@@ -14,23 +14,23 @@ from tests.stored_objects import message, thread
 from threadbridge.ports import Entry, ObjectKind, Session
 from threadbridge_adapters.stores import open_store
 
-AT_ONCE = 8
+CONCURRENCY = 8
 
 
-async def main(url: str, name: str, wanted: int | None) -> None:
+async def main(url: str, name: str, thread_count: int | None) -> None:
     store = await open_store(url)
-    numbers = count() if wanted is None else iter(range(wanted))
+    numbers = count() if thread_count is None else iter(range(thread_count))
 
     async def keep_writing() -> None:
         for n in numbers:
-            await store.write(partial(write, name=f"{name}_{n}"), tenant="t")
+            await store.write(partial(write_thread, name=f"{name}_{n}"), tenant="t")
             print(f"{name}_{n}", flush=True)  # noqa: T201
 
-    await asyncio.gather(*(keep_writing() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(keep_writing() for _ in range(CONCURRENCY)))
     await store.aclose()
 
 
-def write(session: Session, name: str) -> None:
+def write_thread(session: Session, name: str) -> None:
     session.add(ObjectKind.THREAD, thread(name))
     session.append_entries(name, [Entry(message=message(f"msg_{name}_{k}", name)) for k in range(3)])
 

@@ -6,10 +6,10 @@ import asyncio
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.loopback import serving
+from tests.asgi_server import serve_app
 from threadbridge.settings import EndpointSettings, Settings
 from threadbridge_adapters import simulator
-from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.upstreams.openai_sdk import open_sdk_upstream
 
@@ -29,9 +29,9 @@ class Counting:
 
 async def test_streams_that_were_understood_leave_their_connection_to_the_next() -> None:
     service = Counting(simulator.app(simulator.Simulator()))
-    async with serving(service) as url:
+    async with serve_app(service) as url:
         upstream = open_sdk_upstream(EndpointSettings.model_validate({"base_url": f"{url}/v1", "api_key": "sk-test"}))
-        backend = assemble(Settings(), store=await open_store(":memory:"), upstream=upstream)
+        backend = assemble_backend(Settings(), store=await open_store(":memory:"), upstream=upstream)
         assistant = await backend.create_assistant({"model": "gpt-4o"})
         body = {"assistant_id": assistant["id"], "thread": {"messages": [{"role": "user", "content": "SAY one two"}]}}
 

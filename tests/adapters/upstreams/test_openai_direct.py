@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.bridge.engine.broken_upstream import REQUEST_ID, Answer, BrokenService, broken_service, refusal
+from tests.bridge.engine.broken_service import (
+    REQUEST_ID,
+    BrokenService,
+    CannedResponse,
+    make_error_response,
+    run_broken_service,
+)
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
 from threadbridge.settings import EndpointSettings
@@ -17,16 +23,16 @@ from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream
 
 KEY = "sk-of-the-direct-way"
 BODY = b'{"model":"m","input":"hello"}'
-WHOLE = Answer(body=b'{"id":"resp_1","status":"completed"}')
-STREAM = Answer(body=b'data: {"type":"a"}\n\ndata: {"type":"b"}\n\n', content_type=b"text/event-stream")
+WHOLE = CannedResponse(body=b'{"id":"resp_1","status":"completed"}')
+STREAM = CannedResponse(body=b'data: {"type":"a"}\n\ndata: {"type":"b"}\n\n', content_type=b"text/event-stream")
 #: Written anew for every request, or said by whoever sends it.
 PER_REQUEST = {b"accept", b"accept-encoding", b"connection", b"idempotency-key"}
 
 
 @pytest.fixture
 def service() -> Iterator[BrokenService]:
-    with broken_service() as started:
-        started.answer = WHOLE
+    with run_broken_service() as started:
+        started.response = WHOLE
         yield started
 
 
@@ -57,7 +63,7 @@ async def test_a_request_of_its_own_is_like_the_one_the_sdk_showed(
 ) -> None:
     response = await upstream.create_response(BODY)
 
-    shown, own = service.asked
+    shown, own = service.request_headers
     assert response.body == {"id": "resp_1", "status": "completed"}
     assert response.request_id == REQUEST_ID
     assert {name: own[name] for name in own.keys() - PER_REQUEST} == {
@@ -68,18 +74,18 @@ async def test_a_request_of_its_own_is_like_the_one_the_sdk_showed(
 
 
 async def test_a_stream_of_its_own_gives_every_event(service: BrokenService, upstream: OpenAIUpstream) -> None:
-    service.answer = STREAM
+    service.response = STREAM
 
     told = await events(upstream)
 
     assert told == [{"type": "a"}, {"type": "b"}]
-    assert service.asked[-1][b"accept"] == b"text/event-stream"
+    assert service.request_headers[-1][b"accept"] == b"text/event-stream"
 
 
 async def test_a_refusal_is_told_by_the_sdk_with_the_services_words(
     service: BrokenService, upstream: OpenAIUpstream
 ) -> None:
-    service.answer = refusal(400, f"No. Your key {KEY} is fine.", "no_reason")
+    service.response = make_error_response(400, f"No. Your key {KEY} is fine.", "no_reason")
 
     with pytest.raises(UpstreamError, match=r"No\. Your key \*\*\* is fine") as raised:
         await upstream.create_response(BODY)
@@ -87,22 +93,29 @@ async def test_a_refusal_is_told_by_the_sdk_with_the_services_words(
     assert (raised.value.status, raised.value.code, raised.value.request_id) == (400, "no_reason", REQUEST_ID)
 
 
-@pytest.mark.parametrize("answer", [Answer(500), Answer(body=b'{"id"', hangs_up=True), Answer(hangs_up=True)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CannedResponse(500),
+        CannedResponse(body=b'{"id"', breaks_connection=True),
+        CannedResponse(breaks_connection=True),
+    ],
+)
 async def test_what_fails_is_asked_as_often_as_the_settings_allow(
-    service: BrokenService, upstream: OpenAIUpstream, answer: Answer
+    service: BrokenService, upstream: OpenAIUpstream, answer: CannedResponse
 ) -> None:
-    service.answer = answer
+    service.response = answer
 
     with pytest.raises(UpstreamError):
         await upstream.create_response(BODY)
 
-    assert len(service.asked) == 1 + 2  # it was shown the way; one attempt, one repetition
+    assert len(service.request_headers) == 1 + 2  # it was shown the way; one attempt, one repetition
 
 
 async def test_a_stream_that_breaks_off_keeps_what_came_and_says_so(
     service: BrokenService, upstream: OpenAIUpstream
 ) -> None:
-    service.answer = Answer(body=STREAM.body, content_type=STREAM.content_type, hangs_up=True)
+    service.response = CannedResponse(body=STREAM.body, content_type=STREAM.content_type, breaks_connection=True)
     stream = await upstream.stream_response(BODY)
     told_one_by_one = aiter(stream)
 
@@ -118,7 +131,7 @@ async def test_a_stream_that_breaks_off_keeps_what_came_and_says_so(
 async def test_a_stream_that_does_not_begin_is_told_by_the_sdk(
     service: BrokenService, upstream: OpenAIUpstream
 ) -> None:
-    service.answer = Answer(503)
+    service.response = CannedResponse(503)
 
     with pytest.raises(UpstreamError) as raised:
         await upstream.stream_response(BODY)

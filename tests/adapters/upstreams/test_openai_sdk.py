@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.loopback import serving
+from tests.asgi_server import serve_app
 from threadbridge.errors import UpstreamError
 from threadbridge.settings import EndpointSettings
 from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream, open_sdk_upstream
@@ -66,7 +66,7 @@ APP = Starlette(
 
 @asynccontextmanager
 async def upstream() -> AsyncGenerator[OpenAIUpstream]:
-    async with serving(APP) as url:
+    async with serve_app(APP) as url:
         settings = EndpointSettings(base_url=f"{url}/v1", api_key=SecretStr("sk-test-key"), max_retries=0)
         opened = open_sdk_upstream(settings)
         try:

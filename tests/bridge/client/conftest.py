@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.bridge.client.scripted import FACES, Face, ScriptedBackend
+from tests.bridge.client.stub_backend import CLIENT_VARIANTS, ClientVariant, StubBackend
 
 
-@pytest.fixture(params=FACES)
-def face(request: pytest.FixtureRequest) -> Callable[[ScriptedBackend], Face]:
+@pytest.fixture(params=CLIENT_VARIANTS)
+def face(request: pytest.FixtureRequest) -> Callable[[StubBackend], ClientVariant]:
     """Makes a client of one colour; the test runs once with each."""
-    return FACES[request.param]
+    return CLIENT_VARIANTS[request.param]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import threadbridge
-from tests.bridge.client.scripted import ScriptedBackend, synchronous
+from tests.bridge.client.stub_backend import StubBackend, make_sync_variant
 from threadbridge.errors import ConfigurationError, NotFound
 
 SIMULATED: dict[str, Any] = {"simulate": True, "store": ":memory:"}
@@ -100,14 +100,14 @@ async def test_a_client_can_be_awaited_and_closed() -> None:
 
 
 def test_closing_twice_closes_the_backend_once() -> None:
-    backend = ScriptedBackend()
-    client = synchronous(backend).client
+    backend = StubBackend()
+    client = make_sync_variant(backend).client
 
     with client:
         pass
     client.close()
 
-    assert backend.closed == 1
+    assert backend.close_count == 1
 
 
 async def test_a_synchronous_client_works_inside_a_running_loop() -> None:
@@ -185,8 +185,8 @@ def test_a_client_goes_on_after_a_fork_in_parent_and_child(tmp_path: Path) -> No
 
 
 def test_a_backend_opened_by_hand_does_not_survive_a_fork_silently(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = synchronous(ScriptedBackend()).client
-    monkeypatch.setattr("threadbridge.runtime.blocking_portal._current", None)
+    client = make_sync_variant(StubBackend()).client
+    monkeypatch.setattr("threadbridge.runtime.blocking_portal._current_portal", None)
 
     with pytest.raises(RuntimeError, match="opened before the process forked"):
         client.threads.retrieve("thread_1")

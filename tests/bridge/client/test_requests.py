@@ -8,14 +8,14 @@ from typing import Any
 import openai
 import pytest
 
-from tests.bridge.client.scripted import Face, ScriptedBackend
+from tests.bridge.client.stub_backend import ClientVariant, StubBackend
 from tests.bridge.client.wire_objects import MESSAGE, RUN, STEP, run, text_stream
 from threadbridge import NOT_GIVEN
 from threadbridge.errors import NotFound, Unsupported, UpstreamTimeout
 from threadbridge.ports import ListQuery, PolledRun
 from threadbridge.types import FunctionTool, Run
 
-MakeFace = Callable[[ScriptedBackend], Face]
+MakeFace = Callable[[StubBackend], ClientVariant]
 ASSISTANT = {"id": "asst_1", "object": "assistant", "created_at": 1, "model": "gpt-4o", "tools": []}
 THREAD = {"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
@@ -86,19 +86,19 @@ OPERATIONS: dict[str, tuple[Any, Callable[[Any], Any], tuple[Any, ...]]] = {
 
 
 async def test_what_is_not_given_stays_out_and_none_is_sent_as_null(face: MakeFace) -> None:
-    backend = ScriptedBackend(create_assistant=[ASSISTANT])
+    backend = StubBackend(create_assistant=[ASSISTANT])
 
-    await face(backend).do(
+    await face(backend).call(
         lambda tb: tb.assistants.create(model="gpt-4o", name=None, temperature=NOT_GIVEN, metadata={"a": "b"})
     )
 
-    assert backend.bodies("create_assistant") == [{"model": "gpt-4o", "name": None, "metadata": {"a": "b"}}]
+    assert backend.list_bodies("create_assistant") == [{"model": "gpt-4o", "name": None, "metadata": {"a": "b"}}]
 
 
 async def test_the_sdks_own_sentinels_count_as_not_given(face: MakeFace) -> None:
-    backend = ScriptedBackend(create_run=[RUN])
+    backend = StubBackend(create_run=[RUN])
 
-    await face(backend).do(
+    await face(backend).call(
         lambda tb: tb.threads.runs.create(
             "thread_1",
             assistant_id="asst_1",
@@ -111,27 +111,27 @@ async def test_the_sdks_own_sentinels_count_as_not_given(face: MakeFace) -> None
         )
     )
 
-    assert backend.asked[0].keywords == {"include": ()}
-    assert backend.bodies("create_run") == [{"assistant_id": "asst_1", "metadata": {"kept": "yes"}}]
+    assert backend.calls[0].keywords == {"include": ()}
+    assert backend.list_bodies("create_run") == [{"assistant_id": "asst_1", "metadata": {"kept": "yes"}}]
 
 
 async def test_models_tuples_and_generators_are_taken_for_json(face: MakeFace) -> None:
-    backend = ScriptedBackend(create_assistant=[ASSISTANT], create_thread=[THREAD])
+    backend = StubBackend(create_assistant=[ASSISTANT], create_thread=[THREAD])
     at = face(backend)
 
-    await at.do(lambda tb: tb.assistants.create(model="gpt-4o", tools=(FunctionTool.model_validate(TOOL),)))
-    await at.do(lambda tb: tb.threads.create(messages=({"role": "user", "content": n} for n in "ab")))
+    await at.call(lambda tb: tb.assistants.create(model="gpt-4o", tools=(FunctionTool.model_validate(TOOL),)))
+    await at.call(lambda tb: tb.threads.create(messages=({"role": "user", "content": n} for n in "ab")))
 
-    assert backend.bodies("create_assistant") == [{"model": "gpt-4o", "tools": [TOOL]}]
-    assert backend.bodies("create_thread") == [
+    assert backend.list_bodies("create_assistant") == [{"model": "gpt-4o", "tools": [TOOL]}]
+    assert backend.list_bodies("create_thread") == [
         {"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}
     ]
 
 
 async def test_an_extra_body_is_merged_over_the_body_and_headers_do_no_harm(face: MakeFace) -> None:
-    backend = ScriptedBackend(create_run=[RUN])
+    backend = StubBackend(create_run=[RUN])
 
-    await face(backend).do(
+    await face(backend).call(
         lambda tb: tb.threads.runs.create(
             "thread_1",
             assistant_id="asst_1",
@@ -140,49 +140,49 @@ async def test_an_extra_body_is_merged_over_the_body_and_headers_do_no_harm(face
         )
     )
 
-    assert backend.bodies("create_run") == [{"assistant_id": "asst_2", "new_field": 1}]
+    assert backend.list_bodies("create_run") == [{"assistant_id": "asst_2", "new_field": 1}]
 
 
 async def test_an_extra_query_is_refused_and_not_lost(face: MakeFace) -> None:
-    at = face(ScriptedBackend())
+    at = face(StubBackend())
 
     with pytest.raises(Unsupported, match="'extra_query' has no meaning here"):
-        await at.do(lambda tb: tb.assistants.retrieve("asst_1", extra_query={"api-version": "v1"}))
+        await at.call(lambda tb: tb.assistants.retrieve("asst_1", extra_query={"api-version": "v1"}))
 
 
 async def test_every_operation_reaches_its_own_method_with_its_ids(face: MakeFace) -> None:
-    backend = ScriptedBackend(script={operation: [answer] for operation, (answer, _, _) in OPERATIONS.items()})
+    backend = StubBackend(script={operation: [answer] for operation, (answer, _, _) in OPERATIONS.items()})
     at = face(backend)
 
     for _, ask, _ in OPERATIONS.values():
-        await at.do(ask)
+        await at.call(ask)
 
-    assert [(call.operation, call.arguments) for call in backend.asked] == [
+    assert [(call.operation, call.arguments) for call in backend.calls] == [
         (operation, arguments) for operation, (_, _, arguments) in OPERATIONS.items()
     ]
 
 
 async def test_include_reaches_runs_and_steps(face: MakeFace) -> None:
     page = {"object": "list", "data": [STEP], "first_id": "step_1", "last_id": "step_1", "has_more": False}
-    backend = ScriptedBackend(create_run=[RUN], retrieve_step=[STEP], list_steps=[page], stream_run=[text_stream("x")])
+    backend = StubBackend(create_run=[RUN], retrieve_step=[STEP], list_steps=[page], stream_run=[text_stream("x")])
     at, what = face(backend), ["step_details.tool_calls[*].file_search.results[*].content"]
 
-    await at.do(lambda tb: tb.threads.runs.create("t", assistant_id="a", include=what))
-    await at.do(lambda tb: tb.threads.runs.create("t", assistant_id="a", include=what, stream=True))
-    await at.do(lambda tb: tb.threads.runs.steps.retrieve("s", thread_id="t", run_id="r", include=what))
-    await at.do(lambda tb: tb.threads.runs.steps.list("r", thread_id="t", include=what))
+    await at.call(lambda tb: tb.threads.runs.create("t", assistant_id="a", include=what))
+    await at.call(lambda tb: tb.threads.runs.create("t", assistant_id="a", include=what, stream=True))
+    await at.call(lambda tb: tb.threads.runs.steps.retrieve("s", thread_id="t", run_id="r", include=what))
+    await at.call(lambda tb: tb.threads.runs.steps.list("r", thread_id="t", include=what))
 
-    assert [call.keywords for call in backend.asked] == [{"include": tuple(what)}] * 4
+    assert [call.keywords for call in backend.calls] == [{"include": tuple(what)}] * 4
 
 
 async def test_errors_of_the_backend_come_through_as_they_are(face: MakeFace) -> None:
-    at = face(ScriptedBackend(retrieve_thread=[NotFound("No thread found with id 'thread_x'.")]))
+    at = face(StubBackend(retrieve_thread=[NotFound("No thread found with id 'thread_x'.")]))
 
     with pytest.raises(NotFound, match=r"No thread found with id 'thread_x'\."):
-        await at.do(lambda tb: tb.threads.retrieve("thread_x"))
+        await at.call(lambda tb: tb.threads.retrieve("thread_x"))
 
 
-class SlowBackend(ScriptedBackend):
+class SlowBackend(StubBackend):
     async def retrieve_thread(self, thread_id: str) -> Any:
         await asyncio.sleep(30)
 
@@ -192,49 +192,49 @@ async def test_a_timeout_ends_the_waiting(face: MakeFace, timeout: Any) -> None:
     at = face(SlowBackend())
 
     with pytest.raises(UpstreamTimeout, match=r"No answer within 0\.01 seconds\."):
-        await at.do(lambda tb: tb.threads.retrieve("thread_1", timeout=timeout))
+        await at.call(lambda tb: tb.threads.retrieve("thread_1", timeout=timeout))
 
 
 async def test_a62_polling_stops_at_every_status_that_needs_the_caller(face: MakeFace) -> None:
     for status in ("requires_action", "cancelled", "completed", "failed", "expired", "incomplete"):
         looks = [PolledRun(run(was)) for was in ("queued", "in_progress", "cancelling", "paused", status)]
-        at = face(ScriptedBackend(retrieve_run=looks))
+        at = face(StubBackend(retrieve_run=looks))
 
-        rested: Run = await at.do(lambda tb: tb.threads.runs.poll("run_1", thread_id="thread_1"))
+        rested: Run = await at.call(lambda tb: tb.threads.runs.poll("run_1", thread_id="thread_1"))
 
         assert rested.status == status
-        assert at.clock.slept == [1.0] * 4
+        assert at.clock.sleeps == [1.0] * 4
 
 
 async def test_the_pause_is_the_callers_choice_then_the_services_advice(face: MakeFace) -> None:
     def looks() -> list[PolledRun]:
         return [PolledRun(run("queued"), 250), PolledRun(run("completed"), 250)]
 
-    advised = face(ScriptedBackend(create_run=[RUN], retrieve_run=looks()))
-    chosen = face(ScriptedBackend(create_run=[RUN], retrieve_run=looks()))
+    advised = face(StubBackend(create_run=[RUN], retrieve_run=looks()))
+    chosen = face(StubBackend(create_run=[RUN], retrieve_run=looks()))
 
-    await advised.do(lambda tb: tb.threads.runs.create_and_poll(thread_id="t", assistant_id="a"))
-    await chosen.do(lambda tb: tb.threads.runs.create_and_poll(thread_id="t", assistant_id="a", poll_interval_ms=20))
+    await advised.call(lambda tb: tb.threads.runs.create_and_poll(thread_id="t", assistant_id="a"))
+    await chosen.call(lambda tb: tb.threads.runs.create_and_poll(thread_id="t", assistant_id="a", poll_interval_ms=20))
 
-    assert (advised.clock.slept, chosen.clock.slept) == ([0.25], [0.02])
-    assert chosen.backend.bodies("create_run") == [{"assistant_id": "a"}]
+    assert (advised.clock.sleeps, chosen.clock.sleeps) == ([0.25], [0.02])
+    assert chosen.backend.list_bodies("create_run") == [{"assistant_id": "a"}]
 
 
 async def test_the_other_polling_helpers_start_and_wait(face: MakeFace) -> None:
-    backend = ScriptedBackend(
+    backend = StubBackend(
         create_thread_and_run=[RUN],
         submit_tool_outputs=[RUN],
         retrieve_run=[PolledRun(run("requires_action")), PolledRun(run("completed"))],
     )
     at = face(backend)
 
-    first = await at.do(lambda tb: tb.threads.create_and_run_poll(assistant_id="asst_1", instructions="Be brief."))
-    second = await at.do(
+    first = await at.call(lambda tb: tb.threads.create_and_run_poll(assistant_id="asst_1", instructions="Be brief."))
+    second = await at.call(
         lambda tb: tb.threads.runs.submit_tool_outputs_and_poll(
             tool_outputs=[{"tool_call_id": "call_1", "output": "3"}], run_id=first.id, thread_id=first.thread_id
         )
     )
 
     assert (first.status, second.status) == ("requires_action", "completed")
-    assert backend.bodies("create_thread_and_run") == [{"instructions": "Be brief.", "assistant_id": "asst_1"}]
-    assert backend.bodies("submit_tool_outputs") == [{"tool_outputs": [{"tool_call_id": "call_1", "output": "3"}]}]
+    assert backend.list_bodies("create_thread_and_run") == [{"instructions": "Be brief.", "assistant_id": "asst_1"}]
+    assert backend.list_bodies("submit_tool_outputs") == [{"tool_outputs": [{"tool_call_id": "call_1", "output": "3"}]}]

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.bridge.client.scripted import ScriptedBackend, SilentBackend, asynchronous, synchronous
+from tests.bridge.client.stub_backend import SilentBackend, StubBackend, make_async_variant, make_sync_variant
 from tests.bridge.client.wire_objects import call_stream, text_stream
 from threadbridge.errors import UpstreamTimeout
 from threadbridge.types import RunStep
@@ -44,7 +44,7 @@ class SdkHandler(openai.AssistantEventHandler):
 
 def test_a_handler_of_the_sdk_follows_our_stream_as_its_own() -> None:
     streamed = [*call_stream(['{"a":', "1}"]), *text_stream("Hel", "lo")[3:]]
-    client, handler = synchronous(ScriptedBackend(stream_run=[streamed])).client, SdkHandler()
+    client, handler = make_sync_variant(StubBackend(stream_run=[streamed])).client, SdkHandler()
 
     with client.threads.runs.stream(thread_id="t", assistant_id="a", event_handler=handler) as stream:
         stream.until_done()
@@ -66,7 +66,7 @@ def test_a_handler_of_the_sdk_follows_our_stream_as_its_own() -> None:
 
 
 def test_a_handler_of_the_sdk_is_told_when_nothing_comes_in_time() -> None:
-    client, handler = synchronous(SilentBackend()).client, SdkHandler()
+    client, handler = make_sync_variant(SilentBackend()).client, SdkHandler()
 
     with (
         pytest.raises(UpstreamTimeout),
@@ -91,7 +91,7 @@ class AsyncSdkHandler(openai.AsyncAssistantEventHandler):
 
 
 async def test_an_asynchronous_handler_of_the_sdk_follows_our_stream_as_its_own() -> None:
-    client, handler = asynchronous(ScriptedBackend(stream_run=[text_stream("Hel", "lo")])).client, AsyncSdkHandler()
+    client, handler = make_async_variant(StubBackend(stream_run=[text_stream("Hel", "lo")])).client, AsyncSdkHandler()
 
     async with client.threads.runs.stream(thread_id="t", assistant_id="a", event_handler=handler) as stream:
         await stream.until_done()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.bridge.client.scripted import ScriptedBackend, asynchronous, synchronous
+from tests.bridge.client.stub_backend import StubBackend, make_async_variant, make_sync_variant
 
 PLACES = ("assistants", "threads", "threads.messages", "threads.runs", "threads.runs.steps")
 
@@ -36,7 +36,7 @@ def expected() -> Iterator[tuple[str, str]]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize(("place", "name"), list(expected()))
 async def test_every_method_takes_the_keywords_of_the_sdk(place: str, name: str) -> None:
-    ours = synchronous(ScriptedBackend()).client, asynchronous(ScriptedBackend()).client
+    ours = make_sync_variant(StubBackend()).client, make_async_variant(StubBackend()).client
     with OpenAI(api_key="none") as client:
         async with AsyncOpenAI(api_key="none") as async_client:
             for mine, theirs in zip(ours, (client.beta, async_client.beta), strict=True):
@@ -61,7 +61,7 @@ def required(parameters: Any) -> set[str]:
 
 
 def test_a_keyword_the_sdk_does_not_have_is_a_type_error() -> None:
-    threads = synchronous(ScriptedBackend()).client.threads
+    threads = make_sync_variant(StubBackend()).client.threads
 
     with pytest.raises(TypeError, match="unexpected keyword argument 'metadat'"):
         threads.create(metadat={})

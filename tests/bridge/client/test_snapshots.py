@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tests.bridge.client.wire_objects import MESSAGE, call_stream, message_delta, step_delta, text, text_stream
-from threadbridge.client._snapshots import Snapshots
+from threadbridge.client._snapshots import StreamSnapshots
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event
 from threadbridge.types import Message, parse_event
@@ -17,8 +17,8 @@ Hooks = list[tuple[str, tuple[Any, ...]]]
 
 def hooks(events: list[Event]) -> Hooks:
     """What a handler is called with, in order."""
-    snapshots = Snapshots()
-    return [hook for event in events for hook in snapshots.feed(parse_event(event))]
+    snapshots = StreamSnapshots()
+    return [hook for event in events for hook in snapshots.apply_event(parse_event(event))]
 
 
 def names(events: list[Event]) -> list[str]:
@@ -54,11 +54,11 @@ def test_a_function_call_calls_the_hooks_of_the_sdk_in_order() -> None:
 
 
 def test_snapshots_grow_by_the_rules() -> None:
-    snapshots = Snapshots()
+    snapshots = StreamSnapshots()
     seen = list[str]()
 
     for event in text_stream("Hel", "lo")[:-3]:
-        for hook, arguments in snapshots.feed(parse_event(event)):
+        for hook, arguments in snapshots.apply_event(parse_event(event)):
             if hook == "on_text_delta":
                 seen.append(arguments[1].value)
 
@@ -68,10 +68,10 @@ def test_snapshots_grow_by_the_rules() -> None:
 
 
 def test_arguments_of_a_call_are_put_together() -> None:
-    snapshots = Snapshots()
+    snapshots = StreamSnapshots()
 
     for event in call_stream(['{"a":1,', '"b":2}']):
-        for _ in snapshots.feed(parse_event(event)):
+        for _ in snapshots.apply_event(parse_event(event)):
             pass
 
     step = snapshots.steps["step_1"]
@@ -104,9 +104,9 @@ def test_annotations_images_and_second_parts_find_their_places() -> None:
         message_delta(text(1, "see", annotations=[])),
         message_delta(text(1, "【4:0†a.txt】", annotations=[citation])),
     ]
-    snapshots = Snapshots()
+    snapshots = StreamSnapshots()
 
-    called = [hook for event in events for hook, _ in snapshots.feed(parse_event(event))]
+    called = [hook for event in events for hook, _ in snapshots.apply_event(parse_event(event))]
 
     assert snapshots.message is not None
     assert snapshots.message.model_dump(mode="json", exclude_unset=True)["content"] == [
@@ -128,10 +128,10 @@ def test_annotations_images_and_second_parts_find_their_places() -> None:
 def test_two_fragments_for_one_new_entry_in_one_frame_are_joined() -> None:
     opening = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a"'}}
     more = {"index": 0, "type": "function", "function": {"arguments": ":1}"}}
-    snapshots = Snapshots()
+    snapshots = StreamSnapshots()
 
     for event in [*call_stream([])[:5], step_delta(opening, more)]:
-        for _ in snapshots.feed(parse_event(event)):
+        for _ in snapshots.apply_event(parse_event(event)):
             pass
 
     details = snapshots.steps["step_1"].step_details
@@ -145,10 +145,10 @@ def test_parts_of_types_newer_than_this_version_grow_too() -> None:
         message_delta({"index": 0, "type": "audio", "audio": {"text": "a", "seconds": 1, "final": False}}),
         message_delta({"index": 0, "type": "audio", "audio": {"text": "b", "seconds": 2, "final": True}}),
     ]
-    snapshots = Snapshots()
+    snapshots = StreamSnapshots()
 
     for event in events:
-        for _ in snapshots.feed(parse_event(event)):
+        for _ in snapshots.apply_event(parse_event(event)):
             pass
 
     assert snapshots.message is not None
@@ -159,10 +159,10 @@ def test_parts_of_types_newer_than_this_version_grow_too() -> None:
 
 def test_the_object_of_an_event_does_not_grow_with_the_snapshot() -> None:
     created = parse_event(Event("thread.message.created", MESSAGE))
-    snapshots = Snapshots()
+    snapshots = StreamSnapshots()
 
     for event in [created, parse_event(message_delta(text(0, "Hi")))]:
-        for _ in snapshots.feed(event):
+        for _ in snapshots.apply_event(event):
             pass
 
     assert cast("Message", created.data).content == []

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.client.scripted import Face, ScriptedBackend, SilentBackend, asynchronous, synchronous
+from tests.bridge.client.stub_backend import (
+    ClientVariant,
+    SilentBackend,
+    StubBackend,
+    make_async_variant,
+    make_sync_variant,
+)
 from tests.bridge.client.wire_objects import (
     call_stream,
     text_stream,
@@ -14,11 +20,11 @@ from tests.bridge.client.wire_objects import (
 from threadbridge import AssistantEventHandler, AsyncAssistantEventHandler
 from threadbridge.errors import UpstreamError, UpstreamTimeout
 
-MakeFace = Callable[[ScriptedBackend], Face]
+MakeFace = Callable[[StubBackend], ClientVariant]
 
 
 async def test_stream_true_gives_the_events(face: MakeFace) -> None:
-    backend = ScriptedBackend(
+    backend = StubBackend(
         stream_run=[text_stream("Hi")],
         stream_tool_outputs=[text_stream("Ho")],
         stream_thread_and_run=[text_stream("He")],
@@ -26,16 +32,16 @@ async def test_stream_true_gives_the_events(face: MakeFace) -> None:
     at = face(backend)
 
     streams = [
-        await at.do(lambda tb: tb.threads.runs.create("thread_1", assistant_id="asst_1", stream=True)),
-        await at.do(
+        await at.call(lambda tb: tb.threads.runs.create("thread_1", assistant_id="asst_1", stream=True)),
+        await at.call(
             lambda tb: tb.threads.runs.submit_tool_outputs("run_1", thread_id="t", tool_outputs=[], stream=True)
         ),
-        await at.do(lambda tb: tb.threads.create_and_run(assistant_id="asst_1", stream=True)),
+        await at.call(lambda tb: tb.threads.create_and_run(assistant_id="asst_1", stream=True)),
     ]
 
     for stream in streams:
-        assert await at.do(partial(everything, stream)) == [e.name for e in text_stream("Hi")]
-    assert "stream" not in backend.bodies("stream_run")[0]
+        assert await at.call(partial(everything, stream)) == [e.name for e in text_stream("Hi")]
+    assert "stream" not in backend.list_bodies("stream_run")[0]
 
 
 def everything(stream: Any, _: Any) -> Any:
@@ -48,14 +54,16 @@ async def all_of(stream: AsyncIterator[Any]) -> list[str]:
 
 
 async def test_leaving_a_stream_early_closes_it() -> None:
-    backend = ScriptedBackend(stream_run=[text_stream("Hi"), text_stream("Hi")])
+    backend = StubBackend(stream_run=[text_stream("Hi"), text_stream("Hi")])
 
-    async with await asynchronous(backend).client.threads.runs.create("t", assistant_id="a", stream=True) as stream:
+    async with await make_async_variant(backend).client.threads.runs.create(
+        "t", assistant_id="a", stream=True
+    ) as stream:
         await anext(stream)
-    with synchronous(backend).client.threads.runs.create("t", assistant_id="a", stream=True) as same:
+    with make_sync_variant(backend).client.threads.runs.create("t", assistant_id="a", stream=True) as same:
         next(same)
 
-    assert backend.streams_closed == 2
+    assert backend.closed_streams == 2
 
 
 class Recorder(AssistantEventHandler):
@@ -81,9 +89,9 @@ class AsyncRecorder(AsyncAssistantEventHandler):
 
 
 async def test_a_handler_follows_the_stream_and_keeps_what_it_told() -> None:
-    backend = ScriptedBackend(stream_run=[text_stream("Hel", "lo"), text_stream("Hel", "lo")])
+    backend = StubBackend(stream_run=[text_stream("Hel", "lo"), text_stream("Hel", "lo")])
 
-    manager = asynchronous(backend).client.threads.runs.stream(
+    manager = make_async_variant(backend).client.threads.runs.stream(
         thread_id="thread_1", assistant_id="asst_1", event_handler=AsyncRecorder(), instructions="x"
     )
     async with manager as handler:
@@ -91,7 +99,7 @@ async def test_a_handler_follows_the_stream_and_keeps_what_it_told() -> None:
         messages = await handler.get_final_messages()
         steps = await handler.get_final_run_steps()
         finished = await handler.get_final_run()
-    with synchronous(backend).client.threads.runs.stream(
+    with make_sync_variant(backend).client.threads.runs.stream(
         thread_id="thread_1", assistant_id="asst_1", event_handler=Recorder()
     ) as same:
         same.until_done()
@@ -102,15 +110,15 @@ async def test_a_handler_follows_the_stream_and_keeps_what_it_told() -> None:
     assert handler.heard == same.heard
     assert handler.heard.count("on_event") == len(text_stream("Hel", "lo"))
     assert handler.heard[-1] == "on_end"
-    assert backend.bodies("stream_run")[0] == {"instructions": "x", "assistant_id": "asst_1"}
+    assert backend.list_bodies("stream_run")[0] == {"instructions": "x", "assistant_id": "asst_1"}
 
 
 async def test_the_default_handler_gives_text_and_events() -> None:
-    backend = ScriptedBackend(stream_thread_and_run=[text_stream("Hel", "lo"), text_stream("Hel", "lo")])
+    backend = StubBackend(stream_thread_and_run=[text_stream("Hel", "lo"), text_stream("Hel", "lo")])
 
-    async with asynchronous(backend).client.threads.create_and_run_stream(assistant_id="asst_1") as handler:
+    async with make_async_variant(backend).client.threads.create_and_run_stream(assistant_id="asst_1") as handler:
         pieces = [piece async for piece in handler.text_deltas]
-    with synchronous(backend).client.threads.create_and_run_stream(assistant_id="asst_1") as same:
+    with make_sync_variant(backend).client.threads.create_and_run_stream(assistant_id="asst_1") as same:
         heard = [event.event for event in same]
         finished = same.get_final_run()
 
@@ -139,20 +147,20 @@ class Answering(AssistantEventHandler):
 
 
 def test_calls_can_be_answered_from_within_the_handler() -> None:
-    backend = ScriptedBackend(stream_run=[call_stream(['{"a":1}'])], stream_tool_outputs=[text_stream("It is ", "3")])
-    client = synchronous(backend).client
+    backend = StubBackend(stream_run=[call_stream(['{"a":1}'])], stream_tool_outputs=[text_stream("It is ", "3")])
+    client = make_sync_variant(backend).client
     handler = Answering(client)
 
     with client.threads.runs.create_and_stream(thread_id="t", assistant_id="a", event_handler=handler) as stream:
         stream.until_done()
 
     assert handler.said == "It is 3"
-    assert backend.bodies("stream_tool_outputs") == [{"tool_outputs": [{"tool_call_id": "call_1", "output": "3"}]}]
+    assert backend.list_bodies("stream_tool_outputs") == [{"tool_outputs": [{"tool_call_id": "call_1", "output": "3"}]}]
 
 
 def test_a_handler_is_told_of_a_broken_stream_and_of_its_end() -> None:
-    backend = ScriptedBackend(stream_run=[[*text_stream("Hi")[:3], UpstreamError("connection lost")]])
-    client, handler = synchronous(backend).client, Recorder()
+    backend = StubBackend(stream_run=[[*text_stream("Hi")[:3], UpstreamError("connection lost")]])
+    client, handler = make_sync_variant(backend).client, Recorder()
 
     with (
         pytest.raises(UpstreamError, match="connection lost"),
@@ -165,7 +173,7 @@ def test_a_handler_is_told_of_a_broken_stream_and_of_its_end() -> None:
 
 
 def test_a_handler_is_told_when_nothing_comes_in_time() -> None:
-    client, handler = synchronous(SilentBackend()).client, Recorder()
+    client, handler = make_sync_variant(SilentBackend()).client, Recorder()
 
     with (
         pytest.raises(UpstreamTimeout),
@@ -177,8 +185,8 @@ def test_a_handler_is_told_when_nothing_comes_in_time() -> None:
 
 
 def test_a_handler_follows_one_stream_only() -> None:
-    backend = ScriptedBackend(stream_run=[text_stream("Hi"), text_stream("Hi")])
-    client, handler = synchronous(backend).client, Recorder()
+    backend = StubBackend(stream_run=[text_stream("Hi"), text_stream("Hi")])
+    client, handler = make_sync_variant(backend).client, Recorder()
     with client.threads.runs.stream(thread_id="t", assistant_id="a", event_handler=handler):
         pass
 
@@ -195,7 +203,7 @@ def test_a_handler_without_a_stream_says_so() -> None:
 
 
 def test_final_objects_that_never_came_are_an_error() -> None:
-    client = synchronous(ScriptedBackend(stream_run=[[]])).client
+    client = make_sync_variant(StubBackend(stream_run=[[]])).client
 
     with client.threads.runs.stream(thread_id="t", assistant_id="a") as handler:
         for ask in (handler.get_final_run, handler.get_final_run_steps, handler.get_final_messages):
@@ -205,8 +213,8 @@ def test_final_objects_that_never_came_are_an_error() -> None:
 
 async def test_a_run_is_followed_from_where_a_stream_was_left() -> None:
     told = [event._replace(id=f"log-{number}") for number, event in enumerate(text_stream("Hel", "lo"), 1)]
-    backend = ScriptedBackend(stream_run=[told, told], follow_run=[told[2:], told[2:]])
-    client, same = asynchronous(backend).client, synchronous(backend).client
+    backend = StubBackend(stream_run=[told, told], follow_run=[told[2:], told[2:]])
+    client, same = make_async_variant(backend).client, make_sync_variant(backend).client
 
     stream = await client.threads.runs.create("thread_1", assistant_id="asst_1", stream=True)
     seen = [(await anext(stream)).event, (await anext(stream)).event]
@@ -221,4 +229,4 @@ async def test_a_run_is_followed_from_where_a_stream_was_left() -> None:
 
     assert seen == heard == [event.name for event in told]
     assert (stream.last_event_id, rest.last_event_id) == ("log-2", told[-1].id)
-    assert [call.keywords for call in backend.asked if call.operation == "follow_run"] == [{"after": "log-2"}] * 2
+    assert [call.keywords for call in backend.calls if call.operation == "follow_run"] == [{"after": "log-2"}] * 2

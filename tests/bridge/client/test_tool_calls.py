@@ -7,9 +7,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.bridge.client.wire_objects import call, run, waiting
-from threadbridge.tool_loop.function_calls import attempt, error_output, output_of, pending_calls, prepared
-from threadbridge.tool_loop.poll_backoff import FIRST_PAUSES, LONGEST, SHORTEST, Pacing, interval
+from tests.bridge.client.wire_objects import call, run, waiting_run
+from threadbridge.tool_loop.function_calls import (
+    format_error_output,
+    format_output,
+    invoke,
+    list_pending_calls,
+    prepare_call,
+)
+from threadbridge.tool_loop.poll_backoff import FIRST_DELAYS, MAX_DELAY, MIN_DELAY, PollBackoff, get_poll_interval
 
 
 @dataclass
@@ -38,55 +44,55 @@ class Weather(BaseModel):
     ],
 )
 def test_answers_are_text_as_it_is_and_json_otherwise(answer: Any, output: str) -> None:
-    assert output_of(answer) == output
+    assert format_output(answer) == output
 
 
 def test_missing_arguments_are_an_empty_object() -> None:
-    ready = prepared(call("call_1", "now", ""), {"now": lambda: "noon"})
+    ready = prepare_call(call("call_1", "now", ""), {"now": lambda: "noon"})
 
-    assert attempt(ready) == "noon"
+    assert invoke(ready) == "noon"
 
 
 def test_functions_without_a_signature_are_called_to_find_out() -> None:
-    ready = prepared(call("call_1", "dict", '{"a": 1}'), {"dict": dict})
+    ready = prepare_call(call("call_1", "dict", '{"a": 1}'), {"dict": dict})
 
-    assert attempt(ready) == '{"a":1}'
+    assert invoke(ready) == '{"a":1}'
 
 
 def test_an_error_output_survives_text_that_is_no_unicode() -> None:
-    assert error_output("caf\udce9") == '{"error":"caf?"}'
+    assert format_error_output("caf\udce9") == '{"error":"caf?"}'
 
 
 def test_a_run_that_waits_for_nothing_has_no_calls() -> None:
-    assert pending_calls(run("completed")) == []
-    assert [one["id"] for one in pending_calls(waiting(call("call_1", "now", "{}")))] == ["call_1"]
+    assert list_pending_calls(run("completed")) == []
+    assert [one["id"] for one in list_pending_calls(waiting_run(call("call_1", "now", "{}")))] == ["call_1"]
 
 
 def test_pauses_grow_to_a_bound_and_never_below_a_second() -> None:
-    pacing = Pacing(lambda: 0.0)
+    pacing = PollBackoff(lambda: 0.0)
 
-    pauses = [pacing.pause(None) for _ in range(12)]
+    pauses = [pacing.get_next_delay(None) for _ in range(12)]
 
-    assert tuple(pauses[:3]) == FIRST_PAUSES
-    assert pauses[3] == SHORTEST
+    assert tuple(pauses[:3]) == FIRST_DELAYS
+    assert pauses[3] == MIN_DELAY
     assert pauses[3:] == sorted(pauses[3:])
-    assert pauses[-1] == LONGEST
+    assert pauses[-1] == MAX_DELAY
 
 
 def test_advice_to_hurry_is_not_taken_after_the_third_look() -> None:
-    pacing = Pacing(lambda: 0.0)
+    pacing = PollBackoff(lambda: 0.0)
 
-    assert [pacing.pause(100) for _ in range(5)] == [0.1, 0.1, 0.1, SHORTEST, SHORTEST]
+    assert [pacing.get_next_delay(100) for _ in range(5)] == [0.1, 0.1, 0.1, MIN_DELAY, MIN_DELAY]
 
 
 def test_chance_only_ever_adds() -> None:
-    pacing = Pacing(lambda: 1.0)
+    pacing = PollBackoff(lambda: 1.0)
 
-    assert pacing.pause(4000) == 5.0
+    assert pacing.get_next_delay(4000) == 5.0
 
 
 @pytest.mark.parametrize(
     ("chosen", "advised", "seconds"), [(None, None, 1.0), (None, 300, 0.3), (20, 300, 0.02), (0, None, 0.0)]
 )
 def test_the_interval_of_polling(chosen: int | None, advised: int | None, seconds: float) -> None:
-    assert interval(chosen, advised) == seconds
+    assert get_poll_interval(chosen, advised) == seconds

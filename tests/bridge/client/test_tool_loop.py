@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.bridge.client.scripted import Face, ScriptedBackend
-from tests.bridge.client.wire_objects import call, call_stream, run, run_event, text_stream, waiting
+from tests.bridge.client.stub_backend import ClientVariant, StubBackend
+from tests.bridge.client.wire_objects import call, call_stream, run, run_event, text_stream, waiting_run
 from threadbridge.errors import (
     InvalidRequest,
     RunCancelled,
@@ -20,21 +20,19 @@ from threadbridge.errors import (
 )
 from threadbridge.ports import PolledRun
 
-MakeFace = Callable[[ScriptedBackend], Face]
+MakeFace = Callable[[StubBackend], ClientVariant]
 
 
-def outputs(backend: ScriptedBackend, operation: str = "submit_tool_outputs") -> list[list[str]]:
+def outputs(backend: StubBackend, operation: str = "submit_tool_outputs") -> list[list[str]]:
     """The outputs of each round."""
-    return [[pair["output"] for pair in body["tool_outputs"]] for body in backend.bodies(operation)]
+    return [[pair["output"] for pair in body["tool_outputs"]] for body in backend.list_bodies(operation)]
 
 
 async def test_a_streamed_loop_answers_calls_and_gives_the_completed_run(face: MakeFace) -> None:
-    backend = ScriptedBackend(
-        stream_run=[call_stream(['{"a": 1,', ' "b": 2}'])], stream_tool_outputs=[text_stream("3")]
-    )
+    backend = StubBackend(stream_run=[call_stream(['{"a": 1,', ' "b": 2}'])], stream_tool_outputs=[text_stream("3")])
     at, heard = face(backend), list[str]()
 
-    finished = await at.do(
+    finished = await at.call(
         lambda tb: tb.threads.runs.execute(
             "thread_1",
             "asst_1",
@@ -45,28 +43,30 @@ async def test_a_streamed_loop_answers_calls_and_gives_the_completed_run(face: M
     )
 
     assert finished.status == "completed"
-    assert backend.bodies("stream_run") == [{"instructions": "Add.", "assistant_id": "asst_1"}]
+    assert backend.list_bodies("stream_run") == [{"instructions": "Add.", "assistant_id": "asst_1"}]
     assert outputs(backend, "stream_tool_outputs") == [["3"]]
     assert heard == [event.name for event in [*call_stream(["{", "}"]), *text_stream("3")]]
-    assert backend.operations() == ["stream_run", "stream_tool_outputs"]
-    assert backend.streams_closed == 2
+    assert backend.list_operations() == ["stream_run", "stream_tool_outputs"]
+    assert backend.closed_streams == 2
 
 
 async def test_without_streams_the_run_is_polled_round_after_round(face: MakeFace) -> None:
-    backend = ScriptedBackend(
+    backend = StubBackend(
         streams=False,
         create_run=[run("queued")],
         retrieve_run=[
             PolledRun(run("in_progress")),
-            PolledRun(waiting(call("call_1", "add", '{"a":1,"b":2}'), call("call_2", "add", '{"a":3,"b":4}'))),
-            PolledRun(waiting(call("call_3", "add", '{"a":3,"b":7}'))),
+            PolledRun(waiting_run(call("call_1", "add", '{"a":1,"b":2}'), call("call_2", "add", '{"a":3,"b":4}'))),
+            PolledRun(waiting_run(call("call_3", "add", '{"a":3,"b":7}'))),
             PolledRun(run("completed")),
         ],
         submit_tool_outputs=[run("queued"), run("queued")],
     )
     at = face(backend)
 
-    finished = await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"add": lambda a, b: a + b}))
+    finished = await at.call(
+        lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"add": lambda a, b: a + b})
+    )
 
     assert finished.status == "completed"
     assert outputs(backend) == [["3", "7"], ["10"]]
@@ -86,14 +86,14 @@ async def test_whatever_goes_wrong_with_a_call_becomes_an_output(face: MakeFace)
     def broken() -> None:
         raise ValueError("no water in the pipe")
 
-    backend = ScriptedBackend(
+    backend = StubBackend(
         streams=False,
-        create_run=[waiting(*BAD_CALLS)],
+        create_run=[waiting_run(*BAD_CALLS)],
         submit_tool_outputs=[run("completed")],
     )
     at = face(backend)
 
-    await at.do(
+    await at.call(
         lambda tb: tb.threads.runs.execute(
             "thread_1", "asst_1", tools={"add": lambda a, b: a + b, "broken": broken, "lost": object}
         )
@@ -101,7 +101,7 @@ async def test_whatever_goes_wrong_with_a_call_becomes_an_output(face: MakeFace)
 
     [answers] = outputs(backend)
     errors = [orjson.loads(answer)["error"] for answer in answers]
-    [body] = backend.bodies("submit_tool_outputs")
+    [body] = backend.list_bodies("submit_tool_outputs")
     assert [pair["tool_call_id"] for pair in body["tool_outputs"]] == [bad["id"] for bad in BAD_CALLS]
     assert errors[0] == "There is no function 'missing'. Known functions: add, broken, lost."
     assert errors[1].startswith("The arguments of 'add' are not valid JSON: ")
@@ -119,10 +119,10 @@ async def test_synchronous_functions_of_one_round_run_at_the_same_time(face: Mak
         return "met"
 
     calls = [call("call_1", "meet", "{}"), call("call_2", "meet", "{}")]
-    backend = ScriptedBackend(streams=False, create_run=[waiting(*calls)], submit_tool_outputs=[run("completed")])
+    backend = StubBackend(streams=False, create_run=[waiting_run(*calls)], submit_tool_outputs=[run("completed")])
     at = face(backend)
 
-    await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"meet": meet}))
+    await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"meet": meet}))
 
     assert outputs(backend) == [["met", "met"]]
 
@@ -138,10 +138,10 @@ async def test_asynchronous_functions_of_one_round_run_at_the_same_time(face: Ma
         return {"number": number}
 
     calls = [call("call_1", "meet", '{"number":1}'), call("call_2", "meet", '{"number":2}')]
-    backend = ScriptedBackend(streams=False, create_run=[waiting(*calls)], submit_tool_outputs=[run("completed")])
+    backend = StubBackend(streams=False, create_run=[waiting_run(*calls)], submit_tool_outputs=[run("completed")])
     at = face(backend)
 
-    await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"meet": meet}))
+    await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"meet": meet}))
 
     assert outputs(backend) == [['{"number":1}', '{"number":2}']]
 
@@ -160,10 +160,10 @@ async def test_no_more_calls_run_at_once_than_allowed(face: MakeFace) -> None:
         return "ok"
 
     calls = [call(f"call_{n}", "work", f'{{"number":{n}}}') for n in range(6)]
-    backend = ScriptedBackend(streams=False, create_run=[waiting(*calls)], submit_tool_outputs=[run("completed")])
+    backend = StubBackend(streams=False, create_run=[waiting_run(*calls)], submit_tool_outputs=[run("completed")])
     at = face(backend)
 
-    await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"work": work}, parallel_calls=2))
+    await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"work": work}, parallel_calls=2))
 
     assert max(most) == 2
     assert outputs(backend) == [["ok"] * 6]
@@ -171,37 +171,43 @@ async def test_no_more_calls_run_at_once_than_allowed(face: MakeFace) -> None:
 
 async def test_a_stream_that_breaks_is_followed_by_polling(face: MakeFace) -> None:
     broken = [*text_stream("Hi", " there")[:8], UpstreamError("connection lost")]
-    backend = ScriptedBackend(
+    backend = StubBackend(
         stream_run=[broken],
         retrieve_run=[
             PolledRun(run("in_progress")),
-            PolledRun(waiting(call("call_1", "now", "{}"))),
+            PolledRun(waiting_run(call("call_1", "now", "{}"))),
             PolledRun(run("completed")),
         ],
         stream_tool_outputs=[[UpstreamError("connection lost")]],
     )
     at = face(backend)
 
-    finished = await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
+    finished = await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
 
     assert finished.status == "completed"
-    assert backend.operations() == ["stream_run", "retrieve_run", "retrieve_run", "stream_tool_outputs", "retrieve_run"]
+    assert backend.list_operations() == [
+        "stream_run",
+        "retrieve_run",
+        "retrieve_run",
+        "stream_tool_outputs",
+        "retrieve_run",
+    ]
 
 
 async def test_a_run_that_could_not_be_started_raises_what_the_backend_said(face: MakeFace) -> None:
-    backend = ScriptedBackend(stream_run=[UpstreamError("no connection")])
+    backend = StubBackend(stream_run=[UpstreamError("no connection")])
     at = face(backend)
 
     with pytest.raises(UpstreamError, match="no connection"):
-        await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
+        await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
 
 
 async def test_a_stream_that_breaks_before_it_names_its_run_raises(face: MakeFace) -> None:
-    backend = ScriptedBackend(stream_run=[[UpstreamError("connection lost")]])
+    backend = StubBackend(stream_run=[[UpstreamError("connection lost")]])
     at = face(backend)
 
     with pytest.raises(UpstreamError, match="connection lost"):
-        await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
+        await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
 
 
 @pytest.mark.parametrize(
@@ -224,20 +230,20 @@ async def test_a_stream_that_breaks_before_it_names_its_run_raises(face: MakeFac
 async def test_every_other_end_is_an_error_that_names_the_run(
     face: MakeFace, ended: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    backend = ScriptedBackend(stream_run=[[run_event(ended)]])
+    backend = StubBackend(stream_run=[[run_event(ended)]])
     at = face(backend)
 
     with pytest.raises(error) as caught:
-        await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
+        await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
 
     assert str(caught.value) == message
     assert getattr(caught.value, "run") == ended  # noqa: B009  # the type is a parameter
-    assert backend.operations() == ["stream_run"]
+    assert backend.list_operations() == ["stream_run"]
 
 
 async def test_a_run_that_calls_without_end_is_cancelled(face: MakeFace) -> None:
-    again = waiting(call("call_1", "now", "{}"))
-    backend = ScriptedBackend(
+    again = waiting_run(call("call_1", "now", "{}"))
+    backend = StubBackend(
         streams=False,
         create_run=[again],
         submit_tool_outputs=[again, again],
@@ -246,56 +252,56 @@ async def test_a_run_that_calls_without_end_is_cancelled(face: MakeFace) -> None
     at = face(backend)
 
     with pytest.raises(RunCancelled, match=r"run run_1 was cancelled: .* more than 2 times"):
-        await at.do(
+        await at.call(
             lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}, max_rounds=2)
         )
 
-    assert backend.operations() == ["create_run", "submit_tool_outputs", "submit_tool_outputs", "cancel_run"]
+    assert backend.list_operations() == ["create_run", "submit_tool_outputs", "submit_tool_outputs", "cancel_run"]
 
 
 async def test_a_listener_that_raises_does_not_leave_the_thread_locked(face: MakeFace) -> None:
-    backend = ScriptedBackend(stream_run=[text_stream("Hi")], cancel_run=[run("cancelling")])
+    backend = StubBackend(stream_run=[text_stream("Hi")], cancel_run=[run("cancelling")])
     at = face(backend)
 
     def stumble(event: Any) -> None:
         raise LookupError(event.event)
 
     with pytest.raises(LookupError, match=r"thread\.run\.created"):
-        await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}, on_event=stumble))
+        await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}, on_event=stumble))
 
-    assert backend.operations() == ["stream_run", "cancel_run"]
-    assert backend.streams_closed == 1
+    assert backend.list_operations() == ["stream_run", "cancel_run"]
+    assert backend.closed_streams == 1
 
 
 async def test_a_listener_may_be_asynchronous(face: MakeFace) -> None:
-    backend = ScriptedBackend(stream_run=[text_stream("Hi")])
+    backend = StubBackend(stream_run=[text_stream("Hi")])
     at, heard = face(backend), list[str]()
 
     async def listen(event: Any) -> None:
         await asyncio.sleep(0)
         heard.append(event.event)
 
-    await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}, on_event=listen))
+    await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}, on_event=listen))
 
     assert heard == [event.name for event in text_stream("Hi")]
 
 
 async def test_outputs_that_come_after_the_expiry_raise_the_expiry(face: MakeFace) -> None:
-    backend = ScriptedBackend(
+    backend = StubBackend(
         streams=False,
-        create_run=[waiting(call("call_1", "now", "{}"))],
+        create_run=[waiting_run(call("call_1", "now", "{}"))],
         submit_tool_outputs=[InvalidRequest('Runs in status "expired" do not accept tool outputs.')],
         retrieve_run=[PolledRun(run("expired"))],
     )
     at = face(backend)
 
     with pytest.raises(RunExpired):
-        await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
+        await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
 
 
 async def test_outputs_that_are_refused_raise_the_refusal_and_give_the_run_up(face: MakeFace) -> None:
-    stuck = waiting(call("call_1", "now", "{}"))
-    backend = ScriptedBackend(
+    stuck = waiting_run(call("call_1", "now", "{}"))
+    backend = StubBackend(
         streams=False,
         create_run=[stuck],
         submit_tool_outputs=[InvalidRequest("Expected tool outputs for call_ids ['call_1'], got []")],
@@ -305,29 +311,27 @@ async def test_outputs_that_are_refused_raise_the_refusal_and_give_the_run_up(fa
     at = face(backend)
 
     with pytest.raises(InvalidRequest, match="Expected tool outputs"):
-        await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
+        await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
 
-    assert backend.operations()[-1] == "cancel_run"
+    assert backend.list_operations()[-1] == "cancel_run"
 
 
 async def test_polling_starts_quickly_and_then_looks_at_most_once_a_second(face: MakeFace) -> None:
     looks = [PolledRun(run("in_progress")) for _ in range(12)]
-    backend = ScriptedBackend(
-        streams=False, create_run=[run("queued")], retrieve_run=[*looks, PolledRun(run("completed"))]
-    )
+    backend = StubBackend(streams=False, create_run=[run("queued")], retrieve_run=[*looks, PolledRun(run("completed"))])
     at = face(backend)
 
-    await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
+    await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
 
-    slept = at.clock.slept
+    slept = at.clock.sleeps
     assert all(pause < 1.01 for pause in slept[:3])
     assert all(1.0 <= pause <= 12.5 for pause in slept[3:])
     assert slept[-1] >= 10.0
 
 
 async def test_the_quick_looks_are_those_of_the_whole_run_however_many_rounds_it_has(face: MakeFace) -> None:
-    looks = [PolledRun(waiting(call(f"call_{n}", "now", "{}")), 50) for n in range(6)]
-    backend = ScriptedBackend(
+    looks = [PolledRun(waiting_run(call(f"call_{n}", "now", "{}")), 50) for n in range(6)]
+    backend = StubBackend(
         streams=False,
         create_run=[run("queued")],
         retrieve_run=[*looks, PolledRun(run("completed"))],
@@ -335,24 +339,24 @@ async def test_the_quick_looks_are_those_of_the_whole_run_however_many_rounds_it
     )
     at = face(backend)
 
-    await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
+    await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"now": lambda: "noon"}))
 
-    assert len(at.clock.slept) == 7
-    assert all(1.0 <= pause <= 1.25 for pause in at.clock.slept[3:])
+    assert len(at.clock.sleeps) == 7
+    assert all(1.0 <= pause <= 1.25 for pause in at.clock.sleeps[3:])
 
 
 async def test_polling_follows_the_advice_of_the_service(face: MakeFace) -> None:
     looks = [PolledRun(run("in_progress"), 5000), PolledRun(run("in_progress"), 5000), PolledRun(run("completed"))]
-    backend = ScriptedBackend(streams=False, create_run=[run("queued")], retrieve_run=looks)
+    backend = StubBackend(streams=False, create_run=[run("queued")], retrieve_run=looks)
     at = face(backend)
 
-    await at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
+    await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={}))
 
-    assert all(5.0 <= pause <= 6.25 for pause in at.clock.slept[1:])
+    assert all(5.0 <= pause <= 6.25 for pause in at.clock.sleeps[1:])
 
 
 async def test_a_caller_who_is_cancelled_takes_the_run_along() -> None:
-    from tests.bridge.client.scripted import asynchronous
+    from tests.bridge.client.stub_backend import make_async_variant
 
     begun = asyncio.Event()
 
@@ -361,12 +365,12 @@ async def test_a_caller_who_is_cancelled_takes_the_run_along() -> None:
         await asyncio.Event().wait()
         return "never"
 
-    backend = ScriptedBackend(
-        streams=False, create_run=[waiting(call("call_1", "endless", "{}"))], cancel_run=[run("cancelling")]
+    backend = StubBackend(
+        streams=False, create_run=[waiting_run(call("call_1", "endless", "{}"))], cancel_run=[run("cancelling")]
     )
-    at = asynchronous(backend)
+    at = make_async_variant(backend)
     execution = asyncio.create_task(
-        at.do(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"endless": endless}))
+        at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"endless": endless}))
     )
     await begun.wait()
 
@@ -374,4 +378,4 @@ async def test_a_caller_who_is_cancelled_takes_the_run_along() -> None:
     with pytest.raises(asyncio.CancelledError):
         await execution
 
-    assert backend.operations() == ["create_run", "cancel_run"]
+    assert backend.list_operations() == ["create_run", "cancel_run"]

@@ -10,7 +10,7 @@ import openai.types.beta.threads
 import orjson
 import pytest
 
-from tests.bridge.client.wire_objects import MESSAGE, RUN, STEP, call, call_stream, run, text_stream, waiting
+from tests.bridge.client.wire_objects import MESSAGE, RUN, STEP, call, call_stream, run, text_stream, waiting_run
 from threadbridge import types
 from threadbridge.ports import Event, Wire
 from threadbridge.types import AssistantDeleted, Message, Run, RunStep, WireModel, parse_event
@@ -38,7 +38,7 @@ def dumped(model: WireModel) -> Wire:
 def test_a_run_reads_as_in_the_sdk() -> None:
     usage = {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10}
 
-    read = Run.model_validate({**waiting(call("call_1", "add", '{"a":1}')), "usage": usage})
+    read = Run.model_validate({**waiting_run(call("call_1", "add", '{"a":1}')), "usage": usage})
 
     assert read.required_action is not None
     assert read.required_action.submit_tool_outputs.tool_calls[0].function.arguments == '{"a":1}'

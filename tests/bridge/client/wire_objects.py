@@ -83,7 +83,7 @@ def call(call_id: str, name: str, arguments: str) -> Wire:
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def waiting(*calls: Wire) -> Wire:
+def waiting_run(*calls: Wire) -> Wire:
     """A run that waits for outputs."""
     action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": list(calls)}}
     return run("requires_action", required_action=action)
@@ -152,5 +152,5 @@ def call_stream(pieces: Sequence[str]) -> list[Event]:
         Event("thread.run.step.in_progress", step),
         step_delta(opening),
         *(step_delta({"index": 0, "type": "function", "function": {"arguments": piece}}) for piece in pieces),
-        run_event(waiting(call("call_1", "add", "".join(pieces)))),
+        run_event(waiting_run(call("call_1", "add", "".join(pieces)))),
     ]

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.loopback import serving
+from tests.asgi_server import serve_app
 from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS, DetectionResult
-from threadbridge.doctor.probe_runner import examine
+from threadbridge.doctor.probe_runner import run_probes
 from threadbridge.doctor.profile_matching import match_profile
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Upstream
 from threadbridge.settings import UpstreamSettings
-from threadbridge_adapters.simulator import Manner, Simulator, app
+from threadbridge_adapters.simulator import ServerQuirk, Simulator, app
 from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
 
 
@@ -29,8 +29,8 @@ async def upstream_at(url: str) -> AsyncGenerator[Upstream]:
 
 
 async def examination_of(simulator: Simulator) -> DetectionResult:
-    async with serving(app(simulator)) as url, upstream_at(f"{url}/v1") as upstream:
-        return await examine(upstream, "gpt-6-luna")
+    async with serve_app(app(simulator)) as url, upstream_at(f"{url}/v1") as upstream:
+        return await run_probes(upstream, "gpt-6-luna")
 
 
 def missing(examination: DetectionResult) -> set[str]:
@@ -48,8 +48,8 @@ async def test_a_service_like_openais_can_do_everything_and_has_no_habit() -> No
 
 async def test_no_more_is_asked_than_was_said_before_and_nothing_is_left_behind() -> None:
     simulator = Simulator()
-    async with serving(app(simulator)) as url, upstream_at(f"{url}/v1") as upstream:
-        await examine(upstream, "gpt-6-luna")
+    async with serve_app(app(simulator)) as url, upstream_at(f"{url}/v1") as upstream:
+        await run_probes(upstream, "gpt-6-luna")
         asked = len(simulator.requests)
         stores = await upstream.request("GET", "/vector_stores")
         paths = [(request.method, request.path) for request in simulator.requests]
@@ -72,16 +72,16 @@ def count(paths: Iterable[tuple[str, str]], method: str, path: str) -> int:
 
 async def test_what_a_server_lacks_is_found_and_its_profile_claims_nothing_of_it() -> None:
     manners = {
-        Manner.NO_BACKGROUND: {"background"},  # S7
-        Manner.FEW_PATHS: {"input_tokens", "model_list", "compaction"},  # S9
-        Manner.NO_REQUIRED_CHOICE: {"required_tool_choice"},  # S10
-        Manner.FORGETS: {"stored_responses"},  # S11
-        Manner.NO_CONVERSATIONS: {"conversations"},
-        Manner.NO_CONTAINERS: {"code_interpreter"},  # S12
-        Manner.NO_FILES: {"files", "file_search"},
+        ServerQuirk.NO_BACKGROUND: {"background"},  # S7
+        ServerQuirk.FEW_PATHS: {"input_tokens", "model_list", "compaction"},  # S9
+        ServerQuirk.NO_REQUIRED_CHOICE: {"required_tool_choice"},  # S10
+        ServerQuirk.FORGETS: {"stored_responses"},  # S11
+        ServerQuirk.NO_CONVERSATIONS: {"conversations"},
+        ServerQuirk.NO_CONTAINERS: {"code_interpreter"},  # S12
+        ServerQuirk.NO_FILES: {"files", "file_search"},
     }
 
-    examination = await examination_of(Simulator(manners=manners))
+    examination = await examination_of(Simulator(quirks=manners))
     fit = match_profile(examination, "127.0.0.1")
 
     assert missing(examination) == set[str]().union(*manners.values())
@@ -90,27 +90,27 @@ async def test_what_a_server_lacks_is_found_and_its_profile_claims_nothing_of_it
 
 
 async def test_s7_s11_what_a_server_only_seems_to_do_is_not_taken_for_done() -> None:
-    manners = (Manner.INLINE_BACKGROUND, Manner.TAKES_ANY_PREVIOUS)
+    manners = (ServerQuirk.INLINE_BACKGROUND, ServerQuirk.TAKES_ANY_PREVIOUS)
 
-    examination = await examination_of(Simulator(manners=manners))
+    examination = await examination_of(Simulator(quirks=manners))
 
     assert missing(examination) == {"background", "stored_responses"}
 
 
 async def test_s1_to_s10_habits_are_told_one_by_one_and_cost_no_capability() -> None:
     told = {
-        Manner.ONE_MODEL: "The model the-only-model answers where gpt-6-luna is asked for.",
-        Manner.SPARSE_OBJECTS: "Its token counts have no details: cached and reasoning tokens are shown as zero.",
-        Manner.DETAIL_ERRORS: "Its errors lack type, param, code.",
-        Manner.PATCHY_STREAMS: "Its streams have no output_text.done.",
-        Manner.TAKES_OPEN_CALLS: "It accepts calls without outputs; none is ever sent.",
-        Manner.DROPS_FIRST_ITEMS: "It drops the items that a conversation is made with.",
-        Manner.CONVERSATION_BY_STRING: "A conversation can be named by its id only, not by an object.",
-        Manner.NO_BACKGROUND_STREAMS: "It streams nothing that it does in the background.",
+        ServerQuirk.ONE_MODEL: "The model the-only-model answers where gpt-6-luna is asked for.",
+        ServerQuirk.SPARSE_OBJECTS: "Its token counts have no details: cached and reasoning tokens are shown as zero.",
+        ServerQuirk.DETAIL_ERRORS: "Its errors lack type, param, code.",
+        ServerQuirk.PATCHY_STREAMS: "Its streams have no output_text.done.",
+        ServerQuirk.TAKES_OPEN_CALLS: "It accepts calls without outputs; none is ever sent.",
+        ServerQuirk.DROPS_FIRST_ITEMS: "It drops the items that a conversation is made with.",
+        ServerQuirk.CONVERSATION_BY_STRING: "A conversation can be named by its id only, not by an object.",
+        ServerQuirk.NO_BACKGROUND_STREAMS: "It streams nothing that it does in the background.",
     }
     numbers = "The events of its streams are not numbered without gaps."  # PATCHY_STREAMS too
 
-    examination = await examination_of(Simulator(manners=told))
+    examination = await examination_of(Simulator(quirks=told))
 
     assert [habit for habit in examination.quirks if habit != numbers] == list(told.values())
     assert numbers in examination.quirks
@@ -118,7 +118,7 @@ async def test_s1_to_s10_habits_are_told_one_by_one_and_cost_no_capability() -> 
 
 
 async def test_s6_s9_short_errors_and_lists_are_told() -> None:
-    examination = await examination_of(Simulator(manners=[Manner.TERSE_ERRORS, Manner.FEW_PATHS]))
+    examination = await examination_of(Simulator(quirks=[ServerQuirk.TERSE_ERRORS, ServerQuirk.FEW_PATHS]))
 
     assert list(examination.quirks) == [
         "Its errors lack type, param, code.",
@@ -127,7 +127,7 @@ async def test_s6_s9_short_errors_and_lists_are_told() -> None:
 
 
 async def test_s8_s13_what_a_small_request_cannot_show_is_not_in_the_way() -> None:
-    examination = await examination_of(Simulator(manners=[Manner.INNER_FILE_IDS, Manner.NO_LOCKS]))
+    examination = await examination_of(Simulator(quirks=[ServerQuirk.INNER_FILE_IDS, ServerQuirk.NO_LOCKS]))
 
     assert (missing(examination), list(examination.quirks)) == (set(), [])
 
@@ -135,4 +135,4 @@ async def test_s8_s13_what_a_small_request_cannot_show_is_not_in_the_way() -> No
 async def test_nobody_there_is_one_sentence() -> None:
     async with upstream_at("http://127.0.0.1:9/v1") as upstream:
         with pytest.raises(UpstreamError, match="could not be reached .*; check `upstream.base_url` and the network"):
-            await examine(upstream, None)
+            await run_probes(upstream, None)

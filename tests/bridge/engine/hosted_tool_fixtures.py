@@ -7,88 +7,88 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tests.clocks import StandingClock
+from tests.manual_clock import ManualClock
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.errors import BridgeError, StoreError
 from threadbridge.ports import BlobStore, ObjectKind, Store, Wire
 from threadbridge.settings import Limits, Settings
-from threadbridge_adapters.blobs import open_blobs
-from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.blobs import open_blob_store
+from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 
 
-class Held:
+class PausedRequest:
     """A request that stands still until it may go on."""
 
     def __init__(self) -> None:
-        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+        self.is_reached, self.may_continue = asyncio.Event(), asyncio.Event()
 
 
-class Service(SimulatedUpstream):
+class ControllableUpstream(SimulatedUpstream):
     """The simulator, with calls that fail or stand still on demand, named by the end of `METHOD path`."""
 
     def __init__(self, simulator: Simulator) -> None:
         super().__init__(simulator)
-        self.fails: dict[str, BridgeError] = {}
-        self._held: dict[str, Held] = {}
+        self.failures: dict[str, BridgeError] = {}
+        self._paused: dict[str, PausedRequest] = {}
         self.calls: list[str] = []
 
     async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
-        await self._look(f"{method} {path}")
+        await self._intercept(f"{method} {path}")
         return await super().request(method, path, body)
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
-        await self._look(f"GET {path}")
+        await self._intercept(f"GET {path}")
         async with super().download(path) as content:
             yield content
 
-    def hold(self, end: str) -> Held:
+    def pause(self, end: str) -> PausedRequest:
         """Let the next such request stand still."""
-        held = self._held[end] = Held()
-        return held
+        paused = self._paused[end] = PausedRequest()
+        return paused
 
-    async def _look(self, asked: str) -> None:
-        self.calls.append(asked)
-        for end in [end for end in self._held if asked.endswith(end)]:
-            held = self._held.pop(end)
-            held.reached.set()
-            await held.go_on.wait()
-        for end, error in self.fails.items():
-            if asked.endswith(end):
+    async def _intercept(self, request_line: str) -> None:
+        self.calls.append(request_line)
+        for end in [end for end in self._paused if request_line.endswith(end)]:
+            paused = self._paused.pop(end)
+            paused.is_reached.set()
+            await paused.may_continue.wait()
+        for end, error in self.failures.items():
+            if request_line.endswith(end):
                 raise error
 
 
 @dataclass
-class Place:
+class HostedToolEnvironment:
     """A backend with everything behind it at hand."""
 
     backend: ResponsesBackend
-    service: Service
+    upstream: ControllableUpstream
     store: Store
     blobs: BlobStore
-    clock: StandingClock
+    clock: ManualClock
 
-    async def file(self, text: str = "Filip likes cake.", name: str = "foods.txt") -> str:
+    async def upload_file(self, text: str = "Filip likes cake.", name: str = "foods.txt") -> str:
         async def content() -> AsyncIterator[bytes]:
             yield text.encode()
 
         fields = {"purpose": "assistants"}
-        file = await self.service.upload("/files", filename=name, content=content(), fields=fields)
+        file = await self.upstream.upload("/files", filename=name, content=content(), fields=fields)
         return str(file["id"])
 
-    async def run(self, text: str, *attached: str, tools: tuple[str, ...] = ("code_interpreter",)) -> Wire:
+    async def run_to_end(self, text: str, *file_ids: str, tools: tuple[str, ...] = ("code_interpreter",)) -> Wire:
         """A finished run on a new thread."""
         assistant = await self.backend.create_assistant(
             {"model": "gpt-4o", "tools": [{"type": kind} for kind in tools]}
         )
-        attachments = [{"file_id": file_id, "tools": [{"type": "file_search"}]} for file_id in attached]
+        attachments = [{"file_id": file_id, "tools": [{"type": "file_search"}]} for file_id in file_ids]
         message = {"role": "user", "content": text, "attachments": attachments}
         thread = await self.backend.create_thread({"messages": [message]})
-        return await self.again(thread["id"], assistant["id"])
+        return await self.run_again(thread["id"], assistant["id"])
 
-    async def again(self, thread_id: str, assistant_id: str) -> Wire:
+    async def run_again(self, thread_id: str, assistant_id: str) -> Wire:
         created = await self.backend.create_run(thread_id, {"assistant_id": assistant_id})
         for _ in range(500):
             run = (await self.backend.retrieve_run(thread_id, created["id"])).run
@@ -97,52 +97,52 @@ class Place:
             await asyncio.sleep(0.01)
         raise AssertionError("the run does not end")
 
-    async def rows(self, kind: ObjectKind) -> list[Wire]:
+    async def list_rows(self, kind: ObjectKind) -> list[Wire]:
         page = await self.store.read(lambda session: session.get_page(kind, limit=100, order="asc"), tenant="default")
         return list(page.data)
 
-    async def eventually(self, reached: Callable[[], Awaitable[bool]], *, hours: int = 0) -> None:
+    async def wait_until(self, condition: Callable[[], Awaitable[bool]], *, hours: int = 0) -> None:
         """Look until it is as wanted; between two looks so many hours pass on the clock of the backend."""
         for _ in range(500):
-            if await reached():
+            if await condition():
                 return
             self.clock.advance(3600 * hours)
             await asyncio.sleep(0.01)
         raise AssertionError("it does not come to that")
 
-    async def errands_end(self) -> None:
+    async def wait_for_cleanup(self) -> None:
         """Let time pass until there is no errand."""
-        await self.eventually(lambda: self.has_errands(0), hours=2)
+        await self.wait_until(lambda: self.has_cleanup_intents(0), hours=2)
 
-    async def has_errands(self, count: int) -> bool:
-        return len(await self.rows(ObjectKind.CLEANUP_INTENT)) == count
+    async def has_cleanup_intents(self, count: int) -> bool:
+        return len(await self.list_rows(ObjectKind.CLEANUP_INTENT)) == count
 
-    async def has_content(self, blob: str) -> bool:
+    async def has_blob(self, blob: str) -> bool:
         try:
-            return await self.content(blob) != b""
+            return await self.read_blob(blob) != b""
         except StoreError:
             return False
 
-    async def content(self, blob: str) -> bytes:
+    async def read_blob(self, blob: str) -> bytes:
         return b"".join([piece async for piece in self.blobs.read(blob)])
 
-    async def containers(self) -> list[Wire]:
-        data: list[Wire] = (await self.service.request("GET", "/containers"))["data"]
+    async def list_containers(self) -> list[Wire]:
+        data: list[Wire] = (await self.upstream.request("GET", "/containers"))["data"]
         return data
 
-    async def stores(self) -> list[Wire]:
-        data: list[Wire] = (await self.service.request("GET", "/vector_stores"))["data"]
+    async def list_vector_stores(self) -> list[Wire]:
+        data: list[Wire] = (await self.upstream.request("GET", "/vector_stores"))["data"]
         return data
 
 
 @asynccontextmanager
-async def place(*, limits: Limits | None = None) -> AsyncGenerator[Place]:
-    clock = StandingClock()
-    service = Service(Simulator(clock=clock))
-    store, blobs = await open_store(":memory:"), open_blobs(None, beside=None)
+async def open_environment(*, limits: Limits | None = None) -> AsyncGenerator[HostedToolEnvironment]:
+    clock = ManualClock()
+    upstream = ControllableUpstream(Simulator(clock=clock))
+    store, blobs = await open_store(":memory:"), open_blob_store(None, store_path=None)
     settings = Settings(simulate=True, limits=limits or Limits())
-    backend = assemble(settings, store=store, upstream=service, clock=clock, blobs=blobs)
+    backend = assemble_backend(settings, store=store, upstream=upstream, clock=clock, blobs=blobs)
     try:
-        yield Place(backend, service, store, blobs, clock)
+        yield HostedToolEnvironment(backend, upstream, store, blobs, clock)
     finally:
         await backend.aclose()

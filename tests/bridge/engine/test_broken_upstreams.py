@@ -16,9 +16,15 @@ import pytest
 from openai.types.beta.threads import Run
 from pydantic import SecretStr
 
-from tests.bridge.engine.broken_upstream import REQUEST_ID, Answer, BrokenService, broken_service, refusal
+from tests.bridge.engine.broken_service import (
+    REQUEST_ID,
+    BrokenService,
+    CannedResponse,
+    make_error_response,
+    run_broken_service,
+)
 from threadbridge.settings import Settings, UpstreamSettings
-from threadbridge_adapters.gateway import running_gateway
+from threadbridge_adapters.gateway import run_gateway_in_thread
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
@@ -35,7 +41,7 @@ def client_before(url: str) -> Generator[openai.OpenAI]:
     """A client of a gateway whose runs go to the service at this address."""
     upstream = UpstreamSettings(base_url=url, api_key=SecretStr(KEY), max_retries=0, timeout=5)
     with (
-        running_gateway(Settings(store=":memory:", upstream=upstream)) as gateway,
+        run_gateway_in_thread(Settings(store=":memory:", upstream=upstream)) as gateway,
         openai.OpenAI(base_url=gateway, api_key="sk-mine", max_retries=0) as client,
     ):
         yield client
@@ -43,7 +49,7 @@ def client_before(url: str) -> Generator[openai.OpenAI]:
 
 @pytest.fixture(scope="module")
 def service() -> Generator[BrokenService]:
-    with broken_service() as running:
+    with run_broken_service() as running:
         yield running
 
 
@@ -109,12 +115,12 @@ def test_a_service_that_is_not_there_is_named_with_what_to_check(way: Way) -> No
 def test_a_refused_key_is_told_in_the_services_words_without_the_key(
     client: openai.OpenAI, service: BrokenService, way: Way
 ) -> None:
-    service.answer = refusal(401, f"Incorrect API key provided: {KEY}.", "invalid_api_key")
+    service.response = make_error_response(401, f"Incorrect API key provided: {KEY}.", "invalid_api_key")
 
     error = error_of(failed_run(client, way))
 
     assert error == ("server_error", f"Incorrect API key provided: ***. (request id {REQUEST_ID})")
-    assert service.asked[-1][b"authorization"] == f"Bearer {KEY}".encode()
+    assert service.request_headers[-1][b"authorization"] == f"Bearer {KEY}".encode()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +136,7 @@ def test_a_refused_key_is_told_in_the_services_words_without_the_key(
 def test_a_refusal_keeps_its_words_and_finds_its_code(
     client: openai.OpenAI, service: BrokenService, way: Way, status: int, code: str | None, expected: str
 ) -> None:
-    service.answer = refusal(status, "No.", code)
+    service.response = make_error_response(status, "No.", code)
 
     error = error_of(failed_run(client, way))
 
@@ -151,7 +157,7 @@ def test_a_refusal_keeps_its_words_and_finds_its_code(
 def test_s6_the_words_of_a_refusal_are_found_in_every_form(
     client: openai.OpenAI, service: BrokenService, body: bytes, way: Way
 ) -> None:
-    service.answer = Answer(400, body)
+    service.response = CannedResponse(400, body)
 
     code, message = error_of(failed_run(client, way))
 
@@ -163,7 +169,7 @@ def test_s6_the_words_of_a_refusal_are_found_in_every_form(
 def test_s6_a_refusal_without_words_is_told_by_its_status(
     client: openai.OpenAI, service: BrokenService, body: bytes
 ) -> None:
-    service.answer = Answer(400, body)
+    service.response = CannedResponse(400, body)
 
     _, message = error_of(failed_run(client, polled))
 
@@ -173,7 +179,7 @@ def test_s6_a_refusal_without_words_is_told_by_its_status(
 def test_an_answer_that_is_no_json_is_told_with_the_address_to_check(
     client: openai.OpenAI, service: BrokenService
 ) -> None:
-    service.answer = Answer(body=b"<html>Please log in</html>", content_type=b"text/html")
+    service.response = CannedResponse(body=b"<html>Please log in</html>", content_type=b"text/html")
 
     code, message = error_of(failed_run(client, polled))
 
@@ -193,7 +199,7 @@ def test_s4_a_stream_needs_its_words_and_its_last_event_and_nothing_else(
 ) -> None:
     ended = b'data: {"type":"response.completed","response":{"status":"completed","output":null}}\n\ndata: [DONE]\n\n'
     words = b'data: {"type":"response.output_text.delta","delta":"Once upon"}\n\n'
-    service.answer = Answer(body=words + ended, content_type=b"text/event-stream")
+    service.response = CannedResponse(body=words + ended, content_type=b"text/event-stream")
     assistant = client.beta.assistants.create(model="gpt-4o")
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "Tell me a story"}])
 
@@ -207,15 +213,18 @@ def test_s4_a_stream_needs_its_words_and_its_last_event_and_nothing_else(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(body=BEGUN, content_type=b"text/event-stream", hangs_up=True), "broke off in the middle"),
-        (Answer(body=BEGUN, content_type=b"text/event-stream"), "ended its stream before"),
+        (
+            CannedResponse(body=BEGUN, content_type=b"text/event-stream", breaks_connection=True),
+            "broke off in the middle",
+        ),
+        (CannedResponse(body=BEGUN, content_type=b"text/event-stream"), "ended its stream before"),
     ],
     ids=["hangs up", "ends early"],
 )
 def test_a_stream_that_breaks_keeps_what_was_said_and_closes_it(
-    client: openai.OpenAI, service: BrokenService, answer: Answer, said: str
+    client: openai.OpenAI, service: BrokenService, answer: CannedResponse, said: str
 ) -> None:
-    service.answer = answer
+    service.response = answer
     assistant = client.beta.assistants.create(model="gpt-4o")
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "Tell me a story"}])
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.bridge.engine.hosted_tool_fixtures import Place, place
+from tests.bridge.engine.hosted_tool_fixtures import HostedToolEnvironment, open_environment
 from threadbridge.errors import BridgeError, StoreError, UpstreamError, UpstreamTimeout
 from threadbridge.ports import Blob, ObjectKind, Wire
 from threadbridge.runtime.clock_and_ids import new_id
@@ -33,7 +33,7 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
 class Turn:
     """A turn whose code made a file, as its worker sees it."""
 
-    def __init__(self, here: Place, tenant: str = "default") -> None:
+    def __init__(self, here: HostedToolEnvironment, tenant: str = "default") -> None:
         self._here = here
         self._tenant = tenant
         self._mark = new_id("turn")
@@ -68,7 +68,7 @@ class Turn:
 
 
 async def test_contents_that_a_turn_was_about_to_name_stay_though_their_last_file_is_deleted() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         first, second = Turn(here), Turn(here)
         await first.is_written("file-1", await first.keeps(b"1,2"))
 
@@ -77,28 +77,28 @@ async def test_contents_that_a_turn_was_about_to_name_stay_though_their_last_fil
         lasting = await second.is_written("file-2", blob)
 
         assert lasting == {"file-2"}
-        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
+        assert await here.list_rows(ObjectKind.CLEANUP_INTENT) == []
         here.clock.advance(7200)
-        await here.run("Hi")
-        assert await here.content(blob.name) == b"1,2"
+        await here.run_to_end("Hi")
+        assert await here.read_blob(blob.name) == b"1,2"
 
 
 async def test_contents_of_a_deleted_file_are_removed_after_a_while() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         turn = Turn(here)
         blob = await turn.keeps(b"1,2")
         await turn.is_written("file-1", blob)
 
         answer, unknown = await turn.deletes("file-1"), await turn.deletes("file-unknown")
-        await here.errands_end()
+        await here.wait_for_cleanup()
 
         assert (answer, unknown) == ({"id": "file-1", "object": "file", "deleted": True}, None)
         with pytest.raises(StoreError):
-            await here.content(blob.name)
+            await here.read_blob(blob.name)
 
 
 async def test_the_same_contents_are_kept_once_in_a_turn_and_after_it() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         turn, later = Turn(here), Turn(here)
 
         one, two = await asyncio.gather(turn.keeps(b"1,2"), turn.keeps(b"1,2"))
@@ -109,7 +109,7 @@ async def test_the_same_contents_are_kept_once_in_a_turn_and_after_it() -> None:
 
 
 async def test_contents_that_cannot_be_removed_keep_no_others_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with place() as here:
+    async with open_environment() as here:
         stuck, other = await Turn(here).keeps(b"1,2"), await Turn(here).keeps(b"3,4")
         forget = here.blobs.delete
 
@@ -120,28 +120,28 @@ async def test_contents_that_cannot_be_removed_keep_no_others_from_it(monkeypatc
 
         monkeypatch.setattr(here.blobs, "delete", sometimes)
 
-        await here.eventually(lambda: here.has_errands(1), hours=2)
+        await here.wait_until(lambda: here.has_cleanup_intents(1), hours=2)
 
-        [left] = await here.rows(ObjectKind.CLEANUP_INTENT)
+        [left] = await here.list_rows(ObjectKind.CLEANUP_INTENT)
         assert left["id"] == stuck.name
-        assert not await here.has_content(other.name)
+        assert not await here.has_blob(other.name)
 
 
 async def test_contents_that_two_files_share_stay_with_the_other() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         turn = Turn(here)
         for file_id in ("file-1", "file-2"):
             await turn.is_written(file_id, await turn.keeps(b"1,2"))
-        one, two = await here.rows(ObjectKind.FILE)
+        one, two = await here.list_rows(ObjectKind.FILE)
 
         await turn.deletes("file-1")
 
         assert one["blob"] == two["blob"]
-        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
+        assert await here.list_rows(ObjectKind.CLEANUP_INTENT) == []
 
 
 async def test_contents_of_one_tenant_are_not_shared_with_another() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         own, other = await Turn(here).keeps(b"1,2"), await Turn(here, "other").keeps(b"1,2")
 
         assert own.name.partition("-")[0] == other.name.partition("-")[0]
@@ -149,37 +149,37 @@ async def test_contents_of_one_tenant_are_not_shared_with_another() -> None:
 
 
 async def test_contents_kept_for_a_turn_that_was_never_written_are_removed() -> None:
-    async with place() as here:
-        run = await here.run("Hi")
-        here.service.hold("/content")
+    async with open_environment() as here:
+        run = await here.run_to_end("Hi")
+        here.upstream.pause("/content")
         text = "PYTHON 1\nWRITES one.csv 1,2\nWRITES two.csv 1,2"
         await here.backend.create_message(run["thread_id"], {"role": "user", "content": text})
         await here.backend.create_run(run["thread_id"], {"assistant_id": run["assistant_id"]})
-        await here.eventually(lambda: here.has_errands(1))
+        await here.wait_until(lambda: here.has_cleanup_intents(1))
         await here.backend.delete_thread(run["thread_id"])
-        [errand] = await here.rows(ObjectKind.CLEANUP_INTENT)
-        await here.eventually(lambda: here.has_content(errand["blob"]))
+        [errand] = await here.list_rows(ObjectKind.CLEANUP_INTENT)
+        await here.wait_until(lambda: here.has_blob(errand["blob"]))
 
-        await here.errands_end()
+        await here.wait_for_cleanup()
 
-        assert await here.rows(ObjectKind.FILE) == []
+        assert await here.list_rows(ObjectKind.FILE) == []
         with pytest.raises(StoreError):
-            await here.content(errand["blob"])
+            await here.read_blob(errand["blob"])
 
 
 async def test_a_turn_that_slept_until_its_contents_were_removed_names_them_no_more() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         turn = Turn(here)
         blob = await turn.keeps(b"1,2")
-        await here.errands_end()
+        await here.wait_for_cleanup()
 
         lasting = await turn.is_written("file-1", blob)
 
-        assert (lasting, await here.rows(ObjectKind.FILE)) == (frozenset(), [])
+        assert (lasting, await here.list_rows(ObjectKind.FILE)) == (frozenset(), [])
 
 
 async def test_contents_that_are_being_removed_cannot_be_named() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         turn, later = Turn(here), Turn(here)
         blob = await turn.keeps(b"1,2")
 
@@ -197,9 +197,9 @@ async def test_contents_that_are_being_removed_cannot_be_named() -> None:
 
 
 async def test_a_store_whose_process_died_before_it_knew_the_id_is_found_and_removed() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         others = [
-            (await here.service.request("POST", "/vector_stores", {"name": f"theirs {n}"}))["id"] for n in range(3)
+            (await here.upstream.request("POST", "/vector_stores", {"name": f"theirs {n}"}))["id"] for n in range(3)
         ]
         errand = {
             "id": "errand_1",
@@ -210,82 +210,82 @@ async def test_a_store_whose_process_died_before_it_knew_the_id_is_found_and_rem
             "uploaded": [],
         }
         await here.store.write(lambda session: cleanup_intents.record_intent(session, errand), tenant="default")
-        await here.service.request("POST", "/vector_stores", {"name": "threadbridge-errand_1"})
+        await here.upstream.request("POST", "/vector_stores", {"name": "threadbridge-errand_1"})
 
-        await here.errands_end()
+        await here.wait_for_cleanup()
 
-        assert {store["id"] for store in await here.stores()} == set(others)
+        assert {store["id"] for store in await here.list_vector_stores()} == set(others)
 
 
 async def test_the_errand_is_written_before_the_store_is_made() -> None:
-    async with place() as here:
-        leaving = here.service.hold("POST /vector_stores")
-        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.file())]}))
-        await leaving.reached.wait()
+    async with open_environment() as here:
+        leaving = here.upstream.pause("POST /vector_stores")
+        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.upload_file())]}))
+        await leaving.is_reached.wait()
 
-        [errand] = await here.rows(ObjectKind.CLEANUP_INTENT)
+        [errand] = await here.list_rows(ObjectKind.CLEANUP_INTENT)
 
-        leaving.go_on.set()
+        leaving.may_continue.set()
         await asking
-        [store] = await here.stores()
+        [store] = await here.list_vector_stores()
         assert errand["name"] == store["name"] == f"threadbridge-{errand['id']}"
-        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
+        assert await here.list_rows(ObjectKind.CLEANUP_INTENT) == []
 
 
 async def test_a_request_that_takes_long_is_not_taken_for_dead() -> None:
-    async with place(limits=Limits(supply_seconds=100_000)) as here:
-        leaving = here.service.hold("/files")
-        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.file())]}))
-        await leaving.reached.wait()
+    async with open_environment(limits=Limits(supply_seconds=100_000)) as here:
+        leaving = here.upstream.pause("/files")
+        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.upload_file())]}))
+        await leaving.is_reached.wait()
         here.clock.advance(90_000)
-        await here.run("Hi")
-        leaving.go_on.set()
+        await here.run_to_end("Hi")
+        leaving.may_continue.set()
 
         thread = await asking
 
         kept = thread["tool_resources"]["file_search"]["vector_store_ids"]
-        assert [store["id"] for store in await here.stores()] == kept
+        assert [store["id"] for store in await here.list_vector_stores()] == kept
 
 
 async def test_a_request_that_takes_too_long_is_refused_by_the_name_of_the_limit_and_leaves_nothing() -> None:
-    async with place(limits=Limits(supply_seconds=0.05)) as here:
-        here.service.hold("/files")
+    async with open_environment(limits=Limits(supply_seconds=0.05)) as here:
+        here.upstream.pause("/files")
 
         with pytest.raises(UpstreamTimeout, match="limits.supply_seconds"):
-            await here.backend.create_thread({"messages": [attaching(await here.file())]})
+            await here.backend.create_thread({"messages": [attaching(await here.upload_file())]})
 
         assert (
-            await here.stores(),
-            await here.rows(ObjectKind.CLEANUP_INTENT),
-            await here.rows(ObjectKind.THREAD),
+            await here.list_vector_stores(),
+            await here.list_rows(ObjectKind.CLEANUP_INTENT),
+            await here.list_rows(ObjectKind.THREAD),
         ) == ([], [], [])
 
 
 async def test_a_request_whose_store_is_being_removed_is_refused_and_not_written() -> None:
-    async with place() as here:
-        leaving = here.service.hold("/files")
-        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.file())]}))
-        await leaving.reached.wait()
-        [errand] = await here.rows(ObjectKind.CLEANUP_INTENT)
+    async with open_environment() as here:
+        leaving = here.upstream.pause("/files")
+        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.upload_file())]}))
+        await leaving.is_reached.wait()
+        [errand] = await here.list_rows(ObjectKind.CLEANUP_INTENT)
         await here.store.write(lambda session: cleanup_intents.start_cleanup(session, errand["id"]), tenant="default")
-        leaving.go_on.set()
+        leaving.may_continue.set()
 
         with pytest.raises(UpstreamTimeout, match="too long"):
             await asking
 
-        assert (await here.stores(), await here.rows(ObjectKind.THREAD)) == ([], [])
+        assert (await here.list_vector_stores(), await here.list_rows(ObjectKind.THREAD)) == ([], [])
 
 
 async def test_the_copy_of_a_file_of_ours_is_removed_where_the_request_is_refused() -> None:
-    async with place() as here:
-        await here.run(CODE)
-        [row] = await here.rows(ObjectKind.FILE)
-        here.service.fails["POST /vector_stores"] = UpstreamError("Ouch.", status=500)
+    async with open_environment() as here:
+        await here.run_to_end(CODE)
+        [row] = await here.list_rows(ObjectKind.FILE)
+        here.upstream.failures["POST /vector_stores"] = UpstreamError("Ouch.", status=500)
 
         with pytest.raises(BridgeError, match="Ouch"):
             await here.backend.create_thread({"messages": [attaching(row["id"])]})
 
-        assert (await here.service.request("GET", "/files"))["data"] == []
+        assert (await here.upstream.request("GET", "/files"))["data"] == []
 
 
 @pytest.mark.parametrize(("seconds", "due"), [(0, False), (3600, False), (3601, True)])

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.differences.service import Service, emulated, names
+from tests.emulated_service import EmulatedService, list_event_names, open_service
 from threadbridge.ports import Wire
-from threadbridge_adapters.simulator import Scenario, Text
+from threadbridge_adapters.simulator import Scenario, TextMessage
 
 TOO_LONG = "Your input exceeds the context window of this model. Please adjust your input and try again."
 
 
-def narrow(service: Service, tokens: int) -> None:
+def narrow(service: EmulatedService, tokens: int) -> None:
     """The model reads no more than this, whatever its window is said to be."""
     service.simulator.limits = replace(service.simulator.limits, context_tokens=tokens)
 
@@ -27,14 +27,14 @@ def texts(asked: Wire) -> list[str]:
     return [part["text"] for item in asked["input"] for part in item["content"]]
 
 
-async def run_on(service: Service, *texts: str, **body: object) -> Wire:
+async def run_on(service: EmulatedService, *texts: str, **body: object) -> Wire:
     started = await service.post(
-        f"/threads/{await service.thread(*texts)}/runs", assistant_id=await service.assistant(), **body
+        f"/threads/{await service.create_thread(*texts)}/runs", assistant_id=await service.create_assistant(), **body
     )
-    return await service.rested(started.body)
+    return await service.wait_until_rest(started.body)
 
 
-async def turn_report(service: Service, run: Wire) -> Wire:
+async def turn_report(service: EmulatedService, run: Wire) -> Wire:
     path = f"/threads/{run['thread_id']}/runs/{run['id']}/report"
     (turn,) = (await service.get(path)).body["turns"]
     found: Wire = turn
@@ -42,14 +42,14 @@ async def turn_report(service: Service, run: Wire) -> Wire:
 
 
 async def test_a_prompt_that_the_service_finds_too_long_is_sent_shorter() -> None:
-    async with emulated() as service:
+    async with open_service() as service:
         narrow(service, 170)
         run = await run_on(service, *numbered(*range(1, 10)))
         told = await turn_report(service, run)
 
     assert run["status"] == "completed"
-    assert [len(asked["input"]) for asked in service.asked] == [9, 6, 4, 2]
-    assert texts(service.asked[-1]) == numbered(1, 9)
+    assert [len(asked["input"]) for asked in service.model_requests] == [9, 6, 4, 2]
+    assert texts(service.model_requests[-1]) == numbered(1, 9)
     assert (told["history"]["sent"]["messages"], told["history"]["dropped"]["messages"]) == (2, 7)
     assert told["history"]["dropped"]["reason"] == "context"
     assert len(told["warnings"]) == 3
@@ -57,75 +57,79 @@ async def test_a_prompt_that_the_service_finds_too_long_is_sent_shorter() -> Non
 
 
 async def test_a_response_that_ends_as_too_long_before_a_word_is_asked_for_again() -> None:
-    async with emulated() as service:
-        service.simulator.enqueue(Scenario.fails("context_length_exceeded", TOO_LONG))
+    async with open_service() as service:
+        service.simulator.enqueue(Scenario.from_failure("context_length_exceeded", TOO_LONG))
         run = await run_on(service, *numbered(1, 2, 3))
-        roles = [message["role"] for message in await service.messages(run)]
+        roles = [message["role"] for message in await service.list_messages(run)]
 
     assert (run["status"], roles) == ("completed", ["user", "user", "user", "assistant"])
-    assert [len(asked["input"]) for asked in service.asked] == [3, 2]
+    assert [len(asked["input"]) for asked in service.model_requests] == [3, 2]
 
 
 async def test_a_stream_that_ends_as_too_long_before_a_word_goes_on_with_another_response() -> None:
-    async with emulated() as service:
-        service.simulator.enqueue(Scenario.fails("context_length_exceeded", TOO_LONG))
-        thread_id = await service.thread(*numbered(1, 2, 3))
+    async with open_service() as service:
+        service.simulator.enqueue(Scenario.from_failure("context_length_exceeded", TOO_LONG))
+        thread_id = await service.create_thread(*numbered(1, 2, 3))
 
-        events = await service.stream(f"/threads/{thread_id}/runs", assistant_id=await service.assistant())
+        events = await service.collect_events(
+            f"/threads/{thread_id}/runs", assistant_id=await service.create_assistant()
+        )
 
-    assert names(events).count("message.created") == 1
-    assert names(events)[-2:] == ["run.completed", "done"]
-    assert [len(asked["input"]) for asked in service.asked] == [3, 2]
+    assert list_event_names(events).count("message.created") == 1
+    assert list_event_names(events)[-2:] == ["run.completed", "done"]
+    assert [len(asked["input"]) for asked in service.model_requests] == [3, 2]
 
 
 async def test_a_response_that_ends_as_too_long_after_words_were_told_fails_its_run() -> None:
-    async with emulated() as service:
-        service.simulator.enqueue(Scenario.fails("context_length_exceeded", TOO_LONG, Text("Half a")))
-        thread_id = await service.thread(*numbered(1, 2, 3))
+    async with open_service() as service:
+        service.simulator.enqueue(Scenario.from_failure("context_length_exceeded", TOO_LONG, TextMessage("Half a")))
+        thread_id = await service.create_thread(*numbered(1, 2, 3))
 
-        events = await service.stream(f"/threads/{thread_id}/runs", assistant_id=await service.assistant())
+        events = await service.collect_events(
+            f"/threads/{thread_id}/runs", assistant_id=await service.create_assistant()
+        )
 
-    assert names(events)[-2:] == ["run.failed", "done"]
+    assert list_event_names(events)[-2:] == ["run.failed", "done"]
     assert TOO_LONG in events[-2].data["last_error"]["message"]
-    assert len(service.asked) == 1
+    assert len(service.model_requests) == 1
 
 
 @pytest.mark.parametrize(("retries", "asked"), [(0, 1), (2, 3)])
 async def test_it_is_tried_as_often_as_the_setting_says(retries: int, asked: int) -> None:
-    async with emulated(truncation={"overflow_retries": retries}) as service:
+    async with open_service(truncation={"overflow_retries": retries}) as service:
         narrow(service, 10)
         run = await run_on(service, *numbered(*range(1, 10)))
 
-    assert (run["status"], len(service.asked)) == ("failed", asked)
+    assert (run["status"], len(service.model_requests)) == ("failed", asked)
     assert TOO_LONG in run["last_error"]["message"]
 
 
 async def test_the_newest_turn_is_never_cut() -> None:
-    async with emulated() as service:
+    async with open_service() as service:
         narrow(service, 10)
         run = await run_on(service, *numbered(1, 2))
 
-    assert [texts(asked) for asked in service.asked] == [numbered(1, 2), numbered(2)]
+    assert [texts(asked) for asked in service.model_requests] == [numbered(1, 2), numbered(2)]
     assert (run["status"], run["usage"]["total_tokens"]) == ("failed", 0)
     assert TOO_LONG in run["last_error"]["message"]
 
 
 async def test_last_messages_are_sent_exactly_or_not_at_all() -> None:
-    async with emulated() as service:
+    async with open_service() as service:
         narrow(service, 60)
         run = await run_on(
             service, *numbered(1, 2, 3), truncation_strategy={"type": "last_messages", "last_messages": 2}
         )
 
-    assert [texts(asked) for asked in service.asked] == [numbered(2, 3)]
+    assert [texts(asked) for asked in service.model_requests] == [numbered(2, 3)]
     assert run["status"] == "failed"
 
 
 async def test_what_the_warning_says_to_set_helps() -> None:
-    async with emulated(models={"gpt-4o": {"context_tokens": 220}}) as service:
+    async with open_service(models={"gpt-4o": {"context_tokens": 220}}) as service:
         narrow(service, 170)
         run = await run_on(service, *numbered(*range(1, 10)))
         told = await turn_report(service, run)
 
     assert run["status"] == "completed"
-    assert (len(service.asked), told["warnings"]) == (1, [])
+    assert (len(service.model_requests), told["warnings"]) == (1, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clocks import StandingClock
+from tests.manual_clock import ManualClock
 from threadbridge.engine.event_log import EventLog, EventLogState
 from threadbridge.engine.event_log_registry import EventLogRegistry
 from threadbridge.engine.run_stream import RunStream
@@ -17,8 +17,8 @@ COMPLETED = Event("thread.run.completed", {"status": "completed"})
 WORD = Event("thread.message.delta", {"text": "x" * 100})
 
 
-def some_logs(clock: StandingClock | None = None, **limits: float) -> EventLogRegistry:
-    return EventLogRegistry(Limits.model_validate(limits), clock or StandingClock(), new_id)
+def some_logs(clock: ManualClock | None = None, **limits: float) -> EventLogRegistry:
+    return EventLogRegistry(Limits.model_validate(limits), clock or ManualClock(), new_id)
 
 
 def told(logs: EventLogRegistry, run_id: str, *events: Event) -> EventLog:
@@ -36,7 +36,7 @@ def kept(logs: EventLogRegistry, *run_ids: str) -> list[bool]:
 
 
 def test_a_log_is_kept_for_ten_minutes_after_the_end_of_its_run() -> None:
-    clock = StandingClock()
+    clock = ManualClock()
     logs = some_logs(clock)
     told(logs, "run_1", COMPLETED)
 
@@ -48,7 +48,7 @@ def test_a_log_is_kept_for_ten_minutes_after_the_end_of_its_run() -> None:
 
 
 def test_the_log_of_a_run_that_waits_is_kept_for_as_long_after_it_must_expire() -> None:
-    clock = StandingClock()
+    clock = ManualClock()
     logs = some_logs(clock, replay_seconds=10)
     told(logs, "run_1", Event("thread.run.requires_action", {"expires_at": int(clock.now()) + 600}))
 
@@ -60,7 +60,7 @@ def test_the_log_of_a_run_that_waits_is_kept_for_as_long_after_it_must_expire() 
 
 
 def test_the_log_of_a_run_at_work_is_kept_however_long_it_takes() -> None:
-    clock = StandingClock()
+    clock = ManualClock()
     logs = some_logs(clock)
     RunStream(logs.open_for_turn("run_1"), 10).publish([WORD])
 
@@ -71,7 +71,7 @@ def test_the_log_of_a_run_at_work_is_kept_however_long_it_takes() -> None:
 
 
 def test_what_is_too_old_is_forgotten_though_nobody_asks_for_it() -> None:
-    clock = StandingClock()
+    clock = ManualClock()
     logs = some_logs(clock)
     log = told(logs, "run_1", WORD, COMPLETED)
 
@@ -128,7 +128,7 @@ def test_beyond_the_bound_of_all_a_log_at_work_loses_its_oldest_events_when_it_i
 
 
 async def test_forgetting_leaves_a_reader_what_he_has_not_read() -> None:
-    clock = StandingClock()
+    clock = ManualClock()
     logs = some_logs(clock)
     feed = RunStream(logs.open_for_turn("run_1"), 10)
     feed.publish([WORD, COMPLETED])

@@ -9,9 +9,9 @@ from typing import Literal
 import openai
 import pytest
 
-from tests.loopback import serving
+from tests.asgi_server import serve_app
 from threadbridge.settings import Settings
-from threadbridge_adapters.gateway.launch import opened_gateway
+from threadbridge_adapters.gateway.launch import open_gateway
 from threadbridge_adapters.sdk import async_openai_client
 
 Order = Literal["asc", "desc"]
@@ -29,8 +29,8 @@ async def in_process() -> AsyncGenerator[openai.AsyncOpenAI]:
 @asynccontextmanager
 async def over_http() -> AsyncGenerator[openai.AsyncOpenAI]:
     async with (
-        opened_gateway(Settings(simulate=True)) as application,
-        serving(application) as url,
+        open_gateway(Settings(simulate=True)) as application,
+        serve_app(application) as url,
         openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="sk-test", max_retries=0) as client,
     ):
         yield client

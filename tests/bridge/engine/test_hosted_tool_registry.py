@@ -11,15 +11,15 @@ import pytest
 
 from tests.bridge.engine.weather_tool import WEATHER
 from tests.bridge.translation.upstream_events import USAGE
-from tests.clocks import StandingClock
 from tests.contract.test_backend import at_rest
+from tests.manual_clock import ManualClock
 from threadbridge.doctor.probes import get_probes
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery, UpstreamCapabilities, UpstreamResponse, Wire
 from threadbridge.settings import ModelPrice, Settings
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
-from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.simulator._upstream import SimulatedStream
 from threadbridge_adapters.stores import open_store
@@ -94,11 +94,11 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def opened(upstream: ScriptedUpstream) -> AsyncGenerator[ResponsesBackend]:
-    backend = assemble(
+    backend = assemble_backend(
         Settings(prices={"gpt-4o": ModelPrice(input=0, output=0)}),
         store=await open_store(":memory:"),
         upstream=upstream,
-        clock=StandingClock(),
+        clock=ManualClock(),
     )
     try:
         yield backend

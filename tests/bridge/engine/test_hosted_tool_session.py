@@ -7,23 +7,23 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.bridge.engine.hosted_tool_fixtures import Place, Service, place
-from tests.bridge.translation.event_order import judged
-from tests.clocks import StandingClock
+from tests.bridge.engine.hosted_tool_fixtures import ControllableUpstream, HostedToolEnvironment, open_environment
+from tests.bridge.translation.event_order import check_turn
+from tests.manual_clock import ManualClock
 from threadbridge.engine.attachment_provisioner import map_provisioning_error
 from threadbridge.engine.containers import ContainerProvisioner
 from threadbridge.engine.vector_store_indexing import wait_for_indexing
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, UpstreamError
 from threadbridge.ports import ListQuery, ObjectKind, Wire
 from threadbridge.settings import Limits, Settings
-from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import (
-    Answer,
-    Call,
-    Python,
+    FunctionCall,
+    PlannedCode,
     Scenario,
+    ScriptedResponse,
     Simulator,
-    Text,
+    TextMessage,
 )
 from threadbridge_adapters.stores import open_store
 
@@ -34,23 +34,23 @@ WEEK = 7 * 24 * 3600
 
 
 async def test_a_request_that_is_refused_later_leaves_nothing_behind() -> None:
-    async with place() as here:
-        file_id = await here.file()
+    async with open_environment() as here:
+        file_id = await here.upload_file()
         attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
         message = {"role": "user", "content": "Hi", "attachments": [attachment]}
 
         with pytest.raises(NotFound):
             await here.backend.create_thread_and_run({"assistant_id": "asst_x", "thread": {"messages": [message]}})
 
-        assert await here.stores() == []
-        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
-        assert await here.rows(ObjectKind.THREAD) == []
+        assert await here.list_vector_stores() == []
+        assert await here.list_rows(ObjectKind.CLEANUP_INTENT) == []
+        assert await here.list_rows(ObjectKind.THREAD) == []
 
 
 async def test_a_service_that_fails_half_way_leaves_no_store() -> None:
-    async with place() as here:
-        file_id = await here.file()
-        here.service.fails["/files"] = UpstreamError("Ouch.", status=500)
+    async with open_environment() as here:
+        file_id = await here.upload_file()
+        here.upstream.failures["/files"] = UpstreamError("Ouch.", status=500)
         attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
 
         with pytest.raises(UpstreamError, match="Ouch"):
@@ -58,36 +58,36 @@ async def test_a_service_that_fails_half_way_leaves_no_store() -> None:
                 {"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]}
             )
 
-        assert await here.stores() == []
-        assert await here.rows(ObjectKind.CLEANUP_INTENT) == []
+        assert await here.list_vector_stores() == []
+        assert await here.list_rows(ObjectKind.CLEANUP_INTENT) == []
 
 
 async def test_an_attached_file_that_is_there_already_is_not_added_again() -> None:
-    async with place() as here:
-        file_id = await here.file()
+    async with open_environment() as here:
+        file_id = await here.upload_file()
         attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
         message = {"role": "user", "content": "Hi", "attachments": [attachment]}
         thread = await here.backend.create_thread({"messages": [message]})
-        here.service.calls.clear()
+        here.upstream.calls.clear()
 
         await here.backend.create_message(thread["id"], message)
 
-        assert not [asked for asked in here.service.calls if asked.startswith("POST")]
+        assert not [asked for asked in here.upstream.calls if asked.startswith("POST")]
 
 
 async def test_a_thread_without_attachments_asks_the_service_nothing() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         thread = await here.backend.create_thread({"messages": [{"role": "user", "content": "Hi"}]})
 
         await here.backend.create_message(thread["id"], {"role": "user", "content": "Hi", "attachments": []})
 
-        assert here.service.calls == []
+        assert here.upstream.calls == []
 
 
 async def test_without_hosted_tools_attachments_are_kept_and_shown() -> None:
-    clock = StandingClock()
-    service = Service(Simulator(clock=clock))
-    backend = assemble(
+    clock = ManualClock()
+    service = ControllableUpstream(Simulator(clock=clock))
+    backend = assemble_backend(
         Settings(simulate=True, hosted_tools=False), store=await open_store(":memory:"), upstream=service, clock=clock
     )
     attachment = {"file_id": "file-1", "tools": [{"type": "file_search"}]}
@@ -104,18 +104,18 @@ async def test_without_hosted_tools_attachments_are_kept_and_shown() -> None:
 
 
 async def test_a31_a_run_on_an_expired_store_fails_and_says_so() -> None:
-    async with place() as here:
-        first = await here.run("SEARCH cake", await here.file(), tools=("file_search",))
+    async with open_environment() as here:
+        first = await here.run_to_end("SEARCH cake", await here.upload_file(), tools=("file_search",))
         here.clock.advance(WEEK + 1)
 
-        run = await here.again(first["thread_id"], first["assistant_id"])
+        run = await here.run_again(first["thread_id"], first["assistant_id"])
 
         assert (first["status"], run["status"]) == ("completed", "failed")
         assert run["last_error"]["code"] == "server_error"
         assert "of this thread has expired" in run["last_error"]["message"]
 
 
-class Indexing(Service):
+class Indexing(ControllableUpstream):
     """A service whose store is indexed at the third look."""
 
     looks = 0
@@ -125,7 +125,7 @@ class Indexing(Service):
         return {"status": "in_progress", "file_counts": {"in_progress": int(self.looks < 3)}}
 
 
-class Passing(StandingClock):
+class Passing(ManualClock):
     """A clock on which whoever sleeps wakes at once, later."""
 
     async def sleep(self, seconds: float) -> None:
@@ -145,63 +145,63 @@ async def test_a56_indexing_is_waited_for_as_long_as_the_limit_says(seconds: flo
 
 
 async def test_files_of_code_are_kept_under_the_ids_that_messages_name() -> None:
-    async with place() as here:
-        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2\nDRAWS chart.png")
+    async with open_environment() as here:
+        run = await here.run_to_end("PYTHON 1\nWRITES sums.csv 1,2\nDRAWS chart.png")
 
-        rows = {row["file"]["filename"]: row for row in await here.rows(ObjectKind.FILE)}
+        rows = {row["file"]["filename"]: row for row in await here.list_rows(ObjectKind.FILE)}
         [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
         texts = [part["text"] for part in message["content"] if part["type"] == "text"]
         cited = {path["file_path"]["file_id"] for path in texts[0]["annotations"]}
         assert rows["sums.csv"]["id"] in cited
         assert rows["sums.csv"]["file"]["purpose"] == "assistants_output"
-        assert await here.content(rows["sums.csv"]["blob"]) == b"1,2"
+        assert await here.read_blob(rows["sums.csv"]["blob"]) == b"1,2"
 
 
 async def test_a_file_is_kept_once_however_many_turns_its_container_sees() -> None:
-    async with place() as here:
-        first = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+    async with open_environment() as here:
+        first = await here.run_to_end("PYTHON 1\nWRITES sums.csv 1,2")
         await here.backend.create_message(first["thread_id"], {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
 
-        await here.again(first["thread_id"], first["assistant_id"])
+        await here.run_again(first["thread_id"], first["assistant_id"])
 
-        assert [row["file"]["filename"] for row in await here.rows(ObjectKind.FILE)] == ["sums.csv"]
+        assert [row["file"]["filename"] for row in await here.list_rows(ObjectKind.FILE)] == ["sums.csv"]
 
 
 async def test_a_file_that_cannot_be_fetched_does_not_fail_the_run() -> None:
-    async with place() as here:
-        here.service.fails["/content"] = UpstreamError("Gone.", status=404)
+    async with open_environment() as here:
+        here.upstream.failures["/content"] = UpstreamError("Gone.", status=404)
 
-        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+        run = await here.run_to_end("PYTHON 1\nWRITES sums.csv 1,2")
 
         assert run["status"] == "completed"
-        assert await here.rows(ObjectKind.FILE) == []
+        assert await here.list_rows(ObjectKind.FILE) == []
 
 
 async def test_a_file_that_is_too_large_is_not_kept() -> None:
-    async with place(limits=Limits(copied_file_bytes=2)) as here:
-        run = await here.run("PYTHON 1\nWRITES sums.csv 1,2")
+    async with open_environment(limits=Limits(copied_file_bytes=2)) as here:
+        run = await here.run_to_end("PYTHON 1\nWRITES sums.csv 1,2")
 
         assert run["status"] == "completed"
-        assert await here.rows(ObjectKind.FILE) == []
+        assert await here.list_rows(ObjectKind.FILE) == []
 
 
 async def test_a_service_without_containers_is_given_the_files_with_each_response() -> None:
-    async with place() as here:
-        here.service.fails["POST /containers"] = UpstreamError("Not found.", status=404)
+    async with open_environment() as here:
+        here.upstream.failures["POST /containers"] = UpstreamError("Not found.", status=404)
 
-        run = await here.run("PYTHON 1\nPRINTS 1")
+        run = await here.run_to_end("PYTHON 1\nPRINTS 1")
 
-        bodies = [request.body for request in here.service.simulator.requests]
+        bodies = [request.body for request in here.upstream.simulator.requests]
         [tools] = [body["tools"] for body in bodies if body and "input" in body]
         assert run["status"] == "completed"
         assert tools[0]["container"] == {"type": "auto", "file_ids": []}
 
 
 async def test_a_container_gets_the_files_that_code_made_elsewhere() -> None:
-    async with place() as here:
-        await here.run("PYTHON 1\nWRITES sums.csv 1,2")
-        [row] = await here.rows(ObjectKind.FILE)
-        containers = ContainerProvisioner("default", here.store, here.service, here.blobs, here.clock)
+    async with open_environment() as here:
+        await here.run_to_end("PYTHON 1\nWRITES sums.csv 1,2")
+        [row] = await here.list_rows(ObjectKind.FILE)
+        containers = ContainerProvisioner("default", here.store, here.upstream, here.blobs, here.clock)
 
         container_id = await containers.replace_container("thread_x", [row["id"]])
 
@@ -210,19 +210,19 @@ async def test_a_container_gets_the_files_that_code_made_elsewhere() -> None:
         assert file["path"].endswith("sums.csv")
 
 
-async def watched(here: Place, thread_id: str, assistant_id: str, *, streamed: bool) -> Wire:
+async def watched(here: HostedToolEnvironment, thread_id: str, assistant_id: str, *, streamed: bool) -> Wire:
     """A finished run, whether somebody followed it or not."""
     if not streamed:
-        return await here.again(thread_id, assistant_id)
+        return await here.run_again(thread_id, assistant_id)
     events = [event async for event in await here.backend.stream_run(thread_id, {"assistant_id": assistant_id})]
-    judged([event for event in events if "run.step" in event.name or "message" in event.name] + events[-1:])
+    check_turn([event for event in events if "run.step" in event.name or "message" in event.name] + events[-1:])
     return events[-1].data
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_container_that_dies_while_code_runs_is_replaced_and_the_run_goes_on(streamed: bool) -> None:
-    async with place() as here:
-        first = await here.run("PYTHON 1\nPRINTS 1")
+    async with open_environment() as here:
+        first = await here.run_to_end("PYTHON 1\nPRINTS 1")
         message = {"role": "user", "content": "PYTHON 2\nDIES\nPRINTS 2"}
         await here.backend.create_message(first["thread_id"], message)
 
@@ -233,15 +233,15 @@ async def test_a_container_that_dies_while_code_runs_is_replaced_and_the_run_goe
         assert (run["status"], newest["content"][0]["text"]["value"]) == ("completed", "RESULT: 2")
         assert [step["status"] for step in steps["data"]] == ["failed", "completed", "completed"]
         assert steps["data"][0]["last_error"]["message"].startswith("Container is expired.")
-        assert len(await here.containers()) == 1
+        assert len(await here.list_containers()) == 1
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_run_whose_second_container_dies_too_fails_and_says_why(streamed: bool) -> None:
-    async with place() as here:
-        first = await here.run("PYTHON 1\nPRINTS 1")
-        died = Scenario.fails("server_error", "Container is expired.", Python("2"))
-        here.service.simulator.enqueue(died, died)
+    async with open_environment() as here:
+        first = await here.run_to_end("PYTHON 1\nPRINTS 1")
+        died = Scenario.from_failure("server_error", "Container is expired.", PlannedCode("2"))
+        here.upstream.simulator.enqueue(died, died)
 
         run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
 
@@ -251,10 +251,12 @@ async def test_a_run_whose_second_container_dies_too_fails_and_says_why(streamed
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_container_that_dies_after_words_were_told_fails_the_run(streamed: bool) -> None:
-    async with place() as here:
-        first = await here.run("PYTHON 1\nPRINTS 1")
-        scenario = Scenario.fails("server_error", "Container is expired.", Text("Let me see."), Python("2"))
-        here.service.simulator.enqueue(scenario)
+    async with open_environment() as here:
+        first = await here.run_to_end("PYTHON 1\nPRINTS 1")
+        scenario = Scenario.from_failure(
+            "server_error", "Container is expired.", TextMessage("Let me see."), PlannedCode("2")
+        )
+        here.upstream.simulator.enqueue(scenario)
 
         run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
 
@@ -264,14 +266,16 @@ async def test_a_container_that_dies_after_words_were_told_fails_the_run(streame
 
 
 async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_one_is_not_told_of() -> None:
-    async with place() as here:
+    async with open_environment() as here:
         tools = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": "look"}}]
         assistant = await here.backend.create_assistant({"model": "gpt-4o", "tools": tools})
         thread = await here.backend.create_thread({"messages": [{"role": "user", "content": "Hi"}]})
-        here.service.simulator.enqueue(Scenario(answer=Answer([Python("1"), Call("look", "{}")])))
-        waiting = await here.again(thread["id"], assistant["id"])
-        [container] = await here.containers()
-        await here.service.request("DELETE", f"/containers/{container['id']}")
+        here.upstream.simulator.enqueue(
+            Scenario(response=ScriptedResponse([PlannedCode("1"), FunctionCall("look", "{}")]))
+        )
+        waiting = await here.run_again(thread["id"], assistant["id"])
+        [container] = await here.list_containers()
+        await here.upstream.request("DELETE", f"/containers/{container['id']}")
         [call] = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
 
         outputs = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"}]}
@@ -283,11 +287,11 @@ async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_
 
 
 async def test_a_file_that_code_made_is_cited_under_its_own_id_when_it_is_searched() -> None:
-    async with place() as here:
-        await here.run("PYTHON 1\nWRITES notes.txt Filip likes cake.")
-        [made] = await here.rows(ObjectKind.FILE)
+    async with open_environment() as here:
+        await here.run_to_end("PYTHON 1\nWRITES notes.txt Filip likes cake.")
+        [made] = await here.list_rows(ObjectKind.FILE)
 
-        run = await here.run("SEARCH cake", made["id"], tools=("file_search",))
+        run = await here.run_to_end("SEARCH cake", made["id"], tools=("file_search",))
 
         [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
         steps = (await here.backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc")))["data"]
@@ -297,21 +301,23 @@ async def test_a_file_that_code_made_is_cited_under_its_own_id_when_it_is_search
 
 
 async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_it_back() -> None:
-    async with place() as here:
-        first = await here.run("PYTHON plot()\nDRAWS chart.png")
-        uploaded = await here.file(name="photo.png")
-        [drawn] = [row for row in await here.rows(ObjectKind.FILE) if row["file"]["filename"].startswith(row["id"])]
+    async with open_environment() as here:
+        first = await here.run_to_end("PYTHON plot()\nDRAWS chart.png")
+        uploaded = await here.upload_file(name="photo.png")
+        [drawn] = [
+            row for row in await here.list_rows(ObjectKind.FILE) if row["file"]["filename"].startswith(row["id"])
+        ]
         shown = [
             {"type": "image_file", "image_file": {"file_id": file_id, "detail": "low"}}
             for file_id in (drawn["id"], uploaded)
         ]
         await here.backend.create_message(first["thread_id"], {"role": "user", "content": shown})
 
-        run = await here.again(first["thread_id"], first["assistant_id"])
+        run = await here.run_again(first["thread_id"], first["assistant_id"])
 
-        asked = here.service.simulator.requests[-1].body or {}
+        asked = here.upstream.simulator.requests[-1].body or {}
         own, theirs = asked["input"][-1]["content"]
-        content = await here.content(drawn["blob"])
+        content = await here.read_blob(drawn["blob"])
         assert run["status"] == "completed"
         assert own == {
             "type": "input_image",
@@ -322,14 +328,14 @@ async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_i
 
 
 async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:
-    async with place() as here:
-        run = await here.run("PYTHON 1\nPRINTS 1")
-        before = await here.rows(ObjectKind.CONTAINER)
+    async with open_environment() as here:
+        run = await here.run_to_end("PYTHON 1\nPRINTS 1")
+        before = await here.list_rows(ObjectKind.CONTAINER)
 
         await here.backend.delete_thread(run["thread_id"])
 
         assert [row["id"] for row in before] == [run["thread_id"]]
-        assert await here.rows(ObjectKind.CONTAINER) == []
+        assert await here.list_rows(ObjectKind.CONTAINER) == []
 
 
 def test_a_refusal_is_the_callers_and_a_failure_is_not() -> None:

@@ -20,7 +20,7 @@ from openai.types.beta.threads import Run
 from openai.types.beta.threads.message_create_params import Attachment
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from threadbridge_adapters.gateway import serving as serving_here
+from threadbridge_adapters.gateway import serve_in_thread as serving_here
 from threadbridge_adapters.simulator import Simulator
 from threadbridge_adapters.simulator import app as simulator_app
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.engine.backends import Life, eventually, is_in
-from tests.bridge.engine.server_behaviours import UNMET, has_habit
-from tests.loopback import serving
+from tests.asgi_server import serve_app
+from tests.bridge.engine.backend_process import BackendProcess, has_status, wait_until
+from tests.bridge.engine.quirk_probes import UNUSED_QUIRKS, has_quirk
 from threadbridge.errors import RequestError
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.settings import Settings
-from threadbridge_adapters.composition import assemble
-from threadbridge_adapters.simulator import Manner, SimulatedUpstream, Simulator, app
+from threadbridge_adapters.composition import assemble_backend
+from threadbridge_adapters.simulator import ServerQuirk, SimulatedUpstream, Simulator, app
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
 
@@ -28,15 +28,15 @@ REQUIRED: Wire = {"tool_choice": "required"}
 
 
 @dataclass
-class Bridge(Life):
+class Bridge(BackendProcess):
     """Our backend, and the server behind it."""
 
     url: str
 
-    async def has(self, manner: Manner) -> bool:
+    async def has(self, manner: ServerQuirk) -> bool:
         """Whether the server misbehaves so; asking does not count among what it was asked."""
         before = list(self.simulator.requests)
-        shown = await has_habit(self.url, manner)
+        shown = await has_quirk(self.url, manner)
         self.simulator.requests.clear()
         self.simulator.requests.extend(before)
         return shown
@@ -60,8 +60,8 @@ class Bridge(Life):
             run: Wire = events[-1].data
             return run
         queued = await self.backend.create_run(thread_id, body)
-        at_rest = is_in("completed", "requires_action", "failed", "incomplete", "cancelled")
-        return await eventually(self, queued, at_rest)
+        at_rest = has_status("completed", "requires_action", "failed", "incomplete", "cancelled")
+        return await wait_until(self, queued, at_rest)
 
     async def words(self, run: Wire) -> Wire:
         """The text of the thread's newest message, with its annotations."""
@@ -85,14 +85,14 @@ class Bridge(Life):
 
 
 @asynccontextmanager
-async def bridge(*manners: Manner, profile: str = "openai", **settings: Any) -> AsyncGenerator[Bridge]:
+async def bridge(*manners: ServerQuirk, profile: str = "openai", **settings: Any) -> AsyncGenerator[Bridge]:
     """A backend before a server of these manners."""
-    simulator = Simulator(manners=manners)
-    async with serving(app(simulator)) as url:
+    simulator = Simulator(quirks=manners)
+    async with serve_app(app(simulator)) as url:
         upstream = {"base_url": f"{url}/v1", "api_key": "sk-test-key", "profile": profile, "max_retries": 1}
         chosen = Settings.model_validate({"upstream": upstream, **settings})
         store = await open_store(":memory:")
-        backend = assemble(chosen, store=store, upstream=open_direct_upstream(chosen.upstream))
+        backend = assemble_backend(chosen, store=store, upstream=open_direct_upstream(chosen.upstream))
         try:
             yield Bridge(backend, simulator, f"{url}/v1")
         finally:
@@ -110,8 +110,8 @@ def streamed(request: pytest.FixtureRequest) -> bool:
     return asked
 
 
-@pytest.mark.parametrize("manner", UNMET)
-async def test_a_server_like_openais_has_no_habit_that_our_runs_never_meet(manner: Manner) -> None:
+@pytest.mark.parametrize("manner", UNUSED_QUIRKS)
+async def test_a_server_like_openais_has_no_habit_that_our_runs_never_meet(manner: ServerQuirk) -> None:
     async with bridge() as here:
         assert not await here.has(manner)
 
@@ -120,19 +120,19 @@ async def test_a_server_like_openais_has_no_habit_that_our_runs_never_meet(manne
 
 #: Everything that has to do with state kept at the server.
 STATEFUL = [
-    Manner.CONVERSATION_BY_STRING,  # S1
-    Manner.DROPS_FIRST_ITEMS,  # S2
-    Manner.NO_BACKGROUND_STREAMS,  # S7
-    Manner.NO_BACKGROUND,
-    Manner.INLINE_BACKGROUND,
-    Manner.FORGETS,  # S11
-    Manner.TAKES_ANY_PREVIOUS,
+    ServerQuirk.CONVERSATION_BY_STRING,  # S1
+    ServerQuirk.DROPS_FIRST_ITEMS,  # S2
+    ServerQuirk.NO_BACKGROUND_STREAMS,  # S7
+    ServerQuirk.NO_BACKGROUND,
+    ServerQuirk.INLINE_BACKGROUND,
+    ServerQuirk.FORGETS,  # S11
+    ServerQuirk.TAKES_ANY_PREVIOUS,
 ]
 
 
 @pytest.mark.parametrize("manner", STATEFUL)
 async def test_s1_s2_s7_s11_a_server_that_keeps_nothing_is_told_everything_anew(
-    manner: Manner, *, streamed: bool
+    manner: ServerQuirk, *, streamed: bool
 ) -> None:
     texts = [f"Word {number}" for number in range(25)]  # more than a conversation takes at once (S2)
     async with bridge(manner, profile="generic") as here:
@@ -154,7 +154,7 @@ async def test_s1_s2_s7_s11_a_server_that_keeps_nothing_is_told_everything_anew(
 
 
 async def test_s11_a_server_that_forgets_what_it_was_to_keep_is_told_everything_again(*, streamed: bool) -> None:
-    async with bridge(Manner.FORGETS, history="chained") as here:
+    async with bridge(ServerQuirk.FORGETS, history="chained") as here:
         thread_id = await here.thread("SAY one")
         runs = [await here.run(thread_id, streamed=streamed) for _ in range(2)]
 
@@ -166,9 +166,11 @@ async def test_s11_a_server_that_forgets_what_it_was_to_keep_is_told_everything_
     assert accepted == [(False, 1), (False, 2)]
 
 
-@pytest.mark.parametrize("manner", [Manner.CONVERSATION_BY_STRING, Manner.DROPS_FIRST_ITEMS, Manner.NO_LOCKS])
+@pytest.mark.parametrize(
+    "manner", [ServerQuirk.CONVERSATION_BY_STRING, ServerQuirk.DROPS_FIRST_ITEMS, ServerQuirk.NO_LOCKS]
+)
 async def test_s1_s2_s13_a_conversation_is_kept_by_servers_that_have_their_own_ways(
-    manner: Manner, *, streamed: bool
+    manner: ServerQuirk, *, streamed: bool
 ) -> None:
     async with bridge(manner, profile="ogx", history="conversation") as here:
         thread_id = await here.thread("SAY one")
@@ -181,7 +183,7 @@ async def test_s1_s2_s13_a_conversation_is_kept_by_servers_that_have_their_own_w
 
 
 async def test_s3_a_call_nobody_answered_is_not_sent_and_an_unknown_one_refused_here() -> None:
-    async with bridge(Manner.TAKES_OPEN_CALLS) as here:
+    async with bridge(ServerQuirk.TAKES_OPEN_CALLS) as here:
         thread_id = await here.thread("CALL look {}")
         waiting = await here.run(thread_id, LOOK)
         outputs = {"tool_outputs": [{"tool_call_id": "call_of_nobody", "output": "x"}]}
@@ -189,10 +191,10 @@ async def test_s3_a_call_nobody_answered_is_not_sent_and_an_unknown_one_refused_
             await here.backend.submit_tool_outputs(thread_id, waiting["id"], outputs)
         asked_before = len(here.asked)
         await here.backend.cancel_run(thread_id, waiting["id"])
-        await eventually(here, waiting, is_in("cancelled"))
+        await wait_until(here, waiting, has_status("cancelled"))
         await here.backend.create_message(thread_id, {"role": "user", "content": "Never mind"})
         after = await here.run(thread_id, LOOK)
-        misbehaves = await here.has(Manner.TAKES_OPEN_CALLS)
+        misbehaves = await here.has(ServerQuirk.TAKES_OPEN_CALLS)
 
     assert misbehaves
     assert (waiting["status"], asked_before, after["status"]) == ("requires_action", 1, "completed")
@@ -200,13 +202,13 @@ async def test_s3_a_call_nobody_answered_is_not_sent_and_an_unknown_one_refused_
 
 
 async def test_s13_a_thread_is_locked_here_whatever_the_server_does() -> None:
-    async with bridge(Manner.NO_LOCKS) as here:
+    async with bridge(ServerQuirk.NO_LOCKS) as here:
         thread_id = await here.thread("CALL look {}")
         waiting = await here.run(thread_id, LOOK)
 
         with pytest.raises(RequestError, match="already has an active run"):
             await here.run(thread_id)
-        misbehaves = await here.has(Manner.NO_LOCKS)
+        misbehaves = await here.has(ServerQuirk.NO_LOCKS)
 
     assert misbehaves
     assert waiting["status"] == "requires_action"
@@ -225,7 +227,7 @@ async def told(here: Bridge, *, streamed: bool) -> tuple[Wire, Wire, Sequence[Wi
 
 
 async def test_s4_patchy_streams_lose_no_word_and_no_citation(*, streamed: bool) -> None:
-    async with bridge(Manner.PATCHY_STREAMS) as here:
+    async with bridge(ServerQuirk.PATCHY_STREAMS) as here:
         run, text, _, file_id = await told(here, streamed=streamed)
 
     [citation] = text["annotations"]
@@ -234,7 +236,7 @@ async def test_s4_patchy_streams_lose_no_word_and_no_citation(*, streamed: bool)
 
 
 async def test_s8_inner_ids_of_files_are_never_shown(*, streamed: bool) -> None:
-    async with bridge(Manner.INNER_FILE_IDS) as here:
+    async with bridge(ServerQuirk.INNER_FILE_IDS) as here:
         run, text, results, file_id = await told(here, streamed=streamed)
 
     assert run["status"] == "completed"
@@ -243,7 +245,7 @@ async def test_s8_inner_ids_of_files_are_never_shown(*, streamed: bool) -> None:
 
 
 async def test_s5_the_reason_length_and_missing_details_are_understood(*, streamed: bool) -> None:
-    async with bridge(Manner.SPARSE_OBJECTS) as here:
+    async with bridge(ServerQuirk.SPARSE_OBJECTS) as here:
         thread_id = await here.thread("SAY " + "word " * 100)
         run = await here.run(thread_id, streamed=streamed, max_completion_tokens=16)
 
@@ -253,8 +255,8 @@ async def test_s5_the_reason_length_and_missing_details_are_understood(*, stream
     assert run["usage"]["prompt_token_details"] == {"cached_tokens": 0}
 
 
-@pytest.mark.parametrize("manner", [Manner.DETAIL_ERRORS, Manner.TERSE_ERRORS])
-async def test_s6_what_a_server_says_is_told_whatever_form_it_has(manner: Manner, *, streamed: bool) -> None:
+@pytest.mark.parametrize("manner", [ServerQuirk.DETAIL_ERRORS, ServerQuirk.TERSE_ERRORS])
+async def test_s6_what_a_server_says_is_told_whatever_form_it_has(manner: ServerQuirk, *, streamed: bool) -> None:
     async with bridge(manner) as here:
         run = await here.run(await here.thread("HTTP 400"), streamed=streamed)
 
@@ -267,9 +269,9 @@ async def test_s6_what_a_server_says_is_told_whatever_form_it_has(manner: Manner
 
 
 async def test_s9_a_run_asks_for_nothing_but_responses(*, streamed: bool) -> None:
-    async with bridge(Manner.FEW_PATHS, profile="generic") as here:
+    async with bridge(ServerQuirk.FEW_PATHS, profile="generic") as here:
         run = await here.run(await here.thread("Hello"), streamed=streamed, max_prompt_tokens=1000)
-        misbehaves = await here.has(Manner.FEW_PATHS)
+        misbehaves = await here.has(ServerQuirk.FEW_PATHS)
 
     assert misbehaves
     assert run["status"] == "completed"
@@ -277,7 +279,7 @@ async def test_s9_a_run_asks_for_nothing_but_responses(*, streamed: bool) -> Non
 
 
 async def test_s9_a_server_that_does_not_count_what_it_was_said_to_fails_no_run(*, streamed: bool) -> None:
-    async with bridge(Manner.FEW_PATHS, truncation={"counting": "exact"}) as here:
+    async with bridge(ServerQuirk.FEW_PATHS, truncation={"counting": "exact"}) as here:
         run = await here.run(await here.thread("Hello"), streamed=streamed)
         [turn] = (await here.backend.report_run(run["thread_id"], run["id"]))["turns"]
 
@@ -287,7 +289,7 @@ async def test_s9_a_server_that_does_not_count_what_it_was_said_to_fails_no_run(
 
 
 async def test_s9_a_server_that_does_not_compact_what_it_was_said_to_fails_no_run(*, streamed: bool) -> None:
-    async with bridge(Manner.FEW_PATHS, truncation={"auto": "compact"}) as here:
+    async with bridge(ServerQuirk.FEW_PATHS, truncation={"auto": "compact"}) as here:
         run = await here.run(await here.thread("Hello"), streamed=streamed)
         [turn] = (await here.backend.report_run(run["thread_id"], run["id"]))["turns"]
 
@@ -297,7 +299,7 @@ async def test_s9_a_server_that_does_not_compact_what_it_was_said_to_fails_no_ru
 
 
 async def test_s9_lists_without_paging_fields_are_read_as_they_are(*, streamed: bool) -> None:
-    async with bridge(Manner.FEW_PATHS) as here:
+    async with bridge(ServerQuirk.FEW_PATHS) as here:
         thread_id = await here.thread("PYTHON save()\nWRITES sums.csv 1,2")
         run = await here.run(thread_id, CODE, streamed=streamed)
         text = await here.words(run)
@@ -307,7 +309,7 @@ async def test_s9_lists_without_paging_fields_are_read_as_they_are(*, streamed: 
 
 
 async def test_s10_the_only_tool_is_named_where_required_is_not_heard(*, streamed: bool) -> None:
-    async with bridge(Manner.NO_REQUIRED_CHOICE, profile="generic") as here:
+    async with bridge(ServerQuirk.NO_REQUIRED_CHOICE, profile="generic") as here:
         run = await here.run(await here.thread("Hello"), LOOK, streamed=streamed, **REQUIRED)
 
     [call] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
@@ -315,17 +317,17 @@ async def test_s10_the_only_tool_is_named_where_required_is_not_heard(*, streame
 
 
 async def test_s10_the_run_keeps_the_model_it_asked_for_whoever_answered(*, streamed: bool) -> None:
-    async with bridge(Manner.ONE_MODEL) as here:
+    async with bridge(ServerQuirk.ONE_MODEL) as here:
         run = await here.run(await here.thread("Hello"), streamed=streamed)
 
     assert (run["status"], run["model"]) == ("completed", "gpt-4o")
 
 
 @pytest.mark.parametrize(
-    ("manner", "profile", "tool"), [(Manner.NO_FILES, "vllm", SEARCH), (Manner.NO_CONTAINERS, "ogx", CODE)]
+    ("manner", "profile", "tool"), [(ServerQuirk.NO_FILES, "vllm", SEARCH), (ServerQuirk.NO_CONTAINERS, "ogx", CODE)]
 )
 async def test_s12_tools_the_server_lacks_are_never_sent(
-    manner: Manner, profile: str, tool: Wire, *, streamed: bool
+    manner: ServerQuirk, profile: str, tool: Wire, *, streamed: bool
 ) -> None:
     async with bridge(manner, profile=profile) as here:
         thread_id = await here.thread("SAY Hello", attach="file-of-long-ago" if tool is SEARCH else None)
@@ -339,7 +341,7 @@ async def test_s12_tools_the_server_lacks_are_never_sent(
 
 
 async def test_s12_a_wrong_profile_fails_the_run_in_the_servers_words(*, streamed: bool) -> None:
-    async with bridge(Manner.NO_CONTAINERS, profile="openai") as here:
+    async with bridge(ServerQuirk.NO_CONTAINERS, profile="openai") as here:
         run = await here.run(await here.thread("Hello"), CODE, streamed=streamed)
 
     assert run["status"] == "failed"

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.engine.backends import Life, a_run, eventually, is_in
-from tests.clocks import StandingClock
-from tests.loopback import serving
+from tests.asgi_server import serve_app
+from tests.bridge.engine.backend_process import BackendProcess, has_status, queue_run, wait_until
+from tests.manual_clock import ManualClock
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry, load_parameter_rejections
 from threadbridge.ports import ParameterRejection, Store, Wire
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import open_backend
-from threadbridge_adapters.simulator import Manner, Scenario, ServiceError, Simulator, app
+from threadbridge_adapters.simulator import Scenario, ServerQuirk, ServiceError, Simulator, app
 from threadbridge_adapters.stores import open_store
 
 
 @asynccontextmanager
-async def process(folder: Path, simulator: Simulator, url: str) -> AsyncGenerator[Life]:
+async def process(folder: Path, simulator: Simulator, url: str) -> AsyncGenerator[BackendProcess]:
     """One life of a process on the folder's store. The settings are wrong about o3: it takes no temperature."""
     settings = {
         "store": f"sqlite:///{folder / 'threads.db'}",
@@ -31,22 +31,22 @@ async def process(folder: Path, simulator: Simulator, url: str) -> AsyncGenerato
     backend = await open_backend(Settings.model_validate(settings))
     assert isinstance(backend, ResponsesBackend)
     try:
-        yield Life(backend, simulator)
+        yield BackendProcess(backend, simulator)
     finally:
         await backend.aclose()
 
 
-async def warm_run(life: Life) -> Wire:
-    run = await a_run(life, "Hi", model="mine", temperature=0.5)
-    return await eventually(life, run, is_in("completed", "failed"))
+async def warm_run(life: BackendProcess) -> Wire:
+    run = await queue_run(life, "Hi", model="mine", temperature=0.5)
+    return await wait_until(life, run, has_status("completed", "failed"))
 
 
-@pytest.mark.parametrize("manners", [(), (Manner.DETAIL_ERRORS,), (Manner.TERSE_ERRORS,)])
+@pytest.mark.parametrize("manners", [(), (ServerQuirk.DETAIL_ERRORS,), (ServerQuirk.TERSE_ERRORS,)])
 async def test_the_next_process_knows_what_was_refused_in_whatever_words(
-    tmp_path: Path, manners: tuple[Manner, ...]
+    tmp_path: Path, manners: tuple[ServerQuirk, ...]
 ) -> None:
-    simulator = Simulator(manners=manners)
-    async with serving(app(simulator)) as url:
+    simulator = Simulator(quirks=manners)
+    async with serve_app(app(simulator)) as url:
         async with process(tmp_path, simulator, url) as first:
             learned = await warm_run(first)
         async with process(tmp_path, simulator, url) as second:
@@ -59,7 +59,7 @@ async def test_the_next_process_knows_what_was_refused_in_whatever_words(
 async def test_a_request_that_is_refused_anyway_teaches_nothing(tmp_path: Path) -> None:
     refused = ServiceError("Unsupported parameter.", param="temperature"), ServiceError("There is more.", param="input")
     simulator = Simulator(Scenario(error=error) for error in refused)
-    async with serving(app(simulator)) as url:
+    async with serve_app(app(simulator)) as url:
         async with process(tmp_path, simulator, url) as life:
             failed = await warm_run(life)
         store = await open_store(f"sqlite:///{tmp_path / 'threads.db'}")
@@ -84,7 +84,7 @@ async def store() -> AsyncGenerator[Store]:
 
 
 async def test_what_was_refused_long_ago_is_sent_again(store: Store) -> None:
-    clock = StandingClock()
+    clock = ManualClock()
     refusals = ParameterRejectionRegistry(SETTINGS, store, clock)
     refusals.learn("o3", {"temperature"})
 
@@ -96,7 +96,7 @@ async def test_what_was_refused_long_ago_is_sent_again(store: Store) -> None:
 
 
 async def test_what_is_kept_is_recalled_for_its_service_alone(store: Store) -> None:
-    refusals = ParameterRejectionRegistry(SETTINGS, store, StandingClock(4e9), service="here/v1")
+    refusals = ParameterRejectionRegistry(SETTINGS, store, ManualClock(4e9), service="here/v1")
 
     await refusals.save(refusals.learn("o3", {"temperature"}))
 
@@ -110,7 +110,7 @@ async def test_what_is_kept_is_recalled_for_its_service_alone(store: Store) -> N
 
 async def test_a_store_that_cannot_be_written_costs_no_run(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     await store.aclose()
-    refusals = ParameterRejectionRegistry(SETTINGS, store, StandingClock())
+    refusals = ParameterRejectionRegistry(SETTINGS, store, ManualClock())
 
     await refusals.save([ParameterRejection("o3", "top_p", 1.0)])
 

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.engine.backends import LEASE, a_run, eventually, is_in, living, now, texts
-from tests.clocks import StandingClock
+from tests.bridge.engine.backend_process import (
+    LEASE_SECONDS,
+    has_status,
+    list_texts,
+    queue_run,
+    retrieve_run,
+    run_backend,
+    wait_until,
+)
+from tests.manual_clock import ManualClock
 from threadbridge.errors import NotFound
 from threadbridge.ports import ListQuery
 
@@ -17,63 +25,63 @@ SLOW = "SLOW 1000\nSAY good morning"
 
 
 async def test_a_run_cut_off_at_the_end_of_its_process_is_taken_up_by_the_next(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as first:
-        run = await a_run(first, SLOW)
-        await eventually(first, run, is_in("in_progress"))
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as first:
+        run = await queue_run(first, SLOW)
+        await wait_until(first, run, has_status("in_progress"))
 
-    async with living(tmp_path, clock) as second:
-        taken_up = await eventually(second, run, lambda _: bool(second.simulator.requests))
+    async with run_backend(tmp_path, clock) as second:
+        taken_up = await wait_until(second, run, lambda _: bool(second.simulator.requests))
 
     assert taken_up["status"] == "in_progress"
     assert second.simulator.requests[0].body["input"][0]["content"][0]["text"] == SLOW
 
 
 async def test_a_run_whose_process_was_killed_is_taken_up_when_its_claim_has_lapsed(tmp_path: Path) -> None:
-    stopped, ticking = StandingClock(), StandingClock()
-    async with living(tmp_path, stopped) as killed, living(tmp_path, ticking) as other:
-        run = await a_run(killed, SLOW)
-        await eventually(killed, run, is_in("in_progress"))
+    stopped, ticking = ManualClock(), ManualClock()
+    async with run_backend(tmp_path, stopped) as killed, run_backend(tmp_path, ticking) as other:
+        run = await queue_run(killed, SLOW)
+        await wait_until(killed, run, has_status("in_progress"))
 
-        untouched = await now(other, run)
+        untouched = await retrieve_run(other, run)
         early = len(other.simulator.requests)
-        ticking.advance(LEASE + 1)  # the first process prolongs nothing: for it, time stands still
-        await eventually(other, run, lambda _: bool(other.simulator.requests))
+        ticking.advance(LEASE_SECONDS + 1)  # the first process prolongs nothing: for it, time stands still
+        await wait_until(other, run, lambda _: bool(other.simulator.requests))
 
     assert (untouched["status"], early) == ("in_progress", 0)
 
 
 async def test_two_backends_on_one_store_perform_a_turn_once(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as one, living(tmp_path, clock) as other:
-        runs = [await a_run(one, f"SAY {n}") for n in range(10)]
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as one, run_backend(tmp_path, clock) as other:
+        runs = [await queue_run(one, f"SAY {n}") for n in range(10)]
         for run in runs:
-            await eventually(other, run, is_in("completed"))
-        said = [await texts(other, run["thread_id"]) for run in runs]
+            await wait_until(other, run, has_status("completed"))
+        said = [await list_texts(other, run["thread_id"]) for run in runs]
 
     assert said == [[f"SAY {n}", f"{n}"] for n in range(10)]
     assert len(one.simulator.requests) + len(other.simulator.requests) == 10
 
 
 async def test_a_cancellation_in_one_process_reaches_the_worker_in_another(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as working, living(tmp_path, clock) as other:
-        run = await a_run(working, SLOW)
-        await eventually(working, run, lambda _: bool(working.simulator.requests))
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as working, run_backend(tmp_path, clock) as other:
+        run = await queue_run(working, SLOW)
+        await wait_until(working, run, lambda _: bool(working.simulator.requests))
 
         answer = await other.backend.cancel_run(run["thread_id"], run["id"])
-        clock.advance(LEASE / 3)
-        cancelled = await eventually(other, run, is_in("cancelled"))
+        clock.advance(LEASE_SECONDS / 3)
+        cancelled = await wait_until(other, run, has_status("cancelled"))
 
     assert answer["status"] == "cancelling"
     assert (cancelled["cancelled_at"], cancelled["expires_at"]) == (int(clock.now()), None)
 
 
 async def test_a_worker_told_to_stop_and_called_off_at_once_leaves_the_run_to_the_next(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as life, living(tmp_path, clock) as other:
-        run = await a_run(life, SLOW)
-        await eventually(life, run, lambda _: bool(life.simulator.requests))
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as life, run_backend(tmp_path, clock) as other:
+        run = await queue_run(life, SLOW)
+        await wait_until(life, run, lambda _: bool(life.simulator.requests))
         (worker, task), *_ = life.backend._executor._runners.values()  # pyright: ignore[reportPrivateUsage]
 
         cancelling = asyncio.ensure_future(other.backend.cancel_run(run["thread_id"], run["id"]))
@@ -81,21 +89,21 @@ async def test_a_worker_told_to_stop_and_called_off_at_once_leaves_the_run_to_th
         task.cancel()
         await asyncio.wait([task])
         await cancelling
-        cancelled = await eventually(other, run, is_in("cancelled"))
+        cancelled = await wait_until(other, run, has_status("cancelled"))
 
     assert task.cancelled()
     assert cancelled["cancelled_at"] == int(clock.now())
 
 
 async def test_a60_a_turn_that_takes_too_long_expires_by_itself(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock, lease_seconds=3600) as life:
-        run = await a_run(life, "SLOW 2000\nSAY too late")
-        await eventually(life, run, is_in("in_progress"))
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock, lease_seconds=3600) as life:
+        run = await queue_run(life, "SLOW 2000\nSAY too late")
+        await wait_until(life, run, has_status("in_progress"))
 
         clock.advance(600)
-        expired = await eventually(life, run, is_in("expired"))
-        said = await texts(life, run["thread_id"])
+        expired = await wait_until(life, run, has_status("expired"))
+        said = await list_texts(life, run["thread_id"])
 
     assert (expired["expires_at"], expired["completed_at"], expired["last_error"]) == (None, None, None)
     assert said == ["SLOW 2000\nSAY too late"]
@@ -104,8 +112,8 @@ async def test_a60_a_turn_that_takes_too_long_expires_by_itself(tmp_path: Path) 
 async def test_a60_a_streamed_turn_that_takes_too_long_keeps_what_was_said_and_closes_its_stream(
     tmp_path: Path,
 ) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock, lease_seconds=3600) as life:
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock, lease_seconds=3600) as life:
         assistant = await life.backend.create_assistant({"model": "gpt-4o"})
         thread = await life.backend.create_thread(
             {"messages": [{"role": "user", "content": "SLOW 90\nSAY one two three four five six"}]}
@@ -125,10 +133,10 @@ async def _names(stream: object, names: list[str]) -> None:
 
 
 async def test_a_turn_that_comes_too_late_writes_nothing(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as life:
-        run = await a_run(life, SLOW)
-        await eventually(life, run, is_in("in_progress"))
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as life:
+        run = await queue_run(life, SLOW)
+        await wait_until(life, run, has_status("in_progress"))
 
         await life.backend.delete_thread(run["thread_id"])
         clock.advance(100_000)
@@ -139,17 +147,17 @@ async def test_a_turn_that_comes_too_late_writes_nothing(tmp_path: Path) -> None
 
 
 async def test_a_waiting_run_outlives_its_process_and_takes_outputs_in_the_next(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as first:
-        run = await a_run(first, "CALL get_weather {}", tools=[WEATHER])
-        waiting = await eventually(first, run, is_in("requires_action"))
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as first:
+        run = await queue_run(first, "CALL get_weather {}", tools=[WEATHER])
+        waiting = await wait_until(first, run, has_status("requires_action"))
 
     call = waiting["required_action"]["submit_tool_outputs"]["tool_calls"][0]
-    async with living(tmp_path, clock) as second:
+    async with run_backend(tmp_path, clock) as second:
         body = {"tool_outputs": [{"tool_call_id": call["id"], "output": "rain"}]}
         await second.backend.submit_tool_outputs(run["thread_id"], run["id"], body)
-        completed = await eventually(second, run, is_in("completed"))
-        said = await texts(second, run["thread_id"])
+        completed = await wait_until(second, run, has_status("completed"))
+        said = await list_texts(second, run["thread_id"])
 
     assert completed["started_at"] >= waiting["started_at"]
     assert said[-1] == "RESULT: rain"

@@ -9,12 +9,19 @@ from typing import Any, cast
 
 import pytest
 
-from tests.bridge.engine.backends import Life, a_run, eventually, is_in, living, now
-from tests.clocks import StandingClock
+from tests.bridge.engine.backend_process import (
+    BackendProcess,
+    has_status,
+    queue_run,
+    retrieve_run,
+    run_backend,
+    wait_until,
+)
+from tests.manual_clock import ManualClock
 from threadbridge.errors import BridgeError, NotFound, StoreError
 from threadbridge.ports import Event, Store, Wire
 from threadbridge.settings import Settings
-from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 
@@ -35,7 +42,7 @@ class Losable:
         return getattr(self._store, name)
 
 
-async def a_stream(life: Life, text: str, **settings: object) -> AsyncIterator[Event]:
+async def a_stream(life: BackendProcess, text: str, **settings: object) -> AsyncIterator[Event]:
     assistant = await life.backend.create_assistant({"model": "gpt-4o", **settings})
     thread = {"messages": [{"role": "user", "content": text}]}
     return await life.backend.stream_thread_and_run({"assistant_id": assistant["id"], "thread": thread})
@@ -52,22 +59,22 @@ async def the_run(stream: AsyncIterator[Event]) -> Wire:
 
 
 async def test_a_reader_who_stands_still_is_given_up_and_the_run_completes(tmp_path: Path) -> None:
-    async with living(tmp_path, StandingClock(), stream_buffer_events=5, stalled_reader_seconds=0.05) as life:
+    async with run_backend(tmp_path, ManualClock(), stream_buffer_events=5, stalled_reader_seconds=0.05) as life:
         stream = await a_stream(life, LONG)
         run = await the_run(stream)
 
-        await eventually(life, run, is_in("completed"))
+        await wait_until(life, run, has_status("completed"))
         rest = await names(stream)
 
     assert (rest[-1], rest.count("thread.message.delta")) == ("thread.run.completed", 200)
 
 
 async def test_a_reader_who_is_slow_holds_his_run_up_and_misses_nothing(tmp_path: Path) -> None:
-    async with living(tmp_path, StandingClock(), stream_buffer_events=5, replay_bytes_per_run=0) as life:
+    async with run_backend(tmp_path, ManualClock(), stream_buffer_events=5, replay_bytes_per_run=0) as life:
         stream = await a_stream(life, LONG)
         run = await the_run(stream)
         await asyncio.sleep(0.05)
-        held_up = await now(life, run)
+        held_up = await retrieve_run(life, run)
 
         rest = await names(stream)
 
@@ -76,7 +83,7 @@ async def test_a_reader_who_is_slow_holds_his_run_up_and_misses_nothing(tmp_path
 
 
 async def test_one_who_follows_slowly_holds_nobody_up_and_is_told_what_he_missed(tmp_path: Path) -> None:
-    async with living(tmp_path, StandingClock(), stream_buffer_events=5, replay_bytes_per_run=2000) as life:
+    async with run_backend(tmp_path, ManualClock(), stream_buffer_events=5, replay_bytes_per_run=2000) as life:
         stream = await a_stream(life, LONG)
         run = await the_run(stream)
         following = await life.backend.follow_run(run["thread_id"], run["id"])
@@ -90,17 +97,17 @@ async def test_one_who_follows_slowly_holds_nobody_up_and_is_told_what_he_missed
 
 
 async def test_a_run_beyond_the_bound_waits_for_its_place_and_is_cancelled_there(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock, concurrent_turns=1) as life:
-        working = await a_run(life, "SLOW 1\nSAY one")
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock, concurrent_turns=1) as life:
+        working = await queue_run(life, "SLOW 1\nSAY one")
         stream = await a_stream(life, "SAY two")
         waiting = await the_run(stream)
-        before = await now(life, waiting)
+        before = await retrieve_run(life, waiting)
 
         await life.backend.cancel_run(waiting["thread_id"], waiting["id"])
         rest = await names(stream)
         clock.advance(9)
-        await eventually(life, working, is_in("completed"))
+        await wait_until(life, working, has_status("completed"))
 
     assert before["status"] == "queued"
     assert rest[-1] == "thread.run.cancelled"
@@ -108,7 +115,7 @@ async def test_a_run_beyond_the_bound_waits_for_its_place_and_is_cancelled_there
 
 
 async def test_runs_that_wait_for_a_place_are_performed_one_after_the_other(tmp_path: Path) -> None:
-    async with living(tmp_path, StandingClock(), concurrent_turns=1) as life:
+    async with run_backend(tmp_path, ManualClock(), concurrent_turns=1) as life:
         streams = [await a_stream(life, f"SAY {number}") for number in range(4)]
 
         told = await asyncio.gather(*(names(stream) for stream in streams))
@@ -117,41 +124,41 @@ async def test_runs_that_wait_for_a_place_are_performed_one_after_the_other(tmp_
 
 
 async def test_a_run_that_is_refused_leaves_its_slot_to_others(tmp_path: Path) -> None:
-    async with living(tmp_path, StandingClock(), concurrent_turns=1) as life:
+    async with run_backend(tmp_path, ManualClock(), concurrent_turns=1) as life:
         with pytest.raises(NotFound):
             await life.backend.create_run("thread_abcdefghijklmnopqrstuvwx", {"assistant_id": "asst_1"})
 
-        run = await a_run(life, "SAY hello")
+        run = await queue_run(life, "SAY hello")
 
-        await eventually(life, run, is_in("completed"))
+        await wait_until(life, run, has_status("completed"))
 
 
 async def test_closing_gives_up_runs_that_wait_for_a_place_and_the_next_life_performs_them(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock, concurrent_turns=1) as first:
-        working = await a_run(first, "SLOW 1\nSAY one")
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock, concurrent_turns=1) as first:
+        working = await queue_run(first, "SLOW 1\nSAY one")
         stream = await a_stream(first, "SAY two")
         waiting = await the_run(stream)
 
     with pytest.raises(BridgeError, match="This process is ending"):
         await names(stream)
-    async with living(tmp_path, clock) as second:
-        await eventually(second, waiting, is_in("completed"))
-        await eventually(second, working, lambda _: len(second.simulator.requests) == 2)
+    async with run_backend(tmp_path, clock) as second:
+        await wait_until(second, waiting, has_status("completed"))
+        await wait_until(second, working, lambda _: len(second.simulator.requests) == 2)
 
 
 async def test_a95_a_cancellation_in_the_last_moment_wins_over_the_calls_and_is_told_in_order(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as performing, living(tmp_path, clock) as other:
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as performing, run_backend(tmp_path, clock) as other:
         stream = await a_stream(performing, 'SLOW 0.1\nCALL get_weather {"a": 1}', tools=[WEATHER])
         run = await the_run(stream)
         reading = asyncio.ensure_future(names(stream))
-        await eventually(performing, run, lambda _: bool(performing.simulator.requests))
+        await wait_until(performing, run, lambda _: bool(performing.simulator.requests))
         await other.backend.cancel_run(run["thread_id"], run["id"])
         while not reading.done():
             clock.advance(0.1)
             await asyncio.sleep(0.005)
-        cancelled = await now(other, run)
+        cancelled = await retrieve_run(other, run)
 
     told = [name for name in await reading if not name.endswith(".delta")]
     assert told == [
@@ -167,8 +174,8 @@ async def test_a95_a_cancellation_in_the_last_moment_wins_over_the_calls_and_is_
 
 
 async def test_one_who_follows_where_another_process_goes_on_is_told_so(tmp_path: Path) -> None:
-    clock = StandingClock()
-    async with living(tmp_path, clock) as first, living(tmp_path, clock) as second:
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as first, run_backend(tmp_path, clock) as second:
         stream = await a_stream(first, "CALL get_weather {}\nSLOW 1", tools=[WEATHER])
         run = await the_run(stream)
         reading = asyncio.ensure_future(names(stream))
@@ -176,12 +183,12 @@ async def test_one_who_follows_where_another_process_goes_on_is_told_so(tmp_path
             clock.advance(1)
             await asyncio.sleep(0.005)
         following = asyncio.ensure_future(names(await first.backend.follow_run(run["thread_id"], run["id"])))
-        calls = (await now(second, run))["required_action"]["submit_tool_outputs"]["tool_calls"]
+        calls = (await retrieve_run(second, run))["required_action"]["submit_tool_outputs"]["tool_calls"]
 
         await second.backend.submit_tool_outputs(
             run["thread_id"], run["id"], {"tool_outputs": [{"tool_call_id": calls[0]["id"], "output": "sunny"}]}
         )
-        await eventually(second, run, is_in("in_progress"))
+        await wait_until(second, run, has_status("in_progress"))
         for _ in range(4):
             clock.advance(1)
             await asyncio.sleep(0.02)
@@ -193,10 +200,10 @@ async def test_one_who_follows_where_another_process_goes_on_is_told_so(tmp_path
 async def test_a_lost_store_is_an_error_before_the_stream_begins(tmp_path: Path) -> None:
     store = Losable(await open_store(f"sqlite:///{tmp_path / 'threads.db'}"))
     simulator = Simulator()
-    backend = assemble(Settings(), store=cast("Store", store), upstream=SimulatedUpstream(simulator))
-    life = Life(backend, simulator)
+    backend = assemble_backend(Settings(), store=cast("Store", store), upstream=SimulatedUpstream(simulator))
+    life = BackendProcess(backend, simulator)
     run = await the_run(await a_stream(life, "SAY one"))
-    await eventually(life, run, is_in("completed"))
+    await wait_until(life, run, has_status("completed"))
 
     store.lost = True
 
@@ -207,9 +214,14 @@ async def test_a_lost_store_is_an_error_before_the_stream_begins(tmp_path: Path)
 
 async def test_a_store_lost_while_somebody_follows_is_an_error_at_the_end_of_his_stream(tmp_path: Path) -> None:
     store = Losable(await open_store(f"sqlite:///{tmp_path / 'threads.db'}"))
-    simulator, clock = Simulator(), StandingClock()
-    backend = assemble(Settings(), store=cast("Store", store), upstream=SimulatedUpstream(simulator), clock=clock)
-    told = [event async for event in await a_stream(Life(backend, simulator), "CALL get_weather {}", tools=[WEATHER])]
+    simulator, clock = Simulator(), ManualClock()
+    backend = assemble_backend(
+        Settings(), store=cast("Store", store), upstream=SimulatedUpstream(simulator), clock=clock
+    )
+    told = [
+        event
+        async for event in await a_stream(BackendProcess(backend, simulator), "CALL get_weather {}", tools=[WEATHER])
+    ]
     run = told[-1].data
     following = await backend.follow_run(run["thread_id"], run["id"])
 
@@ -223,10 +235,10 @@ async def test_a_store_lost_while_somebody_follows_is_an_error_at_the_end_of_his
 
 async def test_a7_the_runs_of_another_tenant_are_not_found(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'threads.db'}"
-    async with living(tmp_path, StandingClock()) as life:
+    async with run_backend(tmp_path, ManualClock()) as life:
         run = await the_run(await a_stream(life, "SAY one"))
         settings = Settings(tenant="other")
-        other = assemble(settings, store=await open_store(url), upstream=SimulatedUpstream(Simulator()))
+        other = assemble_backend(settings, store=await open_store(url), upstream=SimulatedUpstream(Simulator()))
 
         with pytest.raises(NotFound, match="No thread found with id"):
             await other.follow_run(run["thread_id"], run["id"])

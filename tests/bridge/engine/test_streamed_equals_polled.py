@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.bridge.engine.upstream_state_fixtures import kept_responses, words_of
-from tests.differences.service import WEATHER, Service, emulated, path_of
+from tests.bridge.engine.upstream_state_fixtures import describe_item, list_stored_response_ids
+from tests.emulated_service import WEATHER, EmulatedService, open_service, run_path
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import Scenario
 
@@ -77,31 +77,34 @@ class Witness:
     """Notes what the simulator knows when it is asked; as a script it leaves everything to the message."""
 
     def __init__(self) -> None:
-        self.service: Service
+        self.service: EmulatedService
         self.known: list[list[str]] = []
 
     def __call__(self, body: Wire) -> Scenario | None:
-        memory = self.service.simulator._memory  # pyright: ignore[reportPrivateUsage]
+        memory = self.service.simulator._state  # pyright: ignore[reportPrivateUsage]
         before: Sequence[Wire] = ()
         if (previous := body.get("previous_response_id")) is not None:
-            if previous not in kept_responses(self.service):
+            if previous not in list_stored_response_ids(self.service):
                 return None  # refused
-            before = memory.previous(previous).context()
+            before = memory.get_previous_response(previous).build_context()
         elif (conversation_id := body.get("conversation")) is not None:
             if conversation_id not in memory._conversations:  # pyright: ignore[reportPrivateUsage]
                 return None
-            before = list(memory.conversation(conversation_id).items.values())
-        self.known.append([words_of(item) for item in [*before, *body["input"]] if item["type"] != "reasoning"])
+            before = list(memory.get_conversation(conversation_id).items.values())
+        self.known.append([describe_item(item) for item in [*before, *body["input"]] if item["type"] != "reasoning"])
         return None
 
 
 async def course(history: str, operations: Sequence[Operation]) -> Course:
     """The same things done to a thread, with this setting."""
-    async with emulated(history=history) as service:
+    async with open_service(history=history) as service:
         witness = Witness()
         witness.service = service
-        service.simulator._pick = witness  # pyright: ignore[reportPrivateUsage]
-        assistant_id, thread_id = await service.assistant(tools=[WEATHER]), await service.thread("SAY hello")
+        service.simulator._choose_scenario = witness  # pyright: ignore[reportPrivateUsage]
+        assistant_id, thread_id = (
+            await service.create_assistant(tools=[WEATHER]),
+            await service.create_thread("SAY hello"),
+        )
         for operation in operations:
             await do(service, thread_id, assistant_id, *operation)
         runs = (await service.get(f"/threads/{thread_id}/runs", order="asc", limit="100")).body["data"]
@@ -110,7 +113,7 @@ async def course(history: str, operations: Sequence[Operation]) -> Course:
     return Course(witness.known, [run["status"] for run in runs], texts)
 
 
-async def do(service: Service, thread_id: str, assistant_id: str, what: str, value: Any) -> None:
+async def do(service: EmulatedService, thread_id: str, assistant_id: str, what: str, value: Any) -> None:
     newest = (await service.get(f"/threads/{thread_id}/runs", limit="1")).body["data"]
     waiting = next((run for run in newest if run["status"] == "requires_action"), None)
     match what:
@@ -121,11 +124,11 @@ async def do(service: Service, thread_id: str, assistant_id: str, what: str, val
             body = {"assistant_id": assistant_id, "truncation_strategy": strategy}
             started = await service.post(f"/threads/{thread_id}/runs", **body)
             if started.status == 200:
-                await service.rested(started.body)
+                await service.wait_until_rest(started.body)
         case "answer" if waiting is not None:
-            await service.answered(waiting)
+            await service.submit_outputs(waiting)
         case "cancel" if waiting is not None:
-            await service.post(f"{path_of(waiting)}/cancel")
+            await service.post(f"{run_path(waiting)}/cancel")
         case "delete":
             messages = (await service.get(f"/threads/{thread_id}/messages", order="asc")).body["data"]
             if messages:
@@ -136,11 +139,11 @@ async def do(service: Service, thread_id: str, assistant_id: str, what: str, val
             pass
 
 
-def forget(service: Service) -> None:
+def forget(service: EmulatedService) -> None:
     """The service loses all it kept."""
-    for response_id in kept_responses(service):
-        service.simulator.delete(response_id)
-    for conversation_id in list(service.simulator._memory._conversations):  # pyright: ignore[reportPrivateUsage]
+    for response_id in list_stored_response_ids(service):
+        service.simulator.delete_response(response_id)
+    for conversation_id in list(service.simulator._state._conversations):  # pyright: ignore[reportPrivateUsage]
         service.simulator.conversations.delete(conversation_id)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.clocks import StandingClock
+from tests.manual_clock import ManualClock
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.thread_queue import ThreadQueue
 from threadbridge.ports import ObjectKind, Session, Store, Wire
 from threadbridge.service.thread_lock import ThreadBusy
 from threadbridge.settings import Settings
-from threadbridge_adapters.composition import assemble
+from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 
@@ -44,7 +44,7 @@ def wait(room: ThreadQueue, thread: Thread, who: str) -> asyncio.Task[str]:
     )
 
 
-async def pass_time(clock: StandingClock) -> None:
+async def pass_time(clock: ManualClock) -> None:
     """Enough looks for everybody in a short line."""
     for _ in range(20):
         clock.advance(0.3)
@@ -53,7 +53,7 @@ async def pass_time(clock: StandingClock) -> None:
 
 
 async def test_those_who_wait_are_served_in_the_order_of_their_arrival() -> None:
-    clock, thread = StandingClock(), Thread()
+    clock, thread = ManualClock(), Thread()
     room = ThreadQueue(clock, max_waiting=10, wait_seconds=60)
     waiting = [wait(room, thread, who) for who in "abc"]
     await asyncio.sleep(0.01)
@@ -67,7 +67,7 @@ async def test_those_who_wait_are_served_in_the_order_of_their_arrival() -> None
 
 
 async def test_whoever_gives_up_does_not_hold_up_the_next() -> None:
-    clock, thread = StandingClock(), Thread()
+    clock, thread = ManualClock(), Thread()
     room = ThreadQueue(clock, max_waiting=10, wait_seconds=60)
     first, second, third = (wait(room, thread, who) for who in "abc")
     await asyncio.sleep(0.01)
@@ -84,11 +84,11 @@ async def test_without_seats_nobody_waits() -> None:
     thread = Thread()
 
     with pytest.raises(ThreadBusy):
-        await wait(ThreadQueue(StandingClock(), max_waiting=0, wait_seconds=60), thread, "a")
+        await wait(ThreadQueue(ManualClock(), max_waiting=0, wait_seconds=60), thread, "a")
 
 
 async def test_a_closed_room_sends_everybody_away() -> None:
-    clock, thread = StandingClock(), Thread()
+    clock, thread = ManualClock(), Thread()
     room = ThreadQueue(clock, max_waiting=10, wait_seconds=60)
     waiting = [wait(room, thread, who) for who in "ab"]
     await asyncio.sleep(0.01)
@@ -102,7 +102,7 @@ async def test_a_closed_room_sends_everybody_away() -> None:
 async def opened(path: Path) -> tuple[Store, ResponsesBackend]:
     """A process of its own, as far as the store can tell."""
     store = await open_store(f"sqlite:///{path}")
-    return store, assemble(PATIENT, store=store, upstream=SimulatedUpstream(Simulator()))
+    return store, assemble_backend(PATIENT, store=store, upstream=SimulatedUpstream(Simulator()))
 
 
 def _everything(thread_id: str, session: Session) -> tuple[list[str], list[Wire]]:

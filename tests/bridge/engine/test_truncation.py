@@ -8,17 +8,24 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.engine.backends import Life, a_run, eventually, is_in, living, texts
-from tests.clocks import StandingClock
-from tests.differences.service import WEATHER, Service, emulated, text_of
+from tests.bridge.engine.backend_process import (
+    BackendProcess,
+    has_status,
+    list_texts,
+    queue_run,
+    run_backend,
+    wait_until,
+)
+from tests.emulated_service import WEATHER, EmulatedService, message_text, open_service
+from tests.manual_clock import ManualClock
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.ports import Session, Turn, Wire
-from threadbridge_adapters.simulator import Answer, Call, Reasoning, Scenario
+from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, ScriptedResponse
 
 SMALL: dict[str, Any] = {"models": {"gpt-4o": {"model": "gpt-4o", "context_tokens": 120}}}
 
 
-async def turns(service: Service, run: Wire) -> list[Turn]:
+async def turns(service: EmulatedService, run: Wire) -> list[Turn]:
     assert isinstance(service.backend, ResponsesBackend)
     place = service.backend._ctx  # pyright: ignore[reportPrivateUsage]
 
@@ -28,22 +35,22 @@ async def turns(service: Service, run: Wire) -> list[Turn]:
     return await place.store.read(look, tenant=place.tenant)
 
 
-async def report(service: Service, run: Wire) -> Wire:
+async def report(service: EmulatedService, run: Wire) -> Wire:
     (turn,) = await turns(service, run)
     assert turn.report is not None
     return turn.report
 
 
-async def run_on(service: Service, thread_id: str, **body: object) -> Wire:
-    assistant_id = await service.assistant()
+async def run_on(service: EmulatedService, thread_id: str, **body: object) -> Wire:
+    assistant_id = await service.create_assistant()
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, **body)
-    return await service.rested(started.body)
+    return await service.wait_until_rest(started.body)
 
 
 async def test_a_turn_keeps_what_was_sent_and_dropped_and_why() -> None:
-    async with emulated(**SMALL) as service:
+    async with open_service(**SMALL) as service:
         run = await run_on(
-            service, await service.thread(*["twelve words of text to fill a line with something " * 2] * 9)
+            service, await service.create_thread(*["twelve words of text to fill a line with something " * 2] * 9)
         )
         found = await report(service, run)
 
@@ -56,8 +63,8 @@ async def test_a_turn_keeps_what_was_sent_and_dropped_and_why() -> None:
 
 
 async def test_a_turn_that_was_not_asked_keeps_why() -> None:
-    async with emulated() as service:
-        run = await service.run("long " * 100, run={"max_prompt_tokens": 16})
+    async with open_service() as service:
+        run = await service.run_to_rest("long " * 100, run={"max_prompt_tokens": 16})
         found = await report(service, run)
 
     assert found["history"]["fits"] is False
@@ -66,8 +73,8 @@ async def test_a_turn_that_was_not_asked_keeps_why() -> None:
 
 
 async def test_last_messages_are_reported_as_asked_for() -> None:
-    async with emulated() as service:
-        thread_id = await service.thread("one", "two", "three")
+    async with open_service() as service:
+        thread_id = await service.create_thread("one", "two", "three")
         run = await run_on(service, thread_id, truncation_strategy={"type": "last_messages", "last_messages": 2})
         history = (await report(service, run))["history"]
 
@@ -76,8 +83,8 @@ async def test_last_messages_are_reported_as_asked_for() -> None:
 
 
 async def test_the_warnings_of_a_turn_are_kept() -> None:
-    async with emulated() as service:
-        run = await service.run("Hi", model="gpt-6.2-sol", temperature=0.5)
+    async with open_service() as service:
+        run = await service.run_to_rest("Hi", model="gpt-6.2-sol", temperature=0.5)
         found = await report(service, run)
 
     assert found["warnings"] == ["The model gpt-6.2-sol does not accept temperature; 0.5 has no effect."]
@@ -90,20 +97,22 @@ async def test_no_text_is_counted_twice_in_the_life_of_a_store(monkeypatch: pyte
         counted[text] += 1
         return len(text)
 
-    monkeypatch.setattr("threadbridge_adapters.token_counter.token_counter", lambda: count)
-    async with emulated() as service:
-        thread_id = await service.thread("first of all", "CALL get_weather {}")
-        assistant_id = await service.assistant(tools=[WEATHER])
+    monkeypatch.setattr("threadbridge_adapters.token_counter.create_token_counter", lambda: count)
+    async with open_service() as service:
+        thread_id = await service.create_thread("first of all", "CALL get_weather {}")
+        assistant_id = await service.create_assistant(tools=[WEATHER])
         for _ in range(2):
-            run = await service.rested(
+            run = await service.wait_until_rest(
                 (await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)).body
             )
-            await service.answered(run, f"sunny {run['id']}")
+            await service.submit_outputs(run, f"sunny {run['id']}")
             await service.post(f"/threads/{thread_id}/messages/{await newest(service, thread_id)}", metadata={"a": "b"})
             await service.post(
                 f"/threads/{thread_id}/messages", role="user", content=f"CALL get_weather {{}} {run['id']}"
             )
-        texts = {text_of(message) for message in (await service.get(f"/threads/{thread_id}/messages")).body["data"]}
+        texts = {
+            message_text(message) for message in (await service.get(f"/threads/{thread_id}/messages")).body["data"]
+        }
 
     assert {text: counted[text] for text in texts if counted[text] != 1} == {}
     assert counted["first of all"] == 1
@@ -116,19 +125,19 @@ async def test_no_text_is_counted_again_after_a_restart(tmp_path: Path, monkeypa
         counted[text] += 1
         return len(text)
 
-    async def ask(life: Life, asked: Wire) -> list[str]:
+    async def ask(life: BackendProcess, asked: Wire) -> list[str]:
         thread_id = asked["thread_id"]
         await life.backend.create_message(thread_id, {"role": "user", "content": f"again, {len(counted)}"})
         run = await life.backend.create_run(thread_id, {"assistant_id": asked["assistant_id"]})
-        await eventually(life, run, is_in("completed"))
-        return await texts(life, thread_id)
+        await wait_until(life, run, has_status("completed"))
+        return await list_texts(life, thread_id)
 
-    monkeypatch.setattr("threadbridge_adapters.token_counter.token_counter", lambda: count)
-    clock = StandingClock()
-    async with living(tmp_path, clock) as life:
-        asked = await eventually(life, await a_run(life, "first of all"), is_in("completed"))
+    monkeypatch.setattr("threadbridge_adapters.token_counter.create_token_counter", lambda: count)
+    clock = ManualClock()
+    async with run_backend(tmp_path, clock) as life:
+        asked = await wait_until(life, await queue_run(life, "first of all"), has_status("completed"))
         await ask(life, asked)
-    async with living(tmp_path, clock) as life:
+    async with run_backend(tmp_path, clock) as life:
         await ask(life, asked)
         said = await ask(life, asked)
 
@@ -136,15 +145,15 @@ async def test_no_text_is_counted_again_after_a_restart(tmp_path: Path, monkeypa
     assert {text: counted[text] for text in said} == dict.fromkeys(said, 1)
 
 
-async def newest(service: Service, thread_id: str) -> str:
+async def newest(service: EmulatedService, thread_id: str) -> str:
     return str((await service.get(f"/threads/{thread_id}/messages", limit="1")).body["data"][0]["id"])
 
 
 async def test_imported_messages_are_counted_when_a_run_first_meets_them() -> None:
-    async with emulated() as service:
+    async with open_service() as service:
         assert isinstance(service.backend, ResponsesBackend)
         place = service.backend._ctx  # pyright: ignore[reportPrivateUsage]
-        thread_id = await service.thread()
+        thread_id = await service.create_thread()
         body = {"id": "msg_old", "object": "thread.message", "created_at": 1, "thread_id": thread_id, "role": "user"}
         content = [{"type": "text", "text": {"value": "from long ago", "annotations": []}}]
         await place.store.write(
@@ -165,9 +174,11 @@ def entry(message: Wire) -> Any:
 
 
 async def test_reasoning_weighs_within_its_run_only() -> None:
-    async with emulated() as service:
-        service.simulator.enqueue(Scenario(answer=Answer([Reasoning("thought", tokens=9), Call("get_weather", "{}")])))
-        run = await service.answered(await service.run("Hi", tools=[WEATHER], model="gpt-6-sol"))
+    async with open_service() as service:
+        service.simulator.enqueue(
+            Scenario(response=ScriptedResponse([Reasoning("thought", tokens=9), FunctionCall("get_weather", "{}")]))
+        )
+        run = await service.submit_outputs(await service.run_to_rest("Hi", tools=[WEATHER], model="gpt-6-sol"))
         first, second = [turn.report for turn in await turns(service, run)]
         assert first is not None
         assert second is not None

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.engine.backends import a_run, eventually, is_in, living
-from tests.clocks import StandingClock
+from tests.bridge.engine.backend_process import has_status, queue_run, run_backend, wait_until
+from tests.manual_clock import ManualClock
 from threadbridge.ports import ListQuery
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import open_backend
@@ -16,9 +16,9 @@ from threadbridge_adapters.composition import open_backend
 
 async def test_it_opens_without_a_key_and_leaves_runs_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    async with living(tmp_path, StandingClock()) as life:
-        run = await a_run(life, "SLOW 1000\nSAY later")
-        await eventually(life, run, is_in("in_progress"))
+    async with run_backend(tmp_path, ManualClock()) as life:
+        run = await queue_run(life, "SLOW 1000\nSAY later")
+        await wait_until(life, run, has_status("in_progress"))
 
     reader = await open_backend(Settings(store=f"sqlite:///{tmp_path / 'threads.db'}", performs_runs=False))
     listed = await reader.list_runs(run["thread_id"], ListQuery())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.differences.service import Service
+from tests.emulated_service import EmulatedService
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.context import EngineContext
 from threadbridge.ports import ObjectKind, Wire
@@ -14,75 +14,75 @@ from threadbridge.settings import Limits
 SWEEP_SECONDS = Limits().lease_seconds
 
 
-async def run_on(service: Service, thread_id: str, assistant_id: str, *texts: str, **body: object) -> Wire:
+async def run_to_rest(service: EmulatedService, thread_id: str, assistant_id: str, *texts: str, **body: object) -> Wire:
     """A run at rest, after these messages."""
     for text in texts:
         await service.post(f"/threads/{thread_id}/messages", role="user", content=text)
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, **body)
     assert started.status == 200, started.body
-    return await service.rested(started.body)
+    return await service.wait_until_rest(started.body)
 
 
-async def report(service: Service, run: Wire) -> list[Wire]:
+async def list_turn_reports(service: EmulatedService, run: Wire) -> list[Wire]:
     """What is told of the turns of the run."""
-    told = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
-    turns: list[Wire] = told.body["turns"]
+    answer = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
+    turns: list[Wire] = answer.body["turns"]
     return turns
 
 
-async def states(service: Service, run: Wire) -> list[Wire]:
+async def list_turn_states(service: EmulatedService, run: Wire) -> list[Wire]:
     """How the turns of the run stood to what the service keeps."""
-    return [turn["state"] for turn in await report(service, run)]
+    return [turn["state"] for turn in await list_turn_reports(service, run)]
 
 
-async def anchor(service: Service, thread_id: str) -> Wire | None:
+async def get_continuation(service: EmulatedService, thread_id: str) -> Wire | None:
     """What is remembered of what the service keeps."""
     return await service.store.read(lambda session: session.get(ObjectKind.UPSTREAM_STATE, thread_id), tenant="default")
 
 
-def asked(service: Service) -> list[Wire]:
+def list_response_requests(service: EmulatedService) -> list[Wire]:
     """The requests for responses."""
     return [request.body for request in service.simulator.requests if request.path == "/responses"]
 
 
-def other_requests(service: Service) -> list[str]:
+def list_other_requests(service: EmulatedService) -> list[str]:
     """All the others."""
     return [f"{each.method} {each.path}" for each in service.simulator.requests if each.path != "/responses"]
 
 
-def sent(body: Wire) -> list[str]:
+def describe_input(body: Wire) -> list[str]:
     """The items of a request in short."""
-    return [words_of(item) for item in body["input"]]
+    return [describe_item(item) for item in body["input"]]
 
 
-def kept_responses(service: Service) -> list[str]:
+def list_stored_response_ids(service: EmulatedService) -> list[str]:
     """The ids of the responses that the service keeps, oldest first."""
-    return list(service.simulator._memory._responses)  # pyright: ignore[reportPrivateUsage]
+    return list(service.simulator._state._responses)  # pyright: ignore[reportPrivateUsage]
 
 
-def known(service: Service) -> list[str]:
+def describe_known_items(service: EmulatedService) -> list[str]:
     """All that the newest response knew, as the service tells it."""
-    newest = kept_responses(service)[-1]
-    items = service.simulator.input_items(newest, {"order": "asc", "limit": "100"})["data"]
-    return [words_of(item) for item in items]
+    newest = list_stored_response_ids(service)[-1]
+    items = service.simulator.list_input_items(newest, {"order": "asc", "limit": "100"})["data"]
+    return [describe_item(item) for item in items]
 
 
-async def tidied(service: Service, *, asked_for: int) -> list[str]:
+async def wait_for_cleanup(service: EmulatedService, *, request_count: int) -> list[str]:
     """What the service was asked beside responses, once it was asked so often and a sweep has passed."""
     service.clock.advance(SWEEP_SECONDS)
     async with asyncio.timeout(10):
-        while len(other_requests(service)) < asked_for:
+        while len(list_other_requests(service)) < request_count:
             await asyncio.sleep(0.002)
-    return other_requests(service)
+    return list_other_requests(service)
 
 
-def place_of(service: Service) -> EngineContext:
+def engine_context_of(service: EmulatedService) -> EngineContext:
     """Where the service's workers are at home."""
     assert isinstance(service.backend, ResponsesBackend)
     return service.backend._ctx  # pyright: ignore[reportPrivateUsage]
 
 
-def words_of(item: Wire) -> str:
+def describe_item(item: Wire) -> str:
     """An item in short."""
     if item["type"] == "message":
         return f"{item['role']}: {item['content'][0]['text']}"

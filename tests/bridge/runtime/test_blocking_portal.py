@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from threadbridge.runtime.blocking_portal import READ_AHEAD, Portal, portal
+from threadbridge.runtime.blocking_portal import READ_AHEAD_ITEMS, BlockingPortal, get_portal
 
 
 class Counting:
@@ -44,7 +44,7 @@ async def echo(value: str) -> str:
 
 
 async def test_a_result_comes_back_even_inside_a_running_loop() -> None:
-    assert portal().run(echo("hello")) == "hello"
+    assert get_portal().run(echo("hello")) == "hello"
 
 
 def test_what_a_coroutine_raises_is_raised_to_the_caller() -> None:
@@ -52,7 +52,7 @@ def test_what_a_coroutine_raises_is_raised_to_the_caller() -> None:
         raise LookupError("nothing there")
 
     with pytest.raises(LookupError, match="nothing there"):
-        portal().run(fail())
+        get_portal().run(fail())
 
 
 def test_many_threads_share_one_loop() -> None:
@@ -61,17 +61,17 @@ def test_many_threads_share_one_loop() -> None:
         return id(asyncio.get_running_loop())
 
     with ThreadPoolExecutor(16) as pool:
-        loops = set(pool.map(lambda _: portal().run(loop_id()), range(64)))
+        loops = set(pool.map(lambda _: get_portal().run(loop_id()), range(64)))
 
     assert len(loops) == 1
 
 
 def test_a_call_from_the_portals_own_thread_is_refused_and_does_not_hang() -> None:
     async def ask_again() -> str:
-        return portal().run(echo("never"))
+        return get_portal().run(echo("never"))
 
     with pytest.raises(RuntimeError, match="use AsyncThreadBridge in asynchronous code"):
-        portal().run(ask_again())
+        get_portal().run(ask_again())
 
 
 def test_a_coroutine_that_exits_does_not_take_the_loop_along() -> None:
@@ -79,9 +79,9 @@ def test_a_coroutine_that_exits_does_not_take_the_loop_along() -> None:
         raise SystemExit(3)
 
     with pytest.raises(SystemExit):
-        portal().run(leave())
+        get_portal().run(leave())
 
-    assert portal().run(echo("still here")) == "still here"
+    assert get_portal().run(echo("still here")) == "still here"
 
 
 def test_a_caller_waits_no_longer_than_asked_and_the_work_is_cancelled() -> None:
@@ -94,7 +94,7 @@ def test_a_caller_waits_no_longer_than_asked_and_the_work_is_cancelled() -> None
             cancelled.set()
 
     with pytest.raises(TimeoutError):
-        portal().run(hang(), timeout=0.02)
+        get_portal().run(hang(), timeout=0.02)
 
     assert cancelled.wait(5)
 
@@ -115,26 +115,26 @@ def test_an_exception_reaches_the_caller_and_leaves_the_loop_running(
         raise error
 
     with pytest.raises(raised):
-        portal().run(fail())
+        get_portal().run(fail())
 
-    assert portal().run(echo("still here")) == "still here"
+    assert get_portal().run(echo("still here")) == "still here"
 
 
 def test_an_infinite_timeout_is_accepted() -> None:
-    assert portal().run(echo("hello"), timeout=float("inf")) == "hello"
+    assert get_portal().run(echo("hello"), timeout=float("inf")) == "hello"
 
 
 def test_items_come_in_order_and_all_of_them() -> None:
-    source = Counting(10 * READ_AHEAD)
+    source = Counting(10 * READ_AHEAD_ITEMS)
 
-    numbers = list(portal().iterate(aiter(source)))
+    numbers = list(get_portal().iterate(aiter(source)))
 
-    assert numbers == list(range(10 * READ_AHEAD))
+    assert numbers == list(range(10 * READ_AHEAD_ITEMS))
     assert source.closed.is_set()
 
 
 def test_what_the_source_raises_comes_after_what_it_yielded() -> None:
-    reader = portal().iterate(aiter(Counting(3, fail=ValueError("broken"))))
+    reader = get_portal().iterate(aiter(Counting(3, fail=ValueError("broken"))))
     seen = list[int]()
 
     with pytest.raises(ValueError, match="broken"):
@@ -145,19 +145,19 @@ def test_what_the_source_raises_comes_after_what_it_yielded() -> None:
 
 def test_reading_ahead_is_bounded() -> None:
     source = Counting(10**9)
-    reader = portal().iterate(aiter(source))
+    reader = get_portal().iterate(aiter(source))
 
     next(reader)
     time.sleep(0.05)
     read = source.read
     reader.close()
 
-    assert READ_AHEAD <= read <= 3 * READ_AHEAD
+    assert READ_AHEAD_ITEMS <= read <= 3 * READ_AHEAD_ITEMS
 
 
 def test_closing_early_closes_the_source() -> None:
     source = Counting(10**9)
-    reader = portal().iterate(aiter(source))
+    reader = get_portal().iterate(aiter(source))
     next(reader)
 
     reader.close()
@@ -168,7 +168,7 @@ def test_closing_early_closes_the_source() -> None:
 
 def test_dropping_a_reader_closes_the_source() -> None:
     source = Counting(10**9)
-    reader = portal().iterate(aiter(source))
+    reader = get_portal().iterate(aiter(source))
     next(reader)
 
     del reader
@@ -178,7 +178,7 @@ def test_dropping_a_reader_closes_the_source() -> None:
 
 
 def test_closing_calls_the_closers_and_cancels_the_rest() -> None:
-    own = Portal()
+    own = BlockingPortal()
     closed, cancelled = threading.Event(), threading.Event()
 
     async def close() -> None:
@@ -196,40 +196,40 @@ def test_closing_calls_the_closers_and_cancels_the_rest() -> None:
         await asyncio.sleep(0)
 
     tasks = list["asyncio.Task[None]"]()
-    own.at_exit(close)
+    own.register_exit_callback(close)
     own.run(begin())
 
-    own.close(within=5)
+    own.close(timeout=5)
 
     assert closed.is_set()
     assert cancelled.is_set()
 
 
 def test_a_closer_that_never_ends_holds_nobody_up() -> None:
-    own = Portal()
+    own = BlockingPortal()
 
     async def hang() -> None:
         await asyncio.Event().wait()
 
-    own.at_exit(hang)
+    own.register_exit_callback(hang)
     began = time.monotonic()
 
-    own.close(within=0.1)
+    own.close(timeout=0.1)
 
     assert time.monotonic() - began < 2
 
 
 def test_a_forgotten_closer_is_not_called() -> None:
-    own = Portal()
+    own = BlockingPortal()
     called = threading.Event()
 
     async def close() -> None:
         called.set()
 
-    forget = own.at_exit(close)
+    forget = own.register_exit_callback(close)
     forget()
 
-    own.close(within=1)
+    own.close(timeout=1)
 
     assert not called.is_set()
 
@@ -243,10 +243,10 @@ def run_python(program: str) -> subprocess.CompletedProcess[str]:
 def test_the_end_of_the_process_closes_what_was_left_open() -> None:
     done = run_python(
         "import asyncio\n"
-        "from threadbridge.runtime.blocking_portal import portal\n"
+        "from threadbridge.runtime.blocking_portal import get_portal\n"
         "async def close():\n"
         "    await asyncio.to_thread(print, 'closed on a worker thread')\n"
-        "portal().at_exit(close)\n"
+        "get_portal().register_exit_callback(close)\n"
     )
 
     assert (done.stdout, done.stderr) == ("closed on a worker thread\n", "")
@@ -255,7 +255,7 @@ def test_the_end_of_the_process_closes_what_was_left_open() -> None:
 def test_an_interrupt_cancels_the_work() -> None:
     done = run_python(
         "import asyncio, os, signal, threading\n"
-        "from threadbridge.runtime.blocking_portal import portal\n"
+        "from threadbridge.runtime.blocking_portal import get_portal\n"
         "async def work():\n"
         "    try:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
@@ -264,7 +264,7 @@ def test_an_interrupt_cancels_the_work() -> None:
         "        os.write(1, b'cancelled ')\n"
         "        raise\n"
         "try:\n"
-        "    portal().run(work())\n"
+        "    get_portal().run(work())\n"
         "except KeyboardInterrupt:\n"
         "    os.write(1, b'interrupted ')\n"
     )
@@ -277,17 +277,17 @@ def test_an_interrupt_cancels_the_work() -> None:
 def test_a_forked_child_gets_a_loop_of_its_own() -> None:
     done = run_python(
         "import os\n"
-        "from threadbridge.runtime.blocking_portal import portal\n"
+        "from threadbridge.runtime.blocking_portal import get_portal\n"
         "async def pid(): return os.getpid()\n"
-        "parent = portal()\n"
+        "parent = get_portal()\n"
         "assert parent.run(pid()) == os.getpid()\n"
         "child = os.fork()\n"
         "if child == 0:\n"
-        "    assert portal() is not parent\n"
-        "    print(portal().run(pid()) == os.getpid(), flush=True)\n"
+        "    assert get_portal() is not parent\n"
+        "    print(get_portal().run(pid()) == os.getpid(), flush=True)\n"
         "    os._exit(0)\n"
         "os.waitpid(child, 0)\n"
-        "print(portal() is parent, parent.run(pid()) == os.getpid())\n"
+        "print(get_portal() is parent, parent.run(pid()) == os.getpid())\n"
     )
 
     assert (done.stdout, done.stderr) == ("True\nTrue True\n", "")

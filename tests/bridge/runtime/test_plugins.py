@@ -45,7 +45,7 @@ async def test_a_backend_that_cannot_be_imported_says_so() -> None:
 
 
 def test_our_own_backends_doors_and_stores_are_announced() -> None:
-    assert {"assistants", "responses"} <= set(plugins.names("backends"))
-    assert {"openai_client", "async_openai_client", "wrap"} <= set(plugins.names("doors"))
-    assert "sqlite" in plugins.names("stores")
-    assert "migrate" in plugins.names("commands")
+    assert {"assistants", "responses"} <= set(plugins.list_plugin_names("backends"))
+    assert {"openai_client", "async_openai_client", "wrap"} <= set(plugins.list_plugin_names("doors"))
+    assert "sqlite" in plugins.list_plugin_names("stores")
+    assert "migrate" in plugins.list_plugin_names("commands")

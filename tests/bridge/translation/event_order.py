@@ -9,21 +9,21 @@ from threadbridge.ports import Event, Wire
 
 START = "start"
 _CLOSED = ("completed", "failed", "cancelled", "expired")
-_ENDS = ("run.requires_action", "run.completed", "run.incomplete", "run.failed", "run.cancelled", "run.expired")
-_MESSAGE_STEP_OVER = tuple(f"step.{status} message_creation" for status in _CLOSED)
-_CALLS_STEP_OVER = tuple(f"step.{status} tool_calls" for status in _CLOSED)
+_RUN_ENDS = ("run.requires_action", "run.completed", "run.incomplete", "run.failed", "run.cancelled", "run.expired")
+_MESSAGE_STEP_ENDS = tuple(f"step.{status} message_creation" for status in _CLOSED)
+_CALLS_STEP_ENDS = tuple(f"step.{status} tool_calls" for status in _CLOSED)
 _NEW_STEP = ("step.created message_creation", "step.created tool_calls")
 
 #: What may follow what. `run.cancelling` may come between any two (A95) and is looked at apart.
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
-    START: (*_NEW_STEP, *_ENDS),
+    START: (*_NEW_STEP, *_RUN_ENDS),
     "step.created message_creation": ("step.in_progress message_creation",),
     "step.in_progress message_creation": ("message.created",),
     "message.created": ("message.in_progress",),
     "message.in_progress": ("message.delta", "step.delta"),
     "message.delta": ("message.delta", "message.completed", "message.incomplete", "step.delta"),
     "message.completed": ("step.completed message_creation",),
-    "message.incomplete": _MESSAGE_STEP_OVER,
+    "message.incomplete": _MESSAGE_STEP_ENDS,
     "step.created tool_calls": ("step.in_progress tool_calls",),
     "step.in_progress tool_calls": ("step.delta",),
     "step.delta": (
@@ -32,27 +32,27 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
         "message.completed",
         "message.incomplete",
         *_NEW_STEP,
-        *_CALLS_STEP_OVER,
-        *_ENDS,
+        *_CALLS_STEP_ENDS,
+        *_RUN_ENDS,
     ),
-    **dict.fromkeys(_MESSAGE_STEP_OVER, (*_NEW_STEP, "step.delta", *_CALLS_STEP_OVER, *_ENDS)),
-    **dict.fromkeys(_CALLS_STEP_OVER, (*_NEW_STEP, *_CALLS_STEP_OVER, "message.incomplete", *_ENDS)),
+    **dict.fromkeys(_MESSAGE_STEP_ENDS, (*_NEW_STEP, "step.delta", *_CALLS_STEP_ENDS, *_RUN_ENDS)),
+    **dict.fromkeys(_CALLS_STEP_ENDS, (*_NEW_STEP, *_CALLS_STEP_ENDS, "message.incomplete", *_RUN_ENDS)),
 }
 
 
-def word(event: Event) -> str:
+def name_event(event: Event) -> str:
     """The table's word for an event."""
     name = event.name.removeprefix("thread.")
     kind = event.data.get("type", "") if name.startswith("run.step.") else ""
     return f"{name.removeprefix('run.') if kind or name.endswith('step.delta') else name} {kind}".strip()
 
 
-class Judge:
+class EventOrderChecker:
     """Looks at events one by one, puts the deltas together as a client does, and fails at the first illegal one."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, list[Wire]] = {}  # message id: its parts, as accumulated
-        self.called: dict[str, list[Wire]] = {}  # step id: its calls, as accumulated
+        self.parts_by_message: dict[str, list[Wire]] = {}  # message id: its parts, as accumulated
+        self.calls_by_step: dict[str, list[Wire]] = {}  # step id: its calls, as accumulated
         self.run: Wire | None = None  # the last run, once the turn is over
         self.steps: dict[str, Wire] = {}  # as seen last
         self._last = START
@@ -62,107 +62,107 @@ class Judge:
     @property
     def calls(self) -> list[Wire]:
         """The function calls."""
-        return [call for calls in self.called.values() for call in calls if call["type"] == "function"]
+        return [call for calls in self.calls_by_step.values() for call in calls if call["type"] == "function"]
 
-    def look(self, events: Sequence[Event]) -> None:
+    def check(self, events: Sequence[Event]) -> None:
         for event in events:
-            now = word(event)
-            assert self.run is None, f"{now} after the end"
-            if now == "run.cancelling":
+            name = name_event(event)
+            assert self.run is None, f"{name} after the end"
+            if name == "run.cancelling":
                 continue
-            assert now in FOLLOWS[self._last], f"{now} after {self._last}"
-            self._last = now
-            self._LOOKS.get(event.name, Judge._ended)(self, event.data)
+            assert name in FOLLOWS[self._last], f"{name} after {self._last}"
+            self._last = name
+            self._CHECKS.get(event.name, EventOrderChecker._check_run_end)(self, event.data)
 
-    def _opened(self, new: Wire) -> None:
+    def _open_object(self, new: Wire) -> None:
         assert new["id"] not in self._open | self._closed
         assert new["status"] == "in_progress"
         self._open.add(new["id"])
 
-    def _step_created(self, step: Wire) -> None:
-        assert not self._open & self.texts.keys(), "a step opens while a message is open"
+    def _check_step_created(self, step: Wire) -> None:
+        assert not self._open & self.parts_by_message.keys(), "a step opens while a message is open"
         assert step["usage"] is None
-        self._opened(step)
+        self._open_object(step)
         self.steps[step["id"]] = step
 
-    def _step_in_progress(self, step: Wire) -> None:
+    def _check_step_in_progress(self, step: Wire) -> None:
         assert self.steps[step["id"]] == step
 
-    def _message_created(self, message: Wire) -> None:
+    def _check_message_created(self, message: Wire) -> None:
         newest = list(self.steps.values())[-1]
         assert newest["step_details"] == {
             "type": "message_creation",
             "message_creation": {"message_id": message["id"]},
         }
         assert message["content"] == []
-        self._opened(message)
-        self.texts[message["id"]] = []
+        self._open_object(message)
+        self.parts_by_message[message["id"]] = []
 
-    def _message_in_progress(self, message: Wire) -> None:
+    def _check_message_in_progress(self, message: Wire) -> None:
         assert message["id"] in self._open
         assert message["content"] == []
 
-    def _message_delta(self, delta: Wire) -> None:
+    def _check_message_delta(self, delta: Wire) -> None:
         assert delta["id"] in self._open
         [part] = delta["delta"]["content"]
-        _accumulate(self.texts[delta["id"]], part)
+        _accumulate(self.parts_by_message[delta["id"]], part)
 
-    def _step_delta(self, delta: Wire) -> None:
+    def _check_step_delta(self, delta: Wire) -> None:
         assert delta["id"] in self._open
         [call] = delta["delta"]["step_details"]["tool_calls"]
-        _accumulate(self.called.setdefault(delta["id"], []), call)
+        _accumulate(self.calls_by_step.setdefault(delta["id"], []), call)
 
-    def _message_closed(self, message: Wire) -> None:
-        assert self.texts[message["id"]], "a message without a delta (A98b)"
-        streamed = [_unquoted(part) for part in self.texts[message["id"]]]
+    def _check_message_closed(self, message: Wire) -> None:
+        assert self.parts_by_message[message["id"]], "a message without a delta (A98b)"
+        streamed = [_strip_quotes(part) for part in self.parts_by_message[message["id"]]]
         assert message["content"] == streamed, "the content is not what was streamed"
-        self.texts[message["id"]] = streamed
-        self._close(message)
+        self.parts_by_message[message["id"]] = streamed
+        self._close_object(message)
 
-    def _step_closed(self, step: Wire) -> None:
+    def _check_step_closed(self, step: Wire) -> None:
         assert step["expires_at"] is not None  # A72: in a stream, ended steps too
         assert step["usage"] is not None
         if step["type"] == "tool_calls":
-            shown = [_unfound(call) for call in step["step_details"]["tool_calls"]]
-            assert shown == self.called[step["id"]], "the calls are not what was streamed"
-        self._close(step)
+            step_calls = [_strip_results(call) for call in step["step_details"]["tool_calls"]]
+            assert step_calls == self.calls_by_step[step["id"]], "the calls are not what was streamed"
+        self._close_object(step)
         self.steps[step["id"]] = step
 
-    def _close(self, ended: Wire) -> None:
+    def _close_object(self, ended: Wire) -> None:
         assert ended["status"] != "in_progress"
         self._open.remove(ended["id"])
         self._closed.add(ended["id"])
 
-    def _ended(self, run: Wire) -> None:
+    def _check_run_end(self, run: Wire) -> None:
         waiting = {step_id for step_id in self._open if self.steps[step_id]["type"] == "tool_calls"}
         assert self._open == (waiting if run["status"] == "requires_action" else set())
         self.run = run
 
-    _LOOKS: ClassVar[Mapping[str, Callable[[Any, Wire], None]]] = {
-        "thread.run.step.created": _step_created,
-        "thread.run.step.in_progress": _step_in_progress,
-        "thread.run.step.delta": _step_delta,
-        **dict.fromkeys((f"thread.run.step.{status}" for status in _CLOSED), _step_closed),
-        "thread.message.created": _message_created,
-        "thread.message.in_progress": _message_in_progress,
-        "thread.message.delta": _message_delta,
-        "thread.message.completed": _message_closed,
-        "thread.message.incomplete": _message_closed,
+    _CHECKS: ClassVar[Mapping[str, Callable[[Any, Wire], None]]] = {
+        "thread.run.step.created": _check_step_created,
+        "thread.run.step.in_progress": _check_step_in_progress,
+        "thread.run.step.delta": _check_step_delta,
+        **dict.fromkeys((f"thread.run.step.{status}" for status in _CLOSED), _check_step_closed),
+        "thread.message.created": _check_message_created,
+        "thread.message.in_progress": _check_message_in_progress,
+        "thread.message.delta": _check_message_delta,
+        "thread.message.completed": _check_message_closed,
+        "thread.message.incomplete": _check_message_closed,
     }
 
 
-def _accumulate(known: list[Wire], fragment: Wire) -> None:
+def _accumulate(entries: list[Wire], fragment: Wire) -> None:
     """Merge one entry of a delta list by the client's rules (A98a): strings are added, `index` and `type` replaced."""
     index = fragment["index"]
-    assert index <= len(known), "an index was left out"
+    assert index <= len(entries), "an index was left out"
     body = {name: value for name, value in fragment.items() if name != "index"}
-    if index == len(known):
-        known.append(_merged({}, body))
+    if index == len(entries):
+        entries.append(_merge({}, body))
     else:
-        known[index] = _merged(known[index], body)
+        entries[index] = _merge(entries[index], body)
 
 
-def _merged(old: Wire, new: Wire) -> Wire:
+def _merge(old: Wire, new: Wire) -> Wire:
     merged = dict(old)
     for name, value in new.items():
         if isinstance(value, list):
@@ -170,7 +170,7 @@ def _merged(old: Wire, new: Wire) -> Wire:
             for entry in value:
                 _accumulate(merged[name], entry)
         elif isinstance(value, dict):
-            merged[name] = _merged(old.get(name) or {}, value)
+            merged[name] = _merge(old.get(name) or {}, value)
         elif name == "type" or old.get(name) is None:
             merged[name] = value
         elif isinstance(value, str):
@@ -180,7 +180,7 @@ def _merged(old: Wire, new: Wire) -> Wire:
     return merged
 
 
-def _unquoted(part: Wire) -> Wire:
+def _strip_quotes(part: Wire) -> Wire:
     """The part without what only deltas have (A87)."""
     if part["type"] != "text":
         return part
@@ -193,14 +193,14 @@ def _unquoted(part: Wire) -> Wire:
     return {**part, "text": {**part["text"], "annotations": annotations}}
 
 
-def _unfound(call: Wire) -> Wire:
+def _strip_results(call: Wire) -> Wire:
     """The call without results, which no delta tells (A92)."""
     return {**call, "file_search": {**call["file_search"], "results": []}} if call["type"] == "file_search" else call
 
 
-def judged(events: Sequence[Event]) -> Judge:
+def check_turn(events: Sequence[Event]) -> EventOrderChecker:
     """The judge after a whole turn, which must have ended."""
-    judge = Judge()
-    judge.look(events)
-    assert judge.run is not None, "the turn did not end"
-    return judge
+    checker = EventOrderChecker()
+    checker.check(events)
+    assert checker.run is not None, "the turn did not end"
+    return checker

@@ -22,19 +22,19 @@ needs_recordings = pytest.mark.skipif(
 )
 
 
-class Recorded(NamedTuple):
+class NamedRecording(NamedTuple):
     """Something recorded, and where it was found."""
 
     name: str
     data: Any
 
 
-def parameters(found: tuple[Recorded, ...]) -> list[Any]:
-    return [pytest.param(each.data, id=each.name) for each in found]
+def make_parameters(recordings: tuple[NamedRecording, ...]) -> list[Any]:
+    return [pytest.param(each.data, id=each.name) for each in recordings]
 
 
 @cache
-def _interactions(category: str) -> tuple[Any, ...]:
+def _load_interactions(category: str) -> tuple[Any, ...]:
     if not RECORDINGS.is_dir():
         return ()
     spec = importlib.util.spec_from_file_location("shared_recordings_of_responses", RECORDINGS / "load.py")
@@ -46,24 +46,26 @@ def _interactions(category: str) -> tuple[Any, ...]:
     return tuple(module.interactions(RECORDINGS / category))
 
 
-def _to_responses() -> Iterator[tuple[str, Any]]:
+def _iterate_response_interactions() -> Iterator[tuple[str, Any]]:
     for category in ("responses", "conversations"):
-        for seen in _interactions(category):
+        for seen in _load_interactions(category):
             if seen.endpoint is not None and seen.endpoint.startswith("/v1/responses"):
                 yield f"{seen.file}#{seen.index}", seen
 
 
 @cache
-def streams() -> tuple[Recorded, ...]:
+def list_streams() -> tuple[NamedRecording, ...]:
     """Every stream of one response; files that hold several are taken apart."""
     return tuple(
-        Recorded(f"{name}.{number}", stream)
-        for name, seen in _to_responses()
-        for number, stream in enumerate(_split([event for _, event in seen.sse or () if isinstance(event, dict)]))
+        NamedRecording(f"{name}.{number}", stream)
+        for name, seen in _iterate_response_interactions()
+        for number, stream in enumerate(
+            _split_streams([event for _, event in seen.sse or () if isinstance(event, dict)])
+        )
     )
 
 
-def _split(events: list[Wire]) -> list[list[Wire]]:
+def _split_streams(events: list[Wire]) -> list[list[Wire]]:
     starts = [at for at, event in enumerate(events) if event["type"] == "response.created"]
     if not starts:  # a stream that was resumed somewhere
         return [events] if events else []
@@ -71,46 +73,48 @@ def _split(events: list[Wire]) -> list[list[Wire]]:
 
 
 @cache
-def responses() -> tuple[Recorded, ...]:
+def list_responses() -> tuple[NamedRecording, ...]:
     """Every response that came whole."""
     return tuple(
-        Recorded(name, seen.response_json)
-        for name, seen in _to_responses()
+        NamedRecording(name, seen.response_json)
+        for name, seen in _iterate_response_interactions()
         if isinstance(seen.response_json, dict) and seen.response_json.get("object") == "response"
     )
 
 
 @cache
-def request_items() -> tuple[Wire, ...]:
+def list_request_items() -> tuple[Wire, ...]:
     """Every item that a real client sent and the real service accepted."""
     return tuple(
         item
-        for _, seen in _to_responses()
+        for _, seen in _iterate_response_interactions()
         if seen.status == 200 and isinstance(seen.request_json, dict)
-        for item in _listed(seen.request_json.get("input"))
+        for item in _select_items(seen.request_json.get("input"))
     )
 
 
 @cache
-def request_fields() -> frozenset[str]:
+def collect_request_fields() -> frozenset[str]:
     """Every field of a request that the real service accepted."""
     return frozenset(
         field
-        for _, seen in _to_responses()
+        for _, seen in _iterate_response_interactions()
         if seen.status == 200 and isinstance(seen.request_json, dict)
         for field in seen.request_json
     )
 
 
-def _listed(items: Any) -> list[Wire]:
+def _select_items(items: Any) -> list[Wire]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 @cache
-def assistants_streams() -> tuple[Recorded, ...]:
+def list_assistants_streams() -> tuple[NamedRecording, ...]:
     """The streams of text and function-call runs of the legacy service (wire of 2025), without the `done` frame."""
     return tuple(
-        Recorded(f"{Path(seen.file).name}#{seen.index}", [(name, data) for name, data in seen.sse if name != "done"])
-        for seen in _interactions("assistants")
+        NamedRecording(
+            f"{Path(seen.file).name}#{seen.index}", [(name, data) for name, data in seen.sse if name != "done"]
+        )
+        for seen in _load_interactions("assistants")
         if seen.sse and "openai-dotnet" in seen.file and "FileSearch" not in seen.file
     )

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.translation.recorded_streams import assistants_streams, needs_recordings, parameters
-from tests.bridge.translation.upstream_events import added as item_added
-from tests.bridge.translation.upstream_events import arguments_delta, call, created, done, ended, said
+from tests.bridge.translation.recorded_streams import list_assistants_streams, make_parameters, needs_recordings
+from tests.bridge.translation.upstream_events import (
+    arguments_delta,
+    call,
+    created_events,
+    final_event,
+    item_done,
+    message_stream,
+)
+from tests.bridge.translation.upstream_events import item_added as item_added
 from threadbridge.ports import Event, Wire
 from threadbridge.translation.stream_translator import TurnTranslator
 from threadbridge.translation.wire_objects import build_streamed_run
@@ -40,7 +47,7 @@ def called_again(parts: list[Wire]) -> list[Wire]:
     first, *rest = parts
     arguments = [part["function"]["arguments"] for part in rest]
     item = {**call(), "call_id": first["id"], "name": first["function"]["name"], "arguments": "".join(arguments)}
-    return [item_added(0, item), *(arguments_delta(0, each) for each in arguments), done(0, item)]
+    return [item_added(0, item), *(arguments_delta(0, each) for each in arguments), item_done(0, item)]
 
 
 def upstream_usage(usage: Wire | None) -> Wire | None:
@@ -54,11 +61,11 @@ def upstream_usage(usage: Wire | None) -> Wire | None:
 
 
 @needs_recordings
-@pytest.mark.parametrize("stream", parameters(assistants_streams()))
+@pytest.mark.parametrize("stream", make_parameters(list_assistants_streams()))
 def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: list[tuple[str, Wire]]) -> None:
     started = [name for name, _ in stream].index("thread.run.in_progress")
     run, expected = stream[started][1], stream[started + 1 :]
-    again = said(0, *fragments(expected)) if fragments(expected) else called_again(call_fragments(expected))
+    again = message_stream(0, *fragments(expected)) if fragments(expected) else called_again(call_fragments(expected))
     # A streamed submit bears the usage of the earlier turn on the run: run = Σ steps (A46).
     usages = {name: data.get("usage") for name, data in expected}
     before = [data["usage"] for name, data in stream[:started] if name == "thread.run.step.completed"]
@@ -71,7 +78,11 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
     )
 
     events: list[Event] = []
-    for upstream in [*created(), *again, ended([], usage=upstream_usage(usages.get("thread.run.step.completed")))]:
+    for upstream in [
+        *created_events(),
+        *again,
+        final_event([], usage=upstream_usage(usages.get("thread.run.step.completed"))),
+    ]:
         events += turn.translate(upstream)
 
     assert [(event.name, timeless(event.data)) for event in events] == [
@@ -81,7 +92,7 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
 
 
 @needs_recordings
-@pytest.mark.parametrize("stream", parameters(assistants_streams()))
+@pytest.mark.parametrize("stream", make_parameters(list_assistants_streams()))
 def test_a_run_is_shown_in_a_stream_as_the_legacy_service_showed_it(stream: list[tuple[str, Wire]]) -> None:
     shown = [data for _, data in stream if data["object"] == "thread.run"]
 
@@ -90,4 +101,4 @@ def test_a_run_is_shown_in_a_stream_as_the_legacy_service_showed_it(stream: list
 
 @needs_recordings
 def test_text_calls_and_their_continuation_were_recorded() -> None:
-    assert len(assistants_streams()) == 3
+    assert len(list_assistants_streams()) == 3

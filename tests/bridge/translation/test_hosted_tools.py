@@ -8,35 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bridge.translation.event_order import Judge, judged
+from tests.bridge.translation.event_order import EventOrderChecker, check_turn
 from tests.bridge.translation.upstream_events import (
     NO_USAGE,
     RUN,
     STREAMS,
     WIRE_USAGE,
-    added,
     annotation,
     call,
     cited_text,
     code,
     code_delta,
-    coded,
+    code_stream,
     container_citation,
-    created,
-    done,
-    drawn,
-    ended,
+    created_events,
     file_citation,
     file_search,
-    found,
+    file_search_stream,
+    final_event,
+    image_output,
+    item_added,
+    item_done,
     logs,
     message,
+    message_stream,
     output_text,
-    said,
-    searched,
+    response_stream,
+    search_result,
     text_delta,
     translator,
-    whole,
 )
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event, Wire
@@ -167,7 +167,9 @@ def test_a_search_step_holds_the_results_with_their_content() -> None:
 
 
 def test_a93_code_its_outputs_and_its_drawing_are_told_as_they_come() -> None:
-    stream = whole(coded(0, code("plot()", logs("done"), drawn(b"png")), "plo", "t()"), said(1, "See"))
+    stream = response_stream(
+        code_stream(0, code("plot()", logs("done"), image_output(b"png")), "plo", "t()"), message_stream(1, "See")
+    )
 
     events = fed(stream, translator())
 
@@ -228,8 +230,17 @@ def test_a_drawing_whose_outputs_were_not_told_is_shown_when_it_is_cited() -> No
     item = message(cited_text("See", container_citation("cfile_1", "cfile_1.png")))
     citation = annotation(0, 0, container_citation("cfile_1", "cfile_1.png"))
 
-    streamed = content([*created(), added(0, item), text_delta(0, "See"), citation, done(0, item), ended([item])])
-    polled = content(iterate_events(ended([item])["response"]))
+    streamed = content(
+        [
+            *created_events(),
+            item_added(0, item),
+            text_delta(0, "See"),
+            citation,
+            item_done(0, item),
+            final_event([item]),
+        ]
+    )
+    polled = content(iterate_events(final_event([item])["response"]))
 
     assert [part["type"] for part in streamed] == ["text", "image_file"]
     assert [part["type"] for part in polled] == ["image_file", "text"]
@@ -272,10 +283,10 @@ def test_the_items_of_hosted_tools_are_kept_without_their_images() -> None:
 
 
 def test_a_citation_by_an_inner_id_names_the_file() -> None:
-    search = file_search(found("inner-1", "a.txt", "Alpha", file_id="file-a"))
+    search = file_search(search_result("inner-1", "a.txt", "Alpha", file_id="file-a"))
     item = message(cited_text("A", file_citation("inner-1", "a.txt", 1)))
 
-    result = outcome(whole(searched(0, search), [done(1, item)]))
+    result = outcome(response_stream(file_search_stream(0, search), [item_done(1, item)]))
 
     [search_step, _] = result.steps
     shown = result.entries[1].message
@@ -287,7 +298,7 @@ def test_a_citation_by_an_inner_id_names_the_file() -> None:
 def test_a_link_to_a_page_leaves_its_text_and_no_annotation() -> None:
     page = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 0, "end_index": 1}
 
-    shown = text(whole([done(0, message(cited_text("A", page)))]))
+    shown = text(response_stream([item_done(0, message(cited_text("A", page)))]))
 
     assert shown == {"value": "A", "annotations": []}
 
@@ -295,7 +306,7 @@ def test_a_link_to_a_page_leaves_its_text_and_no_annotation() -> None:
 def test_files_nobody_searched_for_are_numbered_as_they_are_cited() -> None:
     cited = [file_citation(name, f"{name}.txt", 1) for name in ("x", "y", "x")]
 
-    shown = text(whole([done(0, message(cited_text("A", *cited)))]))
+    shown = text(response_stream([item_done(0, message(cited_text("A", *cited)))]))
 
     assert shown["value"] == "A【4:0†x.txt】【4:1†y.txt】【4:0†x.txt】"
 
@@ -303,24 +314,34 @@ def test_files_nobody_searched_for_are_numbered_as_they_are_cited() -> None:
 def test_a_marker_waits_for_its_words_and_splits_the_fragment_it_belongs_in() -> None:
     item = message(cited_text("One two", file_citation("f", "f.txt", 3)))
 
-    stream = [added(0, item), annotation(0, 0, file_citation("f", "f.txt", 3)), text_delta(0, "One two"), done(0, item)]
+    stream = [
+        item_added(0, item),
+        annotation(0, 0, file_citation("f", "f.txt", 3)),
+        text_delta(0, "One two"),
+        item_done(0, item),
+    ]
 
-    assert text(whole(stream))["value"] == "One【4:0†f.txt】 two"
+    assert text(response_stream(stream))["value"] == "One【4:0†f.txt】 two"
 
 
 def test_a_marker_that_comes_too_late_stands_where_the_text_had_come_to() -> None:
     item = message(cited_text("One two", file_citation("f", "f.txt", 3)))
 
-    stream = [added(0, item), text_delta(0, "One two"), annotation(0, 0, file_citation("f", "f.txt", 3)), done(0, item)]
+    stream = [
+        item_added(0, item),
+        text_delta(0, "One two"),
+        annotation(0, 0, file_citation("f", "f.txt", 3)),
+        item_done(0, item),
+    ]
 
-    assert text(whole(stream))["value"] == "One two【4:0†f.txt】"
+    assert text(response_stream(stream))["value"] == "One two【4:0†f.txt】"
 
 
 def test_a_path_behind_a_marker_is_cited_where_it_is_shown() -> None:
     words = "One sandbox:/mnt/data/a.csv"
     cited = (file_citation("f", "f.txt", 3), container_citation("cfile_2", "a.csv", 4, 27))
 
-    shown = text(whole([done(0, message(cited_text(words, *cited)))]))
+    shown = text(response_stream([item_done(0, message(cited_text(words, *cited)))]))
 
     [_, path] = shown["annotations"]
     assert (path["text"], path["start_index"]) == ("sandbox:/mnt/data/a.csv", 15)
@@ -333,30 +354,30 @@ def lying(name: str, *, id: str = "cfile_9", source: str = "assistant") -> Wire:
     return {"id": id, "object": "container.file", "path": f"/mnt/data/{name}", "source": source, "bytes": 3}
 
 
-def discovered(*files: Wire, said_before: str = "Look", **options: Any) -> tuple[Judge, TurnTranslator]:
+def discovered(*files: Wire, said_before: str = "Look", **options: Any) -> tuple[EventOrderChecker, TurnTranslator]:
     turn = translator(**options)
-    stream = whole(coded(0, code("1"), "1"), said(1, said_before))
+    stream = response_stream(code_stream(0, code("1"), "1"), message_stream(1, said_before))
     before = fed(stream[:-1], turn)
     events = [*before, *turn.add_container_files(files), *turn.translate(stream[-1])]
-    return judged(events), turn
+    return check_turn(events), turn
 
 
 def test_an_image_nobody_cited_is_shown_behind_the_text() -> None:
     judge, turn = discovered(lying("plot.png"))
 
     [file] = outcome_of(turn).files
-    [[_, picture]] = judge.texts.values()
+    [[_, picture]] = judge.parts_by_message.values()
     assert picture == {"type": "image_file", "image_file": {"file_id": file.file_id}}
 
 
 def test_a_drawing_that_was_saved_too_is_shown_once_and_kept_twice() -> None:
     turn = translator()
-    stream = whole(coded(0, code("plot()", drawn(b"png")), "plot()"), said(1, "Look"))
+    stream = response_stream(code_stream(0, code("plot()", image_output(b"png")), "plot()"), message_stream(1, "Look"))
     before = fed(stream[:-1], turn)
 
-    judge = judged([*before, *turn.add_container_files([lying("plot.png")]), *turn.translate(stream[-1])])
+    judge = check_turn([*before, *turn.add_container_files([lying("plot.png")]), *turn.translate(stream[-1])])
 
-    [parts] = judge.texts.values()
+    [parts] = judge.parts_by_message.values()
     assert [part["type"] for part in parts] == ["image_file", "text"]
     assert [file.filename for file in outcome_of(turn).files][1:] == ["plot.png"]
 
@@ -365,7 +386,7 @@ def test_a_file_that_is_named_and_not_cited_is_a_path() -> None:
     judge, turn = discovered(lying("a.csv"), said_before="See sandbox:/mnt/data/a.csv")
 
     [file] = outcome_of(turn).files
-    [[part]] = judge.texts.values()
+    [[part]] = judge.parts_by_message.values()
     [annotation] = part["text"]["annotations"]
     assert (annotation["text"], annotation["file_path"]) == ("sandbox:/mnt/data/a.csv", {"file_id": file.file_id})
 
@@ -374,7 +395,7 @@ def test_a_file_nobody_speaks_of_is_kept() -> None:
     judge, turn = discovered(lying("a.csv"))
 
     assert [file.filename for file in outcome_of(turn).files] == ["a.csv"]
-    [[part]] = judge.texts.values()
+    [[part]] = judge.parts_by_message.values()
     assert part["text"]["annotations"] == []
 
 
@@ -417,16 +438,16 @@ def cited_messages(draw: st.DrawFn) -> tuple[Wire, list[Wire]]:
     for number in draw(st.permutations(range(len(citations)))):
         at = draw(st.integers(0, len(events)))
         events[at:at] = [annotation(0, number, citations[number])] if draw(st.booleans()) else []
-    return item, [*created(), added(0, item), *events, done(0, item), ended([item])]
+    return item, [*created_events(), item_added(0, item), *events, item_done(0, item), final_event([item])]
 
 
 @given(cited_messages())
 def test_what_an_annotation_says_it_covers_is_what_it_covers(made: tuple[Wire, list[Wire]]) -> None:
     item, stream = made
 
-    judge = judged(fed(stream, translator()))
+    judge = check_turn(fed(stream, translator()))
 
-    [parts] = judge.texts.values()
+    [parts] = judge.parts_by_message.values()
     [shown] = [part["text"] for part in parts if part["type"] == "text"]
     for span in shown["annotations"]:
         assert shown["value"][span["start_index"] : span["end_index"]] == span["text"] != ""
@@ -480,10 +501,10 @@ def test_a_run_of_function_calls_after_a_search_leaves_the_search_completed() ->
 # -- A container dies ------------------------------------------------------------------------------------------------
 
 _EXPIRED: Wire = {"code": "server_error", "message": "Container is expired."}
-_LOST = ended([{**code("2", number=2), "status": "incomplete"}], status="failed", error=_EXPIRED)
+_LOST = final_event([{**code("2", number=2), "status": "incomplete"}], status="failed", error=_EXPIRED)
 _DYING = [
-    *coded(0, code("plot()", drawn(b"png")), "plot()"),
-    added(1, code("2", number=2)),
+    *code_stream(0, code("plot()", image_output(b"png")), "plot()"),
+    item_added(1, code("2", number=2)),
     code_delta(1, "2", number=2),
 ]
 _LAST_ERROR: Wire = {"code": "server_error", "message": "Container is expired."}
@@ -491,12 +512,12 @@ _LAST_ERROR: Wire = {"code": "server_error", "message": "Container is expired."}
 
 def test_a_turn_that_starts_over_keeps_what_was_told_and_counts_what_was_lost() -> None:
     turn = translator()
-    before = fed([*created(), *_DYING], turn)
+    before = fed([*created_events(), *_DYING], turn)
 
     lost = turn.start_over(_LOST)
     after = fed(STREAMS["text"], turn)
 
-    judged([*before, *lost, *after])
+    check_turn([*before, *lost, *after])
     over = outcome_of(turn)
     assert [event.name for event in lost] == ["thread.run.step.failed"]
     assert [(step["type"], step["status"]) for step in over.steps] == [
@@ -511,10 +532,10 @@ def test_a_turn_that_starts_over_keeps_what_was_told_and_counts_what_was_lost() 
 
 def test_images_of_a_lost_response_are_in_its_steps_only() -> None:
     turn = translator()
-    fed([*created(), *_DYING], turn)
+    fed([*created_events(), *_DYING], turn)
     turn.start_over(_LOST)
 
-    fed(whole(coded(0, code("2", number=3), "2", number=3), said(1, "Two")), turn)
+    fed(response_stream(code_stream(0, code("2", number=3), "2", number=3), message_stream(1, "Two")), turn)
 
     [entry] = [entry for entry in outcome_of(turn).entries if entry.message]
     assert entry.message is not None
@@ -522,10 +543,10 @@ def test_images_of_a_lost_response_are_in_its_steps_only() -> None:
     assert [file.content for file in outcome_of(turn).files] == [b"png"]
 
 
-@pytest.mark.parametrize("told", [said(0, "Well"), [added(0, call())]], ids=["words", "a function call"])
+@pytest.mark.parametrize("told", [message_stream(0, "Well"), [item_added(0, call())]], ids=["words", "a function call"])
 def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
     turn = translator()
-    fed([*created(), *told], turn)
+    fed([*created_events(), *told], turn)
 
     with pytest.raises(TranslationError, match="cannot be retracted"):
         turn.start_over(_LOST)
@@ -553,9 +574,9 @@ def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        ended([], status="failed", error={"code": "server_error", "message": "The vector store has expired."}),
-        ended([], status="failed", error=None),
-        ended([message(output_text("My container is expired."))]),
+        final_event([], status="failed", error={"code": "server_error", "message": "The vector store has expired."}),
+        final_event([], status="failed", error=None),
+        final_event([message(output_text("My container is expired."))]),
         {"type": "error", "error": "Container is expired."},
     ],
 )

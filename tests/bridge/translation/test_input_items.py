@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.translation.recorded_streams import needs_recordings, request_items
+from tests.bridge.translation.recorded_streams import list_request_items, needs_recordings
 from tests.bridge.translation.upstream_events import (
     RUN,
     call,
@@ -231,10 +231,10 @@ def test_items_have_keys_the_real_service_accepted() -> None:
         *of_run("run_1", reasoning(), call(), output()),
     ]
 
-    accepted = {(item.get("type", "message"), item.get("role"), frozenset(item)) for item in request_items()}
+    accepted = {(item.get("type", "message"), item.get("role"), frozenset(item)) for item in list_request_items()}
     parts = {
         (part.get("type"), frozenset(part))
-        for item in request_items()
+        for item in list_request_items()
         if isinstance(item.get("content"), list)
         for part in item["content"]
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridge.translation.event_order import judged
+from tests.bridge.translation.event_order import check_turn
 from tests.bridge.translation.upstream_events import NO_USAGE, STREAMS, WIRE_USAGE, translator
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event, Wire
@@ -43,7 +43,7 @@ def test_a_turn_that_is_interrupted_anywhere_ends_with_everything_closed(kind: s
 
     after = turn.interrupt(ENDINGS[status])
 
-    judge = judged([*before, *after])
+    judge = check_turn([*before, *after])
     outcome = outcome_of(turn)
     assert after[-1].name == f"thread.run.{status}"
     assert outcome.run["status"] == status
@@ -51,7 +51,9 @@ def test_a_turn_that_is_interrupted_anywhere_ends_with_everything_closed(kind: s
     assert outcome.run["usage"] == add_usage(WIRE_USAGE, outcome.turn.usage)
     assert sorted(step["id"] for step in outcome.steps) == sorted(judge.steps)
     assert all(step["expires_at"] is None for step in outcome.steps)
-    assert [entry.message["content"] for entry in outcome.entries if entry.message] == list(judge.texts.values())
+    assert [entry.message["content"] for entry in outcome.entries if entry.message] == list(
+        judge.parts_by_message.values()
+    )
     assert all(entry.message is not None for entry in outcome.entries)
 
 
@@ -62,7 +64,7 @@ def test_a_stream_that_stops_anywhere_fails_the_run_with_a_server_error(kind: st
 
     after = turn.finish_stream()
 
-    judged([*before, *after])
+    check_turn([*before, *after])
     assert outcome_of(turn).run["status"] == "failed"
     assert outcome_of(turn).run["last_error"]["code"] == "server_error"
 
@@ -73,7 +75,7 @@ def test_every_kind_of_stream_ends_in_legal_order_with_its_usage_accounted_for(k
 
     events = fed(turn, STREAMS[kind])
 
-    judge = judged(events)
+    judge = check_turn(events)
     outcome = outcome_of(turn)
     assert {step["id"]: step["status"] for step in outcome.steps} == {
         step["id"]: step["status"] for step in judge.steps.values()

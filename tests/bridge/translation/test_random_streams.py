@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.bridge.translation.event_order import judged
+from tests.bridge.translation.event_order import check_turn
 from tests.bridge.translation.upstream_events import (
-    added,
     arguments_delta,
     call,
-    done,
-    ended,
+    final_event,
+    item_added,
+    item_done,
     message,
     output_text,
     reasoning,
@@ -34,8 +34,8 @@ _ITEMS = st.one_of(
     st.just(reasoning()),
 )
 _EVENTS = st.one_of(
-    st.builds(added, _INDEXES, _ITEMS),
-    st.builds(done, _INDEXES, _ITEMS),
+    st.builds(item_added, _INDEXES, _ITEMS),
+    st.builds(item_done, _INDEXES, _ITEMS),
     st.builds(
         lambda index, words, part, id: text_delta(index, words, part=part, id=id), _INDEXES, _WORDS, _INDEXES, _IDS
     ),
@@ -43,7 +43,7 @@ _EVENTS = st.one_of(
     st.builds(lambda index, words, number: arguments_delta(index, words, number=number), _INDEXES, _WORDS, _INDEXES),
 )
 _ENDS = st.builds(
-    lambda output, status: ended(output, status=status, error=None, incomplete_details=None),
+    lambda output, status: final_event(output, status=status, error=None, incomplete_details=None),
     st.lists(_ITEMS, max_size=3),
     st.sampled_from(["completed", "incomplete", "failed"]),
 )
@@ -66,10 +66,10 @@ def test_any_stream_becomes_a_legal_turn(stream: list[Wire], end: Wire) -> None:
 
     events = [event for upstream in [*stream, end] for event in turn.translate(upstream)]
 
-    judge = judged(events)
+    judge = check_turn(events)
     assert turn.outcome is not None
     assert sorted(step["id"] for step in turn.outcome.steps) == sorted(judge.steps)
-    assert len(turn.outcome.entries) >= len(judge.texts)
+    assert len(turn.outcome.entries) >= len(judge.parts_by_message)
 
 
 @settings(max_examples=200, deadline=None)
@@ -80,6 +80,6 @@ def test_every_streamed_word_is_shown_and_the_interrupted_turn_is_closed(stream:
     events = [event for upstream in stream for event in turn.translate(upstream)]
     closing = turn.interrupt(TurnInterruption("cancelled"))
 
-    judged([*events, *closing])
+    check_turn([*events, *closing])
     shown = iter(shown_words(events))
     assert all(letter in shown for letter in streamed_words(stream))  # in this order, finished items may add more

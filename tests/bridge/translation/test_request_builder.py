@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.translation.recorded_streams import needs_recordings, request_fields
+from tests.bridge.translation.recorded_streams import collect_request_fields, needs_recordings
 from tests.bridge.translation.upstream_events import NO_USAGE, RUN
 from threadbridge.ports import Entry, Wire
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
@@ -222,7 +222,7 @@ def test_every_field_of_a_request_was_accepted_by_the_real_service() -> None:
         max_completion_tokens=1000,
     ).body
 
-    assert body.keys() <= request_fields()
+    assert body.keys() <= collect_request_fields()
 
 
 def test_ten_thousand_messages_cost_microseconds_each() -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridge.translation.event_order import judged
-from tests.bridge.translation.upstream_events import STREAMS, ended, message, output_text, translator
+from tests.bridge.translation.event_order import check_turn
+from tests.bridge.translation.upstream_events import STREAMS, final_event, message, output_text, translator
 from threadbridge.ports import Event, Wire
 from threadbridge.translation.response_to_events import iterate_events
 from threadbridge.translation.stream_translator import TurnTranslator
@@ -22,7 +22,7 @@ def test_a_whole_response_leaves_what_its_stream_leaves(kind: str) -> None:
 
     events = fed(list(iterate_events(STREAMS[kind][-1]["response"])), polled)
 
-    judged(events)
+    check_turn(events)
     assert polled.outcome == streamed.outcome
 
 
@@ -37,12 +37,12 @@ def test_a_whole_response_leaves_what_its_stream_leaves(kind: str) -> None:
     ],
 )
 def test_the_last_event_is_found_without_a_proper_status_too(fields: Wire, last: str) -> None:
-    response = {**ended([])["response"], **fields}
+    response = {**final_event([])["response"], **fields}
 
     assert [event["type"] for event in iterate_events(response)][-1] == last
 
 
 def test_a_response_that_is_not_finished_has_no_last_event() -> None:
-    response = {**ended([message(output_text("Hello"))])["response"], "status": "queued"}
+    response = {**final_event([message(output_text("Hello"))])["response"], "status": "queued"}
 
     assert [event["type"] for event in iterate_events(response)] == ["response.created", "response.output_item.done"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.translation.event_order import Judge, judged
-from tests.bridge.translation.recorded_streams import needs_recordings, parameters, responses, streams
+from tests.bridge.translation.event_order import EventOrderChecker, check_turn
+from tests.bridge.translation.recorded_streams import list_responses, list_streams, make_parameters, needs_recordings
 from tests.bridge.translation.upstream_events import translator
 from threadbridge.ports import Event, Wire
 from threadbridge.translation.citations import strip_markers
@@ -46,9 +46,9 @@ def citations_of(response: Wire) -> Counter[str]:
     return found
 
 
-def shown_citations(judge: Judge) -> Counter[str]:
+def shown_citations(judge: EventOrderChecker) -> Counter[str]:
     found: Counter[str] = Counter()
-    for text in (part["text"] for parts in judge.texts.values() for part in parts if part["type"] == "text"):
+    for text in (part["text"] for parts in judge.parts_by_message.values() for part in parts if part["type"] == "text"):
         for annotation in text["annotations"]:
             assert text["value"][annotation["start_index"] : annotation["end_index"]] == annotation["text"]
             found[annotation.get("file_citation", {}).get("file_id") or annotation["text"]] += 1
@@ -92,8 +92,8 @@ def wire_counts(usage: Wire | None) -> tuple[int, int, int, int, int]:
 HOSTED = {"file_search_call": "search", "code_interpreter_call": "code"}
 
 
-def hosted_calls(judge: Judge) -> list[Wire]:
-    return [call for calls in judge.called.values() for call in calls if call["type"] != "function"]
+def hosted_calls(judge: EventOrderChecker) -> list[Wire]:
+    return [call for calls in judge.calls_by_step.values() for call in calls if call["type"] != "function"]
 
 
 #: The run's status by the response's status and whether it called functions; what is missing is not finished.
@@ -107,10 +107,10 @@ STATUSES = {
 
 
 def check(events: list[Event], turn: TurnTranslator, response: Wire) -> None:
-    judge = judged(events)
+    judge = check_turn(events)
     outcome = turn.outcome
     assert outcome is not None
-    assert [shown_words(parts) for parts in judge.texts.values()] == messages_of(response)
+    assert [shown_words(parts) for parts in judge.parts_by_message.values()] == messages_of(response)
     assert [(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in judge.calls] == calls_of(
         response
     )
@@ -128,11 +128,11 @@ def check(events: list[Event], turn: TurnTranslator, response: Wire) -> None:
 
 #: Its maker shortened the deltas and not the finished text.
 SHORTENED = "openai-shell-container.1.chunks.txt"
-FAITHFUL = tuple(stream for stream in streams() if SHORTENED not in stream.name)
+FAITHFUL = tuple(stream for stream in list_streams() if SHORTENED not in stream.name)
 
 
 @needs_recordings
-@pytest.mark.parametrize("stream", parameters(FAITHFUL))
+@pytest.mark.parametrize("stream", make_parameters(FAITHFUL))
 def test_a_recorded_stream_becomes_a_legal_turn_that_says_the_same(stream: list[Wire]) -> None:
     turn = translator()
 
@@ -144,16 +144,16 @@ def test_a_recorded_stream_becomes_a_legal_turn_that_says_the_same(stream: list[
 
 @needs_recordings
 def test_a_recording_whose_deltas_and_final_text_differ_shows_what_was_streamed() -> None:
-    [stream] = [stream.data for stream in streams() if SHORTENED in stream.name]
+    [stream] = [stream.data for stream in list_streams() if SHORTENED in stream.name]
     turn = translator()
 
-    judge = judged(fed(stream, turn))
+    judge = check_turn(fed(stream, turn))
 
-    assert [shown_words(parts) for parts in judge.texts.values()] == ["The command ran successfully."]
+    assert [shown_words(parts) for parts in judge.parts_by_message.values()] == ["The command ran successfully."]
 
 
 @needs_recordings
-@pytest.mark.parametrize("response", parameters(responses()))
+@pytest.mark.parametrize("response", make_parameters(list_responses()))
 def test_a_recorded_response_becomes_a_legal_turn_that_says_the_same(response: Wire) -> None:
     turn = translator()
 
@@ -163,7 +163,7 @@ def test_a_recorded_response_becomes_a_legal_turn_that_says_the_same(response: W
 
 
 @needs_recordings
-@pytest.mark.parametrize("stream", parameters(streams()))
+@pytest.mark.parametrize("stream", make_parameters(list_streams()))
 def test_a_recorded_stream_may_break_at_every_item_and_is_closed(stream: list[Wire]) -> None:
     stops = [at for at, event in enumerate(stream) if event["type"].startswith("response.output_item.")]
 
@@ -172,10 +172,10 @@ def test_a_recorded_stream_may_break_at_every_item_and_is_closed(stream: list[Wi
         events = [event for upstream in stream[:stop] for event in turn.translate(upstream)]
         assert turn.outcome is None or stop >= len(stream)
         closing = turn.finish_stream() if turn.outcome else turn.interrupt(TurnInterruption("expired"))
-        judged([*events, *closing])
+        check_turn([*events, *closing])
 
 
 @needs_recordings
 def test_the_recordings_hold_what_these_tests_are_about() -> None:
-    assert len(streams()) > 150
-    assert len(responses()) > 300
+    assert len(list_streams()) > 150
+    assert len(list_responses()) > 300

@@ -10,19 +10,19 @@ from tests.bridge.translation.upstream_events import (
     STREAMS,
     USAGE,
     WIRE_USAGE,
-    added,
     arguments_delta,
     call,
-    created,
-    done,
-    ended,
+    created_events,
+    final_event,
+    item_added,
+    item_done,
     message,
+    message_stream,
     output_text,
     reasoning,
-    said,
+    response_stream,
     text_delta,
     translator,
-    whole,
 )
 from threadbridge.ports import Entry, Event, Turn, Wire
 from threadbridge.translation.stream_translator import TurnTranslator
@@ -119,7 +119,7 @@ WRITING: Wire = {"type": "message_creation", "message_creation": {"message_id": 
 
 
 def test_a_text_answer_gives_the_events_of_a90() -> None:
-    events = fed(whole(said(0, "Hel", "lo")), translator())
+    events = fed(response_stream(message_stream(0, "Hel", "lo")), translator())
 
     done = {"status": "completed", "completed_at": 1005}
     assert events == [
@@ -136,7 +136,7 @@ def test_a_text_answer_gives_the_events_of_a90() -> None:
 
 
 def test_the_keys_of_every_object_come_in_wire_order() -> None:
-    events = {event.name: event.data for event in fed(whole(said(0, "Hello")), translator())}
+    events = {event.name: event.data for event in fed(response_stream(message_stream(0, "Hello")), translator())}
 
     assert list(events["thread.run.step.completed"]) == list(step("step_2", WRITING))
     assert list(events["thread.message.completed"]) == list(sse_message("completed"))
@@ -144,7 +144,7 @@ def test_the_keys_of_every_object_come_in_wire_order() -> None:
 
 
 def test_a_text_answer_leaves_a_message_with_its_item_and_a_step_without_deadline() -> None:
-    stream = whole(said(0, "Hel", "lo"))
+    stream = response_stream(message_stream(0, "Hel", "lo"))
 
     left = outcome(stream, number=3, request_id="req_1")
 
@@ -310,7 +310,7 @@ def test_an_unfinished_call_is_shown_but_neither_asked_for_nor_kept() -> None:
     ],
 )
 def test_a_failed_response_becomes_last_error(error: Any, expected: Wire) -> None:
-    left = outcome([*created(), ended([], status="failed", error=error)])
+    left = outcome([*created_events(), final_event([], status="failed", error=error)])
 
     assert left.run["last_error"] == expected
 
@@ -323,7 +323,7 @@ def test_a_failed_response_becomes_last_error(error: Any, expected: Wire) -> Non
     ],
 )
 def test_both_shapes_of_an_error_event_are_understood(event: Wire) -> None:
-    left = outcome([*created(), event])
+    left = outcome([*created_events(), event])
 
     assert left.run["last_error"] == {"code": "rate_limit_exceeded", "message": "Slow."}
 
@@ -331,21 +331,21 @@ def test_both_shapes_of_an_error_event_are_understood(event: Wire) -> None:
 def test_a_step_knows_fewer_error_codes_than_its_run() -> None:
     error = {"code": "invalid_prompt", "message": "No."}
 
-    left = outcome([*created(), added(0, message()), ended([], status="failed", error=error)])
+    left = outcome([*created_events(), item_added(0, message()), final_event([], status="failed", error=error)])
 
     assert left.run["last_error"] == error
     assert left.steps[0]["last_error"] == {"code": "server_error", "message": "No."}
 
 
 def test_a_response_cancelled_upstream_fails_the_run() -> None:
-    left = outcome([*created(), ended([], status="cancelled")])
+    left = outcome([*created_events(), final_event([], status="cancelled")])
 
     assert left.run["last_error"]["message"] == "The upstream service cancelled the response."
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"input_tokens": None}, {"input_tokens_details": None}])
 def test_unknown_usage_counts_zero(usage: Wire | None) -> None:
-    left = outcome([*created(), *said(0, "Hi"), ended([], usage=usage)])
+    left = outcome([*created_events(), *message_stream(0, "Hi"), final_event([], usage=usage)])
 
     assert left.run["usage"] == NO_USAGE
 
@@ -353,7 +353,9 @@ def test_unknown_usage_counts_zero(usage: Wire | None) -> None:
 def test_the_finished_item_completes_what_was_streamed() -> None:
     item = message(output_text("Hello you"))
 
-    left = outcome([*created(), added(0, item), text_delta(0, "Hello"), done(0, item), ended([item])])
+    left = outcome(
+        [*created_events(), item_added(0, item), text_delta(0, "Hello"), item_done(0, item), final_event([item])]
+    )
 
     assert texts(left.entries) == ["Hello you"]
     assert left.entries[0].item == item
@@ -362,7 +364,9 @@ def test_the_finished_item_completes_what_was_streamed() -> None:
 def test_what_was_streamed_stands_against_the_finished_item_which_is_then_not_replayed() -> None:
     item = message(output_text("Goodbye"))
 
-    left = outcome([*created(), added(0, item), text_delta(0, "Hello"), done(0, item), ended([item])])
+    left = outcome(
+        [*created_events(), item_added(0, item), text_delta(0, "Hello"), item_done(0, item), final_event([item])]
+    )
 
     assert texts(left.entries) == ["Hello"]
     assert left.entries[0].item is None
@@ -371,7 +375,9 @@ def test_what_was_streamed_stands_against_the_finished_item_which_is_then_not_re
 def test_the_arguments_the_client_saw_are_the_ones_that_are_replayed() -> None:
     item = call(arguments='{"a": 2}')
 
-    left = outcome([*created(), added(0, item), arguments_delta(0, '{"a":1}'), done(0, item), ended([item])])
+    left = outcome(
+        [*created_events(), item_added(0, item), arguments_delta(0, '{"a":1}'), item_done(0, item), final_event([item])]
+    )
 
     asked = left.run["required_action"]["submit_tool_outputs"]["tool_calls"]
     assert asked[0]["function"]["arguments"] == '{"a":1}'
@@ -380,9 +386,11 @@ def test_the_arguments_the_client_saw_are_the_ones_that_are_replayed() -> None:
 
 def test_a_call_waits_until_it_has_a_name() -> None:
     item = call(arguments='{"a": 2}')
-    nameless = {**added(0, item), "item": {**item, "name": "", "arguments": ""}}
+    nameless = {**item_added(0, item), "item": {**item, "name": "", "arguments": ""}}
 
-    left = outcome([*created(), nameless, arguments_delta(0, '{"a": 2}'), done(0, item), ended([item])])
+    left = outcome(
+        [*created_events(), nameless, arguments_delta(0, '{"a": 2}'), item_done(0, item), final_event([item])]
+    )
 
     asked = left.run["required_action"]["submit_tool_outputs"]["tool_calls"]
     assert asked == [{"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"a": 2}'}}]
@@ -390,7 +398,7 @@ def test_a_call_waits_until_it_has_a_name() -> None:
 
 @pytest.mark.parametrize("item", [{}, {"id": "x"}, {"type": "function_call", "name": "look", "arguments": "{}"}])
 def test_an_item_nobody_can_use_is_dropped(item: Wire) -> None:
-    left = outcome([*created(), done(0, item), ended([item])])
+    left = outcome([*created_events(), item_done(0, item), final_event([item])])
 
     assert left.entries == []
     assert left.run["status"] == "completed"
@@ -399,7 +407,7 @@ def test_an_item_nobody_can_use_is_dropped(item: Wire) -> None:
 def test_a_call_id_is_shown_as_it_is_and_never_the_items_id() -> None:
     item = {**call(), "call_id": "toolu_9"}
 
-    left = outcome([*created(), added(0, item), done(0, item), ended([item])])
+    left = outcome([*created_events(), item_added(0, item), item_done(0, item), final_event([item])])
 
     assert left.run["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"] == "toolu_9"
 
@@ -407,7 +415,7 @@ def test_a_call_id_is_shown_as_it_is_and_never_the_items_id() -> None:
 def test_events_without_numbers_and_ids_are_understood() -> None:
     stream = [
         {name: value for name, value in event.items() if name not in ("output_index", "item_id", "sequence_number")}
-        for event in whole(said(0, "One"), said(1, "Two", id="msg_up2"))
+        for event in response_stream(message_stream(0, "One"), message_stream(1, "Two", id="msg_up2"))
     ]
 
     left = outcome(stream)
@@ -418,15 +426,15 @@ def test_events_without_numbers_and_ids_are_understood() -> None:
 def test_items_that_all_bear_the_number_zero_are_told_apart() -> None:
     output = [message(output_text("One")), call(1), call(2)]
     stream = [
-        *created(),
-        *said(0, "One"),
-        added(0, call(1)),
+        *created_events(),
+        *message_stream(0, "One"),
+        item_added(0, call(1)),
         arguments_delta(0, "{}", number=1),
-        done(0, call(1)),
-        added(0, call(2)),
+        item_done(0, call(1)),
+        item_added(0, call(2)),
         arguments_delta(0, "{}", number=2),
-        done(0, call(2)),
-        ended(output),
+        item_done(0, call(2)),
+        final_event(output),
     ]
 
     left = outcome(stream)
@@ -438,11 +446,11 @@ def test_items_that_all_bear_the_number_zero_are_told_apart() -> None:
 
 def test_ids_that_change_with_every_event_do_not_double_a_message() -> None:
     stream = [
-        *created(),
-        added(0, message(id="a")),
+        *created_events(),
+        item_added(0, message(id="a")),
         text_delta(0, "Hello", id="b"),
-        done(0, message(output_text("Hello"), id="c")),
-        ended([message(output_text("Hello"), id="d")]),
+        item_done(0, message(output_text("Hello"), id="c")),
+        final_event([message(output_text("Hello"), id="d")]),
     ]
 
     left = outcome(stream)
@@ -453,7 +461,7 @@ def test_ids_that_change_with_every_event_do_not_double_a_message() -> None:
 def test_a_message_streamed_under_a_wrong_number_is_not_shown_twice() -> None:
     output = [reasoning(), message(output_text("Hello"), id="other")]
 
-    left = outcome([*created(), *said(0, "Hello"), ended(output)])
+    left = outcome([*created_events(), *message_stream(0, "Hello"), final_event(output)])
 
     assert texts(left.entries) == ["Hello"]
     assert [bool(entry.message) for entry in left.entries] == [False, True]
@@ -462,12 +470,12 @@ def test_a_message_streamed_under_a_wrong_number_is_not_shown_twice() -> None:
 def test_parts_are_shown_without_gaps_however_they_are_numbered() -> None:
     item = message(output_text("One"), output_text("Two"))
     stream = [
-        *created(),
-        added(0, item),
+        *created_events(),
+        item_added(0, item),
         text_delta(0, "One", part=1),
         text_delta(0, "Two", part=4),
-        done(0, item),
-        ended([item]),
+        item_done(0, item),
+        final_event([item]),
     ]
 
     left = outcome(stream)
@@ -478,9 +486,15 @@ def test_parts_are_shown_without_gaps_however_they_are_numbered() -> None:
 
 def test_words_that_come_after_their_message_was_closed_are_not_lost() -> None:
     item = message(output_text("Hello you"))
-    stream = [*created(), added(0, item), text_delta(0, "Hello"), added(1, call()), text_delta(0, " you")]
+    stream = [
+        *created_events(),
+        item_added(0, item),
+        text_delta(0, "Hello"),
+        item_added(1, call()),
+        text_delta(0, " you"),
+    ]
 
-    left = outcome([*stream, done(0, item), done(1, call()), ended([item, call()])])
+    left = outcome([*stream, item_done(0, item), item_done(1, call()), final_event([item, call()])])
 
     assert texts(left.entries) == ["Hello", " you"]
     assert left.run["status"] == "requires_action"
@@ -489,15 +503,15 @@ def test_words_that_come_after_their_message_was_closed_are_not_lost() -> None:
 def test_an_item_finished_after_its_message_was_closed_adds_no_event() -> None:
     item = message(output_text("Hello"))
     turn = translator()
-    fed([*created(), added(0, item), text_delta(0, "Hello"), added(1, call())], turn)
+    fed([*created_events(), item_added(0, item), text_delta(0, "Hello"), item_added(1, call())], turn)
 
-    late = turn.translate(done(0, item))
+    late = turn.translate(item_done(0, item))
 
     assert late == []
 
 
 def test_entries_come_in_the_order_of_the_output_even_if_some_were_not_streamed() -> None:
-    left = outcome([*created(), added(1, call()), done(1, call()), ended([reasoning(), call()])])
+    left = outcome([*created_events(), item_added(1, call()), item_done(1, call()), final_event([reasoning(), call()])])
 
     assert [entry.item and entry.item["type"] for entry in left.entries] == ["reasoning", "function_call"]
 
@@ -517,7 +531,7 @@ def test_refusals_are_parts_of_their_own() -> None:
 
 
 def test_the_usage_of_a_response_is_renamed_with_its_details() -> None:
-    left = outcome([*created(), ended([], usage=USAGE)])
+    left = outcome([*created_events(), final_event([], usage=USAGE)])
 
     assert left.turn.usage == WIRE_USAGE
 

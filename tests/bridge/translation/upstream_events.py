@@ -107,7 +107,7 @@ def search() -> Wire:
     return {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}}
 
 
-def found(file: str, name: str, text: str, *, score: float = 0.5, **attributes: str) -> Wire:
+def search_result(file: str, name: str, text: str, *, score: float = 0.5, **attributes: str) -> Wire:
     return {"file_id": file, "filename": name, "score": score, "text": text, "attributes": attributes}
 
 
@@ -136,7 +136,7 @@ def logs(text: str) -> Wire:
     return {"type": "logs", "logs": text}
 
 
-def drawn(content: bytes) -> Wire:
+def image_output(content: bytes) -> Wire:
     return {"type": "image", "url": f"data:image/png;base64,{b64encode(content).decode()}"}
 
 
@@ -162,7 +162,7 @@ def cited_text(text: str, *citations: Wire) -> Wire:
 # -- Events --------------------------------------------------------------------------------------------------------
 
 
-def created() -> list[Wire]:
+def created_events() -> list[Wire]:
     response: Wire = {
         "id": "resp_1",
         "model": "gpt-4o-2024-08-06",
@@ -173,17 +173,17 @@ def created() -> list[Wire]:
     return [{"type": "response.created", "response": response}, {"type": "response.in_progress", "response": response}]
 
 
-def added(index: int, item: Wire) -> Wire:
-    emptied = _EMPTIED.get(item["type"], {})
+def item_added(index: int, item: Wire) -> Wire:
+    emptied = _EMPTY_FIELDS.get(item["type"], {})
     bare = {**item, "status": "in_progress", **emptied}
     return {"type": "response.output_item.added", "output_index": index, "item": bare}
 
 
-def done(index: int, item: Wire) -> Wire:
+def item_done(index: int, item: Wire) -> Wire:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-_EMPTIED: Mapping[str, Wire] = {
+_EMPTY_FIELDS: Mapping[str, Wire] = {
     "message": {"content": []},
     "function_call": {"arguments": ""},
     "file_search_call": {"queries": [], "results": None},
@@ -216,41 +216,41 @@ def _delta(kind: str, index: int, delta: str, item_id: str) -> Wire:
     return {"type": kind, "output_index": index, "item_id": item_id, "delta": delta, "obfuscation": "xyz"}
 
 
-def ended(output: Iterable[Wire], *, status: str = "completed", **fields: Any) -> Wire:
+def final_event(output: Iterable[Wire], *, status: str = "completed", **fields: Any) -> Wire:
     response = {"id": "resp_1", "model": "gpt-4o-2024-08-06", "status": status, "output": list(output), "usage": USAGE}
     return {"type": f"response.{status}", "response": {**response, **fields}}
 
 
-def said(index: int, *fragments: str, id: str = "msg_up") -> list[Wire]:
+def message_stream(index: int, *fragments: str, id: str = "msg_up") -> list[Wire]:
     """A message of one text part, streamed in full."""
     item = message(output_text("".join(fragments)), id=id)
     part = {"output_index": index, "content_index": 0, "item_id": id}
     return [
-        added(index, item),
+        item_added(index, item),
         {"type": "response.content_part.added", **part, "part": output_text("")},
         *(text_delta(index, fragment, id=id) for fragment in fragments),
         {"type": "response.output_text.done", **part, "text": "".join(fragments)},
         {"type": "response.content_part.done", **part, "part": item["content"][0]},
-        done(index, item),
+        item_done(index, item),
     ]
 
 
-def called(index: int, *fragments: str, number: int = 1) -> list[Wire]:
+def call_stream(index: int, *fragments: str, number: int = 1) -> list[Wire]:
     """A function call, streamed in full."""
     item = call(number, arguments="".join(fragments))
     return [
-        added(index, item),
+        item_added(index, item),
         *(arguments_delta(index, fragment, number=number) for fragment in fragments),
         {"type": "response.function_call_arguments.done", "output_index": index, "arguments": item["arguments"]},
-        done(index, item),
+        item_done(index, item),
     ]
 
 
-def whole(*streams: Sequence[Wire]) -> list[Wire]:
+def response_stream(*streams: Sequence[Wire]) -> list[Wire]:
     """Complete items, one after another, and the end that repeats them."""
     events = [event for stream in streams for event in stream]
     output = [event["item"] for event in events if event["type"] == "response.output_item.done"]
-    return [*created(), *events, ended(output)]
+    return [*created_events(), *events, final_event(output)]
 
 
 _HELLO = message(output_text("Hello you"))
@@ -258,9 +258,9 @@ _CUT = message(output_text("Hel"), status="incomplete")
 _CUT_CALL = call(arguments='{"ci', status="incomplete")
 _TOKENS = {"reason": "max_output_tokens"}
 
-_SEARCH = file_search(found("file-a", "a.txt", "Alpha"), found("file-b", "b.txt", "Beta"))
+_SEARCH = file_search(search_result("file-a", "a.txt", "Alpha"), search_result("file-b", "b.txt", "Beta"))
 _CITED = message(cited_text("It is 𝄞 B.", file_citation("file-b", "b.txt", 9), file_citation("file-a", "a.txt", 10)))
-_DRAWING = code("plot()", logs("done"), drawn(b"png"))
+_DRAWING = code("plot()", logs("done"), image_output(b"png"))
 _DRAWN = message(
     cited_text(
         "See sandbox:/mnt/data/a.csv!",
@@ -270,167 +270,188 @@ _DRAWN = message(
 )
 
 
-def searched(index: int, item: Wire) -> list[Wire]:
+def file_search_stream(index: int, item: Wire) -> list[Wire]:
     """A search, streamed in full."""
     where = {"output_index": index, "item_id": item["id"]}
     words = ("in_progress", "searching", "completed")
     states = [{"type": f"response.file_search_call.{word}", **where} for word in words]
-    return [added(index, item), *states, done(index, item)]
+    return [item_added(index, item), *states, item_done(index, item)]
 
 
-def coded(index: int, item: Wire, *fragments: str, number: int = 1) -> list[Wire]:
+def code_stream(index: int, item: Wire, *fragments: str, number: int = 1) -> list[Wire]:
     """A call of the code interpreter, streamed in full."""
     where = {"output_index": index, "item_id": item["id"]}
     return [
-        added(index, item),
+        item_added(index, item),
         {"type": "response.code_interpreter_call.in_progress", **where},
         *(code_delta(index, fragment, number=number) for fragment in fragments),
         {"type": "response.code_interpreter_call_code.done", **where, "code": item["code"]},
         {"type": "response.code_interpreter_call.interpreting", **where},
         {"type": "response.code_interpreter_call.completed", **where},
-        done(index, item),
+        item_done(index, item),
     ]
 
 
-def quoted(index: int) -> list[Wire]:
+def cited_message_stream(index: int) -> list[Wire]:
     """A message with two citations, streamed in full, each behind the words it belongs to."""
     first, second = _CITED["content"][0]["annotations"]
     return [
-        added(index, _CITED),
+        item_added(index, _CITED),
         text_delta(index, "It is 𝄞"),
         text_delta(index, " B"),
         annotation(index, 0, first),
         text_delta(index, "."),
         annotation(index, 1, second),
-        done(index, _CITED),
+        item_done(index, _CITED),
     ]
 
 
-def illustrated(index: int) -> list[Wire]:
+def illustrated_message_stream(index: int) -> list[Wire]:
     """A message with a drawing and a file, streamed in full: these citations come last."""
     text = _DRAWN["content"][0]["text"]
     cited = enumerate(_DRAWN["content"][0]["annotations"])
     return [
-        added(index, _DRAWN),
+        item_added(index, _DRAWN),
         text_delta(index, text[:9]),
         text_delta(index, text[9:]),
         *(annotation(index, number, citation) for number, citation in cited),
-        done(index, _DRAWN),
+        item_done(index, _DRAWN),
     ]
 
 
 #: One stream of every kind.
 STREAMS: Mapping[str, list[Wire]] = {
-    "text": whole(said(0, "Hel", "lo", "!")),
-    "refusal": whole(
-        [added(0, _HELLO), refusal_delta(0, "I "), refusal_delta(0, "won't"), done(0, message(refusal_part("I won't")))]
-    ),
-    "text and refusal": whole(
+    "text": response_stream(message_stream(0, "Hel", "lo", "!")),
+    "refusal": response_stream(
         [
-            added(0, _HELLO),
-            text_delta(0, "Well"),
-            refusal_delta(0, "no", part=1),
-            done(0, message(output_text("Well"), refusal_part("no"))),
+            item_added(0, _HELLO),
+            refusal_delta(0, "I "),
+            refusal_delta(0, "won't"),
+            item_done(0, message(refusal_part("I won't"))),
         ]
     ),
-    "two messages": whole(said(0, "One"), said(1, "Tw", "o", id="msg_up2")),
-    "call": whole(called(0, '{"ci', 'ty": 1}')),
-    "call without arguments": whole(called(0)),
-    "parallel calls": whole(called(0, "{", "}"), called(1, '{"a"', ": 2}", number=2)),
-    "text, then call": whole(said(0, "Let me ", "look"), called(1, "{}")),
-    "call, then text": whole(called(0, "{}"), said(1, "Wait")),
-    "call, text, call": whole(called(0, "{}"), said(1, "Wait"), called(2, "{}", number=2)),
-    "reasoning, then text": whole([done(0, reasoning())], said(1, "Hm")),
-    "reasoning, then call": whole([done(0, reasoning())], called(1, "{}")),
-    "search, then text": whole([done(0, search())], said(1, "Found")),
-    "file search": whole(searched(0, _SEARCH), quoted(1)),
-    "file search never added": whole([done(0, _SEARCH)], quoted(1)),
-    "file search without an answer": whole(searched(0, _SEARCH)),
-    "file search, then call": whole(searched(0, _SEARCH), called(1, "{}")),
-    "two searches": whole(searched(0, _SEARCH), searched(1, file_search(number=2)), said(2, "No")),
-    "two searches at once": whole(
-        [added(0, _SEARCH), added(1, file_search(number=2)), done(0, _SEARCH), done(1, file_search(number=2))],
-        said(2, "No"),
+    "text and refusal": response_stream(
+        [
+            item_added(0, _HELLO),
+            text_delta(0, "Well"),
+            refusal_delta(0, "no", part=1),
+            item_done(0, message(output_text("Well"), refusal_part("no"))),
+        ]
     ),
-    "code": whole(said(0, "Well", id="msg_up2"), coded(1, _DRAWING, "plo", "t()"), illustrated(2)),
-    "code, text, code": whole(
-        coded(0, _DRAWING, "plot()"),
-        said(1, "Hm"),
-        coded(2, code("2", logs("2"), number=2), "2", number=2),
-        said(3, "Two", id="msg_up2"),
+    "two messages": response_stream(message_stream(0, "One"), message_stream(1, "Tw", "o", id="msg_up2")),
+    "call": response_stream(call_stream(0, '{"ci', 'ty": 1}')),
+    "call without arguments": response_stream(call_stream(0)),
+    "parallel calls": response_stream(call_stream(0, "{", "}"), call_stream(1, '{"a"', ": 2}", number=2)),
+    "text, then call": response_stream(message_stream(0, "Let me ", "look"), call_stream(1, "{}")),
+    "call, then text": response_stream(call_stream(0, "{}"), message_stream(1, "Wait")),
+    "call, text, call": response_stream(
+        call_stream(0, "{}"), message_stream(1, "Wait"), call_stream(2, "{}", number=2)
     ),
-    "code and call": whole(coded(0, _DRAWING, "plot()"), called(1, "{}")),
-    "code never streamed": whole([done(0, _DRAWING), done(1, _DRAWN)]),
+    "reasoning, then text": response_stream([item_done(0, reasoning())], message_stream(1, "Hm")),
+    "reasoning, then call": response_stream([item_done(0, reasoning())], call_stream(1, "{}")),
+    "search, then text": response_stream([item_done(0, search())], message_stream(1, "Found")),
+    "file search": response_stream(file_search_stream(0, _SEARCH), cited_message_stream(1)),
+    "file search never added": response_stream([item_done(0, _SEARCH)], cited_message_stream(1)),
+    "file search without an answer": response_stream(file_search_stream(0, _SEARCH)),
+    "file search, then call": response_stream(file_search_stream(0, _SEARCH), call_stream(1, "{}")),
+    "two searches": response_stream(
+        file_search_stream(0, _SEARCH), file_search_stream(1, file_search(number=2)), message_stream(2, "No")
+    ),
+    "two searches at once": response_stream(
+        [
+            item_added(0, _SEARCH),
+            item_added(1, file_search(number=2)),
+            item_done(0, _SEARCH),
+            item_done(1, file_search(number=2)),
+        ],
+        message_stream(2, "No"),
+    ),
+    "code": response_stream(
+        message_stream(0, "Well", id="msg_up2"), code_stream(1, _DRAWING, "plo", "t()"), illustrated_message_stream(2)
+    ),
+    "code, text, code": response_stream(
+        code_stream(0, _DRAWING, "plot()"),
+        message_stream(1, "Hm"),
+        code_stream(2, code("2", logs("2"), number=2), "2", number=2),
+        message_stream(3, "Two", id="msg_up2"),
+    ),
+    "code and call": response_stream(code_stream(0, _DRAWING, "plot()"), call_stream(1, "{}")),
+    "code never streamed": response_stream([item_done(0, _DRAWING), item_done(1, _DRAWN)]),
     "incomplete code": [
-        *created(),
-        added(0, _DRAWING),
+        *created_events(),
+        item_added(0, _DRAWING),
         code_delta(0, "plo"),
-        ended([{**code("plo"), "status": "incomplete"}], status="incomplete", incomplete_details=_TOKENS),
+        final_event([{**code("plo"), "status": "incomplete"}], status="incomplete", incomplete_details=_TOKENS),
     ],
-    "empty message": whole([added(0, _HELLO), done(0, message())]),
-    "nothing": whole(),
-    "only reasoning": whole([done(0, reasoning())]),
+    "empty message": response_stream([item_added(0, _HELLO), item_done(0, message())]),
+    "nothing": response_stream(),
+    "only reasoning": response_stream([item_done(0, reasoning())]),
     "incomplete text": [
-        *created(),
-        added(0, _HELLO),
+        *created_events(),
+        item_added(0, _HELLO),
         text_delta(0, "Hel"),
-        done(0, _CUT),
-        ended([_CUT], status="incomplete", incomplete_details=_TOKENS),
+        item_done(0, _CUT),
+        final_event([_CUT], status="incomplete", incomplete_details=_TOKENS),
     ],
     "incomplete after text": [
-        *created(),
-        *said(0, "Hello"),
-        ended([message(output_text("Hello"))], status="incomplete", incomplete_details=_TOKENS),
+        *created_events(),
+        *message_stream(0, "Hello"),
+        final_event([message(output_text("Hello"))], status="incomplete", incomplete_details=_TOKENS),
     ],
     "filtered": [
-        *created(),
-        added(0, _HELLO),
+        *created_events(),
+        item_added(0, _HELLO),
         text_delta(0, "Hel"),
-        ended([_CUT], status="incomplete", incomplete_details={"reason": "content_filter"}),
+        final_event([_CUT], status="incomplete", incomplete_details={"reason": "content_filter"}),
     ],
     "incomplete call": [
-        *created(),
-        *said(0, "Let me"),
-        added(1, call()),
+        *created_events(),
+        *message_stream(0, "Let me"),
+        item_added(1, call()),
         arguments_delta(1, '{"ci'),
-        done(1, _CUT_CALL),
-        ended([message(output_text("Let me")), _CUT_CALL], status="incomplete", incomplete_details=_TOKENS),
+        item_done(1, _CUT_CALL),
+        final_event([message(output_text("Let me")), _CUT_CALL], status="incomplete", incomplete_details=_TOKENS),
     ],
     "call, then incomplete text": [
-        *created(),
-        *called(0, "{}"),
-        added(1, _HELLO),
+        *created_events(),
+        *call_stream(0, "{}"),
+        item_added(1, _HELLO),
         text_delta(1, "Hel"),
-        ended([call(), _CUT], status="incomplete", incomplete_details=_TOKENS),
+        final_event([call(), _CUT], status="incomplete", incomplete_details=_TOKENS),
     ],
     "incomplete by its own word": [
-        *created(),
-        *said(0, "Hello"),
-        {**ended([], status="incomplete", incomplete_details={"reason": "length"}), "type": "response.completed"},
+        *created_events(),
+        *message_stream(0, "Hello"),
+        {**final_event([], status="incomplete", incomplete_details={"reason": "length"}), "type": "response.completed"},
     ],
     "failed": [
-        *created(),
-        added(0, _HELLO),
+        *created_events(),
+        item_added(0, _HELLO),
         text_delta(0, "Hel"),
-        ended([], status="failed", usage=None, error={"code": "rate_limit_exceeded", "message": "Slow down."}),
+        final_event([], status="failed", usage=None, error={"code": "rate_limit_exceeded", "message": "Slow down."}),
     ],
     "error": [
-        *created(),
-        added(0, call()),
+        *created_events(),
+        item_added(0, call()),
         {"type": "error", "error": {"code": "server_error", "message": "Ouch."}},
-        ended([], status="failed", usage=None, error={"code": "server_error", "message": "Ouch."}),
+        final_event([], status="failed", usage=None, error={"code": "server_error", "message": "Ouch."}),
     ],
     "message never added": [
-        *created(),
+        *created_events(),
         text_delta(0, "Hello"),
         text_delta(0, " you"),
-        done(0, _HELLO),
-        ended([_HELLO]),
+        item_done(0, _HELLO),
+        final_event([_HELLO]),
     ],
-    "message only done": [*created(), done(0, _HELLO), ended([_HELLO])],
-    "message never done": [*created(), added(0, _HELLO), text_delta(0, "Hello"), ended([_HELLO])],
-    "call never added": [*created(), arguments_delta(0, "{}"), done(0, call()), ended([call()])],
-    "call never done": [*created(), added(0, call()), arguments_delta(0, "{"), ended([call()])],
-    "call never done nor in the output": [*created(), added(0, call()), arguments_delta(0, "{}"), ended([])],
-    "nothing streamed": [*created(), ended([reasoning(), _HELLO, call(1), call(2, arguments='{"a": 1}')])],
+    "message only done": [*created_events(), item_done(0, _HELLO), final_event([_HELLO])],
+    "message never done": [*created_events(), item_added(0, _HELLO), text_delta(0, "Hello"), final_event([_HELLO])],
+    "call never added": [*created_events(), arguments_delta(0, "{}"), item_done(0, call()), final_event([call()])],
+    "call never done": [*created_events(), item_added(0, call()), arguments_delta(0, "{"), final_event([call()])],
+    "call never done nor in the output": [
+        *created_events(),
+        item_added(0, call()),
+        arguments_delta(0, "{}"),
+        final_event([]),
+    ],
+    "nothing streamed": [*created_events(), final_event([reasoning(), _HELLO, call(1), call(2, arguments='{"a": 1}')])],
 }

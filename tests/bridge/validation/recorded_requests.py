@@ -54,11 +54,11 @@ class Exchange(NamedTuple):
 @cache
 def exchanges() -> tuple[Exchange, ...]:
     """Every recorded POST with a JSON object for a body; none where the recordings are absent."""
-    return tuple(_exchanges()) if RECORDINGS.is_dir() else ()
+    return tuple(_iterate_exchanges()) if RECORDINGS.is_dir() else ()
 
 
-def _exchanges() -> Iterator[Exchange]:
-    for seen in _loader().interactions(RECORDINGS / "assistants"):
+def _iterate_exchanges() -> Iterator[Exchange]:
+    for seen in _import_loader().interactions(RECORDINGS / "assistants"):
         spec = SPECS.get(seen.endpoint) if seen.method == "POST" else None
         second_version = seen.request_headers.get("openai-beta") != "assistants=v1"
         if spec is not None and second_version and seen.status is not None and isinstance(seen.request_json, dict):
@@ -67,7 +67,7 @@ def _exchanges() -> Iterator[Exchange]:
             yield Exchange(seen.file, spec, seen.request_json, seen.status, error)
 
 
-def _loader() -> Any:
+def _import_loader() -> Any:
     spec = importlib.util.spec_from_file_location("shared_recordings_load", RECORDINGS / "load.py")
     assert spec is not None
     assert spec.loader is not None

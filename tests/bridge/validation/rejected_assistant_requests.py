@@ -2,52 +2,52 @@
 
 from __future__ import annotations
 
-from tests.bridge.validation.rejection import Refused, assistant, message, run
+from tests.bridge.validation.rejected_request import RejectedRequest, assistant, message, run
 from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, RUN_CREATE, THREAD_CREATE, THREAD_UPDATE
 
-ASSISTANTS: dict[str, Refused] = {
-    "no model": Refused(
+ASSISTANTS: dict[str, RejectedRequest] = {
+    "no model": RejectedRequest(
         ASSISTANT_CREATE, {}, "missing_required_parameter", "model", "Missing required parameter: 'model'."
     ),
-    "null for what is required": Refused(
+    "null for what is required": RejectedRequest(
         ASSISTANT_CREATE,
         {"model": None},
         "invalid_type",
         "model",
         "Invalid type for 'model': expected a string, but got null instead.",
     ),
-    "files of the first version": Refused(
+    "files of the first version": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(file_ids=["file-1"]),
         "unknown_parameter",
         "file_ids",
         "Unknown parameter: 'file_ids'.",
     ),
-    "files of the first version in a message": Refused(
+    "files of the first version in a message": RejectedRequest(
         THREAD_CREATE,
         {"messages": [message(file_ids=["file-1"])]},
         "unknown_parameter",
         "messages[0].file_ids",
         "Unknown parameter: 'messages[0].file_ids'.",
     ),
-    "a message sent to the thread": Refused(
+    "a message sent to the thread": RejectedRequest(
         THREAD_UPDATE, message(), "unknown_parameter", "role", "Unknown parameter: 'role'."
     ),
-    "the tool of the first version": Refused(
+    "the tool of the first version": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(tools=[{"type": "retrieval"}]),
         "invalid_value",
         "tools[0].type",
         "Invalid value: 'retrieval'. Supported values are: 'code_interpreter', 'function', and 'file_search'.",
     ),
-    "a tool without a type": Refused(
+    "a tool without a type": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(tools=[{"type": "code_interpreter"}, {"function": {"name": "f"}}]),
         "missing_required_parameter",
         "tools[1].type",
         "Missing required parameter: 'tools[1].type'.",
     ),
-    "a tool with no type at all": Refused(
+    "a tool with no type at all": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(tools=[{"type": None}]),
         "invalid_type",
@@ -55,14 +55,14 @@ ASSISTANTS: dict[str, Refused] = {
         "Invalid type for 'tools[0].type': expected one of 'code_interpreter', 'function', or 'file_search', "
         "but got null instead.",
     ),
-    "a function without a name": Refused(
+    "a function without a name": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(tools=[{"type": "function", "function": {}}]),
         "missing_required_parameter",
         "tools[0].function.name",
         "Missing required parameter: 'tools[0].function.name'.",
     ),
-    "a function with a dotted name": Refused(
+    "a function with a dotted name": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(tools=[{"type": "function", "function": {"name": "a.b"}}]),
         "invalid_value",
@@ -70,21 +70,21 @@ ASSISTANTS: dict[str, Refused] = {
         "Invalid 'tools[0].function.name': string does not match pattern. "
         "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
     ),
-    "parameters that are a list": Refused(
+    "parameters that are a list": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(tools=[{"type": "function", "function": {"name": "f", "parameters": []}}]),
         "invalid_type",
         "tools[0].function.parameters",
         "Invalid type for 'tools[0].function.parameters': expected an object, but got an array instead.",
     ),
-    "tools that are none": Refused(
+    "tools that are none": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(tools="none"),
         "invalid_type",
         "tools",
         "Invalid type for 'tools': expected an array of objects, but got a string instead.",
     ),
-    "129 tools": Refused(
+    "129 tools": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(tools=[{"type": "code_interpreter"}] * 129),
         "array_above_max_length",
@@ -92,7 +92,7 @@ ASSISTANTS: dict[str, Refused] = {
         "Invalid 'tools': array too long. Expected an array with maximum length 128, "
         "but got an array with length 129 instead.",
     ),
-    "21 tools of a run's own": Refused(
+    "21 tools of a run's own": RejectedRequest(
         RUN_CREATE,
         run(tools=[{"type": "code_interpreter"}] * 21),
         "array_above_max_length",
@@ -100,7 +100,7 @@ ASSISTANTS: dict[str, Refused] = {
         "Invalid 'tools': array too long. Expected an array with maximum length 20, "
         "but got an array with length 21 instead.",
     ),
-    "a long name": Refused(
+    "a long name": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(name="n" * 257),
         "string_above_max_length",
@@ -108,7 +108,7 @@ ASSISTANTS: dict[str, Refused] = {
         "Invalid 'name': string too long. Expected a string with maximum length 256, "
         "but got a string with length 257 instead.",
     ),
-    "a long description": Refused(
+    "a long description": RejectedRequest(
         ASSISTANT_UPDATE,
         {"description": "d" * 513},
         "string_above_max_length",
@@ -116,7 +116,7 @@ ASSISTANTS: dict[str, Refused] = {
         "Invalid 'description': string too long. Expected a string with maximum length 512, "
         "but got a string with length 513 instead.",
     ),
-    "long instructions": Refused(
+    "long instructions": RejectedRequest(
         ASSISTANT_UPDATE,
         {"instructions": "i" * 256_001},
         "string_above_max_length",
@@ -124,35 +124,35 @@ ASSISTANTS: dict[str, Refused] = {
         "Invalid 'instructions': string too long. Expected a string with maximum length 256000, "
         "but got a string with length 256001 instead.",
     ),
-    "a negative temperature": Refused(
+    "a negative temperature": RejectedRequest(
         ASSISTANT_CREATE,
         assistant(temperature=-1),
         "decimal_below_min_value",
         "temperature",
         "Invalid 'temperature': decimal below minimum value. Expected a value >= 0, but got -1 instead.",
     ),
-    "too much top_p": Refused(
+    "too much top_p": RejectedRequest(
         RUN_CREATE,
         run(top_p=1.5),
         "decimal_above_max_value",
         "top_p",
         "Invalid 'top_p': decimal above maximum value. Expected a value <= 1, but got 1.5 instead.",
     ),
-    "a temperature in words": Refused(
+    "a temperature in words": RejectedRequest(
         RUN_CREATE,
         run(temperature="0.8"),
         "invalid_type",
         "temperature",
         "Invalid type for 'temperature': expected a decimal, but got a string instead.",
     ),
-    "true for a temperature": Refused(
+    "true for a temperature": RejectedRequest(
         RUN_CREATE,
         run(temperature=True),
         "invalid_type",
         "temperature",
         "Invalid type for 'temperature': expected a decimal, but got a boolean instead.",
     ),
-    "an effort nobody knows": Refused(
+    "an effort nobody knows": RejectedRequest(
         RUN_CREATE,
         run(reasoning_effort=""),
         "invalid_value",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.bridge.validation.rejected_assistant_requests import ASSISTANTS
+from tests.bridge.validation.rejected_request import message
 from tests.bridge.validation.rejected_thread_requests import THREADS
-from tests.bridge.validation.rejection import message
 from threadbridge.errors import InvalidRequest
 from threadbridge.validation import MESSAGE_CREATE, validate_body
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.validation.rejection import assistant, message
+from tests.bridge.validation.rejected_request import assistant, message
 from threadbridge.schemas.schema_types import Object
 from threadbridge.settings import Limits
 from threadbridge.validation import (

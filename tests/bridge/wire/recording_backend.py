@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from threadbridge.ports import Backend, Event, WarningSink, discard_warning
 
 
-class Asked(NamedTuple):
+class BackendCall(NamedTuple):
     """One call of a backend's method."""
 
     method: str
@@ -18,18 +18,18 @@ class Asked(NamedTuple):
 
 
 @dataclass
-class Recorder:
+class RecordingBackend:
     """Every method answers `result`, or raises it if it is an exception; one that can warn says `warnings` before."""
 
     result: Any = field(default_factory=lambda: {"id": "x"})
     warnings: Sequence[str] = ()
-    asked: list[Asked] = field(default_factory=list[Asked])
+    calls: list[BackendCall] = field(default_factory=list[BackendCall])
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
         async def ask(*args: Any, warn: WarningSink = discard_warning, **kwargs: Any) -> Any:
             for warning in self.warnings:
                 warn(warning)
-            self.asked.append(Asked(method, args, kwargs))
+            self.calls.append(BackendCall(method, args, kwargs))
             if isinstance(self.result, Exception):
                 raise self.result
             return self.result
@@ -41,23 +41,23 @@ class Recorder:
         return cast("Backend", self)
 
 
-class Events(AsyncIterator[Event]):
+class StubEventStream(AsyncIterator[Event]):
     """A stream of these events, which raises those of them that are exceptions; says whether it was closed."""
 
     def __init__(self, *events: Event | Exception) -> None:
         self._events: Sequence[Event | Exception] = events
-        self._at = 0
-        self.closed = 0
+        self._position = 0
+        self.close_count = 0
 
     async def __anext__(self) -> Event:
-        if self._at == len(self._events):
+        if self._position == len(self._events):
             raise StopAsyncIteration
-        event = self._events[self._at]
-        self._at += 1
+        event = self._events[self._position]
+        self._position += 1
         if isinstance(event, Exception):
             raise event
         return event
 
     async def aclose(self) -> None:
         """Count the closings."""
-        self.closed += 1
+        self.close_count += 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.bridge.wire.recording_backend import Recorder
+from tests.bridge.wire.recording_backend import RecordingBackend
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import WireRequest
 from threadbridge.schemas.schema_types import Object
@@ -36,14 +36,14 @@ HEADERS = st.sampled_from([{"openai-beta": "assistants=v2"}, {}])
 async def test_every_request_is_answered_with_an_object_or_an_envelope(
     method: str, path: str, query: list[tuple[str, str]], headers: Mapping[str, str], body: bytes
 ) -> None:
-    backend = Recorder(result={"id": "x"})
+    backend = RecordingBackend(result={"id": "x"})
     request = WireRequest(method, path, query, headers, body)
 
     response = await dispatch_request(backend.as_backend(), request, max_body_bytes=40)
 
     told = response.status
     assert told in (200, 400, 404, 405, 413, 500)
-    assert (told == 500) <= any(name == "retrieve_run" for name, _, _ in backend.asked)  # it answers no PolledRun here
+    assert (told == 500) <= any(name == "retrieve_run" for name, _, _ in backend.calls)  # it answers no PolledRun here
 
 
 @settings(max_examples=200, deadline=None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridge.wire.recording_backend import Events, Recorder
-from tests.bridge.wire.wire_requests import BETA, CONTENT, asked
+from tests.bridge.wire.recording_backend import RecordingBackend, StubEventStream
+from tests.bridge.wire.wire_requests import BETA, CONTENT, send_request
 from threadbridge.ports import PolledRun
 from threadbridge.wire import OPERATIONS, Operation
 from threadbridge.wire.warning_header import (
@@ -21,24 +21,24 @@ RUNS = ["/threads/thread_1/runs", "/threads/runs"]
 
 @pytest.mark.parametrize("path", RUNS)
 async def test_what_the_backend_warns_of_stands_in_a_header(path: str) -> None:
-    backend = Recorder(warnings=["The model x is retired; y is asked in its place.", "No tools."])
+    backend = RecordingBackend(warnings=["The model x is retired; y is asked in its place.", "No tools."])
 
-    response = await asked(backend, "POST", path, body=b"{}")
+    response = await send_request(backend, "POST", path, body=b"{}")
 
     assert response.headers[WARNING_HEADER] == '"The model x is retired; y is asked in its place.", "No tools."'
 
 
 @pytest.mark.parametrize("path", RUNS)
 async def test_a_stream_says_it_before_its_first_event(path: str) -> None:
-    backend = Recorder(result=Events(), warnings=["No tools."])
+    backend = RecordingBackend(result=StubEventStream(), warnings=["No tools."])
 
-    response = await asked(backend, "POST", path, body=b'{"stream": true}')
+    response = await send_request(backend, "POST", path, body=b'{"stream": true}')
 
     assert response.headers[WARNING_HEADER] == '"No tools."'
 
 
 async def test_an_answer_without_warnings_has_no_such_header() -> None:
-    response = await asked(Recorder(), "POST", "/threads/runs", body=b"{}")
+    response = await send_request(RecordingBackend(), "POST", "/threads/runs", body=b"{}")
 
     assert WARNING_HEADER not in response.headers
 
@@ -48,9 +48,11 @@ async def test_a_parameter_that_means_nothing_to_an_operation_is_warned_about(
     operation: Operation, caplog: pytest.LogCaptureFixture
 ) -> None:
     query = (("page", "2"), ("api-version", "v1"))
-    backend = Recorder(result=PolledRun({"id": "x"}) if operation.name == "retrieve_run" else {"id": "x"})
+    backend = RecordingBackend(result=PolledRun({"id": "x"}) if operation.name == "retrieve_run" else {"id": "x"})
 
-    response = await asked(backend, operation.method, operation.path.translate(NO_BRACES), query=query, body=b"{}")
+    response = await send_request(
+        backend, operation.method, operation.path.translate(NO_BRACES), query=query, body=b"{}"
+    )
 
     sentence = "The query parameter 'page' has no effect on this operation."
     assert (response.status, response.headers[WARNING_HEADER]) == (200, f'"{sentence}"')
@@ -61,9 +63,11 @@ async def test_a_parameter_that_means_nothing_to_an_operation_is_warned_about(
 async def test_a_parameter_an_operation_knows_is_not_warned_about(operation: Operation) -> None:
     values = {"limit": "1", "order": "asc", "after": "x", "before": "y", "run_id": "run_1", "include": CONTENT}
     query = tuple((name, values[name]) for name in sorted(operation.query))
-    backend = Recorder(result=PolledRun({"id": "x"}) if operation.name == "retrieve_run" else {"id": "x"})
+    backend = RecordingBackend(result=PolledRun({"id": "x"}) if operation.name == "retrieve_run" else {"id": "x"})
 
-    response = await asked(backend, operation.method, operation.path.translate(NO_BRACES), query=query, body=b"{}")
+    response = await send_request(
+        backend, operation.method, operation.path.translate(NO_BRACES), query=query, body=b"{}"
+    )
 
     assert (response.status, response.headers.get(WARNING_HEADER)) == (200, None)
 
@@ -72,14 +76,14 @@ async def test_a_parameter_an_operation_knows_is_not_warned_about(operation: Ope
 async def test_an_include_where_nothing_can_be_included_is_warned_about(name: str) -> None:
     path = "/threads/thread_1/runs/run_1/submit_tool_outputs"
 
-    response = await asked(Recorder(), "POST", path, query=((name, CONTENT),), body=b"{}")
+    response = await send_request(RecordingBackend(), "POST", path, query=((name, CONTENT),), body=b"{}")
 
     assert response.headers[WARNING_HEADER] == f"\"The query parameter '{name}' has no effect on this operation.\""
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "/threads/thread_1"), ("POST", RUNS[0] + "/run_1/cancel")])
 async def test_a_body_that_nobody_reads_is_warned_about(method: str, path: str) -> None:
-    response = await asked(Recorder(), method, path, body=b'{"reason": "changed my mind"}')
+    response = await send_request(RecordingBackend(), method, path, body=b'{"reason": "changed my mind"}')
 
     assert (
         response.headers[WARNING_HEADER] == '"This operation has no request body; the one that was sent has no effect."'
@@ -90,7 +94,7 @@ async def test_a_body_that_nobody_reads_is_warned_about(method: str, path: str) 
 async def test_an_empty_body_is_not_worth_a_warning(body: bytes) -> None:
     headers = {**BETA, "content-type": "application/json"}
 
-    response = await asked(Recorder(), "DELETE", "/threads/thread_1", headers=headers, body=body)
+    response = await send_request(RecordingBackend(), "DELETE", "/threads/thread_1", headers=headers, body=body)
 
     assert WARNING_HEADER not in response.headers
 

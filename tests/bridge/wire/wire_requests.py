@@ -7,17 +7,17 @@ from typing import Any
 
 import orjson
 
-from tests.bridge.wire.recording_backend import Recorder
+from tests.bridge.wire.recording_backend import RecordingBackend
 from threadbridge.ports import WireRequest, WireResponse
 from threadbridge.wire import dispatch_request
 
 BETA = {"openai-beta": "assistants=v2"}
-LARGEST = 1000
+MAX_BODY_BYTES = 1000
 CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 
 
-async def asked(
-    backend: Recorder,
+async def send_request(
+    backend: RecordingBackend,
     method: str,
     path: str,
     *,
@@ -27,16 +27,16 @@ async def asked(
 ) -> WireResponse:
     """The response to a request of these parts."""
     request = WireRequest(method, path, query, headers, body)
-    return await dispatch_request(backend.as_backend(), request, max_body_bytes=LARGEST)
+    return await dispatch_request(backend.as_backend(), request, max_body_bytes=MAX_BODY_BYTES)
 
 
-def parsed(response: WireResponse) -> Any:
+def parse_body(response: WireResponse) -> Any:
     """The JSON of a whole body."""
     assert isinstance(response.body, bytes)
     return orjson.loads(response.body)
 
 
-async def received(response: WireResponse) -> bytes:
+async def read_stream(response: WireResponse) -> bytes:
     """All bytes of a streamed body."""
     assert isinstance(response.body, AsyncIterator)
     return b"".join([frame async for frame in response.body])

@@ -13,26 +13,26 @@ from types import ModuleType
 
 from openai import AsyncOpenAI, OpenAI
 
-from tests.clients.tour.showing import begin
+from tests.clients.tour.output import begin_chapter
 
 CHAPTERS = ("assistants", "threads", "runs", "tools", "streams", "raw", "errors", "azure", "behind", "files")
 
 
-def chapter(colour: str, name: str) -> ModuleType:
-    begin(name)
-    return importlib.import_module(f"tests.clients.tour._{colour}.{name}")
+def import_chapter(variant: str, name: str) -> ModuleType:
+    begin_chapter(name)
+    return importlib.import_module(f"tests.clients.tour._{variant}.{name}")
 
 
-def tour(names: Sequence[str]) -> None:
+def run_tour(names: Sequence[str]) -> None:
     with OpenAI(max_retries=0) as client:
         for name in names:
-            chapter("sync", name).tour(client)
+            import_chapter("sync", name).tour(client)
 
 
-async def tour_async(names: Sequence[str]) -> None:
+async def run_tour_async(names: Sequence[str]) -> None:
     async with AsyncOpenAI(max_retries=0) as client:
         for name in names:
-            await chapter("async", name).tour(client)
+            await import_chapter("async", name).tour(client)
 
 
 if __name__ == "__main__":
@@ -42,6 +42,6 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     chosen: Sequence[str] = arguments.chapters or CHAPTERS
     if arguments.use_async:
-        asyncio.run(tour_async(chosen))
+        asyncio.run(run_tour_async(chosen))
     else:
-        tour(chosen)
+        run_tour(chosen)

@@ -6,17 +6,17 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.clients.tour.told import (
+from tests.clients.tour.tour_runners import (
     NODE_PROGRAMS,
     NODE_TRANSCRIPTS,
     ROOT,
-    expected,
-    node,
-    told_by_node,
-    told_by_python,
+    find_node,
+    load_expected,
+    run_node_tour,
+    run_python_tour,
 )
-from tests.examples.programs import PROGRAMS, output, output_of, question, transcript
-from tests.served import served
+from tests.examples.example_programs import PROGRAMS, read_question, read_transcript, run_command, run_program
+from tests.gateway_process import serve_gateway
 
 pytestmark = pytest.mark.every_sdk
 
@@ -26,7 +26,7 @@ PYTHONS = ("openai1", "openai2", "openai3")
 
 @pytest.fixture(scope="module")
 def url() -> Generator[str]:
-    with served("--simulate", "--store", ":memory:") as url:
+    with serve_gateway("--simulate", "--store", ":memory:") as url:
         yield url
 
 
@@ -42,14 +42,14 @@ def python(request: pytest.FixtureRequest) -> str:
 def javascript() -> str:
     if not (NODE_PROGRAMS / "node_modules/openai").exists():
         pytest.skip("the SDK for Node is not there: .ci/clients installs it where npm is")
-    return node()
+    return find_node()
 
 
 @pytest.mark.parametrize("options", [(), ("--async",)], ids=["sync", "async"])
 def test_the_tour_tells_the_same_with_every_sdk(python: str, options: tuple[str, ...], url: str) -> None:
-    told = told_by_python(url, *options, python=python)
+    told = run_python_tour(url, *options, python=python)
 
-    assert told == expected()
+    assert told == load_expected()
 
 
 @pytest.mark.parametrize("options", [(), ("--async",)], ids=["sync", "async"])
@@ -57,22 +57,22 @@ def test_the_tour_tells_the_same_with_every_sdk(python: str, options: tuple[str,
 def test_a_classic_program_prints_the_same_with_every_sdk(
     program: str, python: str, options: tuple[str, ...], url: str
 ) -> None:
-    printed = output_of(program, url, *options, python=python)
+    printed = run_program(program, url, *options, python=python)
 
-    assert printed == transcript(program)
+    assert printed == read_transcript(program)
 
 
 @pytest.mark.usefixtures("javascript")
 def test_the_tour_tells_the_same_with_nodes_sdk(url: str) -> None:
-    told = told_by_node(url)
+    told = run_node_tour(url)
 
-    assert told == expected(of=NODE_TRANSCRIPTS)
+    assert told == load_expected(own_folder=NODE_TRANSCRIPTS)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_classic_program_runs_on_nodes_sdk(program: str, javascript: str, url: str) -> None:
     source = NODE_PROGRAMS / "examples" / f"{program}.mjs"
 
-    printed = output(javascript, str(source), question(program), url=url)
+    printed = run_command(javascript, str(source), read_question(program), url=url)
 
     assert printed == (NODE_PROGRAMS / "transcripts" / f"{program}.txt").read_text()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.tour.told import expected, told_by_python
-from tests.served import served
+from tests.clients.tour.tour_runners import load_expected, run_python_tour
+from tests.gateway_process import serve_gateway
 from threadbridge.wire.routes import OPERATIONS, match_operation
 
 #: The SDK's helpers and forms of call that a program may use; each must be shown by the tour.
@@ -20,7 +20,9 @@ HELPERS = (
     "every page", "get_next_page", "handled", "azure",
 )  # fmt: skip
 
-WHERE_WANTED = "where the answers should have changed: python -m tests.clients.tour.rewrite, and read the diff"
+WHERE_WANTED = (
+    "where the answers should have changed: python -m tests.clients.tour.update_transcripts, and read the diff"
+)
 
 
 @dataclass(frozen=True)
@@ -39,25 +41,28 @@ class Gateway:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
     path = tmp_path_factory.mktemp("tour") / "log"
-    with path.open("w") as log, served("--simulate", "--store", ":memory:", "--log-level", "info", log=log) as url:
+    with (
+        path.open("w") as log,
+        serve_gateway("--simulate", "--store", ":memory:", "--log-level", "info", log=log) as url,
+    ):
         yield Gateway(url, path)
 
 
 def test_the_synchronous_client_sees_what_every_sdk_sees_and_asks_for_every_operation(gateway: Gateway) -> None:
-    told = told_by_python(gateway.url)
+    told = run_python_tour(gateway.url)
 
-    assert told == expected(), WHERE_WANTED
+    assert told == load_expected(), WHERE_WANTED
     assert gateway.operations() == {operation.name for operation in OPERATIONS}
 
 
 def test_the_asynchronous_client_sees_what_every_sdk_sees(gateway: Gateway) -> None:
-    told = told_by_python(gateway.url, "--async")
+    told = run_python_tour(gateway.url, "--async")
 
-    assert told == expected(), WHERE_WANTED
+    assert told == load_expected(), WHERE_WANTED
 
 
 @pytest.mark.parametrize("helper", HELPERS)
 def test_the_tour_shows_every_helper(helper: str) -> None:
-    shown = {word for chapter in expected().values() for name in chapter for word in re.split(r"[.,] ?", name)}
+    shown = {word for chapter in load_expected().values() for name in chapter for word in re.split(r"[.,] ?", name)}
 
     assert helper in shown

@@ -8,7 +8,7 @@ TENANT = "tenant_a"
 KINDS = list(ObjectKind)
 
 
-async def add_all(store: Store, *objects: tuple[ObjectKind, Wire], tenant: str = TENANT) -> None:
+async def add_objects(store: Store, *objects: tuple[ObjectKind, Wire], tenant: str = TENANT) -> None:
     def work(session: Session) -> None:
         for kind, body in objects:
             session.add(kind, body)
@@ -16,5 +16,5 @@ async def add_all(store: Store, *objects: tuple[ObjectKind, Wire], tenant: str =
     await store.write(work, tenant=tenant)
 
 
-async def get(store: Store, kind: ObjectKind, object_id: str, *, tenant: str = TENANT) -> Wire | None:
+async def get_object(store: Store, kind: ObjectKind, object_id: str, *, tenant: str = TENANT) -> Wire | None:
     return await store.read(lambda session: session.get(kind, object_id), tenant=tenant)

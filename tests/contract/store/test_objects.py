@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.store.single_transaction import KINDS, TENANT, add_all, get
+from tests.contract.store.single_transaction import KINDS, TENANT, add_objects, get_object
 from tests.stored_objects import ONE_OF_EACH, message, thread
 from threadbridge.errors import Conflict, StoreError
 from threadbridge.ports import ObjectKind, Store, Wire
@@ -13,9 +13,9 @@ from threadbridge.ports import ObjectKind, Store, Wire
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_object_comes_back_key_for_key(store: Store, kind: ObjectKind) -> None:
     body: Wire = {**ONE_OF_EACH[kind], "z": None, "a": {"z": 1, "a": [1.5, True]}}
-    await add_all(store, (kind, body))
+    await add_objects(store, (kind, body))
 
-    found = await get(store, kind, body["id"])
+    found = await get_object(store, kind, body["id"])
 
     assert found == body
     assert list(found or ()) == list(body)
@@ -24,18 +24,18 @@ async def test_an_object_comes_back_key_for_key(store: Store, kind: ObjectKind) 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_a_caller_does_to_an_object_changes_nothing_stored(store: Store, kind: ObjectKind) -> None:
     body = ONE_OF_EACH[kind]
-    await add_all(store, (kind, body))
+    await add_objects(store, (kind, body))
 
     await store.read(lambda session: (session.get(kind, body["id"]) or {}).clear(), tenant=TENANT)
 
-    assert await get(store, kind, body["id"]) == body
+    assert await get_object(store, kind, body["id"]) == body
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_unknown_object_is_none_and_cannot_be_put_or_removed(store: Store, kind: ObjectKind) -> None:
     body = ONE_OF_EACH[kind]
 
-    found = await get(store, kind, body["id"])
+    found = await get_object(store, kind, body["id"])
     removed = await store.write(lambda session: session.remove(kind, body["id"]), tenant=TENANT)
 
     assert found is None
@@ -48,7 +48,7 @@ async def test_an_unknown_object_is_none_and_cannot_be_put_or_removed(store: Sto
 async def test_an_object_is_replaced_and_keeps_its_place(store: Store, kind: ObjectKind) -> None:
     first = ONE_OF_EACH[kind]
     changed = {**first, "metadata": {"k": "v"}}
-    await add_all(store, (kind, first), (kind, {**first, "id": "second", "status": "completed"}))
+    await add_objects(store, (kind, first), (kind, {**first, "id": "second", "status": "completed"}))
 
     await store.write(lambda session: session.put(kind, changed), tenant=TENANT)
 
@@ -59,39 +59,39 @@ async def test_an_object_is_replaced_and_keeps_its_place(store: Store, kind: Obj
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_removed_object_is_gone_and_its_id_is_free(store: Store, kind: ObjectKind) -> None:
     body = ONE_OF_EACH[kind]
-    await add_all(store, (kind, body))
+    await add_objects(store, (kind, body))
 
     removed = await store.write(lambda session: session.remove(kind, body["id"]), tenant=TENANT)
 
     assert removed is True
-    assert await get(store, kind, body["id"]) is None
-    await add_all(store, (kind, body))
+    assert await get_object(store, kind, body["id"]) is None
+    await add_objects(store, (kind, body))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_id_is_taken_once(store: Store, kind: ObjectKind) -> None:
     body = {**ONE_OF_EACH[kind], "status": "completed"}
-    await add_all(store, (kind, body))
+    await add_objects(store, (kind, body))
 
     with pytest.raises(Conflict, match=body["id"]):
-        await add_all(store, (kind, {**body, "changed": True}))
+        await add_objects(store, (kind, {**body, "changed": True}))
 
-    assert await get(store, kind, body["id"]) == body
+    assert await get_object(store, kind, body["id"]) == body
 
 
 @pytest.mark.parametrize("text", ["ünïcödé 🧵 \u0000 \u2028 'quotes\" %s :name ?", "x" * 4_000_000], ids=["odd", "big"])
 async def test_any_text_comes_back_as_it_went_in(store: Store, text: str) -> None:
-    await add_all(store, (ObjectKind.MESSAGE, message(text=text)))
+    await add_objects(store, (ObjectKind.MESSAGE, message(text=text)))
 
-    assert await get(store, ObjectKind.MESSAGE, "msg_1") == message(text=text)
+    assert await get_object(store, ObjectKind.MESSAGE, "msg_1") == message(text=text)
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**70], ids=["half a surrogate pair", "a huge integer"])
 async def test_what_json_cannot_carry_is_refused_and_nothing_is_kept(store: Store, value: object) -> None:
     with pytest.raises(StoreError, match="thread_1 cannot be stored as JSON"):
-        await add_all(store, (ObjectKind.THREAD, {**thread(), "metadata": {"k": value}}))
+        await add_objects(store, (ObjectKind.THREAD, {**thread(), "metadata": {"k": value}}))
 
-    assert await get(store, ObjectKind.THREAD, "thread_1") is None
+    assert await get_object(store, ObjectKind.THREAD, "thread_1") is None
 
 
 def file(id_: str, blob: str) -> Wire:
@@ -99,7 +99,7 @@ def file(id_: str, blob: str) -> Wire:
 
 
 async def test_contents_are_found_by_their_digest_within_the_tenant_and_used_by_whomever(store: Store) -> None:
-    await add_all(store, (ObjectKind.FILE, file("file-1", "abc-1")), (ObjectKind.FILE, file("file-2", "abcd-2")))
+    await add_objects(store, (ObjectKind.FILE, file("file-1", "abc-1")), (ObjectKind.FILE, file("file-2", "abcd-2")))
 
     found = await store.read(
         lambda session: [session.find_blob_name(digest) for digest in ("ab", "abc", "abcd", "abc-1")], tenant=TENANT

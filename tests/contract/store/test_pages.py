@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from tests.contract.store.single_transaction import KINDS, TENANT, add_all
+from tests.contract.store.single_transaction import KINDS, TENANT, add_objects
 from tests.stored_objects import ONE_OF_EACH, call, message, run, step
 from threadbridge.ports import Entry, ObjectKind, Page, Session, Store
 
@@ -32,7 +32,7 @@ def ids_of(page: Page) -> list[str]:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_every_page_is_the_one_a_plain_list_gives(store: Store, kind: ObjectKind) -> None:
     ids = [f"id_{n}" for n in (3, 1, 4, 0, 2)]
-    await add_all(store, *((kind, {**ONE_OF_EACH[kind], "id": id_, "status": "completed"}) for id_ in ids))
+    await add_objects(store, *((kind, {**ONE_OF_EACH[kind], "id": id_, "status": "completed"}) for id_ in ids))
     orders: tuple[Order, ...] = ("asc", "desc")
     shapes = list(product((1, 2, 4, 5, 6), orders, (None, *ids), (None, *ids)))
 
@@ -50,7 +50,7 @@ async def test_every_page_is_the_one_a_plain_list_gives(store: Store, kind: Obje
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_unknown_cursor_gives_an_empty_page(store: Store, kind: ObjectKind) -> None:
-    await add_all(store, (kind, ONE_OF_EACH[kind]))
+    await add_objects(store, (kind, ONE_OF_EACH[kind]))
 
     def pages(session: Session) -> list[Page]:
         return [
@@ -65,7 +65,7 @@ async def two_threads(store: Store) -> None:
     """Messages, runs and steps of two threads, one after the other in turn."""
     for n in range(4):
         of = f"thread_{n % 2}"
-        await add_all(
+        await add_objects(
             store,
             (ObjectKind.MESSAGE, message(f"msg_{n}", of, run_id=f"run_{n % 2}")),
             (ObjectKind.MESSAGE, message(f"msg_{n}_user", of)),

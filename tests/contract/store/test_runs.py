@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.contract.store.single_transaction import TENANT, add_all, get
+from tests.contract.store.single_transaction import TENANT, add_objects, get_object
 from tests.stored_objects import run
 from threadbridge.errors import Conflict
 from threadbridge.ports import Lease, ObjectKind, Session, Store, Turn, Wire
@@ -15,34 +15,34 @@ from threadbridge.ports import Lease, ObjectKind, Session, Store, Turn, Wire
 
 @pytest.mark.parametrize("status", ["queued", "in_progress", "requires_action", "cancelling"])
 async def test_a_second_active_run_of_a_thread_is_refused(store: Store, status: str) -> None:
-    await add_all(store, (ObjectKind.RUN, run(status=status)))
+    await add_objects(store, (ObjectKind.RUN, run(status=status)))
 
     with pytest.raises(Conflict, match=r"active run of thread_1"):
-        await add_all(store, (ObjectKind.RUN, run("run_2")))
+        await add_objects(store, (ObjectKind.RUN, run("run_2")))
 
     assert await store.read(lambda session: session.get_active_run("thread_1"), tenant=TENANT) == run(status=status)
-    assert await get(store, ObjectKind.RUN, "run_2") is None
+    assert await get_object(store, ObjectKind.RUN, "run_2") is None
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "expired", "incomplete"])
 async def test_an_ended_run_frees_its_thread(store: Store, status: str) -> None:
-    await add_all(store, (ObjectKind.RUN, run()))
+    await add_objects(store, (ObjectKind.RUN, run()))
 
     await store.write(lambda session: session.put(ObjectKind.RUN, run(status=status)), tenant=TENANT)
 
     assert await store.read(lambda session: session.get_active_run("thread_1"), tenant=TENANT) is None
-    await add_all(store, (ObjectKind.RUN, run("run_2")))
+    await add_objects(store, (ObjectKind.RUN, run("run_2")))
 
 
 async def test_an_ended_run_cannot_come_back_beside_an_active_one(store: Store) -> None:
-    await add_all(store, (ObjectKind.RUN, run(status="completed")), (ObjectKind.RUN, run("run_2")))
+    await add_objects(store, (ObjectKind.RUN, run(status="completed")), (ObjectKind.RUN, run("run_2")))
 
     with pytest.raises(Conflict):
         await store.write(lambda session: session.put(ObjectKind.RUN, run()), tenant=TENANT)
 
 
 async def test_runs_of_two_threads_do_not_lock_each_other(store: Store) -> None:
-    await add_all(store, (ObjectKind.RUN, run()), (ObjectKind.RUN, run("run_2", "thread_2")))
+    await add_objects(store, (ObjectKind.RUN, run()), (ObjectKind.RUN, run("run_2", "thread_2")))
 
     assert await store.read(lambda session: session.get_active_run("thread_2"), tenant=TENANT) == run(
         "run_2", "thread_2"
@@ -50,7 +50,7 @@ async def test_runs_of_two_threads_do_not_lock_each_other(store: Store) -> None:
 
 
 async def test_of_many_runs_started_at_once_on_a_thread_one_is_active(store: Store) -> None:
-    starts = [add_all(store, (ObjectKind.RUN, run(f"run_{n}"))) for n in range(20)]
+    starts = [add_objects(store, (ObjectKind.RUN, run(f"run_{n}"))) for n in range(20)]
 
     outcomes = await asyncio.gather(*starts, return_exceptions=True)
 
@@ -81,7 +81,7 @@ async def test_a_turn_is_recorded_once(store: Store) -> None:
 
 
 async def test_a_lease_is_taken_prolonged_and_given_back(store: Store) -> None:
-    await add_all(store, (ObjectKind.RUN, run()))
+    await add_objects(store, (ObjectKind.RUN, run()))
     leases = [None, Lease("worker_1", 10.25), Lease("worker_2", 1_800_000_000.5), None]
 
     async def after(lease: Lease | None) -> Lease | None:
@@ -98,7 +98,7 @@ async def test_an_unknown_run_has_no_lease_and_takes_none(store: Store) -> None:
 
 
 async def test_a_changed_run_keeps_its_lease(store: Store) -> None:
-    await add_all(store, (ObjectKind.RUN, run()))
+    await add_objects(store, (ObjectKind.RUN, run()))
     await store.write(lambda session: session.set_lease("run_1", Lease("worker_1", 10)), tenant=TENANT)
 
     await store.write(lambda session: session.put(ObjectKind.RUN, run(status="in_progress")), tenant=TENANT)
@@ -107,7 +107,7 @@ async def test_a_changed_run_keeps_its_lease(store: Store) -> None:
 
 
 async def leased(store: Store, n: int, status: str, until: float | None, *, tenant: str = TENANT) -> None:
-    await add_all(store, (ObjectKind.RUN, run(f"run_{n}", f"thread_{n}", status=status)), tenant=tenant)
+    await add_objects(store, (ObjectKind.RUN, run(f"run_{n}", f"thread_{n}", status=status)), tenant=tenant)
     lease = None if until is None else Lease("worker_1", until)
     await store.write(lambda session: session.set_lease(f"run_{n}", lease), tenant=tenant)
 

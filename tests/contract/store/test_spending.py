@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.contract.store.single_transaction import TENANT, add_all
+from tests.contract.store.single_transaction import TENANT, add_objects
 from tests.stored_objects import run, thread
 from threadbridge.ports import ObjectKind, Session, SpendByKey, SpendScope, SpendTotals, Store, Turn
 
@@ -72,7 +72,7 @@ async def test_a_tenant_sees_its_own_spending_only(store: Store) -> None:
 
 
 async def test_sums_outlive_the_thread_the_money_was_spent_on(store: Store) -> None:
-    await add_all(store, (ObjectKind.THREAD, thread()), (ObjectKind.RUN, run()))
+    await add_objects(store, (ObjectKind.THREAD, thread()), (ObjectKind.RUN, run()))
     await spend(store, 1, ONE, thread="thread_1")
 
     await store.write(lambda session: session.remove(ObjectKind.THREAD, "thread_1"), tenant=TENANT)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contract.store.single_transaction import KINDS, TENANT, add_all, get
+from tests.contract.store.single_transaction import KINDS, TENANT, add_objects, get_object
 from tests.stored_objects import ONE_OF_EACH, call, thread
 from threadbridge.ports import Lease, ObjectKind, Page, ParameterRejection, Session, Store, Turn
 
@@ -54,7 +54,7 @@ CHANGES: dict[str, Look] = {
 @pytest.fixture
 async def shared(store: Store) -> Store:
     """A store in which `tenant_a` has one of everything."""
-    await add_all(store, *ONE_OF_EACH.items())
+    await add_objects(store, *ONE_OF_EACH.items())
     await store.write(lambda session: session.append_entries("thread_1", [call()]), tenant=TENANT)
     await store.write(lambda session: session.add_turn("run_1", Turn(1)), tenant=TENANT)
     await store.write(lambda session: session.set_lease("run_1", Lease("worker_1", 5)), tenant=TENANT)
@@ -84,11 +84,11 @@ async def test_another_tenants_objects_cannot_be_removed(shared: Store, kind: Ob
     removed = await shared.write(lambda session: session.remove(kind, ONE_OF_EACH[kind]["id"]), tenant="tenant_b")
 
     assert removed is False
-    assert await get(shared, kind, ONE_OF_EACH[kind]["id"]) == ONE_OF_EACH[kind]
+    assert await get_object(shared, kind, ONE_OF_EACH[kind]["id"]) == ONE_OF_EACH[kind]
 
 
 async def test_a_cursor_of_another_tenant_is_unknown(shared: Store) -> None:
-    await add_all(shared, (ObjectKind.THREAD, thread("thread_b")), tenant="tenant_b")
+    await add_objects(shared, (ObjectKind.THREAD, thread("thread_b")), tenant="tenant_b")
 
     page = await shared.read(
         lambda session: session.get_page(ObjectKind.THREAD, limit=5, order="asc", after="thread_1"), tenant="tenant_b"
@@ -98,10 +98,10 @@ async def test_a_cursor_of_another_tenant_is_unknown(shared: Store) -> None:
 
 
 async def test_two_tenants_may_use_the_same_ids(shared: Store) -> None:
-    await add_all(shared, *ONE_OF_EACH.items(), tenant="tenant_b")
+    await add_objects(shared, *ONE_OF_EACH.items(), tenant="tenant_b")
     await shared.write(lambda session: session.add_turn("run_1", Turn(1, "resp_b")), tenant="tenant_b")
 
     await shared.write(lambda session: session.remove(ObjectKind.THREAD, "thread_1"), tenant="tenant_b")
 
-    assert await get(shared, ObjectKind.STEP, "step_1") == ONE_OF_EACH[ObjectKind.STEP]
+    assert await get_object(shared, ObjectKind.STEP, "step_1") == ONE_OF_EACH[ObjectKind.STEP]
     assert await shared.read(lambda session: session.list_turns("run_1"), tenant=TENANT) == [Turn(1)]

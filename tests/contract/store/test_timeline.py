@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.store.single_transaction import TENANT, add_all, get
+from tests.contract.store.single_transaction import TENANT, add_objects, get_object
 from tests.stored_objects import call, message, run, step, thread
 from threadbridge.errors import Conflict
 from threadbridge.ports import Entry, ObjectKind, Session, Store, Turn
@@ -52,12 +52,12 @@ async def test_a_message_of_the_timeline_is_found_by_id_and_by_run(told: Store) 
         tenant=TENANT,
     )
 
-    assert await get(told, ObjectKind.MESSAGE, "msg_2") == ANSWER.message
+    assert await get_object(told, ObjectKind.MESSAGE, "msg_2") == ANSWER.message
     assert page.data == [ANSWER.message]
 
 
 async def test_an_added_message_joins_the_timeline(told: Store) -> None:
-    await add_all(told, (ObjectKind.MESSAGE, message("msg_4", run_id="run_7")))
+    await add_objects(told, (ObjectKind.MESSAGE, message("msg_4", run_id="run_7")))
 
     entries = await told.read(lambda session: session.list_entries("thread_1"), tenant=TENANT)
 

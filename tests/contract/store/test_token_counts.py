@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.store.single_transaction import TENANT, add_all
+from tests.contract.store.single_transaction import TENANT, add_objects
 from tests.stored_objects import call, message
 from threadbridge.context_window.token_counts import add_token_counts
 from threadbridge.ports import (
@@ -109,7 +109,7 @@ async def test_a_message_that_says_something_else_is_counted_again_and_another_i
 
 
 async def test_an_added_message_counts_as_one_that_was_appended(counted: Store) -> None:
-    await add_all(counted, (ObjectKind.MESSAGE, message("msg_9")))
+    await add_objects(counted, (ObjectKind.MESSAGE, message("msg_9")))
 
     assert await size(counted) == ThreadSize(4, 30)
 

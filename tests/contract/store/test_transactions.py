@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.contract.store.single_transaction import TENANT, add_all, get
+from tests.contract.store.single_transaction import TENANT, add_objects, get_object
 from tests.stored_objects import assistant, thread
 from threadbridge.errors import Conflict, StoreError
 from threadbridge.ports import ObjectKind, Session, Store, Wire
@@ -29,7 +29,7 @@ async def test_work_that_raises_changes_nothing_and_its_own_exception_arrives(st
         await store.write(work, tenant=TENANT)
 
     assert raised.value is refusal
-    assert await get(store, ObjectKind.THREAD, "thread_1") is None
+    assert await get_object(store, ObjectKind.THREAD, "thread_1") is None
 
 
 async def test_a_read_that_raises_leaves_the_store_usable(store: Store) -> None:
@@ -40,7 +40,7 @@ async def test_a_read_that_raises_leaves_the_store_usable(store: Store) -> None:
     with pytest.raises(RuntimeError, match="StopIteration"):
         await store.read(work, tenant=TENANT)
 
-    assert await get(store, ObjectKind.THREAD, "thread_1") is None
+    assert await get_object(store, ObjectKind.THREAD, "thread_1") is None
 
 
 async def test_a_transaction_sees_its_own_changes(store: Store) -> None:
@@ -55,8 +55,8 @@ async def test_a_reading_transaction_cannot_write(store: Store) -> None:
     with pytest.raises(StoreError):
         await store.read(lambda session: session.add(ObjectKind.THREAD, thread()), tenant=TENANT)
 
-    assert await get(store, ObjectKind.THREAD, "thread_1") is None
-    await add_all(store, (ObjectKind.THREAD, thread()))
+    assert await get_object(store, ObjectKind.THREAD, "thread_1") is None
+    await add_objects(store, (ObjectKind.THREAD, thread()))
 
 
 async def test_one_failing_write_among_many_takes_no_other_along(store: Store) -> None:
@@ -77,8 +77,8 @@ async def test_fifty_tasks_read_what_they_wrote(store: Store) -> None:
     async def one(n: int) -> list[Wire | None]:
         seen: list[Wire | None] = []
         for k in range(4):
-            await add_all(store, (ObjectKind.THREAD, thread(f"thread_{n}_{k}")))
-            seen.append(await get(store, ObjectKind.THREAD, f"thread_{n}_{k}"))
+            await add_objects(store, (ObjectKind.THREAD, thread(f"thread_{n}_{k}")))
+            seen.append(await get_object(store, ObjectKind.THREAD, f"thread_{n}_{k}"))
         return seen
 
     seen = await asyncio.gather(*(one(n) for n in range(50)))
@@ -93,15 +93,15 @@ async def test_a_write_whose_caller_gave_up_happens_all_the_same(store: Store) -
     task.cancel()
     await asyncio.wait({task})
 
-    await add_all(store, (ObjectKind.THREAD, thread("thread_2")))
-    assert await get(store, ObjectKind.THREAD, "thread_1") == thread()
+    await add_objects(store, (ObjectKind.THREAD, thread("thread_2")))
+    assert await get_object(store, ObjectKind.THREAD, "thread_1") == thread()
 
 
 async def test_a_store_serves_several_event_loops_at_once(store: Store) -> None:
     def elsewhere(n: int) -> Wire | None:
         async def both() -> Wire | None:
-            await add_all(store, (ObjectKind.THREAD, thread(f"thread_{n}")))
-            return await get(store, ObjectKind.THREAD, f"thread_{n}")
+            await add_objects(store, (ObjectKind.THREAD, thread(f"thread_{n}")))
+            return await get_object(store, ObjectKind.THREAD, f"thread_{n}")
 
         return asyncio.run(both())
 
@@ -112,7 +112,7 @@ async def test_a_store_serves_several_event_loops_at_once(store: Store) -> None:
 
 async def test_closing_waits_for_what_was_begun_and_may_be_repeated(url: str) -> None:
     store = await open_store(url)
-    write = asyncio.create_task(add_all(store, (ObjectKind.THREAD, thread())))
+    write = asyncio.create_task(add_objects(store, (ObjectKind.THREAD, thread())))
     await asyncio.sleep(0)
 
     await asyncio.gather(store.aclose(), store.aclose())
@@ -126,4 +126,4 @@ async def test_a_closed_store_says_so(url: str) -> None:
     await store.aclose()
 
     with pytest.raises(StoreError, match="closed"):
-        await get(store, ObjectKind.THREAD, "thread_1")
+        await get_object(store, ObjectKind.THREAD, "thread_1")

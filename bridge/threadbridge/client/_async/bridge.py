@@ -7,7 +7,7 @@ from typing import Self
 
 from threadbridge.client._async.assistants import AsyncAssistants
 from threadbridge.client._async.threads import AsyncThreads
-from threadbridge.client._backend_caller import AsyncLine
+from threadbridge.client._backend_caller import AsyncBackendCaller
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.ports import Backend
 
@@ -18,19 +18,19 @@ class AsyncThreadBridge(WithoutRawResponses):
     Give it an opened backend, which it closes with itself; `threadbridge` has functions that open one from settings.
     """
 
-    def __init__(self, backend: Backend | AsyncLine) -> None:
-        self._line = backend if isinstance(backend, AsyncLine) else AsyncLine(backend)
-        self.assistants = AsyncAssistants(self._line)
-        self.threads = AsyncThreads(self._line)
+    def __init__(self, backend: Backend | AsyncBackendCaller) -> None:
+        self._caller = backend if isinstance(backend, AsyncBackendCaller) else AsyncBackendCaller(backend)
+        self.assistants = AsyncAssistants(self._caller)
+        self.threads = AsyncThreads(self._caller)
 
     @property
     def backend(self) -> Backend:
         """The port behind it."""
-        return self._line.backend
+        return self._caller.backend
 
     async def close(self) -> None:
         """Close the backend; running work is given a moment to finish."""
-        await self._line.close()
+        await self._caller.close()
 
     async def __aenter__(self) -> Self:
         return self

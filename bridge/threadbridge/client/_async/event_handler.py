@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from threadbridge.client._async.stream import AsyncStream
-from threadbridge.client._snapshots import Snapshots
+from threadbridge.client._snapshots import StreamSnapshots
 from threadbridge.types import (
     AssistantStreamEvent,
     ImageFile,
@@ -31,12 +31,12 @@ class AsyncAssistantEventHandler:
     """
 
     def __init__(self) -> None:
-        self._snapshots = Snapshots()
+        self._snapshots = StreamSnapshots()
         self._current_event: AssistantStreamEvent | None = None
         self._stream: AsyncStream | None = None
-        self._iterator = self._read()
+        self._iterator = self._iterate_events()
         #: Only the text, piece by piece.
-        self.text_deltas: AsyncIterator[str] = self._read_text()
+        self.text_deltas: AsyncIterator[str] = self._iterate_text()
 
     def _init(self, stream: AsyncStream) -> None:
         if self._stream is not None:
@@ -155,12 +155,12 @@ class AsyncAssistantEventHandler:
 
     # -- Reading
 
-    async def _read(self) -> AsyncIterator[AssistantStreamEvent]:
+    async def _iterate_events(self) -> AsyncIterator[AssistantStreamEvent]:
         if self._stream is None:
             raise RuntimeError("the stream has not been started; enter the `with` block first")
         try:
             async for event in self._stream:
-                await self._handle(event)
+                await self._call_hooks(event)
                 yield event
         except TimeoutError as exc:
             await self.on_timeout()
@@ -172,14 +172,14 @@ class AsyncAssistantEventHandler:
         finally:
             await self.on_end()
 
-    async def _handle(self, event: AssistantStreamEvent) -> None:
+    async def _call_hooks(self, event: AssistantStreamEvent) -> None:
         self._current_event = event
         await self.on_event(event)
-        for hook, arguments in self._snapshots.feed(event):
+        for hook, arguments in self._snapshots.apply_event(event):
             await getattr(self, hook)(*arguments)
         self._current_event = None
 
-    async def _read_text(self) -> AsyncIterator[str]:
+    async def _iterate_text(self) -> AsyncIterator[str]:
         async for event in self._iterator:
             if isinstance(event, ThreadMessageDelta):
                 for block in event.data.delta.content or []:
@@ -187,24 +187,24 @@ class AsyncAssistantEventHandler:
                         yield block.text.value
 
 
-class AsyncHandler(Protocol):
+class AsyncStreamHandler(Protocol):
     """What follows a stream: one of ours, or a handler written for the openai SDK, which asks for nothing more."""
 
     def _init(self, stream: Any) -> None: ...
 
 
-AsyncHandlerT = TypeVar("AsyncHandlerT", bound=AsyncHandler)
+AsyncStreamHandlerT = TypeVar("AsyncStreamHandlerT", bound=AsyncStreamHandler)
 
 
-class AsyncAssistantStreamManager(Generic[AsyncHandlerT]):
+class AsyncAssistantStreamManager(Generic[AsyncStreamHandlerT]):
     """A run about to be streamed: entering starts it and gives the handler, leaving stops listening."""
 
-    def __init__(self, start: Callable[[], Awaitable[AsyncStream]], handler: AsyncHandlerT) -> None:
+    def __init__(self, start: Callable[[], Awaitable[AsyncStream]], handler: AsyncStreamHandlerT) -> None:
         self._start = start
         self._handler = handler
         self._stream: AsyncStream | None = None
 
-    async def __aenter__(self) -> AsyncHandlerT:
+    async def __aenter__(self) -> AsyncStreamHandlerT:
         self._stream = await self._start()
         self._handler._init(self._stream)  # pyright: ignore[reportPrivateUsage]  # the SDK's handlers have this name
         return self._handler

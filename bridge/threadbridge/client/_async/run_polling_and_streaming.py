@@ -10,25 +10,25 @@ from typing_extensions import Unpack
 from threadbridge.client._async.event_handler import (
     AsyncAssistantEventHandler,
     AsyncAssistantStreamManager,
-    AsyncHandlerT,
+    AsyncStreamHandlerT,
 )
-from threadbridge.client._async.polling import rested
+from threadbridge.client._async.polling import poll_run
 from threadbridge.client._async.stream import AsyncStream
-from threadbridge.client._async.tool_loop import AsyncExecution
-from threadbridge.client._backend_caller import AsyncLine
-from threadbridge.client._call_options import NOT_GIVEN, Asked, Given, Timeout, asked
+from threadbridge.client._async.tool_loop import AsyncToolLoop
+from threadbridge.client._backend_caller import AsyncBackendCaller
+from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, Timeout, parse_call_options
 from threadbridge.client._params import (
-    CallKeywords,
-    ExecuteKeywords,
+    CallParams,
+    ExecuteParams,
     Json,
-    PolledRunKeywords,
-    PollKeywords,
-    RunKeywords,
-    takes,
+    PolledRunParams,
+    PollParams,
+    RunParams,
+    accepts_params,
 )
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.ports import Wire
-from threadbridge.tool_loop.function_calls import Tools
+from threadbridge.tool_loop.function_calls import ToolFunctions
 from threadbridge.types import AssistantStreamEvent, Run
 
 #: Rounds of tool calls that `execute` answers before it gives a run up.
@@ -37,28 +37,28 @@ MAX_ROUNDS = 100
 PARALLEL_CALLS = 8
 
 
-class AsyncRunShortcuts(WithoutRawResponses):
+class AsyncRunPollingAndStreaming(WithoutRawResponses):
     """Starting, waiting, streaming, and the whole loop of an agent."""
 
-    def __init__(self, line: AsyncLine) -> None:
-        self._line = line
+    def __init__(self, caller: AsyncBackendCaller) -> None:
+        self._caller = caller
 
     async def poll(
         self,
         run_id: str,
         thread_id: str,
-        extra_headers: Given[Mapping[str, Any]] = NOT_GIVEN,
-        extra_query: Given[Mapping[str, object]] = NOT_GIVEN,
-        extra_body: Given[object] = NOT_GIVEN,
-        timeout: Given[Timeout] = NOT_GIVEN,
-        poll_interval_ms: Given[int] = NOT_GIVEN,
+        extra_headers: NotGivenOr[Mapping[str, Any]] = NOT_GIVEN,
+        extra_query: NotGivenOr[Mapping[str, object]] = NOT_GIVEN,
+        extra_body: NotGivenOr[object] = NOT_GIVEN,
+        timeout: NotGivenOr[Timeout] = NOT_GIVEN,
+        poll_interval_ms: NotGivenOr[int] = NOT_GIVEN,
     ) -> Run:
         """The run, once it waits for tool outputs or has ended (A62).
 
         Looks again after `poll_interval_ms`, else after what the service advises, else after a second.
         """
-        call = asked(
-            PollKeywords,
+        call = parse_call_options(
+            PollParams,
             {},
             extra_headers=extra_headers,
             extra_query=extra_query,
@@ -66,53 +66,53 @@ class AsyncRunShortcuts(WithoutRawResponses):
             timeout=timeout,
             poll_interval_ms=poll_interval_ms,
         )
-        return Run.model_validate(await rested(self._line, thread_id, run_id, call))
+        return Run.model_validate(await poll_run(self._caller, thread_id, run_id, call))
 
-    @takes(PolledRunKeywords)
-    async def create_and_poll(self, *, assistant_id: str, thread_id: str, **options: Unpack[PolledRunKeywords]) -> Run:
+    @accepts_params(PolledRunParams)
+    async def create_and_poll(self, *, assistant_id: str, thread_id: str, **options: Unpack[PolledRunParams]) -> Run:
         """`create`, then `poll`."""
-        call = asked(PolledRunKeywords, options, assistant_id=assistant_id)
+        call = parse_call_options(PolledRunParams, options, assistant_id=assistant_id)
         run = await self._create_run(thread_id, call)
-        return Run.model_validate(await rested(self._line, thread_id, run["id"], call))
+        return Run.model_validate(await poll_run(self._caller, thread_id, run["id"], call))
 
-    @takes(PollKeywords)
+    @accepts_params(PollParams)
     async def submit_tool_outputs_and_poll(
-        self, *, tool_outputs: Iterable[Json], run_id: str, thread_id: str, **options: Unpack[PollKeywords]
+        self, *, tool_outputs: Iterable[Json], run_id: str, thread_id: str, **options: Unpack[PollParams]
     ) -> Run:
         """`submit_tool_outputs`, then `poll`."""
-        call = asked(PollKeywords, options, tool_outputs=tool_outputs)
-        await self._submit_outputs(run_id, thread_id, call)
-        return Run.model_validate(await rested(self._line, thread_id, run_id, call))
+        call = parse_call_options(PollParams, options, tool_outputs=tool_outputs)
+        await self._submit_tool_outputs(run_id, thread_id, call)
+        return Run.model_validate(await poll_run(self._caller, thread_id, run_id, call))
 
     @overload
     def stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: None = None, **options: Unpack[RunKeywords]
+        self, *, assistant_id: str, thread_id: str, event_handler: None = None, **options: Unpack[RunParams]
     ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     def stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: AsyncHandlerT, **options: Unpack[RunKeywords]
-    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
-    @takes(RunKeywords)
+        self, *, assistant_id: str, thread_id: str, event_handler: AsyncStreamHandlerT, **options: Unpack[RunParams]
+    ) -> AsyncAssistantStreamManager[AsyncStreamHandlerT]: ...
+    @accepts_params(RunParams)
     def stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunKeywords]
+        self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunParams]
     ) -> AsyncAssistantStreamManager[Any]:
         """A run to follow: `with` it to start, iterate over its events or let a handler's hooks be called."""
-        call = asked(RunKeywords, options, assistant_id=assistant_id)
+        call = parse_call_options(RunParams, options, assistant_id=assistant_id)
         return AsyncAssistantStreamManager(
             lambda: self._stream_run(thread_id, call), event_handler or AsyncAssistantEventHandler()
         )
 
     @overload
     def create_and_stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: None = None, **options: Unpack[RunKeywords]
+        self, *, assistant_id: str, thread_id: str, event_handler: None = None, **options: Unpack[RunParams]
     ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     def create_and_stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: AsyncHandlerT, **options: Unpack[RunKeywords]
-    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
-    @takes(RunKeywords)
+        self, *, assistant_id: str, thread_id: str, event_handler: AsyncStreamHandlerT, **options: Unpack[RunParams]
+    ) -> AsyncAssistantStreamManager[AsyncStreamHandlerT]: ...
+    @accepts_params(RunParams)
     def create_and_stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunKeywords]
+        self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunParams]
     ) -> AsyncAssistantStreamManager[Any]:
         """An older name of `stream`."""
         return self.stream(assistant_id=assistant_id, thread_id=thread_id, event_handler=event_handler, **options)
@@ -125,7 +125,7 @@ class AsyncRunShortcuts(WithoutRawResponses):
         run_id: str,
         thread_id: str,
         event_handler: None = None,
-        **options: Unpack[CallKeywords],
+        **options: Unpack[CallParams],
     ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     def submit_tool_outputs_stream(
@@ -134,10 +134,10 @@ class AsyncRunShortcuts(WithoutRawResponses):
         tool_outputs: Iterable[Json],
         run_id: str,
         thread_id: str,
-        event_handler: AsyncHandlerT,
-        **options: Unpack[CallKeywords],
-    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
-    @takes(CallKeywords)
+        event_handler: AsyncStreamHandlerT,
+        **options: Unpack[CallParams],
+    ) -> AsyncAssistantStreamManager[AsyncStreamHandlerT]: ...
+    @accepts_params(CallParams)
     def submit_tool_outputs_stream(
         self,
         *,
@@ -145,25 +145,25 @@ class AsyncRunShortcuts(WithoutRawResponses):
         run_id: str,
         thread_id: str,
         event_handler: Any = None,
-        **options: Unpack[CallKeywords],
+        **options: Unpack[CallParams],
     ) -> AsyncAssistantStreamManager[Any]:
         """The rest of a run to follow, once its calls are answered. May be used while the first stream is open (C4)."""
-        call = asked(CallKeywords, options, tool_outputs=tool_outputs)
+        call = parse_call_options(CallParams, options, tool_outputs=tool_outputs)
         return AsyncAssistantStreamManager(
-            lambda: self._stream_outputs(run_id, thread_id, call), event_handler or AsyncAssistantEventHandler()
+            lambda: self._stream_tool_outputs(run_id, thread_id, call), event_handler or AsyncAssistantEventHandler()
         )
 
-    @takes(ExecuteKeywords)
+    @accepts_params(ExecuteParams)
     async def execute(
         self,
         thread_id: str,
         assistant_id: str,
         *,
-        tools: Tools,
+        tools: ToolFunctions,
         on_event: Callable[[AssistantStreamEvent], object] | None = None,
         max_rounds: int = MAX_ROUNDS,
         parallel_calls: int = PARALLEL_CALLS,
-        **options: Unpack[ExecuteKeywords],
+        **options: Unpack[ExecuteParams],
     ) -> Run:
         """A completed run: started, followed, its calls answered by your functions, round after round.
 
@@ -177,32 +177,38 @@ class AsyncRunShortcuts(WithoutRawResponses):
         asks for outputs more than `max_rounds` times is cancelled; so is one whose caller is interrupted or whose
         `on_event` raises, since it would lock its thread (A63).
         """
-        call = asked(ExecuteKeywords, options, assistant_id=assistant_id)
-        execution = AsyncExecution(
-            self._line, thread_id, tools, on_event, rounds=max_rounds, at_once=parallel_calls, timeout=call.timeout
+        call = parse_call_options(ExecuteParams, options, assistant_id=assistant_id)
+        tool_loop = AsyncToolLoop(
+            self._caller,
+            thread_id,
+            tools,
+            on_event,
+            max_rounds=max_rounds,
+            max_parallel=parallel_calls,
+            timeout=call.timeout,
         )
-        return Run.model_validate(await execution.completed(call))
+        return Run.model_validate(await tool_loop.run_to_completion(call))
 
-    async def _create_run(self, thread_id: str, call: Asked) -> Wire:
-        return await self._line.ask(
+    async def _create_run(self, thread_id: str, call: CallOptions) -> Wire:
+        return await self._caller.call(
             lambda backend: backend.create_run(thread_id, call.body, include=call.include), call.timeout
         )
 
-    async def _stream_run(self, thread_id: str, call: Asked) -> AsyncStream:
+    async def _stream_run(self, thread_id: str, call: CallOptions) -> AsyncStream:
         return AsyncStream(
-            await self._line.open(
+            await self._caller.open_stream(
                 lambda backend: backend.stream_run(thread_id, call.body, include=call.include), call.timeout
             )
         )
 
-    async def _submit_outputs(self, run_id: str, thread_id: str, call: Asked) -> Wire:
-        return await self._line.ask(
+    async def _submit_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> Wire:
+        return await self._caller.call(
             lambda backend: backend.submit_tool_outputs(thread_id, run_id, call.body), call.timeout
         )
 
-    async def _stream_outputs(self, run_id: str, thread_id: str, call: Asked) -> AsyncStream:
+    async def _stream_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> AsyncStream:
         return AsyncStream(
-            await self._line.open(
+            await self._caller.open_stream(
                 lambda backend: backend.stream_tool_outputs(thread_id, run_id, call.body), call.timeout
             )
         )

@@ -7,22 +7,22 @@ from typing import Literal, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._async.run_polling_and_streaming import AsyncRunShortcuts
+from threadbridge.client._async.run_polling_and_streaming import AsyncRunPollingAndStreaming
 from threadbridge.client._async.steps import AsyncSteps
 from threadbridge.client._async.stream import AsyncStream
-from threadbridge.client._backend_caller import AsyncLine
-from threadbridge.client._call_options import NOT_GIVEN, Given, asked, is_given
-from threadbridge.client._paging import AsyncPaginator, async_listing
-from threadbridge.client._params import CallKeywords, Json, ListKeywords, MetadataKeywords, RunKeywords, takes
+from threadbridge.client._backend_caller import AsyncBackendCaller
+from threadbridge.client._call_options import NOT_GIVEN, NotGivenOr, is_given, parse_call_options
+from threadbridge.client._paging import AsyncPaginator, paginate_async
+from threadbridge.client._params import CallParams, Json, ListParams, MetadataParams, RunParams, accepts_params
 from threadbridge.types import Run, RunReport
 
 
-class AsyncRuns(AsyncRunShortcuts):
+class AsyncRuns(AsyncRunPollingAndStreaming):
     """An assistant's work on a thread."""
 
-    def __init__(self, line: AsyncLine) -> None:
-        super().__init__(line)
-        self.steps = AsyncSteps(line)
+    def __init__(self, caller: AsyncBackendCaller) -> None:
+        super().__init__(caller)
+        self.steps = AsyncSteps(caller)
 
     @overload
     async def create(
@@ -30,86 +30,88 @@ class AsyncRuns(AsyncRunShortcuts):
         thread_id: str,
         *,
         assistant_id: str,
-        stream: Given[Literal[False]] = NOT_GIVEN,
-        **options: Unpack[RunKeywords],
+        stream: NotGivenOr[Literal[False]] = NOT_GIVEN,
+        **options: Unpack[RunParams],
     ) -> Run: ...
     @overload
     async def create(
-        self, thread_id: str, *, assistant_id: str, stream: Literal[True], **options: Unpack[RunKeywords]
+        self, thread_id: str, *, assistant_id: str, stream: Literal[True], **options: Unpack[RunParams]
     ) -> AsyncStream: ...
     @overload
     async def create(
-        self, thread_id: str, *, assistant_id: str, stream: bool, **options: Unpack[RunKeywords]
+        self, thread_id: str, *, assistant_id: str, stream: bool, **options: Unpack[RunParams]
     ) -> Run | AsyncStream: ...
-    @takes(RunKeywords)
+    @accepts_params(RunParams)
     async def create(
         self,
         thread_id: str,
         *,
         assistant_id: str,
-        stream: Given[bool] = NOT_GIVEN,
-        **options: Unpack[RunKeywords],
+        stream: NotGivenOr[bool] = NOT_GIVEN,
+        **options: Unpack[RunParams],
     ) -> Run | AsyncStream:
         """A new run; with `stream`, its events. Refused while another is active (A52)."""
-        call = asked(RunKeywords, options, assistant_id=assistant_id)
+        call = parse_call_options(RunParams, options, assistant_id=assistant_id)
         if is_given(stream) and stream:
             return await self._stream_run(thread_id, call)
         return Run.model_validate(await self._create_run(thread_id, call))
 
-    @takes(CallKeywords)
-    async def retrieve(self, run_id: str, *, thread_id: str, **options: Unpack[CallKeywords]) -> Run:
+    @accepts_params(CallParams)
+    async def retrieve(self, run_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> Run:
         """The run of this id, as it is now."""
-        call = asked(CallKeywords, options)
-        polled = await self._line.ask(lambda backend: backend.retrieve_run(thread_id, run_id), call.timeout)
+        call = parse_call_options(CallParams, options)
+        polled = await self._caller.call(lambda backend: backend.retrieve_run(thread_id, run_id), call.timeout)
         return Run.model_validate(polled.run)
 
-    @takes(MetadataKeywords)
-    async def update(self, run_id: str, *, thread_id: str, **options: Unpack[MetadataKeywords]) -> Run:
+    @accepts_params(MetadataParams)
+    async def update(self, run_id: str, *, thread_id: str, **options: Unpack[MetadataParams]) -> Run:
         """The run with other metadata. Refused while it is active (A57)."""
-        call = asked(MetadataKeywords, options)
+        call = parse_call_options(MetadataParams, options)
         return Run.model_validate(
-            await self._line.ask(lambda backend: backend.update_run(thread_id, run_id, call.body), call.timeout)
+            await self._caller.call(lambda backend: backend.update_run(thread_id, run_id, call.body), call.timeout)
         )
 
-    @takes(CallKeywords)
+    @accepts_params(CallParams)
     async def follow(
-        self, run_id: str, *, thread_id: str, after: str | None = None, **options: Unpack[CallKeywords]
+        self, run_id: str, *, thread_id: str, after: str | None = None, **options: Unpack[CallParams]
     ) -> AsyncStream:
         """The events of a run that exists, over all its rounds, until it ends; it waits while the run waits for you.
 
         `after` is a stream's `last_event_id`: the events go on behind it, for ten minutes after the run's end. Without
         it they begin with the first that is known. Raises Unsupported where the backend cannot.
         """
-        call = asked(CallKeywords, options)
-        events = await self._line.open(lambda backend: backend.follow_run(thread_id, run_id, after=after), call.timeout)
+        call = parse_call_options(CallParams, options)
+        events = await self._caller.open_stream(
+            lambda backend: backend.follow_run(thread_id, run_id, after=after), call.timeout
+        )
         return AsyncStream(events)
 
-    @takes(CallKeywords)
-    async def report(self, run_id: str, *, thread_id: str, **options: Unpack[CallKeywords]) -> RunReport:
+    @accepts_params(CallParams)
+    async def report(self, run_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> RunReport:
         """What the run sent, dropped and cost so far, turn by turn. Raises Unsupported where the backend cannot say."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return RunReport.model_validate(
-            await self._line.ask(lambda backend: backend.report_run(thread_id, run_id), call.timeout)
+            await self._caller.call(lambda backend: backend.report_run(thread_id, run_id), call.timeout)
         )
 
-    @takes(ListKeywords)
-    def list(self, thread_id: str, **options: Unpack[ListKeywords]) -> AsyncPaginator[Run]:
+    @accepts_params(ListParams)
+    def list(self, thread_id: str, **options: Unpack[ListParams]) -> AsyncPaginator[Run]:
         """Runs of the thread, newest first unless asked otherwise."""
-        call = asked(ListKeywords, options)
-        return async_listing(
-            self._line,
+        call = parse_call_options(ListParams, options)
+        return paginate_async(
+            self._caller,
             Run,
             lambda query: lambda backend: backend.list_runs(thread_id, query),
             call.query,
             call.timeout,
         )
 
-    @takes(CallKeywords)
-    async def cancel(self, run_id: str, *, thread_id: str, **options: Unpack[CallKeywords]) -> Run:
+    @accepts_params(CallParams)
+    async def cancel(self, run_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> Run:
         """Ask the run to stop; it passes through `cancelling` and may still complete (A61)."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return Run.model_validate(
-            await self._line.ask(lambda backend: backend.cancel_run(thread_id, run_id), call.timeout)
+            await self._caller.call(lambda backend: backend.cancel_run(thread_id, run_id), call.timeout)
         )
 
     @overload
@@ -119,8 +121,8 @@ class AsyncRuns(AsyncRunShortcuts):
         *,
         thread_id: str,
         tool_outputs: Iterable[Json],
-        stream: Given[Literal[False]] = NOT_GIVEN,
-        **options: Unpack[CallKeywords],
+        stream: NotGivenOr[Literal[False]] = NOT_GIVEN,
+        **options: Unpack[CallParams],
     ) -> Run: ...
     @overload
     async def submit_tool_outputs(
@@ -130,7 +132,7 @@ class AsyncRuns(AsyncRunShortcuts):
         thread_id: str,
         tool_outputs: Iterable[Json],
         stream: Literal[True],
-        **options: Unpack[CallKeywords],
+        **options: Unpack[CallParams],
     ) -> AsyncStream: ...
     @overload
     async def submit_tool_outputs(
@@ -140,20 +142,20 @@ class AsyncRuns(AsyncRunShortcuts):
         thread_id: str,
         tool_outputs: Iterable[Json],
         stream: bool,
-        **options: Unpack[CallKeywords],
+        **options: Unpack[CallParams],
     ) -> Run | AsyncStream: ...
-    @takes(CallKeywords)
+    @accepts_params(CallParams)
     async def submit_tool_outputs(
         self,
         run_id: str,
         *,
         thread_id: str,
         tool_outputs: Iterable[Json],
-        stream: Given[bool] = NOT_GIVEN,
-        **options: Unpack[CallKeywords],
+        stream: NotGivenOr[bool] = NOT_GIVEN,
+        **options: Unpack[CallParams],
     ) -> Run | AsyncStream:
         """Answer every call of the round, in one go (A65); with `stream`, the events that follow."""
-        call = asked(CallKeywords, options, tool_outputs=tool_outputs)
+        call = parse_call_options(CallParams, options, tool_outputs=tool_outputs)
         if is_given(stream) and stream:
-            return await self._stream_outputs(run_id, thread_id, call)
-        return Run.model_validate(await self._submit_outputs(run_id, thread_id, call))
+            return await self._stream_tool_outputs(run_id, thread_id, call)
+        return Run.model_validate(await self._submit_tool_outputs(run_id, thread_id, call))

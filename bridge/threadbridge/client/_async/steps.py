@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
-from threadbridge.client._backend_caller import AsyncLine
-from threadbridge.client._call_options import asked
-from threadbridge.client._paging import AsyncPaginator, async_listing
-from threadbridge.client._params import StepKeywords, StepListKeywords, takes
+from threadbridge.client._backend_caller import AsyncBackendCaller
+from threadbridge.client._call_options import parse_call_options
+from threadbridge.client._paging import AsyncPaginator, paginate_async
+from threadbridge.client._params import StepListParams, StepParams, accepts_params
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.types import RunStep
 
@@ -15,25 +15,25 @@ from threadbridge.types import RunStep
 class AsyncSteps(WithoutRawResponses):
     """What a run did, step by step."""
 
-    def __init__(self, line: AsyncLine) -> None:
-        self._line = line
+    def __init__(self, caller: AsyncBackendCaller) -> None:
+        self._caller = caller
 
-    @takes(StepKeywords)
-    async def retrieve(self, step_id: str, *, thread_id: str, run_id: str, **options: Unpack[StepKeywords]) -> RunStep:
+    @accepts_params(StepParams)
+    async def retrieve(self, step_id: str, *, thread_id: str, run_id: str, **options: Unpack[StepParams]) -> RunStep:
         """The step of this id."""
-        call = asked(StepKeywords, options)
+        call = parse_call_options(StepParams, options)
         return RunStep.model_validate(
-            await self._line.ask(
+            await self._caller.call(
                 lambda backend: backend.retrieve_step(thread_id, run_id, step_id, include=call.include), call.timeout
             )
         )
 
-    @takes(StepListKeywords)
-    def list(self, run_id: str, *, thread_id: str, **options: Unpack[StepListKeywords]) -> AsyncPaginator[RunStep]:
+    @accepts_params(StepListParams)
+    def list(self, run_id: str, *, thread_id: str, **options: Unpack[StepListParams]) -> AsyncPaginator[RunStep]:
         """Steps of the run, newest first unless asked otherwise."""
-        call = asked(StepListKeywords, options)
-        return async_listing(
-            self._line,
+        call = parse_call_options(StepListParams, options)
+        return paginate_async(
+            self._caller,
             RunStep,
             lambda query: lambda backend: backend.list_steps(thread_id, run_id, query, include=call.include),
             call.query,

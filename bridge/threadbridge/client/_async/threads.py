@@ -9,23 +9,23 @@ from typing_extensions import Unpack
 from threadbridge.client._async.event_handler import (
     AsyncAssistantEventHandler,
     AsyncAssistantStreamManager,
-    AsyncHandlerT,
+    AsyncStreamHandlerT,
 )
 from threadbridge.client._async.messages import AsyncMessages
-from threadbridge.client._async.polling import rested
+from threadbridge.client._async.polling import poll_run
 from threadbridge.client._async.runs import AsyncRuns
 from threadbridge.client._async.stream import AsyncStream
-from threadbridge.client._backend_caller import AsyncLine
-from threadbridge.client._call_options import NOT_GIVEN, Asked, Given, asked, is_given
-from threadbridge.client._paging import AsyncPaginator, async_listing
+from threadbridge.client._backend_caller import AsyncBackendCaller
+from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, is_given, parse_call_options
+from threadbridge.client._paging import AsyncPaginator, paginate_async
 from threadbridge.client._params import (
-    CallKeywords,
-    ListKeywords,
-    PolledThreadRunKeywords,
-    ThreadKeywords,
-    ThreadRunKeywords,
-    ThreadUpdateKeywords,
-    takes,
+    CallParams,
+    ListParams,
+    PolledThreadRunParams,
+    ThreadParams,
+    ThreadRunParams,
+    ThreadUpdateParams,
+    accepts_params,
 )
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.ports import Wire
@@ -35,49 +35,49 @@ from threadbridge.types import Run, Thread, ThreadDeleted
 class AsyncThreads(WithoutRawResponses):
     """Conversations, kept by id."""
 
-    def __init__(self, line: AsyncLine) -> None:
-        self._line = line
-        self.messages = AsyncMessages(line)
-        self.runs = AsyncRuns(line)
+    def __init__(self, caller: AsyncBackendCaller) -> None:
+        self._caller = caller
+        self.messages = AsyncMessages(caller)
+        self.runs = AsyncRuns(caller)
 
-    @takes(ThreadKeywords)
-    async def create(self, **options: Unpack[ThreadKeywords]) -> Thread:
+    @accepts_params(ThreadParams)
+    async def create(self, **options: Unpack[ThreadParams]) -> Thread:
         """A new thread, with messages if wanted (A29)."""
-        call = asked(ThreadKeywords, options)
+        call = parse_call_options(ThreadParams, options)
         return Thread.model_validate(
-            await self._line.ask(lambda backend: backend.create_thread(call.body), call.timeout)
+            await self._caller.call(lambda backend: backend.create_thread(call.body), call.timeout)
         )
 
-    @takes(CallKeywords)
-    async def retrieve(self, thread_id: str, **options: Unpack[CallKeywords]) -> Thread:
+    @accepts_params(CallParams)
+    async def retrieve(self, thread_id: str, **options: Unpack[CallParams]) -> Thread:
         """The thread of this id."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return Thread.model_validate(
-            await self._line.ask(lambda backend: backend.retrieve_thread(thread_id), call.timeout)
+            await self._caller.call(lambda backend: backend.retrieve_thread(thread_id), call.timeout)
         )
 
-    @takes(ThreadUpdateKeywords)
-    async def update(self, thread_id: str, **options: Unpack[ThreadUpdateKeywords]) -> Thread:
+    @accepts_params(ThreadUpdateParams)
+    async def update(self, thread_id: str, **options: Unpack[ThreadUpdateParams]) -> Thread:
         """The thread with other metadata or tool resources (A28)."""
-        call = asked(ThreadUpdateKeywords, options)
+        call = parse_call_options(ThreadUpdateParams, options)
         return Thread.model_validate(
-            await self._line.ask(lambda backend: backend.update_thread(thread_id, call.body), call.timeout)
+            await self._caller.call(lambda backend: backend.update_thread(thread_id, call.body), call.timeout)
         )
 
-    @takes(ListKeywords)
-    def list(self, **options: Unpack[ListKeywords]) -> AsyncPaginator[Thread]:
+    @accepts_params(ListParams)
+    def list(self, **options: Unpack[ListParams]) -> AsyncPaginator[Thread]:
         """Threads, newest first, where the backend can list them; the openai SDK has no such method (A7)."""
-        call = asked(ListKeywords, options)
-        return async_listing(
-            self._line, Thread, lambda query: lambda backend: backend.list_threads(query), call.query, call.timeout
+        call = parse_call_options(ListParams, options)
+        return paginate_async(
+            self._caller, Thread, lambda query: lambda backend: backend.list_threads(query), call.query, call.timeout
         )
 
-    @takes(CallKeywords)
-    async def delete(self, thread_id: str, **options: Unpack[CallKeywords]) -> ThreadDeleted:
+    @accepts_params(CallParams)
+    async def delete(self, thread_id: str, **options: Unpack[CallParams]) -> ThreadDeleted:
         """Forget the thread and all that is on it."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return ThreadDeleted.model_validate(
-            await self._line.ask(lambda backend: backend.delete_thread(thread_id), call.timeout)
+            await self._caller.call(lambda backend: backend.delete_thread(thread_id), call.timeout)
         )
 
     @overload
@@ -85,56 +85,56 @@ class AsyncThreads(WithoutRawResponses):
         self,
         *,
         assistant_id: str,
-        stream: Given[Literal[False]] = NOT_GIVEN,
-        **options: Unpack[ThreadRunKeywords],
+        stream: NotGivenOr[Literal[False]] = NOT_GIVEN,
+        **options: Unpack[ThreadRunParams],
     ) -> Run: ...
     @overload
     async def create_and_run(
-        self, *, assistant_id: str, stream: Literal[True], **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, stream: Literal[True], **options: Unpack[ThreadRunParams]
     ) -> AsyncStream: ...
     @overload
     async def create_and_run(
-        self, *, assistant_id: str, stream: bool, **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, stream: bool, **options: Unpack[ThreadRunParams]
     ) -> Run | AsyncStream: ...
-    @takes(ThreadRunKeywords)
+    @accepts_params(ThreadRunParams)
     async def create_and_run(
-        self, *, assistant_id: str, stream: Given[bool] = NOT_GIVEN, **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, stream: NotGivenOr[bool] = NOT_GIVEN, **options: Unpack[ThreadRunParams]
     ) -> Run | AsyncStream:
         """A run on a new thread (A54); with `stream`, its events."""
-        call = asked(ThreadRunKeywords, options, assistant_id=assistant_id)
+        call = parse_call_options(ThreadRunParams, options, assistant_id=assistant_id)
         if is_given(stream) and stream:
-            return await self._stream_both(call)
-        return Run.model_validate(await self._create_both(call))
+            return await self._stream_thread_and_run(call)
+        return Run.model_validate(await self._create_thread_and_run(call))
 
-    @takes(PolledThreadRunKeywords)
-    async def create_and_run_poll(self, *, assistant_id: str, **options: Unpack[PolledThreadRunKeywords]) -> Run:
+    @accepts_params(PolledThreadRunParams)
+    async def create_and_run_poll(self, *, assistant_id: str, **options: Unpack[PolledThreadRunParams]) -> Run:
         """`create_and_run`, then `runs.poll`."""
-        call = asked(PolledThreadRunKeywords, options, assistant_id=assistant_id)
-        run = await self._create_both(call)
-        return Run.model_validate(await rested(self._line, run["thread_id"], run["id"], call))
+        call = parse_call_options(PolledThreadRunParams, options, assistant_id=assistant_id)
+        run = await self._create_thread_and_run(call)
+        return Run.model_validate(await poll_run(self._caller, run["thread_id"], run["id"], call))
 
     @overload
     def create_and_run_stream(
-        self, *, assistant_id: str, event_handler: None = None, **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, event_handler: None = None, **options: Unpack[ThreadRunParams]
     ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     def create_and_run_stream(
-        self, *, assistant_id: str, event_handler: AsyncHandlerT, **options: Unpack[ThreadRunKeywords]
-    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
-    @takes(ThreadRunKeywords)
+        self, *, assistant_id: str, event_handler: AsyncStreamHandlerT, **options: Unpack[ThreadRunParams]
+    ) -> AsyncAssistantStreamManager[AsyncStreamHandlerT]: ...
+    @accepts_params(ThreadRunParams)
     def create_and_run_stream(
-        self, *, assistant_id: str, event_handler: Any = None, **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, event_handler: Any = None, **options: Unpack[ThreadRunParams]
     ) -> AsyncAssistantStreamManager[Any]:
         """A run on a new thread to follow, as `runs.stream` does."""
-        call = asked(ThreadRunKeywords, options, assistant_id=assistant_id)
+        call = parse_call_options(ThreadRunParams, options, assistant_id=assistant_id)
         return AsyncAssistantStreamManager(
-            lambda: self._stream_both(call), event_handler or AsyncAssistantEventHandler()
+            lambda: self._stream_thread_and_run(call), event_handler or AsyncAssistantEventHandler()
         )
 
-    async def _create_both(self, call: Asked) -> Wire:
-        return await self._line.ask(lambda backend: backend.create_thread_and_run(call.body), call.timeout)
+    async def _create_thread_and_run(self, call: CallOptions) -> Wire:
+        return await self._caller.call(lambda backend: backend.create_thread_and_run(call.body), call.timeout)
 
-    async def _stream_both(self, call: Asked) -> AsyncStream:
+    async def _stream_thread_and_run(self, call: CallOptions) -> AsyncStream:
         return AsyncStream(
-            await self._line.open(lambda backend: backend.stream_thread_and_run(call.body), call.timeout)
+            await self._caller.open_stream(lambda backend: backend.stream_thread_and_run(call.body), call.timeout)
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
-from threadbridge.client._backend_caller import Line
-from threadbridge.client._call_options import asked
-from threadbridge.client._paging import CursorPage, listing
-from threadbridge.client._params import AssistantKeywords, AssistantUpdateKeywords, CallKeywords, ListKeywords, takes
+from threadbridge.client._backend_caller import BackendCaller
+from threadbridge.client._call_options import parse_call_options
+from threadbridge.client._paging import CursorPage, paginate
+from threadbridge.client._params import AssistantParams, AssistantUpdateParams, CallParams, ListParams, accepts_params
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.types import Assistant, AssistantDeleted
 
@@ -16,49 +16,49 @@ from threadbridge.types import Assistant, AssistantDeleted
 class Assistants(WithoutRawResponses):
     """Models with instructions and tools, kept by id."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, caller: BackendCaller) -> None:
+        self._caller = caller
 
-    @takes(AssistantKeywords)
-    def create(self, *, model: str, **options: Unpack[AssistantKeywords]) -> Assistant:
+    @accepts_params(AssistantParams)
+    def create(self, *, model: str, **options: Unpack[AssistantParams]) -> Assistant:
         """A new assistant."""
-        call = asked(AssistantKeywords, options, model=model)
+        call = parse_call_options(AssistantParams, options, model=model)
         return Assistant.model_validate(
-            self._line.ask(lambda backend: backend.create_assistant(call.body), call.timeout)
+            self._caller.call(lambda backend: backend.create_assistant(call.body), call.timeout)
         )
 
-    @takes(CallKeywords)
-    def retrieve(self, assistant_id: str, **options: Unpack[CallKeywords]) -> Assistant:
+    @accepts_params(CallParams)
+    def retrieve(self, assistant_id: str, **options: Unpack[CallParams]) -> Assistant:
         """The assistant of this id."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return Assistant.model_validate(
-            self._line.ask(lambda backend: backend.retrieve_assistant(assistant_id), call.timeout)
+            self._caller.call(lambda backend: backend.retrieve_assistant(assistant_id), call.timeout)
         )
 
-    @takes(AssistantUpdateKeywords)
-    def update(self, assistant_id: str, **options: Unpack[AssistantUpdateKeywords]) -> Assistant:
+    @accepts_params(AssistantUpdateParams)
+    def update(self, assistant_id: str, **options: Unpack[AssistantUpdateParams]) -> Assistant:
         """The assistant with what is given changed, and the rest as it was (A25)."""
-        call = asked(AssistantUpdateKeywords, options)
+        call = parse_call_options(AssistantUpdateParams, options)
         return Assistant.model_validate(
-            self._line.ask(lambda backend: backend.update_assistant(assistant_id, call.body), call.timeout)
+            self._caller.call(lambda backend: backend.update_assistant(assistant_id, call.body), call.timeout)
         )
 
-    @takes(ListKeywords)
-    def list(self, **options: Unpack[ListKeywords]) -> CursorPage[Assistant]:
+    @accepts_params(ListParams)
+    def list(self, **options: Unpack[ListParams]) -> CursorPage[Assistant]:
         """Assistants, newest first unless asked otherwise."""
-        call = asked(ListKeywords, options)
-        return listing(
-            self._line,
+        call = parse_call_options(ListParams, options)
+        return paginate(
+            self._caller,
             Assistant,
             lambda query: lambda backend: backend.list_assistants(query),
             call.query,
             call.timeout,
         )
 
-    @takes(CallKeywords)
-    def delete(self, assistant_id: str, **options: Unpack[CallKeywords]) -> AssistantDeleted:
+    @accepts_params(CallParams)
+    def delete(self, assistant_id: str, **options: Unpack[CallParams]) -> AssistantDeleted:
         """Forget the assistant."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return AssistantDeleted.model_validate(
-            self._line.ask(lambda backend: backend.delete_assistant(assistant_id), call.timeout)
+            self._caller.call(lambda backend: backend.delete_assistant(assistant_id), call.timeout)
         )

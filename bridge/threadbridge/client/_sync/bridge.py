@@ -6,7 +6,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from threadbridge.client._backend_caller import Line
+from threadbridge.client._backend_caller import BackendCaller
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.client._sync.assistants import Assistants
 from threadbridge.client._sync.threads import Threads
@@ -19,19 +19,19 @@ class ThreadBridge(WithoutRawResponses):
     Give it an opened backend, which it closes with itself; `threadbridge` has functions that open one from settings.
     """
 
-    def __init__(self, backend: Backend | Line) -> None:
-        self._line = backend if isinstance(backend, Line) else Line(backend)
-        self.assistants = Assistants(self._line)
-        self.threads = Threads(self._line)
+    def __init__(self, backend: Backend | BackendCaller) -> None:
+        self._caller = backend if isinstance(backend, BackendCaller) else BackendCaller(backend)
+        self.assistants = Assistants(self._caller)
+        self.threads = Threads(self._caller)
 
     @property
     def backend(self) -> Backend:
         """The port behind it."""
-        return self._line.backend
+        return self._caller.backend
 
     def close(self) -> None:
         """Close the backend; running work is given a moment to finish."""
-        self._line.close()
+        self._caller.close()
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-from threadbridge.client._snapshots import Snapshots
+from threadbridge.client._snapshots import StreamSnapshots
 from threadbridge.client._sync.stream import Stream
 from threadbridge.types import (
     AssistantStreamEvent,
@@ -32,12 +32,12 @@ class AssistantEventHandler:
     """
 
     def __init__(self) -> None:
-        self._snapshots = Snapshots()
+        self._snapshots = StreamSnapshots()
         self._current_event: AssistantStreamEvent | None = None
         self._stream: Stream | None = None
-        self._iterator = self._read()
+        self._iterator = self._iterate_events()
         #: Only the text, piece by piece.
-        self.text_deltas: Iterator[str] = self._read_text()
+        self.text_deltas: Iterator[str] = self._iterate_text()
 
     def _init(self, stream: Stream) -> None:
         if self._stream is not None:
@@ -156,12 +156,12 @@ class AssistantEventHandler:
 
     # -- Reading
 
-    def _read(self) -> Iterator[AssistantStreamEvent]:
+    def _iterate_events(self) -> Iterator[AssistantStreamEvent]:
         if self._stream is None:
             raise RuntimeError("the stream has not been started; enter the `with` block first")
         try:
             for event in self._stream:
-                self._handle(event)
+                self._call_hooks(event)
                 yield event
         except TimeoutError as exc:
             self.on_timeout()
@@ -173,14 +173,14 @@ class AssistantEventHandler:
         finally:
             self.on_end()
 
-    def _handle(self, event: AssistantStreamEvent) -> None:
+    def _call_hooks(self, event: AssistantStreamEvent) -> None:
         self._current_event = event
         self.on_event(event)
-        for hook, arguments in self._snapshots.feed(event):
+        for hook, arguments in self._snapshots.apply_event(event):
             getattr(self, hook)(*arguments)
         self._current_event = None
 
-    def _read_text(self) -> Iterator[str]:
+    def _iterate_text(self) -> Iterator[str]:
         for event in self._iterator:
             if isinstance(event, ThreadMessageDelta):
                 for block in event.data.delta.content or []:
@@ -188,24 +188,24 @@ class AssistantEventHandler:
                         yield block.text.value
 
 
-class Handler(Protocol):
+class StreamHandler(Protocol):
     """What follows a stream: one of ours, or a handler written for the openai SDK, which asks for nothing more."""
 
     def _init(self, stream: Any) -> None: ...
 
 
-HandlerT = TypeVar("HandlerT", bound=Handler)
+StreamHandlerT = TypeVar("StreamHandlerT", bound=StreamHandler)
 
 
-class AssistantStreamManager(Generic[HandlerT]):
+class AssistantStreamManager(Generic[StreamHandlerT]):
     """A run about to be streamed: entering starts it and gives the handler, leaving stops listening."""
 
-    def __init__(self, start: Callable[[], Stream], handler: HandlerT) -> None:
+    def __init__(self, start: Callable[[], Stream], handler: StreamHandlerT) -> None:
         self._start = start
         self._handler = handler
         self._stream: Stream | None = None
 
-    def __enter__(self) -> HandlerT:
+    def __enter__(self) -> StreamHandlerT:
         self._stream = self._start()
         self._handler._init(self._stream)  # pyright: ignore[reportPrivateUsage]  # the SDK's handlers have this name
         return self._handler

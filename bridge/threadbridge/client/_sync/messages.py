@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
-from threadbridge.client._backend_caller import Line
-from threadbridge.client._call_options import asked
-from threadbridge.client._paging import CursorPage, listing
+from threadbridge.client._backend_caller import BackendCaller
+from threadbridge.client._call_options import parse_call_options
+from threadbridge.client._paging import CursorPage, paginate
 from threadbridge.client._params import (
-    CallKeywords,
+    CallParams,
     Json,
-    MessageKeywords,
-    MessageListKeywords,
-    MetadataKeywords,
-    takes,
+    MessageListParams,
+    MessageParams,
+    MetadataParams,
+    accepts_params,
 )
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.types import Message, MessageDeleted
@@ -23,49 +23,49 @@ from threadbridge.types import Message, MessageDeleted
 class Messages(WithoutRawResponses):
     """What was said on a thread."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, caller: BackendCaller) -> None:
+        self._caller = caller
 
-    @takes(MessageKeywords)
-    def create(self, thread_id: str, *, content: Json, role: str, **options: Unpack[MessageKeywords]) -> Message:
+    @accepts_params(MessageParams)
+    def create(self, thread_id: str, *, content: Json, role: str, **options: Unpack[MessageParams]) -> Message:
         """A new message at the end of the thread. Refused while a run is active (A42)."""
-        call = asked(MessageKeywords, options, role=role, content=content)
+        call = parse_call_options(MessageParams, options, role=role, content=content)
         return Message.model_validate(
-            self._line.ask(lambda backend: backend.create_message(thread_id, call.body), call.timeout)
+            self._caller.call(lambda backend: backend.create_message(thread_id, call.body), call.timeout)
         )
 
-    @takes(CallKeywords)
-    def retrieve(self, message_id: str, *, thread_id: str, **options: Unpack[CallKeywords]) -> Message:
+    @accepts_params(CallParams)
+    def retrieve(self, message_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> Message:
         """The message of this id."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return Message.model_validate(
-            self._line.ask(lambda backend: backend.retrieve_message(thread_id, message_id), call.timeout)
+            self._caller.call(lambda backend: backend.retrieve_message(thread_id, message_id), call.timeout)
         )
 
-    @takes(MetadataKeywords)
-    def update(self, message_id: str, *, thread_id: str, **options: Unpack[MetadataKeywords]) -> Message:
+    @accepts_params(MetadataParams)
+    def update(self, message_id: str, *, thread_id: str, **options: Unpack[MetadataParams]) -> Message:
         """The message with other metadata (A41)."""
-        call = asked(MetadataKeywords, options)
+        call = parse_call_options(MetadataParams, options)
         return Message.model_validate(
-            self._line.ask(lambda backend: backend.update_message(thread_id, message_id, call.body), call.timeout)
+            self._caller.call(lambda backend: backend.update_message(thread_id, message_id, call.body), call.timeout)
         )
 
-    @takes(MessageListKeywords)
-    def list(self, thread_id: str, **options: Unpack[MessageListKeywords]) -> CursorPage[Message]:
+    @accepts_params(MessageListParams)
+    def list(self, thread_id: str, **options: Unpack[MessageListParams]) -> CursorPage[Message]:
         """Messages of the thread, newest first unless asked otherwise; with `run_id`, those of one run."""
-        call = asked(MessageListKeywords, options)
-        return listing(
-            self._line,
+        call = parse_call_options(MessageListParams, options)
+        return paginate(
+            self._caller,
             Message,
             lambda query: lambda backend: backend.list_messages(thread_id, query),
             call.query,
             call.timeout,
         )
 
-    @takes(CallKeywords)
-    def delete(self, message_id: str, *, thread_id: str, **options: Unpack[CallKeywords]) -> MessageDeleted:
+    @accepts_params(CallParams)
+    def delete(self, message_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> MessageDeleted:
         """Forget the message."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return MessageDeleted.model_validate(
-            self._line.ask(lambda backend: backend.delete_message(thread_id, message_id), call.timeout)
+            self._caller.call(lambda backend: backend.delete_message(thread_id, message_id), call.timeout)
         )

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from threadbridge.client._backend_caller import Line
-from threadbridge.client._call_options import Asked
+from threadbridge.client._backend_caller import BackendCaller
+from threadbridge.client._call_options import CallOptions
 from threadbridge.ports import Wire
-from threadbridge.tool_loop.poll_backoff import interval
-from threadbridge.tool_loop.run_outcome import RESTING
+from threadbridge.tool_loop.poll_backoff import get_poll_interval
+from threadbridge.tool_loop.run_outcome import POLL_STOP_STATUSES
 
 
-def rested(line: Line, thread_id: str, run_id: str, call: Asked) -> Wire:
+def poll_run(caller: BackendCaller, thread_id: str, run_id: str, call: CallOptions) -> Wire:
     """The run, once it waits for the caller or has ended (A62)."""
     while True:
-        polled = line.ask(lambda backend: backend.retrieve_run(thread_id, run_id), call.timeout)
-        if polled.run["status"] in RESTING:
+        polled = caller.call(lambda backend: backend.retrieve_run(thread_id, run_id), call.timeout)
+        if polled.run["status"] in POLL_STOP_STATUSES:
             return polled.run
-        line.sleep(interval(call.poll_interval_ms, polled.poll_after_ms))
+        caller.sleep(get_poll_interval(call.poll_interval_ms, polled.poll_after_ms))

@@ -8,28 +8,28 @@ from typing import Any, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._backend_caller import Line
-from threadbridge.client._call_options import NOT_GIVEN, Asked, Given, Timeout, asked
+from threadbridge.client._backend_caller import BackendCaller
+from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, Timeout, parse_call_options
 from threadbridge.client._params import (
-    CallKeywords,
-    ExecuteKeywords,
+    CallParams,
+    ExecuteParams,
     Json,
-    PolledRunKeywords,
-    PollKeywords,
-    RunKeywords,
-    takes,
+    PolledRunParams,
+    PollParams,
+    RunParams,
+    accepts_params,
 )
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.client._sync.event_handler import (
     AssistantEventHandler,
     AssistantStreamManager,
-    HandlerT,
+    StreamHandlerT,
 )
-from threadbridge.client._sync.polling import rested
+from threadbridge.client._sync.polling import poll_run
 from threadbridge.client._sync.stream import Stream
-from threadbridge.client._sync.tool_loop import Execution
+from threadbridge.client._sync.tool_loop import ToolLoop
 from threadbridge.ports import Wire
-from threadbridge.tool_loop.function_calls import Tools
+from threadbridge.tool_loop.function_calls import ToolFunctions
 from threadbridge.types import AssistantStreamEvent, Run
 
 #: Rounds of tool calls that `execute` answers before it gives a run up.
@@ -38,28 +38,28 @@ MAX_ROUNDS = 100
 PARALLEL_CALLS = 8
 
 
-class RunShortcuts(WithoutRawResponses):
+class RunPollingAndStreaming(WithoutRawResponses):
     """Starting, waiting, streaming, and the whole loop of an agent."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, caller: BackendCaller) -> None:
+        self._caller = caller
 
     def poll(
         self,
         run_id: str,
         thread_id: str,
-        extra_headers: Given[Mapping[str, Any]] = NOT_GIVEN,
-        extra_query: Given[Mapping[str, object]] = NOT_GIVEN,
-        extra_body: Given[object] = NOT_GIVEN,
-        timeout: Given[Timeout] = NOT_GIVEN,
-        poll_interval_ms: Given[int] = NOT_GIVEN,
+        extra_headers: NotGivenOr[Mapping[str, Any]] = NOT_GIVEN,
+        extra_query: NotGivenOr[Mapping[str, object]] = NOT_GIVEN,
+        extra_body: NotGivenOr[object] = NOT_GIVEN,
+        timeout: NotGivenOr[Timeout] = NOT_GIVEN,
+        poll_interval_ms: NotGivenOr[int] = NOT_GIVEN,
     ) -> Run:
         """The run, once it waits for tool outputs or has ended (A62).
 
         Looks again after `poll_interval_ms`, else after what the service advises, else after a second.
         """
-        call = asked(
-            PollKeywords,
+        call = parse_call_options(
+            PollParams,
             {},
             extra_headers=extra_headers,
             extra_query=extra_query,
@@ -67,53 +67,53 @@ class RunShortcuts(WithoutRawResponses):
             timeout=timeout,
             poll_interval_ms=poll_interval_ms,
         )
-        return Run.model_validate(rested(self._line, thread_id, run_id, call))
+        return Run.model_validate(poll_run(self._caller, thread_id, run_id, call))
 
-    @takes(PolledRunKeywords)
-    def create_and_poll(self, *, assistant_id: str, thread_id: str, **options: Unpack[PolledRunKeywords]) -> Run:
+    @accepts_params(PolledRunParams)
+    def create_and_poll(self, *, assistant_id: str, thread_id: str, **options: Unpack[PolledRunParams]) -> Run:
         """`create`, then `poll`."""
-        call = asked(PolledRunKeywords, options, assistant_id=assistant_id)
+        call = parse_call_options(PolledRunParams, options, assistant_id=assistant_id)
         run = self._create_run(thread_id, call)
-        return Run.model_validate(rested(self._line, thread_id, run["id"], call))
+        return Run.model_validate(poll_run(self._caller, thread_id, run["id"], call))
 
-    @takes(PollKeywords)
+    @accepts_params(PollParams)
     def submit_tool_outputs_and_poll(
-        self, *, tool_outputs: Iterable[Json], run_id: str, thread_id: str, **options: Unpack[PollKeywords]
+        self, *, tool_outputs: Iterable[Json], run_id: str, thread_id: str, **options: Unpack[PollParams]
     ) -> Run:
         """`submit_tool_outputs`, then `poll`."""
-        call = asked(PollKeywords, options, tool_outputs=tool_outputs)
-        self._submit_outputs(run_id, thread_id, call)
-        return Run.model_validate(rested(self._line, thread_id, run_id, call))
+        call = parse_call_options(PollParams, options, tool_outputs=tool_outputs)
+        self._submit_tool_outputs(run_id, thread_id, call)
+        return Run.model_validate(poll_run(self._caller, thread_id, run_id, call))
 
     @overload
     def stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: None = None, **options: Unpack[RunKeywords]
+        self, *, assistant_id: str, thread_id: str, event_handler: None = None, **options: Unpack[RunParams]
     ) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: HandlerT, **options: Unpack[RunKeywords]
-    ) -> AssistantStreamManager[HandlerT]: ...
-    @takes(RunKeywords)
+        self, *, assistant_id: str, thread_id: str, event_handler: StreamHandlerT, **options: Unpack[RunParams]
+    ) -> AssistantStreamManager[StreamHandlerT]: ...
+    @accepts_params(RunParams)
     def stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunKeywords]
+        self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunParams]
     ) -> AssistantStreamManager[Any]:
         """A run to follow: `with` it to start, iterate over its events or let a handler's hooks be called."""
-        call = asked(RunKeywords, options, assistant_id=assistant_id)
+        call = parse_call_options(RunParams, options, assistant_id=assistant_id)
         return AssistantStreamManager(
             lambda: self._stream_run(thread_id, call), event_handler or AssistantEventHandler()
         )
 
     @overload
     def create_and_stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: None = None, **options: Unpack[RunKeywords]
+        self, *, assistant_id: str, thread_id: str, event_handler: None = None, **options: Unpack[RunParams]
     ) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def create_and_stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: HandlerT, **options: Unpack[RunKeywords]
-    ) -> AssistantStreamManager[HandlerT]: ...
-    @takes(RunKeywords)
+        self, *, assistant_id: str, thread_id: str, event_handler: StreamHandlerT, **options: Unpack[RunParams]
+    ) -> AssistantStreamManager[StreamHandlerT]: ...
+    @accepts_params(RunParams)
     def create_and_stream(
-        self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunKeywords]
+        self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunParams]
     ) -> AssistantStreamManager[Any]:
         """An older name of `stream`."""
         return self.stream(assistant_id=assistant_id, thread_id=thread_id, event_handler=event_handler, **options)
@@ -126,7 +126,7 @@ class RunShortcuts(WithoutRawResponses):
         run_id: str,
         thread_id: str,
         event_handler: None = None,
-        **options: Unpack[CallKeywords],
+        **options: Unpack[CallParams],
     ) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def submit_tool_outputs_stream(
@@ -135,10 +135,10 @@ class RunShortcuts(WithoutRawResponses):
         tool_outputs: Iterable[Json],
         run_id: str,
         thread_id: str,
-        event_handler: HandlerT,
-        **options: Unpack[CallKeywords],
-    ) -> AssistantStreamManager[HandlerT]: ...
-    @takes(CallKeywords)
+        event_handler: StreamHandlerT,
+        **options: Unpack[CallParams],
+    ) -> AssistantStreamManager[StreamHandlerT]: ...
+    @accepts_params(CallParams)
     def submit_tool_outputs_stream(
         self,
         *,
@@ -146,25 +146,25 @@ class RunShortcuts(WithoutRawResponses):
         run_id: str,
         thread_id: str,
         event_handler: Any = None,
-        **options: Unpack[CallKeywords],
+        **options: Unpack[CallParams],
     ) -> AssistantStreamManager[Any]:
         """The rest of a run to follow, once its calls are answered. May be used while the first stream is open (C4)."""
-        call = asked(CallKeywords, options, tool_outputs=tool_outputs)
+        call = parse_call_options(CallParams, options, tool_outputs=tool_outputs)
         return AssistantStreamManager(
-            lambda: self._stream_outputs(run_id, thread_id, call), event_handler or AssistantEventHandler()
+            lambda: self._stream_tool_outputs(run_id, thread_id, call), event_handler or AssistantEventHandler()
         )
 
-    @takes(ExecuteKeywords)
+    @accepts_params(ExecuteParams)
     def execute(
         self,
         thread_id: str,
         assistant_id: str,
         *,
-        tools: Tools,
+        tools: ToolFunctions,
         on_event: Callable[[AssistantStreamEvent], object] | None = None,
         max_rounds: int = MAX_ROUNDS,
         parallel_calls: int = PARALLEL_CALLS,
-        **options: Unpack[ExecuteKeywords],
+        **options: Unpack[ExecuteParams],
     ) -> Run:
         """A completed run: started, followed, its calls answered by your functions, round after round.
 
@@ -178,28 +178,38 @@ class RunShortcuts(WithoutRawResponses):
         asks for outputs more than `max_rounds` times is cancelled; so is one whose caller is interrupted or whose
         `on_event` raises, since it would lock its thread (A63).
         """
-        call = asked(ExecuteKeywords, options, assistant_id=assistant_id)
-        execution = Execution(
-            self._line, thread_id, tools, on_event, rounds=max_rounds, at_once=parallel_calls, timeout=call.timeout
+        call = parse_call_options(ExecuteParams, options, assistant_id=assistant_id)
+        tool_loop = ToolLoop(
+            self._caller,
+            thread_id,
+            tools,
+            on_event,
+            max_rounds=max_rounds,
+            max_parallel=parallel_calls,
+            timeout=call.timeout,
         )
-        return Run.model_validate(execution.completed(call))
+        return Run.model_validate(tool_loop.run_to_completion(call))
 
-    def _create_run(self, thread_id: str, call: Asked) -> Wire:
-        return self._line.ask(
+    def _create_run(self, thread_id: str, call: CallOptions) -> Wire:
+        return self._caller.call(
             lambda backend: backend.create_run(thread_id, call.body, include=call.include), call.timeout
         )
 
-    def _stream_run(self, thread_id: str, call: Asked) -> Stream:
+    def _stream_run(self, thread_id: str, call: CallOptions) -> Stream:
         return Stream(
-            self._line.open(
+            self._caller.open_stream(
                 lambda backend: backend.stream_run(thread_id, call.body, include=call.include), call.timeout
             )
         )
 
-    def _submit_outputs(self, run_id: str, thread_id: str, call: Asked) -> Wire:
-        return self._line.ask(lambda backend: backend.submit_tool_outputs(thread_id, run_id, call.body), call.timeout)
+    def _submit_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> Wire:
+        return self._caller.call(
+            lambda backend: backend.submit_tool_outputs(thread_id, run_id, call.body), call.timeout
+        )
 
-    def _stream_outputs(self, run_id: str, thread_id: str, call: Asked) -> Stream:
+    def _stream_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> Stream:
         return Stream(
-            self._line.open(lambda backend: backend.stream_tool_outputs(thread_id, run_id, call.body), call.timeout)
+            self._caller.open_stream(
+                lambda backend: backend.stream_tool_outputs(thread_id, run_id, call.body), call.timeout
+            )
         )

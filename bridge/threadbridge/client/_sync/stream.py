@@ -6,14 +6,14 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from threadbridge.client._backend_caller import Events
+from threadbridge.client._backend_caller import EventStream
 from threadbridge.types import AssistantStreamEvent, parse_event
 
 
 class Stream:
     """The events of a run, as they come. Close it (or use it in a `with`) when leaving early; the run goes on."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: EventStream) -> None:
         self._events = events
         #: The id of the last event that was read, for `runs.follow(after=…)`; None where the backend has no ids.
         self.last_event_id: str | None = None

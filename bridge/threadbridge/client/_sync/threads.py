@@ -7,26 +7,26 @@ from typing import Any, Literal, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._backend_caller import Line
-from threadbridge.client._call_options import NOT_GIVEN, Asked, Given, asked, is_given
-from threadbridge.client._paging import CursorPage, listing
+from threadbridge.client._backend_caller import BackendCaller
+from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, is_given, parse_call_options
+from threadbridge.client._paging import CursorPage, paginate
 from threadbridge.client._params import (
-    CallKeywords,
-    ListKeywords,
-    PolledThreadRunKeywords,
-    ThreadKeywords,
-    ThreadRunKeywords,
-    ThreadUpdateKeywords,
-    takes,
+    CallParams,
+    ListParams,
+    PolledThreadRunParams,
+    ThreadParams,
+    ThreadRunParams,
+    ThreadUpdateParams,
+    accepts_params,
 )
 from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.client._sync.event_handler import (
     AssistantEventHandler,
     AssistantStreamManager,
-    HandlerT,
+    StreamHandlerT,
 )
 from threadbridge.client._sync.messages import Messages
-from threadbridge.client._sync.polling import rested
+from threadbridge.client._sync.polling import poll_run
 from threadbridge.client._sync.runs import Runs
 from threadbridge.client._sync.stream import Stream
 from threadbridge.ports import Wire
@@ -36,45 +36,47 @@ from threadbridge.types import Run, Thread, ThreadDeleted
 class Threads(WithoutRawResponses):
     """Conversations, kept by id."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self.messages = Messages(line)
-        self.runs = Runs(line)
+    def __init__(self, caller: BackendCaller) -> None:
+        self._caller = caller
+        self.messages = Messages(caller)
+        self.runs = Runs(caller)
 
-    @takes(ThreadKeywords)
-    def create(self, **options: Unpack[ThreadKeywords]) -> Thread:
+    @accepts_params(ThreadParams)
+    def create(self, **options: Unpack[ThreadParams]) -> Thread:
         """A new thread, with messages if wanted (A29)."""
-        call = asked(ThreadKeywords, options)
-        return Thread.model_validate(self._line.ask(lambda backend: backend.create_thread(call.body), call.timeout))
+        call = parse_call_options(ThreadParams, options)
+        return Thread.model_validate(self._caller.call(lambda backend: backend.create_thread(call.body), call.timeout))
 
-    @takes(CallKeywords)
-    def retrieve(self, thread_id: str, **options: Unpack[CallKeywords]) -> Thread:
+    @accepts_params(CallParams)
+    def retrieve(self, thread_id: str, **options: Unpack[CallParams]) -> Thread:
         """The thread of this id."""
-        call = asked(CallKeywords, options)
-        return Thread.model_validate(self._line.ask(lambda backend: backend.retrieve_thread(thread_id), call.timeout))
-
-    @takes(ThreadUpdateKeywords)
-    def update(self, thread_id: str, **options: Unpack[ThreadUpdateKeywords]) -> Thread:
-        """The thread with other metadata or tool resources (A28)."""
-        call = asked(ThreadUpdateKeywords, options)
+        call = parse_call_options(CallParams, options)
         return Thread.model_validate(
-            self._line.ask(lambda backend: backend.update_thread(thread_id, call.body), call.timeout)
+            self._caller.call(lambda backend: backend.retrieve_thread(thread_id), call.timeout)
         )
 
-    @takes(ListKeywords)
-    def list(self, **options: Unpack[ListKeywords]) -> CursorPage[Thread]:
+    @accepts_params(ThreadUpdateParams)
+    def update(self, thread_id: str, **options: Unpack[ThreadUpdateParams]) -> Thread:
+        """The thread with other metadata or tool resources (A28)."""
+        call = parse_call_options(ThreadUpdateParams, options)
+        return Thread.model_validate(
+            self._caller.call(lambda backend: backend.update_thread(thread_id, call.body), call.timeout)
+        )
+
+    @accepts_params(ListParams)
+    def list(self, **options: Unpack[ListParams]) -> CursorPage[Thread]:
         """Threads, newest first, where the backend can list them; the openai SDK has no such method (A7)."""
-        call = asked(ListKeywords, options)
-        return listing(
-            self._line, Thread, lambda query: lambda backend: backend.list_threads(query), call.query, call.timeout
+        call = parse_call_options(ListParams, options)
+        return paginate(
+            self._caller, Thread, lambda query: lambda backend: backend.list_threads(query), call.query, call.timeout
         )
 
-    @takes(CallKeywords)
-    def delete(self, thread_id: str, **options: Unpack[CallKeywords]) -> ThreadDeleted:
+    @accepts_params(CallParams)
+    def delete(self, thread_id: str, **options: Unpack[CallParams]) -> ThreadDeleted:
         """Forget the thread and all that is on it."""
-        call = asked(CallKeywords, options)
+        call = parse_call_options(CallParams, options)
         return ThreadDeleted.model_validate(
-            self._line.ask(lambda backend: backend.delete_thread(thread_id), call.timeout)
+            self._caller.call(lambda backend: backend.delete_thread(thread_id), call.timeout)
         )
 
     @overload
@@ -82,52 +84,54 @@ class Threads(WithoutRawResponses):
         self,
         *,
         assistant_id: str,
-        stream: Given[Literal[False]] = NOT_GIVEN,
-        **options: Unpack[ThreadRunKeywords],
+        stream: NotGivenOr[Literal[False]] = NOT_GIVEN,
+        **options: Unpack[ThreadRunParams],
     ) -> Run: ...
     @overload
     def create_and_run(
-        self, *, assistant_id: str, stream: Literal[True], **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, stream: Literal[True], **options: Unpack[ThreadRunParams]
     ) -> Stream: ...
     @overload
     def create_and_run(
-        self, *, assistant_id: str, stream: bool, **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, stream: bool, **options: Unpack[ThreadRunParams]
     ) -> Run | Stream: ...
-    @takes(ThreadRunKeywords)
+    @accepts_params(ThreadRunParams)
     def create_and_run(
-        self, *, assistant_id: str, stream: Given[bool] = NOT_GIVEN, **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, stream: NotGivenOr[bool] = NOT_GIVEN, **options: Unpack[ThreadRunParams]
     ) -> Run | Stream:
         """A run on a new thread (A54); with `stream`, its events."""
-        call = asked(ThreadRunKeywords, options, assistant_id=assistant_id)
+        call = parse_call_options(ThreadRunParams, options, assistant_id=assistant_id)
         if is_given(stream) and stream:
-            return self._stream_both(call)
-        return Run.model_validate(self._create_both(call))
+            return self._stream_thread_and_run(call)
+        return Run.model_validate(self._create_thread_and_run(call))
 
-    @takes(PolledThreadRunKeywords)
-    def create_and_run_poll(self, *, assistant_id: str, **options: Unpack[PolledThreadRunKeywords]) -> Run:
+    @accepts_params(PolledThreadRunParams)
+    def create_and_run_poll(self, *, assistant_id: str, **options: Unpack[PolledThreadRunParams]) -> Run:
         """`create_and_run`, then `runs.poll`."""
-        call = asked(PolledThreadRunKeywords, options, assistant_id=assistant_id)
-        run = self._create_both(call)
-        return Run.model_validate(rested(self._line, run["thread_id"], run["id"], call))
+        call = parse_call_options(PolledThreadRunParams, options, assistant_id=assistant_id)
+        run = self._create_thread_and_run(call)
+        return Run.model_validate(poll_run(self._caller, run["thread_id"], run["id"], call))
 
     @overload
     def create_and_run_stream(
-        self, *, assistant_id: str, event_handler: None = None, **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, event_handler: None = None, **options: Unpack[ThreadRunParams]
     ) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def create_and_run_stream(
-        self, *, assistant_id: str, event_handler: HandlerT, **options: Unpack[ThreadRunKeywords]
-    ) -> AssistantStreamManager[HandlerT]: ...
-    @takes(ThreadRunKeywords)
+        self, *, assistant_id: str, event_handler: StreamHandlerT, **options: Unpack[ThreadRunParams]
+    ) -> AssistantStreamManager[StreamHandlerT]: ...
+    @accepts_params(ThreadRunParams)
     def create_and_run_stream(
-        self, *, assistant_id: str, event_handler: Any = None, **options: Unpack[ThreadRunKeywords]
+        self, *, assistant_id: str, event_handler: Any = None, **options: Unpack[ThreadRunParams]
     ) -> AssistantStreamManager[Any]:
         """A run on a new thread to follow, as `runs.stream` does."""
-        call = asked(ThreadRunKeywords, options, assistant_id=assistant_id)
-        return AssistantStreamManager(lambda: self._stream_both(call), event_handler or AssistantEventHandler())
+        call = parse_call_options(ThreadRunParams, options, assistant_id=assistant_id)
+        return AssistantStreamManager(
+            lambda: self._stream_thread_and_run(call), event_handler or AssistantEventHandler()
+        )
 
-    def _create_both(self, call: Asked) -> Wire:
-        return self._line.ask(lambda backend: backend.create_thread_and_run(call.body), call.timeout)
+    def _create_thread_and_run(self, call: CallOptions) -> Wire:
+        return self._caller.call(lambda backend: backend.create_thread_and_run(call.body), call.timeout)
 
-    def _stream_both(self, call: Asked) -> Stream:
-        return Stream(self._line.open(lambda backend: backend.stream_thread_and_run(call.body), call.timeout))
+    def _stream_thread_and_run(self, call: CallOptions) -> Stream:
+        return Stream(self._caller.open_stream(lambda backend: backend.stream_thread_and_run(call.body), call.timeout))

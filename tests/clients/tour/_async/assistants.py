@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from openai import AsyncOpenAI
 
-from tests.clients.tour.bodies import WEATHER
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
+from tests.clients.tour.request_bodies import WEATHER
 
 
 async def tour(client: AsyncOpenAI) -> None:
@@ -26,17 +26,17 @@ async def tour(client: AsyncOpenAI) -> None:
     show("assistants.create with everything", full)
     show("assistants.retrieve", await assistants.retrieve(full.id))
     show("assistants.update", await assistants.update(full.id, name="Desk", metadata={"team": "new"}, temperature=0.2))
-    await _list(client)
+    await _show_lists(client)
     show("assistants.delete", await assistants.delete(full.id))
-    with refused("assistants.retrieve, deleted"):
+    with expect_rejection("assistants.retrieve, deleted"):
         await assistants.retrieve(full.id)
-    with refused("assistants.update, deleted"):
+    with expect_rejection("assistants.update, deleted"):
         await assistants.update(full.id, name="Ghost")
-    with refused("assistants.delete, deleted"):
+    with expect_rejection("assistants.delete, deleted"):
         await assistants.delete(full.id)
 
 
-async def _list(client: AsyncOpenAI) -> None:
+async def _show_lists(client: AsyncOpenAI) -> None:
     marker = await client.beta.assistants.create(model="gpt-4o", name="before the others")
     for number in range(5):
         await client.beta.assistants.create(model="gpt-4o", name=f"number {number}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
 
 VERSION = "2024-05-01-preview"
 
@@ -22,5 +22,5 @@ async def tour(client: AsyncOpenAI) -> None:
             show("azure, threads.runs.stream", [event.event async for event in stream])
         listed = azure.beta.threads.messages.list(run.thread_id, limit=1, order="asc")
         show("azure, threads.messages.list, every page", [message.role async for message in listed])
-        with refused("azure, assistants.retrieve, unknown"):
+        with expect_rejection("azure, assistants.retrieve, unknown"):
             await azure.beta.assistants.retrieve("asst_none")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openai import AsyncOpenAI
 
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
 
 
 async def tour(client: AsyncOpenAI) -> None:
@@ -14,5 +14,5 @@ async def tour(client: AsyncOpenAI) -> None:
     show("responses.create", response.output_text)
     events = await client.responses.create(model="gpt-4o", input="Hello", stream=True)
     show("responses.create, streamed", [event.type async for event in events])
-    with refused("responses.retrieve, unknown"):
+    with expect_rejection("responses.retrieve, unknown"):
         await client.responses.retrieve("resp_none")

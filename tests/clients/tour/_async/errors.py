@@ -6,56 +6,56 @@ from typing import Any
 
 from openai import AsyncOpenAI
 
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
 
 
 async def tour(client: AsyncOpenAI) -> None:
-    await _unknown(client)
-    await _impossible(client)
-    await _failed(client)
+    await _show_unknown_ids(client)
+    await _show_invalid_requests(client)
+    await _show_failed_run(client)
 
 
-async def _unknown(client: AsyncOpenAI) -> None:
+async def _show_unknown_ids(client: AsyncOpenAI) -> None:
     thread = await client.beta.threads.create()
     assistant = await client.beta.assistants.create(model="gpt-4o")
-    with refused("assistants.retrieve, unknown"):
+    with expect_rejection("assistants.retrieve, unknown"):
         await client.beta.assistants.retrieve("asst_none")
-    with refused("threads.retrieve, unknown"):
+    with expect_rejection("threads.retrieve, unknown"):
         await client.beta.threads.retrieve("thread_none")
-    with refused("threads.messages.retrieve, unknown"):
+    with expect_rejection("threads.messages.retrieve, unknown"):
         await client.beta.threads.messages.retrieve("msg_none", thread_id=thread.id)
-    with refused("threads.runs.retrieve, unknown"):
+    with expect_rejection("threads.runs.retrieve, unknown"):
         await client.beta.threads.runs.retrieve("run_none", thread_id=thread.id)
-    with refused("threads.runs.steps.list, unknown"):
+    with expect_rejection("threads.runs.steps.list, unknown"):
         await client.beta.threads.runs.steps.list("run_none", thread_id=thread.id)
-    with refused("threads.runs.create, unknown assistant"):
+    with expect_rejection("threads.runs.create, unknown assistant"):
         await client.beta.threads.runs.create(thread.id, assistant_id="asst_none")
-    with refused("threads.runs.create, unknown thread"):
+    with expect_rejection("threads.runs.create, unknown thread"):
         await client.beta.threads.runs.create("thread_none", assistant_id=assistant.id)
 
 
-async def _impossible(client: AsyncOpenAI) -> None:
+async def _show_invalid_requests(client: AsyncOpenAI) -> None:
     anything: Any = client.beta  # also what the SDK's types forbid
     thread = await client.beta.threads.create()
-    with refused("assistants.create, temperature too high"):
+    with expect_rejection("assistants.create, temperature too high"):
         await anything.assistants.create(model="gpt-4o", temperature=3)
-    with refused("assistants.create, a number for a name"):
+    with expect_rejection("assistants.create, a number for a name"):
         await anything.assistants.create(model="gpt-4o", name=7)
-    with refused("assistants.create, an unknown parameter"):
+    with expect_rejection("assistants.create, an unknown parameter"):
         await anything.assistants.create(model="gpt-4o", extra_body={"colour": "blue"})
-    with refused("assistants.list, limit too high"):
+    with expect_rejection("assistants.list, limit too high"):
         await anything.assistants.list(limit=101)
-    with refused("assistants.list, an unknown order"):
+    with expect_rejection("assistants.list, an unknown order"):
         await anything.assistants.list(order="sideways")
-    with refused("threads.messages.create, an unknown role"):
+    with expect_rejection("threads.messages.create, an unknown role"):
         await anything.threads.messages.create(thread.id, role="pilot", content="Hi")
-    with refused("threads.update, metadata too many"):
+    with expect_rejection("threads.update, metadata too many"):
         await anything.threads.update(thread.id, metadata={str(number): "x" for number in range(17)})
-    with refused("threads.create, without the header"):
+    with expect_rejection("threads.create, without the header"):
         await client.post("/threads", cast_to=dict[str, object], body={})
 
 
-async def _failed(client: AsyncOpenAI) -> None:
+async def _show_failed_run(client: AsyncOpenAI) -> None:
     """A run that fails is no error of a request."""
     assistant = await client.beta.assistants.create(model="gpt-4o")
     run = await client.beta.threads.create_and_run_poll(

@@ -6,8 +6,8 @@ from typing import Any
 
 from openai import AsyncOpenAI
 
-from tests.clients.tour.bodies import BETA, WEATHER
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
+from tests.clients.tour.request_bodies import BETA, WEATHER
 
 
 async def tour(client: AsyncOpenAI) -> None:
@@ -44,12 +44,12 @@ async def tour(client: AsyncOpenAI) -> None:
     page = await runs.list(thread.id, limit=1)
     show("threads.runs.list", page)
     show("threads.runs.list, every page", [run.id async for run in runs.list(thread.id, limit=1, order="asc")])
-    await _results(client, thread.id, again.id)
-    await _cancelled(client, assistant.id)
-    await _with_a_thread(client, assistant.id)
+    await _show_results(client, thread.id, again.id)
+    await _show_cancellation(client, assistant.id)
+    await _show_thread_and_run(client, assistant.id)
 
 
-async def _results(client: AsyncOpenAI, thread_id: str, run_id: str) -> None:
+async def _show_results(client: AsyncOpenAI, thread_id: str, run_id: str) -> None:
     show("threads.messages.list of a run", await client.beta.threads.messages.list(thread_id, run_id=run_id))
     steps = await client.beta.threads.runs.steps.list(run_id, thread_id=thread_id, limit=1, order="asc")
     show("threads.runs.steps.list", steps)
@@ -64,18 +64,18 @@ async def _results(client: AsyncOpenAI, thread_id: str, run_id: str) -> None:
     show("threads.runs.steps.list, every page", [one.type async for one in listed])
 
 
-async def _cancelled(client: AsyncOpenAI, assistant_id: str) -> None:
+async def _show_cancellation(client: AsyncOpenAI, assistant_id: str) -> None:
     thread = await client.beta.threads.create(messages=[{"role": "user", "content": "CALL get_weather {}"}])
     run = await client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant_id)
     show("threads.runs.create_and_poll, a run that waits", run.status)
     show("threads.runs.cancel", (await client.beta.threads.runs.cancel(run.id, thread_id=thread.id)).status)
     ended = await client.beta.threads.runs.poll(run.id, thread_id=thread.id)
     show("threads.runs.poll, a cancelled run", ended)
-    with refused("threads.runs.cancel, cancelled"):
+    with expect_rejection("threads.runs.cancel, cancelled"):
         await client.beta.threads.runs.cancel(run.id, thread_id=thread.id)
 
 
-async def _with_a_thread(client: AsyncOpenAI, assistant_id: str) -> None:
+async def _show_thread_and_run(client: AsyncOpenAI, assistant_id: str) -> None:
     created = await client.beta.threads.create_and_run(assistant_id=assistant_id)
     show("threads.create_and_run", created)
     run = await client.beta.threads.create_and_run_poll(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from openai import AsyncOpenAI
 
-from tests.clients.tour.bodies import BETA
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
+from tests.clients.tour.request_bodies import BETA
 
 
 async def tour(client: AsyncOpenAI) -> None:
@@ -20,15 +20,15 @@ async def tour(client: AsyncOpenAI) -> None:
     # No SDK has a method for it: the operation is an extension.
     listed = await client.get("/threads?limit=1", cast_to=dict[str, object], options={"headers": BETA})
     show("threads, listed", listed)
-    await _messages(client, thread.id)
+    await _show_messages(client, thread.id)
     show("threads.delete", await client.beta.threads.delete(thread.id))
-    with refused("threads.retrieve, deleted"):
+    with expect_rejection("threads.retrieve, deleted"):
         await client.beta.threads.retrieve(thread.id)
-    with refused("threads.messages.list, deleted"):
+    with expect_rejection("threads.messages.list, deleted"):
         await client.beta.threads.messages.list(thread.id)
 
 
-async def _messages(client: AsyncOpenAI, thread_id: str) -> None:
+async def _show_messages(client: AsyncOpenAI, thread_id: str) -> None:
     messages = client.beta.threads.messages
     three = await messages.create(thread_id, role="user", content="Three", metadata={"n": "3"})
     show("threads.messages.create", three)
@@ -49,6 +49,6 @@ async def _messages(client: AsyncOpenAI, thread_id: str) -> None:
     oldest_first = messages.list(thread_id, limit=1, order="asc")
     show("threads.messages.list, every page", [message.id async for message in oldest_first])
     show("threads.messages.delete", await messages.delete(parts.id, thread_id=thread_id))
-    with refused("threads.messages.retrieve, deleted"):
+    with expect_rejection("threads.messages.retrieve, deleted"):
         await messages.retrieve(parts.id, thread_id=thread_id)
     show("threads.messages.list, after a deletion", [one.id async for one in messages.list(thread_id)])

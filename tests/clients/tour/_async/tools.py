@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from openai import AsyncOpenAI
 
-from tests.clients.tour.bodies import ONE_CALL, THREE_CALLS, WEATHER, answers
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
+from tests.clients.tour.request_bodies import ONE_CALL, THREE_CALLS, WEATHER, make_outputs
 
 
 async def tour(client: AsyncOpenAI) -> None:
@@ -15,30 +15,30 @@ async def tour(client: AsyncOpenAI) -> None:
 
     waiting = await runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
     show("threads.runs.create_and_poll, two calls", waiting)
-    await _refused(client, thread.id, assistant.id, waiting.id)
-    backwards = list(reversed(answers(waiting)))
+    await _show_rejections(client, thread.id, assistant.id, waiting.id)
+    backwards = list(reversed(make_outputs(waiting)))
     waiting = await runs.submit_tool_outputs_and_poll(run_id=waiting.id, thread_id=thread.id, tool_outputs=backwards)
     show("threads.runs.submit_tool_outputs_and_poll, one more call", waiting.required_action)
-    submitted = await runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=answers(waiting))
+    submitted = await runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=make_outputs(waiting))
     show("threads.runs.submit_tool_outputs", submitted.status)
     show("threads.runs.poll, after the outputs", await runs.poll(waiting.id, thread_id=thread.id))
     steps = await runs.steps.list(waiting.id, thread_id=thread.id, order="asc")
     show("threads.runs.steps.list, calls and outputs", steps.data)
-    with refused("threads.runs.submit_tool_outputs, completed"):
-        await runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=answers(waiting))
-    await _forced(client, assistant.id)
+    with expect_rejection("threads.runs.submit_tool_outputs, completed"):
+        await runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=make_outputs(waiting))
+    await _show_forced_call(client, assistant.id)
 
 
-async def _refused(client: AsyncOpenAI, thread_id: str, assistant_id: str, run_id: str) -> None:
-    with refused("threads.messages.create, busy"):
+async def _show_rejections(client: AsyncOpenAI, thread_id: str, assistant_id: str, run_id: str) -> None:
+    with expect_rejection("threads.messages.create, busy"):
         await client.beta.threads.messages.create(thread_id, role="user", content="Hello?")
-    with refused("threads.runs.create, busy"):
+    with expect_rejection("threads.runs.create, busy"):
         await client.beta.threads.runs.create(thread_id, assistant_id=assistant_id)
-    with refused("threads.runs.submit_tool_outputs, none"):
+    with expect_rejection("threads.runs.submit_tool_outputs, none"):
         await client.beta.threads.runs.submit_tool_outputs(run_id, thread_id=thread_id, tool_outputs=[])
 
 
-async def _forced(client: AsyncOpenAI, assistant_id: str) -> None:
+async def _show_forced_call(client: AsyncOpenAI, assistant_id: str) -> None:
     run = await client.beta.threads.create_and_run_poll(
         assistant_id=assistant_id,
         thread={"messages": [{"role": "user", "content": ONE_CALL}]},
@@ -46,6 +46,6 @@ async def _forced(client: AsyncOpenAI, assistant_id: str) -> None:
     )
     show("threads.create_and_run_poll, forced", run.tool_choice)
     ended = await client.beta.threads.runs.submit_tool_outputs_and_poll(
-        run_id=run.id, thread_id=run.thread_id, tool_outputs=answers(run)
+        run_id=run.id, thread_id=run.thread_id, tool_outputs=make_outputs(run)
     )
     show("threads.runs.submit_tool_outputs_and_poll", ended)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from openai import OpenAI
 
-from tests.clients.tour.bodies import WEATHER
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
+from tests.clients.tour.request_bodies import WEATHER
 
 
 def tour(client: OpenAI) -> None:
@@ -27,17 +27,17 @@ def tour(client: OpenAI) -> None:
     show("assistants.create with everything", full)
     show("assistants.retrieve", assistants.retrieve(full.id))
     show("assistants.update", assistants.update(full.id, name="Desk", metadata={"team": "new"}, temperature=0.2))
-    _list(client)
+    _show_lists(client)
     show("assistants.delete", assistants.delete(full.id))
-    with refused("assistants.retrieve, deleted"):
+    with expect_rejection("assistants.retrieve, deleted"):
         assistants.retrieve(full.id)
-    with refused("assistants.update, deleted"):
+    with expect_rejection("assistants.update, deleted"):
         assistants.update(full.id, name="Ghost")
-    with refused("assistants.delete, deleted"):
+    with expect_rejection("assistants.delete, deleted"):
         assistants.delete(full.id)
 
 
-def _list(client: OpenAI) -> None:
+def _show_lists(client: OpenAI) -> None:
     marker = client.beta.assistants.create(model="gpt-4o", name="before the others")
     for number in range(5):
         client.beta.assistants.create(model="gpt-4o", name=f"number {number}")

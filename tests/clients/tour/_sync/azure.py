@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from openai import AzureOpenAI, OpenAI
 
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
 
 VERSION = "2024-05-01-preview"
 
@@ -23,5 +23,5 @@ def tour(client: OpenAI) -> None:
             show("azure, threads.runs.stream", [event.event for event in stream])
         listed = azure.beta.threads.messages.list(run.thread_id, limit=1, order="asc")
         show("azure, threads.messages.list, every page", [message.role for message in listed])
-        with refused("azure, assistants.retrieve, unknown"):
+        with expect_rejection("azure, assistants.retrieve, unknown"):
             azure.beta.assistants.retrieve("asst_none")

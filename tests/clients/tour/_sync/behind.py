@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from openai import OpenAI
 
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
 
 
 def tour(client: OpenAI) -> None:
@@ -15,5 +15,5 @@ def tour(client: OpenAI) -> None:
     show("responses.create", response.output_text)
     events = client.responses.create(model="gpt-4o", input="Hello", stream=True)
     show("responses.create, streamed", [event.type for event in events])
-    with refused("responses.retrieve, unknown"):
+    with expect_rejection("responses.retrieve, unknown"):
         client.responses.retrieve("resp_none")

@@ -7,56 +7,56 @@ from typing import Any
 
 from openai import OpenAI
 
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
 
 
 def tour(client: OpenAI) -> None:
-    _unknown(client)
-    _impossible(client)
-    _failed(client)
+    _show_unknown_ids(client)
+    _show_invalid_requests(client)
+    _show_failed_run(client)
 
 
-def _unknown(client: OpenAI) -> None:
+def _show_unknown_ids(client: OpenAI) -> None:
     thread = client.beta.threads.create()
     assistant = client.beta.assistants.create(model="gpt-4o")
-    with refused("assistants.retrieve, unknown"):
+    with expect_rejection("assistants.retrieve, unknown"):
         client.beta.assistants.retrieve("asst_none")
-    with refused("threads.retrieve, unknown"):
+    with expect_rejection("threads.retrieve, unknown"):
         client.beta.threads.retrieve("thread_none")
-    with refused("threads.messages.retrieve, unknown"):
+    with expect_rejection("threads.messages.retrieve, unknown"):
         client.beta.threads.messages.retrieve("msg_none", thread_id=thread.id)
-    with refused("threads.runs.retrieve, unknown"):
+    with expect_rejection("threads.runs.retrieve, unknown"):
         client.beta.threads.runs.retrieve("run_none", thread_id=thread.id)
-    with refused("threads.runs.steps.list, unknown"):
+    with expect_rejection("threads.runs.steps.list, unknown"):
         client.beta.threads.runs.steps.list("run_none", thread_id=thread.id)
-    with refused("threads.runs.create, unknown assistant"):
+    with expect_rejection("threads.runs.create, unknown assistant"):
         client.beta.threads.runs.create(thread.id, assistant_id="asst_none")
-    with refused("threads.runs.create, unknown thread"):
+    with expect_rejection("threads.runs.create, unknown thread"):
         client.beta.threads.runs.create("thread_none", assistant_id=assistant.id)
 
 
-def _impossible(client: OpenAI) -> None:
+def _show_invalid_requests(client: OpenAI) -> None:
     anything: Any = client.beta  # also what the SDK's types forbid
     thread = client.beta.threads.create()
-    with refused("assistants.create, temperature too high"):
+    with expect_rejection("assistants.create, temperature too high"):
         anything.assistants.create(model="gpt-4o", temperature=3)
-    with refused("assistants.create, a number for a name"):
+    with expect_rejection("assistants.create, a number for a name"):
         anything.assistants.create(model="gpt-4o", name=7)
-    with refused("assistants.create, an unknown parameter"):
+    with expect_rejection("assistants.create, an unknown parameter"):
         anything.assistants.create(model="gpt-4o", extra_body={"colour": "blue"})
-    with refused("assistants.list, limit too high"):
+    with expect_rejection("assistants.list, limit too high"):
         anything.assistants.list(limit=101)
-    with refused("assistants.list, an unknown order"):
+    with expect_rejection("assistants.list, an unknown order"):
         anything.assistants.list(order="sideways")
-    with refused("threads.messages.create, an unknown role"):
+    with expect_rejection("threads.messages.create, an unknown role"):
         anything.threads.messages.create(thread.id, role="pilot", content="Hi")
-    with refused("threads.update, metadata too many"):
+    with expect_rejection("threads.update, metadata too many"):
         anything.threads.update(thread.id, metadata={str(number): "x" for number in range(17)})
-    with refused("threads.create, without the header"):
+    with expect_rejection("threads.create, without the header"):
         client.post("/threads", cast_to=dict[str, object], body={})
 
 
-def _failed(client: OpenAI) -> None:
+def _show_failed_run(client: OpenAI) -> None:
     """A run that fails is no error of a request."""
     assistant = client.beta.assistants.create(model="gpt-4o")
     run = client.beta.threads.create_and_run_poll(

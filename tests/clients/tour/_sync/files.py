@@ -7,7 +7,7 @@ from openai import OpenAI
 from openai.types.beta.threads import Message
 from openai.types.beta.threads.runs import RunStepInclude
 
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
 
 TEXT = b"The ferry to the island leaves at nine. Tickets cost twelve francs."
 SEARCHING = "SEARCH when does the ferry leave\nSAY It leaves at nine[[1]]."
@@ -25,15 +25,15 @@ def tour(client: OpenAI) -> None:
     show("vector_stores.files.create_and_poll", added.status)
     listed = client.vector_stores.files.list(store.id)
     show("vector_stores.files.list, every page", [one.status for one in listed])
-    _searched(client, store.id)
-    _coded(client, file.id)
+    _show_file_search(client, store.id)
+    _show_code_interpreter(client, file.id)
     show("vector_stores.delete", (client.vector_stores.delete(store.id)).deleted)
     show("files.delete", (client.files.delete(file.id)).deleted)
-    with refused("files.retrieve, deleted"):
+    with expect_rejection("files.retrieve, deleted"):
         client.files.retrieve(file.id)
 
 
-def _searched(client: OpenAI, store_id: str) -> None:
+def _show_file_search(client: OpenAI, store_id: str) -> None:
     """A run that searches; what its step and its message say of it."""
     threads = client.beta.threads
     assistant = client.beta.assistants.create(
@@ -52,7 +52,7 @@ def _searched(client: OpenAI, store_id: str) -> None:
     show("threads.messages.list with citations", messages.data[0].content)
 
 
-def _coded(client: OpenAI, file_id: str) -> None:
+def _show_code_interpreter(client: OpenAI, file_id: str) -> None:
     """A streamed run that reads an attached file and writes one of its own."""
     threads = client.beta.threads
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[{"type": "code_interpreter"}])
@@ -72,11 +72,11 @@ def _coded(client: OpenAI, file_id: str) -> None:
     show("threads.runs.steps.list with code", [step.step_details for step in steps.data])
     newest = (threads.messages.list(thread.id, limit=1)).data[0]
     show("threads.messages.list with a written file", newest.content)
-    written = client.files.content(_written_file(newest))
+    written = client.files.content(_find_written_file(newest))
     show("files.content of a written file", written.text)
 
 
-def _written_file(message: Message) -> str:
+def _find_written_file(message: Message) -> str:
     """The file that the message links to."""
     text = message.content[0]
     assert text.type == "text"

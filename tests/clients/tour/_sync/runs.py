@@ -7,8 +7,8 @@ from typing import Any
 
 from openai import OpenAI
 
-from tests.clients.tour.bodies import BETA, WEATHER
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
+from tests.clients.tour.request_bodies import BETA, WEATHER
 
 
 def tour(client: OpenAI) -> None:
@@ -45,12 +45,12 @@ def tour(client: OpenAI) -> None:
     page = runs.list(thread.id, limit=1)
     show("threads.runs.list", page)
     show("threads.runs.list, every page", [run.id for run in runs.list(thread.id, limit=1, order="asc")])
-    _results(client, thread.id, again.id)
-    _cancelled(client, assistant.id)
-    _with_a_thread(client, assistant.id)
+    _show_results(client, thread.id, again.id)
+    _show_cancellation(client, assistant.id)
+    _show_thread_and_run(client, assistant.id)
 
 
-def _results(client: OpenAI, thread_id: str, run_id: str) -> None:
+def _show_results(client: OpenAI, thread_id: str, run_id: str) -> None:
     show("threads.messages.list of a run", client.beta.threads.messages.list(thread_id, run_id=run_id))
     steps = client.beta.threads.runs.steps.list(run_id, thread_id=thread_id, limit=1, order="asc")
     show("threads.runs.steps.list", steps)
@@ -65,18 +65,18 @@ def _results(client: OpenAI, thread_id: str, run_id: str) -> None:
     show("threads.runs.steps.list, every page", [one.type for one in listed])
 
 
-def _cancelled(client: OpenAI, assistant_id: str) -> None:
+def _show_cancellation(client: OpenAI, assistant_id: str) -> None:
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "CALL get_weather {}"}])
     run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant_id)
     show("threads.runs.create_and_poll, a run that waits", run.status)
     show("threads.runs.cancel", (client.beta.threads.runs.cancel(run.id, thread_id=thread.id)).status)
     ended = client.beta.threads.runs.poll(run.id, thread_id=thread.id)
     show("threads.runs.poll, a cancelled run", ended)
-    with refused("threads.runs.cancel, cancelled"):
+    with expect_rejection("threads.runs.cancel, cancelled"):
         client.beta.threads.runs.cancel(run.id, thread_id=thread.id)
 
 
-def _with_a_thread(client: OpenAI, assistant_id: str) -> None:
+def _show_thread_and_run(client: OpenAI, assistant_id: str) -> None:
     created = client.beta.threads.create_and_run(assistant_id=assistant_id)
     show("threads.create_and_run", created)
     run = client.beta.threads.create_and_run_poll(

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from openai import OpenAI
 
-from tests.clients.tour.bodies import BETA
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
+from tests.clients.tour.request_bodies import BETA
 
 
 def tour(client: OpenAI) -> None:
@@ -21,15 +21,15 @@ def tour(client: OpenAI) -> None:
     # No SDK has a method for it: the operation is an extension.
     listed = client.get("/threads?limit=1", cast_to=dict[str, object], options={"headers": BETA})
     show("threads, listed", listed)
-    _messages(client, thread.id)
+    _show_messages(client, thread.id)
     show("threads.delete", client.beta.threads.delete(thread.id))
-    with refused("threads.retrieve, deleted"):
+    with expect_rejection("threads.retrieve, deleted"):
         client.beta.threads.retrieve(thread.id)
-    with refused("threads.messages.list, deleted"):
+    with expect_rejection("threads.messages.list, deleted"):
         client.beta.threads.messages.list(thread.id)
 
 
-def _messages(client: OpenAI, thread_id: str) -> None:
+def _show_messages(client: OpenAI, thread_id: str) -> None:
     messages = client.beta.threads.messages
     three = messages.create(thread_id, role="user", content="Three", metadata={"n": "3"})
     show("threads.messages.create", three)
@@ -50,6 +50,6 @@ def _messages(client: OpenAI, thread_id: str) -> None:
     oldest_first = messages.list(thread_id, limit=1, order="asc")
     show("threads.messages.list, every page", [message.id for message in oldest_first])
     show("threads.messages.delete", messages.delete(parts.id, thread_id=thread_id))
-    with refused("threads.messages.retrieve, deleted"):
+    with expect_rejection("threads.messages.retrieve, deleted"):
         messages.retrieve(parts.id, thread_id=thread_id)
     show("threads.messages.list, after a deletion", [one.id for one in messages.list(thread_id)])

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from openai import OpenAI
 
-from tests.clients.tour.bodies import ONE_CALL, THREE_CALLS, WEATHER, answers
-from tests.clients.tour.showing import refused, show
+from tests.clients.tour.output import expect_rejection, show
+from tests.clients.tour.request_bodies import ONE_CALL, THREE_CALLS, WEATHER, make_outputs
 
 
 def tour(client: OpenAI) -> None:
@@ -16,30 +16,30 @@ def tour(client: OpenAI) -> None:
 
     waiting = runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
     show("threads.runs.create_and_poll, two calls", waiting)
-    _refused(client, thread.id, assistant.id, waiting.id)
-    backwards = list(reversed(answers(waiting)))
+    _show_rejections(client, thread.id, assistant.id, waiting.id)
+    backwards = list(reversed(make_outputs(waiting)))
     waiting = runs.submit_tool_outputs_and_poll(run_id=waiting.id, thread_id=thread.id, tool_outputs=backwards)
     show("threads.runs.submit_tool_outputs_and_poll, one more call", waiting.required_action)
-    submitted = runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=answers(waiting))
+    submitted = runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=make_outputs(waiting))
     show("threads.runs.submit_tool_outputs", submitted.status)
     show("threads.runs.poll, after the outputs", runs.poll(waiting.id, thread_id=thread.id))
     steps = runs.steps.list(waiting.id, thread_id=thread.id, order="asc")
     show("threads.runs.steps.list, calls and outputs", steps.data)
-    with refused("threads.runs.submit_tool_outputs, completed"):
-        runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=answers(waiting))
-    _forced(client, assistant.id)
+    with expect_rejection("threads.runs.submit_tool_outputs, completed"):
+        runs.submit_tool_outputs(waiting.id, thread_id=thread.id, tool_outputs=make_outputs(waiting))
+    _show_forced_call(client, assistant.id)
 
 
-def _refused(client: OpenAI, thread_id: str, assistant_id: str, run_id: str) -> None:
-    with refused("threads.messages.create, busy"):
+def _show_rejections(client: OpenAI, thread_id: str, assistant_id: str, run_id: str) -> None:
+    with expect_rejection("threads.messages.create, busy"):
         client.beta.threads.messages.create(thread_id, role="user", content="Hello?")
-    with refused("threads.runs.create, busy"):
+    with expect_rejection("threads.runs.create, busy"):
         client.beta.threads.runs.create(thread_id, assistant_id=assistant_id)
-    with refused("threads.runs.submit_tool_outputs, none"):
+    with expect_rejection("threads.runs.submit_tool_outputs, none"):
         client.beta.threads.runs.submit_tool_outputs(run_id, thread_id=thread_id, tool_outputs=[])
 
 
-def _forced(client: OpenAI, assistant_id: str) -> None:
+def _show_forced_call(client: OpenAI, assistant_id: str) -> None:
     run = client.beta.threads.create_and_run_poll(
         assistant_id=assistant_id,
         thread={"messages": [{"role": "user", "content": ONE_CALL}]},
@@ -47,6 +47,6 @@ def _forced(client: OpenAI, assistant_id: str) -> None:
     )
     show("threads.create_and_run_poll, forced", run.tool_choice)
     ended = client.beta.threads.runs.submit_tool_outputs_and_poll(
-        run_id=run.id, thread_id=run.thread_id, tool_outputs=answers(run)
+        run_id=run.id, thread_id=run.thread_id, tool_outputs=make_outputs(run)
     )
     show("threads.runs.submit_tool_outputs_and_poll", ended)

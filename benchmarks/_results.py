@@ -1,0 +1,58 @@
+"""What a comparison found, and whether it is what was promised."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Measure = Literal["ratio", "difference", "value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: ours, the other side, and the bound on their ratio, their difference, or ours alone."""
+
+    name: str
+    unit: str
+    ours: float
+    other: float | None
+    beside: str
+    measure: Measure
+    bound: float
+    at_least: bool = False
+
+    @property
+    def result(self) -> float:
+        """The number the bound is about."""
+        match self.measure:
+            case "ratio":
+                assert self.other is not None
+                return self.ours / self.other
+            case "difference":
+                assert self.other is not None
+                return self.ours - self.other
+            case "value":
+                return self.ours
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bound is kept."""
+        return self.result >= self.bound if self.at_least else self.result <= self.bound
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, for `--json`."""
+        return {**asdict(self), "result": self.result, "holds": self.holds}
+
+
+def make_ratio_row(name: str, unit: str, pairs: Sequence[tuple[float, float]], *, beside: str, bound: float) -> Row:
+    """A row on the ratio of two sides measured in turns: the repeat whose ratio is the median."""
+    ours, other = sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
+    return Row(name, unit, ours, other, beside, "ratio", bound)
+
+
+def make_delay_row(name: str, pairs: Sequence[tuple[float, float]], *, beside: str, bound: float) -> Row:
+    """A row on how much later ours comes, in milliseconds: the medians of both sides."""
+    ours, other = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return Row(name, "ms", ours, other, beside, "difference", bound)

@@ -1,0 +1,71 @@
+"""A client that costs little: JSON out, JSON or raw events back, over connections kept alive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+#: Sent on every request; the proxies check the key, the gateway wants the beta header.
+HEADERS: Mapping[str, str] = {
+    "authorization": "Bearer sk-benchmark",
+    "content-type": "application/json",
+    "openai-beta": "assistants=v2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedResponse:
+    """What a client saw of one stream."""
+
+    body: bytes
+    seconds_to_first_delta: float
+
+
+class ServiceClient:
+    """Requests to one service."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The parsed answer. Raises RuntimeError unless it was a success."""
+        data = None if body is None else orjson.dumps(body)
+        async with self._session.request(method, self._url + path, data=data, headers=HEADERS) as response:
+            answer = await response.read()
+            _check_status(path, response.status, answer)
+        parsed: dict[str, Any] = orjson.loads(answer)
+        return parsed
+
+    async def stream(self, path: str, body: Mapping[str, Any], *, delta: bytes) -> StreamedResponse:
+        """Read a stream to its end, and say when `delta` was first seen in it."""
+        started = time.perf_counter()
+        first: float | None = None
+        received = bytearray()
+        async with self._session.post(self._url + path, data=orjson.dumps(body), headers=HEADERS) as response:
+            async for piece in response.content.iter_any():
+                received += piece
+                if first is None and delta in received:
+                    first = time.perf_counter() - started
+            _check_status(path, response.status, bytes(received))
+        if first is None:
+            raise RuntimeError(f"no {delta.decode()} in the stream of {path}: {received[-300:].decode()}")
+        return StreamedResponse(bytes(received), first)
+
+
+def _check_status(path: str, status: int, answer: bytes) -> None:
+    if status != 200:
+        raise RuntimeError(f"{path} answered {status}: {answer[:500].decode(errors='replace')}")
+
+
+@asynccontextmanager
+async def open_client(url: str) -> AsyncGenerator[ServiceClient]:
+    """Open connections to `url`, and close them."""
+    async with aiohttp.ClientSession() as session:
+        yield ServiceClient(session, url)

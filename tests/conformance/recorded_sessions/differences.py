@@ -1,0 +1,133 @@
+"""Which numbered difference of docs/compatibility.md a mismatch is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tests.conformance.recorded_sessions.comparison import Mismatch
+from tests.conformance.recorded_sessions.recordings import RecordedExchange, find_day
+
+
+class NumberedDifference(NamedTuple):
+    """A line of the page, and how to tell that a mismatch is its doing."""
+
+    number: int
+    explains: Callable[[Mismatch, RecordedExchange], bool]
+
+
+#: The first day from which every answer has all the fields of the last wire.
+_LAST_WIRE = "2025-10-30"
+
+#: Fields that the service added to v2 while it lived, by the object that shows them.
+_LATER_FIELDS = frozenset(
+    {
+        ("assistant", "reasoning_effort"),
+        ("assistant", "strict"),
+        ("assistant", "file_search"),
+        ("assistant", "ranking_options"),
+        ("assistant", "hybrid_search"),
+        ("thread", "tool_resources"),
+        ("thread.run", "reasoning_effort"),
+        ("thread.run", "parallel_tool_calls"),
+        ("thread.run", "strict"),
+        ("thread.run", "file_search"),
+        ("thread.run", "hybrid_search"),
+        ("thread.run", "prompt_token_details"),
+        ("thread.run", "completion_tokens_details"),
+        ("thread.run.step", "attributes"),
+        ("thread.run.step", "prompt_token_details"),
+        ("thread.run.step", "completion_tokens_details"),
+    }
+)
+
+
+def _is_later_field(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
+    is_later = mismatch.kind == "extra" and (mismatch.object_type, mismatch.path[-1]) in _LATER_FIELDS
+    return is_later and find_day(exchange) < _LAST_WIRE
+
+
+def _is_completion_limit(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
+    """The last event of a run that met its limit: named `completed` of old, and blaming the other limit."""
+    if mismatch.object_type != "stream" or mismatch.path[-1] not in ("thread.run.completed", "thread.run.incomplete"):
+        return False
+    run = mismatch.recorded or mismatch.ours
+    return isinstance(run, dict) and run["status"] == "incomplete"
+
+
+def _is_inline_vector_store(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
+    body = exchange.request_json if isinstance(exchange.request_json, dict) else {}
+    described = (body.get("tool_resources") or {}).get("file_search") or {}
+    return "vector_stores" in described and mismatch.path[:2] == ("tool_resources", "file_search")
+
+
+def _is_step_usage(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
+    """Several steps of one response: the last one bears the usage of all."""
+    if mismatch.object_type != "thread.run.step" or "usage" not in mismatch.path or mismatch.kind != "value":
+        return False
+    return bool(mismatch.ours == 0 or mismatch.ours > mismatch.recorded)
+
+
+def _is_cancelled_early(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
+    """A run that was still seen cancelling, and is cancelled already in ours."""
+    if mismatch.object_type != "thread.run" or exchange.method != "GET":
+        return False
+    run = _find_enclosing_object(mismatch, exchange)
+    if run.get("status") != "cancelling":
+        return False
+    ended = mismatch.path[-1] in ("expires_at", "cancelled_at", "usage")
+    return ended or (mismatch.path[-1] == "status" and mismatch.ours == "cancelled")
+
+
+def _is_usage_of_bad_end(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
+    """What a run, or its last step, had cost when it was cut off."""
+    return (
+        "usage" in mismatch.path
+        and _find_enclosing_object(mismatch, exchange, above="usage").get("status") in _BAD_ENDS
+    )
+
+
+def _is_prompt_limit(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
+    """A run cut in the middle of an answer: ours looks at the budget of prompts before it asks."""
+    limits = (mismatch.recorded, mismatch.ours)
+    return mismatch.path[-2:] == ("incomplete_details", "reason") and limits == _PROMPTS_FIRST
+
+
+def _find_enclosing_object(mismatch: Mismatch, exchange: RecordedExchange, *, above: str = "") -> Any:
+    """The recorded object that holds the place of a mismatch; with `above`, the one that holds this field."""
+    path = mismatch.path[: mismatch.path.index(above)] if above in mismatch.path else mismatch.path[:-1]
+    found: Any = exchange.response_json
+    if exchange.sse is not None:
+        found, path = (exchange.sse[int(path[0])][1], path[2:]) if path else ({}, ())
+    for step in path:
+        found = found[step]
+    return found if isinstance(found, dict) else {}
+
+
+_BAD_ENDS = frozenset({"failed", "cancelled", "expired"})
+_PROMPTS_FIRST = ("max_prompt_tokens", "max_completion_tokens")
+
+#: Differences that show in an answer as a whole: what a turn makes is there when the turn is over; and nothing stays of
+#: one that was cut off while nobody streamed it.
+NOT_YET_VISIBLE, NOT_STORED = 3, 89
+
+DIFFERENCES: tuple[NumberedDifference, ...] = (
+    NumberedDifference(2, _is_step_usage),
+    NumberedDifference(4, _is_cancelled_early),
+    NumberedDifference(36, _is_later_field),
+    NumberedDifference(40, _is_inline_vector_store),
+    NumberedDifference(50, _is_prompt_limit),
+    NumberedDifference(51, _is_completion_limit),
+    NumberedDifference(57, _is_usage_of_bad_end),
+)
+
+
+def find_difference_number(mismatch: Mismatch, exchange: RecordedExchange, *, hidden_by: int | None) -> int | None:
+    """The number of the difference that explains a mismatch; None where it is a failure.
+
+    `hidden_by`: the difference because of which ours shows fewer messages or steps in this answer (`NOT_YET_VISIBLE`,
+    `NOT_KEPT`); nothing in it can be compared.
+    """
+    if hidden_by is not None:
+        return hidden_by
+    return next((known.number for known in DIFFERENCES if known.explains(mismatch, exchange)), None)

@@ -1,0 +1,67 @@
+"""Recorded ids and ours: which stands for which, learned from answers that say the same thing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.conformance.recorded_sessions.sessions import ID
+
+
+class IdMap:
+    """A one-to-one map between the ids of a recording and the ids of its replay."""
+
+    def __init__(self) -> None:
+        self._ours: dict[str, str] = {}
+        self._recorded: dict[str, str] = {}
+
+    def knows(self, recorded: str) -> bool:
+        """Whether the object exists in the replay."""
+        return recorded in self._ours
+
+    def get_ours(self, recorded: str) -> str:
+        """Our id of a recorded object; what is not known stays as it is."""
+        return self._ours.get(recorded, recorded)
+
+    def pair(self, recorded: str, ours: str) -> None:
+        """The two are the same object, unless one of them is known as another already."""
+        if recorded not in self._ours and ours not in self._recorded:
+            self._ours[recorded] = ours
+            self._recorded[ours] = recorded
+
+    def learn(self, recorded: Any, ours: Any) -> None:
+        """Pair the ids at the same places of two bodies."""
+        match recorded, ours:
+            case dict(), dict():
+                for name in recorded.keys() & ours.keys():
+                    self.learn(recorded[name], ours[name])
+            case list(), list():
+                for one, other in zip(recorded, ours, strict=False):
+                    self.learn(one, other)
+            case str(), str() if _is_id(recorded) and _is_id(ours) and _id_kind(recorded) == _id_kind(ours):
+                self.pair(recorded, ours)
+            case _:
+                pass
+
+    def to_ours(self, text: str) -> str:
+        """A recorded text with our ids in it."""
+        return ID.sub(lambda found: self._ours.get(found[0], found[0]), text)
+
+    def to_recorded(self, value: Any) -> Any:
+        """A body of ours with the recorded ids in it."""
+        match value:
+            case dict():
+                return {name: self.to_recorded(inner) for name, inner in value.items()}
+            case list():
+                return [self.to_recorded(inner) for inner in value]
+            case str():
+                return ID.sub(lambda found: self._recorded.get(found[0], found[0]), value)
+            case _:
+                return value
+
+
+def _is_id(text: str) -> bool:
+    return ID.fullmatch(text) is not None
+
+
+def _id_kind(object_id: str) -> str:
+    return object_id.replace("-", "_").partition("_")[0]

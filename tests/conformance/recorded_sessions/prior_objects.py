@@ -1,0 +1,140 @@
+"""What must have been there before a recording began: objects that it asks for or is shown, and never makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.conformance.recorded_sessions.recordings import RecordedExchange, iterate_objects
+from tests.conformance.recorded_sessions.sessions import list_created_ids, list_requested_ids
+from threadbridge.ports import Wire
+
+_ASSISTANT_SETTINGS = (
+    "name", "description", "model", "instructions", "tools", "top_p", "temperature", "reasoning_effort",
+    "tool_resources", "metadata", "response_format",
+)  # fmt: skip
+_PLACEHOLDER: Wire = {"role": "user", "content": "(A message that was not recorded.)"}
+
+
+@dataclass(frozen=True)
+class PriorObject:
+    """One object to be made through the same door, at its own time, before what needs it."""
+
+    recorded_id: str
+    path: str
+    body: Wire
+    at: int = 0
+
+
+def infer_priors(exchanges: Sequence[RecordedExchange]) -> list[PriorObject]:
+    """Everything a session takes for granted and whose making can be inferred, in the order it was made."""
+    created = frozenset[str]().union(*map(list_created_ids, exchanges))
+    priors = {prior.recorded_id: prior for prior in _iterate_priors(exchanges) if prior.recorded_id not in created}
+    return sorted([*priors.values(), *_infer_older_assistants(exchanges)], key=lambda prior: prior.at)
+
+
+def make_creation_body(body: Wire) -> Wire:
+    """The request body that makes an assistant, a thread or a message as it is shown."""
+    match body["object"]:
+        case "assistant":
+            return _select_assistant_settings(body)
+        case "thread":
+            return {"metadata": body["metadata"], "tool_resources": body["tool_resources"]}
+        case _:
+            body_fields = {"role": body["role"], "content": [_make_input_part(part) for part in body["content"]]}
+            return body_fields | {name: body[name] for name in ("attachments", "metadata") if body.get(name)}
+
+
+def _iterate_priors(exchanges: Sequence[RecordedExchange]) -> Iterator[PriorObject]:
+    """Later ones replace earlier ones: the more is known of an object, the later it is named here."""
+    requested_ids = frozenset[str]().union(
+        *(list_requested_ids(seen) for seen in exchanges if seen.status != _NOT_FOUND)
+    )
+    seen_objects = [body for exchange in exchanges for body in iterate_objects(exchange)]
+    for assistant_id in sorted(each for each in requested_ids if each.startswith("asst_")):
+        yield PriorObject(assistant_id, "/v1/assistants", {"model": "gpt-4o"})
+    for thread_id in sorted(each for each in requested_ids if each.startswith("thread_")):
+        yield PriorObject(
+            thread_id, "/v1/threads", {"messages": [_PLACEHOLDER] if _needs_message(thread_id, seen_objects) else []}
+        )
+    for kind in ("thread.run", "thread", "assistant"):
+        for body in reversed(seen_objects):
+            if body.get("object") == kind:
+                yield from _READERS[kind](body)
+    yield from _iterate_message_priors(exchanges, requested_ids, seen_objects)
+
+
+def _iterate_message_priors(
+    exchanges: Sequence[RecordedExchange], requested_ids: frozenset[str], seen_objects: Sequence[Wire]
+) -> Iterator[PriorObject]:
+    """Messages that nobody was seen writing. Those given with a thread or a run need no making."""
+    for exchange in exchanges:
+        thread_id, _, message_id = (exchange.path or "").partition("/messages/")
+        if message_id in requested_ids:
+            yield PriorObject(message_id, f"/v1/threads/{thread_id.rpartition('/')[2]}/messages", _PLACEHOLDER)
+    thread_ids = {thread for seen in exchanges for thread in list_created_ids(seen) if _has_messages(seen)}
+    thread_ids |= {body["thread_id"] for seen in exchanges if _has_messages(seen) for body in _iterate_runs(seen)}
+    for body in reversed(seen_objects):  # as it was before it was changed
+        if body.get("object") == "thread.message" and body["thread_id"] not in thread_ids:
+            yield from _infer_from_message(body)
+
+
+def _has_messages(exchange: RecordedExchange) -> bool:
+    body = exchange.request_json if isinstance(exchange.request_json, dict) else {}
+    return bool(body.get("messages") or body.get("additional_messages") or (body.get("thread") or {}).get("messages"))
+
+
+def _iterate_runs(exchange: RecordedExchange) -> Iterator[Wire]:
+    return (body for body in iterate_objects(exchange) if body.get("object") == "thread.run")
+
+
+def _needs_message(thread_id: str, seen_objects: Sequence[Wire]) -> bool:
+    """Whether a run was started on a thread of which nobody ever saw a message (A53)."""
+    of_thread = [body["object"] for body in seen_objects if body.get("thread_id") == thread_id]
+    return "thread.run" in of_thread and "thread.message" not in of_thread
+
+
+def _infer_from_run(run: Wire) -> Iterator[PriorObject]:
+    yield PriorObject(run["assistant_id"], "/v1/assistants", _select_assistant_settings(run))
+
+
+def _infer_from_thread(thread: Wire) -> Iterator[PriorObject]:
+    yield PriorObject(thread["id"], "/v1/threads", {"metadata": thread["metadata"]}, thread["created_at"])
+
+
+def _infer_from_assistant(assistant: Wire) -> Iterator[PriorObject]:
+    yield PriorObject(assistant["id"], "/v1/assistants", _select_assistant_settings(assistant), assistant["created_at"])
+
+
+def _infer_from_message(message: Wire) -> Iterator[PriorObject]:
+    if message["run_id"] is None and message["content"]:
+        path = f"/v1/threads/{message['thread_id']}/messages"
+        yield PriorObject(message["id"], path, make_creation_body(message), message["created_at"])
+
+
+_READERS = {"thread.run": _infer_from_run, "thread": _infer_from_thread, "assistant": _infer_from_assistant}
+_NOT_FOUND = 404
+
+
+def _select_assistant_settings(body: Wire) -> Wire:
+    return {name: body[name] for name in _ASSISTANT_SETTINGS if body.get(name) is not None}
+
+
+def _make_input_part(part: Wire) -> Wire:
+    return {"type": "text", "text": part["text"]["value"]} if part["type"] == "text" else part
+
+
+def _infer_older_assistants(exchanges: Sequence[RecordedExchange]) -> Iterator[PriorObject]:
+    """A page that says there is more must be followed by something."""
+    pages = [
+        exchange.response_json
+        for exchange in exchanges
+        if (exchange.path or "").endswith("/assistants")
+        and exchange.method == "GET"
+        and isinstance(exchange.response_json, dict)
+    ]
+    oldest = min((each["created_at"] for page in pages for each in page.get("data", ())), default=None)
+    if oldest is not None and any(
+        page["has_more"] and page["data"][-1]["created_at"] == oldest for page in pages if page.get("data")
+    ):
+        yield PriorObject("asst_000000000000000000000000", "/v1/assistants", {"model": "gpt-4o"}, oldest - 1)

@@ -1,0 +1,104 @@
+"""What the recorded model produced in a turn, as the answer of a Responses service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tests.conformance.recorded_sessions.recorded_items import RecordedItem, make_items, make_placeholder_message
+from tests.conformance.recorded_sessions.run_records import RunRecord, TurnOutput
+from threadbridge.errors import UpstreamError
+from threadbridge.ports import Wire
+
+
+class RecordedAnswer:
+    """One response: the items that the steps of a turn show, and the way the run went on.
+
+    `ended` is the run in its last recorded state, for the last turn only.
+    """
+
+    def __init__(self, run_record: RunRecord, turn: TurnOutput, final_run: Wire | None) -> None:
+        self._run_record = run_record
+        self._turn = turn
+        self._final_run = final_run
+        self._items = list(self._make_items())
+
+    def raise_failure(self) -> None:
+        """Raise what failed the run, where nothing had been produced."""
+        if self._final_run is not None and self._final_run["status"] == "failed" and not self._turn.steps:
+            error = self._final_run["last_error"] or {}
+            status = 429 if error.get("code") == "rate_limit_exceeded" else 500
+            raise UpstreamError(error.get("message") or "", status=status, code=error.get("code"))
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the model was still speaking when the run was cancelled or its time was up."""
+        return self._final_run is not None and self._run_record.is_cut_off
+
+    def make_response(self) -> Wire:
+        """The response object."""
+        status = self._find_status()
+        return {
+            "id": "resp_recorded",
+            "object": "response",
+            "model": "recorded",
+            "status": status,
+            "error": self._final_run["last_error"] if self._final_run is not None and status == "failed" else None,
+            "incomplete_details": {"reason": self._find_limit()} if status == "incomplete" else None,
+            "output": [item for item, _ in self._items],
+            "usage": to_upstream_usage(self._turn.usage),
+        }
+
+    def iterate_events(self) -> Iterator[Wire]:
+        """The response as a stream, in the recorded fragments; one that is cut off has no end."""
+        response = self.make_response()
+        yield {"type": "response.created", "response": {**response, "status": "in_progress", "output": []}}
+        for index, (item, deltas) in enumerate(self._items):
+            yield {"type": "response.output_item.added", "output_index": index, "item": _empty_item(item)}
+            for delta in deltas:
+                yield {"output_index": index, "item_id": item["id"], **delta}
+            if self.is_cut_off and index == len(self._items) - 1:
+                return
+            yield {"type": "response.output_item.done", "output_index": index, "item": item}
+        if not self.is_cut_off:
+            yield {"type": f"response.{response['status']}", "response": response}
+
+    def _find_status(self) -> str:
+        status = self._final_run["status"] if self._final_run is not None else "completed"
+        return status if status in ("incomplete", "failed") else "completed"
+
+    def _find_limit(self) -> str:
+        """What cut the answer: only a stream tells when it was the filter (A39)."""
+        reasons = [
+            (message.get("incomplete_details") or {}).get("reason") for message in self._run_record.messages.values()
+        ]
+        return "content_filter" if "content_filter" in reasons else "max_output_tokens"
+
+    def _make_items(self) -> Iterator[RecordedItem]:
+        """The items, each with the events of its fragments."""
+        items = [each for step in self._turn.steps for each in make_items(self._run_record, step)]
+        if not items and self._final_run is not None and self._final_run["status"] == "completed":
+            items = [make_placeholder_message()]
+        return (RecordedItem({"id": f"item_{number}", **item}, deltas) for number, (item, deltas) in enumerate(items))
+
+
+def _empty_item(item: Wire) -> Wire:
+    empty: Mapping[str, Wire] = {
+        "message": {"content": []},
+        "function_call": {"arguments": ""},
+        "code_interpreter_call": {"code": "", "outputs": []},
+        "file_search_call": {"results": None},
+    }
+    return {**item, "status": "in_progress", **empty[item["type"]]}
+
+
+def to_upstream_usage(usage: Wire | None) -> Wire | None:
+    """A run's usage in the words of the Responses API."""
+    if usage is None:
+        return None
+    return {
+        "input_tokens": usage["prompt_tokens"],
+        "input_tokens_details": usage["prompt_token_details"],
+        "output_tokens": usage["completion_tokens"],
+        "output_tokens_details": usage["completion_tokens_details"],
+        "total_tokens": usage["total_tokens"],
+    }

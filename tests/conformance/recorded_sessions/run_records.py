@@ -1,0 +1,252 @@
+"""What the recorded service did of its own accord: for every run, what the model produced and when it was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tests.conformance.recorded_sessions.recordings import RecordedExchange, iterate_objects
+from threadbridge.ports import Wire
+from threadbridge.run_states import ACTIVE_STATUSES
+
+_IN_FLIGHT = frozenset({"queued", "in_progress", "cancelling"})
+_CANCELLED = frozenset({"cancelling", "cancelled"})
+_INTERRUPTED = _CANCELLED | {"expired"}
+
+
+@dataclass
+class TurnOutput:
+    """What the model produced in one turn: the steps of the run until it rested, and what they cost."""
+
+    #: Steps as last seen, oldest first; where steps were not recorded, made up from the messages and the calls.
+    steps: list[Wire] = field(default_factory=list[Wire])
+    usage: Wire | None = None
+
+
+@dataclass
+class RunRecord:
+    """Everything a session tells of one run."""
+
+    run_id: str
+    #: (number of the exchange, the run as it was shown), in order.
+    snapshots: list[tuple[int, Wire]] = field(default_factory=list[tuple[int, Wire]])
+    messages: dict[str, Wire] = field(default_factory=dict[str, Wire])
+    steps: dict[str, Wire] = field(default_factory=dict[str, Wire])
+    #: Fragments as they were streamed, by the id of their message or call.
+    fragments: dict[str, list[Wire]] = field(default_factory=dict[str, list[Wire]])
+    #: Numbers of the exchanges that submitted tool outputs.
+    submit_numbers: list[int] = field(default_factory=list[int])
+
+    @property
+    def last_run(self) -> Wire:
+        """The run as it was seen last."""
+        return self.snapshots[-1][1]
+
+    @property
+    def thread_id(self) -> str:
+        thread_id: str = self.last_run["thread_id"]
+        return thread_id
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the model was still at work when the run was cancelled or its time was up."""
+        return self.last_run["status"] in _INTERRUPTED and not any(map(asks_for_outputs, self.split_turns()[-1].steps))
+
+    def split_turns(self) -> list[TurnOutput]:
+        """What each turn produced; the last one may not have been seen to its end."""
+        rounds = [TurnOutput()]
+        for step in self._collect_steps():
+            rounds[-1].steps.append(step)
+            if asks_for_outputs(step):
+                rounds.append(TurnOutput())
+        if len(rounds) > 1 and not rounds[-1].steps and len(rounds) - 1 > len(self.submit_numbers):
+            rounds.pop()
+        self._distribute_usage(rounds)
+        return rounds
+
+    def find_turn_at(self, number: int) -> int:
+        """Which turn was under way, or over, at this exchange: as many as outputs had been submitted before."""
+        return sum(submitted < number for submitted in self.submit_numbers)
+
+    def is_under_way(self, number: int, objects_shown: Sequence[Wire]) -> bool:
+        """Whether what an exchange shows of this run was seen before the turn was over."""
+        if any(is_in_flight(run) for at, run in self.snapshots if at > number):
+            return True
+        before = [run for at, run in self.snapshots if at <= number]
+        steps = [
+            body for body in objects_shown if body.get("run_id") == self.run_id and body.get("status") == "in_progress"
+        ]
+        return bool(steps and before and is_in_flight(before[-1]))
+
+    def _distribute_usage(self, rounds: Sequence[TurnOutput]) -> None:
+        """Steps know what they cost; what the run cost beyond that was spent in its last turn."""
+        for each in rounds:
+            each.usage = sum_usages(step["usage"] for step in each.steps if step.get("usage"))
+        total = self.last_run.get("usage")
+        if total:
+            rounds[-1].usage = subtract_usage(total, sum_usages(each.usage for each in rounds[:-1] if each.usage))
+
+    # -- Steps ---------------------------------------------------------------------------------------------------------
+
+    def _collect_steps(self) -> list[Wire]:
+        known = sorted(self.steps.values(), key=lambda step: int(step["created_at"]))
+        message_ids = {_message_id_of(step) for step in known}
+        calls = {call["id"] for step in known for call in step["step_details"].get("tool_calls", ())}
+        messages_without_step = [message for message in self.messages.values() if message["id"] not in message_ids]
+        calls_without_step = [
+            call for call in self._list_requested_calls() if not {each["id"] for each in call} & calls
+        ]
+        if not messages_without_step and not calls_without_step:
+            return known
+        return self._add_inferred_steps(known, messages_without_step, calls_without_step)
+
+    def _add_inferred_steps(
+        self, known: list[Wire], messages_without_step: list[Wire], calls_without_step: list[list[Wire]]
+    ) -> list[Wire]:
+        """Steps that were not recorded, put into the turn that their time tells."""
+        starts = self._list_turn_starts()
+        timed_steps = [*known, *map(_make_message_step, messages_without_step)]
+        keyed_steps = [
+            (_find_turn(step["created_at"], starts), 0, int(step["created_at"]), step) for step in timed_steps
+        ]
+        keyed_steps += [(turn, 1, 0, _make_calls_step(calls)) for turn, calls in enumerate(calls_without_step)]
+        return [step for *_, step in sorted(keyed_steps, key=lambda each: each[:3])]
+
+    def _list_requested_calls(self) -> list[list[Wire]]:
+        """The calls of every round that the client was asked to answer."""
+        rounds: dict[str, list[Wire]] = {}
+        for _, run in self.snapshots:
+            if run.get("required_action"):
+                calls: list[Wire] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+                rounds.setdefault(calls[0]["id"], calls)
+        return list(rounds.values())
+
+    def _list_turn_starts(self) -> list[int]:
+        """When each turn after the first began: `started_at` is overwritten then (A44)."""
+        started = [run["started_at"] for _, run in self.snapshots if run.get("started_at")]
+        return [after for before, after in pairwise([*started[:1], *started]) if after > before]
+
+
+def asks_for_outputs(step: Wire) -> bool:
+    """Whether the client had to answer the calls of a step."""
+    return any(call["type"] == "function" for call in step["step_details"].get("tool_calls", ()))
+
+
+def _message_id_of(step: Wire) -> str | None:
+    message_id: str | None = step["step_details"].get("message_creation", {}).get("message_id")
+    return message_id
+
+
+def _make_message_step(message: Wire) -> Wire:
+    details = {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
+    return {"created_at": message["created_at"], "step_details": details}
+
+
+def _make_calls_step(calls: Sequence[Wire]) -> Wire:
+    return {"step_details": {"type": "tool_calls", "tool_calls": list(calls)}}
+
+
+def _find_turn(at: int, starts: Sequence[int]) -> int:
+    return sum(start <= at for start in starts)
+
+
+# -- Reading -----------------------------------------------------------------------------------------------------------
+
+
+def collect_run_records(exchanges: Sequence[RecordedExchange]) -> dict[str, RunRecord]:
+    """The story of every run of a session, by its recorded id."""
+    stories: dict[str, RunRecord] = {}
+    for number, exchange in enumerate(exchanges):
+        if (exchange.path or "").endswith("/submit_tool_outputs") and exchange.status == 200:
+            run_id = (exchange.path or "").split("/")[-2]
+            stories.setdefault(run_id, RunRecord(run_id)).submit_numbers.append(number)
+        for each in _iterate_in_time_order(exchange):
+            _record_object(stories, number, each)
+    return {run_id: story for run_id, story in stories.items() if story.snapshots}
+
+
+def _iterate_in_time_order(exchange: RecordedExchange) -> Iterator[Wire]:
+    """The objects of an answer, oldest first: lists are newest first unless asked otherwise (A11)."""
+    found = list(iterate_objects(exchange))
+    listed = isinstance(exchange.response_json, dict) and "data" in exchange.response_json
+    return reversed(found) if listed and "order=asc" not in exchange.query else iter(found)
+
+
+def _record_object(stories: dict[str, RunRecord], number: int, body: Wire) -> None:
+    match body.get("object"):
+        case "thread.run":
+            _get_run_record(stories, body["id"]).snapshots.append((number, body))
+        case "thread.message" if body.get("run_id") and body.get("role") == "assistant":
+            story = _get_run_record(stories, body["run_id"])
+            if body["content"] or body["id"] not in story.messages:
+                # What a stream said of its status and end stays known: a later look does not show it (A32).
+                story.messages[body["id"]] = {**story.messages.get(body["id"], {}), **body}
+        case "thread.run.step":
+            _get_run_record(stories, body["run_id"]).steps[body["id"]] = body
+        case "thread.message.delta":
+            for part in body["delta"]["content"]:
+                _find_owner(stories, "messages", body["id"]).fragments.setdefault(body["id"], []).append(part)
+        case "thread.run.step.delta":
+            story = _find_owner(stories, "steps", body["id"])
+            for call in body["delta"]["step_details"].get("tool_calls", ()):
+                story.fragments.setdefault(f"{body['id']}#{call['index']}", []).append(call)
+        case _:
+            pass
+
+
+def _get_run_record(stories: dict[str, RunRecord], run_id: str) -> RunRecord:
+    return stories.setdefault(run_id, RunRecord(run_id))
+
+
+def _find_owner(stories: dict[str, RunRecord], kind: str, object_id: str) -> RunRecord:
+    return next(story for story in reversed(stories.values()) if object_id in getattr(story, kind))
+
+
+# -- Usage -------------------------------------------------------------------------------------------------------------
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_DETAILS = {"prompt_token_details": "cached_tokens", "completion_tokens_details": "reasoning_tokens"}
+
+
+def _flatten_usage(usage: Wire) -> dict[str, int]:
+    counts = {name: int(usage.get(name) or 0) for name in _COUNTS}
+    return counts | {name: int((usage.get(name) or {}).get(inner) or 0) for name, inner in _DETAILS.items()}
+
+
+def _nest_usage(counts: dict[str, int]) -> Wire:
+    whole: Wire = {name: counts[name] for name in _COUNTS}
+    return whole | {name: {inner: counts[name]} for name, inner in _DETAILS.items()}
+
+
+def sum_usages(usages: Iterator[Wire]) -> Wire | None:
+    """The sum; None of nothing."""
+    total: dict[str, int] | None = None
+    for usage in usages:
+        counts = _flatten_usage(usage)
+        total = counts if total is None else {name: total[name] + count for name, count in counts.items()}
+    return None if total is None else _nest_usage(total)
+
+
+def subtract_usage(total: Wire, spent: Wire | None) -> Wire:
+    """What is left of a total."""
+    one, two = _flatten_usage(total), _flatten_usage(spent or {})
+    return _nest_usage({name: max(0, one[name] - two[name]) for name in one})
+
+
+# -- Where a run was ---------------------------------------------------------------------------------------------------
+
+
+def is_in_flight(run: Wire) -> bool:
+    """Whether the service was busy with the run, or about to be."""
+    return run["status"] in _IN_FLIGHT
+
+
+def was_started(run: Wire) -> bool:
+    """Whether the service had begun with the run; one that is cancelled before never was."""
+    return run["status"] != "queued" and (run["status"] not in _CANCELLED or run["started_at"] is not None)
+
+
+def locks_thread(run: Wire) -> bool:
+    """Whether the run was active (A63)."""
+    return run["status"] in ACTIVE_STATUSES

@@ -1,0 +1,146 @@
+"""Which recorded exchanges belong together: those of one file, and those of files that speak of the same objects."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from tests.conformance.recorded_sessions.recordings import (
+    RecordedExchange,
+    find_answer_time,
+    is_assistants_request,
+    lacks_request,
+)
+
+#: Ids of the Assistants API and of the resources it refers to (A9).
+ID = re.compile(r"\b(?:asst|thread|msg|run|step|call|vs|vsfb|file)[_-][A-Za-z0-9]{8,}")
+
+_FIRST_VERSION = "assistants=v1"
+
+
+@dataclass
+class Session:
+    """Exchanges in the order in which they happened, and those that cannot be made again, each with the reason."""
+
+    name: str
+    exchanges: list[RecordedExchange]
+    not_replayable: list[tuple[RecordedExchange, str]] = field(default_factory=list)
+
+
+def group_sessions(recorded: Iterable[RecordedExchange]) -> list[Session]:
+    """The sessions of the Assistants API among recordings; those of other APIs alone are left out, and bare answers."""
+    sessions: list[Session] = []
+    for exchanges in _group_by_shared_objects([exchange for exchange in recorded if not lacks_request(exchange)]):
+        usable = [seen for seen in exchanges if find_obstacle(seen) is None]
+        dropped = [(seen, reason) for seen in exchanges if (reason := find_obstacle(seen)) is not None]
+        if any(map(_is_assistants_exchange, exchanges)):
+            sessions.append(Session(_session_name(exchanges), _order_exchanges(usable), dropped))
+    return sessions
+
+
+def find_obstacle(exchange: RecordedExchange) -> str | None:
+    """Why an exchange can never be made again; None where it can."""
+    if exchange.request_headers.get("openai-beta") == _FIRST_VERSION:
+        return "a request of version 1 of the API"
+    return None
+
+
+def _is_assistants_exchange(exchange: RecordedExchange) -> bool:
+    return is_assistants_request(exchange)
+
+
+def _session_name(exchanges: Sequence[RecordedExchange]) -> str:
+    return min(exchange.file for exchange in exchanges)
+
+
+# -- Belonging together ------------------------------------------------------------------------------------------------
+
+
+def _group_by_shared_objects(recorded: Sequence[RecordedExchange]) -> list[list[RecordedExchange]]:
+    """Files joined where one asks for what another made, in the order of their names."""
+    root: dict[str, str] = {}
+
+    def find(file: str) -> str:
+        while (above := root.setdefault(file, file)) != file:
+            file = above
+        return file
+
+    makers = {made: seen.file for seen in recorded if find_obstacle(seen) is None for made in list_created_ids(seen)}
+    for exchange in recorded:
+        find(exchange.file)
+        if find_obstacle(exchange) is None:
+            for asked in list_requested_ids(exchange) & makers.keys():
+                root[find(exchange.file)] = find(makers[asked])
+    groups: dict[str, list[RecordedExchange]] = {}
+    for exchange in recorded:
+        groups.setdefault(find(exchange.file), []).append(exchange)
+    return sorted(groups.values(), key=_session_name)
+
+
+def list_created_ids(exchange: RecordedExchange) -> frozenset[str]:
+    """The ids of the objects that a request made: a new thread and run, a file, a vector store."""
+    if exchange.method != "POST" or exchange.status != 200:
+        return frozenset()
+    if isinstance(exchange.response_json, dict):
+        body = exchange.response_json
+        ids = {body.get("id"), body.get("thread_id") if (exchange.path or "").endswith("/threads/runs") else None}
+        return frozenset(each for each in ids if isinstance(each, str)) - list_requested_ids(exchange)
+    streamed_ids = [data["id"] for name, data in exchange.sse or () if name in ("thread.created", "thread.run.created")]
+    return frozenset(streamed_ids)
+
+
+def list_requested_ids(exchange: RecordedExchange) -> frozenset[str]:
+    """The ids in a request."""
+    return frozenset(ID.findall(f"{exchange.path}?{exchange.query} {_request_text(exchange)}"))
+
+
+def _request_text(exchange: RecordedExchange) -> str:
+    if exchange.request_json is not None:
+        return orjson.dumps(exchange.request_json).decode()
+    return exchange.request_body if isinstance(exchange.request_body, str) else ""
+
+
+# -- Order -------------------------------------------------------------------------------------------------------------
+
+
+def _order_exchanges(exchanges: Sequence[RecordedExchange]) -> list[RecordedExchange]:
+    """By the service's clock where files were joined; but what makes an object comes before what asks for it.
+
+    The clock counts seconds, and cassettes are edited: a request may have been renamed and kept its old answer.
+    """
+    if len({seen.file for seen in exchanges}) == 1:
+        return _move_streams_first(exchanges)
+    waiting = [exchange for *_, exchange in sorted(_assign_times(exchanges), key=lambda each: each[:3])]
+    unmade = Counter(made for seen in waiting for made in list_created_ids(seen))
+    ordered: list[RecordedExchange] = []
+    while waiting:
+        firsts = {seen.file: seen for seen in reversed(waiting)}  # a file keeps its order
+        of_each = sorted(firsts.values(), key=waiting.index)
+        ready = next((seen for seen in of_each if not list_requested_ids(seen) & unmade.keys()), waiting[0])
+        waiting.remove(ready)
+        unmade -= Counter(list_created_ids(ready))
+        ordered.append(ready)
+    return ordered
+
+
+def _move_streams_first(exchanges: Sequence[RecordedExchange]) -> list[RecordedExchange]:
+    """Some recorders write a stream down when it is over, and so behind the request that cancelled its run."""
+    ordered: list[RecordedExchange] = []
+    for exchange in exchanges:
+        made = list_created_ids(exchange) if exchange.sse is not None else frozenset[str]()
+        at = next((at for at, each in enumerate(ordered) if list_requested_ids(each) & made), len(ordered))
+        ordered.insert(at, exchange)
+    return ordered
+
+
+def _assign_times(exchanges: Sequence[RecordedExchange]) -> Iterator[tuple[float, str, int, RecordedExchange]]:
+    latest: dict[str, float] = {}
+    for exchange in exchanges:
+        at = latest[exchange.file] = max(
+            find_answer_time(exchange) or 0.0, latest.get(exchange.file, 0.0)
+        )  # files are written in order
+        yield at, exchange.file, exchange.index, exchange

@@ -1,0 +1,208 @@
+"""The emulated service as a client meets it on the wire: requests in, JSON and events out, no network in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from tests.manual_clock import ManualClock
+from threadbridge.ports import Backend, Store, Wire, WireRequest, WireResponse
+from threadbridge.settings import Settings
+from threadbridge.sse import SSEDecoder
+from threadbridge.translation.models.policy import ModelCatalog
+from threadbridge.wire import dispatch_request
+from threadbridge_adapters.composition import assemble_backend
+from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
+from threadbridge_adapters.stores import open_store
+
+BETA = {"openai-beta": "assistants=v2"}
+MAX_BODY_BYTES = 4096 * 1024
+WEATHER: Wire = {
+    "type": "function",
+    "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+class ServiceResponse(NamedTuple):
+    """What came back. A refusal is told by its status; `error` is then the inside of the envelope."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def error(self) -> Wire:
+        error: Wire = self.body["error"]
+        return error
+
+
+class StreamEvent(NamedTuple):
+    """One event of a stream."""
+
+    name: str
+    data: Any
+
+
+@dataclass(frozen=True)
+class EmulatedService:
+    """A client's view of the service, and what stands behind it."""
+
+    backend: Backend
+    simulator: Simulator
+    clock: ManualClock
+    store: Store
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = BETA,
+    ) -> WireResponse:
+        request = WireRequest(method, path, tuple((query or {}).items()), headers, body)
+        return await dispatch_request(self.backend, request, max_body_bytes=MAX_BODY_BYTES)
+
+    async def get(self, path: str, **query: str) -> ServiceResponse:
+        return _read_response(await self.send("GET", path, query=query))
+
+    async def post(self, path: str, **body: object) -> ServiceResponse:
+        return _read_response(await self.send("POST", path, orjson.dumps(body)))
+
+    async def delete(self, path: str) -> ServiceResponse:
+        return _read_response(await self.send("DELETE", path))
+
+    async def collect_events(self, path: str, **body: object) -> list[StreamEvent]:
+        """All events of a streamed answer; the last one is `done`."""
+        return [told async for told in self.iterate_events(path, **body)]
+
+    async def iterate_events(self, path: str, **body: object) -> AsyncIterator[StreamEvent]:
+        """The events of a streamed answer as they come."""
+        response = await self.send("POST", path, orjson.dumps({**body, "stream": True}))
+        assert not isinstance(response.body, bytes), response.body
+        decoder = SSEDecoder()
+        async for frame in response.body:
+            for name, data, _ in decoder.receive_data(frame):
+                yield StreamEvent(name, data.decode() if name == "done" else orjson.loads(data))
+
+    # Objects, made in one line
+
+    async def create_assistant(self, **settings: object) -> str:
+        created = await self.post("/assistants", **{"model": "gpt-4o", **settings})
+        return str(created.body["id"])
+
+    async def create_thread(self, *texts: str) -> str:
+        created = await self.post("/threads", messages=[{"role": "user", "content": text} for text in texts])
+        return str(created.body["id"])
+
+    async def upload_file(self, text: str = "Filip likes cake.", *, name: str = "foods.txt") -> str:
+        """The id of a file at the service behind."""
+
+        async def content() -> AsyncIterator[bytes]:
+            yield text.encode()
+
+        fields = {"purpose": "assistants"}
+        uploaded = await SimulatedUpstream(self.simulator).upload(
+            "/files", filename=name, content=content(), fields=fields
+        )
+        return str(uploaded["id"])
+
+    async def start_run(self, text: str, *, run: Wire | None = None, **settings: object) -> Wire:
+        """A new run on a thread with one message, as its creator is shown it."""
+        thread = {"messages": [{"role": "user", "content": text}]}
+        started = await self.post(
+            "/threads/runs", assistant_id=await self.create_assistant(**settings), thread=thread, **(run or {})
+        )
+        assert started.status == 200, started.body
+        created: Wire = started.body
+        return created
+
+    async def run_to_rest(self, text: str, *, run: Wire | None = None, **settings: object) -> Wire:
+        """A new run on a thread with one message, when it rests."""
+        return await self.wait_until_rest(await self.start_run(text, run=run, **settings))
+
+    async def retrieve_run(self, run: Wire) -> Wire:
+        """The run as it is now."""
+        return dict((await self.get(run_path(run))).body)
+
+    async def wait_until_rest(self, run: Wire) -> Wire:
+        """The run once nothing more happens to it by itself."""
+        return await wait_until(lambda: self.retrieve_run(run), lambda now: now["status"] not in _IN_FLIGHT)
+
+    async def wait_for_status(self, run: Wire, status: str) -> Wire:
+        """The run once it has this status."""
+        return await wait_until(lambda: self.retrieve_run(run), lambda now: now["status"] == status)
+
+    async def submit_outputs(self, run: Wire, output: str = "sunny") -> Wire:
+        """The run once its calls were answered and it rests again."""
+        calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+        outputs = [{"tool_call_id": call["id"], "output": output} for call in calls]
+        return await self.wait_until_rest(
+            (await self.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=outputs)).body
+        )
+
+    async def list_steps(self, run: Wire) -> list[Wire]:
+        """The run's steps, oldest first."""
+        return list((await self.get(f"{run_path(run)}/steps", order="asc")).body["data"])
+
+    async def list_messages(self, run: Wire) -> list[Wire]:
+        """The messages of the run's thread, oldest first."""
+        return list((await self.get(f"/threads/{run['thread_id']}/messages", order="asc")).body["data"])
+
+    @property
+    def model_requests(self) -> list[Wire]:
+        """What the model service was asked so far."""
+        return [request.body for request in self.simulator.requests]
+
+
+_IN_FLIGHT = ("queued", "in_progress", "cancelling")
+
+
+def run_path(run: Wire) -> str:
+    return f"/threads/{run['thread_id']}/runs/{run['id']}"
+
+
+def message_text(message: Wire) -> str:
+    return str(message["content"][0]["text"]["value"])
+
+
+def list_event_names(events: Sequence[StreamEvent]) -> list[str]:
+    """The names of the events, without `thread.` and the deltas."""
+    return [told.name.removeprefix("thread.") for told in events if not told.name.endswith(".delta")]
+
+
+async def wait_until(retrieve: Callable[[], Awaitable[Wire]], condition: Callable[[Wire], bool]) -> Wire:
+    """Look again and again, with a bound."""
+    for _ in range(1000):
+        if condition(current := await retrieve()):
+            return current
+        await asyncio.sleep(0.002)
+    raise AssertionError(f"never came to be: {await retrieve()}")
+
+
+def _read_response(response: WireResponse) -> ServiceResponse:
+    assert isinstance(response.body, bytes), "an answer in one piece was expected"
+    return ServiceResponse(response.status, orjson.loads(response.body), response.headers)
+
+
+@asynccontextmanager
+async def open_service(*, catalog: ModelCatalog | None = None, **settings: Any) -> AsyncGenerator[EmulatedService]:
+    """A fresh service; its clock stands still. `catalog` is what the model service said of its models."""
+    clock, simulator, store = ManualClock(), Simulator(), await open_store(":memory:")
+    backend = assemble_backend(
+        Settings.model_validate({"simulate": True, **settings}),
+        store=store,
+        upstream=SimulatedUpstream(simulator),
+        clock=clock,
+        catalog=catalog,
+    )
+    try:
+        yield EmulatedService(backend, simulator, clock, store)
+    finally:
+        await backend.aclose()

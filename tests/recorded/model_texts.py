@@ -1,0 +1,66 @@
+"""What the service said, read from a cassette's own responses: the measure of what a backend should have told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from tests.recorded.cassette_format import Response
+from threadbridge.ports import Wire
+from threadbridge.sse import SSEDecoder
+
+
+def format_call(name: str, arguments: str) -> str:
+    """A function call as words, without regard to spaces in its arguments."""
+    return f"{name} {orjson.dumps(orjson.loads(arguments)).decode()}"
+
+
+def extract_model_texts(responses: Iterable[Response]) -> list[str]:
+    """The calls and texts of the model, in order, from the wire of either API.
+
+    An object seen several times counts once, as it was last seen.
+    """
+    texts: dict[str, str] = {}
+    for response in responses:
+        for document in _iterate_documents(response["body"]["string"]):
+            for node in _iterate_nodes(document):
+                texts.update(_extract_texts(node))
+    return list(texts.values())
+
+
+def _extract_texts(node: Wire) -> dict[str, str]:
+    match node:
+        case {"type": "function_call", "status": "completed", "call_id": key, "name": name, "arguments": arguments}:
+            return {key: format_call(name, arguments)}
+        case {"type": "function", "id": key, "function": {"name": name, "arguments": str(arguments)}} if arguments:
+            return {key: format_call(name, arguments)}
+        case {"type": "message", "id": key, "content": [{"type": "output_text", "text": text}]}:
+            return {key: text}
+        case {"object": "thread.message", "role": "assistant", "id": key, "content": [{"text": {"value": text}}]}:
+            return {key: text}
+        case _:
+            return {}
+
+
+def _iterate_documents(body: bytes) -> Iterator[Any]:
+    if body.lstrip().startswith(b"{"):
+        yield orjson.loads(body)
+        return
+    for _, data, _ in SSEDecoder().receive_data(body):
+        if data != b"[DONE]":
+            yield orjson.loads(data)
+
+
+def _iterate_nodes(document: Any) -> Iterator[Wire]:
+    match document:
+        case dict():
+            yield document
+            for value in document.values():
+                yield from _iterate_nodes(value)
+        case list():
+            for value in document:
+                yield from _iterate_nodes(value)
+        case _:
+            return
