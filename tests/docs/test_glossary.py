@@ -14,7 +14,7 @@ GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
 #: Words that any programmer reads without a glossary. The word for a concept of ours is defined there instead.
 PLAIN_WORDS = frozenset(
     """
-    advance answer application async at attribute background backoff bridge byte caller catalog cli clock codec
+    advance answer application async at attribute background backoff body bridge byte caller catalog cli clock codec
     compat compiled concurrency copier cor counter day default demo dialect direct dispatch doctor encrypted env
     errand exact expiry export factory field fsspec full gather hand handler header http httpx indexing inlining
     json launch limited listing loader lost main matching merge migrate multipart null once openai operation outcome
