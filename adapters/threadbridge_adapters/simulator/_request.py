@@ -142,12 +142,14 @@ class ResponseRequest:
 
     @property
     def previous_response_id(self) -> str | None:
-        return self.body.get("previous_response_id")
+        response_id: str | None = self.body.get("previous_response_id")
+        return response_id
 
     @property
     def conversation_id(self) -> str | None:
         conversation = self.body.get("conversation")
-        return conversation["id"] if isinstance(conversation, dict) else conversation
+        conversation_id: str | None = conversation["id"] if isinstance(conversation, dict) else conversation
+        return conversation_id
 
     @property
     def effort(self) -> str | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 #: One JSON object as it travels: keys in wire order, unknown keys kept. Never mutated once handed over.
-Wire: TypeAlias = dict[str, Any]
+#: Being Any, it goes where a TypedDict of `api_types` is wanted, and the reverse, until every module names its types.
+Wire: TypeAlias = Any
 
 
 #: Takes one sentence about what was asked for, is accepted, and will be done in another way or not at all.

@@ -124,7 +124,7 @@ def _is_compaction(item: Wire | None) -> bool:
 
 
 def _is_from_user(item: Wire) -> bool:
-    return item.get("role") == "user"
+    return bool(item.get("role") == "user")
 
 
 # -- Raw items -----------------------------------------------------------------------------------------------------

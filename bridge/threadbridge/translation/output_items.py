@@ -128,4 +128,4 @@ class OutputItems:
 
 
 def _has_same_type(slot: OutputSlot, item: Wire) -> bool:
-    return slot.item_type == item.get("type")
+    return bool(slot.item_type == item.get("type"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -12,7 +12,7 @@ from threadbridge.errors import UpstreamError
 from threadbridge.ports import Upstream
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
-Wire = dict[str, Any]
+Wire: TypeAlias = Any
 
 WEATHER: Wire = {
     "type": "function",
