@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Literal, Unpack
 
+from threadbridge.api_types import RunChanges, RunObject
 from threadbridge.errors import TranslationError
-from threadbridge.ports import Wire
 
 
 class RunStatus(StrEnum):
@@ -45,7 +45,7 @@ ACTIVE_STATUSES: frozenset[RunStatus] = frozenset(TRANSITIONS)
 TERMINAL_STATUSES: frozenset[RunStatus] = frozenset(_S) - ACTIVE_STATUSES
 
 #: The field that takes the time of arrival in a status.
-_TIMESTAMP_FIELDS: Mapping[RunStatus, str] = {
+_TIMESTAMP_FIELDS: Mapping[RunStatus, Literal["started_at", "completed_at", "failed_at", "cancelled_at"]] = {
     _S.IN_PROGRESS: "started_at",  # overwritten at every return to in_progress (A44)
     _S.COMPLETED: "completed_at",
     _S.INCOMPLETE: "completed_at",
@@ -54,24 +54,24 @@ _TIMESTAMP_FIELDS: Mapping[RunStatus, str] = {
 }
 
 
-def is_active(run: Wire) -> bool:
+def is_active(run: RunObject) -> bool:
     """Whether the run still locks its thread."""
     return run["status"] in ACTIVE_STATUSES
 
 
-def can_transition(run: Wire, status: RunStatus) -> bool:
+def can_transition(run: RunObject, status: RunStatus) -> bool:
     """Whether the table allows the step from where the run is."""
     return status in TRANSITIONS.get(RunStatus(run["status"]), frozenset())
 
 
-def transition_run(run: Wire, status: RunStatus, now: int, **changes: Any) -> Wire:
+def transition_run(run: RunObject, status: RunStatus, now: int, **changes: Unpack[RunChanges]) -> RunObject:
     """A copy of the run one step further, with the time fields of A44 set and `changes` applied.
 
     Raises TranslationError for a step that the table does not hold.
     """
     if not can_transition(run, status):
         raise TranslationError(f"run {run['id']} cannot go from {run['status']} to {status}")
-    after = {**run, "status": status.value}
+    after: RunObject = {**run, "status": status.value}
     if status in _TIMESTAMP_FIELDS:
         after[_TIMESTAMP_FIELDS[status]] = now
     if status is not RunStatus.REQUIRES_ACTION:

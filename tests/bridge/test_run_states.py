@@ -77,7 +77,9 @@ def test_a44_arriving_in_a_status_is_stamped(status: str, field: str) -> None:
     target = RunStatus(status)
     before = next(before for before, afters in TRANSITIONS.items() if target in afters)
 
-    assert transition_run(run_in(before), target, 100)[field] == 100
+    after: Wire = transition_run(run_in(before), target, 100)
+
+    assert after[field] == 100
 
 
 def test_every_status_is_active_or_terminal_and_every_active_one_can_end() -> None:

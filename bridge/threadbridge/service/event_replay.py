@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
+from threadbridge.api_types import MessageIncompleteReason, MessageObject, MessageStatus, RunObject, RunStepObject
 from threadbridge.ports import Event, ObjectKind, Session, Wire
 from threadbridge.run_states import RunStatus
 from threadbridge.service import runs
@@ -23,7 +24,7 @@ _MAX_STEPS = 1000
 _EVENT_ID = re.compile(r"stored-(?P<steps>\d{1,6})\.(?P<events>\d)-(?P<status>[a-z_]*)", re.ASCII)
 
 #: Why a message is incomplete, by the status of its step (A39).
-_INCOMPLETE_REASONS: Mapping[str, str] = {
+_INCOMPLETE_REASONS: Mapping[str, MessageIncompleteReason] = {
     "cancelled": "run_cancelled",
     "expired": "run_expired",
     "failed": "run_failed",
@@ -82,7 +83,7 @@ def read_new_events(
     return NewEvents(events, replay_cursor, run)
 
 
-def build_end_events(session: Session, run: Wire, waiting: Wire) -> Sequence[Event]:
+def build_end_events(session: Session, run: RunObject, waiting: RunObject) -> Sequence[Event]:
     """The end of a run that was cancelled or expired while it waited for outputs, in the order of A95.
 
     `waiting` is the run as its stream showed it in `requires_action`.
@@ -95,7 +96,7 @@ def build_end_events(session: Session, run: Wire, waiting: Wire) -> Sequence[Eve
         if step["status"] == run["status"]
     ]
     if run["status"] == RunStatus.CANCELLED:
-        cancelling = {**run, "status": "cancelling", "cancelled_at": None, "expires_at": deadline}
+        cancelling: RunObject = {**run, "status": "cancelling", "cancelled_at": None, "expires_at": deadline}
         events.insert(0, build_run_event(cancelling))
     return [*events, build_run_event(run)]
 
@@ -109,13 +110,16 @@ def _build_step_events(session: Session, run: Wire, step: Wire, *, last: bool) -
     return [step_ended] if message is None else [*_build_message_events(run, step, message, last=last), step_ended]
 
 
-def _build_message_events(run: Wire, step: Wire, message: Wire, *, last: bool) -> Sequence[Event]:
+def _build_message_events(
+    run: RunObject, step: RunStepObject, message: MessageObject, *, last: bool
+) -> Sequence[Event]:
     """A whole message in the events that handlers wait for (A98): all of its content is one delta."""
-    empty = build_streamed_message({**message, "content": []}, "in_progress")
+    without_content: MessageObject = {**message, "content": []}
+    empty = build_streamed_message(without_content, "in_progress")
     reason = _INCOMPLETE_REASONS.get(step["status"])
     if last and run["status"] == RunStatus.INCOMPLETE:
         reason = "max_tokens"
-    status = "completed" if reason is None else "incomplete"
+    status: MessageStatus = "completed" if reason is None else "incomplete"
     at = step["completed_at"] or step["cancelled_at"] or step["failed_at"] or message["created_at"]
     return [
         Event("thread.message.created", empty),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threadbridge.api_types import MessageObject, UpdateMetadataBody
 from threadbridge.context_window.token_counts import add_token_counts
 from threadbridge.ports import Entry, ListQuery, ObjectKind, Session, Wire
 from threadbridge.service.attachments import Provisioned, attach_files, complete_provisioning
@@ -47,8 +48,9 @@ def list_page(session: Session, thread_id: str, query: ListQuery, *, unknown_cur
 
 def update(session: Session, context: ServiceContext, thread_id: str, message_id: str, body: Wire) -> Wire:
     """The message with its metadata replaced (A41)."""
-    changes = validate_body(MESSAGE_UPDATE, body, limits=context.rules.limits)
-    message = {**get_object_in_thread(session, ObjectKind.MESSAGE, thread_id, message_id), **changes}
+    changes: UpdateMetadataBody = validate_body(MESSAGE_UPDATE, body, limits=context.rules.limits)
+    stored: MessageObject = get_object_in_thread(session, ObjectKind.MESSAGE, thread_id, message_id)
+    message: MessageObject = {**stored, **changes}
     session.put(ObjectKind.MESSAGE, message)
     return build_updated_message(message)
 

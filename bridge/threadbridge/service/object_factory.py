@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import cast
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import (
+    AssistantObject,
+    AssistantTool,
+    CreateAssistantBody,
+    CreateMessageBody,
+    CreateRunBody,
+    CreateThreadBody,
+    DeletionStatus,
+    FunctionDefinition,
+    FunctionTool,
+    JsonObject,
+    ListObject,
+    MessageContentPart,
+    MessageContentPartBody,
+    MessageObject,
+    RunObject,
+    TextPart,
+    ThreadObject,
+    ToolResources,
+    TruncationStrategy,
+    UpdateAssistantBody,
+)
+from threadbridge.api_types.objects import ItemT
 from threadbridge.service.context import ServiceContext
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS, list_hosted_tools
 
 
-def build_assistant(context: ServiceContext, body: Wire) -> Wire:
+def build_assistant(context: ServiceContext, body: CreateAssistantBody) -> AssistantObject:
     """An assistant from a checked creation body."""
     tools = normalize_tools(body.get("tools", ()))
     return {
@@ -22,8 +44,8 @@ def build_assistant(context: ServiceContext, body: Wire) -> Wire:
         "model": body["model"],
         "instructions": body.get("instructions"),
         "tools": tools,
-        "top_p": _resolve_number("top_p", body),
-        "temperature": _resolve_number("temperature", body),
+        "top_p": _resolve_number(body.get("top_p")),
+        "temperature": _resolve_number(body.get("temperature")),
         "reasoning_effort": body.get("reasoning_effort"),
         "tool_resources": _build_assistant_resources(tools, body.get("tool_resources", {})),
         "metadata": body.get("metadata", {}),
@@ -31,30 +53,30 @@ def build_assistant(context: ServiceContext, body: Wire) -> Wire:
     }
 
 
-def apply_assistant_update(assistant: Wire, body: Wire) -> Wire:
+def apply_assistant_update(assistant: AssistantObject, body: UpdateAssistantBody) -> AssistantObject:
     """The assistant after a partial update: omitted keys stay, `tools` and `metadata` are replaced whole (A25, A18)."""
-    changes = dict(body)
-    if "tools" in changes:
-        changes["tools"] = normalize_tools(changes["tools"])
-    for name in ("temperature", "top_p"):
-        if name in changes:
-            changes[name] = float(changes[name])
-    after = {**assistant, **changes}
-    if "tools" in changes or "tool_resources" in changes:
+    after: AssistantObject = {**assistant, **body}
+    if "tools" in body:
+        after["tools"] = normalize_tools(body["tools"])
+    if "temperature" in body:
+        after["temperature"] = float(body["temperature"])
+    if "top_p" in body:
+        after["top_p"] = float(body["top_p"])
+    if "tools" in body or "tool_resources" in body:
         after["tool_resources"] = _build_assistant_resources(after["tools"], after["tool_resources"])
     return after
 
 
-def _build_assistant_resources(tools: Iterable[Wire], tool_resources: Wire) -> Wire:
+def _build_assistant_resources(tools: Iterable[AssistantTool], tool_resources: ToolResources) -> ToolResources:
     """A tool of an assistant shows its resources even when it has none (A22)."""
-    resources = dict(tool_resources)
+    resources: JsonObject = {**tool_resources}
     for tool in list_hosted_tools(tools):
         if tool.empty_resources is not None:
             resources.setdefault(tool.type, dict(tool.empty_resources))
-    return resources
+    return cast("ToolResources", resources)
 
 
-def normalize_tools(tools: Iterable[Wire]) -> list[Wire]:
+def normalize_tools(tools: Iterable[AssistantTool]) -> list[AssistantTool]:
     """Tools as the service repeats them (A22)."""
     return [
         _normalize_function_tool(tool) if tool["type"] == "function" else HOSTED_TOOLS[tool["type"]].normalize(tool)
@@ -62,9 +84,9 @@ def normalize_tools(tools: Iterable[Wire]) -> list[Wire]:
     ]
 
 
-def _normalize_function_tool(tool: Wire) -> Wire:
+def _normalize_function_tool(tool: FunctionTool) -> FunctionTool:
     function = tool["function"]
-    normalized: Wire = {"name": function["name"]}
+    normalized: FunctionDefinition = {"name": function["name"]}
     if "description" in function:
         normalized["description"] = function["description"]
     normalized["parameters"] = function.get("parameters") or {"type": "object", "properties": {}}
@@ -72,7 +94,7 @@ def _normalize_function_tool(tool: Wire) -> Wire:
     return {"type": "function", "function": normalized}
 
 
-def build_thread(context: ServiceContext, body: Wire) -> Wire:
+def build_thread(context: ServiceContext, body: CreateThreadBody) -> ThreadObject:
     """A thread from a checked creation body (without its messages)."""
     return {
         "id": context.new_id("thread"),
@@ -83,7 +105,7 @@ def build_thread(context: ServiceContext, body: Wire) -> Wire:
     }
 
 
-def build_message(context: ServiceContext, thread_id: str, body: Wire) -> Wire:
+def build_message(context: ServiceContext, thread_id: str, body: CreateMessageBody) -> MessageObject:
     """A message written by hand, in REST form: no assistant, no run, no status group (A32, A35)."""
     return {
         "id": context.new_id("msg"),
@@ -99,29 +121,32 @@ def build_message(context: ServiceContext, thread_id: str, body: Wire) -> Wire:
     }
 
 
-def _normalize_content(content: str | list[Wire]) -> list[Wire]:
+def _normalize_content(content: str | list[MessageContentPartBody]) -> list[MessageContentPart]:
     if isinstance(content, str):
         return [_build_text_part(content)]
-    return [_PART_NORMALIZERS[part["type"]](part) for part in content]
+    return [_normalize_part(part) for part in content]
 
 
-def _build_text_part(value: str) -> Wire:
+def _normalize_part(part: MessageContentPartBody) -> MessageContentPart:
+    if part["type"] == "text":
+        return _build_text_part(part["text"])
+    if part["type"] == "image_file":
+        image_file = part["image_file"]
+        return {"type": "image_file", "image_file": {**image_file, "detail": image_file.get("detail", "auto")}}
+    image_url = part["image_url"]
+    return {"type": "image_url", "image_url": {**image_url, "detail": image_url.get("detail", "auto")}}
+
+
+def _build_text_part(value: str) -> TextPart:
     return {"type": "text", "text": {"value": value, "annotations": []}}
 
 
-def _normalize_image_part(part: Wire) -> Wire:
-    kind = part["type"]
-    return {"type": kind, kind: {**part[kind], "detail": part[kind].get("detail", "auto")}}
-
-
-_PART_NORMALIZERS = {
-    "text": lambda part: _build_text_part(part["text"]),
-    "image_file": _normalize_image_part,
-    "image_url": _normalize_image_part,
-}
-
-
-def build_run(context: ServiceContext, thread: Wire, assistant: Wire, body: Wire) -> Wire:
+def build_run(
+    context: ServiceContext,
+    thread: ThreadObject,
+    assistant: AssistantObject,
+    body: CreateRunBody,
+) -> RunObject:
     """A queued run: the assistant's settings, overridden for this run by the checked body (A45, A48, A49)."""
     return {
         "id": context.new_id("run"),
@@ -142,12 +167,12 @@ def build_run(context: ServiceContext, thread: Wire, assistant: Wire, body: Wire
         "tools": normalize_tools(body["tools"]) if "tools" in body else assistant["tools"],
         "tool_resources": body.get("tool_resources", {}),
         "metadata": body.get("metadata", {}),
-        "temperature": _resolve_number("temperature", body, assistant),
-        "top_p": _resolve_number("top_p", body, assistant),
+        "temperature": _resolve_number(body.get("temperature"), assistant.get("temperature")),
+        "top_p": _resolve_number(body.get("top_p"), assistant.get("top_p")),
         "reasoning_effort": body.get("reasoning_effort", assistant["reasoning_effort"]),
         "max_completion_tokens": body.get("max_completion_tokens"),
         "max_prompt_tokens": body.get("max_prompt_tokens"),
-        "truncation_strategy": _build_truncation_strategy(body.get("truncation_strategy", {})),
+        "truncation_strategy": _build_truncation_strategy(body.get("truncation_strategy")),
         "incomplete_details": None,
         "usage": None,
         "response_format": body.get("response_format", assistant["response_format"]),
@@ -156,30 +181,30 @@ def build_run(context: ServiceContext, thread: Wire, assistant: Wire, body: Wire
     }
 
 
-def _resolve_number(name: str, *sources: Wire) -> float:
-    """The first source that gives the number; 1.0 where an imported assistant has none (A20)."""
-    given = (source[name] for source in sources if source.get(name) is not None)
-    return float(next(given, 1.0))
+def _resolve_number(*values: float | None) -> float:
+    """The first number; 1.0 where an imported assistant has none (A20)."""
+    return float(next((value for value in values if value is not None), 1.0))
 
 
-def _merge_instructions(assistant: Wire, body: Wire) -> str | None:
+def _merge_instructions(assistant: AssistantObject, body: CreateRunBody) -> str | None:
     """`instructions` replaces, `additional_instructions` is appended on a line of its own (A49)."""
-    base: str | None = body.get("instructions", assistant["instructions"])
-    extra: str | None = body.get("additional_instructions")
+    base = body.get("instructions", assistant["instructions"])
+    extra = body.get("additional_instructions")
     return "\n".join(filter(None, (base, extra))) if extra else base
 
 
-def _build_truncation_strategy(params: Mapping[str, Any]) -> Wire:
-    kind = params.get("type", "auto")
-    return {"type": kind, "last_messages": params.get("last_messages") if kind == "last_messages" else None}
+def _build_truncation_strategy(strategy: TruncationStrategy | None) -> TruncationStrategy:
+    if strategy is None or strategy["type"] == "auto":
+        return {"type": "auto", "last_messages": None}
+    return {"type": "last_messages", "last_messages": strategy.get("last_messages")}
 
 
-def build_deletion_status(kind: str, object_id: str) -> Wire:
+def build_deletion_status(kind: str, object_id: str) -> DeletionStatus:
     """The answer to a deletion (A19)."""
     return {"id": object_id, "object": f"{kind}.deleted", "deleted": True}
 
 
-def build_list_object(data: Iterable[Wire], *, has_more: bool) -> Wire:
+def build_list_object(data: Iterable[ItemT], *, has_more: bool) -> ListObject[ItemT]:
     """The list envelope (A10)."""
     rows = list(data)
     return {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Unpack
 
+from threadbridge.api_types import RunChanges, RunObject, RunStepObject, StepStatus
 from threadbridge.ports import ObjectKind, Session, Turn, Wire
 from threadbridge.run_states import RunStatus, transition_run
 from threadbridge.service.context import ServiceContext
@@ -11,7 +13,7 @@ from threadbridge.translation.usage import add_usage, zero_usage
 from threadbridge.translation.wire_objects import build_closed_step
 
 #: Run status -> status of the step that was open (A60, A73).
-_STEP_STATUSES: Mapping[RunStatus, str] = {
+_STEP_STATUSES: Mapping[RunStatus, StepStatus] = {
     RunStatus.CANCELLED: "cancelled",
     RunStatus.EXPIRED: "expired",
     RunStatus.FAILED: "failed",
@@ -19,12 +21,14 @@ _STEP_STATUSES: Mapping[RunStatus, str] = {
 }
 
 
-def end_run(session: Session, context: ServiceContext, run: Wire, status: RunStatus, **changes: object) -> Wire:
+def end_run(
+    session: Session, context: ServiceContext, run: RunObject, status: RunStatus, **changes: Unpack[RunChanges]
+) -> RunObject:
     """Close the open step and write the run in its final status, with the usage of all its turns (D57)."""
     turns = session.list_turns(run["id"])
     was_requested = run["started_at"] is not None and all(turn.usage is not None for turn in turns)
-    usage = sum_turn_usage(turns) or (zero_usage() if was_requested else None)
-    after = transition_run(run, status, context.unix_seconds, usage=usage, **changes)
+    changes["usage"] = sum_turn_usage(turns) or (zero_usage() if was_requested else None)
+    after = transition_run(run, status, context.unix_seconds, **changes)
     _close_open_step(session, context, after)
     session.put_run(after, None)
     return after
@@ -42,9 +46,9 @@ def _close_open_step(session: Session, context: ServiceContext, run: Wire) -> No
         )
 
 
-def get_open_step(session: Session, run_id: str) -> Wire | None:
+def get_open_step(session: Session, run_id: str) -> RunStepObject | None:
     """The run's step that is still in progress: only ever the newest."""
-    newest = session.get_page(ObjectKind.STEP, limit=1, order="desc", run_id=run_id).data
+    newest: Sequence[RunStepObject] = session.get_page(ObjectKind.STEP, limit=1, order="desc", run_id=run_id).data
     return newest[0] if newest and newest[0]["status"] == "in_progress" else None
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from threadbridge.api_types import CreateThreadBody, ThreadObject
 from threadbridge.context_window.token_counts import add_token_counts
 from threadbridge.ports import Entry, ListQuery, ObjectKind, Session, Wire
 from threadbridge.service import upstream_state
@@ -27,12 +28,13 @@ def create(session: Session, context: ServiceContext, body: Wire, provisioned: P
 
 
 def insert_thread(
-    session: Session, context: ServiceContext, body: Wire, provisioned: Provisioned | None = None
-) -> Wire:
+    session: Session, context: ServiceContext, body: CreateThreadBody, provisioned: Provisioned | None = None
+) -> ThreadObject:
     """A new thread from a body that was already checked."""
-    messages: Sequence[Wire] = body.get("messages", ())
+    messages = body.get("messages", [])
     resources = merge_tool_resources(body.get("tool_resources", {}), messages, provisioned)
-    thread = build_thread(context, {**body, "tool_resources": resources})
+    checked: CreateThreadBody = {**body, "tool_resources": resources}
+    thread = build_thread(context, checked)
     session.add(ObjectKind.THREAD, thread)
     append_messages(session, context, thread["id"], messages)
     return thread

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from threadbridge.api_types import RunStepObject, StepToolCall
 from threadbridge.context_window.token_counts import add_token_counts
 from threadbridge.errors import InvalidRequest, TranslationError
 from threadbridge.ports import Entry, ObjectKind, Session, Wire
@@ -60,17 +61,18 @@ def _match_outputs(run: Wire, outputs: Sequence[Wire]) -> dict[str, str]:
     return {call: by_call[call] for call in expected}
 
 
-def _complete_step(session: Session, context: ServiceContext, run_id: str, outputs: dict[str, str]) -> Wire:
+def _complete_step(session: Session, context: ServiceContext, run_id: str, outputs: dict[str, str]) -> RunStepObject:
     """Each output lands on its own call (C16), and the step shows what its turn cost (A70, A78)."""
     step = get_open_step(session, run_id)
-    if step is None:
+    details = step["step_details"] if step is not None else None
+    if step is None or details is None or details["type"] != "tool_calls":
         raise TranslationError(f"run {run_id} requires action but has no open step")
-    calls = [_add_output(call, outputs) for call in step["step_details"]["tool_calls"]]
-    answered = {**step, "step_details": {**step["step_details"], "tool_calls": calls}}
+    calls = [_add_output(call, outputs) for call in details["tool_calls"]]
+    answered: RunStepObject = {**step, "step_details": {**details, "tool_calls": calls}}
     return build_closed_step(answered, "completed", at=context.unix_seconds, usage=get_last_turn_usage(session, run_id))
 
 
-def _add_output(call: Wire, outputs: dict[str, str]) -> Wire:
+def _add_output(call: StepToolCall, outputs: dict[str, str]) -> StepToolCall:
     if call["type"] != "function":
         return call
     return {**call, "function": {**call["function"], "output": outputs[call["id"]]}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from threadbridge.api_types import FunctionDelta, LastError, StepStatus, UsageObject
 from threadbridge.ports import Entry, Event, IdGenerator, Wire
 from threadbridge.translation.wire_objects import build_closed_step, build_open_step, build_step_delta, build_step_event
 
@@ -26,15 +27,17 @@ class FunctionCallWriter:
 
     def open(self) -> Event:
         """The one delta that carries id and name: clients concatenate what is sent twice (A91, A98a)."""
-        function = {"name": self.name, "arguments": "", "output": None}
-        call = {"index": self.index, "id": self.call_id, "type": "function", "function": function}
-        return build_step_delta(self._step_id, call)
+        function: FunctionDelta = {"name": self.name, "arguments": "", "output": None}
+        return build_step_delta(
+            self._step_id, {"index": self.index, "id": self.call_id, "type": "function", "function": function}
+        )
 
     def add(self, fragment: str) -> Event:
         """The next fragment of the arguments."""
         self._fragments.append(fragment)
-        call = {"index": self.index, "type": "function", "function": {"arguments": fragment}}
-        return build_step_delta(self._step_id, call)
+        return build_step_delta(
+            self._step_id, {"index": self.index, "type": "function", "function": {"arguments": fragment}}
+        )
 
     def finish(self, item: Wire) -> list[Event]:
         """Take the finished item, and send what the deltas left out. What was streamed stays."""
@@ -112,7 +115,7 @@ class ToolCallsWriter:
         """Leave the step in progress for the tool outputs, its usage null (A75, A78)."""
         self.step = self._build_step()
 
-    def close(self, *, step_status: str, usage: Wire, last_error: Wire | None = None) -> list[Event]:
+    def close(self, *, step_status: StepStatus, usage: UsageObject, last_error: LastError | None = None) -> list[Event]:
         """The closing event of a turn that ends without tool outputs."""
         at = int(self._now())
         self.step = build_closed_step(self._build_step(), step_status, at=at, usage=usage, last_error=last_error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from threadbridge.api_types import LastError, MessageIncompleteReason, MessageStatus, StepStatus, UsageObject
 from threadbridge.ports import Entry, Event, IdGenerator, Wire
 from threadbridge.translation.citations import CitationResolver, ImageCitation
 from threadbridge.translation.content_parts import ImagePart, PartKind, RefusalPart, TextPart
@@ -131,14 +132,19 @@ class MessageWriter:
         return self._list_part_texts() == [(kind, words) for kind, words, _ in _extract_parts(item)]
 
     def close(
-        self, *, step_status: str, usage: Wire, reason: str | None = None, last_error: Wire | None = None
+        self,
+        *,
+        step_status: StepStatus,
+        usage: UsageObject,
+        reason: MessageIncompleteReason | None = None,
+        last_error: LastError | None = None,
     ) -> list[Event]:
         """The closing events; a `reason` (A39) makes the message incomplete."""
         at = int(self._now())
         events: list[Event] = []
         if not self._parts:  # the stock handler reads the content at the last delta's index (A98b)
             events += self.add("text", 0, "")
-        status = "completed" if reason is None else "incomplete"
+        status: MessageStatus = "completed" if reason is None else "incomplete"
         message = build_streamed_message(self._build_message(), status, at=at, reason=reason)
         self.step = build_closed_step(self._open_step, step_status, at=at, usage=usage, last_error=last_error)
         return [

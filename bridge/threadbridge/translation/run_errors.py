@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from threadbridge.api_types import MessageIncompleteReason, StepStatus
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Wire
 from threadbridge.run_states import RunStatus
@@ -16,8 +17,8 @@ class TurnClosure:
     """What becomes of everything that is open when the run enters `run`."""
 
     run_status: RunStatus
-    message_reason: str  # incomplete_details.reason of the message that was being written (A39)
-    step_status: str
+    message_reason: MessageIncompleteReason  # incomplete_details.reason of the message that was being written (A39)
+    step_status: StepStatus
     run_reason: str | None = None  # incomplete_details.reason of the run
 
 

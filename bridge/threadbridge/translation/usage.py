@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonMapping, UsageObject, is_json_object
 
 #: The plausible maximum of a response; a larger or negative number is not a count.
 _MAX_TOKENS = 10**9
 
 
-def _build_usage(prompt: int, completion: int, total: int, cached: int, reasoning: int) -> Wire:
+def _build_usage(prompt: int, completion: int, total: int, cached: int, reasoning: int) -> UsageObject:
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -22,12 +19,12 @@ def _build_usage(prompt: int, completion: int, total: int, cached: int, reasonin
     }
 
 
-def zero_usage() -> Wire:
+def zero_usage() -> UsageObject:
     """A usage object that counts nothing."""
     return _build_usage(0, 0, 0, 0, 0)
 
 
-def parse_usage(response: Mapping[str, Any]) -> Wire:
+def parse_usage(response: JsonMapping) -> UsageObject:
     """The usage of a response of the Responses API.
 
     What the service left out, made null (S5) or cannot mean counts zero.
@@ -44,9 +41,10 @@ def parse_usage(response: Mapping[str, Any]) -> Wire:
     )
 
 
-def add_usage(first: Wire | None, second: Wire | None) -> Wire:
+def add_usage(first: UsageObject | None, second: UsageObject | None) -> UsageObject:
     """The sum of two usages in wire form; None counts nothing, a missing detail counts zero."""
-    one, two = first or {}, second or {}
+    one: JsonMapping = first or {}
+    two: JsonMapping = second or {}
     return _build_usage(
         _get_count(one, "prompt_tokens") + _get_count(two, "prompt_tokens"),
         _get_count(one, "completion_tokens") + _get_count(two, "completion_tokens"),
@@ -58,19 +56,19 @@ def add_usage(first: Wire | None, second: Wire | None) -> Wire:
     )
 
 
-def _get_detail(usage: Mapping[str, Any], group: str, name: str) -> int:
+def _get_detail(usage: JsonMapping, group: str, name: str) -> int:
     return _get_count(_as_mapping(usage.get(group)), name)
 
 
-def _as_mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _as_mapping(value: object) -> JsonMapping:
+    return value if is_json_object(value) else {}
 
 
-def _get_count(values: Mapping[str, Any], name: str) -> int:
+def _get_count(values: JsonMapping, name: str) -> int:
     value = values.get(name)
     return int(value) if isinstance(value, int | float) else 0
 
 
-def _get_plausible_count(values: Mapping[str, Any], name: str) -> int:
+def _get_plausible_count(values: JsonMapping, name: str) -> int:
     count = _get_count(values, name)
     return count if 0 <= count <= _MAX_TOKENS else 0

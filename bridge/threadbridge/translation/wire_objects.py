@@ -6,32 +6,55 @@ Every function builds a new object. A returned object is never changed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, cast
 
-from threadbridge.ports import Event, Wire
+from threadbridge.api_types import (
+    LastError,
+    MessageContentPart,
+    MessageContentPartDelta,
+    MessageIncompleteReason,
+    MessageObject,
+    MessageStatus,
+    RunObject,
+    RunStepObject,
+    StepDetails,
+    StepStatus,
+    StepToolCallDelta,
+    StreamedMessageObject,
+    ThreadObject,
+    ToolResources,
+    UpdatedMessageObject,
+    UsageObject,
+)
+from threadbridge.ports import Event
 
 #: The field of a step that takes the time of arrival in a status. `expired` has none on the wire (A72).
-_STEP_TIME_FIELDS = {"completed": "completed_at", "failed": "failed_at", "cancelled": "cancelled_at"}
+_STEP_TIME_FIELDS: Mapping[str, Literal["completed_at", "failed_at", "cancelled_at"]] = {
+    "completed": "completed_at",
+    "failed": "failed_at",
+    "cancelled": "cancelled_at",
+}
 
 #: A step's `last_error` knows only these codes (A47).
 _STEP_ERROR_CODES = frozenset({"server_error", "rate_limit_exceeded"})
 
 
-def build_streamed_run(run: Wire) -> Wire:
+def build_streamed_run(run: RunObject) -> RunObject:
     """The run as a stream shows it, in every status (A44)."""
-    return _add_code_interpreter_resources(run)
+    return {**run, "tool_resources": _add_code_interpreter_resources(run["tool_resources"])}
 
 
-def build_retrieved_thread(thread: Wire) -> Wire:
+def build_retrieved_thread(thread: ThreadObject) -> ThreadObject:
     """The thread as GET and streams show it; the answers to creation and update echo the request (A27)."""
-    return _add_code_interpreter_resources(thread)
+    return {**thread, "tool_resources": _add_code_interpreter_resources(thread["tool_resources"])}
 
 
-def _add_code_interpreter_resources(body: Wire) -> Wire:
-    """A body with an empty code interpreter among its resources, where it has none of its own."""
-    return {**body, "tool_resources": {"code_interpreter": {"file_ids": []}, **body["tool_resources"]}}
+def _add_code_interpreter_resources(resources: ToolResources) -> ToolResources:
+    """The resources with an empty code interpreter, where they have none of their own."""
+    return {"code_interpreter": {"file_ids": []}, **resources}
 
 
-def build_run_event(run: Wire, status: str | None = None) -> Event:
+def build_run_event(run: RunObject, status: str | None = None) -> Event:
     """The event `thread.run.<status>`, by default of the run's own status. (`created` shows a queued run, A90.)"""
     return Event(f"thread.run.{status or run['status']}", build_streamed_run(run))
 
@@ -39,7 +62,9 @@ def build_run_event(run: Wire, status: str | None = None) -> Event:
 # -- Messages ------------------------------------------------------------------------------------------------------
 
 
-def build_run_message(run: Wire, *, message_id: str, created_at: int, content: Sequence[Wire]) -> Wire:
+def build_run_message(
+    run: RunObject, *, message_id: str, created_at: int, content: Sequence[MessageContentPart]
+) -> MessageObject:
     """A message written by the run, as stored and read back: without the status group (A32)."""
     return {
         "id": message_id,
@@ -55,7 +80,13 @@ def build_run_message(run: Wire, *, message_id: str, created_at: int, content: S
     }
 
 
-def build_streamed_message(message: Wire, status: str, *, at: int | None = None, reason: str | None = None) -> Wire:
+def build_streamed_message(
+    message: MessageObject,
+    status: MessageStatus,
+    *,
+    at: int | None = None,
+    reason: MessageIncompleteReason | None = None,
+) -> StreamedMessageObject:
     """A stored message as a stream shows it (A33); `at` is when it was completed or cut off, `reason` why (A39)."""
     incomplete = status == "incomplete"
     return {
@@ -66,7 +97,7 @@ def build_streamed_message(message: Wire, status: str, *, at: int | None = None,
         "thread_id": message["thread_id"],
         "run_id": message["run_id"],
         "status": status,
-        "incomplete_details": {"reason": reason} if incomplete else None,
+        "incomplete_details": {"reason": reason} if incomplete and reason is not None else None,
         "incomplete_at": at if incomplete else None,
         "completed_at": None if incomplete else at,
         "role": message["role"],
@@ -76,13 +107,15 @@ def build_streamed_message(message: Wire, status: str, *, at: int | None = None,
     }
 
 
-def build_updated_message(message: Wire) -> Wire:
+def build_updated_message(message: MessageObject) -> UpdatedMessageObject:
     """A message as the answer to its update shows it: with the obsolete `file_ids` instead of attachments (A32)."""
     replacements: Mapping[str, tuple[str, object]] = {"attachments": ("file_ids", [])}
-    return dict(replacements.get(name, (name, value)) for name, value in message.items())
+    # Built in the order of the stored message, and with its unknown keys, which no literal would keep.
+    updated = dict(replacements.get(name, (name, value)) for name, value in message.items())
+    return cast("UpdatedMessageObject", updated)
 
 
-def build_message_delta(message_id: str, part: Wire) -> Event:
+def build_message_delta(message_id: str, part: MessageContentPartDelta) -> Event:
     """One fragment of one content part (A94)."""
     return Event(
         "thread.message.delta",
@@ -93,7 +126,7 @@ def build_message_delta(message_id: str, part: Wire) -> Event:
 # -- Steps ---------------------------------------------------------------------------------------------------------
 
 
-def build_open_step(run: Wire, *, step_id: str, created_at: int, details: Wire) -> Wire:
+def build_open_step(run: RunObject, *, step_id: str, created_at: int, details: StepDetails) -> RunStepObject:
     """A step in progress; stored and streamed alike while it is open (A72)."""
     return {
         "id": step_id,
@@ -114,9 +147,11 @@ def build_open_step(run: Wire, *, step_id: str, created_at: int, details: Wire) 
     }
 
 
-def build_closed_step(step: Wire, status: str, *, at: int, usage: Wire, last_error: Wire | None = None) -> Wire:
+def build_closed_step(
+    step: RunStepObject, status: StepStatus, *, at: int, usage: UsageObject, last_error: LastError | None = None
+) -> RunStepObject:
     """The step, ended, as stored and read back: its `expires_at` is null (A72)."""
-    closed: Wire = {**step, "status": status, "expires_at": None, "usage": usage}
+    closed: RunStepObject = {**step, "status": status, "expires_at": None, "usage": usage}
     if status in _STEP_TIME_FIELDS:
         closed[_STEP_TIME_FIELDS[status]] = at
     if status == "failed" and last_error is not None:
@@ -125,17 +160,17 @@ def build_closed_step(step: Wire, status: str, *, at: int, usage: Wire, last_err
     return closed
 
 
-def build_streamed_step(step: Wire, expires_at: int | None) -> Wire:
+def build_streamed_step(step: RunStepObject, expires_at: int | None) -> RunStepObject:
     """A stored step as a stream shows it: with the run's deadline even when it has ended (A72)."""
     return {**step, "expires_at": expires_at}
 
 
-def build_step_event(step: Wire, expires_at: int | None) -> Event:
+def build_step_event(step: RunStepObject, expires_at: int | None) -> Event:
     """The event `thread.run.step.<status>` of a step that has ended."""
     return Event(f"thread.run.step.{step['status']}", build_streamed_step(step, expires_at))
 
 
-def build_step_delta(step_id: str, call: Wire) -> Event:
+def build_step_delta(step_id: str, call: StepToolCallDelta) -> Event:
     """One fragment of one tool call (A91, A94)."""
     return Event(
         "thread.run.step.delta",

@@ -16,6 +16,7 @@ from tests.bridge.translation.upstream_events import (
     message_stream,
 )
 from tests.bridge.translation.upstream_events import item_added as item_added
+from threadbridge.api_types import RunObject
 from threadbridge.ports import Event, Wire
 from threadbridge.translation.stream_translator import TurnTranslator
 from threadbridge.translation.wire_objects import build_streamed_run
@@ -94,9 +95,11 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
 @needs_recordings
 @pytest.mark.parametrize("stream", make_parameters(list_assistants_streams()))
 def test_a_run_is_shown_in_a_stream_as_the_legacy_service_showed_it(stream: list[tuple[str, Wire]]) -> None:
-    shown = [data for _, data in stream if data["object"] == "thread.run"]
+    shown: list[RunObject] = [data for _, data in stream if data["object"] == "thread.run"]
 
-    assert [build_streamed_run({**run, "tool_resources": {}}) for run in shown] == shown
+    stored: list[RunObject] = [{**run, "tool_resources": {}} for run in shown]
+
+    assert [build_streamed_run(run) for run in stored] == shown
 
 
 @needs_recordings

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bridge.translation.upstream_events import NO_USAGE, USAGE, WIRE_USAGE
+from threadbridge.api_types import UsageObject
 from threadbridge.ports import Wire
 from threadbridge.translation.usage import add_usage, parse_usage, zero_usage
 
@@ -47,6 +48,6 @@ def test_nothing_added_changes_nothing() -> None:
 
 
 def test_an_imported_usage_without_details_can_be_added() -> None:
-    bare = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    bare: UsageObject = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 
     assert add_usage(bare, None) == {**NO_USAGE, **bare}

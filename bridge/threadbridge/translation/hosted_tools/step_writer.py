@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from threadbridge.api_types import (
+    LastError,
+    StepStatus,
+    StepToolCall,
+    StepToolCallDelta,
+    ToolCallsDetails,
+    UsageObject,
+)
 from threadbridge.ports import Entry, Event, IdGenerator, Wire
 from threadbridge.translation.citations import CitationResolver
 from threadbridge.translation.wire_objects import build_closed_step, build_open_step, build_step_delta, build_step_event
@@ -42,7 +50,11 @@ class HostedToolWriter:
 
     def open(self) -> list[Event]:
         """The events that open the step, with a call without results."""
-        empty = {"index": 0, "id": self._call_id, "type": self.tool_type, self.tool_type: self._build_empty_details()}
+        # The key is the type of the tool: no literal of a TypedDict can say so.
+        empty = cast(
+            "StepToolCallDelta",
+            {"index": 0, "id": self._call_id, "type": self.tool_type, self.tool_type: self._build_empty_details()},
+        )
         return [
             Event("thread.run.step.created", self._open_step),
             Event("thread.run.step.in_progress", self._open_step),
@@ -60,11 +72,15 @@ class HostedToolWriter:
         self._item = item
         return self._apply_item(item)
 
-    def close(self, *, step_status: str, usage: Wire, last_error: Wire | None = None) -> list[Event]:
+    def close(self, *, step_status: StepStatus, usage: UsageObject, last_error: LastError | None = None) -> list[Event]:
         """The closing event. A call that was finished before the turn failed is completed all the same."""
-        status, error = ("completed", None) if self._has_succeeded() else (step_status, last_error)
-        call = {"id": self._call_id, "type": self.tool_type, self.tool_type: self._build_full_details()}
-        details = {"type": "tool_calls", "tool_calls": [call]}
+        has_succeeded = self._has_succeeded()
+        status: StepStatus = "completed" if has_succeeded else step_status
+        error = None if has_succeeded else last_error
+        call = cast(
+            "StepToolCall", {"id": self._call_id, "type": self.tool_type, self.tool_type: self._build_full_details()}
+        )
+        details: ToolCallsDetails = {"type": "tool_calls", "tool_calls": [call]}
         self.step = build_closed_step(
             {**self._open_step, "step_details": details}, status, at=int(self._now()), usage=usage, last_error=error
         )
@@ -78,7 +94,8 @@ class HostedToolWriter:
         return self._item is not None and self._item.get("status") not in _FAILED_STATUSES
 
     def _build_delta(self, **fields: Any) -> Event:
-        return build_step_delta(self._open_step["id"], {"index": 0, "type": self.tool_type, self.tool_type: fields})
+        call = cast("StepToolCallDelta", {"index": 0, "type": self.tool_type, self.tool_type: fields})
+        return build_step_delta(self._open_step["id"], call)
 
     def _build_empty_details(self) -> Wire:
         raise NotImplementedError
