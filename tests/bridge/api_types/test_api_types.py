@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from tests.conformance.published import ABSENT, SLICE
+from tests.conformance.published_schema import ABSENT, SLICE
 from threadbridge import api_types
 from threadbridge.api_types import JsonObject
 
