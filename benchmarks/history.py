@@ -19,6 +19,7 @@ from openai.types.responses.response_output_text_param import ResponseOutputText
 
 from benchmarks import _processes
 from benchmarks._litellm import MODEL
+from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
 from threadbridge.context_window.history_selector import SelectedHistory, select_history
@@ -104,9 +105,9 @@ async def _measure_selection(effort: Effort, path: Path) -> Row:
 
 async def _run_once(backend: Backend, thread_id: str, body: Wire) -> None:
     """A run from its creation to the answer stored."""
-    run = await backend.create_run(thread_id, body)
+    run = await backend.create_run(CONTEXT, thread_id, body)
     await asyncio.sleep(SECONDS_TO_FINISH)
-    status = (await backend.retrieve_run(thread_id, run["id"])).run["status"]
+    status = (await backend.retrieve_run(CONTEXT, thread_id, run["id"])).run["status"]
     if status != "completed":
         raise RuntimeError(f"the run is {status} after {SECONDS_TO_FINISH} s")
 
@@ -146,10 +147,10 @@ async def _measure_sending(effort: Effort, url: str, path: Path) -> Row:
     backend = await open_backend(Settings(store=f"sqlite:///{path}", upstream=upstream))
     client = AsyncOpenAI(base_url=url, api_key="sk-benchmark")
     try:
-        thread_id = str((await backend.create_thread({}))["id"])
+        thread_id = str((await backend.create_thread(CONTEXT, {}))["id"])
         for number in range(items):
-            await backend.create_message(thread_id, _make_message(number))
-        assistant = await backend.create_assistant({"model": MODEL, "instructions": "Be brief."})
+            await backend.create_message(CONTEXT, thread_id, _make_message(number))
+        assistant = await backend.create_assistant(CONTEXT, {"model": MODEL, "instructions": "Be brief."})
         newest = {"type": "last_messages", "last_messages": items}
         body: Wire = {"assistant_id": assistant["id"], "truncation_strategy": newest}
         ours, typed = (

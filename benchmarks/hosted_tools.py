@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_delay_row, make_ratio_row
 from benchmarks._sample_sizes import Effort
 from threadbridge.ports import Backend, UpstreamCapabilities, UpstreamResponse, Wire, WireRequest
@@ -148,17 +149,17 @@ class _Client:
 
     async def prepare(self, *tools: str) -> None:
         assistant = await self._backend.create_assistant(
-            {"model": "gpt-4o", "instructions": "Be brief.", "tools": [{"type": tool} for tool in tools]}
+            CONTEXT, {"model": "gpt-4o", "instructions": "Be brief.", "tools": [{"type": tool} for tool in tools]}
         )
         self._body = orjson.dumps({"assistant_id": assistant["id"], "stream": True})
 
     async def run(self, events: Sequence[Wire]) -> float:
         """CPU microseconds for each upstream event; the stream is read to its end."""
         self._upstream.events = events
-        thread = await self._backend.create_thread({})
+        thread = await self._backend.create_thread(CONTEXT, {})
         request = WireRequest("POST", f"/threads/{thread['id']}/runs", (), {"openai-beta": "assistants=v2"}, self._body)
         before = time.process_time()
-        response = await dispatch_request(self._backend, request, max_body_bytes=1 << 20)
+        response = await dispatch_request(self._backend, CONTEXT, request, max_body_bytes=1 << 20)
         assert not isinstance(response.body, bytes), response.body
         last = b""
         async for frame in response.body:

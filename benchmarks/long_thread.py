@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import _processes
+from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
 from threadbridge.ports import Backend, Wire
@@ -33,10 +34,10 @@ def _make_message(number: int) -> Wire:
 
 
 async def _fill_thread(backend: Backend, messages: int) -> str:
-    thread_id = str((await backend.create_thread({}))["id"])
+    thread_id = str((await backend.create_thread(CONTEXT, {}))["id"])
     for start in range(0, messages, BATCH_SIZE):
         numbers = range(start, min(start + BATCH_SIZE, messages))
-        await asyncio.gather(*(backend.create_message(thread_id, _make_message(number)) for number in numbers))
+        await asyncio.gather(*(backend.create_message(CONTEXT, thread_id, _make_message(number)) for number in numbers))
     return thread_id
 
 
@@ -44,16 +45,16 @@ async def _measure_runs_cpu(backend: Backend, threads: list[str], body: Wire) ->
     """CPU milliseconds of this process per run, from creation to the run seen completed."""
     before = time.process_time()
     for thread_id in threads:
-        run = await backend.create_run(thread_id, body)
+        run = await backend.create_run(CONTEXT, thread_id, body)
         await asyncio.sleep(SECONDS_TO_FINISH)
-        status = (await backend.retrieve_run(thread_id, run["id"])).run["status"]
+        status = (await backend.retrieve_run(CONTEXT, thread_id, run["id"])).run["status"]
         if status != "completed":
             raise RuntimeError(f"the run is {status} after {SECONDS_TO_FINISH} s")
     return (time.process_time() - before) / len(threads) * 1e3
 
 
 async def _measure_pairs(backend: Backend, effort: Effort) -> list[tuple[float, float]]:
-    assistant = await backend.create_assistant({"model": "gpt-4o", "instructions": "Be brief."})
+    assistant = await backend.create_assistant(CONTEXT, {"model": "gpt-4o", "instructions": "Be brief."})
     body: Wire = {
         "assistant_id": assistant["id"],
         "truncation_strategy": {"type": "last_messages", "last_messages": LAST_MESSAGES},

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 import orjson
 
+from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
 from benchmarks._upstream import make_completed_response
@@ -55,8 +56,8 @@ class _CountingUpstream(NullUpstream):
 
 
 async def _fill_thread(backend: Backend, store: Store, messages: int) -> str:
-    thread_id = str((await backend.create_thread({}))["id"])
-    written = await backend.create_message(thread_id, _MESSAGE)
+    thread_id = str((await backend.create_thread(CONTEXT, {}))["id"])
+    written = await backend.create_message(CONTEXT, thread_id, _MESSAGE)
 
     def append(start: int, session: Session) -> None:
         numbers = range(start, min(start + BATCH_SIZE, messages))
@@ -69,17 +70,19 @@ async def _fill_thread(backend: Backend, store: Store, messages: int) -> str:
 
 
 async def _run_to_completion(backend: Backend, thread_id: str, assistant_id: str) -> None:
-    run = await backend.create_run(thread_id, {"assistant_id": assistant_id, "additional_messages": [_MESSAGE]})
+    run = await backend.create_run(
+        CONTEXT, thread_id, {"assistant_id": assistant_id, "additional_messages": [_MESSAGE]}
+    )
     while run["status"] in ("queued", "in_progress"):
         await asyncio.sleep(POLL_SECONDS)
-        run = (await backend.retrieve_run(thread_id, run["id"])).run
+        run = (await backend.retrieve_run(CONTEXT, thread_id, run["id"])).run
     if run["status"] != "completed":
         raise RuntimeError(f"the run is {run['status']}: {run['last_error']}")
 
 
 async def _measure_run_bytes(backend: Backend, store: Store, upstream: _CountingUpstream, messages: int) -> float:
     """Bytes sent by a run, after the first one, which sends all there is."""
-    assistant = await backend.create_assistant({"model": "gpt-4o", "instructions": "Be brief."})
+    assistant = await backend.create_assistant(CONTEXT, {"model": "gpt-4o", "instructions": "Be brief."})
     thread_id = await _fill_thread(backend, store, messages)
     await _run_to_completion(backend, thread_id, assistant["id"])
     before = upstream.bytes_sent

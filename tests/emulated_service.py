@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.ports import Backend, Store, Wire, WireRequest, WireResponse
 from threadbridge.settings import Settings
 from threadbridge.sse import SSEDecoder
@@ -67,7 +68,7 @@ class EmulatedService:
         headers: Mapping[str, str] = BETA,
     ) -> WireResponse:
         request = WireRequest(method, path, tuple((query or {}).items()), headers, body)
-        return await dispatch_request(self.backend, request, max_body_bytes=MAX_BODY_BYTES)
+        return await dispatch_request(self.backend, CONTEXT, request, max_body_bytes=MAX_BODY_BYTES)
 
     async def get(self, path: str, **query: str) -> ServiceResponse:
         return _read_response(await self.send("GET", path, query=query))

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 #: Gives a bearer token when asked, for services that rotate them (Entra ID). Only as an argument, never from a file.
 TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
+
+#: The tenant of a request where no other is configured.
+DEFAULT_TENANT: Final = "default"
 
 
 def _validate_url(url: str) -> str:
@@ -275,7 +278,7 @@ class Settings(_Section):
     #: Where the contents of files that code made are kept: a directory, or an fsspec URL; None means a directory
     #: beside the store.
     files: str | None = None
-    tenant: str = Field(default="default", min_length=1, max_length=64)
+    tenant: str = Field(default=DEFAULT_TENANT, min_length=1, max_length=64)
     #: Answer from the built-in simulator in place of a real Responses service.
     simulate: bool = False
     #: False: this process reads and writes threads but performs no runs, and needs no upstream; an export does so.

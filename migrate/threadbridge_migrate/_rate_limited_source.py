@@ -10,7 +10,7 @@ from typing import TypeVar
 import stamina
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.ports import ListQuery, RequestContext, Wire
 
 T = TypeVar("T")
 
@@ -27,7 +27,10 @@ INITIAL_BACKOFF, MAX_BACKOFF = 0.5, 10.0
 class RateLimitedSource:
     """Shared by everything that asks one source."""
 
-    def __init__(self, *, concurrency: int, attempts: int, per_minute: float | None = None) -> None:
+    def __init__(
+        self, context: RequestContext, *, concurrency: int, attempts: int, per_minute: float | None = None
+    ) -> None:
+        self.context = context
         self.retries = 0
         self._slots = asyncio.Semaphore(concurrency)
         self._attempts = attempts

@@ -28,13 +28,13 @@ async def read_thread(backend: Backend, source: RateLimitedSource, thread_id: st
 async def _read_thread_object(
     backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer
 ) -> None:
-    buffer.add(Part.THREADS, [await source.request(lambda: backend.retrieve_thread(thread_id))])
+    buffer.add(Part.THREADS, [await source.request(lambda: backend.retrieve_thread(source.context, thread_id))])
 
 
 async def _read_messages(
     backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer, assistant_ids: set[str]
 ) -> None:
-    async for page in source.iterate_pages(lambda query: backend.list_messages(thread_id, query)):
+    async for page in source.iterate_pages(lambda query: backend.list_messages(source.context, thread_id, query)):
         buffer.add(Part.MESSAGES, page)
         assistant_ids.update(_collect_assistant_ids(page))
 
@@ -42,7 +42,7 @@ async def _read_messages(
 async def _read_runs(
     backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer, assistant_ids: set[str]
 ) -> None:
-    async for page in source.iterate_pages(lambda query: backend.list_runs(thread_id, query)):
+    async for page in source.iterate_pages(lambda query: backend.list_runs(source.context, thread_id, query)):
         buffer.add(Part.RUNS, page)
         assistant_ids.update(_collect_assistant_ids(page))
         for steps in await gather(*(_read_steps(backend, source, thread_id, run["id"]) for run in page)):
@@ -51,7 +51,7 @@ async def _read_runs(
 
 async def _read_steps(backend: Backend, source: RateLimitedSource, thread_id: str, run_id: str) -> Sequence[Wire]:
     steps: list[Wire] = []
-    async for page in source.iterate_pages(lambda query: backend.list_steps(thread_id, run_id, query)):
+    async for page in source.iterate_pages(lambda query: backend.list_steps(source.context, thread_id, run_id, query)):
         steps += page
     return steps
 

@@ -176,7 +176,9 @@ class Exporter:
 
     async def _fetch_assistant(self, buffer: RecordBuffer) -> None:
         try:
-            assistant = await self._source.request(lambda: self._backend.retrieve_assistant(buffer.id))
+            assistant = await self._source.request(
+                lambda: self._backend.retrieve_assistant(self._source.context, buffer.id)
+            )
             buffer.add(Part.ASSISTANTS, [assistant])
         except NotFound as error:
             buffer.discard("missing", error)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from threadbridge.ports import RequestContext
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
@@ -46,7 +47,10 @@ async def export_threads(
     backend = await open_backend(_make_read_only(settings))
     try:
         source = RateLimitedSource(
-            concurrency=options.concurrency, attempts=options.attempts, per_minute=options.per_minute
+            RequestContext(settings.tenant),
+            concurrency=options.concurrency,
+            attempts=options.attempts,
+            per_minute=options.per_minute,
         )
         thread_ids = iterate_listed_ids(backend, source) if ids is None else iterate_ids(ids)
         with (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -72,7 +73,7 @@ def iterate_listed_ids(backend: Backend, source: RateLimitedSource) -> AsyncIter
 
 async def _iterate_unique_ids(backend: Backend, source: RateLimitedSource) -> AsyncIterator[str]:
     seen = set[str]()
-    async for page in source.iterate_pages(backend.list_threads):
+    async for page in source.iterate_pages(partial(backend.list_threads, source.context)):
         for thread in page:
             if thread["id"] not in seen:
                 seen.add(thread["id"])

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import cast
 
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Backend, Event, PolledRun, WarningSink, Wire, discard_warning
+from threadbridge.ports import Backend, Event, PolledRun, RequestContext, WarningSink, Wire, discard_warning
 from threadbridge.settings import Settings
 
 THREAD_ID = "thread_abcdefghijklmnopqrstuvwx"
@@ -84,7 +84,7 @@ class ScriptedBackend:
     async def aclose(self) -> None:
         self.close_count += 1
 
-    async def create_thread(self, body: Wire) -> Wire:
+    async def create_thread(self, context: RequestContext, body: Wire) -> Wire:
         if self.creation_gate is not None:
             await self.creation_gate.wait()
         thread = {"id": THREAD_ID, "object": "thread", "created_at": 1, "metadata": body.get("metadata") or {}}
@@ -92,35 +92,49 @@ class ScriptedBackend:
         self.creation_done.set()
         return thread
 
-    async def retrieve_thread(self, thread_id: str) -> Wire:
+    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Wire:
         if thread_id not in self.threads:
             raise NotFound(f"No thread found with id '{thread_id}'.")
         return self.threads[thread_id]
 
-    async def delete_thread(self, thread_id: str) -> Wire:
+    async def delete_thread(self, context: RequestContext, thread_id: str) -> Wire:
         return {"id": thread_id, "object": "thread.deleted", "deleted": True}
 
     async def create_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        thread_id: str,
+        body: Wire,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
     ) -> Wire:
         raise InvalidRequest(f"Thread {thread_id} already has an active run {RUN_ID}.")
 
-    async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
+    async def retrieve_run(self, context: RequestContext, thread_id: str, run_id: str) -> PolledRun:
         if self.retrieval_gate is not None:
             await self.retrieval_gate.wait()
         return PolledRun({"id": run_id, "object": "thread.run", "status": "in_progress"}, poll_after_ms=250)
 
-    async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
+    async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
         return {"id": run_id, "object": "thread.run", "status": "cancelling"}
 
     async def stream_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        thread_id: str,
+        body: Wire,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
     ) -> AsyncIterator[Event]:
         if self.creation_gate is not None:
             await self.creation_gate.wait()
         return self._play(self.script)
 
-    async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
+    async def stream_tool_outputs(
+        self, context: RequestContext, thread_id: str, run_id: str, body: Wire
+    ) -> AsyncIterator[Event]:
         self.submitted_bodies.append(body)
         return self._play([make_run_event("completed")])
 

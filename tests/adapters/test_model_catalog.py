@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.request_context import CONTEXT
 from threadbridge.engine.null_upstream import NullUpstream
 from threadbridge.errors import ConfigurationError, InvalidRequest, UpstreamError
 from threadbridge.settings import Settings
@@ -76,10 +77,10 @@ async def test_a_list_refuses_runs_at_its_own_service_only(tmp_path: Path, servi
         "upstream": {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-test", "max_retries": 0},
     }
     backend = await open_backend(Settings.model_validate(settings))
-    assistant = await backend.create_assistant({"model": "mine", "instructions": "Be brief."})
+    assistant = await backend.create_assistant(CONTEXT, {"model": "mine", "instructions": "Be brief."})
 
     with pytest.raises(InvalidRequest) if refused else nullcontext():
-        await backend.create_thread_and_run({"assistant_id": assistant["id"]})
+        await backend.create_thread_and_run(CONTEXT, {"assistant_id": assistant["id"]})
     await backend.aclose()
 
 

@@ -6,18 +6,16 @@ It is in force in the folders whose `conftest.py` imports it, and does nothing w
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Iterator
-from typing import cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.conformance.published_schema import PublishedSchema, load_published_schema
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Backend, Event, Wire
-from threadbridge.wire import OPERATIONS, Operation
+from threadbridge.ports import Backend, Event, PolledRun, RequestContext, Wire
+from threadbridge.wire.dispatch import call_backend
 from threadbridge.wire.error_responses import to_wire
-from threadbridge.wire.operations import HANDLERS, Handler, OperationResult
-from threadbridge.wire.operations.answers import ObjectResult, StreamResult
 from threadbridge.wire.request_parser import OperationCall
 
 
@@ -40,19 +38,17 @@ class _CheckedEvents(AsyncIterator[Event]):
             await close()
 
 
-def _make_checked_handler(operation: Operation, schema: PublishedSchema, faults: list[str]) -> Handler:
-    handler = HANDLERS[operation.name]
+def _make_checked_call(schema: PublishedSchema, faults: list[str]) -> Callable[..., Awaitable[Any]]:
+    async def call_and_check(backend: Backend, context: RequestContext, call: OperationCall) -> Any:
+        result = await call_backend(backend, context, call)
+        if not schema.is_documented(call.operation):
+            return result
+        if call.is_streamed:
+            return _CheckedEvents(result, schema, faults)
+        faults.extend(schema.find_body_faults(call.operation, result.run if isinstance(result, PolledRun) else result))
+        return result
 
-    async def checked(backend: Backend, call: OperationCall) -> OperationResult:
-        answered = await handler(backend, call)
-        match answered:
-            case ObjectResult(body):
-                faults.extend(schema.find_body_faults(operation, body))
-                return answered
-            case StreamResult(events):
-                return StreamResult(_CheckedEvents(events, schema, faults))
-
-    return checked
+    return call_and_check
 
 
 @pytest.fixture(autouse=True)
@@ -74,8 +70,6 @@ def _install_checks(schema: PublishedSchema, faults: list[str], monkeypatch: pyt
         faults.extend(schema.find_error_faults(envelope))
         return status, envelope
 
-    # The package has a function of the same name.
-    monkeypatch.setattr(importlib.import_module("threadbridge.wire.dispatch"), "to_wire", checked_error)
-    handlers = cast("dict[str, Handler]", HANDLERS)
-    for operation in filter(schema.is_documented, OPERATIONS):
-        monkeypatch.setitem(handlers, operation.name, _make_checked_handler(operation, schema, faults))
+    dispatch = importlib.import_module("threadbridge.wire.dispatch")
+    monkeypatch.setattr(dispatch, "to_wire", checked_error)
+    monkeypatch.setattr(dispatch, "call_backend", _make_checked_call(schema, faults))

@@ -14,6 +14,7 @@ from tests.conformance.recorded_sessions.id_map import IdMap
 from tests.conformance.recorded_sessions.recordings import SHARED, RecordedExchange, lacks_request, read_recordings
 from tests.conformance.recorded_sessions.sessions import ID, find_obstacle
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.ports import PassthroughRequest, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
@@ -82,7 +83,7 @@ class Replay:
             headers={"content-type": f"multipart/form-data; boundary={_BOUNDARY}" if uploads else "application/json"},
             body=whole(form(answer) if uploads else content),
         )
-        response = await self._service.handle_passthrough(request)
+        response = await self._service.handle_passthrough(CONTEXT, request)
         assert isinstance(response.body, bytes)
         body: Wire = orjson.loads(response.body)
         self._ids.learn(answer, body)

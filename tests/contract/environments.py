@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from tests.asgi_server import serve_app
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.ports import Backend
 from threadbridge.settings import AssistantsSettings, HistoryMode, ModelPrice, Settings
 from threadbridge_adapters.assistants import open_backend as open_assistants
@@ -75,7 +76,7 @@ def make_sdk_transport(library: str) -> Transport:
         async def opened() -> Backend:
             return backend
 
-        transport = get_transports(http).asynchronous(Dispatcher(opened, max_body_bytes=1 << 20))
+        transport = get_transports(http).asynchronous(Dispatcher(opened, CONTEXT, max_body_bytes=1 << 20))
         client = openai.AsyncOpenAI(
             api_key="sk-test",
             default_headers={"OpenAI-Beta": "assistants=v2"},

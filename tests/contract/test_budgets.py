@@ -16,6 +16,7 @@ from tests.contract.test_backend import (
     outputs,
     until,
 )
+from tests.request_context import CONTEXT
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Wire
 
@@ -25,7 +26,9 @@ LAST = "truncation_strategy.last_messages"
 async def begun(world: Environment, *texts: str, tools: list[Wire] | None = None, **body: object) -> Wire:
     """A new run on a thread with these messages."""
     assistant_id = await an_assistant(world, tools=tools or [])
-    return await world.backend.create_run(await a_thread(world, *texts), {"assistant_id": assistant_id, **body})
+    return await world.backend.create_run(
+        CONTEXT, await a_thread(world, *texts), {"assistant_id": assistant_id, **body}
+    )
 
 
 async def rested(world: Environment, run: Wire) -> Wire:
@@ -33,7 +36,7 @@ async def rested(world: Environment, run: Wire) -> Wire:
 
 
 async def turns(world: Environment, run: Wire) -> list[Wire]:
-    return list((await world.backend.report_run(run["thread_id"], run["id"]))["turns"])
+    return list((await world.backend.report_run(CONTEXT, run["thread_id"], run["id"]))["turns"])
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,9 @@ async def test_a80_a_budget_too_small_for_the_newest_message_ends_the_run_and_th
 
 async def test_a80_both_budgets_are_for_all_turns_of_a_run(world: Environment) -> None:
     waiting = await rested(world, await begun(world, "CALL get_weather {}", tools=[WEATHER], max_prompt_tokens=200))
-    await world.backend.submit_tool_outputs(waiting["thread_id"], waiting["id"], outputs(waiting, "sunny " * 150))
+    await world.backend.submit_tool_outputs(
+        CONTEXT, waiting["thread_id"], waiting["id"], outputs(waiting, "sunny " * 150)
+    )
     run = await rested(world, waiting)
     first, second = await turns(world, run)
 
@@ -118,7 +123,7 @@ async def test_a81_a_stream_at_its_limit_closes_message_step_and_run_in_order(wo
     assistant_id = await an_assistant(world)
     body = {"assistant_id": assistant_id, "max_completion_tokens": 16}
 
-    stream = await world.backend.stream_run(await a_thread(world, f"SAY {'word ' * 40}"), body)
+    stream = await world.backend.stream_run(CONTEXT, await a_thread(world, f"SAY {'word ' * 40}"), body)
     events = [event async for event in stream]
 
     message, step, run = events[-3:]

@@ -20,6 +20,7 @@ from tests.contract.test_backend import (
     streamed,
     until,
 )
+from tests.request_context import CONTEXT
 from threadbridge.errors import InvalidRequest, NotFound, RequestError
 from threadbridge.ports import Event, Wire
 
@@ -30,12 +31,12 @@ async def a_stream(world: Environment, text: str) -> AsyncIterator[Event]:
     """The events of a run on a new thread, with a function it may call."""
     assistant_id = await an_assistant(world, tools=[WEATHER])
     thread_id = await a_thread(world, text)
-    return await world.backend.stream_run(thread_id, {"assistant_id": assistant_id})
+    return await world.backend.stream_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
 
 
 async def followed(world: Environment, run: Wire, after: str | None = None) -> list[Event]:
     """Everything that follows, to the end of the run."""
-    return await streamed(await world.backend.follow_run(run["thread_id"], run["id"], after=after))
+    return await streamed(await world.backend.follow_run(CONTEXT, run["thread_id"], run["id"], after=after))
 
 
 def run_of(events: list[Event]) -> Wire:
@@ -86,7 +87,7 @@ async def test_one_who_follows_is_told_all_rounds_in_order_and_waits_between_the
 
     first = [begun, *await streamed(stream)]
     run = run_of(first)
-    second = await streamed(await world.backend.stream_tool_outputs(run["thread_id"], run["id"], outputs(run)))
+    second = await streamed(await world.backend.stream_tool_outputs(CONTEXT, run["thread_id"], run["id"], outputs(run)))
 
     assert await following == first + second
     assert await followed(world, run, first[-1].id) == second
@@ -95,7 +96,7 @@ async def test_one_who_follows_is_told_all_rounds_in_order_and_waits_between_the
 async def test_a_round_that_was_submitted_without_a_stream_is_told_as_well(world: Environment) -> None:
     first = await streamed(await a_stream(world, CALL))
     run = run_of(first)
-    await world.backend.submit_tool_outputs(run["thread_id"], run["id"], outputs(run))
+    await world.backend.submit_tool_outputs(CONTEXT, run["thread_id"], run["id"], outputs(run))
 
     rest = await followed(world, run, first[-1].id)
 
@@ -130,7 +131,7 @@ async def test_a95_a_run_cancelled_while_it_waits_ends_for_those_who_follow(worl
     following = asyncio.ensure_future(followed(world, run, first[-1].id))
     await asyncio.sleep(0.05)
 
-    await world.backend.cancel_run(run["thread_id"], run["id"])
+    await world.backend.cancel_run(CONTEXT, run["thread_id"], run["id"])
     await until(world, run["thread_id"], run["id"], lambda now: now["status"] == "cancelled")
     world.clock.advance(2)
 
@@ -167,13 +168,13 @@ async def test_a_run_that_was_not_streamed_is_told_as_far_as_it_is_known(world: 
 async def test_a_run_that_is_not_streamed_is_told_as_it_goes_on(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[WEATHER])
     thread_id = await a_thread(world, CALL)
-    run = await world.backend.create_run(thread_id, {"assistant_id": assistant_id})
+    run = await world.backend.create_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
     run = await until(world, thread_id, run["id"], at_rest)
-    stream = await world.backend.follow_run(thread_id, run["id"])
+    stream = await world.backend.follow_run(CONTEXT, thread_id, run["id"])
     told = await anext(stream)
     following = asyncio.ensure_future(streamed(stream))
 
-    await world.backend.submit_tool_outputs(thread_id, run["id"], outputs(run))
+    await world.backend.submit_tool_outputs(CONTEXT, thread_id, run["id"], outputs(run))
     await until(world, thread_id, run["id"], lambda now: now["status"] == "completed")
     await asyncio.sleep(0.05)
     world.clock.advance(2)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.contract.environments import Environment
 from tests.contract.test_backend import a_thread, an_assistant, at_rest, names, until
+from tests.request_context import CONTEXT
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Backend, Event, ListQuery, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
@@ -36,10 +37,10 @@ def saying(text: str, *file_ids: str, tools: list[Wire] | None = None) -> Wire:
 
 async def finished(world: Environment, thread_id: str, assistant_id: str) -> tuple[Wire, Wire, list[Wire]]:
     """A run at rest, its newest message, and its steps, oldest first."""
-    created = await world.backend.create_run(thread_id, {"assistant_id": assistant_id})
+    created = await world.backend.create_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
     run = await until(world, thread_id, created["id"], at_rest)
-    messages = await world.backend.list_messages(thread_id, ListQuery(limit=1))
-    steps = await world.backend.list_steps(thread_id, run["id"], ListQuery(order="asc"))
+    messages = await world.backend.list_messages(CONTEXT, thread_id, ListQuery(limit=1))
+    steps = await world.backend.list_steps(CONTEXT, thread_id, run["id"], ListQuery(order="asc"))
     return run, messages["data"][0], steps["data"]
 
 
@@ -50,14 +51,14 @@ def containers_asked(world: Environment) -> list[str]:
 
 
 async def streamed(world: Environment, thread_id: str, assistant_id: str, *include: str) -> list[Event]:
-    stream = await world.backend.stream_run(thread_id, {"assistant_id": assistant_id}, include=include)
+    stream = await world.backend.stream_run(CONTEXT, thread_id, {"assistant_id": assistant_id}, include=include)
     return [event async for event in stream]
 
 
 async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_and_cited(world: Environment) -> None:
     file_id = await a_file(world)
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
-    thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", file_id)]})
+    thread = await world.backend.create_thread(CONTEXT, {"messages": [saying("SEARCH cake", file_id)]})
 
     run, message, steps = await finished(world, thread["id"], assistant_id)
 
@@ -71,7 +72,7 @@ async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_an
     assert (
         text["value"][annotation["start_index"] : annotation["end_index"]] == annotation["text"] == "【4:0†foods.txt】"
     )
-    kept = await world.backend.retrieve_thread(thread["id"])
+    kept = await world.backend.retrieve_thread(CONTEXT, thread["id"])
     [store_id] = kept["tool_resources"]["file_search"]["vector_store_ids"]
     store = await SimulatedUpstream(world.simulator).request("GET", f"/vector_stores/{store_id}")
     assert store["expires_after"] == {"anchor": "last_active_at", "days": 7}
@@ -79,11 +80,11 @@ async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_an
 
 async def test_a38_a_later_attachment_goes_to_the_store_that_is_there(world: Environment) -> None:
     first, second = await a_file(world), await a_file(world, "Ann likes tea.", name="drinks.txt")
-    thread = await world.backend.create_thread({"messages": [saying("One", first)]})
+    thread = await world.backend.create_thread(CONTEXT, {"messages": [saying("One", first)]})
 
-    await world.backend.create_message(thread["id"], saying("Two", second, tools=BOTH))
+    await world.backend.create_message(CONTEXT, thread["id"], saying("Two", second, tools=BOTH))
 
-    kept = (await world.backend.retrieve_thread(thread["id"]))["tool_resources"]
+    kept = (await world.backend.retrieve_thread(CONTEXT, thread["id"]))["tool_resources"]
     [store_id] = kept["file_search"]["vector_store_ids"]
     files = await SimulatedUpstream(world.simulator).request("GET", f"/vector_stores/{store_id}/files")
     assert {file["id"] for file in files["data"]} == {first, second}
@@ -93,13 +94,14 @@ async def test_a38_a_later_attachment_goes_to_the_store_that_is_there(world: Env
 async def test_a82_the_stores_of_the_assistant_and_of_the_thread_are_both_searched(world: Environment) -> None:
     shared, own = await a_file(world), await a_file(world, "Ann likes tea.", name="drinks.txt")
     assistant = await world.backend.create_assistant(
+        CONTEXT,
         {
             "model": "gpt-4o",
             "tools": [{"type": "file_search"}],
             "tool_resources": {"file_search": {"vector_stores": [{"file_ids": [shared]}]}},
-        }
+        },
     )
-    thread = await world.backend.create_thread({"messages": [saying("SEARCH likes", own)]})
+    thread = await world.backend.create_thread(CONTEXT, {"messages": [saying("SEARCH likes", own)]})
 
     _, _, steps = await finished(world, thread["id"], assistant["id"])
 
@@ -110,7 +112,7 @@ async def test_a82_the_stores_of_the_assistant_and_of_the_thread_are_both_search
 
 async def test_a92_a_search_is_streamed_in_the_order_of_the_legacy_service(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
-    thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", await a_file(world))]})
+    thread = await world.backend.create_thread(CONTEXT, {"messages": [saying("SEARCH cake", await a_file(world))]})
 
     events = await streamed(world, thread["id"], assistant_id)
 
@@ -132,7 +134,7 @@ async def test_a92_a_search_is_streamed_in_the_order_of_the_legacy_service(world
 
 async def test_a77_what_was_found_is_told_only_on_request(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "file_search"}])
-    thread = await world.backend.create_thread({"messages": [saying("SEARCH cake", await a_file(world))]})
+    thread = await world.backend.create_thread(CONTEXT, {"messages": [saying("SEARCH cake", await a_file(world))]})
 
     asked = await streamed(world, thread["id"], assistant_id, CONTENT)
     unasked = await streamed(world, thread["id"], assistant_id)
@@ -143,8 +145,8 @@ async def test_a77_what_was_found_is_told_only_on_request(world: Environment) ->
         return found
 
     run_id = asked[0].data["id"]
-    listed = await world.backend.list_steps(thread["id"], run_id, ListQuery(order="asc"), include=[CONTENT])
-    plain = await world.backend.list_steps(thread["id"], run_id, ListQuery(order="asc"))
+    listed = await world.backend.list_steps(CONTEXT, thread["id"], run_id, ListQuery(order="asc"), include=[CONTENT])
+    plain = await world.backend.list_steps(CONTEXT, thread["id"], run_id, ListQuery(order="asc"))
     content = [{"type": "text", "text": "Filip likes cake."}]
     assert results(asked)["content"] == content
     assert "content" not in results(unasked)
@@ -175,7 +177,7 @@ async def test_a_thread_keeps_its_container(world: Environment) -> None:
     assistant_id = await an_assistant(world, tools=[{"type": "code_interpreter"}])
     thread_id = await a_thread(world, "PYTHON 1\nPRINTS 1")
     await finished(world, thread_id, assistant_id)
-    await world.backend.create_message(thread_id, {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
+    await world.backend.create_message(CONTEXT, thread_id, {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
 
     await finished(world, thread_id, assistant_id)
 
@@ -192,7 +194,7 @@ async def test_a_container_that_died_is_replaced_with_its_files(world: Environme
     await finished(world, thread_id, assistant_id)
     upstream = SimulatedUpstream(world.simulator)
     await upstream.request("DELETE", f"/containers/{containers_asked(world)[-1]}")
-    await world.backend.create_message(thread_id, {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
+    await world.backend.create_message(CONTEXT, thread_id, {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
 
     run, _, _ = await finished(world, thread_id, assistant_id)
 
@@ -205,12 +207,12 @@ async def test_a102_an_unknown_file_is_refused_in_the_services_words_and_nothing
     thread_id = await a_thread(world)
 
     with pytest.raises(NotFound) as caught:
-        await world.backend.create_message(thread_id, saying("Look", "file-unknown"))
+        await world.backend.create_message(CONTEXT, thread_id, saying("Look", "file-unknown"))
 
-    messages = await world.backend.list_messages(thread_id, ListQuery())
+    messages = await world.backend.list_messages(CONTEXT, thread_id, ListQuery())
     assert (caught.value.message, caught.value.param) == ("No such File object: file-unknown", "id")
     assert messages["data"] == []
-    assert (await world.backend.retrieve_thread(thread_id))["tool_resources"].get("file_search") is None
+    assert (await world.backend.retrieve_thread(CONTEXT, thread_id))["tool_resources"].get("file_search") is None
 
 
 UNKNOWN: Wire = {"code_interpreter": {"file_ids": ["file-unknown"]}}
@@ -219,17 +221,19 @@ Request = Callable[[Backend, str, str], Awaitable[object]]
 
 #: What names a file that is not there, on a thread and with an assistant that are.
 NAMING: dict[str, Request] = {
-    "a new assistant": lambda backend, _, __: backend.create_assistant({"model": "gpt-4o", "tool_resources": UNKNOWN}),
-    "an assistant": lambda backend, _, id_: backend.update_assistant(id_, {"tool_resources": UNKNOWN}),
-    "a new thread": lambda backend, _, __: backend.create_thread({"tool_resources": UNKNOWN}),
-    "a thread": lambda backend, id_, _: backend.update_thread(id_, {"tool_resources": UNKNOWN}),
-    "a new thread and run": lambda backend, _, id_: backend.create_thread_and_run(
-        {"assistant_id": id_, "tool_resources": UNKNOWN}
+    "a new assistant": lambda backend, _, __: backend.create_assistant(
+        CONTEXT, {"model": "gpt-4o", "tool_resources": UNKNOWN}
     ),
-    "an image of a new thread": lambda backend, _, __: backend.create_thread({"messages": [SHOWN]}),
-    "an image": lambda backend, id_, _: backend.create_message(id_, SHOWN),
+    "an assistant": lambda backend, _, id_: backend.update_assistant(CONTEXT, id_, {"tool_resources": UNKNOWN}),
+    "a new thread": lambda backend, _, __: backend.create_thread(CONTEXT, {"tool_resources": UNKNOWN}),
+    "a thread": lambda backend, id_, _: backend.update_thread(CONTEXT, id_, {"tool_resources": UNKNOWN}),
+    "a new thread and run": lambda backend, _, id_: backend.create_thread_and_run(
+        CONTEXT, {"assistant_id": id_, "tool_resources": UNKNOWN}
+    ),
+    "an image of a new thread": lambda backend, _, __: backend.create_thread(CONTEXT, {"messages": [SHOWN]}),
+    "an image": lambda backend, id_, _: backend.create_message(CONTEXT, id_, SHOWN),
     "an image of a run": lambda backend, thread_id, id_: backend.create_run(
-        thread_id, {"assistant_id": id_, "additional_messages": [SHOWN]}
+        CONTEXT, thread_id, {"assistant_id": id_, "additional_messages": [SHOWN]}
     ),
 }
 
@@ -241,18 +245,18 @@ async def test_a102_every_file_a_request_names_has_to_be_there(world: Environmen
     with pytest.raises(NotFound, match="^No such File object: file-unknown$"):
         await NAMING[named_by](world.backend, thread_id, assistant_id)
 
-    runs = await world.backend.list_runs(thread_id, ListQuery())
-    messages = await world.backend.list_messages(thread_id, ListQuery())
+    runs = await world.backend.list_runs(CONTEXT, thread_id, ListQuery())
+    messages = await world.backend.list_messages(CONTEXT, thread_id, ListQuery())
     assert (messages["data"], runs["data"]) == ([], [])
 
 
 async def test_a21_code_can_have_twenty_files_and_no_more(world: Environment) -> None:
     held = [await a_file(world, f"{n}", name=f"{n}.csv") for n in range(20)]
-    thread = await world.backend.create_thread({"tool_resources": {"code_interpreter": {"file_ids": held}}})
+    thread = await world.backend.create_thread(CONTEXT, {"tool_resources": {"code_interpreter": {"file_ids": held}}})
 
     with pytest.raises(InvalidRequest) as caught:
         await world.backend.create_message(
-            thread["id"], saying("One more", await a_file(world, "x"), tools=[{"type": "code_interpreter"}])
+            CONTEXT, thread["id"], saying("One more", await a_file(world, "x"), tools=[{"type": "code_interpreter"}])
         )
 
     assert caught.value.code == "array_above_max_length"
@@ -264,7 +268,7 @@ async def test_a_file_of_a_kind_nobody_can_search_is_refused_and_leaves_no_store
     before = await SimulatedUpstream(world.simulator).request("GET", "/vector_stores")
 
     with pytest.raises(InvalidRequest):
-        await world.backend.create_thread({"messages": [saying("Look", file_id)]})
+        await world.backend.create_thread(CONTEXT, {"messages": [saying("Look", file_id)]})
 
     after = await SimulatedUpstream(world.simulator).request("GET", "/vector_stores")
     assert len(after["data"]) == len(before["data"])

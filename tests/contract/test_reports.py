@@ -8,6 +8,7 @@ import pytest
 
 from tests.contract.environments import Environment
 from tests.contract.test_backend import WEATHER, a_run, a_thread, an_assistant, at_rest, outputs, until
+from tests.request_context import CONTEXT
 from threadbridge.errors import InvalidRequest, NotFound
 from threadbridge.ports import Wire
 
@@ -15,7 +16,7 @@ CALL = 'CALL get_weather {"city": "Bern"}'
 
 
 async def report(world: Environment, run: Wire) -> Wire:
-    return await world.backend.report_run(run["thread_id"], run["id"])
+    return await world.backend.report_run(CONTEXT, run["thread_id"], run["id"])
 
 
 def dollars(usage: Wire) -> float:
@@ -47,7 +48,7 @@ async def test_a_report_tells_what_a_run_sent_and_cost(world: Environment) -> No
 
 async def test_every_turn_of_a_run_has_its_line_and_the_run_their_sum(world: Environment) -> None:
     waiting = await a_run(world, CALL, tools=[WEATHER])
-    await world.backend.submit_tool_outputs(waiting["thread_id"], waiting["id"], outputs(waiting))
+    await world.backend.submit_tool_outputs(CONTEXT, waiting["thread_id"], waiting["id"], outputs(waiting))
     run = await until(world, waiting["thread_id"], waiting["id"], at_rest)
 
     told = await report(world, run)
@@ -61,7 +62,7 @@ async def test_every_turn_of_a_run_has_its_line_and_the_run_their_sum(world: Env
 async def test_what_was_dropped_is_told_with_its_reason(world: Environment) -> None:
     assistant_id, thread_id = await an_assistant(world), await a_thread(world, "first", "second", "third")
     body = {"assistant_id": assistant_id, "truncation_strategy": {"type": "last_messages", "last_messages": 1}}
-    run = await world.backend.create_run(thread_id, body)
+    run = await world.backend.create_run(CONTEXT, thread_id, body)
     await until(world, thread_id, run["id"], at_rest)
 
     told = await report(world, run)
@@ -72,10 +73,10 @@ async def test_what_was_dropped_is_told_with_its_reason(world: Environment) -> N
 
 async def test_sums_tell_thread_assistant_and_tenant_apart(world: Environment) -> None:
     first = await a_run(world, "SAY one")
-    again = await world.backend.create_run(first["thread_id"], {"assistant_id": first["assistant_id"]})
+    again = await world.backend.create_run(CONTEXT, first["thread_id"], {"assistant_id": first["assistant_id"]})
     await until(world, again["thread_id"], again["id"], at_rest)
     thread_id = await a_thread(world, "elsewhere")
-    same_assistant = await world.backend.create_run(thread_id, {"assistant_id": first["assistant_id"]})
+    same_assistant = await world.backend.create_run(CONTEXT, thread_id, {"assistant_id": first["assistant_id"]})
     await until(world, thread_id, same_assistant["id"], at_rest)
     await a_run(world, "SAY somebody else's")
 
@@ -103,7 +104,7 @@ async def test_a_price_nobody_knows_is_unknown_and_never_zero(world: Environment
 async def test_a_run_that_has_not_begun_has_an_empty_report(world: Environment) -> None:
     run = await a_run(world, "long " * 100, model="gpt-4o")
     small = await world.backend.create_run(
-        run["thread_id"], {"assistant_id": run["assistant_id"], "max_prompt_tokens": 16}
+        CONTEXT, run["thread_id"], {"assistant_id": run["assistant_id"], "max_prompt_tokens": 16}
     )
     ended = await until(world, small["thread_id"], small["id"], at_rest)
 
@@ -121,8 +122,8 @@ async def test_a_report_of_a_run_that_is_not_there_is_refused(world: Environment
     elsewhere = await a_thread(world, "elsewhere")
 
     with pytest.raises(NotFound, match=r"No run found with id"):
-        await world.backend.report_run(elsewhere, run["id"])
+        await world.backend.report_run(CONTEXT, elsewhere, run["id"])
     with pytest.raises(NotFound, match=r"No run found with id"):
-        await world.backend.report_run(run["thread_id"], "run_unknown")
+        await world.backend.report_run(CONTEXT, run["thread_id"], "run_unknown")
     with pytest.raises(InvalidRequest, match=r"Expected an ID that begins with 'run'"):
-        await world.backend.report_run(run["thread_id"], "nonsense")
+        await world.backend.report_run(CONTEXT, run["thread_id"], "nonsense")

@@ -19,7 +19,7 @@ from tests.emulated_service import (
     run_path,
 )
 from threadbridge.errors import StoreError
-from threadbridge.ports import Backend, Event, WarningSink, Wire, discard_warning
+from threadbridge.ports import Backend, Event, RequestContext, WarningSink, Wire, discard_warning
 from threadbridge_adapters.simulator import Scenario
 
 
@@ -257,7 +257,13 @@ class BreakingBackend:
     """A stream that fails after its first event, and not because of the model."""
 
     async def stream_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        thread_id: str,
+        body: Wire,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
     ) -> AsyncIterator[Event]:
         return self._events()
 

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from tests.emulated_service import EmulatedService, open_service
+from tests.request_context import CONTEXT
 from threadbridge.ports import HandlesPassthrough, ObjectKind, PassthroughRequest, Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
 
@@ -36,7 +37,7 @@ async def passed_on(service: EmulatedService, **query: str) -> Wire:
     """The answer to `GET /files`."""
     assert isinstance(service.backend, HandlesPassthrough)
     response = await service.backend.handle_passthrough(
-        PassthroughRequest("GET", "/files", tuple(query.items()), {}, None)
+        CONTEXT, PassthroughRequest("GET", "/files", tuple(query.items()), {}, None)
     )
     assert response is not None
     assert isinstance(response.body, bytes)

@@ -16,6 +16,7 @@ from tests.bridge.engine.backend_process import (
 )
 from tests.emulated_service import WEATHER
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.ports import Wire
 from threadbridge.settings import Policies
 
@@ -40,7 +41,7 @@ async def saying(life: BackendProcess, run: Wire, *said: str) -> Sequence[asynci
     requests: list[asyncio.Task[Wire]] = []
     for text in said:
         message = {"role": "user", "content": text}
-        requests.append(asyncio.create_task(life.backend.create_message(run["thread_id"], message)))
+        requests.append(asyncio.create_task(life.backend.create_message(CONTEXT, run["thread_id"], message)))
         await asyncio.sleep(0.01)
     return requests
 
@@ -63,7 +64,7 @@ async def test_d99_requests_of_several_processes_are_all_served_those_of_each_in
         requests = [*await saying(one, run, "one 1", "one 2"), *await saying(other, run, "other 1", "other 2")]
         before = await list_texts(other, run["thread_id"])
 
-        await one.backend.cancel_run(run["thread_id"], run["id"])
+        await one.backend.cancel_run(CONTEXT, run["thread_id"], run["id"])
         await asyncio.wait_for(served(clock, requests), 10)
 
         added = (await list_texts(other, run["thread_id"]))[len(before) :]

@@ -12,6 +12,7 @@ import orjson
 
 from tests.clients.client_kinds import simulated_gateway
 from tests.emulated_service import BETA, MAX_BODY_BYTES, WEATHER, EmulatedService, open_service, run_path
+from tests.request_context import CONTEXT
 from threadbridge.ports import WireRequest
 from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge.wire import dispatch_request
@@ -182,7 +183,7 @@ async def test_d86_of_a_query_parameter_given_twice_the_last_counts_with_a_warni
         await service.create_assistant()
     twice = WireRequest("GET", "/assistants", (("limit", "1"), ("limit", "2")), BETA, b"")
 
-    response = await dispatch_request(service.backend, twice, max_body_bytes=MAX_BODY_BYTES)
+    response = await dispatch_request(service.backend, CONTEXT, twice, max_body_bytes=MAX_BODY_BYTES)
 
     assert isinstance(response.body, bytes)
     assert len(orjson.loads(response.body)["data"]) == 2

@@ -11,6 +11,7 @@ from tests.bridge.engine.backend_process import BackendProcess, has_status, run_
 from tests.clients.client_kinds import simulated_gateway
 from tests.emulated_service import BETA, EmulatedService
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.ports import Event, WireResponse
 from threadbridge.sse import ServerSentEvent, SSEDecoder
 
@@ -70,9 +71,9 @@ async def test_d73_an_unknown_id_is_refused_in_the_envelope(service: EmulatedSer
 
 
 async def a_streamed_run(life: BackendProcess) -> list[Event]:
-    assistant = await life.backend.create_assistant({"model": "gpt-4o"})
+    assistant = await life.backend.create_assistant(CONTEXT, {"model": "gpt-4o"})
     thread = {"messages": [{"role": "user", "content": "SAY one two three"}]}
-    stream = await life.backend.stream_thread_and_run({"assistant_id": assistant["id"], "thread": thread})
+    stream = await life.backend.stream_thread_and_run(CONTEXT, {"assistant_id": assistant["id"], "thread": thread})
     return [event async for event in stream]
 
 
@@ -83,7 +84,7 @@ async def test_d74_another_process_tells_whole_messages(tmp_path: Path) -> None:
         run = told[-1].data
         await wait_until(other, run, has_status("completed"))
 
-        followed = [event async for event in await other.backend.follow_run(run["thread_id"], run["id"])]
+        followed = [event async for event in await other.backend.follow_run(CONTEXT, run["thread_id"], run["id"])]
 
         assert [event.name for event in followed] == [
             "thread.message.created",

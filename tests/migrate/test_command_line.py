@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.legacy_service import LegacyService, add_threads
 from tests.migrate.conftest import Migrate
 from threadbridge.errors import NotFound
-from threadbridge.ports import Backend, BackendCapabilities, ListQuery, Wire
+from threadbridge.ports import Backend, BackendCapabilities, ListQuery, RequestContext, Wire
 from threadbridge.settings import Settings
 from threadbridge_migrate import export_job
 from threadbridge_migrate.cli import app
@@ -131,19 +131,19 @@ class TwoThreads:
     capabilities = BackendCapabilities(lists_threads=True)
     closed = False
 
-    async def list_threads(self, query: ListQuery) -> Wire:
+    async def list_threads(self, context: RequestContext, query: ListQuery) -> Wire:
         return {"data": [{"id": "thread_1"}, {"id": "thread_2"}], "has_more": False}
 
-    async def retrieve_thread(self, thread_id: str) -> Wire:
+    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Wire:
         return {"id": thread_id}
 
-    async def retrieve_assistant(self, assistant_id: str) -> Wire:
+    async def retrieve_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
         raise NotFound(f"No assistant found with id '{assistant_id}'.")
 
-    async def list_messages(self, thread_id: str, query: ListQuery) -> Wire:
+    async def list_messages(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
         return {"data": [{"id": f"msg_of_{thread_id}", "assistant_id": "asst_1"}], "has_more": False}
 
-    async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
+    async def list_runs(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
         return {"data": [], "has_more": False}
 
     async def aclose(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import stamina
 
+from tests.request_context import CONTEXT
 from threadbridge.errors import BridgeError, NotFound, StoreError, Unauthorized, UpstreamError
 from threadbridge.ports import ListQuery, Wire
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
@@ -40,7 +41,7 @@ LASTING: list[BridgeError] = [
 
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: str(error.status))
 async def test_a_failure_that_may_pass_is_followed_by_another_attempt(error: BridgeError) -> None:
-    requests, call = RateLimitedSource(concurrency=1, attempts=2), Flaky(error)
+    requests, call = RateLimitedSource(CONTEXT, concurrency=1, attempts=2), Flaky(error)
 
     assert await requests.request(call) == "answer"
     assert (call.calls, requests.retries) == (2, 1)
@@ -48,7 +49,7 @@ async def test_a_failure_that_may_pass_is_followed_by_another_attempt(error: Bri
 
 @pytest.mark.parametrize("error", LASTING, ids=lambda error: f"{type(error).__name__}-{error.status}")
 async def test_a_failure_that_lasts_is_raised_at_once(error: BridgeError) -> None:
-    requests, call = RateLimitedSource(concurrency=1, attempts=3), Flaky(error)
+    requests, call = RateLimitedSource(CONTEXT, concurrency=1, attempts=3), Flaky(error)
 
     with pytest.raises(type(error)):
         await requests.request(call)
@@ -57,7 +58,7 @@ async def test_a_failure_that_lasts_is_raised_at_once(error: BridgeError) -> Non
 
 
 async def test_when_one_is_told_to_wait_all_wait() -> None:
-    requests = RateLimitedSource(concurrency=4, attempts=1)
+    requests = RateLimitedSource(CONTEXT, concurrency=4, attempts=1)
     loop = asyncio.get_running_loop()
     with pytest.raises(UpstreamError):
         await requests.request(Flaky(UpstreamError("Slow down.", status=429, retry_after=0.1)))
@@ -70,7 +71,7 @@ async def test_when_one_is_told_to_wait_all_wait() -> None:
 
 async def test_a_wait_beyond_all_bounds_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threadbridge_migrate._rate_limited_source.MAX_RETRY_AFTER", 0.05)
-    requests = RateLimitedSource(concurrency=1, attempts=2)
+    requests = RateLimitedSource(CONTEXT, concurrency=1, attempts=2)
 
     with stamina.set_testing(False):
         answer = await asyncio.wait_for(requests.request(Flaky(UpstreamError("x", status=429, retry_after=86400.0))), 5)
@@ -79,7 +80,7 @@ async def test_a_wait_beyond_all_bounds_is_cut(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_a_pace_spaces_requests() -> None:
-    requests = RateLimitedSource(concurrency=10, attempts=1, per_minute=60 * 100)
+    requests = RateLimitedSource(CONTEXT, concurrency=10, attempts=1, per_minute=60 * 100)
     loop = asyncio.get_running_loop()
     started = loop.time()
 
@@ -103,7 +104,7 @@ async def test_pages_follow_one_another_by_their_last_id() -> None:
     first = {"data": [{"id": "a"}, {"id": "b"}], "has_more": True}
     queries, ask = pages_of(first, {"data": [{"id": "c"}], "has_more": False})
 
-    pages = [page async for page in RateLimitedSource(concurrency=1, attempts=1).iterate_pages(ask)]
+    pages = [page async for page in RateLimitedSource(CONTEXT, concurrency=1, attempts=1).iterate_pages(ask)]
 
     assert pages == [[{"id": "a"}, {"id": "b"}], [{"id": "c"}]]
     assert queries == [ListQuery(limit=100, order="asc"), ListQuery(limit=100, order="asc", after="b")]
@@ -112,7 +113,7 @@ async def test_pages_follow_one_another_by_their_last_id() -> None:
 async def test_an_empty_page_ends_a_list_whatever_it_says() -> None:
     _, ask = pages_of({"data": [], "has_more": True})
 
-    assert [page async for page in RateLimitedSource(concurrency=1, attempts=1).iterate_pages(ask)] == []
+    assert [page async for page in RateLimitedSource(CONTEXT, concurrency=1, attempts=1).iterate_pages(ask)] == []
 
 
 async def test_a_source_that_repeats_a_page_is_not_asked_for_ever() -> None:
@@ -120,4 +121,4 @@ async def test_a_source_that_repeats_a_page_is_not_asked_for_ever() -> None:
     _, ask = pages_of(page, page, page)
 
     with pytest.raises(UpstreamError, match="repeats a page"):
-        _ = [page async for page in RateLimitedSource(concurrency=1, attempts=1).iterate_pages(ask)]
+        _ = [page async for page in RateLimitedSource(CONTEXT, concurrency=1, attempts=1).iterate_pages(ask)]

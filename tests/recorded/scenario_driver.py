@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 
 from tests.recorded.model_texts import format_call
+from tests.request_context import CONTEXT
 from threadbridge.errors import RequestError
 from threadbridge.ports import Backend, Event, ListQuery, Wire
 
@@ -80,44 +81,46 @@ class ScenarioDriver:
     async def open(self) -> None:
         """Make the assistant and the thread."""
         assistant = await self.backend.create_assistant(
-            {"model": "gpt-4o", "temperature": 0, "instructions": INSTRUCTIONS, "tools": TOOLS}
+            CONTEXT, {"model": "gpt-4o", "temperature": 0, "instructions": INSTRUCTIONS, "tools": TOOLS}
         )
         self._assistant_id = assistant["id"]
-        self.thread_id = (await self.backend.create_thread({}))["id"]
+        self.thread_id = (await self.backend.create_thread(CONTEXT, {}))["id"]
 
     async def close(self) -> None:
         """Leave nothing behind in the service."""
-        await self.backend.delete_thread(self.thread_id)
-        await self.backend.delete_assistant(self._assistant_id)
+        await self.backend.delete_thread(CONTEXT, self.thread_id)
+        await self.backend.delete_assistant(CONTEXT, self._assistant_id)
 
     async def add_message(self, *lines: str) -> None:
         """Put the next message into the thread."""
-        await self.backend.create_message(self.thread_id, {"role": "user", "content": "\n".join(lines)})
+        await self.backend.create_message(CONTEXT, self.thread_id, {"role": "user", "content": "\n".join(lines)})
 
     async def run_polled(self) -> None:
         """Run, looking again and again until the run rests."""
-        run = await self.backend.create_run(self.thread_id, {"assistant_id": self._assistant_id})
+        run = await self.backend.create_run(CONTEXT, self.thread_id, {"assistant_id": self._assistant_id})
         await self._poll_until_rest(run)
 
     async def submit_polled(self) -> None:
         """Answer every call, and look on."""
         await self._poll_until_rest(
-            await self.backend.submit_tool_outputs(self.thread_id, self.run["id"], self._outputs())
+            await self.backend.submit_tool_outputs(CONTEXT, self.thread_id, self.run["id"], self._outputs())
         )
 
     async def run_streamed(self) -> None:
         """Run, watching."""
-        await self._follow_events(await self.backend.stream_run(self.thread_id, {"assistant_id": self._assistant_id}))
+        await self._follow_events(
+            await self.backend.stream_run(CONTEXT, self.thread_id, {"assistant_id": self._assistant_id})
+        )
 
     async def submit_streamed(self) -> None:
         """Answer every call, and watch on."""
-        events = await self.backend.stream_tool_outputs(self.thread_id, self.run["id"], self._outputs())
+        events = await self.backend.stream_tool_outputs(CONTEXT, self.thread_id, self.run["id"], self._outputs())
         await self._follow_events(events)
 
     async def note_results(self) -> None:
         """Note the newest message and the steps that led to it."""
-        newest = (await self.backend.list_messages(self.thread_id, ListQuery(limit=1)))["data"][0]
-        steps = await self.backend.list_steps(self.thread_id, self.run["id"], ListQuery(order="asc"))
+        newest = (await self.backend.list_messages(CONTEXT, self.thread_id, ListQuery(limit=1)))["data"][0]
+        steps = await self.backend.list_steps(CONTEXT, self.thread_id, self.run["id"], ListQuery(order="asc"))
         self.observations += [f"step {step['type']} {step['status']}" for step in steps["data"]]
         self.observations.append(f"message by the {newest['role']}")
         self.model_texts.append(newest["content"][0]["text"]["value"])
@@ -136,7 +139,7 @@ class ScenarioDriver:
         while run["status"] in _IN_FLIGHT and waited < _TIMEOUT_SECONDS:
             await asyncio.sleep(self._poll_interval)
             waited += self._poll_interval
-            run = (await self.backend.retrieve_run(self.thread_id, run["id"])).run
+            run = (await self.backend.retrieve_run(CONTEXT, self.thread_id, run["id"])).run
         self._note_rest(run)
         self.model_texts += [format_call(made["name"], made["arguments"]) for made in self._list_requested_functions()]
 

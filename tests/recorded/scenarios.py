@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.recorded.scenario_driver import ScenarioDriver
+from tests.request_context import CONTEXT
 from threadbridge.ports import ListQuery
 
 
@@ -64,11 +65,13 @@ async def _play_rejected_requests(driver: ScenarioDriver) -> None:
     await driver.run_polled()
     await driver.note_results()
     outputs = {"tool_outputs": [{"tool_call_id": "call_x", "output": "sunny"}]}
-    await driver.expect_rejection(driver.backend.submit_tool_outputs(driver.thread_id, driver.run["id"], outputs))
-    await driver.expect_rejection(driver.backend.cancel_run(driver.thread_id, driver.run["id"]))
-    await driver.expect_rejection(driver.backend.stream_run(driver.thread_id, {"assistant_id": "asst_x"}))
-    await driver.expect_rejection(driver.backend.retrieve_thread("thread_x"))
-    await driver.expect_rejection(driver.backend.list_messages(driver.thread_id, ListQuery(limit=101)))
+    await driver.expect_rejection(
+        driver.backend.submit_tool_outputs(CONTEXT, driver.thread_id, driver.run["id"], outputs)
+    )
+    await driver.expect_rejection(driver.backend.cancel_run(CONTEXT, driver.thread_id, driver.run["id"]))
+    await driver.expect_rejection(driver.backend.stream_run(CONTEXT, driver.thread_id, {"assistant_id": "asst_x"}))
+    await driver.expect_rejection(driver.backend.retrieve_thread(CONTEXT, "thread_x"))
+    await driver.expect_rejection(driver.backend.list_messages(CONTEXT, driver.thread_id, ListQuery(limit=101)))
 
 
 async def _play_failing_service(driver: ScenarioDriver) -> None:

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from threadbridge.errors import UnknownEvent, Unsupported
-from threadbridge.ports import BackendCapabilities, Event, ListQuery, PolledRun, WarningSink, Wire, discard_warning
+from threadbridge.ports import (
+    BackendCapabilities,
+    Event,
+    ListQuery,
+    PolledRun,
+    RequestContext,
+    WarningSink,
+    Wire,
+    discard_warning,
+)
 from threadbridge.wire.warning_header import parse_warning_headers
 from threadbridge_adapters.assistants._http import LegacyServiceClient, ServiceRequest
 from threadbridge_adapters.assistants._routes import build_include_params, build_list_params, format_path
-
-_ASSISTANTS = "/assistants"
-_ASSISTANT = "/assistants/{assistant_id}"
-_THREADS = "/threads"
-_THREAD = "/threads/{thread_id}"
-_MESSAGES = "/threads/{thread_id}/messages"
-_MESSAGE = "/threads/{thread_id}/messages/{message_id}"
-_THREAD_AND_RUN = "/threads/runs"
-_RUNS = "/threads/{thread_id}/runs"
-_RUN = "/threads/{thread_id}/runs/{run_id}"
-_EVENTS = "/threads/{thread_id}/runs/{run_id}/events"
-_REPORT = "/threads/{thread_id}/runs/{run_id}/report"
-_CANCEL = "/threads/{thread_id}/runs/{run_id}/cancel"
-_SUBMIT = "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"
-_STEPS = "/threads/{thread_id}/runs/{run_id}/steps"
-_STEP = "/threads/{thread_id}/runs/{run_id}/steps/{step_id}"
 
 _POLL_HINT_HEADER = "openai-poll-after-ms"
 
@@ -53,81 +46,103 @@ class AssistantsBackend:
         await self._client.aclose()
 
     # Assistants -----------------------------------------------------------------------------------------------
-    async def create_assistant(self, body: Wire) -> Wire:
-        return await self._post_once(_ASSISTANTS, body)
+    async def create_assistant(self, context: RequestContext, body: Wire) -> Wire:
+        return await self._post_once(context, format_path("create_assistant"), body)
 
-    async def list_assistants(self, query: ListQuery) -> Wire:
-        return await self._get(_ASSISTANTS, build_list_params(query))
+    async def list_assistants(self, context: RequestContext, query: ListQuery) -> Wire:
+        return await self._get(context, format_path("list_assistants"), build_list_params(query))
 
-    async def retrieve_assistant(self, assistant_id: str) -> Wire:
-        return await self._get(format_path(_ASSISTANT, assistant_id=assistant_id))
+    async def retrieve_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
+        return await self._get(context, format_path("retrieve_assistant", assistant_id=assistant_id))
 
-    async def update_assistant(self, assistant_id: str, body: Wire) -> Wire:
-        return await self._post(format_path(_ASSISTANT, assistant_id=assistant_id), body)
+    async def update_assistant(self, context: RequestContext, assistant_id: str, body: Wire) -> Wire:
+        return await self._post(context, format_path("update_assistant", assistant_id=assistant_id), body)
 
-    async def delete_assistant(self, assistant_id: str) -> Wire:
-        return await self._delete(format_path(_ASSISTANT, assistant_id=assistant_id))
+    async def delete_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
+        return await self._delete(context, format_path("delete_assistant", assistant_id=assistant_id))
 
     # Threads --------------------------------------------------------------------------------------------------
-    async def create_thread(self, body: Wire) -> Wire:
-        return await self._post_once(_THREADS, body)
+    async def create_thread(self, context: RequestContext, body: Wire) -> Wire:
+        return await self._post_once(context, format_path("create_thread"), body)
 
-    async def list_threads(self, query: ListQuery) -> Wire:
+    async def list_threads(self, context: RequestContext, query: ListQuery) -> Wire:
         if not self._capabilities.lists_threads:
             raise Unsupported(
                 "This service cannot list threads (A7); set `assistants.list_threads` to true for one that can."
             )
-        return await self._get(_THREADS, build_list_params(query))
+        return await self._get(context, format_path("list_threads"), build_list_params(query))
 
-    async def retrieve_thread(self, thread_id: str) -> Wire:
-        return await self._get(format_path(_THREAD, thread_id=thread_id))
+    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Wire:
+        return await self._get(context, format_path("retrieve_thread", thread_id=thread_id))
 
-    async def update_thread(self, thread_id: str, body: Wire) -> Wire:
-        return await self._post(format_path(_THREAD, thread_id=thread_id), body)
+    async def update_thread(self, context: RequestContext, thread_id: str, body: Wire) -> Wire:
+        return await self._post(context, format_path("update_thread", thread_id=thread_id), body)
 
-    async def delete_thread(self, thread_id: str) -> Wire:
-        return await self._delete(format_path(_THREAD, thread_id=thread_id))
+    async def delete_thread(self, context: RequestContext, thread_id: str) -> Wire:
+        return await self._delete(context, format_path("delete_thread", thread_id=thread_id))
 
     # Messages -------------------------------------------------------------------------------------------------
-    async def create_message(self, thread_id: str, body: Wire) -> Wire:
-        return await self._post_once(format_path(_MESSAGES, thread_id=thread_id), body)
+    async def create_message(self, context: RequestContext, thread_id: str, body: Wire) -> Wire:
+        return await self._post_once(context, format_path("create_message", thread_id=thread_id), body)
 
-    async def list_messages(self, thread_id: str, query: ListQuery) -> Wire:
-        return await self._get(format_path(_MESSAGES, thread_id=thread_id), build_list_params(query))
+    async def list_messages(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
+        return await self._get(context, format_path("list_messages", thread_id=thread_id), build_list_params(query))
 
-    async def retrieve_message(self, thread_id: str, message_id: str) -> Wire:
-        return await self._get(format_path(_MESSAGE, thread_id=thread_id, message_id=message_id))
+    async def retrieve_message(self, context: RequestContext, thread_id: str, message_id: str) -> Wire:
+        return await self._get(context, format_path("retrieve_message", thread_id=thread_id, message_id=message_id))
 
-    async def update_message(self, thread_id: str, message_id: str, body: Wire) -> Wire:
-        return await self._post(format_path(_MESSAGE, thread_id=thread_id, message_id=message_id), body)
+    async def update_message(self, context: RequestContext, thread_id: str, message_id: str, body: Wire) -> Wire:
+        return await self._post(
+            context, format_path("update_message", thread_id=thread_id, message_id=message_id), body
+        )
 
-    async def delete_message(self, thread_id: str, message_id: str) -> Wire:
-        return await self._delete(format_path(_MESSAGE, thread_id=thread_id, message_id=message_id))
+    async def delete_message(self, context: RequestContext, thread_id: str, message_id: str) -> Wire:
+        return await self._delete(context, format_path("delete_message", thread_id=thread_id, message_id=message_id))
 
     # Runs -----------------------------------------------------------------------------------------------------
     async def create_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        thread_id: str,
+        body: Wire,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
     ) -> Wire:
-        return await self._post_once(format_path(_RUNS, thread_id=thread_id), body, build_include_params(include), warn)
+        return await self._post_once(
+            context, format_path("create_run", thread_id=thread_id), body, build_include_params(include), warn
+        )
 
     async def stream_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        thread_id: str,
+        body: Wire,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
     ) -> AsyncIterator[Event]:
         return await self._open_stream(
-            format_path(_RUNS, thread_id=thread_id), body, build_include_params(include), warn
+            context, format_path("create_run", thread_id=thread_id), body, build_include_params(include), warn
         )
 
     async def create_thread_and_run(
-        self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self, context: RequestContext, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> Wire:
-        return await self._post_once(_THREAD_AND_RUN, body, build_include_params(include), warn)
+        return await self._post_once(
+            context, format_path("create_thread_and_run"), body, build_include_params(include), warn
+        )
 
     async def stream_thread_and_run(
-        self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self, context: RequestContext, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
-        return await self._open_stream(_THREAD_AND_RUN, body, build_include_params(include), warn)
+        return await self._open_stream(
+            context, format_path("create_thread_and_run"), body, build_include_params(include), warn
+        )
 
-    async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
+    async def follow_run(
+        self, context: RequestContext, thread_id: str, run_id: str, *, after: str | None = None
+    ) -> AsyncIterator[Event]:
         if not self._capabilities.follows_runs:
             raise Unsupported(
                 "This service cannot tell the events of a run again; set `assistants.follow_runs` to true for one that "
@@ -135,79 +150,117 @@ class AssistantsBackend:
             )
         if after is not None and not (after.isascii() and after.isprintable()):
             raise UnknownEvent(after)  # no header can hold it, so no service gave it out
-        headers = {"Accept": "text/event-stream"} | ({} if after is None else {"Last-Event-ID": after})
-        path = format_path(_EVENTS, thread_id=thread_id, run_id=run_id)
+        headers = {**_build_headers(context), "Accept": "text/event-stream"} | (
+            {} if after is None else {"Last-Event-ID": after}
+        )
+        path = format_path("follow_run", thread_id=thread_id, run_id=run_id)
         return await self._client.open_stream(ServiceRequest("GET", path, headers=headers))
 
-    async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
-        return await self._get(format_path(_RUNS, thread_id=thread_id), build_list_params(query))
+    async def list_runs(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
+        return await self._get(context, format_path("list_runs", thread_id=thread_id), build_list_params(query))
 
-    async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
+    async def retrieve_run(self, context: RequestContext, thread_id: str, run_id: str) -> PolledRun:
         run, headers = await self._client.request(
-            ServiceRequest("GET", format_path(_RUN, thread_id=thread_id, run_id=run_id))
+            ServiceRequest(
+                "GET", format_path("retrieve_run", thread_id=thread_id, run_id=run_id), headers=_build_headers(context)
+            )
         )
         return PolledRun(run, _parse_poll_hint(headers))
 
-    async def report_run(self, thread_id: str, run_id: str) -> Wire:
+    async def report_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
         if not self._capabilities.reports_runs:
             raise Unsupported(
                 "This service does not report what runs sent and cost; set `assistants.report_runs` to true for one "
                 "that does."
             )
-        return await self._get(format_path(_REPORT, thread_id=thread_id, run_id=run_id))
+        return await self._get(context, format_path("report_run", thread_id=thread_id, run_id=run_id))
 
-    async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:
-        return await self._post(format_path(_RUN, thread_id=thread_id, run_id=run_id), body)
+    async def update_run(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
+        return await self._post(context, format_path("update_run", thread_id=thread_id, run_id=run_id), body)
 
-    async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
-        return await self._post_once(format_path(_CANCEL, thread_id=thread_id, run_id=run_id), None)
+    async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
+        return await self._post_once(context, format_path("cancel_run", thread_id=thread_id, run_id=run_id), None)
 
-    async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
-        return await self._post_once(format_path(_SUBMIT, thread_id=thread_id, run_id=run_id), body)
+    async def submit_tool_outputs(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
+        return await self._post_once(
+            context, format_path("submit_tool_outputs", thread_id=thread_id, run_id=run_id), body
+        )
 
-    async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
-        return await self._open_stream(format_path(_SUBMIT, thread_id=thread_id, run_id=run_id), body, {})
+    async def stream_tool_outputs(
+        self, context: RequestContext, thread_id: str, run_id: str, body: Wire
+    ) -> AsyncIterator[Event]:
+        return await self._open_stream(
+            context, format_path("submit_tool_outputs", thread_id=thread_id, run_id=run_id), body, {}
+        )
 
     # Run steps ------------------------------------------------------------------------------------------------
-    async def list_steps(self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()) -> Wire:
+    async def list_steps(
+        self, context: RequestContext, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()
+    ) -> Wire:
         params = {**build_list_params(query), **build_include_params(include)}
-        return await self._get(format_path(_STEPS, thread_id=thread_id, run_id=run_id), params)
+        return await self._get(context, format_path("list_steps", thread_id=thread_id, run_id=run_id), params)
 
-    async def retrieve_step(self, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()) -> Wire:
-        path = format_path(_STEP, thread_id=thread_id, run_id=run_id, step_id=step_id)
-        return await self._get(path, build_include_params(include))
+    async def retrieve_step(
+        self, context: RequestContext, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()
+    ) -> Wire:
+        path = format_path("retrieve_step", thread_id=thread_id, run_id=run_id, step_id=step_id)
+        return await self._get(context, path, build_include_params(include))
 
     # The four kinds of call -----------------------------------------------------------------------------------
-    async def _get(self, path: str, params: Mapping[str, object] | None = None) -> Wire:
-        return (await self._client.request(ServiceRequest("GET", path, params or {}))).body
+    async def _get(self, context: RequestContext, path: str, params: Mapping[str, object] | None = None) -> Wire:
+        return (
+            await self._client.request(ServiceRequest("GET", path, params or {}, headers=_build_headers(context)))
+        ).body
 
-    async def _delete(self, path: str) -> Wire:
-        return (await self._client.request(ServiceRequest("DELETE", path))).body
+    async def _delete(self, context: RequestContext, path: str) -> Wire:
+        return (await self._client.request(ServiceRequest("DELETE", path, headers=_build_headers(context)))).body
 
-    async def _post(self, path: str, body: Wire) -> Wire:
-        return (await self._client.request(ServiceRequest("POST", path, body=body))).body
+    async def _post(self, context: RequestContext, path: str, body: Wire) -> Wire:
+        return (
+            await self._client.request(ServiceRequest("POST", path, body=body, headers=_build_headers(context)))
+        ).body
 
     async def _post_once(
         self,
+        context: RequestContext,
         path: str,
         body: Wire | None,
         params: Mapping[str, object] | None = None,
         warn: WarningSink = discard_warning,
     ) -> Wire:
         response = await self._client.request(
-            ServiceRequest("POST", path, params or {}, _remove_stream_flag(body), is_idempotent=False)
+            ServiceRequest(
+                "POST",
+                path,
+                params or {},
+                _remove_stream_flag(body),
+                is_idempotent=False,
+                headers=_build_headers(context),
+            )
         )
         _forward_warnings(response.headers, warn)
         return response.body
 
     async def _open_stream(
-        self, path: str, body: Wire, params: Mapping[str, object], warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        path: str,
+        body: Wire,
+        params: Mapping[str, object],
+        warn: WarningSink = discard_warning,
     ) -> AsyncIterator[Event]:
         events = await self._client.open_stream(
-            ServiceRequest("POST", path, params, {**body, "stream": True}, is_idempotent=False)
+            ServiceRequest(
+                "POST", path, params, {**body, "stream": True}, is_idempotent=False, headers=_build_headers(context)
+            )
         )
         _forward_warnings(events.headers, warn)
         return events
+
+
+def _build_headers(context: RequestContext) -> Mapping[str, str]:
+    """The id of the request, so that the logs of both services can be searched for it."""
+    return {} if context.request_id is None else {"X-Client-Request-Id": context.request_id}
 
 
 def _forward_warnings(headers: Mapping[str, str], warn: WarningSink) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery
+from threadbridge.wire.routes import OPERATIONS
 
 #: What the ids in a path begin with (A9, A16).
 ID_PREFIXES: Mapping[str, str] = {
@@ -18,12 +19,15 @@ ID_PREFIXES: Mapping[str, str] = {
 }
 
 
-def format_path(template: str, **ids: str) -> str:
-    """The template with its ids quoted, so that none of them leads anywhere else.
+_PATHS: Mapping[str, str] = {operation.name: operation.path for operation in OPERATIONS}
+
+
+def format_path(operation: str, **ids: str) -> str:
+    """The path of an operation with its ids quoted, so that none of them leads anywhere else.
 
     Raises InvalidRequest, in the service's words (A16), for an id that no quoting makes harmless: empty, `.`, `..`.
     """
-    return template.format_map({name: _quote_id(name, value) for name, value in ids.items()})
+    return _PATHS[operation].format_map({name: _quote_id(name, value) for name, value in ids.items()})
 
 
 def _quote_id(name: str, value: str) -> str:

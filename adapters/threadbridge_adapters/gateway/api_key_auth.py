@@ -1,12 +1,16 @@
-"""Who may come in: the gateway's own key, as the legacy service asked for its own."""
+"""API keys of the gateway: who may send requests, and for which tenant."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.errors import Unauthorized
+from threadbridge.ports import RequestContext
+from threadbridge.wire import create_request_id
 from threadbridge_adapters.gateway.error_responses import send_error
 
 #: Paths that a load balancer may ask without a key.
@@ -18,22 +22,39 @@ _MISSING_KEY_MESSAGE = (
 )
 
 
-class ApiKeyMiddleware:
-    """Lets requests through that present the key, as a bearer token or, Azure's way (C19), in `api-key`."""
+#: Where a request's `RequestContext` is in its ASGI scope.
+_CONTEXT_KEY: Final = "threadbridge.request_context"
+#: Hexadecimal digits of a key's SHA-256 that identify it in contexts.
+_KEY_ID_DIGITS: Final = 12
 
-    def __init__(self, app: ASGIApp, *, key: str) -> None:
+
+def get_request_context(scope: Scope) -> RequestContext:
+    """The context of a request that has passed `ApiKeyMiddleware`."""
+    context: RequestContext = scope[_CONTEXT_KEY]
+    return context
+
+
+class ApiKeyMiddleware:
+    """Gives each request its context, and refuses those without the key.
+
+    The key comes as a bearer token or, Azure's way (C19), in `api-key`. With `key` None nothing is checked.
+    """
+
+    def __init__(self, app: ASGIApp, *, tenant: str, key: str | None) -> None:
         self._app = app
-        self._key = key.encode()
+        self._tenant = tenant
+        self._key = None if key is None else key.encode()
+        self._key_id = None if self._key is None else hashlib.sha256(self._key).hexdigest()[:_KEY_ID_DIGITS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS:
-            await self._app(scope, receive, send)
-            return
-        presented_key = _get_presented_key(scope)
-        if presented_key is not None and hmac.compare_digest(presented_key, self._key):
-            await self._app(scope, receive, send)
-            return
-        await send_error(_build_unauthorized_error(presented_key), scope, receive, send)
+        if scope["type"] == "http":
+            if self._key is not None and scope["path"] not in PUBLIC_PATHS:
+                presented_key = _get_presented_key(scope)
+                if presented_key is None or not hmac.compare_digest(presented_key, self._key):
+                    await send_error(_build_unauthorized_error(presented_key), scope, receive, send)
+                    return
+            scope[_CONTEXT_KEY] = RequestContext(self._tenant, self._key_id, create_request_id())
+        await self._app(scope, receive, send)
 
 
 def _get_presented_key(scope: Scope) -> bytes | None:

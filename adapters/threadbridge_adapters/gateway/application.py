@@ -66,10 +66,9 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
     )
     path_router: ASGIApp = _PathRouter(assistants_endpoint, other_routes)
     key, origins = settings.gateway.api_key, settings.gateway.allowed_origins
-    guarded_app: ASGIApp = (
-        OriginMiddleware(path_router, origins=origins)
-        if key is None
-        else ApiKeyMiddleware(path_router, key=key.get_secret_value())
+    guarded_app: ASGIApp = OriginMiddleware(path_router, origins=origins) if key is None else path_router
+    guarded_app = ApiKeyMiddleware(
+        guarded_app, tenant=settings.tenant, key=None if key is None else key.get_secret_value()
     )
     return AccessLog(add_cors(guarded_app, origins))
 

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from threadbridge.ports import Backend, WireRequest
 from threadbridge.wire import decode_path, dispatch_request
 from threadbridge.wire.event_stream import KEEP_ALIVE_FRAME
+from threadbridge_adapters.gateway.api_key_auth import get_request_context
 from threadbridge_adapters.stream_buffer import LoopStreamBuffer
 
 #: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.
@@ -34,7 +35,8 @@ class AssistantsEndpoint:
         if body is None:
             return
         request = _build_wire_request(path, scope, body)
-        response = await dispatch_request(self._backend, request, max_body_bytes=self._max_body_bytes)
+        context = get_request_context(scope)
+        response = await dispatch_request(self._backend, context, request, max_body_bytes=self._max_body_bytes)
         if isinstance(response.body, bytes):
             headers = {**response.headers, "content-length": str(len(response.body))}
             await send(_build_response_start(response.status, headers))

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.errors import BridgeError
 from threadbridge.ports import HandlesPassthrough, PassthroughRequest, WireResponse
+from threadbridge_adapters.gateway.api_key_auth import get_request_context
 from threadbridge_adapters.gateway.error_responses import send_error
 from threadbridge_adapters.stream_buffer import close_stream
 
@@ -29,7 +30,9 @@ class LocalPassthrough:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _RequestBody(scope, receive)
         try:
-            response = await self._backend.handle_passthrough(_build_passthrough_request(scope, body))
+            response = await self._backend.handle_passthrough(
+                get_request_context(scope), _build_passthrough_request(scope, body)
+            )
         except _ClientDisconnectError:
             return
         except BridgeError as error:

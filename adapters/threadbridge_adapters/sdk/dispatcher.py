@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import orjson
 
-from threadbridge.ports import Backend, HandlesPassthrough, PassthroughRequest, WireRequest, WireResponse
-from threadbridge.wire import dispatch_request, may_be_handled_locally, to_wire
+from threadbridge.ports import (
+    Backend,
+    HandlesPassthrough,
+    PassthroughRequest,
+    RequestContext,
+    WireRequest,
+    WireResponse,
+)
+from threadbridge.wire import create_request_id, dispatch_request, may_be_handled_locally, to_wire
 from threadbridge.wire.error_responses import to_bridge_error
 from threadbridge_adapters.stream_buffer import close_stream
 
@@ -31,9 +37,15 @@ class Dispatcher:
     """
 
     def __init__(
-        self, open_backend: Callable[[], Awaitable[Backend]], *, max_body_bytes: int, simulated: bool = False
+        self,
+        open_backend: Callable[[], Awaitable[Backend]],
+        context: RequestContext,
+        *,
+        max_body_bytes: int,
+        simulated: bool = False,
     ) -> None:
         self._open_backend = open_backend
+        self._context = context
         self._max_body_bytes = max_body_bytes
         self._simulated = simulated
         self._backends: dict[asyncio.AbstractEventLoop, asyncio.Future[Backend]] = {}
@@ -73,12 +85,14 @@ class Dispatcher:
             backend = await self._get_backend()
         except Exception as error:
             return _build_open_failure(error)
-        return await dispatch_request(backend, request, max_body_bytes=self._max_body_bytes)
+        return await dispatch_request(backend, self._context, request, max_body_bytes=self._max_body_bytes)
 
     async def _pass_through(self, request: PassthroughRequest) -> WireResponse | None:
         try:
             backend = await self._get_backend()
-            return await backend.handle_passthrough(request) if isinstance(backend, HandlesPassthrough) else None
+            if not isinstance(backend, HandlesPassthrough):
+                return None
+            return await backend.handle_passthrough(self._context, request)
         except Exception as error:
             return _build_open_failure(error)
 
@@ -115,7 +129,7 @@ class Dispatcher:
 
 
 def _build_open_failure(error: Exception) -> WireResponse:
-    request_id = f"req_{secrets.token_hex(16)}"
+    request_id = create_request_id()
     status, envelope = to_wire(to_bridge_error(error, request_id=request_id))
     # The SDK repeats what fails with a 5xx; a backend that cannot be opened is not worth repeating.
     headers = {"content-type": "application/json", "x-request-id": request_id, "x-should-retry": "false"}

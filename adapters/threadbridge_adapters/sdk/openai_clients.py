@@ -9,6 +9,7 @@ import openai
 from pydantic import SecretStr
 
 from threadbridge.errors import ConfigurationError
+from threadbridge.ports import RequestContext
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings, UpstreamSettings
@@ -65,6 +66,7 @@ def _copy_with_dispatcher(client: ClientT, settings: Settings) -> ClientT:
     import_httpx2()  # on the caller's thread, before any other could
     dispatcher = Dispatcher(
         lambda: open_backend(settings),
+        RequestContext(settings.tenant),
         max_body_bytes=settings.gateway.max_body_bytes,
         simulated=settings.simulate and settings.backend == "responses",
     )

@@ -10,7 +10,14 @@ from urllib.parse import parse_qsl
 import orjson
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import PassthroughRequest, UpstreamCapabilities, UpstreamResponse, Wire, WireResponse
+from threadbridge.ports import (
+    PassthroughRequest,
+    RequestContext,
+    UpstreamCapabilities,
+    UpstreamResponse,
+    Wire,
+    WireResponse,
+)
 from threadbridge_adapters.simulator._errors import ServiceError
 from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import handle_request
@@ -86,13 +93,16 @@ class SimulatedUpstream:
     @asynccontextmanager
     async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
         """A body, piece by piece."""
-        response = await self.handle_passthrough(_make_request("GET", path))
+        response = await self._handle_request(_make_request("GET", path))
         if response.status >= 400:
             raise _error_from_response(response)
         yield _iterate_once(response.body) if isinstance(response.body, bytes) else response.body
 
-    async def handle_passthrough(self, request: PassthroughRequest) -> WireResponse:
+    async def handle_passthrough(self, _context: RequestContext, request: PassthroughRequest) -> WireResponse:
         """The answer to any request below `/v1`. Refusals are answers; streams raise UpstreamError where they break."""
+        return await self._handle_request(request)
+
+    async def _handle_request(self, request: PassthroughRequest) -> WireResponse:
         response = await handle_request(self.simulator, request)
         if isinstance(response.body, bytes):
             return response
@@ -105,7 +115,7 @@ class SimulatedUpstream:
     async def _request_json(
         self, method: str, path: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None
     ) -> Wire:
-        response = await self.handle_passthrough(_make_request(method, path, headers=headers, body=body))
+        response = await self._handle_request(_make_request(method, path, headers=headers, body=body))
         if response.status >= 400:
             raise _error_from_response(response)
         return _parse_json(response)

@@ -12,15 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from threadbridge.errors import UpstreamTimeout
-from threadbridge.ports import Backend, Clock, Event
+from threadbridge.ports import Backend, Clock, Event, RequestContext
 from threadbridge.runtime.blocking_portal import get_portal
 from threadbridge.runtime.clock_and_ids import SystemClock
+from threadbridge.settings import DEFAULT_TENANT
 from threadbridge.tool_loop.function_calls import PreparedCall, await_output, invoke
 
 T = TypeVar("T")
 
 #: Something a backend is asked.
-BackendCall: TypeAlias = Callable[[Backend], Awaitable[T]]
+BackendCall: TypeAlias = Callable[[Backend, RequestContext], Awaitable[T]]
 
 
 class EventStream(Protocol):
@@ -40,14 +41,15 @@ class AsyncEventStream(Protocol):
 class AsyncBackendCaller:
     """Calls on the caller's own event loop."""
 
-    def __init__(self, backend: Backend, *, clock: Clock | None = None) -> None:
+    def __init__(self, backend: Backend, *, tenant: str = DEFAULT_TENANT, clock: Clock | None = None) -> None:
         self.backend = backend
+        self._context = RequestContext(tenant)
         self._closed = False
         self._clock = clock or SystemClock()
 
     async def call(self, operation: BackendCall[T], timeout: float | None) -> T:
         """The backend's answer. Raises UpstreamTimeout after `timeout` seconds, what the backend raises otherwise."""
-        return await _await_with_timeout(operation(self.backend), timeout)
+        return await _await_with_timeout(operation(self.backend, self._context), timeout)
 
     async def open_stream(
         self, operation: BackendCall[AsyncIterator[Event]], timeout: float | None
@@ -96,10 +98,12 @@ class BackendCaller:
         self,
         backend: Backend,
         *,
+        tenant: str = DEFAULT_TENANT,
         clock: Clock | None = None,
         reopen: Callable[[], Coroutine[Any, Any, Backend]] | None = None,
     ) -> None:
         self._backend = backend
+        self._context = RequestContext(tenant)
         self._closed = False
         self._clock = clock or SystemClock()
         self._open_backend = reopen
@@ -129,7 +133,7 @@ class BackendCaller:
         backend = self.backend
 
         async def call_backend() -> T:
-            return await _await_with_timeout(operation(backend), timeout)
+            return await _await_with_timeout(operation(backend, self._context), timeout)
 
         return self._portal.run(call_backend())
 

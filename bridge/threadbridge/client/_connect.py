@@ -24,7 +24,7 @@ def connect(backend: str | None = None, **settings: Any) -> ThreadBridge:
     """
     loaded = load_settings(backend=backend, **settings)
     opened_backend = get_portal().run(open_backend(loaded))
-    return ThreadBridge(BackendCaller(opened_backend, reopen=lambda: open_backend(loaded)))
+    return ThreadBridge(BackendCaller(opened_backend, tenant=loaded.tenant, reopen=lambda: open_backend(loaded)))
 
 
 def aconnect(backend: str | None = None, **settings: Any) -> ClientContextManager:
@@ -53,4 +53,4 @@ class ClientContextManager:
             await self._client.close()
 
     async def _open(self) -> AsyncThreadBridge:
-        return AsyncThreadBridge(await open_backend(self._settings))
+        return AsyncThreadBridge(await open_backend(self._settings), tenant=self._settings.tenant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -19,6 +20,7 @@ from threadbridge.ports import (
     ListQuery,
     PassthroughRequest,
     PolledRun,
+    RequestContext,
     Session,
     WarningSink,
     Wire,
@@ -50,21 +52,20 @@ Queued = TypeVar("Queued", CreatedRun, Submission)
 
 
 class ResponsesBackend:
-    """`ports.Backend` for one tenant. Each method is one decision of the core in one transaction of the store."""
+    """`ports.Backend`. Each method is one decision of the service layer in one transaction of the store."""
 
     capabilities = BackendCapabilities(lists_threads=True, streams=True, follows_runs=True, reports_runs=True)
 
     def __init__(self, ctx: EngineContext, executor: InlineExecutor) -> None:
         self._ctx = ctx
         self._executor = executor
-        self._generated_files = GeneratedFilesApi(ctx)
         self._unknown_cursor: UnknownCursorPolicy = ctx.policies.unknown_cursor
         self._thread_queue = ThreadQueue(
             ctx.clock,
             max_waiting=ctx.limits.busy_waiting_requests if ctx.policies.busy_thread == "queue" else 0,
             wait_seconds=ctx.limits.busy_wait_seconds,
         )
-        self._run_followers = RunFollowers(ctx.event_logs, ctx.clock, self._read, executor.recover_run)
+        self._run_followers = RunFollowers(ctx.event_logs, ctx.clock, executor.recover_run)
 
     async def aclose(self) -> None:
         """Let running turns end, for a bounded time; then close upstream and store."""
@@ -73,196 +74,214 @@ class ResponsesBackend:
         await self._ctx.upstream.aclose()
         await self._ctx.store.aclose()
 
-    async def handle_passthrough(self, request: PassthroughRequest) -> WireResponse | None:
+    async def handle_passthrough(self, context: RequestContext, request: PassthroughRequest) -> WireResponse | None:
         """What is not the Assistants API's: files that code made are answered here, the rest by the simulator; a real
         service is left to the door.
         """
-        response = await self._generated_files.handle(request)
+        response = await GeneratedFilesApi(self._get_ctx(context)).handle(request)
         if response is not None:
             return response
         upstream = self._ctx.upstream
-        return await upstream.handle_passthrough(request) if isinstance(upstream, HandlesPassthrough) else None
+        return await upstream.handle_passthrough(context, request) if isinstance(upstream, HandlesPassthrough) else None
 
     # Assistants
-    async def create_assistant(self, body: Wire) -> Wire:
-        return await self._provision_and_write(
-            attachments.plan_for_assistant(self._ctx.limits, body),
-            lambda supplied: self._write(lambda session, context: assistants.create(session, context, body, supplied)),
-        )
+    async def create_assistant(self, context: RequestContext, body: Wire) -> Wire:
+        async with self._provision(context, attachments.plan_for_assistant(self._ctx.limits, body)) as provisioned:
+            return await self._write(context, lambda session, at: assistants.create(session, at, body, provisioned))
 
-    async def list_assistants(self, query: ListQuery) -> Wire:
+    async def list_assistants(self, context: RequestContext, query: ListQuery) -> Wire:
         return await self._read(
-            lambda session, _: assistants.list_page(session, query, unknown_cursor=self._unknown_cursor)
+            context, lambda session, _: assistants.list_page(session, query, unknown_cursor=self._unknown_cursor)
         )
 
-    async def retrieve_assistant(self, assistant_id: str) -> Wire:
-        return await self._read(lambda session, _: assistants.retrieve(session, assistant_id))
+    async def retrieve_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
+        return await self._read(context, lambda session, _: assistants.retrieve(session, assistant_id))
 
-    async def update_assistant(self, assistant_id: str, body: Wire) -> Wire:
-        return await self._provision_and_write(
-            attachments.plan_for_assistant_update(self._ctx.limits, body),
-            lambda _: self._write(lambda session, context: assistants.update(session, context, assistant_id, body)),
-        )
+    async def update_assistant(self, context: RequestContext, assistant_id: str, body: Wire) -> Wire:
+        async with self._provision(context, attachments.plan_for_assistant_update(self._ctx.limits, body)):
+            return await self._write(context, lambda session, at: assistants.update(session, at, assistant_id, body))
 
-    async def delete_assistant(self, assistant_id: str) -> Wire:
-        return await self._write(lambda session, _: assistants.delete(session, assistant_id))
+    async def delete_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
+        return await self._write(context, lambda session, _: assistants.delete(session, assistant_id))
 
     # Threads
-    async def create_thread(self, body: Wire) -> Wire:
-        return await self._provision_and_write(
-            attachments.plan_for_thread(self._ctx.limits, body),
-            lambda supplied: self._write(lambda session, context: threads.create(session, context, body, supplied)),
-        )
+    async def create_thread(self, context: RequestContext, body: Wire) -> Wire:
+        async with self._provision(context, attachments.plan_for_thread(self._ctx.limits, body)) as provisioned:
+            return await self._write(context, lambda session, at: threads.create(session, at, body, provisioned))
 
-    async def list_threads(self, query: ListQuery) -> Wire:
+    async def list_threads(self, context: RequestContext, query: ListQuery) -> Wire:
         return await self._read(
-            lambda session, _: threads.list_page(session, query, unknown_cursor=self._unknown_cursor)
+            context, lambda session, _: threads.list_page(session, query, unknown_cursor=self._unknown_cursor)
         )
 
-    async def retrieve_thread(self, thread_id: str) -> Wire:
-        return await self._read(lambda session, _: threads.retrieve(session, thread_id))
+    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Wire:
+        return await self._read(context, lambda session, _: threads.retrieve(session, thread_id))
 
-    async def update_thread(self, thread_id: str, body: Wire) -> Wire:
-        return await self._provision_and_write(
-            attachments.plan_for_thread_update(self._ctx.limits, body),
-            lambda _: self._write(lambda session, context: threads.update(session, context, thread_id, body)),
-        )
+    async def update_thread(self, context: RequestContext, thread_id: str, body: Wire) -> Wire:
+        async with self._provision(context, attachments.plan_for_thread_update(self._ctx.limits, body)):
+            return await self._write(context, lambda session, at: threads.update(session, at, thread_id, body))
 
-    async def delete_thread(self, thread_id: str) -> Wire:
-        deletion = await self._write(lambda session, context: threads.delete(session, context, thread_id))
+    async def delete_thread(self, context: RequestContext, thread_id: str) -> Wire:
+        deletion = await self._write(context, lambda session, at: threads.delete(session, at, thread_id))
         if deletion.run_id is not None:
             await self._stop_run(deletion.run_id)
         return deletion.response
 
     # Messages
-    async def create_message(self, thread_id: str, body: Wire) -> Wire:
-        def write(provisioned: Provisioned | None) -> Awaitable[Wire]:
-            return self._run_when_thread_free(
+    async def create_message(self, context: RequestContext, thread_id: str, body: Wire) -> Wire:
+        plan = await self._plan_provisioning(context, attachments.plan_for_message, thread_id, body, [body])
+        async with self._provision(context, plan) as provisioned:
+            return await self._run_when_thread_free(
+                context,
                 thread_id,
                 lambda: self._write(
-                    lambda session, context: messages.create(session, context, thread_id, body, provisioned)
+                    context, lambda session, at: messages.create(session, at, thread_id, body, provisioned)
                 ),
             )
 
-        return await self._provision_and_write(
-            await self._plan_provisioning(attachments.plan_for_message, thread_id, body, [body]), write
-        )
-
-    async def list_messages(self, thread_id: str, query: ListQuery) -> Wire:
+    async def list_messages(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
         return await self._read(
-            lambda session, _: messages.list_page(session, thread_id, query, unknown_cursor=self._unknown_cursor)
+            context,
+            lambda session, _: messages.list_page(session, thread_id, query, unknown_cursor=self._unknown_cursor),
         )
 
-    async def retrieve_message(self, thread_id: str, message_id: str) -> Wire:
-        return await self._read(lambda session, _: messages.retrieve(session, thread_id, message_id))
+    async def retrieve_message(self, context: RequestContext, thread_id: str, message_id: str) -> Wire:
+        return await self._read(context, lambda session, _: messages.retrieve(session, thread_id, message_id))
 
-    async def update_message(self, thread_id: str, message_id: str, body: Wire) -> Wire:
-        return await self._write(
-            lambda session, context: messages.update(session, context, thread_id, message_id, body)
-        )
+    async def update_message(self, context: RequestContext, thread_id: str, message_id: str, body: Wire) -> Wire:
+        return await self._write(context, lambda session, at: messages.update(session, at, thread_id, message_id, body))
 
-    async def delete_message(self, thread_id: str, message_id: str) -> Wire:
-        return await self._write(lambda session, _: messages.delete(session, thread_id, message_id))
+    async def delete_message(self, context: RequestContext, thread_id: str, message_id: str) -> Wire:
+        return await self._write(context, lambda session, _: messages.delete(session, thread_id, message_id))
 
     # Runs
     async def create_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        thread_id: str,
+        body: Wire,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
     ) -> Wire:
-        started = await self._start_run(thread_id, body, include)
+        started = await self._start_run(context, thread_id, body, include)
         self._send_warnings(started, warn)
-        self._submit_turn(started)
+        self._submit_turn(context, started)
         return started.run
 
     async def stream_run(
-        self, thread_id: str, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        thread_id: str,
+        body: Wire,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
     ) -> AsyncIterator[Event]:
-        started = await self._start_run(thread_id, body, include)
+        started = await self._start_run(context, thread_id, body, include)
         self._send_warnings(started, warn)
-        return self._submit_and_stream_turn(started, _build_opening_events(started.run), include)
+        return self._submit_and_stream_turn(context, started, _build_opening_events(started.run), include)
 
     async def create_thread_and_run(
-        self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self, context: RequestContext, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> Wire:
-        started = await self._start_thread_and_run(body, include)
+        started = await self._start_thread_and_run(context, body, include)
         self._send_warnings(started, warn)
-        self._submit_turn(started)
+        self._submit_turn(context, started)
         return started.run
 
     async def stream_thread_and_run(
-        self, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self, context: RequestContext, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
     ) -> AsyncIterator[Event]:
-        started = await self._start_thread_and_run(body, include)
+        started = await self._start_thread_and_run(context, body, include)
         self._send_warnings(started, warn)
         opening = [Event("thread.created", build_retrieved_thread(started.thread)), *_build_opening_events(started.run)]
-        return self._submit_and_stream_turn(started, opening, include)
+        return self._submit_and_stream_turn(context, started, opening, include)
 
-    async def follow_run(self, thread_id: str, run_id: str, *, after: str | None = None) -> AsyncIterator[Event]:
-        return await self._run_followers.follow(thread_id, run_id, after)
-
-    async def list_runs(self, thread_id: str, query: ListQuery) -> Wire:
-        return await self._read(
-            lambda session, now: runs.list_page(session, now, thread_id, query, unknown_cursor=self._unknown_cursor)
+    async def follow_run(
+        self, context: RequestContext, thread_id: str, run_id: str, *, after: str | None = None
+    ) -> AsyncIterator[Event]:
+        return await self._run_followers.follow(
+            partial(self._read, context), self._get_ctx(context), thread_id, run_id, after
         )
 
-    async def retrieve_run(self, thread_id: str, run_id: str) -> PolledRun:
+    async def list_runs(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
+        return await self._read(
+            context,
+            lambda session, now: runs.list_page(session, now, thread_id, query, unknown_cursor=self._unknown_cursor),
+        )
+
+    async def retrieve_run(self, context: RequestContext, thread_id: str, run_id: str) -> PolledRun:
         def read_run(session: Session, now: float) -> tuple[Wire, bool, int | None]:
             run = runs.retrieve(session, now, thread_id, run_id)
             return run, is_abandoned(session, now, run), compute_poll_hint_ms(run, now)
 
-        run, abandoned, advice = await self._read(read_run)
+        run, abandoned, advice = await self._read(context, read_run)
         if abandoned:
-            self._executor.recover_run(run_id)
+            self._executor.recover_run(self._get_ctx(context), run_id)
         return PolledRun(run, advice)
 
-    async def report_run(self, thread_id: str, run_id: str) -> Wire:
-        return await self._read(lambda session, now: run_reports.retrieve_report(session, now, thread_id, run_id))
+    async def report_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
+        return await self._read(
+            context, lambda session, now: run_reports.retrieve_report(session, now, thread_id, run_id)
+        )
 
-    async def update_run(self, thread_id: str, run_id: str, body: Wire) -> Wire:
-        return await self._write(lambda session, context: runs.update(session, context, thread_id, run_id, body))
+    async def update_run(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
+        return await self._write(context, lambda session, at: runs.update(session, at, thread_id, run_id, body))
 
-    async def cancel_run(self, thread_id: str, run_id: str) -> Wire:
-        run = await self._write(lambda session, context: runs.cancel(session, context, thread_id, run_id))
+    async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
+        run = await self._write(context, lambda session, at: runs.cancel(session, at, thread_id, run_id))
         await self._stop_run(run_id)  # also where the run ended at once: a worker that fell behind may be ours
         return run
 
-    async def submit_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> Wire:
+    async def submit_tool_outputs(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
         submission = await self._queue_run(
-            lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
+            context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body)
         )
-        self._submit_turn(submission, _build_resumption_events(submission))
+        self._submit_turn(context, submission, _build_resumption_events(submission))
         return submission.run
 
-    async def stream_tool_outputs(self, thread_id: str, run_id: str, body: Wire) -> AsyncIterator[Event]:
+    async def stream_tool_outputs(
+        self, context: RequestContext, thread_id: str, run_id: str, body: Wire
+    ) -> AsyncIterator[Event]:
         submission = await self._queue_run(
-            lambda session, context: tool_outputs.submit(session, context, thread_id, run_id, body)
+            context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body)
         )
-        return self._submit_and_stream_turn(submission, _build_resumption_events(submission))
+        return self._submit_and_stream_turn(context, submission, _build_resumption_events(submission))
 
     # Run steps
-    async def list_steps(self, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()) -> Wire:
+    async def list_steps(
+        self, context: RequestContext, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()
+    ) -> Wire:
         return await self._read(
+            context,
             lambda session, now: run_steps.list_page(
                 session, now, thread_id, run_id, query, include, unknown_cursor=self._unknown_cursor
-            )
+            ),
         )
 
-    async def retrieve_step(self, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()) -> Wire:
+    async def retrieve_step(
+        self, context: RequestContext, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()
+    ) -> Wire:
         return await self._read(
-            lambda session, now: run_steps.retrieve(session, now, thread_id, run_id, step_id, include)
+            context, lambda session, now: run_steps.retrieve(session, now, thread_id, run_id, step_id, include)
         )
 
     # Shared
-    async def _write(self, decide: Callable[[Session, ServiceContext], T]) -> T:
-        return await self._ctx.write(decide)
+    def _get_ctx(self, context: RequestContext) -> EngineContext:
+        return self._ctx.for_tenant(context.tenant)
 
-    async def _read(self, work: Callable[[Session, float], T]) -> T:
+    def _write(self, context: RequestContext, decide: Callable[[Session, ServiceContext], T]) -> Awaitable[T]:
+        return self._ctx.for_tenant(context.tenant).write(decide)
+
+    async def _read(self, context: RequestContext, work: Callable[[Session, float], T]) -> T:
         """A read; a deadline it meets is written down first (A60)."""
         now = self._ctx.clock.now()
         while True:
             try:
-                return await self._ctx.store.read(lambda session: work(session, now), tenant=self._ctx.tenant)
+                return await self._ctx.store.read(lambda session: work(session, now), tenant=context.tenant)
             except RunOverdue as overdue:
-                await self._write(partial(end_overdue_run, run_id=overdue.run_id))
+                await self._write(context, partial(end_overdue_run, run_id=overdue.run_id))
 
     async def _stop_run(self, run_id: str) -> None:
         """The store says that a run is to end: tell its worker, and whoever follows it while it waits."""
@@ -271,57 +290,60 @@ class ResponsesBackend:
         if waiting is not None:
             waiting.notify_waiters()
 
-    async def _run_when_thread_free(self, thread_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _run_when_thread_free(
+        self, context: RequestContext, thread_id: str, attempt: Callable[[], Awaitable[T]]
+    ) -> T:
         """A transaction that a busy thread refuses, or takes later where requests may wait for it."""
         return await self._thread_queue.run_when_free(
-            attempt, thread_id=thread_id, is_free=lambda: self._read(partial(may_be_unlocked, thread_id=thread_id))
+            attempt,
+            thread_id=thread_id,
+            is_free=lambda: self._read(context, partial(may_be_unlocked, thread_id=thread_id)),
         )
 
-    async def _start_run(self, thread_id: str, body: Wire, include: Sequence[str]) -> CreatedRun:
-        def write(provisioned: Provisioned | None) -> Awaitable[CreatedRun]:
-            return self._run_when_thread_free(
+    async def _start_run(
+        self, context: RequestContext, thread_id: str, body: Wire, include: Sequence[str]
+    ) -> CreatedRun:
+        plan = await self._plan_provisioning(
+            context, attachments.plan_for_run, thread_id, body, body.get("additional_messages")
+        )
+        async with self._provision(context, plan) as provisioned:
+            return await self._run_when_thread_free(
+                context,
                 thread_id,
                 lambda: self._queue_run(
-                    lambda session, context: runs.create(session, context, thread_id, body, include, provisioned)
+                    context, lambda session, at: runs.create(session, at, thread_id, body, include, provisioned)
                 ),
             )
 
-        plan = await self._plan_provisioning(attachments.plan_for_run, thread_id, body, body.get("additional_messages"))
-        return await self._provision_and_write(plan, write)
-
-    async def _start_thread_and_run(self, body: Wire, include: Sequence[str]) -> CreatedRun:
-        return await self._provision_and_write(
-            attachments.plan_for_thread_and_run(self._ctx.limits, body),
-            lambda supplied: self._queue_run(
-                lambda session, context: runs.create_with_thread(session, context, body, include, supplied)
-            ),
-        )
+    async def _start_thread_and_run(self, context: RequestContext, body: Wire, include: Sequence[str]) -> CreatedRun:
+        plan = attachments.plan_for_thread_and_run(self._ctx.limits, body)
+        async with self._provision(context, plan) as provisioned:
+            return await self._queue_run(
+                context, lambda session, at: runs.create_with_thread(session, at, body, include, provisioned)
+            )
 
     async def _plan_provisioning(
-        self, plan: ThreadProvisioningPlanner, thread_id: str, body: Wire, new_messages: object
+        self, context: RequestContext, plan: ThreadProvisioningPlanner, thread_id: str, body: Wire, new_messages: object
     ) -> ProvisioningPlan | None:
         if not attachments.names_files(new_messages):
             return None
         limits = self._ctx.limits
-        return await self._read(lambda session, _: plan(session, limits, thread_id, body))
+        return await self._read(context, lambda session, _: plan(session, limits, thread_id, body))
 
-    async def _provision_and_write(
-        self, plan: ProvisioningPlan | None, write: Callable[[Provisioned | None], Awaitable[T]]
-    ) -> T:
-        """A transaction, and before it what it needs done at the service behind."""
+    def _provision(
+        self, context: RequestContext, plan: ProvisioningPlan | None
+    ) -> AbstractAsyncContextManager[Provisioned | None]:
+        """What the upstream has to provide before the request's transaction; undone if that fails."""
         possible_plan = attachments.restrict_to_capabilities(plan, self._ctx.rules.profile)
-        if possible_plan is None:
-            return await write(None)
-        async with self._ctx.attachment_provisioner.provision(possible_plan) as provisioned:
-            return await write(provisioned)
+        return self._get_ctx(context).attachment_provisioner.provision(possible_plan)
 
-    async def _queue_run(self, decide: Callable[[Session, ServiceContext], Queued]) -> Queued:
+    async def _queue_run(self, context: RequestContext, decide: Callable[[Session, ServiceContext], Queued]) -> Queued:
         """A transaction that queues a run, and begins its turn where a place is free."""
         has_slot = self._executor.try_reserve_slot()
         turn_started = False
         try:
             await self._ctx.load_prices_if_limited()
-            queued = await self._ctx.write(decide, starts_turn=has_slot)
+            queued = await self._get_ctx(context).write(decide, starts_turn=has_slot)
             turn_started = queued.turn is not None
         finally:
             if has_slot and not turn_started:
@@ -337,19 +359,25 @@ class ResponsesBackend:
         ):
             warn(warning)
 
-    def _submit_turn(self, queued: CreatedRun | Submission, opening: Sequence[Event] = ()) -> None:
+    def _submit_turn(
+        self, context: RequestContext, queued: CreatedRun | Submission, opening: Sequence[Event] = ()
+    ) -> None:
         """Perform the run's next turn; where its earlier ones were told, this one is too, the given events first."""
         is_streamed = bool(opening) and self._ctx.event_logs.find_waiting(queued.run["id"]) is not None
         self._submit_to_executor(
-            queued, self._open_run_stream(queued, opening, has_reader=False) if is_streamed else None
+            context, queued, self._open_run_stream(queued, opening, has_reader=False) if is_streamed else None
         )
 
     def _submit_and_stream_turn(
-        self, queued: CreatedRun | Submission, opening: Sequence[Event], include: Sequence[str] = ()
+        self,
+        context: RequestContext,
+        queued: CreatedRun | Submission,
+        opening: Sequence[Event],
+        include: Sequence[str] = (),
     ) -> AsyncIterator[Event]:
         """Perform the run's next turn and hand out its events, the given ones first."""
         run_stream = self._open_run_stream(queued, opening, include)
-        self._submit_to_executor(queued, run_stream)
+        self._submit_to_executor(context, queued, run_stream)
         return run_stream
 
     def _open_run_stream(
@@ -371,8 +399,10 @@ class ResponsesBackend:
         run_stream.publish(opening)
         return run_stream
 
-    def _submit_to_executor(self, queued: CreatedRun | Submission, run_stream: RunStream | None) -> None:
-        self._executor.submit(queued.run["id"], start=queued.turn, run_stream=run_stream)
+    def _submit_to_executor(
+        self, context: RequestContext, queued: CreatedRun | Submission, run_stream: RunStream | None
+    ) -> None:
+        self._executor.submit(self._get_ctx(context), queued.run["id"], start=queued.turn, run_stream=run_stream)
 
 
 def _build_opening_events(run: Wire) -> tuple[Event, Event]:

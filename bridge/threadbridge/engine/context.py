@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from threadbridge.costs.spend_limits import has_spend_limits
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """The surroundings of a worker. `owner` names this process and backend in the leases it takes."""
+    """What turns of one tenant need. `owner` names this process and backend in the leases it takes."""
 
     tenant: str
     store: Store
@@ -52,6 +52,27 @@ class EngineContext:
     parameter_rejections: ParameterRejectionRegistry
     #: What is still to be done about connections whose turn is over.
     _background_tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+    #: The contexts of the other tenants that this process has served.
+    _tenant_contexts: dict[str, EngineContext] = field(default_factory=dict[str, "EngineContext"])
+
+    def for_tenant(self, tenant: str) -> EngineContext:
+        """The context of another tenant: same store, upstream, limits, event logs and slots."""
+        if tenant == self.tenant:
+            return self
+        ctx = self._tenant_contexts.get(tenant)
+        if ctx is None:
+            ctx = self._tenant_contexts[tenant] = replace(
+                self,
+                tenant=tenant,
+                attachment_provisioner=replace(self.attachment_provisioner, tenant=tenant),
+                container_provisioner=replace(self.container_provisioner, tenant=tenant),
+            )
+        return ctx
+
+    def list_tenant_contexts(self) -> Sequence[EngineContext]:
+        """This context, and those of all other tenants that this process has served."""
+        return [self, *self._tenant_contexts.values()]
 
     async def write(self, decide: Callable[[Session, ServiceContext], T], *, starts_turn: bool = False) -> T:
         """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""

@@ -24,7 +24,7 @@ class InlineExecutor:
 
     def __init__(self, ctx: EngineContext) -> None:
         self._ctx = ctx
-        self._cleanup_sweeper = CleanupSweeper(ctx)
+        self._cleanup_sweepers: dict[str, CleanupSweeper] = {}  # by tenant
         self._runners: dict[str, tuple[TurnRunner, asyncio.Task[None]]] = {}
         self._sweep_task: asyncio.Task[None] | None = None
         self._closing = False
@@ -33,10 +33,10 @@ class InlineExecutor:
         """Look for runs that lost their worker: now, and then once per lease."""
         self._sweep_task = asyncio.ensure_future(self._sweep())
 
-    def recover_run(self, run_id: str) -> None:
+    def recover_run(self, ctx: EngineContext, run_id: str) -> None:
         """Perform a run that somebody met without a worker, if taking up runs is this process's affair."""
         if self._sweep_task is not None:
-            self.submit(run_id)
+            self.submit(ctx, run_id)
 
     def try_reserve_slot(self) -> bool:
         """Keep a place for a turn that is about to begin; it goes to `employ` with its start, or is given back."""
@@ -46,13 +46,20 @@ class InlineExecutor:
         """The turn that a place was kept for does not begin."""
         self._ctx.concurrency_limit.release()
 
-    def submit(self, run_id: str, *, start: TurnStart | None = None, run_stream: RunStream | None = None) -> None:
+    def submit(
+        self,
+        ctx: EngineContext,
+        run_id: str,
+        *,
+        start: TurnStart | None = None,
+        run_stream: RunStream | None = None,
+    ) -> None:
         """Have the run's next turn performed: the one that began already, in a place kept for it, or the one it
         waits for. A run that is being worked on already is left alone.
         """
         if start is None and run_stream is None and (self._closing or self._has_active_runner(run_id)):
             return
-        runner = TurnRunner(self._ctx, run_id, start=start, run_stream=run_stream)
+        runner = TurnRunner(ctx, run_id, start=start, run_stream=run_stream)
         task = asyncio.ensure_future(runner.run_turn())
         self._runners[run_id] = (runner, task)
         task.add_done_callback(lambda done: self._remove_runner(run_id, runner, done))
@@ -76,23 +83,25 @@ class InlineExecutor:
     async def _sweep(self) -> None:
         while True:
             self._ctx.event_logs.discard_expired()
-            try:
-                await self._recover_abandoned_runs()
-            except BridgeError as error:  # the store may be there again at the next look
-                _log.error("could not look for runs without a worker", error=error.message)
-            await self._sweep_cleanup_intents()
+            for ctx in self._ctx.list_tenant_contexts():
+                try:
+                    await self._recover_abandoned_runs(ctx)
+                except BridgeError as error:  # the store may be there again at the next look
+                    _log.error("could not look for runs without a worker", error=error.message)
+                await self._sweep_cleanup_intents(ctx)
             await self._ctx.clock.sleep(self._ctx.limits.lease_seconds)
 
-    async def _sweep_cleanup_intents(self) -> None:
+    async def _sweep_cleanup_intents(self, ctx: EngineContext) -> None:
+        sweeper = self._cleanup_sweepers.setdefault(ctx.tenant, CleanupSweeper(ctx))
         try:
-            await self._cleanup_sweeper.sweep()
+            await sweeper.sweep()
         except BridgeError as error:
             _log.error("could not look for abandoned errands", error=error.message)
 
-    async def _recover_abandoned_runs(self) -> None:
-        for run_id in await self._ctx.list_unfinished_runs(limit=_RECOVERY_BATCH_SIZE):
+    async def _recover_abandoned_runs(self, ctx: EngineContext) -> None:
+        for run_id in await ctx.list_unfinished_runs(limit=_RECOVERY_BATCH_SIZE):
             _log.info("taking up a run that lost its worker", run_id=run_id)
-            self.submit(run_id)
+            self.submit(ctx, run_id)
 
     async def drain(self) -> None:
         """Give running turns `drain_seconds` to end; what is cut off then is taken up at the next start."""

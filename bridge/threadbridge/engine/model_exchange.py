@@ -255,7 +255,7 @@ class ModelExchange:
         rejections = self._ctx.parameter_rejections
         new_rejections = rejections.learn(model, self._rejected_parameters - rejections.list_rejected_parameters(model))
         if new_rejections:
-            self._ctx.run_in_background(rejections.save(new_rejections))
+            self._ctx.run_in_background(rejections.save(self._ctx.tenant, new_rejections))
 
     async def _replace_container(self, reason: str) -> bool:
         if self._container_replaced or not await self.tool_session.replace_container():

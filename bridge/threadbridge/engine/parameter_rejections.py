@@ -15,7 +15,7 @@ _log = get_logger("threadbridge.run")
 
 
 class ParameterRejectionRegistry:
-    """The refusals of one service, for one tenant. `known` are those the store had when the process began."""
+    """The rejections by the models of one upstream. `rejections` are those the store had when the process began."""
 
     def __init__(
         self,
@@ -26,7 +26,6 @@ class ParameterRejectionRegistry:
         service: str = "",
         rejections: Iterable[ParameterRejection] = (),
     ) -> None:
-        self._tenant = settings.tenant
         self._store = store
         self._clock = clock
         self._service = service
@@ -44,15 +43,15 @@ class ParameterRejectionRegistry:
             self._rejections.record(rejection)
         return rejections
 
-    async def save(self, rejections: Sequence[ParameterRejection]) -> None:
-        """Write them down. Where that fails, only this process knows."""
+    async def save(self, tenant: str, rejections: Sequence[ParameterRejection]) -> None:
+        """Store them for the tenant whose run met them. If that fails, only this process knows them."""
 
         def work(session: Session) -> None:
             for rejection in rejections:
                 session.add_parameter_rejection(self._service, rejection, max_count=self._max_rejections)
 
         try:
-            await self._store.write(work, tenant=self._tenant)
+            await self._store.write(work, tenant=tenant)
         except BridgeError as error:
             _log.warning("refused parameters could not be remembered", error=error.message)
 

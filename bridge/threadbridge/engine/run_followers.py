@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, Self, TypeVar
 
+from threadbridge.engine.context import EngineContext
 from threadbridge.engine.event_log import STREAM_LOST_MESSAGE, EventLog, EventLogState
 from threadbridge.engine.event_log_registry import EventLogRegistry
 from threadbridge.errors import BridgeError, UnknownEvent
@@ -33,47 +34,52 @@ class ReadTransaction(Protocol):
 class RunFollowers:
     """Hands out the events of runs to any number of readers, none of whom holds a run up."""
 
-    def __init__(
-        self, logs: EventLogRegistry, clock: Clock, read: ReadTransaction, recover_run: Callable[[str], None]
-    ) -> None:
+    def __init__(self, logs: EventLogRegistry, clock: Clock, recover_run: Callable[[EngineContext, str], None]) -> None:
         self._logs = logs
         self._clock = clock
-        self._read = read
         self._recover_run = recover_run
 
-    async def follow(self, thread_id: str, run_id: str, after: str | None) -> AsyncIterator[Event]:
+    async def follow(
+        self, read: ReadTransaction, ctx: EngineContext, thread_id: str, run_id: str, after: str | None
+    ) -> AsyncIterator[Event]:
         """`Backend.follow_run`."""
-        await self._read(lambda session, now: runs.retrieve(session, now, thread_id, run_id))
+        await read(lambda session, now: runs.retrieve(session, now, thread_id, run_id))
         log = self._logs.find(run_id)
         position = None if log is None else _find_start_position(log) if after is None else log.find_position(after)
         if log is not None and position is not None:
             return LogFollower(
-                log, position, self._clock, lambda waiting: self._check_waiting_run(thread_id, run_id, waiting)
+                log, position, self._clock, lambda waiting: self._check_waiting_run(read, thread_id, run_id, waiting)
             )
         cursor = ReplayCursor() if after is None else ReplayCursor.from_event_id(after)
         if cursor is None:
             raise UnknownEvent(after or "")
-        return StoreFollower(self._clock, lambda told: self._load_new_events(thread_id, run_id, told), cursor)
+        return StoreFollower(
+            self._clock, lambda cursor: self._load_new_events(read, ctx, thread_id, run_id, cursor), cursor
+        )
 
-    async def _check_waiting_run(self, thread_id: str, run_id: str, waiting: Wire) -> tuple[Wire, Sequence[Event]]:
+    async def _check_waiting_run(
+        self, read: ReadTransaction, thread_id: str, run_id: str, waiting: Wire
+    ) -> tuple[Wire, Sequence[Event]]:
         """The run, and its end where it came while the run waited."""
 
         def read_run(session: Session, now: float) -> tuple[Wire, Sequence[Event]]:
             run = runs.retrieve(session, now, thread_id, run_id)
             return run, () if is_active(run) else build_end_events(session, run, waiting)
 
-        return await self._read(read_run)
+        return await read(read_run)
 
-    async def _load_new_events(self, thread_id: str, run_id: str, cursor: ReplayCursor) -> NewEvents:
+    async def _load_new_events(
+        self, read: ReadTransaction, ctx: EngineContext, thread_id: str, run_id: str, cursor: ReplayCursor
+    ) -> NewEvents:
         """What the store has to tell; a run met without a worker is taken up."""
 
         def read_events(session: Session, now: float) -> tuple[NewEvents, bool]:
             new_events = read_new_events(session, now, thread_id, run_id, cursor)
             return new_events, is_abandoned(session, now, new_events.run)
 
-        found, abandoned = await self._read(read_events)
+        found, abandoned = await read(read_events)
         if abandoned:
-            self._recover_run(run_id)
+            self._recover_run(ctx, run_id)
         return found
 
 

@@ -14,6 +14,7 @@ from threadbridge.ports.backend import Backend
 from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
 from threadbridge.ports.passthrough import HandlesPassthrough
+from threadbridge.ports.request_context import RequestContext
 from threadbridge.ports.spending import PriceList, Rates, SpendByKey, SpendScope, SpendTotals
 from threadbridge.ports.store import (
     Entry,
@@ -65,6 +66,7 @@ __all__ = [
     "PolledRun",
     "PriceList",
     "Rates",
+    "RequestContext",
     "RunWithLease",
     "Session",
     "SpendByKey",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from threadbridge.ports.request_context import RequestContext
 from threadbridge.ports.wire_types import PassthroughRequest, WireResponse
 
 
@@ -14,7 +15,7 @@ class HandlesPassthrough(Protocol):
     A door asks it first, and without it (or where it has nothing to say) asks the service behind over the network.
     """
 
-    async def handle_passthrough(self, request: PassthroughRequest) -> WireResponse | None:
+    async def handle_passthrough(self, context: RequestContext, request: PassthroughRequest) -> WireResponse | None:
         """The answer; None, with the body untouched, where the request is for the service behind.
 
         Refusals are answers too. A body that is streamed raises `errors.UpstreamError` where it breaks off.

@@ -1,11 +1,12 @@
 """The Assistants API v2 on the wire, without I/O: what the gateway and the in-process transports share.
 
-`decoded` and `own_path` say what of a URL's path is ours, if any, and `answer` answers a request from any backend.
+`decode_path` and `find_api_path` find the API's path in a URL, and `dispatch_request` answers a request from any
+backend.
 """
 
 from __future__ import annotations
 
-from threadbridge.wire.dispatch import build_error_response, dispatch_request
+from threadbridge.wire.dispatch import build_error_response, create_request_id, dispatch_request
 from threadbridge.wire.error_responses import to_wire
 from threadbridge.wire.passthrough_paths import may_be_handled_locally
 from threadbridge.wire.routes import OPERATIONS, Operation, decode_path, find_api_path
@@ -14,6 +15,7 @@ __all__ = [
     "OPERATIONS",
     "Operation",
     "build_error_response",
+    "create_request_id",
     "decode_path",
     "dispatch_request",
     "find_api_path",

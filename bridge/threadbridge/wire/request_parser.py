@@ -42,7 +42,7 @@ _RESPONSE_NESTING_LEVELS = 12
 
 @dataclass(frozen=True, slots=True)
 class OperationCall:
-    """One operation, ready to be asked of a backend."""
+    """One call of an operation, parsed."""
 
     operation: Operation
     ids: Mapping[str, str]
@@ -57,29 +57,23 @@ class OperationCall:
     accepts_only_events: bool = False
 
     @property
-    def assistant_id(self) -> str:
-        return self.ids["assistant_id"]
+    def is_streamed(self) -> bool:
+        """Whether the answer is a stream of events: the operation has one, and the client asks for it.
 
-    @property
-    def thread_id(self) -> str:
-        return self.ids["thread_id"]
-
-    @property
-    def message_id(self) -> str:
-        return self.ids["message_id"]
-
-    @property
-    def run_id(self) -> str:
-        return self.ids["run_id"]
-
-    @property
-    def step_id(self) -> str:
-        return self.ids["step_id"]
-
-    @property
-    def wants_stream(self) -> bool:
-        """Whether the body asks for events; anything but a plain `true` is for the backend to judge."""
+        A `stream` in a body that is no plain `true` is for the backend to judge.
+        """
+        operation = self.operation
+        if operation.stream_method is None:
+            return False
+        if operation.body == "none":
+            return self.accepts_only_events or operation.stream_method == operation.name
         return self.body.get("stream") is True
+
+    @property
+    def backend_method(self) -> str:
+        """The name of the backend's method."""
+        stream_method = self.operation.stream_method
+        return stream_method if stream_method is not None and self.is_streamed else self.operation.name
 
 
 def parse_request(request: WireRequest, *, max_body_bytes: int) -> OperationCall:
@@ -151,7 +145,7 @@ def _require_beta(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
 
 
 def _parse_list_query(operation: Operation, query: Mapping[str, str]) -> ListQuery:
-    if not query or "limit" not in operation.query:
+    if not query or not operation.is_list:
         return _DEFAULT_QUERY
     return ListQuery(
         limit=_parse_limit(query.get("limit")),

@@ -20,9 +20,12 @@ BodyPolicy = Literal["none", "optional", "required"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. `body`: a `none` body is not looked at, an empty `optional` one stands for `{}`.
+    """One operation, and how the backend's method of the same name is called for it.
 
-    `query` are the parameters that mean something to it, `include` in whatever spelling.
+    The method gets the ids of the path in their order, then the body unless `body` is "none" (a `none` body is
+    ignored, an empty `optional` one stands for `{}`), then the page of a list. `query` are the parameters that have an
+    effect, `include` in whatever spelling. `stream_method` answers instead where the client wants events. `warns`: the
+    method takes a warning sink.
     """
 
     name: str
@@ -30,6 +33,13 @@ class Operation:
     path: str
     body: BodyPolicy = "none"
     query: frozenset[str] = frozenset()
+    stream_method: str | None = None
+    warns: bool = False
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it answers a page of objects."""
+        return "limit" in self.query
 
 
 _PAGE = frozenset({"limit", "order", "after", "before"})
@@ -46,7 +56,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("delete_assistant", "DELETE", "/assistants/{assistant_id}"),
     Operation("create_thread", "POST", "/threads", "optional"),
     Operation("list_threads", "GET", "/threads", query=_PAGE),
-    Operation("create_thread_and_run", "POST", "/threads/runs", "required", _INCLUDE),
+    Operation(
+        "create_thread_and_run", "POST", "/threads/runs", "required", _INCLUDE, "stream_thread_and_run", warns=True
+    ),
     Operation("retrieve_thread", "GET", "/threads/{thread_id}"),
     Operation("update_thread", "POST", "/threads/{thread_id}", "optional"),
     Operation("delete_thread", "DELETE", "/threads/{thread_id}"),
@@ -55,14 +67,20 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("retrieve_message", "GET", "/threads/{thread_id}/messages/{message_id}"),
     Operation("update_message", "POST", "/threads/{thread_id}/messages/{message_id}", "optional"),
     Operation("delete_message", "DELETE", "/threads/{thread_id}/messages/{message_id}"),
-    Operation("create_run", "POST", "/threads/{thread_id}/runs", "required", _INCLUDE),
+    Operation("create_run", "POST", "/threads/{thread_id}/runs", "required", _INCLUDE, "stream_run", warns=True),
     Operation("list_runs", "GET", "/threads/{thread_id}/runs", query=_PAGE),
-    Operation("retrieve_run", "GET", "/threads/{thread_id}/runs/{run_id}"),
-    Operation("follow_run", "GET", "/threads/{thread_id}/runs/{run_id}/events"),
+    Operation("retrieve_run", "GET", "/threads/{thread_id}/runs/{run_id}", stream_method="follow_run"),
+    Operation("follow_run", "GET", "/threads/{thread_id}/runs/{run_id}/events", stream_method="follow_run"),
     Operation("report_run", "GET", "/threads/{thread_id}/runs/{run_id}/report"),
     Operation("update_run", "POST", "/threads/{thread_id}/runs/{run_id}", "optional"),
     Operation("cancel_run", "POST", "/threads/{thread_id}/runs/{run_id}/cancel"),
-    Operation("submit_tool_outputs", "POST", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", "required"),
+    Operation(
+        "submit_tool_outputs",
+        "POST",
+        "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs",
+        "required",
+        stream_method="stream_tool_outputs",
+    ),
     Operation("list_steps", "GET", "/threads/{thread_id}/runs/{run_id}/steps", query=_PAGE | _INCLUDE),
     Operation("retrieve_step", "GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}", query=_INCLUDE),
 )

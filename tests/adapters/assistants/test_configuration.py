@@ -9,6 +9,7 @@ import pytest
 
 from tests.adapters.assistants.settings import KEY, make_settings
 from tests.legacy_service import LegacyService, ReceivedRequest, add_threads
+from tests.request_context import CONTEXT
 from threadbridge.errors import (
     ConfigurationError,
     Unauthorized,
@@ -28,7 +29,7 @@ async def test_headers_and_query_parameters_go_with_every_request(service: Legac
     headers = {"X-Gateway": "g", "openai-beta": "assistants=v2,other=v1"}
     backend = await open_backend(make_settings(url, headers=headers, query={"api-version": "v1"}))
 
-    await backend.list_runs("thread_00000", ListQuery(limit=5))
+    await backend.list_runs(CONTEXT, "thread_00000", ListQuery(limit=5))
 
     await backend.aclose()
     seen = the_only(service)
@@ -54,7 +55,7 @@ async def test_a_token_provider_is_asked_for_a_bearer_token(
         make_settings(url.removesuffix("/v1"), token_provider=provider, azure=azure, api_version="2024-05-01-preview")
     )
 
-    await backend.retrieve_thread("thread_00000")
+    await backend.retrieve_thread(CONTEXT, "thread_00000")
 
     await backend.aclose()
     assert the_only(service).headers["authorization"] == f"Bearer {token}"
@@ -67,7 +68,7 @@ async def test_a_token_provider_that_fails_is_named_without_what_it_said(service
     backend = await open_backend(make_settings(url, token_provider=provider))
 
     with pytest.raises(Unauthorized, match=r"token provider failed \(RuntimeError\)") as raised:
-        await backend.retrieve_thread("thread_1")
+        await backend.retrieve_thread(CONTEXT, "thread_1")
 
     await backend.aclose()
     assert "hidden" not in raised.value.message
@@ -79,7 +80,7 @@ async def test_azure_takes_the_key_in_its_own_header_and_the_version_in_the_quer
     add_threads(service, 1)
     backend = await open_backend(make_settings(url.removesuffix("/v1"), azure=True, api_version="2024-05-01-preview"))
 
-    await backend.retrieve_thread("thread_00000")
+    await backend.retrieve_thread(CONTEXT, "thread_00000")
 
     await backend.aclose()
     seen = the_only(service)
@@ -97,7 +98,7 @@ async def test_what_is_not_set_is_left_to_the_environment_of_the_sdk(
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     backend = await open_backend(Settings(backend="assistants"))
 
-    await backend.retrieve_thread("thread_00000")
+    await backend.retrieve_thread(CONTEXT, "thread_00000")
 
     await backend.aclose()
     assert the_only(service).headers["authorization"] == "Bearer sk-from-environment"

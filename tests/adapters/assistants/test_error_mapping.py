@@ -7,6 +7,7 @@ import pytest
 
 from tests.adapters.assistants.settings import KEY, make_settings
 from tests.legacy_service import InjectedFault, LegacyService, make_error_body
+from tests.request_context import CONTEXT
 from threadbridge.errors import (
     BridgeError,
     Conflict,
@@ -21,7 +22,7 @@ from threadbridge_adapters.assistants import open_backend
 
 async def test_an_unknown_thread_is_not_found_in_the_services_words(backend: Backend, service: LegacyService) -> None:
     with pytest.raises(NotFound) as raised:
-        await backend.retrieve_thread("thread_nope")
+        await backend.retrieve_thread(CONTEXT, "thread_nope")
 
     assert raised.value.message == "No thread found with id 'thread_nope'."
     assert raised.value.request_id == "req_404"
@@ -51,7 +52,7 @@ async def test_an_error_keeps_status_message_type_param_code_and_request_id(
     backend = await open_backend(make_settings(url, max_retries=0))
 
     with pytest.raises(STATUSES[status]) as raised:
-        await backend.create_thread({})
+        await backend.create_thread(CONTEXT, {})
 
     await backend.aclose()
     error = raised.value
@@ -70,7 +71,7 @@ async def test_an_upstream_error_keeps_the_body_and_the_wait_asked_for(service: 
     backend = await open_backend(make_settings(url, max_retries=0))
 
     with pytest.raises(UpstreamError) as raised:
-        await backend.create_thread({})
+        await backend.create_thread(CONTEXT, {})
 
     await backend.aclose()
     assert raised.value.retry_after == 7.0
@@ -93,7 +94,7 @@ async def test_a8_a_404_that_is_no_assistants_error_says_that_the_api_is_gone(
     service.faults.append(InjectedFault("/thread_1", 404, body))
 
     with pytest.raises(UpstreamError, match="no longer has the Assistants API") as raised:
-        await backend.retrieve_thread("thread_1")
+        await backend.retrieve_thread(CONTEXT, "thread_1")
 
     assert raised.value.status == 404
 
@@ -102,14 +103,14 @@ async def test_a_page_in_place_of_json_is_an_upstream_error(backend: Backend, se
     service.faults.append(InjectedFault("/thread_1", 200, b"<html>Please log in</html>"))
 
     with pytest.raises(UpstreamError, match="other than a JSON object"):
-        await backend.retrieve_thread("thread_1")
+        await backend.retrieve_thread(CONTEXT, "thread_1")
 
 
 async def test_a_key_that_the_service_repeats_is_blanked(backend: Backend, service: LegacyService) -> None:
     service.faults.append(InjectedFault("/thread_1", 401, make_error_body(f"Incorrect API key provided: {KEY}.")))
 
     with pytest.raises(Unauthorized) as raised:
-        await backend.retrieve_thread("thread_1")
+        await backend.retrieve_thread(CONTEXT, "thread_1")
 
     assert raised.value.message == "Incorrect API key provided: ***."
 
@@ -118,7 +119,7 @@ async def test_an_unreachable_service_is_named_and_its_password_is_not() -> None
     backend = await open_backend(make_settings("http://user:hidden@127.0.0.1:1/v1", max_retries=0))
 
     with pytest.raises(UpstreamError, match=r"127\.0\.0\.1:1 could not be reached .*base_url") as raised:
-        await backend.retrieve_thread("thread_1")
+        await backend.retrieve_thread(CONTEXT, "thread_1")
 
     await backend.aclose()
     assert "hidden" not in raised.value.message
@@ -130,6 +131,6 @@ async def test_a_service_that_does_not_answer_in_time_is_an_upstream_error(servi
     backend = await open_backend(make_settings(url, max_retries=0, timeout=0.1))
 
     with pytest.raises(UpstreamError, match="did not answer in time"):
-        await backend.retrieve_thread("thread_1")
+        await backend.retrieve_thread(CONTEXT, "thread_1")
 
     await backend.aclose()

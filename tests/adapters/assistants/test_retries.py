@@ -9,6 +9,7 @@ import pytest
 
 from tests.adapters.assistants.settings import make_settings
 from tests.legacy_service import InjectedFault, LegacyService, make_error_body
+from tests.request_context import CONTEXT
 from threadbridge.errors import (
     UpstreamError,
 )
@@ -26,7 +27,7 @@ async def test_a_message_is_not_sent_again_when_nobody_knows_whether_it_arrived(
     backend = await open_backend(make_settings(url, max_retries=2))
 
     with pytest.raises(UpstreamError, match="Oops"):
-        await backend.create_message("thread_1", {"role": "user", "content": "once"})
+        await backend.create_message(CONTEXT, "thread_1", {"role": "user", "content": "once"})
 
     await backend.aclose()
     assert [message["content"] for message in service.messages["thread_1"]] == ["once"]
@@ -37,7 +38,7 @@ async def test_a_message_is_not_sent_again_after_a_timeout(service: LegacyServic
     backend = await open_backend(make_settings(url, max_retries=2, timeout=0.1))
 
     with pytest.raises(UpstreamError, match="in time"):
-        await backend.create_message("thread_1", {"role": "user", "content": "once"})
+        await backend.create_message(CONTEXT, "thread_1", {"role": "user", "content": "once"})
 
     await backend.aclose()
     assert len(service.messages["thread_1"]) == 1
@@ -49,7 +50,7 @@ async def test_a_message_that_was_not_taken_on_is_sent_again(service: LegacyServ
     service.faults.append(fault)
     backend = await open_backend(make_settings(url, max_retries=2))
 
-    await backend.create_message("thread_1", {"role": "user", "content": "once"})
+    await backend.create_message(CONTEXT, "thread_1", {"role": "user", "content": "once"})
 
     await backend.aclose()
     assert len(service.requests) == 3
@@ -63,16 +64,16 @@ async def test_a_wait_beyond_all_bounds_is_not_waited_for(service: LegacyService
     backend = await open_backend(make_settings(url, max_retries=2))
 
     with pytest.raises(UpstreamError, match="Tomorrow"):
-        await backend.create_message("thread_1", {})
+        await backend.create_message(CONTEXT, "thread_1", {})
 
     await backend.aclose()
     assert len(service.requests) == 1
 
 
 SAFE: dict[str, Operation] = {
-    "get": lambda b: b.retrieve_thread("thread_1"),
-    "delete": lambda b: b.delete_thread("thread_1"),
-    "update": lambda b: b.update_thread("thread_1", {"metadata": {}}),
+    "get": lambda b: b.retrieve_thread(CONTEXT, "thread_1"),
+    "delete": lambda b: b.delete_thread(CONTEXT, "thread_1"),
+    "update": lambda b: b.update_thread(CONTEXT, "thread_1", {"metadata": {}}),
 }
 
 

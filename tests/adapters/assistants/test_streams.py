@@ -13,6 +13,7 @@ import pytest
 
 from tests.adapters.assistants.settings import make_settings
 from tests.legacy_service import InjectedFault, LegacyService, ReceivedRequest, make_error_body
+from tests.request_context import CONTEXT
 from threadbridge.errors import (
     InvalidRequest,
     UnknownEvent,
@@ -44,7 +45,7 @@ async def test_a_streamed_run_yields_the_parsed_events_up_to_done(backend: Backe
         b"event: done\ndata: [DONE]\n\n",
     ]
 
-    stream = await backend.stream_run("thread_1", {"assistant_id": "asst_1"})
+    stream = await backend.stream_run(CONTEXT, "thread_1", {"assistant_id": "asst_1"})
     received = [event async for event in stream]
 
     assert received == events
@@ -54,7 +55,7 @@ async def test_a_streamed_run_yields_the_parsed_events_up_to_done(backend: Backe
 async def test_a_stream_of_a_new_thread_asks_its_own_path(backend: Backend, service: LegacyService) -> None:
     service.frames = [b"event: done\ndata: [DONE]\n\n"]
 
-    stream = await backend.stream_thread_and_run({"assistant_id": "asst_1"}, include=["x"])
+    stream = await backend.stream_thread_and_run(CONTEXT, {"assistant_id": "asst_1"}, include=["x"])
     received = [event async for event in stream]
 
     assert received == []
@@ -68,7 +69,7 @@ async def test_an_error_event_is_raised_with_what_it_says(
     error = {"message": "The server had an error.", "type": "server_error", "param": None, "code": "boom"}
     data = {"error": error} if wrapped else error
     service.frames = [frame("thread.run.created", {"id": "run_1"}), frame("error", data)]
-    stream = await backend.stream_run("thread_1", {})
+    stream = await backend.stream_run(CONTEXT, "thread_1", {})
     first = await anext(stream)
 
     with pytest.raises(UpstreamError, match="The server had an error") as raised:
@@ -81,7 +82,7 @@ async def test_an_error_event_is_raised_with_what_it_says(
 async def test_a_broken_connection_in_a_stream_is_an_upstream_error(backend: Backend, service: LegacyService) -> None:
     service.frames = [frame("thread.run.created", {"id": "run_1"})]
     service.breaks_stream = True
-    stream = await backend.stream_run("thread_1", {})
+    stream = await backend.stream_run(CONTEXT, "thread_1", {})
     await anext(stream)
 
     with pytest.raises(UpstreamError, match=r"127\.0\.0\.1:\d+ broke off a stream"):
@@ -94,7 +95,7 @@ async def test_a_stream_that_ends_before_the_run_is_over_is_an_upstream_error(
     backend: Backend, service: LegacyService
 ) -> None:
     service.frames = [frame("thread.run.in_progress", {"id": "run_1"})]
-    stream = await backend.stream_run("thread_1", {})
+    stream = await backend.stream_run(CONTEXT, "thread_1", {})
     await anext(stream)
 
     with pytest.raises(UpstreamError, match="ended a stream before the run was over"):
@@ -106,7 +107,7 @@ async def test_a_stream_without_done_may_end_after_the_last_word_on_the_run(
 ) -> None:
     service.frames = [frame("thread.run.requires_action", {"id": "run_1"})]
 
-    stream = await backend.stream_run("thread_1", {})
+    stream = await backend.stream_run(CONTEXT, "thread_1", {})
     received = [event.name async for event in stream]
 
     assert received == ["thread.run.requires_action"]
@@ -114,7 +115,7 @@ async def test_a_stream_without_done_may_end_after_the_last_word_on_the_run(
 
 async def test_an_event_that_is_not_json_is_an_upstream_error(backend: Backend, service: LegacyService) -> None:
     service.frames = [b"event: thread.run.created\ndata: {oops\n\n"]
-    stream = await backend.stream_run("thread_1", {})
+    stream = await backend.stream_run(CONTEXT, "thread_1", {})
 
     with pytest.raises(UpstreamError, match="'thread.run.created' that is no JSON object"):
         await anext(stream)
@@ -125,7 +126,7 @@ async def test_closing_a_stream_early_closes_its_connection(
     backend: Backend, service: LegacyService, read_first: int
 ) -> None:
     service.frames = [frame("thread.message.delta", {"id": "msg_1", "delta": "x" * 1000})] * 100_000
-    stream = await backend.stream_run("thread_1", {})
+    stream = await backend.stream_run(CONTEXT, "thread_1", {})
     for _ in range(read_first):
         await anext(stream)
 
@@ -140,18 +141,18 @@ async def test_a_refused_stream_is_an_exception_and_no_event(backend: Backend, s
     service.faults.append(InjectedFault("/runs", 400, make_error_body(text)))
 
     with pytest.raises(InvalidRequest, match=text):
-        await backend.stream_run("thread_1", {})
+        await backend.stream_run(CONTEXT, "thread_1", {})
 
 
 async def test_an_answer_that_is_no_stream_is_an_upstream_error(backend: Backend, service: LegacyService) -> None:
     service.faults.append(InjectedFault("/runs", 200, b'{"id":"run_1"}'))
 
     with pytest.raises(UpstreamError, match="something other than a stream"):
-        await backend.stream_run("thread_1", {})
+        await backend.stream_run(CONTEXT, "thread_1", {})
 
 
 async def test_a_polled_run_is_never_asked_to_stream(backend: Backend, service: LegacyService) -> None:
-    await backend.create_run("thread_1", {"assistant_id": "asst_1", "stream": True})
+    await backend.create_run(CONTEXT, "thread_1", {"assistant_id": "asst_1", "stream": True})
 
     assert orjson.loads(the_only(service).body) == {"assistant_id": "asst_1"}
 
@@ -179,7 +180,7 @@ async def test_recorded_streams_come_out_as_they_were_recorded(backend: Backend,
 
     for recording in recordings:
         service.frames = [recording.response_body.encode()]
-        stream = await backend.stream_run("thread_1", {})
+        stream = await backend.stream_run(CONTEXT, "thread_1", {})
         told = [(event.name, event.data) async for event in stream]
         assert told == [pair for pair in recording.sse if pair[0] != "done"]
 
@@ -190,7 +191,7 @@ async def test_a_run_is_not_followed_unless_the_service_is_said_to_do_it(
     backend: Backend, service: LegacyService
 ) -> None:
     with pytest.raises(Unsupported, match=r"assistants\.follow_runs"):
-        await backend.follow_run("thread_1", "run_1")
+        await backend.follow_run(CONTEXT, "thread_1", "run_1")
 
     assert not backend.capabilities.follows_runs
     assert service.requests == []
@@ -201,7 +202,7 @@ async def test_a_run_is_followed_behind_an_event_and_the_ids_are_handed_on(servi
     completed = b'id: log-8\nevent: thread.run.completed\ndata: {"id":"run_1"}\n\n'
     service.frames = [completed, b"event: done\ndata: [DONE]\n\n"]
 
-    events = [event async for event in await backend.follow_run("thread_1", "run_1", after="log-7")]
+    events = [event async for event in await backend.follow_run(CONTEXT, "thread_1", "run_1", after="log-7")]
     await backend.aclose()
 
     asked = the_only(service)
@@ -216,5 +217,5 @@ async def test_an_event_id_that_no_header_can_hold_is_unknown(url: str, after: s
     backend = await open_backend(make_settings(url, follow_runs=True))
 
     with pytest.raises(UnknownEvent):
-        await backend.follow_run("thread_1", "run_1", after=after)
+        await backend.follow_run(CONTEXT, "thread_1", "run_1", after=after)
     await backend.aclose()

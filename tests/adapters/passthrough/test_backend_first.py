@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from tests.adapters.loopback_service import LoopbackService, run_loopback_service
 from tests.adapters.scripted_backend import ScriptedBackend
-from threadbridge.ports import PassthroughRequest, WireResponse
+from threadbridge.ports import PassthroughRequest, RequestContext, WireResponse
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.gateway import run_gateway_in_thread
 from threadbridge_adapters.sdk import openai_client, openai_clients
@@ -23,7 +23,7 @@ class _Keeping(ScriptedBackend):
         super().__init__()
         self.seen: list[tuple[str, str]] = []
 
-    async def handle_passthrough(self, request: PassthroughRequest) -> WireResponse | None:
+    async def handle_passthrough(self, context: RequestContext, request: PassthroughRequest) -> WireResponse | None:
         self.seen.append((request.method, request.path))
         if request.path != "/files/file-own/content":
             return None

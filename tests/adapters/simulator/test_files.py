@@ -16,6 +16,7 @@ from tests.adapters.simulator.simulator_client import (
     upload_file,
 )
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator, SimulatorLimits
@@ -153,7 +154,7 @@ async def _part(simulator: Simulator, upload_id: str, content: bytes) -> str:
         headers={"content-type": "multipart/form-data; boundary=b"},
         body=iterate_chunks(head, content, b"\r\n--b--\r\n"),
     )
-    part = await SimulatedUpstream(simulator).handle_passthrough(request)
+    part = await SimulatedUpstream(simulator).handle_passthrough(CONTEXT, request)
     assert isinstance(part.body, bytes)
     return str(orjson.loads(part.body)["id"])
 

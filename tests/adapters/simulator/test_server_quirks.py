@@ -17,6 +17,7 @@ from tests.adapters.simulator.simulator_client import (
     make_request,
     user,
 )
+from tests.request_context import CONTEXT
 from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator import ServerQuirk, SimulatedUpstream, Simulator
 
@@ -51,7 +52,7 @@ class _Server:
 
     async def _passed(self, method: str, path: str, body: Wire | None) -> Any:
         content: AsyncIterator[bytes] | None = None if body is None else iterate_chunks(orjson.dumps(body))
-        return await self.upstream.handle_passthrough(PassthroughRequest(method, path, body=content))
+        return await self.upstream.handle_passthrough(CONTEXT, PassthroughRequest(method, path, body=content))
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import asyncio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.asgi_server import serve_app
+from tests.request_context import CONTEXT
 from threadbridge.settings import EndpointSettings, Settings
 from threadbridge_adapters import simulator
 from threadbridge_adapters.composition import assemble_backend
@@ -32,12 +33,12 @@ async def test_streams_that_were_understood_leave_their_connection_to_the_next()
     async with serve_app(service) as url:
         upstream = open_sdk_upstream(EndpointSettings.model_validate({"base_url": f"{url}/v1", "api_key": "sk-test"}))
         backend = assemble_backend(Settings(), store=await open_store(":memory:"), upstream=upstream)
-        assistant = await backend.create_assistant({"model": "gpt-4o"})
+        assistant = await backend.create_assistant(CONTEXT, {"model": "gpt-4o"})
         body = {"assistant_id": assistant["id"], "thread": {"messages": [{"role": "user", "content": "SAY one two"}]}}
 
         ended = []
         for _ in range(5):
-            events = [event.name async for event in await backend.stream_thread_and_run(body)]
+            events = [event.name async for event in await backend.stream_thread_and_run(CONTEXT, body)]
             await asyncio.sleep(0.05)  # the last bytes are read when the run is over
             ended.append(events[-1])
         await backend.aclose()

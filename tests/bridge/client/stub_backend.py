@@ -11,7 +11,7 @@ from typing import Any, cast
 from tests.bridge.client.wire_objects import run, run_event
 from threadbridge import AsyncThreadBridge, ThreadBridge
 from threadbridge.client._backend_caller import AsyncBackendCaller, BackendCaller
-from threadbridge.ports import Backend, BackendCapabilities, Event
+from threadbridge.ports import Backend, BackendCapabilities, Event, RequestContext
 
 
 @dataclass
@@ -31,12 +31,14 @@ class StubBackend:
     ) -> None:
         self.capabilities = BackendCapabilities(streams=streams)
         self.calls: list[BackendCall] = []
+        self.contexts: list[RequestContext] = []
         self.close_count = 0
         self.closed_streams = 0
         self._answers = {operation: list(played) for operation, played in {**(script or {}), **answers}.items()}
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        async def play(*arguments: Any, **keywords: Any) -> Any:
+        async def play(context: RequestContext, *arguments: Any, **keywords: Any) -> Any:
+            self.contexts.append(context)
             self.calls.append(BackendCall(operation, arguments, keywords))
             answer = self._answers[operation].pop(0)
             if isinstance(answer, Exception):
@@ -69,7 +71,7 @@ class StubBackend:
 class SilentBackend(StubBackend):
     """Begins to stream and says nothing more."""
 
-    async def stream_run(self, *arguments: Any, **keywords: Any) -> AsyncIterator[Event]:
+    async def stream_run(self, context: RequestContext, *arguments: Any, **keywords: Any) -> AsyncIterator[Event]:
         async def silence() -> AsyncIterator[Event]:
             yield run_event(run("in_progress"))
             await asyncio.sleep(30)

@@ -12,7 +12,7 @@ from tests.bridge.client.stub_backend import ClientVariant, StubBackend
 from tests.bridge.client.wire_objects import MESSAGE, RUN, STEP, run, text_stream
 from threadbridge import NOT_GIVEN
 from threadbridge.errors import NotFound, Unsupported, UpstreamTimeout
-from threadbridge.ports import ListQuery, PolledRun
+from threadbridge.ports import ListQuery, PolledRun, RequestContext
 from threadbridge.types import FunctionTool, Run
 
 MakeFace = Callable[[StubBackend], ClientVariant]
@@ -183,7 +183,7 @@ async def test_errors_of_the_backend_come_through_as_they_are(face: MakeFace) ->
 
 
 class SlowBackend(StubBackend):
-    async def retrieve_thread(self, thread_id: str) -> Any:
+    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Any:
         await asyncio.sleep(30)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.settings import Limits, Policies, Settings
@@ -47,14 +48,14 @@ async def run_backend(
 
 async def queue_run(life: BackendProcess, text: str, **settings: object) -> Wire:
     """A run that was just queued, on a thread with one message."""
-    assistant = await life.backend.create_assistant({"model": "gpt-4o", **settings})
+    assistant = await life.backend.create_assistant(CONTEXT, {"model": "gpt-4o", **settings})
     return await life.backend.create_thread_and_run(
-        {"assistant_id": assistant["id"], "thread": {"messages": [{"role": "user", "content": text}]}}
+        CONTEXT, {"assistant_id": assistant["id"], "thread": {"messages": [{"role": "user", "content": text}]}}
     )
 
 
 async def retrieve_run(life: BackendProcess, run: Wire) -> Wire:
-    return (await life.backend.retrieve_run(run["thread_id"], run["id"])).run
+    return (await life.backend.retrieve_run(CONTEXT, run["thread_id"], run["id"])).run
 
 
 async def wait_until(life: BackendProcess, run: Wire, condition: Callable[[Wire], bool]) -> Wire:
@@ -74,5 +75,5 @@ def has_status(*statuses: str) -> Callable[[Wire], bool]:
 
 async def list_texts(life: BackendProcess, thread_id: str) -> list[str]:
     """What the thread says, oldest first."""
-    page = await life.backend.list_messages(thread_id, ListQuery(order="asc", limit=100))
+    page = await life.backend.list_messages(CONTEXT, thread_id, ListQuery(order="asc", limit=100))
     return [message["content"][0]["text"]["value"] for message in page["data"]]

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.errors import BridgeError, StoreError
 from threadbridge.ports import BlobStore, ObjectKind, Store, Wire
@@ -81,17 +82,17 @@ class HostedToolEnvironment:
     async def run_to_end(self, text: str, *file_ids: str, tools: tuple[str, ...] = ("code_interpreter",)) -> Wire:
         """A finished run on a new thread."""
         assistant = await self.backend.create_assistant(
-            {"model": "gpt-4o", "tools": [{"type": kind} for kind in tools]}
+            CONTEXT, {"model": "gpt-4o", "tools": [{"type": kind} for kind in tools]}
         )
         attachments = [{"file_id": file_id, "tools": [{"type": "file_search"}]} for file_id in file_ids]
         message = {"role": "user", "content": text, "attachments": attachments}
-        thread = await self.backend.create_thread({"messages": [message]})
+        thread = await self.backend.create_thread(CONTEXT, {"messages": [message]})
         return await self.run_again(thread["id"], assistant["id"])
 
     async def run_again(self, thread_id: str, assistant_id: str) -> Wire:
-        created = await self.backend.create_run(thread_id, {"assistant_id": assistant_id})
+        created = await self.backend.create_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
         for _ in range(500):
-            run = (await self.backend.retrieve_run(thread_id, created["id"])).run
+            run = (await self.backend.retrieve_run(CONTEXT, thread_id, created["id"])).run
             if run["status"] not in ("queued", "in_progress"):
                 return run
             await asyncio.sleep(0.01)

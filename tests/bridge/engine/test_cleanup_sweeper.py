@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.bridge.engine.hosted_tool_fixtures import HostedToolEnvironment, open_environment
+from tests.request_context import CONTEXT
 from threadbridge.errors import BridgeError, StoreError, UpstreamError, UpstreamTimeout
 from threadbridge.ports import Blob, ObjectKind, Wire
 from threadbridge.runtime.clock_and_ids import new_id
@@ -153,10 +154,10 @@ async def test_contents_kept_for_a_turn_that_was_never_written_are_removed() -> 
         run = await here.run_to_end("Hi")
         here.upstream.pause("/content")
         text = "PYTHON 1\nWRITES one.csv 1,2\nWRITES two.csv 1,2"
-        await here.backend.create_message(run["thread_id"], {"role": "user", "content": text})
-        await here.backend.create_run(run["thread_id"], {"assistant_id": run["assistant_id"]})
+        await here.backend.create_message(CONTEXT, run["thread_id"], {"role": "user", "content": text})
+        await here.backend.create_run(CONTEXT, run["thread_id"], {"assistant_id": run["assistant_id"]})
         await here.wait_until(lambda: here.has_cleanup_intents(1))
-        await here.backend.delete_thread(run["thread_id"])
+        await here.backend.delete_thread(CONTEXT, run["thread_id"])
         [errand] = await here.list_rows(ObjectKind.CLEANUP_INTENT)
         await here.wait_until(lambda: here.has_blob(errand["blob"]))
 
@@ -220,7 +221,9 @@ async def test_a_store_whose_process_died_before_it_knew_the_id_is_found_and_rem
 async def test_the_errand_is_written_before_the_store_is_made() -> None:
     async with open_environment() as here:
         leaving = here.upstream.pause("POST /vector_stores")
-        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.upload_file())]}))
+        asking = asyncio.ensure_future(
+            here.backend.create_thread(CONTEXT, {"messages": [attaching(await here.upload_file())]})
+        )
         await leaving.is_reached.wait()
 
         [errand] = await here.list_rows(ObjectKind.CLEANUP_INTENT)
@@ -235,7 +238,9 @@ async def test_the_errand_is_written_before_the_store_is_made() -> None:
 async def test_a_request_that_takes_long_is_not_taken_for_dead() -> None:
     async with open_environment(limits=Limits(supply_seconds=100_000)) as here:
         leaving = here.upstream.pause("/files")
-        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.upload_file())]}))
+        asking = asyncio.ensure_future(
+            here.backend.create_thread(CONTEXT, {"messages": [attaching(await here.upload_file())]})
+        )
         await leaving.is_reached.wait()
         here.clock.advance(90_000)
         await here.run_to_end("Hi")
@@ -252,7 +257,7 @@ async def test_a_request_that_takes_too_long_is_refused_by_the_name_of_the_limit
         here.upstream.pause("/files")
 
         with pytest.raises(UpstreamTimeout, match="limits.supply_seconds"):
-            await here.backend.create_thread({"messages": [attaching(await here.upload_file())]})
+            await here.backend.create_thread(CONTEXT, {"messages": [attaching(await here.upload_file())]})
 
         assert (
             await here.list_vector_stores(),
@@ -264,7 +269,9 @@ async def test_a_request_that_takes_too_long_is_refused_by_the_name_of_the_limit
 async def test_a_request_whose_store_is_being_removed_is_refused_and_not_written() -> None:
     async with open_environment() as here:
         leaving = here.upstream.pause("/files")
-        asking = asyncio.ensure_future(here.backend.create_thread({"messages": [attaching(await here.upload_file())]}))
+        asking = asyncio.ensure_future(
+            here.backend.create_thread(CONTEXT, {"messages": [attaching(await here.upload_file())]})
+        )
         await leaving.is_reached.wait()
         [errand] = await here.list_rows(ObjectKind.CLEANUP_INTENT)
         await here.store.write(lambda session: cleanup_intents.start_cleanup(session, errand["id"]), tenant="default")
@@ -283,7 +290,7 @@ async def test_the_copy_of_a_file_of_ours_is_removed_where_the_request_is_refuse
         here.upstream.failures["POST /vector_stores"] = UpstreamError("Ouch.", status=500)
 
         with pytest.raises(BridgeError, match="Ouch"):
-            await here.backend.create_thread({"messages": [attaching(row["id"])]})
+            await here.backend.create_thread(CONTEXT, {"messages": [attaching(row["id"])]})
 
         assert (await here.upstream.request("GET", "/files"))["data"] == []
 

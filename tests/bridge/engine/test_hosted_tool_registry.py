@@ -13,6 +13,7 @@ from tests.bridge.engine.weather_tool import WEATHER
 from tests.bridge.translation.upstream_events import USAGE
 from tests.contract.test_backend import at_rest
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.doctor.probes import get_probes
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.errors import InvalidRequest
@@ -108,13 +109,15 @@ async def opened(upstream: ScriptedUpstream) -> AsyncGenerator[ResponsesBackend]
 
 async def an_assistant(backend: ResponsesBackend, **fields: object) -> Wire:
     tools = [{"type": "weather"}, FUNCTION]
-    return await backend.create_assistant({"model": "gpt-4o", "tools": tools, **fields})
+    return await backend.create_assistant(CONTEXT, {"model": "gpt-4o", "tools": tools, **fields})
 
 
 async def streamed_run(backend: ResponsesBackend, assistant: Wire, *include: str) -> tuple[Wire, list[Wire]]:
     """The run as its stream ends, and the deltas of its hosted call."""
-    thread = await backend.create_thread({"messages": [{"role": "user", "content": "What do I need in Paris?"}]})
-    stream = await backend.stream_run(thread["id"], {"assistant_id": assistant["id"]}, include=include)
+    thread = await backend.create_thread(
+        CONTEXT, {"messages": [{"role": "user", "content": "What do I need in Paris?"}]}
+    )
+    stream = await backend.stream_run(CONTEXT, thread["id"], {"assistant_id": assistant["id"]}, include=include)
     events = [event async for event in stream]
     deltas = [event.data["delta"] for event in events if event.name == "thread.run.step.delta"]
     calls = [call for delta in deltas for call in delta["step_details"]["tool_calls"] if call["type"] == "weather"]
@@ -125,7 +128,7 @@ async def streamed_run(backend: ResponsesBackend, assistant: Wire, *include: str
 async def rested(backend: ResponsesBackend, run: Wire) -> Wire:
     """The run once its turn is over."""
     for _ in range(500):
-        found = (await backend.retrieve_run(run["thread_id"], run["id"])).run
+        found = (await backend.retrieve_run(CONTEXT, run["thread_id"], run["id"])).run
         if at_rest(found):
             return found
         await asyncio.sleep(0.005)
@@ -133,7 +136,7 @@ async def rested(backend: ResponsesBackend, run: Wire) -> Wire:
 
 
 async def steps_of(backend: ResponsesBackend, run: Wire, *include: str) -> list[Wire]:
-    page = await backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc"), include=include)
+    page = await backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc"), include=include)
     return [call for step in page["data"] for call in step["step_details"].get("tool_calls", ())]
 
 
@@ -164,11 +167,11 @@ async def test_a_run_uses_it_from_request_to_replay_and_fee() -> None:
         assistant = await an_assistant(backend, tool_resources={"weather": {"stations": ["st_1"]}})
         run, deltas = await streamed_run(backend, assistant, FORECAST)
         output = {"tool_outputs": [{"tool_call_id": "call_1", "output": "packed"}]}
-        await backend.submit_tool_outputs(run["thread_id"], run["id"], output)
+        await backend.submit_tool_outputs(CONTEXT, run["thread_id"], run["id"], output)
         ended = await rested(backend, run)
         [with_forecast, _] = await steps_of(backend, run, FORECAST)
         [without, _] = await steps_of(backend, run)
-        report = await backend.report_run(run["thread_id"], run["id"])
+        report = await backend.report_run(CONTEXT, run["thread_id"], run["id"])
 
     first, second = upstream.bodies
     assert ended["status"] == "completed"
@@ -192,7 +195,7 @@ async def test_its_module_decides_what_is_replayed() -> None:
     async with opened(upstream) as backend:
         run, _ = await streamed_run(backend, await an_assistant(backend))
         output = {"tool_outputs": [{"tool_call_id": "call_1", "output": "packed"}]}
-        await backend.submit_tool_outputs(run["thread_id"], run["id"], output)
+        await backend.submit_tool_outputs(CONTEXT, run["thread_id"], run["id"], output)
         await rested(backend, run)
 
     assert "weather_call" not in [item["type"] for item in upstream.bodies[1]["input"]]

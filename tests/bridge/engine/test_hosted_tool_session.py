@@ -10,6 +10,7 @@ import pytest
 from tests.bridge.engine.hosted_tool_fixtures import ControllableUpstream, HostedToolEnvironment, open_environment
 from tests.bridge.translation.event_order import check_turn
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.engine.attachment_provisioner import map_provisioning_error
 from threadbridge.engine.containers import ContainerProvisioner
 from threadbridge.engine.vector_store_indexing import wait_for_indexing
@@ -40,7 +41,9 @@ async def test_a_request_that_is_refused_later_leaves_nothing_behind() -> None:
         message = {"role": "user", "content": "Hi", "attachments": [attachment]}
 
         with pytest.raises(NotFound):
-            await here.backend.create_thread_and_run({"assistant_id": "asst_x", "thread": {"messages": [message]}})
+            await here.backend.create_thread_and_run(
+                CONTEXT, {"assistant_id": "asst_x", "thread": {"messages": [message]}}
+            )
 
         assert await here.list_vector_stores() == []
         assert await here.list_rows(ObjectKind.CLEANUP_INTENT) == []
@@ -55,7 +58,7 @@ async def test_a_service_that_fails_half_way_leaves_no_store() -> None:
 
         with pytest.raises(UpstreamError, match="Ouch"):
             await here.backend.create_thread(
-                {"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]}
+                CONTEXT, {"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]}
             )
 
         assert await here.list_vector_stores() == []
@@ -67,19 +70,19 @@ async def test_an_attached_file_that_is_there_already_is_not_added_again() -> No
         file_id = await here.upload_file()
         attachment = {"file_id": file_id, "tools": [{"type": "file_search"}]}
         message = {"role": "user", "content": "Hi", "attachments": [attachment]}
-        thread = await here.backend.create_thread({"messages": [message]})
+        thread = await here.backend.create_thread(CONTEXT, {"messages": [message]})
         here.upstream.calls.clear()
 
-        await here.backend.create_message(thread["id"], message)
+        await here.backend.create_message(CONTEXT, thread["id"], message)
 
         assert not [asked for asked in here.upstream.calls if asked.startswith("POST")]
 
 
 async def test_a_thread_without_attachments_asks_the_service_nothing() -> None:
     async with open_environment() as here:
-        thread = await here.backend.create_thread({"messages": [{"role": "user", "content": "Hi"}]})
+        thread = await here.backend.create_thread(CONTEXT, {"messages": [{"role": "user", "content": "Hi"}]})
 
-        await here.backend.create_message(thread["id"], {"role": "user", "content": "Hi", "attachments": []})
+        await here.backend.create_message(CONTEXT, thread["id"], {"role": "user", "content": "Hi", "attachments": []})
 
         assert here.upstream.calls == []
 
@@ -92,8 +95,10 @@ async def test_without_hosted_tools_attachments_are_kept_and_shown() -> None:
     )
     attachment = {"file_id": "file-1", "tools": [{"type": "file_search"}]}
 
-    thread = await backend.create_thread({"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]})
-    messages = await backend.list_messages(thread["id"], ListQuery())
+    thread = await backend.create_thread(
+        CONTEXT, {"messages": [{"role": "user", "content": "Hi", "attachments": [attachment]}]}
+    )
+    messages = await backend.list_messages(CONTEXT, thread["id"], ListQuery())
     await backend.aclose()
 
     assert (thread["tool_resources"], messages["data"][0]["attachments"]) == ({}, [attachment])
@@ -149,7 +154,7 @@ async def test_files_of_code_are_kept_under_the_ids_that_messages_name() -> None
         run = await here.run_to_end("PYTHON 1\nWRITES sums.csv 1,2\nDRAWS chart.png")
 
         rows = {row["file"]["filename"]: row for row in await here.list_rows(ObjectKind.FILE)}
-        [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
+        [message] = (await here.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(run_id=run["id"])))["data"]
         texts = [part["text"] for part in message["content"] if part["type"] == "text"]
         cited = {path["file_path"]["file_id"] for path in texts[0]["annotations"]}
         assert rows["sums.csv"]["id"] in cited
@@ -160,7 +165,9 @@ async def test_files_of_code_are_kept_under_the_ids_that_messages_name() -> None
 async def test_a_file_is_kept_once_however_many_turns_its_container_sees() -> None:
     async with open_environment() as here:
         first = await here.run_to_end("PYTHON 1\nWRITES sums.csv 1,2")
-        await here.backend.create_message(first["thread_id"], {"role": "user", "content": "PYTHON 2\nPRINTS 2"})
+        await here.backend.create_message(
+            CONTEXT, first["thread_id"], {"role": "user", "content": "PYTHON 2\nPRINTS 2"}
+        )
 
         await here.run_again(first["thread_id"], first["assistant_id"])
 
@@ -214,7 +221,9 @@ async def watched(here: HostedToolEnvironment, thread_id: str, assistant_id: str
     """A finished run, whether somebody followed it or not."""
     if not streamed:
         return await here.run_again(thread_id, assistant_id)
-    events = [event async for event in await here.backend.stream_run(thread_id, {"assistant_id": assistant_id})]
+    events = [
+        event async for event in await here.backend.stream_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
+    ]
     check_turn([event for event in events if "run.step" in event.name or "message" in event.name] + events[-1:])
     return events[-1].data
 
@@ -224,12 +233,12 @@ async def test_a_container_that_dies_while_code_runs_is_replaced_and_the_run_goe
     async with open_environment() as here:
         first = await here.run_to_end("PYTHON 1\nPRINTS 1")
         message = {"role": "user", "content": "PYTHON 2\nDIES\nPRINTS 2"}
-        await here.backend.create_message(first["thread_id"], message)
+        await here.backend.create_message(CONTEXT, first["thread_id"], message)
 
         run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
 
-        steps = await here.backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc"))
-        newest = (await here.backend.list_messages(run["thread_id"], ListQuery(limit=1)))["data"][0]
+        steps = await here.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc"))
+        newest = (await here.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(limit=1)))["data"][0]
         assert (run["status"], newest["content"][0]["text"]["value"]) == ("completed", "RESULT: 2")
         assert [step["status"] for step in steps["data"]] == ["failed", "completed", "completed"]
         assert steps["data"][0]["last_error"]["message"].startswith("Container is expired.")
@@ -260,7 +269,7 @@ async def test_a_container_that_dies_after_words_were_told_fails_the_run(streame
 
         run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
 
-        newest = (await here.backend.list_messages(run["thread_id"], ListQuery(limit=1)))["data"][0]
+        newest = (await here.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(limit=1)))["data"][0]
         assert (run["status"], newest["content"][0]["text"]["value"]) == ("failed", "Let me see.")
         assert run["last_error"]["message"].startswith("Container is expired.")
 
@@ -268,8 +277,8 @@ async def test_a_container_that_dies_after_words_were_told_fails_the_run(streame
 async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_one_is_not_told_of() -> None:
     async with open_environment() as here:
         tools = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": "look"}}]
-        assistant = await here.backend.create_assistant({"model": "gpt-4o", "tools": tools})
-        thread = await here.backend.create_thread({"messages": [{"role": "user", "content": "Hi"}]})
+        assistant = await here.backend.create_assistant(CONTEXT, {"model": "gpt-4o", "tools": tools})
+        thread = await here.backend.create_thread(CONTEXT, {"messages": [{"role": "user", "content": "Hi"}]})
         here.upstream.simulator.enqueue(
             Scenario(response=ScriptedResponse([PlannedCode("1"), FunctionCall("look", "{}")]))
         )
@@ -280,7 +289,8 @@ async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_
 
         outputs = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"}]}
         events = [
-            event async for event in await here.backend.stream_tool_outputs(thread["id"], waiting["id"], {**outputs})
+            event
+            async for event in await here.backend.stream_tool_outputs(CONTEXT, thread["id"], waiting["id"], {**outputs})
         ]
 
         assert events[-1].name == "thread.run.completed"
@@ -293,8 +303,8 @@ async def test_a_file_that_code_made_is_cited_under_its_own_id_when_it_is_search
 
         run = await here.run_to_end("SEARCH cake", made["id"], tools=("file_search",))
 
-        [message] = (await here.backend.list_messages(run["thread_id"], ListQuery(run_id=run["id"])))["data"]
-        steps = (await here.backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc")))["data"]
+        [message] = (await here.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(run_id=run["id"])))["data"]
+        steps = (await here.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc")))["data"]
         [citation] = message["content"][0]["text"]["annotations"]
         [result] = steps[0]["step_details"]["tool_calls"][0]["file_search"]["results"]
         assert citation["file_citation"]["file_id"] == result["file_id"] == made["id"]
@@ -311,7 +321,7 @@ async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_i
             {"type": "image_file", "image_file": {"file_id": file_id, "detail": "low"}}
             for file_id in (drawn["id"], uploaded)
         ]
-        await here.backend.create_message(first["thread_id"], {"role": "user", "content": shown})
+        await here.backend.create_message(CONTEXT, first["thread_id"], {"role": "user", "content": shown})
 
         run = await here.run_again(first["thread_id"], first["assistant_id"])
 
@@ -332,7 +342,7 @@ async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:
         run = await here.run_to_end("PYTHON 1\nPRINTS 1")
         before = await here.list_rows(ObjectKind.CONTAINER)
 
-        await here.backend.delete_thread(run["thread_id"])
+        await here.backend.delete_thread(CONTEXT, run["thread_id"])
 
         assert [row["id"] for row in before] == [run["thread_id"]]
         assert await here.list_rows(ObjectKind.CONTAINER) == []

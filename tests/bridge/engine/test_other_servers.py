@@ -13,6 +13,7 @@ import pytest
 from tests.asgi_server import serve_app
 from tests.bridge.engine.backend_process import BackendProcess, has_status, wait_until
 from tests.bridge.engine.quirk_probes import UNUSED_QUIRKS, has_quirk
+from tests.request_context import CONTEXT
 from threadbridge.errors import RequestError
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.settings import Settings
@@ -49,29 +50,29 @@ class Bridge(BackendProcess):
     async def thread(self, *texts: str, attach: str | None = None) -> str:
         attachments = [] if attach is None else [{"file_id": attach, "tools": [SEARCH]}]
         messages = [{"role": "user", "content": text, "attachments": attachments} for text in texts]
-        return str((await self.backend.create_thread({"messages": messages}))["id"])
+        return str((await self.backend.create_thread(CONTEXT, {"messages": messages}))["id"])
 
     async def run(self, thread_id: str, *tools: Wire, streamed: bool = False, **settings: Any) -> Wire:
         """The thread's next run, at rest."""
-        assistant = await self.backend.create_assistant({"model": "gpt-4o", "tools": list(tools)})
+        assistant = await self.backend.create_assistant(CONTEXT, {"model": "gpt-4o", "tools": list(tools)})
         body = {"assistant_id": assistant["id"], **settings}
         if streamed:
-            events = [event async for event in await self.backend.stream_run(thread_id, body)]
+            events = [event async for event in await self.backend.stream_run(CONTEXT, thread_id, body)]
             run: Wire = events[-1].data
             return run
-        queued = await self.backend.create_run(thread_id, body)
+        queued = await self.backend.create_run(CONTEXT, thread_id, body)
         at_rest = has_status("completed", "requires_action", "failed", "incomplete", "cancelled")
         return await wait_until(self, queued, at_rest)
 
     async def words(self, run: Wire) -> Wire:
         """The text of the thread's newest message, with its annotations."""
-        page = await self.backend.list_messages(run["thread_id"], ListQuery(limit=1))
+        page = await self.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(limit=1))
         text: Wire = page["data"][0]["content"][0]["text"]
         return text
 
     async def found(self, run: Wire) -> list[Wire]:
         """The results of the run's first step, a search."""
-        page = await self.backend.list_steps(run["thread_id"], run["id"], ListQuery(order="asc"))
+        page = await self.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc"))
         results: list[Wire] = page["data"][0]["step_details"]["tool_calls"][0]["file_search"]["results"]
         return results
 
@@ -158,7 +159,7 @@ async def test_s11_a_server_that_forgets_what_it_was_to_keep_is_told_everything_
         thread_id = await here.thread("SAY one")
         runs = [await here.run(thread_id, streamed=streamed) for _ in range(2)]
 
-        report = await here.backend.report_run(thread_id, runs[1]["id"])
+        report = await here.backend.report_run(CONTEXT, thread_id, runs[1]["id"])
         accepted = [("previous_response_id" in body, len(body["input"])) for body in here.asked]
 
     assert [run["status"] for run in runs] == ["completed", "completed"]
@@ -188,11 +189,11 @@ async def test_s3_a_call_nobody_answered_is_not_sent_and_an_unknown_one_refused_
         waiting = await here.run(thread_id, LOOK)
         outputs = {"tool_outputs": [{"tool_call_id": "call_of_nobody", "output": "x"}]}
         with pytest.raises(RequestError, match="Expected tool outputs for call_ids"):
-            await here.backend.submit_tool_outputs(thread_id, waiting["id"], outputs)
+            await here.backend.submit_tool_outputs(CONTEXT, thread_id, waiting["id"], outputs)
         asked_before = len(here.asked)
-        await here.backend.cancel_run(thread_id, waiting["id"])
+        await here.backend.cancel_run(CONTEXT, thread_id, waiting["id"])
         await wait_until(here, waiting, has_status("cancelled"))
-        await here.backend.create_message(thread_id, {"role": "user", "content": "Never mind"})
+        await here.backend.create_message(CONTEXT, thread_id, {"role": "user", "content": "Never mind"})
         after = await here.run(thread_id, LOOK)
         misbehaves = await here.has(ServerQuirk.TAKES_OPEN_CALLS)
 
@@ -281,7 +282,7 @@ async def test_s9_a_run_asks_for_nothing_but_responses(*, streamed: bool) -> Non
 async def test_s9_a_server_that_does_not_count_what_it_was_said_to_fails_no_run(*, streamed: bool) -> None:
     async with bridge(ServerQuirk.FEW_PATHS, truncation={"counting": "exact"}) as here:
         run = await here.run(await here.thread("Hello"), streamed=streamed)
-        [turn] = (await here.backend.report_run(run["thread_id"], run["id"]))["turns"]
+        [turn] = (await here.backend.report_run(CONTEXT, run["thread_id"], run["id"]))["turns"]
 
     assert run["status"] == "completed"
     assert turn["history"]["counted"] is None
@@ -291,7 +292,7 @@ async def test_s9_a_server_that_does_not_count_what_it_was_said_to_fails_no_run(
 async def test_s9_a_server_that_does_not_compact_what_it_was_said_to_fails_no_run(*, streamed: bool) -> None:
     async with bridge(ServerQuirk.FEW_PATHS, truncation={"auto": "compact"}) as here:
         run = await here.run(await here.thread("Hello"), streamed=streamed)
-        [turn] = (await here.backend.report_run(run["thread_id"], run["id"]))["turns"]
+        [turn] = (await here.backend.report_run(CONTEXT, run["thread_id"], run["id"]))["turns"]
 
     assert run["status"] == "completed"
     assert ["context_management" in accepted for accepted in here.asked] == [False]

@@ -98,7 +98,7 @@ async def test_what_was_refused_long_ago_is_sent_again(store: Store) -> None:
 async def test_what_is_kept_is_recalled_for_its_service_alone(store: Store) -> None:
     refusals = ParameterRejectionRegistry(SETTINGS, store, ManualClock(4e9), service="here/v1")
 
-    await refusals.save(refusals.learn("o3", {"temperature"}))
+    await refusals.save(SETTINGS.tenant, refusals.learn("o3", {"temperature"}))
 
     assert (await load_parameter_rejections(SETTINGS, store, service="here/v1")).list_rejected_parameters("o3") == {
         "temperature"
@@ -112,6 +112,6 @@ async def test_a_store_that_cannot_be_written_costs_no_run(store: Store, caplog:
     await store.aclose()
     refusals = ParameterRejectionRegistry(SETTINGS, store, ManualClock())
 
-    await refusals.save([ParameterRejection("o3", "top_p", 1.0)])
+    await refusals.save(SETTINGS.tenant, [ParameterRejection("o3", "top_p", 1.0)])
 
     assert "refused parameters could not be remembered" in caplog.text

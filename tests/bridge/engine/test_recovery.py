@@ -17,6 +17,7 @@ from tests.bridge.engine.backend_process import (
     wait_until,
 )
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.errors import NotFound
 from threadbridge.ports import ListQuery
 
@@ -69,7 +70,7 @@ async def test_a_cancellation_in_one_process_reaches_the_worker_in_another(tmp_p
         run = await queue_run(working, SLOW)
         await wait_until(working, run, lambda _: bool(working.simulator.requests))
 
-        answer = await other.backend.cancel_run(run["thread_id"], run["id"])
+        answer = await other.backend.cancel_run(CONTEXT, run["thread_id"], run["id"])
         clock.advance(LEASE_SECONDS / 3)
         cancelled = await wait_until(other, run, has_status("cancelled"))
 
@@ -84,7 +85,7 @@ async def test_a_worker_told_to_stop_and_called_off_at_once_leaves_the_run_to_th
         await wait_until(life, run, lambda _: bool(life.simulator.requests))
         (worker, task), *_ = life.backend._executor._runners.values()  # pyright: ignore[reportPrivateUsage]
 
-        cancelling = asyncio.ensure_future(other.backend.cancel_run(run["thread_id"], run["id"]))
+        cancelling = asyncio.ensure_future(other.backend.cancel_run(CONTEXT, run["thread_id"], run["id"]))
         worker.cancel()
         task.cancel()
         await asyncio.wait([task])
@@ -114,11 +115,11 @@ async def test_a60_a_streamed_turn_that_takes_too_long_keeps_what_was_said_and_c
 ) -> None:
     clock = ManualClock()
     async with run_backend(tmp_path, clock, lease_seconds=3600) as life:
-        assistant = await life.backend.create_assistant({"model": "gpt-4o"})
+        assistant = await life.backend.create_assistant(CONTEXT, {"model": "gpt-4o"})
         thread = await life.backend.create_thread(
-            {"messages": [{"role": "user", "content": "SLOW 90\nSAY one two three four five six"}]}
+            CONTEXT, {"messages": [{"role": "user", "content": "SLOW 90\nSAY one two three four five six"}]}
         )
-        stream = await life.backend.stream_run(thread["id"], {"assistant_id": assistant["id"]})
+        stream = await life.backend.stream_run(CONTEXT, thread["id"], {"assistant_id": assistant["id"]})
         names: list[str] = []
         reading = asyncio.ensure_future(_names(stream, names))
         while not reading.done():
@@ -138,12 +139,12 @@ async def test_a_turn_that_comes_too_late_writes_nothing(tmp_path: Path) -> None
         run = await queue_run(life, SLOW)
         await wait_until(life, run, has_status("in_progress"))
 
-        await life.backend.delete_thread(run["thread_id"])
+        await life.backend.delete_thread(CONTEXT, run["thread_id"])
         clock.advance(100_000)
         await asyncio.sleep(0.05)
 
         with pytest.raises(NotFound):
-            await life.backend.list_messages(run["thread_id"], ListQuery())
+            await life.backend.list_messages(CONTEXT, run["thread_id"], ListQuery())
 
 
 async def test_a_waiting_run_outlives_its_process_and_takes_outputs_in_the_next(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ async def test_a_waiting_run_outlives_its_process_and_takes_outputs_in_the_next(
     call = waiting["required_action"]["submit_tool_outputs"]["tool_calls"][0]
     async with run_backend(tmp_path, clock) as second:
         body = {"tool_outputs": [{"tool_call_id": call["id"], "output": "rain"}]}
-        await second.backend.submit_tool_outputs(run["thread_id"], run["id"], body)
+        await second.backend.submit_tool_outputs(CONTEXT, run["thread_id"], run["id"], body)
         completed = await wait_until(second, run, has_status("completed"))
         said = await list_texts(second, run["thread_id"])
 

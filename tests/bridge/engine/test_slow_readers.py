@@ -18,6 +18,7 @@ from tests.bridge.engine.backend_process import (
     wait_until,
 )
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.errors import BridgeError, NotFound, StoreError
 from threadbridge.ports import Event, Store, Wire
 from threadbridge.settings import Settings
@@ -43,9 +44,9 @@ class Losable:
 
 
 async def a_stream(life: BackendProcess, text: str, **settings: object) -> AsyncIterator[Event]:
-    assistant = await life.backend.create_assistant({"model": "gpt-4o", **settings})
+    assistant = await life.backend.create_assistant(CONTEXT, {"model": "gpt-4o", **settings})
     thread = {"messages": [{"role": "user", "content": text}]}
-    return await life.backend.stream_thread_and_run({"assistant_id": assistant["id"], "thread": thread})
+    return await life.backend.stream_thread_and_run(CONTEXT, {"assistant_id": assistant["id"], "thread": thread})
 
 
 async def names(stream: AsyncIterator[Event]) -> list[str]:
@@ -86,7 +87,7 @@ async def test_one_who_follows_slowly_holds_nobody_up_and_is_told_what_he_missed
     async with run_backend(tmp_path, ManualClock(), stream_buffer_events=5, replay_bytes_per_run=2000) as life:
         stream = await a_stream(life, LONG)
         run = await the_run(stream)
-        following = await life.backend.follow_run(run["thread_id"], run["id"])
+        following = await life.backend.follow_run(CONTEXT, run["thread_id"], run["id"])
         told = (await anext(following)).name
 
         told_to_reader = await names(stream)
@@ -104,7 +105,7 @@ async def test_a_run_beyond_the_bound_waits_for_its_place_and_is_cancelled_there
         waiting = await the_run(stream)
         before = await retrieve_run(life, waiting)
 
-        await life.backend.cancel_run(waiting["thread_id"], waiting["id"])
+        await life.backend.cancel_run(CONTEXT, waiting["thread_id"], waiting["id"])
         rest = await names(stream)
         clock.advance(9)
         await wait_until(life, working, has_status("completed"))
@@ -126,7 +127,7 @@ async def test_runs_that_wait_for_a_place_are_performed_one_after_the_other(tmp_
 async def test_a_run_that_is_refused_leaves_its_slot_to_others(tmp_path: Path) -> None:
     async with run_backend(tmp_path, ManualClock(), concurrent_turns=1) as life:
         with pytest.raises(NotFound):
-            await life.backend.create_run("thread_abcdefghijklmnopqrstuvwx", {"assistant_id": "asst_1"})
+            await life.backend.create_run(CONTEXT, "thread_abcdefghijklmnopqrstuvwx", {"assistant_id": "asst_1"})
 
         run = await queue_run(life, "SAY hello")
 
@@ -154,7 +155,7 @@ async def test_a95_a_cancellation_in_the_last_moment_wins_over_the_calls_and_is_
         run = await the_run(stream)
         reading = asyncio.ensure_future(names(stream))
         await wait_until(performing, run, lambda _: bool(performing.simulator.requests))
-        await other.backend.cancel_run(run["thread_id"], run["id"])
+        await other.backend.cancel_run(CONTEXT, run["thread_id"], run["id"])
         while not reading.done():
             clock.advance(0.1)
             await asyncio.sleep(0.005)
@@ -182,11 +183,14 @@ async def test_one_who_follows_where_another_process_goes_on_is_told_so(tmp_path
         while not reading.done():
             clock.advance(1)
             await asyncio.sleep(0.005)
-        following = asyncio.ensure_future(names(await first.backend.follow_run(run["thread_id"], run["id"])))
+        following = asyncio.ensure_future(names(await first.backend.follow_run(CONTEXT, run["thread_id"], run["id"])))
         calls = (await retrieve_run(second, run))["required_action"]["submit_tool_outputs"]["tool_calls"]
 
         await second.backend.submit_tool_outputs(
-            run["thread_id"], run["id"], {"tool_outputs": [{"tool_call_id": calls[0]["id"], "output": "sunny"}]}
+            CONTEXT,
+            run["thread_id"],
+            run["id"],
+            {"tool_outputs": [{"tool_call_id": calls[0]["id"], "output": "sunny"}]},
         )
         await wait_until(second, run, has_status("in_progress"))
         for _ in range(4):
@@ -208,7 +212,7 @@ async def test_a_lost_store_is_an_error_before_the_stream_begins(tmp_path: Path)
     store.lost = True
 
     with pytest.raises(StoreError, match="the disk is gone"):
-        await backend.follow_run(run["thread_id"], run["id"])
+        await backend.follow_run(CONTEXT, run["thread_id"], run["id"])
     await backend.aclose()
 
 
@@ -223,7 +227,7 @@ async def test_a_store_lost_while_somebody_follows_is_an_error_at_the_end_of_his
         async for event in await a_stream(BackendProcess(backend, simulator), "CALL get_weather {}", tools=[WEATHER])
     ]
     run = told[-1].data
-    following = await backend.follow_run(run["thread_id"], run["id"])
+    following = await backend.follow_run(CONTEXT, run["thread_id"], run["id"])
 
     store.lost = True
 
@@ -241,5 +245,5 @@ async def test_a7_the_runs_of_another_tenant_are_not_found(tmp_path: Path) -> No
         other = assemble_backend(settings, store=await open_store(url), upstream=SimulatedUpstream(Simulator()))
 
         with pytest.raises(NotFound, match="No thread found with id"):
-            await other.follow_run(run["thread_id"], run["id"])
+            await other.follow_run(CONTEXT, run["thread_id"], run["id"])
         await other.aclose()

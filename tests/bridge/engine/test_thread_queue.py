@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.thread_queue import ThreadQueue
 from threadbridge.ports import ObjectKind, Session, Store, Wire
@@ -114,14 +115,14 @@ def _everything(thread_id: str, session: Session) -> tuple[list[str], list[Wire]
 async def test_processes_that_share_a_store_lose_and_double_nothing(tmp_path: Path) -> None:
     store, one = await opened(tmp_path / "threads.db")
     _, other = await opened(tmp_path / "threads.db")
-    assistant = await one.create_assistant({"model": "gpt-4o"})
-    thread_id = (await one.create_thread({"messages": [{"role": "user", "content": "first"}]}))["id"]
+    assistant = await one.create_assistant(CONTEXT, {"model": "gpt-4o"})
+    thread_id = (await one.create_thread(CONTEXT, {"messages": [{"role": "user", "content": "first"}]}))["id"]
     said = [f"{process} {number}" for process in ("one", "other") for number in range(10)]
 
     async def say(text: str) -> None:
         backend = one if text.startswith("one") else other
-        await backend.create_message(thread_id, {"role": "user", "content": text})
-        await backend.create_run(thread_id, {"assistant_id": assistant["id"]})
+        await backend.create_message(CONTEXT, thread_id, {"role": "user", "content": text})
+        await backend.create_run(CONTEXT, thread_id, {"assistant_id": assistant["id"]})
 
     await asyncio.gather(*map(say, said))
     await one.aclose()

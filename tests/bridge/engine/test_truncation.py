@@ -18,6 +18,7 @@ from tests.bridge.engine.backend_process import (
 )
 from tests.emulated_service import WEATHER, EmulatedService, message_text, open_service
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.ports import Session, Turn, Wire
 from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, ScriptedResponse
@@ -127,8 +128,8 @@ async def test_no_text_is_counted_again_after_a_restart(tmp_path: Path, monkeypa
 
     async def ask(life: BackendProcess, asked: Wire) -> list[str]:
         thread_id = asked["thread_id"]
-        await life.backend.create_message(thread_id, {"role": "user", "content": f"again, {len(counted)}"})
-        run = await life.backend.create_run(thread_id, {"assistant_id": asked["assistant_id"]})
+        await life.backend.create_message(CONTEXT, thread_id, {"role": "user", "content": f"again, {len(counted)}"})
+        run = await life.backend.create_run(CONTEXT, thread_id, {"assistant_id": asked["assistant_id"]})
         await wait_until(life, run, has_status("completed"))
         return await list_texts(life, thread_id)
 

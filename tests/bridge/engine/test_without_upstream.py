@@ -9,6 +9,7 @@ import pytest
 
 from tests.bridge.engine.backend_process import has_status, queue_run, run_backend, wait_until
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.ports import ListQuery
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import open_backend
@@ -21,9 +22,9 @@ async def test_it_opens_without_a_key_and_leaves_runs_alone(tmp_path: Path, monk
         await wait_until(life, run, has_status("in_progress"))
 
     reader = await open_backend(Settings(store=f"sqlite:///{tmp_path / 'threads.db'}", performs_runs=False))
-    listed = await reader.list_runs(run["thread_id"], ListQuery())
+    listed = await reader.list_runs(CONTEXT, run["thread_id"], ListQuery())
     await asyncio.sleep(0.05)
-    found = await reader.retrieve_run(run["thread_id"], run["id"])
+    found = await reader.retrieve_run(CONTEXT, run["thread_id"], run["id"])
     await reader.aclose()
 
     assert [row["id"] for row in listed["data"]] == [run["id"]]
@@ -33,11 +34,11 @@ async def test_it_opens_without_a_key_and_leaves_runs_alone(tmp_path: Path, monk
 
 async def test_a_run_started_there_by_mistake_fails_and_says_why(tmp_path: Path) -> None:
     reader = await open_backend(Settings(store=f"sqlite:///{tmp_path / 'threads.db'}", performs_runs=False))
-    assistant = await reader.create_assistant({"model": "gpt-4o", "instructions": "Be brief."})
-    run = await reader.create_thread_and_run({"assistant_id": assistant["id"]})
+    assistant = await reader.create_assistant(CONTEXT, {"model": "gpt-4o", "instructions": "Be brief."})
+    run = await reader.create_thread_and_run(CONTEXT, {"assistant_id": assistant["id"]})
     found = run
     for _ in range(100):
-        found = (await reader.retrieve_run(run["thread_id"], run["id"])).run
+        found = (await reader.retrieve_run(CONTEXT, run["thread_id"], run["id"])).run
         await asyncio.sleep(0.005)
     await reader.aclose()
 

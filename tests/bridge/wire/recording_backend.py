@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from threadbridge.ports import Backend, Event, WarningSink, discard_warning
+from threadbridge.ports import Backend, Event, RequestContext, WarningSink, discard_warning
 
 
 class BackendCall(NamedTuple):
@@ -24,11 +24,13 @@ class RecordingBackend:
     result: Any = field(default_factory=lambda: {"id": "x"})
     warnings: Sequence[str] = ()
     calls: list[BackendCall] = field(default_factory=list[BackendCall])
+    contexts: list[RequestContext] = field(default_factory=list[RequestContext])
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
-        async def ask(*args: Any, warn: WarningSink = discard_warning, **kwargs: Any) -> Any:
+        async def ask(context: RequestContext, *args: Any, warn: WarningSink = discard_warning, **kwargs: Any) -> Any:
             for warning in self.warnings:
                 warn(warning)
+            self.contexts.append(context)
             self.calls.append(BackendCall(method, args, kwargs))
             if isinstance(self.result, Exception):
                 raise self.result

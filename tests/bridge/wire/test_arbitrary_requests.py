@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.bridge.wire.recording_backend import RecordingBackend
+from tests.request_context import CONTEXT
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import WireRequest
 from threadbridge.schemas.schema_types import Object
@@ -39,7 +40,7 @@ async def test_every_request_is_answered_with_an_object_or_an_envelope(
     backend = RecordingBackend(result={"id": "x"})
     request = WireRequest(method, path, query, headers, body)
 
-    response = await dispatch_request(backend.as_backend(), request, max_body_bytes=40)
+    response = await dispatch_request(backend.as_backend(), CONTEXT, request, max_body_bytes=40)
 
     told = response.status
     assert told in (200, 400, 404, 405, 413, 500)

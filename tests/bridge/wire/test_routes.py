@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import pytest
 
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend
 from threadbridge.wire import OPERATIONS, Operation, find_api_path
 from threadbridge.wire.error_responses import MethodNotAllowed
-from threadbridge.wire.operations import HANDLERS
 from threadbridge.wire.routes import match_operation
+
+#: The operations of the port: its methods that have a context.
+METHODS = {name for name, method in vars(Backend).items() if callable(method) and "context" in method.__annotations__}
 
 IDS = {
     "assistant_id": "asst_1",
@@ -64,12 +69,29 @@ NOT_OURS = [
 ]
 
 
-def test_every_operation_has_a_row_a_handler_and_a_method_of_the_port() -> None:
+def test_every_operation_has_a_row_and_a_method_of_the_port() -> None:
     names = [operation.name for operation in OPERATIONS]
+    streams = {operation.stream_method for operation in OPERATIONS if operation.stream_method is not None}
 
     assert len(names) == len(set(names)) == 26
-    assert set(names) == set(HANDLERS)
-    assert all(hasattr(Backend, name) for name in names)
+    assert set(names) | streams == METHODS
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_a_row_gives_the_method_the_arguments_it_takes(operation: Operation) -> None:
+    for name in {operation.name, operation.stream_method or operation.name}:
+        parameters = inspect.signature(getattr(Backend, name)).parameters
+        positional = [each.name for each in parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD]
+        keywords = {each.name for each in parameters.values() if each.kind is each.KEYWORD_ONLY}
+        ids = re.findall(r"\{(\w+)\}", operation.path)
+        rest = ["body"] * (operation.body != "none") + ["query"] * operation.is_list
+
+        assert positional == ["self", "context", *ids, *rest]
+        assert keywords == (
+            ({"include"} if "include" in operation.query else set())
+            | ({"warn"} if operation.warns else set())
+            | ({"after"} if name == "follow_run" else set())
+        )
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)

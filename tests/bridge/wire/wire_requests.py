@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from tests.bridge.wire.recording_backend import RecordingBackend
+from tests.request_context import CONTEXT
 from threadbridge.ports import WireRequest, WireResponse
 from threadbridge.wire import dispatch_request
 
@@ -27,7 +28,7 @@ async def send_request(
 ) -> WireResponse:
     """The response to a request of these parts."""
     request = WireRequest(method, path, query, headers, body)
-    return await dispatch_request(backend.as_backend(), request, max_body_bytes=MAX_BODY_BYTES)
+    return await dispatch_request(backend.as_backend(), CONTEXT, request, max_body_bytes=MAX_BODY_BYTES)
 
 
 def parse_body(response: WireResponse) -> Any:

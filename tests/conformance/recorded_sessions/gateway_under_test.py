@@ -15,6 +15,7 @@ from tests.conformance.recorded_sessions.recordings import RecordedExchange
 from tests.conformance.recorded_sessions.run_records import is_in_flight
 from tests.conformance.recorded_sessions.scripted_upstream import ScriptedConcurrencyLimit, ScriptedUpstream
 from tests.manual_clock import ManualClock
+from tests.request_context import CONTEXT
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.ports import ListQuery, Wire
 from threadbridge.settings import Limits, Settings
@@ -145,8 +146,8 @@ class GatewayUnderTest:
 
     async def cancel_newest_run(self) -> Reply:
         """Cancel the run that was started last, whatever its thread."""
-        threads = (await self.backend.list_threads(ListQuery(limit=100)))["data"]
-        listed = [await self.backend.list_runs(thread["id"], ListQuery(limit=1)) for thread in threads]
+        threads = (await self.backend.list_threads(CONTEXT, ListQuery(limit=100)))["data"]
+        listed = [await self.backend.list_runs(CONTEXT, thread["id"], ListQuery(limit=1)) for thread in threads]
         runs: list[Wire] = [run for page in listed for run in page["data"] if is_in_flight(run)]
         newest = max(runs, key=lambda run: int(run["created_at"]))
         return await self.request("POST", f"/v1/threads/{newest['thread_id']}/runs/{newest['id']}/cancel")

@@ -38,6 +38,7 @@ from tests.conformance.recorded_sessions.run_records import (
 )
 from tests.conformance.recorded_sessions.scripted_upstream import SCRIPT, RunScript
 from tests.conformance.recorded_sessions.sessions import ID, Session, list_created_ids
+from tests.request_context import CONTEXT
 from threadbridge.errors import BridgeError
 from threadbridge.sse import SSEDecoder
 
@@ -307,7 +308,7 @@ class _SessionReplay:
         thread_id, run_id = self._ids.get_ours(run_record.thread_id), self._ids.get_ours(run_record.run_id)
         for _ in range(_MAX_POLLS):
             try:
-                run = (await self._product.backend.retrieve_run(thread_id, run_id)).run
+                run = (await self._product.backend.retrieve_run(CONTEXT, thread_id, run_id)).run
             except BridgeError:  # deleted, or never there
                 return
             if condition(run["status"]):

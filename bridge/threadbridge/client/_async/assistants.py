@@ -23,7 +23,7 @@ class AsyncAssistants(WithoutRawResponses):
         """A new assistant."""
         call = parse_call_options(AssistantParams, options, model=model)
         return Assistant.model_validate(
-            await self._caller.call(lambda backend: backend.create_assistant(call.body), call.timeout)
+            await self._caller.call(lambda backend, context: backend.create_assistant(context, call.body), call.timeout)
         )
 
     @accepts_params(CallParams)
@@ -31,7 +31,9 @@ class AsyncAssistants(WithoutRawResponses):
         """The assistant of this id."""
         call = parse_call_options(CallParams, options)
         return Assistant.model_validate(
-            await self._caller.call(lambda backend: backend.retrieve_assistant(assistant_id), call.timeout)
+            await self._caller.call(
+                lambda backend, context: backend.retrieve_assistant(context, assistant_id), call.timeout
+            )
         )
 
     @accepts_params(AssistantUpdateParams)
@@ -39,7 +41,9 @@ class AsyncAssistants(WithoutRawResponses):
         """The assistant with what is given changed, and the rest as it was (A25)."""
         call = parse_call_options(AssistantUpdateParams, options)
         return Assistant.model_validate(
-            await self._caller.call(lambda backend: backend.update_assistant(assistant_id, call.body), call.timeout)
+            await self._caller.call(
+                lambda backend, context: backend.update_assistant(context, assistant_id, call.body), call.timeout
+            )
         )
 
     @accepts_params(ListParams)
@@ -49,7 +53,7 @@ class AsyncAssistants(WithoutRawResponses):
         return paginate_async(
             self._caller,
             Assistant,
-            lambda query: lambda backend: backend.list_assistants(query),
+            lambda query: lambda backend, context: backend.list_assistants(context, query),
             call.query,
             call.timeout,
         )
@@ -59,5 +63,7 @@ class AsyncAssistants(WithoutRawResponses):
         """Forget the assistant."""
         call = parse_call_options(CallParams, options)
         return AssistantDeleted.model_validate(
-            await self._caller.call(lambda backend: backend.delete_assistant(assistant_id), call.timeout)
+            await self._caller.call(
+                lambda backend, context: backend.delete_assistant(context, assistant_id), call.timeout
+            )
         )

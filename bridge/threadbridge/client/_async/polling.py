@@ -12,7 +12,9 @@ from threadbridge.tool_loop.run_outcome import POLL_STOP_STATUSES
 async def poll_run(caller: AsyncBackendCaller, thread_id: str, run_id: str, call: CallOptions) -> Wire:
     """The run, once it waits for the caller or has ended (A62)."""
     while True:
-        polled = await caller.call(lambda backend: backend.retrieve_run(thread_id, run_id), call.timeout)
+        polled = await caller.call(
+            lambda backend, context: backend.retrieve_run(context, thread_id, run_id), call.timeout
+        )
         if polled.run["status"] in POLL_STOP_STATUSES:
             return polled.run
         await caller.sleep(get_poll_interval(call.poll_interval_ms, polled.poll_after_ms))

@@ -191,24 +191,27 @@ class AsyncRunPollingAndStreaming(WithoutRawResponses):
 
     async def _create_run(self, thread_id: str, call: CallOptions) -> Wire:
         return await self._caller.call(
-            lambda backend: backend.create_run(thread_id, call.body, include=call.include), call.timeout
+            lambda backend, context: backend.create_run(context, thread_id, call.body, include=call.include),
+            call.timeout,
         )
 
     async def _stream_run(self, thread_id: str, call: CallOptions) -> AsyncStream:
         return AsyncStream(
             await self._caller.open_stream(
-                lambda backend: backend.stream_run(thread_id, call.body, include=call.include), call.timeout
+                lambda backend, context: backend.stream_run(context, thread_id, call.body, include=call.include),
+                call.timeout,
             )
         )
 
     async def _submit_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> Wire:
         return await self._caller.call(
-            lambda backend: backend.submit_tool_outputs(thread_id, run_id, call.body), call.timeout
+            lambda backend, context: backend.submit_tool_outputs(context, thread_id, run_id, call.body), call.timeout
         )
 
     async def _stream_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> AsyncStream:
         return AsyncStream(
             await self._caller.open_stream(
-                lambda backend: backend.stream_tool_outputs(thread_id, run_id, call.body), call.timeout
+                lambda backend, context: backend.stream_tool_outputs(context, thread_id, run_id, call.body),
+                call.timeout,
             )
         )

@@ -24,7 +24,10 @@ class AsyncSteps(WithoutRawResponses):
         call = parse_call_options(StepParams, options)
         return RunStep.model_validate(
             await self._caller.call(
-                lambda backend: backend.retrieve_step(thread_id, run_id, step_id, include=call.include), call.timeout
+                lambda backend, context: backend.retrieve_step(
+                    context, thread_id, run_id, step_id, include=call.include
+                ),
+                call.timeout,
             )
         )
 
@@ -35,7 +38,9 @@ class AsyncSteps(WithoutRawResponses):
         return paginate_async(
             self._caller,
             RunStep,
-            lambda query: lambda backend: backend.list_steps(thread_id, run_id, query, include=call.include),
+            lambda query: (
+                lambda backend, context: backend.list_steps(context, thread_id, run_id, query, include=call.include)
+            ),
             call.query,
             call.timeout,
         )

@@ -45,7 +45,7 @@ class AsyncThreads(WithoutRawResponses):
         """A new thread, with messages if wanted (A29)."""
         call = parse_call_options(ThreadParams, options)
         return Thread.model_validate(
-            await self._caller.call(lambda backend: backend.create_thread(call.body), call.timeout)
+            await self._caller.call(lambda backend, context: backend.create_thread(context, call.body), call.timeout)
         )
 
     @accepts_params(CallParams)
@@ -53,7 +53,7 @@ class AsyncThreads(WithoutRawResponses):
         """The thread of this id."""
         call = parse_call_options(CallParams, options)
         return Thread.model_validate(
-            await self._caller.call(lambda backend: backend.retrieve_thread(thread_id), call.timeout)
+            await self._caller.call(lambda backend, context: backend.retrieve_thread(context, thread_id), call.timeout)
         )
 
     @accepts_params(ThreadUpdateParams)
@@ -61,7 +61,9 @@ class AsyncThreads(WithoutRawResponses):
         """The thread with other metadata or tool resources (A28)."""
         call = parse_call_options(ThreadUpdateParams, options)
         return Thread.model_validate(
-            await self._caller.call(lambda backend: backend.update_thread(thread_id, call.body), call.timeout)
+            await self._caller.call(
+                lambda backend, context: backend.update_thread(context, thread_id, call.body), call.timeout
+            )
         )
 
     @accepts_params(ListParams)
@@ -69,7 +71,11 @@ class AsyncThreads(WithoutRawResponses):
         """Threads, newest first, where the backend can list them; the openai SDK has no such method (A7)."""
         call = parse_call_options(ListParams, options)
         return paginate_async(
-            self._caller, Thread, lambda query: lambda backend: backend.list_threads(query), call.query, call.timeout
+            self._caller,
+            Thread,
+            lambda query: lambda backend, context: backend.list_threads(context, query),
+            call.query,
+            call.timeout,
         )
 
     @accepts_params(CallParams)
@@ -77,7 +83,7 @@ class AsyncThreads(WithoutRawResponses):
         """Forget the thread and all that is on it."""
         call = parse_call_options(CallParams, options)
         return ThreadDeleted.model_validate(
-            await self._caller.call(lambda backend: backend.delete_thread(thread_id), call.timeout)
+            await self._caller.call(lambda backend, context: backend.delete_thread(context, thread_id), call.timeout)
         )
 
     @overload
@@ -132,9 +138,13 @@ class AsyncThreads(WithoutRawResponses):
         )
 
     async def _create_thread_and_run(self, call: CallOptions) -> Wire:
-        return await self._caller.call(lambda backend: backend.create_thread_and_run(call.body), call.timeout)
+        return await self._caller.call(
+            lambda backend, context: backend.create_thread_and_run(context, call.body), call.timeout
+        )
 
     async def _stream_thread_and_run(self, call: CallOptions) -> AsyncStream:
         return AsyncStream(
-            await self._caller.open_stream(lambda backend: backend.stream_thread_and_run(call.body), call.timeout)
+            await self._caller.open_stream(
+                lambda backend, context: backend.stream_thread_and_run(context, call.body), call.timeout
+            )
         )

@@ -71,10 +71,13 @@ class AsyncToolLoop:
         if self._can_stream:
             return await self._follow_stream(
                 await self._caller.open_stream(
-                    lambda backend: backend.stream_run(thread_id, call.body, include=call.include), self._timeout
+                    lambda backend, context: backend.stream_run(context, thread_id, call.body, include=call.include),
+                    self._timeout,
                 )
             )
-        return await self._call_backend(lambda backend: backend.create_run(thread_id, call.body, include=call.include))
+        return await self._call_backend(
+            lambda backend, context: backend.create_run(context, thread_id, call.body, include=call.include)
+        )
 
     async def _answer_tool_calls(self, run: Wire) -> Wire:
         calls = [prepare_call(call, self._tools) for call in list_pending_calls(run)]
@@ -95,11 +98,11 @@ class AsyncToolLoop:
         thread_id = self._thread_id
         if self._can_stream:
             events = await self._caller.open_stream(
-                lambda backend: backend.stream_tool_outputs(thread_id, run_id, body), self._timeout
+                lambda backend, context: backend.stream_tool_outputs(context, thread_id, run_id, body), self._timeout
             )
             self._run = {**self._require_run(), **_QUEUED_AGAIN}
             return events
-        await self._call_backend(lambda backend: backend.submit_tool_outputs(thread_id, run_id, body))
+        await self._call_backend(lambda backend, context: backend.submit_tool_outputs(context, thread_id, run_id, body))
         return None
 
     async def _follow_stream(self, events: AsyncEventStream) -> Wire:
@@ -135,7 +138,9 @@ class AsyncToolLoop:
         return run
 
     async def _retrieve_run(self, run_id: str) -> PolledRun:
-        polled = await self._caller.call(lambda backend: backend.retrieve_run(self._thread_id, run_id), self._timeout)
+        polled = await self._caller.call(
+            lambda backend, context: backend.retrieve_run(context, self._thread_id, run_id), self._timeout
+        )
         self._run = polled.run
         return polled
 
@@ -144,7 +149,9 @@ class AsyncToolLoop:
         return self._run
 
     async def _cancel_run(self, run: Wire) -> Wire:
-        return await self._call_backend(lambda backend: backend.cancel_run(self._thread_id, run["id"]))
+        return await self._call_backend(
+            lambda backend, context: backend.cancel_run(context, self._thread_id, run["id"])
+        )
 
     async def _raise_round_limit(self, run: Wire) -> NoReturn:
         raise build_round_limit_error(await self._cancel_run(run), self._max_rounds)

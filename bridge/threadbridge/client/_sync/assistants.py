@@ -24,7 +24,7 @@ class Assistants(WithoutRawResponses):
         """A new assistant."""
         call = parse_call_options(AssistantParams, options, model=model)
         return Assistant.model_validate(
-            self._caller.call(lambda backend: backend.create_assistant(call.body), call.timeout)
+            self._caller.call(lambda backend, context: backend.create_assistant(context, call.body), call.timeout)
         )
 
     @accepts_params(CallParams)
@@ -32,7 +32,7 @@ class Assistants(WithoutRawResponses):
         """The assistant of this id."""
         call = parse_call_options(CallParams, options)
         return Assistant.model_validate(
-            self._caller.call(lambda backend: backend.retrieve_assistant(assistant_id), call.timeout)
+            self._caller.call(lambda backend, context: backend.retrieve_assistant(context, assistant_id), call.timeout)
         )
 
     @accepts_params(AssistantUpdateParams)
@@ -40,7 +40,9 @@ class Assistants(WithoutRawResponses):
         """The assistant with what is given changed, and the rest as it was (A25)."""
         call = parse_call_options(AssistantUpdateParams, options)
         return Assistant.model_validate(
-            self._caller.call(lambda backend: backend.update_assistant(assistant_id, call.body), call.timeout)
+            self._caller.call(
+                lambda backend, context: backend.update_assistant(context, assistant_id, call.body), call.timeout
+            )
         )
 
     @accepts_params(ListParams)
@@ -50,7 +52,7 @@ class Assistants(WithoutRawResponses):
         return paginate(
             self._caller,
             Assistant,
-            lambda query: lambda backend: backend.list_assistants(query),
+            lambda query: lambda backend, context: backend.list_assistants(context, query),
             call.query,
             call.timeout,
         )
@@ -60,5 +62,5 @@ class Assistants(WithoutRawResponses):
         """Forget the assistant."""
         call = parse_call_options(CallParams, options)
         return AssistantDeleted.model_validate(
-            self._caller.call(lambda backend: backend.delete_assistant(assistant_id), call.timeout)
+            self._caller.call(lambda backend, context: backend.delete_assistant(context, assistant_id), call.timeout)
         )

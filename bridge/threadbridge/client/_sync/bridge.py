@@ -11,16 +11,18 @@ from threadbridge.client._raw_response import WithoutRawResponses
 from threadbridge.client._sync.assistants import Assistants
 from threadbridge.client._sync.threads import Threads
 from threadbridge.ports import Backend
+from threadbridge.settings import DEFAULT_TENANT
 
 
 class ThreadBridge(WithoutRawResponses):
     """The Assistants API of a backend, method for method and keyword for keyword like the openai SDK's `client.beta`.
 
-    Give it an opened backend, which it closes with itself; `threadbridge` has functions that open one from settings.
+    Give it an opened backend, which it closes with itself, and the tenant it works for; `threadbridge` has functions
+    that open one from settings.
     """
 
-    def __init__(self, backend: Backend | BackendCaller) -> None:
-        self._caller = backend if isinstance(backend, BackendCaller) else BackendCaller(backend)
+    def __init__(self, backend: Backend | BackendCaller, *, tenant: str = DEFAULT_TENANT) -> None:
+        self._caller = backend if isinstance(backend, BackendCaller) else BackendCaller(backend, tenant=tenant)
         self.assistants = Assistants(self._caller)
         self.threads = Threads(self._caller)
 

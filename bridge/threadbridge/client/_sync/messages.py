@@ -31,7 +31,9 @@ class Messages(WithoutRawResponses):
         """A new message at the end of the thread. Refused while a run is active (A42)."""
         call = parse_call_options(MessageParams, options, role=role, content=content)
         return Message.model_validate(
-            self._caller.call(lambda backend: backend.create_message(thread_id, call.body), call.timeout)
+            self._caller.call(
+                lambda backend, context: backend.create_message(context, thread_id, call.body), call.timeout
+            )
         )
 
     @accepts_params(CallParams)
@@ -39,7 +41,9 @@ class Messages(WithoutRawResponses):
         """The message of this id."""
         call = parse_call_options(CallParams, options)
         return Message.model_validate(
-            self._caller.call(lambda backend: backend.retrieve_message(thread_id, message_id), call.timeout)
+            self._caller.call(
+                lambda backend, context: backend.retrieve_message(context, thread_id, message_id), call.timeout
+            )
         )
 
     @accepts_params(MetadataParams)
@@ -47,7 +51,9 @@ class Messages(WithoutRawResponses):
         """The message with other metadata (A41)."""
         call = parse_call_options(MetadataParams, options)
         return Message.model_validate(
-            self._caller.call(lambda backend: backend.update_message(thread_id, message_id, call.body), call.timeout)
+            self._caller.call(
+                lambda backend, context: backend.update_message(context, thread_id, message_id, call.body), call.timeout
+            )
         )
 
     @accepts_params(MessageListParams)
@@ -57,7 +63,7 @@ class Messages(WithoutRawResponses):
         return paginate(
             self._caller,
             Message,
-            lambda query: lambda backend: backend.list_messages(thread_id, query),
+            lambda query: lambda backend, context: backend.list_messages(context, thread_id, query),
             call.query,
             call.timeout,
         )
@@ -67,5 +73,7 @@ class Messages(WithoutRawResponses):
         """Forget the message."""
         call = parse_call_options(CallParams, options)
         return MessageDeleted.model_validate(
-            self._caller.call(lambda backend: backend.delete_message(thread_id, message_id), call.timeout)
+            self._caller.call(
+                lambda backend, context: backend.delete_message(context, thread_id, message_id), call.timeout
+            )
         )

@@ -13,7 +13,7 @@ from threadbridge.tool_loop.run_outcome import POLL_STOP_STATUSES
 def poll_run(caller: BackendCaller, thread_id: str, run_id: str, call: CallOptions) -> Wire:
     """The run, once it waits for the caller or has ended (A62)."""
     while True:
-        polled = caller.call(lambda backend: backend.retrieve_run(thread_id, run_id), call.timeout)
+        polled = caller.call(lambda backend, context: backend.retrieve_run(context, thread_id, run_id), call.timeout)
         if polled.run["status"] in POLL_STOP_STATUSES:
             return polled.run
         caller.sleep(get_poll_interval(call.poll_interval_ms, polled.poll_after_ms))

@@ -61,7 +61,9 @@ class Runs(RunPollingAndStreaming):
     def retrieve(self, run_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> Run:
         """The run of this id, as it is now."""
         call = parse_call_options(CallParams, options)
-        polled = self._caller.call(lambda backend: backend.retrieve_run(thread_id, run_id), call.timeout)
+        polled = self._caller.call(
+            lambda backend, context: backend.retrieve_run(context, thread_id, run_id), call.timeout
+        )
         return Run.model_validate(polled.run)
 
     @accepts_params(MetadataParams)
@@ -69,7 +71,9 @@ class Runs(RunPollingAndStreaming):
         """The run with other metadata. Refused while it is active (A57)."""
         call = parse_call_options(MetadataParams, options)
         return Run.model_validate(
-            self._caller.call(lambda backend: backend.update_run(thread_id, run_id, call.body), call.timeout)
+            self._caller.call(
+                lambda backend, context: backend.update_run(context, thread_id, run_id, call.body), call.timeout
+            )
         )
 
     @accepts_params(CallParams)
@@ -81,7 +85,7 @@ class Runs(RunPollingAndStreaming):
         """
         call = parse_call_options(CallParams, options)
         events = self._caller.open_stream(
-            lambda backend: backend.follow_run(thread_id, run_id, after=after), call.timeout
+            lambda backend, context: backend.follow_run(context, thread_id, run_id, after=after), call.timeout
         )
         return Stream(events)
 
@@ -90,7 +94,7 @@ class Runs(RunPollingAndStreaming):
         """What the run sent, dropped and cost so far, turn by turn. Raises Unsupported where the backend cannot say."""
         call = parse_call_options(CallParams, options)
         return RunReport.model_validate(
-            self._caller.call(lambda backend: backend.report_run(thread_id, run_id), call.timeout)
+            self._caller.call(lambda backend, context: backend.report_run(context, thread_id, run_id), call.timeout)
         )
 
     @accepts_params(ListParams)
@@ -100,7 +104,7 @@ class Runs(RunPollingAndStreaming):
         return paginate(
             self._caller,
             Run,
-            lambda query: lambda backend: backend.list_runs(thread_id, query),
+            lambda query: lambda backend, context: backend.list_runs(context, thread_id, query),
             call.query,
             call.timeout,
         )
@@ -110,7 +114,7 @@ class Runs(RunPollingAndStreaming):
         """Ask the run to stop; it passes through `cancelling` and may still complete (A61)."""
         call = parse_call_options(CallParams, options)
         return Run.model_validate(
-            self._caller.call(lambda backend: backend.cancel_run(thread_id, run_id), call.timeout)
+            self._caller.call(lambda backend, context: backend.cancel_run(context, thread_id, run_id), call.timeout)
         )
 
     @overload

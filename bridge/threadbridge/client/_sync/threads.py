@@ -45,14 +45,16 @@ class Threads(WithoutRawResponses):
     def create(self, **options: Unpack[ThreadParams]) -> Thread:
         """A new thread, with messages if wanted (A29)."""
         call = parse_call_options(ThreadParams, options)
-        return Thread.model_validate(self._caller.call(lambda backend: backend.create_thread(call.body), call.timeout))
+        return Thread.model_validate(
+            self._caller.call(lambda backend, context: backend.create_thread(context, call.body), call.timeout)
+        )
 
     @accepts_params(CallParams)
     def retrieve(self, thread_id: str, **options: Unpack[CallParams]) -> Thread:
         """The thread of this id."""
         call = parse_call_options(CallParams, options)
         return Thread.model_validate(
-            self._caller.call(lambda backend: backend.retrieve_thread(thread_id), call.timeout)
+            self._caller.call(lambda backend, context: backend.retrieve_thread(context, thread_id), call.timeout)
         )
 
     @accepts_params(ThreadUpdateParams)
@@ -60,7 +62,9 @@ class Threads(WithoutRawResponses):
         """The thread with other metadata or tool resources (A28)."""
         call = parse_call_options(ThreadUpdateParams, options)
         return Thread.model_validate(
-            self._caller.call(lambda backend: backend.update_thread(thread_id, call.body), call.timeout)
+            self._caller.call(
+                lambda backend, context: backend.update_thread(context, thread_id, call.body), call.timeout
+            )
         )
 
     @accepts_params(ListParams)
@@ -68,7 +72,11 @@ class Threads(WithoutRawResponses):
         """Threads, newest first, where the backend can list them; the openai SDK has no such method (A7)."""
         call = parse_call_options(ListParams, options)
         return paginate(
-            self._caller, Thread, lambda query: lambda backend: backend.list_threads(query), call.query, call.timeout
+            self._caller,
+            Thread,
+            lambda query: lambda backend, context: backend.list_threads(context, query),
+            call.query,
+            call.timeout,
         )
 
     @accepts_params(CallParams)
@@ -76,7 +84,7 @@ class Threads(WithoutRawResponses):
         """Forget the thread and all that is on it."""
         call = parse_call_options(CallParams, options)
         return ThreadDeleted.model_validate(
-            self._caller.call(lambda backend: backend.delete_thread(thread_id), call.timeout)
+            self._caller.call(lambda backend, context: backend.delete_thread(context, thread_id), call.timeout)
         )
 
     @overload
@@ -131,7 +139,13 @@ class Threads(WithoutRawResponses):
         )
 
     def _create_thread_and_run(self, call: CallOptions) -> Wire:
-        return self._caller.call(lambda backend: backend.create_thread_and_run(call.body), call.timeout)
+        return self._caller.call(
+            lambda backend, context: backend.create_thread_and_run(context, call.body), call.timeout
+        )
 
     def _stream_thread_and_run(self, call: CallOptions) -> Stream:
-        return Stream(self._caller.open_stream(lambda backend: backend.stream_thread_and_run(call.body), call.timeout))
+        return Stream(
+            self._caller.open_stream(
+                lambda backend, context: backend.stream_thread_and_run(context, call.body), call.timeout
+            )
+        )

@@ -72,10 +72,13 @@ class ToolLoop:
         if self._can_stream:
             return self._follow_stream(
                 self._caller.open_stream(
-                    lambda backend: backend.stream_run(thread_id, call.body, include=call.include), self._timeout
+                    lambda backend, context: backend.stream_run(context, thread_id, call.body, include=call.include),
+                    self._timeout,
                 )
             )
-        return self._call_backend(lambda backend: backend.create_run(thread_id, call.body, include=call.include))
+        return self._call_backend(
+            lambda backend, context: backend.create_run(context, thread_id, call.body, include=call.include)
+        )
 
     def _answer_tool_calls(self, run: Wire) -> Wire:
         calls = [prepare_call(call, self._tools) for call in list_pending_calls(run)]
@@ -96,11 +99,11 @@ class ToolLoop:
         thread_id = self._thread_id
         if self._can_stream:
             events = self._caller.open_stream(
-                lambda backend: backend.stream_tool_outputs(thread_id, run_id, body), self._timeout
+                lambda backend, context: backend.stream_tool_outputs(context, thread_id, run_id, body), self._timeout
             )
             self._run = {**self._require_run(), **_QUEUED_AGAIN}
             return events
-        self._call_backend(lambda backend: backend.submit_tool_outputs(thread_id, run_id, body))
+        self._call_backend(lambda backend, context: backend.submit_tool_outputs(context, thread_id, run_id, body))
         return None
 
     def _follow_stream(self, events: EventStream) -> Wire:
@@ -136,7 +139,9 @@ class ToolLoop:
         return run
 
     def _retrieve_run(self, run_id: str) -> PolledRun:
-        polled = self._caller.call(lambda backend: backend.retrieve_run(self._thread_id, run_id), self._timeout)
+        polled = self._caller.call(
+            lambda backend, context: backend.retrieve_run(context, self._thread_id, run_id), self._timeout
+        )
         self._run = polled.run
         return polled
 
@@ -145,7 +150,7 @@ class ToolLoop:
         return self._run
 
     def _cancel_run(self, run: Wire) -> Wire:
-        return self._call_backend(lambda backend: backend.cancel_run(self._thread_id, run["id"]))
+        return self._call_backend(lambda backend, context: backend.cancel_run(context, self._thread_id, run["id"]))
 
     def _raise_round_limit(self, run: Wire) -> NoReturn:
         raise build_round_limit_error(self._cancel_run(run), self._max_rounds)
