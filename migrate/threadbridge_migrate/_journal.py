@@ -1,16 +1,18 @@
-"""The writer's log: which subject (a thread or an assistant) was finished how, and how long the files then were.
+"""The writer's log: the outcome of each subject (a thread or an assistant), the sizes of the files after it, and the
+SHA-256 of the bytes it added to each file.
 
-A line is written only after the lines it speaks of are on disk. So whatever kills the process, the last whole line of
-the journal tells where every file ends; what lies beyond was never promised and is cut off.
+A line is written only after the lines it describes are on disk. So whatever kills the process, the last whole line of
+the journal has the size of every file; bytes beyond that size are truncated. Bytes before it must have the recorded
+hashes (`_part_verification`). Journals of earlier versions have no hashes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -35,14 +37,24 @@ class JournalEntry:
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     error: Wire | None = None
 
-    def to_line(self, sizes: Mapping[str, int]) -> bytes:
-        """The journal's line, with the sizes of the files after it."""
+    def to_line(self, sizes: Mapping[str, int], hashes: Mapping[str, str]) -> bytes:
+        """The journal's line, with the sizes of the files after it and the SHA-256 of what it added to each file."""
         whole: dict[str, Any] = {"subject": self.subject, "id": self.id, "outcome": self.outcome}
         if self.counts:
             whole["counts"] = dict(self.counts)
         if self.error is not None:
             whole["error"] = self.error
-        return orjson.dumps({**whole, "sizes": dict(sizes)}) + b"\n"
+        return orjson.dumps({**whole, "sizes": dict(sizes), "sha256": dict(hashes)}) + b"\n"
+
+
+class JournalRecord(NamedTuple):
+    """One line of a journal: the entry, the sizes of the files after it, and the hashes of the added bytes, if any."""
+
+    entry: JournalEntry
+    sizes: dict[str, int]
+    hashes: dict[str, str]
+    #: Bytes of the line.
+    length: int
 
 
 @dataclass(slots=True)
@@ -76,24 +88,32 @@ class ExportProgress:
 
 
 def replay_journal(journal: Path) -> ExportProgress:
-    """The progress a journal tells of; an absent journal tells of none, a torn last line is as if never written."""
+    """The progress that a journal records; none if it does not exist. A torn last line is ignored."""
     progress = ExportProgress()
-    if not journal.exists():
-        return progress
-    with journal.open("rb") as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                break
-            entry, progress.sizes = _parse_line(line, journal)
-            progress.add(entry)
-            progress.journal_length += len(line)
+    for record in read_records(journal):
+        progress.add(record.entry)
+        progress.sizes = record.sizes
+        progress.journal_length += record.length
     return progress
 
 
-def _parse_line(line: bytes, journal: Path) -> tuple[JournalEntry, dict[str, int]]:
+def read_records(journal: Path) -> Iterator[JournalRecord]:
+    """The whole lines of a journal; none if it does not exist. Raises ArchiveError for a line that is not a record."""
+    if not journal.exists():
+        return
+    with journal.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            yield _parse_line(line, journal)
+
+
+def _parse_line(line: bytes, journal: Path) -> JournalRecord:
     try:
         record = orjson.loads(line)
         counts, error = record.get("counts", {}), record.get("error")
-        return JournalEntry(record["subject"], record["id"], record["outcome"], counts, error), record["sizes"]
-    except (orjson.JSONDecodeError, KeyError) as exc:
+        entry = JournalEntry(record["subject"], record["id"], record["outcome"], counts, error)
+        sizes = {part: int(size) for part, size in record["sizes"].items()}
+        return JournalRecord(entry, sizes, dict(record.get("sha256", {})), len(line))
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ArchiveError(f"{journal} is damaged; what it logged can be read, but not added to.") from exc

@@ -21,9 +21,16 @@ LINE_SECONDS = 2.0
 
 
 class SilentListener:
-    """Says nothing."""
+    """Prints warnings and no progress."""
+
+    def __init__(self, print_line: Callable[[str], None]) -> None:
+        self._print_line = print_line
 
     def record_outcome(self, thread_id: str, outcome: SubjectOutcome, error_message: str | None) -> None: ...
+
+    def warn(self, sentence: str) -> None:
+        """Print a warning about the whole archive."""
+        self._print_line(sentence)
 
 
 class ProgressReporter:
@@ -44,13 +51,17 @@ class ProgressReporter:
             self._print_line(f"{thread_id} failed: {error_message}{more}")
         self._show_counts(self._counts)
 
+    def warn(self, sentence: str) -> None:
+        """Print a warning about the whole archive."""
+        self._print_line(sentence)
+
 
 @contextmanager
 def show_progress(*, total: int | None, quiet: bool, console: Console | None = None) -> Generator[ProgressListener]:
     """A watch that shows progress as long as the context lasts. `total` is None where nobody knows it yet."""
     console = console or Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     if quiet:
-        yield SilentListener()
+        yield SilentListener(console.print)
     elif console.is_terminal:
         yield from _show_bar(console, total)
     else:

@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, Self
+from typing import Protocol, Self
 
 import orjson
 
@@ -17,6 +17,12 @@ from threadbridge_migrate.archive import OBJECT_PARTS, Part
 
 #: Bytes of one part of one draft kept in memory; a longer part waits in a temporary file.
 SPOOL_BYTES = 128 * 1024
+
+
+class SupportsWrite(Protocol):
+    """A file that bytes can be appended to."""
+
+    def write(self, content: bytes, /) -> int: ...
 
 
 class RecordBuffer:
@@ -76,7 +82,7 @@ class RecordBuffer:
         """The journal's word on it."""
         return JournalEntry(self.subject, self.id, self.outcome, dict(self._counts), self._error)
 
-    def copy_to(self, files: Mapping[Part, BinaryIO]) -> None:
+    def copy_to(self, files: Mapping[Part, SupportsWrite]) -> None:
         """Append the lines to the files of their parts."""
         for part in OBJECT_PARTS:
             if spool := self._spools.get(part):

@@ -4,6 +4,7 @@
     assistants.jsonl  threads.jsonl  messages.jsonl  runs.jsonl  steps.jsonl
     errors.jsonl      what could not be exported: kind, id, status, type, param, code, message, request_id
     journal.jsonl     the writer's log; needed to go on with an export, not to read one
+    *.damaged         what was left of a damaged file before its repair
 
 One line is one object, with the fields and values the source sent. A thread's messages, its runs, and each run's
 steps are neighbours, oldest first; threads stand in the order in which they were finished.
@@ -29,6 +30,9 @@ FORMAT = "threadbridge-archive"
 VERSION = 1
 
 MANIFEST = "manifest.json"
+
+#: The journal of a repair in progress. While it exists, the parts may belong to either journal.
+REPAIRED_JOURNAL = f"{JOURNAL}.repaired"
 
 
 class Part(StrEnum):
@@ -96,17 +100,25 @@ class Archive:
         """The archive in a directory. Raises ArchiveError where there is none, or one from a newer version."""
         path = Path(path)
         manifest = read_manifest(path)
+        if (path / REPAIRED_JOURNAL).exists():
+            raise ArchiveError(f"The repair of {path} was interrupted; run its export again to finish it.")
         sizes = replay_journal(path / JOURNAL).sizes if manifest.state == "exporting" else {}
         if manifest.state != "exporting":
             sizes = {Path(name).stem: record.bytes for name, record in manifest.files.items()}
         return cls(path, manifest, sizes)
 
     def read_part(self, part: Part) -> Iterator[Wire]:
-        """The objects of one part, one at a time, in the order of the file."""
+        """The objects of one part, one at a time, in the order of the file.
+
+        Raises ArchiveError if the part is missing, too short, or has a line that is not JSON.
+        """
         remaining_bytes = self._sizes.get(part.value, 0)
         if not remaining_bytes:
             return
-        with (self.path / part.filename).open("rb") as file:
+        path = self.path / part.filename
+        if not path.exists() or path.stat().st_size < remaining_bytes:
+            raise ArchiveError(f"{path} is missing or too short; run the export again to fetch what it lost.")
+        with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 remaining_bytes -= len(line)
                 if remaining_bytes < 0:
@@ -114,7 +126,7 @@ class Archive:
                 try:
                     yield orjson.loads(line)
                 except orjson.JSONDecodeError as exc:
-                    raise ArchiveError(f"{self.path / part.filename}, line {number}, is not JSON.") from exc
+                    raise ArchiveError(f"{path}, line {number}, is not JSON.") from exc
 
 
 def read_manifest(path: Path) -> Manifest:

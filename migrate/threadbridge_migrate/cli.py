@@ -68,8 +68,9 @@ def export_threads(
     """Write threads with their messages, runs, steps and assistants to an archive.
 
     Broken off, even by kill -9, the same command goes on where it stopped. Threads that are in the archive are
-    skipped, threads that failed are tried again, and more ids extend it; one archive has one source. What could not
-    be exported is recorded in errors.jsonl.
+    skipped, threads that failed are tried again, and more ids extend it; one archive has one source. Files of the
+    archive that were shortened, removed or altered are named, and what they lost is fetched again. What could not be
+    exported is recorded in errors.jsonl.
 
     Keys come from the environment (THREADBRIDGE_ASSISTANTS__API_KEY, or the openai SDK's own variables).
     """

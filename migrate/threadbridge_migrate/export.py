@@ -15,6 +15,7 @@ from threadbridge.ports import Backend
 from threadbridge_migrate._error_hints import affects_whole_source, describe_next_step
 from threadbridge_migrate._gather import gather
 from threadbridge_migrate._journal import SubjectOutcome
+from threadbridge_migrate._part_verification import list_damaged_threads
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
 from threadbridge_migrate._record_buffer import RecordBuffer
 from threadbridge_migrate._thread_reader import read_thread
@@ -33,6 +34,10 @@ class ProgressListener(Protocol):
         """One thread is finished; `problem` says in a sentence why it failed, where it did."""
         ...
 
+    def warn(self, sentence: str) -> None:
+        """The archive as a whole has a problem; `sentence` describes it."""
+        ...
+
 
 @dataclass(slots=True)
 class ExportReport:
@@ -46,6 +51,8 @@ class ExportReport:
     missing_assistants: int = 0
     #: Attempts beyond the first, over all requests.
     repeated_requests: int = 0
+    #: A sentence on the damage that the export found in the archive when it started.
+    damage: str | None = None
     seconds: float = 0.0
     #: The export gave up before the end, because everything failed.
     stopped: bool = False
@@ -56,8 +63,8 @@ class ExportReport:
     archive: dict[str, int] = field(default_factory=dict[str, int])
 
     def as_json(self) -> dict[str, Any]:
-        """The report as one JSON object."""
-        return asdict(self)
+        """The report as one JSON object; without `damage` if nothing was damaged."""
+        return {name: value for name, value in asdict(self).items() if name != "damage" or value is not None}
 
     @property
     def succeeded(self) -> bool:
@@ -96,7 +103,10 @@ class Exporter:
         when the source cannot list its threads, OSError when the archive cannot be written.
         """
         started = time.monotonic()
-        await gather(self._read_all(ids), self._write_finished())
+        if (damage := self._writer.damage) is not None:
+            self._report.damage = damage.sentence
+            self._listener.warn(damage.sentence)
+        await gather(self._read_all(self._prepend_damaged_threads(ids)), self._write_finished())
         manifest = await asyncio.to_thread(self._writer.finish)
         self._report.state = manifest.state
         self._report.archive = manifest.counts
@@ -105,6 +115,15 @@ class Exporter:
         self._report.repeated_requests = self._source.retries
         self._report.seconds = round(time.monotonic() - started, 3)
         return self._report
+
+    async def _prepend_damaged_threads(self, ids: AsyncIterator[str]) -> AsyncIterator[str]:
+        """The threads that the repair removed from the archive, requested or not, then the other requested threads."""
+        damaged = dict.fromkeys(list_damaged_threads(self._writer.progress))
+        for thread_id in damaged:
+            yield thread_id
+        async for thread_id in ids:
+            if thread_id not in damaged:
+                yield thread_id
 
     async def _read_all(self, ids: AsyncIterator[str]) -> None:
         await self._retry_assistants()

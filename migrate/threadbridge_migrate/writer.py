@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Self
 import orjson
 
 from threadbridge_migrate._journal import JOURNAL, ExportProgress, JournalEntry, replay_journal
+from threadbridge_migrate._part_verification import Damage, find_damage, finish_repair, repair
 from threadbridge_migrate._record_buffer import RecordBuffer
 from threadbridge_migrate.archive import (
     MANIFEST,
@@ -27,6 +28,9 @@ from threadbridge_migrate.archive import (
 )
 from threadbridge_migrate.errors import ArchiveError, UsageError
 
+#: Bytes of a part to read and hash at once.
+_CHUNK_BYTES = 1 << 20
+
 WRITTEN_BY = f"threadbridge {version('threadbridge')}"
 
 #: What a directory may hold before the first manifest is in place.
@@ -38,6 +42,7 @@ class ArchiveWriter:
 
     A directory that holds an export of the same source is taken up where it was left and may be extended by more
     threads. One that holds anything else is refused with UsageError, one that somebody is writing to with ArchiveError.
+    Objects in damaged files are removed from the archive (`damage`) and must be fetched again.
     """
 
     def __init__(
@@ -50,9 +55,11 @@ class ArchiveWriter:
     ) -> None:
         self.path = path
         self.progress = ExportProgress()
+        #: The damage found when the archive was opened.
+        self.damage: Damage | None = None
         self._now = now
         self._open_files = ExitStack()
-        self._files: dict[Part, BinaryIO] = {}
+        self._parts: dict[Part, _PartFile] = {}
         self._journal: BinaryIO
         self._options = dict(options)
         self._is_started = False
@@ -74,42 +81,76 @@ class ArchiveWriter:
         """Write drafts, in order; when this returns they are on disk, or OSError was raised."""
         if not self._is_started:
             self._start()
-        entries: list[tuple[JournalEntry, dict[str, int]]] = []
-        for draft in buffers:
-            draft.copy_to(self._files)
-            entries.append((draft.to_journal_entry(), {part.value: file.tell() for part, file in self._files.items()}))
-        for file in self._files.values():
-            _flush_to_disk(file)
-        for entry, sizes in entries:
+        entries: list[tuple[JournalEntry, dict[str, int], dict[str, str]]] = []
+        for buffer in buffers:
+            buffer.copy_to(self._parts)
+            sizes = {part.value: file.size for part, file in self._parts.items()}
+            hashes = {part.value: sha256 for part, file in self._parts.items() if (sha256 := file.end_piece())}
+            entries.append((buffer.to_journal_entry(), sizes, hashes))
+        for part_file in self._parts.values():
+            _flush_to_disk(part_file.file)
+        for entry, sizes, hashes in entries:
             self.progress.add(entry)
-            self._journal.write(entry.to_line(sizes))
+            self._journal.write(entry.to_line(sizes, hashes))
         _flush_to_disk(self._journal)
 
     def finish(self) -> Manifest:
         """Write `errors.jsonl` and the final manifest: `complete`, or `incomplete` where something failed.
 
-        A finished archive to which nothing was added stays as it is.
+        A finished archive to which nothing was added stays as it is. Raises ArchiveError if another program changed a
+        part: then the archive stays unfinished.
         """
         if not self._is_started:
+            self._restore_errors()
             return self._manifest
         self._write_errors()
         files = {part.filename: _make_file_record(self.path / part.filename) for part in Part}
+        for part, file in self._parts.items():
+            if files[part.filename] != FileRecord(bytes=file.size, sha256=file.whole.hexdigest()):
+                raise ArchiveError(
+                    f"{self.path / part.filename} was changed by another program during the export; run the same "
+                    "command again to fetch the damaged objects again."
+                )
         return self._write_manifest("incomplete" if self.progress.failed else "complete", files)
 
     def _open_directory(self, opening: ExitStack) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         self._resume_or_reject()
-        self._journal = opening.enter_context((self.path / JOURNAL).open("ab"))
-        _lock_journal(self._journal, self.path)
+        self._journal = self._open_journal(opening)
+        finish_repair(self.path)
+        self.progress = replay_journal(self.path / JOURNAL)
+        certified = {} if self._manifest.state == "exporting" else self._manifest.files
+        self._require_whole_journal(certified)
+        damage = find_damage(self.path, certified)
+        if damage.records:
+            self._manifest = self._write_manifest("exporting", {})
+            repair(self.path, damage)
+            self.damage = damage
+        if not os.path.samestat(os.fstat(self._journal.fileno()), (self.path / JOURNAL).stat()):
+            self._journal = self._open_journal(opening)  # the repair replaced the file
         self.progress = replay_journal(self.path / JOURNAL)
         self._journal.truncate(self.progress.journal_length)
         if self._manifest.state == "exporting":
             self._start()
         for part in OBJECT_PARTS:
-            file = opening.enter_context((self.path / part.filename).open("ab"))
+            file = opening.enter_context((self.path / part.filename).open("ab+"))
             file.truncate(self.progress.sizes.get(part.value, 0))
-            file.seek(0, os.SEEK_END)
-            self._files[part] = file
+            self._parts[part] = _PartFile(file)
+
+    def _open_journal(self, opening: ExitStack) -> BinaryIO:
+        journal = opening.enter_context((self.path / JOURNAL).open("ab"))
+        _lock_journal(journal, self.path)
+        return journal
+
+    def _require_whole_journal(self, certified: Mapping[str, FileRecord]) -> None:
+        """Raise ArchiveError for a finished archive with bytes beyond its journal: opening it would truncate them."""
+        for part in OBJECT_PARTS:
+            record = certified.get(part.filename)
+            if record is not None and record.bytes != self.progress.sizes.get(part.value, 0):
+                raise ArchiveError(
+                    f"{self.path / JOURNAL} lost lines: it covers less of {part.filename} than {MANIFEST} lists. The "
+                    "archive can be read, but not extended; choose another --out."
+                )
 
     def _resume_or_reject(self) -> None:
         if not (self.path / MANIFEST).exists():
@@ -134,6 +175,13 @@ class ArchiveWriter:
         lines = [orjson.dumps(error) + b"\n" for error in self.progress.failed.values()]
         _replace_file(self.path / Part.ERRORS.filename, b"".join(lines))
 
+    def _restore_errors(self) -> None:
+        """Write `errors.jsonl` again if it differs from the manifest: the journal has all of it."""
+        path = self.path / Part.ERRORS.filename
+        known = self._manifest.files.get(path.name)
+        if known is not None and not (path.exists() and _make_file_record(path) == known):
+            self._write_errors()
+
     def _write_manifest(self, state: ArchiveState, files: Mapping[str, FileRecord]) -> Manifest:
         counts = {part.value: self.progress.counts[part.value] for part in OBJECT_PARTS}
         manifest = self._manifest.model_copy(
@@ -147,6 +195,35 @@ class ArchiveWriter:
         )
         _replace_file(self.path / MANIFEST, orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2) + b"\n")
         return manifest
+
+
+class _PartFile:
+    """A part that is being written: its file, its size, and the hashes of all of it and of its current piece."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.whole = hashlib.sha256()
+        self.size = 0
+        self._piece = hashlib.sha256()
+        self._piece_size = 0
+        file.seek(0)
+        while content := file.read(_CHUNK_BYTES):
+            self.whole.update(content)
+            self.size += len(content)
+
+    def write(self, content: bytes) -> int:
+        """Append bytes."""
+        self.whole.update(content)
+        self._piece.update(content)
+        self.size += len(content)
+        self._piece_size += len(content)
+        return self.file.write(content)
+
+    def end_piece(self) -> str | None:
+        """The SHA-256 of the bytes written since the last call; None if there are none."""
+        sha256 = self._piece.hexdigest() if self._piece_size else None
+        self._piece, self._piece_size = hashlib.sha256(), 0
+        return sha256
 
 
 def _describe_source(source: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ PLAIN_WORDS = frozenset(
     overflow pagination paging pairing parser passthrough png polling price pricing produced program provisioner
     proxy query range raw reader record registry reply routing runtime sample sdk serve simulate snapshot spending
     sql sqlite sse startup statement streaming sync table task termination threadbridge to upgrade upsert validation
-    validator whole
+    validator verification whole
     """.split()
 )
 

@@ -76,3 +76,21 @@ def test_a_damaged_line_is_named_by_its_number(archive: Path) -> None:
 
     with pytest.raises(ArchiveError, match=r"messages\.jsonl, line 2, is not JSON"):
         list(Archive.open(archive).read_part(Part.MESSAGES))
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_part_that_lost_its_end_is_not_read_as_if_it_were_whole(archive: Path, *, exists: bool) -> None:
+    part = archive / "messages.jsonl"
+    part.write_bytes(part.read_bytes()[:-20])
+    if not exists:
+        part.unlink()
+
+    with pytest.raises(ArchiveError, match="missing or too short; run the export again"):
+        list(Archive.open(archive).read_part(Part.MESSAGES))
+
+
+def test_an_archive_in_the_middle_of_its_repair_is_not_read(archive: Path) -> None:
+    (archive / "journal.jsonl.repaired").write_bytes(b"")
+
+    with pytest.raises(ArchiveError, match="run its export again to finish it"):
+        Archive.open(archive)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import orjson
+import pytest
 
 from tests.legacy_service import InjectedFault, LegacyService, add_threads, make_error_body
 from tests.migrate.archive_contents import collect_source_lines, load_manifest, read_archive_lines, read_errors
 from tests.migrate.conftest import Migrate
-from threadbridge_migrate.archive import Archive, Part
+from threadbridge_migrate.archive import OBJECT_PARTS, Archive, Part
 
 OUT = Path("archive")
 
@@ -314,6 +316,52 @@ def test_the_json_summary_is_one_object_on_stdout(migrate: Migrate, service: Leg
         "archive": {"assistants": 2, "threads": 2, "messages": 6, "runs": 4, "steps": 8, "errors": 1},
     }
     assert 0 < seconds < 60
+
+
+@pytest.mark.parametrize("part", list(OBJECT_PARTS))
+@pytest.mark.parametrize("options", [(), ("--quiet",)])
+def test_a_damaged_part_is_named_and_fetched_again(
+    migrate: Migrate, service: LegacyService, part: Part, options: tuple[str, ...]
+) -> None:
+    ids = add_threads(service, 5)
+    assert migrate("--ids", *ids, "--out", str(OUT)).exit_code == 0
+    os.truncate(OUT / part.filename, (OUT / part.filename).stat().st_size - 10)
+
+    result = migrate("--ids", *ids, "--out", str(OUT), *options)
+
+    assert result.exit_code == 0
+    assert f"{part.filename} differs from what the export wrote: 1 thread or assistant " in result.stderr
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
+    assert load_manifest(OUT)["state"] == "complete"
+
+
+def test_a_damaged_thread_is_fetched_again_with_the_requested_ones(migrate: Migrate, service: LegacyService) -> None:
+    ids = add_threads(service, 4)
+    migrate("--ids", *ids[:3], "--out", str(OUT))
+    (OUT / "messages.jsonl").unlink()
+
+    result = migrate("--ids", ids[3], "--out", str(OUT), "--json")
+
+    assert result.exit_code == 0
+    assert orjson.loads(result.stdout)["damage"].startswith("messages.jsonl differs")
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
+
+
+def test_a_damaged_thread_that_the_source_no_longer_has_leaves_the_archive_incomplete(
+    migrate: Migrate, service: LegacyService
+) -> None:
+    ids = add_threads(service, 3)
+    migrate("--ids", *ids, "--out", str(OUT), "--concurrency", "1")
+    os.truncate(OUT / "messages.jsonl", (OUT / "messages.jsonl").stat().st_size - 10)
+    damaged = (OUT / "messages.jsonl").read_bytes()
+    service.reset()
+
+    result = migrate("--ids", *ids, "--out", str(OUT))
+
+    assert result.exit_code == 1
+    assert load_manifest(OUT)["state"] == "incomplete"
+    assert load_manifest(OUT)["counts"]["threads"] == 2
+    assert (OUT / "messages.jsonl.damaged").read_bytes() == damaged
 
 
 def test_ids_come_from_standard_input(migrate: Migrate, service: LegacyService) -> None:
