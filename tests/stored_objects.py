@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from threadbridge.ports import Entry, ObjectKind, Wire
+import sqlite3
+from typing import cast
+
+from threadbridge.ports import Entry, ObjectKind, Session, Wire
+from threadbridge_adapters.stores.sql.session import SqlSession
+from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
+
+
+def get_driver(session: Session) -> sqlite3.Connection:
+    """The driver's connection under a session of the SQLite store."""
+    return cast(SqliteConnection, cast(SqlSession, session).connection).driver
 
 
 def assistant(id_: str = "asst_1") -> Wire:

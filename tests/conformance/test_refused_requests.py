@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -19,8 +19,8 @@ from tests.conformance.faulty_requests import (
     FaultyRequest,
 )
 from tests.emulated_service import WEATHER, EmulatedService, open_service
+from tests.stored_objects import get_driver
 from threadbridge.ports import Session
-from threadbridge_adapters.stores.sql.session import SqlSession
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +51,7 @@ class World(NamedTuple):
 
 
 def _dumped(session: Session) -> list[str]:
-    return list(cast("SqlSession", session).driver.iterdump())
+    return list(get_driver(session).iterdump())
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

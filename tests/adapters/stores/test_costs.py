@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
-from sqlalchemy import Connection
 
 from tests.bridge.translation.upstream_events import RUN
 from tests.stored_objects import message, run, step, thread
@@ -15,9 +14,8 @@ from threadbridge.context_window.token_budget import HistoryRules
 from threadbridge.context_window.token_counts import add_token_counts
 from threadbridge.ports import Entry, ObjectKind, Session, SpendScope, SpendTotals, Turn, Wire
 from threadbridge.settings import TruncationSettings
-from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.connection import connect_writer, create_sqlite_engine
+from threadbridge_adapters.stores.sqlite.connection import SqliteConnection, connect_writer, create_sqlite_engine
 from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
 SMALL, LARGE = 100, 100_000
@@ -39,19 +37,19 @@ def fill(session: Session, name: str, messages: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteConnection]:
     """A store with a short and a long thread."""
     place = parse_store_url(str(tmp_path_factory.mktemp("costs") / "threads.db"))
     engine = create_sqlite_engine(place)
-    with connect_writer(engine, place) as opened:
-        with opened.begin():
-            session = SqlSession(get_driver_connection(opened), "t")
+    with closing(connect_writer(engine, place)) as opened:
+        with opened.connection.begin():
+            session = SqlSession(opened, "t")
             fill(session, "small", SMALL)
             fill(session, "large", LARGE)
         yield opened
 
 
-def steps_of(connection: Connection, work: Callable[[Session], object]) -> int:
+def steps_of(connection: SqliteConnection, work: Callable[[Session], object]) -> int:
     """How many instructions SQLite executes for the work, whose changes are taken back."""
     counted = 0
 
@@ -59,11 +57,11 @@ def steps_of(connection: Connection, work: Callable[[Session], object]) -> int:
         nonlocal counted
         counted += 1
 
-    driver = get_driver_connection(connection)
+    driver = connection.driver
     driver.set_progress_handler(count, 1)
     try:
-        with connection.begin() as transaction:
-            work(SqlSession(driver, "t"))
+        with connection.connection.begin() as transaction:
+            work(SqlSession(connection, "t"))
             transaction.rollback()
     finally:
         driver.set_progress_handler(None, 1)
@@ -128,7 +126,7 @@ OPERATIONS: dict[str, Work] = {
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_operation_costs_the_same_on_a_hundred_and_on_a_hundred_thousand_messages(
-    connection: Connection, operation: str
+    connection: SqliteConnection, operation: str
 ) -> None:
     work = OPERATIONS[operation]
 
@@ -138,21 +136,21 @@ def test_an_operation_costs_the_same_on_a_hundred_and_on_a_hundred_thousand_mess
     assert 0 < large <= small * 1.2
 
 
-def test_the_whole_timeline_costs_what_it_returns(connection: Connection) -> None:
+def test_the_whole_timeline_costs_what_it_returns(connection: SqliteConnection) -> None:
     small = steps_of(connection, lambda session: session.list_entries("small"))
     large = steps_of(connection, lambda session: session.list_entries("large"))
 
     assert large < small * (LARGE / SMALL) * 1.2
 
 
-def plans(connection: Connection, work: Callable[[Session], object]) -> list[str]:
+def plans(connection: SqliteConnection, work: Callable[[Session], object]) -> list[str]:
     """How SQLite finds its way through every statement of the work."""
     statements: list[str] = []
-    driver = get_driver_connection(connection)
-    with connection.begin() as transaction:
+    driver = connection.driver
+    with connection.connection.begin() as transaction:
         driver.set_trace_callback(statements.append)
         try:
-            work(SqlSession(driver, "t"))
+            work(SqlSession(connection, "t"))
         finally:
             driver.set_trace_callback(None)
         transaction.rollback()
@@ -165,7 +163,7 @@ def plans(connection: Connection, work: Callable[[Session], object]) -> list[str
 
 
 @pytest.mark.parametrize("operation", [*OPERATIONS, "remove a thread"])
-def test_no_statement_scans_a_table_or_sorts(connection: Connection, operation: str) -> None:
+def test_no_statement_scans_a_table_or_sorts(connection: SqliteConnection, operation: str) -> None:
     work = {**OPERATIONS, "remove a thread": removing_a_thread}[operation]
 
     found = plans(connection, lambda session: work(session, "large"))

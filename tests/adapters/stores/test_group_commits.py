@@ -14,11 +14,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from tests.stored_objects import thread
+from tests.stored_objects import get_driver, thread
 from threadbridge.errors import Conflict, StoreError
 from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.stores.sql.session import SqlSession
 from threadbridge_adapters.stores.sqlite.store import MAX_GROUP_COMMIT, SqliteStore
 from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
@@ -189,7 +188,7 @@ def giving_up(*, swallowed: bool) -> Callable[[Session], None]:
     """What SQLite does to a transaction when its disk fails: it is simply over."""
 
     def work(session: Session) -> None:
-        cast(SqlSession, session).driver.execute("ROLLBACK")
+        get_driver(session).execute("ROLLBACK")
         if not swallowed:
             raise ValueError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,9 +26,8 @@ from threadbridge.context_window.token_counts import add_token_counts
 from threadbridge.ports import Entry, ObjectKind, TimelinePosition, Wire
 from threadbridge.settings import TruncationSettings
 from threadbridge.translation.input_items import build_input_items
-from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.connection import connect_writer, create_sqlite_engine
+from threadbridge_adapters.stores.sqlite.connection import SqliteConnection, connect_writer, create_sqlite_engine
 from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
 THREAD = "thread_1"
@@ -46,7 +46,7 @@ class CountingSession(SqlSession):
     """A session that counts the rows it gives out."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(get_driver_connection(connection), "t")
+        super().__init__(SqliteConnection(connection), "t")
         self.weights_read = 0
         self.entries_read = 0
 
@@ -66,8 +66,8 @@ class CountingSession(SqlSession):
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
     place = parse_store_url(":memory:")
-    with connect_writer(create_sqlite_engine(place), place) as opened:
-        yield opened
+    with closing(connect_writer(create_sqlite_engine(place), place)) as opened:
+        yield opened.connection
 
 
 # -- Threads as runs leave them ------------------------------------------------------------------------------------

@@ -11,11 +11,10 @@ from typing import cast
 
 import pytest
 
-from tests.stored_objects import thread
+from tests.stored_objects import get_driver, thread
 from threadbridge.errors import StoreError
 from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.stores.sql.session import SqlSession
 from threadbridge_adapters.stores.sqlite.store import MAX_INLINE_WRITES_IN_A_ROW, SqliteStore
 from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
@@ -47,7 +46,7 @@ async def test_a_read_in_memory_keeps_to_the_thread_of_its_only_connection() -> 
 
 async def test_what_was_just_written_is_read_where_it_is_still_at_hand(store: Store) -> None:
     def where(session: Session) -> sqlite3.Connection:
-        return cast(SqlSession, session).driver
+        return get_driver(session)
 
     writer = await store.write(where, tenant="t")
 
@@ -58,7 +57,7 @@ async def test_a_read_that_meets_a_lock_is_left_to_a_connection_that_waits(store
     asked: list[sqlite3.Connection] = []
 
     def look(session: Session) -> bool:
-        asked.append(cast(SqlSession, session).driver)
+        asked.append(get_driver(session))
         if len(asked) == 1:
             raise sqlite3.OperationalError("database is locked")
         return session.get(ObjectKind.THREAD, "thread_1") is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,8 +10,9 @@ from sqlalchemy import Column, Table, bindparam, delete, select, update
 from threadbridge.errors import Conflict
 from threadbridge.ports import Entry, ObjectKind, Wire
 from threadbridge_adapters.stores.sql import schema
-from threadbridge_adapters.stores.sql.compiled_statements import CompiledStatement, compile_insert
+from threadbridge_adapters.stores.sql.connection import IntegrityViolation, SqlConnection
 from threadbridge_adapters.stores.sql.json_codec import decode_json, encode_json
+from threadbridge_adapters.stores.sql.statements import Statement, build_insert
 
 #: The values of one row by column name.
 Row = dict[str, Any]
@@ -35,35 +35,35 @@ class ObjectTable:
         self._to_row = to_row
         self._updated_columns = (*updated_columns, body)
         mine = (table.c.tenant == bindparam("of_tenant"), self.id == bindparam("of_id"))
-        self._insert = compile_insert(table)
-        self._select = CompiledStatement(select(self.body).where(*mine))
+        self._insert = build_insert(table)
+        self._select = Statement(select(self.body).where(*mine))
         replacing: dict[str, Any] = {name: bindparam(f"new_{name}") for name in self._updated_columns}
-        self._update = CompiledStatement(update(table).where(*mine).values(replacing))
-        self._delete = CompiledStatement(delete(table).where(*mine))
+        self._update = Statement(update(table).where(*mine).values(replacing))
+        self._delete = Statement(delete(table).where(*mine))
 
-    def add(self, driver: sqlite3.Connection, tenant: str, body: Wire, **columns: object) -> None:
+    def add(self, connection: SqlConnection, tenant: str, body: Wire, **columns: object) -> None:
         """Insert a row; `columns` are those that the body does not tell."""
         try:
-            self._insert.execute(driver, {"tenant": tenant, **self._to_row(body), **columns})
-        except sqlite3.IntegrityError as exc:
+            connection.execute(self._insert, {"tenant": tenant, **self._to_row(body), **columns})
+        except IntegrityViolation as exc:
             raise build_conflict(describe_object(body)) from exc
 
-    def get(self, driver: sqlite3.Connection, tenant: str, object_id: str) -> Wire | None:
-        row = self._select.fetch_one(driver, {"of_tenant": tenant, "of_id": object_id})
+    def get(self, connection: SqlConnection, tenant: str, object_id: str) -> Wire | None:
+        row = connection.fetch_one(self._select, {"of_tenant": tenant, "of_id": object_id})
         return None if row is None else decode_json(row[0])
 
-    def put(self, driver: sqlite3.Connection, tenant: str, body: Wire) -> None:
+    def put(self, connection: SqlConnection, tenant: str, body: Wire) -> None:
         row = self._to_row(body)
         values = {f"new_{name}": row[name] for name in self._updated_columns}
         try:
-            changed = self._update.execute(driver, {"of_tenant": tenant, "of_id": body["id"], **values})
-        except sqlite3.IntegrityError as exc:
+            changed = connection.execute(self._update, {"of_tenant": tenant, "of_id": body["id"], **values})
+        except IntegrityViolation as exc:
             raise build_conflict(describe_object(body)) from exc
         if not changed:
             raise KeyError(body["id"])
 
-    def remove(self, driver: sqlite3.Connection, tenant: str, object_id: str) -> bool:
-        return bool(self._delete.execute(driver, {"of_tenant": tenant, "of_id": object_id}))
+    def remove(self, connection: SqlConnection, tenant: str, object_id: str) -> bool:
+        return bool(connection.execute(self._delete, {"of_tenant": tenant, "of_id": object_id}))
 
 
 def describe_object(body: Wire) -> str:
@@ -136,8 +136,8 @@ OBJECT_TABLES: Mapping[ObjectKind, ObjectTable] = {
 }
 
 
-_BLOB = CompiledStatement(select(schema.files.c.seq).where(schema.files.c.blob == bindparam("blob")).limit(1))
-_BLOB_OF_DIGEST = CompiledStatement(
+_BLOB = Statement(select(schema.files.c.seq).where(schema.files.c.blob == bindparam("blob")).limit(1))
+_BLOB_OF_DIGEST = Statement(
     select(schema.files.c.blob)
     .where(
         schema.files.c.blob > bindparam("first"),
@@ -148,38 +148,36 @@ _BLOB_OF_DIGEST = CompiledStatement(
 )
 
 
-def uses_blob(driver: sqlite3.Connection, blob: str) -> bool:
+def uses_blob(connection: SqlConnection, blob: str) -> bool:
     """Whether any file of any tenant has these bytes."""
-    return _BLOB.fetch_one(driver, {"blob": blob}) is not None
+    return connection.fetch_one(_BLOB, {"blob": blob}) is not None
 
 
-def find_blob(driver: sqlite3.Connection, tenant: str, digest: str) -> str | None:
+def find_blob(connection: SqlConnection, tenant: str, digest: str) -> str | None:
     """Where a file of the tenant has the bytes of this digest."""
     bounds = {"first": f"{digest}-", "last": f"{digest}."}  # the next character after the hyphen
-    row = _BLOB_OF_DIGEST.fetch_one(driver, {"of_tenant": tenant, **bounds})
+    row = connection.fetch_one(_BLOB_OF_DIGEST, {"of_tenant": tenant, **bounds})
     return None if row is None else row[0]
 
 
-def _delete_by_thread(table: Table) -> CompiledStatement:
+def _delete_by_thread(table: Table) -> Statement:
     mine = (table.c.tenant == bindparam("of_tenant"), table.c.thread_id == bindparam("of_id"))
-    return CompiledStatement(delete(table).where(*mine))
+    return Statement(delete(table).where(*mine))
 
 
-def _delete_by_runs(table: Table, *condition: Any) -> CompiledStatement:
+def _delete_by_runs(table: Table, *condition: Any) -> Statement:
     run_ids = select(schema.runs.c.id).where(schema.runs.c.tenant == bindparam("of_tenant"), *condition)
     mine = (table.c.tenant == bindparam("of_tenant"), table.c.run_id.in_(run_ids))
-    return CompiledStatement(delete(table).where(*mine))
+    return Statement(delete(table).where(*mine))
 
 
-def _delete_by_id(table: Table) -> CompiledStatement:
+def _delete_by_id(table: Table) -> Statement:
     """What is kept of a thread under the thread's own id."""
-    return CompiledStatement(
-        delete(table).where(table.c.tenant == bindparam("of_tenant"), table.c.id == bindparam("of_id"))
-    )
+    return Statement(delete(table).where(table.c.tenant == bindparam("of_tenant"), table.c.id == bindparam("of_id")))
 
 
 #: What goes before the object itself goes, in this order.
-_DEPENDENT_DELETES: Mapping[ObjectKind, tuple[CompiledStatement, ...]] = {
+_DEPENDENT_DELETES: Mapping[ObjectKind, tuple[Statement, ...]] = {
     ObjectKind.THREAD: (
         _delete_by_runs(schema.turns, schema.runs.c.thread_id == bindparam("of_id")),
         _delete_by_runs(schema.steps, schema.runs.c.thread_id == bindparam("of_id")),
@@ -193,8 +191,8 @@ _DEPENDENT_DELETES: Mapping[ObjectKind, tuple[CompiledStatement, ...]] = {
 }
 
 
-def remove(driver: sqlite3.Connection, tenant: str, kind: ObjectKind, object_id: str) -> bool:
+def remove(connection: SqlConnection, tenant: str, kind: ObjectKind, object_id: str) -> bool:
     """Remove the object and all that lives only with it; whether it was there."""
     for statement in _DEPENDENT_DELETES.get(kind, ()):
-        statement.execute(driver, {"of_tenant": tenant, "of_id": object_id})
-    return OBJECT_TABLES[kind].remove(driver, tenant, object_id)
+        connection.execute(statement, {"of_tenant": tenant, "of_id": object_id})
+    return OBJECT_TABLES[kind].remove(connection, tenant, object_id)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ScalarSelect, bindparam, literal, select
 
 from threadbridge.ports import ObjectKind, Page
-from threadbridge_adapters.stores.sql.compiled_statements import CompiledStatement
+from threadbridge_adapters.stores.sql.connection import SqlConnection
 from threadbridge_adapters.stores.sql.json_codec import decode_json
 from threadbridge_adapters.stores.sql.object_tables import OBJECT_TABLES, ObjectTable
+from threadbridge_adapters.stores.sql.statements import Statement
 
 
 class PageShape(NamedTuple):
@@ -31,7 +31,7 @@ class PageShape(NamedTuple):
 
 
 @cache
-def compile_page_statement(shape: PageShape) -> CompiledStatement:
+def build_page_statement(shape: PageShape) -> Statement:
     """The statement of one shape."""
     object_table = OBJECT_TABLES[shape.kind]
     seq = object_table.table.c.seq
@@ -47,7 +47,7 @@ def compile_page_statement(shape: PageShape) -> CompiledStatement:
         cursor = _build_cursor_position(object_table, shape, "before")
         query = query.where(seq < cursor if shape.ascending else seq > cursor)
     oldest_first = shape.ascending != shape.is_backward
-    return CompiledStatement(query.order_by(seq if oldest_first else seq.desc()).limit(bindparam("limit")))
+    return Statement(query.order_by(seq if oldest_first else seq.desc()).limit(bindparam("limit")))
 
 
 def _build_filters(object_table: ObjectTable, shape: PageShape) -> list[Any]:
@@ -71,7 +71,7 @@ def _build_cursor_position(object_table: ObjectTable, shape: PageShape, name: st
 
 
 def fetch_page(
-    driver: sqlite3.Connection,
+    connection: SqlConnection,
     tenant: str,
     kind: ObjectKind,
     *,
@@ -93,7 +93,7 @@ def fetch_page(
         of_thread="thread_id" in bound_values,
         of_run="run_id" in bound_values,
     )
-    rows = compile_page_statement(shape).fetch_all(driver, {"tenant": tenant, "limit": limit + 1, **bound_values})
+    rows = connection.fetch_all(build_page_statement(shape), {"tenant": tenant, "limit": limit + 1, **bound_values})
     data = [decode_json(text) for (text,) in rows[:limit]]
     if shape.is_backward:
         data.reverse()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
 
 from threadbridge.ports import ParameterRejection
-from threadbridge_adapters.stores.sql.compiled_statements import CompiledStatement
+from threadbridge_adapters.stores.sql.connection import SqlConnection
 from threadbridge_adapters.stores.sql.schema import parameter_rejections
+from threadbridge_adapters.stores.sql.statements import Statement, build_upsert
 
 _KEYS = ("tenant", "service", "model", "parameter")
 _OF_SERVICE = (
@@ -18,31 +17,27 @@ _OF_SERVICE = (
     parameter_rejections.c.service == bindparam("service"),
 )
 _IDENTITY = (parameter_rejections.c.model, parameter_rejections.c.parameter)
-_upsert = insert(parameter_rejections)
-_ADD_REJECTION = CompiledStatement(
-    _upsert.on_conflict_do_update(index_elements=_KEYS, set_={"at": _upsert.excluded["at"]}),
-    columns=[*_KEYS, "at"],
-)
+_ADD_REJECTION = build_upsert(parameter_rejections, keys=_KEYS, update=lambda new: {"at": new["at"]})
 _OLDEST_FIRST = (parameter_rejections.c.at, *_IDENTITY)
-_ALL = CompiledStatement(select(*_IDENTITY, parameter_rejections.c.at).where(*_OF_SERVICE).order_by(*_OLDEST_FIRST))
+_ALL = Statement(select(*_IDENTITY, parameter_rejections.c.at).where(*_OF_SERVICE).order_by(*_OLDEST_FIRST))
 _NEWEST = (
     select(*_IDENTITY)
     .where(*_OF_SERVICE)
     .order_by(*(column.desc() for column in _OLDEST_FIRST))
     .limit(bindparam("most"))
 )
-_DELETE_OLDEST = CompiledStatement(delete(parameter_rejections).where(*_OF_SERVICE, tuple_(*_IDENTITY).not_in(_NEWEST)))
+_DELETE_OLDEST = Statement(delete(parameter_rejections).where(*_OF_SERVICE, tuple_(*_IDENTITY).not_in(_NEWEST)))
 
 
 def add_rejection(
-    driver: sqlite3.Connection, tenant: str, service: str, rejection: ParameterRejection, *, limit: int
+    connection: SqlConnection, tenant: str, service: str, rejection: ParameterRejection, *, limit: int
 ) -> None:
     """Remember a refusal, and no more than the newest of its service."""
     key = {"tenant": tenant, "service": service}
-    _ADD_REJECTION.execute(driver, {**key, **rejection._asdict()})
-    _DELETE_OLDEST.execute(driver, {**key, "most": limit})
+    connection.execute(_ADD_REJECTION, {**key, **rejection._asdict()})
+    connection.execute(_DELETE_OLDEST, {**key, "most": limit})
 
 
-def list_rejections(driver: sqlite3.Connection, tenant: str, service: str) -> Sequence[ParameterRejection]:
+def list_rejections(connection: SqlConnection, tenant: str, service: str) -> Sequence[ParameterRejection]:
     """Everything remembered of a service, oldest first."""
-    return [ParameterRejection(*row) for row in _ALL.fetch_all(driver, {"tenant": tenant, "service": service})]
+    return [ParameterRejection(*row) for row in connection.fetch_all(_ALL, {"tenant": tenant, "service": service})]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, select, update
 
 from threadbridge.ports import Lease, ObjectKind, RunWithLease, Turn, Wire
-from threadbridge_adapters.stores.sql.compiled_statements import CompiledStatement, compile_insert
+from threadbridge_adapters.stores.sql.connection import IntegrityViolation, SqlConnection
 from threadbridge_adapters.stores.sql.json_codec import (
     decode_json,
     decode_optional_json,
@@ -17,25 +16,26 @@ from threadbridge_adapters.stores.sql.json_codec import (
 )
 from threadbridge_adapters.stores.sql.object_tables import OBJECT_TABLES, build_conflict, describe_object
 from threadbridge_adapters.stores.sql.schema import IS_ACTIVE, IS_UNFINISHED, runs, turns
+from threadbridge_adapters.stores.sql.statements import Statement, build_insert
 
-_ACTIVE_RUN = CompiledStatement(
+_ACTIVE_RUN = Statement(
     select(runs.c.body).where(
         runs.c.tenant == bindparam("tenant"), runs.c.thread_id == bindparam("thread_id"), IS_ACTIVE
     )
 )
-_UNFINISHED_RUNS = CompiledStatement(
+_UNFINISHED_RUNS = Statement(
     select(runs.c.id)
     .where(runs.c.tenant == bindparam("tenant"), IS_UNFINISHED, runs.c.lease_until <= bindparam("lapsed_before"))
     .order_by(runs.c.seq)
     .limit(bindparam("limit"))
 )
 _ONE_RUN = (runs.c.tenant == bindparam("of_tenant"), runs.c.id == bindparam("of_id"))
-_LEASE = CompiledStatement(select(runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN))
-_SET_LEASE = CompiledStatement(
+_LEASE = Statement(select(runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN))
+_SET_LEASE = Statement(
     update(runs).where(*_ONE_RUN).values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
 )
-_RUN_WITH_LEASE = CompiledStatement(select(runs.c.body, runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN))
-_PUT_RUN = CompiledStatement(
+_RUN_WITH_LEASE = Statement(select(runs.c.body, runs.c.lease_owner, runs.c.lease_until).where(*_ONE_RUN))
+_PUT_RUN = Statement(
     update(runs)
     .where(*_ONE_RUN)
     .values(
@@ -45,8 +45,8 @@ _PUT_RUN = CompiledStatement(
         lease_until=bindparam("until"),
     )
 )
-_ADD_TURN = compile_insert(turns)
-_TURNS = CompiledStatement(
+_ADD_TURN = build_insert(turns)
+_TURNS = Statement(
     select(
         turns.c.number,
         turns.c.response_id,
@@ -61,39 +61,39 @@ _TURNS = CompiledStatement(
 )
 
 
-def find_active_run(driver: sqlite3.Connection, tenant: str, thread_id: str) -> Wire | None:
+def find_active_run(connection: SqlConnection, tenant: str, thread_id: str) -> Wire | None:
     """The run that locks the thread."""
-    row = _ACTIVE_RUN.fetch_one(driver, {"tenant": tenant, "thread_id": thread_id})
+    row = connection.fetch_one(_ACTIVE_RUN, {"tenant": tenant, "thread_id": thread_id})
     return None if row is None else decode_json(row[0])
 
 
-def list_unfinished_runs(driver: sqlite3.Connection, tenant: str, *, lapsed_before: float, limit: int) -> Sequence[str]:
+def list_unfinished_runs(connection: SqlConnection, tenant: str, *, lapsed_before: float, limit: int) -> Sequence[str]:
     """Ids of the oldest runs that need a worker and have none."""
-    rows = _UNFINISHED_RUNS.fetch_all(driver, {"tenant": tenant, "lapsed_before": lapsed_before, "limit": limit})
+    rows = connection.fetch_all(_UNFINISHED_RUNS, {"tenant": tenant, "lapsed_before": lapsed_before, "limit": limit})
     return [run_id for (run_id,) in rows]
 
 
-def add_run(driver: sqlite3.Connection, tenant: str, run: Wire, lease: Lease | None) -> None:
+def add_run(connection: SqlConnection, tenant: str, run: Wire, lease: Lease | None) -> None:
     """A new run with its claim."""
     owner, until = _to_lease_columns(lease)
-    OBJECT_TABLES[ObjectKind.RUN].add(driver, tenant, run, lease_owner=owner, lease_until=until)
+    OBJECT_TABLES[ObjectKind.RUN].add(connection, tenant, run, lease_owner=owner, lease_until=until)
 
 
-def get_run_with_lease(driver: sqlite3.Connection, tenant: str, run_id: str) -> RunWithLease | None:
+def get_run_with_lease(connection: SqlConnection, tenant: str, run_id: str) -> RunWithLease | None:
     """A run and the claim on it."""
-    row = _RUN_WITH_LEASE.fetch_one(driver, {"of_tenant": tenant, "of_id": run_id})
+    row = connection.fetch_one(_RUN_WITH_LEASE, {"of_tenant": tenant, "of_id": run_id})
     if row is None:
         return None
     return RunWithLease(decode_json(row[0]), None if row[1] is None else Lease(owner=row[1], expires_at=row[2]))
 
 
-def put_run(driver: sqlite3.Connection, tenant: str, run: Wire, lease: Lease | None) -> None:
+def put_run(connection: SqlConnection, tenant: str, run: Wire, lease: Lease | None) -> None:
     """Replace a run and the claim on it."""
     owner, until = _to_lease_columns(lease)
     values = {"new_body": encode_json(run), "new_status": run["status"], "owner": owner, "until": until}
     try:
-        changed = _PUT_RUN.execute(driver, {"of_tenant": tenant, "of_id": run["id"], **values})
-    except sqlite3.IntegrityError as exc:
+        changed = connection.execute(_PUT_RUN, {"of_tenant": tenant, "of_id": run["id"], **values})
+    except IntegrityViolation as exc:
         raise build_conflict(describe_object(run)) from exc
     if not changed:
         raise KeyError(run["id"])
@@ -104,21 +104,21 @@ def _to_lease_columns(lease: Lease | None) -> tuple[str | None, float]:
     return (None, 0.0) if lease is None else (lease.owner, lease.expires_at)
 
 
-def get_lease(driver: sqlite3.Connection, tenant: str, run_id: str) -> Lease | None:
+def get_lease(connection: SqlConnection, tenant: str, run_id: str) -> Lease | None:
     """The claim on a run; None where there is none."""
-    row = _LEASE.fetch_one(driver, {"of_tenant": tenant, "of_id": run_id})
+    row = connection.fetch_one(_LEASE, {"of_tenant": tenant, "of_id": run_id})
     return None if row is None or row[0] is None else Lease(owner=row[0], expires_at=row[1])
 
 
-def set_lease(driver: sqlite3.Connection, tenant: str, run_id: str, lease: Lease | None) -> None:
+def set_lease(connection: SqlConnection, tenant: str, run_id: str, lease: Lease | None) -> None:
     """Write the claim down."""
     owner, until = _to_lease_columns(lease)
-    changed = _SET_LEASE.execute(driver, {"of_tenant": tenant, "of_id": run_id, "owner": owner, "until": until})
+    changed = connection.execute(_SET_LEASE, {"of_tenant": tenant, "of_id": run_id, "owner": owner, "until": until})
     if not changed:
         raise KeyError(run_id)
 
 
-def add_turn(driver: sqlite3.Connection, tenant: str, run_id: str, turn: Turn) -> None:
+def add_turn(connection: SqlConnection, tenant: str, run_id: str, turn: Turn) -> None:
     """Record one turn."""
     row = {
         "tenant": tenant,
@@ -132,14 +132,14 @@ def add_turn(driver: sqlite3.Connection, tenant: str, run_id: str, turn: Turn) -
         "nanodollars": turn.nanodollars,
     }
     try:
-        _ADD_TURN.execute(driver, row)
-    except sqlite3.IntegrityError as exc:
+        connection.execute(_ADD_TURN, row)
+    except IntegrityViolation as exc:
         raise build_conflict(f"Turn {turn.number} of {run_id}") from exc
 
 
-def list_turns(driver: sqlite3.Connection, tenant: str, run_id: str) -> Sequence[Turn]:
+def list_turns(connection: SqlConnection, tenant: str, run_id: str) -> Sequence[Turn]:
     """The turns of one run by number."""
-    rows = _TURNS.fetch_all(driver, {"tenant": tenant, "run_id": run_id})
+    rows = connection.fetch_all(_TURNS, {"tenant": tenant, "run_id": run_id})
     return [
         Turn(
             number,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -31,36 +30,37 @@ from threadbridge_adapters.stores.sql import (
     timeline,
     token_counts,
 )
+from threadbridge_adapters.stores.sql.connection import SqlConnection
 
 
 class SqlSession:
     """`ports.Session`: one tenant's rows through one connection. Whoever made it ends the transaction."""
 
-    __slots__ = ("_tenant", "driver")
+    __slots__ = ("_tenant", "connection")
 
-    def __init__(self, driver: sqlite3.Connection, tenant: str) -> None:
-        self.driver = driver
+    def __init__(self, connection: SqlConnection, tenant: str) -> None:
+        self.connection = connection
         self._tenant = tenant
 
     def add(self, kind: ObjectKind, body: Wire) -> None:
         if kind is ObjectKind.MESSAGE:
             self.append_entries(body["thread_id"], [Entry(message=body)])
             return
-        object_tables.OBJECT_TABLES[kind].add(self.driver, self._tenant, body)
+        object_tables.OBJECT_TABLES[kind].add(self.connection, self._tenant, body)
 
     def get(self, kind: ObjectKind, object_id: str) -> Wire | None:
-        return object_tables.OBJECT_TABLES[kind].get(self.driver, self._tenant, object_id)
+        return object_tables.OBJECT_TABLES[kind].get(self.connection, self._tenant, object_id)
 
     def put(self, kind: ObjectKind, body: Wire) -> None:
         if kind is ObjectKind.MESSAGE:
-            timeline.replace(self.driver, self._tenant, body)
+            timeline.replace(self.connection, self._tenant, body)
             return
-        object_tables.OBJECT_TABLES[kind].put(self.driver, self._tenant, body)
+        object_tables.OBJECT_TABLES[kind].put(self.connection, self._tenant, body)
 
     def remove(self, kind: ObjectKind, object_id: str) -> bool:
         if kind is ObjectKind.MESSAGE:
-            return timeline.remove(self.driver, self._tenant, object_id)
-        return object_tables.remove(self.driver, self._tenant, kind, object_id)
+            return timeline.remove(self.connection, self._tenant, object_id)
+        return object_tables.remove(self.connection, self._tenant, kind, object_id)
 
     def get_page(
         self,
@@ -74,7 +74,7 @@ class SqlSession:
         run_id: str | None = None,
     ) -> Page:
         return paging.fetch_page(
-            self.driver,
+            self.connection,
             self._tenant,
             kind,
             limit=limit,
@@ -86,75 +86,75 @@ class SqlSession:
         )
 
     def is_blob_referenced(self, blob_name: str) -> bool:
-        return object_tables.uses_blob(self.driver, blob_name)
+        return object_tables.uses_blob(self.connection, blob_name)
 
     def find_blob_name(self, digest: str) -> str | None:
-        return object_tables.find_blob(self.driver, self._tenant, digest)
+        return object_tables.find_blob(self.connection, self._tenant, digest)
 
     def get_active_run(self, thread_id: str) -> Wire | None:
-        return run_tables.find_active_run(self.driver, self._tenant, thread_id)
+        return run_tables.find_active_run(self.connection, self._tenant, thread_id)
 
     def append_entries(self, thread_id: str, entries: Sequence[Entry]) -> None:
-        timeline.append(self.driver, self._tenant, thread_id, entries)
+        timeline.append(self.connection, self._tenant, thread_id, entries)
 
     def list_entries(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
-        return timeline.list_entries(self.driver, self._tenant, thread_id, last_messages=last_messages)
+        return timeline.list_entries(self.connection, self._tenant, thread_id, last_messages=last_messages)
 
     def iterate_entries(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
-        return timeline.iterate_entries(self.driver, self._tenant, thread_id, first=first, last=last)
+        return timeline.iterate_entries(self.connection, self._tenant, thread_id, first=first, last=last)
 
     def list_positions(
         self, thread_id: str, *, limit: int, newest_first: bool = False, after_position: int | None = None
     ) -> Sequence[TimelinePosition]:
         return token_counts.list_positions(
-            self.driver, self._tenant, thread_id, limit=limit, newest_first=newest_first, beyond=after_position
+            self.connection, self._tenant, thread_id, limit=limit, newest_first=newest_first, beyond=after_position
         )
 
     def set_token_count(self, thread_id: str, position: int, token_count: TokenCount) -> None:
-        token_counts.set_token_count(self.driver, self._tenant, thread_id, position, token_count)
+        token_counts.set_token_count(self.connection, self._tenant, thread_id, position, token_count)
 
     def get_thread_size(self, thread_id: str) -> ThreadSize:
-        return token_counts.get_size(self.driver, self._tenant, thread_id)
+        return token_counts.get_size(self.connection, self._tenant, thread_id)
 
     def add_spending(self, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]) -> None:
-        spending.add_spending(self.driver, self._tenant, day, totals, keys)
+        spending.add_spending(self.connection, self._tenant, day, totals, keys)
 
     def list_spending(
         self, scope: SpendScope, *, since: int = 0, until: int | None = None, key: str | None = None
     ) -> Sequence[SpendByKey]:
-        return spending.sum_spending(self.driver, self._tenant, scope, since=since, until=until, key=key)
+        return spending.sum_spending(self.connection, self._tenant, scope, since=since, until=until, key=key)
 
     def add_parameter_rejection(self, upstream: str, rejection: ParameterRejection, *, max_count: int) -> None:
-        parameter_rejections.add_rejection(self.driver, self._tenant, upstream, rejection, limit=max_count)
+        parameter_rejections.add_rejection(self.connection, self._tenant, upstream, rejection, limit=max_count)
 
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
-        return parameter_rejections.list_rejections(self.driver, self._tenant, upstream)
+        return parameter_rejections.list_rejections(self.connection, self._tenant, upstream)
 
     def list_run_items(self, run_id: str) -> Sequence[Wire]:
-        return timeline.list_items(self.driver, self._tenant, run_id)
+        return timeline.list_items(self.connection, self._tenant, run_id)
 
     def add_run(self, run: Wire, lease: Lease | None) -> None:
-        run_tables.add_run(self.driver, self._tenant, run, lease)
+        run_tables.add_run(self.connection, self._tenant, run, lease)
 
     def get_run_with_lease(self, run_id: str) -> RunWithLease | None:
-        return run_tables.get_run_with_lease(self.driver, self._tenant, run_id)
+        return run_tables.get_run_with_lease(self.connection, self._tenant, run_id)
 
     def put_run(self, run: Wire, lease: Lease | None) -> None:
-        run_tables.put_run(self.driver, self._tenant, run, lease)
+        run_tables.put_run(self.connection, self._tenant, run, lease)
 
     def add_turn(self, run_id: str, turn: Turn) -> None:
-        run_tables.add_turn(self.driver, self._tenant, run_id, turn)
+        run_tables.add_turn(self.connection, self._tenant, run_id, turn)
 
     def list_turns(self, run_id: str) -> Sequence[Turn]:
-        return run_tables.list_turns(self.driver, self._tenant, run_id)
+        return run_tables.list_turns(self.connection, self._tenant, run_id)
 
     def get_lease(self, run_id: str) -> Lease | None:
-        return run_tables.get_lease(self.driver, self._tenant, run_id)
+        return run_tables.get_lease(self.connection, self._tenant, run_id)
 
     def list_unfinished_runs(self, *, lease_expired_before: float, limit: int) -> Sequence[str]:
         return run_tables.list_unfinished_runs(
-            self.driver, self._tenant, lapsed_before=lease_expired_before, limit=limit
+            self.connection, self._tenant, lapsed_before=lease_expired_before, limit=limit
         )
 
     def set_lease(self, run_id: str, lease: Lease | None) -> None:
-        run_tables.set_lease(self.driver, self._tenant, run_id, lease)
+        run_tables.set_lease(self.connection, self._tenant, run_id, lease)

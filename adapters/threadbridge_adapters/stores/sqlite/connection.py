@@ -3,19 +3,75 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.dialects import sqlite
 
 from threadbridge.errors import StoreError
-from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
-from threadbridge_adapters.stores.sql.error_mapping import is_lock_timeout, map_driver_errors
+from threadbridge_adapters.stores.sql.connection import IntegrityViolation
 from threadbridge_adapters.stores.sql.schema_upgrade import upgrade_schema
+from threadbridge_adapters.stores.sql.statements import SqlDialect, Statement, Values
+from threadbridge_adapters.stores.sqlite.error_mapping import is_lock_timeout, map_driver_errors
 from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
 
 _WAL_PAUSE_SECONDS = 0.02
 _BEGIN_OPTION = "threadbridge_begin"
+
+#: Positional parameters: the driver takes longer to look them up by name.
+SQLITE = SqlDialect(sqlite.dialect(paramstyle="qmark"), insert=sqlite.insert)
+
+
+class SqliteConnection:
+    """`SqlConnection` on the driver's connection behind one of SQLAlchemy's; its owner begins and ends transactions."""
+
+    __slots__ = ("connection", "driver")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+
+    def fetch_all(self, statement: Statement, values: Values) -> list[Any]:
+        text, bind = SQLITE.compile(statement)
+        return self.driver.execute(text, bind(values)).fetchall()
+
+    def fetch_one(self, statement: Statement, values: Values) -> Any:
+        text, bind = SQLITE.compile(statement)
+        rows = self.driver.execute(text, bind(values)).fetchall()
+        return rows[0] if rows else None
+
+    def execute(self, statement: Statement, values: Values) -> int:
+        text, bind = SQLITE.compile(statement)
+        try:
+            return self.driver.execute(text, bind(values)).rowcount
+        except sqlite3.IntegrityError as exc:
+            raise IntegrityViolation from exc
+
+    def execute_many(self, statement: Statement, rows: Sequence[Values]) -> None:
+        text, bind = SQLITE.compile(statement)
+        try:
+            self.driver.executemany(text, [bind(values) for values in rows])
+        except sqlite3.IntegrityError as exc:
+            raise IntegrityViolation from exc
+
+    def run_pragma(self, pragma: str) -> None:
+        """Run a pragma outside of a transaction, where SQLAlchemy would begin one first."""
+        self.driver.execute(f"PRAGMA {pragma}").close()
+
+    def set_read_only(self, *, on: bool) -> None:
+        """Make the connection refuse writes, or accept them again; outside of a transaction only."""
+        self.run_pragma(f"query_only = {int(on)}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def discard(self) -> None:
+        """Close a connection that failed in an unknown way."""
+        self.connection.invalidate()
+        self.connection.close()
 
 
 def create_sqlite_engine(database: SqliteDatabase) -> Engine:
@@ -39,7 +95,7 @@ def create_sqlite_engine(database: SqliteDatabase) -> Engine:
     return engine
 
 
-def connect_writer(engine: Engine, database: SqliteDatabase) -> Connection:
+def connect_writer(engine: Engine, database: SqliteDatabase) -> SqliteConnection:
     """A connection whose transactions hold the write lock from their start, onto a schema brought up to date."""
     with map_driver_errors("opened", database):
         _create_private_file(database)
@@ -48,37 +104,32 @@ def connect_writer(engine: Engine, database: SqliteDatabase) -> Connection:
             # A transaction that becomes a writing one midway can fail there; one that starts as one only waits.
             connection = connection.execution_options(**{_BEGIN_OPTION: "BEGIN IMMEDIATE"})
         try:
-            _enable_wal(connection, database)
+            _enable_wal(SqliteConnection(connection), database)
             upgrade_schema(connection, database)
         except BaseException:
             connection.close()
             raise
-    return connection
+    return SqliteConnection(connection)
 
 
-def connect_inline_writer(engine: Engine, database: SqliteDatabase) -> Connection:
+def connect_inline_writer(engine: Engine, database: SqliteDatabase) -> SqliteConnection:
     """A connection onto an opened store that waits for nothing: not for other writers, not for the disk.
 
     Folding the log into the file does wait for the disk, and is left to the writer.
     """
     with map_driver_errors("opened", database):
-        connection = engine.connect()
-        _execute_pragma(connection, "PRAGMA busy_timeout = 0")
-        _execute_pragma(connection, "PRAGMA wal_autocheckpoint = 0")
+        connection = SqliteConnection(engine.connect())
+        connection.run_pragma("busy_timeout = 0")
+        connection.run_pragma("wal_autocheckpoint = 0")
     return connection
 
 
-def connect_reader(engine: Engine, database: SqliteDatabase) -> Connection:
+def connect_reader(engine: Engine, database: SqliteDatabase) -> SqliteConnection:
     """A connection that refuses to write."""
     with map_driver_errors("opened", database):
-        connection = engine.connect()
-        set_read_only(get_driver_connection(connection), on=True)
+        connection = SqliteConnection(engine.connect())
+        connection.set_read_only(on=True)
     return connection
-
-
-def set_read_only(driver: sqlite3.Connection, *, on: bool) -> None:
-    """Make the connection refuse writes, or accept them again; outside of a transaction only."""
-    driver.execute(f"PRAGMA query_only = {int(on)}").close()
 
 
 def _create_private_file(database: SqliteDatabase) -> None:
@@ -90,18 +141,13 @@ def _create_private_file(database: SqliteDatabase) -> None:
             raise StoreError(f"The store {database} could not be created: {exc.strerror}.") from exc
 
 
-def _enable_wal(connection: Connection, database: SqliteDatabase) -> None:
+def _enable_wal(connection: SqliteConnection, database: SqliteDatabase) -> None:
     """Let readers and the writer not wait for each other. SQLite itself does not wait for this switch, so we do."""
     deadline = monotonic() + database.busy_seconds
     while True:
         try:
-            return _execute_pragma(connection, "PRAGMA journal_mode = WAL")
+            return connection.run_pragma("journal_mode = WAL")
         except sqlite3.OperationalError as exc:
             if not is_lock_timeout(exc) or monotonic() >= deadline:
                 raise
         sleep(_WAL_PAUSE_SECONDS)
-
-
-def _execute_pragma(connection: Connection, pragma: str) -> None:
-    # Through SQLAlchemy it would be preceded by a BEGIN, and these pragmas do nothing inside a transaction.
-    get_driver_connection(connection).execute(pragma).close()

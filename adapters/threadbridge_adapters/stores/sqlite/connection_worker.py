@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,16 +13,14 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
-from sqlalchemy import Connection
-
 from threadbridge.errors import StoreError
-from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
+from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
 from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest, resolve_futures
 
 T = TypeVar("T")
 
 #: Does the jobs and leaves their outcomes in them; raises nothing that belongs to a job.
-TransactionGroupRunner: TypeAlias = Callable[[sqlite3.Connection, Sequence[TransactionRequest[Any]]], None]
+TransactionGroupRunner: TypeAlias = Callable[[SqliteConnection, Sequence[TransactionRequest[Any]]], None]
 
 #: How long the interpreter's exit waits for writes that were handed in and never awaited.
 EXIT_SECONDS = 5.0
@@ -36,7 +33,7 @@ class ConnectionWorker:
         self,
         name: str,
         *,
-        connect: Callable[[], Connection],
+        connect: Callable[[], SqliteConnection],
         run_transactions: TransactionGroupRunner,
         max_threads: int = 1,
         max_group_size: int = 1,
@@ -101,7 +98,7 @@ class ConnectionWorker:
         _STARTED_WORKERS.add(self)
 
     def _run_thread(self, stopped: Future[None]) -> None:
-        connection: Connection | None = None
+        connection: SqliteConnection | None = None
         try:
             while requests := self._take_next_group():
                 connection = self._run_group(connection, requests)
@@ -117,15 +114,16 @@ class ConnectionWorker:
                 stopped.set_result(None)
 
     def _run_group(
-        self, connection: Connection | None, requests: Sequence[TransactionRequest[Any]]
-    ) -> Connection | None:
+        self, connection: SqliteConnection | None, requests: Sequence[TransactionRequest[Any]]
+    ) -> SqliteConnection | None:
         try:
             connection = connection or self._connect()
-            self._run_transactions(get_driver_connection(connection), requests)
+            self._run_transactions(connection, requests)
         except BaseException as exc:
             for request in requests:
                 request.fail(exc)
-            discard_connection(connection)
+            if connection is not None:
+                connection.discard()
             return None
         return connection
 
@@ -144,13 +142,6 @@ class ConnectionWorker:
         if requests:
             self._queue.put(None)  # seen too early: these jobs come first
         return requests
-
-
-def discard_connection(connection: Connection | None) -> None:
-    """Nobody knows what state it is in; the next job gets a new one."""
-    if connection is not None:
-        connection.invalidate()
-        connection.close()
 
 
 #: Lanes whose threads were started; the interpreter's exit lets them finish.

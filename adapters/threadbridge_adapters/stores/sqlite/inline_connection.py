@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import atexit
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 from weakref import WeakSet
 
-from sqlalchemy import Connection
-
 from threadbridge.errors import StoreError
-from threadbridge_adapters.stores.sql.compiled_statements import get_driver_connection
-from threadbridge_adapters.stores.sqlite.connection_worker import discard_connection
+from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
 from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
 #: Does the job and leaves its outcome in it; False where the job is for another way, which does it from the start.
-InlineTransactionRunner: TypeAlias = Callable[[sqlite3.Connection, TransactionRequest[Any]], bool]
+InlineTransactionRunner: TypeAlias = Callable[[SqliteConnection, TransactionRequest[Any]], bool]
 
 
 class InlineConnection:
     """Serves one job at a time and keeps nobody waiting: whoever finds it busy, held up or closed goes another way."""
 
-    def __init__(self, *, connect: Callable[[], Connection], run_transaction: InlineTransactionRunner) -> None:
+    def __init__(self, *, connect: Callable[[], SqliteConnection], run_transaction: InlineTransactionRunner) -> None:
         self._connect = connect
         self._run_transaction = run_transaction
-        self._connection: Connection | None = None
-        self._driver: sqlite3.Connection | None = None  # the connection's own
+        self._connection: SqliteConnection | None = None
         self._lock = threading.Lock()
         self._closed = False
 
@@ -44,22 +39,21 @@ class InlineConnection:
 
     def _run(self, request: TransactionRequest[Any]) -> bool:
         try:
-            driver = self._driver or self._open_connection()
+            connection = self._connection or self._open_connection()
         except StoreError:
             return False  # who goes another way may be luckier, or is told why not
         try:
-            return self._run_transaction(driver, request)
+            return self._run_transaction(connection, request)
         except BaseException as exc:
             request.fail(exc)
-            broken_connection, self._connection, self._driver = self._connection, None, None
-            discard_connection(broken_connection)
+            self._connection = None
+            connection.discard()
             return True
 
-    def _open_connection(self) -> sqlite3.Connection:
-        self._connection = self._connect()
-        self._driver = get_driver_connection(self._connection)
+    def _open_connection(self) -> SqliteConnection:
+        connection = self._connection = self._connect()
         _OPEN_CONNECTIONS.add(self)
-        return self._driver
+        return connection
 
     def close(self) -> None:
         """Take no more jobs and close the connection, at once or when the job under way is done. Does not wait."""
@@ -70,7 +64,7 @@ class InlineConnection:
         if self._closed and self._lock.acquire(blocking=False):
             try:
                 connection = self._connection
-                self._connection = self._driver = None
+                self._connection = None
                 if connection is not None:
                     connection.close()
             finally:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
-
 from threadbridge.ports import Session
 from threadbridge_adapters.stores.sqlite import transactions
 from threadbridge_adapters.stores.sqlite.connection import (
+    SqliteConnection,
     connect_inline_writer,
     connect_reader,
     connect_writer,
@@ -45,29 +43,29 @@ class TransactionScheduler:
     def __init__(self, database: SqliteDatabase) -> None:
         engine = create_sqlite_engine(database)
 
-        def run_writes(driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]]) -> None:
-            transactions.write(driver, requests, database)
+        def run_writes(connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]]) -> None:
+            transactions.write(connection, requests, database)
 
-        def run_inline(driver: sqlite3.Connection, request: TransactionRequest[Any]) -> bool:
-            return transactions.run_inline(driver, request, database)
+        def run_inline(connection: SqliteConnection, request: TransactionRequest[Any]) -> bool:
+            return transactions.run_inline(connection, request, database)
 
-        def run_read(driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]]) -> None:
-            transactions.read(driver, requests[0], database)
+        def run_read(connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]]) -> None:
+            transactions.read(connection, requests[0], database)
 
-        def run_read_inline(driver: sqlite3.Connection, request: TransactionRequest[Any]) -> bool:
-            transactions.read(driver, request, database)  # no writer locks a snapshot out
+        def run_read_inline(connection: SqliteConnection, request: TransactionRequest[Any]) -> bool:
+            transactions.read(connection, request, database)  # no writer locks a snapshot out
             return True
 
-        def run_any(driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]]) -> None:
-            transactions.run_any(driver, requests[0], database)
+        def run_any(connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]]) -> None:
+            transactions.run_any(connection, requests[0], database)
 
-        def open_writer() -> Connection:
+        def open_writer() -> SqliteConnection:
             return connect_writer(engine, database)
 
-        def open_inline_writer() -> Connection:
+        def open_inline_writer() -> SqliteConnection:
             return connect_inline_writer(engine, database)
 
-        def open_reader() -> Connection:
+        def open_reader() -> SqliteConnection:
             return connect_reader(engine, database)
 
         self._inline_write_count = 0

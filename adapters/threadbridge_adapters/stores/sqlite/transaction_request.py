@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.sql.session import SqlSession
+from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
 
 T = TypeVar("T")
 
@@ -37,10 +37,10 @@ class TransactionRequest(Generic[T]):
         """Whether it failed for what the store could not do."""
         return isinstance(self._error, StoreError)
 
-    def execute(self, driver: sqlite3.Connection) -> None:
+    def execute(self, connection: SqliteConnection) -> None:
         """Do the work, from the start; what it raises is for the caller to roll back, and to pass to `fail`."""
         self._error = None
-        self._result = self.work(SqlSession(driver, self.tenant))
+        self._result = self.work(SqlSession(connection, self.tenant))
 
     def fail(self, error: BaseException) -> None:
         """Remember what went wrong; the first reason stays."""

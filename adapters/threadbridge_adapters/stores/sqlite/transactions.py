@@ -5,13 +5,12 @@ The driver itself begins and ends them; through SQLAlchemy that alone would cost
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from threadbridge.errors import StoreError
-from threadbridge_adapters.stores.sql.error_mapping import DRIVER_ERRORS, is_lock_timeout, to_store_error
-from threadbridge_adapters.stores.sqlite.connection import set_read_only
+from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
+from threadbridge_adapters.stores.sqlite.error_mapping import DRIVER_ERRORS, is_lock_timeout, to_store_error
 from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
 from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
@@ -26,59 +25,59 @@ class _TransactionLost(Exception):
     """SQLite ended the transaction by itself, as it does after some failures; nothing of it was kept."""
 
 
-def read(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
+def read(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
     """Run one reading job on one snapshot of the data."""
     try:
-        driver.execute("BEGIN")
-        _run_request(driver, request, database, operation="read")
+        connection.driver.execute("BEGIN")
+        _run_request(connection, request, database, operation="read")
     except _TransactionLost:
         pass  # the job knows
     except DRIVER_ERRORS as exc:
         request.fail(to_store_error("read", database, exc))
     finally:
-        driver.rollback()
+        connection.driver.rollback()
 
 
-def write(driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase) -> None:
+def write(connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase) -> None:
     """Run the jobs one after another and commit them together. One that fails takes back only what is its own."""
     try:
-        _begin_write(driver)
+        _begin_write(connection)
     except DRIVER_ERRORS as exc:
         _fail_all(requests, database, exc)
         return
     if len(requests) == 1:
-        _run_and_commit(driver, requests[0], database)
-    elif not _run_group_and_commit(driver, requests, database):
+        _run_and_commit(connection, requests[0], database)
+    elif not _run_group_and_commit(connection, requests, database):
         # The disk was full, for instance. Whoever can do without its neighbours succeeds alone.
         for request in requests:
-            write(driver, [request], database)
+            write(connection, [request], database)
 
 
-def _run_and_commit(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
+def _run_and_commit(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
     try:
-        if _run_request(driver, request, database, operation="written"):
-            driver.commit()
+        if _run_request(connection, request, database, operation="written"):
+            connection.driver.commit()
     except _TransactionLost:
         pass  # the job knows
     except DRIVER_ERRORS as exc:
         _fail_all([request], database, exc)
     finally:
-        driver.rollback()  # where there was no commit, or it failed
+        connection.driver.rollback()  # where there was no commit, or it failed
 
 
 def _run_group_and_commit(
-    driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
+    connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
 ) -> bool:
     """False where SQLite gave up the transaction that they shared, and nothing is written."""
     try:
-        _run_in_savepoints(driver, requests, database)
-        driver.commit()
+        _run_in_savepoints(connection, requests, database)
+        connection.driver.commit()
     except _TransactionLost:
         return False
     except DRIVER_ERRORS as exc:
         _fail_all(requests, database, exc)
     finally:
-        driver.rollback()
+        connection.driver.rollback()
     return True
 
 
@@ -87,45 +86,47 @@ def _fail_all(requests: Sequence[TransactionRequest[Any]], database: SqliteDatab
         request.fail(to_store_error("written", database, exc))
 
 
-def run_inline(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
+def run_inline(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
     """Run one job of either sort on a connection that waits for nothing; False where the job is for one that does."""
-    return _write_inline(driver, request, database) if request.writes else _read_inline(driver, request, database)
+    return (
+        _write_inline(connection, request, database) if request.writes else _read_inline(connection, request, database)
+    )
 
 
-def _read_inline(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
+def _read_inline(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
     """False where the store failed it, or it wrote: a reader may be luckier, and says what is wrong if it is not."""
-    before = driver.total_changes
-    read(driver, request, database)
-    return driver.total_changes == before and not request.has_store_error
+    before = connection.driver.total_changes
+    read(connection, request, database)
+    return connection.driver.total_changes == before and not request.has_store_error
 
 
-def _write_inline(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
+def _write_inline(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
     """False where somebody else is writing, and the job has not begun."""
     try:
-        driver.execute(_BEGIN_WRITE)
+        connection.driver.execute(_BEGIN_WRITE)
     except DRIVER_ERRORS:
         return False  # the writer waits, and tells what is wrong if it is something else
-    _run_and_commit(driver, request, database)
+    _run_and_commit(connection, request, database)
     return True
 
 
-def run_any(driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
+def run_any(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
     """Run one job of either sort, for the one connection of a store in memory."""
     if request.writes:
-        write(driver, [request], database)
+        write(connection, [request], database)
         return
-    set_read_only(driver, on=True)
+    connection.set_read_only(on=True)
     try:
-        read(driver, request, database)
+        read(connection, request, database)
     finally:
-        set_read_only(driver, on=False)
+        connection.set_read_only(on=False)
 
 
-def _begin_write(driver: sqlite3.Connection) -> None:
+def _begin_write(connection: SqliteConnection) -> None:
     """Begin to write, as soon as other processes let us."""
     for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
-            driver.execute(_BEGIN_WRITE)
+            connection.driver.execute(_BEGIN_WRITE)
         except DRIVER_ERRORS as exc:
             if attempt == LOCK_ATTEMPTS or not is_lock_timeout(exc):
                 raise
@@ -134,26 +135,26 @@ def _begin_write(driver: sqlite3.Connection) -> None:
 
 
 def _run_in_savepoints(
-    driver: sqlite3.Connection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
+    connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
 ) -> None:
     for request in requests:
-        driver.execute("SAVEPOINT job")
-        if not _run_request(driver, request, database, operation="written"):
-            driver.execute("ROLLBACK TO SAVEPOINT job")
-        driver.execute("RELEASE SAVEPOINT job")
+        connection.driver.execute("SAVEPOINT job")
+        if not _run_request(connection, request, database, operation="written"):
+            connection.driver.execute("ROLLBACK TO SAVEPOINT job")
+        connection.driver.execute("RELEASE SAVEPOINT job")
 
 
 def _run_request(
-    driver: sqlite3.Connection, request: TransactionRequest[Any], database: SqliteDatabase, *, operation: str
+    connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase, *, operation: str
 ) -> bool:
     """Whether the job went well; if not, it knows why. Raises _TransactionLost even where it swallowed the reason."""
     try:
-        request.execute(driver)
+        request.execute(connection)
     except DRIVER_ERRORS as exc:
         request.fail(to_store_error(operation, database, exc))
     except BaseException as exc:
         request.fail(exc)
-    if not driver.in_transaction:
+    if not connection.driver.in_transaction:
         request.fail(
             StoreError(f"The store {database} could not be {operation}: SQLite gave up the transaction; try again.")
         )
