@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from tests.conformance.restartable_service import RestartableService, Snapshot
 from tests.emulated_service import WEATHER, ServiceResponse, StreamEvent, run_path
-from threadbridge.ports import RequestContext, Wire
+from threadbridge.ports import Wire
 from threadbridge.run_states import ACTIVE_STATUSES, TRANSITIONS, RunStatus
 from threadbridge.settings import HistoryMode
 from threadbridge_adapters.simulator._errors import DEFAULTS_BY_STATUS
@@ -117,7 +117,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.expected) < THREADS)
     @rule(text=st.sampled_from(TEXTS))
-    def create_thread(self, context: RequestContext, text: str) -> None:
+    def create_thread(self, text: str) -> None:
         mark, message = self._message(text)
         answer = self._do(self.living.service.post("/threads", messages=[message]))
         self.expected[answer.body["id"]] = [mark]
@@ -133,7 +133,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self._has_room())
     @rule(data=st.data(), text=st.sampled_from(TEXTS))
-    def create_run(self, context: RequestContext, data: st.DataObject, text: str) -> None:
+    def create_run(self, data: st.DataObject, text: str) -> None:
         thread_id = self._thread(data)
         mark, message = self._message(text)
         body = {"assistant_id": self.assistant, "additional_messages": [message]}
@@ -142,7 +142,7 @@ class ServiceMachine(RuleBasedStateMachine):
             self.expected[thread_id].append(mark)
 
     @rule(data=st.data())
-    def stream_run(self, context: RequestContext, data: st.DataObject) -> None:
+    def stream_run(self, data: st.DataObject) -> None:
         thread_id = self._thread(data)
         refused = self._do(self.living.start_stream(f"/threads/{thread_id}/runs", assistant_id=self.assistant))
         assert refused is None or not accepted(refused, f"Thread {thread_id} already has an active run run_")
@@ -177,7 +177,7 @@ class ServiceMachine(RuleBasedStateMachine):
             assert accepted(answer, "Cannot cancel run with status '") == (answer.body.get("status") == "cancelling")
 
     @rule(data=st.data())
-    def delete_message(self, context: RequestContext, data: st.DataObject) -> None:
+    def delete_message(self, data: st.DataObject) -> None:
         thread_id = self._thread(data)
         if self.expected[thread_id]:
             users = [one for one in self._do(self.living.take_snapshot(thread_id)).messages if one["role"] == "user"]
@@ -187,7 +187,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.expected) > 1)
     @rule(data=st.data())
-    def delete_thread(self, context: RequestContext, data: st.DataObject) -> None:
+    def delete_thread(self, data: st.DataObject) -> None:
         thread_id = self._thread(data)
         self._do(self.living.service.delete(f"/threads/{thread_id}"))
         del self.expected[thread_id]

@@ -20,7 +20,7 @@ from tests.bridge.engine.backend_process import (
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
 from threadbridge.errors import BridgeError, NotFound, StoreError
-from threadbridge.ports import Event, Store, Wire
+from threadbridge.ports import Event, RequestContext, Store, Wire
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
@@ -238,12 +238,8 @@ async def test_a_store_lost_while_somebody_follows_is_an_error_at_the_end_of_his
 
 
 async def test_a7_the_runs_of_another_tenant_are_not_found(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'threads.db'}"
     async with run_backend(tmp_path, ManualClock()) as life:
         run = await the_run(await a_stream(life, "SAY one"))
-        settings = Settings(tenant="other")
-        other = assemble_backend(settings, store=await open_store(url), upstream=SimulatedUpstream(Simulator()))
 
         with pytest.raises(NotFound, match="No thread found with id"):
-            await other.follow_run(CONTEXT, run["thread_id"], run["id"])
-        await other.aclose()
+            await life.backend.follow_run(RequestContext("other"), run["thread_id"], run["id"])
