@@ -43,7 +43,7 @@ async def open_backend(settings: Settings) -> Backend:
         raise
     try:
         blobs = open_blob_store(settings.files, store_path=parse_store_url(_resolve_store_url(settings)).path)
-        parameter_rejections = await load_parameter_rejections(settings, store, service=upstream.name)
+        parameter_rejections = await load_parameter_rejections(settings, store, SystemClock(), service=upstream.name)
         return assemble_backend(
             settings,
             store=store,

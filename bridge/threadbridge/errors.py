@@ -20,7 +20,7 @@ BridgeError
 
 from __future__ import annotations
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import Wire
 
 
 class BridgeError(Exception):

@@ -6,15 +6,26 @@ from typing import NamedTuple
 
 import orjson
 
+from threadbridge.api_types import Wire
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Event
 
-#: Bytes of one event a decoder holds at most before it gives up on the stream.
+#: The largest event in bytes that a decoder buffers; a larger one fails the stream.
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 #: What the standard calls an event without a name.
 _UNNAMED = "message"
+
+
+class Event(NamedTuple):
+    """One server-sent event of a run: its name (`thread.run.created`, …; rule A89) and its parsed data.
+
+    `id` is the cursor that `follow_run` takes to continue after this event; None where the backend cannot follow runs.
+    """
+
+    name: str
+    data: Wire
+    id: str | None = None
 
 
 def encode_frame(event: Event) -> bytes:
@@ -33,7 +44,7 @@ def encode_frame_with_id(event_id: str, event: Event) -> bytes:
 
 
 def decode_frame(frame: bytes) -> Event:
-    """The event of a frame made by `encode_frame`."""
+    """The event of a frame that `encode_frame` wrote."""
     event_id, rest = get_frame_id(frame), frame
     if event_id is not None:
         rest = frame[frame.index(b"\n") + 1 :]

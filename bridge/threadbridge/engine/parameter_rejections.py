@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from threadbridge.errors import BridgeError
 from threadbridge.logs import get_logger
 from threadbridge.ports import Clock, ParameterRejection, Session, Store
-from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import Settings
 from threadbridge.translation.parameter_rejections import ParameterRejectionCache
 
@@ -56,7 +55,9 @@ class ParameterRejectionRegistry:
             _log.warning("refused parameters could not be remembered", error=error.message)
 
 
-async def load_parameter_rejections(settings: Settings, store: Store, *, service: str) -> ParameterRejectionRegistry:
+async def load_parameter_rejections(
+    settings: Settings, store: Store, clock: Clock, *, service: str
+) -> ParameterRejectionRegistry:
     """What earlier processes learned of the service. Raises StoreError."""
     rejections = await store.read(lambda session: session.list_parameter_rejections(service), tenant=settings.tenant)
-    return ParameterRejectionRegistry(settings, store, SystemClock(), service=service, rejections=rejections)
+    return ParameterRejectionRegistry(settings, store, clock, service=service, rejections=rejections)

@@ -10,6 +10,7 @@ under the entry point group `threadbridge.backends` (or `.stores`) and `threadbr
 
 from __future__ import annotations
 
+from threadbridge.api_types import Wire
 from threadbridge.ports.backend import Backend
 from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
@@ -34,16 +35,15 @@ from threadbridge.ports.store import (
 from threadbridge.ports.upstream import Upstream, UpstreamCapabilities, UpstreamResponse, UpstreamStream
 from threadbridge.ports.wire_types import (
     BackendCapabilities,
-    Event,
     ListQuery,
     PassthroughRequest,
     PolledRun,
     WarningSink,
-    Wire,
     WireRequest,
     WireResponse,
     discard_warning,
 )
+from threadbridge.sse import Event
 
 __all__ = [
     "Backend",

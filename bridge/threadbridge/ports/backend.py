@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from threadbridge.api_types import Wire
 from threadbridge.ports.request_context import RequestContext
 from threadbridge.ports.wire_types import (
     BackendCapabilities,
-    Event,
     ListQuery,
     PolledRun,
     WarningSink,
-    Wire,
     discard_warning,
 )
+from threadbridge.sse import Event
 
 
 class Backend(Protocol):

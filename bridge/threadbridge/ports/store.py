@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
+from threadbridge.api_types import Wire
 from threadbridge.ports.spending import SpendByKey, SpendScope, SpendTotals
-from threadbridge.ports.wire_types import Wire
 
 T = TypeVar("T")
 

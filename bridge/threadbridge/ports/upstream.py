@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from threadbridge.ports.wire_types import Wire
+from threadbridge.api_types import Wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-#: One JSON object as it travels: keys in wire order, unknown keys kept. Never mutated once handed over.
-#: Being Any, it goes where a TypedDict of `api_types` is wanted, and the reverse, until every module names its types.
-Wire: TypeAlias = Any
-
+from threadbridge.api_types import Wire
 
 #: Takes one sentence about what was asked for, is accepted, and will be done in another way or not at all.
 WarningSink: TypeAlias = Callable[[str], None]
@@ -17,17 +14,6 @@ WarningSink: TypeAlias = Callable[[str], None]
 
 def discard_warning(_warning: str) -> None:
     """For a caller who does not ask for warnings; a backend's log has them all the same."""
-
-
-class Event(NamedTuple):
-    """One server-sent event of a run: its name (`thread.run.created`, …; rule A89) and its parsed data.
-
-    `id` is what `follow_run` takes to go on after this event; None where the backend cannot follow.
-    """
-
-    name: str
-    data: Wire
-    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

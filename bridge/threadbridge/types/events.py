@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
-from threadbridge.ports import Event
+from threadbridge.sse import Event
 from threadbridge.types._model import OrUnknown, WireModel
 from threadbridge.types.message import Message
 from threadbridge.types.message_delta import MessageDeltaEvent

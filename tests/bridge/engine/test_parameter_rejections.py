@@ -14,6 +14,7 @@ from tests.manual_clock import ManualClock
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry, load_parameter_rejections
 from threadbridge.ports import ParameterRejection, Store, Wire
+from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import open_backend
 from threadbridge_adapters.simulator import Scenario, ServerQuirk, ServiceError, Simulator, app
@@ -100,12 +101,10 @@ async def test_what_is_kept_is_recalled_for_its_service_alone(store: Store) -> N
 
     await refusals.save(SETTINGS.tenant, refusals.learn("o3", {"temperature"}))
 
-    assert (await load_parameter_rejections(SETTINGS, store, service="here/v1")).list_rejected_parameters("o3") == {
-        "temperature"
-    }
-    assert (await load_parameter_rejections(SETTINGS, store, service="there/v1")).list_rejected_parameters(
-        "o3"
-    ) == frozenset()
+    here = await load_parameter_rejections(SETTINGS, store, SystemClock(), service="here/v1")
+    there = await load_parameter_rejections(SETTINGS, store, SystemClock(), service="there/v1")
+    assert here.list_rejected_parameters("o3") == {"temperature"}
+    assert there.list_rejected_parameters("o3") == frozenset()
 
 
 async def test_a_store_that_cannot_be_written_costs_no_run(store: Store, caplog: pytest.LogCaptureFixture) -> None:
