@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from threadbridge.costs.cost_table import CostRow
+    from threadbridge.costs.report import CostRow
 
 _GroupBy = Literal["assistant", "thread", "model", "tenant"]
 _HEADINGS = ("turns", "prompt", "of it cached", "answer", "of it reasoning", "unpriced turns", "cost")
@@ -40,8 +40,8 @@ def cost(
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other: take one of them")
-    from threadbridge.costs.cost_table import build_cost_rows
     from threadbridge.costs.pricing import to_day_number
+    from threadbridge.costs.report import build_cost_rows
     from threadbridge.ports import SpendScope
     from threadbridge.runtime.settings_loader import load_settings
     from threadbridge_adapters.cli.store_reader import read_store
@@ -67,7 +67,7 @@ def cost(
 
 
 def _parse_day_option(text: str | None, option: str, today: int) -> int | None:
-    from threadbridge.costs.day_range import parse_day
+    from threadbridge.costs.report import parse_day
 
     try:
         return None if text is None else parse_day(text, today=today)
@@ -97,7 +97,7 @@ def _print_csv(rows: Sequence[CostRow], by: str) -> None:
 def _print_table(rows: Sequence[CostRow], by: str) -> None:
     from rich.console import Console
 
-    from threadbridge.costs.cost_table import sum_cost_rows
+    from threadbridge.costs.report import sum_cost_rows
 
     Console(width=_WIDTH, highlight=False, markup=False).print(_build_table(rows, by))
     totals = sum_cost_rows(rows)
@@ -112,7 +112,7 @@ def _print_table(rows: Sequence[CostRow], by: str) -> None:
 def _build_table(rows: Sequence[CostRow], by: str) -> Table:
     from rich.table import Table
 
-    from threadbridge.costs.cost_table import CostRow, sum_cost_rows
+    from threadbridge.costs.report import CostRow, sum_cost_rows
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(by)
@@ -127,7 +127,7 @@ def _build_table(rows: Sequence[CostRow], by: str) -> Table:
 
 
 def _format_cells(row: CostRow) -> tuple[str, ...]:
-    from threadbridge.costs.cost_table import format_cost
+    from threadbridge.costs.report import format_cost
 
     totals = row.spent
     tokens = (totals.prompt_tokens, totals.cached_tokens, totals.completion_tokens, totals.reasoning_tokens)

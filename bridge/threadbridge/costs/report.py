@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
-from threadbridge.costs.pricing import compute_turn_spending, list_model_names, sum_spending
-from threadbridge.ports import SpendScope, SpendTotals, Turn, Wire
+from threadbridge.costs.pricing import compute_turn_spending, format_dollars, list_model_names, sum_spending
+from threadbridge.ports import SpendByKey, SpendScope, SpendTotals, Turn, Wire
 
 _NANODOLLARS = 10**9
+_FIRST_DAY = date(1970, 1, 1)
+_RELATIVE_DAY = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[dw])")
+_DAYS = {"d": 1, "w": 7}
 
 
 def build_run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[SpendScope, SpendTotals]) -> Wire:
@@ -91,3 +98,51 @@ def build_total_report(spent: SpendTotals) -> Wire:
 def to_usd(nanodollars: int | None) -> float | None:
     """US dollars as a number of JSON."""
     return None if nanodollars is None else nanodollars / _NANODOLLARS
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """What one of them spent."""
+
+    scope: SpendScope
+    key: str
+    spent: SpendTotals
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as a JSON object: its key under the name of the scope, and the sum as a report tells it."""
+        return {self.scope.value: self.key, **build_total_report(self.spent)}
+
+
+def build_cost_rows(scope: SpendScope, tallies: Iterable[SpendByKey]) -> Sequence[CostRow]:
+    """A row for each, the dearest on top; those of unknown price by their tokens."""
+    rows = [CostRow(scope, key, spent) for key, spent in tallies]
+    return sorted(rows, key=lambda row: (-row.spent.nanodollars, -_count_tokens(row.spent), row.key))
+
+
+def _count_tokens(spent: SpendTotals) -> int:
+    return spent.prompt_tokens + spent.completion_tokens
+
+
+def sum_cost_rows(rows: Iterable[CostRow]) -> SpendTotals:
+    """All of them together."""
+    return sum_spending(row.spent for row in rows)
+
+
+def format_cost(spent: SpendTotals) -> str:
+    """The price for people; what has none is unknown, and never zero."""
+    if not spent.unpriced:
+        return format_dollars(spent.nanodollars)
+    return "unknown" if spent.unpriced == spent.turns else f"{format_dollars(spent.nanodollars)} + unknown"
+
+
+def parse_day(text: str, *, today: int) -> int:
+    """The day as the sums count it (days since 1970, UTC). Raises ValueError with a sentence on what can be named."""
+    ago = _RELATIVE_DAY.fullmatch(text)
+    if ago is not None:
+        return today - int(ago["count"]) * _DAYS[ago["unit"]]
+    try:
+        return (date.fromisoformat(text) - _FIRST_DAY).days
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no day; name one by its date, like 2026-11-01, or by how long ago it was, like 7d or 4w."
+        ) from None

@@ -27,14 +27,11 @@ from threadbridge.ports import (
     WireResponse,
     discard_warning,
 )
-from threadbridge.service import assistants, attachments, messages, run_reports, run_steps, runs, threads, tool_outputs
+from threadbridge.service import assistants, attachments, messages, run_steps, runs, threads, tool_outputs
 from threadbridge.service.attachments import Provisioned, ProvisioningPlan
 from threadbridge.service.context import ServiceContext
-from threadbridge.service.leases import is_abandoned
-from threadbridge.service.poll_hints import compute_poll_hint_ms
-from threadbridge.service.run_expiry import RunOverdue, end_overdue_run
-from threadbridge.service.runs import CreatedRun
-from threadbridge.service.thread_lock import may_be_unlocked
+from threadbridge.service.run_state import RunOverdue, end_overdue_run, is_abandoned, may_be_unlocked
+from threadbridge.service.runs import CreatedRun, compute_poll_hint_ms
 from threadbridge.service.tool_outputs import Submission
 from threadbridge.settings import Limits, UnknownCursorPolicy
 from threadbridge.translation.request_builder import list_run_warnings
@@ -222,9 +219,7 @@ class ResponsesBackend:
         return PolledRun(run, advice)
 
     async def report_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
-        return await self._read(
-            context, lambda session, now: run_reports.retrieve_report(session, now, thread_id, run_id)
-        )
+        return await self._read(context, lambda session, now: runs.retrieve_report(session, now, thread_id, run_id))
 
     async def update_run(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
         return await self._write(context, lambda session, at: runs.update(session, at, thread_id, run_id, body))

@@ -15,8 +15,8 @@ from threadbridge.ports import Clock, Event, Session, Wire
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import runs
 from threadbridge.service.event_replay import NewEvents, ReplayCursor, build_end_events, read_new_events
-from threadbridge.service.leases import is_abandoned
-from threadbridge.service.poll_hints import compute_poll_hint_ms
+from threadbridge.service.run_state import is_abandoned
+from threadbridge.service.runs import compute_poll_hint_ms
 from threadbridge.sse import decode_frame
 
 T = TypeVar("T")

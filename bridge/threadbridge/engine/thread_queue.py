@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from threadbridge.ports import Clock
-from threadbridge.service.thread_lock import ThreadBusy
+from threadbridge.service.run_state import ThreadBusy
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from threadbridge.service.attachments import Provisioned, attach_files, complete
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.object_factory import build_deletion_status, build_message
 from threadbridge.service.queries import get_object, get_object_in_thread, list_objects_in_thread
-from threadbridge.service.thread_lock import ensure_messages_allowed
+from threadbridge.service.run_state import ensure_messages_allowed
 from threadbridge.settings import UnknownCursorPolicy
 from threadbridge.translation.wire_objects import build_updated_message
 from threadbridge.validation import MESSAGE_CREATE, MESSAGE_UPDATE, validate_body, validate_id

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from threadbridge.costs.report import build_run_report
 from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery, ObjectKind, Session, Wire
 from threadbridge.run_states import RunStatus, is_active, transition_run
 from threadbridge.service import threads
 from threadbridge.service.attachments import Provisioned, attach_files, complete_provisioning
 from threadbridge.service.context import ServiceContext
-from threadbridge.service.leases import build_lease, is_leased
 from threadbridge.service.object_factory import build_run
 from threadbridge.service.queries import get_object, get_object_in_thread, list_objects_in_thread
-from threadbridge.service.run_expiry import end_if_overdue, ensure_not_overdue
-from threadbridge.service.run_termination import end_run
-from threadbridge.service.thread_lock import ensure_run_allowed
+from threadbridge.service.run_state import (
+    build_lease,
+    end_if_overdue,
+    end_run,
+    ensure_not_overdue,
+    ensure_run_allowed,
+    is_leased,
+)
+from threadbridge.service.spend_accounting import get_spending, list_spending_keys
 from threadbridge.service.turns import TurnStart, start_first_turn
 from threadbridge.settings import UnknownCursorPolicy
 from threadbridge.translation.capability_fallbacks import reject_missing_tools
@@ -28,6 +34,11 @@ from threadbridge.validation import (
     validate_id,
     validate_include,
 )
+
+#: (age of the run in seconds, advice in milliseconds): the end of a short run is noticed quickly, long runs cost
+#: few requests. Without advice the SDKs wait a second.
+_POLL_HINTS_BY_AGE = ((2.0, 50), (10.0, 250), (60.0, 1000))
+_MAX_POLL_HINT_MS = 2000
 
 
 class CreatedRun(NamedTuple):
@@ -148,3 +159,21 @@ def _has_active_worker(session: Session, context: ServiceContext, run: Wire) -> 
     if run["status"] != RunStatus.IN_PROGRESS:
         return False
     return is_leased(session, context.now, run["id"])
+
+
+def retrieve_report(session: Session, now: float, thread_id: str, run_id: str) -> Wire:
+    """What the run sent and cost so far. Raises RunOverdue as `retrieve` does."""
+    run = retrieve(session, now, thread_id, run_id)
+    sums = {scope: get_spending(session, scope, key) for scope, key in list_spending_keys(run).items()}
+    return build_run_report(run, session.list_turns(run_id), sums)
+
+
+def compute_poll_hint_ms(run: Wire, now: float) -> int | None:
+    """Milliseconds a client is advised to wait before it polls again (A5, C13).
+
+    None when the run has ended or waits for tool outputs.
+    """
+    if not is_active(run) or run["status"] == "requires_action":
+        return None
+    age = now - (run["started_at"] or run["created_at"])
+    return next((advice for until, advice in _POLL_HINTS_BY_AGE if age < until), _MAX_POLL_HINT_MS)

@@ -8,7 +8,9 @@ from dataclasses import replace
 from threadbridge.costs.pricing import (
     compute_turn_price,
     compute_turn_spending,
+    count_hosted_calls,
     estimate_max_price,
+    list_excluded_fees,
     sum_spending,
     to_day_number,
 )
@@ -18,7 +20,6 @@ from threadbridge.costs.spend_limits import (
     find_exceeded_limit_error,
     has_spend_limits,
 )
-from threadbridge.costs.tool_fees import count_hosted_calls, list_excluded_fees
 from threadbridge.ports import Session, SpendScope, SpendTotals, Turn, Wire
 from threadbridge.service.context import ServiceContext
 from threadbridge.translation.hosted_tools.registry import list_hosted_tools

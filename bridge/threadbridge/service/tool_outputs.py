@@ -11,8 +11,7 @@ from threadbridge.errors import InvalidRequest, TranslationError
 from threadbridge.ports import Entry, ObjectKind, Session, Wire
 from threadbridge.run_states import RunStatus, transition_run
 from threadbridge.service.context import ServiceContext
-from threadbridge.service.leases import build_lease
-from threadbridge.service.run_termination import get_last_turn_usage, get_open_step
+from threadbridge.service.run_state import build_lease, get_last_turn_usage, get_open_step
 from threadbridge.service.runs import get_run_for_update
 from threadbridge.service.turns import TurnStart, start_next_turn
 from threadbridge.translation.wire_objects import build_closed_step

@@ -18,9 +18,15 @@ from threadbridge.run_states import RunStatus, can_transition, is_active, transi
 from threadbridge.service import containers, generated_files, upstream_state
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.generated_files import PersistedFile
-from threadbridge.service.leases import build_lease, is_lease_valid, is_own_lease
-from threadbridge.service.run_expiry import end_if_overdue
-from threadbridge.service.run_termination import end_run, get_open_step, sum_turn_usage
+from threadbridge.service.run_state import (
+    build_lease,
+    end_if_overdue,
+    end_run,
+    get_open_step,
+    is_lease_valid,
+    is_own_lease,
+    sum_turn_usage,
+)
 from threadbridge.service.spend_accounting import check_spend_limits, record_lost_turn, record_turn
 from threadbridge.service.tool_resources import RunToolResources, collect_tool_resources
 from threadbridge.translation.continuation import Continuation, NoContinuationReason

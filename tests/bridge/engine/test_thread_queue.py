@@ -13,7 +13,7 @@ from tests.request_context import CONTEXT
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.thread_queue import ThreadQueue
 from threadbridge.ports import ObjectKind, Session, Store, Wire
-from threadbridge.service.thread_lock import ThreadBusy
+from threadbridge.service.run_state import ThreadBusy
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator

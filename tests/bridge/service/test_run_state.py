@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.bridge.translation.upstream_events import WIRE_USAGE
 from threadbridge.ports import Turn
-from threadbridge.service.run_termination import sum_turn_usage
+from threadbridge.service.run_state import sum_turn_usage
 from threadbridge.translation.usage import add_usage
 
 
