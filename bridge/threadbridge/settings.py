@@ -43,6 +43,17 @@ def _validate_origin(origin: str) -> str:
 Origin: TypeAlias = Annotated[str, AfterValidator(_validate_origin)]
 
 
+def _normalize_host(host: str) -> str:
+    """The host as it is compared with the `Host` header: in lower case. Raises an error for one with scheme or port."""
+    host = host.lower()
+    if not re.fullmatch(r"\*|[a-z0-9._-]+|\[[0-9a-f:.]+\]", host):
+        raise PydanticCustomError("host", "it must be * or a host without scheme and port, such as bridge.example.org")
+    return host.removesuffix(".")
+
+
+HostName: TypeAlias = Annotated[str, AfterValidator(_normalize_host)]
+
+
 class EndpointSettings(_Section):
     """How to reach one OpenAI-compatible service. What is not set is left to the openai SDK and its own environment."""
 
@@ -105,15 +116,23 @@ class AssistantsSettings(EndpointSettings):
     report_runs: bool = False
 
 
+def _treat_empty_key_as_none(key: SecretStr | None) -> SecretStr | None:
+    """With an empty key the gateway would accept every request, and skip the checks of a gateway without a key."""
+    return key if key is not None and key.get_secret_value().strip() else None
+
+
 class GatewaySettings(_Section):
     """The HTTP door."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     #: Clients must present it (`Authorization: Bearer` or `api-key`); required when `host` is not loopback.
-    api_key: SecretStr | None = None
+    api_key: Annotated[SecretStr | None, AfterValidator(_treat_empty_key_as_none)] = None
     #: Origins of the pages in browsers that may use it, as browsers write them: `https://example.org`; `*`: any.
     allowed_origins: tuple[Origin, ...] = ()
+    #: Hosts by which clients may address it without a key, besides `localhost`, `127.0.0.1` and `[::1]`; `*`: any. With
+    #: a key every host is accepted.
+    allowed_hosts: tuple[HostName, ...] = ()
     #: Bytes of one request body to the Assistants API.
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
     #: Seconds a stream is silent at most: with nothing to say it sends comments, lest somebody hang up; 0: it does not.

@@ -243,6 +243,28 @@ async def test_d107_pages_of_other_machines_may_not_ask_a_gateway_without_a_key(
     assert (status, error["type"], error["code"]) == (403, "invalid_request_error", None)
 
 
+async def test_d107_what_a_browser_marks_as_another_sites_is_refused_without_an_origin() -> None:
+    with simulated_gateway() as gateway:
+        async with (
+            aiohttp.ClientSession(headers={**BETA, "sec-fetch-site": "cross-site"}) as http,
+            http.get(f"{gateway.url}/assistants") as refused,
+        ):
+            status = refused.status
+
+    assert status == 403
+
+
+async def test_d111_a_gateway_without_a_key_is_addressed_by_loopback_names_only() -> None:
+    statuses: list[int] = []
+    with simulated_gateway() as gateway:
+        async with aiohttp.ClientSession(headers=BETA) as http:
+            for host in ("localhost:1", "page.example"):
+                async with http.get(f"{gateway.url}/assistants", headers={"host": host}) as answer:
+                    statuses.append(answer.status)
+
+    assert statuses == [200, 403]
+
+
 async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: EmulatedService) -> None:
     without = await service.send("POST", "/threads", b'{"metadata": {}}', headers=BETA)
     latin = await service.send(

@@ -14,9 +14,9 @@ GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
 #: Words that any programmer reads without a glossary. The word for a concept of ours is defined there instead.
 PLAIN_WORDS = frozenset(
     """
-    advance answer application async at attribute background backoff body bridge byte caller catalog cli clock codec
-    compat compiled concurrency copier cor counter day default demo dialect direct dispatch doctor encrypted env
-    errand exact expiry export factory field fsspec full gather hand handler header http httpx indexing inlining
+    advance answer application async at attribute background backoff body bridge byte caller catalog check cli clock
+    codec compat compiled concurrency copier cor counter day default demo dialect direct dispatch doctor encrypted env
+    errand exact expiry export factory field fsspec full gather hand handler header host http httpx indexing inlining
     json launch limited listing loader lost main matching merge migrate multipart null once openai operation outcome
     overflow pagination paging pairing parser passthrough png polling price pricing produced program provisioner
     proxy query range raw reader record registry reply routing runtime sample sdk serve simulate snapshot spending

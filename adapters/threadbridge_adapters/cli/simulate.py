@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -15,6 +16,14 @@ def simulate(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
     manner: Annotated[list[str] | None, typer.Option(help="Behave as another server does; may be repeated.")] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A host name that clients may use besides localhost, 127.0.0.1 and [::1]; may be repeated. Without "
+            "this option an address that is not loopback accepts every host name.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a deterministic stand-in for a Responses service, for tests and trials. It is not a model.
 
@@ -28,14 +37,27 @@ def simulate(
     unknown = set(manner or ()) - set(ServerQuirk)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: no such manner; there are {', '.join(ServerQuirk)}")
+    hosts = _parse_hosts(allowed_host or ())
 
     log_to_stderr("info")
     if not gateway.is_loopback(host):
-        print_warning(f"{host} can be reached from other machines, and the simulator asks nobody for a key.")
+        print_warning(f"{host} can be reached from other machines, and the simulator requires no key.")
+        hosts = hosts or [gateway.ANY_HOST]
     gateway.serve(
-        gateway.open_simulator([ServerQuirk(name) for name in manner or ()]),
+        gateway.open_simulator([ServerQuirk(name) for name in manner or ()], allowed_hosts=hosts),
         host=host,
         port=port,
         drain_seconds=_DRAIN_SECONDS,
         on_listening=print_listening,
     )
+
+
+def _parse_hosts(names: Iterable[str]) -> list[str]:
+    from pydantic import TypeAdapter, ValidationError
+
+    from threadbridge.settings import HostName
+
+    try:
+        return TypeAdapter(list[HostName]).validate_python(list(names))
+    except ValidationError as error:
+        raise typer.BadParameter(f"--allowed-host: {error.errors()[0]['msg']}") from None

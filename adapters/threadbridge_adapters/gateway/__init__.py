@@ -1,6 +1,7 @@
 """The HTTP door: the Assistants v2 wire over HTTP and SSE, everything else passed through."""
 
 from threadbridge_adapters.gateway.application import create_app
+from threadbridge_adapters.gateway.host_check import ANY_HOST
 from threadbridge_adapters.gateway.launch import (
     open_gateway,
     open_simulator,
@@ -10,6 +11,7 @@ from threadbridge_adapters.gateway.launch import (
 from threadbridge_adapters.gateway.server import is_loopback, serve, serve_in_thread
 
 __all__ = [
+    "ANY_HOST",
     "create_app",
     "is_loopback",
     "open_gateway",

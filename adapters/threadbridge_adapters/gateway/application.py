@@ -22,6 +22,7 @@ from threadbridge_adapters.gateway.api_key_auth import ApiKeyMiddleware
 from threadbridge_adapters.gateway.assistants_endpoint import AssistantsEndpoint, get_request_path
 from threadbridge_adapters.gateway.cors import OriginMiddleware, add_cors
 from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path
+from threadbridge_adapters.gateway.host_check import HostMiddleware
 from threadbridge_adapters.gateway.local_passthrough import LocalPassthrough
 from threadbridge_adapters.gateway.upstream_proxy import UpstreamProxy
 
@@ -66,7 +67,10 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
     )
     path_router: ASGIApp = _PathRouter(assistants_endpoint, other_routes)
     key, origins = settings.gateway.api_key, settings.gateway.allowed_origins
-    guarded_app: ASGIApp = OriginMiddleware(path_router, origins=origins) if key is None else path_router
+    guarded_app: ASGIApp = path_router
+    if key is None:
+        guarded_app = OriginMiddleware(guarded_app, origins=origins, setting="gateway.allowed_origins")
+        guarded_app = HostMiddleware(guarded_app, hosts=settings.gateway.allowed_hosts, setting="gateway.allowed_hosts")
     guarded_app = ApiKeyMiddleware(
         guarded_app, tenant=settings.tenant, key=None if key is None else key.get_secret_value()
     )

@@ -25,6 +25,8 @@ EXPOSED_HEADERS: Final = (
 )
 _METHODS: Final = ("GET", "POST", "DELETE")
 _ANY: Final = "*"
+#: `Sec-Fetch-Site` of a page that is not of the gateway's own origin.
+_OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 
 
 def add_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
@@ -42,33 +44,40 @@ def add_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
 
 
 class OriginMiddleware:
-    """Refuses what pages of other machines ask, for a gateway that asks nobody for a key.
+    """Rejects requests of pages of other machines, for a gateway without a key.
 
-    A page cannot read an answer it has no leave to, but what it asked would be done. One who has the key is trusted.
+    Such a page cannot read the response, but its request would be performed. With a key, the key decides. Browsers send
+    no `Origin` with images, links and forms that GET; `Sec-Fetch-Site` says whether a page of another site sent the
+    request. `setting` is the name of the setting for allowed origins, for the error message.
     """
 
-    def __init__(self, app: ASGIApp, *, origins: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, origins: Collection[str], setting: str | None) -> None:
         self._app = app
         self._origins = frozenset(origins)
+        self._advice = "" if setting is None else f": name their origin in {setting}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = _get_origin(scope) if scope["type"] == "http" else None
-        if origin is None or self._is_allowed(origin):
+        rejected_pages = (
+            self._find_rejected_pages(scope) if scope["type"] == "http" and _ANY not in self._origins else None
+        )
+        if rejected_pages is None:
             await self._app(scope, receive, send)
             return
-        message = (
-            f"Pages of '{shorten(origin)}' may not ask this gateway: name their origin in gateway.allowed_origins."
-        )
-        await send_error(Forbidden(message), scope, receive, send)
+        await send_error(Forbidden(f"{rejected_pages} may not ask this gateway{self._advice}."), scope, receive, send)
 
-    def _is_allowed(self, origin: str) -> bool:
-        return not self._origins.isdisjoint((origin, _ANY)) or is_loopback(_get_host(origin))
+    def _find_rejected_pages(self, scope: Scope) -> str | None:
+        """The pages that sent the request, if not allowed. Programs and the gateway's own pages send no header."""
+        origins = _get_headers(scope, b"origin")
+        for origin in origins:
+            if origin not in self._origins and not is_loopback(_get_host(origin)):
+                return f"Pages of '{shorten(origin)}'"
+        if not origins and not _OTHER_SITES.isdisjoint(site.lower() for site in _get_headers(scope, b"sec-fetch-site")):
+            return "Pages of other sites"
+        return None
 
 
-def _get_origin(scope: Scope) -> str | None:
-    """Where the page comes from that made a request; programs and pages of our own send none."""
-    value = next((value for name, value in scope["headers"] if name == b"origin"), None)
-    return None if value is None else value.decode("latin-1")
+def _get_headers(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1").strip() for each, value in scope["headers"] if each == name]
 
 
 def _get_host(origin: str) -> str:

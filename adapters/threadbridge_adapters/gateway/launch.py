@@ -12,6 +12,8 @@ from threadbridge.ports import Backend, HandlesPassthrough
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
 from threadbridge_adapters.gateway.application import create_app
+from threadbridge_adapters.gateway.cors import OriginMiddleware
+from threadbridge_adapters.gateway.host_check import HostMiddleware
 from threadbridge_adapters.gateway.server import serve_in_thread
 
 if TYPE_CHECKING:
@@ -35,9 +37,16 @@ async def open_gateway(
 
 
 @asynccontextmanager
-async def open_simulator(quirks: Collection[ServerQuirk] = ()) -> AsyncGenerator[ASGIApp]:
-    """The simulator's application, with the manners of another server if any are named."""
-    yield _create_simulator_app(quirks)
+async def open_simulator(
+    quirks: Collection[ServerQuirk] = (), *, allowed_hosts: Collection[str] = ()
+) -> AsyncGenerator[ASGIApp]:
+    """The simulator's application, with the manners of another server if any are named.
+
+    It requires no key, so it checks `Host` and `Origin` like a gateway without one. Clients may address it by a
+    loopback name or by one of `allowed_hosts`.
+    """
+    app: ASGIApp = OriginMiddleware(_create_simulator_app(quirks), origins=(), setting=None)
+    yield HostMiddleware(app, hosts=allowed_hosts, setting="--allowed-host")
 
 
 @contextmanager

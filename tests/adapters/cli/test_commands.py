@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -100,6 +101,39 @@ def test_simulate_serves_the_responses_side(environment: dict[str, str]) -> None
         process.communicate(timeout=10)
 
     assert (status, process.returncode) == (200, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "statuses"),
+    [
+        ((), [403, 403]),
+        (("--allowed-host", "simulator"), [200, 403]),
+        (("--host", "0.0.0.0"), [200, 200]),  # noqa: S104 - what is tested
+        (("--host", "0.0.0.0", "--allowed-host", "simulator"), [200, 403]),  # noqa: S104 - what is tested
+    ],
+)
+def test_simulate_accepts_loopback_and_allowed_hosts(
+    environment: dict[str, str], arguments: tuple[str, ...], statuses: list[int]
+) -> None:
+    found: list[int] = []
+    with started(environment, "simulate", "--port", "0", *arguments) as process:
+        port = first_line(process).rpartition(":")[2].partition("/")[0]
+        for host in ("simulator:8000", "page.example"):
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
+            connection.request("GET", "/v1/models", headers={"Host": host})
+            found.append(connection.getresponse().status)
+            connection.close()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+
+    assert found == statuses
+
+
+def test_what_is_no_host_is_wrong_usage(environment: dict[str, str]) -> None:
+    result = run(environment, "simulate", "--allowed-host", "http://simulator")
+
+    assert result.returncode == 2
+    assert "--allowed-host: it must be * or a host without scheme and port" in " ".join(result.stderr.split())
 
 
 def test_a_port_in_use_is_one_sentence_with_the_next_step(environment: dict[str, str]) -> None:
