@@ -155,6 +155,7 @@ def _build_rules(
     from threadbridge.translation.continuation import ContinuationRules
     from threadbridge.translation.models.policy import ModelPolicy
     from threadbridge.translation.provider_profiles import get_effective_capabilities
+    from threadbridge_adapters.openai_http.endpoint import has_openai_models
     from threadbridge_adapters.token_counter import create_token_counter
 
     profile = get_effective_capabilities(
@@ -169,7 +170,13 @@ def _build_rules(
         limits=settings.limits,
         history=HistoryRules(truncation, settings.models, settings.per_assistant, create_token_counter()),
         continuation=ContinuationRules(history, upstream.name, settings.limits.stored_response_days),
-        models=ModelPolicy(settings.models, settings.per_assistant, settings.policies.sampling, catalog),
+        models=ModelPolicy(
+            settings.models,
+            settings.per_assistant,
+            settings.policies.sampling,
+            catalog,
+            openai_models=has_openai_models(settings),
+        ),
         profile=profile,
         missing_tool=settings.policies.missing_tool,
         costs=CostRules(settings.prices, prices or EmptyPriceList(), settings.fees),

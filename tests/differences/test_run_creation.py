@@ -41,6 +41,42 @@ async def test_d9_a_retired_model_is_replaced_and_keeps_its_name(service: Emulat
     assert (run["model"], service.model_requests[-1]["model"]) == ("gpt-4-32k", "gpt-4o")
 
 
+@pytest.mark.parametrize("profile", ["azure", "foundry", "vllm", "ollama", "llamacpp", "litellm", "generic", "ogx"])
+async def test_d110_a_model_of_another_service_is_asked_for_by_its_own_name(profile: str) -> None:
+    async with open_service(upstream={"profile": profile}) as service:
+        run = await service.run_to_rest("Hi", model="gpt-4-32k")  # the simulator has none: it has OpenAI's models
+
+    assert (run["model"], service.model_requests[-1]["model"]) == ("gpt-4-32k", "gpt-4-32k")
+
+
+@pytest.mark.parametrize("profile", [None, "openai"])
+async def test_d110_without_a_profile_the_address_says_whose_models_they_are(profile: str | None) -> None:
+    upstream = {"base_url": "https://proxy.example.org/v1", "api_key": "k"}
+    chosen = upstream if profile is None else {**upstream, "profile": profile}
+
+    async with open_service(simulate=False, upstream=chosen) as service:
+        await service.run_to_rest("Hi", model="gpt-4-32k")
+
+    assert service.model_requests[-1]["model"] == ("gpt-4-32k" if profile is None else "gpt-4o")
+
+
+async def test_d110_the_users_own_settings_hold_for_every_service() -> None:
+    models = {"gpt-4-32k": {"model": "gpt-4o"}}
+
+    async with open_service(upstream={"profile": "azure"}, models=models) as service:
+        run = await service.run_to_rest("Hi", model="gpt-4-32k")
+
+    assert (run["status"], run["model"], service.model_requests[-1]["model"]) == ("completed", "gpt-4-32k", "gpt-4o")
+
+
+async def test_d110_what_a_deployment_refuses_is_left_out_when_it_was_refused() -> None:
+    async with open_service(upstream={"profile": "azure"}) as service:
+        run = await service.run_to_rest("Hi", model="o3", temperature=0.5)
+
+    assert run["status"] == "completed"
+    assert [request.get("temperature") for request in service.model_requests] == [0.5, None]
+
+
 async def test_d10_sampling_is_not_sent_to_models_that_refuse_it(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hi", model="o3", temperature=0.5, top_p=0.5)
 

@@ -58,12 +58,14 @@ async def _diagnose(settings: Settings, model: str | None) -> DoctorReport:
 
     service, detection = await _detect_capabilities(settings, model)
     profile_match = match_profile(detection, service.partition("/")[0].partition(":")[0])
-    matched_settings = settings.upstream.model_copy(
+    matched_upstream = settings.upstream.model_copy(
         update={"profile": profile_match.profile, "capabilities": profile_match.capabilities}
     )
     catalog = build_catalog(detection.models, service=service) if detection.models else None
     warnings = await _lint_configuration(
-        settings, get_profile(matched_settings, hosted_tools=settings.hosted_tools), catalog
+        settings.model_copy(update={"upstream": matched_upstream}),
+        get_profile(matched_upstream, hosted_tools=settings.hosted_tools),
+        catalog,
     )
     return DoctorReport(service, settings.upstream.profile, detection, profile_match, warnings)
 
@@ -93,16 +95,18 @@ async def _lint_configuration(
     settings: Settings, profile: UpstreamCapabilities, catalog: ModelCatalog | None
 ) -> Sequence[LintWarning]:
     from threadbridge.doctor.probe_runner import lint_configuration
+    from threadbridge_adapters.openai_http.endpoint import has_openai_models
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
+    openai_models = has_openai_models(settings)
     path = parse_store_url(settings.store).path
     if path is None or not path.exists():
         typer.echo("There is no store to look at; name one with --store.", err=True)
-        return await lint_configuration(settings, None, profile, catalog)
+        return await lint_configuration(settings, None, profile, catalog, openai_models=openai_models)
     store = await open_store(settings.store)
     try:
-        return await lint_configuration(settings, store, profile, catalog)
+        return await lint_configuration(settings, store, profile, catalog, openai_models=openai_models)
     finally:
         await store.aclose()
 

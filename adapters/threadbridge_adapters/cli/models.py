@@ -35,7 +35,8 @@ def list_models(
 ) -> None:
     """List the models assistants are pinned to: who retires when, who answers then, what is not sent.
 
-    Reads the built-in table, the settings, and the list that `refresh` wrote.
+    Reads the built-in table of OpenAI's models, the settings, and the list that `refresh` wrote. The table applies to
+    an upstream with the profile `openai`, and without a profile to api.openai.com.
     """
     if context.invoked_subcommand is not None:
         return
@@ -43,12 +44,24 @@ def list_models(
     from threadbridge.translation.models.listing import list_model_rows
     from threadbridge.translation.models.policy import ModelPolicy
     from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
+    from threadbridge_adapters.openai_http.endpoint import has_openai_models
 
     settings = load_settings(store=store)
     catalog = read_catalog(get_catalog_path(settings))
-    rules = ModelPolicy(settings.models, sampling=settings.policies.sampling, catalog=catalog)
+    policy = ModelPolicy(
+        settings.models,
+        sampling=settings.policies.sampling,
+        catalog=catalog,
+        openai_models=has_openai_models(settings),
+    )
+    if not policy.openai_models:
+        typer.echo(
+            "The model names of this upstream are not OpenAI's, so only what it lists and what is configured is shown; "
+            "if they are OpenAI's, set upstream.profile to openai.",
+            err=True,
+        )
     counts = _count_pinned_models(settings) if pinned else None
-    rows = list(list_model_rows(rules, datetime.now(UTC).date(), counts))
+    rows = list(list_model_rows(policy, datetime.now(UTC).date(), counts))
     typer.echo(_format_json(rows, counts) if as_json else _format_table(rows, counts))
 
 

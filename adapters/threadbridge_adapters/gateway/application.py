@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.ports import Backend, HandlesPassthrough
-from threadbridge.settings import EndpointSettings, Settings
+from threadbridge.settings import Settings
 from threadbridge.wire import find_api_path
 from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.api_key_auth import ApiKeyMiddleware
@@ -25,6 +24,7 @@ from threadbridge_adapters.gateway.error_responses import handle_unexpected_erro
 from threadbridge_adapters.gateway.host_check import HostMiddleware
 from threadbridge_adapters.gateway.local_passthrough import LocalPassthrough
 from threadbridge_adapters.gateway.upstream_proxy import UpstreamProxy
+from threadbridge_adapters.openai_http.endpoint import read_sdk_variable, resolve_base_url
 
 #: Where paths begin: as OpenAI's clients write them, as Azure's do (C19), and as Azure's newest do.
 PATH_PREFIXES: Final = ("/v1", "/openai/v1", "/openai")
@@ -137,19 +137,7 @@ def _create_upstream_proxy(settings: Settings) -> UpstreamProxy:
     endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
     return UpstreamProxy(
         endpoint,
-        base_url=_resolve_base_url(endpoint),
-        key=endpoint.api_key.get_secret_value() if endpoint.api_key else _read_sdk_variable(endpoint, "API_KEY"),
+        base_url=resolve_base_url(endpoint),
+        key=endpoint.api_key.get_secret_value() if endpoint.api_key else read_sdk_variable(endpoint, "API_KEY"),
         drops_credentials=settings.gateway.api_key is not None,
     )
-
-
-def _resolve_base_url(endpoint: EndpointSettings) -> str:
-    if endpoint.azure:
-        azure_endpoint = endpoint.base_url or os.environ.get("AZURE_OPENAI_ENDPOINT", "")
-        return f"{azure_endpoint.rstrip('/')}/openai"
-    return endpoint.base_url or _read_sdk_variable(endpoint, "BASE_URL") or "https://api.openai.com/v1"
-
-
-def _read_sdk_variable(endpoint: EndpointSettings, name: str) -> str | None:
-    """What is not set is left to the openai SDK's own environment, here as for the backend (`ServiceSettings`)."""
-    return os.environ.get(f"AZURE_OPENAI_{name}" if endpoint.azure else f"OPENAI_{name}") or None

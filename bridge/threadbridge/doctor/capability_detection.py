@@ -104,13 +104,23 @@ def _detect_options(options: ProbeOptions) -> ProbeGenerator[tuple[ProbeOptions,
     """How the service is asked, and its first plain response."""
     plain = yield options.build_request()
     if plain.error is not None:
-        without = replace(options, sends_store=False)
-        again = yield without.build_request()
-        if again.error is not None:
-            raise _build_no_response_error(plain.error, options.model)
-        options, plain = without, again
+        options, plain = yield from _reduce_options(options, plain.error)
     unknown = yield options.build_request(threadbridge_doctor=True)
     return replace(options, rejects_unknown_parameters=unknown.error is not None), plain
+
+
+def _reduce_options(
+    options: ProbeOptions, rejection: UpstreamError
+) -> ProbeGenerator[tuple[ProbeOptions, ProbeResponse]]:
+    """The first options with a plain response: without `store`, without the effort that the name suggests, or both."""
+    attempts = [replace(options, sends_store=False)]
+    if options.efforts:
+        attempts += [replace(each, is_known_model=False) for each in (options, *attempts)]
+    for attempt in attempts:
+        response = yield attempt.build_request()
+        if response.error is None:
+            return attempt, response
+    raise _build_no_response_error(rejection, options.model)
 
 
 def _build_no_response_error(error: UpstreamError, model: str) -> UpstreamError:

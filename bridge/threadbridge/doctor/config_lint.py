@@ -126,13 +126,15 @@ def _resolve_asked_model(assistant: Wire, settings: Settings, models: ModelPolic
         overrides=models.models,
         override=settings.per_assistant.get(assistant["id"]),
         shutdown_dates=models.catalog.shutdown_dates if models.catalog is not None else {},
+        openai_models=models.openai_models,
     ).model
 
 
 def _lint_ending_overrides(settings: Settings, models: ModelPolicy, today: date) -> Iterator[LintWarning]:
     """A model that was chosen is asked whatever becomes of it: nobody follows its retirement."""
+    policy = ModelPolicy(catalog=models.catalog, openai_models=models.openai_models)
     for key, override in _iter_overrides(settings):
-        row = build_model_row(override.model, ModelPolicy(catalog=models.catalog), today) if override.model else None
+        row = build_model_row(override.model, policy, today) if override.model else None
         if row is None or row.shutdown_date is None:
             continue
         ends = "ended" if row.state == "retired" else "ends"

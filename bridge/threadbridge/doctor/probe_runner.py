@@ -59,10 +59,17 @@ async def _read_events(upstream: Upstream, body: Wire) -> Sequence[Wire]:
 
 
 async def lint_configuration(
-    settings: Settings, store: Store | None, profile: UpstreamCapabilities, catalog: ModelCatalog | None
+    settings: Settings,
+    store: Store | None,
+    profile: UpstreamCapabilities,
+    catalog: ModelCatalog | None,
+    *,
+    openai_models: bool,
 ) -> Sequence[LintWarning]:
     """What goes wrong silently, in the settings and, where there is one, in the store. Raises StoreError."""
-    models = ModelPolicy(settings.models, settings.per_assistant, settings.policies.sampling, catalog)
+    models = ModelPolicy(
+        settings.models, settings.per_assistant, settings.policies.sampling, catalog, openai_models=openai_models
+    )
     today = datetime.fromtimestamp(time.time(), UTC).date()
     warnings = lint_settings(settings, models, profile, today)
     if store is None:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from threadbridge.doctor.capability_detection import DetectionResult
 from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import CapabilitySettings, ProfileName
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, is_openai_host
 
-#: The hosts of services that have a profile, or their endings.
+#: The endings of the hosts of services that have a profile, besides OpenAI's.
 _PROFILES_BY_HOST: Mapping[str, ProfileName] = {
-    "api.openai.com": "openai",
     ".openai.azure.com": "azure",
     ".cognitiveservices.azure.com": "azure",
     ".services.ai.azure.com": "foundry",
@@ -46,9 +45,7 @@ def match_profile(detection: DetectionResult, host: str) -> ProfileMatch:
 
     Where several are as near, nobody knows which it is, and it is `generic`.
     """
-    by_host: ProfileName | None = next(
-        (name for end, name in _PROFILES_BY_HOST.items() if _matches_host(host, end)), None
-    )
+    by_host = _find_profile_by_host(host)
     if by_host is not None:
         return _build_match(by_host, f"it is at {host}", detection)
     if detection.identity is not None:
@@ -60,8 +57,10 @@ def match_profile(detection: DetectionResult, host: str) -> ProfileMatch:
     return _build_match(nearest[0], "it is nearest to what was found", detection)
 
 
-def _matches_host(host: str, end: str) -> bool:
-    return host.endswith(end) if end.startswith(".") else host == end
+def _find_profile_by_host(host: str) -> ProfileName | None:
+    if is_openai_host(host):
+        return "openai"
+    return next((name for end, name in _PROFILES_BY_HOST.items() if host.endswith(end)), None)
 
 
 def _build_match(name: ProfileName, reason: str, detection: DetectionResult) -> ProfileMatch:

@@ -63,11 +63,13 @@ class ProbeOptions:
     """How to build requests for this service: which model, and whether it accepts `store`.
 
     `rejects_unknown_parameters`: the service checks all parameters, so it supports those that it accepts.
+    `is_known_model`: the name identifies the model; an alias or a deployment may have the name of another model.
     """
 
     model: str
     sends_store: bool = True
     rejects_unknown_parameters: bool = True
+    is_known_model: bool = True
 
     @property
     def efforts(self) -> Sequence[str]:
@@ -83,7 +85,7 @@ class ProbeOptions:
 
     @property
     def _family(self) -> ModelFamily | None:
-        return MODEL_FAMILIES.get(get_base_model(self.model))
+        return MODEL_FAMILIES.get(get_base_model(self.model)) if self.is_known_model else None
 
     def build_request(self, text: str = "Say ok.", *, calls: bool = False, **more: Any) -> ProbeRequest:
         """A request for a short response, or for one call."""

@@ -10,6 +10,9 @@ from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import ProfileName, UpstreamSettings
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
+#: OpenAI's own host; those of its regions end with it (`eu.api.openai.com`).
+_OPENAI_HOST = "api.openai.com"
+
 #: The names of all capabilities, in the order of tables.
 CAPABILITIES: tuple[str, ...] = tuple(
     field.name for field in fields(UpstreamCapabilities) if field.name != "other_tools"
@@ -64,6 +67,22 @@ def get_profile(upstream: UpstreamSettings, *, hosted_tools: bool = True) -> Ups
     Without `hosted_tools` it has no hosted tools and no files, whatever the settings say.
     """
     return _override(PROFILES[upstream.profile], upstream, hosted_tools=hosted_tools)
+
+
+def serves_openai_models(upstream: UpstreamSettings, *, host: str) -> bool:
+    """Whether the model names of this upstream are OpenAI's, so that OpenAI's retirements and rules apply to them.
+
+    Elsewhere a name belongs to a deployment, an alias or a local model, which may be any model. A configured profile
+    decides; without one, the host of the service does.
+    """
+    if "profile" in upstream.model_fields_set:
+        return upstream.profile == "openai"
+    return is_openai_host(host)
+
+
+def is_openai_host(host: str) -> bool:
+    """Whether the service at this host is OpenAI's own."""
+    return host == _OPENAI_HOST or host.endswith(f".{_OPENAI_HOST}")
 
 
 def _override(

@@ -215,6 +215,17 @@ def test_models_lists_what_becomes_of_each_as_a_table_and_as_json(environment: d
     assert rows["gpt-4-0613"]["replacement"] == "gpt-5.6-sol"
 
 
+def test_models_lists_nothing_of_openais_for_another_service(environment: dict[str, str]) -> None:
+    elsewhere = {**environment, "THREADBRIDGE_UPSTREAM__BASE_URL": "http://127.0.0.1:11434/v1"}
+
+    unnamed = run(elsewhere, "models", "--json")
+    named = run({**elsewhere, "THREADBRIDGE_UPSTREAM__PROFILE": "openai"}, "models", "--json")
+
+    assert (unnamed.returncode, unnamed.stdout.strip()) == (0, "")
+    assert "are not OpenAI's" in unnamed.stderr
+    assert '"gpt-4-0613"' in named.stdout
+
+
 def test_models_refresh_keeps_what_the_service_says(environment: dict[str, str], tmp_path: Path) -> None:
     here = {**environment, "THREADBRIDGE_MODEL_CATALOG": str(tmp_path / "models.json")}
 

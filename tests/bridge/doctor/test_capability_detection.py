@@ -138,6 +138,14 @@ def test_where_store_cannot_be_said_it_is_not_said_again() -> None:
     assert not findings["stored_responses"].is_supported
 
 
+@pytest.mark.parametrize("refuses", [("reasoning",), ("reasoning", "store")])
+def test_an_alias_is_examined_without_the_effort_that_its_name_suggests(refuses: tuple[str, ...]) -> None:
+    examination = of(Server(refuses=refuses), model="gpt-5.1")
+
+    assert examination.model == "gpt-5.1"
+    assert examination.findings["store_parameter"].is_supported is ("store" not in refuses)
+
+
 def test_what_fails_because_the_service_is_busy_is_not_missing() -> None:
     busy = ProbeResponse({}, error=UpstreamError("Too many requests.", status=429))
 

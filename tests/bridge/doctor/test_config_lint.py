@@ -44,9 +44,10 @@ async def found(
     profile: UpstreamCapabilities = PROFILES["openai"],
     catalog: ModelCatalog | None = None,
     today: date = TODAY,
+    openai_models: bool = True,
 ) -> Sequence[LintWarning]:
     store = await open_store(":memory:")
-    models = ModelPolicy(settings.models, catalog=catalog)
+    models = ModelPolicy(settings.models, catalog=catalog, openai_models=openai_models)
     try:
         for each in objects:
             await store.write(lambda session, each=each: session.add(_KINDS[each["object"]], each), tenant="t")  # type: ignore[misc]
@@ -59,6 +60,16 @@ async def test_a_store_without_traps_has_none() -> None:
     ours = assistant(tools=[SEARCH], instructions="Be brief.", tool_resources=STORES)
 
     assert await found(ours, thread(tool_resources=STORES), run(tools=[SEARCH], instructions="Be brief. Now.")) == []
+
+
+async def test_models_of_another_service_are_not_taken_for_those_that_end_at_openai() -> None:
+    mapped = Settings.model_validate(
+        {"truncation": {"context_tokens": 10_000}, "models": {"gpt-4": {"model": "gpt-4-0613"}}}
+    )
+    models = ModelPolicy(mapped.models, openai_models=False)
+
+    assert await found(assistant(model="gpt-4"), openai_models=False) == []
+    assert lint_settings(mapped, models, PROFILES["azure"], TODAY) == []
 
 
 async def test_pinned_models_are_told_with_their_days_those_that_end_first_on_top() -> None:

@@ -182,3 +182,22 @@ def test_what_was_refused_long_ago_is_tried_again() -> None:
 
     assert refusals.get_rejected("m", NOW + 59) == {"temperature"}
     assert refusals.get_rejected("m", NOW + 60) == frozenset()
+
+
+def test_of_another_service_only_listed_and_configured_models_are_known() -> None:
+    rules = ModelPolicy({"gpt-4": ModelOverride(model="mine")}, catalog=listing(o3=None), openai_models=False)
+
+    rows = list(list_model_rows(rules, TODAY))
+
+    assert rows == [
+        ModelRow("gpt-4", "current", None, "mine", 8_192, ()),
+        ModelRow("o3", "current", None, None, 200_000, ()),
+    ]
+
+
+def test_at_another_service_no_sampling_parameter_is_refused_by_a_models_name() -> None:
+    rules = ModelPolicy(sampling="error", openai_models=False)
+
+    rules.check_run(run(model="o3", top_p=0.5), NOW)
+
+    assert rules.resolve(run(model="gpt-4"), NOW).model == "gpt-4"

@@ -189,3 +189,54 @@ def test_efforts_are_listed_from_the_least_to_the_most(name: str) -> None:
     efforts = MODEL_FAMILIES[name].efforts
 
     assert list(efforts) == sorted(efforts, key=REASONING_EFFORTS.index)
+
+
+def resolve_elsewhere(
+    name: str, *, effort: str | None = None, ends: date | None = None, **overrides: ModelOverride
+) -> ResolvedModel:
+    """Resolve a model for an upstream whose model names are not OpenAI's."""
+    return resolve_model(
+        name,
+        requested_effort=effort,
+        today=TODAY,
+        overrides=overrides,
+        shutdown_dates={} if ends is None else {name: ends},
+        openai_models=False,
+    )
+
+
+@pytest.mark.parametrize("name", sorted({*RETIREMENTS, *MODEL_FAMILIES}))
+def test_at_another_service_every_name_is_asked_for_as_it_is(name: str) -> None:
+    answer = resolve_elsewhere(name)
+
+    assert (answer.requested, answer.model, answer.reasoning_effort, answer.accepts_sampling) == (
+        name,
+        name,
+        None,
+        True,
+    )
+    assert answer.warnings == ()
+
+
+@pytest.mark.parametrize("effort", REASONING_EFFORTS)
+def test_at_another_service_every_effort_is_sent_as_requested(effort: str) -> None:
+    answer = resolve_elsewhere("gpt-4o", effort=effort)
+
+    assert (answer.reasoning_effort, answer.is_reasoning, answer.warnings) == (effort, effort != "none", ())
+
+
+def test_at_another_service_a_models_name_suggests_that_its_reasoning_is_replayed() -> None:
+    assert [resolve_elsewhere(name).is_reasoning for name in ("o3", "gpt-4", "mine")] == [True, False, False]
+
+
+def test_at_another_service_the_configuration_alone_maps_names() -> None:
+    mapped = resolve_elsewhere("o1", o1=ModelOverride(model="gpt-4", reasoning_effort="low", sampling=False))
+
+    assert mapped == ResolvedModel("o1", "gpt-4", "low", accepts_sampling=False, is_reasoning=True)
+
+
+def test_the_last_day_that_another_service_lists_has_no_successor_of_openais() -> None:
+    answer = resolve_elsewhere("gpt-4", ends=date(2026, 11, 1))
+
+    assert answer.model == "gpt-4"
+    assert answer.warnings == ("The model gpt-4 was retired on 2026-11-01 and no successor is known.",)

@@ -11,7 +11,7 @@ from threadbridge.errors import ConfigurationError
 from threadbridge.ports import UpstreamCapabilities
 from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import CapabilitySettings, ProfileName, UpstreamSettings
-from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, get_profile
+from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES, get_profile, serves_openai_models
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +76,29 @@ def test_an_unknown_capability_is_refused_with_those_there_are(monkeypatch: pyte
 
     assert "upstream.capabilities.telepathy" in caught.value.message.lower().replace("__", ".")
     assert f"must be one of {', '.join(sorted(CAPABILITIES))}." in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("api.openai.com", True),
+        ("eu.api.openai.com", True),
+        ("127.0.0.1", False),
+        ("openrouter.ai", False),
+        ("mine.openai.azure.com", False),
+        ("not-api.openai.com", False),
+        ("api.openai.com.example.org", False),
+        ("", False),
+    ],
+)
+def test_without_a_profile_the_host_says_whether_models_are_openais(host: str, *, expected: bool) -> None:
+    assert serves_openai_models(UpstreamSettings(), host=host) is expected
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_configured_profile_says_whether_models_are_openais(name: ProfileName) -> None:
+    hosts = ("api.openai.com", "proxy.example.org")
+
+    found = {serves_openai_models(UpstreamSettings(profile=name), host=host) for host in hosts}
+
+    assert found == {name == "openai"}

@@ -38,9 +38,13 @@ class ModelRow:
 
 
 def list_model_rows(policy: ModelPolicy, today: date, names: Collection[str] | None = None) -> Iterator[ModelRow]:
-    """A row for each of these models, or for every known, configured or listed one, sorted by shutdown date."""
+    """A row for each of these models, or for every known, configured or listed one, sorted by shutdown date.
+
+    If the model names of the upstream are not OpenAI's, only configured and listed models are known.
+    """
     shutdown_dates = policy.catalog.shutdown_dates if policy.catalog is not None else {}
-    chosen = {*MODEL_FAMILIES, *RETIREMENTS, *policy.models, *shutdown_dates} if names is None else names
+    known = {*MODEL_FAMILIES, *RETIREMENTS} if policy.openai_models else ()
+    chosen = {*known, *policy.models, *shutdown_dates} if names is None else names
     rows = [build_model_row(name, policy, today) for name in chosen]
     yield from sorted(rows, key=lambda row: (row.shutdown_date or date.max, row.model))
 
@@ -48,7 +52,7 @@ def list_model_rows(policy: ModelPolicy, today: date, names: Collection[str] | N
 def build_model_row(name: str, policy: ModelPolicy, today: date) -> ModelRow:
     """The row of one model; a fine-tune ends with the model it was made from."""
     shutdown_dates = policy.catalog.shutdown_dates if policy.catalog is not None else {}
-    retirement = RETIREMENTS.get(get_base_model(name))
+    retirement = RETIREMENTS.get(get_base_model(name)) if policy.openai_models else None
     day = shutdown_dates.get(name, retirement.shutdown_date if retirement is not None else None)
     state: Literal["retired", "retiring", "current"] = "current"
     if day is not None:
@@ -60,8 +64,9 @@ def build_model_row(name: str, policy: ModelPolicy, today: date) -> ModelRow:
         overrides=policy.models,
         shutdown_dates=shutdown_dates,
         keep_sampling=policy.sampling == "force_none",
+        openai_models=policy.openai_models,
     )
-    family = MODEL_FAMILIES.get(get_base_model(resolved.model))
+    family = MODEL_FAMILIES.get(get_base_model(resolved.model)) if policy.openai_models else None
     dropped = () if resolved.accepts_sampling else ("temperature", "top_p")
     if family is not None and not family.efforts:
         dropped = (*dropped, "reasoning_effort")

@@ -35,6 +35,8 @@ class ModelPolicy:
     per_assistant: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
     sampling: SamplingPolicy = "drop"
     catalog: ModelCatalog | None = None
+    #: Whether the model names of the upstream are OpenAI's (`provider_profiles.serves_openai_models`).
+    openai_models: bool = True
 
     def resolve(self, run: Wire, now: float) -> ResolvedModel:
         """The model to request for a run (§13, §14)."""
@@ -46,6 +48,7 @@ class ModelPolicy:
             override=self.per_assistant.get(run["assistant_id"]),
             shutdown_dates=self.catalog.shutdown_dates if self.catalog is not None else {},
             keep_sampling=self.sampling == "force_none" and bool(list_requested_sampling(run)),
+            openai_models=self.openai_models,
         )
 
     def check_run(self, run: Wire, now: float) -> None:

@@ -42,6 +42,7 @@ def resolve_model(
     override: ModelOverride | None = None,
     shutdown_dates: Mapping[str, date | None] | None = None,
     keep_sampling: bool = False,
+    openai_models: bool = True,
 ) -> ResolvedModel:
     """The model to request for `name`: the configured one, else its current successor, else itself.
 
@@ -49,20 +50,23 @@ def resolve_model(
     be a deployment, or a model of another service. The successor of a model without reasoning gets the lowest effort
     it accepts. `override` comes before `overrides`, `shutdown_dates` (None as a date: no end known) before the
     built-in table. With `keep_sampling`, a model that accepts temperature and top_p only without reasoning gets
-    effort `none`.
+    effort `none`. Without `openai_models` the name is not OpenAI's: it has no successor, and every parameter is sent
+    as requested. Only whether reasoning is replayed still depends on the name: a deployment is mostly named after its
+    model, and would lose its reasoning between tool calls.
     """
     override = override or overrides.get(name) or ModelOverride()
     if override.model is not None:
         model, warnings = override.model, list[str]()
     else:
-        model, warnings = _find_successor(name, today, shutdown_dates or {})
+        model, warnings = _find_successor(name, today, shutdown_dates or {}, RETIREMENTS if openai_models else {})
     effort_requested = override.reasoning_effort or requested_effort
     family = MODEL_FAMILIES.get(get_base_model(model))
-    if family is None:
-        takes_sampling = override.sampling is not False
-        return ResolvedModel(
-            name, model, effort_requested, takes_sampling, _is_reasoning_effort(effort_requested), tuple(warnings)
-        )
+    if family is None or not openai_models:
+        accepts_sampling = override.sampling is not False
+        is_reasoning = _is_reasoning_effort(effort_requested)
+        if family is not None and effort_requested is None:
+            is_reasoning = family.is_reasoning
+        return ResolvedModel(name, model, effort_requested, accepts_sampling, is_reasoning, tuple(warnings))
     effort = _choose_effort(family, effort_requested)
     if effort_requested is None and model != name:
         effort = _choose_successor_effort(MODEL_FAMILIES.get(get_base_model(name)), family)
@@ -89,19 +93,25 @@ def _build_effort_warning(requested: str, effort: str | None, model: str, *, acc
     return f"The model {model} does not accept reasoning_effort {requested!r}; {sent}."
 
 
-def _find_successor(name: str, today: date, shutdown_dates: Mapping[str, date | None]) -> tuple[str, list[str]]:
+def _find_successor(
+    name: str, today: date, shutdown_dates: Mapping[str, date | None], retirements: Mapping[str, Retirement]
+) -> tuple[str, list[str]]:
     """Follow past retirements; a successor may have retired too."""
     model = name
-    while (retirement := _find_retirement(model, shutdown_dates)) is not None and retirement.shutdown_date <= today:
+    while (
+        retirement := _find_retirement(model, shutdown_dates, retirements)
+    ) is not None and retirement.shutdown_date <= today:
         if retirement.successor is None:
             return model, [f"The model {model} was retired on {retirement.shutdown_date} and no successor is known."]
         model = retirement.successor
     return model, [f"The model {name} is retired; {model} is asked in its place."] if model != name else []
 
 
-def _find_retirement(model: str, shutdown_dates: Mapping[str, date | None]) -> Retirement | None:
+def _find_retirement(
+    model: str, shutdown_dates: Mapping[str, date | None], retirements: Mapping[str, Retirement]
+) -> Retirement | None:
     """When the model ends: the date that the service gives comes before that of the table."""
-    listed = RETIREMENTS.get(get_base_model(model))
+    listed = retirements.get(get_base_model(model))
     if model not in shutdown_dates:
         return listed
     day = shutdown_dates[model]
