@@ -150,7 +150,7 @@ async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows
     assert no_cost["turns"][0]["cost"] == {"usd": 0, "note": "The service refused the request.", "not_included": []}
     assert (no_cost["totals"]["run"]["usd"], no_cost["totals"]["run"]["unpriced_turns"]) == (0, 0)
     assert unknown["turns"][0]["cost"]["usd"] is None
-    assert "did not tell what this turn used" in unknown["turns"][0]["cost"]["note"]
+    assert "reported no usage for this turn" in unknown["turns"][0]["cost"]["note"]
     assert (unknown["totals"]["run"]["usd"], unknown["totals"]["run"]["unpriced_turns"]) == (None, 1)
 
 

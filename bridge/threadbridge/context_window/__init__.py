@@ -1,1 +1,1 @@
-"""What of a thread a model is shown: weighing its entries, choosing among them, and saying what was chosen (§11)."""
+"""The context window: count the tokens of a thread's entries, select the history of a turn, and report it (§11)."""

@@ -1,4 +1,4 @@
-"""Choosing the history of a run's next turn: the store's weights go in, entries and a report come out."""
+"""Select the history of a run's next turn from the token counts in the store."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ from threadbridge.ports import Entry, ObjectKind, Session, TimelinePosition, Tok
 from threadbridge.translation.continuation import Spans
 from threadbridge.translation.input_items import strip_to_model_input
 
-#: Lines read at once: enough for a usual thread at the first look, and never many more than are used.
+#: Positions read per page: enough for a usual thread at first, doubled for longer ones up to the maximum.
 _FIRST_PAGE_SIZE, _MAX_PAGE_SIZE = 32, 1024
-#: A run writes one message a turn or so; more than this many are not counted.
+#: A run writes about one message a turn; more than this many are not counted.
 _MAX_RUN_MESSAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedHistory:
-    """What a turn shows the model. Does not fit: nothing, for the budget is too small (A80).
+    """The history of a turn. `fits` is False if the token budget is too small for it (A80).
 
-    Where the service is asked how long a prompt is, it is the least there is, and the service says whether that fits.
-    `shown` reads the entries of the spans; `edits` says how often the thread had been changed.
+    If the upstream counts prompts, a history that does not fit is the shortest possible, and the upstream decides.
+    `read_spans` reads the entries of the spans; `edits` counts the changes to the thread.
     """
 
     spans: Spans
     edits: int
     report: Wire
     fits: bool
-    #: Tokens beyond which the service is to compact what it is sent; None: it is not.
+    #: Tokens beyond which the upstream compacts its input; None: it does not.
     compact_at: int | None = None
 
 
 def select_history(
     session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool
 ) -> SelectedHistory:
-    """The history of the run's next turn. Costs what it chooses, however long the thread is.
+    """The history of the run's next turn. The work depends on what is selected, not on the length of the thread.
 
-    Where the service is to be asked how long a prompt is, one that does not fit as it is counted here is chosen all the
-    same, as short as it can be.
+    If the upstream counts prompts, a history that does not fit by the count here is selected anyway, as short as
+    possible.
     """
     mode = _truncation_mode(run, rules)
     if mode != "auto":
-        # What is exact, or shortened by the service, is not bounded by the window; only a budget of the run's own is.
+        # An exact history, or one that the upstream compacts, is bounded by the run's own budget, not by the window.
         budget = compute_run_budget(run, prior_usage)
         history = _select_within_budget(session, rules, run, mode, budget, first=first)
         if history.fits or mode == "last_messages":
@@ -72,9 +72,9 @@ def select_history(
 def select_shorter_history(
     session: Session, rules: HistoryRules, run: Wire, *, rejected_report: Wire, first: bool
 ) -> SelectedHistory | None:
-    """A third less than the history of the report `refused`, which the service found too long for the model.
+    """A history with two thirds of the tokens in `rejected_report`, which the upstream found too long for the model.
 
-    None where nothing can be left out: the newest turn is all there is, or the run wants so many messages exactly.
+    None if nothing can be dropped: only the newest turn is left, or the run asks for an exact number of messages.
     """
     budget = TokenBudget(
         count_instructions_and_tools(run, rules.count_tokens) + rejected_report["sent"]["tokens"] * 2 // 3, "context"
@@ -85,9 +85,9 @@ def select_shorter_history(
 def select_history_by_count(
     session: Session, rules: HistoryRules, run: Wire, *, counted: int, counted_report: Wire, first: bool
 ) -> SelectedHistory | None:
-    """Less than the history of the report `told`, whose prompt the service counted, so that its budget holds.
+    """A history shorter than that of `counted_report`, so that the prompt, as counted upstream, fits its budget.
 
-    None where nothing can be left out.
+    None if nothing can be dropped.
     """
     budget = TokenBudget(**counted_report["budget"])
     scaled = budget._replace(tokens=get_prompt_tokens(counted_report) * budget.tokens // max(1, counted))
@@ -125,7 +125,7 @@ def _or_minimum(
     *,
     first: bool,
 ) -> SelectedHistory:
-    """What was found; in place of what does not fit the least there is, where the service is asked to count it."""
+    """The history; if it does not fit and the upstream counts prompts, the shortest possible instead."""
     if history.fits or rules.truncation.counting == "offline":
         return history
     minimum = _select_minimum(session, rules, run, mode, budget, first=first)
@@ -135,7 +135,7 @@ def _or_minimum(
 def _select_minimum(
     session: Session, rules: HistoryRules, run: Wire, mode: TruncationMode, budget: TokenBudget | None, *, first: bool
 ) -> SelectedHistory:
-    """As little as can be sent: the newest turn, or exactly the messages that the run wants."""
+    """The shortest possible history: the newest turn, or exactly the messages that the run asks for."""
     if mode == "last_messages":
         selection = _select_entries(session, rules, run, mode, None, first=first)
     else:
@@ -162,7 +162,7 @@ def _build_history(
 
 
 def read_spans(session: Session, thread_id: str, spans: Spans) -> Sequence[Entry]:
-    """The entries of the spans as the model is told them, oldest first."""
+    """The entries of the spans as model input, oldest first."""
     return [
         strip_to_model_input(entry)
         for first, last in spans
@@ -184,7 +184,7 @@ def _select_entries(
     lines = _TimelineReader(session, rules, run["thread_id"])
     match mode:
         case "last_messages":
-            # What the run itself wrote comes on top, or its own tool rounds would push the question out (D63).
+            # The run's own messages are extra; otherwise its tool rounds would displace the question (D63).
             written = 0 if first else _count_run_messages(session, run)
             wanted: int = run["truncation_strategy"]["last_messages"]
             return select_last_messages(
@@ -208,7 +208,7 @@ def _count_run_messages(session: Session, run: Wire) -> int:
 
 
 class _TimelineReader:
-    """A thread's lines with their weights, read as they are asked for; what was never counted is counted now."""
+    """Reads a thread's entries with their token counts lazily, and counts those that were never counted."""
 
     def __init__(self, session: Session, rules: HistoryRules, thread_id: str) -> None:
         self._session = session
@@ -218,12 +218,12 @@ class _TimelineReader:
         self._token_counts: dict[int, TokenCount] = {}
 
     def iter_newest_first(self) -> Iterator[CountedEntry]:
-        """From the end on."""
+        """The entries from the newest to the oldest."""
         for timeline_position in self._iter_positions(newest_first=True):
             yield self._count_entry(timeline_position)
 
     def iter_oldest_first(self) -> Iterator[CountedEntry]:
-        """From the beginning on; of a thread that was seen whole, without another look."""
+        """The entries from the oldest to the newest; a short thread that was read whole is not read again."""
         for timeline_position in (
             self._iter_positions(newest_first=False) if self._all_positions is None else reversed(self._all_positions)
         ):

@@ -1,4 +1,4 @@
-"""What a turn's request was made of, kept with the turn for whoever asks what a run sent and why."""
+"""The report of a turn's request, stored with the turn: what was sent, what was dropped, and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threadbridge.ports import Entry, ThreadSize, Turn, Wire
 from threadbridge.translation.continuation import Continuation, build_state_report
 from threadbridge.translation.models.resolution import ResolvedModel
 
-#: What was done about a long thread.
+#: How a long thread is truncated.
 TruncationMode: TypeAlias = Literal["auto", "last_messages", "compact"]
 
 
@@ -22,7 +22,7 @@ def build_history_report(
     """The part of the report on history: numbers only, never content.
 
     `sent` and `dropped` count messages of the thread and tokens as counted here; the reason of a drop is
-    `truncation_strategy`, `context`, `max_prompt_tokens` or `compaction`. Tokens never counted are not in `dropped`.
+    `truncation_strategy`, `context`, `max_prompt_tokens` or `compaction`. Entries never counted are not in `dropped`.
     """
     sent = selection if selection.fits else Selection()
     dropped = size.messages - sent.messages
@@ -44,13 +44,13 @@ def build_history_report(
         },
         "compacted": None,
         "counted": None,
-        # Where the middle of the thread is missing, there are two.
+        # Two if the middle of the thread was dropped.
         "spans": [{"messages": span.messages, "tokens": span.tokens} for span in sent.spans],
     }
 
 
 def mark_not_sent(history: Wire) -> Wire:
-    """The report of a history that was chosen, and found not to fit by the service or for want of its answer."""
+    """The report of a selected history that the upstream found not to fit or could not count."""
     sent, dropped = history["sent"], history["dropped"]
     return {
         **history,
@@ -66,7 +66,7 @@ def mark_not_sent(history: Wire) -> Wire:
 
 
 def report_compaction(turn: Turn, entries: Sequence[Entry]) -> Turn:
-    """The turn, in whose report it is told what of the thread the service compacted while it answered."""
+    """The turn, with the part of the thread that the upstream compacted in its report."""
     if turn.report is None or not any((entry.item or {}).get("type") == "compaction" for entry in entries):
         return turn
     history = turn.report["history"]
@@ -75,7 +75,7 @@ def report_compaction(turn: Turn, entries: Sequence[Entry]) -> Turn:
 
 
 def get_prompt_tokens(report: Wire) -> int:
-    """What the prompt of a turn weighs, as counted here before it is sent."""
+    """The tokens of a turn's prompt, as counted here before it is sent."""
     sent = report["sent"]
     tokens: int = sent["tokens"] + sent["instructions_and_tools_tokens"]
     return tokens
@@ -88,7 +88,7 @@ def _find_drop_reason(selection: Selection, budget: TokenBudget | None, mode: Tr
 
 
 def format_overflow_warning(before: Wire, after: Wire, run: Wire) -> str:
-    """The warning about a prompt that was counted to fit and did not, and what helps."""
+    """The warning about a prompt that fitted by the count here but not upstream, with the setting that helps."""
     return (
         f"The service found a prompt of about {get_prompt_tokens(before)} tokens too long for the model; about "
         f'{get_prompt_tokens(after)} were sent instead. Set models."{run["model"]}".context_tokens to what it takes.'
@@ -96,7 +96,7 @@ def format_overflow_warning(before: Wire, after: Wire, run: Wire) -> str:
 
 
 def format_no_compaction_warning(model: str) -> str:
-    """The warning about a service that rejects compaction, and what helps."""
+    """The warning about an upstream that rejects compaction, with the setting that helps."""
     return f"The service makes no compactions for the model {model}: set truncation.auto = 'drop'."
 
 
@@ -107,8 +107,8 @@ def build_turn_report(
     warnings: Sequence[str],
     continuation: Continuation | None = None,
 ) -> Wire:
-    """The whole report of a turn that was asked: its history, the model asked in place of which, the warnings, and
-    whether it went on from what the service keeps.
+    """The whole report of a turn whose request was sent: history, requested and actual model, warnings, and whether
+    it continued from upstream state.
     """
     return {
         "history": history,

@@ -1,4 +1,4 @@
-"""How many tokens of history a run may be shown: the window of its model, and what is left of its own budget (A80)."""
+"""Token budgets for history: the context window of the model, and the rest of the run's own budget (A80)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from threadbridge.translation.models.resolution import get_base_model
 
 @dataclass(frozen=True, slots=True)
 class HistoryRules:
-    """How history is counted and bounded, as configured."""
+    """The configured rules for counting and truncating history."""
 
     truncation: TruncationSettings = field(default_factory=TruncationSettings)
     models: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
@@ -24,16 +24,16 @@ class HistoryRules:
 
 
 class TokenBudget(NamedTuple):
-    """Tokens of a prompt, and who bounds them: the model's window, or the run itself."""
+    """The limit of a prompt in tokens, and its source: the model's window or the run's `max_prompt_tokens`."""
 
     tokens: int
     source: Literal["context", "max_prompt_tokens"]
 
 
 def compute_context_budget(run: Wire, rules: HistoryRules) -> int:
-    """What the prompt of one request may hold: as configured, else what the original model's window left for it.
+    """The tokens of one prompt: as configured, otherwise what the requested model's window leaves.
 
-    A window holds prompt and answer. Room for the answer is kept, but never more than a quarter of the window.
+    A window holds prompt and answer. At most a quarter of the window is reserved for the answer.
     """
     for override in (rules.per_assistant.get(run["assistant_id"]), rules.models.get(run["model"])):
         if override is not None and override.context_tokens is not None:
@@ -45,7 +45,7 @@ def compute_context_budget(run: Wire, rules: HistoryRules) -> int:
 
 
 def compute_run_budget(run: Wire, prior_usage: Wire | None) -> TokenBudget | None:
-    """What the run's earlier turns left of its `max_prompt_tokens`, which is for the whole run; None without any."""
+    """What the run's earlier turns left of its `max_prompt_tokens`, a limit for the whole run; None without a limit."""
     total: int | None = run["max_prompt_tokens"]
     if total is None:
         return None
@@ -54,7 +54,7 @@ def compute_run_budget(run: Wire, prior_usage: Wire | None) -> TokenBudget | Non
 
 
 def compute_prompt_budget(run: Wire, prior_usage: Wire | None, rules: HistoryRules) -> TokenBudget:
-    """The bound of the next request: the tighter of the model's window and the run's own budget."""
+    """The budget of the next request: the smaller of the model's window and the run's own budget."""
     context = TokenBudget(compute_context_budget(run, rules), "context")
     own = compute_run_budget(run, prior_usage)
     return own if own is not None and own.tokens < context.tokens else context

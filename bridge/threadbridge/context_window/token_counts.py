@@ -1,4 +1,4 @@
-"""What an entry of a timeline weighs. Every entry is weighed once in its life, when it is stored or first met."""
+"""Token counts of timeline entries. Every entry is counted once, when it is stored or first read."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import orjson
 
 from threadbridge.ports import Entry, EntryRole, TokenCount, TokenCounter, Wire
 
-#: What frames a message or an item in the model's own format.
+#: Tokens around a message or an item in the model's own format.
 _OVERHEAD_TOKENS = 4
-#: An image by its detail, as the vision guide charges a square of 1024 pixels.
+#: Tokens of an image by its detail, as the vision guide charges a square of 1024 pixels.
 _IMAGE_TOKENS: Mapping[str, int] = {"low": 85}
 _LARGE_IMAGE_TOKENS = 765
-#: Encrypted content is base64 of text nobody here can read: about four letters a token, a third of it padding.
+#: Encrypted content is base64 of unreadable text: about four letters a token, a third of it padding.
 _ENCRYPTED_BYTES_PER_TOKEN = 5
 
-#: Instructions and functions remembered: every turn of every run begins with them.
+#: Size of the cache of counts for instructions and functions, which every turn of every run starts with.
 _COUNT_CACHE_SIZE = 64
 
 _ITEM_ROLES: Mapping[str, EntryRole] = {
@@ -29,17 +29,17 @@ _ITEM_ROLES: Mapping[str, EntryRole] = {
 
 
 def estimate_tokens(text: str) -> int:
-    """The estimate where no tokenizer is installed: four bytes a token, rather too many than too few."""
+    """The estimate if no tokenizer is installed: four bytes a token, which overestimates rather than underestimates."""
     return -(-len(text.encode("utf-8", "surrogatepass")) // 4)
 
 
 def add_token_counts(entries: Iterable[Entry], count: TokenCounter) -> Sequence[Entry]:
-    """The entries with their weights, ready to be stored."""
+    """The entries with their token counts, ready to be stored."""
     return [Entry(entry.message, entry.item, entry.run_id, count_entry_tokens(entry, count)) for entry in entries]
 
 
 def count_entry_tokens(entry: Entry, count: TokenCounter) -> TokenCount:
-    """The sort of an entry, and about how many tokens it is to the model."""
+    """The role of an entry, and about how many tokens the model counts for it."""
     if entry.message is not None:
         role = EntryRole.USER if entry.message.get("role") == "user" else EntryRole.ASSISTANT
         tokens = _OVERHEAD_TOKENS
@@ -81,7 +81,7 @@ def _count_item(item: Wire, count: TokenCounter) -> int:
 
 
 def count_instructions_and_tools(run: Wire, count: TokenCounter) -> int:
-    """The tokens that every request of the run begins with: its instructions and its functions."""
+    """The tokens of the run's instructions and functions, which start every request."""
     functions = [tool["function"] for tool in run["tools"] if tool["type"] == "function"]
     tokens = _count_cached(count, run["instructions"]) if run["instructions"] else 0
     return tokens + (_count_cached(count, orjson.dumps(functions).decode()) if functions else 0)

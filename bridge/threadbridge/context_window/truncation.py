@@ -1,8 +1,8 @@
-"""Which part of a thread a model is shown (A79, §11). Pure: weights in, positions out, nothing read that is dropped.
+"""Select the part of a thread that goes to the model (A79, §11), from token counts alone; dropped entries stay unread.
 
-A thread is chosen from in whole turns: a user's message and all that follows up to the next one. So no call is parted
-from its output and no reasoning from what it led to. Of a thread that is too long the first turn stays and as many of
-the newest as fit; what is dropped lies between.
+The unit of selection is a turn: a user's message and everything up to the next one. So no call is separated from its
+output and no reasoning from its result. Of a thread that is too long, the first turn stays and as many of the newest
+turns as fit; the turns between are dropped.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from threadbridge.ports import EntryRole
 
 
 class CountedEntry(NamedTuple):
-    """One line of a timeline and what it weighs."""
+    """The position of an entry in the timeline, with its token count."""
 
     position: int
     role: EntryRole
     tokens: int
 
 
-#: What a run's rounds of calls leave behind.
+#: Roles of the entries that a run's tool rounds write.
 _TOOL_ROUND_ROLES = frozenset({EntryRole.FUNCTION_CALL, EntryRole.WITHIN_RUN})
 _MESSAGE_ROLES = frozenset({EntryRole.USER, EntryRole.ASSISTANT})
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Neighbouring entries from the first to the last position, and what they hold."""
+    """Adjacent entries from the first to the last position, with their counts."""
 
     first: int
     last: int
@@ -40,9 +40,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is sent, oldest first; between two spans something is missing.
+    """The selected spans, oldest first; between two spans entries are dropped.
 
-    Does not fit: the budget is too small for the newest turn, and nothing is sent.
+    `fits` is False if the budget is too small for the newest turn; then nothing is sent.
     """
 
     spans: tuple[Span, ...] = ()
@@ -50,25 +50,25 @@ class Selection:
 
     @property
     def messages(self) -> int:
-        """Messages sent."""
+        """The number of messages."""
         return sum(span.messages for span in self.spans)
 
     @property
     def entries(self) -> int:
-        """Lines of the timeline sent: messages, calls, outputs, reasoning."""
+        """The number of entries: messages, calls, outputs, reasoning."""
         return sum(span.entries for span in self.spans)
 
     @property
     def tokens(self) -> int:
-        """Tokens of what is sent, as counted here."""
+        """The tokens, as counted here."""
         return sum(span.tokens for span in self.spans)
 
 
 def select_auto(oldest: Iterable[CountedEntry], newest: Iterable[CountedEntry], *, budget: int | None) -> Selection:
-    """The first turn and as many of the newest as fit into the budget; the newest turn is always among them.
+    """The first turn and as many of the newest turns as fit the budget, at least the newest one.
 
-    `oldest` and `newest` are the same lines in both directions; of each is taken only what is chosen, and at most one
-    line or turn more.
+    `oldest` and `newest` are the same entries in both directions; of each, only the selected entries are read, and at
+    most one entry or turn more.
     """
     backwards = _iter_newest_turns(newest, budget)
     tail = next(backwards, None)
@@ -90,13 +90,13 @@ def select_auto(oldest: Iterable[CountedEntry], newest: Iterable[CountedEntry], 
 
 
 def select_newest_turn(newest: Iterable[CountedEntry]) -> Selection:
-    """The newest turn alone, however long it is."""
+    """The newest turn alone, whatever its length."""
     turn = next(_iter_newest_turns(newest, None), None)
     return Selection() if turn is None else Selection((turn,))
 
 
 def select_last_messages(newest: Iterable[CountedEntry], *, messages: int, budget: int | None) -> Selection:
-    """Exactly the newest messages, with what lies between them. Does not fit where they exceed the budget."""
+    """Exactly the newest messages, with the entries between them; does not fit if they exceed the budget."""
     span: Span | None = None
     for line in newest:
         span = _extend_span(span, line)
@@ -108,10 +108,10 @@ def select_last_messages(newest: Iterable[CountedEntry], *, messages: int, budge
 
 
 def select_since_compaction(newest: Iterable[CountedEntry], *, budget: int | None) -> Selection:
-    """Everything since the service compacted the thread, with what it made of the rest.
+    """Everything since the upstream compacted the thread, with the compaction of the rest.
 
-    A response may compact what led to a call and leave the call open. So where calls or outputs come later, those just
-    before the compaction are sent too: no call is parted from its output.
+    A response can compact the entries before a call and leave the call open. So if calls or outputs come later, those
+    just before the compaction are sent too: no call is separated from its output.
     """
     span: Span | None = None
     is_exchanging = is_compacted = False
@@ -129,7 +129,7 @@ def select_since_compaction(newest: Iterable[CountedEntry], *, budget: int | Non
 
 
 def drop_compactions(lines: Iterable[CountedEntry]) -> Iterator[CountedEntry]:
-    """The lines without compactions: nobody is sent those who is sent what they stand for."""
+    """The entries without compactions, for a request that carries the entries they summarize."""
     return (line for line in lines if line.role is not EntryRole.COMPACTION)
 
 
@@ -138,9 +138,9 @@ def _fits(tokens: int, budget: int | None) -> bool:
 
 
 def _iter_newest_turns(newest: Iterable[CountedEntry], max_tokens: int | None) -> Iterator[Span]:
-    """Whole turns, the newest first. One that outgrows `most` is given as far as it was read, and is the last.
+    """Whole turns, the newest first. A turn larger than `most` tokens is cut where reading stopped, and is the last.
 
-    What is shown within its run only has weight in the newest turn alone.
+    Entries that only their own run reads count in the newest turn alone.
     """
     turn: Span | None = None
     is_newest = True
@@ -156,7 +156,7 @@ def _iter_newest_turns(newest: Iterable[CountedEntry], max_tokens: int | None) -
 
 
 def _read_first_turn(oldest: Iterable[CountedEntry], max_tokens: int | None) -> Span | None:
-    """The turn that the thread begins with, read no further than `most` tokens."""
+    """The first turn of the thread, read up to `most` tokens."""
     turn: Span | None = None
     for line in oldest:
         if line.role is EntryRole.USER and turn is not None:
@@ -168,7 +168,7 @@ def _read_first_turn(oldest: Iterable[CountedEntry], max_tokens: int | None) -> 
 
 
 def _discount_run_only_entry(line: CountedEntry) -> CountedEntry:
-    """The line as a later run is shown it (D62)."""
+    """The entry as it counts for a later run (D62)."""
     return line._replace(tokens=0) if line.role is EntryRole.WITHIN_RUN else line
 
 

@@ -1,4 +1,4 @@
-"""What a turn cost, from its usage and the rates of the model that answered. Amounts are whole nanodollars."""
+"""Prices of turns, from their usage and the rates of the model that answered. Amounts are whole nanodollars."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from threadbridge.settings import Fees, ModelPrice
 from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
-#: Rates are dollars for a million tokens: one of them is a thousand nanodollars for a token.
+#: Rates are dollars per million tokens: a rate of 1 is a thousand nanodollars per token.
 _NANODOLLARS_PER_TOKEN = 1000
 _NANODOLLARS = 10**9
 _SECONDS_PER_DAY = 86_400
 
 
 class EmptyPriceList:
-    """`ports.PriceList` of those who have none."""
+    """A `ports.PriceList` without prices."""
 
     is_ready = True
 
     async def load(self) -> None:
-        """There is nothing to load."""
+        """Does nothing."""
 
     def get_rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:  # noqa: ARG002 - the port's
-        """Nobody knows."""
+        """None for every model."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class CostRules:
-    """Where prices come from: as configured, by model; else from a list. And what is charged beside tokens."""
+    """Sources of prices: configured by model, otherwise a price list; and the fees that are charged besides tokens."""
 
     configured_prices: Mapping[str, ModelPrice] = field(default_factory=dict[str, ModelPrice])
     price_list: PriceList = field(default_factory=EmptyPriceList)
     fees: Fees = field(default_factory=Fees)
 
     def find_rates(self, names: Iterable[str | None], *, prompt_tokens: int, now: float) -> Rates | None:
-        """The rates of the first of these names that has any; what is configured comes before what is listed."""
+        """The rates of the first of these names that has any; configured prices come before the price list."""
         known = [name for name in names if name]
         for name in known:
             if (price := self.configured_prices.get(name)) is not None:
@@ -61,14 +61,14 @@ def to_day_number(now: float) -> int:
 
 
 def list_model_names(turn: Turn) -> tuple[str | None, ...]:
-    """The model that answered, and the one that was asked: a deployment may have a name of its own."""
+    """The model that answered, and the one that was requested: a deployment may have its own name."""
     asked = ((turn.report or {}).get("model") or {}).get("asked")
     return turn.model, asked
 
 
 def compute_turn_price(turn: Turn, rules: CostRules, *, calls: Mapping[str, int], now: float) -> int | None:
-    """What the turn cost in nanodollars, its calls of hosted tools among it; None where the model's price or the usage
-    is not known (D57).
+    """The cost of the turn in nanodollars, including its calls of hosted tools; None if the model's price or the
+    usage is not known (D57).
     """
     usage = turn.usage
     if usage is None or not usage["total_tokens"]:
@@ -80,13 +80,13 @@ def compute_turn_price(turn: Turn, rules: CostRules, *, calls: Mapping[str, int]
 def estimate_max_price(
     model: str, *, prompt_tokens: int, answer_tokens: int, rules: CostRules, now: float
 ) -> int | None:
-    """What a request costs with nothing cached and an answer of so many tokens; None where nobody knows."""
+    """The cost of a request with no cached tokens and the longest answer; None if the price is not known."""
     rates = rules.find_rates((model,), prompt_tokens=prompt_tokens, now=now)
     return None if rates is None else _to_nanodollars(rates.input * prompt_tokens + rates.output * answer_tokens)
 
 
 def compute_price(rates: Rates, usage: Wire) -> int:
-    """What this usage costs. Reasoning is charged as output, of which it is a part (A46)."""
+    """The cost of a usage. Reasoning tokens are part of the output and charged as such (A46)."""
     cached = min(usage["prompt_token_details"]["cached_tokens"], usage["prompt_tokens"])
     amount = (
         rates.input * (usage["prompt_tokens"] - cached)
@@ -111,16 +111,16 @@ def count_hosted_calls(steps: Iterable[Wire]) -> Mapping[str, int]:
 
 
 def compute_tool_fees(calls: Mapping[str, int], fees: Fees) -> int:
-    """What these calls cost in nanodollars, as far as the settings give prices."""
+    """The fees of these calls in nanodollars, for the tools that the settings give a price."""
     prices = ((tool.fees.get_call_price(fees) or 0, calls.get(tool.type, 0)) for tool in HOSTED_TOOLS.values())
     return int(sum(Decimal(str(price)) * count for price, count in prices) * _NANODOLLARS)
 
 
 def list_excluded_fees(calls: Mapping[str, int], fees: Fees, tools: Iterable[HostedTool]) -> list[str]:
-    """The names of what the service may charge for the turn and no price here includes.
+    """The names of fees that the upstream may charge for the turn and that no price here includes.
 
-    `tools` are those that the run has at the service: a container is charged by the time it exists, whether or not
-    code ran in this turn.
+    `tools` are the hosted tools of the run: a container is charged by the time it exists, whether or not code ran in
+    this turn.
     """
     unpriced = [
         tool.fees.call_name
@@ -131,7 +131,7 @@ def list_excluded_fees(calls: Mapping[str, int], fees: Fees, tools: Iterable[Hos
 
 
 def compute_turn_spending(turn: Turn) -> SpendTotals:
-    """What the turn adds to every sum; nothing where the model was not asked."""
+    """What the turn adds to every sum; nothing if no request was sent."""
     usage = turn.usage
     if usage is None:
         return SpendTotals()
@@ -147,11 +147,11 @@ def compute_turn_spending(turn: Turn) -> SpendTotals:
 
 
 def sum_spending(parts: Iterable[SpendTotals]) -> SpendTotals:
-    """The sum of several."""
+    """The sum of the parts."""
     return SpendTotals(*map(sum, zip(SpendTotals(), *parts, strict=True)))
 
 
 def format_dollars(nanodollars: int) -> str:
-    """The amount for people, exact and never rounded to nothing."""
+    """The amount as text, exact and never rounded to zero."""
     digits = f"{Decimal(nanodollars) / _NANODOLLARS:.9f}"
     return f"${digits[:-7]}{digits[-7:].rstrip('0')}"

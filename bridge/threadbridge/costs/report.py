@@ -1,4 +1,4 @@
-"""The report of a run: what each of its turns sent, dropped and cost, and the sums it belongs to."""
+"""Reports of costs: the run report, the rows of a cost table, and the days that people name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DAYS = {"d": 1, "w": 7}
 def build_run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[SpendScope, SpendTotals]) -> Wire:
     """The whole report: numbers, names, ids and errors, never content.
 
-    `sums` are those of its thread, assistant and tenant.
+    `sums` are the spending of its thread, assistant and tenant.
     """
     return {
         "object": "thread.run.report",
@@ -66,24 +66,24 @@ def _build_turn_report(run: Wire, turn: Turn) -> Wire:
 
 
 def _explain_price(turn: Turn) -> str | None:
-    """Why a turn has no price, or none to speak of, in one sentence."""
+    """Why a turn has no price, in one sentence; None if it has one."""
     if turn.usage is None:
         asked = (turn.report or {}).get("model") is not None
         return "The service refused the request." if asked else "The model was not asked."
     if turn.nanodollars is not None:
         return None
     if not turn.usage["total_tokens"]:
-        return "The service did not tell what this turn used, so what it cost is unknown."
+        return "The service reported no usage for this turn, so its cost is unknown."
     return format_unknown_price(next((name for name in list_model_names(turn) if name), "the model"))
 
 
 def format_unknown_price(model: str) -> str:
-    """One sentence about a model without a price, and what helps."""
+    """The sentence about a model without a price, with the settings that help."""
     return f"The price of {model} is not known: set `prices`, or install threadbridge[cost] for a list of prices."
 
 
 def build_total_report(spent: SpendTotals) -> Wire:
-    """A sum as it is told: `usd` is what has a price, and null where nothing of it has one."""
+    """A sum for a report: `usd` covers the turns with a price, and is null if no turn has one."""
     return {
         "usd": to_usd(None if spent.turns and spent.turns == spent.unpriced else spent.nanodollars),
         "turns": spent.turns,
@@ -96,25 +96,25 @@ def build_total_report(spent: SpendTotals) -> Wire:
 
 
 def to_usd(nanodollars: int | None) -> float | None:
-    """US dollars as a number of JSON."""
+    """US dollars as a JSON number."""
     return None if nanodollars is None else nanodollars / _NANODOLLARS
 
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
-    """What one of them spent."""
+    """The spending of one thread, assistant or model."""
 
     scope: SpendScope
     key: str
     spent: SpendTotals
 
     def to_json(self) -> dict[str, Any]:
-        """The row as a JSON object: its key under the name of the scope, and the sum as a report tells it."""
+        """The row as a JSON object: its key under the name of the scope, and its sum as in a report."""
         return {self.scope.value: self.key, **build_total_report(self.spent)}
 
 
 def build_cost_rows(scope: SpendScope, tallies: Iterable[SpendByKey]) -> Sequence[CostRow]:
-    """A row for each, the dearest on top; those of unknown price by their tokens."""
+    """One row per key, the highest cost first; rows of equal or unknown cost by their tokens."""
     rows = [CostRow(scope, key, spent) for key, spent in tallies]
     return sorted(rows, key=lambda row: (-row.spent.nanodollars, -_count_tokens(row.spent), row.key))
 
@@ -124,19 +124,19 @@ def _count_tokens(spent: SpendTotals) -> int:
 
 
 def sum_cost_rows(rows: Iterable[CostRow]) -> SpendTotals:
-    """All of them together."""
+    """The sum of the rows."""
     return sum_spending(row.spent for row in rows)
 
 
 def format_cost(spent: SpendTotals) -> str:
-    """The price for people; what has none is unknown, and never zero."""
+    """The cost as text; a cost without a price is unknown, never zero."""
     if not spent.unpriced:
         return format_dollars(spent.nanodollars)
     return "unknown" if spent.unpriced == spent.turns else f"{format_dollars(spent.nanodollars)} + unknown"
 
 
 def parse_day(text: str, *, today: int) -> int:
-    """The day as the sums count it (days since 1970, UTC). Raises ValueError with a sentence on what can be named."""
+    """Days since 1970 (UTC) of a date or an age such as `7d`. Raises ValueError that names the accepted forms."""
     ago = _RELATIVE_DAY.fullmatch(text)
     if ago is not None:
         return today - int(ago["count"]) * _DAYS[ago["unit"]]

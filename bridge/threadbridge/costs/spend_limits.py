@@ -1,4 +1,4 @@
-"""Whether the next request may still be paid for: what was spent, and what is known of its cost before it is sent."""
+"""Spend limits: whether the estimated cost of the next request exceeds what the settings allow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NANODOLLARS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
-    """A bound that a setting puts on what `who` spends, and what that was so far, in nanodollars."""
+    """The limit that a setting puts on a spender, and the nanodollars spent so far."""
 
     setting: str
     dollars: float
@@ -23,22 +23,22 @@ class SpendLimit:
     spent_nanodollars: int
 
     def is_exceeded_by(self, nanodollars: int) -> bool:
-        """Whether so much more would be too much."""
+        """Whether spending this much more exceeds the limit."""
         return self.spent_nanodollars + nanodollars > Decimal(str(self.dollars)) * _NANODOLLARS
 
 
 def has_spend_limits(limits: Limits) -> bool:
-    """Whether a setting bounds what runs may cost."""
+    """Whether any spend limit is set."""
     return limits.run_dollars is not None or limits.tenant_dollars is not None
 
 
 def find_exceeded_limit_error(spend_limits: Iterable[SpendLimit], nanodollars: int) -> Wire | None:
-    """The `last_error` of a run whose next request would exceed one of the caps; None where none is."""
-    exceeded = next((cap for cap in spend_limits if cap.is_exceeded_by(nanodollars)), None)
+    """The `last_error` of a run whose next request would exceed one of the limits; None if none is exceeded."""
+    exceeded = next((limit for limit in spend_limits if limit.is_exceeded_by(nanodollars)), None)
     if exceeded is None:
         return None
     return {
-        "code": "rate_limit_exceeded",  # what a spent quota was told as (A47)
+        "code": "rate_limit_exceeded",  # the code of an exhausted quota (A47)
         "message": f"The run was stopped before its next request, which may cost "
         f"{format_dollars(nanodollars)}: {exceeded.spender} spent {format_dollars(exceeded.spent_nanodollars)} "
         f"already, and {exceeded.setting} allows {_format_limit(exceeded.dollars)}.",
@@ -50,7 +50,7 @@ def _format_limit(amount: float) -> str:
 
 
 def build_unpriced_error(model: str, settings: Iterable[str]) -> Wire:
-    """The `last_error` of a run that is to be bounded, with a model whose price nobody knows."""
+    """The `last_error` of a run with a spend limit and a model whose price is not known."""
     return {
         "code": "server_error",
         "message": f"The run was stopped before its next request: what it may cost is bounded ({', '.join(settings)}), "

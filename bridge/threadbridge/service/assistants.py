@@ -1,4 +1,4 @@
-"""Assistants: rows of ours, for they have no home upstream any more (mapping §1, §2)."""
+"""Assistants: rows of the store, because the Responses API has no assistants (mapping §1, §2)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from threadbridge.service.queries import get_object, list_objects
 from threadbridge.settings import UnknownCursorPolicy
 from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, validate_body
 
-#: Assistants in memory at once where all are looked at.
+#: Page size when all assistants are read.
 _PAGE_SIZE = 100
 
 
 def create(session: Session, context: ServiceContext, body: Wire, provisioned: Provisioned | None = None) -> Wire:
-    """A new assistant (A20-A24), with the vector store that was made for it."""
+    """A new assistant (A20-A24), with the vector store that was created for it."""
     params = validate_body(ASSISTANT_CREATE, body, limits=context.rules.limits)
     if provisioned is not None:
         params["tool_resources"] = merge_tool_resources(params.get("tool_resources", {}), (), provisioned)
@@ -49,7 +49,7 @@ def count_pinned_models(session: Session) -> Counter[str]:
 
 
 def update(session: Session, context: ServiceContext, assistant_id: str, body: Wire) -> Wire:
-    """The assistant with the given keys replaced (A25); runs that have begun keep their own copies."""
+    """The assistant with the given keys replaced (A25); existing runs keep their own copies."""
     changes = validate_body(ASSISTANT_UPDATE, body, limits=context.rules.limits)
     assistant = apply_assistant_update(get_object(session, ObjectKind.ASSISTANT, assistant_id), changes)
     session.put(ObjectKind.ASSISTANT, assistant)
@@ -57,7 +57,7 @@ def update(session: Session, context: ServiceContext, assistant_id: str, body: W
 
 
 def delete(session: Session, assistant_id: str) -> Wire:
-    """Gone; threads, messages and runs that name it stay readable (A26)."""
+    """Delete the assistant; threads, messages and runs that name it stay readable (A26)."""
     get_object(session, ObjectKind.ASSISTANT, assistant_id)
     session.remove(ObjectKind.ASSISTANT, assistant_id)
     return build_deletion_status("assistant", assistant_id)

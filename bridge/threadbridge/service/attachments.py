@@ -1,8 +1,8 @@
-"""What a request needs done at the service behind before it is written: stores made, attached files put into them.
+"""Provisioning plans: which vector stores a request needs created upstream, and which files it needs there.
 
-Attachments belong to the thread's tools (A38), vector stores may be described in place of their ids (A22, A28), and
-every file that a request names has to be there (A102). All of it is decided here and done by an adapter; the request is
-written only once it is done.
+Attachments belong to the thread's tools (A38), a request may describe vector stores instead of naming their ids (A22,
+A28), and every file that it names has to exist (A102). This module decides; the engine performs the plan, and the
+request is written only after that succeeded.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from threadbridge.validation import (
     validate_id,
 )
 
-#: A store made for a thread is gone a week after its last use (A31).
+#: A vector store created for a thread expires a week after its last use (A31).
 _THREAD_STORE_EXPIRY: Wire = {"anchor": "last_active_at", "days": 7}
 
 
 @dataclass(frozen=True, slots=True)
 class NewVectorStore:
-    """A vector store to be made, as `POST /vector_stores` takes it, without its files."""
+    """A vector store to create: the body of `POST /vector_stores`, without its files."""
 
     body: Wire
     chunking_strategy: Wire | None = None
@@ -45,7 +45,7 @@ class NewVectorStore:
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningPlan:
-    """What has to be done: `search` goes into `new_store`, or else into `store`; `there` has only to be there."""
+    """What to provision: search files go into the new or the named vector store; required files must exist."""
 
     new_vector_store: NewVectorStore | None = None
     vector_store_id: str | None = None
@@ -55,14 +55,14 @@ class ProvisioningPlan:
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What was done: the store that has the files, and the errand that would undo it all."""
+    """The result: the vector store that holds the files, and the cleanup intent that would undo all of it."""
 
     vector_store_id: str | None = None
     cleanup_intent_id: str | None = None
 
 
 def plan_for_assistant(limits: Limits, body: Wire) -> ProvisioningPlan | None:
-    """The needs of a new assistant; None for one that has none, whose body is not judged here."""
+    """The plan for a new assistant; None when it needs nothing, in which case its body is not validated here."""
     if not _may_need_provisioning(body.get("tool_resources")):
         return None
     resources = validate_body(ASSISTANT_CREATE, body, limits=limits).get("tool_resources", {})
@@ -73,12 +73,12 @@ def plan_for_assistant(limits: Limits, body: Wire) -> ProvisioningPlan | None:
 
 
 def plan_for_assistant_update(limits: Limits, body: Wire) -> ProvisioningPlan | None:
-    """The needs of an assistant's new tool resources."""
+    """The plan for an assistant's new tool resources; None when they need nothing."""
     return _plan_for_update(ASSISTANT_UPDATE, limits, body)
 
 
 def plan_for_thread_update(limits: Limits, body: Wire) -> ProvisioningPlan | None:
-    """The needs of a thread's new tool resources."""
+    """The plan for a thread's new tool resources; None when they need nothing."""
     return _plan_for_update(THREAD_UPDATE, limits, body)
 
 
@@ -91,14 +91,14 @@ def _plan_for_update(spec: Object, limits: Limits, body: Wire) -> ProvisioningPl
 
 
 def plan_for_thread(limits: Limits, body: Wire) -> ProvisioningPlan | None:
-    """The needs of a new thread with its first messages."""
+    """The plan for a new thread with its first messages; None when it needs nothing."""
     if not _may_need_provisioning(body.get("tool_resources")) and not names_files(body.get("messages")):
         return None
     return _plan_for_new_thread(validate_body(THREAD_CREATE, body, limits=limits), ())
 
 
 def plan_for_thread_and_run(limits: Limits, body: Wire) -> ProvisioningPlan | None:
-    """The needs of a new thread with a run on it."""
+    """The plan for a new thread with a run on it; None when it needs nothing."""
     thread = body.get("thread")
     thread = thread if isinstance(thread, dict) else {}
     resources = (thread.get("tool_resources"), body.get("tool_resources"))
@@ -116,14 +116,14 @@ def plan_for_thread_and_run(limits: Limits, body: Wire) -> ProvisioningPlan | No
 
 
 def plan_for_message(session: Session, limits: Limits, thread_id: str, body: Wire) -> ProvisioningPlan:
-    """The needs of a message that names files. Raises as its creation does."""
+    """The plan for a message that names files. Raises as its creation does."""
     validate_id("thread_id", "thread", thread_id)
     params = validate_body(MESSAGE_CREATE, body, limits=limits)
     return _plan_for_existing_thread(get_object(session, ObjectKind.THREAD, thread_id), [params])
 
 
 def plan_for_run(session: Session, limits: Limits, thread_id: str, body: Wire) -> ProvisioningPlan:
-    """The needs of a run whose additional messages name files. Raises as its creation does."""
+    """The plan for a run whose additional messages name files. Raises as its creation does."""
     validate_id("thread_id", "thread", thread_id)
     params = validate_body(RUN_CREATE, body, limits=limits)
     return _plan_for_existing_thread(
@@ -132,7 +132,7 @@ def plan_for_run(session: Session, limits: Limits, thread_id: str, body: Wire) -
 
 
 def restrict_to_capabilities(plan: ProvisioningPlan | None, profile: UpstreamCapabilities) -> ProvisioningPlan | None:
-    """Those of the needs that the service behind can see to: what it lacks is kept and shown, and goes no further."""
+    """The part of the plan that the upstream supports; the rest is stored and returned, but never sent upstream."""
     if plan is None or not profile.files:
         return None
     searches = get_resource_owner("vector_store_ids").is_supported(profile)
@@ -140,7 +140,7 @@ def restrict_to_capabilities(plan: ProvisioningPlan | None, profile: UpstreamCap
 
 
 def names_files(messages: object) -> bool:
-    """Whether messages that nobody has judged yet seem to attach files or to show images."""
+    """Whether messages that are not validated yet appear to attach files or to show images."""
     return isinstance(messages, list) and any(map(_message_names_files, messages))
 
 
@@ -156,8 +156,8 @@ def _is_image(part: object) -> bool:
 
 
 def merge_tool_resources(resources: Wire, messages: Iterable[Wire], provisioned: Provisioned | None) -> Wire:
-    """A thread's or an assistant's tool resources once they are supplied: ids in place of descriptions, and the files
-    of the messages. Raises InvalidRequest for more files than code may have (A21).
+    """A thread's or an assistant's tool resources after provisioning: ids instead of descriptions, plus the files of
+    the messages. Raises InvalidRequest for more files than the code interpreter may have (A21).
     """
     if provisioned is None:
         return resources
@@ -174,15 +174,15 @@ def merge_tool_resources(resources: Wire, messages: Iterable[Wire], provisioned:
 
 
 def complete_provisioning(session: Session, provisioned: Provisioned | None) -> None:
-    """The request is written: nothing is to be undone any more. Raises UpstreamTimeout where that has begun already."""
+    """Cancel the cleanup intent: the request is written. Raises UpstreamTimeout if the cleanup has started already."""
     if provisioned is None or provisioned.cleanup_intent_id is None:
         return
     if not cleanup_intents.cancel_intent(session, provisioned.cleanup_intent_id):
-        raise UpstreamTimeout("It took too long to write down what was done at the service behind. Please try again.")
+        raise UpstreamTimeout("Storing the result of the upstream's work took too long. Please try again.")
 
 
 def attach_files(session: Session, thread: Wire, messages: Sequence[Wire], provisioned: Provisioned | None) -> Wire:
-    """The thread with what the messages attach, written where it changed."""
+    """The thread with the attachments of the messages; written if that changed it."""
     resources = merge_tool_resources(thread["tool_resources"], messages, provisioned)
     if resources == thread["tool_resources"]:
         return thread
@@ -226,7 +226,7 @@ def _plan_vector_store(
 
 
 def _plan_described_store(resources: Wire, *, for_thread: bool) -> ProvisioningPlan | None:
-    """The one store that is described (A21)."""
+    """The plan for the vector store that the resources describe: at most one (A21)."""
     for described in _get_vector_store_params(resources):
         body = {"metadata": described["metadata"]} if described.get("metadata") else {}
         expiry = {"expires_after": _THREAD_STORE_EXPIRY} if for_thread else {}
@@ -243,7 +243,7 @@ def _get_vector_store_params(resources: object) -> Sequence[Wire]:
 
 
 def _may_need_provisioning(resources: object) -> bool:
-    """Whether tool resources that nobody has judged yet seem to describe stores or to name files."""
+    """Whether tool resources that are not validated yet appear to describe vector stores or to name files."""
     code = resources.get(get_resource_owner("file_ids").type) if isinstance(resources, dict) else None
     return bool(_get_vector_store_params(resources)) or (isinstance(code, dict) and bool(code.get("file_ids")))
 

@@ -1,7 +1,7 @@
-"""The contents of files that code made: every one is named by a file, or has an errand under its own name.
+"""Blobs of files that code created: each is named by a file, or has a cleanup intent under its own name.
 
-The errand is written before the content is kept, ended by the transaction of the turn that names it, and written again
-when the last of its files is deleted: a turn that made the same may be about to name it.
+The intent is written before the blob is stored, cancelled by the transaction of the turn that names the blob, and
+written again when the last of its files is deleted, since a turn with the same content may be about to name it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from threadbridge.service.context import ServiceContext
 
 
 def reserve_blob_name(session: Session, context: ServiceContext, digest: str, *, suffix: str) -> str:
-    """The name to keep a content under: that of a file of the tenant's which has the same, else one with the mark of
-    the turn, which nobody else has.
+    """The blob name for a content: that of a file of the tenant with the same content, otherwise a name that the
+    turn's suffix makes unique.
     """
     name = session.find_blob_name(digest) or f"{digest}-{suffix}"
     cleanup_intents.record_intent(session, _build_cleanup_intent(context, name))
@@ -23,15 +23,15 @@ def reserve_blob_name(session: Session, context: ServiceContext, digest: str, *,
 
 
 def release_blob(session: Session, context: ServiceContext, name: str) -> None:
-    """A file that had this content is deleted."""
+    """Record a cleanup intent for the blob of a deleted file, unless another file has it."""
     if not session.is_blob_referenced(name):
         cleanup_intents.record_intent(session, _build_cleanup_intent(context, name))
 
 
 def claim_blobs(session: Session, names: Iterable[str]) -> frozenset[str]:
-    """Those of the contents that may be named, which the caller does in this transaction.
+    """The blobs that the caller may name in this transaction.
 
-    The others were kept so long ago that they are being removed: their process must have slept.
+    The cleanup of the others has started, because their process stopped for too long.
     """
     return frozenset(name for name in set(names) if _claim_blob(session, name))
 
@@ -43,7 +43,7 @@ def _claim_blob(session: Session, name: str) -> bool:
 
 
 def start_blob_cleanup(session: Session, name: str) -> bool:
-    """Whether the content is to be removed: no file has it, and from now on none will."""
+    """Whether the blob can be removed: no file has it, and from now on none will."""
     if session.is_blob_referenced(name):
         session.remove(ObjectKind.CLEANUP_INTENT, name)
         return False

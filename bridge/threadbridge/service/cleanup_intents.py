@@ -1,9 +1,9 @@
-"""What was made elsewhere and no row names, not yet or not any more: an errand says what to undo if it stays so.
+"""Cleanup intents: records of upstream objects and blobs that no row names yet or any more, for their removal.
 
-Making a thing at a service, or keeping the contents of a file, and writing the row that names it cannot be one
-transaction. So the errand is written first, and the transaction that names the thing ends it. One that has grown old
-belongs to a process that is gone, or to a row that is: it is condemned before anything is undone, so that no
-transaction names what is being removed.
+Creating an object upstream, or storing a blob, and writing the row that names it cannot be one transaction. So the
+intent is written first, and the transaction that names the object cancels it. An old intent belongs to a process or a
+row that is gone: its cleanup is marked as started before anything is removed, so that no transaction names an object
+that is being removed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from threadbridge.settings import Limits
 
 
 def record_intent(session: Session, intent: Wire) -> None:
-    """Write the errand down, in place of what was written under its id before."""
+    """Write the cleanup intent, replacing an earlier one with the same id."""
     row = {**intent, "condemned": False}
     if session.get(ObjectKind.CLEANUP_INTENT, intent["id"]) is None:
         session.add(ObjectKind.CLEANUP_INTENT, row)
@@ -22,7 +22,7 @@ def record_intent(session: Session, intent: Wire) -> None:
 
 
 def cancel_intent(session: Session, intent_id: str) -> bool:
-    """End the errand, for the transaction names what it made. False: that is being undone, or was."""
+    """Cancel the intent, since the transaction names its object. False if the cleanup has started."""
     intent = session.get(ObjectKind.CLEANUP_INTENT, intent_id)
     if intent is None or intent["condemned"]:
         return False
@@ -30,7 +30,7 @@ def cancel_intent(session: Session, intent_id: str) -> bool:
 
 
 def start_cleanup(session: Session, intent_id: str) -> Wire | None:
-    """The errand as it is to be undone, which from now on no transaction fulfils; None where it has ended."""
+    """Mark the cleanup as started, so that no transaction can cancel the intent. None if it was cancelled."""
     intent = session.get(ObjectKind.CLEANUP_INTENT, intent_id)
     if intent is None:
         return None
@@ -40,10 +40,10 @@ def start_cleanup(session: Session, intent_id: str) -> Wire | None:
 
 
 def is_cleanup_due(intent: Wire, limits: Limits, now: float) -> bool:
-    """Whether the errand is to be undone."""
+    """Whether the cleanup of the intent is due."""
     return bool(intent["condemned"]) or now - intent["created_at"] > compute_cleanup_delay(limits)
 
 
 def compute_cleanup_delay(limits: Limits) -> float:
-    """Seconds after which what was begun is abandoned: no run and no request may still go on with it."""
+    """Seconds after which an intent is abandoned: no run and no request can still be using its object."""
     return max(limits.abandoned_seconds, limits.run_expiry_seconds, limits.supply_seconds + limits.busy_wait_seconds)

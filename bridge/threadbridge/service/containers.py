@@ -1,4 +1,4 @@
-"""The container in which a thread's code runs: one for each thread, as long as the service behind keeps it (§4, G4)."""
+"""The container in which a thread's code runs: one per thread, until the upstream deletes it (§4, G4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threadbridge.translation.produced_files import ContainerFileRef
 
 @dataclass(frozen=True, slots=True)
 class ThreadContainer:
-    """A container, the files that were put into it, and the lasting ids of those that code made there."""
+    """A container, the files that were copied into it, and the lasting ids of files that code created there."""
 
     container_id: str
     file_ids: tuple[str, ...] = ()
@@ -19,12 +19,12 @@ class ThreadContainer:
 
     @property
     def known_files(self) -> Mapping[ContainerFileRef, str]:
-        """The lasting ids by place."""
+        """The lasting ids by location in the container."""
         return {(self.container_id, file_id): lasting for file_id, lasting in self.generated_file_ids.items()}
 
 
 def get_thread_container(session: Session, thread_id: str) -> ThreadContainer | None:
-    """The thread's container, where it has one."""
+    """The thread's container, if any."""
     row = session.get(ObjectKind.CONTAINER, thread_id)
     if row is None:
         return None
@@ -32,7 +32,7 @@ def get_thread_container(session: Session, thread_id: str) -> ThreadContainer | 
 
 
 def save_thread_container(session: Session, thread_id: str, container: ThreadContainer, *, now: int) -> None:
-    """From now on this is the thread's container. Does nothing for a thread that was deleted meanwhile."""
+    """Save the thread's container. Does nothing for a thread that was deleted meanwhile."""
     if session.get(ObjectKind.THREAD, thread_id) is None:
         return
     row: Wire = {
@@ -51,7 +51,7 @@ def save_thread_container(session: Session, thread_id: str, container: ThreadCon
 def record_generated_files(
     session: Session, thread_id: str, generated_file_ids: Mapping[ContainerFileRef, str], *, now: int
 ) -> None:
-    """Remember which of the container's files have been kept, so that the next turn does not keep them again."""
+    """Record which of the container's files are stored, so that the next turn does not store them again."""
     container = get_thread_container(session, thread_id)
     if container is None:
         return

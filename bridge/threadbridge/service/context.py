@@ -1,4 +1,4 @@
-"""What a decision needs besides the rows: the time, fresh ids, the rules of its backend."""
+"""What the service needs besides the rows: the time, new ids, the rules of its backend."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ class ServiceRules:
     """What is the same for every decision of a backend."""
 
     limits: Limits = field(default_factory=Limits)
-    #: How threads are counted and what of them is shown.
+    #: How history is counted and truncated.
     history: HistoryRules = field(default_factory=HistoryRules)
-    #: Who keeps them for the model.
+    #: Where the history is stored for the model: here or upstream.
     continuation: ContinuationRules = field(default_factory=ContinuationRules)
-    #: Which models are asked, and which runs are refused for theirs.
+    #: Which models are requested, and which runs are rejected for their model.
     models: ModelPolicy = field(default_factory=ModelPolicy)
-    #: What the service behind can do, and what becomes of runs with a tool it lacks.
+    #: The capabilities of the upstream, and the policy for runs with a tool that it lacks.
     profile: UpstreamCapabilities = field(default_factory=UpstreamCapabilities)
     missing_tool: MissingToolPolicy = "leave_out"
-    #: What models cost.
+    #: Sources of prices and fees.
     costs: CostRules = field(default_factory=CostRules)
     unknown_price: UnknownPricePolicy = "refuse"
 
 
 class ServiceContext(NamedTuple):
-    """Handed to every decision. `now` is the Unix time of the request, `owner` the worker that claims runs."""
+    """An argument of every function. `now` is the Unix time of the request, `owner` the worker that acquires leases."""
 
     now: float
     new_id: IdGenerator
     owner: str
     rules: ServiceRules = ServiceRules()
-    #: The caller performs what it queues, at once: it has a worker free.
+    #: The caller has a free worker and executes what it queues immediately.
     starts_immediately: bool = False
 
     @property
     def unix_seconds(self) -> int:
-        """The time as the wire writes it."""
+        """The time in whole seconds, as objects of the API carry it."""
         return int(self.now)

@@ -1,7 +1,7 @@
-"""What the store can tell of a run to somebody who follows it, where the events themselves were not kept.
+"""Replay a run to a follower from the store, when its events are in no event log.
 
-Nothing of a turn is visible before it is written (C2), so this is coarser than a stream: whole messages, ended steps,
-and the run in the statuses it was met in. It needs no memory, and any process that has the store can go on with it.
+Nothing of a turn is visible before it is committed (C2), so a replay is coarser than a stream: whole messages, ended
+steps, and the run in the statuses that were read. It keeps no state, and any process with the store can continue it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from threadbridge.service import runs
 from threadbridge.translation.step_includes import strip_event_search_content
 from threadbridge.translation.wire_objects import build_run_event, build_step_event, build_streamed_message
 
-#: A run has a step or two a turn; more than this many are not told.
+#: A run has one or two steps a turn; steps beyond this many are not replayed.
 _MAX_STEPS = 1000
 
 _EVENT_ID = re.compile(r"stored-(?P<steps>\d{1,6})\.(?P<events>\d)-(?P<status>[a-z_]*)", re.ASCII)
@@ -33,7 +33,7 @@ _INCOMPLETE_REASONS: Mapping[str, MessageIncompleteReason] = {
 
 @dataclass(frozen=True, slots=True)
 class ReplayCursor:
-    """How far a follower got: steps told, events of the next one told, and the status of the run told since."""
+    """The position of a follower: steps sent, events of the next step sent, and the last run status sent."""
 
     steps: int = 0
     events: int = 0
@@ -41,7 +41,7 @@ class ReplayCursor:
 
     @classmethod
     def from_event_id(cls, event_id: str) -> Self | None:
-        """The position an event's id stands for; None if it is none of ours."""
+        """The cursor in an event's id; None for an id of another form."""
         found = _EVENT_ID.fullmatch(event_id)
         return None if found is None else cls(int(found["steps"]), int(found["events"]), found["status"])
 
@@ -50,7 +50,7 @@ class ReplayCursor:
 
 
 class NewEvents(NamedTuple):
-    """What there is to tell, the position after it, and the run as it was met."""
+    """The events since a cursor, the cursor after them, and the run as it was read."""
 
     events: Sequence[Event]
     replay_cursor: ReplayCursor
@@ -60,7 +60,7 @@ class NewEvents(NamedTuple):
 def read_new_events(
     session: Session, now: float, thread_id: str, run_id: str, replay_cursor: ReplayCursor
 ) -> NewEvents:
-    """What the store knows beyond `told`, each event with its id. Raises NotFound, and Overdue as `runs.retrieve`."""
+    """The events after `replay_cursor`, each with its id. Raises NotFound and RunOverdue as `runs.retrieve` does."""
     run = runs.retrieve(session, now, thread_id, run_id)
     steps = session.get_page(ObjectKind.STEP, limit=_MAX_STEPS, order="asc", run_id=run_id).data
     events: list[Event] = []
@@ -70,7 +70,7 @@ def read_new_events(
         of_step = _build_step_events(session, run, step, last=step is steps[-1])
         for at in range(
             min(replay_cursor.events, len(of_step) - 1), len(of_step)
-        ):  # fewer where the message is gone by now
+        ):  # fewer if the message was deleted since
             replay_cursor = (
                 ReplayCursor(replay_cursor.steps, at + 1)
                 if at + 1 < len(of_step)
@@ -86,7 +86,7 @@ def read_new_events(
 def build_end_events(session: Session, run: RunObject, waiting: RunObject) -> Sequence[Event]:
     """The end of a run that was cancelled or expired while it waited for outputs, in the order of A95.
 
-    `waiting` is the run as its stream showed it in `requires_action`.
+    `waiting` is the run in `requires_action`, as its stream sent it.
     """
     deadline = waiting["expires_at"]
     newest = session.get_page(ObjectKind.STEP, limit=1, order="desc", run_id=run["id"]).data
@@ -102,7 +102,7 @@ def build_end_events(session: Session, run: RunObject, waiting: RunObject) -> Se
 
 
 def _build_step_events(session: Session, run: Wire, step: Wire, *, last: bool) -> Sequence[Event]:
-    """A step that has ended, behind the message it made, if that is still there."""
+    """The events of a step that has ended, after those of its message if that still exists."""
     step_ended = strip_event_search_content(build_step_event(step, step["expires_at"]))
     if step["type"] != "message_creation":
         return [step_ended]
@@ -113,7 +113,7 @@ def _build_step_events(session: Session, run: Wire, step: Wire, *, last: bool) -
 def _build_message_events(
     run: RunObject, step: RunStepObject, message: MessageObject, *, last: bool
 ) -> Sequence[Event]:
-    """A whole message in the events that handlers wait for (A98): all of its content is one delta."""
+    """The events of a whole message that SDK event handlers expect (A98): one delta with all of its content."""
     without_content: MessageObject = {**message, "content": []}
     empty = build_streamed_message(without_content, "in_progress")
     reason = _INCOMPLETE_REASONS.get(step["status"])
@@ -134,7 +134,7 @@ def _build_message_delta(message: Wire) -> Wire:
 
 
 def _number_annotations(part: Wire) -> Wire:
-    """A content part as a delta has it: the annotations numbered (A87)."""
+    """A content part as deltas carry it: with numbered annotations (A87)."""
     if part["type"] != "text":
         return part
     annotations = [{"index": index, **found} for index, found in enumerate(part["text"]["annotations"])]

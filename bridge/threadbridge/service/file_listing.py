@@ -1,7 +1,7 @@
-"""`GET /files` where some files are ours and the others the service's: one list, whose cursors are ids of either.
+"""`GET /files` over the files of this store and those of the upstream: one list, whose cursors are ids of either.
 
-The service tells no time of a cursor, so the two are not mixed page by page: ours come in front of the others, in
-ascending order behind them. A list that one page holds is by time.
+The upstream does not say when the file of a cursor was created, so pages are not merged by time: the store's files come
+before the upstream's, in ascending order after them. A list that fits one page is sorted by time.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Literal
 from threadbridge.ports import ObjectKind, Page, Session, Wire
 from threadbridge.service.object_factory import build_list_object
 
-#: The most files of a page, and as many as come unasked: other lists have at most 100 (A11).
+#: The largest and the default page size of files; other lists have at most 100 (A11).
 MAX_PAGE_SIZE = 10_000
-#: Purposes that a list with our files can be about.
+#: Values of `purpose` that select files of the store.
 _PURPOSES = (None, "assistants_output")
 
 
 @dataclass(frozen=True, slots=True)
 class FileQuery:
-    """What of the list is asked for."""
+    """The query of a file list."""
 
     limit: int = MAX_PAGE_SIZE
     order: Literal["asc", "desc"] = "desc"
@@ -30,7 +30,7 @@ class FileQuery:
 
 @dataclass(frozen=True, slots=True)
 class OwnFiles:
-    """Our files for the page, as many as it can hold. `begun`: an earlier page ended with one of ours."""
+    """The store's files for the page, at most its limit. `cursor_is_own`: the cursor names one of the store's files."""
 
     page: Page
     cursor_is_own: bool
@@ -38,14 +38,14 @@ class OwnFiles:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFilesQuery:
-    """What of a page the service has to tell: so many of its files, from this one on."""
+    """The part of a page that comes from the upstream: `limit` of its files after this cursor."""
 
     limit: int
     after: str | None
 
 
 def parse_file_query(params: Mapping[str, str]) -> FileQuery | None:
-    """The query; None where our files have no part in its answer, or where the service should refuse it."""
+    """The query; None if no file of the store can be in the answer, or if the upstream should reject it."""
     limit, order = params.get("limit", str(MAX_PAGE_SIZE)), params.get("order", "desc")
     if params.get("purpose") not in _PURPOSES or not limit.isdecimal() or not 1 <= int(limit) <= MAX_PAGE_SIZE:
         return None
@@ -57,7 +57,7 @@ def parse_file_query(params: Mapping[str, str]) -> FileQuery | None:
 
 
 def read_own_files(session: Session, query: FileQuery) -> OwnFiles | None:
-    """Our part of the page, before the service's was seen; None where it is the service's alone."""
+    """The store's part of the page, before the upstream's is read; None if the page is the upstream's alone."""
     cursor_is_own = query.after is not None and session.get(ObjectKind.FILE, query.after) is not None
     if query.after is not None and not cursor_is_own and query.order == "desc":
         return None
@@ -70,15 +70,15 @@ def read_own_files(session: Session, query: FileQuery) -> OwnFiles | None:
 
 
 def plan_upstream_query(query: FileQuery, own: OwnFiles) -> UpstreamFilesQuery | None:
-    """What the service has to be asked for, so that the page is whole; None where ours are all of it."""
+    """The query to the upstream that completes the page; None if the store's files fill it."""
     if query.order == "desc":
-        # Where ours fill the page: whether anything comes behind it.
+        # If the store's files fill the page exactly, one upstream file shows whether there is more.
         return None if own.page.has_more else UpstreamFilesQuery(max(query.limit - len(own.page.data), 1), None)
     return None if own.cursor_is_own else UpstreamFilesQuery(query.limit, query.after)
 
 
 def merge_file_pages(query: FileQuery, own: OwnFiles, upstream_page: Page) -> Wire:
-    """The page, from our part and what the service told."""
+    """The page, merged from the store's part and the upstream's."""
     own_page = own.page
     files = (
         [*own_page.data, *upstream_page.data] if query.order == "desc" else _append_own_files(upstream_page, own_page)

@@ -1,4 +1,4 @@
-"""Files that code made: rows of ours, for the service behind forgets them with their container (A85, §12)."""
+"""Files that code created: rows of the store, because the upstream deletes them with their container (A85, §12)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from threadbridge.translation.produced_files import ProducedFile
 
 
 class PersistedFile(NamedTuple):
-    """A file of a turn whose contents are kept."""
+    """A file of a turn whose contents are in the blob store."""
 
     file: ProducedFile
     blob: Blob
 
 
 def add_files(session: Session, context: ServiceContext, files: Sequence[PersistedFile]) -> frozenset[str]:
-    """Make the files of a turn visible. The ids of those whose contents are there."""
-    claimed_blobs = blob_references.claim_blobs(session, (kept.blob.name for kept in files))
-    visible = [kept for kept in files if kept.blob.name in claimed_blobs]
+    """Make the files of a turn visible. Returns the ids of those whose contents are in the blob store."""
+    claimed_blobs = blob_references.claim_blobs(session, (persisted.blob.name for persisted in files))
+    visible = [persisted for persisted in files if persisted.blob.name in claimed_blobs]
     for persisted in visible:
         session.add(ObjectKind.FILE, _build_row(persisted, context.unix_seconds))
-    return frozenset(kept.file.file_id for kept in visible)
+    return frozenset(persisted.file.file_id for persisted in visible)
 
 
 def _build_row(persisted: PersistedFile, created_at: int) -> Wire:
@@ -44,19 +44,19 @@ def _build_row(persisted: PersistedFile, created_at: int) -> Wire:
 
 
 def retrieve(session: Session, file_id: str) -> Wire | None:
-    """The file object, or None: it is not one of ours."""
+    """The file object; None for a file that is not in the store."""
     row = session.get(ObjectKind.FILE, file_id)
     return None if row is None else row["file"]
 
 
 def get_blob_name(session: Session, file_id: str) -> str | None:
-    """The name of the file's contents, or None."""
+    """The name of the file's blob; None for a file that is not in the store."""
     row = session.get(ObjectKind.FILE, file_id)
     return None if row is None else row["blob"]
 
 
 def delete(session: Session, context: ServiceContext, file_id: str) -> Wire | None:
-    """The file is gone, and its contents soon; None where it is not one of ours."""
+    """Delete the file and schedule the removal of its blob; None for a file that is not in the store."""
     blob = get_blob_name(session, file_id)
     if blob is None:
         return None

@@ -18,7 +18,7 @@ from threadbridge.validation import MESSAGE_CREATE, MESSAGE_UPDATE, validate_bod
 def create(
     session: Session, context: ServiceContext, thread_id: str, body: Wire, provisioned: Provisioned | None = None
 ) -> Wire:
-    """A message at the end of the thread, its attachments with the thread's tools (A38).
+    """Append a message to the thread and its attachments to the thread's tools (A38).
 
     Raises ThreadBusy while a run is active (A42).
     """
@@ -56,7 +56,7 @@ def update(session: Session, context: ServiceContext, thread_id: str, message_id
 
 
 def delete(session: Session, thread_id: str, message_id: str) -> Wire:
-    """Gone, from the thread and from what later runs are shown."""
+    """Delete the message from the thread and from the history of later runs."""
     get_object_in_thread(session, ObjectKind.MESSAGE, thread_id, message_id)
     session.remove(ObjectKind.MESSAGE, message_id)
     return build_deletion_status("thread.message", message_id)

@@ -1,4 +1,4 @@
-"""New objects as the service shows them: key order, defaults and echoes (A20, A22, A27, A32, A35, A43-A45)."""
+"""New objects as the service returns them: key order, defaults and echoes (A20, A22, A27, A32, A35, A43-A45)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS, list_ho
 
 
 def build_assistant(context: ServiceContext, body: CreateAssistantBody) -> AssistantObject:
-    """An assistant from a checked creation body."""
+    """An assistant from a validated creation body."""
     tools = normalize_tools(body.get("tools", ()))
     return {
         "id": context.new_id("asst"),
@@ -68,7 +68,7 @@ def apply_assistant_update(assistant: AssistantObject, body: UpdateAssistantBody
 
 
 def _build_assistant_resources(tools: Iterable[AssistantTool], tool_resources: ToolResources) -> ToolResources:
-    """A tool of an assistant shows its resources even when it has none (A22)."""
+    """Tool resources with an empty entry for every hosted tool that has none (A22)."""
     resources: JsonObject = {**tool_resources}
     for tool in list_hosted_tools(tools):
         if tool.empty_resources is not None:
@@ -95,7 +95,7 @@ def _normalize_function_tool(tool: FunctionTool) -> FunctionTool:
 
 
 def build_thread(context: ServiceContext, body: CreateThreadBody) -> ThreadObject:
-    """A thread from a checked creation body (without its messages)."""
+    """A thread from a validated creation body, without its messages."""
     return {
         "id": context.new_id("thread"),
         "object": "thread",
@@ -106,7 +106,7 @@ def build_thread(context: ServiceContext, body: CreateThreadBody) -> ThreadObjec
 
 
 def build_message(context: ServiceContext, thread_id: str, body: CreateMessageBody) -> MessageObject:
-    """A message written by hand, in REST form: no assistant, no run, no status group (A32, A35)."""
+    """A message that a client created, in REST form: no assistant, no run, no status fields (A32, A35)."""
     return {
         "id": context.new_id("msg"),
         "object": "thread.message",
@@ -147,7 +147,7 @@ def build_run(
     assistant: AssistantObject,
     body: CreateRunBody,
 ) -> RunObject:
-    """A queued run: the assistant's settings, overridden for this run by the checked body (A45, A48, A49)."""
+    """A queued run: the assistant's settings, overridden by the validated body (A45, A48, A49)."""
     return {
         "id": context.new_id("run"),
         "object": "thread.run",

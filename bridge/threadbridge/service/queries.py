@@ -1,4 +1,4 @@
-"""Finding rows, or saying in the service's words that they are not there (A10, A11, A15, A16)."""
+"""Look up and list objects, with the errors of the legacy service for those that do not exist (A10, A11, A15, A16)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def get_object(session: Session, kind: ObjectKind, object_id: str) -> Wire:
 
 
 def get_object_in_thread(session: Session, kind: ObjectKind, thread_id: str, object_id: str) -> Wire:
-    """A message or run of this very thread; the thread is complained of first."""
+    """A message or run of this thread. Errors about the thread come before those about the object."""
     validate_id("thread_id", "thread", thread_id)
     param, prefix, _ = _KIND_NAMES[kind]
     validate_id(param, prefix, object_id)
@@ -47,7 +47,7 @@ def get_object_in_thread(session: Session, kind: ObjectKind, thread_id: str, obj
 
 
 def get_step(session: Session, run_id: str, step_id: str) -> Wire:
-    """A step of this very run."""
+    """A step of this run. Raises NotFound for a step of another run."""
     step = get_object(session, ObjectKind.STEP, step_id)
     if step["run_id"] != run_id:
         raise build_not_found_error(ObjectKind.STEP, step_id)
@@ -63,7 +63,7 @@ def list_objects(
     thread_id: str | None = None,
     run_id: str | None = None,
 ) -> Wire:
-    """A page in its envelope, after the query was judged (A10-A13). An unknown cursor is an empty page, or refused."""
+    """A page in its envelope (A10-A13). An unknown cursor gives an empty page or raises InvalidRequest, by policy."""
     page = validate_page(query)
     if unknown_cursor == "error":
         _check_cursors(session, kind, page, thread_id=thread_id, run_id=run_id)
@@ -88,7 +88,7 @@ def list_objects_in_thread(
     unknown_cursor: UnknownCursorPolicy,
     run_id: str | None = None,
 ) -> Wire:
-    """A page of a thread's messages or runs; the thread is complained of first. One with something in it is there."""
+    """A page of a thread's messages or runs. Errors about the thread come before those about the query."""
     validate_id("thread_id", "thread", thread_id)
     try:
         page = list_objects(session, kind, query, unknown_cursor=unknown_cursor, thread_id=thread_id, run_id=run_id)

@@ -15,7 +15,7 @@ from threadbridge.validation import validate_include
 def retrieve(
     session: Session, now: float, thread_id: str, run_id: str, step_id: str, include: Sequence[str] = ()
 ) -> Wire:
-    """The step as it is. Raises Overdue when the run's time is up and not yet written down."""
+    """The step. Raises RunOverdue when the run is past its deadline and not ended yet."""
     validate_include(include)
     runs.retrieve(session, now, thread_id, run_id)
     return _apply_include(get_step(session, run_id, step_id), include)
@@ -31,7 +31,7 @@ def list_page(
     *,
     unknown_cursor: UnknownCursorPolicy,
 ) -> Wire:
-    """A page of the run's steps, newest first unless asked otherwise (A11). Raises Overdue as `retrieve` does."""
+    """A page of the run's steps, newest first unless asked otherwise (A11). Raises RunOverdue as `retrieve` does."""
     validate_include(include)
     runs.retrieve(session, now, thread_id, run_id)
     page = list_objects(session, ObjectKind.STEP, query, unknown_cursor=unknown_cursor, run_id=run_id)
@@ -39,5 +39,5 @@ def list_page(
 
 
 def _apply_include(step: Wire, include: Sequence[str]) -> Wire:
-    """What searches found is stored with its words, and told with them to whoever asks (A77)."""
+    """The step, without the text of its search results unless the client asked to include it (A77)."""
     return step if include else strip_search_content(step)

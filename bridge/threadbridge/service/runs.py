@@ -42,7 +42,7 @@ _MAX_POLL_HINT_MS = 2000
 
 
 class CreatedRun(NamedTuple):
-    """A run that was just queued, its thread, and its first turn where that begins at once."""
+    """A run that was just queued, its thread, and its first turn if that starts immediately."""
 
     run: Wire
     thread: Wire
@@ -59,8 +59,8 @@ def create(
 ) -> CreatedRun:
     """Queue a run and lock its thread in one transaction (A42, A52).
 
-    Raises ThreadBusy for a busy thread (A52), InvalidRequest for a run with nothing to say (A53), NotFound for an
-    unknown thread or assistant, Unsupported for a tool the service behind lacks, where the policy says so.
+    Raises ThreadBusy for a busy thread (A52), InvalidRequest for a run without any input (A53), NotFound for an
+    unknown thread or assistant, Unsupported for a tool that the upstream lacks if the policy says so.
     """
     validate_id("thread_id", "thread", thread_id)
     validate_include(include)
@@ -107,14 +107,14 @@ def _queue_run(session: Session, context: ServiceContext, thread: Wire, params: 
 
 
 def retrieve(session: Session, now: float, thread_id: str, run_id: str) -> Wire:
-    """The run as it is. Raises Overdue when its time is up and not yet written down (A60)."""
+    """The run. Raises RunOverdue when it is past its deadline and not ended yet (A60)."""
     return ensure_not_overdue(session, now, get_object_in_thread(session, ObjectKind.RUN, thread_id, run_id))
 
 
 def list_page(
     session: Session, now: float, thread_id: str, query: ListQuery, *, unknown_cursor: UnknownCursorPolicy
 ) -> Wire:
-    """A page of the thread's runs, newest first unless asked otherwise (C12). Raises Overdue as `retrieve` does."""
+    """A page of the thread's runs, newest first unless asked otherwise (C12). Raises RunOverdue as `retrieve` does."""
     validate_id("thread_id", "thread", thread_id)
     active = session.get_active_run(thread_id)
     if active is not None:
@@ -123,7 +123,7 @@ def list_page(
 
 
 def get_run_for_update(session: Session, context: ServiceContext, thread_id: str, run_id: str) -> Wire:
-    """The run a request wants to change, its deadline looked at first."""
+    """The run that a request changes, ended first if it is past its deadline."""
     return end_if_overdue(session, context, get_object_in_thread(session, ObjectKind.RUN, thread_id, run_id))
 
 
@@ -139,9 +139,9 @@ def update(session: Session, context: ServiceContext, thread_id: str, run_id: st
 
 
 def cancel(session: Session, context: ServiceContext, thread_id: str, run_id: str) -> Wire:
-    """Ask a run to stop; the answer says `cancelling` (A61).
+    """Request the cancellation of a run; the returned run is `cancelling` (A61).
 
-    A run nobody works on is cancelled at once, so that the thread is free again (C8); a worker comes to rest first.
+    A run without a worker is cancelled immediately, which unlocks the thread (C8); a worker finishes first.
     """
     run = get_run_for_update(session, context, thread_id, run_id)
     if not is_active(run) or run["status"] == RunStatus.CANCELLING:
@@ -155,7 +155,7 @@ def cancel(session: Session, context: ServiceContext, thread_id: str, run_id: st
 
 
 def _has_active_worker(session: Session, context: ServiceContext, run: Wire) -> bool:
-    """Whether a worker may be talking to the model for this run."""
+    """Whether a worker may have a request to the model open for this run."""
     if run["status"] != RunStatus.IN_PROGRESS:
         return False
     return is_leased(session, context.now, run["id"])

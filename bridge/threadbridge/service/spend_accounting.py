@@ -1,4 +1,4 @@
-"""Writing down what turns cost, and stopping a run before the one that would cost too much."""
+"""Record the cost of turns, and stop a run before a turn that would exceed a spend limit."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from threadbridge.translation.request_builder import get_max_output_tokens
 
 
 def record_turn(session: Session, context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
-    """Keep a turn with its price, and add it to what was spent."""
+    """Store a turn with its price, and add it to the sums."""
     priced = _price_turn(context, run, turn, steps)
     session.add_turn(run["id"], priced)
     _add_spending(session, context, run, priced)
 
 
 def record_lost_turn(session: Session, context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
-    """Add a turn that came too late to be kept to what was spent: it is charged for all the same."""
+    """Add the cost of a turn that lost its run to the sums: the upstream charges for it."""
     _add_spending(session, context, run, _price_turn(context, run, turn, steps))
 
 
@@ -50,7 +50,7 @@ def _price_turn(context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[
 
 
 def _add_spending(session: Session, context: ServiceContext, run: Wire, turn: Turn) -> None:
-    """To the sums of its thread, assistant, model and tenant on this day."""
+    """Add to the sums of the thread, assistant, model and tenant on this day."""
     spent = compute_turn_spending(turn)
     if spent.turns:
         session.add_spending(
@@ -61,10 +61,10 @@ def _add_spending(session: Session, context: ServiceContext, run: Wire, turn: Tu
 def check_spend_limits(
     session: Session, context: ServiceContext, run: Wire, prompt_tokens: int, *, prior_usage: Wire | None
 ) -> Wire | None:
-    """The `last_error` of a run whose next request the settings do not pay for; None where they do.
+    """The `last_error` of a run whose next request would exceed a spend limit; None if it would not.
 
-    An answer is counted as far as the run's `max_completion_tokens` bounds it. One without a bound is not known before
-    it is there: it may exceed a cap, and then nothing more is asked.
+    The answer counts with the run's `max_completion_tokens`. Without that limit its length is not known in advance: it
+    may exceed the spend limit, and then no further request is sent.
     """
     if not has_spend_limits(context.rules.limits):
         return None
@@ -102,11 +102,11 @@ def _list_spend_limits(session: Session, context: ServiceContext, run: Wire) -> 
 
 
 def list_spending_keys(run: Wire) -> Mapping[SpendScope, str]:
-    """To whose sums a run's turns are added, whichever model answers."""
+    """The scopes and keys of the sums to which a run's turns are added, whichever model answers."""
     return {SpendScope.THREAD: run["thread_id"], SpendScope.ASSISTANT: run["assistant_id"], SpendScope.TENANT: ""}
 
 
 def get_spending(session: Session, scope: SpendScope, key: str, *, since: int = 0) -> SpendTotals:
-    """What one of them spent from a day on."""
+    """The spending of one thread, assistant, model or tenant from a day on."""
     found = session.list_spending(scope, since=since, key=key)
     return found[0].totals if found else SpendTotals()

@@ -1,4 +1,4 @@
-"""Threads, with the messages they may be created with (A27-A30)."""
+"""Threads, and the messages that they are created with (A27-A30)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from threadbridge.validation import THREAD_CREATE, THREAD_UPDATE, validate_body
 
 
 def create(session: Session, context: ServiceContext, body: Wire, provisioned: Provisioned | None = None) -> Wire:
-    """A new thread; its first messages are there in the same transaction."""
+    """Create a thread and its first messages in the same transaction."""
     thread = insert_thread(
         session, context, validate_body(THREAD_CREATE, body, limits=context.rules.limits), provisioned
     )
@@ -30,7 +30,7 @@ def create(session: Session, context: ServiceContext, body: Wire, provisioned: P
 def insert_thread(
     session: Session, context: ServiceContext, body: CreateThreadBody, provisioned: Provisioned | None = None
 ) -> ThreadObject:
-    """A new thread from a body that was already checked."""
+    """Create a thread from a validated body."""
     messages = body.get("messages", [])
     resources = merge_tool_resources(body.get("tool_resources", {}), messages, provisioned)
     checked: CreateThreadBody = {**body, "tool_resources": resources}
@@ -41,7 +41,7 @@ def insert_thread(
 
 
 def append_messages(session: Session, context: ServiceContext, thread_id: str, bodies: Iterable[Wire]) -> None:
-    """Several messages at the end of a thread, in order (A12)."""
+    """Append several messages to a thread, in order (A12)."""
     entries = [Entry(message=build_message(context, thread_id, body)) for body in bodies]
     if entries:
         session.append_entries(thread_id, add_token_counts(entries, context.rules.history.count_tokens))
@@ -53,7 +53,7 @@ def retrieve(session: Session, thread_id: str) -> Wire:
 
 
 def list_page(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursorPolicy) -> Wire:
-    """A page of threads: an extension, OpenAI never had it (A7)."""
+    """A page of threads: an extension that OpenAI never had (A7)."""
     page = list_objects(session, ObjectKind.THREAD, query, unknown_cursor=unknown_cursor)
     return {**page, "data": [build_retrieved_thread(thread) for thread in page["data"]]}
 
@@ -67,14 +67,14 @@ def update(session: Session, context: ServiceContext, thread_id: str, body: Wire
 
 
 class ThreadDeletion(NamedTuple):
-    """The answer to a deletion, and the run that was active: it is gone, and its worker may stop (D98)."""
+    """The deletion status, and the run that was active: it is deleted, and its worker can stop (D98)."""
 
     response: Wire
     run_id: str | None
 
 
 def delete(session: Session, context: ServiceContext, thread_id: str) -> ThreadDeletion:
-    """Gone, with everything in it (A19)."""
+    """Delete the thread with everything in it (A19)."""
     get_object(session, ObjectKind.THREAD, thread_id)
     run = session.get_active_run(thread_id)
     upstream_state.delete_upstream_state(session, context, thread_id)

@@ -1,4 +1,4 @@
-"""Answering the calls of a run that requires action (A64-A71)."""
+"""Submit the outputs of a run that requires action (A64-A71)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from threadbridge.validation import TOOL_OUTPUTS, validate_body
 
 
 class Submission(NamedTuple):
-    """The run, queued again, the step its outputs completed, and its next turn where that begins at once."""
+    """The run, queued again, the step that the outputs completed, and the next turn if that starts immediately."""
 
     run: Wire
     step: Wire
@@ -29,8 +29,8 @@ class Submission(NamedTuple):
 def submit(session: Session, context: ServiceContext, thread_id: str, run_id: str, body: Wire) -> Submission:
     """Complete the open step with the outputs and queue the next turn, in one transaction (A59, A70).
 
-    Raises InvalidRequest in any other status (A68), for duplicate ids (A67), and unless exactly the calls of this
-    round are answered (A66). Then nothing has changed.
+    Raises InvalidRequest in any other status (A68), for duplicate ids (A67), and unless the outputs answer exactly
+    the calls of this round (A66). Nothing is written then.
     """
     params = validate_body(TOOL_OUTPUTS, body, limits=context.rules.limits)
     run = get_run_for_update(session, context, thread_id, run_id)
@@ -49,7 +49,7 @@ def submit(session: Session, context: ServiceContext, thread_id: str, run_id: st
 
 
 def _match_outputs(run: Wire, outputs: Sequence[Wire]) -> dict[str, str]:
-    """Outputs by call id, in the order of the calls, once they are shown to be complete (A66, A67)."""
+    """Outputs by call id, in the order of the calls. Raises InvalidRequest for an incomplete set (A66, A67)."""
     expected = [call["id"] for call in run["required_action"]["submit_tool_outputs"]["tool_calls"]]
     submitted = [output["tool_call_id"] for output in outputs]
     if len(set(submitted)) != len(submitted):
@@ -61,7 +61,7 @@ def _match_outputs(run: Wire, outputs: Sequence[Wire]) -> dict[str, str]:
 
 
 def _complete_step(session: Session, context: ServiceContext, run_id: str, outputs: dict[str, str]) -> RunStepObject:
-    """Each output lands on its own call (C16), and the step shows what its turn cost (A70, A78)."""
+    """The completed step, with each output at its own call (C16) and the usage of its turn (A70, A78)."""
     step = get_open_step(session, run_id)
     details = step["step_details"] if step is not None else None
     if step is None or details is None or details["type"] != "tool_calls":

@@ -1,4 +1,4 @@
-"""What the hosted tools of a run work on: the resources of its assistant and of its thread together (A28, A51)."""
+"""The resources of a run's hosted tools, from its assistant and its thread (A28, A51)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from threadbridge.translation.hosted_tools.registry import get_resource_ids, lis
 
 @dataclass(frozen=True, slots=True)
 class RunToolResources:
-    """Vector stores to search and files for code. Only the thread's own stores are waited for (A56)."""
+    """Vector stores to search, and files for code. A run waits only for the thread's own stores (A56)."""
 
     vector_store_ids: tuple[str, ...] = ()
     thread_vector_store_ids: tuple[str, ...] = ()
     file_ids: tuple[str, ...] = ()
-    #: The thread's container where code has run before.
+    #: The thread's container, if code has run before.
     container: ThreadContainer | None = None
     #: The `tool_resources` by tool type, the thread's before those of the assistant.
     by_tool: Mapping[str, Wire] = field(default_factory=dict[str, Wire])
 
 
 def collect_tool_resources(session: Session, run: Wire) -> RunToolResources | None:
-    """The resources of a run that has hosted tools; None for any other, which costs nothing.
+    """The resources of a run that has hosted tools; None for any other, without reading rows.
 
     They are read again for every turn, since a file may have been attached to the thread. Those of the run itself
     (`POST /threads/runs`) replace the assistant's.

@@ -1,4 +1,4 @@
-"""The two transactions of a turn: taking a run up before the model is asked, writing down what it answered."""
+"""The two transactions of a turn: claim the run before the request to the model, and write the result after it."""
 
 from __future__ import annotations
 
@@ -38,29 +38,29 @@ from threadbridge.translation.wire_objects import build_run_event, build_step_ev
 
 @dataclass(frozen=True, slots=True)
 class TurnStart:
-    """A run in progress, claimed by one worker, with all that the model will be sent."""
+    """A run in progress, leased by one worker, with everything that the request needs."""
 
     run: Wire
     number: int
-    #: What is asked in place of the run's model (mapping §13, §14), however often the turn asks.
+    #: The model that the turn requests instead of the run's (mapping §13, §14), at every attempt.
     model: ResolvedModel
     timeline: Sequence[Entry]
     prior_usage: Wire | None
-    #: What of the thread was chosen, and why (`history.report`).
+    #: The report of the selected history (`context_window.report`).
     report: Wire
-    #: What its hosted tools work on; None where it has none.
+    #: The resources of its hosted tools; None without hosted tools.
     resources: RunToolResources | None = None
-    #: Tokens beyond which the service is to compact what it is shown.
+    #: Tokens beyond which the upstream compacts its input.
     compact_at: int | None = None
-    #: How it goes on from what the service keeps; None where the service keeps nothing.
+    #: How it continues from upstream state; None if the upstream stores none.
     continuation: Continuation | None = None
 
 
 def start_turn(session: Session, context: ServiceContext, run_id: str) -> TurnStart | None:
-    """Take a run up: `queued` goes to `in_progress`; a run whose worker vanished is taken over as it stands.
+    """Claim a run: `queued` becomes `in_progress`; an abandoned run is claimed in the status it has.
 
-    None when there is nothing to do: the run ended, waits for outputs, spent its budget (A80), or somebody else works
-    on it. Safe to call twice.
+    None when there is nothing to do: the run ended, waits for outputs, spent its budget (A80), or another worker has
+    its lease. Safe to call twice.
     """
     claimed = session.get_run_with_lease(run_id)
     if claimed is None or (is_lease_valid(claimed.lease, context.now) and not is_own_lease(context, claimed.lease)):
@@ -70,9 +70,9 @@ def start_turn(session: Session, context: ServiceContext, run_id: str) -> TurnSt
 
 
 def start_first_turn(session: Session, context: ServiceContext, queued: Wire) -> TurnStart | None:
-    """Store a new run as in progress already: its creator is shown `queued`, and one transaction is saved.
+    """Store a new run as in progress already, which saves a transaction; its creator receives it as `queued`.
 
-    None when its budget is too small to begin with: it has ended.
+    None when its budget is too small for a first turn: the run has ended.
     """
     run = transition_run(queued, RunStatus.IN_PROGRESS, context.unix_seconds)
     session.add_run(run, build_lease(context))
@@ -80,14 +80,14 @@ def start_first_turn(session: Session, context: ServiceContext, queued: Wire) ->
 
 
 def start_next_turn(session: Session, context: ServiceContext, queued: Wire) -> TurnStart | None:
-    """The same for a run that was just queued again, with the outputs of its calls."""
+    """The same for a run that was just queued again with the outputs of its calls."""
     return _start_unless_exhausted(
         session, context, transition_run(queued, RunStatus.IN_PROGRESS, context.unix_seconds)
     )
 
 
 def _start_unless_exhausted(session: Session, context: ServiceContext, run: Wire) -> TurnStart | None:
-    """Write the run down as in progress and claimed, unless its budget is spent."""
+    """Write the run as in progress and leased, unless its budget is spent."""
     turns = session.list_turns(run["id"])
     prior_usage = sum_turn_usage(turns)
     if is_budget_exhausted(run, prior_usage):
@@ -100,7 +100,7 @@ def _start_unless_exhausted(session: Session, context: ServiceContext, run: Wire
 def _prepare_turn(
     session: Session, context: ServiceContext, run: Wire, *, number: int, prior_usage: Wire | None
 ) -> TurnStart | None:
-    """The turn with its history chosen; what is too long or too dear ends the run instead (A80)."""
+    """The turn with its history; a history that exceeds a token or spend limit ends the run instead (A80)."""
     history = select_history(session, context.rules.history, run, prior_usage=prior_usage, first=number == 1)
     token_count = get_prompt_tokens(history.report)
     has_history = history.fits or bool(history.spans)
@@ -129,7 +129,7 @@ def _prepare_turn(
 
 
 def shorten_turn(session: Session, context: ServiceContext, start: TurnStart) -> TurnStart | None:
-    """The turn with less of the thread, for the service found it too long; None where nothing can be left out."""
+    """The turn with a shorter history, after the upstream found it too long; None if nothing can be dropped."""
     history = select_shorter_history(
         session, context.rules.history, start.run, rejected_report=start.report, first=start.number == 1
     )
@@ -139,9 +139,9 @@ def shorten_turn(session: Session, context: ServiceContext, start: TurnStart) ->
 def apply_exact_count(
     session: Session, context: ServiceContext, start: TurnStart, counted: int
 ) -> tuple[TurnStart, bool | None]:
-    """The turn, whose prompt the service counted, and whether it fits into its budget.
+    """The turn after the upstream counted its prompt, and whether it fits its budget.
 
-    None: it did not, and is shorter now; False: nothing can be left out (A80).
+    None: it did not fit and was shortened; False: it does not fit and nothing can be dropped (A80).
     """
     fits = counted <= start.report["budget"]["tokens"]
     counted_turn = replace(start, report={**start.report, "fits": fits, "counted": counted})
@@ -156,7 +156,7 @@ def apply_exact_count(
 def _replace_history(
     session: Session, context: ServiceContext, start: TurnStart, history: SelectedHistory
 ) -> TurnStart:
-    """The turn with another history, a part of the one it had."""
+    """The turn with a shorter history, a part of the previous one."""
     continuation, timeline = upstream_state.restrict_to_spans(
         session, context, start.run, start.continuation, history.spans
     )
@@ -185,7 +185,7 @@ def _move_to_in_progress(session: Session, context: ServiceContext, run: Wire) -
 def fall_back_to_full_history(
     session: Session, context: ServiceContext, start: TurnStart, reason: NoContinuationReason
 ) -> TurnStart:
-    """The turn with all that the model is to be shown, where the service does not go on from what it kept."""
+    """The turn with its full history, for an upstream that cannot continue from its stored state."""
     if start.continuation is None:
         return start
     continuation, timeline = upstream_state.abandon_continuation(
@@ -195,7 +195,7 @@ def fall_back_to_full_history(
 
 
 def renew_lease(session: Session, context: ServiceContext, run_id: str) -> Wire | None:
-    """Prolong the claim; the run as it stands, or None when it is this worker's no longer."""
+    """Renew the lease. Returns the run, or None when the lease is no longer this worker's."""
     claimed = session.get_run_with_lease(run_id)
     if claimed is None or not is_active(claimed.run) or not is_own_lease(context, claimed.lease):
         return None
@@ -204,16 +204,16 @@ def renew_lease(session: Session, context: ServiceContext, run_id: str) -> Wire 
 
 
 def release_lease(session: Session, context: ServiceContext, run_id: str) -> None:
-    """Give a run back unfinished, so that the next worker need not wait for the claim to lapse."""
+    """Release the lease of an unfinished run, so that the next worker need not wait for it to expire."""
     if is_own_lease(context, session.get_lease(run_id)):
         session.set_lease(run_id, None)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnCommit:
-    """What became of a turn. Not accepted: it came too late, nothing was written; `is_gone`: its thread was deleted.
+    """The result of `commit_turn`. Not accepted: the turn had lost its run, and nothing was written.
 
-    `cut` is set where a request to cancel came first: the run as it was asked to stop, and the step that was closed.
+    `late_cancellation` is set when the run was cancelled during the turn: the cancelling run and the closed step.
     """
 
     accepted: bool
@@ -229,9 +229,9 @@ def commit_turn(
     persisted_files: Sequence[PersistedFile] = (),
     continuation: Continuation | None = None,
 ) -> TurnCommit:
-    """Write a turn: messages, items, steps, files, usage and the run's new status become visible together (C2).
+    """Write a turn in one transaction: messages, items, steps, files, usage and the run's new status (C2).
 
-    A turn that lost its run meanwhile (deleted, expired, taken over) is dropped whole; only its cost is remembered.
+    Of a turn that lost its run meanwhile (deleted, expired, leased by another worker), only the cost is recorded.
     """
     run_id = outcome.run["id"]
     claimed = session.get_run_with_lease(run_id)
@@ -248,7 +248,7 @@ def commit_turn(
     if persisted_files:
         visible_file_ids = generated_files.add_files(session, context, persisted_files)
         generated_file_ids = {
-            place: file_id for place, file_id in outcome.container_file_ids.items() if file_id in visible_file_ids
+            location: file_id for location, file_id in outcome.container_file_ids.items() if file_id in visible_file_ids
         }
         containers.record_generated_files(
             session, claimed.run["thread_id"], generated_file_ids, now=context.unix_seconds
@@ -256,7 +256,7 @@ def commit_turn(
     if can_transition(claimed.run, RunStatus(outcome.run["status"])):
         session.put_run(outcome.run, None)
         return TurnCommit(accepted=True, run=outcome.run)
-    # A request to cancel came in between and wins over further tool calls (A61).
+    # The run was cancelled meanwhile, which takes precedence over further tool calls (A61).
     waiting = get_open_step(session, run_id)
     cancelled = end_run(session, context, claimed.run, RunStatus.CANCELLED)
     closed = session.get(ObjectKind.STEP, waiting["id"]) if waiting is not None else None
@@ -264,7 +264,7 @@ def commit_turn(
 
 
 def finalize_closing_events(closing: Sequence[Event], commit: TurnCommit) -> Sequence[Event]:
-    """The closing events of a turn as it was written: cancelled in the last moment, it says so in order (A95)."""
+    """The closing events of a committed turn, with those of a late cancellation in the order of A95."""
     if commit.late_cancellation is None or commit.run is None:
         return closing
     cancelling, step = commit.late_cancellation

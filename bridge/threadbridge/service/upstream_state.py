@@ -1,6 +1,6 @@
-"""What the service behind keeps of a thread: taken up by a turn, and written down with what the turn said (§2, §9).
+"""The state that the upstream holds of a thread: read when a turn starts, written when the turn is committed (§2, §9).
 
-A conversation is named by the anchor of its thread, or has an errand under its own name that has it deleted there.
+A conversation is either named by the continuation point of its thread or has a cleanup intent under its own id.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _ANSWERED_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.REQUIRES_ACTION})
 def plan_continuation(
     session: Session, context: ServiceContext, run: Wire, spans: Spans, edits: int
 ) -> tuple[Continuation | None, Sequence[Entry]]:
-    """How a turn goes on that is to show the model these spans, and the entries it has to send for that.
+    """The continuation of a turn whose history is these spans, and the entries that the turn has to send.
 
-    A conversation is marked as in use until the turn has ended: one that was never given back holds nobody knows what.
+    A conversation is marked as in use until the turn ends: if the mark is still set later, its content is unknown.
     """
     thread_id: str = run["thread_id"]
     if context.rules.continuation.mode == "local":
@@ -74,16 +74,16 @@ def _continue_from(
 
 
 def record_new_conversation(session: Session, context: ServiceContext, conversation_id: str) -> None:
-    """A conversation was made, which no anchor names yet."""
+    """Record a new conversation that no continuation point names yet."""
     cleanup_intents.record_intent(session, _build_cleanup_intent(context, conversation_id))
 
 
 def abandon_continuation(
     session: Session, context: ServiceContext, run: Wire, continuation: Continuation, reason: NoContinuationReason
 ) -> tuple[Continuation, Sequence[Entry]]:
-    """The service refused to go on: the turn as it goes on without an anchor, and everything it has to send.
+    """The upstream rejected the continuation: the turn without it, and all entries that the turn has to send.
 
-    A conversation that somebody holds is left as it is, and told later what it missed.
+    A conversation that is locked by another request stays, and a later turn sends what it missed.
     """
     thread_id: str = run["thread_id"]
     if continuation.point is None:
@@ -102,7 +102,7 @@ def abandon_continuation(
 def restrict_to_spans(
     session: Session, context: ServiceContext, run: Wire, continuation: Continuation | None, spans: Spans
 ) -> tuple[Continuation | None, Sequence[Entry]]:
-    """The service found the turn too long: the model is shown no more than these spans."""
+    """The upstream found the turn too long: its continuation and entries for these spans only."""
     if continuation is None:
         return None, read_spans(session, run["thread_id"], spans)
     required_context = replace(continuation.required_context, spans=spans)
@@ -114,7 +114,7 @@ def restrict_to_spans(
 def record_turn_outcome(
     session: Session, context: ServiceContext, outcome: TurnOutcome, continuation: Continuation | None
 ) -> None:
-    """Write down what the service keeps now. For the transaction that writes the turn, after its entries."""
+    """Write the upstream state after the turn. Called in the transaction that writes the turn, after its entries."""
     if continuation is None or continuation.mode == "local":
         return
     thread_id: str = outcome.run["thread_id"]
@@ -128,11 +128,11 @@ def record_turn_outcome(
     elif outcome.turn.usage is None:
         save_continuation_point(
             session, thread_id, continuation.point
-        )  # the request was refused, and the service knows nothing of it
+        )  # the request was rejected, and the upstream state is unchanged
 
 
 def _is_response_complete(outcome: TurnOutcome) -> bool:
-    """Whether the service completed the response. What it keeps of another one is not known."""
+    """Whether the upstream completed the response. The state that it stores for an incomplete one is unknown."""
     return outcome.run["status"] in _ANSWERED_STATUSES
 
 
@@ -145,7 +145,7 @@ def _build_next_point(
         return None
     is_new = continuation.mode == "conversation" and continuation.point is None
     if is_new and not cleanup_intents.cancel_intent(session, upstream_id):
-        return None  # it was made so long ago that it is being deleted
+        return None  # it is so old that its cleanup has started
     newest = session.list_positions(outcome.run["thread_id"], limit=1, newest_first=True)[0].position
     items = (entry.item for entry in outcome.entries if entry.item is not None)
     return ContinuationPoint(
@@ -163,26 +163,26 @@ def _build_next_point(
 
 
 def get_continuation_point(session: Session, thread_id: str) -> ContinuationPoint | None:
-    """What is kept of the thread, where anything is."""
+    """The thread's continuation point, if any."""
     row = session.get(ObjectKind.UPSTREAM_STATE, thread_id)
     return None if row is None else ContinuationPoint.from_row(row)
 
 
 def delete_upstream_state(session: Session, context: ServiceContext, thread_id: str) -> None:
-    """The thread is deleted: what is kept of it goes too, as far as it can."""
+    """Schedule the deletion of the conversation of a deleted thread, if it has one."""
     point = get_continuation_point(session, thread_id)
     if point is not None:
         _schedule_conversation_cleanup(session, context, _get_conversation_id(point, context))
 
 
 def _get_conversation_id(point: ContinuationPoint, context: ServiceContext) -> str | None:
-    """The conversation that the service behind keeps, where it does keep one."""
+    """The id of the conversation that the current upstream stores, if any."""
     is_there = point.mode == "conversation" and point.service == context.rules.continuation.service
     return point.upstream_id if is_there else None
 
 
 def _schedule_conversation_cleanup(session: Session, context: ServiceContext, conversation_id: str | None) -> None:
-    """Nobody goes on with the conversation any more: it is deleted at the next look."""
+    """Have the cleanup sweeper delete a conversation that is no longer used."""
     if conversation_id is not None:
         cleanup_intents.record_intent(session, _build_cleanup_intent(context, conversation_id))
         cleanup_intents.start_cleanup(session, conversation_id)
@@ -197,7 +197,7 @@ def _build_cleanup_intent(context: ServiceContext, conversation_id: str) -> Wire
 
 
 def save_continuation_point(session: Session, thread_id: str, point: ContinuationPoint) -> None:
-    """From now on this is what is kept of the thread. Does nothing for one that was deleted meanwhile."""
+    """Save the thread's continuation point. Does nothing for a thread that was deleted meanwhile."""
     if session.get(ObjectKind.THREAD, thread_id) is None:
         return
     row = point.to_row(thread_id)

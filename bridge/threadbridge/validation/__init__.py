@@ -1,7 +1,7 @@
-"""What the legacy service refused, in its own words: request bodies, pages and ids as tables.
+"""Validation with the legacy service's error texts: request bodies, page queries and ids as tables.
 
-`checked(SPEC, body)` gives back what may be kept; the specifications are named after the operations. Emulating
-backends use it; a backend with a real Assistants service behind it leaves judging to that.
+`validate_body(SCHEMA, body)` returns the validated body; the schemas are named after the operations. Emulating backends
+use it; a backend in front of a real Assistants service leaves validation to that service.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parts that several request bodies share: metadata, tools, tool resources, message content, formats and choices.
+"""Field schemas that several request bodies share: metadata, tools, tool resources, message content, formats, choices.
 
 Numbers are the legacy service's own (A18, A21, A34, A36).
 """
@@ -79,7 +79,7 @@ _NAME = String(MAX_FUNCTION_NAME_CHARACTERS, re.compile("[a-zA-Z0-9_-]+"))
 FUNCTION = Object(
     {"name": _NAME, "description": String(), "parameters": AnyObject(), "strict": Boolean()}, required=("name",)
 )
-#: In the order in which the service lists them to one who asks for `retrieval`.
+#: In the order in which the service lists them in its error about `retrieval`.
 TOOL = TaggedUnion(
     _ToolSchemas(
         lambda tool: tool.definition,
@@ -124,10 +124,10 @@ MESSAGE = Object(
     },
     required=("role", "content"),
 )
-#: At most as many as the service took in one request (A29, A50).
+#: At most as many as the service accepted in one request (A29, A50).
 MESSAGES = Array(MESSAGE, _messages_per_create)
 
-# -- How to answer (A23, A55) --------------------------------------------------------------------------------------
+# -- Response options (A23, A55) -----------------------------------------------------------------------------------
 
 _JSON_SCHEMA = Object(
     {"name": _NAME, "description": String(), "schema": AnyObject(), "strict": Boolean()}, required=("name",)
@@ -161,7 +161,7 @@ TOOL_CHOICE = OneOf(
     },
     singular="one of an object or 'none', 'auto', or 'required'",
 )
-#: `last_messages` beside `auto` is ignored (A79), and may be anything that is a number.
+#: `last_messages` with `auto` is ignored (A79), and may be any number.
 TRUNCATION = TaggedUnion(
     {
         "auto": build_variant({"last_messages": Integer()}),

@@ -20,7 +20,7 @@ _DEFAULT_LIMITS = Limits()
 
 
 class PageQuery(NamedTuple):
-    """Which page of a list is asked for; the arguments of `ports.Session.page`."""
+    """A validated page query; the arguments of `ports.Session.get_page`."""
 
     limit: int
     order: Literal["asc", "desc"]
@@ -29,7 +29,7 @@ class PageQuery(NamedTuple):
 
 
 def validate_page(query: ListQuery) -> PageQuery:
-    """The page with its defaults: 20, newest first (A11). Raises InvalidRequest in the words of A13."""
+    """The page with its defaults: 20, newest first (A11). Raises InvalidRequest with the texts of A13."""
     limit = DEFAULT_PAGE_SIZE if query.limit is None else query.limit
     order = query.order or "desc"
     _validate_param(_LIMIT, "limit", limit)
@@ -38,13 +38,13 @@ def validate_page(query: ListQuery) -> PageQuery:
 
 
 def validate_id(param: str, prefix: str, value: str) -> None:
-    """Raises InvalidRequest unless the id begins with the prefix (A16); nothing else about it is judged."""
+    """Raises InvalidRequest unless the id starts with the prefix (A16); the rest of the id is not checked."""
     if not value.startswith(prefix):
         _validate_param(Id(prefix), param, value)
 
 
 def validate_include(include: Sequence[str]) -> None:
-    """Raises InvalidRequest for anything but content that a hosted tool shows on request (A77)."""
+    """Raises InvalidRequest for anything but content that a hosted tool returns on request (A77)."""
     supported = [tool.content_include for tool in HOSTED_TOOLS.values() if tool.content_include is not None]
     for index, value in enumerate(include):
         _validate_param(Choice(*supported), f"include[{index}]", value)

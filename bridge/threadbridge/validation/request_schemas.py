@@ -1,4 +1,4 @@
-"""What each request body may hold: one table per operation (A20-A25, A28, A34, A41, A48, A54, A57, A65)."""
+"""The schemas of request bodies, one per operation (A20-A25, A28, A34, A41, A48, A54, A57, A65)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MAX_NAME_CHARACTERS = 256
 MAX_DESCRIPTION_CHARACTERS = 512
 MAX_INSTRUCTIONS_CHARACTERS = 256_000
 MAX_ASSISTANT_TOOLS = 128
-#: Tools given to a run itself; those it takes over from its assistant are not counted again (A48).
+#: Tools in the body of a run; those that it inherits from its assistant are not counted again (A48).
 MAX_RUN_TOOLS = 20
-#: The schema says 256, but the service was seen to take 16 and to name 16 when it refused 0 (A17, A80).
+#: The schema says 256, but the service accepted 16 and named 16 as the minimum when it rejected 0 (A17, A80).
 MIN_TOKEN_BUDGET = 16
 
 _GENERATION_FIELDS: Mapping[str, Schema] = {
@@ -79,7 +79,7 @@ THREAD_AND_RUN_CREATE = Object(
 )
 TOOL_OUTPUTS = Object(
     {
-        # Documented as optional, but an output without its call was refused (A69).
+        # Documented as optional, but the service rejected an output without its call (A69).
         "tool_outputs": Array(Object({"tool_call_id": String(), "output": String()}, required=("tool_call_id",))),
         "stream": Boolean(),
     },
@@ -88,9 +88,9 @@ TOOL_OUTPUTS = Object(
 
 
 def validate_body(schema: Object, body: Wire, *, limits: Limits | None = None) -> Wire:
-    """A copy of the body without its explicit nulls (C6), if the legacy service would have taken it.
+    """A copy of the body without its explicit nulls (C6), if the legacy service would have accepted it.
 
-    Raises InvalidRequest with the service's text, dotted `param` and `code` (A17, A18) for the first fault found.
+    Raises InvalidRequest with the service's text, dotted `param` and `code` (A17, A18) for the first violation.
     """
     try:
         return schema.validate(body, limits or _DEFAULT_LIMITS)
@@ -99,7 +99,7 @@ def validate_body(schema: Object, body: Wire, *, limits: Limits | None = None) -
 
 
 def validate_file_ids(tool_type: str, file_ids: list[str]) -> list[str]:
-    """The files of a thread for a hosted tool. Raises InvalidRequest for more than it may have (A21)."""
+    """The files of a thread for a hosted tool. Raises InvalidRequest for more than the tool accepts (A21)."""
     resources = {tool_type: {"file_ids": file_ids}}
     validate_body(_TOOL_RESOURCES_ONLY, {"tool_resources": resources})
     return file_ids

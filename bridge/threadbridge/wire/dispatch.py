@@ -38,11 +38,11 @@ def create_request_id() -> str:
 async def dispatch_request(
     backend: Backend, context: RequestContext, request: WireRequest, *, max_body_bytes: int
 ) -> WireResponse:
-    """What the Assistants service would have answered, with this backend in its place. Never raises.
+    """The response of this backend to one request, in the form of the Assistants service. Never raises.
 
-    Errors are envelopes of A3; once a stream has begun, an `error` event (A97). The response has the request id of
-    `context`, or a new one. The caller iterates over a streamed body and closes it, also when its client has left; the
-    run goes on then (A100).
+    Errors are envelopes of A3, or an `error` event after a stream has started (A97). The response has the request id of
+    `context`, or a new one. The caller iterates over a streamed body and closes it, also when its client disconnects;
+    the run continues then (A100).
     """
     started_at = time.perf_counter()
     request_id = context.request_id or create_request_id()
@@ -60,12 +60,12 @@ async def dispatch_request(
 
 
 def build_error_response(error: BridgeError) -> WireResponse:
-    """The response to a request that is refused before dispatch, in the form of every other (A3, A4)."""
+    """The response to a request that is rejected before dispatch, in the usual form (A3, A4)."""
     return _build_failure(error, create_request_id(), time.perf_counter())
 
 
 async def call_backend(backend: Backend, context: RequestContext, call: OperationCall) -> Any:
-    """What the backend's method answers: an object, a `PolledRun`, or events where the call is streamed."""
+    """The result of the backend's method: an object, a `PolledRun`, or the events of a streamed call."""
     operation = call.operation
     arguments: list[object] = [*call.ids.values()]
     options: dict[str, object] = {}
@@ -88,7 +88,7 @@ def _build_success(result: Any, call: OperationCall, request_id: str, started_at
         result, poll_after_ms = result
         if poll_after_ms is not None:
             headers["openai-poll-after-ms"] = str(poll_after_ms)  # (A5, C13)
-    body = orjson.dumps(result, option=orjson.OPT_INDENT_2)  # the service's answers were pretty (A4)
+    body = orjson.dumps(result, option=orjson.OPT_INDENT_2)  # the service indented its responses (A4)
     return WireResponse(200, headers | build_warning_headers(call.warnings), body)
 
 
@@ -106,7 +106,7 @@ def _build_failure(error: Exception, request_id: str, started_at: float) -> Wire
     status, envelope = to_wire(bridge_error)
     try:
         body = orjson.dumps(envelope, option=orjson.OPT_INDENT_2)
-    except orjson.JSONEncodeError:  # a path with half a character in it, which only an escape can write down
+    except orjson.JSONEncodeError:  # a lone surrogate in a path, which JSON can only hold as an escape
         body = json.dumps(envelope, indent=2, default=str).encode()
     return WireResponse(status, _build_headers(_JSON, request_id, started_at) | build_error_headers(bridge_error), body)
 

@@ -13,7 +13,7 @@ _BAD_GATEWAY = 502
 
 
 class MethodNotAllowed(RequestError):
-    """The path exists, for other methods; `allowed` are those."""
+    """The path exists, but only for the methods in `allowed`."""
 
     status = 405
 
@@ -23,7 +23,7 @@ class MethodNotAllowed(RequestError):
 
 
 class BodyTooLarge(RequestError):
-    """The request body is longer than the door takes."""
+    """The request body is longer than the limit."""
 
     status = 413
 
@@ -31,17 +31,17 @@ class BodyTooLarge(RequestError):
 def to_wire(error: BridgeError) -> tuple[int, Wire]:
     """Status and envelope of an error: exactly `message`, `type`, `param` and `code`, in this order (A3).
 
-    An error object that came from a service behind keeps whatever else that service put in it.
+    The error object of an upstream keeps the other fields that the upstream sent.
     """
     envelope: Wire = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     if isinstance(error, UpstreamError) and error.body:
-        # The message stays ours: the adapter has taken out what must not be repeated.
+        # Our own message stays: the adapter removed from it what must not be repeated.
         envelope = {**envelope, **error.body, "message": error.message}
     return _get_status(error), {"error": envelope}
 
 
 def build_error_headers(error: BridgeError) -> dict[str, str]:
-    """The headers an error answers with beside the usual ones; the service's own request id replaces ours."""
+    """The headers of an error besides the usual ones; the upstream's request id replaces ours."""
     headers: dict[str, str] = {}
     if error.request_id is not None:
         headers["x-request-id"] = error.request_id
@@ -53,7 +53,7 @@ def build_error_headers(error: BridgeError) -> dict[str, str]:
 
 
 def to_bridge_error(error: Exception, *, request_id: str) -> BridgeError:
-    """The error as one of ours. What is not ours is a bug: it goes to the log whole and to the client as a 500."""
+    """The error as a BridgeError. Any other exception is a bug: it is logged in full and answered with a 500."""
     if isinstance(error, BridgeError):
         return error
     _log.error("The bridge failed on request %s", request_id, exc_info=error)

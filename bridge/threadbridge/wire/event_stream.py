@@ -1,4 +1,4 @@
-"""The frames of a streamed run, as the HTTP answer sends them (A88, A97)."""
+"""The frames of a streamed run in an HTTP response (A88, A97)."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from threadbridge.ports import Event
 from threadbridge.sse import encode_frame, get_frame_id
 from threadbridge.wire.error_responses import to_bridge_error, to_wire
 
-#: The frame every stream ends with, also after `requires_action` and after an error (A88).
+#: The last frame of every stream, also after `requires_action` and after an error (A88).
 DONE_FRAME = b"event: done\ndata: [DONE]\n\n"
 
-#: A comment: clients skip it, and whoever stands between sees that the stream lives (A99). No empty line follows: once
-#: frames have ids, the openai SDK takes one for the end of a frame, finds no data in it and breaks off.
+#: A comment: clients skip it, and proxies see that the stream is alive (A99). No empty line follows: when frames have
+#: ids, the openai SDK takes an empty line for the end of a frame, finds no data in it and fails.
 KEEP_ALIVE_FRAME = b": keep-alive\n"
 
-#: What the ids of the frames that close a stream have after the id of the last event.
+#: Suffix in the ids of the frames that close a stream, after the id of the last event.
 _CLOSING_SUFFIXES = (".error", ".done")
 
 
 def parse_last_event_id(last_event_id: str | None) -> str | None:
-    """What `Last-Event-ID` says in terms of events: the frames that close a stream stand right behind its last one."""
+    """The event id in a `Last-Event-ID` header; the id of a closing frame stands for that of the last event."""
     for suffix in _CLOSING_SUFFIXES:
         last_event_id = last_event_id.removesuffix(suffix) if last_event_id else None
     return last_event_id
@@ -29,7 +29,7 @@ def parse_last_event_id(last_event_id: str | None) -> str | None:
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """Events that are frames already, made by `encode`. What a stream of a backend may offer beside the events."""
+    """A stream of encoded frames, which a backend's stream can offer besides its events."""
 
     async def next_frame(self) -> bytes:
         """The next event's frame. Raises StopAsyncIteration after the last."""
@@ -37,13 +37,13 @@ class FrameSource(Protocol):
 
 
 class FrameStream(AsyncIterator[bytes]):
-    """The frames of a streamed run. Ends with `done` whatever happens, and closes `events` when it is over or closed.
+    """The frames of a streamed run. Always ends with `done`, and closes `events` at its end or when it is closed.
 
-    A failure after the stream began, when no status can tell it any more, is an `error` event (A97). Its data is the
-    whole envelope: on `{"error": …}` the stock SDK raises, a bare error object it passes over.
+    A failure after the stream began, too late for an HTTP status, is an `error` event (A97). Its data is the whole
+    envelope: the SDK raises on `{"error": …}` and ignores a bare error object.
 
-    Where events have ids, `error` and `done` have that of the last event and a mark. `after` is the one before the
-    first. A class and not a generator, because closing a generator that was never begun would leave the events open.
+    If events have ids, those of `error` and `done` are that of the last event plus a suffix. `after` is the id before
+    the first event. A class, because closing a generator that never started would leave the events open.
     """
 
     def __init__(self, events: AsyncIterator[Event], *, request_id: str, after: str | None = None) -> None:
@@ -52,7 +52,7 @@ class FrameStream(AsyncIterator[bytes]):
         self._after = after
         self._next_frame = events.next_frame if isinstance(events, FrameSource) else self._encode_next
         self._last_frame = b""  # the last frame of an event
-        self._closing_frames: list[bytes] | None = None  # what is left to send once the events are over
+        self._closing_frames: list[bytes] | None = None  # frames still to send after the last event
 
     async def __anext__(self) -> bytes:
         if self._closing_frames is None:
@@ -85,7 +85,7 @@ class FrameStream(AsyncIterator[bytes]):
         return last_id and last_id + suffix
 
     async def aclose(self) -> None:
-        """Detach from the run, which goes on (A100)."""
+        """Detach from the run, which continues (A100)."""
         if self._closing_frames != []:
             self._closing_frames = []
             await self._close()

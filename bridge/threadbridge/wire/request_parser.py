@@ -1,4 +1,4 @@
-"""What a request asks, read from its path, query, headers and body; every refusal that needs no backend."""
+"""Parse a request from its path, query, headers and body, and reject what needs no backend to reject."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from threadbridge.wire.error_responses import BodyTooLarge
 from threadbridge.wire.event_stream import parse_last_event_id
 from threadbridge.wire.routes import Operation, match_operation
 
-#: Digits of a number in a query; longer ones are no numbers but attempts to keep us busy.
+#: The most digits of a number in a query; longer ones only cost time to parse.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,100}")
 
-#: `include`, `include[]` and `include[0]`: what the SDKs of different languages make of a list.
+#: `include`, `include[]` and `include[0]`: how the SDKs of different languages write a list.
 _INCLUDE = re.compile(r"include(?:\[\d*\])?")
 
 #: A parameter that Azure's clients add to every request (C19).
@@ -31,12 +31,12 @@ _JSON = "application/json"
 _IDENTITY = "identity"
 _EVENT_STREAM = "text/event-stream"
 
-#: What the SDKs send where there is nothing to say.
+#: Bodies that the SDKs send for an empty request.
 _EMPTY_BODIES = frozenset({b"", b"{}", b"null"})
 
-#: Brackets in a body before it is tried whether what it holds can be written down again; see `_refuse_deep`.
+#: Brackets in a body from which on its nesting is checked.
 _NESTING_CHECK_BRACKETS = 200
-#: What an answer may wrap around a body: list, object, run, tool resources and so on.
+#: Levels that a response can wrap around a body: list, object, run, tool resources and so on.
 _RESPONSE_NESTING_LEVELS = 12
 
 
@@ -49,18 +49,18 @@ class OperationCall:
     list_query: ListQuery
     include: tuple[str, ...]
     body: Wire
-    #: What of the request will not be done as it was asked for; the backend adds to it.
+    #: Warnings about parts of the request that are ignored or replaced; the backend adds to them.
     warnings: list[str] = field(default_factory=list[str])
-    #: The id of the last event that a client saw before its stream broke.
+    #: The id of the last event that a client received before its stream broke.
     last_event_id: str | None = None
-    #: Whether the answer is to be a stream of events and nothing else.
+    #: Whether the client accepts only a stream of events.
     accepts_only_events: bool = False
 
     @property
     def is_streamed(self) -> bool:
-        """Whether the answer is a stream of events: the operation has one, and the client asks for it.
+        """Whether the response is a stream of events: the operation can stream, and the client asks for it.
 
-        A `stream` in a body that is no plain `true` is for the backend to judge.
+        The backend validates a `stream` that is not `true`.
         """
         operation = self.operation
         if operation.stream_method is None:
@@ -77,7 +77,7 @@ class OperationCall:
 
 
 def parse_request(request: WireRequest, *, max_body_bytes: int) -> OperationCall:
-    """The call a request makes. Raises a RequestError for an unknown path, a missing header or an unreadable body."""
+    """The call of a request. Raises a RequestError for an unknown path, a missing header or an unreadable body."""
     operation, ids = match_operation(request.method, request.path)
     pairs = [(unquote(name), unquote(value)) for name, value in request.query]
     query = dict(pairs)
@@ -104,13 +104,13 @@ def parse_request(request: WireRequest, *, max_body_bytes: int) -> OperationCall
 
 
 def _find_ignored_parameters(operation: Operation, query: Mapping[str, str]) -> Sequence[str]:
-    """Parameters of the query that mean nothing to this operation. A cache-buster must not break a client."""
+    """Query parameters that this operation ignores: a cache-buster must not break a client."""
     ignored = [name for name in query if name != _API_VERSION and _normalize_name(name) not in operation.query]
     return [f"The query parameter '{shorten(name)}' has no effect on this operation." for name in ignored]
 
 
 def _find_repeated_parameters(pairs: Sequence[tuple[str, str]], query: Mapping[str, str]) -> Sequence[str]:
-    """Parameters with several values that can have one only: the last of them counts."""
+    """Single-valued parameters that occur more than once: the last value counts."""
     if len(pairs) == len(query):
         return ()
     counts = Counter(name for name, _ in pairs if not _INCLUDE.fullmatch(name))
@@ -132,7 +132,7 @@ def _find_ignored_body(operation: Operation, body: bytes) -> Sequence[str]:
 
 
 def _require_beta(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
-    """The header of A2. Azure's own clients name an `api-version` and never knew the header, so they need none."""
+    """The header of A2. Azure's clients send an `api-version` instead of the header, so they need none."""
     header = headers.get("openai-beta")
     if header is None and _API_VERSION in query:
         return
@@ -191,7 +191,7 @@ def _parse_body(operation: Operation, request: WireRequest, max_body_bytes: int)
 
 
 def _require_json(content_type: str) -> None:
-    """The words for any other type; a body without a type is taken for what it looks like."""
+    """The error for any other content type; the type of a body without one is detected."""
     if content_type.partition(";")[0].strip().lower() != _JSON:
         shown_type = shorten(content_type)
         raise InvalidRequest(
@@ -202,7 +202,7 @@ def _require_json(content_type: str) -> None:
 
 
 def _require_identity_encoding(content_encoding: str) -> None:
-    """Said by name: the bytes of a compressed body would only look like broken JSON."""
+    """An error of its own: a compressed body would otherwise only look like broken JSON."""
     if content_encoding.strip().lower() != _IDENTITY:
         raise InvalidRequest(
             f"Unsupported content encoding: '{shorten(content_encoding)}'. Please send the request body uncompressed.",
@@ -211,7 +211,7 @@ def _require_identity_encoding(content_encoding: str) -> None:
 
 
 def _reject_deep_nesting(parsed: Wire) -> None:
-    """More levels can be read than written: refuse now what no answer could show later."""
+    """JSON can be parsed at more levels than it can be written: reject now what no response could contain later."""
     wrapped: object = parsed
     for _ in range(_RESPONSE_NESTING_LEVELS):
         wrapped = [wrapped]
@@ -222,7 +222,7 @@ def _reject_deep_nesting(parsed: Wire) -> None:
 
 
 def _build_parse_error(reason: str) -> InvalidRequest:
-    # Clients know the first sentence; the hint is ours.
+    # The first sentence is the service's; the hint is ours.
     return InvalidRequest(
         f"We could not parse the JSON body of your request. (HINT: a JSON object is expected; {reason}.)"
     )

@@ -1,7 +1,6 @@
-"""The operations of the Assistants API v2 as a table: method and path, and what each does with a body.
+"""The operations of the Assistants API v2 as a table: method, path, and use of the body.
 
-The table is what documentation, doors and the operations themselves read. Paths carry no prefix; `own_path` takes it
-off.
+Documentation, transports and dispatch read this table. Paths have no prefix; `find_api_path` removes it.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ BodyPolicy = Literal["none", "optional", "required"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation, and how the backend's method of the same name is called for it.
+    """One operation, and how its backend method of the same name is called.
 
-    The method gets the ids of the path in their order, then the body unless `body` is "none" (a `none` body is
-    ignored, an empty `optional` one stands for `{}`), then the page of a list. `query` are the parameters that have an
-    effect, `include` in whatever spelling. `stream_method` answers instead where the client wants events. `warns`: the
-    method takes a warning sink.
+    The method receives the ids of the path in order, then the body unless `body` is "none" (a `none` body is ignored,
+    an empty `optional` one stands for `{}`), then the page of a list. `query` names the parameters that have an effect,
+    `include` in any spelling. `stream_method` is called instead when the client asks for events. `warns`: the method
+    takes a warning sink.
     """
 
     name: str
@@ -38,7 +37,7 @@ class Operation:
 
     @property
     def is_list(self) -> bool:
-        """Whether it answers a page of objects."""
+        """Whether the operation returns a page of objects."""
         return "limit" in self.query
 
 
@@ -46,7 +45,7 @@ _PAGE = frozenset({"limit", "order", "after", "before"})
 _INCLUDE = frozenset({"include"})
 
 
-#: The 23 operations of the service; `list_threads`, which only its sisters have (A7); our own `follow_run` and
+#: The 23 operations of the service; `list_threads`, which only related services have (A7); our own `follow_run` and
 #: `report_run`.
 OPERATIONS: tuple[Operation, ...] = (
     Operation("create_assistant", "POST", "/assistants", "required"),
@@ -87,7 +86,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 
 class OperationMatch(NamedTuple):
-    """The operation a request asks for, and the ids in its path by their names."""
+    """The operation of a request, and the ids in its path by name."""
 
     operation: Operation
     ids: Mapping[str, str]
@@ -98,7 +97,7 @@ _Methods = Mapping[str, Operation]
 
 
 class _PathTemplate(NamedTuple):
-    """A path with ids in it: their names in their order, and the operation behind each method."""
+    """A path with ids: their names in order, and the operation of each method."""
 
     names: Sequence[str]
     methods: _Methods
@@ -112,7 +111,7 @@ def _group_by_path(operations: Sequence[Operation]) -> Mapping[str, _Methods]:
 
 
 def _split_path(path: str) -> tuple[tuple[int | str, ...], Sequence[str]]:
-    """What tells paths with ids apart, and these ids: from the root on, words and ids take turns."""
+    """The fixed words of a path, and its ids: after the root, words and ids alternate."""
     segments = path.removeprefix("/").split("/")
     return (len(segments), *segments[::2]), segments[1::2]
 
@@ -146,7 +145,7 @@ def match_operation(method: str, path: str) -> OperationMatch:
 
 
 #: Where the API may begin in the path of a URL: at its root; after a version (`/v1`), after `/openai` (Azure, C19) or
-#: one of its deployments; after a project (Foundry). A root after anything else is another resource's affair, such
+#: one of its deployments; after a project (Foundry). A root after anything else belongs to another resource, such
 #: as `/v1/chatkit/threads` or a file of the name `threads`.
 _ROOT = re.compile(
     r"(?:^|/v\d+|/openai|/openai/deployments/[^/]+|/api/projects/[^/]+)(?P<root>/(?:assistants|threads)(?:/.*)?)$",
@@ -154,19 +153,19 @@ _ROOT = re.compile(
 )
 
 
-#: A slash that was escaped (`%2F`).
+#: An escaped slash (`%2F`).
 _ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 def decode_path(raw_path: str) -> str:
-    """The path of a URL without its escapes; but an escaped slash stays one, for it is part of an id and ends none."""
+    """The unescaped path of a URL, in which an escaped slash stays escaped, because it is part of an id."""
     return unquote(_ESCAPED_SLASH.sub("%252F", raw_path))
 
 
 def find_api_path(path: str, *, base: str = "") -> str | None:
     """The path from `/assistants` or `/threads` on; None where a URL's path is not the Assistants API's.
 
-    `base`: the path of the client's own base URL, if unusual.
+    `base` is the path of the client's own base URL, if unusual.
     """
     base = base.rstrip("/")
     match = _ROOT.match(path.removeprefix(base)) if base and path.startswith(f"{base}/") else None

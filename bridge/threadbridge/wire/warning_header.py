@@ -1,17 +1,17 @@
-"""The response header that says what of a request was accepted and will not be done as it was asked for."""
+"""The response header with warnings about accepted parts of a request that are ignored or replaced."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 
-#: A list of strings as HTTP writes them (RFC 9651): `"One sentence.", "Another one."`.
+#: A list of strings in the syntax of RFC 9651: `"One sentence.", "Another one."`.
 WARNING_HEADER = "threadbridge-warning"
 
-#: Characters of the whole header: some proxies refuse a response whose headers have more than 4 kB.
+#: The most characters of the header: some proxies reject a response with more than 4 kB of headers.
 MAX_HEADER_CHARACTERS = 2000
 
-#: Characters of one warning; names that a client made up may be of any length.
+#: The most characters of one warning: names from a client can have any length.
 _MAX_WARNING_CHARACTERS = 300
 
 _TRUNCATION_NOTICE = '"There are more warnings; the log has all of them."'
@@ -20,7 +20,7 @@ _UNSAFE = re.compile(r"[^\x20-\x7e]")
 
 
 def build_warning_headers(warnings: Sequence[str]) -> dict[str, str]:
-    """The header for these warnings, each of them once; none where there are none."""
+    """The header for these warnings, without duplicates; no header without warnings."""
     items: list[str] = []
     left = MAX_HEADER_CHARACTERS - len(_TRUNCATION_NOTICE)
     for warning in dict.fromkeys(warnings):
@@ -39,7 +39,7 @@ def parse_warning_headers(headers: Mapping[str, str]) -> list[str]:
 
 
 def _quote(warning: str) -> str:
-    """Anything but printable ASCII could end the header or begin another one."""
+    """Keep printable ASCII only: other characters could end the header or start another one."""
     short = warning if len(warning) <= _MAX_WARNING_CHARACTERS else f"{warning[:_MAX_WARNING_CHARACTERS]}..."
     escaped = _UNSAFE.sub("?", short).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
