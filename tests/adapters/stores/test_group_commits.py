@@ -19,7 +19,7 @@ from threadbridge.errors import Conflict, StoreError
 from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.stores.sqlite.store import MAX_GROUP_COMMIT, SqliteStore
-from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
+from threadbridge_adapters.stores.sqlite.transactions import TransactionRequest
 
 Listen = Callable[[str, Callable[..., Any]], None]
 

@@ -112,23 +112,13 @@ def connect_writer(engine: Engine, database: SqliteDatabase) -> SqliteConnection
     return SqliteConnection(connection)
 
 
-def connect_inline_writer(engine: Engine, database: SqliteDatabase) -> SqliteConnection:
-    """A connection onto an opened store that waits for nothing: not for other writers, not for the disk.
-
-    Folding the log into the file does wait for the disk, and is left to the writer.
-    """
-    with map_driver_errors("opened", database):
-        connection = SqliteConnection(engine.connect())
-        connection.run_pragma("busy_timeout = 0")
-        connection.run_pragma("wal_autocheckpoint = 0")
-    return connection
-
-
-def connect_reader(engine: Engine, database: SqliteDatabase) -> SqliteConnection:
-    """A connection that refuses to write."""
+def connect_reader(engine: Engine, database: SqliteDatabase, *, waits: bool = True) -> SqliteConnection:
+    """A connection that refuses to write; without `waits`, it fails at once where the file is locked."""
     with map_driver_errors("opened", database):
         connection = SqliteConnection(engine.connect())
         connection.set_read_only(on=True)
+        if not waits:
+            connection.run_pragma("busy_timeout = 0")
     return connection
 
 

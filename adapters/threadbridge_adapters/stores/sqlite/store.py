@@ -1,135 +1,110 @@
-"""`ports.Store` on SQLite: one thread writes, and a read is done where it is asked for, or on a few threads more."""
+"""`ports.Store` on SQLite: one thread writes; reads run on the caller's thread or on reader threads."""
 
 from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from threadbridge.ports import Session
-from threadbridge_adapters.stores.sqlite import transactions
 from threadbridge_adapters.stores.sqlite.connection import (
     SqliteConnection,
-    connect_inline_writer,
     connect_reader,
     connect_writer,
     create_sqlite_engine,
 )
-from threadbridge_adapters.stores.sqlite.connection_worker import ConnectionWorker
-from threadbridge_adapters.stores.sqlite.inline_connection import InlineConnection
 from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
-from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
+from threadbridge_adapters.stores.sqlite.transactions import (
+    TransactionRequest,
+    run_on_single_connection,
+    run_read,
+    run_writes,
+)
+from threadbridge_adapters.stores.sqlite.workers import ConnectionWorker, InlineReader
 
 T = TypeVar("T")
 
-#: Threads for the reads of several loops at once, the second started when one is not enough. More of them only fight
-#: over the interpreter's lock (four cost twice the CPU of two on fifty concurrent reads).
+#: Threads for the reads of several loops at once, the second started when one is not enough. More of them only compete
+#: for the interpreter's lock (four cost twice the CPU of two on fifty concurrent reads).
 READER_THREADS = 2
 #: Writes that share one commit at most, so that the first of many does not wait for all.
 MAX_GROUP_COMMIT = 64
-#: Writes on the caller's thread before one goes to the writer, which then folds SQLite's log into the file: some 10 MB
-#: of usual runs by then. That costs as much as a run or two, whatever it finds.
-MAX_INLINE_WRITES_IN_A_ROW = 250
 
 
 class TransactionScheduler:
-    """The ways into the database for one process.
+    """Decides where a transaction of one process runs.
 
-    For a file: short cuts on the caller's thread while nobody else is at it, else a writer and readers with threads of
-    their own. In memory there is one connection, and one thread for all.
+    For a file: writes on the writer's thread, reads on the caller's thread or on reader threads. In memory there is one
+    connection, and one thread for all.
     """
 
     def __init__(self, database: SqliteDatabase) -> None:
         engine = create_sqlite_engine(database)
 
-        def run_writes(connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]]) -> None:
-            transactions.write(connection, requests, database)
-
-        def run_inline(connection: SqliteConnection, request: TransactionRequest[Any]) -> bool:
-            return transactions.run_inline(connection, request, database)
-
-        def run_read(connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]]) -> None:
-            transactions.read(connection, requests[0], database)
-
-        def run_read_inline(connection: SqliteConnection, request: TransactionRequest[Any]) -> bool:
-            transactions.read(connection, request, database)  # no writer locks a snapshot out
-            return True
-
-        def run_any(connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]]) -> None:
-            transactions.run_any(connection, requests[0], database)
-
         def open_writer() -> SqliteConnection:
             return connect_writer(engine, database)
 
-        def open_inline_writer() -> SqliteConnection:
-            return connect_inline_writer(engine, database)
-
-        def open_reader() -> SqliteConnection:
-            return connect_reader(engine, database)
-
-        self._inline_write_count = 0
-        self._inline_writer: InlineConnection | None = None
-        self._inline_reader: InlineConnection | None = None
+        self._inline_reader: InlineReader | None = None
         if database.path is None:
-            self.writer = self.readers = ConnectionWorker("store", connect=open_writer, run_transactions=run_any)
+            self.writer = self.readers = ConnectionWorker(
+                "store",
+                connect=open_writer,
+                run_transactions=lambda connection, requests: run_on_single_connection(
+                    connection, requests[0], database
+                ),
+            )
             return
         self.writer = ConnectionWorker(
-            "store-writer", connect=open_writer, run_transactions=run_writes, max_group_size=MAX_GROUP_COMMIT
+            "store-writer",
+            connect=open_writer,
+            run_transactions=lambda connection, requests: run_writes(connection, requests, database),
+            max_group_size=MAX_GROUP_COMMIT,
         )
         self.readers = ConnectionWorker(
-            "store-reader", connect=open_reader, run_transactions=run_read, max_threads=READER_THREADS
+            "store-reader",
+            connect=lambda: connect_reader(engine, database),
+            run_transactions=lambda connection, requests: run_read(connection, requests[0], database),
+            max_threads=READER_THREADS,
         )
-        self._inline_reader = InlineConnection(connect=open_reader, run_transaction=run_read_inline)
-        if database.synchronous == "normal":  # else every commit waits for the disk
-            self._inline_writer = InlineConnection(connect=open_inline_writer, run_transaction=run_inline)
+        self._inline_reader = InlineReader(
+            connect=lambda: connect_reader(engine, database, waits=False),
+            run_read=lambda connection, request: run_read(connection, request, database),
+        )
 
     async def read(self, request: TransactionRequest[T]) -> T:
-        """The outcome of the job, done here and now if that keeps nobody waiting."""
-        # What was just written is still at hand where it was written; any other connection would fetch it anew. In
-        # return a write of another thread may find that connection busy, and goes by the writer.
-        for connection in (self._inline_writer, self._inline_reader):
-            if connection is not None and connection.try_run(request):
-                return request.take_result()
+        """Run a read: on this thread if the inline connection is free, else on a reader thread."""
+        if self._inline_reader is not None and self._inline_reader.try_run(request):
+            return request.take_result()
         return await self.readers.submit(request)
 
     async def write(self, request: TransactionRequest[T]) -> T:
-        """The outcome of the job, done after those that were handed in before."""
-        if (
-            self._inline_writer is not None
-            and self.writer.is_idle
-            and self._inline_write_count < MAX_INLINE_WRITES_IN_A_ROW
-        ):
-            self._inline_write_count += 1
-            if self._inline_writer.try_run(request):
-                return request.take_result()
-        self._inline_write_count = 0
+        """Run a write on the writer's thread, after those submitted before. The event loop never waits for the disk."""
         return await self.writer.submit(request)
 
     def close(self) -> None:
-        """Let all end, without waiting."""
-        self._close_inline_connections()
+        """Accept no more requests, without waiting."""
+        self._close_inline_reader()
         self.readers.close()
         self.writer.close()
 
     async def wait_closed(self) -> None:
-        """Readers end first: the last connection to close a file folds its log away, and should be one that writes."""
-        self._close_inline_connections()
+        """Wait until all have ended, the writer last: the last connection to close a file folds its log into it."""
+        self._close_inline_reader()
         await self.readers.wait_closed()
         await self.writer.wait_closed()
 
-    def _close_inline_connections(self) -> None:
-        for connection in (self._inline_reader, self._inline_writer):
-            if connection is not None:
-                connection.close()
+    def _close_inline_reader(self) -> None:
+        if self._inline_reader is not None:
+            self._inline_reader.close()
 
 
 class SqliteStore:
-    """`ports.Store`. May be used from several event loops at once, and by several processes on one file.
+    """`ports.Store`. Usable from several event loops at once, and by several processes on one file.
 
-    Writes that are waiting when the writer is free share one commit; a lone write is never kept waiting for company.
-    A caller that is cancelled stops waiting, its transaction happens all the same. After a `fork` the child opens
-    the file anew; a store in memory stays with the parent.
+    Writes that wait when the writer becomes free share one commit; a single write does not wait for others.
+    Cancelling a caller does not cancel its transaction. After a `fork` the child opens the file again; a store in
+    memory stays with the parent.
     """
 
     def __init__(self, database: SqliteDatabase) -> None:
@@ -140,10 +115,10 @@ class SqliteStore:
     def _start_scheduler(self) -> None:
         self.scheduler = TransactionScheduler(self._database)
         self._finalizer = weakref.finalize(self, self.scheduler.close)
-        self._finalizer.atexit = False  # lanes see to the interpreter's exit themselves
+        self._finalizer.atexit = False  # workers handle the interpreter's exit themselves
 
     async def initialize(self) -> SqliteStore:
-        """The store with its schema up to date. Raises StoreError where that cannot be."""
+        """Open the file and bring its schema up to date; returns the store. Raises StoreError."""
         request = TransactionRequest(lambda _: None, tenant="", writes=True)
         await self.scheduler.writer.submit(request)
         return self
@@ -159,8 +134,8 @@ class SqliteStore:
         await self.scheduler.wait_closed()
 
     def reopen_after_fork(self) -> None:
-        """Start anew in a forked process."""
-        # The parent's threads are not here and its connections must not even be closed: SQLite forbids both.
+        """Start new workers in a forked process."""
+        # The parent's threads do not exist here, and SQLite forbids to close the parent's connections.
         _PARENT_SCHEDULERS.append(self.scheduler)
         self._finalizer.detach()
         self._start_scheduler()
@@ -169,7 +144,7 @@ class SqliteStore:
 
 
 _OPEN_STORES: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
-#: Kept, never used, so that nothing finalises them in a child.
+#: Referenced so that they are not finalised in a child.
 _PARENT_SCHEDULERS: list[TransactionScheduler] = []
 
 

@@ -1,132 +1,152 @@
-"""Running jobs inside transactions: reads one by one, writes in groups that share one commit.
+"""Requests for a transaction, and how they run on a connection: reads one by one, writes in groups that share a commit.
 
-The driver itself begins and ends them; through SQLAlchemy that alone would cost what a short transaction takes.
+The driver begins and ends transactions: through SQLAlchemy that alone would cost as much as a short transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from threadbridge.errors import StoreError
+from threadbridge_adapters.stores.sql.session import SqlSession
 from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
 from threadbridge_adapters.stores.sqlite.error_mapping import DRIVER_ERRORS, is_lock_timeout, to_store_error
 from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
-from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
-#: How often a write asks for a file that another process keeps locked, each time for the whole busy timeout.
+T = TypeVar("T")
+
+#: How often a write tries to lock a file that another process keeps locked, each time for the whole busy timeout.
 LOCK_ATTEMPTS = 3
 
-#: The write lock is taken at once: a transaction that becomes a writing one midway can fail there.
-_BEGIN_WRITE = "BEGIN IMMEDIATE"
+
+class TransactionRequest(Generic[T]):
+    """A function to run in one transaction, and its outcome."""
+
+    _result: T  # set by `execute`
+
+    __slots__ = ("_error", "_future", "_result", "tenant", "work", "writes")
+
+    def __init__(self, work: Callable[[SqlSession], T], *, tenant: str, writes: bool) -> None:
+        self.work = work
+        self.tenant = tenant
+        self.writes = writes
+        self._error: BaseException | None = None
+        self._future: asyncio.Future[T] | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._error is not None
+
+    @property
+    def has_store_error(self) -> bool:
+        """Whether it failed because of the database, not of the work."""
+        return isinstance(self._error, StoreError)
+
+    def execute(self, connection: SqliteConnection) -> None:
+        """Run the work from its start. The caller rolls back what raises, and passes the error to `fail`."""
+        self._error = None
+        self._result = self.work(SqlSession(connection, self.tenant))
+
+    def fail(self, error: BaseException) -> None:
+        """Record an error; the first one stays."""
+        if self._error is None:
+            # Neither a future nor a coroutine passes StopIteration on as it is.
+            self._error = RuntimeError("the work raised StopIteration") if isinstance(error, StopIteration) else error
+
+    def take_result(self) -> T:
+        """The result, once; raises the recorded error."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return self._result
+
+    def create_future(self) -> asyncio.Future[T]:
+        """A future of the running loop that receives the outcome."""
+        self._future = asyncio.get_running_loop().create_future()
+        return self._future
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop of its future."""
+        return None if self._future is None else self._future.get_loop()
+
+    def resolve_future(self) -> None:
+        """Give the outcome to the future, unless that was cancelled. Only on its loop."""
+        error, self._error = self._error, None
+        if self._future is None or self._future.done():
+            return
+        if error is not None:
+            self._future.set_exception(error)
+        else:
+            self._future.set_result(self._result)
 
 
 class _TransactionLost(Exception):
-    """SQLite ended the transaction by itself, as it does after some failures; nothing of it was kept."""
+    """SQLite ended the transaction by itself, as it does after some failures, and kept nothing of it."""
 
 
-def read(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
-    """Run one reading job on one snapshot of the data."""
+def run_read(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
+    """Run one read on one snapshot of the data."""
     try:
         connection.driver.execute("BEGIN")
         _run_request(connection, request, database, operation="read")
     except _TransactionLost:
-        pass  # the job knows
+        pass  # recorded in the request
     except DRIVER_ERRORS as exc:
         request.fail(to_store_error("read", database, exc))
     finally:
         connection.driver.rollback()
 
 
-def write(connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase) -> None:
-    """Run the jobs one after another and commit them together. One that fails takes back only what is its own."""
+def run_writes(
+    connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
+) -> None:
+    """Run writes one after another and commit them together. One that fails is rolled back alone."""
     try:
         _begin_write(connection)
     except DRIVER_ERRORS as exc:
         _fail_all(requests, database, exc)
         return
-    if len(requests) == 1:
-        _run_and_commit(connection, requests[0], database)
-    elif not _run_group_and_commit(connection, requests, database):
-        # The disk was full, for instance. Whoever can do without its neighbours succeeds alone.
-        for request in requests:
-            write(connection, [request], database)
-
-
-def _run_and_commit(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
     try:
-        if _run_request(connection, request, database, operation="written"):
+        if len(requests) > 1:
+            _run_in_savepoints(connection, requests, database)
+            connection.driver.commit()
+        elif _run_request(connection, requests[0], database, operation="written"):
             connection.driver.commit()
     except _TransactionLost:
-        pass  # the job knows
-    except DRIVER_ERRORS as exc:
-        _fail_all([request], database, exc)
-    finally:
-        connection.driver.rollback()  # where there was no commit, or it failed
-
-
-def _run_group_and_commit(
-    connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
-) -> bool:
-    """False where SQLite gave up the transaction that they shared, and nothing is written."""
-    try:
-        _run_in_savepoints(connection, requests, database)
-        connection.driver.commit()
-    except _TransactionLost:
-        return False
+        connection.driver.rollback()
+        if len(requests) > 1:
+            # The disk was full, for example: each runs again alone, and those that need less space succeed.
+            for request in requests:
+                run_writes(connection, [request], database)
     except DRIVER_ERRORS as exc:
         _fail_all(requests, database, exc)
     finally:
-        connection.driver.rollback()
-    return True
+        connection.driver.rollback()  # does nothing after a commit
 
 
-def _fail_all(requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase, exc: Exception) -> None:
-    for request in requests:
-        request.fail(to_store_error("written", database, exc))
-
-
-def run_inline(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
-    """Run one job of either sort on a connection that waits for nothing; False where the job is for one that does."""
-    return (
-        _write_inline(connection, request, database) if request.writes else _read_inline(connection, request, database)
-    )
-
-
-def _read_inline(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
-    """False where the store failed it, or it wrote: a reader may be luckier, and says what is wrong if it is not."""
-    before = connection.driver.total_changes
-    read(connection, request, database)
-    return connection.driver.total_changes == before and not request.has_store_error
-
-
-def _write_inline(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> bool:
-    """False where somebody else is writing, and the job has not begun."""
-    try:
-        connection.driver.execute(_BEGIN_WRITE)
-    except DRIVER_ERRORS:
-        return False  # the writer waits, and tells what is wrong if it is something else
-    _run_and_commit(connection, request, database)
-    return True
-
-
-def run_any(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
-    """Run one job of either sort, for the one connection of a store in memory."""
+def run_on_single_connection(
+    connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase
+) -> None:
+    """Run a read or a write on the only connection of a store in memory."""
     if request.writes:
-        write(connection, [request], database)
+        run_writes(connection, [request], database)
         return
     connection.set_read_only(on=True)
     try:
-        read(connection, request, database)
+        run_read(connection, request, database)
     finally:
         connection.set_read_only(on=False)
 
 
 def _begin_write(connection: SqliteConnection) -> None:
-    """Begin to write, as soon as other processes let us."""
+    """Take the write lock at once: a transaction that starts as a read can fail when it first writes."""
     for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
-            connection.driver.execute(_BEGIN_WRITE)
+            connection.driver.execute("BEGIN IMMEDIATE")
         except DRIVER_ERRORS as exc:
             if attempt == LOCK_ATTEMPTS or not is_lock_timeout(exc):
                 raise
@@ -138,16 +158,16 @@ def _run_in_savepoints(
     connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
 ) -> None:
     for request in requests:
-        connection.driver.execute("SAVEPOINT job")
+        connection.driver.execute("SAVEPOINT request")
         if not _run_request(connection, request, database, operation="written"):
-            connection.driver.execute("ROLLBACK TO SAVEPOINT job")
-        connection.driver.execute("RELEASE SAVEPOINT job")
+            connection.driver.execute("ROLLBACK TO SAVEPOINT request")
+        connection.driver.execute("RELEASE SAVEPOINT request")
 
 
 def _run_request(
     connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase, *, operation: str
 ) -> bool:
-    """Whether the job went well; if not, it knows why. Raises _TransactionLost even where it swallowed the reason."""
+    """Whether it succeeded; an error is recorded in the request. Raises _TransactionLost even if the work hid why."""
     try:
         request.execute(connection)
     except DRIVER_ERRORS as exc:
@@ -159,4 +179,9 @@ def _run_request(
             StoreError(f"The store {database} could not be {operation}: SQLite gave up the transaction; try again.")
         )
         raise _TransactionLost
-    return not request.failed
+    return not request.has_failed
+
+
+def _fail_all(requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase, exc: Exception) -> None:
+    for request in requests:
+        request.fail(to_store_error("written", database, exc))

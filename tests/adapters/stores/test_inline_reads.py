@@ -1,4 +1,4 @@
-"""What is short happens where it is asked for, unless somebody else is at it there."""
+"""Reads run on the caller's thread where its connection is free; writes never do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -15,8 +14,6 @@ from tests.stored_objects import get_driver, thread
 from threadbridge.errors import StoreError
 from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
-from threadbridge_adapters.stores.sqlite.store import MAX_INLINE_WRITES_IN_A_ROW, SqliteStore
-from threadbridge_adapters.stores.sqlite.transaction_request import TransactionRequest
 
 
 @pytest.fixture
@@ -42,15 +39,6 @@ async def test_a_read_in_memory_keeps_to_the_thread_of_its_only_connection() -> 
 
     await store.aclose()
     assert reader != threading.get_ident()
-
-
-async def test_what_was_just_written_is_read_where_it_is_still_at_hand(store: Store) -> None:
-    def where(session: Session) -> sqlite3.Connection:
-        return get_driver(session)
-
-    writer = await store.write(where, tenant="t")
-
-    assert await store.read(where, tenant="t") is writer
 
 
 async def test_a_read_that_meets_a_lock_is_left_to_a_connection_that_waits(store: Store) -> None:
@@ -127,20 +115,9 @@ def where_it_writes(name: str) -> Callable[[Session], int]:
     return work
 
 
-async def test_a_write_of_a_file_wakes_no_thread(store: Store) -> None:
-    assert await store.write(where_it_writes("thread_2"), tenant="t") == threading.get_ident()
-
-
-async def test_now_and_then_a_write_goes_to_the_writer_who_folds_the_log(store: Store) -> None:
-    writers = [
-        await store.write(where_it_writes(f"thread_{n}"), tenant="t") for n in range(2, 2 * MAX_INLINE_WRITES_IN_A_ROW)
-    ]
-
-    assert 1 <= sum(writer != threading.get_ident() for writer in writers) <= 2
-
-
-async def test_a_store_that_waits_for_the_disk_does_so_on_a_thread(tmp_path: Path) -> None:
-    store = await open_store(f"sqlite:///{tmp_path}/durable.db?synchronous=full")
+@pytest.mark.parametrize("synchronous", ["normal", "full"])
+async def test_a_write_runs_on_the_writers_thread(tmp_path: Path, synchronous: str) -> None:
+    store = await open_store(f"sqlite:///{tmp_path}/other.db?synchronous={synchronous}")
 
     writer = await store.write(where_it_writes("thread_1"), tenant="t")
 
@@ -160,16 +137,7 @@ async def test_a_write_that_another_process_holds_up_waits_on_a_thread(store: St
     assert await writing != threading.get_ident()
 
 
-async def test_a_write_does_not_overtake_those_in_line(store: Store) -> None:
-    first = TransactionRequest(where_it_writes("thread_2"), tenant="t", writes=True)
-    writing = cast(SqliteStore, store).scheduler.writer.submit(first)
-
-    second = await store.write(where_it_writes("thread_3"), tenant="t")
-
-    assert await writing == second != threading.get_ident()
-
-
-async def test_a_write_that_fails_on_the_callers_thread_leaves_nothing(store: Store) -> None:
+async def test_a_write_that_fails_leaves_nothing(store: Store) -> None:
     def fail(session: Session) -> None:
         session.add(ObjectKind.THREAD, thread("thread_2"))
         raise ValueError
