@@ -14,6 +14,7 @@ from threadbridge.settings import Settings
 if TYPE_CHECKING:
     from threadbridge.engine.backend import ResponsesBackend
     from threadbridge.engine.concurrency_limit import ConcurrencyLimit
+    from threadbridge.engine.inline_executor import ExecutorOpener
     from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.models.policy import ModelCatalog
@@ -52,6 +53,7 @@ async def open_backend(settings: Settings) -> Backend:
             blobs=blobs,
             catalog=catalog,
             parameter_rejections=parameter_rejections,
+            open_executor=load_plugin("executors", settings.executor, key="executor"),
         )
     except BaseException:
         await upstream.aclose()
@@ -99,13 +101,15 @@ def assemble_backend(
     blobs: BlobStore | None = None,
     catalog: ModelCatalog | None = None,
     parameter_rejections: ParameterRejectionRegistry | None = None,
+    open_executor: ExecutorOpener | None = None,
 ) -> ResponsesBackend:
-    """A backend from its parts, for tests and for embedding. Must be called on the loop that will use it.
+    """Assemble a backend from its parts, for tests and for embedding. Call it on the event loop that will use it.
 
-    `places` decides when a turn may be taken up, by default as many at a time as the settings say. `prices` has what
-    models cost whose price is not configured. `blobs` has the contents of files that code made, by default as long as
-    the backend lives. `catalog` is what the service said of its models, `refusals` what they were seen to refuse.
-    Raises ConfigurationError for settings that ask for what the service cannot do.
+    `concurrency_limit` says when a turn may start, by default `limits.concurrent_turns` at a time. `prices` are the
+    list prices of models that the settings name no price for. `blobs` keeps the contents of generated files, by
+    default as long as the backend lives. `catalog` is what the upstream reported about its models,
+    `parameter_rejections` what they are known to reject. `open_executor` makes the executor, by default the inline one.
+    Raises ConfigurationError for settings that ask for what the upstream cannot do.
     """
     from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
     from threadbridge.engine.backend import ResponsesBackend
@@ -113,8 +117,10 @@ def assemble_backend(
     from threadbridge.engine.containers import ContainerProvisioner
     from threadbridge.engine.context import EngineContext
     from threadbridge.engine.event_log_registry import EventLogRegistry
-    from threadbridge.engine.inline_executor import InlineExecutor
+    from threadbridge.engine.inline_executor import open_inline_executor
+    from threadbridge.engine.local_turns import LocalTurns
     from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
+    from threadbridge.engine.run_sweeper import RunSweeper
     from threadbridge_adapters.blobs import open_blob_store
 
     clock = clock or SystemClock()
@@ -138,10 +144,12 @@ def assemble_backend(
         container_provisioner=ContainerProvisioner(settings.tenant, store, upstream, blobs, clock),
         parameter_rejections=parameter_rejections or ParameterRejectionRegistry(settings, store, clock),
     )
-    executor = InlineExecutor(ctx)
+    local_turns = LocalTurns(ctx)
+    executor = (open_executor or open_inline_executor)(ctx, local_turns)
+    sweeper = RunSweeper(ctx, executor)
     if settings.performs_runs:
-        executor.start()
-    return ResponsesBackend(ctx, executor)
+        sweeper.start()
+    return ResponsesBackend(ctx, executor=executor, local_turns=local_turns, sweeper=sweeper)
 
 
 def _build_rules(

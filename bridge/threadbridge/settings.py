@@ -302,6 +302,8 @@ class Settings(_Section):
     simulate: bool = False
     #: False: this process reads and writes threads but performs no runs, and needs no upstream; an export does so.
     performs_runs: bool = True
+    #: What has runs advanced, by the name of an entry point of the group `threadbridge.executors`.
+    executor: str = "inline"
     #: Whether the Responses service has file_search and code_interpreter, files and vector stores.
     hosted_tools: bool = True
     upstream: UpstreamSettings = UpstreamSettings()

@@ -9,18 +9,21 @@ from typing import TypeAlias, TypeVar
 
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.generated_files_api import GeneratedFilesApi
-from threadbridge.engine.inline_executor import InlineExecutor
+from threadbridge.engine.local_turns import LocalTurns
 from threadbridge.engine.run_followers import RunFollowers
 from threadbridge.engine.run_stream import RunStream
+from threadbridge.engine.run_sweeper import RunSweeper
 from threadbridge.engine.thread_queue import ThreadQueue
 from threadbridge.ports import (
     BackendCapabilities,
     Event,
+    Executor,
     HandlesPassthrough,
     ListQuery,
     PassthroughRequest,
     PolledRun,
     RequestContext,
+    RunReference,
     Session,
     WarningSink,
     Wire,
@@ -53,21 +56,26 @@ class ResponsesBackend:
 
     capabilities = BackendCapabilities(lists_threads=True, streams=True, follows_runs=True, reports_runs=True)
 
-    def __init__(self, ctx: EngineContext, executor: InlineExecutor) -> None:
+    def __init__(self, ctx: EngineContext, *, executor: Executor, local_turns: LocalTurns, sweeper: RunSweeper) -> None:
         self._ctx = ctx
         self._executor = executor
+        self._local_turns = local_turns
+        self._sweeper = sweeper
         self._unknown_cursor: UnknownCursorPolicy = ctx.policies.unknown_cursor
         self._thread_queue = ThreadQueue(
             ctx.clock,
             max_waiting=ctx.limits.busy_waiting_requests if ctx.policies.busy_thread == "queue" else 0,
             wait_seconds=ctx.limits.busy_wait_seconds,
         )
-        self._run_followers = RunFollowers(ctx.event_logs, ctx.clock, executor.recover_run)
+        self._run_followers = RunFollowers(ctx.event_logs, ctx.clock, self._recover_run)
 
     async def aclose(self) -> None:
         """Let running turns end, for a bounded time; then close upstream and store."""
         self._thread_queue.close()
-        await self._executor.drain()
+        await self._sweeper.stop()
+        await self._executor.aclose()
+        await self._local_turns.drain()
+        await self._ctx.wait_for_background_tasks()
         await self._ctx.upstream.aclose()
         await self._ctx.store.aclose()
 
@@ -121,7 +129,7 @@ class ResponsesBackend:
     async def delete_thread(self, context: RequestContext, thread_id: str) -> Wire:
         deletion = await self._write(context, lambda session, at: threads.delete(session, at, thread_id))
         if deletion.run_id is not None:
-            await self._stop_run(deletion.run_id)
+            await self._stop_run(context, deletion.run_id)
         return deletion.response
 
     # Messages
@@ -215,7 +223,7 @@ class ResponsesBackend:
 
         run, abandoned, advice = await self._read(context, read_run)
         if abandoned:
-            self._executor.recover_run(self._get_ctx(context), run_id)
+            self._recover_run(self._get_ctx(context), run_id)
         return PolledRun(run, advice)
 
     async def report_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
@@ -226,7 +234,7 @@ class ResponsesBackend:
 
     async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
         run = await self._write(context, lambda session, at: runs.cancel(session, at, thread_id, run_id))
-        await self._stop_run(run_id)  # also where the run ended at once: a worker that fell behind may be ours
+        await self._stop_run(context, run_id)  # also where the run ended at once: a worker that fell behind may be ours
         return run
 
     async def submit_tool_outputs(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
@@ -278,12 +286,17 @@ class ResponsesBackend:
             except RunOverdue as overdue:
                 await self._write(context, partial(end_overdue_run, run_id=overdue.run_id))
 
-    async def _stop_run(self, run_id: str) -> None:
-        """The store says that a run is to end: tell its worker, and whoever follows it while it waits."""
-        await self._executor.cancel(run_id)
+    async def _stop_run(self, context: RequestContext, run_id: str) -> None:
+        """Stop a run that the store says is to end: its turn, and those who follow it while it waits."""
+        await self._executor.cancel(RunReference(context.tenant, run_id))
         waiting = self._ctx.event_logs.find_waiting(run_id)
         if waiting is not None:
             waiting.notify_waiters()
+
+    def _recover_run(self, ctx: EngineContext, run_id: str) -> None:
+        """Submit a run that has no worker, where this process recovers runs."""
+        if self._sweeper.is_running:
+            self._executor.submit(RunReference(ctx.tenant, run_id))
 
     async def _run_when_thread_free(
         self, context: RequestContext, thread_id: str, attempt: Callable[[], Awaitable[T]]
@@ -334,7 +347,7 @@ class ResponsesBackend:
 
     async def _queue_run(self, context: RequestContext, decide: Callable[[Session, ServiceContext], Queued]) -> Queued:
         """A transaction that queues a run, and begins its turn where a place is free."""
-        has_slot = self._executor.try_reserve_slot()
+        has_slot = self._local_turns.try_reserve_slot()
         turn_started = False
         try:
             await self._ctx.load_prices_if_limited()
@@ -342,7 +355,7 @@ class ResponsesBackend:
             turn_started = queued.turn is not None
         finally:
             if has_slot and not turn_started:
-                self._executor.release_slot()
+                self._local_turns.release_slot()
         return queued
 
     def _send_warnings(self, started: CreatedRun, warn: WarningSink) -> None:
@@ -359,7 +372,7 @@ class ResponsesBackend:
     ) -> None:
         """Perform the run's next turn; where its earlier ones were told, this one is too, the given events first."""
         is_streamed = bool(opening) and self._ctx.event_logs.find_waiting(queued.run["id"]) is not None
-        self._submit_to_executor(
+        self._perform_turn(
             context, queued, self._open_run_stream(queued, opening, has_reader=False) if is_streamed else None
         )
 
@@ -372,7 +385,7 @@ class ResponsesBackend:
     ) -> AsyncIterator[Event]:
         """Perform the run's next turn and hand out its events, the given ones first."""
         run_stream = self._open_run_stream(queued, opening, include)
-        self._submit_to_executor(context, queued, run_stream)
+        self._perform_turn(context, queued, run_stream)
         return run_stream
 
     def _open_run_stream(
@@ -394,10 +407,15 @@ class ResponsesBackend:
         run_stream.publish(opening)
         return run_stream
 
-    def _submit_to_executor(
+    def _perform_turn(
         self, context: RequestContext, queued: CreatedRun | Submission, run_stream: RunStream | None
     ) -> None:
-        self._executor.submit(self._get_ctx(context), queued.run["id"], start=queued.turn, run_stream=run_stream)
+        """Perform a turn here if it has started here or is streamed from here; leave any other to the executor."""
+        run = RunReference(context.tenant, queued.run["id"])
+        if queued.turn is None and run_stream is None:
+            self._executor.submit(run)
+        else:
+            self._local_turns.perform(run, start=queued.turn, run_stream=run_stream)
 
 
 def _build_opening_events(run: Wire) -> tuple[Event, Event]:

@@ -19,13 +19,14 @@ from threadbridge.engine.context import EngineContext
 from threadbridge.engine.exact_count import fetch_input_token_count
 from threadbridge.engine.hosted_tool_session import HostedToolSession
 from threadbridge.engine.image_inlining import ImageInliner
+from threadbridge.engine.recovery import recover_from_error, recover_from_event
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.upstream_state import UpstreamState
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
 from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.service.turns import TurnStart
-from threadbridge.translation.error_classifier import ErrorKind, ErrorMatch, classify_error, get_event_error
+from threadbridge.translation.error_classifier import ErrorKind
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.input_token_count import build_count_failure_warning
 from threadbridge.translation.request_builder import build_request
@@ -149,22 +150,13 @@ class ModelExchange:
 
         It is not where words or function calls were told already: then the run fails, and says why.
         """
-        if not self._translator.can_start_over or not await self._recover_from_event(event):
+        if not self._translator.can_start_over or not await recover_from_event(self, event):
             return False
         self._publish(self._translator.start_over(event))
         stream, self._upstream_stream, self._upstream_events = self._upstream_stream, None, None
         if stream is not None:
             await stream.aclose()
         return True
-
-    async def _recover_from_event(self, event: Wire) -> bool:
-        error = get_event_error(event)
-        for match in classify_error(error, {}) if error is not None else ():
-            if match.kind is ErrorKind.CONTEXT_OVERFLOW:
-                return await self._shorten_history()
-            if match.kind is ErrorKind.CONTAINER_LOST:
-                return error is not None and await self._replace_container(error["message"])
-        return False
 
     def _publish(self, events: Sequence[Event]) -> None:
         if self._run_stream is not None:
@@ -219,37 +211,29 @@ class ModelExchange:
             try:
                 answer = await send(orjson.dumps(body))
             except UpstreamError as error:
-                if not await self._recover_from_error(error, body):
+                if not await recover_from_error(self, error, body):
                     raise
             else:
                 if self._rejected_parameters:
                     self._record_rejections(body["model"])
                 return answer
 
-    async def _recover_from_error(self, error: UpstreamError, body: Wire) -> bool:
-        """Whether something was changed so that it is worth sending the request again."""
-        for match in classify_error(error, body):
-            if await self._apply_remedy(match, error, body):
-                return True
-        return False
+    # Remedies (`engine.recovery`) ---------------------------------------------------------------------------------
 
-    async def _apply_remedy(self, match: ErrorMatch, error: UpstreamError, body: Wire) -> bool:
-        match match.kind:
-            case ErrorKind.SAMPLING_REJECTED:
-                self._rejected_parameters |= {match.detail}
-                return True
-            case ErrorKind.CONVERSATION_LOCKED:
-                return await self.upstream_state.wait_for_lock(error)
-            case ErrorKind.CALLS_UNANSWERED | ErrorKind.STATE_NOT_FOUND | ErrorKind.STATE_REJECTED:
-                return await self.upstream_state.drop_lost_state(match.kind, error)
-            case ErrorKind.CONTAINER_LOST:
-                return await self._replace_container(error.message)
-            case ErrorKind.CONTEXT_OVERFLOW:
-                return await self._shorten_history()
-            case ErrorKind.COMPACTION_REJECTED:
-                self.upstream_state.start = replace(self.upstream_state.start, compact_at=None)
-                self._add_warning(format_no_compaction_warning(body["model"]))
-                return True
+    def leave_out_parameter(self, name: str) -> bool:
+        self._rejected_parameters |= {name}
+        return True
+
+    async def wait_for_conversation(self, error: UpstreamError) -> bool:
+        return await self.upstream_state.wait_for_lock(error)
+
+    async def drop_lost_state(self, kind: ErrorKind, error: UpstreamError) -> bool:
+        return await self.upstream_state.drop_lost_state(kind, error)
+
+    def leave_out_compaction(self, model: str) -> bool:
+        self.upstream_state.start = replace(self.upstream_state.start, compact_at=None)
+        self._add_warning(format_no_compaction_warning(model))
+        return True
 
     def _record_rejections(self, model: str) -> None:
         rejections = self._ctx.parameter_rejections
@@ -257,7 +241,7 @@ class ModelExchange:
         if new_rejections:
             self._ctx.run_in_background(rejections.save(self._ctx.tenant, new_rejections))
 
-    async def _replace_container(self, reason: str) -> bool:
+    async def replace_container(self, reason: str) -> bool:
         if self._container_replaced or not await self.tool_session.replace_container():
             return False
         self._container_replaced = True
@@ -265,7 +249,7 @@ class ModelExchange:
         _log.info("the thread's container was replaced", run_id=self.upstream_state.start.run["id"], error=reason)
         return True
 
-    async def _shorten_history(self) -> bool:
+    async def shorten_history(self) -> bool:
         """The service counted more than we did. Whether there is less to be sent now, so that it is worth asking."""
         before = self.upstream_state.start
         if (

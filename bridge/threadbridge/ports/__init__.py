@@ -14,6 +14,7 @@ from threadbridge.api_types import Wire
 from threadbridge.ports.backend import Backend
 from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
+from threadbridge.ports.executor import Executor, RunReference
 from threadbridge.ports.passthrough import HandlesPassthrough
 from threadbridge.ports.request_context import RequestContext
 from threadbridge.ports.spending import PriceList, Rates, SpendByKey, SpendScope, SpendTotals
@@ -55,6 +56,7 @@ __all__ = [
     "Entry",
     "EntryRole",
     "Event",
+    "Executor",
     "HandlesPassthrough",
     "IdGenerator",
     "Lease",
@@ -67,6 +69,7 @@ __all__ = [
     "PriceList",
     "Rates",
     "RequestContext",
+    "RunReference",
     "RunWithLease",
     "Session",
     "SpendByKey",

@@ -9,7 +9,7 @@ from threadbridge.errors import ConfigurationError
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
 
-PluginGroup: TypeAlias = Literal["backends", "stores", "upstreams", "doors", "commands"]
+PluginGroup: TypeAlias = Literal["backends", "stores", "upstreams", "executors", "doors", "commands"]
 
 
 def list_plugin_names(group: PluginGroup) -> list[str]:

@@ -83,7 +83,7 @@ async def test_a_worker_told_to_stop_and_called_off_at_once_leaves_the_run_to_th
     async with run_backend(tmp_path, clock) as life, run_backend(tmp_path, clock) as other:
         run = await queue_run(life, SLOW)
         await wait_until(life, run, lambda _: bool(life.simulator.requests))
-        (worker, task), *_ = life.backend._executor._runners.values()  # pyright: ignore[reportPrivateUsage]
+        (worker, task), *_ = life.backend._local_turns._runners.values()  # pyright: ignore[reportPrivateUsage]
 
         cancelling = asyncio.ensure_future(other.backend.cancel_run(CONTEXT, run["thread_id"], run["id"]))
         worker.cancel()

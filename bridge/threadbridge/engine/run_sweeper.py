@@ -1,0 +1,66 @@
+"""A periodic sweep: runs without a worker are submitted again, orphaned upstream resources are removed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from threadbridge.engine.cleanup_sweeper import CleanupSweeper
+from threadbridge.engine.context import EngineContext
+from threadbridge.errors import BridgeError
+from threadbridge.logs import get_logger
+from threadbridge.ports import Executor, RunReference
+
+_log = get_logger("threadbridge.run")
+
+#: Runs that one sweep submits for each tenant; the next sweep comes a lease later.
+_BATCH_SIZE = 100
+
+
+class RunSweeper:
+    """Sweeps at once, and then once for each length of a lease, for all tenants that this process serves."""
+
+    def __init__(self, ctx: EngineContext, executor: Executor) -> None:
+        self._ctx = ctx
+        self._executor = executor
+        self._cleanup_sweepers: dict[str, CleanupSweeper] = {}  # by tenant
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start sweeping. A process that performs no runs does not."""
+        self._task = asyncio.ensure_future(self._sweep_periodically())
+
+    @property
+    def is_running(self) -> bool:
+        """Whether this process recovers runs."""
+        return self._task is not None
+
+    async def stop(self) -> None:
+        """Stop sweeping."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _sweep_periodically(self) -> None:
+        while True:
+            self._ctx.event_logs.discard_expired()
+            for ctx in self._ctx.list_tenant_contexts():
+                await self._submit_abandoned_runs(ctx)
+                await self._clean_up(ctx)
+            await self._ctx.clock.sleep(self._ctx.limits.lease_seconds)
+
+    async def _submit_abandoned_runs(self, ctx: EngineContext) -> None:
+        try:
+            run_ids = await ctx.list_unfinished_runs(limit=_BATCH_SIZE)
+        except BridgeError as error:  # the store may answer at the next sweep
+            _log.error("could not look for runs without a worker", error=error.message)
+            return
+        for run_id in run_ids:
+            _log.info("recovering a run that lost its worker", run_id=run_id)
+            self._executor.submit(RunReference(ctx.tenant, run_id))
+
+    async def _clean_up(self, ctx: EngineContext) -> None:
+        sweeper = self._cleanup_sweepers.setdefault(ctx.tenant, CleanupSweeper(ctx))
+        try:
+            await sweeper.sweep()
+        except BridgeError as error:
+            _log.error("could not look for open cleanup intents", error=error.message)

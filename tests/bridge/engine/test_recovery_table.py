@@ -1,0 +1,75 @@
+"""The table of remedies covers every meaning of an error, and a remedy that changed nothing leaves it to the next."""
+
+from __future__ import annotations
+
+import pytest
+
+from threadbridge.engine.recovery import RECOVERY, recover_from_error, recover_from_event
+from threadbridge.errors import UpstreamError
+from threadbridge.translation.error_classifier import ErrorKind
+
+OVERFLOW = "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens."
+
+
+class Exchange:
+    """Notes the remedies that are tried; `works` are those that change something."""
+
+    def __init__(self, *works: str) -> None:
+        self.works = works
+        self.tried: list[str] = []
+
+    def _try(self, remedy: str) -> bool:
+        self.tried.append(remedy)
+        return remedy in self.works
+
+    def leave_out_parameter(self, name: str) -> bool:
+        return self._try(f"leave out {name}")
+
+    async def wait_for_conversation(self, error: UpstreamError) -> bool:
+        return self._try("wait")
+
+    async def drop_lost_state(self, kind: ErrorKind, error: UpstreamError) -> bool:
+        return self._try(f"send all: {kind}")
+
+    async def replace_container(self, reason: str) -> bool:
+        return self._try("replace container")
+
+    async def shorten_history(self) -> bool:
+        return self._try("shorten")
+
+    def leave_out_compaction(self, model: str) -> bool:
+        return self._try("leave out compaction")
+
+
+def test_every_meaning_of_an_error_has_one_row() -> None:
+    assert [row.kind for row in RECOVERY] == list(ErrorKind)
+
+
+@pytest.mark.parametrize("works", [("shorten",), ()])
+async def test_a_prompt_that_is_too_long_is_sent_again_only_if_it_could_be_shortened(works: tuple[str, ...]) -> None:
+    exchange = Exchange(*works)
+    error = UpstreamError(OVERFLOW, status=400, code="context_length_exceeded")
+
+    recovered = await recover_from_error(exchange, error, {"model": "m", "input": []})
+
+    assert (recovered, exchange.tried) == (bool(works), ["shorten"])
+
+
+async def test_an_event_is_recovered_from_only_by_rows_that_apply_in_a_stream() -> None:
+    exchange = Exchange("shorten", "leave out temperature")
+    failed = {
+        "type": "response.failed",
+        "response": {"error": {"code": "context_length_exceeded", "message": OVERFLOW}},
+    }
+    rejected = {"type": "error", "code": None, "message": "Unsupported parameter: 'temperature'."}
+
+    assert await recover_from_event(exchange, failed)
+    assert not await recover_from_event(exchange, rejected)
+    assert exchange.tried == ["shorten"]
+
+
+async def test_an_unknown_error_is_left_to_the_caller() -> None:
+    exchange = Exchange("shorten")
+
+    assert not await recover_from_error(exchange, UpstreamError("The model is on fire.", status=500), {"model": "m"})
+    assert exchange.tried == []
