@@ -1,6 +1,6 @@
-"""Write what is synchronous from what is not: the client, and the tour of the openai SDK.
+"""Generate the synchronous client and the synchronous tour of the openai SDK from the asynchronous ones.
 
-With `--check`, only say whether it is up to date.
+With `--check`, only report whether they are up to date.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: Each has a folder `_async`, to be edited, and a folder `_sync`, written from it.
+#: Each has a folder `_async`, to be edited, and a folder `_sync`, generated from it.
 PACKAGES = (ROOT / "bridge/threadbridge/client", ROOT / "tests/clients/tour")
 HEADER = "# Generated from ../_async by .ci/unasync.py: edit there.\n"
 
@@ -52,7 +52,7 @@ def _format_with_ruff(text: str, target: Path) -> str:
 
 
 def render_sync_files() -> dict[Path, str]:
-    """What each synchronous file should say."""
+    """The expected text of each synchronous file."""
     sources = [source for place in PACKAGES for source in sorted((place / "_async").glob("*.py"))]
     targets = {source: source.parents[1] / "_sync" / source.name for source in sources}
     return {target: make_synchronous(source.read_text("utf-8"), target=target) for source, target in targets.items()}

@@ -1,1 +1,1 @@
-"""What ThreadBridge does I/O with: backends, stores, doors, the simulator and the command line."""
+"""The I/O of ThreadBridge: backends, stores, the SDK transport, the gateway, the simulator and the command line."""

@@ -1,4 +1,4 @@
-"""The `responses` backend, as the entry point opens it."""
+"""Builds the `responses` backend from settings; the entry point calls `open_backend`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["assemble_backend", "open_backend", "open_upstream"]
 
 
 async def open_backend(settings: Settings) -> Backend:
-    """The emulated Assistants API of these settings; runs that lost their worker are taken up at once.
+    """The emulated Assistants API for these settings; orphaned runs are resumed immediately.
 
     Raises ConfigurationError for unusable settings and StoreError for a store that cannot be opened.
     """
@@ -36,7 +36,7 @@ async def open_backend(settings: Settings) -> Backend:
     catalog = None if settings.simulate else read_catalog(get_catalog_path(settings))
     upstream = open_upstream(settings)
     if catalog is not None and catalog.upstream != upstream.name:
-        catalog = None  # another service has other models
+        catalog = None  # the list of another service does not apply
     try:
         store = await open_store(_resolve_store_url(settings))
     except BaseException:
@@ -62,14 +62,14 @@ async def open_backend(settings: Settings) -> Backend:
 
 
 def _resolve_store_url(settings: Settings) -> str | None:
-    """What the simulator says stays out of the user's own file unless it is named."""
+    """Runs on the simulator are not written to the user's default store."""
     return ":memory:" if settings.simulate and settings.store is None else settings.store
 
 
 def open_upstream(settings: Settings) -> Upstream:
-    """The upstream of these settings, found by its entry point (group `threadbridge.upstreams`). Sends nothing.
+    """The upstream of these settings, found by its entry point (group `threadbridge.upstreams`). Sends no request.
 
-    A process that performs no runs has none. Raises ConfigurationError for an unknown name or unusable settings.
+    In a process that performs no runs, a stub. Raises ConfigurationError for an unknown name or unusable settings.
     """
     if not settings.performs_runs:
         from threadbridge.engine.null_upstream import NullUpstream
@@ -81,7 +81,7 @@ def open_upstream(settings: Settings) -> Upstream:
 
 
 def _create_price_list(settings: Settings, upstream: Upstream) -> PriceList:
-    """The list prices of the upstream; the simulator's answers are priced like OpenAI's."""
+    """The list prices of the upstream; the simulator uses OpenAI's prices."""
     from threadbridge_adapters.price_list import OPENAI_BASE_URL, create_price_list
 
     if settings.simulate:
@@ -155,7 +155,7 @@ def assemble_backend(
 def _build_rules(
     settings: Settings, upstream: Upstream, prices: PriceList | None, catalog: ModelCatalog | None
 ) -> ServiceRules:
-    """What every decision goes by. The log is told what of the settings does not suit the service."""
+    """The rules for all runs. Logs a warning for each setting that does not match the service."""
     from threadbridge.context_window.token_budget import HistoryRules
     from threadbridge.logs import get_logger
     from threadbridge.service.context import ServiceRules

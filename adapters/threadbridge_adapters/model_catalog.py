@@ -1,4 +1,4 @@
-"""The list of models a service gave, kept in a file: `threadbridge models refresh` writes it, backends read it."""
+"""The service's list of models in a file: `threadbridge models refresh` writes it, backends read it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _FORMAT = 1
 
 
 def get_catalog_path(settings: Settings) -> Path:
-    """Where the list is kept: as configured, else beside the user's own store."""
+    """The path of the list: the configured one, or next to the user's default store."""
     if settings.model_catalog is not None:
         return Path(settings.model_catalog).expanduser()
     return default_store_path().with_name("models.json")
 
 
 def read_catalog(path: Path) -> ModelCatalog | None:
-    """The list as it was fetched last; None before the first time. Raises ConfigurationError for another file."""
+    """The list as last fetched, or None if the file does not exist. Raises ConfigurationError for an invalid file."""
     try:
         stored = orjson.loads(path.read_bytes())
         days = {name: None if day is None else date.fromisoformat(day) for name, day in stored["models"].items()}
@@ -37,12 +37,12 @@ def read_catalog(path: Path) -> ModelCatalog | None:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise ConfigurationError(
-            f"The list of models {path} cannot be read; remove it, or write it anew with `threadbridge models refresh`."
+            f"The list of models {path} cannot be read; remove it, or replace it with `threadbridge models refresh`."
         ) from exc
 
 
 async def fetch_catalog(upstream: Upstream, *, service: str = "") -> ModelCatalog:
-    """Ask the service, which is at this place, for its models. Raises UpstreamError where it does not say."""
+    """The models of the upstream. Raises UpstreamError if the service does not list them."""
     response = await upstream.request("GET", "/models")
     models = response.get("data")
     if not isinstance(models, list):
@@ -51,14 +51,14 @@ async def fetch_catalog(upstream: Upstream, *, service: str = "") -> ModelCatalo
 
 
 def build_catalog(models: Iterable[Wire], *, service: str) -> ModelCatalog:
-    """The models as a service listed them just now."""
+    """A catalog of the models in a service's response, fetched now."""
     return ModelCatalog(
         time.time(), {model["id"]: _parse_shutdown_date(model) for model in models if _is_named(model)}, service
     )
 
 
 def write_catalog(path: Path, catalog: ModelCatalog) -> None:
-    """Replace the file whole. Raises ConfigurationError where it cannot be written."""
+    """Replace the file atomically. Raises ConfigurationError if it cannot be written."""
     days = {name: None if day is None else day.isoformat() for name, day in sorted(catalog.shutdown_dates.items())}
     body = {"format": _FORMAT, "service": catalog.upstream, "fetched_at": catalog.fetched_at, "models": days}
     temporary_path = path.with_suffix(".draft")
@@ -75,7 +75,7 @@ def _is_named(model: object) -> bool:
 
 
 def _parse_shutdown_date(model: Wire) -> date | None:
-    """`shutdown_date` as a date or a Unix time; servers that do not know the field say nothing."""
+    """The `shutdown_date`, given as a date or a Unix time; None if the server does not send the field."""
     value: Any = model.get("shutdown_date")
     try:
         if isinstance(value, str):

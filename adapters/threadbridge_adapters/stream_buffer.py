@@ -1,8 +1,8 @@
-"""Frames of one stream, read ahead of whoever takes them: everything that is ready is handed over as one chunk.
+"""A read-ahead buffer for the frames of one stream: the reader gets all available frames as one chunk.
 
-A run's events come in bursts, and each hand-over (a socket write, a change of thread) costs more than the event.
-Reading ahead makes the burst one hand-over and never holds an event back for company. It also cuts the reader loose
-from the stream: leaving early closes the stream's iterator, which detaches from the run and does not stop it (C3).
+Events of a run arrive in bursts, and each delivery (a socket write, a thread switch) costs more than the event.
+Reading ahead combines a burst into one delivery without delaying any event. It also decouples the reader from the
+stream: closing early closes the stream's iterator, which detaches from the run and does not stop it (C3).
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
 
-#: Bytes that may wait for a slow reader before the stream is held up; one frame may exceed it by its own size.
+#: Bytes buffered for a slow reader before the source is paused; one frame may exceed it by its own size.
 MAX_BUFFERED_BYTES: Final = 256 * 1024
 
 
 class _StreamBuffer(ABC):
-    """Fills itself from `source` on the running loop. Who reads, and how they wait, is the subclass's affair."""
+    """Fills itself from `source` on the running loop. Subclasses define how the reader waits."""
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
         self._loop = asyncio.get_running_loop()
         self._frames: deque[bytes] = deque()
-        # Two counters with one writer each, so that filling and taking may be on two threads without a lock.
+        # Two counters with one writer each, so that filling and reading need no lock across two threads.
         self._filled_bytes = 0
         self._consumed_bytes = 0
         self._has_room = asyncio.Event()
@@ -37,14 +37,14 @@ class _StreamBuffer(ABC):
 
     @abstractmethod
     def _wake(self) -> None:
-        """There is something to take."""
+        """Wake the reader: a chunk or the end is available."""
 
     async def _fill(self, source: AsyncIterator[bytes]) -> None:
         self._has_started = True
         try:
             if not self._is_detached:
                 await self._read(source)
-        except Exception as error:  # handed to the reader by `_take`, after the frames that came before it
+        except Exception as error:  # `_take` raises it after the frames that preceded it
             self._error = error
         finally:
             await close_stream(source)
@@ -67,7 +67,7 @@ class _StreamBuffer(ABC):
 
     async def _wait_for_room(self) -> None:
         self._has_room.clear()
-        # Announced before looking: a reader on another thread takes first and looks for the announcement second.
+        # Set before the check: a reader on another thread takes frames first and reads this flag second.
         self._waits_for_room = True
         while self._filled_bytes - self._consumed_bytes > MAX_BUFFERED_BYTES:
             await self._has_room.wait()
@@ -75,8 +75,8 @@ class _StreamBuffer(ABC):
         self._waits_for_room = False
 
     def _take_ready(self) -> bytes | None:
-        """All that is ready; nothing yet is `b""`, the end is None. Raises what broke the stream."""
-        ended = self._ended  # looked at first: frames that come later than this look are for the next one
+        """All available frames as one chunk, `b""` if none are ready, None at the end. Raises the source's error."""
+        ended = self._ended  # read first: frames that arrive after this belong to the next call
         frames = [self._frames.popleft() for _ in range(len(self._frames))]
         if frames:
             chunk = frames[0] if len(frames) == 1 else b"".join(frames)
@@ -100,9 +100,9 @@ class LoopStreamBuffer(_StreamBuffer):
         super().__init__(source)
 
     def start_keep_alive(self, seconds: float, frame: bytes) -> None:
-        """Have this frame come between two others, so that there is none for longer than `seconds` at no time.
+        """Insert this frame between others so that no pause is longer than `seconds`.
 
-        A timer that goes by itself, twice in that time: nothing of it is on the way of a frame.
+        A timer fires twice in that time, so that frames themselves cause no timer work.
         """
         self._keep_alive_timer = self._loop.call_later(
             seconds / 2, self._send_keep_alive, seconds, frame, self._filled_bytes
@@ -120,7 +120,7 @@ class LoopStreamBuffer(_StreamBuffer):
             self._reader_waiter.set_result(None)
 
     async def read_chunk(self, *, timeout: float | None = None) -> bytes | None:
-        """What is ready, waiting for at least one frame; None at the end. Raises TimeoutError."""
+        """All available frames, waiting for at least one; None at the end. Raises TimeoutError."""
         while (chunk := self._take_ready()) == b"":
             await self._wait(timeout)
         return chunk
@@ -130,7 +130,7 @@ class LoopStreamBuffer(_StreamBuffer):
         if timeout is None:
             await self._reader_waiter
             return
-        # A bare timer: `asyncio.timeout` costs more than the event that is waited for.
+        # A plain timer, because `asyncio.timeout` costs more than handling the event.
         timer = self._loop.call_later(timeout, _expire, self._reader_waiter)
         try:
             await self._reader_waiter
@@ -138,7 +138,7 @@ class LoopStreamBuffer(_StreamBuffer):
             timer.cancel()
 
     def detach(self) -> None:
-        """Close the stream without waiting for it; `chunk` answers None once it is closed."""
+        """Close the stream without waiting for it; `chunk` returns None once it is closed."""
         self._detach()
 
     async def aclose(self) -> None:
@@ -160,7 +160,7 @@ class ThreadStreamBuffer(_StreamBuffer):
         self._ready.set()
 
     def read_chunk(self, *, timeout: float | None = None) -> bytes | None:
-        """What is ready, blocking until there is at least one frame; None at the end. Raises TimeoutError."""
+        """All available frames, blocking until there is at least one; None at the end. Raises TimeoutError."""
         while True:
             self._ready.clear()
             chunk = self._take_ready()
@@ -170,7 +170,7 @@ class ThreadStreamBuffer(_StreamBuffer):
                 raise TimeoutError
 
     def close(self) -> None:
-        """Close the stream, without waiting for it. May be called from any thread, and twice."""
+        """Close the stream without waiting for it. May be called from any thread and repeatedly."""
         if not self._ended and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._detach)
 
@@ -181,7 +181,7 @@ def _expire(waiter: asyncio.Future[None]) -> None:
 
 
 async def close_stream(source: AsyncIterator[bytes]) -> None:
-    """Close a stream, if it is of the kind that can be closed."""
+    """Close a stream if it has `aclose()`."""
     aclose = getattr(source, "aclose", None)
     if aclose is not None:
         await aclose()

@@ -1,4 +1,4 @@
-"""Counting tokens offline, with whatever tokenizer is installed."""
+"""Offline token counts with the installed tokenizer."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _ENCODING = "o200k_base"
 
 
 def create_token_counter() -> TokenCounter:
-    """Exact counts for models since gpt-4o with the extra `tokens`; without a tokenizer, four bytes a token.
+    """Exact counts for models since gpt-4o with the extra `tokens`; without a tokenizer, four bytes per token.
 
-    tiktoken is taken where its table lies in a cache (`TIKTOKEN_CACHE_DIR`): it would download it otherwise.
+    tiktoken is used only if its table is in a cache (`TIKTOKEN_CACHE_DIR`), because it would download it otherwise.
     """
     if find_spec("quicktok") is not None or (find_spec("tiktoken") is not None and _has_cache()):
         return LazyTokenCounter()
@@ -31,7 +31,7 @@ def _has_cache() -> bool:
 
 
 class LazyTokenCounter:
-    """Loads the tokenizer when the first text is to be counted: that takes most of a second of CPU."""
+    """Loads the tokenizer for the first count, because loading takes almost a second of CPU time."""
 
     def __init__(self) -> None:
         self._counter: TokenCounter | None = None
@@ -45,7 +45,7 @@ class LazyTokenCounter:
 
 def _load_tokenizer() -> TokenCounter:
     name = "quicktok" if find_spec("quicktok") is not None else "tiktoken"
-    library: Any = import_module(name)  # neither brings types
+    library: Any = import_module(name)  # neither package has type hints
     encoding = library.get_encoding(_ENCODING)
 
     def count_exactly(text: str) -> int:
@@ -54,7 +54,7 @@ def _load_tokenizer() -> TokenCounter:
     def count(text: str) -> int:
         try:
             return count_exactly(text)
-        except (UnicodeEncodeError, TypeError):  # half a surrogate pair, which no tokenizer takes
+        except (UnicodeEncodeError, TypeError):  # half a surrogate pair, which tokenizers reject
             return estimate_tokens(text)
 
     return count

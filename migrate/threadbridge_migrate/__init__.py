@@ -1,1 +1,1 @@
-"""Moving what exists: archives of threads, and the commands that write and read them."""
+"""Migration of existing threads: archives, and the commands that write and read them."""

@@ -1,4 +1,4 @@
-"""Concurrent work that fails like sequential work: with the one exception that came first."""
+"""Concurrent tasks that raise the first exception itself, not an exception group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def gather(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """The results in the order of the work. The first failure cancels the rest, waits for it, and is raised."""
+    """The results in the order of the arguments. The first failure cancels the others and is raised after they end."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in work]

@@ -1,8 +1,8 @@
 """The writer's log: the outcome of each subject (a thread or an assistant), the sizes of the files after it, and the
 SHA-256 of the bytes it added to each file.
 
-A line is written only after the lines it describes are on disk. So whatever kills the process, the last whole line of
-the journal has the size of every file; bytes beyond that size are truncated. Bytes before it must have the recorded
+A line is written only after the lines it describes are on disk. After a crash the last complete line of the journal
+therefore has the size of every file; bytes beyond that size are truncated. Bytes before it must have the recorded
 hashes (`_part_verification`). Journals of earlier versions have no hashes.
 """
 
@@ -23,13 +23,13 @@ JOURNAL = "journal.jsonl"
 
 Subject = Literal["thread", "assistant"]
 
-#: `missing`: the source says that it no longer has it, and nothing else is wrong.
+#: `missing`: the source responds that the object no longer exists.
 SubjectOutcome = Literal["exported", "failed", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """How one subject ended: the lines it added per part, or the error that stood in the way."""
+    """The outcome of one subject: the number of lines added per part, or the error."""
 
     subject: Subject
     id: str
@@ -59,18 +59,18 @@ class JournalRecord(NamedTuple):
 
 @dataclass(slots=True)
 class ExportProgress:
-    """Where an export stands: the sum of a journal's lines."""
+    """The state of an export, accumulated from the journal's lines."""
 
     exported: dict[Subject, set[str]] = field(default_factory=lambda: {"thread": set[str](), "assistant": set[str]()})
     missing: dict[Subject, set[str]] = field(default_factory=lambda: {"thread": set[str](), "assistant": set[str]()})
     failed: dict[tuple[Subject, str], Wire] = field(default_factory=dict[tuple[Subject, str], Wire])
     counts: Counter[str] = field(default_factory=Counter[str])
     sizes: dict[str, int] = field(default_factory=dict[str, int])
-    #: Bytes of the journal up to the end of its last whole line.
+    #: Bytes of the journal up to the end of its last complete line.
     journal_length: int = 0
 
     def add(self, entry: JournalEntry) -> None:
-        """Take one more ending into account; the last word on a subject counts."""
+        """Add one entry; the last entry of a subject replaces earlier ones."""
         self.failed.pop((entry.subject, entry.id), None)
         self.missing[entry.subject].discard(entry.id)
         match entry.outcome:
@@ -83,7 +83,7 @@ class ExportProgress:
         self.counts.update(entry.counts)
 
     def is_finished(self, subject: Subject, object_id: str) -> bool:
-        """Whether there is nothing left to do about it: it was exported, or is known to be gone."""
+        """Whether the subject was exported or is missing at the source."""
         return object_id in self.exported[subject] or object_id in self.missing[subject]
 
 
@@ -116,4 +116,4 @@ def _parse_line(line: bytes, journal: Path) -> JournalRecord:
         sizes = {part: int(size) for part, size in record["sizes"].items()}
         return JournalRecord(entry, sizes, dict(record.get("sha256", {})), len(line))
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise ArchiveError(f"{journal} is damaged; what it logged can be read, but not added to.") from exc
+        raise ArchiveError(f"{journal} is damaged; the archive can be read but not extended.") from exc

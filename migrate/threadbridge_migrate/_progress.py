@@ -1,4 +1,4 @@
-"""Progress for people, on stderr: a bar on a terminal, plain lines elsewhere."""
+"""Progress on stderr: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadbridge_migrate._journal import SubjectOutcome
 from threadbridge_migrate.export import ProgressListener
 
-#: Failures told one by one; the rest only stands in the archive.
+#: Failures printed individually; later ones are only recorded in the archive.
 MAX_PRINTED_FAILURES = 10
 
 #: Seconds between two plain lines.
@@ -34,7 +34,7 @@ class SilentListener:
 
 
 class ProgressReporter:
-    """Counts threads, tells the first failures at once, and hands the counts on."""
+    """Counts threads, prints the first failures, and passes the counts on."""
 
     def __init__(
         self, print_line: Callable[[str], None], show_counts: Callable[[Counter[SubjectOutcome]], None]
@@ -44,7 +44,7 @@ class ProgressReporter:
         self._counts: Counter[SubjectOutcome] = Counter()
 
     def record_outcome(self, thread_id: str, outcome: SubjectOutcome, error_message: str | None) -> None:
-        """Count it, and say what is wrong with it while that is not too much to read."""
+        """Count the thread, and print its error if it is one of the first failures."""
         self._counts[outcome] += 1
         if error_message is not None and self._counts[outcome] <= MAX_PRINTED_FAILURES:
             more = "; further failures are only recorded" if self._counts[outcome] == MAX_PRINTED_FAILURES else ""
@@ -58,7 +58,7 @@ class ProgressReporter:
 
 @contextmanager
 def show_progress(*, total: int | None, quiet: bool, console: Console | None = None) -> Generator[ProgressListener]:
-    """A watch that shows progress as long as the context lasts. `total` is None where nobody knows it yet."""
+    """A listener that shows progress until the context ends. `total` is None if it is unknown."""
     console = console or Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     if quiet:
         yield SilentListener(console.print)

@@ -1,4 +1,4 @@
-"""How an export asks: so many requests at once, so many a minute, again after a passing failure, page by page."""
+"""Requests of an export: concurrency limit, rate limit, retries and paging."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from threadbridge.ports import ListQuery, RequestContext, Wire
 
 T = TypeVar("T")
 
-#: Objects per page: the most a service gives (A11).
+#: Objects per page: the maximum of the service (A11).
 PAGE_SIZE = 100
 
-#: The longest a service's `Retry-After` is waited for, in seconds.
+#: The longest wait for a service's `Retry-After`, in seconds.
 MAX_RETRY_AFTER = 120.0
 
-#: Seconds before the second and the longest before a later attempt.
+#: Seconds before the first retry, and the longest delay before a later one.
 INITIAL_BACKOFF, MAX_BACKOFF = 0.5, 10.0
 
 
 class RateLimitedSource:
-    """Shared by everything that asks one source."""
+    """Sends all requests to one source; shared by concurrent readers."""
 
     def __init__(
         self, context: RequestContext, *, concurrency: int, attempts: int, per_minute: float | None = None
@@ -38,7 +38,7 @@ class RateLimitedSource:
         self._not_before = 0.0
 
     async def request(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The answer to a call, repeated while it fails for reasons that pass (connection, 408, 429, 5xx)."""
+        """The result of a call, retried after transient failures (connection, 408, 429, 5xx)."""
         async for attempt in stamina.retry_context(
             on=self._should_retry,
             attempts=self._attempts,
@@ -51,10 +51,10 @@ class RateLimitedSource:
                 async with self._slots:
                     await self._wait_for_rate_limit()
                     return await call()
-        raise AssertionError("stamina raises what the last attempt raised")
+        raise AssertionError("stamina re-raises the last attempt's exception")
 
     async def iterate_pages(self, list_page: Callable[[ListQuery], Awaitable[Wire]]) -> AsyncIterator[Sequence[Wire]]:
-        """The pages of a list, oldest objects first. Raises UpstreamError when they do not get on."""
+        """The pages of a list, oldest objects first. Raises UpstreamError if the source repeats a page."""
         after: str | None = None
         while True:
             query = ListQuery(limit=PAGE_SIZE, order="asc", after=after)
@@ -75,12 +75,12 @@ class RateLimitedSource:
         if error.retry_after is None:
             return True
         wait = min(error.retry_after, MAX_RETRY_AFTER)
-        # Everybody waits: the others would only be told the same.
+        # All requests wait, because the others would get the same response.
         self._not_before = max(self._not_before, asyncio.get_running_loop().time() + wait)
         return wait
 
     async def _wait_for_rate_limit(self) -> None:
-        """Wait until the pace allows one more request."""
+        """Wait until the rate limit allows one more request."""
         now = asyncio.get_running_loop().time()
         send_at = max(self._not_before, now)
         self._not_before = send_at + self._interval if self._interval else self._not_before

@@ -1,4 +1,4 @@
-"""One subject on its way into an archive: its lines, collected until it is complete."""
+"""Buffers the archive lines of one subject until it is complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from threadbridge.ports import Wire
 from threadbridge_migrate._journal import JournalEntry, Subject, SubjectOutcome
 from threadbridge_migrate.archive import OBJECT_PARTS, Part
 
-#: Bytes of one part of one draft kept in memory; a longer part waits in a temporary file.
+#: Bytes of one part of one buffer in memory; a longer part is spooled to a temporary file.
 SPOOL_BYTES = 128 * 1024
 
 
@@ -26,7 +26,7 @@ class SupportsWrite(Protocol):
 
 
 class RecordBuffer:
-    """What will be written about one subject, all at once or not at all. Close it when it is written or given up."""
+    """The lines of one subject, written all at once or not at all. Close it after writing or discarding."""
 
     def __init__(self, subject: Subject, object_id: str) -> None:
         self.subject: Subject = subject
@@ -43,7 +43,7 @@ class RecordBuffer:
         self.close()
 
     def close(self) -> None:
-        """Give back the memory and temporary files of the lines."""
+        """Release the memory and temporary files of the lines."""
         for spool in self._spools.values():
             spool.close()
         self._spools.clear()
@@ -58,7 +58,7 @@ class RecordBuffer:
             self._counts[part.value] += 1
 
     def discard(self, outcome: SubjectOutcome, error: BridgeError) -> None:
-        """Drop the lines: the subject ends with an error."""
+        """Drop the lines and record the error of the subject."""
         self.close()
         self._counts.clear()
         self.outcome = outcome
@@ -75,11 +75,11 @@ class RecordBuffer:
 
     @property
     def error_message(self) -> str | None:
-        """Why it was given up, in a sentence."""
+        """The reason of a failure in one sentence, or None."""
         return None if self._error is None else str(self._error["message"])
 
     def to_journal_entry(self) -> JournalEntry:
-        """The journal's word on it."""
+        """The journal entry of the subject."""
         return JournalEntry(self.subject, self.id, self.outcome, dict(self._counts), self._error)
 
     def copy_to(self, files: Mapping[Part, SupportsWrite]) -> None:

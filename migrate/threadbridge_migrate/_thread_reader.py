@@ -1,4 +1,4 @@
-"""Reads one thread whole: itself, its messages, its runs, the steps of every run, and which assistants it names."""
+"""Reads one thread completely: thread, messages, runs, run steps, and the ids of its assistants."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from threadbridge_migrate.archive import Part
 
 
 async def read_thread(backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer) -> set[str]:
-    """Fill the draft; the answer is the ids of the assistants that the messages and runs name.
+    """Fill the buffer; return the ids of the assistants that messages and runs reference.
 
-    Raises what the source raised for the first request that failed for good.
+    Raises the source's error of the first request whose retries failed.
     """
     assistant_ids = set[str]()
     await gather(

@@ -2,12 +2,12 @@
 
     manifest.json     format, version, state, source, options, counts, size and SHA-256 of every file
     assistants.jsonl  threads.jsonl  messages.jsonl  runs.jsonl  steps.jsonl
-    errors.jsonl      what could not be exported: kind, id, status, type, param, code, message, request_id
-    journal.jsonl     the writer's log; needed to go on with an export, not to read one
-    *.damaged         what was left of a damaged file before its repair
+    errors.jsonl      failed objects: kind, id, status, type, param, code, message, request_id
+    journal.jsonl     the writer's log; needed to continue an export, not to read one
+    *.damaged         copies of damaged files from before their repair
 
-One line is one object, with the fields and values the source sent. A thread's messages, its runs, and each run's
-steps are neighbours, oldest first; threads stand in the order in which they were finished.
+Each line is one object, with the fields and values the source sent. A thread's messages, its runs, and each run's
+steps are adjacent, oldest first; threads are in the order in which they were finished.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from threadbridge_migrate.errors import ArchiveError
 
 FORMAT = "threadbridge-archive"
 
-#: Raised when an older reader could misunderstand what is written.
+#: Incremented when an older reader could misinterpret the format.
 VERSION = 1
 
 MANIFEST = "manifest.json"
@@ -47,19 +47,19 @@ class Part(StrEnum):
 
     @property
     def filename(self) -> str:
-        """Its name in the directory."""
+        """The file name in the directory."""
         return f"{self.value}.jsonl"
 
 
-#: The parts that hold objects of the source; `errors` is about those that are not there.
+#: The parts with objects of the source; `errors` lists the objects that failed.
 OBJECT_PARTS: tuple[Part, ...] = tuple(part for part in Part if part is not Part.ERRORS)
 
-#: `exporting`: being written, or broken off. `incomplete`: the last run ended, some objects could not be had.
+#: `exporting`: being written, or interrupted. `incomplete`: the last export finished with failed objects.
 ArchiveState = Literal["exporting", "incomplete", "complete"]
 
 
 class FileRecord(BaseModel):
-    """How a file of the archive should look."""
+    """The expected size and checksum of a file of the archive."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,7 +68,7 @@ class FileRecord(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an archive says about itself."""
+    """The description of an archive in its `manifest.json`."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -78,17 +78,17 @@ class Manifest(BaseModel):
     written_by: str
     created_at: int
     updated_at: int
-    #: Where the objects came from, without any secret. An archive has one source.
+    #: The source of the objects, without secrets. An archive has one source.
     source: dict[str, Any]
     options: dict[str, Any] = Field(default_factory=dict)
     counts: dict[str, int] = Field(default_factory=dict)
-    #: Assistants that runs or messages name and that the source no longer has.
+    #: Assistants that runs or messages reference and that no longer exist at the source.
     missing_assistants: list[str] = Field(default_factory=list)
     files: dict[str, FileRecord] = Field(default_factory=dict)
 
 
 class Archive:
-    """An archive to read, finished or not. Of an unfinished one it shows the threads that are completely there."""
+    """Reads an archive, finished or not. In an unfinished one only complete threads are visible."""
 
     def __init__(self, path: Path, manifest: Manifest, sizes: Mapping[str, int]) -> None:
         self.path = path
@@ -97,7 +97,7 @@ class Archive:
 
     @classmethod
     def open(cls, path: Path | str) -> Archive:
-        """The archive in a directory. Raises ArchiveError where there is none, or one from a newer version."""
+        """The archive in a directory. Raises ArchiveError if there is none or its version is newer."""
         path = Path(path)
         manifest = read_manifest(path)
         if (path / REPAIRED_JOURNAL).exists():
@@ -130,7 +130,7 @@ class Archive:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest of an archive. Raises ArchiveError where there is none that this version understands."""
+    """The manifest of an archive. Raises ArchiveError if there is none that this version supports."""
     file = path / MANIFEST
     try:
         manifest = Manifest.model_validate_json(file.read_bytes())
@@ -148,7 +148,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def summarise(path: Path | str) -> str:
-    """A few lines for people: where the archive came from, what is in it and what is not."""
+    """A summary as text: source, object counts and missing objects."""
     archive = Archive.open(path)
     manifest = archive.manifest
     source = ", ".join(f"{name} {value}" for name, value in manifest.source.items() if value is not None)

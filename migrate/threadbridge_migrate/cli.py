@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from threadbridge_migrate.export import ExportReport
 
 EXIT_CODES = (
-    "Exit codes: 0 everything is in the archive; 1 something is not, or the source or the disk failed; "
+    "Exit codes: 0 the archive is complete; 1 it is incomplete, or the source or the disk failed; "
     "2 wrong usage or configuration."
 )
 
 app = typer.Typer(
     name="migrate",
-    help="Move threads: write them to archives.",
+    help="Export threads to archives.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,24 +30,24 @@ app = typer.Typer(
 
 @app.callback()
 def _group() -> None:
-    """Move threads: write them to archives."""
+    """Export threads to archives."""
 
 
 @app.command("export-threads", epilog=EXIT_CODES)
 def export_threads(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the archive; made where it is missing.")],
-    more: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Further words for --ids.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the archive; created if missing.")],
+    more: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="More values for --ids.")] = None,
     ids: Annotated[
         list[str] | None,
         typer.Option(
             "--ids",
             metavar="FILE|-|ID",
             help="Threads to export: a file with one id per line, - for standard input, or an id. May be repeated. "
-            "Without any: all threads, where the source can list them.",
+            "Default: all threads, if the source can list them.",
         ),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", help="The source: assistants, responses or an installed backend.")
+        str | None, typer.Option("--backend", help="Source: assistants, responses or an installed backend.")
     ] = None,
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="URL of an Assistants service; implies --backend assistants.")
@@ -59,23 +59,22 @@ def export_threads(
             "--set", metavar="KEY=VALUE", help="Any other setting, as in --set assistants.query.api-version=v1."
         ),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests under way at once.")] = 32,
-    rate: Annotated[float | None, typer.Option(min=1, help="Requests a minute, at most.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Concurrent requests.")] = 32,
+    rate: Annotated[float | None, typer.Option(min=1, help="Maximum requests per minute.")] = None,
     attempts: Annotated[int, typer.Option(min=1, help="Attempts per request before its thread counts as failed.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
 ) -> None:
     """Write threads with their messages, runs, steps and assistants to an archive.
 
-    Broken off, even by kill -9, the same command goes on where it stopped. Threads that are in the archive are
-    skipped, threads that failed are tried again, and more ids extend it; one archive has one source. Files of the
-    archive that were shortened, removed or altered are named, and what they lost is fetched again. What could not be
-    exported is recorded in errors.jsonl.
+    After an interruption, even by kill -9, the same command continues where it stopped. Threads in the archive are
+    skipped, failed threads are retried, and more ids extend the archive. An archive has one source. Damaged files of
+    the archive are reported, and the lost objects are fetched again. Failures are recorded in errors.jsonl.
 
     Keys come from the environment (THREADBRIDGE_ASSISTANTS__API_KEY, or the openai SDK's own variables).
     """
     with report_errors():
-        # Imported here, so that --help does not pay for it.
+        # Imported here to keep --help fast.
         import asyncio
 
         from stamina.instrumentation import set_on_retry_hooks
@@ -86,7 +85,7 @@ def export_threads(
         from threadbridge_migrate.export_job import export_threads as export
         from threadbridge_migrate.sources import read_ids
 
-        set_on_retry_hooks([])  # they would print into our output
+        set_on_retry_hooks([])  # warnings would appear in the progress output
         id_arguments = [*(ids or ()), *(more or ())]
         arguments = _build_settings(backend, base_url, store, settings or [])
         thread_ids = read_ids(id_arguments, sys.stdin) if id_arguments else None
@@ -97,12 +96,12 @@ def export_threads(
     raise typer.Exit(0 if report.succeeded else 1)
 
 
-@app.command("summary", epilog="Exit codes: 0 it is an archive; 1 it is not, or a damaged one.")
+@app.command("summary", epilog="Exit codes: 0 valid archive; 1 not an archive, or a damaged one.")
 def summary(
     path: Annotated[Path, typer.Argument(help="Directory of the archive.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
-    """Say what an archive holds."""
+    """Print a summary of an archive."""
     with report_errors():
         from threadbridge_migrate.archive import read_manifest, summarise
 
@@ -116,7 +115,7 @@ def main() -> None:
 
 @contextmanager
 def report_errors() -> Generator[None]:
-    """Every foreseeable failure becomes one sentence on stderr and its exit code."""
+    """Turn each expected exception into one sentence on stderr and an exit code."""
     from threadbridge.errors import BridgeError, ConfigurationError
     from threadbridge_migrate._error_hints import affects_whole_source, describe_next_step
 
@@ -128,9 +127,9 @@ def report_errors() -> Generator[None]:
         raise _make_exit(1, describe_next_step(error) if affects_whole_source(error) else error.message) from None
     except OSError as error:
         location = error.filename or "the archive"
-        raise _make_exit(1, f"{location}: {error.strerror or error}; see to it, or name another place.") from None
+        raise _make_exit(1, f"{location}: {error.strerror or error}; fix this or choose another path.") from None
     except KeyboardInterrupt:
-        raise _make_exit(1, "Interrupted; the same command goes on from here.") from None
+        raise _make_exit(1, "Interrupted; run the same command again to continue.") from None
 
 
 def _make_exit(code: int, message: str) -> typer.Exit:
@@ -141,7 +140,7 @@ def _make_exit(code: int, message: str) -> typer.Exit:
 def _build_settings(
     backend: str | None, base_url: str | None, store: str | None, settings: list[str]
 ) -> dict[str, Any]:
-    """The command line as `load_settings` takes it."""
+    """The command line's settings as a tree for `load_settings`."""
     from threadbridge_migrate.errors import UsageError
 
     tree: dict[str, Any] = {
@@ -158,7 +157,7 @@ def _build_settings(
         for section in sections:
             inner = branch.get(section) or {}
             if not isinstance(inner, dict):
-                raise UsageError(f"--set {key}: {section} is no section of the settings.")
+                raise UsageError(f"--set {key}: the settings have no section {section}.")
             branch[section] = inner
             branch = inner
         branch[last] = value
@@ -175,17 +174,17 @@ def _print_report(report: ExportReport, out: Path, *, as_json: bool) -> None:
     else:
         typer.echo(summarise(out))
         typer.echo(
-            f"This export: {report.exported} exported, {report.skipped} there before, {report.failed} failed, "
+            f"This export: {report.exported} exported, {report.skipped} skipped, {report.failed} failed, "
             f"in {report.seconds:.1f} s"
         )
     if report.trouble:
-        typer.echo(f"migrate: {'Gave up. ' if report.stopped else ''}{report.trouble}", err=True)
+        typer.echo(f"migrate: {'Stopped early. ' if report.stopped else ''}{report.trouble}", err=True)
     if report.failures:
         kinds = ", ".join(f"{count} with status {status}" for status, count in report.failures.items())
         typer.echo(
             f"migrate: {sum(report.failures.values())} could not be exported ({kinds}); "
-            f"see {out / Part.ERRORS.filename}. The same command tries them again.",
+            f"see {out / Part.ERRORS.filename}. Run the same command again to retry them.",
             err=True,
         )
     elif report.succeeded and not report.exported:
-        typer.echo(f"migrate: {out} is complete; there was nothing to do.", err=True)
+        typer.echo(f"migrate: {out} is already complete.", err=True)

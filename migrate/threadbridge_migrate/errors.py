@@ -1,4 +1,4 @@
-"""What can go wrong with archives and exports beyond what the source does."""
+"""Errors of archives and exports, in addition to the errors of the source."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from threadbridge.errors import ConfigurationError, StoreError
 
 
 class ArchiveError(StoreError):
-    """The directory is not an archive, a damaged one, or one that this version must not touch."""
+    """The directory is not an archive, or the archive is damaged, locked, or of an unsupported version."""
 
 
 class UsageError(ConfigurationError):
-    """The command was asked for something that makes no sense; its message says what would."""
+    """Wrong usage of the command; the message names a correct one."""

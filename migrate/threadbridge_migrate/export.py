@@ -1,4 +1,4 @@
-"""The export: threads by the dozen at once, each written when it is complete, none of them fatal to the rest."""
+"""Concurrent export of threads: each is written when it is complete, and a failed thread does not stop the others."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from threadbridge_migrate._thread_reader import read_thread
 from threadbridge_migrate.archive import Part
 from threadbridge_migrate.writer import ArchiveWriter
 
-#: Failures in a row, each of a kind that concerns the whole source, after which an export gives up: at least this
-#: many, and as many as there are threads under way.
+#: Consecutive failures that affect the whole source after which an export stops: this number, or the number of
+#: concurrent threads if that is larger.
 MAX_SOURCE_FAILURES = 8
 
 
 class ProgressListener(Protocol):
-    """Is told how an export gets on."""
+    """Receives the outcome of each thread of an export."""
 
     def record_outcome(self, thread_id: str, outcome: SubjectOutcome, error_message: str | None) -> None:
-        """One thread is finished; `problem` says in a sentence why it failed, where it did."""
+        """One thread is finished; `error_message` is the reason in one sentence if it failed, else None."""
         ...
 
     def warn(self, sentence: str) -> None:
@@ -41,22 +41,22 @@ class ProgressListener(Protocol):
 
 @dataclass(slots=True)
 class ExportReport:
-    """How an export ended. `archive` counts everything in the archive, the rest what this export did."""
+    """The result of an export. `archive` counts all objects in the archive, the other fields this export only."""
 
     state: str = "exporting"
     exported: int = 0
-    #: Threads that were in the archive before.
+    #: Threads that were already in the archive.
     skipped: int = 0
     failed: int = 0
     missing_assistants: int = 0
-    #: Attempts beyond the first, over all requests.
+    #: Retries, over all requests.
     repeated_requests: int = 0
     #: A sentence on the damage that the export found in the archive when it started.
     damage: str | None = None
     seconds: float = 0.0
-    #: The export gave up before the end, because everything failed.
+    #: The export stopped early because every thread failed.
     stopped: bool = False
-    #: The last failure that was not of one thread alone, and what to do about it.
+    #: The last failure that affects the whole source, with the next step.
     trouble: str | None = None
     #: Failures in the archive by HTTP status.
     failures: dict[str, int] = field(default_factory=dict[str, int])
@@ -68,12 +68,12 @@ class ExportReport:
 
     @property
     def succeeded(self) -> bool:
-        """Whether everything that was asked for is in the archive."""
+        """Whether every requested thread is in the archive."""
         return not self.stopped and self.state == "complete"
 
 
 class Exporter:
-    """One run of an export; make one, `run` it once."""
+    """One export; call `run` once."""
 
     def __init__(
         self,
@@ -97,10 +97,10 @@ class Exporter:
         self._consecutive_failures = 0
 
     async def run(self, ids: AsyncIterator[str]) -> ExportReport:
-        """Export the threads that are not in the archive yet, then finish it.
+        """Export the threads that are not in the archive yet, then finish the archive.
 
-        What fails for one thread is recorded and the rest goes on. Raises what stands in the way of all: BridgeError
-        when the source cannot list its threads, OSError when the archive cannot be written.
+        A failure of one thread is recorded and the export continues. Raises BridgeError if the source cannot list its
+        threads and OSError if the archive cannot be written.
         """
         started = time.monotonic()
         if (damage := self._writer.damage) is not None:
@@ -131,7 +131,7 @@ class Exporter:
         await self._finished_buffers.put(None)
 
     async def _write_finished(self) -> None:
-        """Write what is finished; while the disk works, more gathers, and goes to it in one batch."""
+        """Write finished threads in batches; while one batch is written, the next one accumulates."""
         while batch := await self._next_batch():
             await asyncio.to_thread(self._writer.commit, batch)
             for each in batch:
@@ -140,12 +140,12 @@ class Exporter:
                     self._listener.record_outcome(each.id, each.outcome, each.error_message)
 
     async def _next_batch(self) -> list[RecordBuffer]:
-        """What is finished by now, one draft at least; nothing once everybody has stopped."""
+        """All finished buffers, waiting for at least one; empty after the last reader has ended."""
         batch: list[RecordBuffer] = []
         while not batch or not self._finished_buffers.empty():
             buffer = await self._finished_buffers.get()
             if buffer is None:
-                self._finished_buffers.put_nowait(None)  # for the next call, where this one still has something
+                self._finished_buffers.put_nowait(None)  # ends the next call if this one returns buffers
                 break
             batch.append(buffer)
         return batch
@@ -160,7 +160,7 @@ class Exporter:
                 cleanup.pop_all()
 
     async def _next_id(self, ids: AsyncIterator[str]) -> str | None:
-        """The next thread that is not in the archive; None when there is none or the export gave up."""
+        """The next thread that is not in the archive; None at the end or if the export has stopped."""
         async with self._next_id_lock:
             async for thread_id in ids:
                 if self._report.stopped:
@@ -182,7 +182,7 @@ class Exporter:
             self._consecutive_failures = 0
 
     async def _ensure_assistant(self, assistant_id: str) -> None:
-        """See to it that the assistant is on its way to the archive, before the thread that names it."""
+        """Queue the assistant for writing, before the thread that references it."""
         async with self._assistant_locks.setdefault(assistant_id, asyncio.Lock()):
             if assistant_id in self._fetched_assistants or self._writer.progress.is_finished("assistant", assistant_id):
                 return
@@ -207,7 +207,7 @@ class Exporter:
             self._report.trouble = describe_next_step(error)
 
     async def _retry_assistants(self) -> None:
-        """Ask again for what an earlier export could not get, though no thread may name it this time."""
+        """Retry assistants that failed in an earlier export, because no thread of this export may reference them."""
         failed = [object_id for subject, object_id in self._writer.progress.failed if subject == "assistant"]
         await gather(*(self._ensure_assistant(assistant_id) for assistant_id in failed))
 
@@ -218,7 +218,7 @@ class Exporter:
             self._report.failed += 1
 
     def _register_failure(self, error: BridgeError) -> None:
-        """One thread failed: is it the thread, or the source?"""
+        """Count consecutive failures that affect the whole source; too many stop the export."""
         if not affects_whole_source(error):
             self._consecutive_failures = 0
             return

@@ -1,4 +1,4 @@
-"""One export from settings to a finished archive: what the command does, as a function."""
+"""One export from settings to a finished archive, as a function; the command calls it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from threadbridge_migrate.writer import ArchiveWriter
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """How hard an export may press its source."""
+    """Limits on the load that an export puts on its source."""
 
-    #: Requests under way at once.
+    #: Concurrent requests.
     concurrency: int = 32
-    #: Requests a minute, None for as many as the source gives (A6: OpenAI gave 1000).
+    #: Requests per minute, or None for no limit of our own (A6: OpenAI allowed 1000).
     per_minute: float | None = None
-    #: How often one request is tried before its thread is recorded as failed.
+    #: Attempts per request before its thread is recorded as failed.
     attempts: int = 5
 
 
@@ -36,12 +36,11 @@ async def export_threads(
     listener: AbstractContextManager[ProgressListener],
     options: ExportOptions | None = None,
 ) -> ExportReport:
-    """Export threads of the backend that the settings name: these, or with None all that it lists.
+    """Export these threads of the configured backend, or with None all threads that it lists.
 
-    `watch` is entered once nothing stands in the way of the first request.
-    Raises UsageError for a directory or a source that does not fit and ConfigurationError for wrong settings, both
-    before anything is written; other BridgeErrors when the source or the archive as a whole fails, OSError when the
-    disk does.
+    The progress context is entered just before the first request.
+    Raises UsageError for an unsuitable directory or source and ConfigurationError for wrong settings, both before
+    anything is written; other BridgeErrors if the source or the archive as a whole fails; OSError if writing fails.
     """
     options = options or ExportOptions()
     backend = await open_backend(_make_read_only(settings))
@@ -64,6 +63,6 @@ async def export_threads(
 
 
 def _make_read_only(settings: Settings) -> Settings:
-    """The export only reads, and repeats requests itself: only so do all of them slow down when one is told to."""
+    """Disable the backend's runs and its retries: the export retries itself, so that a 429 slows down all requests."""
     assistants = settings.assistants.model_copy(update={"max_retries": 0})
     return settings.model_copy(update={"assistants": assistants, "performs_runs": False})

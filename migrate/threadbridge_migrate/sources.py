@@ -13,19 +13,19 @@ from threadbridge.settings import Settings
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
 from threadbridge_migrate.errors import UsageError
 
-#: What an id may look like; services other than OpenAI's choose their own prefixes.
+#: Accepted ids; services other than OpenAI's have their own prefixes.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
-#: User and password of a URL; what follows `://` up to the last @ of the host part.
+#: User and password of a URL: the text between `://` and the last @ before the host.
 _CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 
 
 def read_ids(words: Sequence[str], stdin: TextIO) -> list[str]:
-    """The ids that the words stand for, each once, in order.
+    """The distinct ids that the arguments name, in order.
 
-    A word is `-` (standard input), a file, or an id. Files hold one id per line; blank lines and what follows a `#`
-    are skipped, quotes and commas around an id too, so that a column cut out of a table will do.
-    Raises UsageError for a file that is not there and for a line that holds no id.
+    An argument is `-` (standard input), a file, or an id. Files have one id per line. Blank lines, comments after `#`,
+    and quotes and commas around an id are ignored, so that a column of a CSV file can be used.
+    Raises UsageError for a missing file and for a line without an id.
     """
     return list(dict.fromkeys(found for word in words for found in _read_word(word, stdin)))
 
@@ -56,17 +56,17 @@ def _parse_lines(name: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 async def iterate_ids(ids: Sequence[str]) -> AsyncIterator[str]:
-    """Known ids, as an export takes them."""
+    """An asynchronous iterator over known ids."""
     for thread_id in ids:
         yield thread_id
 
 
 def iterate_listed_ids(backend: Backend, source: RateLimitedSource) -> AsyncIterator[str]:
-    """Every thread the source lists, oldest first. Raises UsageError where it cannot list any."""
+    """The ids of all threads, oldest first. Raises UsageError if the source cannot list threads."""
     if not backend.capabilities.lists_threads:
         raise UsageError(
             "This source cannot list its threads: name them with --ids (a file, - for standard input, or ids); "
-            "if it can after all, set `assistants.list_threads`."
+            "if the service can list them, set `assistants.list_threads` to true."
         )
     return _iterate_unique_ids(backend, source)
 
@@ -81,7 +81,7 @@ async def _iterate_unique_ids(backend: Backend, source: RateLimitedSource) -> As
 
 
 def describe_source(settings: Settings) -> Mapping[str, Any]:
-    """Which source an archive comes from: enough to tell two apart, and no secret."""
+    """The identity of the source, for the manifest; contains no secret."""
     match settings.backend:
         case "assistants":
             return {"backend": "assistants", "base_url": _strip_secrets(settings.assistants.base_url)}

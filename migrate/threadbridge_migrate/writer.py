@@ -1,4 +1,4 @@
-"""Writes an archive so that a kill at any moment neither loses nor doubles an object."""
+"""Writes an archive so that killing the process at any moment neither loses nor duplicates an object."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _CHUNK_BYTES = 1 << 20
 
 WRITTEN_BY = f"threadbridge {version('threadbridge')}"
 
-#: What a directory may hold before the first manifest is in place.
+#: Files that a directory may contain before the first manifest is written.
 _INITIAL_FILES = frozenset({JOURNAL, f"{MANIFEST}.new"})
 
 
 class ArchiveWriter:
-    """The one who writes into an archive's directory; use it in a `with`.
+    """Writes into an archive's directory; use it as a context manager.
 
-    A directory that holds an export of the same source is taken up where it was left and may be extended by more
-    threads. One that holds anything else is refused with UsageError, one that somebody is writing to with ArchiveError.
+    An existing export of the same source is continued and may be extended by more threads. Raises UsageError for a
+    directory with other contents, and ArchiveError while another process is writing to it.
     Objects in damaged files are removed from the archive (`damage`) and must be fetched again.
     """
 
@@ -78,7 +78,7 @@ class ArchiveWriter:
         self._open_files.close()
 
     def commit(self, buffers: Sequence[RecordBuffer]) -> None:
-        """Write drafts, in order; when this returns they are on disk, or OSError was raised."""
+        """Write buffers in order. They are on disk when this returns. Raises OSError."""
         if not self._is_started:
             self._start()
         entries: list[tuple[JournalEntry, dict[str, int], dict[str, str]]] = []
@@ -95,9 +95,9 @@ class ArchiveWriter:
         _flush_to_disk(self._journal)
 
     def finish(self) -> Manifest:
-        """Write `errors.jsonl` and the final manifest: `complete`, or `incomplete` where something failed.
+        """Write `errors.jsonl` and the final manifest, whose state is `complete`, or `incomplete` after failures.
 
-        A finished archive to which nothing was added stays as it is. Raises ArchiveError if another program changed a
+        A finished archive to which nothing was added is not changed. Raises ArchiveError if another program changed a
         part: then the archive stays unfinished.
         """
         if not self._is_started:
@@ -155,7 +155,7 @@ class ArchiveWriter:
     def _resume_or_reject(self) -> None:
         if not (self.path / MANIFEST).exists():
             if any(entry.name not in _INITIAL_FILES for entry in self.path.iterdir()):
-                raise UsageError(f"{self.path} is not empty and holds no archive; choose another --out.")
+                raise UsageError(f"{self.path} is not empty and is not an archive; choose another --out.")
             return
         existing = read_manifest(self.path)
         if existing.source != self._manifest.source:
@@ -231,9 +231,9 @@ def _describe_source(source: Mapping[str, Any]) -> str:
 
 
 def _lock_journal(journal: BinaryIO, path: Path) -> None:
-    """One writer per directory; the lock ends with the process, however it ends."""
+    """Allow one writer per directory; the lock is released when the process ends for any reason."""
     if sys.platform == "win32":
-        return  # it has no such lock; there two exports into one directory are the user's affair
+        return  # has no flock: concurrent exports into one directory are not detected
     import fcntl
 
     try:
@@ -248,7 +248,7 @@ def _flush_to_disk(file: BinaryIO) -> None:
 
 
 def _replace_file(path: Path, content: bytes) -> None:
-    """The file is the old one or the new one, never half of either."""
+    """Replace the file atomically."""
     temporary = path.with_name(path.name + ".new")
     with temporary.open("wb") as file:
         file.write(content)

@@ -37,7 +37,7 @@ main()
 
     text = " ".join(done.stdout.split())
     assert done.returncode == 0
-    assert "0 everything is in the archive; 1 something is not" in text
+    assert "0 the archive is complete; 1 it is incomplete" in text
     assert "2 wrong usage or configuration" in text
     assert text.endswith("False")
 
@@ -67,7 +67,7 @@ USAGE: dict[str, tuple[Sequence[str], str]] = {
     "unknown setting": (["--set", "assistants.nonsense=1"], "assistants.nonsense is not a setting"),
     "setting without value": (["--set", "assistants.azure"], "--set takes KEY=VALUE, not 'assistants.azure'"),
     "setting below a value": (["--set", "backend.x=1"], "--set backend.x: backend is no section"),
-    "unusable key": (["--set", "assistants.api_key=…"], "holds characters no HTTP header can carry"),
+    "unusable key": (["--set", "assistants.api_key=…"], "characters that are not allowed in HTTP headers"),
 }
 
 
@@ -107,7 +107,7 @@ def test_progress_goes_to_stderr_and_the_summary_to_stdout(migrate: Migrate, ser
 
     assert result.stderr.splitlines() == ["Exporting 2 threads"]
     assert result.stdout.splitlines()[0].startswith("Archive archive (complete), from backend assistants")
-    assert result.stdout.splitlines()[-1].startswith("This export: 2 exported, 0 there before, 0 failed, in ")
+    assert result.stdout.splitlines()[-1].startswith("This export: 2 exported, 0 skipped, 0 failed, in ")
 
 
 def test_an_archive_is_summed_up_by_a_command_of_its_own(migrate: Migrate, service: LegacyService) -> None:

@@ -189,7 +189,7 @@ def test_a_refused_key_ends_the_export_early_and_says_what_to_do(migrate: Migrat
     result = migrate("--ids", *ids, "--out", str(OUT), "--concurrency", "4")
 
     assert result.exit_code == 1
-    assert "Gave up. Incorrect API key provided. Next: give a key that the source accepts" in result.stderr
+    assert "Stopped early. Incorrect API key provided. Next: set a key that the source accepts" in result.stderr
     assert len(service.requests) < 60
     assert {error["status"] for error in read_errors(OUT)} == {401}
 
@@ -203,7 +203,7 @@ def test_a_key_that_is_refused_where_threads_are_listed_is_told_with_the_next_st
 
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith(
-        "migrate: Incorrect API key provided. Next: give a key that the source accepts"
+        "migrate: Incorrect API key provided. Next: set a key that the source accepts"
     )
 
 
@@ -282,7 +282,7 @@ def test_a_directory_with_something_else_in_it_is_left_alone(migrate: Migrate, s
     result = migrate("--ids", "thread_1", "--out", str(OUT))
 
     assert result.exit_code == 2
-    assert "is not empty and holds no archive" in result.stderr
+    assert "is not empty and is not an archive" in result.stderr
     assert [path.name for path in OUT.iterdir()] == ["threads.jsonl"]
 
 
@@ -292,7 +292,7 @@ def test_a_place_that_cannot_be_written_is_named(migrate: Migrate) -> None:
     result = migrate("--ids", "thread_1", "--out", str(OUT))
 
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1] == "migrate: archive: File exists; see to it, or name another place."
+    assert result.stderr.splitlines()[-1] == "migrate: archive: File exists; fix this or choose another path."
 
 
 def test_the_json_summary_is_one_object_on_stdout(migrate: Migrate, service: LegacyService) -> None:

@@ -1,17 +1,16 @@
 """The assistants backend: any service that speaks the Assistants API v2, reached through the openai SDK.
 
-A thin adapter: bodies go out as given and come back as sent, fields nobody here has heard of included.
-What is refused is refused by the service, in its own words.
+Request and response bodies pass unchanged, including unknown fields. The service validates requests; its error
+messages reach the caller unchanged.
 
-What is repeated after a failure, `settings.assistants.max_retries` times at most:
+Retries, at most `settings.assistants.max_retries` per call:
 
-- GET, DELETE and the updates, which say the same thing twice without harm: by the SDK, on connection errors, timeouts,
-  408, 409, 429 and 5xx;
-- everything that creates or starts something (`create_*`, `stream_*`, `cancel_run`, `submit_tool_outputs`): only where
-  the service cannot have begun, that is when no connection came about, and on 429 and 503. After a timeout or a 500
-  nobody knows whether the message is there, so the error is raised and the caller looks.
+- GET, DELETE and updates are idempotent. The SDK retries them on connection errors, timeouts, 408, 409, 429 and 5xx.
+- Calls that create or start something (`create_*`, `stream_*`, `cancel_run`, `submit_tool_outputs`) are retried only
+  if the service cannot have processed them: no connection was established, or the status was 429 or 503. After a
+  timeout or a 500 the outcome is unknown, so the error is raised and the caller has to check.
 
-A DELETE repeated after a lost answer may find nothing left and raise NotFound.
+A DELETE that is retried after a lost response may raise NotFound.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ _BETA_HEADER = {"OpenAI-Beta": "assistants=v2"}
 
 
 async def open_backend(settings: Settings) -> Backend:
-    """A backend on the service of `settings.assistants`; close it with `aclose()`. Does not touch the network.
+    """A backend for the service in `settings.assistants`; close it with `aclose()`. Sends no request.
 
-    Raises `errors.ConfigurationError` when the SDK cannot be set up, for instance without a key.
+    Raises `errors.ConfigurationError` if the SDK client cannot be created, for instance without a key.
     """
-    # Importing the SDK costs more than a second, so only those who use this backend pay for it.
+    # Importing the SDK takes more than a second, so it is imported only when this backend is used.
     from threadbridge_adapters.assistants._backend import AssistantsBackend
     from threadbridge_adapters.assistants._http import LegacyServiceClient
     from threadbridge_adapters.openai_http.sdk_client import open_client

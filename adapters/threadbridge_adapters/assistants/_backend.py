@@ -23,7 +23,7 @@ _POLL_HINT_HEADER = "openai-poll-after-ms"
 
 
 class AssistantsBackend:
-    """A `ports.Backend` that hands every operation to an Assistants-v2 service and its answer back."""
+    """A `ports.Backend` that forwards every operation to an Assistants v2 service and returns its response."""
 
     def __init__(
         self,
@@ -145,11 +145,11 @@ class AssistantsBackend:
     ) -> AsyncIterator[Event]:
         if not self._capabilities.follows_runs:
             raise Unsupported(
-                "This service cannot tell the events of a run again; set `assistants.follow_runs` to true for one that "
+                "This service cannot replay the events of a run; set `assistants.follow_runs` to true for one that "
                 "can, or retrieve the run."
             )
         if after is not None and not (after.isascii() and after.isprintable()):
-            raise UnknownEvent(after)  # no header can hold it, so no service gave it out
+            raise UnknownEvent(after)  # not a valid header value, so no service issued it
         headers = {**_build_headers(context), "Accept": "text/event-stream"} | (
             {} if after is None else {"Last-Event-ID": after}
         )
@@ -264,13 +264,13 @@ def _build_headers(context: RequestContext) -> Mapping[str, str]:
 
 
 def _forward_warnings(headers: Mapping[str, str], warn: WarningSink) -> None:
-    """What the service warns of, where it is a ThreadBridge."""
+    """Report the warnings in the response headers, which only a ThreadBridge service sends."""
     for warning in parse_warning_headers(headers):
         warn(warning)
 
 
 def _remove_stream_flag(body: Wire | None) -> Wire | None:
-    """The body without a `stream: true`, to which the service would answer with events nobody reads."""
+    """The body without `stream: true`, to which the service would respond with an event stream."""
     return {name: value for name, value in body.items() if name != "stream"} if body and body.get("stream") else body
 
 

@@ -1,6 +1,6 @@
-"""Foreign failures become ours, here and nowhere else.
+"""Error mapping of the Assistants service: its error responses become the errors of the port.
 
-| the service did                        | the caller gets                                              |
+| the service responded with             | the caller gets                                              |
 |----------------------------------------|--------------------------------------------------------------|
 | 401, 403                               | Unauthorized                                                 |
 | 404 with an Assistants error           | NotFound                                                     |
@@ -8,9 +8,9 @@
 | 409                                    | Conflict                                                     |
 | 408, 429, 5xx                          | UpstreamError, with the error object and `retry_after`       |
 | any other 4xx                          | InvalidRequest                                               |
-| no answer, or half of one              | UpstreamError naming the host and the next step              |
+| nothing, or an incomplete response     | UpstreamError naming the host and the next step              |
 
-Message, type, param, code, status and request id are the service's own; a key that it repeats is blanked.
+Message, type, param, code, status and request id are the service's own; an API key in the message is redacted.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _REQUEST_ERRORS: Mapping[int, type[RequestError]] = {
     409: Conflict,
 }
 
-#: Codes and message beginnings of a 404 that speaks of the URL and not of an object (OpenAI, Azure, A8).
+#: Codes and message beginnings of a 404 that is about the URL and not about an object (OpenAI, Azure, A8).
 _UNKNOWN_URL_CODES = frozenset({"unknown_url", "404", "DeploymentNotFound"})
 _UNKNOWN_URL_TEXTS = ("invalid url", "unknown request url", "resource not found")
 
 
 class AssistantsErrorMapper(error_mapping.ErrorMapper):
-    """The border of an Assistants service, whose refusals are the caller's fault and say so."""
+    """Maps errors of an Assistants service; a 4xx response becomes a RequestError."""
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
         super().__init__(client, name="Assistants", section="assistants")
@@ -56,8 +56,8 @@ class AssistantsErrorMapper(error_mapping.ErrorMapper):
         status, error = response.status_code, _parse_error_envelope(response.content)
         if status == 404 and (error is None or _is_unknown_url(error)):
             return UpstreamError(
-                f"{self.host} no longer has the Assistants API, or it lives at another base_url: the answer was a 404 "
-                "that no Assistants service gives; use the responses backend, or correct `assistants.base_url`.",
+                f"{self.host} no longer has the Assistants API, or has it at another base_url: the response was a 404 "
+                "that no Assistants service sends; use the responses backend, or correct `assistants.base_url`.",
                 status=404,
                 request_id=get_request_id(response.headers),
                 body=error,
@@ -83,7 +83,7 @@ class AssistantsErrorMapper(error_mapping.ErrorMapper):
 
 
 def _parse_error_envelope(body: bytes) -> Wire | None:
-    """The `error` object of A3, or None where the body is none: here its shape tells an Assistants service (A8)."""
+    """The `error` object of A3, or None for a body of another shape, which no Assistants service sends (A8)."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Calls to one Assistants-v2 service: ready bytes out, parsed dictionaries in, the SDK's connection between."""
+"""HTTP calls to one Assistants v2 service over the connections of the openai SDK."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from threadbridge_adapters.assistants._stream import LegacyEventStream
 from threadbridge_adapters.openai_http.error_mapping import get_request_id, parse_retry_after
 from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE, StreamedResponse
 
-#: The longest `Retry-After` that is waited for; a service that asks for more gets its error raised.
+#: The longest `Retry-After` that is honoured; for a longer one the error is raised.
 MAX_RETRY_AFTER = 60.0
 
-#: Seconds before the first and the longest pause before a later repetition of a POST.
+#: Seconds before the first retry of a POST, and the longest delay before a later one.
 FIRST_RETRY_DELAY, MAX_RETRY_DELAY = 0.5, 8.0
 
-#: Statuses that say the service did not take the request on.
+#: Statuses which state that the service did not process the request.
 _NOT_ACCEPTED_STATUSES = frozenset({429, 503})
 
 #: Names, in both HTTP libraries, of failures before the first byte of a request was sent.
@@ -32,7 +32,7 @@ _CONNECTION_ERROR_NAMES = frozenset({"ConnectError", "ConnectTimeout", "PoolTime
 
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
-    """One operation. `repeatable`: doing it twice does no harm, so any failure may be followed by another attempt."""
+    """One operation. If `is_idempotent`, the SDK may retry it after any passing failure."""
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -43,14 +43,14 @@ class ServiceRequest:
 
 
 class ServiceResponse(NamedTuple):
-    """A parsed JSON object and the headers it came with (names in any case)."""
+    """A parsed JSON object and the response headers (names are case-insensitive)."""
 
     body: Wire
     headers: Mapping[str, str]
 
 
 class LegacyServiceClient:
-    """Sends calls, repeats what may be repeated, raises what the port promises."""
+    """Sends calls, retries those that may be retried, and raises the errors of the port."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class LegacyServiceClient:
         await self._client.close()
 
     async def request(self, service_request: ServiceRequest) -> ServiceResponse:
-        """The answer to a call. Raises RequestError and UpstreamError as `_failures` says."""
+        """The response to a call. Raises RequestError and UpstreamError as `_error_mapping` describes."""
         response = await self._send(service_request, stream=False)
         try:
             parsed = orjson.loads(response.content)
@@ -80,7 +80,7 @@ class LegacyServiceClient:
         return ServiceResponse(parsed, response.headers)
 
     async def open_stream(self, service_request: ServiceRequest) -> LegacyEventStream:
-        """The events of a streamed call, once the service has accepted it."""
+        """The event stream of a call, after the service has accepted it. Raises the same errors as `send`."""
         response = await self._send(service_request, stream=True)
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             await response.aclose()
@@ -128,7 +128,7 @@ class LegacyServiceClient:
 
 
 def _get_retry_delay(error: openai.OpenAIError, attempts: int) -> float | None:
-    """Seconds to wait before a call that starts something is sent again; None: it may have been started."""
+    """Seconds before the retry of a call that is not idempotent; None if the service may have processed it."""
     backoff = min(FIRST_RETRY_DELAY * 2.0 ** (attempts - 1), MAX_RETRY_DELAY)
     match error:
         case openai.APIStatusError(status_code=status) if status in _NOT_ACCEPTED_STATUSES:

@@ -1,4 +1,4 @@
-"""The paths of the Assistants API, safe whatever an id holds."""
+"""The paths and query parameters of the Assistants API; ids are validated and quoted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threadbridge.errors import InvalidRequest
 from threadbridge.ports import ListQuery
 from threadbridge.wire.routes import OPERATIONS
 
-#: What the ids in a path begin with (A9, A16).
+#: Prefixes of the ids in a path (A9, A16).
 ID_PREFIXES: Mapping[str, str] = {
     "assistant_id": "asst",
     "thread_id": "thread",
@@ -23,9 +23,9 @@ _PATHS: Mapping[str, str] = {operation.name: operation.path for operation in OPE
 
 
 def format_path(operation: str, **ids: str) -> str:
-    """The path of an operation with its ids quoted, so that none of them leads anywhere else.
+    """The path of an operation with its ids quoted so that each is exactly one segment.
 
-    Raises InvalidRequest, in the service's words (A16), for an id that no quoting makes harmless: empty, `.`, `..`.
+    Raises InvalidRequest with the service's message (A16) for an id that cannot be quoted: empty, `.` or `..`.
     """
     return _PATHS[operation].format_map({name: _quote_id(name, value) for name, value in ids.items()})
 
@@ -41,7 +41,7 @@ def _quote_id(name: str, value: str) -> str:
 
 
 def build_list_params(query: ListQuery) -> dict[str, object]:
-    """The query string of a list operation (A11): what was not asked for is not sent."""
+    """The query string of a list operation (A11); unset parameters are omitted."""
     params = {
         "limit": query.limit,
         "order": query.order,

@@ -15,7 +15,7 @@ from threadbridge_adapters.assistants._error_mapping import AssistantsErrorMappe
 from threadbridge_adapters.openai_http.error_mapping import get_request_id
 from threadbridge_adapters.openai_http.httpx_compat import STREAM_ERRORS, StreamedResponse
 
-#: After one of these a stream may end without `done`: not every service sends it.
+#: A stream may end without `done` after one of these, because not every service sends `done`.
 _FINAL_EVENT_NAMES = frozenset(
     f"thread.run.{status.value}" for status in TERMINAL_STATUSES | {RunStatus.REQUIRES_ACTION}
 )
@@ -24,8 +24,8 @@ _FINAL_EVENT_NAMES = frozenset(
 class LegacyEventStream(AsyncIterator[Event]):
     """Yields events until `done`; raises UpstreamError on an `error` event or a broken connection.
 
-    It closes itself at the end and may be closed at any time before. A class and not a generator, because closing a
-    generator that was never started would leave the connection open.
+    It closes itself at the end and may be closed earlier. It is a class because closing a generator that was never
+    started would leave the connection open.
     """
 
     def __init__(self, response: StreamedResponse, error_mapper: AssistantsErrorMapper) -> None:
@@ -39,7 +39,7 @@ class LegacyEventStream(AsyncIterator[Event]):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What the service answered before the first event (names in any case)."""
+        """The response headers (names are case-insensitive)."""
         return self._response.headers
 
     async def __anext__(self) -> Event:
@@ -49,7 +49,7 @@ class LegacyEventStream(AsyncIterator[Event]):
         return event
 
     async def aclose(self) -> None:
-        """Hang up; the run goes on."""
+        """Close the connection; the run continues."""
         if not self._closed:
             self._closed = True
             await self._response.aclose()
@@ -61,7 +61,7 @@ class LegacyEventStream(AsyncIterator[Event]):
             event = None if name == "done" else Event(name, self._parse_data(name, data), event_id)
             self._last_event_name = name
         finally:
-            if event is None:  # done, an error, or somebody's cancellation: nothing more will be read
+            if event is None:  # after `done`, an error or a cancellation nothing more is read
                 await self.aclose()
         return event
 
@@ -73,7 +73,7 @@ class LegacyEventStream(AsyncIterator[Event]):
                 return self._handle_end_of_stream()
             except STREAM_ERRORS as exc:
                 raise self._error_mapper.build_failure(
-                    f"broke off a stream ({type(exc).__name__}); the run itself may go on, so retrieve it",
+                    f"broke off a stream ({type(exc).__name__}); the run itself may continue, so retrieve it",
                     request_id=get_request_id(self._response.headers),
                 ) from exc
             self._frames.extend(self._decoder.receive_data(chunk))
@@ -100,7 +100,7 @@ class LegacyEventStream(AsyncIterator[Event]):
 
     def _build_unreadable_error(self, name: str) -> UpstreamError:
         return self._error_mapper.build_failure(
-            f"sent an event {name!r} that is no JSON object", request_id=get_request_id(self._response.headers)
+            f"sent an event {name!r} that is not a JSON object", request_id=get_request_id(self._response.headers)
         )
 
     def _map_error(self, data: Wire) -> BridgeError:

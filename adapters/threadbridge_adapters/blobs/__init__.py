@@ -1,4 +1,4 @@
-"""Blobs: where the contents of files are kept, as the settings say."""
+"""Blob stores for the contents of files, selected by the settings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["open_blob_store"]
 
 
 def open_blob_store(url: str | None, *, store_path: Path | None) -> BlobStore:
-    """The blobs of a directory or of an fsspec URL (`s3://…`, `gcs://…`, `abfs://…`).
+    """The blob store in a directory or at an fsspec URL (`s3://…`, `gcs://…`, `abfs://…`).
 
-    None is the directory `<store>.files` beside the store's file, or one that passes with the process where the
-    store is in memory. Nothing is made or reached before the first blob. Raises ConfigurationError for a URL that
-    cannot be used.
+    None means the directory `<store>.files` next to the store's file, or for a store in memory a temporary directory
+    that is removed when the process ends. No directory is created and no connection opened before the first blob.
+    Raises ConfigurationError for a URL that cannot be used.
     """
     from threadbridge_adapters.blobs.blob_store import SpoolingBlobStore
     from threadbridge_adapters.blobs.local_storage import DirectoryStorage, TemporaryStorage

@@ -1,4 +1,4 @@
-"""`ports.Blobs`: contents are spooled as they come, and named and put on a shelf when they are whole."""
+"""`ports.BlobStore`: contents are spooled as they arrive and moved to the storage under their digest when complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHUNK_BYTES = 256 * 1024
 
 
 class SpoolingBlobStore:
-    """`ports.Blobs` over one shelf. No more than a piece of any blob is in memory."""
+    """`ports.BlobStore` on one storage. Memory holds at most one chunk of each blob."""
 
     def __init__(self, storage: BlobStorage) -> None:
         self._storage = storage
@@ -62,7 +62,7 @@ class SpoolingBlobStore:
 
 
 async def _write_spool_file(content: AsyncIterator[bytes], spool: IO[bytes], max_bytes: int) -> tuple[str, int]:
-    """The digest and the size of what came."""
+    """The digest and the size in bytes of the spooled contents."""
     digest, size = sha256(), 0
     async for chunk in content:
         size += len(chunk)

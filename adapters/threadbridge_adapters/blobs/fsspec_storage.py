@@ -13,12 +13,12 @@ from threadbridge.errors import ConfigurationError
 from threadbridge_adapters.blobs.local_storage import BlobStorage, DirectoryStorage, delete_stale_files
 
 _SPOOL_PREFIX = "threadbridge-unfinished-"
-#: On these a file is there before it is whole; a directory knows how to do better.
+#: On these file systems an incomplete file is visible; `DirectoryStorage` avoids that.
 _LOCAL_PROTOCOLS = frozenset({"file", "local"})
 
 
 class FsspecStorage:
-    """A folder of an fsspec file system. What is not whole yet is spooled on this machine."""
+    """A folder of an fsspec file system. Incomplete blobs are spooled on this machine."""
 
     def __init__(self, filesystem: Any, root: str) -> None:
         self._filesystem = filesystem
@@ -51,7 +51,7 @@ class FsspecStorage:
 
 @contextmanager
 def _map_driver_errors() -> Generator[None]:
-    """Drivers have errors of their own (credentials, connections) beside those of files, whose words may hold keys."""
+    """Raise a driver's own errors (credentials, connections) as OSError, without their text, which may contain keys."""
     try:
         yield
     except OSError:
@@ -61,10 +61,10 @@ def _map_driver_errors() -> Generator[None]:
 
 
 def open_fsspec_storage(url: str) -> BlobStorage:
-    """The shelf at an fsspec URL. Raises ConfigurationError where fsspec or its driver is not installed."""
+    """The storage at an fsspec URL. Raises ConfigurationError if fsspec or its driver is not installed."""
     try:
         fsspec: Any = import_module("fsspec.core")
-        filesystem, root = fsspec.url_to_fs(url, use_listings_cache=False)  # others write there too
+        filesystem, root = fsspec.url_to_fs(url, use_listings_cache=False)  # other processes write there too
     except (ImportError, ValueError) as exc:
         raise ConfigurationError(
             f"files: {url.partition('://')[0]}:// cannot be used ({exc}); install 'threadbridge[blobs]' and the driver "

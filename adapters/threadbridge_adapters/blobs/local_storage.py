@@ -1,4 +1,4 @@
-"""Where finished blobs lie: a directory, or one that passes with the process.
+"""Storage of complete blobs: in a directory, or in a temporary directory of the process.
 
 Every method may block and is called on a worker thread.
 """
@@ -18,14 +18,14 @@ _SPOOL_PREFIX = "unfinished-"
 
 
 class BlobStorage(Protocol):
-    """Takes finished temporary files over, and opens them again. Methods raise OSError."""
+    """Stores complete temporary files under a name and opens them. Methods raise OSError."""
 
     def create_spool_file(self) -> IO[bytes]:
-        """A temporary file with a name; whoever asked for it removes it."""
+        """A named temporary file; the caller removes it."""
         ...
 
     def put(self, spool_path: Path, name: str) -> None:
-        """Keep the file under this name; one that is there already stays."""
+        """Store the file under this name; an existing file is not replaced."""
         ...
 
     def open(self, name: str) -> IO[bytes]: ...
@@ -40,13 +40,13 @@ class BlobStorage(Protocol):
 def delete_stale_files(folder: Path, prefix: str, before: float) -> None:
     """Remove the files with this prefix that were last written to before this time."""
     for path in folder.glob(f"{prefix}*"):
-        with suppress(OSError):  # gone by now, or not ours
+        with suppress(OSError):  # already removed, or owned by another user
             if path.stat().st_mtime < before:
                 path.unlink()
 
 
 class DirectoryStorage:
-    """Files in a directory only their owner may read, by the first letters of their names."""
+    """Files in a directory that only the owner may read, in one folder per first two characters of the names."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -75,11 +75,11 @@ class DirectoryStorage:
 
 
 class TemporaryStorage:
-    """For a store in memory: on disk all the same, and gone with the process that made it."""
+    """For a store in memory: a temporary directory that is removed when its process ends."""
 
     def __init__(self) -> None:
         self._storage: DirectoryStorage | None = None
-        self._lock = threading.Lock()  # a turn copies several files out at a time
+        self._lock = threading.Lock()  # a turn copies several generated files concurrently
 
     def create_spool_file(self) -> IO[bytes]:
         return self._get_storage().create_spool_file()
@@ -94,7 +94,7 @@ class TemporaryStorage:
         self._get_storage().remove(name)
 
     def delete_abandoned_spool_files(self, before: float) -> None:
-        """Nobody but this process ever wrote here."""
+        """Only this process writes here, so nothing is abandoned."""
 
     def _get_storage(self) -> DirectoryStorage:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The `threadbridge` command. Each command is a module here; other packages add theirs by entry point."""
+"""The `threadbridge` command. Each command is a module here; other packages add commands by entry point."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["application", "main"]
 
 
 def main() -> None:
-    """Run the command line: exit code 0, 1 (it failed), 2 (wrong usage or configuration) or 130 (interrupted)."""
+    """Run the command line. The exit code is 0, 1 (failure), 2 (wrong usage or configuration) or 130 (interrupted)."""
     try:
         application()
     except BridgeError as error:
-        print(f"Error: {error.message}", file=sys.stderr)  # noqa: T201 - words to a person, not a log line
+        print(f"Error: {error.message}", file=sys.stderr)  # noqa: T201 - a message for the user, not a log line
         sys.exit(2 if isinstance(error, ConfigurationError) else 1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""The tree of commands. Nothing heavy is imported before a command runs, so that `--help` answers at once."""
+"""The tree of commands. Large packages are imported only when a command runs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from threadbridge_adapters.cli import cost, demo, doctor, models, serve, simulat
 
 
 class _PluginCommands(TyperGroup):
-    """Our own commands, and those that installed packages announce under `threadbridge.commands`."""
+    """The built-in commands and those of installed packages (entry point group `threadbridge.commands`)."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         own = super().list_commands(ctx)

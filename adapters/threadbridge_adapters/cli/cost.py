@@ -1,4 +1,4 @@
-"""`threadbridge cost`: what was spent, by assistant, thread or model."""
+"""`threadbridge cost`: tokens and cost by assistant, thread or model."""
 
 from __future__ import annotations
 
@@ -16,30 +16,29 @@ if TYPE_CHECKING:
 
 _GroupBy = Literal["assistant", "thread", "model", "tenant"]
 _HEADINGS = ("turns", "prompt", "of it cached", "answer", "of it reasoning", "unpriced turns", "cost")
-#: Lines are not broken: an id in two pieces is of no use to anybody.
+#: Wide enough that no id is wrapped.
 _WIDTH = 10_000
 
 
 def cost(
-    by: Annotated[_GroupBy, typer.Option(help="Whose spending makes one line.")] = "assistant",
+    by: Annotated[_GroupBy, typer.Option(help="Dimension to group by.")] = "assistant",
     since: Annotated[
         str | None, typer.Option(metavar="DAY", help="The first day: 2026-11-01, or 7d or 4w ago.", show_default="all")
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="DAY", help="The last day, named the same way.", show_default="today")
+        str | None, typer.Option(metavar="DAY", help="The last day, in the same format.", show_default="today")
     ] = None,
-    tenant: Annotated[str | None, typer.Option(help="Whose threads, where it is not the configured tenant's.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="URL", help="Where the threads are kept.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line in place of the table.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values in place of the table.")] = False,
+    tenant: Annotated[str | None, typer.Option(help="Tenant to report on; default: the configured one.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Store that holds the threads.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of a table.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values instead of a table.")] = False,
 ) -> None:
-    """Say what was spent: tokens, and dollars where the price is known.
+    """Report the tokens used and, where the price is known, their cost in dollars.
 
-    Reads the store, also while a server works with it. Days are those of UTC. What has no known price is unknown: null
-    in JSON, empty in CSV.
+    Reads the store, which a server may be using. Days are in UTC. An unknown cost is null in JSON and empty in CSV.
     """
     if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other: take one of them")
+        raise typer.BadParameter("--json and --csv exclude each other: use one of them")
     from threadbridge.costs.pricing import to_day_number
     from threadbridge.costs.report import build_cost_rows
     from threadbridge.ports import SpendScope
@@ -53,7 +52,7 @@ def cost(
     settings = load_settings(store=store, tenant=tenant)
     spending = read_store(settings, lambda session: session.list_spending(SpendScope(by), since=first or 0, until=last))
     tallies = asyncio.run(spending)
-    if by == "tenant":  # its sum has no key in its own store
+    if by == "tenant":  # the total by tenant has no key in a tenant's own store
         tallies = [tally._replace(key=settings.tenant) for tally in tallies]
     rows = build_cost_rows(SpendScope(by), tallies)
     if as_json:
@@ -63,7 +62,7 @@ def cost(
     elif rows:
         _print_table(rows, by)
     else:
-        typer.echo("Nothing was spent in these days.", err=True)
+        typer.echo("No usage in this period.", err=True)
 
 
 def _parse_day_option(text: str | None, option: str, today: int) -> int | None:
@@ -103,8 +102,8 @@ def _print_table(rows: Sequence[CostRow], by: str) -> None:
     totals = sum_cost_rows(rows)
     if totals.unpriced:
         typer.echo(
-            f"The cost of {totals.unpriced} of {totals.turns} turns is unknown: their models had no price, which "
-            "`prices` or threadbridge[cost] give to later ones, or the service did not tell what they used.",
+            f"The cost of {totals.unpriced} of {totals.turns} turns is unknown: the service reported no usage, or "
+            "their models had no price. Set `prices` or install threadbridge[cost] to price later turns.",
             err=True,
         )
 
@@ -132,7 +131,7 @@ def _format_cells(row: CostRow) -> tuple[str, ...]:
     totals = row.spent
     tokens = (totals.prompt_tokens, totals.cached_tokens, totals.completion_tokens, totals.reasoning_tokens)
     return (
-        row.key or "-",  # turns from before stores knew which model answered
+        row.key or "-",  # turns stored before the model of a turn was recorded
         f"{totals.turns:,}",
         *(f"{count:,}" for count in tokens),
         f"{totals.unpriced:,}" if totals.unpriced else "-",

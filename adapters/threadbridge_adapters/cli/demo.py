@@ -1,4 +1,4 @@
-"""`threadbridge demo`: see it work, with nothing set up."""
+"""`threadbridge demo`: run example programs without any configuration."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from threadbridge_adapters.cli.server_startup import require_gateway
 
 def demo(
     live: Annotated[
-        bool, typer.Option("--live", help="Ask the real Responses API; needs OPENAI_API_KEY and costs a few cents.")
+        bool, typer.Option("--live", help="Use the real Responses API; needs OPENAI_API_KEY and costs a few cents.")
     ] = False,
 ) -> None:
     """Run four classic Assistants programs on both backends and export their threads.
 
-    Without --live everything happens on this machine: a simulator stands in for the Responses API.
+    Without --live everything runs on this machine, with a simulator of the Responses API.
     """
     if live and not os.environ.get("OPENAI_API_KEY"):
-        raise ConfigurationError("--live asks the real service and needs a key: set OPENAI_API_KEY.")
+        raise ConfigurationError("--live calls the real service and needs a key: set OPENAI_API_KEY.")
     with require_gateway():
         from threadbridge_adapters.demo import run_demo
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""`threadbridge doctor`: what the service behind can do, and what goes wrong silently."""
+"""`threadbridge doctor`: capabilities of the upstream service, and warnings about settings and store."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _WIDTH = 10_000
 
 def doctor(
     upstream: Annotated[
-        str | None, typer.Option(metavar="URL", help="Base URL of the service to ask.", show_default="the configured")
+        str | None, typer.Option(metavar="URL", help="Base URL of the service to probe.", show_default="the configured")
     ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Model to ask.", show_default="one that the service lists")
     ] = None,
-    store: Annotated[str | None, typer.Option(metavar="URL", help="Where the threads are kept.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object in place of the report.")] = False,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Store that holds the threads.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the report.")] = False,
 ) -> None:
-    """Find out what the Responses service can do, and what goes wrong silently.
+    """Detect the capabilities of the Responses service, and check settings and store for silent problems.
 
-    Asks the service with a few dozen small requests, prints the profile it deserves with the settings that say so, and
-    lists the traps in settings and store: files that nothing looks into, instructions that were replaced, models and
-    prompts that end, threads that nobody cuts. What it makes at the service it takes away again.
+    Sends a few dozen small requests, prints the matching provider profile with the settings for it, and lists
+    warnings: files that no tool reads, instructions that were replaced, models and prompts that will be shut down,
+    threads without truncation. Everything created at the service is deleted again.
     """
     from threadbridge.runtime.settings_loader import load_settings
 
@@ -71,7 +71,7 @@ async def _diagnose(settings: Settings, model: str | None) -> DoctorReport:
 
 
 async def _detect_capabilities(settings: Settings, model: str | None) -> tuple[str, DetectionResult]:
-    """Where the service is, and what was found. What it will cost is said before anything is asked."""
+    """The name of the service and its detected capabilities; prints the expected cost before the first request."""
     from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS
     from threadbridge.doctor.probe_runner import run_probes
     from threadbridge_adapters.composition import open_upstream
@@ -81,9 +81,9 @@ async def _detect_capabilities(settings: Settings, model: str | None) -> tuple[s
     try:
         service = upstream.name or "the simulator"
         typer.echo(
-            f"Asking {service}: at most {MAX_REQUESTS} requests of {settings.doctor.timeout:g} s each, of which a "
-            f"model answers at most {MAX_MODEL_RESPONSES} with a few words. On a service that bills, that is about "
-            "2,000 tokens of answers.",
+            f"Probing {service}: at most {MAX_REQUESTS} requests of {settings.doctor.timeout:g} s each, of which at "
+            f"most {MAX_MODEL_RESPONSES} get a short answer from a model. On a service that bills, that is about "
+            "2,000 output tokens.",
             err=True,
         )
         return service, await run_probes(upstream, model)
@@ -102,7 +102,7 @@ async def _lint_configuration(
     openai_models = has_openai_models(settings)
     path = parse_store_url(settings.store).path
     if path is None or not path.exists():
-        typer.echo("There is no store to look at; name one with --store.", err=True)
+        typer.echo("There is no store to check; name one with --store.", err=True)
         return await lint_configuration(settings, None, profile, catalog, openai_models=openai_models)
     store = await open_store(settings.store)
     try:
@@ -120,8 +120,8 @@ def _print_report(report: DoctorReport) -> None:
     typer.echo(f"\n{profile_match.to_toml()}")
     if report.configured_profile != profile_match.profile:
         typer.echo(f"\nThe configured profile is {report.configured_profile}.")
-    _print_list("What is worth knowing of it:", report.detection.quirks)
-    _print_list("What goes wrong silently:", [trap.message for trap in report.warnings])
+    _print_list("Notes on this service:", report.detection.quirks)
+    _print_list("Warnings about settings and store:", [trap.message for trap in report.warnings])
 
 
 def _print_list(heading: str, sentences: Sequence[str]) -> None:

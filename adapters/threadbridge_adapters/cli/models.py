@@ -1,4 +1,4 @@
-"""`threadbridge models`: what becomes of the models that assistants are pinned to."""
+"""`threadbridge models`: shutdown dates and replacements of the models that assistants use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 models = typer.Typer(
     name="models",
-    help="List the models assistants are pinned to: who retires when, who answers then, what is not sent.",
+    help="List the models that assistants use: shutdown dates, replacements, parameters that are not sent.",
     invoke_without_command=True,
     add_completion=False,
 )
@@ -28,12 +28,12 @@ _HEADINGS = ("model", "state", "shutdown", "replacement", "window", "not sent")
 def list_models(
     context: typer.Context,
     pinned: Annotated[
-        bool, typer.Option("--pinned", help="Only models that assistants of the store name, and how many do.")
+        bool, typer.Option("--pinned", help="Only models that assistants in the store use, with their number.")
     ] = False,
-    store: Annotated[str | None, typer.Option(metavar="URL", help="Where the assistants are kept.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line in place of the table.")] = False,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Store that holds the assistants.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of a table.")] = False,
 ) -> None:
-    """List the models assistants are pinned to: who retires when, who answers then, what is not sent.
+    """List the models that assistants use: shutdown dates, replacements, and parameters that are not sent.
 
     Reads the built-in table of OpenAI's models, the settings, and the list that `refresh` wrote. The table applies to
     an upstream with the profile `openai`, and without a profile to api.openai.com.
@@ -74,9 +74,9 @@ def _count_pinned_models(settings: Settings) -> Counter[str]:
 
 @models.command()
 def refresh() -> None:
-    """Ask the configured service for its models and their last days, and keep the answer.
+    """Fetch the models and their shutdown dates from the configured service, and store the list.
 
-    A run whose model is not in a list younger than a day is refused when it is created.
+    While the list is less than a day old, creating a run with a model that is not in it fails.
     """
     from threadbridge.runtime.settings_loader import load_settings
     from threadbridge.translation.capability_fallbacks import require_model_list

@@ -15,22 +15,22 @@ _LogLevel = Literal["debug", "info", "warning", "error"]
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; anything but loopback needs a key.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="URL", help="Where threads are kept, or :memory:.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Store that holds the threads, or :memory:.")] = None,
     upstream: Annotated[
-        str | None, typer.Option(metavar="URL", help="Base URL of the service behind.", show_default=False)
+        str | None, typer.Option(metavar="URL", help="Base URL of the upstream service.", show_default=False)
     ] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Answer from the built-in simulator.")] = False,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Use the built-in simulator as upstream.")] = False,
     backend: Annotated[str | None, typer.Option(help="responses, assistants, or an installed one's name.")] = None,
-    log_level: Annotated[_LogLevel, typer.Option(help="What to log on stderr; info: a line a request.")] = "warning",
+    log_level: Annotated[_LogLevel, typer.Option(help="Log level on stderr; info: one line per request.")] = "warning",
 ) -> None:
-    """Serve the Assistants API over HTTP, and pass every other request through to the service behind.
+    """Serve the Assistants API over HTTP, and pass every other request through to the upstream service.
 
-    What is not given is taken from THREADBRIDGE_* variables, threadbridge.toml, or the defaults. The first line on
-    stdout names the base URL. Ends on SIGINT or SIGTERM, after running requests, with exit code 0.
+    Unset options are read from THREADBRIDGE_* variables and threadbridge.toml, then from the defaults. The first line
+    on stdout names the base URL. On SIGINT or SIGTERM the server finishes running requests and exits with code 0.
     """
     if simulate and upstream is not None:
-        raise typer.BadParameter("--simulate and --upstream exclude each other: take one of them")
+        raise typer.BadParameter("--simulate and --upstream exclude each other: use one of them")
     with require_gateway():
         from threadbridge_adapters import gateway
     from threadbridge.logs import log_to_stderr
@@ -60,7 +60,7 @@ def _require_key(settings: Settings) -> None:
     host = settings.gateway.host
     if settings.gateway.api_key is None:
         raise ConfigurationError(
-            f"{host} can be reached from other machines, so clients must show a key: "
+            f"{host} can be reached from other machines, so clients must present a key: "
             "set THREADBRIDGE_GATEWAY__API_KEY, or gateway.api_key in threadbridge.toml."
         )
-    print_warning(f"{host} can be reached from other machines; whoever has the key can read and write every thread.")
+    print_warning(f"{host} can be reached from other machines; anyone with the key can read and write every thread.")

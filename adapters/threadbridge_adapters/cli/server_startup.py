@@ -1,4 +1,4 @@
-"""What the commands that serve have in common: the libraries they need, the first line, the warning."""
+"""Startup shared by the commands that serve: required libraries, the first line on stdout, warnings."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import typer
 
 from threadbridge.errors import ConfigurationError
 
-#: The gateway's libraries; a module of ours that is missing is a bug and no matter of extras.
+#: The gateway's libraries; any other missing module is a bug and not a missing extra.
 _LIBRARIES = frozenset({"aiohttp", "httptools", "starlette", "uvicorn", "uvloop", "yarl"})
 
 
 @contextmanager
 def require_gateway() -> Generator[None]:
-    """Say what to install where the gateway's libraries are missing."""
+    """Raise ConfigurationError with the install command if one of the gateway's libraries is missing."""
     try:
         yield
     except ImportError as error:
         if error.name not in _LIBRARIES:
             raise
         raise ConfigurationError(
-            f"This command needs the gateway's libraries, of which {error.name} is missing: "
+            f"This command needs the gateway's libraries, but {error.name} is not installed: "
             "pip install 'threadbridge[gateway]'."
         ) from error
 
 
 def print_listening(url: str) -> None:
-    """The first line on stdout, which scripts wait for and read the port from."""
+    """Print the first line on stdout, from which scripts read the port."""
     typer.echo(f"Listening on {url}")
     sys.stdout.flush()
 
 
 def print_warning(message: str) -> None:
-    """Tell the person in front of the terminal."""
+    """Print a warning on stderr."""
     typer.echo(f"Warning: {message}", err=True)

@@ -14,20 +14,20 @@ _DRAIN_SECONDS = 1.0
 
 def simulate(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
-    manner: Annotated[list[str] | None, typer.Option(help="Behave as another server does; may be repeated.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 0,
+    manner: Annotated[list[str] | None, typer.Option(help="Behave like another server; may be repeated.")] = None,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A host name that clients may use besides localhost, 127.0.0.1 and [::1]; may be repeated. Without "
-            "this option an address that is not loopback accepts every host name.",
+            help="A host name that clients may use in addition to localhost, 127.0.0.1 and [::1]; may be repeated. "
+            "Without this option an address that is not loopback accepts every host name.",
         ),
     ] = None,
 ) -> None:
-    """Serve a deterministic stand-in for a Responses service, for tests and trials. It is not a model.
+    """Serve a deterministic simulator of a Responses service, for tests and trials. It is not a model.
 
-    The first line on stdout names the base URL. Ends on SIGINT or SIGTERM with exit code 0.
+    The first line on stdout names the base URL. Exits with code 0 on SIGINT or SIGTERM.
     """
     with require_gateway():
         from threadbridge_adapters import gateway
@@ -36,7 +36,7 @@ def simulate(
 
     unknown = set(manner or ()) - set(ServerQuirk)
     if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: no such manner; there are {', '.join(ServerQuirk)}")
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: unknown manner; choose from {', '.join(ServerQuirk)}")
     hosts = _parse_hosts(allowed_host or ())
 
     log_to_stderr("info")

@@ -1,4 +1,4 @@
-"""What commands read from the store of others, also while a server works with it."""
+"""Read access of commands to the configured store, which a server may be using."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 async def read_store(settings: Settings, query: Callable[[Session], T]) -> T:
-    """One look at the configured store. Raises ConfigurationError where there is none: it is not made."""
+    """The result of one query on the configured store. Raises ConfigurationError if it does not exist."""
     from threadbridge.errors import ConfigurationError
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
     path = parse_store_url(settings.store).path
     if path is None or not path.exists():
-        reason = "A store in memory is gone with its process" if path is None else f"There is no store at {path}"
+        reason = "No other process can read a store in memory" if path is None else f"There is no store at {path}"
         raise ConfigurationError(f"{reason}; name another with --store.")
     store = await open_store(settings.store)
     try:

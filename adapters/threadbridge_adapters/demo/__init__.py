@@ -1,4 +1,4 @@
-"""`threadbridge demo`: the whole of it on one machine, in one minute, with nothing set up."""
+"""`threadbridge demo`: a demonstration on one machine that needs a minute and no configuration."""
 
 from threadbridge_adapters.demo.runner import run_demo
 

@@ -1,4 +1,4 @@
-"""The four classic programs, and what the demo asks them."""
+"""The four example programs and their prompts in the demo."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _TIMEOUT_SECONDS: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """An unmodified openai-SDK program. The simulator reads the CALL lines of `scripted`; a real model is asked
-    the program's own question."""
+    """An unmodified openai SDK program. The simulator follows the script in the prompt (CALL lines and others); with
+    a real model the program uses its own question."""
 
     name: str
     summary: str
@@ -57,9 +57,9 @@ PROGRAMS: Final = (
 
 
 def run_program(program: Program, base_url: str, *, live: bool) -> str:
-    """What the program prints when it runs against this service, in a process of its own.
+    """The output of the program, which runs against this service in a process of its own.
 
-    Raises BridgeError, with the program's last words, when it does not end well.
+    Raises BridgeError with the program's last line of output if it fails or times out.
     """
     question = [] if live else [program.script]
     environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "demo", "PYTHONWARNINGS": "ignore"}
@@ -80,6 +80,6 @@ def run_program(program: Program, base_url: str, *, live: bool) -> str:
 
 
 def _find_program_folder() -> Path:
-    """The programs as they are packed into the wheel, or as they lie in a checkout."""
+    """The folder of the programs, in the wheel or in a checkout."""
     wheel_folder = Path(__file__).parent / "programs"
     return wheel_folder if wheel_folder.is_dir() else Path(__file__).parents[3] / "examples"

@@ -1,4 +1,4 @@
-"""The demo, scene by scene."""
+"""Runs the steps of the demo."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from threadbridge.settings import AssistantsSettings, Settings, UpstreamSettings
 from threadbridge_adapters.demo.programs import PROGRAMS, run_program
 from threadbridge_adapters.gateway import run_gateway_in_thread, run_simulator_in_thread
 
-#: Any key will do: the demo's services listen on loopback and check none.
+#: Any key works: the demo's services listen on loopback and check none.
 _KEY = SecretStr("demo")
 
 
 def run_demo(console: Console, *, live: bool) -> None:
-    """Run the four programs on both backends, and export what they made. Raises BridgeError if anything differs."""
+    """Run the four programs on both backends and export their threads. Raises BridgeError if the outputs differ."""
     start_time = time.monotonic()
     with TemporaryDirectory(prefix="threadbridge-demo-") as folder, _upstream(console, live=live) as upstream:
         settings = Settings(store=f"sqlite:///{folder}/threads.db", upstream=upstream)
@@ -58,7 +58,7 @@ def _run_programs(console: Console, url: str, *, live: bool) -> Mapping[str, str
 
 
 def _compare_backends(console: Console, url: str, expected: Mapping[str, str], *, live: bool) -> None:
-    """The same programs once more, with `backend = "assistants"`: the first gateway taken for a legacy service."""
+    """Run the programs again with `backend = "assistants"` and the first gateway as the legacy service."""
     legacy = Settings(backend="assistants", assistants=AssistantsSettings(base_url=url, api_key=_KEY))
     with run_gateway_in_thread(legacy) as second_url:
         _print_status(
@@ -74,11 +74,11 @@ def _compare_backends(console: Console, url: str, expected: Mapping[str, str], *
 def _format_verdict(*, same: bool, live: bool) -> str:
     if same:
         return "the same transcript"
-    return "ran (a real model words things differently each time)" if live else "ANOTHER transcript"
+    return "completed (a real model's output varies)" if live else "ANOTHER transcript"
 
 
 def _export_threads(console: Console, url: str, archive: Path) -> None:
-    """`migrate export-threads`, with the gateway as the source that lists its threads."""
+    """Run `migrate export-threads` with the gateway as a source that lists its threads."""
     command = ["migrate", "export-threads", "--base-url", url, "--set", "assistants.list_threads=true"]
     _print_status(console, f"threadbridge {' '.join([*command, '--out', 'archive/'])}")
     result = subprocess.run(  # noqa: S603  our own command, on this very interpreter

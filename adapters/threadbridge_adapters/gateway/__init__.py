@@ -1,4 +1,4 @@
-"""The HTTP door: the Assistants v2 wire over HTTP and SSE, everything else passed through."""
+"""The HTTP gateway: the Assistants API v2 over HTTP and SSE, with pass-through of all other requests."""
 
 from threadbridge_adapters.gateway.application import create_app
 from threadbridge_adapters.gateway.host_check import ANY_HOST

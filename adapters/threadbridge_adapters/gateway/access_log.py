@@ -1,4 +1,4 @@
-"""One line a request: method, path, status, time. Never the query (it may hold keys), never a header, never a body."""
+"""One log line per request: method, path, status, time. Never the query (it may hold keys), a header or a body."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from threadbridge.logs import get_logger
 
 _log = get_logger("threadbridge.gateway")
-#: Asked before anything is measured: a line nobody reads should cost nothing.
+#: Checked before measuring, so that a disabled log costs nothing.
 _stdlib_logger = logging.getLogger("threadbridge.gateway")
 
 
 class AccessLog:
-    """Logs each request when its answer is complete, or was broken off."""
+    """Logs each request when its response is complete or broken off."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -13,7 +13,7 @@ from threadbridge.ports import RequestContext
 from threadbridge.wire import create_request_id
 from threadbridge_adapters.gateway.error_responses import send_error
 
-#: Paths that a load balancer may ask without a key.
+#: Paths that a load balancer may request without a key.
 PUBLIC_PATHS = frozenset({"/healthz"})
 
 _MISSING_KEY_MESSAGE = (
@@ -35,9 +35,9 @@ def get_request_context(scope: Scope) -> RequestContext:
 
 
 class ApiKeyMiddleware:
-    """Gives each request its context, and refuses those without the key.
+    """Gives each request its context and rejects requests without the key.
 
-    The key comes as a bearer token or, Azure's way (C19), in `api-key`. With `key` None nothing is checked.
+    The key is sent as a bearer token or, as with Azure (C19), in `api-key`. With `key` None nothing is checked.
     """
 
     def __init__(self, app: ASGIApp, *, tenant: str, key: str | None) -> None:
@@ -73,6 +73,6 @@ def _build_unauthorized_error(presented_key: bytes | None) -> Unauthorized:
 
 
 def _mask_key(key: bytes) -> str:
-    """Enough of a key for its owner to know it by, nothing to guess the rest from."""
+    """The first and last characters of a key, for its owner to recognize it; too few to guess the rest."""
     text = key.decode("latin-1")
     return f"{text[:3]}***{text[-2:]}" if len(text) >= 16 else "***"

@@ -1,4 +1,4 @@
-"""The gateway as an ASGI application: a handful of routes, none of them per operation."""
+"""The gateway as an ASGI application: a few routes, not one per operation."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from threadbridge_adapters.gateway.local_passthrough import LocalPassthrough
 from threadbridge_adapters.gateway.upstream_proxy import UpstreamProxy
 from threadbridge_adapters.openai_http.endpoint import read_sdk_variable, resolve_base_url
 
-#: Where paths begin: as OpenAI's clients write them, as Azure's do (C19), and as Azure's newest do.
+#: Path prefixes of OpenAI's clients, of Azure's clients (C19), and of Azure's v1 API.
 PATH_PREFIXES: Final = ("/v1", "/openai/v1", "/openai")
 _PATH_PREFIXES_WITH_SLASH: Final = tuple(f"{prefix}/" for prefix in PATH_PREFIXES)
 
 
 def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | None = None) -> ASGIApp:
-    """The gateway in front of a backend, which stays the caller's to close.
+    """The gateway in front of a backend, which the caller closes.
 
-    Assistants paths are answered by the backend. Every other path below the prefixes is put to the backend if it
-    passes on (`ports.PassesOn`), and else goes to `passthrough`, by default the service behind the backend; it sees
-    paths as OpenAI's clients write them (`/v1/…`).
+    The backend answers Assistants paths. Every other path below the prefixes goes to the backend if it is a
+    `ports.HandlesPassthrough`, and what it does not answer to `passthrough`, by default a proxy to the backend's
+    upstream service. The pass-through receives paths in the form of OpenAI's clients (`/v1/…`).
     """
     upstream_proxy = _create_upstream_proxy(settings)
 
@@ -59,7 +59,7 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
         exception_handlers={404: handle_unknown_path, 405: handle_unknown_path, Exception: handle_unexpected_error},
         lifespan=lifespan,
     )
-    other_routes.router.redirect_slashes = False  # a redirected POST loses its body in most clients
+    other_routes.router.redirect_slashes = False  # most clients drop the body of a redirected POST
     assistants_endpoint = AssistantsEndpoint(
         backend,
         max_body_bytes=settings.gateway.max_body_bytes,
@@ -78,7 +78,7 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
 
 
 class _PathRouter:
-    """The Assistants API goes straight to its door: a router's layers would cost a third of a short request again."""
+    """Calls the Assistants endpoint directly, because Starlette's router would add a third to a short request."""
 
     def __init__(self, assistants_endpoint: AssistantsEndpoint, other_routes: ASGIApp) -> None:
         self._assistants_endpoint = assistants_endpoint
@@ -101,7 +101,7 @@ def _find_assistants_path(scope: Scope) -> str | None:
 
 
 class _PassthroughRoute:
-    """Everything else below the prefixes, in the form that OpenAI's clients write."""
+    """All other paths below the prefixes, rewritten to the form of OpenAI's clients."""
 
     def __init__(self, passthrough: ASGIApp) -> None:
         self._passthrough = passthrough
@@ -112,8 +112,8 @@ class _PassthroughRoute:
 
 
 def _suppress_cancellation() -> suppress:
-    """The server ends and gave this request up: its connection is closed unfinished, which tells the client. Raised
-    further, the cancellation would be nothing but a traceback in the log.
+    """The server cancels a request when it shuts down and closes the connection, which the client notices. A raised
+    cancellation would only add a traceback to the log.
     """
     return suppress(asyncio.CancelledError)
 

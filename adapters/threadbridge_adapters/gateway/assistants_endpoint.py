@@ -1,4 +1,4 @@
-"""The Assistants API over HTTP and SSE: takes the request in, asks the wire, sends the answer out."""
+"""The Assistants API over HTTP and SSE: reads the request, dispatches it, and sends the response."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from threadbridge.wire.event_stream import KEEP_ALIVE_FRAME
 from threadbridge_adapters.gateway.api_key_auth import get_request_context
 from threadbridge_adapters.stream_buffer import LoopStreamBuffer
 
-#: Bytes beyond the body limit that are still read (and dropped), so that the client gets to read why it was refused.
+#: Bytes beyond the body limit that are still read and discarded, so that the client receives the error.
 MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024
 
 _BETA: Final = "openai-beta"
 
 
 class AssistantsEndpoint:
-    """Where every request to the Assistants API is answered, whose path is known by then."""
+    """Answers requests to the Assistants API; the router has matched the path."""
 
     def __init__(self, backend: Backend, *, max_body_bytes: int, keep_alive_seconds: float) -> None:
         self._backend = backend
@@ -30,7 +30,7 @@ class AssistantsEndpoint:
         self._keep_alive_seconds = keep_alive_seconds
 
     async def handle_request(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what ASGI tells of. `path` starts at `/assistants` or `/threads`."""
+        """Answer one ASGI request. `path` begins with `/assistants` or `/threads`."""
         body = await _read_body(receive, self._max_body_bytes)
         if body is None:
             return
@@ -46,7 +46,7 @@ class AssistantsEndpoint:
             await self._send_stream(response.body, receive, send)
 
     async def _send_stream(self, frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-        """Send the frames as they come. A client that hangs up is detached from the run; the run goes on (A100, C3)."""
+        """Send the frames as they arrive. A client that disconnects is detached; the run continues (A100, C3)."""
         buffer = LoopStreamBuffer(frames)
         if self._keep_alive_seconds > 0:
             buffer.start_keep_alive(self._keep_alive_seconds, KEEP_ALIVE_FRAME)
@@ -71,7 +71,7 @@ async def _detach_on_disconnect(receive: Receive, buffer: LoopStreamBuffer) -> N
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:
-    """The body; one byte more than `limit` where it is too long; None when the client left before it was complete."""
+    """The body, truncated to `limit` + 1 bytes if it is too long; None if the client disconnected before its end."""
     parts: list[bytes] = []
     size = 0
     more = True
@@ -88,7 +88,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes | None:
 
 
 def get_request_path(scope: Scope) -> str:
-    """The path of a request; a slash that was escaped in it is no slash (`wire.decoded`)."""
+    """The path of a request; an escaped slash in it stays escaped (see `decode_path`)."""
     raw_path: bytes = scope.get("raw_path") or b""
     if b"%2" not in raw_path:
         return str(scope["path"])
@@ -107,7 +107,7 @@ def _build_wire_request(path: str, scope: Scope, body: bytes) -> WireRequest:
 
 
 def _parse_headers(scope: Scope) -> Mapping[str, str]:
-    """The headers by name. The beta header is a list, which may stand in several lines; of others the last counts."""
+    """The headers by name. The beta header is a list and may be repeated; of other headers the last one is used."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")

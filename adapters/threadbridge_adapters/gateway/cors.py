@@ -1,4 +1,4 @@
-"""Pages in a browser: those of which origins may read the answers (CORS), and which may not even ask."""
+"""Access from web pages: which origins may read responses (CORS), and which requests are rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threadbridge.schemas.error_messages import shorten
 from threadbridge_adapters.gateway.error_responses import send_error
 from threadbridge_adapters.gateway.server import is_loopback
 
-#: What a page may read of an answer beside its body.
+#: Response headers that a page may read.
 EXPOSED_HEADERS: Final = (
     "openai-poll-after-ms",
     "openai-processing-ms",
@@ -30,7 +30,7 @@ _OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 
 
 def add_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
-    """The application, whose answers pages of these origins may read, refusals too; of no origin by default."""
+    """The application with CORS headers for these origins, on error responses too; by default for no origin."""
     if not origins:
         return app
     return CORSMiddleware(
@@ -38,7 +38,7 @@ def add_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
         allow_origins=origins,
         allow_methods=_METHODS,
         allow_headers=(_ANY,),
-        allow_private_network=True,  # a page of the web, asking a gateway on its reader's machine
+        allow_private_network=True,  # a public web page that calls a gateway on the user's own machine
         expose_headers=EXPOSED_HEADERS,
     )
 

@@ -1,4 +1,4 @@
-"""Refusals of the gateway itself, in the legacy service's envelope (A3)."""
+"""Error responses of the gateway itself, in the legacy service's envelope (A3)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _INTERNAL_ERROR_MESSAGE = "The server had an error while processing your request
 
 
 async def send_error(error: BridgeError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request with an error."""
+    """Send an error response."""
     await _build_response(error)(scope, receive, send)
 
 
 async def handle_unknown_path(request: Request, _: HTTPException | Exception) -> Response:
-    """Starlette's handler for what no route takes."""
+    """Starlette's handler for requests without a route."""
     return _build_response(NotFound(f"Invalid URL ({request.method} {request.url.path})"))
 
 
 async def handle_unexpected_error(_: Request, error: Exception) -> Response:
-    """Starlette's handler for what nobody expected; the traceback goes to the log, not to the client."""
+    """Starlette's handler for unexpected exceptions; the traceback is logged, not sent to the client."""
     return _build_response(error if isinstance(error, BridgeError) else BridgeError(_INTERNAL_ERROR_MESSAGE))
 
 

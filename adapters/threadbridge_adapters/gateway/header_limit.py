@@ -1,4 +1,4 @@
-"""How long the head of a request may be: uvicorn's protocol bounds neither an address nor headers."""
+"""A limit on the size of a request's head, because uvicorn's protocol limits neither the URL nor the headers."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-#: Bytes of an address and all headers. Clients send one or two thousand, proxies take at most so many.
+#: Bytes of the URL and all headers. Clients send 1–2 kB, and common proxies have this limit.
 MAX_HEADER_BYTES: Final = 64 * 1024
 
 _TOO_LONG_MESSAGE: Final = "The head of this request is too long."
 
 
 class HeaderLimitProtocol(HttpToolsProtocol):
-    """Refuses a request whose head is longer, and closes the connection.
+    """Rejects a request with a longer head and closes the connection.
 
-    It does not wait for the end of a head: what comes after the piece it began in may not be longer either.
+    An incomplete head is rejected once the chunks after the one in which it began exceed the limit.
     """
 
-    _header_scope: object = None  # of the request whose head is not over
+    _header_scope: object = None  # of the request whose head is incomplete
     _header_bytes = 0
 
     def data_received(self, data: bytes) -> None:
         header_scope = self._header_scope
         super().data_received(data)
-        if header_scope is not None and header_scope is self._header_scope:  # all of this piece was head
+        if header_scope is not None and header_scope is self._header_scope:  # the whole chunk belongs to the head
             self._header_bytes += len(data)
             if self._header_bytes > MAX_HEADER_BYTES:
                 self._header_scope = None
@@ -38,5 +38,5 @@ class HeaderLimitProtocol(HttpToolsProtocol):
         self._header_scope = None
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_HEADER_BYTES:
-            raise ValueError(_TOO_LONG_MESSAGE)  # a request that cannot be parsed, to uvicorn
+            raise ValueError(_TOO_LONG_MESSAGE)  # uvicorn's handling of a malformed request
         super().on_headers_complete()

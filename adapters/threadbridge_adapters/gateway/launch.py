@@ -1,4 +1,4 @@
-"""The gateway and the simulator, opened: as applications, and on loopback ports for tests, demos and benchmarks."""
+"""Opens the gateway and the simulator, as applications and on loopback ports for tests, demos and benchmarks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def open_gateway(
 ) -> AsyncGenerator[ASGIApp]:
     """The gateway's application with its backend open.
 
-    With `simulate` nothing leaves the machine: a backend that has no simulator of its own gets one behind it.
+    With `simulate` no request leaves the machine: a backend without its own simulator gets one as pass-through.
     """
     backend = await open_backend(settings)
     passthrough = _create_simulator_app() if settings.simulate and not isinstance(backend, HandlesPassthrough) else None
@@ -53,14 +53,14 @@ async def open_simulator(
 def run_gateway_in_thread(
     settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
 ) -> Generator[str]:
-    """The base URL of a gateway on a free loopback port, on a thread of its own while the context lasts."""
+    """The base URL of a gateway on a free loopback port; it runs on its own thread until the context ends."""
     with serve_in_thread(open_gateway(settings, open_backend=open_backend)) as url:
         yield url
 
 
 @contextmanager
 def run_simulator_in_thread(quirks: Collection[ServerQuirk] = ()) -> Generator[str]:
-    """The base URL of a simulator on a free loopback port, on a thread of its own while the context lasts."""
+    """The base URL of a simulator on a free loopback port; it runs on its own thread until the context ends."""
     with serve_in_thread(open_simulator(quirks)) as url:
         yield url
 

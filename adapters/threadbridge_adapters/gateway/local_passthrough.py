@@ -1,4 +1,4 @@
-"""What is not an Assistants request and the backend answers itself: files of its own, a simulated service."""
+"""Pass-through requests that the backend answers itself: its own files, or a simulated service."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from threadbridge_adapters.gateway.api_key_auth import get_request_context
 from threadbridge_adapters.gateway.error_responses import send_error
 from threadbridge_adapters.stream_buffer import close_stream
 
-#: Bytes of a refused upload that are still read (and dropped), so that the client gets to read why it was refused.
+#: Bytes of a rejected upload that are still read and discarded, so that the client receives the error.
 MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024
 
 
 class LocalPassthrough:
-    """An ASGI endpoint that asks the backend first, and then whoever is behind it. Paths begin with `/v1`."""
+    """An ASGI endpoint that tries the backend first and then the next endpoint. Paths begin with `/v1`."""
 
     def __init__(self, backend: HandlesPassthrough, fallback: ASGIApp) -> None:
         self._backend = backend
@@ -46,11 +46,11 @@ class LocalPassthrough:
 
 
 class _ClientDisconnectError(Exception):
-    """The client left before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 class _RequestBody:
-    """The body of a request on its way in."""
+    """The body of a request, read as a stream."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
@@ -59,7 +59,7 @@ class _RequestBody:
         self._has_more = self.is_present
 
     async def iterate(self) -> AsyncGenerator[bytes]:
-        """The pieces as they come. Raises when the client leaves."""
+        """The chunks as they arrive. Raises if the client disconnects."""
         while self._has_more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -70,7 +70,7 @@ class _RequestBody:
                 yield message["body"]
 
     async def discard(self) -> None:
-        """Read what is left of the body, up to a limit."""
+        """Read and discard the rest of the body, up to a limit."""
         size = 0
         async with aclosing(self.iterate()) as pieces:
             async for piece in pieces:
@@ -80,13 +80,13 @@ class _RequestBody:
 
 
 class _AbortingStreamingResponse(StreamingResponse):
-    """A body as it comes. Where it breaks off, only breaking off tells the client that it is not whole."""
+    """Send a body as it arrives. If it breaks off, closing the connection is the only signal that it is incomplete."""
 
     async def stream_response(self, send: Send) -> None:
         try:
             await super().stream_response(send)
         except BridgeError:
-            return  # the server closes a connection whose body is unfinished
+            return  # the server closes a connection with an incomplete body
 
 
 def _build_passthrough_request(scope: Scope, body: _RequestBody) -> PassthroughRequest:

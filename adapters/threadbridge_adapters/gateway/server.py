@@ -1,4 +1,4 @@
-"""An ASGI application on a socket of its own: in the foreground for the commands, on a thread for everybody else."""
+"""Serves an ASGI application on its own socket: in the foreground for commands, on a thread for other callers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from starlette.types import ASGIApp
 from threadbridge.errors import BridgeError
 from threadbridge_adapters.gateway.header_limit import HeaderLimitProtocol
 
-#: Seconds an idle connection is kept for its client's next request; longer than the pools of the usual clients keep it.
+#: Seconds an idle connection stays open; longer than the connection pools of common clients keep it.
 _KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
-#: Allocations before a collection of the youngest, and how many of those before one of the older generations.
+#: Garbage collection thresholds: allocations before a collection of the youngest generation, then of older ones.
 _GC_THRESHOLDS: Final = (10_000, 20, 50)
 
 
@@ -34,9 +34,9 @@ def serve(
     drain_seconds: float,
     on_listening: Callable[[str], None],
 ) -> None:
-    """Open an application and serve it until SIGINT or SIGTERM; then let requests end, `drain_seconds` at most.
+    """Open an application and serve it until SIGINT or SIGTERM, then wait at most `drain_seconds` for requests to end.
 
-    `on_listening` is called with the URL once requests are answered. Raises BridgeError if the address is taken.
+    `on_listening` is called with the URL when the server accepts requests. Raises BridgeError if the address is in use.
     """
 
     def handle_startup() -> None:
@@ -48,8 +48,8 @@ def serve(
 
 
 def _tune_garbage_collector() -> None:
-    """This process is ours alone. What is loaded by now stays: the openai SDK's hundreds of thousands of objects need
-    not be looked through again, and a request's few are not worth a collection.
+    """Exclude loaded objects from garbage collection and collect less often. The process only runs this server: the
+    openai SDK's hundreds of thousands of objects stay, and a request allocates too few to collect each time.
     """
     gc.collect()
     gc.freeze()
@@ -64,7 +64,7 @@ def serve_in_thread(
     port: int = 0,
     drain_seconds: float = 1.0,
 ) -> Generator[str]:
-    """The URL of an application that runs on a thread of its own as long as the context lasts."""
+    """The URL of an application that runs on its own thread until the context ends."""
     startup: Future[None] = Future()
     with bind_socket(host, port) as listener:
         server = _create_server(drain_seconds, lambda: startup.set_result(None))
@@ -88,7 +88,7 @@ def serve_in_thread(
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. Raises BridgeError if it is taken or not ours."""
+    """A socket bound to the address. Raises BridgeError if the address is in use or not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -99,7 +99,7 @@ def bind_socket(host: str, port: int) -> socket.socket:
 
 
 def get_base_url(listener: socket.socket) -> str:
-    """The base URL for clients of what listens here."""
+    """The base URL of a server that listens on this socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
 
@@ -113,7 +113,7 @@ def is_loopback(host: str) -> bool:
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers, and leaves signals' default actions alone after a graceful end: closing comes first."""
+    """Reports when it accepts requests, and does not re-raise signals after a graceful shutdown."""
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -129,7 +129,7 @@ class _Server(uvicorn.Server):
             try:
                 yield
             finally:
-                self._captured_signals.clear()  # or they were raised again, before the backend is closed
+                self._captured_signals.clear()  # else uvicorn would raise them again before the backend is closed
 
 
 def _create_server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:

@@ -1,4 +1,4 @@
-"""What is not an Assistants request goes to the service behind, byte for byte, both ways, as it comes."""
+"""Streaming pass-through: requests outside the Assistants API go to the upstream service unchanged."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ HOP_BY_HOP: Final = frozenset(
         b"trailer", b"transfer-encoding", b"upgrade",
     }
 )  # fmt: skip
-#: Which pages may read an answer, a service says of its own doors; of the gateway's, `gateway.allowed_origins` does.
+#: CORS headers of the service are dropped, because `gateway.allowed_origins` decides for the gateway.
 _CORS_HEADER_PREFIX: Final = b"access-control-"
 _CREDENTIALS: Final = frozenset({b"authorization", b"api-key"})
 _CONNECT_TIMEOUT_SECONDS: Final = 10.0
 
 
 class UpstreamProxy:
-    """An ASGI endpoint in front of one service; paths reach it as OpenAI's clients write them (`/v1/…`).
+    """An ASGI endpoint in front of one service; its paths have the form of OpenAI's clients (`/v1/…`).
 
-    With a key of its own it signs every request with that; otherwise the client's own credentials pass, unless
-    `drops_credentials` says that they are for the gateway and nobody else's business.
+    Requests are sent with `key` if there is one. Otherwise the client's own credentials are forwarded, unless
+    `drops_credentials` is set because they are for the gateway only.
     """
 
     def __init__(self, endpoint: EndpointSettings, *, base_url: str, key: str | None, drops_credentials: bool) -> None:
@@ -59,11 +59,11 @@ class UpstreamProxy:
             if client.is_disconnected:
                 return
             if client.has_response_started:
-                raise  # the status is sent: only breaking off tells the client that the body is not whole
+                raise  # after the status, only a broken connection signals an incomplete body
             await send_error(self._build_unreachable_error(error), scope, receive, send)
 
     async def aclose(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()
 
@@ -104,7 +104,7 @@ class UpstreamProxy:
 
     def _build_unreachable_error(self, error: Exception) -> UpstreamError:
         return UpstreamError(
-            f"The service behind the gateway, {urlsplit(self._base_url).netloc}, could not be reached "
+            f"The upstream service, {urlsplit(self._base_url).netloc}, could not be reached "
             f"({type(error).__name__}); check its address and that it is running.",
             status=504 if isinstance(error, TimeoutError) else 502,
         )
@@ -137,7 +137,7 @@ class _ClientConnection:
 
     @asynccontextmanager
     async def close_on_disconnect(self, response: aiohttp.ClientResponse) -> AsyncGenerator[None]:
-        """Hang up on the service when the client does. (While its body is read, `body` notices.)"""
+        """Disconnect from the service when the client does. (While its body is read, `iterate_body` notices.)"""
         disconnect_watcher = asyncio.create_task(self._watch_disconnect(response)) if self._is_body_complete else None
         try:
             yield
@@ -165,6 +165,6 @@ async def _relay_response(response: aiohttp.ClientResponse, client: _ClientConne
 
 
 def _list_connection_headers(scope: Scope) -> frozenset[bytes]:
-    """Headers that the sender declared to be for this connection only."""
+    """Names of the headers that the sender declared to be for this connection only."""
     values = b",".join(value for name, value in scope["headers"] if name == b"connection")
     return frozenset(token.strip().lower() for token in values.split(b",") if token.strip())

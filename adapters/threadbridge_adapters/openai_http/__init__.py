@@ -1,4 +1,4 @@
-"""One OpenAI-compatible service through the openai SDK: its client, and the border where its errors become ours.
+"""One OpenAI-compatible service through the openai SDK: its client and the mapping of its errors.
 
-Both backends stand on it: the Responses service behind one, the Assistants service behind the other.
+Both backends use it: one for a Responses service, the other for an Assistants service.
 """

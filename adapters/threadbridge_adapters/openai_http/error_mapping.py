@@ -1,4 +1,4 @@
-"""The border: what a service or its connection does wrong becomes an UpstreamError, and never shows the key."""
+"""Error mapping: failures of a service or of its connection become UpstreamErrors that never contain the key."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from threadbridge_adapters.openai_http.httpx_compat import CONNECT_TIMEOUT, RawR
 
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 
-#: A shorter key is a placeholder, which may be an ordinary word of a message.
+#: A shorter key is a placeholder and may be an ordinary word, so it is not redacted.
 _SHORTEST_SECRET = 8
 
 
 def get_request_id(headers: Mapping[str, str]) -> str | None:
-    """The id the service gave to the request, under OpenAI's name or Azure's."""
+    """The request id in OpenAI's or Azure's header."""
     return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds of a `Retry-After` header, where it has any."""
+    """The seconds of a `Retry-After` header, or None."""
     try:
         return max(0.0, float(headers["retry-after"]))
     except (KeyError, ValueError):
@@ -31,9 +31,9 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 class ErrorMapper:
-    """Knows the host and the key, and turns what the SDK raises into what the ports promise.
+    """Maps the exceptions of one SDK client to the errors of the ports.
 
-    `name` is what messages call the service, `section` where its settings stand in the configuration.
+    `name` is the name of the service in messages, `section` its section of the settings.
     """
 
     def __init__(self, client: openai.AsyncOpenAI, *, name: str, section: str) -> None:
@@ -44,7 +44,7 @@ class ErrorMapper:
         self._key = client.api_key if len(client.api_key) >= _SHORTEST_SECRET else None
 
     def map_error(self, error: openai.OpenAIError) -> BridgeError:
-        """The error of the port for one of the SDK's."""
+        """The port's error for an exception of the SDK."""
         match error:
             case openai.APIStatusError():
                 return self.map_status_error(error.response)
@@ -57,15 +57,15 @@ class ErrorMapper:
                 )
             case _:
                 return self.build_failure(
-                    f"could not be asked ({type(error).__name__}); check the section `{self._section}`"
+                    f"could not be called ({type(error).__name__}); check the section `{self._section}`"
                 )
 
     def map_status_error(self, response: RawResponse) -> BridgeError:
-        """The error of the port for an answer with a status of 400 or more."""
+        """The port's error for a response with a status of 400 or more."""
         return self.build_upstream_error(response.status_code, parse_error_envelope(response.content) or {}, response)
 
     def build_upstream_error(self, status: int, error: Wire, response: RawResponse) -> UpstreamError:
-        """The service's own message, type, param, code, request id and error object."""
+        """An error with the service's own message, type, param, code, request id and error object."""
         return UpstreamError(
             self.format_message(status, error),
             status=status,
@@ -78,30 +78,30 @@ class ErrorMapper:
         )
 
     def build_failure(self, description: str, *, request_id: str | None = None) -> UpstreamError:
-        """No answer, or half of one."""
+        """The error for a missing or unusable response; `description` completes "The … service at HOST …"."""
         return UpstreamError(f"{self._service_label} {description}.", request_id=request_id)
 
     def build_interruption_error(self, error: Exception, *, request_id: str | None) -> UpstreamError:
-        """An answer that had begun and did not arrive whole."""
+        """The error for a response that broke off."""
         return self.build_failure(
             f"broke off in the middle of a response ({type(error).__name__})", request_id=request_id
         )
 
     def format_message(self, status: int, error: Wire) -> str:
-        """What the service said, with its key blanked where it repeats it."""
+        """The service's message with the API key redacted."""
         message = get_text(error, "message") or f"{self._service_label} answered HTTP {status} without a reason."
         return message.replace(self._key, "***") if self._key else message
 
 
 def _describe_connection_error(error: openai.APIConnectionError) -> str:
     cause = error.__cause__
-    if isinstance(cause, CONNECT_TIMEOUT):  # over aiohttp the SDK calls a refused connection so
+    if isinstance(cause, CONNECT_TIMEOUT):  # the SDK's message for a refused connection over aiohttp
         cause = cause.__cause__ or cause
     return type(cause).__name__ if cause else "no connection"
 
 
 def parse_error_envelope(body: bytes) -> Wire | None:
-    """The error object of an answer: in the envelope of A3, or in one of the shapes other servers use (S6)."""
+    """The error object of a response, in the envelope of A3 or in a shape of another server (S6)."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -117,7 +117,7 @@ def parse_error_envelope(body: bytes) -> Wire | None:
 
 
 def _format_detail(detail: object) -> str | None:
-    """The words of a `detail`: a text, or a list of what is wrong with the request, each with its place."""
+    """The text of a `detail`, which is a string or a list of validation errors with their locations."""
     if isinstance(detail, list):
         problems = [each for each in detail if isinstance(each, dict) and isinstance(each.get("msg"), str)]
         return "; ".join(": ".join([*_format_location(each), each["msg"]]) for each in problems) or None

@@ -12,10 +12,10 @@ import openai
 
 
 def import_httpx2() -> None:
-    """Import httpx2 now, where it is installed.
+    """Import httpx2 now if it is installed.
 
-    With every request the 2.x SDK looks into `sys.modules` for it, and trips over one that another thread is half
-    through importing. Others import it late: the list of prices does, while the first run is under way.
+    The 2.x SDK looks for it in `sys.modules` on every request and fails if another thread is still importing it.
+    Other packages import it late: genai-prices does, during the first run.
     """
     with suppress(ImportError):
         importlib.import_module("httpx2")
@@ -25,21 +25,21 @@ import_httpx2()
 
 _LIBRARY: Any = importlib.import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
 
-#: Asking the SDK for this type gives the raw response, unread when streamed.
+#: As `cast_to` of an SDK call this type gives the raw response, unread if streamed.
 RESPONSE_TYPE: Final[type[Any]] = _LIBRARY.Response
 
-#: What the library raises when a body that had begun does not arrive whole.
+#: Raised by the library when a response body breaks off.
 STREAM_ERRORS: Final[tuple[type[Exception], ...]] = (_LIBRARY.HTTPError, _LIBRARY.StreamError)
 
-#: Makes the TLS settings the library uses itself.
+#: Creates the library's default TLS context.
 SSL_CONTEXT: Final[Callable[[], ssl.SSLContext]] = _LIBRARY.create_ssl_context
 
-#: What it raises when no connection came about in time.
+#: Raised by the library when no connection was established in time.
 CONNECT_TIMEOUT: Final[type[Exception]] = _LIBRARY.ConnectTimeout
 
 
 class RawResponse(Protocol):
-    """What the two libraries call a response, as far as we need it."""
+    """The part of both libraries' `Response` that is used here."""
 
     status_code: int
 
@@ -51,7 +51,7 @@ class RawResponse(Protocol):
 
 
 class StreamedResponse(RawResponse, Protocol):
-    """A response whose body is still on its way."""
+    """A response whose body has not been read."""
 
     def aiter_bytes(self) -> AsyncIterator[bytes]: ...
 

@@ -1,4 +1,4 @@
-"""One SDK client from one section of the settings."""
+"""Creates an SDK client from one section of the settings."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import openai
 from threadbridge.errors import ConfigurationError, Unauthorized
 from threadbridge.settings import EndpointSettings, TokenProvider
 
-#: Seconds in which a connection must come about; the time for the answer is a setting.
+#: Seconds to establish a connection; the response timeout is a setting.
 CONNECT_SECONDS = 5.0
 
 
 def open_client(
     settings: EndpointSettings, *, section: str, headers: Mapping[str, str] | None = None, http_client: Any = None
 ) -> openai.AsyncOpenAI:
-    """The client these settings describe; what they leave open, the SDK reads from its own environment.
+    """The client for these settings; the SDK reads unset ones from its own environment variables.
 
-    `section` is where the settings stand in the configuration. `headers` go with every request unless the settings
-    give them another value. A token provider wins over a key. Raises ConfigurationError where the SDK refuses to be
-    set up. Nothing is sent.
+    `section` is the section of the settings, named in errors. `headers` are sent with every request unless the
+    settings override them. A token provider takes precedence over a key. Raises ConfigurationError if the SDK client
+    cannot be created. Sends no request.
     """
     options: dict[str, Any] = {
         "timeout": openai.Timeout(settings.timeout, connect=min(settings.timeout, CONNECT_SECONDS)),
@@ -40,11 +40,11 @@ def open_client(
             else _create_openai_client(settings, key, options)
         )
     except (openai.OpenAIError, ValueError) as exc:
-        # The SDK's message names its own arguments: its first sentence says what is missing, ours where it goes.
+        # The SDK's message names its own arguments, so only its first sentence is used, followed by our settings.
         raise ConfigurationError(
-            f"The service of the section `{section}` cannot be set up ({str(exc).partition('. ')[0].rstrip('.')}); set "
-            f"`{section}` (api_key, base_url, api_version; THREADBRIDGE_{section.upper()}__API_KEY …) or the SDK's own "
-            "variables."
+            f"The client for the section `{section}` cannot be created ({str(exc).partition('. ')[0].rstrip('.')}); "
+            f"set `{section}` (api_key, base_url, api_version; THREADBRIDGE_{section.upper()}__API_KEY …) or the SDK's "
+            "own variables."
         ) from exc
 
 
@@ -79,9 +79,9 @@ def _get_api_key(settings: EndpointSettings, section: str) -> str | None:
         return None
     key = settings.api_key.get_secret_value().strip()
     if not (key.isascii() and key.isprintable() and key):
-        # Left to the HTTP library, the failure would show the key.
+        # The HTTP library's own error would contain the key.
         raise ConfigurationError(
-            f"The key in `{section}.api_key` is empty or holds characters no HTTP header can carry."
+            f"The key in `{section}.api_key` is empty or has characters that are not allowed in HTTP headers."
         )
     return key
 
@@ -89,13 +89,13 @@ def _get_api_key(settings: EndpointSettings, section: str) -> str | None:
 def _wrap_token_provider(provider: TokenProvider) -> Callable[[], Awaitable[str]]:
     async def get_token() -> str:
         try:
-            # A plain function may ask the network, as those of azure-identity do: not on the event loop.
+            # A synchronous provider may use the network, as those of azure-identity do, so it runs on a worker thread.
             answer = provider() if inspect.iscoroutinefunction(provider) else await asyncio.to_thread(provider)
             value = await answer if inspect.isawaitable(answer) else answer
         except Exception as exc:
             raise Unauthorized(f"The configured token provider failed ({type(exc).__name__}).") from exc
         if not value or not value.isascii():
-            raise Unauthorized("The configured token provider gave no usable token.")
+            raise Unauthorized("The configured token provider returned no usable token.")
         return value
 
     return get_token

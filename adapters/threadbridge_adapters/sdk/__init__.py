@@ -1,4 +1,4 @@
-"""The openai SDK as a door: its Assistants calls are answered in the process, streaming token by token."""
+"""In-process transport for the openai SDK: Assistants calls are answered in the process, streams token by token."""
 
 from threadbridge_adapters.sdk.openai_clients import async_openai_client, openai_client, wrap
 

@@ -22,18 +22,18 @@ from threadbridge_adapters.stream_buffer import close_stream
 
 ResponseT = TypeVar("ResponseT", bound=WireResponse | None)
 
-#: Methods of requests that may be cancelled when their caller has left.
+#: Methods of requests that are cancelled when their caller stops waiting.
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
 class Dispatcher:
-    """Answers requests from a backend that it opens on the first one and that `aclose` closes.
+    """Answers requests from a backend, which the first request opens and `aclose` closes.
 
-    There is one backend per event loop, so that a client made before a fork, or used under one `asyncio.run` after
-    another, goes on working: the next loop opens its own over the same store. (A store in memory is a new one then.)
+    There is one backend per event loop. A client created before a fork, or used under successive `asyncio.run` calls,
+    therefore keeps working: each loop opens its own backend on the same store. (A store in memory is then a new one.)
 
-    A request that changes something is finished after its caller has left, as a server would finish it. With
-    `simulated` the backend answers all other requests too.
+    A request that changes something is completed even if its caller stops waiting, as on a server. With `simulated`
+    the backend also answers all other requests.
     """
 
     def __init__(
@@ -52,24 +52,24 @@ class Dispatcher:
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     async def answer(self, request: WireRequest, *, timeout: float | None = None) -> WireResponse:
-        """The answer to an Assistants request. Raises TimeoutError when it takes longer than `timeout` seconds."""
+        """The response to an Assistants request. Raises TimeoutError after `timeout` seconds."""
         return await self._wait_for(self._dispatch(request), timeout, cancellable=request.method in _SAFE_METHODS)
 
     def may_handle_passthrough(self, method: str, path: str) -> bool:
-        """Whether the backend may have an answer to another request; `path` is the one below the base URL."""
+        """Whether the backend may answer a request to another path; `path` is relative to the base URL."""
         return self._simulated or may_be_handled_locally(method, path)
 
     async def handle_passthrough(
         self, request: PassthroughRequest, *, timeout: float | None = None
     ) -> WireResponse | None:
-        """The backend's answer to any other request; None if it is for the upstream.
+        """The backend's response to any other request, or None if it is for the upstream.
 
-        Raises TimeoutError when it takes longer than `timeout` seconds.
+        Raises TimeoutError after `timeout` seconds.
         """
         return await self._wait_for(self._pass_through(request), timeout, cancellable=False)
 
     async def aclose(self) -> None:
-        """Close the backend of this event loop, if there is one."""
+        """Close the backend of this event loop, if one is open."""
         opened = self._backends.pop(asyncio.get_running_loop(), None)
         if opened is not None:
             backend = await opened
@@ -110,7 +110,7 @@ class Dispatcher:
     async def _wait_for(
         self, work: Coroutine[Any, Any, ResponseT], timeout: float | None, *, cancellable: bool
     ) -> ResponseT:
-        """The result of `work`, which runs on if it is not cancellable and its caller stops waiting."""
+        """The result of `work`, which continues if it is not cancellable and its caller stops waiting."""
         task = asyncio.get_running_loop().create_task(work)
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
@@ -131,7 +131,7 @@ class Dispatcher:
 def _build_open_failure(error: Exception) -> WireResponse:
     request_id = create_request_id()
     status, envelope = to_wire(to_bridge_error(error, request_id=request_id))
-    # The SDK repeats what fails with a 5xx; a backend that cannot be opened is not worth repeating.
+    # The SDK retries a 5xx, but a backend that cannot be opened will fail again.
     headers = {"content-type": "application/json", "x-request-id": request_id, "x-should-retry": "false"}
     return WireResponse(status, headers, orjson.dumps(envelope))
 
@@ -141,7 +141,7 @@ _closing_tasks: set[asyncio.Task[None]] = set()
 
 
 def _close_unread_stream(task: asyncio.Task[Any]) -> None:
-    """Close the stream of an answer whose caller has left, which detaches from the run (C3)."""
+    """Close the stream of a response whose caller stopped waiting, which detaches from the run (C3)."""
     if task.cancelled() or task.exception() is not None:
         return
     response: WireResponse | None = task.result()

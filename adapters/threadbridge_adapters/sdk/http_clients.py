@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 else:
     AsyncClient = Client = object
 
-#: The SDK wants some key even where nothing leaves the process. A request that carries this one is never sent.
+#: The SDK needs a key even if no request leaves the process. A request with this key is never sent.
 PLACEHOLDER_KEY: Final = "none-answered-in-process"
 
 _NO_KEY_MESSAGE = (
-    "This client was made without a key, so only its Assistants requests can be answered (they stay in the process). "
+    "This client has no API key, so only its Assistants requests can be answered (they stay in the process). "
     "For everything else set OPENAI_API_KEY, or pass client_options={'api_key': ...}."
 )
 
 
 class InProcessClient(Client):
-    """Closing it closes the backend it opened, and the genuine client with it."""
+    """Closing it closes the backend it opened and the genuine client."""
 
     def __init__(self, http: Any, network_client: Client, dispatcher: Dispatcher, base_path: str) -> None:
         self._http = http
@@ -58,7 +58,7 @@ class InProcessClient(Client):
 
 
 class AsyncInProcessClient(AsyncClient):
-    """Closing it closes the backend that this event loop opened, and the genuine client with it."""
+    """Closing it closes the backend that this event loop opened and the genuine client."""
 
     def __init__(self, http: Any, network_client: AsyncClient, dispatcher: Dispatcher, base_path: str) -> None:
         self._http = http
@@ -85,7 +85,7 @@ class AsyncInProcessClient(AsyncClient):
 
 
 def create_in_process_client(network_client: Client | AsyncClient, dispatcher: Dispatcher, *, base_path: str) -> Any:
-    """A client of the same library and colour as `genuine` that answers Assistants requests from `dispatcher`.
+    """A client like `genuine` (same library, synchronous or not) that answers Assistants requests from `dispatcher`.
 
     `base` is the path of the openai client's base URL.
     """
@@ -104,7 +104,7 @@ def _create_client_classes(http: Any) -> tuple[Any, Any]:
 
 
 def _find_library(client: object) -> Any:
-    """httpx or httpx2: the SDK takes either from 3.x on, and some applications have both."""
+    """httpx or httpx2: the SDK accepts either from 3.x on, and some applications have both installed."""
     for name in ("httpx2", "httpx"):
         http = sys.modules.get(name)
         if http is not None and isinstance(client, (http.Client, http.AsyncClient)):
@@ -113,7 +113,7 @@ def _find_library(client: object) -> Any:
 
 
 def _copy_options(genuine: Client | AsyncClient) -> dict[str, Any]:
-    """The public options of a client except its transport, which knows proxies and certificates."""
+    """The public options of a client except its transport, which holds proxies and certificates."""
     return {"timeout": genuine.timeout, "event_hooks": genuine.event_hooks, "trust_env": False}
 
 

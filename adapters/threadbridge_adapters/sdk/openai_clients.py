@@ -1,4 +1,4 @@
-"""openai clients whose Assistants calls are answered in the process; their other calls go where they always went."""
+"""openai clients whose Assistants calls are answered in the process; other calls go to the service over HTTP."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def openai_client(*, client_options: Mapping[str, Any] | None = None, **configur
 
     `configuration` is what `threadbridge.connect` takes; `client_options` what `openai.OpenAI` takes. Calls other
     than Assistants calls (files, vector stores, responses …) go to the configured service over the network; with
-    `simulate` the simulator answers them too. Without any key the Assistants calls work where the backend needs none,
-    and the others are refused with a sentence that says so.
+    `simulate` the simulator answers them too. Without a key, Assistants calls work if the backend needs none, and
+    other calls fail with an error that names the missing key.
 
     The backend is opened by the first Assistants call; `client.close()` closes it.
     Raises ConfigurationError.
@@ -44,10 +44,10 @@ def async_openai_client(*, client_options: Mapping[str, Any] | None = None, **co
 def wrap(client: ClientT, **configuration: Any) -> ClientT:
     """A client of the same class and with the same options, whose Assistants calls are answered by the backend.
 
-    Takes `OpenAI`, `AsyncOpenAI`, `AzureOpenAI` and `AsyncAzureOpenAI`. Where the configuration names no upstream,
-    the Responses service behind the client's own address is used, with the client's own key. The two clients share
-    their connections; closing the new one closes these and the backend.
-    Raises ConfigurationError, and TypeError for anything that is no client.
+    Accepts `OpenAI`, `AsyncOpenAI`, `AzureOpenAI` and `AsyncAzureOpenAI`. If the configuration names no upstream, the
+    Responses service at the client's own base URL is used, with the client's own key. The two clients share their
+    connections; closing the new one closes these and the backend.
+    Raises ConfigurationError, and TypeError for an object of another class.
     """
     _check_client_type(client)
     settings = load_settings(**configuration)
@@ -63,14 +63,14 @@ def _check_client_type(client: object) -> None:
 
 
 def _copy_with_dispatcher(client: ClientT, settings: Settings) -> ClientT:
-    import_httpx2()  # on the caller's thread, before any other could
+    import_httpx2()  # on the caller's thread, before another thread could import it
     dispatcher = Dispatcher(
         lambda: open_backend(settings),
         RequestContext(settings.tenant),
         max_body_bytes=settings.gateway.max_body_bytes,
         simulated=settings.simulate and settings.backend == "responses",
     )
-    network_client = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for what it made
+    network_client = client._client  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for it
     return cast(
         "ClientT",
         client.copy(http_client=create_in_process_client(network_client, dispatcher, base_path=client.base_url.path)),
@@ -90,10 +90,10 @@ def _create_client(
 
 
 def _build_client_options(settings: Settings) -> dict[str, Any]:
-    """Files and everything else go to the service the runs go to."""
+    """Files and all other requests go to the same service as runs."""
     endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
     if endpoint.azure:
-        return {}  # another client class, whose paths and key travel differently: `wrap` is for these
+        return {}  # Azure clients use other paths and another key header: `wrap` supports them
     options = {
         "base_url": endpoint.base_url,
         "api_key": endpoint.api_key.get_secret_value() if endpoint.api_key else None,
@@ -104,7 +104,7 @@ def _build_client_options(settings: Settings) -> dict[str, Any]:
 
 
 def _default_upstream_to_client(client: openai.OpenAI | openai.AsyncOpenAI, settings: Settings) -> Settings:
-    """A client's words must not go to another company's service than the one it was made for."""
+    """The client's own service as upstream, because its data must not go to another company's service."""
     upstream = settings.upstream
     is_configured = upstream.base_url or upstream.api_key or upstream.token_provider or upstream.azure
     if settings.backend != "responses" or settings.simulate or is_configured:
@@ -122,7 +122,7 @@ def _derive_upstream_settings(
     key = client.api_key
     if not key or key.startswith("<"):
         raise ConfigurationError(
-            "The wrapped client holds no plain API key that could be used for the Responses service: "
-            "say which service to use, for instance wrap(client, upstream={'base_url': ..., 'token_provider': ...})."
+            "The wrapped client has no plain API key that could be used for the Responses service: "
+            "name the service to use, for instance wrap(client, upstream={'base_url': ..., 'token_provider': ...})."
         )
     return upstream.model_copy(update={"base_url": base_url, "api_key": SecretStr(key)})

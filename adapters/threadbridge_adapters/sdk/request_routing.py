@@ -1,4 +1,4 @@
-"""What a request of an HTTP library is for: the Assistants API, or any other path below the client's base URL."""
+"""Classifies HTTP requests: to the Assistants API, or to another path below the client's base URL."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class ApiTarget(NamedTuple):
-    """Path, from `/assistants` or `/threads` on, and query of a request to the Assistants API."""
+    """Path (beginning with `/assistants` or `/threads`) and query of a request to the Assistants API."""
 
     path: str
     query: Sequence[tuple[str, str]]
 
 
 def parse_api_target(url: httpx2.URL, base: str) -> ApiTarget | None:
-    """The target of a URL; None where the URL is not one of the Assistants API. `base` is the client's base path."""
+    """The target of a URL, or None if it is not an Assistants URL. `base` is the path of the client's base URL."""
     path, _, query = url.raw_path.decode("ascii").partition("?")
     api_path = find_api_path(decode_path(path) if "%" in path else path, base=base)
     return None if api_path is None else ApiTarget(api_path, parse_qsl(query, keep_blank_values=True) if query else ())
@@ -37,7 +37,7 @@ def get_path_below_base(request: httpx2.Request, base: str) -> str:
 
 def build_wire_request(request: httpx2.Request, target: ApiTarget) -> WireRequest:
     """An Assistants request whose body has been read."""
-    # `headers.items()` of the library looks every name up again.
+    # `headers.items()` of the library repeats a lookup for every name.
     headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
     return WireRequest(request.method, target.path, query=target.query, headers=headers, body=request.content)
 
@@ -54,13 +54,13 @@ def build_passthrough_request(request: httpx2.Request, base: str, body: AsyncIte
 
 
 async def iterate_async_body(request: httpx2.Request) -> AsyncGenerator[bytes]:
-    """The body of a request made on this event loop."""
+    """The body of a request that was created on this event loop."""
     async for piece in cast("AsyncByteStream", request.stream):
         yield piece
 
 
 async def iterate_sync_body(request: httpx2.Request) -> AsyncGenerator[bytes]:
-    """The body of a request made on another thread. It may read files, so it is read on a worker thread."""
+    """The body of a request from another thread, read on a worker thread because it may read files."""
     pieces = iter(cast("SyncByteStream", request.stream))
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         yield piece

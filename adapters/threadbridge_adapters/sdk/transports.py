@@ -1,7 +1,7 @@
 """Transports for httpx and httpx2 that answer requests in the process; streams arrive event by event.
 
-The two libraries have one interface under two names. The code is written against that interface; `transports_for`
-joins it to the base classes of one library.
+The two libraries have the same interface. The code is written against that interface; `get_transports` combines it
+with the base classes of one library.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 else:
     AsyncBaseTransport = AsyncByteStream = BaseTransport = SyncByteStream = object
 
-#: A response, and where its body is a stream, that stream for a reader on another thread.
+#: A response and, if its body is a stream, the buffer of that stream for a reader on another thread.
 _BufferedResponse: TypeAlias = "tuple[WireResponse, ThreadStreamBuffer | None]"
 
 
 class NotHandledError(Exception):
-    """The backend does not handle this request: it is for the upstream, and its body has not been read."""
+    """The backend does not handle this request, which is for the upstream; its body has not been read."""
 
 
 class SyncTransport(BaseTransport):
     """Answers from a dispatcher on the process's background loop.
 
-    It may be used from several threads, from inside a running loop, and from an event handler whose stream is
-    still open (C4): the caller's thread waits and holds no lock.
+    It may be used from several threads, inside a running event loop, and from an event handler whose stream is still
+    open (C4): the caller's thread waits without holding a lock.
     """
 
     http: Any  # the library: httpx or httpx2
@@ -59,7 +59,7 @@ class SyncTransport(BaseTransport):
         if parse_api_target(request.url, self._base_path) is not None:
             request.read()
         current = get_portal()
-        if self._registered_portal is not current:  # at first, and after a fork
+        if self._registered_portal is not current:  # on the first call and after a fork
             self._registered_portal = current
             self._unregister = current.register_exit_callback(self._dispatcher.aclose)
         with _http_errors(self.http, request):
@@ -144,7 +144,7 @@ class Transports:
 
 @functools.cache
 def get_transports(http: Any) -> Transports:
-    """The transports as subclasses of what `http` (httpx or httpx2) calls a transport."""
+    """The transports as subclasses of the base transports of `http` (httpx or httpx2)."""
     sync_stream = type("SyncStream", (_SyncStream, http.SyncByteStream), {})
     async_stream = type("AsyncStream", (_AsyncStream, http.AsyncByteStream), {})
     sync = type("SyncTransport", (SyncTransport, http.BaseTransport), {"http": http, "stream_type": sync_stream})
@@ -177,7 +177,7 @@ def _build_response(http: Any, response: WireResponse, body: Any) -> httpx2.Resp
 
 
 def _get_read_timeout(request: httpx2.Request) -> float | None:
-    """The SDK's read timeout: how many seconds one answer, or the next event, may take."""
+    """The SDK's read timeout in seconds, which applies to a response and to the next event of a stream."""
     timeout: dict[str, float | None] = request.extensions.get("timeout", {})
     return timeout.get("read")
 
@@ -189,4 +189,4 @@ def _http_errors(http: Any, request: httpx2.Request) -> Iterator[None]:
     except UpstreamError as error:
         raise http.RemoteProtocolError(str(error), request=request) from error
     except TimeoutError as error:
-        raise http.ReadTimeout("The answer did not come within the read timeout", request=request) from error
+        raise http.ReadTimeout("The response did not arrive within the read timeout", request=request) from error

@@ -117,7 +117,7 @@ async def test_an_event_that_is_not_json_is_an_upstream_error(backend: Backend, 
     service.frames = [b"event: thread.run.created\ndata: {oops\n\n"]
     stream = await backend.stream_run(CONTEXT, "thread_1", {})
 
-    with pytest.raises(UpstreamError, match="'thread.run.created' that is no JSON object"):
+    with pytest.raises(UpstreamError, match="'thread.run.created' that is not a JSON object"):
         await anext(stream)
 
 

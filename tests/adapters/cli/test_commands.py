@@ -173,7 +173,7 @@ def test_other_addresses_are_served_with_a_key_and_a_warning(environment: dict[s
     [
         (("serve", "--backend", "respnses"), "must be one of 'assistants', 'responses'"),
         (("serve", "--simulate", "--upstream", "http://127.0.0.1:9"), "exclude each other"),
-        (("simulate", "--manner", "rude"), "rude: no such manner"),
+        (("simulate", "--manner", "rude"), "rude: unknown manner"),
         (("serve", "--port", "many"), "--port"),
         (("demo", "--live"), "needs a key: set OPENAI_API_KEY"),
         (("serv",), "serv"),

@@ -113,7 +113,7 @@ def test_a_tenant_is_told_by_its_name_and_apart_from_others(store: str) -> None:
 def test_where_nothing_was_spent_a_person_is_told_so(store: str) -> None:
     result = cost(store, "--tenant", "nobody")
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "Nothing was spent in these days.\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No usage in this period.\n")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_where_nothing_was_spent_a_person_is_told_so(store: str) -> None:
         (("--until", "2026-13-01"), "like 7d or 4w"),
         (("--since", "1d", "--until", "2d"), "exchange --since and --until"),
         (("--since", "2999-01-01"), "exchange --since and --until"),
-        (("--json", "--csv"), "take one of them"),
+        (("--json", "--csv"), "use one of them"),
         (("--by", "day"), "'assistant'"),
     ],
 )

@@ -57,8 +57,9 @@ def test_the_report_names_the_profile_the_settings_and_the_traps(store: str) -> 
     assert result.exit_code == 0
     assert result.stdout.startswith("profile openai: it is nearest to what was found\n")
     assert '\n[upstream]\nprofile = "openai"\n\n' in result.stdout
-    assert "\nWhat goes wrong silently:\n- 1 assistant is pinned to gpt-4, which ended on 2026-10-23" in result.stdout
-    assert result.stderr.startswith("Asking the simulator: at most 40 requests of 30 s each")
+    heading = "\nWarnings about settings and store:\n"
+    assert f"{heading}- 1 assistant is pinned to gpt-4, which ended on 2026-10-23" in result.stdout
+    assert result.stderr.startswith("Probing the simulator: at most 40 requests of 30 s each")
     assert KEY not in result.output
 
 
@@ -77,7 +78,7 @@ def test_without_a_store_the_service_is_examined_all_the_same() -> None:
     result = doctor("--json", THREADBRIDGE_SIMULATE="true")
 
     assert (result.exit_code, json.loads(result.stdout)["traps"]) == (0, [])
-    assert "There is no store to look at; name one with --store." in result.stderr
+    assert "There is no store to check; name one with --store." in result.stderr
 
 
 def test_nobody_there_is_one_sentence_with_the_next_step() -> None:

@@ -94,5 +94,5 @@ async def test_no_other_page_may(http: aiohttp.ClientSession, url: str, origin: 
 
     assert (refused.status, error["type"]) == (403, "invalid_request_error")
     assert error["message"] == (
-        f"Pages of '{origin}' may not ask this gateway: name their origin in gateway.allowed_origins."
+        f"Pages of '{origin}' may not use this gateway: add their origin to gateway.allowed_origins."
     )

@@ -98,7 +98,7 @@ async def test_a_service_that_cannot_be_reached_is_a_502_that_says_what_to_do(ht
             error = (await response.json())["error"]
 
     assert response.status == 502
-    assert error["message"].startswith(f"The service behind the gateway, {address}, could not be reached")
+    assert error["message"].startswith(f"The upstream service, {address}, could not be reached")
 
 
 async def test_the_simulator_answers_in_the_place_of_a_service(http: aiohttp.ClientSession) -> None:

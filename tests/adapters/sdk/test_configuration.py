@@ -41,7 +41,7 @@ def test_without_a_key_assistants_calls_work_and_others_are_refused_unsent(
     with openai_client(simulate=True, client_options={"base_url": service.url}) as client:
         made = client.beta.threads.create()
 
-        with pytest.raises(openai.AuthenticationError, match="made without a key"):
+        with pytest.raises(openai.AuthenticationError, match="has no API key"):
             client.models.list()
 
     assert made.id == THREAD_ID
