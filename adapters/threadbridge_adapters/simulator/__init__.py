@@ -1,13 +1,13 @@
-"""A deterministic stand-in for the Responses service, for tests, demos and benchmarks. It is never a model.
+"""A deterministic simulator of the Responses service, for tests, demos and benchmarks. It is not a model.
 
-`Simulator` is the service; `SimulatedUpstream(simulator)` puts it behind the Upstream port without HTTP, and
-`app(simulator)` behind `/v1` as an ASGI application (extra `gateway`). It echoes the last user message, obeys the
-instructions in it (`CALL name {json}`, `SAY text`, `FAIL code message` …: see `simulator._language`), or plays
-`Scenario`s. Requests are refused as strictly as recordings show the service to refuse them.
+`Simulator` is the service. `SimulatedUpstream(simulator)` is its `Upstream` port without HTTP, and
+`app(simulator)` its ASGI application below `/v1` (extra `gateway`). It echoes the last user message, follows the
+directives in it (`CALL name {json}`, `SAY text`, `FAIL code message` …: see `simulator._prompt_directives`), or plays
+`Scenario`s. Requests are validated as strictly as recordings show for the service.
 
-Files, uploads, vector stores (searched by their words) and containers are kept; `file_search` and `code_interpreter`
-are used when the message says so (`SEARCH words`, `PYTHON code`), and no code is ever run. Of files only text is read:
-a PDF can be stored and not searched. Long contexts are compacted where `context_management` says so. Batches,
+Files, uploads, vector stores (with full-text search) and containers are stored. `file_search` and `code_interpreter`
+are called when the message has a directive for them (`SEARCH words`, `PYTHON code`); no code is ever run. Only text
+files can be searched; a PDF can only be stored. Long contexts are compacted as `context_management` requests. Batches,
 `/responses/compact` and log probabilities are not simulated.
 """
 
@@ -63,8 +63,8 @@ __all__ = [
 ]
 
 
-def open_simulated_upstream(settings: Settings) -> Upstream:  # noqa: ARG001  what every entry point takes
-    """A simulator of its own in this process, as the entry point opens it."""
+def open_simulated_upstream(settings: Settings) -> Upstream:  # noqa: ARG001  the signature of the entry point
+    """An upstream with its own simulator in this process; the entry point calls it."""
     return SimulatedUpstream(Simulator())
 
 

@@ -22,7 +22,7 @@ MAX_ATTRIBUTES: Final = 16
 
 
 def check_filter(path: str, value: Any) -> None:
-    """One filter, with those inside."""
+    """Check one filter and the filters nested in it."""
     kind = validators.require_object(path, value).get("type")
     if kind is None:
         raise errors.missing_parameter(f"{path}.type")
@@ -40,7 +40,7 @@ def check_filter(path: str, value: Any) -> None:
 
 
 def matches_filter(filters: Wire | None, attributes: Wire) -> bool:
-    """Whether a file with these attributes is meant."""
+    """Whether a file with these attributes matches the filter."""
     if filters is None:
         return True
     kind = filters["type"]

@@ -1,4 +1,4 @@
-"""Background responses: made by a task of their own, watched by whoever asks, cancelled on demand (§10)."""
+"""Background responses: each is produced by its own task, can be followed by several clients, and cancelled (§10)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class BackgroundJobs:
         self._jobs: dict[str, _Job] = {}
 
     def start(self, stored_response: StoredResponse, response_task: ResponseTask) -> None:
-        """Let the response be made; `stored` shows how far it is."""
+        """Start producing the response; the stored response shows its progress."""
         response_id = stored_response.body["id"]
         task = asyncio.get_running_loop().create_task(self._run(stored_response, response_task))
         self._jobs[response_id] = _Job(task)
         task.add_done_callback(lambda _: self._finish(response_id))
 
     async def follow_events(self, stored_response: StoredResponse, *, after: int = -1) -> AsyncGenerator[Wire]:
-        """The events numbered above `after`: those that were, then those that come, until the response rests."""
+        """The events with sequence numbers above `after`, past and future, until the response is terminal."""
         seen = 0
         while True:
             while seen < len(stored_response.events):
@@ -49,7 +49,7 @@ class BackgroundJobs:
             await job.new_events.wait()
 
     def cancel(self, stored_response: StoredResponse) -> None:
-        """Stop an unfinished response; a finished one stays what it is."""
+        """Cancel an unfinished response; a finished one is not changed."""
         if stored_response.body["status"] not in UNFINISHED:
             return
         stored_response.body = {**stored_response.body, "status": "cancelled"}
@@ -58,7 +58,7 @@ class BackgroundJobs:
             job.task.cancel()
 
     async def aclose(self) -> None:
-        """Cancel what still runs and wait for it."""
+        """Cancel running tasks and wait for them."""
         tasks = [job.task for job in self._jobs.values()]
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""What an answer cites: marks in its text become annotations, placed as recorded."""
+"""Citations: marks in an output text become annotations, with indexes as recorded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MARK: Final = re.compile(r"\[\[([^\[\]\n]+)\]\]")
 def annotate_citations(
     text: str, results: Sequence[Wire], files: Mapping[str, ContainerFile], charts: Sequence[ContainerFile]
 ) -> TextMessage:
-    """The text without its marks and with their annotations; charts are cited at its beginning, as the service does.
+    """The text without marks, and the annotations; charts are cited at the beginning, as at the service.
 
-    A mark that means nothing stays in the text.
+    A mark without a matching result or file remains in the text.
     """
     annotations = [_container_citation(chart, 0, 0) for chart in charts]
     pieces: list[str] = []

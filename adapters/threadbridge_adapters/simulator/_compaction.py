@@ -1,4 +1,4 @@
-"""Compaction: a context that grew beyond a threshold is sealed into one item that stands for it from then on (§11)."""
+"""Compaction: a context beyond a token threshold is replaced by one encrypted item (§11)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _check_rule = validators.object_with(
 
 
 def check_context_management(path: str, value: Any) -> None:
-    """A list of rules, of which the service knows one kind."""
+    """Check a list of rules; the service has one type of rule."""
     for index, rule in enumerate(validators.require_array(path, value)):
         _check_rule(f"{path}[{index}]", rule)
 
 
 def select_visible_context(context: Sequence[Wire]) -> Sequence[Wire]:
-    """What of a context the model reads: the newest compaction, and what came after it."""
+    """The part of a context that the model reads: the newest compaction and the items after it."""
     for index in range(len(context) - 1, -1, -1):
         if context[index].get("type") == "compaction":
             return context[index:]
@@ -32,7 +32,7 @@ def select_visible_context(context: Sequence[Wire]) -> Sequence[Wire]:
 
 
 def compact_response(response: Wire, body: Wire, context: Sequence[Wire], new_id: IdGenerator) -> Wire:
-    """The finished response, with a compaction as its last item where it has grown beyond the threshold (recorded)."""
+    """The finished response, with a compaction as its last item if the context exceeds the threshold (recorded)."""
     usage, threshold = response["usage"], _find_compact_threshold(body)
     if threshold is None or response["status"] != "completed" or usage["total_tokens"] <= threshold:
         return response

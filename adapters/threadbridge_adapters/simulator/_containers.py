@@ -1,4 +1,4 @@
-"""`/v1/containers`: places for files and code, gone when nobody uses them for twenty minutes."""
+"""`/v1/containers`: containers for files and code, which expire after twenty minutes without use."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ContainerFile:
 
     @property
     def name(self) -> str:
-        """What comes after `/mnt/data/`."""
+        """The path relative to `/mnt/data/`."""
         return self.path.removeprefix(CONTAINER_ROOT)
 
     def to_wire(self) -> Wire:
@@ -69,7 +69,7 @@ class Container:
     minutes: int = IDLE_MINUTES
     memory_limit: str | None = None
     files: dict[str, ContainerFile] = field(default_factory=dict[str, ContainerFile])
-    #: Code has run in it.
+    #: Whether code has run in it.
     has_run_code: bool = False
 
     def is_expired(self, now: float) -> bool:
@@ -91,7 +91,7 @@ class Container:
 
 
 class Containers:
-    """The operations on containers and their files. Looking at a container keeps it alive, as at the service."""
+    """The operations on containers and their files. Reading a container extends its life, as at the service."""
 
     def __init__(self, files: Files, limits: SimulatorLimits, clock: Clock, new_id: IdGenerator) -> None:
         self._files = files
@@ -145,7 +145,7 @@ class Containers:
         return {"id": container_id, "object": "container.deleted", "deleted": True}
 
     def get_running(self, container_id: str) -> Container:
-        """A container for use, kept alive by it. Raises the service's 404, and its refusal of an expired one."""
+        """A container; this use extends its life. Raises the service's errors for a missing or expired one."""
         container = self._get_container(container_id)
         if container.is_expired(self._clock.now()):
             raise errors.container_expired()
@@ -153,12 +153,12 @@ class Containers:
         return container
 
     def is_running(self, container_id: str) -> bool:
-        """Whether it can be used."""
+        """Whether the container exists and has not expired."""
         container = self._containers.get(container_id)
         return container is not None and not container.is_expired(self._clock.now())
 
     def create_file(self, container_id: str, form: ParsedForm) -> Wire:
-        """A file of its own for the container."""
+        """Add a file with the given contents to the container."""
         container = self.get_running(container_id)
         if form.file is None:
             raise errors.missing_property("file")
@@ -166,7 +166,7 @@ class Containers:
         return self.put_file(container, f"{content.md5}-{form.file.filename}", content, source="user").to_wire()
 
     def copy_file(self, container_id: str, raw: Any) -> Wire:
-        """An uploaded file into the container."""
+        """Add an uploaded file to the container."""
         container = self.get_running(container_id)
         body = validators.check_members("", raw, {"file_id": validators.string()}, required=("file_id",))
         source = self._files.get_file(body["file_id"])
@@ -187,11 +187,11 @@ class Containers:
         return {"id": file_id, "object": "container.file.deleted", "deleted": True}
 
     def put_file(self, container: Container, name: str, content: FileBytes, *, source: str) -> ContainerFile:
-        """A file under `/mnt/data/`; one of the same path gives way."""
+        """Store a file under `/mnt/data/`, replacing one with the same path."""
         return self._add_file(container, self._new_id("cfile"), name, content, source)
 
     def put_image(self, container: Container, content: FileBytes) -> ContainerFile:
-        """An image that code showed: the file is called as its id (recorded)."""
+        """Store an image that code displayed; its file name is its id (recorded)."""
         file_id = self._new_id("cfile")
         return self._add_file(container, file_id, f"{file_id}.png", content, "assistant")
 

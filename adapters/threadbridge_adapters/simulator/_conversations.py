@@ -1,4 +1,4 @@
-"""`/v1/conversations`: create, read, change and delete; and their items, at most twenty a call."""
+"""`/v1/conversations`: create, retrieve, update and delete, and their items, at most twenty per call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _check_new_items(path: str, value: Any) -> None:
 
 
 class Conversations:
-    """The operations on conversations, over the simulator's memory."""
+    """The operations on conversations in the simulator's state."""
 
     def __init__(self, state: SimulatorState, clock: Clock, new_id: IdGenerator) -> None:
         self._state = state
@@ -53,7 +53,7 @@ class Conversations:
         return {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
 
     def create_items(self, conversation_id: str, raw: Any) -> Wire:
-        """Add items and list what was added."""
+        """Add items and list the added ones."""
         conversation = self._state.get_conversation(conversation_id)
         body = validators.check_members("", raw or {}, {"items": _check_new_items}, required=("items",))
         added = self._prepare_items(body["items"])
@@ -71,7 +71,7 @@ class Conversations:
         return item
 
     def delete_item(self, conversation_id: str, item_id: str) -> Wire:
-        """Forget an item; the answer is the conversation."""
+        """Delete an item; returns the conversation."""
         conversation = self._state.get_conversation(conversation_id)
         self._state.remove_item(conversation, item_id)
         return conversation.to_wire()

@@ -1,4 +1,4 @@
-"""What the simulated model says when nobody wrote a scenario: a pure function of the request and its context."""
+"""The output of the simulated model without a scenario: a pure function of the request and its context."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from threadbridge_adapters.simulator._scenarios import (
 )
 from threadbridge_adapters.simulator._schemas import make_sample
 
-#: What a reasoning item costs, by effort.
+#: Tokens of a reasoning item, by effort.
 REASONING_TOKENS = {"minimal": 4, "low": 8, "medium": 32, "high": 64, "xhigh": 128, "max": 256}
 
 
 def compose_scenario(request: ResponseRequest, context: Sequence[Wire]) -> Scenario:
-    """Read the last user message for instructions (see `_language`) and do what they and the request ask for."""
+    """The response to a request: follows the directives in the last user message (see `_prompt_directives`)."""
     text, outputs = _find_last_question(context)
     instructions = parse_directives(text)
     rounds = _plan_call_rounds(request, instructions)
@@ -64,7 +64,7 @@ def compose_scenario(request: ResponseRequest, context: Sequence[Wire]) -> Scena
 
 
 def _find_last_question(context: Sequence[Wire]) -> tuple[str, list[str]]:
-    """The text of the last user message, and the function outputs that came after it."""
+    """The text of the last user message and the function outputs after it."""
     outputs: list[str] = []
     for item in reversed(context):
         if item.get("type") == "function_call_output":
@@ -81,7 +81,7 @@ def _join_text(content: Any) -> str:
 
 
 def _list_allowed_functions(request: ResponseRequest) -> set[str]:
-    """Names of the functions this request lets the model call."""
+    """Names of the functions that the model may call in this request."""
     names = {tool["name"] for tool in request.tools if tool["type"] == "function"}
     match request.body.get("tool_choice"):
         case "none":
@@ -97,7 +97,7 @@ def _list_allowed_functions(request: ResponseRequest) -> set[str]:
 
 
 def _list_allowed_hosted_tools(request: ResponseRequest) -> set[str]:
-    """Types of the hosted tools this request lets the model use."""
+    """Types of the hosted tools that the model may call in this request."""
     types = {tool["type"] for tool in request.tools} - {"function"}
     match request.body.get("tool_choice"):
         case "none" | {"type": "function"}:
@@ -111,7 +111,7 @@ def _list_allowed_hosted_tools(request: ResponseRequest) -> set[str]:
 
 
 def _select_usable_tools(request: ResponseRequest, instructions: Directives) -> list[ToolDirective]:
-    """The SEARCH and PYTHON lines for which the request has the tool."""
+    """The SEARCH and PYTHON directives whose tool is in the request."""
     if not instructions.tools:
         return []
     allowed = _list_allowed_hosted_tools(request)
@@ -131,7 +131,7 @@ def _plan_hosted_tool(tool: ToolDirective) -> PlannedFileSearch | PlannedCode:
 
 
 def _plan_call_rounds(request: ResponseRequest, instructions: Directives) -> list[list[CallDirective]]:
-    """The rounds of calls that can be made; one at a time where parallel calls are switched off."""
+    """The rounds of possible calls; one call per round if parallel calls are disabled."""
     allowed = _list_allowed_functions(request)
     rounds = [[call for call in calls if call.undeclared or call.name in allowed] for calls in instructions.rounds]
     if not request.body.get("parallel_tool_calls", True):
@@ -140,7 +140,7 @@ def _plan_call_rounds(request: ResponseRequest, instructions: Directives) -> lis
 
 
 def _select_due_calls(rounds: Sequence[Sequence[CallDirective]], answered: int) -> list[FunctionCall]:
-    """The calls of the first round that has not been answered yet."""
+    """The calls of the first round without outputs."""
     for calls in rounds:
         if answered < len(calls):
             return [FunctionCall(call.name, call.arguments) for call in calls]
@@ -149,7 +149,7 @@ def _select_due_calls(rounds: Sequence[Sequence[CallDirective]], answered: int) 
 
 
 def _plan_required_call(request: ResponseRequest, text: str) -> list[FunctionCall | PlannedFileSearch | PlannedCode]:
-    """The call a `tool_choice` insists on when the message asks for none. It does so every time it is sent (§5)."""
+    """The call that `tool_choice` forces if the message has no CALL directive, in every request that sends it (§5)."""
     choice = request.body.get("tool_choice")
     is_required = choice == "required" or (
         isinstance(choice, dict) and (choice["type"] != "allowed_tools" or choice.get("mode") == "required")
@@ -171,7 +171,7 @@ def _plan_required_call(request: ResponseRequest, text: str) -> list[FunctionCal
 
 
 def _plan_reasoning(request: ResponseRequest, instructions: Directives, text: str) -> list[Output]:
-    """A reasoning item where the model reasons, or THINK says so."""
+    """A reasoning item if the model reasons or the message has a THINK directive."""
     effort = request.effort if request.traits.efforts else None
     tokens = REASONING_TOKENS.get(effort or "none", 0)
     if instructions.think is not None:
@@ -198,7 +198,7 @@ def _compose_default_text(request: ResponseRequest, text: str, outputs: Sequence
 
 
 def format_reply(request: ResponseRequest, text: str) -> str:
-    """The text in the format the request wants."""
+    """The text in the requested format."""
     form = (request.body.get("text") or {}).get("format") or {}
     if form.get("type") == "json_object":
         return orjson.dumps({"text": text}).decode()

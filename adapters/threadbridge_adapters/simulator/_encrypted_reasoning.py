@@ -1,7 +1,7 @@
-"""Opaque reasoning: what `encrypted_content` carries, recognisable as our own when it is sent back.
+"""Opaque reasoning: the value of `encrypted_content`, which is verified when it is sent back.
 
-Nothing here is secret. The mark only makes it possible to refuse, as the service does, content that was cut, altered
-or made up on the way.
+Nothing here is secret. The checksum only makes it possible to reject, as the service does, content that was truncated,
+altered or invented.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _SIGNATURE_LENGTH = 16
 
 
 def make_encrypted_content(text: str) -> str:
-    """A token like the service's that says nothing to its reader; the same text gives the same token."""
+    """An opaque token like the service's; the same text gives the same token."""
     content = text.encode()
     return _PREFIX + base64.urlsafe_b64encode(_sign(content) + content).decode()
 
 
 def is_own_encrypted_content(token: str) -> bool:
-    """Whether `seal` made this token, and it arrived whole."""
+    """Whether this token was created here and is unchanged."""
     try:
         raw = base64.b64decode(token.removeprefix(_PREFIX), altchars=b"-_", validate=True)
     except ValueError:
@@ -33,7 +33,7 @@ def is_own_encrypted_content(token: str) -> bool:
 
 
 def unverifiable_content_error(token: str) -> errors.ServiceError:
-    """The refusal for a token that is not ours."""
+    """The service's error for a token that cannot be verified."""
     excerpt = f"{token[:4]}...{token[-4:]}"
     text = f"The encrypted content {excerpt} could not be verified. "
     return errors.ServiceError(

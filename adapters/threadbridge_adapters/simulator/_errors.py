@@ -1,4 +1,4 @@
-"""Refusals in the service's own words, one constructor per text.
+"""Errors with the service's own texts, one constructor per text.
 
 Texts are those of recorded answers where there is one; the others follow the same patterns (A17, A18) and are quoted in
 public bug reports of the service.
@@ -12,9 +12,9 @@ from threadbridge.ports import Wire
 
 
 class ServiceError(Exception):
-    """An answer with an error status. `body` is the envelope the service sends, `headers` what goes with it.
+    """A response with an error status. `body` is the service's error envelope, `headers` the headers sent with it.
 
-    `detailed` says it twice, as the files' part of the service does.
+    `detailed` repeats the message in `detail`, as the service's file endpoints do.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class ServiceError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers that belong to the error, lower-case."""
+        """Headers of the error, with lower-case names."""
         if self.retry_after is None:
             return {}
         return {"retry-after": f"{self.retry_after:g}", "retry-after-ms": str(int(self.retry_after * 1000))}
 
 
-#: What is said about a status when a script gives no message of its own: (type, code, message).
+#: The default error for a status if a script has no message: (type, code, message).
 DEFAULTS_BY_STATUS: dict[int, tuple[str, str | None, str]] = {
-    400: ("invalid_request_error", None, "The simulator was told to refuse this request."),
+    400: ("invalid_request_error", None, "The simulator was scripted to reject this request."),
     401: (
         "invalid_request_error",
         "invalid_api_key",
@@ -71,15 +71,15 @@ DEFAULTS_BY_STATUS: dict[int, tuple[str, str | None, str]] = {
 
 
 def error_for_status(status: int, message: str | None = None, *, retry_after: float | None = None) -> ServiceError:
-    """The service's usual error of that status."""
+    """The service's usual error with that status."""
     kind, code, text = DEFAULTS_BY_STATUS.get(
-        status, ("server_error", None, f"The simulator was told to answer {status}.")
+        status, ("server_error", None, f"The simulator was scripted to respond with {status}.")
     )
     return ServiceError(message or text, status=status, type=kind, code=code, retry_after=retry_after)
 
 
 def join_quoted(words: Sequence[str]) -> str:
-    """'a', 'b', and 'c' the way the service lists values (recorded: reasoning.effort of o4-mini)."""
+    """'a', 'b', and 'c' as the service lists values (recorded: reasoning.effort of o4-mini)."""
     quoted = [f"'{word}'" for word in words]
     if len(quoted) < 3:
         return " and ".join(quoted)
@@ -101,7 +101,7 @@ def unsupported_parameter(param: str, *, code: str | None = None) -> ServiceErro
 
 
 def parameter_not_simulated(param: str) -> ServiceError:
-    """A parameter the service knows and the simulator does not play: refused rather than ignored."""
+    """The error for a parameter of the service that the simulator does not support: rejected rather than ignored."""
     text = f"Unsupported parameter: '{param}' is not supported by the simulator."
     return ServiceError(text, param=param, code="unsupported_parameter")
 
@@ -181,7 +181,7 @@ def conversation_not_found(conversation_id: str) -> ServiceError:
 
 
 def item_not_found(item_id: str, *, stored: bool = True) -> ServiceError:
-    """§9: with `store: false` the service explains that it keeps nothing."""
+    """§9: with `store: false` the service explains that items are not stored."""
     text = f"Item with id '{item_id}' not found."
     if not stored:
         text += (
@@ -192,7 +192,7 @@ def item_not_found(item_id: str, *, stored: bool = True) -> ServiceError:
 
 
 def files_api_error(message: str, *, status: int = 400, param: str | None = None) -> ServiceError:
-    """Recorded: the files' part of the service repeats what it says in `detail`."""
+    """Recorded: the service's file endpoints repeat the message in `detail`."""
     return ServiceError(message, status=status, param=param, detailed=True)
 
 

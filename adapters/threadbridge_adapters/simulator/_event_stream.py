@@ -1,6 +1,6 @@
-"""A finished response told as the events of its stream: types, keys, order and numbers as recorded.
+"""The stream events of a finished response: types, keys, order and numbers as recorded.
 
-Both faces of a response come from one value, so a streamed and a plain request can never disagree.
+The streamed and the plain form of a response come from the same value, so that they always agree.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import TypeAlias
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator._tokens import split_arguments, split_words
 
-#: An event that still lacks its number; the key holds the place it has in recordings.
+#: An event whose number is not set yet; the key is at its position in recordings.
 _UnnumberedEvent: TypeAlias = Wire
 _PLACEHOLDER_NUMBER = -1
 
 _PADDING_BLOCK = 16  # deltas are padded to a multiple of it (recorded)
 _PADDING = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xY" * 2
-#: Failures that are announced by an `error` event of their own (recorded for this one).
+#: Failure codes that also have an `error` event (recorded for this one).
 _CODES_WITH_ERROR_EVENT = frozenset({"insufficient_quota"})
 
 
 def build_events(initial: Wire, final: Wire, *, obfuscated: bool = True) -> Iterator[Wire]:
-    """Every event from `response.created` to the terminal one; `start` is the response before anything happened."""
+    """All events from `response.created` to the terminal one; `start` is the response without output."""
     for number, event in enumerate(_build_unnumbered_events(initial, final, obfuscated=obfuscated)):
         event["sequence_number"] = number
         yield event
@@ -50,7 +50,7 @@ def _build_unnumbered_events(initial: Wire, final: Wire, *, obfuscated: bool) ->
 
 
 def _build_item_events(index: int, item: Wire, *, obfuscated: bool, is_interrupted: bool) -> Iterator[_UnnumberedEvent]:
-    """One output item, from added to done; of the one a failure interrupted, only what was said."""
+    """The events of one output item, from added to done; of an item interrupted by a failure, only its deltas."""
     added_type, done_type = "response.output_item.added", "response.output_item.done"
     yield {
         "type": added_type,
@@ -132,8 +132,8 @@ def _build_text_events(index: int, item_id: str, part: Wire, obfuscated: bool) -
 
 
 def _interleave_annotations(part: Wire) -> Iterator[str | tuple[int, Wire]]:
-    """The text in pieces, and its annotations with their numbers: a file citation as soon as the text before its index
-    was told, others after the whole text (recorded).
+    """The text deltas, and its annotations with their indexes: a file citation directly after the text before its
+    index, others after the whole text (recorded).
     """
     numbered = list(enumerate(part["annotations"]))
     pending_citations = deque(pair for pair in numbered if pair[1]["type"] == "file_citation")

@@ -1,4 +1,4 @@
-"""The bytes of a file: small ones in memory, large ones in a nameless file on disk that goes away with them."""
+"""The bytes of a file: in memory if small, else in an unnamed temporary file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import IO, Final
 from threadbridge_adapters.simulator import _errors as errors
 
 _CHUNK: Final = 256 * 1024
-#: Larger contents move to disk.
+#: Larger contents are stored on disk.
 _MAX_IN_MEMORY: Final = 64 * 1024
 
 
 class FileBytes:
-    """Finished bytes. They may be shared by several files and read by several readers at the same time."""
+    """Complete bytes. They may be shared by several files and read concurrently."""
 
     def __init__(self, in_memory: bytes, disk: IO[bytes] | None, *, size: int, md5: str) -> None:
         self._in_memory = in_memory
@@ -27,7 +27,7 @@ class FileBytes:
             weakref.finalize(self, disk.close)
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """A part of the bytes, or all of them."""
+        """A range of the bytes, by default all of them."""
         end = self.size if length is None else start + length
         if self._disk is None:
             return self._in_memory[start:end]
@@ -35,13 +35,13 @@ class FileBytes:
         return self._disk.read(end - start)
 
     async def iterate_chunks(self) -> AsyncIterator[bytes]:
-        """All bytes, piece by piece."""
+        """All bytes in chunks."""
         for start in range(0, self.size, _CHUNK):
             yield self.read(start, _CHUNK)
 
 
 class FileBytesWriter:
-    """Takes bytes as they come, at most `limit` of them. `too_large` is raised at the first byte more."""
+    """Collects at most `limit` bytes as they arrive; raises `too_large` if there are more."""
 
     def __init__(self, *, limit: int, too_large: errors.ServiceError) -> None:
         self._limit = limit
@@ -67,7 +67,7 @@ class FileBytesWriter:
             self._buffer.clear()
 
     def discard(self) -> None:
-        """Give up what was written."""
+        """Discard the written bytes."""
         if self._disk is not None:
             self._disk.close()
 
@@ -78,14 +78,14 @@ class FileBytesWriter:
 
 
 def make_file_bytes(data: bytes) -> FileBytes:
-    """The content of bytes that are there already."""
+    """The content of the given bytes."""
     writer = FileBytesWriter(limit=len(data), too_large=errors.ServiceError("unreachable"))
     writer.write(data)
     return writer.finish()
 
 
 def concatenate(parts: list[FileBytes], *, limit: int, too_large: errors.ServiceError) -> FileBytes:
-    """One content after the other as a new one."""
+    """The concatenation of the contents."""
     writer = FileBytesWriter(limit=limit, too_large=too_large)
     for part in parts:
         for start in range(0, part.size, _CHUNK):

@@ -22,7 +22,7 @@ _copy_container_file = json_route(lambda sim, ids, body: sim.containers.copy_fil
 
 
 async def _add_container_file(simulator: Simulator, call: RouteCall) -> WireResponse:
-    """A form brings a file of its own, JSON names an uploaded one."""
+    """Create a container file: a form contains the file, a JSON body references an uploaded one."""
     is_json = call.request.headers.get("content-type", "").startswith("application/json")
     return await (_copy_container_file if is_json else _upload_container_file)(simulator, call)
 

@@ -1,4 +1,4 @@
-"""`/v1/files`: what was uploaded, by id, with its purpose and its end."""
+"""`/v1/files`: uploaded files by id, with purpose and expiry."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from threadbridge_adapters.simulator._multipart_parser import ParsedForm
 from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._state import SimulatorLimits
 
-#: In the order of the recorded refusal.
+#: In the order of the recorded error.
 PURPOSES: Final = ("fine-tune", "assistants", "batch", "user_data", "vision", "evals")
-#: Files that the service takes and does not give back.
+#: Purposes of files that the service accepts and whose contents it does not return.
 NOT_DOWNLOADABLE_PURPOSES: Final = frozenset({"assistants", "user_data"})
 MAX_PAGE_SIZE: Final = 10_000
 EXPIRY_SECONDS_RANGE: Final = (3_600, 2_592_000)
@@ -50,7 +50,7 @@ class StoredFile:
 
 
 class Files:
-    """The operations on files. The oldest go when there are too many, or too many bytes."""
+    """The operations on files. The oldest files are dropped beyond the limits on number and bytes."""
 
     def __init__(self, limits: SimulatorLimits, clock: Clock, new_id: IdGenerator) -> None:
         self._limits = limits
@@ -61,11 +61,11 @@ class Files:
         self._deletion_listeners: list[Callable[[str], None]] = []
 
     def add_deletion_listener(self, listener: Callable[[str], None]) -> None:
-        """Call this with the id of every file that goes: it leaves vector stores too."""
+        """Call `listener` with the id of every deleted file, for its removal from vector stores."""
         self._deletion_listeners.append(listener)
 
     def create(self, form: ParsedForm) -> Wire:
-        """Keep what a form brought."""
+        """Store the file of a form."""
         if form.file is None:
             raise errors.missing_property("file")
         purpose = check_purpose(form.fields.get("purpose"))
@@ -75,7 +75,7 @@ class Files:
         return self.add(form.file.filename, form.file.content, purpose=purpose, expires_after=expiry).to_wire()
 
     def add(self, filename: str, content: FileBytes, *, purpose: str, expires_after: int | None = None) -> StoredFile:
-        """Remember a file under a new id."""
+        """Store a file under a new id."""
         now = int(self._clock.now())
         expires_at = None if expires_after is None else now + expires_after
         stored = StoredFile(self._new_id("file"), purpose, filename, content, now, expires_at)
@@ -86,14 +86,14 @@ class Files:
         return stored
 
     def list_all(self, query: Mapping[str, str]) -> Wire:
-        """Newest first unless `order` says otherwise; `purpose` keeps those of one."""
+        """Newest first unless `order` says otherwise; `purpose` is a filter."""
         self._delete_expired()
         purpose = query.get("purpose")
         files = [file.to_wire() for file in self._files.values() if purpose in (None, file.purpose)]
         return paginate(files, query, max_limit=MAX_PAGE_SIZE, default_limit=MAX_PAGE_SIZE)
 
     def get_file(self, file_id: str) -> StoredFile:
-        """The file of this id, or the service's 404 (recorded, A102)."""
+        """The file with this id. Raises the service's 404 (recorded, A102)."""
         self._delete_expired()
         file = self._files.get(file_id)
         if file is None:
@@ -104,7 +104,7 @@ class Files:
         return self.get_file(file_id).to_wire()
 
     def get_downloadable_bytes(self, file_id: str) -> FileBytes:
-        """The bytes, unless the purpose forbids it."""
+        """The contents. Raises the service's error if the purpose does not allow downloads."""
         file = self.get_file(file_id)
         if file.purpose in NOT_DOWNLOADABLE_PURPOSES:
             raise errors.files_api_error(f"Not allowed to download files of purpose: {file.purpose}")
@@ -127,7 +127,7 @@ class Files:
 
 
 def check_purpose(value: Any) -> str:
-    """A purpose the service knows."""
+    """Check that the service has this purpose."""
     if value is None:
         raise errors.missing_property("purpose")
     if value not in PURPOSES:
@@ -137,7 +137,7 @@ def check_purpose(value: Any) -> str:
 
 
 def check_expiry(path: str, value: Any) -> None:
-    """`expires_after` of a file."""
+    """Check the `expires_after` of a file."""
     minimum, maximum = EXPIRY_SECONDS_RANGE
     allowed = {
         "anchor": validators.one_of("created_at"),

@@ -1,7 +1,7 @@
-"""Which chunks answer a query: SQLite's full-text index with its BM25 selects them.
+"""Full-text search over chunks with SQLite FTS5 and BM25.
 
-Scores lie between 0 and 1, as the service's do: the share of the query's words that a chunk holds, weighed with its
-BM25 in proportion to the best one's. (BM25 alone says next to nothing where most chunks hold a word.)
+Scores are between 0 and 1, as at the service: the share of the query's words in a chunk, weighted by its BM25
+relative to the best one's. (BM25 alone does not discriminate if most chunks contain a word.)
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-#: Words of a query that count; the rest of it is not looked at.
+#: Words of a query that are searched; later words are ignored.
 MAX_QUERY_WORDS: Final = 64
 _WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A chunk that holds words of the query."""
+    """A chunk that contains words of the query."""
 
     file_id: str
     text: str
@@ -31,19 +31,19 @@ class SearchHit:
 
 
 class FullTextIndex:
-    """The chunks of every vector store, each store in a database of its own in memory."""
+    """The chunks of all vector stores, each store in its own in-memory database."""
 
     def __init__(self) -> None:
         self._stores: dict[str, sqlite3.Connection] = {}
         weakref.finalize(self, _close_all, self._stores)
 
     def add_file(self, store_id: str, file_id: str, chunks: Iterable[str]) -> None:
-        """Make a file's chunks findable in a store."""
+        """Index a file's chunks in a store."""
         store = self._stores.get(store_id) or self._create_store(store_id)
         store.executemany("INSERT INTO chunks (file_id, text) VALUES (?, ?)", ((file_id, chunk) for chunk in chunks))
 
     def remove_file(self, store_id: str, file_id: str) -> None:
-        """Forget a file's chunks in a store."""
+        """Remove a file's chunks from a store's index."""
         if store_id in self._stores:
             self._stores[store_id].execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
 
@@ -61,7 +61,7 @@ class FullTextIndex:
         return [text for (text,) in store.execute(_SELECT_FILE_CHUNKS, (file_id,))]
 
     def search(self, store_id: str, query: str, *, file_ids: Collection[str], limit: int) -> list[SearchHit]:
-        """The best chunks of these files, the best first. Chunks without a word of the query are none."""
+        """The best chunks of these files, best first, without chunks that contain no word of the query."""
         words = list(dict.fromkeys(_WORD.findall(query.lower())))[:MAX_QUERY_WORDS]
         store = self._stores.get(store_id)
         if not words or store is None:
@@ -81,7 +81,7 @@ class FullTextIndex:
     def _count_matching_words(
         self, store: sqlite3.Connection, words: Sequence[str], rowids: Sequence[int]
     ) -> Counter[int]:
-        """How many of the words each of these chunks holds."""
+        """The number of query words in each of these chunks."""
         rowids_json = json.dumps(rowids)
         return Counter(
             rowid

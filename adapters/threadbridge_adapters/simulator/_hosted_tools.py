@@ -1,4 +1,4 @@
-"""The tools the service runs itself: what they need must exist, and what the answer plans with them is performed."""
+"""Hosted tools: checks their stores, containers and files, and performs the planned calls."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from threadbridge_adapters.simulator._scenarios import (
 from threadbridge_adapters.simulator._vector_search import VectorSearch
 from threadbridge_adapters.simulator._vector_stores import VectorStores
 
-#: Results an answer tells of when nobody wrote its text, and characters of each.
+#: Results quoted in a default text, and characters of each.
 _MAX_SUMMARY_RESULTS: Final = 5
 _MAX_QUOTE_LENGTH: Final = 120
-#: How a response fails whose container died in the middle of it.
+#: The error of a response whose container expired during it.
 _CONTAINER_LOST_ERROR: Final = ("server_error", "Container is expired.")
 
 
 @dataclass(slots=True)
 class _ToolResults:
-    """What the tools of one answer gave so far."""
+    """The results of the tool calls of one response."""
 
     queries: list[str] = field(default_factory=list[str])
     results: list[Wire] = field(default_factory=list[Wire])
@@ -59,7 +59,7 @@ class HostedTools:
         self._containers = containers
 
     def check_resources(self, tools: Sequence[Wire], items: Sequence[Wire]) -> None:
-        """Refuse stores, containers and files that are not there or have expired, and code that ran elsewhere."""
+        """Raise the service's errors for missing or expired stores, containers and files, and foreign code calls."""
         for tool in tools:
             if tool["type"] == "file_search":
                 for store_id in tool["vector_store_ids"]:
@@ -78,7 +78,7 @@ class HostedTools:
     def run_tools(
         self, answer: ScriptedResponse, request: ResponseRequest, context: Sequence[Wire]
     ) -> ScriptedResponse:
-        """The answer with its searches and its code performed, and its text with citations."""
+        """The response plan with its searches and code performed and its text with citations."""
         if not any(isinstance(output, PlannedFileSearch | PlannedCode) for output in answer.outputs):
             return answer
         tool_results = _ToolResults()
@@ -138,7 +138,7 @@ class HostedTools:
         return PerformedCode(plan.code, container.id, outputs)
 
     def _select_container(self, container_param: str | Wire, context: Sequence[Wire]) -> Container:
-        """The named container; for `auto` the one last used in this context if it still runs, or a new one."""
+        """The named container; for `auto` the last one used in this context if it has not expired, else a new one."""
         if isinstance(container_param, str):
             return self._containers.get_running(container_param)
         for item in reversed(context):
@@ -150,7 +150,7 @@ class HostedTools:
 
 
 def _check_container_ids(items: Sequence[Wire], container_id: str) -> None:
-    """Calls that are told of must have run in the container that is named (pydantic/pydantic-ai#7461)."""
+    """Code calls in the input must have run in the named container (pydantic/pydantic-ai#7461)."""
     for item in items:
         if item.get("type") == "code_interpreter_call" and item.get("container_id") != container_id:
             raise errors.ServiceError(f"Expected container_id: {container_id}")
@@ -184,7 +184,7 @@ def _compose_summary(tool_results: _ToolResults, request: ResponseRequest) -> Te
 
 
 def _quote_best_line(text: str, queries: Sequence[str]) -> str:
-    """The line of a result that says most about the queries."""
+    """The line of a result with the most query words."""
     words = {word for query in queries for word in query.lower().split()}
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     line = max(lines, key=lambda each: len(words & set(each.lower().split())))

@@ -17,17 +17,17 @@ from threadbridge_adapters.simulator._simulator import Simulator
 
 
 class _SimulatedStreamingResponse(StreamingResponse):
-    """A body as it comes; where the script breaks the connection, it simply never ends."""
+    """Streams a body; if the script breaks the connection, the body stays incomplete."""
 
     async def stream_response(self, send: Send) -> None:
         try:
             await super().stream_response(send)
         except ConnectionBrokenError:
-            return  # the server closes a connection whose body is unfinished
+            return  # the server closes a connection with an incomplete body
 
 
 class _Endpoint:
-    """Every path: what is no route is refused in the service's words too."""
+    """Handles every path, because unknown paths also get the service's error."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator

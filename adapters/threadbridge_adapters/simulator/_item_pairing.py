@@ -1,4 +1,4 @@
-"""Which items belong together: calls and outputs, reasoning and what it led to, ids and what is stored (§9)."""
+"""Pairing of items: calls with outputs, reasoning with the item after it, references with stored items (§9)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MODEL_ITEM_TYPES = ("function_call", "reasoning", "file_search_call", "code_int
 
 
 def resolve_references(items: Sequence[Wire], state: SimulatorState, *, store: bool) -> list[Wire]:
-    """The items with references replaced by what they refer to. Unknown ids are the service's 404."""
+    """The items with references replaced by the stored items. Raises the service's 404 for unknown ids."""
     out: list[Wire] = []
     for item in items:
         if item.get("type") == "item_reference":
@@ -29,7 +29,7 @@ def resolve_references(items: Sequence[Wire], state: SimulatorState, *, store: b
 
 
 def check_pairing(history: Sequence[Wire], items: Sequence[Wire], state: SimulatorState) -> None:
-    """Refuse what the service refuses: half a call, half a reasoning pair, an id given twice."""
+    """Raise the service's errors for unpaired calls, unpaired reasoning items and duplicate ids."""
     _check_unique_ids(items)
     _check_reasoning_pairs(items, state)
     _check_call_pairs([*history, *items])

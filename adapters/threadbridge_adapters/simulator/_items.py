@@ -1,4 +1,4 @@
-"""What an input item may look like, one row per type: its members, and which of them must be there."""
+"""Schemas of input items, one row per type: members and required members."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ _ASSISTANT_MESSAGE: dict[str, Validator] = {
 _INPUT_MESSAGE_RULE = ItemRule(_MESSAGE, ("role", "content"))
 _ASSISTANT_MESSAGE_RULE = ItemRule(_ASSISTANT_MESSAGE, ("role", "content"))
 
-#: Every other item type the simulator plays.
+#: All other item types that the simulator supports.
 ITEMS: dict[str, ItemRule] = {
     "function_call": ItemRule(
         {
@@ -170,7 +170,7 @@ _TYPES = ("message", *ITEMS)
 
 
 def check_items(path: str, items: Sequence[Any]) -> None:
-    """Check the shape of every item; what belongs together is `_history`'s affair."""
+    """Check the shape of every item; `_item_pairing` checks which items belong together."""
     for index, item in enumerate(items):
         where = f"{path}[{index}]"
         if not isinstance(item, dict):

@@ -1,7 +1,6 @@
-"""Which models live, until when, and what they accept (§13, §14), as the simulator sees the world.
+"""The simulator's models: shutdown dates and accepted parameters (§13, §14).
 
-A name that is in no table and has not been retired is accepted (`sim-1`, a fine-tune, next month's model) and takes
-every parameter: the simulator is no authority on the future.
+A name that is in no table (`sim-1`, a fine-tune, a future model) is accepted with every parameter.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class SamplingSupport(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ModelTraits:
-    """What models of one family accept and how they show themselves. `efforts` empty: the model does not reason."""
+    """The parameters and response fields of one model family. An empty `efforts` means that it does not reason."""
 
     efforts: tuple[str, ...] = ()
     default_effort: str | None = None
@@ -48,7 +47,7 @@ _UNKNOWN_MODEL = ModelTraits(
 _CHAT_MODEL = ModelTraits()
 _NEW_EFFORTS = ("none", "low", "medium", "high", "xhigh")
 
-#: By the longest prefix of the name. Defaults are those seen in recorded responses where there are any.
+#: By the longest prefix of the name. Defaults are from recorded responses if there are any.
 TRAITS_BY_PREFIX: Mapping[str, ModelTraits] = {
     "gpt-3.5": _CHAT_MODEL,
     "gpt-4": _CHAT_MODEL,
@@ -108,7 +107,7 @@ TRAITS_BY_PREFIX: Mapping[str, ModelTraits] = {
     ),
 }
 
-#: The day a model answers for the last time, by exact name (§14). Those in the past are retired.
+#: The last day of a model, by exact name (§14). Models with a past date are retired.
 SHUTDOWN_DATES: Mapping[str, date] = {
     **dict.fromkeys(("gpt-3.5-turbo-16k", "gpt-3.5-turbo-0613", "gpt-3.5-turbo-16k-0613"), date(2024, 9, 13)),
     **dict.fromkeys(("gpt-4-vision-preview", "gpt-4-1106-vision-preview"), date(2024, 12, 6)),
@@ -135,7 +134,7 @@ SHUTDOWN_DATES: Mapping[str, date] = {
     **dict.fromkeys(("gpt-5.1", "gpt-5.1-2025-11-13", "gpt-5.4-nano", "gpt-5.4-nano-2026-03-17"), date(2027, 4, 1)),
 }
 
-#: The dated model behind a short name: responses name it (recorded).
+#: The dated model of a short name, which responses contain (recorded).
 SNAPSHOTS: Mapping[str, str] = {
     "gpt-4o": "gpt-4o-2024-08-06",
     "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
@@ -152,7 +151,7 @@ SNAPSHOTS: Mapping[str, str] = {
     "gpt-5.5": "gpt-5.5-2026-04-23",
 }
 
-#: Listed by `/v1/models` besides whatever of the tables above still lives.
+#: Listed by `/v1/models` in addition to the models above that are not retired.
 CURRENT_MODELS: tuple[str, ...] = (
     "gpt-5.6-luna",
     "gpt-5.6-sol",
@@ -176,7 +175,7 @@ class ModelTable:
     traits_by_prefix: Mapping[str, ModelTraits] = field(default_factory=lambda: TRAITS_BY_PREFIX)
 
     def get_traits(self, model: str) -> ModelTraits:
-        """What this model accepts; unknown names accept everything."""
+        """The traits of this model; unknown names accept every parameter."""
         known = [prefix for prefix in self.traits_by_prefix if model.startswith(prefix)]
         return self.traits_by_prefix[max(known, key=len)] if known else _UNKNOWN_MODEL
 
@@ -186,12 +185,12 @@ class ModelTable:
             raise errors.model_not_found(model)
 
     def list_models(self, now: float) -> list[Wire]:
-        """The models `/v1/models` shows: those with a future shutdown, the dated ones, and the current ones."""
+        """The models of `/v1/models`: those with a future shutdown, the dated ones, and the current ones."""
         names = {*CURRENT_MODELS, *SNAPSHOTS, *SNAPSHOTS.values(), *self.shutdown_dates}
         return [self._to_wire(name) for name in sorted(names) if not self._is_retired(name, now)]
 
     def retrieve_model(self, model: str, now: float) -> Wire:
-        """One model; a retired or unknown one is not found."""
+        """One model. Raises the service's 404 for a retired or unknown one."""
         for entry in self.list_models(now):
             if entry["id"] == model:
                 return entry

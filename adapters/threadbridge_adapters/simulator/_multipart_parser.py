@@ -1,4 +1,4 @@
-"""Multipart forms, read as they come: fields into memory, the one file into a `Content`, never the whole body."""
+"""A streaming parser of multipart forms: fields are read into memory, the file into a `Content`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_FIELDS = 64
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """The file of a form, with the name its sender gave it."""
+    """The file of a form, with the client's file name."""
 
     filename: str
     content: FileBytes
@@ -26,14 +26,14 @@ class UploadedFile:
 
 @dataclass(slots=True)
 class ParsedForm:
-    """What a form held. Nested fields keep their brackets: `expires_after[seconds]`."""
+    """The fields and file of a form. Names of nested fields have brackets: `expires_after[seconds]`."""
 
     fields: dict[str, str] = field(default_factory=dict[str, str])
     file: UploadedFile | None = None
 
 
 class _FormReader:
-    """The parser's callbacks: collects one part after the other."""
+    """The parser's callbacks, which collect the parts."""
 
     def __init__(self, file_field: str, writer: FileBytesWriter) -> None:
         self.form = ParsedForm()
@@ -91,7 +91,7 @@ class _FormReader:
 async def read_form(
     body: AsyncIterator[bytes], content_type: str, *, file_field: str, writer: FileBytesWriter
 ) -> ParsedForm:
-    """Read a form to its end. Raises in the service's words if it is none, or is not whole."""
+    """Read a form to its end. Raises the service's error if it is malformed or incomplete."""
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if kind.lower() != b"multipart/form-data" or not boundary:

@@ -1,4 +1,4 @@
-"""Lists with cursors, as the service pages them (A11, A13); the envelope's order is that of recorded lists of items."""
+"""Lists with cursors as at the service (A11, A13); the order of keys is that of recorded lists of items."""
 
 from __future__ import annotations
 

@@ -1,31 +1,31 @@
-"""The little language in which the last user message tells the simulator what to do.
+"""Directives in the last user message that control the simulator's response.
 
-One instruction a line; every other line is ordinary text.
+One directive per line; every other line is ordinary text.
 
     CALL name {"city": "Bern"}     call the function if it is among the request's tools; lines in a row are parallel
-    CALL name {broken              the text after the name is sent as arguments as it stands
+    CALL name {broken              the text after the name is sent as arguments unchanged
     CALL! name {}                  call it even if the request does not declare it
-    THEN CALL name {}              begins the next round, after the outputs of the round before; CALL lines may follow
-    SAY text                       the text of the final message, word for word (several lines: several lines)
+    THEN CALL name {}              starts the next round, after the outputs of the previous one; CALL lines may follow
+    SAY text                       the exact text of the final message (several lines: several lines)
     THINK text                     a reasoning item before the first output, with this summary
     REFUSE text                    the final message is a refusal
     INCOMPLETE reason              the final message is cut off: max_output_tokens or content_filter
-    FAIL code message              the response fails in place of the final message (after SAY: in the middle of it)
-    HTTP status [seconds]          answer with this error status; seconds go into Retry-After
-    BREAK n                        break the connection after n events of the final answer
-    SLOW seconds                   wait so long between events
-    SEARCH words                   a file_search call; several queries of one call stand between bars: `one | two`
+    FAIL code message              the response fails without a final message (after SAY: in the middle of it)
+    HTTP status [seconds]          respond with this error status; seconds are sent as Retry-After
+    BREAK n                        break the connection after n events of the final response
+    SLOW seconds                   wait this long between events
+    SEARCH words                   a file_search call; several queries of one call are separated by bars: `one | two`
     PYTHON code                    a code_interpreter call; lines in a row are one code, which is not run
-    PRINTS text                    what the code above prints
+    PRINTS text                    the output of the code above
     WRITES name.csv text           a file the code above writes; `\\n` in the text is a line break
-    DRAWS name.png                 a chart the code above shows, and saves under this name; the name may be left out
-    DIES                           the container is gone while the code above runs, and the response fails; one in which
-                                   no code ran before lives
+    DRAWS name.png                 a chart the code above displays and saves under this name; the name is optional
+    DIES                           the container expires while the code above runs, and the response fails; a container
+                                   in which no code has run before does not expire
 
-Without any of them the answer is `ECHO: ` and the text; after function calls it is `RESULT: ` and the outputs, joined
-by `; `; after searches and code it tells what they gave, cited. In SAY, `[[1]]` cites the first result and
-`[[name.csv]]` links to a file. SEARCH and PYTHON take effect if the request has the tool. What concerns the final
-message takes effect once all rounds of calls have been answered.
+Without directives the output text is `ECHO: ` and the text; after function calls it is `RESULT: ` and the outputs,
+joined by `; `; after searches and code it quotes and cites their results. In SAY, `[[1]]` cites the first result and
+`[[name.csv]]` links to a file. SEARCH and PYTHON take effect if the request has the tool. Directives for the final
+message take effect when all rounds of calls have outputs.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class CallDirective:
 
 @dataclass(slots=True)
 class ToolDirective:
-    """A SEARCH line, or PYTHON lines with what belongs to them."""
+    """A SEARCH directive, or PYTHON lines with their PRINTS, WRITES, DRAWS and DIES."""
 
-    tool_type: str  # the type of the tool it needs
+    tool_type: str  # the type of the required tool
     lines: list[str]
     queries: list[str] = field(default_factory=list[str])
     code: list[str] = field(default_factory=list[str])
@@ -81,23 +81,22 @@ class ToolDirective:
 
     @property
     def line(self) -> str:
-        """Everything that was written."""
+        """All lines of the directive."""
         return "\n".join(self.lines)
 
     @property
     def has_results(self) -> bool:
-        """What the code gives was said: another PYTHON line begins another call."""
+        """Whether the code has an output directive, after which a PYTHON line starts another call."""
         return bool(self.printed_texts or self.written_files or self.drawn_charts)
 
 
 @dataclass(slots=True)
 class Directives:
-    """What one message asks for."""
+    """The directives of one message."""
 
     rounds: list[list[CallDirective]] = field(default_factory=list[list[CallDirective]])
     tools: list[ToolDirective] = field(default_factory=list[ToolDirective])
-    #: Everything that is not an instruction, and the CALL, SEARCH and PYTHON lines, in order: those that cannot be
-    #: obeyed are text too.
+    #: Ordinary text and the CALL, SEARCH and PYTHON directives, in order: directives that cannot be followed are text.
     text_parts: list[str | CallDirective | ToolDirective] = field(
         default_factory=list["str | CallDirective | ToolDirective"]
     )
@@ -112,7 +111,7 @@ class Directives:
 
 
 def parse_directives(text: str) -> Directives:
-    """Read a message. A line that looks like an instruction and is not one is ordinary text."""
+    """Parse a message. A malformed directive is ordinary text."""
     out = Directives()
     if not any(word in text for word in _DIRECTIVE_WORDS):
         out.text_parts = [text]
@@ -125,7 +124,7 @@ def parse_directives(text: str) -> Directives:
 
 
 def _apply(out: Directives, word: str, rest: str, line: str) -> bool:
-    """Take one instruction; False if what follows the word makes no sense."""
+    """Apply one directive; False if its arguments are malformed."""
     if word.removeprefix("THEN ").startswith("CALL"):
         return _apply_call(out, word, rest, line)
     if word in _TOOL_DIRECTIVES:
@@ -171,7 +170,7 @@ def _apply_fail(out: Directives, rest: str) -> bool:
     code, _, message = rest.partition(" ")
     if not code:
         return False
-    out.fail = (code, message or "The simulator was told to fail.")
+    out.fail = (code, message or "The simulator was scripted to fail.")
     return True
 
 
@@ -258,7 +257,7 @@ def _add_tool(out: Directives, tool: ToolDirective) -> None:
 
 
 def _find_current_code(out: Directives) -> ToolDirective | None:
-    """The PYTHON lines just above."""
+    """The PYTHON directive directly above."""
     last = out.text_parts[-1] if out.text_parts else None
     return last if isinstance(last, ToolDirective) and last.tool_type == "code_interpreter" else None
 

@@ -1,4 +1,4 @@
-"""One create request: the table of its parameters, and the checked value everything else works with."""
+"""One create request: the table of its parameters, and the validated value."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _reject_not_simulated(path: str, _value: Any) -> None:
 
 _check_summary_mode = validators.one_of("auto", "concise", "detailed")
 
-#: Every parameter of `POST /v1/responses`. The last rows are known to the service and not played here.
+#: Every parameter of `POST /v1/responses`. The last rows are not supported by the simulator.
 PARAMETERS: Mapping[str, Validator] = {
     "background": validators.boolean,
     "context_management": check_context_management,
@@ -110,7 +110,7 @@ PARAMETERS: Mapping[str, Validator] = {
 
 @dataclass(frozen=True, slots=True)
 class ResponseRequest:
-    """A create request that has the right shape. Nulls are gone; `items` is `input` as a list."""
+    """A create request with a valid shape. Nulls are removed; `items` is `input` as a list."""
 
     body: Wire
     items: Sequence[Wire]
@@ -157,12 +157,12 @@ class ResponseRequest:
         return (self.body.get("reasoning") or {}).get("effort") or self.traits.default_effort
 
     def includes(self, name: str) -> bool:
-        """Whether the answer is to hold this too."""
+        """Whether `include` has this value."""
         return name in (self.body.get("include") or ())
 
     @property
     def includes_encrypted_reasoning(self) -> bool:
-        """Asked for, or the default of newer models when nothing is stored (§3)."""
+        """Whether it was requested, or is the default of newer models with `store: false` (§3)."""
         is_requested = self.includes("reasoning.encrypted_content")
         return is_requested or (not self.store and self.traits.reasoning_context == "all_turns")
 
@@ -194,7 +194,7 @@ def _check_combinations(body: Wire) -> None:
 
 
 def check_capabilities(request: ResponseRequest) -> None:
-    """What this model refuses (§13): efforts it lacks, sampling while it reasons, sealed reasoning without any."""
+    """Raise the errors of this model (§13): unsupported effort, sampling while reasoning, encrypted reasoning."""
     traits, body = request.traits, request.body
     effort = (body.get("reasoning") or {}).get("effort")
     if not traits.efforts:
@@ -222,7 +222,7 @@ def _accepts_sampling(request: ResponseRequest) -> bool:
 
 
 def check_json_mentioned(request: ResponseRequest, context: Sequence[Wire]) -> None:
-    """§5: `json_object` wants the word JSON somewhere in the input."""
+    """§5: `json_object` requires the word JSON somewhere in the input."""
     kind = ((request.body.get("text") or {}).get("format") or {}).get("type")
     if kind != "json_object":
         return

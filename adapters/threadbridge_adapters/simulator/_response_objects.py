@@ -43,7 +43,7 @@ _ID_PREFIXES = {"reasoning": "rs", "compaction": "cmp", "file_search_call": "fs"
 
 
 class OutputItems(NamedTuple):
-    """The items of one response, what they cost, and whether the token limit cut them off."""
+    """The items of one response, their tokens, and whether the token limit truncated them."""
 
     items: list[Wire]
     tokens: int
@@ -52,7 +52,7 @@ class OutputItems(NamedTuple):
 
 
 def make_initial_response(request: ResponseRequest, *, response_id: str, created_at: int) -> Wire:
-    """The response before anything was produced: what `response.created` shows."""
+    """The response without output, as in `response.created`."""
     body, traits = request.body, request.traits
     conversation = {"conversation": {"id": request.conversation_id}} if request.conversation_id else {}
     text = body.get("text") or {}
@@ -105,7 +105,7 @@ def make_final_response(
     now: int,
     new_id: IdGenerator,
 ) -> Wire:
-    """The response as the last event and the plain answer show it."""
+    """The response as in the last event and in the plain response."""
     output = make_output_items(request, script, new_id)
     status = "incomplete" if output.is_cut_off else script.status
     reason = "max_output_tokens" if output.is_cut_off else script.reason
@@ -123,7 +123,7 @@ def make_final_response(
 
 
 def _count_tool_tokens(output: Output) -> int:
-    """What the model reads of a tool that the service runs."""
+    """The text that the model reads of a hosted tool's call."""
     match output:
         case PerformedFileSearch(results=results):
             return sum(estimate_tokens(result["text"]) for result in results)
@@ -134,7 +134,7 @@ def _count_tool_tokens(output: Output) -> int:
 
 
 def to_plain_response(response: Wire, *, names_access_programs: bool) -> Wire:
-    """The same response as an answer to a request that is not streamed: it says who pays (recorded)."""
+    """The same response to a request that is not streamed, with the `billing` field (recorded)."""
     out: Wire = {}
     for key, value in response.items():
         if key == "background" and names_access_programs:
@@ -146,7 +146,7 @@ def to_plain_response(response: Wire, *, names_access_programs: bool) -> Wire:
 
 
 def make_output_items(request: ResponseRequest, script: ScriptedResponse, new_id: IdGenerator) -> OutputItems:
-    """The output items of an answer, cut where `max_output_tokens` says so."""
+    """The output items of a response, truncated at `max_output_tokens`."""
     max_tokens = request.body.get("max_output_tokens")
     items: list[Wire] = []
     tokens = reasoning_tokens = 0
@@ -170,7 +170,7 @@ def make_output_items(request: ResponseRequest, script: ScriptedResponse, new_id
 
 
 def _fit_output(output: Output, budget: int | None) -> tuple[Output, int, bool]:
-    """As much of the output as the budget allows, what it costs, and whether that is all of it."""
+    """The output within the token budget, its tokens, and whether it is complete."""
     if isinstance(output, Reasoning):
         fits = budget is None or output.tokens <= budget
         return output, output.tokens if fits else budget or 0, fits
@@ -181,7 +181,7 @@ def _fit_output(output: Output, budget: int | None) -> tuple[Output, int, bool]:
 
 
 def _split_output(output: Output) -> list[str]:
-    """What the model writes, in the pieces it is charged for."""
+    """The model's output in pieces of one token each."""
     match output:
         case FunctionCall(arguments=arguments):
             return split_arguments(arguments)
@@ -279,7 +279,7 @@ def _make_usage(input_tokens: int, output: OutputItems) -> Wire:
 
 
 def to_stored_item(item: Wire, new_id: IdGenerator) -> Wire:
-    """An input item as the service keeps and lists it: with id, type, status and content parts (recorded)."""
+    """An input item as the service stores and lists it: with id, type, status and content parts (recorded)."""
     kind = item.get("type") or "message"
     if kind == "message":
         parts: list[Any] = _to_content_parts(

@@ -1,4 +1,4 @@
-"""One response being made: how long each step takes, where the connection breaks, what is kept at the end."""
+"""Production of one response: delays between events, a broken connection, storing the result."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ TERMINAL_EVENTS = frozenset({"response.completed", "response.incomplete", "respo
 
 
 class ConnectionBrokenError(Exception):
-    """The script says that the connection breaks here."""
+    """The script breaks the connection here."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseTask:
-    """An accepted request on its way to becoming a response. Use `events` or `whole`, once."""
+    """Produces the response to an accepted request. Call `stream_events` or `wait_for_response`, once."""
 
     request_id: str
     scenario: Scenario
     clock: Clock
-    #: Tells the events from the start. The last one carries the finished response.
+    #: Creates all events. The last one contains the finished response.
     make_events: Callable[[], Iterable[Wire]]
-    #: The answer to a request that is not streamed.
+    #: Creates the response to a request that is not streamed.
     make_plain_response: Callable[[], Wire]
-    #: Keeps the finished response; called before the last event can be seen.
+    #: Stores the finished response; called before the last event is sent.
     store_response: Callable[[], None]
-    #: The conversation, while the response is being made.
+    #: The lock on the conversation until the response is finished.
     lock: ConversationLock
 
     async def stream_events(self) -> AsyncGenerator[Wire]:
-        """The events at the script's pace. Others get their turn between any two."""
+        """The events with the script's delays. Other tasks run between any two events."""
         pause, last = self.scenario.delta_delay, self.scenario.break_after
         self.lock.acquire()
         try:
@@ -55,7 +55,7 @@ class ResponseTask:
             self.lock.release()
 
     async def wait_for_response(self) -> Wire:
-        """The finished response, after as long as its stream would have taken."""
+        """The finished response, after the same delay as its stream."""
         self.lock.acquire()
         try:
             if self.scenario.delay:

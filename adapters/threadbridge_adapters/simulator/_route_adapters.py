@@ -1,4 +1,4 @@
-"""Requests and answers as the simulator's routes see them, whatever carries them; kinds of routes."""
+"""Transport-independent requests and responses of the simulator's routes, and adapters for kinds of routes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VERSION_HEADER = {"openai-version": "2020-10-01"}
 
 @dataclass(frozen=True, slots=True)
 class RouteCall:
-    """A request that a route takes, with the ids in its path."""
+    """A request to a route, with the ids in its path."""
 
     request: PassthroughRequest
     ids: Mapping[str, str]
@@ -30,12 +30,12 @@ class RouteCall:
         return dict(self.request.query)
 
 
-#: Parse, ask, answer: what one route does with its simulator.
+#: Handles the requests of one route.
 RouteHandler: TypeAlias = Callable[[Simulator, RouteCall], Awaitable[WireResponse]]
 
 
 def path_route(operation: Callable[[Simulator, Mapping[str, str]], Wire]) -> RouteHandler:
-    """A route that needs nothing but the ids in its path."""
+    """A route with only the ids in its path."""
 
     async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
         record_request(simulator, call)
@@ -45,7 +45,7 @@ def path_route(operation: Callable[[Simulator, Mapping[str, str]], Wire]) -> Rou
 
 
 def query_route(operation: Callable[[Simulator, Mapping[str, str], Mapping[str, str]], Wire]) -> RouteHandler:
-    """A route that takes a query."""
+    """A route with a query string."""
 
     async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
         record_request(simulator, call)
@@ -55,7 +55,7 @@ def query_route(operation: Callable[[Simulator, Mapping[str, str], Mapping[str, 
 
 
 def json_route(operation: Callable[[Simulator, Mapping[str, str], Any], Wire]) -> RouteHandler:
-    """A route that takes a JSON body."""
+    """A route with a JSON body."""
 
     async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
         body = await read_json_body(simulator, call)
@@ -68,7 +68,7 @@ def json_route(operation: Callable[[Simulator, Mapping[str, str], Any], Wire]) -
 def form_route(
     operation: Callable[[Simulator, Mapping[str, str], ParsedForm], Wire], *, field: str, max_bytes: int | None = None
 ) -> RouteHandler:
-    """A route that takes a form with a file in `field`, of at most so many bytes."""
+    """A route with a form that has a file in `field`, of at most `max_bytes`."""
 
     async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
         limit = min(max_bytes or simulator.limits.file_bytes, simulator.limits.file_bytes)
@@ -82,7 +82,7 @@ def form_route(
 
 
 def download_route(operation: Callable[[Simulator, Mapping[str, str]], FileBytes]) -> RouteHandler:
-    """A route that gives the bytes of a file."""
+    """A route that responds with the bytes of a file."""
 
     async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
         record_request(simulator, call)
@@ -94,7 +94,7 @@ def download_route(operation: Callable[[Simulator, Mapping[str, str]], FileBytes
 
 
 async def read_json_body(simulator: Simulator, call: RouteCall) -> Any:
-    """The parsed body; nothing stands for `{}`."""
+    """The parsed body; an empty body means `{}`."""
     raw = bytearray()
     async for chunk in iterate_body(call):
         raw += chunk
@@ -109,14 +109,14 @@ async def read_json_body(simulator: Simulator, call: RouteCall) -> Any:
 
 
 async def iterate_body(call: RouteCall) -> AsyncIterator[bytes]:
-    """The pieces of the body as they come."""
+    """The chunks of the body as they arrive."""
     if call.request.body is not None:
         async for chunk in call.request.body:
             yield chunk
 
 
 def record_request(simulator: Simulator, call: RouteCall, body: Any = None) -> None:
-    """Remember the request."""
+    """Append the request to the simulator's `requests`."""
     simulator.requests.append(ReceivedRequest(call.request.method, call.request.path, body))
 
 
@@ -142,7 +142,7 @@ def make_error_response(simulator: Simulator, error: errors.ServiceError) -> Wir
 
 
 async def _encode_frames(events: AsyncGenerator[Wire]) -> AsyncGenerator[bytes]:
-    """§8: `event:` equals the event's type, and nothing follows the last event."""
+    """§8: `event:` equals the event's type, and there is no final marker."""
     async with aclosing(events):
         async for event in events:
             yield b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))

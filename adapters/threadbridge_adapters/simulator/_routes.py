@@ -1,4 +1,4 @@
-"""The simulator's door, whatever is behind it: a request below `/v1` comes in, its answer goes out."""
+"""Routing of all requests below `/v1`, for every transport."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROUTES: Final[tuple[tuple[str, re.Pattern[str], RouteHandler], ...]] = tuple(
 
 
 async def handle_request(simulator: Simulator, request: PassthroughRequest) -> WireResponse:
-    """The simulator's answer. Refusals are answers; a body that is streamed raises where the script breaks it."""
+    """The simulator's response, also for errors. A streamed body raises where the script breaks the connection."""
     try:
         handler, call = _match_route(simulator, request)
         return await handler(simulator, call)

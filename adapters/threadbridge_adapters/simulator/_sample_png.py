@@ -1,4 +1,4 @@
-"""A small picture that stands for a chart: always the same for the same name."""
+"""A small sample image for a chart, the same for the same name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SIDE = 16
 
 
 def make_chart_png(name: str) -> bytes:
-    """A valid PNG of one colour, which depends on the name."""
+    """A valid PNG in one colour that depends on the name."""
     colour = hashlib.md5(name.encode(), usedforsecurity=False).digest()[:3]
     rows = (b"\0" + colour * _SIDE) * _SIDE
     header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What the simulated model does with a request, and what may happen to the request on the way: plain values."""
+"""Scenarios: the scripted output for a request, and errors, delays and broken connections, as plain values."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from threadbridge_adapters.simulator import _errors as errors
 class TextMessage:
     """An assistant message.
 
-    After a `Search` or `Python` of the same answer, `[[2]]` in the text cites the second result of all searches, and
-    `[[name.csv]]` becomes a link to the file that code wrote; the marks themselves go away.
+    After a `Search` or `Python` in the same response, `[[2]]` in the text cites the second result of all searches, and
+    `[[name.csv]]` becomes a link to the file that code wrote; the marks are removed.
     """
 
     text: str
@@ -24,17 +24,17 @@ class TextMessage:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFileSearch:
-    """A `file_search` call: its queries are put to the vector stores of the request's tool."""
+    """A `file_search` call, which searches the vector stores of the request's tool."""
 
     queries: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCode:
-    """A `code_interpreter` call. The code is not run: what it prints, writes and draws is said here.
+    """A `code_interpreter` call. The code is not run: the fields define what it prints, writes and draws.
 
-    `writes` are names and texts of files; `draws` are charts, each shown, and saved under its name where it has one.
-    `dies`: a container in which code ran before is gone while this code runs, and the response fails.
+    `writes` are names and texts of files; `draws` are charts, each displayed, and saved under its name if it has one.
+    `dies`: a container in which code has run before expires while this code runs, and the response fails.
     """
 
     code: str
@@ -46,7 +46,7 @@ class PlannedCode:
 
 @dataclass(frozen=True, slots=True)
 class ToolSummaryMessage:
-    """An assistant message about what the searches and the code of this answer gave, everything cited."""
+    """An assistant message that quotes and cites all results of the searches and the code of this response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class RefusalMessage:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A function call. `arguments` is sent as it stands, so it can be broken JSON."""
+    """A function call. `arguments` is sent unchanged, so it can be invalid JSON."""
 
     name: str
     arguments: str
@@ -84,7 +84,7 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """A reasoning item, with a summary unless that is empty; `tokens` are charged."""
+    """A reasoning item, with a summary unless that is empty; `tokens` count as output tokens."""
 
     summary: str = ""
     tokens: int = 0
@@ -105,9 +105,9 @@ Output: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class ScriptedResponse:
-    """One response: what comes out, and how it ends.
+    """The output of one response and how it ends.
 
-    An `incomplete` or `failed` answer leaves its last message or call open, as the service does when it is cut off.
+    If it is `incomplete` or `failed`, its last message or call is not completed, as at the service.
     """
 
     outputs: Sequence[Output] = ()
@@ -120,21 +120,21 @@ class ScriptedResponse:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What happens to one request. A field that is not set leaves that part to the simulator.
+    """The script for one request. The simulator decides everything that a field does not set.
 
-    `Scenario.says("…")`, `.calls(…)`, `.refuses(…)`, `.replays(…)` and so on make the usual ones; `slow`, `late` and
-    `broken` change any of them: `Scenario.says("one two three").broken(after=4)`.
+    The class methods create the usual ones, the other methods modify any of them:
+    `Scenario.from_text("one two three").with_break(after=4)`.
     """
 
     response: ScriptedResponse | None = None
-    #: Exact events to send in place of an answer, for instance from a recording.
+    #: Exact events to send instead of a generated response, for instance from a recording.
     events: Sequence[Wire] | None = None
-    #: Refuse with this before anything is looked at.
+    #: The error to respond with before the request is validated.
     error: errors.ServiceError | None = None
     #: Seconds before the first event, and between events.
     delay: float = 0.0
     delta_delay: float = 0.0
-    #: Break the connection after so many events.
+    #: Break the connection after this number of events.
     break_after: int | None = None
 
     @classmethod
@@ -155,7 +155,7 @@ class Scenario:
 
     @classmethod
     def from_incomplete(cls, reason: str, *outputs: Output) -> Self:
-        """`response.incomplete` after these outputs, the last of them cut off."""
+        """`response.incomplete` after these outputs, the last of which is truncated."""
         return cls(response=ScriptedResponse(outputs, "incomplete", reason=reason))
 
     @classmethod
@@ -165,12 +165,12 @@ class Scenario:
 
     @classmethod
     def from_http_error(cls, status: int, message: str | None = None, *, retry_after: float | None = None) -> Self:
-        """Answer with an error status before anything is looked at."""
+        """Respond with an error status before the request is validated."""
         return cls(error=errors.error_for_status(status, message, retry_after=retry_after))
 
     @classmethod
     def from_events(cls, events: Sequence[Wire]) -> Self:
-        """Send exactly these events; a plain request is answered by the response in the last one that has any."""
+        """Send exactly these events; a plain request gets the response in the last event that has one."""
         return cls(events=events)
 
     def with_delta_delay(self, seconds: float) -> Self:
@@ -182,5 +182,5 @@ class Scenario:
         return replace(self, delay=seconds)
 
     def with_break(self, *, after: int) -> Self:
-        """Break the connection after so many events; a plain request breaks at once."""
+        """Break the connection after this number of events; for a plain request, immediately."""
         return replace(self, break_after=after)

@@ -1,4 +1,4 @@
-"""JSON Schemas the way the service treats them: what strict mode demands, and values that fit a schema."""
+"""JSON Schemas as the service handles them: strict mode's requirements, and sample values of a schema."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from threadbridge.ports import Wire
 
-_NESTING_LIMIT = 20  # a recursive schema would otherwise be sampled for ever
+_NESTING_LIMIT = 20  # a recursive schema would otherwise have an infinite sample
 
 
 def find_strict_fault(schema: Wire) -> str | None:
-    """Why this schema cannot be used in strict mode, in the service's words (recorded), or None."""
+    """The service's error text for a schema that strict mode does not allow (recorded), or None."""
     for context, node in _iterate_objects(schema, ()):
         where = f"In context=({_format_context(context)})"
         if node.get("additionalProperties") is not False:
@@ -27,7 +27,7 @@ def find_strict_fault(schema: Wire) -> str | None:
 
 
 def make_strict(schema: Wire) -> Wire:
-    """The schema with every property required and no others allowed: what omitting `strict` leads to (§4)."""
+    """The schema with every property required and no others allowed: the effect of omitting `strict` (§4)."""
     out: Wire = {}
     for key, value in schema.items():
         if key in ("properties", "$defs", "definitions") and isinstance(value, dict):
@@ -46,7 +46,7 @@ def make_strict(schema: Wire) -> Wire:
 
 
 def make_sample(schema: Wire, text: str = "", *, root: Wire | None = None, depth: int = 0) -> Any:
-    """A value that fits the schema, always the same one; strings are `text` where nothing else is asked for."""
+    """A deterministic value that matches the schema; strings are `text` unless the schema restricts them."""
     root = schema if root is None else root
     schema = _resolve_reference(schema, root)
     if depth > _NESTING_LIMIT:
@@ -86,7 +86,7 @@ def _resolve_reference(schema: Wire, root: Wire) -> Wire:
 
 
 def _iterate_objects(node: Any, context: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Wire]]:
-    """Every object schema inside, outermost first, with the path the service reports."""
+    """All nested object schemas, outermost first, each with the path that the service reports."""
     if not isinstance(node, dict):
         return
     if _is_object(node):

@@ -1,6 +1,6 @@
-"""How other Responses servers differ from OpenAI's: each manner is one thing that was seen in the field (S1 to S13).
+"""Quirks of other Responses servers: each is one observed difference from OpenAI's service (S1 to S13).
 
-They show over HTTP and through `pass_on`: requests are taken, and answers given, in that server's way.
+They apply to requests and responses over HTTP and through the pass-through.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from threadbridge_adapters.simulator import _errors as errors
 
 
 class ServerQuirk(StrEnum):
-    """One habit of a server that is not OpenAI's."""
+    """One difference of another server from OpenAI's service."""
 
-    #: S1: `conversation` is taken as a string only, and not echoed.
+    #: S1: `conversation` is accepted as a string only and not echoed.
     CONVERSATION_BY_STRING = "conversation-by-string"
-    #: S2: `items` of a new conversation are dropped without a word.
+    #: S2: `items` of a new conversation are dropped silently.
     DROPS_FIRST_ITEMS = "drops-first-items"
     #: S3: a call without an output, or an output without a call, is accepted.
     TAKES_OPEN_CALLS = "takes-open-calls"
@@ -31,25 +31,25 @@ class ServerQuirk(StrEnum):
     DETAIL_ERRORS = "detail-errors"
     #: S6: an error has a message and nothing else.
     TERSE_ERRORS = "terse-errors"
-    #: S7: background or stream, not both.
+    #: S7: background and stream exclude each other.
     NO_BACKGROUND_STREAMS = "no-background-streams"
-    #: S7: no background at all.
+    #: S7: no background responses.
     NO_BACKGROUND = "no-background"
-    #: S7: a background response is made while the client waits.
+    #: S7: a background response is produced while the client waits.
     INLINE_BACKGROUND = "inline-background"
-    #: S8: ids of files are inner ones, with the real one among the attributes; scores go beyond one.
+    #: S8: file ids are internal ones, with the real id among the attributes; scores may exceed 1.
     INNER_FILE_IDS = "inner-file-ids"
     #: S9: no `input_tokens`, no models, no compaction; lists without their paging fields.
     FEW_PATHS = "few-paths"
-    #: S10: the choice `required` is not heard.
+    #: S10: the tool choice `required` is ignored.
     NO_REQUIRED_CHOICE = "no-required-choice"
-    #: S10: whatever model is asked for, one answers.
+    #: S10: one model responds to requests for any model.
     ONE_MODEL = "one-model"
-    #: S11: responses are not kept.
+    #: S11: responses are not stored.
     FORGETS = "forgets"
-    #: S11: any `previous_response_id` is accepted, and nothing comes of it.
+    #: S11: any `previous_response_id` is accepted and ignored.
     TAKES_ANY_PREVIOUS = "takes-any-previous"
-    #: S11: there are no conversations.
+    #: S11: no conversations.
     NO_CONVERSATIONS = "no-conversations"
     #: S12: no containers and no code_interpreter.
     NO_CONTAINERS = "no-containers"
@@ -62,7 +62,7 @@ class ServerQuirk(StrEnum):
 Q = ServerQuirk
 ONLY_MODEL: Final = "the-only-model"
 
-#: Beginnings of paths that are not there.
+#: Prefixes of missing paths.
 _MISSING_PATHS: Final[Mapping[ServerQuirk, tuple[str, ...]]] = {
     Q.FEW_PATHS: ("/responses/input_tokens", "/models"),
     Q.NO_CONVERSATIONS: ("/conversations",),
@@ -76,7 +76,7 @@ _UNSUPPORTED_TOOLS: Final[Mapping[ServerQuirk, str]] = {
 
 
 class ServerQuirks:
-    """The habits of one simulator. None of them: it behaves as OpenAI's service."""
+    """The quirks of one simulator; without any it behaves like OpenAI's service."""
 
     def __init__(self, quirks: Collection[ServerQuirk] = ()) -> None:
         self._quirks = frozenset(quirks)
@@ -88,13 +88,13 @@ class ServerQuirks:
         return bool(self._quirks)
 
     def is_missing_path(self, method: str, path: str) -> bool:
-        """Whether this server has no such path."""
+        """Whether this server does not have the path."""
         if Q.FORGETS in self and method == "GET" and path.startswith("/responses/"):
             return True
         return any(path.startswith(_MISSING_PATHS[manner]) for manner in self._quirks & _MISSING_PATHS.keys())
 
     def transform_request(self, path: str, body: Any) -> Any:
-        """The body as this server reads it. Raises what it refuses."""
+        """The body as this server reads it. Raises the server's errors."""
         if not isinstance(body, dict):
             return body
         if path == "/conversations" and Q.DROPS_FIRST_ITEMS in self:
@@ -102,7 +102,7 @@ class ServerQuirks:
         return self._transform_response_request(body) if path == "/responses" else body
 
     def transform_response(self, body: Wire) -> Wire:
-        """An answer as this server gives it."""
+        """A response as this server sends it."""
         if body.get("object") == "list":
             return self._transform_list(body)
         return self._transform_response_object(body) if body.get("object") == "response" else body
@@ -119,7 +119,7 @@ class ServerQuirks:
                 yield self._transform_event(event)
 
     def transform_error(self, body: Wire) -> Wire:
-        """An error body as this server writes it."""
+        """An error body as this server sends it."""
         message = body["error"]["message"]
         if Q.DETAIL_ERRORS in self:
             return {"detail": message}
@@ -192,7 +192,7 @@ def _reject_previous_response(body: Wire) -> None:
         raise errors.previous_response_not_found(body["previous_response_id"])
 
 
-#: Which requests for a response are refused.
+#: Create requests that are rejected.
 _REQUEST_CHECKS: Final[Mapping[ServerQuirk, Callable[[Wire], None]]] = {
     Q.CONVERSATION_BY_STRING: _reject_conversation_object,
     Q.NO_BACKGROUND_STREAMS: _reject_background_stream,
@@ -200,7 +200,7 @@ _REQUEST_CHECKS: Final[Mapping[ServerQuirk, Callable[[Wire], None]]] = {
     Q.FORGETS: _reject_previous_response,
     Q.FEW_PATHS: _reject_compaction,
 }
-#: Which of its parameters are not looked at.
+#: Parameters of a create request that are ignored.
 _IGNORED_PARAMETERS: Final[Mapping[ServerQuirk, str]] = {
     Q.INLINE_BACKGROUND: "background",
     Q.TAKES_ANY_PREVIOUS: "previous_response_id",
@@ -224,7 +224,7 @@ def _make_sparse(response: Wire) -> Wire:
 
 
 def _replace_file_ids(value: Any) -> Any:
-    """Everywhere in it: ids of cited files and of search results, and the scores of these."""
+    """Change ids of cited files and search results, and the scores of the results, at any depth."""
     if isinstance(value, list):
         return [_replace_file_ids(each) for each in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The simulator itself: one object that answers requests, whatever carries them."""
+"""The simulator: one object that answers requests from any transport."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from threadbridge_adapters.simulator._uploads import Uploads
 from threadbridge_adapters.simulator._vector_search import VectorSearch
 from threadbridge_adapters.simulator._vector_stores import VectorStores
 
-#: Scenarios for the requests to come, or a function that picks one (None: do the usual).
+#: Scenarios for the next requests, or a function that chooses one (None: the default reply).
 Script: TypeAlias = Iterable[Scenario] | Callable[[Wire], Scenario | None]
 
 _TOKEN_COUNT_PARAMETERS = (
@@ -68,7 +68,7 @@ _TOKEN_COUNT_PARAMETERS = (
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """One request as it arrived."""
+    """One request as received."""
 
     method: str
     path: str
@@ -77,7 +77,7 @@ class ReceivedRequest:
 
 @dataclass(frozen=True, slots=True)
 class _AcceptedRequest:
-    """A request that passed every check."""
+    """A request that passed validation."""
 
     request: ResponseRequest
     stored_response: StoredResponse
@@ -85,11 +85,11 @@ class _AcceptedRequest:
 
 
 class Simulator:
-    """A deterministic stand-in for the Responses service: honest about its rules, scripted in its answers.
+    """A deterministic simulator of the Responses service with its validation rules and scripted outputs.
 
-    It is never a model: it echoes, obeys the instructions in the last user message (`_language`), or does what the
-    script says. Everything is kept in memory within `limits`; `requests` holds what was received, the oldest first.
-    With `manners` it behaves, over HTTP, as servers do that are not OpenAI's.
+    It is not a model: it echoes, follows the directives in the last user message (`_prompt_directives`), or plays the
+    script. All state is in memory within `limits`; `requests` holds the received requests, oldest first. With `quirks`
+    it behaves like another server over HTTP.
     Close it with `aclose`, which stops background responses.
     """
 
@@ -124,16 +124,16 @@ class Simulator:
         self._hosted_tools = HostedTools(self.files, self.vector_stores, self.vector_search, self.containers)
 
     def enqueue(self, *scenarios: Scenario) -> None:
-        """Play these for the next responses to be created, in order, before anything else."""
+        """Play these scenarios for the next create requests, in order, before the script."""
         self._queued_scenarios.extend(scenarios)
 
     async def aclose(self) -> None:
-        """Stop background responses, and forget what can be searched."""
+        """Stop background responses and delete the search index."""
         await self._jobs.aclose()
         self._index.close()
 
     async def create_response(self, raw: Any) -> tuple[Wire, str]:
-        """Make a response and give it whole, with the request's id; a background one as it is queued."""
+        """Create a response and return it with the request id; a background response is returned while queued."""
         accepted_request = self._accept(raw)
         response_task = accepted_request.response_task
         if accepted_request.request.background:
@@ -142,7 +142,7 @@ class Simulator:
         return await response_task.wait_for_response(), response_task.request_id
 
     async def stream_response(self, raw: Any) -> tuple[AsyncGenerator[Wire], str]:
-        """Make a response and give its events, with the request's id. Refusals are raised here, not while iterating."""
+        """Create a response and return its events with the request id. Errors are raised here, not while iterating."""
         accepted_request = self._accept(raw)
         response_task = accepted_request.response_task
         if not accepted_request.request.background:
@@ -156,7 +156,7 @@ class Simulator:
         return self._to_plain_response(self._state.get_response(response_id))
 
     def resume_stream(self, response_id: str, *, after: int = -1) -> AsyncGenerator[Wire]:
-        """The stream of a background response again, from the event after this number."""
+        """The events of a background response after this sequence number."""
         stored_response = self._state.get_response(response_id)
         if not stored_response.is_streamed:
             text = "This response cannot be streamed because it was not created with background=true and stream=true."
@@ -164,12 +164,12 @@ class Simulator:
         return self._jobs.follow_events(stored_response, after=after)
 
     def delete_response(self, response_id: str) -> Wire:
-        """Forget a response."""
+        """Delete a response."""
         self._jobs.cancel(self._state.delete_response(response_id))
         return {"id": response_id, "object": "response", "deleted": True}
 
     def cancel_response(self, response_id: str) -> Wire:
-        """Stop a background response (§10: no other can be cancelled). Asking twice is allowed."""
+        """Cancel a background response (§10: no other can be cancelled). Repeated calls are allowed."""
         stored_response = self._state.get_response(response_id)
         if not stored_response.body["background"]:
             raise errors.ServiceError("Cannot cancel a synchronous response.")
@@ -177,12 +177,12 @@ class Simulator:
         return self._to_plain_response(stored_response)
 
     def list_input_items(self, response_id: str, query: Mapping[str, str]) -> Wire:
-        """What a response was asked, with all that came before, newest first (recorded)."""
+        """The input items of a response with its whole context, newest first (recorded)."""
         stored_response = self._state.get_response(response_id)
         return paginate([*stored_response.history, *stored_response.input_items], query)
 
     def count_input_tokens(self, raw: Any) -> Wire:
-        """What a request would be charged for."""
+        """The input token count of a request."""
         body = validators.check_members("", raw, {name: PARAMETERS[name] for name in _TOKEN_COUNT_PARAMETERS})
         request = parse_request({"model": "unnamed", **body}, self.models, self.clock.now())
         history, _ = self._load_history(request)
@@ -202,7 +202,7 @@ class Simulator:
             raise
 
     def _prepare(self, raw: Any, request_id: str) -> _AcceptedRequest:
-        """Schema, then existence, then the model, then what belongs together (§15)."""
+        """Validate schema, then referenced objects, then the model, then item pairing (§15)."""
         scenario = self._next_scenario(raw)
         if scenario.error is not None:
             raise scenario.error
@@ -320,7 +320,7 @@ class Simulator:
 
 
 def _fill_in_scenario(scenario: Scenario, request: ResponseRequest, context: Sequence[Wire]) -> Scenario:
-    """The scenario with what the script left open filled in from the message."""
+    """The scenario with unset fields filled in from the directives of the message."""
     if scenario.response is not None or scenario.events is not None:
         return scenario
     default = compose_scenario(request, context)

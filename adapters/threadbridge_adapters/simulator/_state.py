@@ -1,4 +1,4 @@
-"""What the simulator remembers: responses, their items, conversations. All of it bounded, the oldest goes first."""
+"""The simulator's state: responses, their items, conversations. All are bounded; the oldest are dropped first."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class SimulatorLimits:
-    """How much a simulator keeps before it forgets the oldest, and how much it accepts."""
+    """Limits on stored objects, beyond which the oldest are dropped, and on the size of requests."""
 
     responses: int = 2_000
-    #: Days for which a response is kept (§2); what is in a conversation stays.
+    #: Days for which a response is stored (§2); items in a conversation do not expire.
     response_days: int = 30
     conversations: int = 1_000
     conversation_items: int = 20_000
     requests: int = 1_000
     #: Encrypted contents of replayed recordings that may be sent back.
     replayed_contents: int = 1_000
-    #: Tokens that the model can read: an input of more is refused.
+    #: The context window in tokens: a larger input is rejected.
     context_tokens: int = 1_050_000
     body_bytes: int = 64 * 1024 * 1024
-    #: Uploaded files, the bytes of one and of all of them; what is larger than 64 KiB lies on disk.
+    #: Uploaded files, and the bytes of one and of all of them; files larger than 64 KiB are on disk.
     files: int = 2_000
     file_bytes: int = 512 * 1024 * 1024
     total_file_bytes: int = 4 * 1024**3
     uploads: int = 100
     vector_stores: int = 500
-    #: Files in one vector store, and the text of all of them that can be searched.
+    #: Files in one vector store, and the bytes of searchable text in all of them.
     vector_store_files: int = 10_000
     indexed_bytes: int = 256 * 1024 * 1024
     containers: int = 500
@@ -42,20 +42,20 @@ class SimulatorLimits:
 
 @dataclass(slots=True)
 class StoredResponse:
-    """One response: the object as it is now, what was asked, and everything that came before."""
+    """One response: its current object, its input, and the context before it."""
 
     body: Wire
     input_items: Sequence[Wire]
     history: Sequence[Wire]
-    #: The model's family names its access programs in plain answers.
+    #: Whether the model family sends its access programs in plain responses.
     names_access_programs: bool = False
-    #: Created with `stream: true`: only then can its stream be taken up again.
+    #: Whether it was created with `stream: true`: only then can its stream be resumed.
     is_streamed: bool = False
-    #: Events of a background response, for those who come back to its stream.
+    #: Events of a background response, for clients that resume its stream.
     events: list[Wire] = field(default_factory=list[Wire])
 
     def build_context(self) -> list[Wire]:
-        """What a response that continues this one starts from."""
+        """The context of a response that continues this one."""
         return [*self.history, *self.input_items, *self.body["output"]]
 
 
@@ -67,7 +67,7 @@ class Conversation:
     created_at: int
     metadata: Wire
     items: dict[str, Wire] = field(default_factory=dict[str, Wire])
-    #: A response is being made for it: nobody else may use it (mapping §2).
+    #: Whether a response is being produced for it, so that no other request may use it (mapping §2).
     is_locked: bool = False
 
     def to_wire(self) -> Wire:
@@ -76,7 +76,7 @@ class Conversation:
 
 
 class ConversationLock:
-    """The lock on a conversation while a response is made for it: taken once, given back once."""
+    """The lock on a conversation while a response is produced for it: acquired once, released once."""
 
     def __init__(self, conversation: Conversation | None) -> None:
         self._conversation = conversation
@@ -87,14 +87,14 @@ class ConversationLock:
             self._conversation.is_locked = self._is_acquired = True
 
     def release(self) -> None:
-        """Give it back, if it is still ours."""
+        """Release the lock if it is still held."""
         if self._conversation is not None and self._is_acquired:
             self._conversation.is_locked = self._is_acquired = False
 
 
 @dataclass(frozen=True, slots=True)
 class _IndexedItem:
-    owner: str  # the response or conversation that goes away with it
+    owner: str  # the response or conversation with which it is dropped
     item: Wire
     preceding_reasoning_id: str | None = None
     following_item: Wire | None = None
@@ -112,7 +112,7 @@ class SimulatorState:
         self._replayed_contents: OrderedDict[str, None] = OrderedDict()
 
     def put_response(self, stored_response: StoredResponse) -> None:
-        """Remember a response, or what became of it."""
+        """Store a new or changed response."""
         response_id = stored_response.body["id"]
         self._responses[response_id] = stored_response
         self._index_items(response_id, stored_response.input_items)
@@ -121,7 +121,7 @@ class SimulatorState:
             self._delete(next(iter(self._responses)))
 
     def get_response(self, response_id: str) -> StoredResponse:
-        """The response of this id, or the service's 404."""
+        """The response with this id. Raises the service's 404."""
         self._delete_expired()
         stored_response = self._responses.get(response_id)
         if stored_response is None:
@@ -129,7 +129,7 @@ class SimulatorState:
         return stored_response
 
     def get_previous_response(self, response_id: str) -> StoredResponse:
-        """The response to continue; unknown is a 400 here (§9)."""
+        """The response to continue. Raises the service's 400 for an unknown id (§9)."""
         self._delete_expired()
         stored_response = self._responses.get(response_id)
         if stored_response is None:
@@ -137,7 +137,7 @@ class SimulatorState:
         return stored_response
 
     def delete_response(self, response_id: str) -> StoredResponse:
-        """Delete a response; raises the 404 if there is none."""
+        """Delete a response. Raises the service's 404."""
         stored_response = self.get_response(response_id)
         self._delete(response_id)
         return stored_response
@@ -148,7 +148,7 @@ class SimulatorState:
             self.delete_conversation(next(iter(self._conversations)))
 
     def get_conversation(self, conversation_id: str) -> Conversation:
-        """The conversation of this id, or the service's 404."""
+        """The conversation with this id. Raises the service's 404."""
         conversation = self._conversations.get(conversation_id)
         if conversation is None:
             raise errors.conversation_not_found(conversation_id)
@@ -167,7 +167,7 @@ class SimulatorState:
         self._index_items(conversation.id, list(items_by_id.values()))
 
     def remove_item(self, conversation: Conversation, item_id: str) -> None:
-        """Take an item out of a conversation; raises the 404 if it is not in there."""
+        """Remove an item from a conversation. Raises the service's 404."""
         removed = conversation.items.pop(item_id, None)
         if removed is None:
             raise errors.item_not_found(item_id)
@@ -179,17 +179,17 @@ class SimulatorState:
         return found.item if found else None
 
     def get_preceding_reasoning_id(self, item_id: str) -> str | None:
-        """The reasoning item this stored one was produced from."""
+        """The reasoning item before this stored item."""
         found = self._indexed_items.get(item_id)
         return found.preceding_reasoning_id if found else None
 
     def get_following_item(self, item_id: str) -> Wire | None:
-        """The item a stored reasoning item led to."""
+        """The item after a stored reasoning item."""
         found = self._indexed_items.get(item_id)
         return found.following_item if found else None
 
     def record_replayed_contents(self, items: Iterable[Wire]) -> None:
-        """Encrypted contents of a replayed recording count as ours."""
+        """Accept the encrypted contents of a replayed recording in later requests."""
         for item in items:
             if item.get("encrypted_content"):
                 self._replayed_contents[item["encrypted_content"]] = None

@@ -1,4 +1,4 @@
-"""A text in overlapping chunks, as vector stores keep it (A82: 800 tokens, 400 of them shared with the neighbour)."""
+"""Splits a text into overlapping chunks as vector stores do (A82: 800 tokens with an overlap of 400)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._tokens import iterate_word_starts
 
-#: Tokens of one file that the service takes.
+#: Maximum tokens of one file at the service.
 MAX_FILE_TOKENS: Final = 5_000_000
 
 
@@ -31,11 +31,11 @@ class ChunkingStrategy:
 
 
 class TooManyTokensError(Exception):
-    """The text has more tokens than one file may have."""
+    """The text exceeds the token limit of one file."""
 
 
 def split_into_chunks(text: str, strategy: ChunkingStrategy) -> Iterator[str]:
-    """The chunks from the beginning. Raises TooManyTokensError."""
+    """The chunks in order. Raises TooManyTokensError."""
     starts = array("Q")
     for start in iterate_word_starts(text):
         starts.append(start)
@@ -71,7 +71,7 @@ def check_chunking(path: str, value: Any) -> None:
 
 
 def parse_chunking_strategy(value: Wire | None) -> ChunkingStrategy:
-    """A checked `chunking_strategy` as a value; `auto` and nothing are the default."""
+    """The value of a validated `chunking_strategy`; the default for `auto` and None."""
     if value is None or value["type"] == "auto":
         return ChunkingStrategy()
     return ChunkingStrategy(value["static"]["max_chunk_size_tokens"], value["static"]["chunk_overlap_tokens"])

@@ -1,4 +1,4 @@
-"""Token counts: an estimate that depends on nothing but the text, and is the same streamed or not."""
+"""Token counts: an estimate that depends only on the text and is the same with and without streaming."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _TOKENS_PER_REQUEST = 3
 
 
 def split_words(text: str) -> list[str]:
-    """A text in the pieces it is streamed in; each counts as one token."""
+    """The text deltas of a stream; each counts as one token."""
     return _WORD_PIECES.findall(text)
 
 
 def iterate_word_starts(text: str) -> Iterator[int]:
-    """Where each of these pieces begins."""
+    """The start index of each delta."""
     return (found.start() for found in _WORD_PIECES.finditer(text))
 
 
 def split_arguments(arguments: str) -> list[str]:
-    """Function arguments in the pieces they are streamed in; each counts as one token."""
+    """The deltas of function arguments in a stream; each counts as one token."""
     return _ARGUMENT_PIECES.findall(arguments)
 
 
 def count_input_tokens(items: Iterable[Wire], instructions: str | None, tools: Iterable[Wire]) -> int:
-    """What a request is charged for: its whole context, its instructions and its tools."""
+    """The input tokens of a request: its whole context, its instructions and its tools."""
     total = _TOKENS_PER_REQUEST + (estimate_tokens(instructions) if instructions else 0)
     for item in items:
         total += _TOKENS_PER_ITEM + _count_item_tokens(item)
@@ -68,5 +68,5 @@ def _count_content_tokens(content: Any) -> int:
 
 
 def estimate_tokens(text: str) -> int:
-    """What a text costs whose pieces do not matter."""
+    """The token count of a text without splitting it."""
     return -(-len(text.encode()) // _BYTES_PER_TOKEN)

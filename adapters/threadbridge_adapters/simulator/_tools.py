@@ -1,4 +1,4 @@
-"""Tools, tool choice and text format: what is accepted, and how it is echoed."""
+"""Validation and echo of tools, tool choice and text format."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _check_container(path: str, value: Any) -> None:
     )
 
 
-#: The tools the service runs itself: members, and which of them must be there.
+#: Hosted tools: members and required members.
 _HOSTED_TOOLS: dict[str, tuple[dict[str, Validator], tuple[str, ...]]] = {
     "file_search": (
         {
@@ -96,7 +96,7 @@ _FORMATS: dict[str, tuple[dict[str, Validator], tuple[str, ...]]] = {
 
 
 def check_tools(path: str, value: Any) -> None:
-    """Flat function tools (§4), `file_search` and `code_interpreter`."""
+    """Check flat function tools (§4), `file_search` and `code_interpreter`."""
     for index, tool in enumerate(validators.require_array(path, value)):
         where = f"{path}[{index}]"
         kind = validators.require_object(where, tool).get("type")
@@ -122,7 +122,7 @@ def _check_strict(where: str, tool: Wire) -> None:
 
 
 def check_tool_choice(path: str, value: Any) -> None:
-    """A mode, one function, or a list of allowed ones; the Chat Completions shape is refused by name (§5)."""
+    """Check a mode, one function, or a list of allowed ones; the Chat Completions shape has its own error (§5)."""
     if isinstance(value, str):
         validators.one_of(*_MODES)(path, value)
         return
@@ -142,7 +142,7 @@ def check_tool_choice(path: str, value: Any) -> None:
 
 
 def check_choice_against_tools(choice: Any, tools: Sequence[Wire]) -> None:
-    """A choice must be possible: there are tools, and a named function is one of them."""
+    """Check that a tool choice is possible: there are tools, and a named function is one of them."""
     if choice == "required" and not tools:
         text = "Tool choice 'required' must be specified with 'tools' parameter."
         raise errors.ServiceError(text, param="tool_choice")
@@ -154,7 +154,7 @@ def check_choice_against_tools(choice: Any, tools: Sequence[Wire]) -> None:
 
 
 def check_format(path: str, value: Any) -> None:
-    """The flat `text.format` of the Responses API (§5)."""
+    """Check the flat `text.format` of the Responses API (§5)."""
     kind = validators.require_object(path, value).get("type")
     if kind is None:
         raise errors.missing_parameter(f"{path}.type")
@@ -169,7 +169,7 @@ def check_format(path: str, value: Any) -> None:
 
 
 def echo_tool(tool: Wire) -> Wire:
-    """A tool as the response object shows it. Omitted `strict` means: made strict (recorded; the trap of §4)."""
+    """A tool as in the response object. If `strict` is omitted, the tool becomes strict (recorded; §4)."""
     if tool["type"] == "code_interpreter":
         return tool
     if tool["type"] == "file_search":
@@ -199,7 +199,7 @@ def _echo_file_search(tool: Wire) -> Wire:
 
 
 def echo_format(value: Wire | None) -> Wire:
-    """A text format as the response object shows it."""
+    """A text format as in the response object."""
     if value is None or value["type"] == "text":
         return {"type": "text"}
     if value["type"] == "json_object":

@@ -1,4 +1,4 @@
-"""`/v1/uploads`: a large file in parts, which become one file when the upload is completed."""
+"""`/v1/uploads`: large files in parts, which become one file when the upload is completed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Uploads:
         return upload.to_wire()
 
     def add_part(self, upload_id: str, form: ParsedForm) -> Wire:
-        """Keep a part; parts may come in any order."""
+        """Store a part; parts may arrive in any order."""
         upload = self.get_pending(upload_id)
         if form.file is None:
             raise errors.missing_property("data")
@@ -93,7 +93,7 @@ class Uploads:
         }
 
     def complete(self, upload_id: str, raw: Any) -> Wire:
-        """Put the named parts together, in that order; their sum must be what was announced."""
+        """Join the named parts in that order; their total size must be the size given at creation."""
         upload = self.get_pending(upload_id)
         allowed = {"part_ids": validators.array_of_strings(), "md5": validators.string()}
         body = validators.check_members("", raw, allowed, required=("part_ids",))
@@ -122,7 +122,7 @@ class Uploads:
         return upload.to_wire()
 
     def get_pending(self, upload_id: str) -> _Upload:
-        """The upload of this id if it still takes parts."""
+        """The pending upload with this id. Raises the service's errors for another one."""
         upload = self._uploads.get(upload_id)
         if upload is None:
             raise errors.ServiceError(f"No upload found with id '{upload_id}'.", status=404)

@@ -1,4 +1,4 @@
-"""The simulator as an upstream in the same process: the Upstream port without HTTP."""
+"""The `Upstream` port on a simulator in the same process, without HTTP."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class SimulatedStream:
 
     @property
     def request_id(self) -> str | None:
-        """The id the simulator gave to the request."""
+        """The simulator's request id."""
         return self._request_id
 
     def __aiter__(self) -> AsyncIterator[Wire]:
         return self._events
 
     async def aclose(self) -> None:
-        """Hang up: an unfinished response leaves nothing behind."""
+        """Close the stream; an unfinished response is not stored."""
         await self._events.aclose()
-        await self._source.aclose()  # a generator that was never started does not close what it would have read
+        await self._source.aclose()  # a generator that was never started does not close its source
 
 
 class SimulatedUpstream:
-    """`ports.Upstream` over a simulator. Closing it closes the simulator's background work."""
+    """`ports.Upstream` on a simulator. Closing it stops the simulator's background responses."""
 
     name = ""
     base_url = None
@@ -69,7 +69,7 @@ class SimulatedUpstream:
         return UpstreamResponse(response, request_id)
 
     async def stream_response(self, body: bytes) -> SimulatedStream:
-        """The events of a response; returns when the request was accepted."""
+        """The events of a response; returns when the request has been accepted."""
         try:
             events, request_id = await self.simulator.stream_response(orjson.loads(body))
         except ServiceError as error:
@@ -77,7 +77,7 @@ class SimulatedUpstream:
         return SimulatedStream(events, request_id)
 
     async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
-        """The JSON answer to any other request."""
+        """The JSON response to any other request."""
         headers = {"content-type": "application/json"}
         return await self._request_json(
             method, path, headers, None if body is None else _iterate_once(orjson.dumps(body))
@@ -86,20 +86,20 @@ class SimulatedUpstream:
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
     ) -> Wire:
-        """A file, piece by piece."""
+        """The bytes of a file in chunks."""
         form = MultipartForm(fields, filename)
         return await self._request_json("POST", path, {"content-type": form.content_type}, form.encode(content))
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
-        """A body, piece by piece."""
+        """The response body in chunks."""
         response = await self._handle_request(_make_request("GET", path))
         if response.status >= 400:
             raise _error_from_response(response)
         yield _iterate_once(response.body) if isinstance(response.body, bytes) else response.body
 
     async def handle_passthrough(self, _context: RequestContext, request: PassthroughRequest) -> WireResponse:
-        """The answer to any request below `/v1`. Refusals are answers; streams raise UpstreamError where they break."""
+        """The response to any request below `/v1`, also for errors. Streams raise UpstreamError where they break."""
         return await self._handle_request(request)
 
     async def _handle_request(self, request: PassthroughRequest) -> WireResponse:
@@ -144,7 +144,7 @@ async def _translate_broken_body(body: AsyncIterator[bytes]) -> AsyncGenerator[b
 
 def _parse_json(response: WireResponse) -> Wire:
     if not isinstance(response.body, bytes):
-        raise UpstreamError("The simulator answers this path with bytes, not with JSON.")
+        raise UpstreamError("The simulator responds to this path with bytes, not with JSON.")
     parsed: Wire = orjson.loads(response.body)
     return parsed
 

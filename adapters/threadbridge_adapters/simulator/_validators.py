@@ -1,4 +1,4 @@
-"""Checks of single values: each takes the parameter's dotted path and its value, and raises in the service's words."""
+"""Checks of single values: each takes the parameter's dotted path and its value and raises the service's errors."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def require_array(path: str, value: Any) -> Sequence[Any]:
 
 
 def array_of_strings(*, max_length: int | None = None) -> Validator:
-    """A list of strings, at most so many."""
+    """A check for a list of strings with a maximum length."""
 
     def check(path: str, value: Any) -> None:
         items = require_array(path, value)
@@ -94,12 +94,12 @@ def require_object(path: str, value: Any) -> Wire:
 
 
 def json_object(path: str, value: Any) -> None:
-    """Any object; what is in it is looked at elsewhere or not at all."""
+    """Check for an object; its members are checked elsewhere or not at all."""
     require_object(path, value)
 
 
 def anything(path: str, value: Any) -> None:
-    """Accepts whatever is there: for fields the service echoes or ignores."""
+    """Accept any value, for fields that the service echoes or ignores."""
 
 
 def check_members(path: str, value: Any, allowed: Mapping[str, Validator], *, required: Sequence[str] = ()) -> Wire:

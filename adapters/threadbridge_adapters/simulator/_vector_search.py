@@ -1,4 +1,4 @@
-"""Searches in vector stores: the search endpoint's, and those of `file_search`."""
+"""Searches in vector stores, for the search endpoint and for `file_search`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_RESULTS: Final = 10
 
 
 def check_query(path: str, value: Any) -> None:
-    """One query, or several."""
+    """Check for one or several queries."""
     if isinstance(value, str):
         return
     if not isinstance(value, list):
@@ -46,7 +46,7 @@ _SEARCH_PARAMETERS: Mapping[str, validators.Validator] = {
 
 
 class VectorSearch:
-    """Searches over the files that are ready."""
+    """Searches the files whose indexing is complete."""
 
     def __init__(self, stores: VectorStores, index: FullTextIndex) -> None:
         self._stores = stores
@@ -71,7 +71,7 @@ class VectorSearch:
         }
 
     def search_for_tool(self, tool: Wire, queries: Sequence[str]) -> list[Wire]:
-        """The results of a `file_search` call with this tool, the best first, as the call's item shows them."""
+        """The results of a `file_search` call with this tool, best first, in the form of the call's item."""
         stores = [self._stores.get_active(store_id) for store_id in tool["vector_store_ids"]]
         out: list[Wire] = []
         for store, hit in self.find_best_chunks(stores, queries, tool, default_limit=20):
@@ -90,7 +90,7 @@ class VectorSearch:
     def find_best_chunks(
         self, stores: Sequence[VectorStore], queries: Sequence[str], options: Wire, *, default_limit: int
     ) -> list[tuple[VectorStore, SearchHit]]:
-        """The best chunks of all stores for all queries; each chunk once, with its best score."""
+        """The best chunks of all stores for all queries, each once with its best score."""
         limit = options.get("max_num_results") or default_limit
         min_score = (options.get("ranking_options") or {}).get("score_threshold") or 0
         best: dict[tuple[str, str], tuple[VectorStore, SearchHit]] = {}

@@ -1,4 +1,4 @@
-"""One file in one vector store: what may be in there, and how it becomes findable."""
+"""One file in one vector store: supported types and indexing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threadbridge_adapters.simulator._files import StoredFile
 from threadbridge_adapters.simulator._full_text_search import FullTextIndex
 from threadbridge_adapters.simulator._text_chunking import ChunkingStrategy, TooManyTokensError, split_into_chunks
 
-#: Extensions the service takes; the simulator reads those that are text.
+#: Extensions that the service accepts; the simulator indexes those of text files.
 TEXT_EXTENSIONS: Final = frozenset(
     {
         ".c", ".cpp", ".cs", ".css", ".go", ".html", ".java", ".js", ".json", ".md", ".php", ".py", ".rb", ".sh",
@@ -31,7 +31,7 @@ FILE_TOO_LARGE_ERROR: Final[Wire] = {
 
 @dataclass(slots=True)
 class VectorStoreFile:
-    """A file as one vector store has it. It is indexed when somebody looks, once `ready_at` has come."""
+    """A file in one vector store. It is indexed by the first access after `ready_at`."""
 
     file: StoredFile
     store_id: str
@@ -45,7 +45,7 @@ class VectorStoreFile:
     batch_id: str | None = None
 
     def add_to_index(self, index: FullTextIndex, *, available_bytes: int) -> None:
-        """Make it findable, or say why it cannot be; `room` is how many bytes the index still takes."""
+        """Index the file or set its error; `room` is the remaining capacity of the index in bytes."""
         text = _decode_text(self.file)
         if text is None:
             self._fail(UNSUPPORTED_FILE_ERROR)
@@ -77,7 +77,7 @@ class VectorStoreFile:
         }
 
     def to_batch_wire(self) -> Wire:
-        """Recorded: lists of a batch's files tell less."""
+        """Recorded: lists of a batch's files have fewer fields."""
         return {
             "id": self.file.id,
             "object": "vector_store.file",
@@ -92,7 +92,7 @@ class VectorStoreFile:
 
 
 def get_extension(filename: str) -> str:
-    """With its dot, lower-case; `none` where there is none, as the service says."""
+    """The lower-case extension with its dot; `none` if there is none, as in the service's error."""
     return PurePath(filename.replace("\\", "/")).suffix.lower() or "none"
 
 

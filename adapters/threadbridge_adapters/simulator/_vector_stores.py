@@ -1,4 +1,4 @@
-"""`/v1/vector_stores`: stores of files that can be searched, and the batches in which files are added."""
+"""`/v1/vector_stores`: vector stores, their files, and file batches."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class VectorStore:
 
     @property
     def expires_at(self) -> int | None:
-        """Days after it was last used."""
+        """Days until expiry after the last use."""
         expiry = self.description.get("expires_after")
         return None if expiry is None else self.last_active_at + expiry["days"] * _DAY
 
@@ -103,7 +103,7 @@ class VectorStore:
 class VectorStores:
     """The operations on stores, their files and batches.
 
-    A file is `in_progress` for `indexing_seconds` of the clock after it was added, and always in the answer to that.
+    A file is `in_progress` for `indexing_seconds` of the clock after it was added, and always in that response.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class VectorStores:
         return {"id": store_id, "object": "vector_store.deleted", "deleted": True}
 
     def get_active(self, store_id: str) -> VectorStore:
-        """A store for use: counts as activity. Raises the service's 404, and a refusal if it is expired."""
+        """A store; this use counts as activity. Raises the service's errors for a missing or expired one."""
         store = self._get_store(store_id)
         if store.is_expired(self._clock.now()):
             raise errors.vector_store_expired(store_id)
@@ -192,13 +192,13 @@ class VectorStores:
         return file.to_wire()
 
     def delete_file(self, store_id: str, file_id: str) -> Wire:
-        """Take the file out of the store; the file itself stays."""
+        """Remove the file from the store; the file itself is not deleted."""
         self._get_file(store_id, file_id)
         self._remove_file(self._stores[store_id], file_id)
         return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
 
     def list_file_chunks(self, store_id: str, file_id: str) -> Wire:
-        """What was read of the file, chunk by chunk."""
+        """The indexed text of the file, one object per chunk."""
         self._get_file(store_id, file_id)
         data = [{"type": "text", "text": text} for text in self._index.list_chunks(store_id, file_id)]
         return {"object": "vector_store.file_content.page", "data": data, "has_more": False, "next_page": None}
@@ -231,7 +231,7 @@ class VectorStores:
         return _batch_to_wire(*self._get_batch(store_id, batch_id))
 
     def cancel_batch(self, store_id: str, batch_id: str) -> Wire:
-        """Files that are not read yet stay unread."""
+        """Cancel the files that are not indexed yet."""
         store, batch = self._get_batch(store_id, batch_id)
         for file in batch.files:
             if file.status == "in_progress":
@@ -290,7 +290,7 @@ class VectorStores:
             raise errors.ServiceError(text)
 
     def _index_ready_files(self, store: VectorStore) -> None:
-        """Index what has become ready."""
+        """Index the files that are due."""
         now = self._clock.now()
         for file in store.files.values():
             if file.status == "in_progress" and file.ready_at <= now:

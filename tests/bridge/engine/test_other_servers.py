@@ -263,7 +263,7 @@ async def test_s6_what_a_server_says_is_told_whatever_form_it_has(manner: Server
 
     assert run["status"] == "failed"
     assert run["last_error"]["code"] == "server_error"
-    assert "The simulator was told to refuse this request." in run["last_error"]["message"]
+    assert "The simulator was scripted to reject this request." in run["last_error"]["message"]
 
 
 # -- Abilities -------------------------------------------------------------------------------------------------------
