@@ -1,1 +1,1 @@
-"""Ratios of cost: ThreadBridge beside what else there is, in the same run, against the same fast upstream."""
+"""Cost ratios: ThreadBridge compared with alternatives, in the same run and on the same fast upstream."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--json] [NAME …]`: measure, print one table, exit 1 where a bound is broken."""
+"""`python -m benchmarks [--quick] [--json] [NAME …]`: measure, print one table, exit 1 if a bound is exceeded."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def _run_benchmark(name: str, effort: Effort) -> list[Row]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
-    parser.add_argument("--quick", action="store_true", help="a few requests each: does it work at all?")
-    parser.add_argument("--json", action="store_true", help="JSON in place of the table")
+    parser.add_argument("--quick", action="store_true", help="a few requests each, as a smoke test")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else Effort()
 

@@ -1,6 +1,6 @@
-"""A program that sends files and fetches them, with a client of ours. `python -m benchmarks._carrying URL SMALL LARGE`
+"""A program that uploads and downloads files with our client. `python -m benchmarks._carrying URL SMALL LARGE`
 
-It prints the most memory it ever had resident: at first, after the large upload, after the large download.
+It prints its peak resident memory: initially, after the large upload, and after the large download.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from benchmarks._processes import read_peak_resident_bytes
 
 
 def upload(client: openai.OpenAI, path: Path) -> str:
-    """Send the file; the id it was given."""
+    """Upload the file; returns its id."""
     with path.open("rb") as opened:
         return client.files.create(file=opened, purpose="user_data").id
 
 
 def download(client: openai.OpenAI, file_id: str) -> int:
-    """Fetch the file piece by piece; its size."""
+    """Download the file in chunks; returns its size."""
     with client.files.with_streaming_response.content(file_id) as response:
         return sum(map(len, response.iter_bytes()))
 

@@ -1,4 +1,4 @@
-"""The smallest HTTP/1.1 server that a client cannot tell from a fast one: prepared bytes out, no work in between."""
+"""A minimal HTTP/1.1 server that sends prepared bytes."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import NamedTuple, TypeAlias
 
 
 class Chunk(NamedTuple):
-    """Bytes to send, and how long to wait before."""
+    """Bytes to send and the delay in seconds before them."""
 
     data: bytes
     delay: float = 0.0
 
 
-#: Gives the complete answer to a request: method, target, body.
+#: Returns the complete response to a request: method, target, body.
 RequestHandler: TypeAlias = Callable[[str, str, bytes], Sequence[Chunk]]
 
 
 def make_json_response(body: bytes, *, status: str = "200 OK", delay: float = 0.0) -> Sequence[Chunk]:
-    """A JSON answer in one piece."""
+    """A JSON response in one chunk."""
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     return [Chunk(head.encode() + body, delay)]
 
 
 def make_event_stream(pieces: Sequence[Chunk]) -> Sequence[Chunk]:
-    """A chunked `text/event-stream` answer."""
+    """A chunked `text/event-stream` response."""
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     framed = [Chunk(b"%x\r\n%b\r\n" % (len(piece.data), piece.data), piece.delay) for piece in pieces]
     return [Chunk(head), *framed, Chunk(b"0\r\n\r\n")]
 
 
 class _Connection(asyncio.Protocol):
-    """One keep-alive connection; requests are answered one after the other."""
+    """One keep-alive connection; requests are answered sequentially."""
 
     def __init__(self, handler: RequestHandler) -> None:
         self._handler = handler
@@ -45,7 +45,7 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio names it
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's signature
         if self._send_task is not None:
             self._send_task.cancel()
 
@@ -91,7 +91,7 @@ async def _serve(handler: RequestHandler) -> None:
     server = await loop.create_server(lambda: _Connection(handler), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     print(f"Listening on http://127.0.0.1:{port}/v1", flush=True)
-    # Ends with the process that started it: its end of our standard input closes.
+    # Ends with the parent process, whose end of standard input then closes.
     await asyncio.to_thread(sys.stdin.buffer.read)
     server.close()
 

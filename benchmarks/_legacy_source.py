@@ -1,7 +1,7 @@
-"""A legacy Assistants service with 50 ms between question and answer. `python -m benchmarks._legacy_source`
+"""A legacy Assistants service with a response time of 50 ms. `python -m benchmarks._legacy_source`
 
-Any thread id is there; each thread has `MESSAGES` messages, written in `RUNS` runs of one step. Bodies are prepared,
-and only the thread's id is put into them.
+Every thread id exists; each thread has `MESSAGES` messages, written in `RUNS` runs of one step. Bodies are prepared;
+only the thread's id is inserted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from benchmarks._http_server import Chunk, make_json_response, serve
 
-#: Starts it.
+#: The command that starts it.
 COMMAND = (sys.executable, "-m", "benchmarks._legacy_source")
 LATENCY_SECONDS = 0.05
 MESSAGES_PER_THREAD = 20
@@ -34,7 +34,7 @@ def format_thread_id(number: int) -> str:
 
 
 def _format_id(prefix: str, number: int) -> str:
-    """An id that is the thread's own once its number is put in."""
+    """An id that becomes unique when the thread's number is inserted."""
     return f"{prefix}_{'R' * (_ID_DIGITS // 2)}{number:0{_ID_DIGITS // 2}d}"
 
 
@@ -100,7 +100,7 @@ def _make_run(number: int) -> dict[str, Any]:
 
 
 def _make_step() -> dict[str, Any]:
-    """The one step of the run that is asked for."""
+    """The single step of the requested run."""
     return {
         "id": _RUN_TEMPLATE.replace("run", "step") + "S" * (_ID_DIGITS // 2),
         "object": "thread.run.step",

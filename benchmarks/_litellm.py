@@ -1,7 +1,7 @@
-"""LiteLLM's proxy, in an environment of its own, as the other side of the gateway's comparisons.
+"""LiteLLM's proxy in its own environment, for comparison with the gateway.
 
-It is asked to hand `/v1/responses` through to a provider of type openai, with nothing switched on that costs it
-time: no database, no logging, no callbacks.
+It passes `/v1/responses` through to a provider of type openai, with all features off that would cost time: no
+database, no logging, no callbacks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ READY_SECONDS = 120.0
 KEY = "sk-benchmark"
 MODEL = "gpt-4o"
 _ENVIRONMENT = {
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # no download of prices at start
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # no download of prices at startup
     "LITELLM_TELEMETRY": "False",
     "LITELLM_LOG": "ERROR",
     "LITELLM_MASTER_KEY": KEY,
@@ -49,7 +49,7 @@ class LiteLLMUnavailable(Exception):
 
 
 def install() -> None:
-    """Make the environment, unless it is there."""
+    """Create the environment if it does not exist."""
     if PYTHON.exists() and _is_importable():
         return
     print("installing LiteLLM into .venvs/litellm (once, about a minute)", file=sys.stderr)
@@ -63,7 +63,7 @@ def install() -> None:
 
 
 def read_version() -> str:
-    """Which LiteLLM is measured."""
+    """The version of the measured LiteLLM."""
     code = "import importlib.metadata as m; print(m.version('litellm'))"
     return subprocess.run([str(PYTHON), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
@@ -79,7 +79,7 @@ def _run_command(command: list[str]) -> None:
 
 @contextmanager
 def run_proxy(upstream_url: str, directory: Path) -> Generator[Server]:
-    """The proxy, ready to answer, in front of `upstream_url`."""
+    """The running proxy in front of `upstream_url`."""
     config = directory / "litellm.yaml"
     config.write_text(_CONFIG.format(model=MODEL, url=upstream_url, key=KEY))
     port = _find_free_port()

@@ -1,4 +1,4 @@
-"""Server processes of a benchmark: started, asked for their address, weighed, ended."""
+"""Server processes of a benchmark: start, address, CPU time, memory, end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 _LISTENING_PREFIX = "Listening on "
-#: Seconds a server may take to say where it listens, and to end when asked.
+#: Seconds for a server to print its address, and to end after a signal.
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
@@ -31,9 +31,9 @@ class Server:
 
 
 def _read_cpu_seconds(pid: int) -> float:
-    """The CPU clock of another process, in nanoseconds' resolution where /proc/PID/stat counts hundredths.
+    """The CPU clock of another process, with a resolution of nanoseconds (/proc/PID/stat counts 10 ms).
 
-    The number of the clock is what clock_getcpuclockid(3) gives on Linux.
+    The clock id is the one that clock_getcpuclockid(3) returns on Linux.
     """
     return time.clock_gettime((~pid << 3) | 2)
 
@@ -49,7 +49,7 @@ def _list_process_tree(pid: int) -> list[int]:
 
 
 def read_peak_resident_bytes(pid: int) -> int:
-    """The most memory the process ever had resident (VmHWM); 0 once it has ended, when nobody knows any more."""
+    """The peak resident memory of the process in bytes (VmHWM); 0 after it has ended."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
@@ -57,7 +57,7 @@ def read_peak_resident_bytes(pid: int) -> int:
 
 
 def stop_process(process: subprocess.Popen[str]) -> None:
-    """End a process: its input closes, then it is asked, then it is made to."""
+    """End a process: close its standard input, then terminate it, then kill it."""
     if process.stdin is not None:
         process.stdin.close()
     process.terminate()
@@ -72,7 +72,7 @@ def stop_process(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def run_server(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Generator[Server]:
-    """Start a server of ours, which names its address on the first line of stdout, and end it at the end."""
+    """Start one of our servers, which prints its address on the first line of stdout; stop it with the context."""
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -92,7 +92,7 @@ def run_server(command: Sequence[str], *, environment: Mapping[str, str] | None 
 
 
 def find_script(name: str) -> str:
-    """A command of this environment."""
+    """The path of a command in this environment."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -105,7 +105,7 @@ def run_upstream() -> Generator[Server]:
 
 @contextmanager
 def run_gateway(upstream_url: str, store: Path) -> Generator[Server]:
-    """`threadbridge serve` with a store of its own, in front of `upstream_url`."""
+    """`threadbridge serve` with its own store, in front of `upstream_url`."""
     command = [find_script("threadbridge"), "serve", "--port", "0", "--log-level", "warning"]
     options = ["--upstream", upstream_url, "--store", f"sqlite:///{store}"]
     with run_server([*command, *options], environment={"OPENAI_API_KEY": "sk-benchmark"}) as running:

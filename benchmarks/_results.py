@@ -1,4 +1,4 @@
-"""What a comparison found, and whether it is what was promised."""
+"""Results of comparisons and their bounds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Row:
 
     @property
     def result(self) -> float:
-        """The number the bound is about."""
+        """The number to which the bound applies."""
         match self.measure:
             case "ratio":
                 assert self.other is not None
@@ -38,21 +38,21 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """Whether the bound is kept."""
+        """Whether the result is within the bound."""
         return self.result >= self.bound if self.at_least else self.result <= self.bound
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for `--json`."""
+        """All fields, for `--json`."""
         return {**asdict(self), "result": self.result, "holds": self.holds}
 
 
 def make_ratio_row(name: str, unit: str, pairs: Sequence[tuple[float, float]], *, beside: str, bound: float) -> Row:
-    """A row on the ratio of two sides measured in turns: the repeat whose ratio is the median."""
+    """A row for the ratio of two alternately measured sides: the repeat with the median ratio."""
     ours, other = sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
     return Row(name, unit, ours, other, beside, "ratio", bound)
 
 
 def make_delay_row(name: str, pairs: Sequence[tuple[float, float]], *, beside: str, bound: float) -> Row:
-    """A row on how much later ours comes, in milliseconds: the medians of both sides."""
+    """A row for the added delay of our side in milliseconds: the medians of both sides."""
     ours, other = (statistics.median(side) for side in zip(*pairs, strict=True))
     return Row(name, "ms", ours, other, beside, "difference", bound)

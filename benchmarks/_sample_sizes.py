@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""Sample sizes of the benchmarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Counts of what a comparison does; medians are taken over `repeats`."""
+    """Sample sizes of a comparison; medians are taken over `repeats`."""
 
     repeats: int = 5
     streams: int = 10
@@ -26,7 +26,7 @@ class Effort:
     upload_megabytes: int = 512
 
 
-#: Enough to see that everything works, not enough to believe the numbers.
+#: Enough for a smoke test, not enough for reliable numbers.
 QUICK = Effort(
     repeats=1,
     streams=2,

@@ -1,4 +1,4 @@
-"""A client that costs little: JSON out, JSON or raw events back, over connections kept alive."""
+"""A low-overhead client: JSON requests, JSON or raw event responses, keep-alive connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-#: Sent on every request; the proxies check the key, the gateway wants the beta header.
+#: Sent with every request; the proxies check the key, the gateway requires the beta header.
 HEADERS: Mapping[str, str] = {
     "authorization": "Bearer sk-benchmark",
     "content-type": "application/json",
@@ -21,21 +21,21 @@ HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class StreamedResponse:
-    """What a client saw of one stream."""
+    """The received events of one stream."""
 
     body: bytes
     seconds_to_first_delta: float
 
 
 class ServiceClient:
-    """Requests to one service."""
+    """Sends requests to one service."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url
 
     async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The parsed answer. Raises RuntimeError unless it was a success."""
+        """The parsed response. Raises RuntimeError for an error status."""
         data = None if body is None else orjson.dumps(body)
         async with self._session.request(method, self._url + path, data=data, headers=HEADERS) as response:
             answer = await response.read()
@@ -44,7 +44,7 @@ class ServiceClient:
         return parsed
 
     async def stream(self, path: str, body: Mapping[str, Any], *, delta: bytes) -> StreamedResponse:
-        """Read a stream to its end, and say when `delta` was first seen in it."""
+        """Read a stream to its end, and record when `delta` first occurs in it."""
         started = time.perf_counter()
         first: float | None = None
         received = bytearray()
@@ -66,6 +66,6 @@ def _check_status(path: str, status: int, answer: bytes) -> None:
 
 @asynccontextmanager
 async def open_client(url: str) -> AsyncGenerator[ServiceClient]:
-    """Open connections to `url`, and close them."""
+    """A client of `url`; its connections are closed with the context."""
     async with aiohttp.ClientSession() as session:
         yield ServiceClient(session, url)

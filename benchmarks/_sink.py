@@ -1,4 +1,4 @@
-"""A service that forgets the files it is sent, and sends as many bytes as an id says. `python -m benchmarks._sink`"""
+"""A service that discards uploads and sends as many bytes as a file id says. `python -m benchmarks._sink`"""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def _serve() -> None:
     await site.start()
     port = runner.addresses[0][1]
     print(f"Listening on http://127.0.0.1:{port}/v1", flush=True)
-    await asyncio.to_thread(sys.stdin.buffer.read)  # ends with the process that started it
+    await asyncio.to_thread(sys.stdin.buffer.read)  # ends with the parent process
     await runner.cleanup()
 
 

@@ -1,7 +1,7 @@
-"""The fast Responses service both sides of a comparison speak to. `python -m benchmarks._upstream`
+"""The fast Responses service for both sides of a comparison. `python -m benchmarks._upstream`
 
-Every answer is prepared. A request with `"stream": true` gets a stream of `DELTAS` text deltas: all at once, or, where
-its body holds `PACED`, each by itself with a pause between, as a model sends them.
+Every response is prepared. A request with `"stream": true` gets a stream of `DELTAS` text deltas: all at once, or, if
+its body contains `PACED_MARKER`, each separately with a pause before it, like a model's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks._http_server import Chunk, make_event_stream, make_json_response, serve
 
-#: A user's message with these words is answered so.
+#: A user message with this text gets a paced stream.
 PACED_MARKER = "one word at a time"
 DELTAS = 500
 SECONDS_BETWEEN_DELTAS = 0.001
@@ -66,7 +66,7 @@ def _make_item(status: str, content: list[Any]) -> dict[str, Any]:
 
 
 def make_completed_response(deltas: int) -> dict[str, Any]:
-    """A response whose message has so many words."""
+    """A response whose message has this number of words."""
     usage = {
         "input_tokens": 20,
         "input_tokens_details": {"cached_tokens": 0},
@@ -100,7 +100,7 @@ def _iterate_events(deltas: int) -> Iterator[dict[str, Any]]:
 
 
 def _encode_frames(deltas: int, *, delay: float) -> Sequence[Chunk]:
-    """One chunk per event; the pause is before text deltas only."""
+    """One chunk per event, with a pause before each text delta."""
     frames: list[Chunk] = []
     for number, event in enumerate(_iterate_events(deltas)):
         data = json.dumps({**event, "sequence_number": number}, separators=(",", ":"))

@@ -1,7 +1,7 @@
-"""`migrate export-threads` beside the loop everybody writes first: one SDK call after the other.
+"""`migrate export-threads` compared with a simple loop of sequential SDK calls.
 
-Both read the same service, which takes 50 ms for every answer. The loop is run on a few threads and its time scaled;
-the export is run whole. Memory is the most the export's process ever had resident.
+Both read the same service, whose response time is 50 ms. The loop runs on a few threads and its time is scaled; the
+export runs completely. Memory is the peak resident memory of the export's process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EXPORT_SECONDS = 900.0
 
 
 def _time_naive_loop(url: str, count: int) -> float:
-    """Seconds for `count` threads with everything in them, one request after the other."""
+    """Seconds to read `count` threads completely with sequential requests."""
     with OpenAI(base_url=url, api_key="sk-benchmark") as client:
         started = time.perf_counter()
         for number in range(count):
@@ -42,7 +42,7 @@ def _time_naive_loop(url: str, count: int) -> float:
 
 
 def _time_export(url: str, count: int, directory: Path) -> tuple[float, float]:
-    """Seconds of the whole command, and its peak of resident megabytes."""
+    """Seconds of the whole command, and its peak resident megabytes."""
     ids = directory / "ids.txt"
     ids.write_text("".join(f"{format_thread_id(number)}\n" for number in range(count)))
     started = time.perf_counter()
@@ -66,7 +66,7 @@ def _time_export(url: str, count: int, directory: Path) -> tuple[float, float]:
 
 
 def _measure_peak_memory(process: subprocess.Popen[bytes]) -> int:
-    """The most memory the process was seen to have had, once it has ended well."""
+    """The peak resident memory of the process. Raises RuntimeError if it fails or does not end in time."""
     peak = 0
     deadline = time.monotonic() + EXPORT_SECONDS
     while process.poll() is None:
@@ -80,7 +80,7 @@ def _measure_peak_memory(process: subprocess.Popen[bytes]) -> int:
 
 
 def _check_archive(archive: Path, count: int) -> None:
-    """Every message is in the archive exactly once."""
+    """Check that every message is in the archive exactly once."""
     with (archive / "messages.jsonl").open() as lines:
         ids = [(message["thread_id"], message["id"]) for message in map(json.loads, lines)]
     if len(ids) != count * MESSAGES_PER_THREAD or len(set(ids)) != len(ids):
@@ -88,7 +88,7 @@ def _check_archive(archive: Path, count: int) -> None:
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
-    """The rows on the export."""
+    """Rows for the export."""
     with _processes.run_server(COMMAND) as source:
         naive = _time_naive_loop(source.url, effort.naive_threads) / effort.naive_threads
         seconds, megabytes = _time_export(source.url, effort.export_threads, directory)

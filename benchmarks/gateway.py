@@ -1,6 +1,6 @@
-"""Runs through the gateway beside LiteLLM's pass-through of `/v1/responses` and beside no gateway at all.
+"""Runs through the gateway compared with LiteLLM's pass-through of `/v1/responses` and with direct requests.
 
-A gateway's cost is the CPU time of its process and children. The two sides take turns on the same fast upstream.
+A gateway's cost is the CPU time of its process and children. The sides are measured alternately on the same upstream.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from benchmarks._service_client import ServiceClient, open_client
 #: CPU of the gateway over CPU of LiteLLM's pass-through.
 STREAMED_BOUND = 1 / 8
 WHOLE_BOUND = 1 / 4
-#: Milliseconds a first delta may come later than without a gateway.
+#: Milliseconds by which a first delta may be later than without a gateway.
 FIRST_DELTA_BOUND = 5.0
 
 PROMPT = "Say something long."
 PACED_PROMPT = f"Say something long, {_upstream.PACED_MARKER}."
-#: Runs begun one after the other before the first of them is looked at.
+#: Runs created in sequence before the first one is retrieved.
 BATCH = 20
 SECONDS_TO_FINISH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One way to the upstream."""
+    """One connection to the upstream: direct or through a gateway."""
 
     server: Server
     client: ServiceClient
     assistant_id: str = ""
 
     async def measure_cpu(self, work: Awaitable[object]) -> float:
-        """CPU seconds the server spent while `work` went on."""
+        """CPU seconds of the server during `work`."""
         before = self.server.read_cpu_seconds()
         await work
         return self.server.read_cpu_seconds() - before
 
     async def create_thread(self, text: str) -> str:
-        """A new thread with one message of the user's."""
+        """A new thread with one user message."""
         created = await self.client.request("POST", "/threads", {"messages": [{"role": "user", "content": text}]})
         return str(created["id"])
 
 
 async def _stream_runs(ours: Side, threads: Sequence[str]) -> list[float]:
-    """Stream a run on each thread; seconds to the first delta."""
+    """Stream a run on each thread; returns the seconds to the first delta."""
     body = {"assistant_id": ours.assistant_id, "stream": True}
     streams = [
         await ours.client.stream(f"/threads/{thread}/runs", body, delta=b"event: thread.message.delta")
@@ -66,7 +66,7 @@ async def _stream_runs(ours: Side, threads: Sequence[str]) -> list[float]:
 
 
 async def _stream_responses(side: Side, text: str, count: int) -> list[float]:
-    """Stream responses straight or through LiteLLM; seconds to the first delta."""
+    """Stream responses directly or through LiteLLM; returns the seconds to the first delta."""
     body = {"model": MODEL, "input": text, "stream": True}
     streams = [await side.client.stream("/responses", body, delta=b"response.output_text.delta") for _ in range(count)]
     if not all(b"response.completed" in stream.body for stream in streams):
@@ -75,7 +75,7 @@ async def _stream_responses(side: Side, text: str, count: int) -> list[float]:
 
 
 async def _poll_runs(ours: Side, threads: Sequence[str]) -> None:
-    """A run on each thread: created, left alone until it must be over, then retrieved once."""
+    """Create a run on each thread, wait until it should be complete, then retrieve it once."""
     for start in range(0, len(threads), BATCH):
         batch = threads[start : start + BATCH]
         body = {"assistant_id": ours.assistant_id}
@@ -150,7 +150,7 @@ async def _measure(effort: Effort, directory: Path, log: Callable[[str], None]) 
         try:
             litellm = await _open_litellm_side(stack, upstream, directory)
         except _litellm.LiteLLMUnavailable as error:
-            log(f"left out the rows beside LiteLLM: {error}")
+            log(f"skipped the comparison with LiteLLM: {error}")
             return rows
         log(f"LiteLLM {_litellm.read_version()}")
         return [
@@ -162,5 +162,5 @@ async def _measure(effort: Effort, directory: Path, log: Callable[[str], None]) 
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
-    """The rows on the gateway; without those beside LiteLLM where it is not to be had."""
+    """Rows for the gateway; without the comparison with LiteLLM if it is not available."""
     return asyncio.run(_measure(effort, directory, log))

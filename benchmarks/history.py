@@ -1,8 +1,7 @@
-"""Choosing what a run is shown, on a thread of 100,000 messages beside one of 1,000; and sending a thousand items.
+"""Selecting a run's history on a thread of 100,000 messages compared with one of 1,000; and sending 1,000 items.
 
-In this process. The choice is timed by itself, through the store on a file whose messages were counted when they were
-stored. The items are sent by a whole run of the responses backend, beside the one typed call of the SDK that would
-send them.
+Measured in this process. Selection is timed separately, on a file store whose messages have stored token counts.
+The items are sent by a complete run of the responses backend, compared with the equivalent typed call of the SDK.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ from threadbridge_adapters.token_counter import create_token_counter
 SELECTION_BOUND = 1.2
 SENDING_BOUND = 0.03
 SHORT_THREAD = 1_000
-#: The window of gpt-4, into which neither thread fits.
+#: The context window of gpt-4, smaller than both threads.
 WINDOW = TruncationSettings(context_tokens=6_144)
-#: Messages written at once while the threads are made ready.
+#: Messages per transaction while the threads are prepared.
 BATCH_SIZE = 5_000
 TENANT = "default"
 SECONDS_TO_FINISH = 0.5
@@ -50,11 +49,11 @@ def _make_message(number: int) -> Wire:
     return {"role": role, "content": f"Message {number}, of the usual length. " * 4}
 
 
-# -- Choosing ------------------------------------------------------------------------------------------------------
+# -- Selection-----------------------------------------------------------------------------------------------------
 
 
 def _fill_thread(rules: HistoryRules, length: int, session: Session) -> Wire:
-    """A run on a thread of so many messages, all of them counted."""
+    """A run on a thread of this number of messages, all with token counts."""
     context = ServiceContext(time.time(), new_id, "benchmark", history=rules)
     thread_id = str(threads.create(session, context, {})["id"])
     question, answer = (messages.create(session, context, thread_id, _make_message(number)) for number in (0, 1))
@@ -73,7 +72,7 @@ def _select_history(rules: HistoryRules, run: Wire, session: Session) -> Selecte
 
 
 async def _measure_selection_cpu(store: Store, rules: HistoryRules, run: Wire, times: int) -> float:
-    """CPU microseconds of this process for choosing the run's history once."""
+    """CPU microseconds of this process for one selection of the run's history."""
     before = time.process_time()
     for _ in range(times):
         await store.read(partial(_select_history, rules, run), tenant=TENANT)
@@ -96,7 +95,7 @@ async def _measure_selection(effort: Effort, path: Path) -> Row:
     finally:
         await store.aclose()
     what = f"choosing the history of a run on {effort.longest_thread} messages, CPU"
-    # The first pair warms up.
+    # The first pair is a warm-up.
     return make_ratio_row(what, "µs", pairs[1:], beside=f"{SHORT_THREAD} messages", bound=SELECTION_BOUND)
 
 
@@ -104,7 +103,7 @@ async def _measure_selection(effort: Effort, path: Path) -> Row:
 
 
 async def _run_once(backend: Backend, thread_id: str, body: Wire) -> None:
-    """A run from its creation to the answer stored."""
+    """A run from its creation until its answer is stored."""
     run = await backend.create_run(CONTEXT, thread_id, body)
     await asyncio.sleep(SECONDS_TO_FINISH)
     status = (await backend.retrieve_run(CONTEXT, thread_id, run["id"])).run["status"]
@@ -113,7 +112,7 @@ async def _run_once(backend: Backend, thread_id: str, body: Wire) -> None:
 
 
 async def _request_once(client: AsyncOpenAI, items: ResponseInputParam) -> None:
-    """The same request as a program makes it that was ported by hand."""
+    """The same request as sent by a program that was migrated by hand."""
     await client.responses.create(model=MODEL, instructions="Be brief.", input=items, store=False)
 
 
@@ -126,7 +125,7 @@ async def _measure_cpu(work: Callable[[], Awaitable[None]], times: int) -> float
 
 
 def _make_typed_items(count: int) -> ResponseInputParam:
-    """The items that ours sends, with what their types ask for besides."""
+    """The items that our run sends, with the fields that the SDK's types also require."""
     items: ResponseInputParam = []
     for number in range(count):
         text = str(_make_message(number)["content"])
@@ -169,7 +168,7 @@ async def _measure_sending(effort: Effort, url: str, path: Path) -> Row:
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
-    """The rows on choosing and sending history."""
+    """Rows for selecting and sending history."""
     log(f"writing a thread of {effort.longest_thread} messages")
     selection_row = asyncio.run(_measure_selection(effort, directory / "choosing.db"))
     with _processes.run_upstream() as upstream:

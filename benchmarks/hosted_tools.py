@@ -1,7 +1,7 @@
-"""What citations cost a stream, and how much later a run completes for the files its code made.
+"""The cost of citations in a stream, and the delay of a run's completion by generated files.
 
-In this process, from the parsed events of a prepared upstream to the frames of the Assistants stream, so that nothing
-dilutes the difference.
+Measured in this process, from the parsed events of a prepared upstream to the frames of the Assistants stream, without
+the constant cost of HTTP.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.stores import open_store
 
 CITED_BOUND = 1.3
-#: Milliseconds beyond the slowest download.
+#: Milliseconds in addition to the slowest download.
 DELAY_BOUND = 50.0
 DELTAS, CITATIONS = 1000, 50
-#: Files that code made, and how long the download of each takes.
+#: Number of generated files, and seconds for the download of each.
 FILES, DOWNLOAD_SECONDS = 12, 0.2
 
 _WORD = "word "
@@ -44,7 +44,7 @@ def _make_completed_event(output: Sequence[Wire]) -> Wire:
 
 
 def _make_message_events(annotations: Sequence[Wire]) -> list[Wire]:
-    """A message of many words, each annotation behind the words it belongs to."""
+    """A message of many words, with each annotation after its words."""
     part = {"type": "output_text", "text": _WORD * DELTAS, "annotations": list(annotations)}
     item = {**_ITEM, "status": "completed", "content": [part]}
     events: list[Wire] = [{"type": "response.output_item.added", "output_index": 1, "item": {**_ITEM, "content": []}}]
@@ -69,7 +69,7 @@ def _make_citations() -> list[Wire]:
 
 
 def _make_code_events() -> list[Wire]:
-    """A call of the code interpreter whose files nobody cites."""
+    """A code interpreter call whose files are not cited."""
     item = {
         "id": "ci_1",
         "type": "code_interpreter_call",
@@ -96,7 +96,7 @@ class _PreparedStream:
 
 
 class _PreparedUpstream:
-    """`ports.Upstream` with one prepared answer. Downloads take their time."""
+    """`ports.Upstream` with one prepared response and slow downloads."""
 
     name = ""
     base_url = None
@@ -116,7 +116,7 @@ class _PreparedUpstream:
     async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
         if method == "POST":
             return {"id": _CONTAINER}
-        self.last_event_at = time.perf_counter()  # the container is listed when the last event is there
+        self.last_event_at = time.perf_counter()  # the container is listed after the last event
         names = (f"{number}.csv" for number in range(self.files))
         data = [{"id": f"cfile_{name}", "path": f"/mnt/data/{name}", "source": "assistant"} for name in names]
         return {"data": data, "has_more": False}
@@ -140,7 +140,7 @@ async def _iterate_content(path: str) -> AsyncIterator[bytes]:
 
 
 class _Client:
-    """Streams runs through the wire, and counts."""
+    """Streams runs through the wire dispatcher and measures them."""
 
     def __init__(self, backend: Backend, upstream: _PreparedUpstream) -> None:
         self._backend = backend
@@ -154,7 +154,7 @@ class _Client:
         self._body = orjson.dumps({"assistant_id": assistant["id"], "stream": True})
 
     async def run(self, events: Sequence[Wire]) -> float:
-        """CPU microseconds for each upstream event; the stream is read to its end."""
+        """CPU microseconds per upstream event of a complete stream."""
         self._upstream.events = events
         thread = await self._backend.create_thread(CONTEXT, {})
         request = WireRequest("POST", f"/threads/{thread['id']}/runs", (), {"openai-beta": "assistants=v2"}, self._body)
@@ -207,6 +207,6 @@ async def _measure(effort: Effort) -> list[Row]:
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:  # noqa: ARG001
-    """The rows on hosted tools."""
+    """Rows for hosted tools."""
     log("streaming citations and copying files")
     return asyncio.run(_measure(effort))

@@ -1,6 +1,6 @@
-"""A run that sends the last 20 messages of a thread of 10,000 beside one on a thread of 10.
+"""A run that sends the last 20 messages of a thread of 10,000, compared with one on a thread of 10.
 
-In this process, through the responses backend itself, so that nothing dilutes the difference.
+Measured in this process on the responses backend itself, without the constant cost of HTTP.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from threadbridge_adapters.composition import open_backend
 BOUND = 1.2
 SHORT_THREAD = 10
 LAST_MESSAGES = 20
-#: Messages written at once while the threads are made ready.
+#: Messages per transaction while the threads are prepared.
 BATCH_SIZE = 100
 SECONDS_TO_FINISH = 0.5
 
@@ -42,7 +42,7 @@ async def _fill_thread(backend: Backend, messages: int) -> str:
 
 
 async def _measure_runs_cpu(backend: Backend, threads: list[str], body: Wire) -> float:
-    """CPU milliseconds of this process per run, from creation to the run seen completed."""
+    """CPU milliseconds of this process per run, from its creation until it is retrieved as completed."""
     before = time.process_time()
     for thread_id in threads:
         run = await backend.create_run(CONTEXT, thread_id, body)
@@ -80,7 +80,7 @@ async def _measure(effort: Effort, url: str, store: Path) -> list[tuple[float, f
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
-    """The row on long threads."""
+    """Rows for long threads."""
     log(f"writing a thread of {effort.long_thread} messages")
     with _processes.run_upstream() as upstream:
         pairs = asyncio.run(_measure(effort, upstream.url, directory / "store.db"))

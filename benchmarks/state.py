@@ -1,6 +1,6 @@
-"""The bytes that a run sends on a thread of 10,000 messages beside one of 10, where the service keeps the history.
+"""The bytes that a run sends on a thread of 10,000 messages compared with one of 10, if the service has the history.
 
-In this process, through the responses backend. The upstream counts what it is sent and answers at once.
+Measured in this process on the responses backend. The upstream counts the bytes it receives and responds immediately.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from threadbridge_adapters.stores import open_store
 BOUND = 1.1
 SHORT_THREAD = 10
 RUNS = 20
-#: Beyond it a thread is cut, and sent whole whatever the service keeps.
+#: Larger than both threads: a truncated thread would be sent completely in every state mode.
 WINDOW = 10_000_000
-#: Messages written at once while the threads are made ready.
+#: Messages per transaction while the threads are prepared.
 BATCH_SIZE = 5_000
 POLL_SECONDS = 0.005
 
@@ -39,7 +39,7 @@ _MESSAGE: Wire = {"role": "user", "content": "A message of the usual length. " *
 
 
 class _CountingUpstream(NullUpstream):
-    """Keeps nothing and believes everything."""
+    """An upstream that stores nothing and accepts every id."""
 
     def __init__(self) -> None:
         self.bytes_sent = 0
@@ -81,7 +81,7 @@ async def _run_to_completion(backend: Backend, thread_id: str, assistant_id: str
 
 
 async def _measure_run_bytes(backend: Backend, store: Store, upstream: _CountingUpstream, messages: int) -> float:
-    """Bytes sent by a run, after the first one, which sends all there is."""
+    """Bytes sent by a run after the first one, which sends the whole thread."""
     assistant = await backend.create_assistant(CONTEXT, {"model": "gpt-4o", "instructions": "Be brief."})
     thread_id = await _fill_thread(backend, store, messages)
     await _run_to_completion(backend, thread_id, assistant["id"])
@@ -107,7 +107,7 @@ async def _measure_row(history: HistoryMode, effort: Effort, path: Path) -> Row:
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
-    """The rows on bytes. What is sent does not vary, so once is enough."""
+    """Rows for bytes sent. The number is deterministic, so it is measured once."""
     modes = [mode for mode in get_args(HistoryMode) if mode != "local"]
     log(f"running on threads of {effort.long_thread} messages, {' and '.join(modes)}")
     return [asyncio.run(_measure_row(mode, effort, directory / f"{mode}.db")) for mode in modes]

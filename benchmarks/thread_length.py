@@ -1,7 +1,7 @@
-"""Appending a message, creating a run and listing a page on a thread of 100,000 messages beside one of 100.
+"""Appending a message, creating a run and listing a page on a thread of 100,000 messages compared with one of 100.
 
-In this process, through the decisions of the emulation and the store on a file: what a request costs beyond HTTP.
-A run is created without its turn, and cancelled again, because a turn reads what it sends.
+Measured in this process on the service layer with a file store: the cost of a request without HTTP.
+A run is created without its turn and cancelled again, because a turn reads the history it sends.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from threadbridge_adapters.stores import open_store
 
 BOUND = 1.2
 SHORT_THREAD = 100
-#: Messages written at once while the threads are made ready.
+#: Messages per transaction while the threads are prepared.
 BATCH_SIZE = 5_000
 TENANT = "default"
 
 _MESSAGE: Wire = {"role": "user", "content": "A message of the usual length. " * 4}
 
-#: One operation on a thread, done once.
+#: Performs one operation on a thread once.
 Operation: TypeAlias = Callable[[Store, str], Awaitable[object]]
 
 
@@ -38,7 +38,7 @@ def _make_context() -> ServiceContext:
 
 
 def _fill_thread(message_count: int, session: Session) -> str:
-    """A thread with so many messages."""
+    """A thread with this number of messages."""
     context = _make_context()
     thread_id = str(threads.create(session, context, {})["id"])
     written = messages.create(session, context, thread_id, _MESSAGE)
@@ -69,13 +69,13 @@ async def _list_messages(query: ListQuery, store: Store, thread_id: str) -> Wire
 
 
 async def _list_two_pages(store: Store, thread_id: str) -> None:
-    """The second page, as clients ask for it."""
+    """The second page, as clients request it."""
     first = await _list_messages(ListQuery(), store, thread_id)
     await _list_messages(ListQuery(after=first["last_id"]), store, thread_id)
 
 
 async def _measure_cpu(operation: Operation, store: Store, thread_id: str, times: int) -> float:
-    """CPU microseconds of this process for doing it once."""
+    """CPU microseconds of this process per operation."""
     before = time.process_time()
     for _ in range(times):
         await operation(store, thread_id)
@@ -107,7 +107,7 @@ async def _measure(effort: Effort, path: Path) -> list[Row]:
                 for _ in range(effort.repeats + 1)
             ]
             what = f"{name} on {effort.longest_thread} messages, CPU"
-            # The first pair warms up.
+            # The first pair is a warm-up.
             rows.append(make_ratio_row(what, "µs", pairs[1:], beside=f"{SHORT_THREAD} messages", bound=BOUND))
         return rows
     finally:
@@ -115,6 +115,6 @@ async def _measure(effort: Effort, path: Path) -> list[Row]:
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
-    """The rows on the length of threads."""
+    """Rows for the length of threads."""
     log(f"writing a thread of {effort.longest_thread} messages")
     return asyncio.run(_measure(effort, directory / "store.db"))

@@ -1,7 +1,7 @@
-"""The in-process transport beside its floor: the same SDK calls answered from memory, plus one raw upstream request.
+"""The in-process transport compared with its minimum: the same SDK calls answered from memory, plus one raw request.
 
-One program, twice in this process: with a client of ours, and with a client whose transport gives back the very
-headers and bytes ours gave before. CPU time is the whole process's, threads included; waiting costs nothing.
+The same program runs twice in this process: with our client, and with a client whose transport returns the headers
+and bytes that ours returned before. CPU time is that of the whole process with all threads, without waiting.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from benchmarks._service_client import HEADERS
 BOUND = 1.5
 QUESTION = "Say something long."
 SECONDS_TO_FINISH = 0.2
-#: Calls of the one side before the other has its turn: machines get faster and slower in the seconds between.
+#: Calls of one side before the other is measured: the speed of machines changes within seconds.
 CALLS_PER_BLOCK = 5
 
-#: What the transport in memory answers: method and path to headers and body.
+#: Responses of the transport in memory: method and path to headers and body.
 RecordedResponses = Mapping[tuple[str, str], tuple[Mapping[str, str], bytes]]
-#: The 2.x SDK speaks httpx, the 3.x SDK httpx2; both have a transport that answers from a function.
+#: The 2.x SDK uses httpx, the 3.x SDK httpx2; both have a transport that calls a function.
 _http: Any = importlib.import_module("httpx2" if openai.VERSION.startswith("3.") else "httpx")
 
 
 def _run_polled(client: OpenAI, assistant_id: str) -> None:
-    """Ask, wait, look, read: a run that is polled."""
+    """Create a run, poll it, and read its answer."""
     threads = client.beta.threads
     thread = threads.create(messages=[{"role": "user", "content": QUESTION}])
     run = threads.runs.create(thread.id, assistant_id=assistant_id)
@@ -49,7 +49,7 @@ def _run_polled(client: OpenAI, assistant_id: str) -> None:
 
 
 def _run_streamed(client: OpenAI, assistant_id: str) -> None:
-    """Ask and follow: a run that is streamed."""
+    """Create a run and read its stream."""
     threads = client.beta.threads
     thread = threads.create(messages=[{"role": "user", "content": QUESTION}])
     last = ""
@@ -84,7 +84,7 @@ def _check_completed(status: str, newest_role: str) -> None:
 
 
 def _record_responses(client: OpenAI, assistant_id: str, *, stream: bool) -> RecordedResponses:
-    """What the program's requests are answered by our client, byte for byte."""
+    """The exact responses of our client to the program's requests."""
     threads = client.beta.threads
     created = threads.with_raw_response.create(messages=[{"role": "user", "content": QUESTION}])
     thread_id = created.parse().id
@@ -116,7 +116,7 @@ def _make_memory_transport(answers: RecordedResponses) -> Any:
 
 
 class RawRequests:
-    """One request to the upstream, as cheaply as Python sends it."""
+    """One request to the upstream with minimal overhead."""
 
     def __init__(self, url: str, *, stream: bool) -> None:
         self._url = f"{url}/responses"
@@ -124,7 +124,7 @@ class RawRequests:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self) -> None:
-        """Send it and read the answer to its end."""
+        """Send the request and read the whole response."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
         async with self._session.post(self._url, data=self._body, headers=HEADERS) as response:
@@ -138,7 +138,7 @@ class RawRequests:
 
 
 def _measure_cpu(work: Callable[[], object], times: int) -> float:
-    """CPU milliseconds of this process for so many calls."""
+    """CPU milliseconds of this process for `times` calls."""
     before = time.process_time()
     for _ in range(times):
         work()
@@ -146,7 +146,7 @@ def _measure_cpu(work: Callable[[], object], times: int) -> float:
 
 
 def _measure_alternately(ours: Callable[[], object], floor: Callable[[], object], times: int) -> tuple[float, float]:
-    """CPU milliseconds for one call of each side, of at least `times`."""
+    """CPU milliseconds per call of each side, from at least `times` calls."""
     rounds = -(-times // CALLS_PER_BLOCK)
     spent = [(_measure_cpu(ours, CALLS_PER_BLOCK), _measure_cpu(floor, CALLS_PER_BLOCK)) for _ in range(rounds)]
     one, other = (sum(side) / (rounds * CALLS_PER_BLOCK) for side in zip(*spent, strict=True))
@@ -179,7 +179,7 @@ def _measure(url: str, store: Path, effort: Effort, *, stream: bool, runner: asy
     with _open_clients(url, store) as (client, async_client):
         assistant_id = client.beta.assistants.create(model=MODEL, instructions="Be brief.").id
         memory = _make_memory_transport(_record_responses(client, assistant_id, stream=stream))
-        # At the same address, for the SDK takes the URL of every request apart.
+        # With the same URL, because the SDK parses the URL of every request.
         same: Any = {"api_key": "sk-benchmark", "base_url": client.base_url}
         floor = OpenAI(**same, http_client=_http.Client(transport=memory))
         async_floor = AsyncOpenAI(**same, http_client=_http.AsyncClient(transport=memory))
@@ -210,7 +210,7 @@ def _measure(url: str, store: Path, effort: Effort, *, stream: bool, runner: asy
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
-    """The rows on the in-process transport, with the SDK that is installed."""
+    """Rows for the in-process transport, with the installed SDK."""
     log(f"openai {openai.VERSION}")
     with _processes.run_upstream() as upstream, asyncio.Runner() as runner:
         return [

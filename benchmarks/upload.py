@@ -1,7 +1,7 @@
-"""A large file, sent and fetched, through the gateway and in a program's own process: the memory it takes.
+"""Memory for uploading and downloading a large file, through the gateway and in a program's own process.
 
-The service behind reads and forgets, and sends as many bytes again. Memory is the most the process that carries them
-ever had resident, before and after.
+The upstream service reads and discards the bytes, and sends the same number back. Memory is the peak resident memory
+of the process that transfers them, before and after.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ SINK = (sys.executable, "-m", "benchmarks._sink")
 
 
 def _make_sparse_file(path: Path, megabytes: int) -> Path:
-    """A file of that size that takes no room on disk."""
+    """A sparse file of that size, which uses no disk space."""
     with path.open("wb") as opened:
         opened.truncate(megabytes * 1024 * 1024)
     return path
 
 
 def _measure_gateway_peaks(url: str, small: Path, large: Path) -> list[int]:
-    """The peaks of the gateway's process: at first, after the large upload, after the large download."""
+    """Peak memory of the gateway's process: initially, after the large upload, and after the large download."""
     with (
         _processes.run_gateway(url, small.parent / "store.db") as gateway,
         OpenAI(base_url=gateway.url, api_key="sk-benchmark", max_retries=0) as client,
@@ -45,7 +45,7 @@ def _measure_gateway_peaks(url: str, small: Path, large: Path) -> list[int]:
 
 
 def _measure_process_peaks(url: str, small: Path, large: Path) -> list[int]:
-    """The same of a program with a client of ours."""
+    """The same values for a program with our client."""
     command = [sys.executable, "-m", "benchmarks._carrying", url, str(small), str(large)]
     printed = subprocess.run(command, cwd=_processes.ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     return [int(peak) for peak in printed.split()]
@@ -60,7 +60,7 @@ def _make_rows(where: str, megabytes: int, peaks: Sequence[int]) -> list[Row]:
 
 
 def measure(effort: Effort, directory: Path, log: Callable[[str], None]) -> list[Row]:
-    """The rows on memory."""
+    """Rows for memory."""
     megabytes = effort.upload_megabytes
     small, large = _make_sparse_file(directory / "small", 1), _make_sparse_file(directory / "large", megabytes)
     with _processes.run_server(SINK) as sink:

@@ -66,7 +66,7 @@ USAGE: dict[str, tuple[Sequence[str], str]] = {
     "unknown backend": (["--backend", "nonsense"], "backend is 'nonsense', but must be one of"),
     "unknown setting": (["--set", "assistants.nonsense=1"], "assistants.nonsense is not a setting"),
     "setting without value": (["--set", "assistants.azure"], "--set takes KEY=VALUE, not 'assistants.azure'"),
-    "setting below a value": (["--set", "backend.x=1"], "--set backend.x: backend is no section"),
+    "setting below a value": (["--set", "backend.x=1"], "--set backend.x: the settings have no section backend"),
     "unusable key": (["--set", "assistants.api_key=…"], "characters that are not allowed in HTTP headers"),
 }
 

@@ -233,7 +233,7 @@ def test_a_finished_export_says_so_and_asks_for_nothing(migrate: Migrate, servic
     result = migrate("--ids", *ids, "--out", str(OUT))
 
     assert result.exit_code == 0
-    assert "archive is complete; there was nothing to do" in result.stderr
+    assert "archive is already complete" in result.stderr
     assert service.requests == []
     assert {path.name: path.read_bytes() for path in OUT.iterdir()} == before
 

@@ -54,7 +54,7 @@ class OriginMiddleware:
     def __init__(self, app: ASGIApp, *, origins: Collection[str], setting: str | None) -> None:
         self._app = app
         self._origins = frozenset(origins)
-        self._advice = "" if setting is None else f": name their origin in {setting}"
+        self._advice = "" if setting is None else f": add their origin to {setting}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         rejected_pages = (
@@ -63,7 +63,7 @@ class OriginMiddleware:
         if rejected_pages is None:
             await self._app(scope, receive, send)
             return
-        await send_error(Forbidden(f"{rejected_pages} may not ask this gateway{self._advice}."), scope, receive, send)
+        await send_error(Forbidden(f"{rejected_pages} may not use this gateway{self._advice}."), scope, receive, send)
 
     def _find_rejected_pages(self, scope: Scope) -> str | None:
         """The pages that sent the request, if not allowed. Programs and the gateway's own pages send no header."""

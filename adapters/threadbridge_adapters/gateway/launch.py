@@ -40,7 +40,7 @@ async def open_gateway(
 async def open_simulator(
     quirks: Collection[ServerQuirk] = (), *, allowed_hosts: Collection[str] = ()
 ) -> AsyncGenerator[ASGIApp]:
-    """The simulator's application, with the manners of another server if any are named.
+    """The simulator's application, with the given quirks of another server.
 
     It requires no key, so it checks `Host` and `Origin` like a gateway without one. Clients may address it by a
     loopback name or by one of `allowed_hosts`.

@@ -165,7 +165,7 @@ async def test_what_a_browser_marks_as_another_sites_is_refused(
 
     assert (status, service.requests) == (403, [])
     assert orjson.loads(body)["error"]["message"] == (
-        "Pages of other sites may not ask this gateway: name their origin in gateway.allowed_origins."
+        "Pages of other sites may not use this gateway: add their origin to gateway.allowed_origins."
     )
 
 
@@ -231,7 +231,7 @@ async def test_the_simulator_is_guarded_as_a_gateway_without_a_key() -> None:
 
     assert [ours[0], theirs[0], site[0], page[0]] == [200, 403, 403, 403]
     assert orjson.loads(theirs[1])["error"]["message"].endswith("[::1] and the hosts in --allowed-host.")
-    assert orjson.loads(page[1])["error"]["message"] == f"Pages of '{PAGE}' may not ask this gateway."
+    assert orjson.loads(page[1])["error"]["message"] == f"Pages of '{PAGE}' may not use this gateway."
 
 
 async def test_the_simulator_has_names_of_its_own_where_they_are_given() -> None:
