@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
@@ -67,10 +66,14 @@ def test_the_file_is_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.
     assert get_catalog_path(Settings()).name == "models.json"
 
 
+#: A time that is never long ago.
+JUST_FETCHED = 32_503_680_000.0
+
+
 @pytest.mark.parametrize(("service", "refused"), [("127.0.0.1:9/v1", True), ("elsewhere/v1", False)])
 async def test_a_list_refuses_runs_at_its_own_service_only(tmp_path: Path, service: str, *, refused: bool) -> None:
     path = tmp_path / "models.json"
-    write_catalog(path, ModelCatalog(time.time(), {"gpt-4o": None}, service))
+    write_catalog(path, ModelCatalog(JUST_FETCHED, {"gpt-4o": None}, service))
     settings = {
         "store": ":memory:",
         "model_catalog": str(path),

@@ -287,7 +287,6 @@ def test_the_promises_hold_whatever_happens() -> None:
         settings=settings(
             max_examples=30,
             stateful_step_count=30,
-            deadline=None,
             database=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
         ),

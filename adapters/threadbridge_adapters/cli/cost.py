@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -42,10 +41,11 @@ def cost(
     from threadbridge.costs.pricing import to_day_number
     from threadbridge.costs.report import build_cost_rows
     from threadbridge.ports import SpendScope
+    from threadbridge.runtime.clock_and_ids import SystemClock
     from threadbridge.runtime.settings_loader import load_settings
     from threadbridge_adapters.cli.store_reader import read_store
 
-    today = to_day_number(time.time())
+    today = to_day_number(SystemClock().now())
     first, last = _parse_day_option(since, "--since", today), _parse_day_option(until, "--until", today)
     if first is not None and first > (today if last is None else last):
         raise typer.BadParameter("the first day is after the last; exchange --since and --until")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,12 +13,19 @@ from typer.testing import CliRunner, Result
 
 from threadbridge.costs.pricing import to_day_number
 from threadbridge.ports import Session, SpendScope, SpendTotals
+from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge_adapters.cli import application
 from threadbridge_adapters.stores import open_store
 
 PRICED = SpendTotals(turns=2, prompt_tokens=1000, cached_tokens=400, completion_tokens=50, nanodollars=1_250_000)
 UNPRICED = SpendTotals(turns=1, unpriced=1, prompt_tokens=7, completion_tokens=3)
-TODAY = to_day_number(time.time())
+NOW = 1_790_000_000.0  # in September 2026
+TODAY = to_day_number(NOW)
+
+
+@pytest.fixture(autouse=True)
+def _stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SystemClock, "now", lambda _: NOW)
 
 
 @pytest.fixture

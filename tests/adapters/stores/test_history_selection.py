@@ -34,7 +34,7 @@ THREAD = "thread_1"
 #: What a message or item weighs beside its letters, which the tests count as a token each.
 FRAME = 4
 #: The tests' threads are small, so that many can be tried in a second.
-QUICKLY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICKLY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 #: Lines read at one end of a thread before the selection asks for more.
 PAGE = 32
 

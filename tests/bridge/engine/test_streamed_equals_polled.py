@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.bridge.engine.upstream_state_fixtures import describe_item, list_stored_response_ids
@@ -153,7 +153,7 @@ def forget(service: EmulatedService) -> None:
 @example(COURSES[2])
 @example(COURSES[3])
 @example(COURSES[4])
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=5)
 def test_the_model_knows_the_same_and_the_thread_is_the_same(operations: list[Operation]) -> None:
     async def three() -> list[Course]:
         return [await course(history, operations) for history in ("local", "chained", "conversation")]

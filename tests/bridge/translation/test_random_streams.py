@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bridge.translation.event_order import check_turn
@@ -59,7 +59,6 @@ def shown_words(events: list[Event]) -> str:
     return "".join(part.get("refusal") or part.get("text", {}).get("value", "") for part in parts)
 
 
-@settings(max_examples=300, deadline=None)
 @given(stream=st.lists(_EVENTS, max_size=12), end=_ENDS)
 def test_any_stream_becomes_a_legal_turn(stream: list[Wire], end: Wire) -> None:
     turn = translator()
@@ -72,7 +71,6 @@ def test_any_stream_becomes_a_legal_turn(stream: list[Wire], end: Wire) -> None:
     assert len(turn.outcome.entries) >= len(judge.parts_by_message)
 
 
-@settings(max_examples=200, deadline=None)
 @given(stream=st.lists(_EVENTS, max_size=12))
 def test_every_streamed_word_is_shown_and_the_interrupted_turn_is_closed(stream: list[Wire]) -> None:
     turn = translator()

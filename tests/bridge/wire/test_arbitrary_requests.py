@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bridge.wire.recording_backend import RecordingBackend
@@ -32,7 +32,6 @@ QUERIES = st.lists(
 HEADERS = st.sampled_from([{"openai-beta": "assistants=v2"}, {}])
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["GET", "POST", "DELETE", "PUT", ""]), PATHS, QUERIES, HEADERS, BODIES)
 async def test_every_request_is_answered_with_an_object_or_an_envelope(
     method: str, path: str, query: list[tuple[str, str]], headers: Mapping[str, str], body: bytes
@@ -47,7 +46,6 @@ async def test_every_request_is_answered_with_an_object_or_an_envelope(
     assert (told == 500) <= any(name == "retrieve_run" for name, _, _ in backend.calls)  # it answers no PolledRun here
 
 
-@settings(max_examples=200, deadline=None)
 @given(PATHS)
 def test_what_is_ours_of_a_path_is_its_end_from_a_root_on(path: str) -> None:
     own = find_api_path(path)
@@ -55,7 +53,6 @@ def test_what_is_ours_of_a_path_is_its_end_from_a_root_on(path: str) -> None:
     assert own is None or (own.startswith(("/assistants", "/threads")) and path.endswith(own))
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.sampled_from([ASSISTANT_CREATE, RUN_CREATE, THREAD_AND_RUN_CREATE, TOOL_OUTPUTS]), st.data())
 def test_a_body_of_anything_is_taken_or_refused_by_name(spec: Object, data: st.DataObject) -> None:
     body = data.draw(st.dictionaries(st.sampled_from(sorted(spec.fields)) | st.text(max_size=3), JSON, min_size=1))
