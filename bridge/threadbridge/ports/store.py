@@ -1,4 +1,24 @@
-"""The port of a store: what the emulated backend remembers, one transaction at a time."""
+"""The port of a store: the state of the emulated backend, read and written in transactions.
+
+What an implementation guarantees, whatever its database:
+
+Order. Within a thread, transactions that append entries commit in the order of the positions they assign: a reader that
+has seen a position never finds a lower one added later. Lists are in order of insertion (A12).
+
+Locks. A write transaction locks what it is about to decide on before it reads it: first the thread, then the run, never
+the other way round. Adding, replacing or removing a message, appending entries and starting a run lock the thread;
+changing a run, its lease, steps or turns locks the run. Transactions on different threads need not wait for each other.
+A store may lock more (SQLite has one writer), and must not lock less: at most one active run per thread (A52), one
+holder of a lease, and one commit per turn depend on it.
+
+Isolation. A read sees one snapshot, which includes every write that was acknowledged before the read began, by any
+process. A write reads what it has locked as committed last, and sees its own changes. Spending sums and thread sizes
+are added to, so concurrent additions are not lost.
+
+Repetition. `work` may run again from its start: after a deadlock, a serialization failure or a lost transaction, and
+when a shortcut turns out not to be available. Only the attempt that commits has effects in the store; `work` must have
+none elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -21,49 +41,49 @@ class ObjectKind(StrEnum):
     MESSAGE = "message"
     RUN = "run"
     STEP = "step"
-    #: A file that code made: its file object, and where its bytes are kept.
+    #: A generated file: its file object, and the name of its blob.
     FILE = "file"
     #: The container in which a thread's code runs, under the thread's id.
     CONTAINER = "container"
-    #: What the service behind keeps of a thread, to go on from: under the thread's id.
+    #: The continuation of a thread upstream, under the thread's id.
     UPSTREAM_STATE = "anchor"
-    #: Something made elsewhere that no row names yet, or none any more: what to undo if it stays so.
+    #: An upstream resource that no row refers to yet, or any more, to be removed by the cleanup sweeper.
     CLEANUP_INTENT = "errand"
 
 
 class EntryRole(StrEnum):
-    """What an entry of a timeline is to the selection of history."""
+    """The role of a timeline entry for the history selector."""
 
     #: A message that opens a turn of the conversation; what follows belongs to it until the next one.
     USER = "user"
     ASSISTANT = "assistant"
     #: A function call or its output.
     FUNCTION_CALL = "exchange"
-    #: What the model is shown within its own run only: reasoning, items of hosted tools (D62).
+    #: An item that only its own run sends to the model: reasoning, items of hosted tools (D62).
     WITHIN_RUN = "within_run"
-    #: What the service made of everything before it (§11).
+    #: The upstream's summary of everything before it (§11).
     COMPACTION = "compaction"
 
 
 class TokenCount(NamedTuple):
-    """The sort of an entry and the tokens a model is charged for it."""
+    """The role of an entry, and the tokens it counts for in a prompt."""
 
     role: EntryRole
     tokens: int
 
 
 class TimelinePosition(NamedTuple):
-    """One line of a timeline without its content. Positions grow; `weight` is None until somebody has counted."""
+    """A timeline entry without its content. Positions grow; `token_count` is None until the entry is counted."""
 
     position: int
     token_count: TokenCount | None
 
 
 class ThreadSize(NamedTuple):
-    """How much a thread holds. `tokens` are those that were counted.
+    """The size of a thread. `tokens` is the sum of the entries that are counted.
 
-    `edits` says how often a message was taken out of it or got other words: while it stays the same, what was there is
-    still there.
+    `edits` grows when a message is removed or its content replaced: while it is unchanged, all earlier entries are
+    unchanged.
     """
 
     messages: int
@@ -82,13 +102,13 @@ class Entry:
     message: Wire | None = None
     item: Wire | None = None
     run_id: str | None = None
-    #: Told when it is stored, so that nobody has to count again; reading gives it through `Session.places`.
+    #: Stored with the entry. Reads return it from `Session.list_positions` only.
     token_count: TokenCount | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of wire objects, in the order asked for."""
+    """A page of wire objects in the requested order."""
 
     data: Sequence[Wire]
     has_more: bool
@@ -96,10 +116,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One model response of a run: what was asked, what it cost, and under which upstream id.
+    """One model response of a run, its usage and its upstream ids.
 
-    `usage` is in wire form (A46); None where the model was not asked. A run's usage is the sum over its turns.
-    `report` says what was sent and dropped, and why (`history.report`).
+    `usage` is in wire form (A46); None if no request was sent. A run's usage is the sum over its turns.
+    `report` is the run report of this turn (`context_window.report`).
     """
 
     number: int
@@ -108,20 +128,20 @@ class Turn:
     model: str | None = None
     usage: Wire | None = None
     report: Wire | None = None
-    #: The price at the time; None where it is not known.
+    #: The cost at the prices of that time; None if unknown.
     nanodollars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who is working on a run, until when (Unix seconds). A lease in the past is nobody's."""
+    """The worker that performs a run, and when its lease expires (Unix seconds)."""
 
     owner: str
     expires_at: float
 
 
 class ParameterRejection(NamedTuple):
-    """A model of the service behind refused a parameter, at a time (Unix seconds)."""
+    """An upstream model rejected a parameter; `at` is the Unix time in seconds."""
 
     model: str
     parameter: str
@@ -129,24 +149,25 @@ class ParameterRejection(NamedTuple):
 
 
 class RunWithLease(NamedTuple):
-    """A run and who works on it."""
+    """A run and its lease."""
 
     run: Wire
     lease: Lease | None
 
 
 class Session(Protocol):
-    """One transaction over one tenant's rows. All of it happens, or none of it.
+    """One transaction over one tenant's rows; atomic.
 
-    Objects are stored as they are shown (REST form). Everything is scoped to the session's tenant: another tenant's
-    id is simply not there. Sessions are synchronous, and must not be kept beyond the call they were made for.
+    Objects are stored in REST form. Rows of other tenants do not exist for the session, unless a method says so.
+    Sessions are synchronous, and must not be used after the call they were created for. After `errors.Conflict` the
+    transaction must be left with that error: a database may refuse further statements.
     """
 
     # Objects
     def add(self, kind: ObjectKind, body: Wire) -> None:
-        """Store a new object under `body["id"]`. Keeps `thread_id`, `run_id` and `status` findable where present.
+        """Store a new object under `body["id"]`. `thread_id`, `run_id` and `status` are indexed where present.
 
-        A message is appended to the end of its thread's timeline, without an item (see `append` for more).
+        A message is appended to its thread's timeline, without an item (see `append_entries`).
         Raises `errors.Conflict` if the id is taken, or if a second run of a thread would be active (A52).
         """
         ...
@@ -160,7 +181,7 @@ class Session(Protocol):
         ...
 
     def remove(self, kind: ObjectKind, object_id: str) -> bool:
-        """Forget an object; a thread takes its messages, runs, steps, items, turns, container and anchor along.
+        """Remove an object; with a thread also its messages, runs, steps, items, turns, container and upstream state.
 
         False if unknown.
         """
@@ -185,11 +206,11 @@ class Session(Protocol):
         ...
 
     def is_blob_referenced(self, blob_name: str) -> bool:
-        """Whether any tenant's file has its bytes under this name."""
+        """Whether a file of any tenant uses this blob."""
         ...
 
     def find_blob_name(self, digest: str) -> str | None:
-        """The name, beginning with the digest and a hyphen, under which a file has its bytes; None: no file has."""
+        """The blob of one of the tenant's files whose name begins with the digest and a hyphen, or None."""
         ...
 
     def get_active_run(self, thread_id: str) -> Wire | None:
@@ -198,85 +219,87 @@ class Session(Protocol):
 
     # The timeline of a thread
     def append_entries(self, thread_id: str, entries: Sequence[Entry]) -> None:
-        """Add entries to the end, in order. A message's row is found by `get(Kind.MESSAGE, …)` too."""
+        """Append entries in order. Their messages are found by `get(ObjectKind.MESSAGE, …)` too."""
         ...
 
     def list_entries(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
         """Entries oldest first; with `last_messages`, those from the n-th newest message on.
 
-        A removed message is gone from here too, with its item. Costs what it returns, not what the thread holds.
+        A removed message is removed from the timeline too, with its item.
+        Costs what it returns, not what the thread holds.
         """
         ...
 
     def iterate_entries(self, thread_id: str, *, first: int, last: int) -> Iterator[Entry]:
-        """The entries between two positions, both included, oldest first; each is made when it is asked for."""
+        """The entries between two positions, both included, oldest first; decoded lazily."""
         ...
 
     def list_positions(
         self, thread_id: str, *, limit: int, newest_first: bool = False, after_position: int | None = None
     ) -> Sequence[TimelinePosition]:
-        """At most `limit` lines of the timeline without their content, in the direction asked for.
+        """At most `limit` lines of the timeline without their content, in the requested direction.
 
-        `beyond` continues after that position. Costs what it returns, however long the thread and its messages are.
+        `after_position` continues after that position.
+        Costs what it returns, however long the thread and its messages are.
         """
         ...
 
     def set_token_count(self, thread_id: str, position: int, token_count: TokenCount) -> None:
-        """Keep the weight of an entry that was stored without one. Does nothing for one that has a weight."""
+        """Set the token count of an entry that was stored without one. Does nothing if it has one."""
         ...
 
     def get_thread_size(self, thread_id: str) -> ThreadSize:
-        """How much the thread holds. Costs the same for every thread."""
+        """The size of the thread. Costs the same for every thread."""
         ...
 
     def list_run_items(self, run_id: str) -> Sequence[Wire]:
         """The Responses items of one run, oldest first."""
         ...
 
-    # What was spent
+    # Spending
     def add_spending(self, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]) -> None:
         """Add to the sums of a day (days since 1970, UTC), once for each key.
 
-        Sums outlive what they were spent on: nothing that is removed takes them along.
+        Removing objects does not change the sums.
         """
         ...
 
     def list_spending(
         self, scope: SpendScope, *, since: int = 0, until: int | None = None, key: str | None = None
     ) -> Sequence[SpendByKey]:
-        """What was spent from one day to another, both included, by key; with `key`, on that one. Without any: empty.
+        """The spending between two days, both included, by key; with `key`, of that one. Empty if there is none.
 
-        With `key` it costs what the days hold on which it spent something, however much else the store holds.
+        With `key` the cost depends only on the number of days with spending under it.
         """
         ...
 
-    # What the service behind refused
+    # Parameter rejections
     def add_parameter_rejection(self, upstream: str, rejection: ParameterRejection, *, max_count: int) -> None:
-        """Remember it in place of an earlier one of the same model and parameter.
+        """Store a rejection; replaces an earlier one of the same model and parameter.
 
-        Beyond `most` for one service the oldest are forgotten.
+        Beyond `max_count` for one upstream the oldest are removed.
         """
         ...
 
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
-        """What is remembered of the service, oldest first."""
+        """The stored rejections of an upstream, oldest first."""
         ...
 
     # Turns and leases of a run
     def add_run(self, run: Wire, lease: Lease | None) -> None:
-        """`add` for a run that somebody works on from the start."""
+        """Store a new run with its lease."""
         ...
 
     def get_run_with_lease(self, run_id: str) -> RunWithLease | None:
-        """`get` and `lease` in one look."""
+        """The run with its lease, or None."""
         ...
 
     def put_run(self, run: Wire, lease: Lease | None) -> None:
-        """`put` and `set_lease` in one stroke."""
+        """Replace a run and its lease. Raises KeyError for an unknown run."""
         ...
 
     def add_turn(self, run_id: str, turn: Turn) -> None:
-        """Record a finished model response."""
+        """Store a finished model response. Raises `errors.Conflict` if the run has a turn of that number."""
         ...
 
     def list_turns(self, run_id: str) -> Sequence[Turn]:
@@ -284,33 +307,37 @@ class Session(Protocol):
         ...
 
     def get_lease(self, run_id: str) -> Lease | None:
-        """Who works on the run."""
+        """The lease of the run, or None."""
         ...
 
     def list_unfinished_runs(self, *, lease_expired_before: float, limit: int) -> Sequence[str]:
-        """Ids of the oldest runs that are queued, in progress or cancelling and that nobody holds a lease on."""
+        """Ids of the oldest runs that are queued, in progress or cancelling and whose lease expired before a time."""
         ...
 
     def set_lease(self, run_id: str, lease: Lease | None) -> None:
-        """Take, prolong or give back the work on a run. Raises KeyError for an unknown run."""
+        """Acquire, renew or release (None) the lease of a run. Raises KeyError for an unknown run."""
         ...
 
 
 class Store(Protocol):
-    """What the emulated backend remembers: transactions, each run to its end on one thread, whichever that is.
+    """Runs transactions. Usable from several event loops; one transaction runs on one thread, which may be any.
 
-    `work` is called with a `Session`, must not block on anything else, and may be called again from the start if
-    the database asks for it. What it returns is returned; what it raises rolls everything back and is raised.
+    `work` is called with a `Session`, must not block on anything else, and may be called again from its start. Its
+    result is returned; an exception rolls everything back and is raised. Raises `errors.StoreError` if the database
+    fails. The module describes order, locks and isolation.
     """
 
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        """Run a transaction that only reads. Sees everything written before the call. `work` may be run again."""
+        """Run a transaction that only reads, on one snapshot. A write in it raises StoreError."""
         ...
 
     async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        """Run a transaction; when this returns, it is durable."""
+        """Run a transaction; when this returns, it is durable. Cancelling the caller does not cancel it.
+
+        The event loop does not wait for locks, for the disk or for large bodies.
+        """
         ...
 
     async def aclose(self) -> None:
-        """Wait for what was begun, then close every connection."""
+        """Wait for transactions under way, then close every connection."""
         ...
