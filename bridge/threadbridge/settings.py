@@ -1,4 +1,4 @@
-"""What can be configured: one frozen value, built once, handed down. Reading it from places is `_loading`'s affair.
+"""The settings: one frozen value, built once. `runtime.settings_loader` reads them from files and environment.
 
 Order of precedence: arguments, then environment `THREADBRIDGE_*` (nested keys with two underscores:
 `THREADBRIDGE_UPSTREAM__BASE_URL`), then `threadbridge.toml` or `[tool.threadbridge]` in `pyproject.toml` of the
@@ -135,7 +135,7 @@ class GatewaySettings(_Section):
     allowed_hosts: tuple[HostName, ...] = ()
     #: Bytes of one request body to the Assistants API.
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
-    #: Seconds a stream is silent at most: with nothing to say it sends comments, lest somebody hang up; 0: it does not.
+    #: Seconds of silence after which a stream sends a comment, so that no proxy closes it; 0: never.
     keep_alive_seconds: float = Field(default=15.0, ge=0)
 
 
@@ -156,13 +156,13 @@ class Limits(_Section):
     message_characters: int | None = Field(default=None, gt=0)
     #: Messages in one `POST /threads`, and in `additional_messages` (A29, A50).
     messages_per_create: int = Field(default=32, gt=0)
-    #: Seconds a worker's claim on a run lasts unless prolonged; after a crash, how long the run waits for a new worker.
+    #: Length of a lease in seconds; after a crash, how long the run waits until another process recovers it.
     lease_seconds: float = Field(default=30.0, gt=0)
     #: Turns performed at the same time by one process; further runs stay queued.
     concurrent_turns: int = Field(default=256, gt=0)
     #: Events a slow reader of a stream may lag behind before the run waits for it.
     stream_buffer_events: int = Field(default=1024, gt=0)
-    #: Seconds a reader of a stream may stand still with a full buffer before the run goes on without him.
+    #: Seconds that a reader with a full buffer may read nothing before the run continues without it.
     stalled_reader_seconds: float = Field(default=30.0, gt=0)
     #: With the policy `queue`: seconds a request waits for a busy thread before it is refused after all.
     busy_wait_seconds: float = Field(default=30.0, ge=0)
@@ -182,9 +182,9 @@ class Limits(_Section):
     refusal_seconds: float = Field(default=604_800.0, gt=0)
     #: Such refusals remembered of one service; beyond them the oldest are forgotten.
     refusals: int = Field(default=1000, gt=0)
-    #: Days for which the service keeps a response that can be gone on from (§9).
+    #: Days for which the service keeps a response to continue from (§9).
     stored_response_days: int = Field(default=30, gt=0)
-    #: Seconds a turn waits for a conversation that somebody holds, before it does without.
+    #: Seconds a turn waits for a conversation that another request holds, before it sends the full history.
     conversation_lock_seconds: float = Field(default=8.0, ge=0)
     #: Seconds given to running work when a backend is closed.
     drain_seconds: float = Field(default=5.0, ge=0)
@@ -246,7 +246,7 @@ class TruncationSettings(_Section):
     #: How often a turn is asked for again, with a third less of the thread each time, where the service finds it longer
     #: than its model can read.
     overflow_retries: int = Field(default=5, ge=0, le=20)
-    #: The window of a model nobody here knows.
+    #: The context window of an unknown model.
     unknown_model_window: int = Field(default=128_000, gt=0)
 
 
@@ -260,11 +260,11 @@ class DoctorSettings(_Section):
 
 
 class ModelOverride(_Section):
-    """What to ask the upstream for in place of a model name. Overrides the built-in map."""
+    """Which model to request instead of a name. Overrides the built-in map."""
 
     #: None: as without this override.
     model: str | None = None
-    #: Tokens of one prompt, in place of what the model's window left for it.
+    #: Tokens of one prompt, instead of what the model's window leaves for it.
     context_tokens: int | None = Field(default=None, gt=0)
     reasoning_effort: str | None = None
     #: Whether `temperature` and `top_p` are sent; None: as the table of models says.
@@ -281,13 +281,13 @@ class ModelPrice(_Section):
 
 
 class Fees(_Section):
-    """What the service charges for hosted tools beside tokens, in US dollars; None: left out of every price."""
+    """What the service charges for hosted tools in addition to tokens, in US dollars; None: not priced."""
 
     file_search_call: float | None = Field(default=None, ge=0, le=_MAX_DOLLARS)
 
 
 class Settings(_Section):
-    """Everything ThreadBridge can be told."""
+    """All settings of ThreadBridge."""
 
     #: `responses`, `assistants`, or a name under the entry point group `threadbridge.backends`.
     backend: str = "responses"
@@ -298,7 +298,7 @@ class Settings(_Section):
     #: beside the store.
     files: str | None = None
     tenant: str = Field(default=DEFAULT_TENANT, min_length=1, max_length=64)
-    #: Answer from the built-in simulator in place of a real Responses service.
+    #: Answer from the built-in simulator instead of a real Responses service.
     simulate: bool = False
     #: False: this process reads and writes threads but performs no runs, and needs no upstream; an export does so.
     performs_runs: bool = True

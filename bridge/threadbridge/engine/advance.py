@@ -1,4 +1,4 @@
-"""One function that does the next thing of a run, whoever asks for it and however often."""
+"""One function that performs the next turn of a run and is safe to call at any time."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _log = get_logger("threadbridge.files")
 
-#: Before its errand's id, the name of a store that was made for a request.
+#: Prefix of the name of a vector store made for a request; the id of its cleanup intent follows.
 _STORE_NAME_PREFIX = "threadbridge-"
 _PAGE_SIZE = 100
 #: How far the service's clock may be behind ours.
@@ -31,7 +31,7 @@ _SERVICE_FAULT_STATUSES = frozenset({401, 403, 408, 429})
 
 @dataclass(frozen=True, slots=True)
 class AttachmentProvisioner:
-    """Makes stores and puts files into them, at the service behind. An errand in the store says what to undo."""
+    """Creates vector stores and adds files to them upstream. A cleanup intent in the store says what to undo."""
 
     tenant: str
     store: Store
@@ -58,7 +58,7 @@ class AttachmentProvisioner:
             raise
 
     async def undo(self, intent_id: str) -> None:
-        """Remove what the errand made. What cannot be removed now is left to the next look."""
+        """Remove what the intent lists. What cannot be removed now is left to the next sweep."""
         row = await self.write(lambda session: cleanup_intents.start_cleanup(session, intent_id))
         if row is None:
             return

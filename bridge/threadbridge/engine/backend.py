@@ -359,7 +359,7 @@ class ResponsesBackend:
         return queued
 
     def _send_warnings(self, started: CreatedRun, warn: WarningSink) -> None:
-        """Tell its creator in what the run will not be what was asked for; the turn tells the log."""
+        """Warn the creator of a run about what it asks for and will not get; the turn logs the same."""
         ctx, run, turn = self._ctx, started.run, started.turn
         model = ctx.rules.models.resolve(run, ctx.clock.now()) if turn is None else turn.model
         for warning in list_run_warnings(
@@ -370,7 +370,7 @@ class ResponsesBackend:
     def _submit_turn(
         self, context: RequestContext, queued: CreatedRun | Submission, opening: Sequence[Event] = ()
     ) -> None:
-        """Perform the run's next turn; where its earlier ones were told, this one is too, the given events first."""
+        """Perform the run's next turn; append its events to the run's log if that exists, `opening` first."""
         is_streamed = bool(opening) and self._ctx.event_logs.find_waiting(queued.run["id"]) is not None
         self._perform_turn(
             context, queued, self._open_run_stream(queued, opening, has_reader=False) if is_streamed else None

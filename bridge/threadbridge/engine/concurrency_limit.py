@@ -1,4 +1,4 @@
-"""How many turns may be performed at the same time: a place for each, and a queue for those who wait."""
+"""Limits how many turns run at the same time: a slot for each, and a queue in order of arrival."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections import deque
 
 
 class ConcurrencyLimit:
-    """A bounded number of places. Nobody who holds one waits for another, so the queue always moves."""
+    """A bounded number of slots. A holder never waits for a second one, so the queue cannot deadlock."""
 
     def __init__(self, limit: int) -> None:
         self._available = limit
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     def try_acquire(self) -> bool:
-        """Take a place if one is free."""
+        """Acquire a slot if one is free."""
         if self._available == 0:
             return False
         self._available -= 1
         return True
 
     async def acquire(self, stop_requested: asyncio.Future[None]) -> bool:
-        """Take a place as soon as one is free; False if the wait was called off before."""
+        """Acquire a slot as soon as one is free; False if `stop_requested` is set before."""
         if self.try_acquire():
             return True
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -43,7 +43,7 @@ class ConcurrencyLimit:
             self._waiters.remove(waiter)
 
     def release(self) -> None:
-        """Free a place, for the one who waited longest."""
+        """Release a slot to the turn that has waited longest."""
         if self._waiters:
             self._waiters.popleft().set_result(None)
         else:

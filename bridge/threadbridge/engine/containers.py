@@ -1,4 +1,4 @@
-"""The container a thread's code runs in: reused while it lives, made anew with its files when it is gone (§4, G4)."""
+"""The container of a thread: reused while it exists, recreated with its files after it expired (§4, G4)."""
 
 from __future__ import annotations
 

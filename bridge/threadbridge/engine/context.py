@@ -1,4 +1,4 @@
-"""What every worker of a backend shares: the store, the model, the time, the limits."""
+"""What every turn of a backend shares: store, upstream, clock, limits and rules."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class EngineContext:
     attachment_provisioner: AttachmentProvisioner
     container_provisioner: ContainerProvisioner
     parameter_rejections: ParameterRejectionRegistry
-    #: What is still to be done about connections whose turn is over.
+    #: Connections that are closed after their turn has ended, and the like.
     _background_tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     #: The contexts of the other tenants that this process has served.
@@ -75,12 +75,12 @@ class EngineContext:
         return [self, *self._tenant_contexts.values()]
 
     async def write(self, decide: Callable[[Session, ServiceContext], T], *, starts_turn: bool = False) -> T:
-        """One transaction that may change rows; `takes_up`: what it queues is performed here, at once."""
+        """Run one writing transaction; with `starts_turn` it starts the turn of the run that it queues."""
         context = ServiceContext(self.clock.now(), self.new_id, self.owner, self.rules, starts_turn)
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def load_prices_if_limited(self) -> None:
-        """Where settings bound what runs may cost, prices can be looked up by the transactions that begin turns."""
+        """Load prices if a spend limit is set, so that the transaction that starts a turn can look them up."""
         prices = self.rules.costs.price_list
         if has_spend_limits(self.limits) and not prices.is_ready:
             await prices.load()
@@ -90,20 +90,20 @@ class EngineContext:
         return await self.store.read(lambda session: session.get(ObjectKind.RUN, run_id), tenant=self.tenant)
 
     async def list_unfinished_runs(self, *, limit: int) -> Sequence[str]:
-        """Runs of this tenant that have something to do and nobody who does it."""
+        """Ids of this tenant's unfinished runs without a valid lease."""
         now = self.clock.now()
         return await self.store.read(
             lambda session: session.list_unfinished_runs(lease_expired_before=now, limit=limit), tenant=self.tenant
         )
 
     def run_in_background(self, work: Coroutine[None, None, None]) -> None:
-        """Do something that no run waits for; `settled` waits for it."""
+        """Run something that no run waits for; `wait_for_background_tasks` waits for it."""
         task = asyncio.ensure_future(work)
         self._background_tasks.add(task)
         task.add_done_callback(self._background_tasks.discard)
 
     async def wait_for_background_tasks(self) -> None:
-        """Everything that was put off is done."""
+        """Wait until all background tasks have ended."""
         if self._background_tasks:
             await asyncio.wait(self._background_tasks)
 

@@ -1,4 +1,4 @@
-"""What was told of one run, frame by frame, for everybody who follows it now or comes back for the rest."""
+"""The event log of one run: encoded frames in order, for current followers and for those who resume later."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ class EventLogState(Enum):
     OPEN = auto()  # a turn is being performed
     WAITING = auto()  # the run waits for tool outputs
     ENDED = auto()  # the run has ended
-    BROKEN = auto()  # the run goes on, and is told here no more
+    BROKEN = auto()  # the run continues, but this log receives no more events
 
 
 class TurnReader(Protocol):
-    """Who is entitled to everything from where he is."""
+    """The reader of the current turn: events that it has not read are not discarded."""
 
     @property
     def position(self) -> int:
-        """His position."""
+        """The number of events it has read."""
         ...
 
 
 class LogRetention(Protocol):
-    """Who sees to it that logs do not take too much room or too much time."""
+    """Bounds the memory and the lifetime of logs."""
 
     def account_growth(self, log: EventLog) -> None:
-        """There is more in the log."""
+        """Called after the log has grown."""
         ...
 
     def start_expiry(self, log: EventLog) -> None:
-        """The turn that was told in the log is over."""
+        """Called when the turn in the log has ended."""
         ...
 
 
@@ -68,7 +68,7 @@ class EventLog:
         self.byte_size = 0
         self.start = 0
         self.last_event: Event | None = None
-        self.reader: TurnReader | None = None  # who asked for the turn that is told
+        self.reader: TurnReader | None = None  # of the current turn
         self.follower_count = 0
         self._frames: list[bytes] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -85,7 +85,7 @@ class EventLog:
         return f"{self.name}-{position}"
 
     def append(self, events: Sequence[Event]) -> None:
-        """Add events and wake whoever waits for them."""
+        """Add events and wake all waiting readers."""
         for event in events:
             self.end += 1
             frame = encode_frame_with_id(self.build_event_id(self.end), event)
@@ -105,7 +105,7 @@ class EventLog:
         return self._frames[position - self.start]
 
     async def wait_for_change(self) -> None:
-        """Wait until there is more, or the state has changed."""
+        """Wait until events are added or the state changes."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
@@ -127,12 +127,12 @@ class EventLog:
         self._reported_bytes = self.byte_size
 
     def begin_turn(self, reader: TurnReader | None) -> None:
-        """A turn begins to be told, to this reader first of all."""
+        """Start a turn with this reader; None: without one."""
         self.state = EventLogState.OPEN
         self.reader = reader
 
     def end_turn(self, error: BridgeError | None = None) -> None:
-        """The turn was told; with an error, not to its end."""
+        """End the turn; `error` means that its last events are missing."""
         name = "" if self.last_event is None else self.last_event.name
         if error is None and name in _TERMINAL_EVENTS:
             self.state = EventLogState.ENDED
@@ -144,7 +144,7 @@ class EventLog:
         self.notify_waiters()
 
     def notify_waiters(self) -> None:
-        """Have everybody who waits look again."""
+        """Wake all waiting readers."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():

@@ -18,7 +18,7 @@ _REPORTS_PER_LIMIT = 1000
 
 @dataclass(slots=True)
 class _RegisteredLog:
-    """A log, what was counted of it, and when it may be forgotten; None while a turn is told."""
+    """A log, its counted size, and when it expires; None while a turn is running."""
 
     log: EventLog
     counted_bytes: int = 0
@@ -27,7 +27,7 @@ class _RegisteredLog:
 
 @dataclass(slots=True)
 class EventLogRegistry:
-    """Logs by run: kept while a turn is told or the run waits for outputs, and `replay_seconds` longer.
+    """Logs by run: kept while a turn runs or the run waits for outputs, and `replay_seconds` longer.
 
     Beyond `replay_bytes_per_run` a log loses its oldest events, as far as the reader of the turn has read them. Beyond
     `replay_bytes` the logs that were opened first and are at rest go whole.
@@ -51,12 +51,12 @@ class EventLogRegistry:
         return None if entry is None else entry.log
 
     def find_waiting(self, run_id: str) -> EventLog | None:
-        """The run's log, if it can be gone on with."""
+        """The run's log, if the run waits for outputs and its next turn can be appended."""
         log = self.find(run_id)
         return log if log is not None and log.state is EventLogState.WAITING else None
 
     def open_for_turn(self, run_id: str) -> EventLog:
-        """A log for the run's next turn: the one that can be gone on with, or a new one."""
+        """A log for the run's next turn: that of the waiting run, or a new one."""
         log = self.find_waiting(run_id)
         if log is None:
             self._discard(run_id)
@@ -99,7 +99,7 @@ class EventLogRegistry:
     # Room -------------------------------------------------------------------------------------------------------
 
     def _find_entry(self, log: EventLog) -> _RegisteredLog | None:
-        """None for a log that was forgotten, and of which somebody still reads the rest."""
+        """None for a discarded log that a reader still holds."""
         return self._entries.get(self._run_ids.get(log.name, ""))
 
     def _update_size(self, entry: _RegisteredLog) -> None:

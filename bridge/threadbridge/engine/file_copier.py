@@ -1,4 +1,4 @@
-"""Files that code made are copied out of their container while the response goes on (§12)."""
+"""Copies generated files out of their container while the response is still streaming (§12)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class ImageInliner:
         self._data_urls: dict[str, str] = {}
 
     async def inline_images(self, body: Wire) -> Wire:
-        """The request with the contents of our images in place of ids that the service does not know.
+        """The request with the contents of generated images instead of ids that the service does not know.
 
         Raises StoreError where they cannot be read.
         """

@@ -148,7 +148,7 @@ class ModelExchange:
     async def _start_over_if_recoverable(self, event: Wire) -> bool:
         """Whether this event ends the response for a reason that can be helped, and it is asked for again.
 
-        It is not where words or function calls were told already: then the run fails, and says why.
+        After text or function calls were published it is not: then the run fails with the upstream's error.
         """
         if not self._translator.can_start_over or not await recover_from_event(self, event):
             return False
@@ -163,7 +163,7 @@ class ModelExchange:
             self._run_stream.publish(events)
 
     async def _wait_for_reader(self, run_stream: RunStream) -> None:
-        """A reader may be slow; one who stands still is given up, and the run goes on without him (A100)."""
+        """Wait for a slow reader; detach one that reads nothing for too long, and continue the run (A100)."""
         try:
             async with asyncio.timeout(self._ctx.limits.stalled_reader_seconds):
                 await run_stream.drain()

@@ -21,7 +21,7 @@ from threadbridge.sse import decode_frame
 
 T = TypeVar("T")
 
-#: Seconds between two looks at a run that waits for its client: another process may have gone on with it.
+#: Seconds between two reads of a run that waits for its client: another process may have continued it.
 _RECHECK_SECONDS = 1.0
 
 
@@ -134,7 +134,7 @@ class LogFollower(AsyncIterator[Event]):
                 raise self._log.error or BridgeError(STREAM_LOST_MESSAGE)
 
     async def _check_waiting_run(self) -> None:
-        """A run at rest goes on here, and then its log grows; or in another process; or it ends where it is."""
+        """A waiting run continues here (its log grows), continues in another process, or ends."""
         waiting = self._log.last_event.data if self._log.last_event is not None else {}
         run, ending = await self._check_run(waiting)
         if self._log.state is not EventLogState.WAITING or self._position != self._log.end:

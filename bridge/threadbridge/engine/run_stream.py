@@ -1,4 +1,4 @@
-"""The events of one turn on their way from the worker into the log of the run, and to the reader who asked for them."""
+"""Carries the events of one turn from the turn runner to the run's event log and to the reader of the turn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threadbridge.sse import decode_frame
 
 
 class RunStream(AsyncIterator[Event]):
-    """A worker's pen and a reader's bookmark in one log.
+    """The writing end of one turn and the position of its reader in one event log.
 
     A slow reader makes the worker wait once `limit` events lie between them; a reader who leaves (`aclose`) or is
     given up makes it run free, for a run does not stop because nobody watches (A100). What he did not read stays in
@@ -32,10 +32,10 @@ class RunStream(AsyncIterator[Event]):
         self.position = log.end
         self._log = log
         self._limit = limit
-        self._transform = transform  # what becomes of an event that is told
+        self._transform = transform  # applied to every event before it is published
         self._end_position: int | None = None
         self._reader_left = not has_reader
-        self._is_unbounded = not has_reader  # the worker waits for nobody
+        self._is_unbounded = not has_reader  # no back-pressure
         self._error: BridgeError | None = None
         self._writer_waiter: asyncio.Future[None] | None = None
         #: What the reader has not read, for one who takes events as they are; None once nothing bounds it.
@@ -46,11 +46,11 @@ class RunStream(AsyncIterator[Event]):
 
     @property
     def has_readers(self) -> bool:
-        """Whether anybody reads along, so that it is worth telling every word as it comes."""
+        """Whether the turn has a reader or followers, so that deltas are worth publishing."""
         return not self._reader_left or self._log.follower_count > 0
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Add events; never waits. See `room` for the bound."""
+        """Add events; never waits. See `drain` for the bound."""
         if not events or self._end_position is not None:
             return
         if self._transform is not None:
@@ -67,7 +67,7 @@ class RunStream(AsyncIterator[Event]):
 
     @property
     def is_full(self) -> bool:
-        """Whether the worker should wait for `room`."""
+        """Whether the turn runner should wait for `drain`."""
         return self._log.end - self.position >= self._limit and not self._is_unbounded
 
     def finish(self, error: BridgeError | None = None) -> None:
@@ -78,7 +78,7 @@ class RunStream(AsyncIterator[Event]):
             self._log.end_turn(error)
 
     def detach_reader(self) -> None:
-        """The reader stands still: the run goes on without him. He may still read what the log then holds."""
+        """Stop waiting for a reader that reads nothing. It may still read what the log holds."""
         self._is_unbounded = True
         self._unread = None
         self._log.reader = None
@@ -124,7 +124,7 @@ class RunStream(AsyncIterator[Event]):
         return frame
 
     async def aclose(self) -> None:
-        """The reader leaves; the run goes on."""
+        """Detach the reader; the run continues."""
         self._reader_left = self._is_unbounded = True
         self._unread = None
         if self._log.reader is self:

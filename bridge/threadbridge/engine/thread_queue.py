@@ -22,7 +22,7 @@ class ThreadQueue:
 
     The store alone decides whether a thread is busy, so processes that share it need not know of each other: a request
     is one transaction, which either happened or left nothing. Within a process those who wait for the same thread
-    wait in line. With no seats nobody waits.
+    wait in order of arrival. With `max_waiting` 0 no request waits.
     """
 
     def __init__(self, clock: Clock, *, max_waiting: int, wait_seconds: float) -> None:
@@ -100,7 +100,7 @@ class ThreadQueue:
                 try:
                     return await attempt()
                 except ThreadBusy:
-                    pause = _FIRST_PAUSE  # somebody else was quicker
+                    pause = _FIRST_PAUSE  # another request was first
             await self._clock.sleep(pause)
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)
         return await attempt()

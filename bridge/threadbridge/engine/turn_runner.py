@@ -1,4 +1,4 @@
-"""One worker performs one turn of one run: take it up, ask the model, write down the answer, tell the reader."""
+"""Performs one turn of one run: acquire the lease, ask the model, commit the result, publish the events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _log = get_logger("threadbridge.run")
 
-#: A claim is prolonged this often before it would lapse.
+#: How often a lease is renewed within its length.
 _HEARTBEATS_PER_LEASE = 3
 
 _RUN_DELETED_MESSAGE = "The run is gone: its thread was deleted."
@@ -34,9 +34,9 @@ _PROCESS_ENDING_MESSAGE = "This process is ending. The run goes on in another, o
 
 
 class TurnRunner:
-    """Performs the next turn of a run; what goes wrong is written on the run, or left to whoever takes it up next.
+    """Performs the next turn of a run. A failure is written on the run, or left to the process that recovers it.
 
-    `start` is the turn where it began in the transaction that queued the run; `feed` the reader's, where there is one.
+    `start` is a turn that the transaction which queued the run has started; `run_stream` receives the events.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TurnRunner:
     # From outside -----------------------------------------------------------------------------------------------
 
     async def run_turn(self) -> None:
-        """One turn, from taking the run up to telling its end. Cancelled, it gives its claim back."""
+        """Perform the turn from lease to last event. If cancelled, release the lease."""
         try:
             self._has_slot = self._has_slot or await self._ctx.concurrency_limit.acquire(self._stop_requested)
             await self._ctx.load_prices_if_limited()
@@ -70,16 +70,16 @@ class TurnRunner:
                 self._write(lambda session, context: turns.release_lease(session, context, self._run_id))
             )
             raise
-        except BridgeError as error:  # our own store: the claim lapses, and the turn is taken up again
+        except BridgeError as error:  # our own store: the lease expires, and the turn is recovered
             _log.error("the run could not be written", run_id=self._run_id, error=error.message)
             self._finish_run_stream(error)
 
     def cancel(self) -> None:
-        """Somebody asked the run to stop, and the store says so already (A61, A95)."""
+        """Stop a turn whose cancellation the store already holds (A61, A95)."""
         self._stop(TurnInterruption("cancelled"))
 
     def finalize(self, task: asyncio.Task[None]) -> None:
-        """The task is over, whether it ever began or not: nobody may wait for this worker any more."""
+        """Release the slot and finish the stream when the task has ended, even if it never started."""
         if self._has_slot:
             self._ctx.concurrency_limit.release()
         self._stop_requested.cancel()
@@ -132,7 +132,7 @@ class TurnRunner:
             self._finish_run_stream(BridgeError(STREAM_LOST_MESSAGE))
 
     async def _run_exchange(self, exchange: ModelExchange, translator: TurnTranslator) -> Sequence[Event]:
-        """Talk to the model until the turn is over; the events that may be told once it is written."""
+        """Exchange events with the model until the turn ends; return those to publish after the commit."""
         try:
             ending = await self._exchange_until_stopped(exchange)
         except UpstreamError as error:
@@ -140,7 +140,7 @@ class TurnRunner:
             ending = TurnInterruption(
                 "failed", build_last_error_from_exception(error), unbilled=400 <= error.status < 500
             )
-        except Exception:  # a bug here, or a service nobody has seen: the run must end, and its stream be closed
+        except Exception:  # a bug here, or an unknown kind of service: the run must end and its stream be closed
             _log.exception("the turn broke", run_id=self._run_id)
             ending = TurnInterruption("failed", build_generic_last_error())
         if ending is None:
@@ -148,7 +148,7 @@ class TurnRunner:
         return exchange.closing_events if translator.outcome is not None else translator.interrupt(ending)
 
     async def _exchange_until_stopped(self, exchange: ModelExchange) -> TurnInterruption | None:
-        """Talk to the model; how the run is to end where `_stop` cut that short."""
+        """Exchange events with the model; return how the run is to end if `_stop` interrupted it."""
         task = self._exchange_task = asyncio.current_task()
         try:
             if self._ending is None:
@@ -161,7 +161,7 @@ class TurnRunner:
         return self._ending
 
     async def _keep_lease_alive(self, run: Wire) -> None:
-        """Keep the claim alive, and notice the deadline or a request to cancel from another process."""
+        """Renew the lease, and notice the deadline or a cancellation by another process."""
         clock = self._ctx.clock
         while clock.now() < run["expires_at"]:
             if not await self._renew_lease():
@@ -170,14 +170,14 @@ class TurnRunner:
         self._stop(TurnInterruption("expired"))
 
     def _compute_heartbeat_delay(self, run: Wire) -> float:
-        """Seconds until there is something to be watched."""
+        """Seconds until the next heartbeat or the deadline."""
         remaining: float = run["expires_at"] - self._ctx.clock.now()
         return max(0.0, min(remaining, self._ctx.limits.lease_seconds / _HEARTBEATS_PER_LEASE))
 
     async def _renew_lease(self) -> bool:
         try:
             current = await self._write(lambda session, context: turns.renew_lease(session, context, self._run_id))
-        except BridgeError as error:  # a busy or full disk; the next beat may be luckier, and the claim outlasts two
+        except BridgeError as error:  # a busy or full disk: the lease outlasts two failed heartbeats
             _log.warning("the claim could not be prolonged", run_id=self._run_id, error=error.message)
             return True
         if current is None or current["status"] == RunStatus.CANCELLING:
@@ -185,7 +185,7 @@ class TurnRunner:
         return self._ending is None
 
     async def _publish_final_state(self) -> None:
-        """There was nothing to do: the run was cancelled, deleted or taken before this worker came to it."""
+        """Publish the state of a run that was cancelled, deleted or leased elsewhere before this turn could start."""
         run = await self._ctx.get_run(self._run_id)
         if run is None:
             self._finish_run_stream(BridgeError(_RUN_DELETED_MESSAGE))
@@ -207,7 +207,7 @@ class TurnRunner:
 
 
 class _Heartbeat:
-    """A timer until the first beat, a task from then on: most turns are over before."""
+    """A timer until the first heartbeat, then a task: most turns end before the first."""
 
     def __init__(self, clock: Clock, seconds: float, beat: Callable[[], Coroutine[None, None, None]]) -> None:
         self._beat = beat

@@ -1,4 +1,4 @@
-"""What the service keeps of a thread, as one turn meets it: gone on from, done without, replaced (§2, §9)."""
+"""Upstream state of one turn: continue from it, replace it, or send the full history without it (§2, §9)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class UpstreamState:
         return fits
 
     async def _conversation_has_changed(self, anchor: ContinuationPoint) -> bool:
-        """Whether whoever held the conversation has added to it what no thread of ours holds."""
+        """Whether another writer has added items to the conversation that the thread does not contain."""
         path = f"/conversations/{anchor.upstream_id}/items?limit=1&order=desc"
         try:
             newest = (await self._ctx.upstream.request("GET", path)).get("data") or []
