@@ -130,8 +130,8 @@ def test_an_unknown_key_is_named_with_the_known_ones(empty_directory: Path) -> N
     (empty_directory / "threadbridge.toml").write_text("[gateway]\nprot = 1\n")
 
     assert complaint() == (
-        "threadbridge.toml: gateway.prot is not a setting; it must be one of allowed_origins, api_key, host, "
-        "keep_alive_seconds, max_body_bytes, port."
+        "threadbridge.toml: gateway.prot is not a setting; it must be one of allowed_hosts, allowed_origins, api_key, "
+        "host, keep_alive_seconds, max_body_bytes, port."
     )
 
 
