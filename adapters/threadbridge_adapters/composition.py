@@ -121,10 +121,12 @@ def assemble_backend(
     from threadbridge.engine.local_turns import LocalTurns
     from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
     from threadbridge.engine.run_sweeper import RunSweeper
+    from threadbridge.engine.token_counts import TokenCounting
     from threadbridge_adapters.blobs import open_blob_store
 
     clock = clock or SystemClock()
     blobs = blobs or open_blob_store(None, store_path=None)
+    rules = _build_rules(settings, upstream, prices, catalog)
     ctx = EngineContext(
         tenant=settings.tenant,
         store=store,
@@ -134,7 +136,7 @@ def assemble_backend(
         owner=new_id("worker"),
         limits=settings.limits,
         policies=settings.policies,
-        rules=_build_rules(settings, upstream, prices, catalog),
+        rules=rules,
         concurrency_limit=concurrency_limit or ConcurrencyLimit(settings.limits.concurrent_turns),
         event_logs=EventLogRegistry(settings.limits, clock, new_id),
         blobs=blobs,
@@ -143,6 +145,7 @@ def assemble_backend(
         ),
         container_provisioner=ContainerProvisioner(settings.tenant, store, upstream, blobs, clock),
         parameter_rejections=parameter_rejections or ParameterRejectionRegistry(settings, store, clock),
+        token_counting=TokenCounting(rules.history.count_tokens),
     )
     local_turns = LocalTurns(ctx)
     executor = (open_executor or open_inline_executor)(ctx, local_turns)

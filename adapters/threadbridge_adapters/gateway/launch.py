@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
-from threadbridge.ports import Backend, HandlesPassthrough
+from threadbridge.ports import Backend, HandlesPassthrough, WarmsUp
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
 from threadbridge_adapters.gateway.application import create_app
@@ -31,6 +31,8 @@ async def open_gateway(
     backend = await open_backend(settings)
     passthrough = _create_simulator_app() if settings.simulate and not isinstance(backend, HandlesPassthrough) else None
     try:
+        if isinstance(backend, WarmsUp):
+            await backend.warm_up()
         yield create_app(backend, settings, passthrough=passthrough)
     finally:
         await backend.aclose()

@@ -38,6 +38,18 @@ def add_token_counts(entries: Iterable[Entry], count: TokenCounter) -> Sequence[
     return [Entry(entry.message, entry.item, entry.run_id, count_entry_tokens(entry, count)) for entry in entries]
 
 
+def list_texts(entry: Entry) -> Sequence[str]:
+    """The texts that counting the entry takes time for."""
+    texts: list[str] = []
+
+    def note(text: str) -> int:
+        texts.append(text)
+        return 0
+
+    count_entry_tokens(entry, note)
+    return texts
+
+
 def count_entry_tokens(entry: Entry, count: TokenCounter) -> TokenCount:
     """The role of an entry, and about how many tokens the model counts for it."""
     if entry.message is not None:

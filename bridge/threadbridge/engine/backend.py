@@ -79,6 +79,10 @@ class ResponsesBackend:
         await self._ctx.upstream.aclose()
         await self._ctx.store.aclose()
 
+    async def warm_up(self) -> None:
+        """Load the tokenizer, so that the first message does not wait for it."""
+        await self._ctx.token_counting.load()
+
     async def handle_passthrough(self, context: RequestContext, request: PassthroughRequest) -> WireResponse | None:
         """What is not the Assistants API's: files that code made are answered here, the rest by the simulator; a real
         service is left to the door.
@@ -112,7 +116,7 @@ class ResponsesBackend:
     # Threads
     async def create_thread(self, context: RequestContext, body: Wire) -> Wire:
         async with self._provision(context, attachments.plan_for_thread(self._ctx.limits, body)) as provisioned:
-            return await self._write(context, lambda session, at: threads.create(session, at, body, provisioned))
+            return await self._write(context, lambda session, at: threads.create(session, at, body, provisioned), body)
 
     async def list_threads(self, context: RequestContext, query: ListQuery) -> Wire:
         return await self._read(
@@ -140,7 +144,7 @@ class ResponsesBackend:
                 context,
                 thread_id,
                 lambda: self._write(
-                    context, lambda session, at: messages.create(session, at, thread_id, body, provisioned)
+                    context, lambda session, at: messages.create(session, at, thread_id, body, provisioned), body
                 ),
             )
 
@@ -239,7 +243,7 @@ class ResponsesBackend:
 
     async def submit_tool_outputs(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
         submission = await self._queue_run(
-            context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body)
+            context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body), body
         )
         self._submit_turn(context, submission, _build_resumption_events(submission))
         return submission.run
@@ -248,7 +252,7 @@ class ResponsesBackend:
         self, context: RequestContext, thread_id: str, run_id: str, body: Wire
     ) -> AsyncIterator[Event]:
         submission = await self._queue_run(
-            context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body)
+            context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body), body
         )
         return self._submit_and_stream_turn(context, submission, _build_resumption_events(submission))
 
@@ -274,8 +278,10 @@ class ResponsesBackend:
     def _get_ctx(self, context: RequestContext) -> EngineContext:
         return self._ctx.for_tenant(context.tenant)
 
-    def _write(self, context: RequestContext, decide: Callable[[Session, ServiceContext], T]) -> Awaitable[T]:
-        return self._ctx.for_tenant(context.tenant).write(decide)
+    def _write(
+        self, context: RequestContext, decide: Callable[[Session, ServiceContext], T], body: Wire | None = None
+    ) -> Awaitable[T]:
+        return self._ctx.for_tenant(context.tenant).write(decide, body=body)
 
     async def _read(self, context: RequestContext, work: Callable[[Session, float], T]) -> T:
         """A read; a deadline it meets is written down first (A60)."""
@@ -319,7 +325,7 @@ class ResponsesBackend:
                 context,
                 thread_id,
                 lambda: self._queue_run(
-                    context, lambda session, at: runs.create(session, at, thread_id, body, include, provisioned)
+                    context, lambda session, at: runs.create(session, at, thread_id, body, include, provisioned), body
                 ),
             )
 
@@ -327,7 +333,7 @@ class ResponsesBackend:
         plan = attachments.plan_for_thread_and_run(self._ctx.limits, body)
         async with self._provision(context, plan) as provisioned:
             return await self._queue_run(
-                context, lambda session, at: runs.create_with_thread(session, at, body, include, provisioned)
+                context, lambda session, at: runs.create_with_thread(session, at, body, include, provisioned), body
             )
 
     async def _plan_provisioning(
@@ -345,13 +351,15 @@ class ResponsesBackend:
         possible_plan = attachments.restrict_to_capabilities(plan, self._ctx.rules.profile)
         return self._get_ctx(context).attachment_provisioner.provision(possible_plan)
 
-    async def _queue_run(self, context: RequestContext, decide: Callable[[Session, ServiceContext], Queued]) -> Queued:
+    async def _queue_run(
+        self, context: RequestContext, decide: Callable[[Session, ServiceContext], Queued], body: Wire
+    ) -> Queued:
         """A transaction that queues a run, and begins its turn where a place is free."""
         has_slot = self._local_turns.try_reserve_slot()
         turn_started = False
         try:
             await self._ctx.load_prices_if_limited()
-            queued = await self._get_ctx(context).write(decide, starts_turn=has_slot)
+            queued = await self._get_ctx(context).write(decide, starts_turn=has_slot, body=body)
             turn_started = queued.turn is not None
         finally:
             if has_slot and not turn_started:

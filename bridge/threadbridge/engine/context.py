@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from threadbridge.engine.concurrency_limit import ConcurrencyLimit
 from threadbridge.engine.containers import ContainerProvisioner
 from threadbridge.engine.event_log_registry import EventLogRegistry
 from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
+from threadbridge.engine.token_counts import TokenCounting
 from threadbridge.ports import (
     BlobStore,
     Clock,
@@ -50,6 +51,7 @@ class EngineContext:
     attachment_provisioner: AttachmentProvisioner
     container_provisioner: ContainerProvisioner
     parameter_rejections: ParameterRejectionRegistry
+    token_counting: TokenCounting
     #: Connections that are closed after their turn has ended, and the like.
     _background_tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
@@ -74,9 +76,20 @@ class EngineContext:
         """This context, and those of all other tenants that this process has served."""
         return [self, *self._tenant_contexts.values()]
 
-    async def write(self, decide: Callable[[Session, ServiceContext], T], *, starts_turn: bool = False) -> T:
-        """Run one writing transaction; with `starts_turn` it starts the turn of the run that it queues."""
-        context = ServiceContext(self.clock.now(), self.new_id, self.owner, self.rules, starts_turn)
+    async def write(
+        self,
+        decide: Callable[[Session, ServiceContext], T],
+        *,
+        starts_turn: bool = False,
+        body: Mapping[str, object] | None = None,
+    ) -> T:
+        """Run one transaction that may change rows.
+
+        `starts_turn`: the caller performs the turn that the transaction queues. `body`: a request that adds texts to a
+        thread; they are counted before the transaction.
+        """
+        token_counts = {} if body is None else await self.token_counting.count_body(body)
+        context = ServiceContext(self.clock.now(), self.new_id, self.owner, self.rules, starts_turn, token_counts)
         return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def load_prices_if_limited(self) -> None:

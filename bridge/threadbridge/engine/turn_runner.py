@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from threadbridge.engine.context import EngineContext
@@ -105,6 +106,8 @@ class TurnRunner:
         prices = self._ctx.rules.costs.price_list
         if not prices.is_ready:
             self._ctx.run_in_background(prices.load())  # while the model thinks
+        if not self._ctx.token_counting.is_loaded:
+            self._ctx.run_in_background(self._ctx.token_counting.load())
         translator = self._ctx.create_translator(start)
         exchange = ModelExchange(self._ctx, start, translator, self._run_stream)
         heartbeat = _Heartbeat(
@@ -121,6 +124,7 @@ class TurnRunner:
             raise UpstreamError(f"The turn of run {self._run_id} ended without an outcome.")
         copied_files = exchange.tool_session.collect_copied_files()
         await prices.load()
+        outcome = replace(outcome, entries=await self._ctx.token_counting.count_entries(outcome.entries))
         continuation = exchange.upstream_state.start.continuation
         result = await self._write(
             lambda session, context: turns.commit_turn(session, context, outcome, copied_files, continuation)

@@ -11,7 +11,7 @@ under the entry point group `threadbridge.backends` (or `.stores`) and `threadbr
 from __future__ import annotations
 
 from threadbridge.api_types import Wire
-from threadbridge.ports.backend import Backend
+from threadbridge.ports.backend import Backend, WarmsUp
 from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
 from threadbridge.ports.executor import Executor, RunReference
@@ -85,6 +85,7 @@ __all__ = [
     "UpstreamCapabilities",
     "UpstreamResponse",
     "UpstreamStream",
+    "WarmsUp",
     "WarningSink",
     "Wire",
     "WireRequest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from threadbridge.api_types import Wire
 from threadbridge.ports.request_context import RequestContext
@@ -139,3 +139,12 @@ class Backend(Protocol):
     async def retrieve_step(
         self, context: RequestContext, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()
     ) -> Wire: ...
+
+
+@runtime_checkable
+class WarmsUp(Protocol):
+    """A backend that answers its first requests faster once it has loaded what they need. Servers call it."""
+
+    async def warm_up(self) -> None:
+        """Load what requests will need. The backend also works without this call."""
+        ...

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from threadbridge.context_window.token_budget import HistoryRules
@@ -41,8 +43,15 @@ class ServiceContext(NamedTuple):
     rules: ServiceRules = ServiceRules()
     #: The caller has a free worker and executes what it queues immediately.
     starts_immediately: bool = False
+    #: The tokens of the texts that the request adds, counted before the transaction.
+    token_counts: Mapping[str, int] = MappingProxyType({})
 
     @property
     def unix_seconds(self) -> int:
         """The time in whole seconds, as objects of the API carry it."""
         return int(self.now)
+
+    def count_tokens(self, text: str) -> int:
+        """The tokens of a text; counts it here only if that was not done before the transaction."""
+        tokens = self.token_counts.get(text)
+        return self.rules.history.count_tokens(text) if tokens is None else tokens

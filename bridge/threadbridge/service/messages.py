@@ -27,7 +27,7 @@ def create(
     thread = get_object(session, ObjectKind.THREAD, thread_id)
     ensure_messages_allowed(session, context, thread_id)
     message = build_message(context, thread_id, params)
-    session.append_entries(thread_id, add_token_counts([Entry(message=message)], context.rules.history.count_tokens))
+    session.append_entries(thread_id, add_token_counts([Entry(message=message)], context.count_tokens))
     if provisioned is not None:
         attach_files(session, thread, [params], provisioned)
         complete_provisioning(session, provisioned)

@@ -44,7 +44,7 @@ def append_messages(session: Session, context: ServiceContext, thread_id: str, b
     """Append several messages to a thread, in order (A12)."""
     entries = [Entry(message=build_message(context, thread_id, body)) for body in bodies]
     if entries:
-        session.append_entries(thread_id, add_token_counts(entries, context.rules.history.count_tokens))
+        session.append_entries(thread_id, add_token_counts(entries, context.count_tokens))
 
 
 def retrieve(session: Session, thread_id: str) -> Wire:

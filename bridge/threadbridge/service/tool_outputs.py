@@ -40,7 +40,7 @@ def submit(session: Session, context: ServiceContext, thread_id: str, run_id: st
     step = _complete_step(session, context, run_id, outputs)
     session.put(ObjectKind.STEP, step)
     entries = [Entry(item=_build_output_item(call, out), run_id=run_id) for call, out in outputs.items()]
-    session.append_entries(thread_id, add_token_counts(entries, context.rules.history.count_tokens))
+    session.append_entries(thread_id, add_token_counts(entries, context.count_tokens))
     after = transition_run(run, RunStatus.QUEUED, context.unix_seconds)
     if context.starts_immediately:
         return Submission(after, step, start_next_turn(session, context, after))

@@ -12,7 +12,6 @@ from threadbridge.context_window.history_selector import (
     select_shorter_history,
 )
 from threadbridge.context_window.report import get_prompt_tokens, report_compaction
-from threadbridge.context_window.token_counts import add_token_counts
 from threadbridge.ports import Entry, Event, ObjectKind, Session, Turn, Wire
 from threadbridge.run_states import RunStatus, can_transition, is_active, transition_run
 from threadbridge.service import containers, generated_files, upstream_state
@@ -231,16 +230,15 @@ def commit_turn(
 ) -> TurnCommit:
     """Write a turn in one transaction: messages, items, steps, files, usage and the run's new status (C2).
 
-    Of a turn that lost its run meanwhile (deleted, expired, leased by another worker), only the cost is recorded.
+    The entries have their token counts. Of a turn that lost its run meanwhile (deleted, expired, leased by another
+    worker), only the cost is recorded.
     """
     run_id = outcome.run["id"]
     claimed = session.get_run_with_lease(run_id)
     if claimed is None or not is_active(claimed.run) or not is_own_lease(context, claimed.lease):
         record_lost_turn(session, context, outcome.run, outcome.turn, outcome.steps)
         return TurnCommit(accepted=False, is_thread_deleted=claimed is None)
-    session.append_entries(
-        claimed.run["thread_id"], add_token_counts(outcome.entries, context.rules.history.count_tokens)
-    )
+    session.append_entries(claimed.run["thread_id"], outcome.entries)
     upstream_state.record_turn_outcome(session, context, outcome, continuation)
     for step in outcome.steps:
         session.add(ObjectKind.STEP, step)

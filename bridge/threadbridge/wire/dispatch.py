@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import random
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,6 +22,9 @@ from threadbridge.wire.request_parser import OperationCall, parse_request
 from threadbridge.wire.warning_header import build_warning_headers
 
 _log = logging.getLogger(__name__)
+
+#: Bodies from this size on are parsed on a worker thread, so that streams of other clients go on.
+LARGE_BODY_BYTES = 1024 * 1024
 
 _JSON = "application/json"
 _EVENTS = "text/event-stream; charset=utf-8"
@@ -49,7 +54,8 @@ async def dispatch_request(
     if context.request_id is None:
         context = replace(context, request_id=request_id)
     try:
-        call = parse_request(request, max_body_bytes=max_body_bytes)
+        parse = partial(parse_request, request, max_body_bytes=max_body_bytes)
+        call = parse() if len(request.body) < LARGE_BODY_BYTES else await asyncio.to_thread(parse)
         for warning in call.warnings:
             _log.warning("%s %s: %s", call.operation.method, call.operation.path, warning)
         result = await call_backend(backend, context, call)
