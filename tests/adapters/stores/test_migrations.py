@@ -26,19 +26,30 @@ from threadbridge_adapters.stores.sql.schema_upgrade import CURRENT_REVISION
 def definitions(path: Path) -> list[tuple[str, str]]:
     """Every table and index, in SQLite's own words."""
     with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%' ORDER BY name"
-        ).fetchall()
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
     # A table that was made anew was renamed, and a renamed one is quoted.
     return [(name, " ".join(sql.split()).replace(f'TABLE "{name}"', f"TABLE {name}")) for name, sql in rows]
 
 
-async def test_a_migrated_store_has_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
-    migrated, direct = tmp_path / "migrated.db", tmp_path / "direct.db"
-    await (await open_store(str(migrated))).aclose()
-    schema.metadata.create_all(create_engine(f"sqlite:///{direct}", poolclass=NullPool))
+async def test_a_new_store_has_exactly_the_tables_that_the_migrations_build(tmp_path: Path) -> None:
+    migrated, new = tmp_path / "migrated.db", tmp_path / "new.db"
+    migrate(migrated, "head")
+    await (await open_store(str(new))).aclose()
 
-    assert definitions(migrated) == definitions(direct)
+    assert definitions(new) == definitions(migrated)
+    assert read_revision(new) == read_revision(migrated) == CURRENT_REVISION
+
+
+def migrate(path: Path, revision: str) -> None:
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", "threadbridge_adapters.stores.sql:migrations")
+        command.upgrade(config, revision)
+
+
+def read_revision(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
 
 
 async def test_alembic_finds_nothing_to_migrate(tmp_path: Path) -> None:
@@ -98,10 +109,8 @@ async def test_the_first_schema_is_brought_up_to_date_with_what_is_in_it(tmp_pat
 
 def written_by_the_first_version(path: Path) -> None:
     """A store as revision 0001 left it: one message, one call, one run with two turns, of which one was asked."""
+    migrate(path, "0001")
     with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", "threadbridge_adapters.stores.sql:migrations")
-        command.upgrade(config, "0001")
         insert = "INSERT INTO timeline (tenant, thread_id, run_id, message_id, message, item) VALUES"
         connection.exec_driver_sql(
             f"{insert} ('t', 'thread_1', NULL, 'msg_1', ?, NULL)", (json.dumps(message("msg_1")),)

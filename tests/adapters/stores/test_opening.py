@@ -206,12 +206,12 @@ print("alembic" in sys.modules, "openai" in sys.modules)
 """
 
 
-def test_alembic_is_imported_only_where_there_is_something_to_migrate(tmp_path: Path) -> None:
+def test_a_new_or_current_store_is_opened_without_alembic(tmp_path: Path) -> None:
     path = str(tmp_path / "threads.db")
     command = [sys.executable, "-W", "error", "-c", IMPORTED, path]
 
-    first = subprocess.run(command, capture_output=True, text=True, check=True)
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    new = subprocess.run(command, capture_output=True, text=True, check=True)
+    current = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert (first.stdout, first.stderr) == ("True False\n", "")
-    assert (second.stdout, second.stderr) == ("False False\n", "")
+    assert (new.stdout, new.stderr) == ("False False\n", "")
+    assert (current.stdout, current.stderr) == ("False False\n", "")
