@@ -14,14 +14,14 @@ GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
 #: Words that any programmer reads without a glossary. The word for a concept of ours is defined there instead.
 PLAIN_WORDS = frozenset(
     """
-    advance answer application async at attribute background backoff body bridge byte caller catalog check cli clock
-    codec compat compiled concurrency copier cor counter day default demo dialect direct dispatch doctor encrypted env
-    errand exact expiry export factory field fsspec full gather hand handler header host http httpx indexing inlining
-    json launch limited listing loader lost main matching merge migrate multipart null once openai operation outcome
-    overflow pagination paging pairing parser passthrough png polling price pricing produced program provisioner
-    proxy query range raw reader record registry reply routing runtime sample sdk serve simulate snapshot spending
-    sql sqlite sse startup statement streaming sync table task termination threadbridge to upgrade upsert validation
-    validator verification whole
+    access advance answer application async at attribute auth background backoff body bridge byte caller catalog
+    check cli clock codec compat compiled concurrency copier cor counter day default demo dialect direct dispatch
+    doctor encrypted endpoint env errand exact expiry export factory field fsspec full gather hand handler header
+    host http httpx id indexing inlining json launch limited listing loader lost main matching merge migrate
+    multipart null once openai operation outcome overflow pagination paging pairing parser passthrough png polling
+    price pricing produced program provisioner proxy query range raw reader record registry reply result routing
+    runtime sample sdk serve setting simulate snapshot spending sql sqlite sse startup statement storage streaming
+    sync table task termination threadbridge to upgrade upsert validation validator verification whole
     """.split()
 )
 
