@@ -22,8 +22,7 @@ from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
 from threadbridge.context_window.history_selector import SelectedHistory, select_history
-from threadbridge.context_window.token_budget import HistoryRules
-from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.context_window.tokens import HistoryRules, add_token_counts
 from threadbridge.ports import Backend, Entry, Session, Store, Wire
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.service import assistants, messages, runs, threads

@@ -18,7 +18,7 @@ from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
 from benchmarks._upstream import make_completed_response
-from threadbridge.context_window.token_counts import add_token_counts, estimate_tokens
+from threadbridge.context_window.tokens import add_token_counts, estimate_tokens
 from threadbridge.engine.null_upstream import NullUpstream
 from threadbridge.ports import Backend, Entry, Session, Store, UpstreamResponse, Wire
 from threadbridge.runtime.clock_and_ids import new_id

@@ -159,7 +159,7 @@ def _build_rules(
     settings: Settings, upstream: Upstream, prices: PriceList | None, catalog: ModelCatalog | None
 ) -> ServiceRules:
     """The rules for all runs. Logs a warning for each setting that does not match the service."""
-    from threadbridge.context_window.token_budget import HistoryRules
+    from threadbridge.context_window.tokens import HistoryRules
     from threadbridge.logs import get_logger
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.capability_fallbacks import resolve_settings

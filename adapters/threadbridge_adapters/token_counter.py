@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from threadbridge.context_window.token_counts import estimate_tokens
+from threadbridge.context_window.tokens import estimate_tokens
 from threadbridge.ports import TokenCounter
 
 _ENCODING = "o200k_base"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from threadbridge.context_window.token_counts import estimate_tokens
+from threadbridge.context_window.tokens import estimate_tokens
 from threadbridge_adapters import token_counter as token_counter_module
 from threadbridge_adapters.token_counter import create_token_counter
 

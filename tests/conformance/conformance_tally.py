@@ -21,7 +21,7 @@ from threadbridge.ports import Event, Wire
 from threadbridge.schemas import error_messages
 from threadbridge.schemas.error_messages import ErrorTemplate
 from threadbridge.sse import SSEDecoder
-from threadbridge.translation.turn_result import TurnInterruption
+from threadbridge.translation.stream_translator import TurnInterruption
 from threadbridge.wire import OPERATIONS
 from threadbridge.wire.event_stream import FrameStream
 

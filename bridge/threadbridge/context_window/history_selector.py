@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from threadbridge.context_window.report import TruncationMode, build_history_report, get_prompt_tokens
-from threadbridge.context_window.token_budget import (
+from threadbridge.context_window.tokens import (
     HistoryRules,
     TokenBudget,
     compute_context_budget,
     compute_prompt_budget,
     compute_run_budget,
+    count_entry_tokens,
+    count_instructions_and_tools,
 )
-from threadbridge.context_window.token_counts import count_entry_tokens, count_instructions_and_tools
 from threadbridge.context_window.truncation import (
     CountedEntry,
     Selection,

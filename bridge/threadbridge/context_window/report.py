@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from threadbridge.context_window.token_budget import TokenBudget
+from threadbridge.context_window.tokens import TokenBudget
 from threadbridge.context_window.truncation import Selection
 from threadbridge.ports import Entry, ThreadSize, Turn, Wire
 from threadbridge.translation.continuation import Continuation, build_state_report

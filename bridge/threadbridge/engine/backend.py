@@ -37,8 +37,8 @@ from threadbridge.service.run_state import RunOverdue, end_overdue_run, is_aband
 from threadbridge.service.runs import CreatedRun, compute_poll_hint_ms
 from threadbridge.service.tool_outputs import Submission
 from threadbridge.settings import Limits, UnknownCursorPolicy
+from threadbridge.translation.hosted_tools.registry import has_optional_content, strip_event_search_content
 from threadbridge.translation.request_builder import list_run_warnings
-from threadbridge.translation.step_includes import has_optional_content, strip_event_search_content
 from threadbridge.translation.wire_objects import (
     build_retrieved_thread,
     build_run_event,

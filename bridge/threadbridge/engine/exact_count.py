@@ -6,7 +6,7 @@ import asyncio
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Upstream, Wire
-from threadbridge.translation.input_token_count import INPUT_TOKENS_PATH, build_count_request, parse_token_count
+from threadbridge.translation.request_builder import INPUT_TOKENS_PATH, build_count_request, parse_token_count
 
 
 async def fetch_input_token_count(upstream: Upstream, body: Wire, *, seconds: float) -> int:

@@ -28,11 +28,8 @@ from threadbridge.ports import Event, UpstreamStream, Wire
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.error_classifier import ErrorKind
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
-from threadbridge.translation.input_token_count import build_count_failure_warning
-from threadbridge.translation.request_builder import build_request
-from threadbridge.translation.response_to_events import iterate_events
-from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import TurnInterruption
+from threadbridge.translation.request_builder import build_count_failure_warning, build_request
+from threadbridge.translation.stream_translator import TurnInterruption, TurnTranslator, iterate_events
 
 T = TypeVar("T")
 

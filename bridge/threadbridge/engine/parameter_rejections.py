@@ -8,7 +8,7 @@ from threadbridge.errors import BridgeError
 from threadbridge.logs import get_logger
 from threadbridge.ports import Clock, ParameterRejection, Session, Store
 from threadbridge.settings import Settings
-from threadbridge.translation.parameter_rejections import ParameterRejectionCache
+from threadbridge.translation.models.policy import ParameterRejectionCache
 
 _log = get_logger("threadbridge.run")
 

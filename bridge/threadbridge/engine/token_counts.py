@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
-from threadbridge.context_window.token_counts import add_token_counts, list_texts
+from threadbridge.context_window.tokens import add_token_counts, list_texts
 from threadbridge.ports import Entry, TokenCounter, Wire
 
 #: Texts that together are longer are counted on a worker thread. This many take about 2 ms.

@@ -19,8 +19,7 @@ from threadbridge.service import turns
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.run_errors import build_generic_last_error, build_last_error_from_exception
-from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import TurnInterruption
+from threadbridge.translation.stream_translator import TurnInterruption, TurnTranslator
 from threadbridge.translation.wire_objects import build_run_event
 
 T = TypeVar("T")

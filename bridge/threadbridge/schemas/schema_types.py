@@ -294,3 +294,10 @@ class StringMap:
             raise SchemaViolation(
                 error_messages.PROPERTY_NAME_TOO_LONG, name=shorten(key), limit=self.max_key_length, got=len(key)
             )
+
+
+MAX_METADATA_PAIRS = 16
+MAX_METADATA_KEY_CHARACTERS = 64
+MAX_METADATA_VALUE_CHARACTERS = 512
+
+METADATA = StringMap(MAX_METADATA_PAIRS, MAX_METADATA_KEY_CHARACTERS, String(MAX_METADATA_VALUE_CHARACTERS))

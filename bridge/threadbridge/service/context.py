@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from threadbridge.context_window.token_budget import HistoryRules
+from threadbridge.context_window.tokens import HistoryRules
 from threadbridge.costs.pricing import CostRules
 from threadbridge.ports import IdGenerator, UpstreamCapabilities
 from threadbridge.settings import Limits, MissingToolPolicy, UnknownPricePolicy

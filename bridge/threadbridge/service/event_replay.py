@@ -15,7 +15,7 @@ from threadbridge.api_types import MessageIncompleteReason, MessageObject, Messa
 from threadbridge.ports import Event, ObjectKind, Session, Wire
 from threadbridge.run_states import RunStatus
 from threadbridge.service import runs
-from threadbridge.translation.step_includes import strip_event_search_content
+from threadbridge.translation.hosted_tools.registry import strip_event_search_content
 from threadbridge.translation.wire_objects import build_run_event, build_step_event, build_streamed_message
 
 #: A run has one or two steps a turn; steps beyond this many are not replayed.

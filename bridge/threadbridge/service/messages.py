@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threadbridge.api_types import MessageObject, UpdateMetadataBody
-from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.context_window.tokens import add_token_counts
 from threadbridge.ports import Entry, ListQuery, ObjectKind, Session, Wire
 from threadbridge.service.attachments import Provisioned, attach_files, complete_provisioning
 from threadbridge.service.context import ServiceContext

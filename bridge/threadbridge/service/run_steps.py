@@ -8,7 +8,7 @@ from threadbridge.ports import ListQuery, ObjectKind, Session, Wire
 from threadbridge.service import runs
 from threadbridge.service.queries import get_step, list_objects
 from threadbridge.settings import UnknownCursorPolicy
-from threadbridge.translation.step_includes import strip_search_content
+from threadbridge.translation.hosted_tools.registry import strip_search_content
 from threadbridge.validation import validate_include
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from threadbridge.api_types import CreateThreadBody, ThreadObject
-from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.context_window.tokens import add_token_counts
 from threadbridge.ports import Entry, ListQuery, ObjectKind, Session, Wire
 from threadbridge.service import upstream_state
 from threadbridge.service.attachments import Provisioned, complete_provisioning, merge_tool_resources

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from threadbridge.api_types import RunStepObject, StepToolCall
-from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.context_window.tokens import add_token_counts
 from threadbridge.errors import InvalidRequest, TranslationError
 from threadbridge.ports import Entry, ObjectKind, Session, Wire
 from threadbridge.run_states import RunStatus, transition_run

@@ -31,7 +31,7 @@ from threadbridge.service.tool_resources import RunToolResources, collect_tool_r
 from threadbridge.translation.continuation import Continuation, NoContinuationReason
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import is_budget_exhausted
-from threadbridge.translation.turn_result import TurnOutcome
+from threadbridge.translation.stream_translator import TurnOutcome
 from threadbridge.translation.wire_objects import build_run_event, build_step_event
 
 

@@ -24,7 +24,7 @@ from threadbridge.translation.continuation import (
     find_mismatch,
     has_unanswered_calls,
 )
-from threadbridge.translation.turn_result import TurnOutcome
+from threadbridge.translation.stream_translator import TurnOutcome
 
 _ANSWERED_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.REQUIRES_ACTION})
 

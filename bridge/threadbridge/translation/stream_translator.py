@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from threadbridge.errors import TranslationError
-from threadbridge.ports import Event, IdGenerator, Turn, Wire
+from threadbridge.ports import Entry, Event, IdGenerator, Turn, Wire
 from threadbridge.run_states import RunStatus, transition_run
 from threadbridge.translation.produced_files import ContainerFileRef, ProducedFile
 from threadbridge.translation.run_errors import (
@@ -17,9 +18,38 @@ from threadbridge.translation.run_errors import (
     get_incomplete_closure,
 )
 from threadbridge.translation.turn_builder import TurnBuilder
-from threadbridge.translation.turn_result import TurnInterruption, TurnOutcome
 from threadbridge.translation.usage import add_usage, parse_usage, zero_usage
 from threadbridge.translation.wire_objects import build_run_event
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInterruption:
+    """Why a turn ends early: an upstream failure, a cancellation, expiry, or a prompt that exceeds its budget."""
+
+    status: Literal["failed", "cancelled", "expired", "incomplete"]
+    last_error: Wire | None = None  # {"code", "message"}, with status failed (A47)
+    unbilled: bool = False  # the service rejected the request or never got it, and charges nothing
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOutcome:
+    """The rows one turn writes, all in one transaction.
+
+    `run` is the run after the turn: `completed`, `requires_action`, `incomplete`, `failed`, `cancelled` or `expired`.
+    `steps` are new. They and the messages in `entries` are in REST form (A32, A72).
+    """
+
+    run: Wire
+    steps: Sequence[Wire]
+    entries: Sequence[Entry]
+    turn: Turn
+    #: The files that code made; the messages cite them already.
+    files: Sequence[ProducedFile] = ()
+    #: The lasting ids of all files known in containers, by their place.
+    container_file_ids: Mapping[ContainerFileRef, str] = field(default_factory=dict[ContainerFileRef, str])
+    #: The ID of the last item of the response; None where it has none.
+    last_item_id: str | None = None
+
 
 #: A method of the translator, looked up by a word of the upstream.
 _Handler: TypeAlias = Callable[[Any, Wire], list[Event]]
@@ -286,3 +316,39 @@ class TurnTranslator:
         "failed": _end_failed,
         "cancelled": _end_cancelled,
     }
+
+
+#: The event that ends a response, by its status.
+_FINAL_EVENT_TYPES: Mapping[str, str] = {
+    "completed": "response.completed",
+    "incomplete": "response.incomplete",
+    "failed": "response.failed",
+    "cancelled": "response.cancelled",
+}
+
+_UNFINISHED_STATUSES = frozenset({"queued", "in_progress"})
+
+
+def iterate_events(response: Wire) -> Iterator[Wire]:
+    """The fewest events with the content of the response, so that one translator serves streams and whole answers.
+
+    A response that is not finished has no last event; the translator's `finish_stream` ends it.
+    """
+    yield {"type": "response.created", "response": response}
+    for index, item in enumerate(response.get("output") or []):
+        yield {"type": "response.output_item.done", "output_index": index, "item": item}
+    last = _get_final_event_type(response)
+    if last is not None:
+        yield {"type": last, "response": response}
+
+
+def _get_final_event_type(response: Wire) -> str | None:
+    status: str = response.get("status") or ""
+    if status in _UNFINISHED_STATUSES:
+        return None
+    if status in _FINAL_EVENT_TYPES:
+        return _FINAL_EVENT_TYPES[status]
+    # Some servers omit the status (S5) or use one of their own; then other fields decide.
+    if response.get("error"):
+        return "response.failed"
+    return "response.incomplete" if response.get("incomplete_details") else "response.completed"

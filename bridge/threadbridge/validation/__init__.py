@@ -6,7 +6,6 @@ use it; a backend in front of a real Assistants service leaves validation to tha
 
 from __future__ import annotations
 
-from threadbridge.validation.query_params import PageQuery, validate_id, validate_include, validate_page
 from threadbridge.validation.request_schemas import (
     ASSISTANT_CREATE,
     ASSISTANT_UPDATE,
@@ -18,8 +17,12 @@ from threadbridge.validation.request_schemas import (
     THREAD_CREATE,
     THREAD_UPDATE,
     TOOL_OUTPUTS,
+    PageQuery,
     validate_body,
     validate_file_ids,
+    validate_id,
+    validate_include,
+    validate_page,
 )
 
 __all__ = [

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from threadbridge.schemas.metadata import METADATA
 from threadbridge.schemas.schema_types import (
+    METADATA,
     AnyObject,
     Array,
     Boolean,

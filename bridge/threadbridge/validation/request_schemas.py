@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, cast
 
-from threadbridge.ports import Wire
+from threadbridge.ports import ListQuery, Wire
 from threadbridge.schemas.error_messages import SchemaViolation
-from threadbridge.schemas.metadata import METADATA
-from threadbridge.schemas.schema_types import Array, Boolean, Choice, Decimal, Id, Integer, Object, Schema, String
+from threadbridge.schemas.schema_types import (
+    METADATA,
+    Array,
+    Boolean,
+    Choice,
+    Decimal,
+    Id,
+    Integer,
+    Object,
+    Schema,
+    String,
+)
 from threadbridge.settings import Limits
+from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 from threadbridge.validation.field_schemas import (
     MESSAGE,
     MESSAGES,
@@ -107,3 +119,49 @@ def validate_file_ids(tool_type: str, file_ids: list[str]) -> list[str]:
 
 _TOOL_RESOURCES_ONLY = Object({"tool_resources": TOOL_RESOURCES})
 _DEFAULT_LIMITS = Limits()
+
+
+DEFAULT_PAGE_SIZE = 20
+MAX_PAGE_SIZE = 100
+
+_LIMIT = Integer(1, MAX_PAGE_SIZE)
+_ORDER = Choice("asc", "desc")
+
+
+class PageQuery(NamedTuple):
+    """A validated page query; the arguments of `ports.Session.get_page`."""
+
+    limit: int
+    order: Literal["asc", "desc"]
+    after: str | None
+    before: str | None
+
+
+def validate_page(query: ListQuery) -> PageQuery:
+    """The page with its defaults: 20, newest first (A11). Raises InvalidRequest with the texts of A13."""
+    limit = DEFAULT_PAGE_SIZE if query.limit is None else query.limit
+    order = query.order or "desc"
+    _validate_param(_LIMIT, "limit", limit)
+    _validate_param(_ORDER, "order", order)
+    return PageQuery(limit, cast("Literal['asc', 'desc']", order), query.after or None, query.before or None)
+
+
+def validate_id(param: str, prefix: str, value: str) -> None:
+    """Raises InvalidRequest unless the id starts with the prefix (A16); the rest of the id is not checked."""
+    if not value.startswith(prefix):
+        _validate_param(Id(prefix), param, value)
+
+
+def validate_include(include: Sequence[str]) -> None:
+    """Raises InvalidRequest for anything but content that a hosted tool returns on request (A77)."""
+    supported = [tool.content_include for tool in HOSTED_TOOLS.values() if tool.content_include is not None]
+    for index, value in enumerate(include):
+        _validate_param(Choice(*supported), f"include[{index}]", value)
+
+
+def _validate_param(schema: Schema, param: str, value: object) -> None:
+    try:
+        schema.validate(value, _DEFAULT_LIMITS)
+    except SchemaViolation as refusal:
+        refusal.prepend_to_path(param)
+        raise refusal.to_error() from None

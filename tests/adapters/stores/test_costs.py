@@ -10,8 +10,7 @@ import pytest
 from tests.bridge.translation.upstream_events import RUN
 from tests.stored_objects import message, run, step, thread
 from threadbridge.context_window.history_selector import select_history
-from threadbridge.context_window.token_budget import HistoryRules
-from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.context_window.tokens import HistoryRules, add_token_counts
 from threadbridge.ports import Entry, ObjectKind, Session, SpendScope, SpendTotals, Turn, Wire
 from threadbridge.settings import TruncationSettings
 from threadbridge_adapters.stores.sql.session import SqlSession

@@ -21,8 +21,7 @@ from threadbridge.context_window.history_selector import (
     select_history_by_count,
 )
 from threadbridge.context_window.report import get_prompt_tokens
-from threadbridge.context_window.token_budget import HistoryRules
-from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.context_window.tokens import HistoryRules, add_token_counts
 from threadbridge.ports import Entry, ObjectKind, TimelinePosition, Wire
 from threadbridge.settings import TruncationSettings
 from threadbridge.translation.input_items import build_input_items

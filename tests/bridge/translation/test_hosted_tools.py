@@ -43,9 +43,7 @@ from threadbridge.ports import Event, Wire
 from threadbridge.translation.citations import strip_markers
 from threadbridge.translation.error_classifier import ErrorKind, classify_error, get_event_error
 from threadbridge.translation.produced_files import ProducedFile
-from threadbridge.translation.response_to_events import iterate_events
-from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import TurnOutcome
+from threadbridge.translation.stream_translator import TurnOutcome, TurnTranslator, iterate_events
 from threadbridge.translation.usage import add_usage as summed
 
 SEARCHING: Wire = {

@@ -8,8 +8,7 @@ from tests.bridge.translation.event_order import check_turn
 from tests.bridge.translation.upstream_events import NO_USAGE, STREAMS, WIRE_USAGE, translator
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import TurnInterruption, TurnOutcome
+from threadbridge.translation.stream_translator import TurnInterruption, TurnOutcome, TurnTranslator
 from threadbridge.translation.usage import add_usage
 
 ENDINGS = {

@@ -21,7 +21,7 @@ from tests.bridge.translation.upstream_events import (
     translator,
 )
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.turn_result import TurnInterruption
+from threadbridge.translation.stream_translator import TurnInterruption
 
 _INDEXES = st.integers(0, 2)
 _WORDS = st.sampled_from(["", "a", "bc", "abc"])

@@ -12,9 +12,7 @@ from tests.bridge.translation.recorded_streams import list_responses, list_strea
 from tests.bridge.translation.upstream_events import translator
 from threadbridge.ports import Event, Wire
 from threadbridge.translation.citations import strip_markers
-from threadbridge.translation.response_to_events import iterate_events
-from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import TurnInterruption
+from threadbridge.translation.stream_translator import TurnInterruption, TurnTranslator, iterate_events
 
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 

@@ -25,8 +25,7 @@ from tests.bridge.translation.upstream_events import (
     translator,
 )
 from threadbridge.ports import Entry, Event, Turn, Wire
-from threadbridge.translation.stream_translator import TurnTranslator
-from threadbridge.translation.turn_result import TurnOutcome
+from threadbridge.translation.stream_translator import TurnOutcome, TurnTranslator
 from threadbridge.translation.usage import add_usage as usage_sum
 
 SSE_RUN: Wire = {**RUN, "tool_resources": {"code_interpreter": {"file_ids": []}}}

@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.store.single_transaction import TENANT, add_objects
 from tests.stored_objects import call, message
-from threadbridge.context_window.token_counts import add_token_counts
+from threadbridge.context_window.tokens import add_token_counts
 from threadbridge.ports import (
     Entry,
     EntryRole,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from threadbridge.ports import Event, Wire
-from threadbridge.schemas.metadata import METADATA
 from threadbridge.schemas.schema_types import (
+    METADATA,
     AnyObject,
     Array,
     Choice,

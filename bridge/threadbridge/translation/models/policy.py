@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from threadbridge.errors import InvalidRequest
-from threadbridge.ports import Wire
-from threadbridge.settings import ModelOverride, SamplingPolicy
+from threadbridge.ports import ParameterRejection, Wire
+from threadbridge.settings import Limits, ModelOverride, SamplingPolicy
 from threadbridge.translation.models.resolution import ResolvedModel, resolve_model
 
 #: Seconds for which a list of models counts as complete: new ones appear every few weeks.
@@ -75,3 +75,26 @@ class ModelPolicy:
 def list_requested_sampling(run: Wire) -> list[str]:
     """The sampling parameters that the run gives a value of its own."""
     return [name for name in _SAMPLING_PARAMETERS if run[name] is not None and run[name] != _DEFAULT_SAMPLING]
+
+
+class ParameterRejectionCache:
+    """What the models of one service rejected, starting with `known`: the newest entries, each for a bounded time."""
+
+    def __init__(self, limits: Limits, known: Iterable[ParameterRejection] = ()) -> None:
+        self._limits = limits
+        self._rejected_at: dict[tuple[str, str], float] = {}
+        for rejection in known:
+            self.record(rejection)
+
+    def get_rejected(self, model: str, now: float) -> frozenset[str]:
+        """The parameters not to send to the model; an old rejection has lapsed and the parameter is tried again."""
+        since = now - self._limits.refusal_seconds
+        return frozenset(name for name in _SAMPLING_PARAMETERS if self._rejected_at.get((model, name), since) > since)
+
+    def record(self, rejection: ParameterRejection) -> None:
+        """Add a rejection. Beyond the limit the oldest one is dropped, since model names come from callers."""
+        key = (rejection.model, rejection.parameter)
+        self._rejected_at.pop(key, None)
+        self._rejected_at[key] = rejection.at
+        if len(self._rejected_at) > self._limits.refusals:
+            del self._rejected_at[next(iter(self._rejected_at))]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.step_includes import strip_event_search_content, strip_search_content
+from threadbridge.translation.hosted_tools.registry import strip_event_search_content, strip_search_content
 
 
 def searched(**result: object) -> Wire:

@@ -5,8 +5,7 @@ import pytest
 from tests.bridge.translation.event_order import check_turn
 from tests.bridge.translation.upstream_events import STREAMS, final_event, message, output_text, translator
 from threadbridge.ports import Event, Wire
-from threadbridge.translation.response_to_events import iterate_events
-from threadbridge.translation.stream_translator import TurnTranslator
+from threadbridge.translation.stream_translator import TurnTranslator, iterate_events
 
 FINISHED = [kind for kind, stream in STREAMS.items() if stream[-1]["response"]["output"]]
 
