@@ -1,30 +1,32 @@
-"""Every error this package raises on purpose. The first question a class answers is whose fault it was.
+"""Every error that this package raises on purpose, sorted by its cause.
 
 BridgeError
   ConfigurationError           a setting is wrong; names the file, the key and the allowed values
-  RequestError                 the caller asked for something impossible             -> 4xx
+  RequestError                 the request cannot be served                          -> 4xx
     InvalidRequest             400, with the legacy service's own text, param and code
-      UnknownEvent             400; no event of this id is known to go on after
+      UnknownEvent             400; the run has no stored event with this id
     Unauthorized               401
-    Forbidden                  403; a page in a browser that may not ask
+    Forbidden                  403; a web page of an origin that is not allowed
     NotFound                   404
-    Conflict                   409; the store refused a duplicate
-    Unsupported                400; no counterpart on this backend
-  UpstreamError                the service behind failed or was unreachable          -> its status, or 502
-    UpstreamTimeout            it took longer than the caller would wait            -> 504
-  StoreError                   our own storage failed                                -> 500
-  TranslationError             the upstream did what the tables forbid: a bug here   -> 500
-  RunError                     a run ended other than completed; carries the run
+    MethodNotAllowed           405
+    Conflict                   409; the store rejected a duplicate
+    BodyTooLarge               413
+    Unsupported                400; this backend has no counterpart
+  UpstreamError                the upstream failed or was unreachable                -> its status, or 502
+    UpstreamTimeout            the upstream exceeded the caller's timeout            -> 504
+  StoreError                   the store failed                                      -> 500
+  TranslationError             an impossible order of events or statuses: a bug      -> 500
+  RunError                     a run did not complete; carries the run
     RunFailed, RunExpired, RunCancelled, RunIncomplete
 """
 
 from __future__ import annotations
 
-from threadbridge.api_types import Wire
+from threadbridge.api_types import JsonMapping, RunObject
 
 
 class BridgeError(Exception):
-    """Base of all. `status` is the HTTP status the wire gives it; `message` is what a client reads."""
+    """Base of all errors. `status` is the HTTP status of its response; `message` is the text that a client reads."""
 
     status = 500
     type = "server_error"
@@ -40,11 +42,11 @@ class BridgeError(Exception):
 
 
 class ConfigurationError(BridgeError):
-    """A setting is missing, unknown or malformed. The message is one sentence and says what would be right."""
+    """A setting is missing, unknown or malformed. The message is one sentence that names the allowed values."""
 
 
 class RequestError(BridgeError):
-    """The caller's request cannot be done; nothing was changed."""
+    """The request cannot be served; nothing was changed."""
 
     status = 400
     type = "invalid_request_error"
@@ -55,7 +57,7 @@ class InvalidRequest(RequestError):
 
 
 class UnknownEvent(InvalidRequest):
-    """A run cannot be followed from there: no event of this id is known, or it is known no longer."""
+    """A run cannot be followed from this event id: it is unknown, or the event is no longer stored."""
 
     def __init__(self, event_id: str) -> None:
         super().__init__(
@@ -67,13 +69,13 @@ class UnknownEvent(InvalidRequest):
 
 
 class Unauthorized(RequestError):
-    """The key is missing or wrong."""
+    """The API key is missing or wrong."""
 
     status = 401
 
 
 class Forbidden(RequestError):
-    """Whoever asks may not."""
+    """The sender of the request has no permission."""
 
     status = 403
 
@@ -84,10 +86,26 @@ class NotFound(RequestError):
     status = 404
 
 
+class MethodNotAllowed(RequestError):
+    """The path exists, but only for the methods in `allowed_methods`."""
+
+    status = 405
+
+    def __init__(self, message: str, *, allowed_methods: tuple[str, ...]) -> None:
+        super().__init__(message, code="method_not_supported")
+        self.allowed_methods = allowed_methods
+
+
 class Conflict(RequestError):
-    """The store already holds this id, or an active run for this thread."""
+    """The store already has this id, or an active run for this thread."""
 
     status = 409
+
+
+class BodyTooLarge(RequestError):
+    """The request body is longer than the limit."""
+
+    status = 413
 
 
 class Unsupported(RequestError):
@@ -95,10 +113,10 @@ class Unsupported(RequestError):
 
 
 class UpstreamError(BridgeError):
-    """The service behind the bridge answered with an error, or not at all.
+    """The upstream (or the legacy service) answered with an error, or not at all.
 
-    `status` is its HTTP status, or 502 where there was none; `body` its error object where it sent one;
-    `retry_after` the seconds it asked to wait before another attempt.
+    `status` is its HTTP status, or 502 without a response; `body` its error object, if it sent one; `retry_after` the
+    seconds that it asks a client to wait before the next attempt.
     """
 
     status = 502
@@ -113,7 +131,7 @@ class UpstreamError(BridgeError):
         param: str | None = None,
         code: str | None = None,
         request_id: str | None = None,
-        body: Wire | None = None,
+        body: JsonMapping | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, param=param, code=code, request_id=request_id)
@@ -124,7 +142,7 @@ class UpstreamError(BridgeError):
 
 
 class UpstreamTimeout(UpstreamError, TimeoutError):
-    """No answer within the time the caller gave. What was asked for may still happen."""
+    """No response within the timeout. The upstream may still serve the request."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, status=504, code="timeout")
@@ -135,13 +153,13 @@ class StoreError(BridgeError):
 
 
 class TranslationError(BridgeError):
-    """An impossible order of events or statuses: a bug in ThreadBridge or in the service behind it."""
+    """An impossible order of events or statuses: a bug in ThreadBridge or in the upstream."""
 
 
 class RunError(BridgeError):
-    """A run ended in another way than completed. `run` is its wire object, with `last_error` where it has one."""
+    """A run ended without completing. `run` is the run object, with its `last_error` if it has one."""
 
-    def __init__(self, message: str, run: Wire) -> None:
+    def __init__(self, message: str, run: RunObject) -> None:
         super().__init__(message)
         self.run = run
 
@@ -151,11 +169,11 @@ class RunFailed(RunError):
 
 
 class RunExpired(RunError):
-    """The run was not finished, or its calls not answered, before `expires_at`."""
+    """The run did not finish, or its tool outputs were not submitted, before `expires_at`."""
 
 
 class RunCancelled(RunError):
-    """Somebody cancelled the run."""
+    """The run was cancelled."""
 
 
 class RunIncomplete(RunError):

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import orjson
 
-from threadbridge.api_types import Wire
+from threadbridge.api_types import JsonMapping
 from threadbridge.errors import UpstreamError
 
 #: The largest event in bytes that a decoder buffers; a larger one fails the stream.
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
-#: What the standard calls an event without a name.
+#: The name that the standard gives to an event without one.
 _UNNAMED = "message"
 
 
@@ -24,7 +24,7 @@ class Event(NamedTuple):
     """
 
     name: str
-    data: Wire
+    data: JsonMapping
     id: str | None = None
 
 
@@ -66,17 +66,16 @@ class ServerSentEvent(NamedTuple):
 
 
 class SSEDecoder:
-    """Feed it chunks cut anywhere; it gives back the events that are complete (CR, LF or CRLF; comments skipped).
+    """Decodes a byte stream, in chunks of any size, into events (lines end in CR, LF or CRLF; comments are skipped).
 
-    An event that was not closed by an empty line is never given back. Raises UpstreamError for one of more than
-    `max_event_bytes`.
+    An event counts when an empty line ends it. Raises UpstreamError for an event of more than `max_event_bytes`.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max = max_event_bytes
         self._started = False
-        self._after_cr = False  # the last chunk ended between CR and, perhaps, LF
-        self._pieces: list[bytes] = []  # of the line that is not complete
+        self._after_cr = False  # the last chunk ended in CR: an LF at the start of the next one belongs to it
+        self._pieces: list[bytes] = []  # the parts of an incomplete line
         self._piece_bytes = 0
         self._name = _UNNAMED
         self._id: str | None = None
@@ -84,7 +83,7 @@ class SSEDecoder:
         self._data_bytes = 0
 
     def receive_data(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events this chunk completes, in order."""
+        """The events that this chunk completes, in order."""
         if self._after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")
             self._after_cr = False

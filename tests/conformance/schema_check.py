@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from tests.conformance.published_schema import PublishedSchema, load_published_schema
+from threadbridge.api_types import ErrorEnvelope
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Backend, Event, PolledRun, RequestContext, Wire
+from threadbridge.ports import Backend, Event, PolledRun, RequestContext
 from threadbridge.wire.dispatch import call_backend
-from threadbridge.wire.error_responses import to_wire
 from threadbridge.wire.request_parser import OperationCall
+from threadbridge.wire.response_builder import to_wire
 
 
 class _CheckedEvents(AsyncIterator[Event]):
@@ -65,11 +66,11 @@ def published_schema(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _install_checks(schema: PublishedSchema, faults: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def checked_error(error: BridgeError) -> tuple[int, Wire]:
+    def checked_error(error: BridgeError) -> tuple[int, ErrorEnvelope]:
         status, envelope = to_wire(error)
         faults.extend(schema.find_error_faults(envelope))
         return status, envelope
 
+    monkeypatch.setattr(importlib.import_module("threadbridge.wire.response_builder"), "to_wire", checked_error)
     dispatch = importlib.import_module("threadbridge.wire.dispatch")
-    monkeypatch.setattr(dispatch, "to_wire", checked_error)
     monkeypatch.setattr(dispatch, "call_backend", _make_checked_call(schema, faults))

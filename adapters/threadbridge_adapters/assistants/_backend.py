@@ -15,7 +15,7 @@ from threadbridge.ports import (
     Wire,
     discard_warning,
 )
-from threadbridge.wire.warning_header import parse_warning_headers
+from threadbridge.wire.response_builder import parse_warning_headers
 from threadbridge_adapters.assistants._http import LegacyServiceClient, ServiceRequest
 from threadbridge_adapters.assistants._routes import build_include_params, build_list_params, format_path
 

@@ -17,7 +17,7 @@ from threadbridge.ports import (
     WireResponse,
 )
 from threadbridge.wire import create_request_id, dispatch_request, may_be_handled_locally, to_wire
-from threadbridge.wire.error_responses import to_bridge_error
+from threadbridge.wire.response_builder import to_bridge_error
 from threadbridge_adapters.stream_buffer import close_stream
 
 ResponseT = TypeVar("ResponseT", bound=WireResponse | None)

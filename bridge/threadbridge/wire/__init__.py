@@ -6,10 +6,9 @@ backend.
 
 from __future__ import annotations
 
-from threadbridge.wire.dispatch import build_error_response, create_request_id, dispatch_request
-from threadbridge.wire.error_responses import to_wire
-from threadbridge.wire.passthrough_paths import may_be_handled_locally
-from threadbridge.wire.routes import OPERATIONS, Operation, decode_path, find_api_path
+from threadbridge.wire.dispatch import dispatch_request
+from threadbridge.wire.response_builder import build_error_response, create_request_id, to_wire
+from threadbridge.wire.routes import OPERATIONS, Operation, decode_path, find_api_path, may_be_handled_locally
 
 __all__ = [
     "OPERATIONS",

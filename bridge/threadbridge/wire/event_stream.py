@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from threadbridge.ports import Event
 from threadbridge.sse import encode_frame, get_frame_id
-from threadbridge.wire.error_responses import to_bridge_error, to_wire
+from threadbridge.wire.response_builder import to_bridge_error, to_wire
 
 #: The last frame of every stream, also after `requires_action` and after an error (A88).
 DONE_FRAME = b"event: done\ndata: [DONE]\n\n"

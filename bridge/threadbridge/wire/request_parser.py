@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 import orjson
 
-from threadbridge.errors import InvalidRequest
-from threadbridge.ports import ListQuery, Wire, WireRequest
+from threadbridge.api_types import JsonObject, is_json_object
+from threadbridge.errors import BodyTooLarge, InvalidRequest
+from threadbridge.ports import ListQuery, WireRequest
 from threadbridge.schemas import error_messages
 from threadbridge.schemas.error_messages import SchemaViolation, describe_type, shorten
-from threadbridge.wire.error_responses import BodyTooLarge
 from threadbridge.wire.event_stream import parse_last_event_id
 from threadbridge.wire.routes import Operation, match_operation
 
@@ -26,6 +26,8 @@ _INCLUDE = re.compile(r"include(?:\[\d*\])?")
 
 #: A parameter that Azure's clients add to every request (C19).
 _API_VERSION = "api-version"
+
+_DEFAULT_QUERY = ListQuery()
 
 _JSON = "application/json"
 _IDENTITY = "identity"
@@ -48,7 +50,7 @@ class OperationCall:
     ids: Mapping[str, str]
     list_query: ListQuery
     include: tuple[str, ...]
-    body: Wire
+    body: JsonObject
     #: Warnings about parts of the request that are ignored or replaced; the backend adds to them.
     warnings: list[str] = field(default_factory=list[str])
     #: The id of the last event that a client received before its stream broke.
@@ -81,20 +83,38 @@ def parse_request(request: WireRequest, *, max_body_bytes: int) -> OperationCall
     operation, ids = match_operation(request.method, request.path)
     pairs = [(unquote(name), unquote(value)) for name, value in request.query]
     query = dict(pairs)
-    _require_beta(request.headers, query)
-    include = (
-        tuple([value for name, value in pairs if _INCLUDE.fullmatch(name)]) if "include" in operation.query else ()
-    )
-    body = {} if operation.body == "none" else _parse_body(operation, request, max_body_bytes)
-    warnings = [
-        *_find_ignored_parameters(operation, query),
-        *_find_repeated_parameters(pairs, query),
-        *_find_ignored_body(operation, request.body),
-    ]
+    header = request.headers.get("openai-beta")
+    # Azure's clients send an `api-version` instead of the header of A2.
+    if "assistants=v2" not in [part.strip() for part in (header or "").split(",")] and (
+        header is not None or _API_VERSION not in query
+    ):
+        raise InvalidRequest(
+            "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
+            "Please try again by setting the header 'OpenAI-Beta: assistants=v2'.",
+            code="invalid_beta",
+        )
+    include: tuple[str, ...] = ()
+    if "include" in operation.query:
+        include = tuple([value for name, value in pairs if _INCLUDE.fullmatch(name)])
+    list_query = _DEFAULT_QUERY
+    if query and operation.is_list:
+        list_query = ListQuery(
+            limit=_parse_limit(query["limit"]) if query.get("limit") else None,
+            order=query.get("order") or None,
+            after=query.get("after") or None,
+            before=query.get("before") or None,
+            run_id=query.get("run_id") or None if "run_id" in operation.query else None,
+        )
+    body: JsonObject = {}
+    warnings = _find_query_warnings(operation, pairs, query) if query else []
+    if operation.body != "none":
+        body = _parse_body(operation, request, max_body_bytes)
+    elif request.body.strip() not in _EMPTY_BODIES:
+        warnings.append("This operation has no request body; the one that was sent has no effect.")
     return OperationCall(
         operation,
         ids,
-        _parse_list_query(operation, query),
+        list_query,
         include,
         body,
         warnings,
@@ -103,65 +123,24 @@ def parse_request(request: WireRequest, *, max_body_bytes: int) -> OperationCall
     )
 
 
-def _find_ignored_parameters(operation: Operation, query: Mapping[str, str]) -> Sequence[str]:
-    """Query parameters that this operation ignores: a cache-buster must not break a client."""
-    ignored = [name for name in query if name != _API_VERSION and _normalize_name(name) not in operation.query]
-    return [f"The query parameter '{shorten(name)}' has no effect on this operation." for name in ignored]
+def _find_query_warnings(operation: Operation, pairs: Sequence[tuple[str, str]], query: Mapping[str, str]) -> list[str]:
+    """Warnings about parameters that this operation ignores (a cache-buster must not break a client) or that repeat."""
+    warnings: list[str] = []
+    for name in query:
+        known_name = "include" if _INCLUDE.fullmatch(name) else name
+        if known_name not in operation.query and name != _API_VERSION:
+            warnings.append(f"The query parameter '{shorten(name)}' has no effect on this operation.")
+    if len(pairs) > len(query):
+        counts = Counter(name for name, _ in pairs if not _INCLUDE.fullmatch(name))
+        warnings += [
+            f"The query parameter '{shorten(name)}' was given more than once; the last value counts."
+            for name, times in counts.items()
+            if times > 1
+        ]
+    return warnings
 
 
-def _find_repeated_parameters(pairs: Sequence[tuple[str, str]], query: Mapping[str, str]) -> Sequence[str]:
-    """Single-valued parameters that occur more than once: the last value counts."""
-    if len(pairs) == len(query):
-        return ()
-    counts = Counter(name for name, _ in pairs if not _INCLUDE.fullmatch(name))
-    return [
-        f"The query parameter '{shorten(name)}' was given more than once; the last value counts."
-        for name, times in counts.items()
-        if times > 1
-    ]
-
-
-def _normalize_name(name: str) -> str:
-    return "include" if _INCLUDE.fullmatch(name) else name
-
-
-def _find_ignored_body(operation: Operation, body: bytes) -> Sequence[str]:
-    if operation.body != "none" or body.strip() in _EMPTY_BODIES:
-        return ()
-    return ("This operation has no request body; the one that was sent has no effect.",)
-
-
-def _require_beta(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
-    """The header of A2. Azure's clients send an `api-version` instead of the header, so they need none."""
-    header = headers.get("openai-beta")
-    if header is None and _API_VERSION in query:
-        return
-    if header is None or "assistants=v2" not in (part.strip() for part in header.split(",")):
-        raise InvalidRequest(
-            "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
-            "Please try again by setting the header 'OpenAI-Beta: assistants=v2'.",
-            code="invalid_beta",
-        )
-
-
-def _parse_list_query(operation: Operation, query: Mapping[str, str]) -> ListQuery:
-    if not query or not operation.is_list:
-        return _DEFAULT_QUERY
-    return ListQuery(
-        limit=_parse_limit(query.get("limit")),
-        order=query.get("order") or None,
-        after=query.get("after") or None,
-        before=query.get("before") or None,
-        run_id=query.get("run_id") or None if "run_id" in operation.query else None,
-    )
-
-
-_DEFAULT_QUERY = ListQuery()
-
-
-def _parse_limit(value: str | None) -> int | None:
-    if not value:
-        return None
+def _parse_limit(value: str) -> int:
     if not _INTEGER.fullmatch(value):
         violation = SchemaViolation(error_messages.INVALID_TYPE, expected="an integer", got=describe_type(value))
         violation.prepend_to_path("limit")
@@ -169,56 +148,44 @@ def _parse_limit(value: str | None) -> int | None:
     return int(value)
 
 
-def _parse_body(operation: Operation, request: WireRequest, max_body_bytes: int) -> Wire:
+def _parse_body(operation: Operation, request: WireRequest, max_body_bytes: int) -> JsonObject:
     body = request.body
     if len(body) > max_body_bytes:
         raise BodyTooLarge(f"The request body has {len(body)} bytes; at most {max_body_bytes} are accepted.")
     if operation.body == "optional" and not body.strip():
         return {}
-    _require_json(request.headers.get("content-type", _JSON))
-    _require_identity_encoding(request.headers.get("content-encoding", _IDENTITY))
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise _build_parse_error("what was sent was not valid JSON") from None
-    if not isinstance(parsed, dict):
-        raise InvalidRequest(
-            f"Invalid type: expected an object, but got {describe_type(parsed)} instead.", code="invalid_type"
-        )
-    if body.count(b"[") + body.count(b"{") > _NESTING_CHECK_BRACKETS:
-        _reject_deep_nesting(parsed)
-    return parsed
-
-
-def _require_json(content_type: str) -> None:
-    """The error for any other content type; the type of a body without one is detected."""
+    content_type = request.headers.get("content-type", _JSON)  # without one, the service detected the type
     if content_type.partition(";")[0].strip().lower() != _JSON:
-        shown_type = shorten(content_type)
+        short_type = shorten(content_type)
         raise InvalidRequest(
-            f"Unsupported content type: '{shown_type}'. This API method only accepts '{_JSON}' requests, but you "
-            f"specified the header 'Content-Type: {shown_type}'. Please try again with a supported content type.",
+            f"Unsupported content type: '{short_type}'. This API method only accepts '{_JSON}' requests, but you "
+            f"specified the header 'Content-Type: {short_type}'. Please try again with a supported content type.",
             code="unsupported_content_type",
         )
-
-
-def _require_identity_encoding(content_encoding: str) -> None:
-    """An error of its own: a compressed body would otherwise only look like broken JSON."""
-    if content_encoding.strip().lower() != _IDENTITY:
+    content_encoding = request.headers.get("content-encoding", _IDENTITY)
+    if content_encoding.strip().lower() != _IDENTITY:  # a compressed body would otherwise look like broken JSON
         raise InvalidRequest(
             f"Unsupported content encoding: '{shorten(content_encoding)}'. Please send the request body uncompressed.",
             code="unsupported_content_encoding",
         )
-
-
-def _reject_deep_nesting(parsed: Wire) -> None:
-    """JSON can be parsed at more levels than it can be written: reject now what no response could contain later."""
-    wrapped: object = parsed
-    for _ in range(_RESPONSE_NESTING_LEVELS):
-        wrapped = [wrapped]
     try:
-        orjson.dumps(wrapped)
-    except orjson.JSONEncodeError:
-        raise _build_parse_error("it is nested too deeply") from None
+        parsed: object = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise _build_parse_error("what was sent was not valid JSON") from None
+    if not is_json_object(parsed):
+        raise InvalidRequest(
+            f"Invalid type: expected an object, but got {describe_type(parsed)} instead.", code="invalid_type"
+        )
+    if body.count(b"[") + body.count(b"{") > _NESTING_CHECK_BRACKETS:
+        # JSON can be parsed at more levels than it can be written: reject now what no response could contain later.
+        wrapped: object = parsed
+        for _ in range(_RESPONSE_NESTING_LEVELS):
+            wrapped = [wrapped]
+        try:
+            orjson.dumps(wrapped)
+        except orjson.JSONEncodeError:
+            raise _build_parse_error("it is nested too deeply") from None
+    return parsed
 
 
 def _build_parse_error(reason: str) -> InvalidRequest:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
-from threadbridge.errors import NotFound
-from threadbridge.wire.error_responses import MethodNotAllowed
+from threadbridge.errors import MethodNotAllowed, NotFound
 
 BodyPolicy = Literal["none", "optional", "required"]
 
@@ -92,22 +91,11 @@ class OperationMatch(NamedTuple):
     ids: Mapping[str, str]
 
 
-#: The operations on one path by their methods.
-_Methods = Mapping[str, Operation]
-
-
 class _PathTemplate(NamedTuple):
-    """A path with ids: their names in order, and the operation of each method."""
+    """A path: the names of its ids in order, and the operation of each method."""
 
     names: Sequence[str]
-    methods: _Methods
-
-
-def _group_by_path(operations: Sequence[Operation]) -> Mapping[str, _Methods]:
-    paths: dict[str, dict[str, Operation]] = {}
-    for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method] = operation
-    return paths
+    methods: dict[str, Operation]
 
 
 def _split_path(path: str) -> tuple[tuple[int | str, ...], Sequence[str]]:
@@ -116,16 +104,16 @@ def _split_path(path: str) -> tuple[tuple[int | str, ...], Sequence[str]]:
     return (len(segments), *segments[::2]), segments[1::2]
 
 
-def _build_templates(paths: Mapping[str, _Methods]) -> Mapping[tuple[int | str, ...], _PathTemplate]:
-    templates: dict[tuple[int | str, ...], _PathTemplate] = {}
-    for path, methods in paths.items():
-        words, ids = _split_path(path)
-        templates[words] = _PathTemplate([name.strip("{}") for name in ids], methods)
-    return templates
-
-
-_STATIC_PATHS = _group_by_path([operation for operation in OPERATIONS if "{" not in operation.path])
-_PATH_TEMPLATES = _build_templates(_group_by_path([operation for operation in OPERATIONS if "{" in operation.path]))
+#: Paths without ids, and paths with ids by their fixed words.
+_STATIC_PATHS: dict[str, dict[str, Operation]] = {}
+_PATH_TEMPLATES: dict[tuple[int | str, ...], _PathTemplate] = {}
+for _operation in OPERATIONS:
+    if "{" in _operation.path:
+        _words, _ids = _split_path(_operation.path)
+        _template = _PATH_TEMPLATES.setdefault(_words, _PathTemplate([name.strip("{}") for name in _ids], {}))
+        _template.methods[_operation.method] = _operation
+    else:
+        _STATIC_PATHS.setdefault(_operation.path, {})[_operation.method] = _operation
 
 
 def match_operation(method: str, path: str) -> OperationMatch:
@@ -171,3 +159,15 @@ def find_api_path(path: str, *, base: str = "") -> str | None:
     match = _ROOT.match(path.removeprefix(base)) if base and path.startswith(f"{base}/") else None
     match = match or _ROOT.search(path)
     return None if match is None else match["root"]
+
+
+#: Files that runs created have ids of ours (A85); clients can read and delete them, but never upload them.
+_FILE_PATH = re.compile(r"/files(/[^/]+(/content)?)?")
+
+
+def may_be_handled_locally(method: str, path: str) -> bool:
+    """Whether a request below `/v1`, outside the Assistants API, may concern an object that a backend stores itself.
+
+    The backend must see such a request before the upstream does.
+    """
+    return method in ("GET", "DELETE") and _FILE_PATH.fullmatch(path) is not None

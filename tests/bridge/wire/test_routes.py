@@ -7,10 +7,9 @@ import re
 
 import pytest
 
-from threadbridge.errors import NotFound
+from threadbridge.errors import MethodNotAllowed, NotFound
 from threadbridge.ports import Backend
 from threadbridge.wire import OPERATIONS, Operation, find_api_path
-from threadbridge.wire.error_responses import MethodNotAllowed
 from threadbridge.wire.routes import match_operation
 
 #: The operations of the port: its methods that have a context.

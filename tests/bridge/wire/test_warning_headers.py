@@ -8,7 +8,7 @@ from tests.bridge.wire.recording_backend import RecordingBackend, StubEventStrea
 from tests.bridge.wire.wire_requests import BETA, CONTENT, send_request
 from threadbridge.ports import PolledRun
 from threadbridge.wire import OPERATIONS, Operation
-from threadbridge.wire.warning_header import (
+from threadbridge.wire.response_builder import (
     MAX_HEADER_CHARACTERS,
     WARNING_HEADER,
     build_warning_headers,
