@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from threadbridge.costs.pricing import CostRules, EmptyPriceList
-from threadbridge.ports import Backend, BlobStore, Clock, IdGenerator, PriceList, Store, Upstream
+from threadbridge.ports import Backend, BlobStore, Clock, EventBus, IdGenerator, PriceList, Store, Upstream
 from threadbridge.runtime.clock_and_ids import SystemClock, new_id
 from threadbridge.runtime.plugins import load_plugin
 from threadbridge.settings import Settings
@@ -102,13 +102,15 @@ def assemble_backend(
     catalog: ModelCatalog | None = None,
     parameter_rejections: ParameterRejectionRegistry | None = None,
     open_executor: ExecutorOpener | None = None,
+    event_bus: EventBus | None = None,
 ) -> ResponsesBackend:
     """Assemble a backend from its parts, for tests and for embedding. Call it on the event loop that will use it.
 
     `concurrency_limit` says when a turn may start, by default `limits.concurrent_turns` at a time. `prices` are the
     list prices of models that the settings name no price for. `blobs` keeps the contents of generated files, by
     default as long as the backend lives. `catalog` is what the upstream reported about its models,
-    `parameter_rejections` what they are known to reject. `open_executor` makes the executor, by default the inline one.
+    `parameter_rejections` what they are known to reject. `open_executor` makes the executor, by default the inline one;
+    `event_bus` carries the events of runs to their followers, by default within this process.
     Raises ConfigurationError for settings that ask for what the upstream cannot do.
     """
     from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
@@ -116,13 +118,13 @@ def assemble_backend(
     from threadbridge.engine.concurrency_limit import ConcurrencyLimit
     from threadbridge.engine.containers import ContainerProvisioner
     from threadbridge.engine.context import EngineContext
-    from threadbridge.engine.event_log_registry import EventLogRegistry
     from threadbridge.engine.inline_executor import open_inline_executor
     from threadbridge.engine.local_turns import LocalTurns
     from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
     from threadbridge.engine.run_sweeper import RunSweeper
     from threadbridge.engine.token_counts import TokenCounting
     from threadbridge_adapters.blobs import open_blob_store
+    from threadbridge_adapters.event_bus.in_process import InProcessEventBus
 
     clock = clock or SystemClock()
     blobs = blobs or open_blob_store(None, store_path=None)
@@ -138,7 +140,7 @@ def assemble_backend(
         policies=settings.policies,
         rules=rules,
         concurrency_limit=concurrency_limit or ConcurrencyLimit(settings.limits.concurrent_turns),
-        event_logs=EventLogRegistry(settings.limits, clock, new_id),
+        event_bus=event_bus or InProcessEventBus(settings.limits, clock, new_id),
         blobs=blobs,
         attachment_provisioner=AttachmentProvisioner(
             settings.tenant, store, upstream, blobs, clock, new_id, settings.limits

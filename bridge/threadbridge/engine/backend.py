@@ -67,7 +67,7 @@ class ResponsesBackend:
             max_waiting=ctx.limits.busy_waiting_requests if ctx.policies.busy_thread == "queue" else 0,
             wait_seconds=ctx.limits.busy_wait_seconds,
         )
-        self._run_followers = RunFollowers(ctx.event_logs, ctx.clock, self._recover_run)
+        self._run_followers = RunFollowers(self._recover_run)
 
     async def aclose(self) -> None:
         """Let running turns end, for a bounded time; then close upstream and store."""
@@ -76,6 +76,7 @@ class ResponsesBackend:
         await self._executor.aclose()
         await self._local_turns.drain()
         await self._ctx.wait_for_background_tasks()
+        await self._ctx.event_bus.aclose()
         await self._ctx.upstream.aclose()
         await self._ctx.store.aclose()
 
@@ -189,7 +190,7 @@ class ResponsesBackend:
     ) -> AsyncIterator[Event]:
         started = await self._start_run(context, thread_id, body, include)
         self._send_warnings(started, warn)
-        return self._submit_and_stream_turn(context, started, _build_opening_events(started.run), include)
+        return self._stream_turn(context, started, _build_opening_events(started.run), include)
 
     async def create_thread_and_run(
         self, context: RequestContext, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
@@ -205,7 +206,7 @@ class ResponsesBackend:
         started = await self._start_thread_and_run(context, body, include)
         self._send_warnings(started, warn)
         opening = [Event("thread.created", build_retrieved_thread(started.thread)), *_build_opening_events(started.run)]
-        return self._submit_and_stream_turn(context, started, opening, include)
+        return self._stream_turn(context, started, opening, include)
 
     async def follow_run(
         self, context: RequestContext, thread_id: str, run_id: str, *, after: str | None = None
@@ -254,7 +255,7 @@ class ResponsesBackend:
         submission = await self._queue_run(
             context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body), body
         )
-        return self._submit_and_stream_turn(context, submission, _build_resumption_events(submission))
+        return self._stream_turn(context, submission, _build_resumption_events(submission))
 
     # Run steps
     async def list_steps(
@@ -294,10 +295,9 @@ class ResponsesBackend:
 
     async def _stop_run(self, context: RequestContext, run_id: str) -> None:
         """Stop a run that the store says is to end: its turn, and those who follow it while it waits."""
-        await self._executor.cancel(RunReference(context.tenant, run_id))
-        waiting = self._ctx.event_logs.find_waiting(run_id)
-        if waiting is not None:
-            waiting.notify_waiters()
+        run = RunReference(context.tenant, run_id)
+        await self._executor.cancel(run)
+        self._ctx.event_bus.notify(run)
 
     def _recover_run(self, ctx: EngineContext, run_id: str) -> None:
         """Submit a run that has no worker, where this process recovers runs."""
@@ -378,52 +378,41 @@ class ResponsesBackend:
     def _submit_turn(
         self, context: RequestContext, queued: CreatedRun | Submission, opening: Sequence[Event] = ()
     ) -> None:
-        """Perform the run's next turn; append its events to the run's log if that exists, `opening` first."""
-        is_streamed = bool(opening) and self._ctx.event_logs.find_waiting(queued.run["id"]) is not None
-        self._perform_turn(
-            context, queued, self._open_run_stream(queued, opening, has_reader=False) if is_streamed else None
-        )
+        """Perform the run's next turn: here if it has started here, otherwise wherever the executor has it performed.
 
-    def _submit_and_stream_turn(
+        If earlier turns of the run were streamed, this one continues their stream, with the `opening` events first.
+        """
+        run = RunReference(context.tenant, queued.run["id"])
+        if opening and self._ctx.event_bus.is_waiting(run):
+            self._stream_turn(context, queued, opening, has_reader=False)
+        elif queued.turn is None:
+            self._executor.submit(run)
+        else:
+            self._local_turns.perform(run, start=queued.turn)
+
+    def _stream_turn(
         self,
         context: RequestContext,
-        queued: CreatedRun | Submission,
-        opening: Sequence[Event],
-        include: Sequence[str] = (),
-    ) -> AsyncIterator[Event]:
-        """Perform the run's next turn and hand out its events, the given ones first."""
-        run_stream = self._open_run_stream(queued, opening, include)
-        self._perform_turn(context, queued, run_stream)
-        return run_stream
-
-    def _open_run_stream(
-        self,
         queued: CreatedRun | Submission,
         opening: Sequence[Event],
         include: Sequence[str] = (),
         *,
         has_reader: bool = True,
     ) -> RunStream:
-        """A way into the run's log, with what searches found for those who asked for it (A77)."""
+        """Perform the run's next turn here and publish its events, the `opening` ones first. What searches found is
+        published only if `include` asks for it (A77).
+        """
+        run = RunReference(context.tenant, queued.run["id"])
         hides_content = not include and has_optional_content(queued.run["tools"])
         run_stream = RunStream(
-            self._ctx.event_logs.open_for_turn(queued.run["id"]),
+            self._ctx.event_bus.open_turn(run),
             self._ctx.limits.stream_buffer_events,
             has_reader=has_reader,
             transform=strip_event_search_content if hides_content else None,
         )
         run_stream.publish(opening)
+        self._local_turns.perform(run, start=queued.turn, run_stream=run_stream)
         return run_stream
-
-    def _perform_turn(
-        self, context: RequestContext, queued: CreatedRun | Submission, run_stream: RunStream | None
-    ) -> None:
-        """Perform a turn here if it has started here or is streamed from here; leave any other to the executor."""
-        run = RunReference(context.tenant, queued.run["id"])
-        if queued.turn is None and run_stream is None:
-            self._executor.submit(run)
-        else:
-            self._local_turns.perform(run, start=queued.turn, run_stream=run_stream)
 
 
 def _build_opening_events(run: Wire) -> tuple[Event, Event]:

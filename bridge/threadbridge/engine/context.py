@@ -11,12 +11,12 @@ from threadbridge.costs.spend_limits import has_spend_limits
 from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
 from threadbridge.engine.concurrency_limit import ConcurrencyLimit
 from threadbridge.engine.containers import ContainerProvisioner
-from threadbridge.engine.event_log_registry import EventLogRegistry
 from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
 from threadbridge.engine.token_counts import TokenCounting
 from threadbridge.ports import (
     BlobStore,
     Clock,
+    EventBus,
     IdGenerator,
     ObjectKind,
     Session,
@@ -46,7 +46,7 @@ class EngineContext:
     policies: Policies
     rules: ServiceRules
     concurrency_limit: ConcurrencyLimit
-    event_logs: EventLogRegistry
+    event_bus: EventBus
     blobs: BlobStore
     attachment_provisioner: AttachmentProvisioner
     container_provisioner: ContainerProvisioner
@@ -59,7 +59,7 @@ class EngineContext:
     _tenant_contexts: dict[str, EngineContext] = field(default_factory=dict[str, "EngineContext"])
 
     def for_tenant(self, tenant: str) -> EngineContext:
-        """The context of another tenant: same store, upstream, limits, event logs and slots."""
+        """The context of another tenant: same store, upstream, limits, event bus and slots."""
         if tenant == self.tenant:
             return self
         ctx = self._tenant_contexts.get(tenant)

@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, Self, TypeVar
 
 from threadbridge.engine.context import EngineContext
-from threadbridge.engine.event_log import STREAM_LOST_MESSAGE, EventLog, EventLogState
-from threadbridge.engine.event_log_registry import EventLogRegistry
 from threadbridge.errors import BridgeError, UnknownEvent
-from threadbridge.ports import Clock, Event, Session, Wire
+from threadbridge.ports import Clock, Event, EventReader, RunReference, Session, StreamState, Wire
+from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import runs
 from threadbridge.service.event_replay import NewEvents, ReplayCursor, build_end_events, read_new_events
@@ -32,29 +31,26 @@ class ReadTransaction(Protocol):
 
 
 class RunFollowers:
-    """Hands out the events of runs to any number of readers, none of whom holds a run up."""
+    """Hands out the events of runs to any number of readers, none of which delays the run."""
 
-    def __init__(self, logs: EventLogRegistry, clock: Clock, recover_run: Callable[[EngineContext, str], None]) -> None:
-        self._logs = logs
-        self._clock = clock
+    def __init__(self, recover_run: Callable[[EngineContext, str], None]) -> None:
         self._recover_run = recover_run
 
     async def follow(
         self, read: ReadTransaction, ctx: EngineContext, thread_id: str, run_id: str, after: str | None
     ) -> AsyncIterator[Event]:
-        """`Backend.follow_run`."""
+        """`Backend.follow_run`: from the event bus, or from the store where the bus does not hold the events."""
         await read(lambda session, now: runs.retrieve(session, now, thread_id, run_id))
-        log = self._logs.find(run_id)
-        position = None if log is None else _find_start_position(log) if after is None else log.find_position(after)
-        if log is not None and position is not None:
-            return LogFollower(
-                log, position, self._clock, lambda waiting: self._check_waiting_run(read, thread_id, run_id, waiting)
+        reader = await ctx.event_bus.follow(RunReference(ctx.tenant, run_id), after)
+        if reader is not None:
+            return BusFollower(
+                reader, ctx.clock, lambda waiting: self._check_waiting_run(read, thread_id, run_id, waiting)
             )
         cursor = ReplayCursor() if after is None else ReplayCursor.from_event_id(after)
         if cursor is None:
             raise UnknownEvent(after or "")
         return StoreFollower(
-            self._clock, lambda cursor: self._load_new_events(read, ctx, thread_id, run_id, cursor), cursor
+            ctx.clock, lambda cursor: self._load_new_events(read, ctx, thread_id, run_id, cursor), cursor
         )
 
     async def _check_waiting_run(
@@ -83,28 +79,20 @@ class RunFollowers:
         return found
 
 
-def _find_start_position(log: EventLog) -> int | None:
-    """Where to begin in a log; None where a part of it is missing."""
-    return 0 if log.start == 0 and log.state is not EventLogState.BROKEN else None
-
-
-class LogFollower(AsyncIterator[Event]):
-    """The events of a log from a position on, until the run is over."""
+class BusFollower(AsyncIterator[Event]):
+    """The events of a run from the event bus, until the run is over."""
 
     def __init__(
         self,
-        log: EventLog,
-        position: int,
+        reader: EventReader,
         clock: Clock,
         check_run: Callable[[Wire], Awaitable[tuple[Wire, Sequence[Event]]]],
     ) -> None:
-        self._log = log
-        self._position = position
+        self._reader = reader
         self._clock = clock
         self._check_run = check_run
-        self._seen_active_elsewhere = False  # the run was met at work, and not by us
+        self._seen_active_elsewhere = False  # another process performs a turn of the run
         self._is_closed = False
-        log.follower_count += 1
 
     def __aiter__(self) -> Self:
         return self
@@ -113,47 +101,41 @@ class LogFollower(AsyncIterator[Event]):
         return decode_frame(await self.next_frame())
 
     async def next_frame(self) -> bytes:
-        """The next event's frame."""
-        while not self._is_closed and self._position == self._log.end:
-            await self._wait_for_events()
-        if self._is_closed:
-            raise StopAsyncIteration
-        frame = self._log.read_frame(self._position)
-        self._position += 1
-        return frame
-
-    async def _wait_for_events(self) -> None:
-        match self._log.state:
-            case EventLogState.OPEN:
-                await self._log.wait_for_change()
-            case EventLogState.WAITING:
-                await self._check_waiting_run()
-            case EventLogState.ENDED:
-                await self.aclose()
-            case EventLogState.BROKEN:
-                raise self._log.error or BridgeError(STREAM_LOST_MESSAGE)
+        """The next event's frame. Raises StopAsyncIteration after the last one, BridgeError if the stream broke."""
+        reader = self._reader
+        while not self._is_closed:
+            frame = reader.read_frame()
+            if frame is not None:
+                return frame
+            match reader.state:
+                case StreamState.OPEN:
+                    await reader.wait()
+                case StreamState.WAITING:
+                    await self._check_waiting_run()
+                case StreamState.ENDED:
+                    await self.aclose()
+                case StreamState.BROKEN:
+                    raise reader.error or BridgeError(STREAM_LOST_MESSAGE)
+        raise StopAsyncIteration
 
     async def _check_waiting_run(self) -> None:
-        """A waiting run continues here (its log grows), continues in another process, or ends."""
-        waiting = self._log.last_event.data if self._log.last_event is not None else {}
-        run, ending = await self._check_run(waiting)
-        if self._log.state is not EventLogState.WAITING or self._position != self._log.end:
+        """A waiting run continues here (its stream grows), continues in another process, or ends."""
+        reader = self._reader
+        run, ending = await self._check_run(reader.last_event.data if reader.last_event is not None else {})
+        if reader.state is not StreamState.WAITING or reader.position != reader.end:
             return
         if ending:
-            self._log.append(ending)
-            self._log.end_turn()
+            publisher = reader.open_turn()
+            publisher.publish(ending)
+            publisher.end_turn(StreamState.ENDED)
             return
         is_active_elsewhere = run["status"] != RunStatus.REQUIRES_ACTION
-        if (
-            is_active_elsewhere and self._seen_active_elsewhere
-        ):  # twice: the first time it may have been about to be told here
-            self._log.end_turn(BridgeError(STREAM_LOST_MESSAGE))
+        if is_active_elsewhere and self._seen_active_elsewhere:
+            # Seen twice: the first time, the turn may have been about to start here.
+            reader.open_turn().end_turn(StreamState.BROKEN, BridgeError(STREAM_LOST_MESSAGE))
             return
         self._seen_active_elsewhere = is_active_elsewhere
-        await self._wait_for_recheck()
-
-    async def _wait_for_recheck(self) -> None:
-        changed = asyncio.ensure_future(self._log.wait_for_change())
+        changed = asyncio.ensure_future(reader.wait())
         timer = asyncio.ensure_future(self._clock.sleep(_RECHECK_SECONDS))
         try:
             await asyncio.wait((changed, timer), return_when=asyncio.FIRST_COMPLETED)
@@ -162,10 +144,9 @@ class LogFollower(AsyncIterator[Event]):
             timer.cancel()
 
     async def aclose(self) -> None:
-        """Follow no longer."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._log.follower_count -= 1
+        """Stop following."""
+        self._is_closed = True
+        self._reader.close()
 
 
 class StoreFollower(AsyncIterator[Event]):

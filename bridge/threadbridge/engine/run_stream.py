@@ -1,4 +1,4 @@
-"""Carries the events of one turn from the turn runner to the run's event log and to the reader of the turn."""
+"""The events of one turn: published by the turn runner, read by the client that requested the turn."""
 
 from __future__ import annotations
 
@@ -7,81 +7,98 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
 
-from threadbridge.engine.event_log import EventLog
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Event
-from threadbridge.sse import decode_frame
+from threadbridge.ports import Event, EventPublisher, StreamState
+from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
+from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
+from threadbridge.sse import decode_frame, get_frame_id
+
+#: What may follow the event that ends a turn. After any other event the end of the turn is missing.
+_STATE_AFTER_EVENT = {f"thread.run.{status.value}": StreamState.ENDED for status in TERMINAL_STATUSES} | {
+    f"thread.run.{RunStatus.REQUIRES_ACTION.value}": StreamState.WAITING
+}
 
 
 class RunStream(AsyncIterator[Event]):
-    """The writing end of one turn and the position of its reader in one event log.
+    """Publishes the events of one turn and iterates over them for the reader of the turn, if it has one.
 
-    A slow reader makes the worker wait once `limit` events lie between them; a reader who leaves (`aclose`) or is
-    given up makes it run free, for a run does not stop because nobody watches (A100). What he did not read stays in
-    the log as long as everything else there.
+    Once `limit` events are unread, `is_full` asks the turn runner to wait. A reader that leaves (`aclose`) or is
+    detached delays the run no longer, for a run does not stop because no client reads its events (A100). Detached, it
+    may still read what the event bus holds.
     """
 
     def __init__(
         self,
-        log: EventLog,
+        publisher: EventPublisher,
         limit: int,
         *,
         has_reader: bool = True,
         transform: Callable[[Event], Event] | None = None,
     ) -> None:
-        self.position = log.end
-        self._log = log
+        self._publisher = publisher
         self._limit = limit
         self._transform = transform  # applied to every event before it is published
-        self._end_position: int | None = None
-        self._reader_left = not has_reader
-        self._is_unbounded = not has_reader  # no back-pressure
+        self._reader = publisher.open_turn_reader() if has_reader else None
+        self._is_detached = False
+        #: The unread events of a reader that takes them parsed; None once nothing bounds their number.
+        self._unread: deque[Event] | None = deque() if has_reader else None
+        self._parsed_event: Event | None = None  # the event of the last frame that was read
+        self._last_event: Event | None = None
+        self._end_position: int | None = None  # None while the turn is performed
         self._error: BridgeError | None = None
         self._writer_waiter: asyncio.Future[None] | None = None
-        #: What the reader has not read, for one who takes events as they are; None once nothing bounds it.
-        self._unread: deque[Event] | None = deque() if has_reader else None
-        log.begin_turn(self if has_reader else None)
 
-    # The worker's side ------------------------------------------------------------------------------------------
+    # The turn runner's side -------------------------------------------------------------------------------------
 
     @property
     def has_readers(self) -> bool:
         """Whether the turn has a reader or followers, so that deltas are worth publishing."""
-        return not self._reader_left or self._log.follower_count > 0
+        return self._publisher.reader_count > 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the turn runner should wait for `drain`."""
+        return (
+            self._reader is not None
+            and not self._is_detached
+            and self._publisher.end - self._reader.position >= self._limit
+        )
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Add events; never waits. See `drain` for the bound."""
+        """Publish events; never waits (see `is_full`). Does nothing after `finish`."""
         if not events or self._end_position is not None:
             return
         if self._transform is not None:
             events = [self._transform(event) for event in events]
         if self._unread is not None:
             self._unread.extend(events)
-        self._log.append(events)
+        self._last_event = events[-1]
+        self._publisher.publish(events)
 
     async def drain(self) -> None:
-        """Wait until the reader has caught up, or left."""
+        """Wait until the reader has caught up or left."""
         while self.is_full:
             self._writer_waiter = asyncio.get_running_loop().create_future()
             await self._writer_waiter
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the turn runner should wait for `drain`."""
-        return self._log.end - self.position >= self._limit and not self._is_unbounded
-
     def finish(self, error: BridgeError | None = None) -> None:
-        """No more events will come; with an error, the readers meet it after the last one. Again does nothing."""
-        if self._end_position is None:
-            self._end_position = self._log.end
-            self._error = error
-            self._log.end_turn(error)
+        """End the turn; readers meet the error after the last event. Finishing again does nothing."""
+        if self._end_position is not None:
+            return
+        self._end_position = self._publisher.end
+        self._error = error
+        state = StreamState.BROKEN
+        if error is None and self._last_event is not None:
+            state = _STATE_AFTER_EVENT.get(self._last_event.name, StreamState.BROKEN)
+        if state is StreamState.BROKEN:
+            error = error or BridgeError(STREAM_LOST_MESSAGE)
+        self._publisher.end_turn(state, error)
 
     def detach_reader(self) -> None:
-        """Stop waiting for a reader that reads nothing. It may still read what the log holds."""
-        self._is_unbounded = True
+        """Stop waiting for a reader that does not read. It may still read what the event bus holds."""
+        self._is_detached = True
         self._unread = None
-        self._log.reader = None
+        self._publisher.release_turn_reader()
 
     # The reader's side ------------------------------------------------------------------------------------------
 
@@ -89,48 +106,33 @@ class RunStream(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
-        await self._wait_for_event()
-        if self._unread is None:
-            return decode_frame(self._take_frame())
-        event = self._unread[0]
-        self._take_frame()
-        return event._replace(id=self._log.build_event_id(self.position))
+        frame = await self.next_frame()
+        event = self._parsed_event
+        return decode_frame(frame) if event is None else event._replace(id=get_frame_id(frame))
 
     async def next_frame(self) -> bytes:
-        """The next event's frame. Raises StopAsyncIteration after the last, BridgeError where the turn broke."""
-        await self._wait_for_event()
-        return self._take_frame()
-
-    async def _wait_for_event(self) -> None:
-        log = self._log
-        while not self._reader_left:
-            if self.position < (log.end if self._end_position is None else self._end_position):
-                return
-            if self._end_position is not None:
-                break
-            await log.wait_for_change()
+        """The next event's frame. Raises StopAsyncIteration after the last one, BridgeError if the turn broke."""
+        while (reader := self._reader) is not None and reader.position != self._end_position:
+            frame = reader.read_frame()
+            if frame is None:
+                await reader.wait()
+                continue
+            self._parsed_event = self._unread.popleft() if self._unread is not None else None
+            if self._writer_waiter is not None and not self.is_full:
+                self._wake_writer()
+            return frame
         error, self._error = self._error, None
-        if error is not None and not self._reader_left:
+        if error is not None and self._reader is not None:
             raise error
         raise StopAsyncIteration
 
-    def _take_frame(self) -> bytes:
-        frame = self._log.read_frame(self.position)
-        self.position += 1
-        if self._unread is not None:
-            self._unread.popleft()
-        if self._writer_waiter is not None and self._log.end - self.position < self._limit:
-            self._wake_writer()
-        return frame
-
     async def aclose(self) -> None:
-        """Detach the reader; the run continues."""
-        self._reader_left = self._is_unbounded = True
-        self._unread = None
-        if self._log.reader is self:
-            self._log.reader = None
+        """Close the reader; the run continues."""
+        reader, self._reader = self._reader, None
+        self._unread = self._parsed_event = None
+        if reader is not None:
+            reader.close()
         self._wake_writer()
-        self._log.notify_waiters()
 
     def _wake_writer(self) -> None:
         if self._writer_waiter is not None and not self._writer_waiter.done():

@@ -42,7 +42,7 @@ class RunSweeper:
 
     async def _sweep_periodically(self) -> None:
         while True:
-            self._ctx.event_logs.discard_expired()
+            self._ctx.event_bus.discard_expired()
             for ctx in self._ctx.list_tenant_contexts():
                 await self._submit_abandoned_runs(ctx)
                 await self._clean_up(ctx)

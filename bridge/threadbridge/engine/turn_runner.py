@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from threadbridge.engine.context import EngineContext
-from threadbridge.engine.event_log import STREAM_LOST_MESSAGE
 from threadbridge.engine.model_exchange import ModelExchange
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.logs import get_logger
 from threadbridge.ports import Clock, Event, Session, Wire
+from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import turns
 from threadbridge.service.context import ServiceContext

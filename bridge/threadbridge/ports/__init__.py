@@ -14,6 +14,7 @@ from threadbridge.api_types import Wire
 from threadbridge.ports.backend import Backend, WarmsUp
 from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
+from threadbridge.ports.event_bus import EventBus, EventPublisher, EventReader, StreamState
 from threadbridge.ports.executor import Executor, RunReference
 from threadbridge.ports.passthrough import HandlesPassthrough
 from threadbridge.ports.request_context import RequestContext
@@ -56,6 +57,9 @@ __all__ = [
     "Entry",
     "EntryRole",
     "Event",
+    "EventBus",
+    "EventPublisher",
+    "EventReader",
     "Executor",
     "HandlesPassthrough",
     "IdGenerator",
@@ -76,6 +80,7 @@ __all__ = [
     "SpendScope",
     "SpendTotals",
     "Store",
+    "StreamState",
     "ThreadSize",
     "TimelinePosition",
     "TokenCount",

@@ -6,19 +6,19 @@ import asyncio
 
 import pytest
 
-from threadbridge.engine.event_log import EventLog, EventLogState
-from threadbridge.engine.event_log_registry import EventLogRegistry
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError, StoreError
-from threadbridge.ports import Event
+from threadbridge.ports import Event, RunReference, StreamState
 from threadbridge.runtime.clock_and_ids import SystemClock, new_id
 from threadbridge.settings import Limits
+from threadbridge_adapters.event_bus.in_process import EventLog, InProcessEventBus
 
 A, B = Event("a", {}), Event("b", {"é": [1, None]})
 
 
 def a_log(**limits: int) -> EventLog:
-    return EventLogRegistry(Limits.model_validate(limits), SystemClock(), new_id).open_for_turn("run_1")
+    bus = InProcessEventBus(Limits.model_validate(limits), SystemClock(), new_id)
+    return bus.open_turn(RunReference("default", "run_1"))
 
 
 async def names(feed: RunStream) -> list[str]:
@@ -135,11 +135,11 @@ async def test_two_turns_are_one_log_and_each_reader_gets_his_own() -> None:
     first.publish([A, Event("thread.run.requires_action", {"expires_at": 0})])
     first.finish()
     state = log.state
-    second = RunStream(log, 10)
+    second = RunStream(log.open_turn(), 10)
     second.publish([B, Event("thread.run.completed", {})])
     second.finish()
 
     found = [await names(first), await names(second)]
 
     assert found == [["a", "thread.run.requires_action"], ["b", "thread.run.completed"]]
-    assert (state, log.state) == (EventLogState.WAITING, EventLogState.ENDED)
+    assert (state, log.state) == (StreamState.WAITING, StreamState.ENDED)

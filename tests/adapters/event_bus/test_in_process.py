@@ -5,25 +5,28 @@ from __future__ import annotations
 import pytest
 
 from tests.manual_clock import ManualClock
-from threadbridge.engine.event_log import EventLog, EventLogState
-from threadbridge.engine.event_log_registry import EventLogRegistry
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Event
+from threadbridge.ports import Event, RunReference, StreamState
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.settings import Limits
+from threadbridge_adapters.event_bus.in_process import EventLog, InProcessEventBus
 
 COMPLETED = Event("thread.run.completed", {"status": "completed"})
 WORD = Event("thread.message.delta", {"text": "x" * 100})
 
 
-def some_logs(clock: ManualClock | None = None, **limits: float) -> EventLogRegistry:
-    return EventLogRegistry(Limits.model_validate(limits), clock or ManualClock(), new_id)
+def run(run_id: str) -> RunReference:
+    return RunReference("default", run_id)
 
 
-def told(logs: EventLogRegistry, run_id: str, *events: Event) -> EventLog:
+def some_logs(clock: ManualClock | None = None, **limits: float) -> InProcessEventBus:
+    return InProcessEventBus(Limits.model_validate(limits), clock or ManualClock(), new_id)
+
+
+def told(logs: InProcessEventBus, run_id: str, *events: Event) -> EventLog:
     """A turn that was told while nobody read along."""
-    log = logs.open_for_turn(run_id)
+    log = logs.open_turn(run(run_id))
     feed = RunStream(log, 10, has_reader=False)
     for event in events:
         feed.publish([event])
@@ -31,8 +34,8 @@ def told(logs: EventLogRegistry, run_id: str, *events: Event) -> EventLog:
     return log
 
 
-def kept(logs: EventLogRegistry, *run_ids: str) -> list[bool]:
-    return [logs.find(run_id) is not None for run_id in run_ids]
+def kept(logs: InProcessEventBus, *run_ids: str) -> list[bool]:
+    return [logs.find_log(run(run_id)) is not None for run_id in run_ids]
 
 
 def test_a_log_is_kept_for_ten_minutes_after_the_end_of_its_run() -> None:
@@ -62,7 +65,7 @@ def test_the_log_of_a_run_that_waits_is_kept_for_as_long_after_it_must_expire() 
 def test_the_log_of_a_run_at_work_is_kept_however_long_it_takes() -> None:
     clock = ManualClock()
     logs = some_logs(clock)
-    RunStream(logs.open_for_turn("run_1"), 10).publish([WORD])
+    RunStream(logs.open_turn(run("run_1")), 10).publish([WORD])
 
     clock.advance(10_000)
     logs.discard_expired()
@@ -86,11 +89,11 @@ def test_a_waiting_log_goes_on_with_the_next_turn_and_any_other_begins_anew() ->
     waiting = told(logs, "run_1", Event("thread.run.requires_action", {"expires_at": 1_800_000_000}))
     broken = told(logs, "run_2", WORD)
 
-    again = [logs.open_for_turn("run_1"), logs.open_for_turn("run_2")]
+    again = [logs.open_turn(run("run_1")), logs.open_turn(run("run_2"))]
 
     assert again[0] is waiting
     assert again[1].name != broken.name
-    assert broken.state is EventLogState.BROKEN
+    assert broken.state is StreamState.BROKEN
 
 
 def test_beyond_its_bound_a_log_loses_its_oldest_events() -> None:
@@ -107,7 +110,7 @@ def test_beyond_its_bound_a_log_loses_its_oldest_events() -> None:
 
 def test_beyond_the_bound_of_all_the_logs_at_rest_go_first_the_oldest_before_the_others() -> None:
     logs = some_logs(replay_bytes=2500)
-    at_work = RunStream(logs.open_for_turn("run_0"), 10, has_reader=False)
+    at_work = RunStream(logs.open_turn(run("run_0")), 10, has_reader=False)
     at_work.publish([WORD])
     for number in (1, 2, 3):
         told(logs, f"run_{number}", *[WORD] * 5, COMPLETED)
@@ -117,12 +120,12 @@ def test_beyond_the_bound_of_all_the_logs_at_rest_go_first_the_oldest_before_the
 
 def test_beyond_the_bound_of_all_a_log_at_work_loses_its_oldest_events_when_it_is_the_last() -> None:
     logs = some_logs(replay_bytes=2000)
-    feed = RunStream(logs.open_for_turn("run_1"), 10, has_reader=False)
+    feed = RunStream(logs.open_turn(run("run_1")), 10, has_reader=False)
 
     for _ in range(100):
         feed.publish([WORD])
 
-    log = logs.find("run_1")
+    log = logs.find_log(run("run_1"))
     assert log is not None
     assert 0 < log.byte_size <= 2000
 
@@ -130,7 +133,7 @@ def test_beyond_the_bound_of_all_a_log_at_work_loses_its_oldest_events_when_it_i
 async def test_forgetting_leaves_a_reader_what_he_has_not_read() -> None:
     clock = ManualClock()
     logs = some_logs(clock)
-    feed = RunStream(logs.open_for_turn("run_1"), 10)
+    feed = RunStream(logs.open_turn(run("run_1")), 10)
     feed.publish([WORD, COMPLETED])
     feed.finish()
     await anext(feed)
