@@ -21,12 +21,13 @@ from benchmarks._litellm import MODEL
 from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
+from threadbridge.api_types import JsonObject
 from threadbridge.context_window.history_selector import SelectedHistory, select_history
 from threadbridge.context_window.tokens import HistoryRules, add_token_counts
-from threadbridge.ports import Backend, Entry, Session, Store, Wire
+from threadbridge.ports import Backend, Entry, Session, Store
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.service import assistants, messages, runs, threads
-from threadbridge.service.context import ServiceContext
+from threadbridge.service.context import ServiceContext, ServiceRules
 from threadbridge.settings import Settings, TruncationSettings, UpstreamSettings
 from threadbridge_adapters.composition import open_backend
 from threadbridge_adapters.stores import open_store
@@ -43,7 +44,7 @@ TENANT = "default"
 SECONDS_TO_FINISH = 0.5
 
 
-def _make_message(number: int) -> Wire:
+def _make_message(number: int) -> JsonObject:
     role = "user" if number % 2 == 0 else "assistant"
     return {"role": role, "content": f"Message {number}, of the usual length. " * 4}
 
@@ -51,9 +52,9 @@ def _make_message(number: int) -> Wire:
 # -- Selection-----------------------------------------------------------------------------------------------------
 
 
-def _fill_thread(rules: HistoryRules, length: int, session: Session) -> Wire:
+def _fill_thread(rules: HistoryRules, length: int, session: Session) -> JsonObject:
     """A run on a thread of this number of messages, all with token counts."""
-    context = ServiceContext(time.time(), new_id, "benchmark", history=rules)
+    context = ServiceContext(time.time(), new_id, "benchmark", ServiceRules(history=rules))
     thread_id = str(threads.create(session, context, {})["id"])
     question, answer = (messages.create(session, context, thread_id, _make_message(number)) for number in (0, 1))
     for start in range(2, length, BATCH_SIZE):
@@ -66,11 +67,11 @@ def _fill_thread(rules: HistoryRules, length: int, session: Session) -> Wire:
     return runs.create(session, context, thread_id, {"assistant_id": assistant["id"]}).run
 
 
-def _select_history(rules: HistoryRules, run: Wire, session: Session) -> SelectedHistory:
+def _select_history(rules: HistoryRules, run: JsonObject, session: Session) -> SelectedHistory:
     return select_history(session, rules, run, prior_usage=None, first=True)
 
 
-async def _measure_selection_cpu(store: Store, rules: HistoryRules, run: Wire, times: int) -> float:
+async def _measure_selection_cpu(store: Store, rules: HistoryRules, run: JsonObject, times: int) -> float:
     """CPU microseconds of this process for one selection of the run's history."""
     before = time.process_time()
     for _ in range(times):
@@ -101,7 +102,7 @@ async def _measure_selection(effort: Effort, path: Path) -> Row:
 # -- Sending -------------------------------------------------------------------------------------------------------
 
 
-async def _run_once(backend: Backend, thread_id: str, body: Wire) -> None:
+async def _run_once(backend: Backend, thread_id: str, body: JsonObject) -> None:
     """A run from its creation until its answer is stored."""
     run = await backend.create_run(CONTEXT, thread_id, body)
     await asyncio.sleep(SECONDS_TO_FINISH)
@@ -150,7 +151,7 @@ async def _measure_sending(effort: Effort, url: str, path: Path) -> Row:
             await backend.create_message(CONTEXT, thread_id, _make_message(number))
         assistant = await backend.create_assistant(CONTEXT, {"model": MODEL, "instructions": "Be brief."})
         newest = {"type": "last_messages", "last_messages": items}
-        body: Wire = {"assistant_id": assistant["id"], "truncation_strategy": newest}
+        body: JsonObject = {"assistant_id": assistant["id"], "truncation_strategy": newest}
         ours, typed = (
             partial(_run_once, backend, thread_id, body),
             partial(_request_once, client, _make_typed_items(items)),

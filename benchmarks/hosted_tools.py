@@ -18,7 +18,8 @@ import orjson
 from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_delay_row, make_ratio_row
 from benchmarks._sample_sizes import Effort
-from threadbridge.ports import Backend, UpstreamCapabilities, UpstreamResponse, Wire, WireRequest
+from threadbridge.api_types import CodeInterpreterCallItem, JsonObject
+from threadbridge.ports import Backend, UpstreamCapabilities, UpstreamResponse, WireRequest
 from threadbridge.settings import Settings
 from threadbridge.wire import dispatch_request
 from threadbridge_adapters.composition import assemble_backend
@@ -37,17 +38,19 @@ _ITEM = {"id": "msg_1", "type": "message", "role": "assistant"}
 _PART_POSITION = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
 
 
-def _make_completed_event(output: Sequence[Wire]) -> Wire:
+def _make_completed_event(output: Sequence[JsonObject]) -> JsonObject:
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     response = {"id": "resp_1", "model": "gpt-4o", "status": "completed", "output": list(output), "usage": usage}
     return {"type": "response.completed", "response": response}
 
 
-def _make_message_events(annotations: Sequence[Wire]) -> list[Wire]:
+def _make_message_events(annotations: Sequence[JsonObject]) -> list[JsonObject]:
     """A message of many words, with each annotation after its words."""
     part = {"type": "output_text", "text": _WORD * DELTAS, "annotations": list(annotations)}
     item = {**_ITEM, "status": "completed", "content": [part]}
-    events: list[Wire] = [{"type": "response.output_item.added", "output_index": 1, "item": {**_ITEM, "content": []}}]
+    events: list[JsonObject] = [
+        {"type": "response.output_item.added", "output_index": 1, "item": {**_ITEM, "content": []}}
+    ]
     every = DELTAS // max(len(annotations), 1)
     for number in range(1, DELTAS + 1):
         events.append({"type": "response.output_text.delta", **_PART_POSITION, "delta": _WORD})
@@ -62,15 +65,15 @@ def _make_message_events(annotations: Sequence[Wire]) -> list[Wire]:
     ]
 
 
-def _make_citations() -> list[Wire]:
+def _make_citations() -> list[JsonObject]:
     every = len(_WORD) * DELTAS // CITATIONS
     cited = {"type": "file_citation", "file_id": "file-1", "filename": "notes.txt"}
     return [{**cited, "index": every * number} for number in range(1, CITATIONS + 1)]
 
 
-def _make_code_events() -> list[Wire]:
+def _make_code_events() -> list[JsonObject]:
     """A code interpreter call whose files are not cited."""
-    item = {
+    item: CodeInterpreterCallItem = {
         "id": "ci_1",
         "type": "code_interpreter_call",
         "status": "completed",
@@ -87,7 +90,7 @@ class _PreparedStream:
     def __init__(self, upstream: _PreparedUpstream) -> None:
         self._upstream = upstream
 
-    async def __aiter__(self) -> AsyncIterator[Wire]:
+    async def __aiter__(self) -> AsyncIterator[JsonObject]:
         for event in self._upstream.events:
             yield event
 
@@ -103,7 +106,7 @@ class _PreparedUpstream:
     capabilities = UpstreamCapabilities()
 
     def __init__(self) -> None:
-        self.events: Sequence[Wire] = ()
+        self.events: Sequence[JsonObject] = ()
         self.files = 0
         self.last_event_at = 0.0
 
@@ -113,7 +116,7 @@ class _PreparedUpstream:
     async def stream_response(self, body: bytes) -> _PreparedStream:  # noqa: ARG002  the port's signature
         return _PreparedStream(self)
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
+    async def request(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:  # noqa: ARG002
         if method == "POST":
             return {"id": _CONTAINER}
         self.last_event_at = time.perf_counter()  # the container is listed after the last event
@@ -123,7 +126,7 @@ class _PreparedUpstream:
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
-    ) -> Wire:
+    ) -> JsonObject:
         raise NotImplementedError
 
     @asynccontextmanager
@@ -153,7 +156,7 @@ class _Client:
         )
         self._body = orjson.dumps({"assistant_id": assistant["id"], "stream": True})
 
-    async def run(self, events: Sequence[Wire]) -> float:
+    async def run(self, events: Sequence[JsonObject]) -> float:
         """CPU microseconds per upstream event of a complete stream."""
         self._upstream.events = events
         thread = await self._backend.create_thread(CONTEXT, {})

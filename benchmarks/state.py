@@ -18,9 +18,10 @@ from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
 from benchmarks._upstream import make_completed_response
+from threadbridge.api_types import JsonObject
 from threadbridge.context_window.tokens import add_token_counts, estimate_tokens
 from threadbridge.engine.null_upstream import NullUpstream
-from threadbridge.ports import Backend, Entry, Session, Store, UpstreamResponse, Wire
+from threadbridge.ports import Backend, Entry, Session, Store, UpstreamResponse
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.settings import HistoryMode, Settings
 from threadbridge_adapters.composition import assemble_backend
@@ -35,7 +36,7 @@ WINDOW = 10_000_000
 BATCH_SIZE = 5_000
 POLL_SECONDS = 0.005
 
-_MESSAGE: Wire = {"role": "user", "content": "A message of the usual length. " * 4}
+_MESSAGE: JsonObject = {"role": "user", "content": "A message of the usual length. " * 4}
 
 
 class _CountingUpstream(NullUpstream):
@@ -50,7 +51,7 @@ class _CountingUpstream(NullUpstream):
         self.bytes_sent += len(body)
         return UpstreamResponse({**self._response, "id": f"resp_{next(self._numbers):050}"})
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002  the port's signature
+    async def request(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:  # noqa: ARG002  the port's signature
         self.bytes_sent += len(orjson.dumps(body))
         return {"id": f"conv_{next(self._numbers):048}"}
 

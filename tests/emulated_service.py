@@ -6,13 +6,27 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
-from threadbridge.ports import Backend, Store, Wire, WireRequest, WireResponse
+from threadbridge.api_types import (
+    CalledFunction,
+    ErrorObject,
+    FunctionTool,
+    JsonMapping,
+    JsonObject,
+    LastError,
+    MessageObject,
+    RunObject,
+    RunStepObject,
+    RunToolCall,
+    StepToolCall,
+    UsageObject,
+)
+from threadbridge.ports import Backend, Store, WireRequest, WireResponse
 from threadbridge.settings import Settings
 from threadbridge.sse import SSEDecoder
 from threadbridge.translation.models.policy import ModelCatalog
@@ -21,9 +35,11 @@ from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 
+T = TypeVar("T")
+
 BETA = {"openai-beta": "assistants=v2"}
 MAX_BODY_BYTES = 4096 * 1024
-WEATHER: Wire = {
+WEATHER: FunctionTool = {
     "type": "function",
     "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}},
 }
@@ -37,8 +53,8 @@ class ServiceResponse(NamedTuple):
     headers: Mapping[str, str]
 
     @property
-    def error(self) -> Wire:
-        error: Wire = self.body["error"]
+    def error(self) -> ErrorObject:
+        error: ErrorObject = self.body["error"]
         return error
 
 
@@ -114,50 +130,50 @@ class EmulatedService:
         )
         return str(uploaded["id"])
 
-    async def start_run(self, text: str, *, run: Wire | None = None, **settings: object) -> Wire:
+    async def start_run(self, text: str, *, run: JsonMapping | None = None, **settings: object) -> RunObject:
         """A new run on a thread with one message, as its creator is shown it."""
         thread = {"messages": [{"role": "user", "content": text}]}
         started = await self.post(
             "/threads/runs", assistant_id=await self.create_assistant(**settings), thread=thread, **(run or {})
         )
         assert started.status == 200, started.body
-        created: Wire = started.body
+        created: RunObject = started.body
         return created
 
-    async def run_to_rest(self, text: str, *, run: Wire | None = None, **settings: object) -> Wire:
+    async def run_to_rest(self, text: str, *, run: JsonMapping | None = None, **settings: object) -> RunObject:
         """A new run on a thread with one message, when it rests."""
         return await self.wait_until_rest(await self.start_run(text, run=run, **settings))
 
-    async def retrieve_run(self, run: Wire) -> Wire:
+    async def retrieve_run(self, run: RunObject) -> RunObject:
         """The run as it is now."""
-        return dict((await self.get(run_path(run))).body)
+        retrieved: RunObject = (await self.get(run_path(run))).body
+        return retrieved
 
-    async def wait_until_rest(self, run: Wire) -> Wire:
+    async def wait_until_rest(self, run: RunObject) -> RunObject:
         """The run once nothing more happens to it by itself."""
         return await wait_until(lambda: self.retrieve_run(run), lambda now: now["status"] not in _IN_FLIGHT)
 
-    async def wait_for_status(self, run: Wire, status: str) -> Wire:
+    async def wait_for_status(self, run: RunObject, status: str) -> RunObject:
         """The run once it has this status."""
         return await wait_until(lambda: self.retrieve_run(run), lambda now: now["status"] == status)
 
-    async def submit_outputs(self, run: Wire, output: str = "sunny") -> Wire:
+    async def submit_outputs(self, run: RunObject, output: str = "sunny") -> RunObject:
         """The run once its calls were answered and it rests again."""
-        calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
-        outputs = [{"tool_call_id": call["id"], "output": output} for call in calls]
+        outputs = [{"tool_call_id": call["id"], "output": output} for call in get_required_calls(run)]
         return await self.wait_until_rest(
             (await self.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=outputs)).body
         )
 
-    async def list_steps(self, run: Wire) -> list[Wire]:
+    async def list_steps(self, run: RunObject) -> list[RunStepObject]:
         """The run's steps, oldest first."""
         return list((await self.get(f"{run_path(run)}/steps", order="asc")).body["data"])
 
-    async def list_messages(self, run: Wire) -> list[Wire]:
+    async def list_messages(self, run: RunObject) -> list[MessageObject]:
         """The messages of the run's thread, oldest first."""
         return list((await self.get(f"/threads/{run['thread_id']}/messages", order="asc")).body["data"])
 
     @property
-    def model_requests(self) -> list[Wire]:
+    def model_requests(self) -> list[JsonObject]:
         """What the model service was asked so far."""
         return [request.body for request in self.simulator.requests]
 
@@ -165,12 +181,45 @@ class EmulatedService:
 _IN_FLIGHT = ("queued", "in_progress", "cancelling")
 
 
-def run_path(run: Wire) -> str:
+def run_path(run: RunObject) -> str:
     return f"/threads/{run['thread_id']}/runs/{run['id']}"
 
 
-def message_text(message: Wire) -> str:
-    return str(message["content"][0]["text"]["value"])
+def message_text(message: MessageObject) -> str:
+    """The text of a message whose first part is text."""
+    part = message["content"][0]
+    assert part["type"] == "text", part
+    return part["text"]["value"]
+
+
+def get_required_calls(run: RunObject) -> list[RunToolCall]:
+    """The calls that a run waits for; fails where it waits for none."""
+    assert run["required_action"] is not None, run
+    return run["required_action"]["submit_tool_outputs"]["tool_calls"]
+
+
+def get_last_error(owner: RunObject | RunStepObject) -> LastError:
+    """The error of a failed run or step; fails where there is none."""
+    assert owner["last_error"] is not None, owner
+    return owner["last_error"]
+
+
+def get_usage(owner: RunObject | RunStepObject) -> UsageObject:
+    """The tokens of a run or a step; fails where they are null."""
+    assert owner["usage"] is not None, owner
+    return owner["usage"]
+
+
+def list_step_calls(step: RunStepObject) -> list[StepToolCall]:
+    """The calls of a step that uses tools; fails for a step that creates a message."""
+    assert step["step_details"]["type"] == "tool_calls", step
+    return step["step_details"]["tool_calls"]
+
+
+def get_function(call: StepToolCall) -> CalledFunction:
+    """The function of a function call; fails for a call of a hosted tool."""
+    assert call["type"] == "function", call
+    return call["function"]
 
 
 def list_event_names(events: Sequence[StreamEvent]) -> list[str]:
@@ -178,7 +227,7 @@ def list_event_names(events: Sequence[StreamEvent]) -> list[str]:
     return [told.name.removeprefix("thread.") for told in events if not told.name.endswith(".delta")]
 
 
-async def wait_until(retrieve: Callable[[], Awaitable[Wire]], condition: Callable[[Wire], bool]) -> Wire:
+async def wait_until(retrieve: Callable[[], Awaitable[T]], condition: Callable[[T], bool]) -> T:
     """Look again and again, with a bound."""
     for _ in range(1000):
         if condition(current := await retrieve()):

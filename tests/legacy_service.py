@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 import uvicorn
@@ -16,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-Wire = dict[str, Any]
+from threadbridge.api_types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,11 @@ class LegacyService:
 
     def reset(self) -> None:
         """Forget everything."""
-        self.assistants: dict[str, Wire] = {}
-        self.threads: dict[str, Wire] = {}
-        self.messages: dict[str, list[Wire]] = {}
-        self.runs: dict[str, list[Wire]] = {}
-        self.steps: dict[str, list[Wire]] = {}
+        self.assistants: dict[str, JsonObject] = {}
+        self.threads: dict[str, JsonObject] = {}
+        self.messages: dict[str, list[JsonObject]] = {}
+        self.runs: dict[str, list[JsonObject]] = {}
+        self.steps: dict[str, list[JsonObject]] = {}
         self.frames: list[bytes] = []
         self.breaks_stream = False
         self.stream_closed = threading.Event()
@@ -95,7 +94,7 @@ class LegacyService:
         await asyncio.sleep(fault.delay)
         return Response(fault.body, fault.status, {"content-type": "application/json", **fault.headers})
 
-    def _handle(self, request: Request, path: str, body: Wire) -> Response:
+    def _handle(self, request: Request, path: str, body: JsonObject) -> Response:
         match request.method, path.strip("/").split("/"):
             case "POST", ["threads", _, "runs"] | ["threads", "runs"] if body.get("stream"):
                 return StreamingResponse(self._iterate_frames(), media_type="text/event-stream")
@@ -129,13 +128,13 @@ class LegacyService:
             case _:
                 return Response(make_error_body(f"Invalid URL ({request.method} {path})"), 404)
 
-    def _make_object_response(self, noun: str, object_id: str, found: Wire | None) -> Response:
+    def _make_object_response(self, noun: str, object_id: str, found: JsonObject | None) -> Response:
         if found is None:
             body = make_error_body(f"No {noun} found with id '{object_id}'.")
             return Response(body, 404, {"x-request-id": "req_404", "content-type": "application/json"})
         return _make_json_response(found, self.run_headers if noun == "run" else {})
 
-    def _make_page_response(self, request: Request, objects: Sequence[Wire]) -> Response:
+    def _make_page_response(self, request: Request, objects: Sequence[JsonObject]) -> Response:
         limit, order = int(request.query_params.get("limit", 20)), request.query_params.get("order", "desc")
         if limit > 100:
             text = f"Invalid 'limit': integer above maximum value. Expected a value <= 100, but got {limit} instead."
@@ -165,7 +164,7 @@ class LegacyService:
             self.stream_closed.set()
 
 
-def _make_json_response(body: Wire, headers: dict[str, str] | None = None) -> Response:
+def _make_json_response(body: JsonObject, headers: dict[str, str] | None = None) -> Response:
     pretty = orjson.dumps(body, option=orjson.OPT_INDENT_2)  # A4
     return Response(pretty, 200, {"content-type": "application/json", "x-request-id": "req_200", **(headers or {})})
 

@@ -1,11 +1,12 @@
-"""Wire objects as small as a store lets them be."""
+"""The smallest API objects that a store accepts."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import cast
 
-from threadbridge.ports import Entry, ObjectKind, Session, Wire
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import Entry, ObjectKind, Session
 from threadbridge_adapters.stores.sql.session import SqlSession
 from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
 
@@ -15,15 +16,17 @@ def get_driver(session: Session) -> sqlite3.Connection:
     return cast(SqliteConnection, cast(SqlSession, session).connection).driver
 
 
-def assistant(id_: str = "asst_1") -> Wire:
+def assistant(id_: str = "asst_1") -> JsonObject:
     return {"id": id_, "object": "assistant", "created_at": 1, "name": None}
 
 
-def thread(id_: str = "thread_1") -> Wire:
+def thread(id_: str = "thread_1") -> JsonObject:
     return {"id": id_, "object": "thread", "created_at": 1, "metadata": {}}
 
 
-def message(id_: str = "msg_1", thread_id: str = "thread_1", *, run_id: str | None = None, text: str = "Hi") -> Wire:
+def message(
+    id_: str = "msg_1", thread_id: str = "thread_1", *, run_id: str | None = None, text: str = "Hi"
+) -> JsonObject:
     return {
         "id": id_,
         "object": "thread.message",
@@ -35,11 +38,11 @@ def message(id_: str = "msg_1", thread_id: str = "thread_1", *, run_id: str | No
     }
 
 
-def run(id_: str = "run_1", thread_id: str = "thread_1", *, status: str = "queued") -> Wire:
+def run(id_: str = "run_1", thread_id: str = "thread_1", *, status: str = "queued") -> JsonObject:
     return {"id": id_, "object": "thread.run", "created_at": 1, "thread_id": thread_id, "status": status}
 
 
-def step(id_: str = "step_1", thread_id: str = "thread_1", run_id: str = "run_1") -> Wire:
+def step(id_: str = "step_1", thread_id: str = "thread_1", run_id: str = "run_1") -> JsonObject:
     return {
         "id": id_,
         "object": "thread.run.step",
@@ -55,7 +58,7 @@ def call(call_id: str = "call_1", *, run_id: str = "run_1") -> Entry:
 
 
 #: One object of every kind, all of one thread.
-ONE_OF_EACH: dict[ObjectKind, Wire] = {
+ONE_OF_EACH: dict[ObjectKind, JsonObject] = {
     ObjectKind.ASSISTANT: assistant(),
     ObjectKind.THREAD: thread(),
     ObjectKind.MESSAGE: message(),

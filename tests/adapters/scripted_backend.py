@@ -7,8 +7,16 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import cast
 
+from threadbridge.api_types import (
+    CreateRunBody,
+    CreateThreadBody,
+    DeletionStatus,
+    RunObject,
+    SubmitToolOutputsBody,
+    ThreadObject,
+)
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Backend, Event, PolledRun, RequestContext, WarningSink, Wire, discard_warning
+from threadbridge.ports import Backend, Event, PolledRun, RequestContext, WarningSink, discard_warning
 from threadbridge.settings import Settings
 
 THREAD_ID = "thread_abcdefghijklmnopqrstuvwx"
@@ -44,8 +52,13 @@ def make_delta_event(text: str) -> Event:
     )
 
 
+def make_run(run_id: str, status: str) -> RunObject:
+    """A run with the keys that doors read."""
+    return cast("RunObject", {"id": run_id, "object": "thread.run", "status": status})
+
+
 def make_run_event(status: str) -> Event:
-    return Event(f"thread.run.{status}", {"id": RUN_ID, "object": "thread.run", "status": status})
+    return Event(f"thread.run.{status}", make_run(RUN_ID, status))
 
 
 class ScriptedStream(AsyncIterator[Event]):
@@ -68,14 +81,14 @@ class ScriptedBackend:
 
     def __init__(self, script: Sequence[Event | Gate] = ()) -> None:
         self.script = script
-        self.threads: dict[str, Wire] = {}
+        self.threads: dict[str, ThreadObject] = {}
         self.produced_events: list[str] = []
         self.stream_closed = threading.Event()
         self.close_count = 0
         self.creation_gate: Gate | None = None
         self.retrieval_gate: Gate | None = None
         self.creation_done = threading.Event()
-        self.submitted_bodies: list[Wire] = []
+        self.submitted_bodies: list[SubmitToolOutputsBody] = []
 
     async def open_backend(self, settings: Settings) -> Backend:
         """What an entry point's `open_backend` would do."""
@@ -84,46 +97,52 @@ class ScriptedBackend:
     async def aclose(self) -> None:
         self.close_count += 1
 
-    async def create_thread(self, context: RequestContext, body: Wire) -> Wire:
+    async def create_thread(self, context: RequestContext, body: CreateThreadBody) -> ThreadObject:
         if self.creation_gate is not None:
             await self.creation_gate.wait()
-        thread = {"id": THREAD_ID, "object": "thread", "created_at": 1, "metadata": body.get("metadata") or {}}
+        thread: ThreadObject = {
+            "id": THREAD_ID,
+            "object": "thread",
+            "created_at": 1,
+            "metadata": body.get("metadata", {}),
+            "tool_resources": {},
+        }
         self.threads[THREAD_ID] = thread
         self.creation_done.set()
         return thread
 
-    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Wire:
+    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> ThreadObject:
         if thread_id not in self.threads:
             raise NotFound(f"No thread found with id '{thread_id}'.")
         return self.threads[thread_id]
 
-    async def delete_thread(self, context: RequestContext, thread_id: str) -> Wire:
+    async def delete_thread(self, context: RequestContext, thread_id: str) -> DeletionStatus:
         return {"id": thread_id, "object": "thread.deleted", "deleted": True}
 
     async def create_run(
         self,
         context: RequestContext,
         thread_id: str,
-        body: Wire,
+        body: CreateRunBody,
         *,
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
-    ) -> Wire:
+    ) -> RunObject:
         raise InvalidRequest(f"Thread {thread_id} already has an active run {RUN_ID}.")
 
     async def retrieve_run(self, context: RequestContext, thread_id: str, run_id: str) -> PolledRun:
         if self.retrieval_gate is not None:
             await self.retrieval_gate.wait()
-        return PolledRun({"id": run_id, "object": "thread.run", "status": "in_progress"}, poll_after_ms=250)
+        return PolledRun(make_run(run_id, "in_progress"), poll_after_ms=250)
 
-    async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
-        return {"id": run_id, "object": "thread.run", "status": "cancelling"}
+    async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> RunObject:
+        return make_run(run_id, "cancelling")
 
     async def stream_run(
         self,
         context: RequestContext,
         thread_id: str,
-        body: Wire,
+        body: CreateRunBody,
         *,
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
@@ -133,7 +152,7 @@ class ScriptedBackend:
         return self._play(self.script)
 
     async def stream_tool_outputs(
-        self, context: RequestContext, thread_id: str, run_id: str, body: Wire
+        self, context: RequestContext, thread_id: str, run_id: str, body: SubmitToolOutputsBody
     ) -> AsyncIterator[Event]:
         self.submitted_bodies.append(body)
         return self._play([make_run_event("completed")])

@@ -53,8 +53,12 @@ def test_long_prompts_cost_more_where_the_list_says_so() -> None:
     assert long.input > short.input
 
 
+def find_nothing(name: str) -> None:
+    """`find_spec` where the package is not installed."""
+
+
 def test_without_the_list_nobody_knows_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(price_list_module, "find_spec", lambda _: None)
+    monkeypatch.setattr(price_list_module, "find_spec", find_nothing)
 
     assert isinstance(create_price_list(OPENAI_BASE_URL), EmptyPriceList)
 

@@ -23,8 +23,17 @@ def test_what_no_tokenizer_takes_has_an_estimate() -> None:
     assert create_token_counter()("\ud83d and more") == estimate_tokens("\ud83d and more")
 
 
+def find_nothing(name: str) -> None:
+    """`find_spec` where no tokenizer is installed."""
+
+
+def find_all_but_quicktok(name: str) -> object | None:
+    """`find_spec` where only the slower tokenizer is installed."""
+    return None if name == "quicktok" else object()
+
+
 def test_without_a_tokenizer_bytes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_counter_module, "find_spec", lambda _: None)
+    monkeypatch.setattr(token_counter_module, "find_spec", find_nothing)
 
     assert create_token_counter() is estimate_tokens
 
@@ -32,7 +41,7 @@ def test_without_a_tokenizer_bytes_are_counted(monkeypatch: pytest.MonkeyPatch) 
 def test_a_tokenizer_that_would_download_its_table_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(token_counter_module, "find_spec", lambda name: None if name == "quicktok" else object())
+    monkeypatch.setattr(token_counter_module, "find_spec", find_all_but_quicktok)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
 
     assert create_token_counter() is estimate_tokens
@@ -40,7 +49,7 @@ def test_a_tokenizer_that_would_download_its_table_is_left_alone(
 
 def test_a_tokenizer_with_its_table_on_disk_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "table").touch()
-    monkeypatch.setattr(token_counter_module, "find_spec", lambda name: None if name == "quicktok" else object())
+    monkeypatch.setattr(token_counter_module, "find_spec", find_all_but_quicktok)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
 
     assert create_token_counter() is not estimate_tokens

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Literal, cast
 
 import pytest
 
+from threadbridge.api_types import RunObject
 from threadbridge.errors import TranslationError
-from threadbridge.ports import Wire
 from threadbridge.run_states import (
     ACTIVE_STATUSES,
     TERMINAL_STATUSES,
@@ -23,8 +24,9 @@ LEGAL = [(before, after) for before, afters in TRANSITIONS.items() for after in 
 ILLEGAL = [pair for pair in ALL_PAIRS if pair not in LEGAL]
 
 
-def run_in(status: RunStatus) -> Wire:
-    return {
+def run_in(status: RunStatus) -> RunObject:
+    """A run with the keys that transitions read and write."""
+    run = {
         "id": "run_1",
         "status": status.value,
         "started_at": 5,
@@ -34,6 +36,7 @@ def run_in(status: RunStatus) -> Wire:
         "completed_at": None,
         "required_action": {"type": "submit_tool_outputs"},
     }
+    return cast("RunObject", run)
 
 
 @pytest.mark.parametrize(("before", "after"), LEGAL)
@@ -73,11 +76,13 @@ def test_a44_a_terminal_run_shows_no_deadline_and_no_required_action(status: Run
         ("in_progress", "started_at"),
     ],
 )
-def test_a44_arriving_in_a_status_is_stamped(status: str, field: str) -> None:
+def test_a44_arriving_in_a_status_is_stamped(
+    status: str, field: Literal["started_at", "failed_at", "completed_at"]
+) -> None:
     target = RunStatus(status)
     before = next(before for before, afters in TRANSITIONS.items() if target in afters)
 
-    after: Wire = transition_run(run_in(before), target, 100)
+    after = transition_run(run_in(before), target, 100)
 
     assert after[field] == 100
 

@@ -16,8 +16,9 @@ from tests.conformance.recorded_sessions.session_replay import Verdict
 from tests.conformance.replay import ReplayResult
 from tests.conformance.rule_coverage import OTHER_COVERAGE, RULES, find_numbered_tests
 from tests.emulated_service import WEATHER, EmulatedService, open_service, run_path
+from threadbridge.api_types import JsonMapping, JsonObject, JsonValue, is_json_object
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Event, Wire
+from threadbridge.ports import Event
 from threadbridge.schemas import error_messages
 from threadbridge.schemas.error_messages import ErrorTemplate
 from threadbridge.sse import SSEDecoder
@@ -50,7 +51,7 @@ _OBJECTS = ("AssistantObject", "ThreadObject", "MessageObject", "RunObject", "Ru
 
 async def tally_schema() -> list[Tally]:
     """Operations, what they can be asked, what their answers show, and events, against the published document."""
-    document: Wire = yaml.load(SLICE.read_text(), yaml.CSafeLoader)
+    document: JsonObject = yaml.load(SLICE.read_text(), yaml.CSafeLoader)
     properties, events = await _observe_service()
     return [
         _make_tally("operations", (name for name, _ in _iterate_documented(document)), _iterate_operations()),
@@ -60,7 +61,7 @@ async def tally_schema() -> list[Tally]:
     ]
 
 
-def _iterate_documented(document: Wire) -> Iterator[tuple[str, Wire]]:
+def _iterate_documented(document: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     for path, methods in document["paths"].items():
         for method in methods.keys() & {"get", "post", "delete"}:
             yield f"{method.upper()} {path}", methods[method]
@@ -70,7 +71,7 @@ def _iterate_operations() -> Iterator[str]:
     return (f"{operation.method} {operation.path}" for operation in OPERATIONS)
 
 
-def _iterate_parameters(document: Wire) -> Iterator[str]:
+def _iterate_parameters(document: JsonObject) -> Iterator[str]:
     for name, operation in _iterate_documented(document):
         for parameter in operation.get("parameters", ()):
             if parameter["in"] == "query":
@@ -88,7 +89,7 @@ def _iterate_accepted_parameters() -> Iterator[str]:
         yield from (f"{name} {field}" for field in (spec.fields if spec is not None else ()))
 
 
-def _iterate_properties(document: Wire, observed: set[str]) -> Iterator[str]:
+def _iterate_properties(document: JsonObject, observed: set[str]) -> Iterator[str]:
     """What the schema shows, but for what recordings never do."""
     for name in _OBJECTS:
         schema = document["components"]["schemas"][name]
@@ -99,7 +100,7 @@ def _iterate_properties(document: Wire, observed: set[str]) -> Iterator[str]:
                 yield f"{kind} {field}"
 
 
-def _iterate_events(document: Wire) -> Iterator[str]:
+def _iterate_events(document: JsonObject) -> Iterator[str]:
     schemas = document["components"]["schemas"]
     for union in schemas["AssistantStreamEvent"]["oneOf"]:
         schema = schemas[union["$ref"].rpartition("/")[2]]
@@ -123,11 +124,11 @@ async def _observe_service() -> tuple[set[str], set[str]]:
         | {event.name for event in _iterate_ending_events()}
         | {each.event for each in broken}
     )
-    bodies += [each.data for each in events_seen if isinstance(each.data, dict)]
+    bodies += [each.data for each in events_seen if is_json_object(each.data)]
     return {f"{body['object']} {field}" for body in bodies for field in body}, events
 
 
-async def _iterate_bodies(service: EmulatedService) -> AsyncIterator[Wire]:
+async def _iterate_bodies(service: EmulatedService) -> AsyncIterator[JsonMapping]:
     run = await service.submit_outputs(await service.run_to_rest("CALL get_weather {}", tools=[WEATHER]))
     yield run
     yield (await service.get(f"/assistants/{run['assistant_id']}")).body
@@ -177,7 +178,7 @@ def tally_error_texts() -> Tally:
 
 
 def _iterate_faults() -> Iterator[faulty_requests.FaultyRequest]:
-    tables: list[Mapping[str, Any]] = [table for table in vars(faulty_requests).values() if isinstance(table, dict)]
+    tables: list[Mapping[str, Any]] = [table for table in vars(faulty_requests).values() if is_json_object(table)]
     return (fault for table in tables for fault in table.values() if isinstance(fault, faulty_requests.FaultyRequest))
 
 
@@ -206,9 +207,9 @@ def tally_recordings(outcome: ReplayResult) -> list[Tally]:
     ]
 
 
-def _normalize_error_text(body: Any) -> str:
-    error = body.get("error") if isinstance(body, dict) else None
-    message = error.get("message") if isinstance(error, dict) else None
+def _normalize_error_text(body: JsonValue) -> str:
+    error = body.get("error") if is_json_object(body) else None
+    message = error.get("message") if is_json_object(error) else None
     return re.sub(r"\b[a-z]+_[A-Za-z0-9]{8,}", "…", str(message))
 
 

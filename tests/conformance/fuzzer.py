@@ -17,7 +17,8 @@ from starlette.types import ASGIApp
 
 from tests.conformance.asgi_client import ASGIResponse, send_request
 from tests.conformance.published_schema import PublishedSchema
-from threadbridge.ports import Event, Wire
+from threadbridge.api_types import JsonObject, is_json_object
+from threadbridge.ports import Event
 from threadbridge.sse import SSEDecoder
 from threadbridge.wire import Operation
 
@@ -32,7 +33,7 @@ _AWAITED_OUTPUT_RATE = 0.4
 #: Ids that are remembered of each kind, the newest.
 _MAX_REMEMBERED = 20
 
-WEATHER: Wire = {"type": "function", "function": {"name": "get_weather"}}
+WEATHER: JsonObject = {"type": "function", "function": {"name": "get_weather"}}
 HEADERS = {"openai-beta": "assistants=v2", "authorization": "Bearer sk-fuzz"}
 _ID_FIELDS = {
     "assistant": "assistant_id",
@@ -67,7 +68,7 @@ class Fuzzer:
     schema: PublishedSchema
     rng: random.Random
     report: FuzzReport
-    objects_by_id_field: dict[str, list[Wire]] = field(default_factory=dict[str, list[Wire]])
+    objects_by_id_field: dict[str, list[JsonObject]] = field(default_factory=dict[str, list[JsonObject]])
 
     async def populate(self) -> None:
         """Something to talk about: runs that have ended, one that waits for outputs, and a thread without any."""
@@ -81,9 +82,9 @@ class Fuzzer:
                 self._remember(orjson.loads(received.body))
         await self._create("/threads", {})
 
-    async def _create(self, path: str, body: Wire) -> Wire:
+    async def _create(self, path: str, body: JsonObject) -> JsonObject:
         received = await send_request(self.app, "POST", f"/v1{path}", headers=HEADERS, body=orjson.dumps(body))
-        created: Wire = orjson.loads(received.body)
+        created: JsonObject = orjson.loads(received.body)
         self._remember(created)
         return created
 
@@ -125,7 +126,7 @@ class Fuzzer:
                 run = orjson.loads((await send_request(self.app, "GET", path, headers=HEADERS)).body)
         calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
         outputs = [{"tool_call_id": call["id"], "output": "sunny"} for call in calls]
-        other_fields = body if isinstance(body, dict) else {}
+        other_fields: JsonObject = body if is_json_object(body) else {}
         return {"thread_id": thread["id"], "run_id": run["id"]}, json.dumps(
             {**other_fields, "tool_outputs": outputs}
         ).encode()
@@ -142,16 +143,15 @@ class Fuzzer:
         body: Any = case.body
         if isinstance(body, bytes):
             return body
-        if not isinstance(body, (dict, list, str, int, float, bool, type(None))):
-            return b""
         if (
-            isinstance(body, dict)
+            is_json_object(body)
             and "assistant_id" in body
             and self.objects_by_id_field.get("assistant_id")
             and self.rng.random() < _KNOWN_ID_RATE
         ):
             body = {**body, "assistant_id": self.rng.choice(self.objects_by_id_field["assistant_id"])["id"]}
-        return json.dumps(body).encode()
+        is_json = isinstance(body, (dict, list, str, int, float, bool, type(None)))
+        return json.dumps(body).encode() if is_json else b""
 
     def find_faults(self, operation: Operation, received: ASGIResponse) -> Iterator[str]:
         """What is wrong with an answer."""
@@ -179,7 +179,7 @@ class Fuzzer:
             self._remember(event.data)
             yield from self.schema.find_event_faults(event)
 
-    def _remember(self, body: Wire) -> None:
+    def _remember(self, body: JsonObject) -> None:
         for one in body.get("data", [body]):
             name = _ID_FIELDS.get(one.get("object", ""))
             if name is not None:
@@ -187,7 +187,7 @@ class Fuzzer:
                 met.append(one)
                 del met[:-_MAX_REMEMBERED]
 
-    def _forget(self, body: Wire) -> None:
+    def _forget(self, body: JsonObject) -> None:
         """What is deleted takes what belongs to it along."""
         if body.get("deleted") is True:
             for name, met in self.objects_by_id_field.items():

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import yaml
 from jsonschema_rs import Draft202012Validator
 
-from threadbridge.ports import Event, Wire
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_json_object
+from threadbridge.ports import Event
 from threadbridge.wire import Operation
 
 _SHARED = Path(os.environ.get("THREADBRIDGE_SHARED", Path(__file__).parents[2] / "../shared"))
@@ -29,13 +30,13 @@ class Contradiction(NamedTuple):
     schema: str
     reason: str
     optional: tuple[str, ...] = ()
-    properties: Mapping[str, Wire] = {}
+    properties: Mapping[str, JsonObject] = {}
 
 
-_NULL: Wire = {"type": "null"}
-_ENVELOPE: Wire = {"$ref": "#/components/schemas/ErrorResponse"}
-_TEXT_OR_NULL: Wire = {"type": ["string", "null"]}
-_BUDGET: Wire = {"anyOf": [{"type": "integer", "minimum": 16}, _NULL]}
+_NULL: JsonObject = {"type": "null"}
+_ENVELOPE: JsonObject = {"$ref": "#/components/schemas/ErrorResponse"}
+_TEXT_OR_NULL: JsonObject = {"type": ["string", "null"]}
+_BUDGET: JsonObject = {"anyOf": [{"type": "integer", "minimum": 16}, _NULL]}
 
 CONTRADICTIONS: tuple[Contradiction, ...] = (
     *(
@@ -84,7 +85,7 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
 class PublishedSchema:
     """Validators for bodies, errors and events. Each is compiled once."""
 
-    def __init__(self, document: Wire) -> None:
+    def __init__(self, document: JsonObject) -> None:
         self._document = correct_schema(document)
         self._compiled: dict[str, Draft202012Validator] = {}
         self._bodies = dict(_iterate_body_refs(document))
@@ -94,11 +95,11 @@ class PublishedSchema:
         """Whether the operation is one of the service's; an extension of ours has no schema."""
         return (operation.method, operation.path) in self._bodies
 
-    def find_body_faults(self, operation: Operation, body: Wire) -> list[str]:
+    def find_body_faults(self, operation: Operation, body: JsonMapping) -> list[str]:
         """What is wrong with the answer of a documented operation."""
         return self._find_faults(self._bodies[operation.method, operation.path], body)
 
-    def find_error_faults(self, body: Wire) -> list[str]:
+    def find_error_faults(self, body: JsonMapping) -> list[str]:
         """What is wrong with the body of a refusal."""
         return self._find_faults("#/components/schemas/ErrorResponse", body)
 
@@ -122,9 +123,9 @@ def load_published_schema() -> PublishedSchema | None:
     return PublishedSchema(yaml.load(SLICE.read_text(), yaml.CSafeLoader)) if SLICE.is_file() else None
 
 
-def correct_schema(document: Wire) -> Wire:
+def correct_schema(document: JsonObject) -> JsonObject:
     """A copy that allows what is seen on the wire. `nullable`, a word of older versions, is taken at its meaning."""
-    copied: Wire = copy.deepcopy(document)
+    copied: JsonObject = copy.deepcopy(document)
     _spell_out_nullable(copied)
     schemas = copied["components"]["schemas"]
     for contradiction in CONTRADICTIONS:
@@ -136,10 +137,10 @@ def correct_schema(document: Wire) -> Wire:
 
 
 def _spell_out_nullable(part: Any) -> None:
-    if isinstance(part, list):
+    if is_json_list(part):
         for one in part:
             _spell_out_nullable(one)
-    elif isinstance(part, dict):
+    elif is_json_object(part):
         for one in part.values():
             _spell_out_nullable(one)
         if part.get("nullable") is True:
@@ -148,7 +149,7 @@ def _spell_out_nullable(part: Any) -> None:
             part["anyOf"] = [plain, _NULL]
 
 
-def _iterate_body_refs(document: Wire) -> Iterator[tuple[tuple[str, str], str]]:
+def _iterate_body_refs(document: JsonObject) -> Iterator[tuple[tuple[str, str], str]]:
     """The reference of the answer's schema by method and path."""
     for path, methods in document["paths"].items():
         for method in methods.keys() & {"get", "post", "delete"}:
@@ -156,7 +157,7 @@ def _iterate_body_refs(document: Wire) -> Iterator[tuple[tuple[str, str], str]]:
             yield (method.upper(), path), answer["content"]["application/json"]["schema"]["$ref"]
 
 
-def _iterate_event_refs(document: Wire) -> Iterator[tuple[str, str]]:
+def _iterate_event_refs(document: JsonObject) -> Iterator[tuple[str, str]]:
     """The reference of the data of every event by its name."""
     schemas = document["components"]["schemas"]
     for union in schemas["AssistantStreamEvent"]["oneOf"]:

@@ -13,7 +13,8 @@ import orjson
 
 from tests.emulated_service import EmulatedService, ServiceResponse, StreamEvent
 from tests.manual_clock import ManualClock
-from threadbridge.ports import ObjectKind, Session, Wire
+from threadbridge.api_types import MessageObject, RunObject, RunStepObject
+from threadbridge.ports import ObjectKind, Session
 from threadbridge.settings import HistoryMode, Settings
 from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.composition import assemble_backend
@@ -35,9 +36,9 @@ BEGIN INSERT INTO seen VALUES (new.id, old.status, new.status); END;
 class Snapshot(NamedTuple):
     """What a thread holds, oldest first; steps by the id of their run."""
 
-    runs: Sequence[Wire]
-    messages: Sequence[Wire]
-    steps: Mapping[str, Sequence[Wire]]
+    runs: Sequence[RunObject]
+    messages: Sequence[MessageObject]
+    steps: Mapping[str, Sequence[RunStepObject]]
 
 
 class RestartableService:
@@ -88,7 +89,7 @@ class RestartableService:
         """All of a thread at one moment, as it is stored."""
         return await self.service.store.read(lambda session: _snapshot_thread(session, thread_id), tenant="default")
 
-    async def list_runs(self, thread_id: str) -> list[Wire]:
+    async def list_runs(self, thread_id: str) -> list[RunObject]:
         """All runs of a thread, oldest first."""
         return list((await self.service.get(f"/threads/{thread_id}/runs", order="asc", limit="100")).body["data"])
 

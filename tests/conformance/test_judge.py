@@ -14,7 +14,7 @@ import pytest
 from tests.conformance.recorded_sessions.recordings import RecordedExchange
 from tests.conformance.recorded_sessions.session_replay import JudgedExchange, Verdict, replay_session
 from tests.conformance.recorded_sessions.sessions import group_sessions
-from tests.emulated_service import BETA, WEATHER, EmulatedService, open_service, run_path
+from tests.emulated_service import BETA, WEATHER, EmulatedService, get_required_calls, open_service, run_path
 from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.simulator import Scenario
 
@@ -94,7 +94,7 @@ async def conversation(service: EmulatedService) -> list[Exchange]:
     path = f"/threads/{thread['id']}/runs/{run['id']}"
     waiting = await service.wait_until_rest(run)
     await recorder.ask("GET", path)
-    calls = [call["id"] for call in waiting["required_action"]["submit_tool_outputs"]["tool_calls"]]
+    calls = [call["id"] for call in get_required_calls(waiting)]
     outputs = [{"tool_call_id": call, "output": "sunny"} for call in calls]
     await recorder.ask("POST", f"{path}/submit_tool_outputs", tool_outputs=outputs)
     await service.wait_until_rest(run)

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from tests.conformance.published_schema import ABSENT, CONTRADICTIONS, SLICE, Contradiction, PublishedSchema
-from threadbridge.ports import Event, Wire
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import Event
 from threadbridge.wire import OPERATIONS
 
 pytestmark = pytest.mark.skipif(not SLICE.is_file(), reason=ABSENT)
@@ -16,18 +17,18 @@ EXTENSIONS = {"list_threads", "follow_run", "report_run"}
 
 
 @pytest.fixture(scope="module")
-def document() -> Wire:
-    loaded: Wire = yaml.load(SLICE.read_text(), yaml.CSafeLoader)
+def document() -> JsonObject:
+    loaded: JsonObject = yaml.load(SLICE.read_text(), yaml.CSafeLoader)
     return loaded
 
 
 @pytest.fixture(scope="module")
-def schema(document: Wire) -> PublishedSchema:
+def schema(document: JsonObject) -> PublishedSchema:
     return PublishedSchema(document)
 
 
 def test_every_documented_operation_is_ours_and_every_other_one_an_extension(
-    document: Wire, schema: PublishedSchema
+    document: JsonObject, schema: PublishedSchema
 ) -> None:
     documented = [(path, method) for path, methods in document["paths"].items() for method in methods]
 
@@ -36,12 +37,14 @@ def test_every_documented_operation_is_ours_and_every_other_one_an_extension(
     assert {operation.name for operation in OPERATIONS} - {operation.name for operation in ours} == EXTENSIONS
 
 
-def test_the_query_parameters_of_an_operation_are_the_documented_ones(document: Wire, schema: PublishedSchema) -> None:
+def test_the_query_parameters_of_an_operation_are_the_documented_ones(
+    document: JsonObject, schema: PublishedSchema
+) -> None:
     for operation in filter(schema.is_documented, OPERATIONS):
         described = document["paths"][operation.path][operation.method.lower()].get("parameters", [])
         names = {parameter["name"].removesuffix("[]") for parameter in described if parameter["in"] == "query"}
         # The document forgets it (A77).
-        forgotten = {"include"} if operation.name == "create_thread_and_run" else set()
+        forgotten = {"include"} if operation.name == "create_thread_and_run" else set[str]()
         assert operation.query == names | forgotten, operation.name
 
 
@@ -55,7 +58,7 @@ def test_a_missing_key_is_a_fault(schema: PublishedSchema) -> None:
 
 
 @pytest.mark.parametrize("contradiction", CONTRADICTIONS, ids=[f"{one.rule}-{one.schema}" for one in CONTRADICTIONS])
-def test_a_contradiction_is_with_what_is_published(document: Wire, contradiction: Contradiction) -> None:
+def test_a_contradiction_is_with_what_is_published(document: JsonObject, contradiction: Contradiction) -> None:
     published = document["components"]["schemas"][contradiction.schema]
 
     assert set(contradiction.optional) <= set(published["required"])

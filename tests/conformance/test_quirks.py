@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.emulated_service import EmulatedService
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
-_EMPTY: Wire = {"code_interpreter": {"file_ids": []}}
+_EMPTY: JsonObject = {"code_interpreter": {"file_ids": []}}
 
 
 async def test_a27_a_thread_shows_its_creator_what_was_given_and_everybody_else_a_code_interpreter(

@@ -15,7 +15,8 @@ from tests.conformance.recorded_sessions.recordings import SHARED, RecordedExcha
 from tests.conformance.recorded_sessions.sessions import ID, find_obstacle
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
-from threadbridge.ports import PassthroughRequest, Wire
+from threadbridge.api_types import JsonObject, is_json_object
+from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
 _SURFACES = ("/v1/files", "/v1/vector_stores")
@@ -31,7 +32,7 @@ class Replayed(NamedTuple):
 
     seen: RecordedExchange
     status: int
-    body: Wire
+    body: JsonObject
 
 
 def recorded() -> list[RecordedExchange]:
@@ -41,7 +42,7 @@ def recorded() -> list[RecordedExchange]:
         for seen in read_recordings(SHARED)
         if not lacks_request(seen) and find_obstacle(seen) is None and answered(seen)
     )
-    return [seen for seen in usable if (seen.path or "").startswith(_SURFACES) and isinstance(seen.response_json, dict)]
+    return [seen for seen in usable if (seen.path or "").startswith(_SURFACES) and is_json_object(seen.response_json)]
 
 
 def answered(seen: RecordedExchange) -> bool:
@@ -49,7 +50,7 @@ def answered(seen: RecordedExchange) -> bool:
     return seen.status == 200 or (seen.status == 404 and seen.method == "GET")
 
 
-def form(answer: Wire) -> bytes:
+def form(answer: JsonObject) -> bytes:
     """The form that brought a file: its bytes were not recorded, its answer was."""
     fields = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n{answer["purpose"]}\r\n'
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{answer["filename"]}"\r\n\r\n'
@@ -85,7 +86,7 @@ class Replay:
         )
         response = await self._service.handle_passthrough(CONTEXT, request)
         assert isinstance(response.body, bytes)
-        body: Wire = orjson.loads(response.body)
+        body: JsonObject = orjson.loads(response.body)
         self._ids.learn(answer, body)
         return Replayed(seen, response.status, self._ids.to_recorded(body))
 

@@ -18,7 +18,7 @@ from tests.conformance.faulty_requests import (
     UNKNOWN_ID_FAULTS,
     FaultyRequest,
 )
-from tests.emulated_service import WEATHER, EmulatedService, open_service
+from tests.emulated_service import WEATHER, EmulatedService, get_required_calls, open_service
 from tests.stored_objects import get_driver
 from threadbridge.ports import Session
 
@@ -68,7 +68,7 @@ async def world() -> AsyncIterator[World]:
             "step": (await service.list_steps(ended))[0]["id"],
             "busy": waiting["thread_id"],
             "waiting": waiting["id"],
-            "call": waiting["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"],
+            "call": get_required_calls(waiting)[0]["id"],
             "empty": await service.create_thread(),
         }
         yield World(service, ids)

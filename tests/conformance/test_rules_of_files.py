@@ -5,24 +5,25 @@ from __future__ import annotations
 import pytest
 
 from tests.emulated_service import EmulatedService
-from threadbridge.ports import Wire
+from threadbridge.api_types import AssistantTool, JsonObject, RunObject
 from threadbridge_adapters.simulator import SimulatedUpstream
 
-SEARCH: list[Wire] = [{"type": "file_search"}]
-CODE: list[Wire] = [{"type": "code_interpreter"}]
-WEEK: Wire = {"anchor": "last_active_at", "days": 7}
+SEARCH: list[AssistantTool] = [{"type": "file_search"}]
+CODE: list[AssistantTool] = [{"type": "code_interpreter"}]
+WEEK: JsonObject = {"anchor": "last_active_at", "days": 7}
 
 
-async def a_store(service: EmulatedService, *file_ids: str) -> Wire:
+async def a_store(service: EmulatedService, *file_ids: str) -> JsonObject:
     return await behind(service, "POST", "/vector_stores", {"file_ids": list(file_ids)})
 
 
-async def behind(service: EmulatedService, method: str, path: str, body: Wire | None = None) -> Wire:
+async def behind(service: EmulatedService, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
     """What the service behind answers."""
-    return await SimulatedUpstream(service.simulator).request(method, path, body)
+    answer: JsonObject = await SimulatedUpstream(service.simulator).request(method, path, body)
+    return answer
 
 
-async def one_more_run(service: EmulatedService, thread_id: str, assistant_id: str) -> Wire:
+async def one_more_run(service: EmulatedService, thread_id: str, assistant_id: str) -> RunObject:
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)
     return await service.wait_until_rest(started.body)
 

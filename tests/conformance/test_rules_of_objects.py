@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.emulated_service import BETA, WEATHER, EmulatedService, run_path
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 TEXT = {"type": "text", "text": "Hi"}
 IMAGE_URL = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
@@ -136,7 +136,7 @@ async def test_a21_an_assistant_has_up_to_128_tools_and_needs_only_a_model(servi
     assert (bare.status, len(tools.body["tools"])) == (200, 128)
 
 
-SCHEMA: Wire = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
+SCHEMA: JsonObject = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
 
 
 @pytest.mark.parametrize(

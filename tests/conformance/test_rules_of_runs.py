@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulated_service import WEATHER, EmulatedService, list_event_names, run_path
-from threadbridge.ports import Wire
+from tests.emulated_service import (
+    WEATHER,
+    EmulatedService,
+    get_last_error,
+    get_required_calls,
+    get_usage,
+    list_event_names,
+    run_path,
+)
+from threadbridge.api_types import JsonObject
 
-OTHER: Wire = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
-FORM: Wire = {"type": "json_object"}
+OTHER: JsonObject = {
+    "type": "function",
+    "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}},
+}
+FORM: JsonObject = {"type": "json_object"}
 
 #: What a run may be told, beyond its assistant.
-OVERRIDES: Wire = {
+OVERRIDES: JsonObject = {
     "model": "gpt-4o-mini",
     "instructions": "Be kind.",
     "metadata": {"a": "b"},
@@ -30,18 +41,19 @@ async def test_a46_a_runs_usage_is_the_sum_of_its_steps_in_the_recorded_keys(ser
     waiting = await service.run_to_rest("CALL get_weather {}\nTHEN CALL get_weather {}", tools=[WEATHER])
     run = await service.submit_outputs(await service.submit_outputs(waiting))
 
-    usages = [step["usage"] for step in await service.list_steps(run)]
+    usages = [get_usage(step) for step in await service.list_steps(run)]
 
     assert len(usages) == 3
-    assert list(run["usage"]) == [
+    assert list(get_usage(run)) == [
         "prompt_tokens",
         "completion_tokens",
         "total_tokens",
         "prompt_token_details",
         "completion_tokens_details",
     ]
-    for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
-        assert run["usage"][name] == sum(usage[name] for usage in usages)
+    assert get_usage(run)["prompt_tokens"] == sum(usage["prompt_tokens"] for usage in usages)
+    assert get_usage(run)["completion_tokens"] == sum(usage["completion_tokens"] for usage in usages)
+    assert get_usage(run)["total_tokens"] == sum(usage["total_tokens"] for usage in usages)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +63,8 @@ async def test_a46_a_runs_usage_is_the_sum_of_its_steps_in_the_recorded_keys(ser
 async def test_a47_a_failed_run_has_one_of_three_codes(service: EmulatedService, text: str, code: str) -> None:
     run = await service.run_to_rest(text)
 
-    assert (run["status"], run["last_error"]["code"]) == ("failed", code)
-    assert list(run["last_error"]) == ["code", "message"]
+    assert (run["status"], get_last_error(run)["code"]) == ("failed", code)
+    assert list(get_last_error(run)) == ["code", "message"]
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
@@ -91,7 +103,7 @@ async def test_a49_instructions_replace_and_additional_ones_are_appended(service
 
 
 async def test_a51_tool_resources_are_taken_with_a_new_thread_only(service: EmulatedService) -> None:
-    resources: Wire = {"code_interpreter": {"file_ids": []}}
+    resources: JsonObject = {"code_interpreter": {"file_ids": []}}
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
     assistant_id = await service.create_assistant()
 
@@ -144,7 +156,7 @@ async def test_a57_an_ended_run_takes_new_metadata_and_nothing_else(service: Emu
 async def test_a59_an_answered_run_is_queued_again_with_its_old_start(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     service.clock.advance(7)
-    call = waiting["required_action"]["submit_tool_outputs"]["tool_calls"][0]
+    call = get_required_calls(waiting)[0]
 
     submitted = await service.post(
         f"{run_path(waiting)}/submit_tool_outputs", tool_outputs=[{"tool_call_id": call["id"], "output": ""}]
@@ -155,7 +167,7 @@ async def test_a59_an_answered_run_is_queued_again_with_its_old_start(service: E
 
 async def test_a65_all_calls_of_a_round_are_answered_in_one_request(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}\nCALL get_time {}", tools=[WEATHER, OTHER])
-    calls = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
+    calls = get_required_calls(waiting)
 
     one = await service.post(
         f"{run_path(waiting)}/submit_tool_outputs", tool_outputs=[{"tool_call_id": calls[0]["id"], "output": "x"}]

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulated_service import WEATHER, EmulatedService, StreamEvent, list_event_names, run_path
-from threadbridge.ports import Wire
+from tests.emulated_service import (
+    WEATHER,
+    EmulatedService,
+    StreamEvent,
+    get_function,
+    list_event_names,
+    list_step_calls,
+    run_path,
+)
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import FunctionCall, Scenario, ScriptedResponse, TextMessage
 
 CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
@@ -41,7 +49,7 @@ async def streamed(service: EmulatedService, text: str, **settings: object) -> l
     )
 
 
-def only(events: list[StreamEvent], name: str) -> list[Wire]:
+def only(events: list[StreamEvent], name: str) -> list[JsonObject]:
     return [event.data for event in events if event.name == f"thread.{name}"]
 
 
@@ -126,10 +134,11 @@ async def test_a76_a_function_call_in_a_step_has_an_output_once_answered(service
     await service.submit_outputs(waiting, output="sunny")
 
     after = (await service.list_steps(waiting))[0]
-    call = before["step_details"]["tool_calls"][0]
-    assert (list(call), list(call["function"])) == (["id", "type", "function"], ["name", "arguments", "output"])
-    assert (call["function"]["arguments"], call["function"]["output"]) == ('{"city": "Bern"}', None)
-    assert after["step_details"]["tool_calls"][0]["function"]["output"] == "sunny"
+    call = list_step_calls(before)[0]
+    function = get_function(call)
+    assert (list(call), list(function)) == (["id", "type", "function"], ["name", "arguments", "output"])
+    assert (function["arguments"], function["output"]) == ('{"city": "Bern"}', None)
+    assert get_function(list_step_calls(after)[0])["output"] == "sunny"
 
 
 @pytest.mark.parametrize("name", ["include[]", "include", "include%5B%5D"])

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 )
 
 from tests.conformance.restartable_service import RestartableService, Snapshot
-from tests.emulated_service import WEATHER, ServiceResponse, StreamEvent, run_path
-from threadbridge.ports import Wire
+from tests.emulated_service import WEATHER, ServiceResponse, StreamEvent, get_required_calls, run_path
+from threadbridge.api_types import CreateMessageBody, RunObject, RunStepObject
 from threadbridge.run_states import ACTIVE_STATUSES, TRANSITIONS, RunStatus
 from threadbridge.settings import HistoryMode
 from threadbridge_adapters.simulator._errors import DEFAULTS_BY_STATUS
@@ -60,7 +60,6 @@ _ONLY_TOLD = frozenset({RunStatus.QUEUED, RunStatus.CANCELLING})
 _FIRST = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS})
 _BROKEN = "The connection was closed before the response was complete."
 _TOLD_TO_FAIL = frozenset({"No luck.", _BROKEN, DEFAULTS_BY_STATUS[500][2], DEFAULTS_BY_STATUS[429][2]})
-_TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _MESSAGE_ENDS = ("message.completed", "message.incomplete")
 _STEP_ENDS = ("run.step.completed", "run.step.failed", "run.step.cancelled", "run.step.expired")
 
@@ -111,7 +110,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     # What clients do ------------------------------------------------------------------------------------------------
 
-    def _message(self, text: str) -> tuple[str, Wire]:
+    def _message(self, text: str) -> tuple[str, CreateMessageBody]:
         mark = str(next(self._marks))
         return mark, {"role": "user", "content": text, "metadata": {"mark": mark}}
 
@@ -153,8 +152,7 @@ class ServiceMachine(RuleBasedStateMachine):
         if not waiting:
             return
         run = data.draw(st.sampled_from(waiting))
-        calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
-        body = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"} for call in calls]}
+        body = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"} for call in get_required_calls(run)]}
         path = f"{run_path(run)}/submit_tool_outputs"
         if streamed:
             assert self._do(self.living.start_stream(path, **body)) is None
@@ -228,7 +226,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def _thread(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.expected, key=list(self.expected).index)))
 
-    def _active(self, thread_id: str) -> Wire | None:
+    def _active(self, thread_id: str) -> RunObject | None:
         runs = self._do(self.living.list_runs(thread_id))
         return next((run for run in runs if run["status"] in ACTIVE_STATUSES), None)
 
@@ -263,9 +261,14 @@ def assert_failed_as_told(found: Snapshot) -> None:
     assert set(messages) <= _TOLD_TO_FAIL
 
 
-def usage_of(objects: Sequence[Wire]) -> Mapping[str, int]:
+def usage_of(objects: Sequence[RunObject] | Sequence[RunStepObject]) -> Sequence[int]:
     """The sum of what they show; one that shows nothing cost nothing."""
-    return {name: sum((one["usage"] or dict.fromkeys(_TOKENS, 0))[name] for one in objects) for name in _TOKENS}
+    usages = [one["usage"] for one in objects if one["usage"] is not None]
+    return [
+        sum(usage["prompt_tokens"] for usage in usages),
+        sum(usage["completion_tokens"] for usage in usages),
+        sum(usage["total_tokens"] for usage in usages),
+    ]
 
 
 def assert_closed(told: list[StreamEvent]) -> None:

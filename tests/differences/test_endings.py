@@ -13,17 +13,19 @@ from tests.emulated_service import (
     WEATHER,
     EmulatedService,
     StreamEvent,
+    get_last_error,
     list_event_names,
     message_text,
     open_service,
     run_path,
 )
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import StoreError
-from threadbridge.ports import Backend, Event, RequestContext, WarningSink, Wire, discard_warning
+from threadbridge.ports import Backend, Event, RequestContext, WarningSink, discard_warning
 from threadbridge_adapters.simulator import Scenario
 
 
-def question(text: str) -> Wire:
+def question(text: str) -> JsonObject:
     return {"messages": [{"role": "user", "content": text}]}
 
 
@@ -55,16 +57,16 @@ async def test_d14_a_refused_request_is_told_with_its_request_id(
 ) -> None:
     run = await service.run_to_rest(text)
 
-    assert (run["status"], run["last_error"]["code"]) == ("failed", code)
-    assert run["last_error"]["message"].endswith(")")
-    assert "(request id req_" in run["last_error"]["message"]
+    assert (run["status"], get_last_error(run)["code"]) == ("failed", code)
+    assert get_last_error(run)["message"].endswith(")")
+    assert "(request id req_" in get_last_error(run)["message"]
 
 
 async def test_d14_a_failed_response_is_told_in_its_own_words(service: EmulatedService) -> None:
     run = await service.run_to_rest("FAIL server_error The model is on fire.")
 
-    assert run["last_error"]["code"] == "server_error"
-    assert re.fullmatch(r"The model is on fire\. \(request id req_\w+\)", run["last_error"]["message"])
+    assert get_last_error(run)["code"] == "server_error"
+    assert re.fullmatch(r"The model is on fire\. \(request id req_\w+\)", get_last_error(run)["message"])
 
 
 async def test_d16_active_runs_say_when_to_look_again() -> None:
@@ -214,7 +216,7 @@ async def test_d98_a_stream_whose_thread_is_deleted_closes_as_cancelled_and_noth
 ) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
     seen: list[StreamEvent] = []
-    deleted: list[Wire] = []
+    deleted: list[JsonObject] = []
 
     async for told in service.iterate_events(
         "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
@@ -260,7 +262,7 @@ class BreakingBackend:
         self,
         context: RequestContext,
         thread_id: str,
-        body: Wire,
+        body: JsonObject,
         *,
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
@@ -268,7 +270,13 @@ class BreakingBackend:
         return self._events()
 
     async def _events(self) -> AsyncIterator[Event]:
-        thread: Wire = {"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
+        thread: JsonObject = {
+            "id": "thread_1",
+            "object": "thread",
+            "created_at": 1,
+            "metadata": {},
+            "tool_resources": {},
+        }
         yield Event("thread.created", thread)
         raise StoreError("The disk is full.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.emulated_service import EmulatedService, run_path
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 
 async def test_d1_an_unknown_cursor_gives_an_empty_page(service: EmulatedService) -> None:
@@ -14,7 +14,7 @@ async def test_d1_an_unknown_cursor_gives_an_empty_page(service: EmulatedService
     after = await service.get("/assistants", after="asst_nobody")
     before = await service.get("/assistants", before="asst_nobody")
 
-    empty: Wire = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    empty: JsonObject = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
     assert (after.status, after.body) == (200, empty)
     assert (before.status, before.body) == (200, empty)
 

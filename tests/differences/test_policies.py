@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.emulated_service import WEATHER, EmulatedService, message_text, open_service, run_path, wait_until
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
-HELLO: Wire = {"role": "user", "content": "Hello"}
+HELLO: JsonObject = {"role": "user", "content": "Hello"}
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ async def test_d72_runs_and_messages_of_one_thread_wait_in_line(patient: Emulate
     assert message_text((await patient.list_messages(run))[-1]) == "ECHO: Hello"
 
 
-async def moved_on(service: EmulatedService, task: asyncio.Task[object]) -> Wire:
+async def moved_on(service: EmulatedService, task: asyncio.Task[object]) -> JsonObject:
     """Let a little time pass."""
     service.clock.advance(0.3)
     return {"done": task.done()}

@@ -17,7 +17,7 @@ from tests.bridge.engine.backend_process import (
 from tests.emulated_service import WEATHER
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge.settings import Policies
 
 
@@ -36,9 +36,9 @@ async def test_d68_a_turn_cut_off_by_the_end_of_its_process_is_asked_again_by_th
         assert (len(first.simulator.requests), len(second.simulator.requests)) == (1, 1)
 
 
-async def saying(life: BackendProcess, run: Wire, *said: str) -> Sequence[asyncio.Task[Wire]]:
+async def saying(life: BackendProcess, run: JsonObject, *said: str) -> Sequence[asyncio.Task[JsonObject]]:
     """Requests that add these messages one after another, each of which waits for the run."""
-    requests: list[asyncio.Task[Wire]] = []
+    requests: list[asyncio.Task[JsonObject]] = []
     for text in said:
         message = {"role": "user", "content": text}
         requests.append(asyncio.create_task(life.backend.create_message(CONTEXT, run["thread_id"], message)))
@@ -46,7 +46,7 @@ async def saying(life: BackendProcess, run: Wire, *said: str) -> Sequence[asynci
     return requests
 
 
-async def served(clock: ManualClock, requests: Sequence[asyncio.Task[Wire]]) -> None:
+async def served(clock: ManualClock, requests: Sequence[asyncio.Task[JsonObject]]) -> None:
     """Let time pass until every request has its answer."""
     while not all(request.done() for request in requests):
         clock.advance(0.1)

@@ -11,7 +11,15 @@ import aiohttp
 import orjson
 
 from tests.clients.client_kinds import simulated_gateway
-from tests.emulated_service import BETA, MAX_BODY_BYTES, WEATHER, EmulatedService, open_service, run_path
+from tests.emulated_service import (
+    BETA,
+    MAX_BODY_BYTES,
+    WEATHER,
+    EmulatedService,
+    get_last_error,
+    open_service,
+    run_path,
+)
 from tests.request_context import CONTEXT
 from threadbridge.ports import WireRequest
 from threadbridge.translation.models.policy import ModelCatalog
@@ -160,7 +168,7 @@ async def test_d31_requests_are_not_counted(service: EmulatedService) -> None:
 async def test_d31_a_429_of_the_service_behind_fails_the_run(service: EmulatedService) -> None:
     run = await service.run_to_rest("HTTP 429 1")
 
-    assert (run["status"], run["last_error"]["code"]) == ("failed", "rate_limit_exceeded")
+    assert (run["status"], get_last_error(run)["code"]) == ("failed", "rate_limit_exceeded")
 
 
 async def test_d32_every_key_opens_the_same_threads(service: EmulatedService) -> None:

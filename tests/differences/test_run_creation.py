@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulated_service import WEATHER, EmulatedService, list_event_names, message_text, open_service, run_path
-from threadbridge.ports import ObjectKind, Wire
+from tests.emulated_service import (
+    WEATHER,
+    EmulatedService,
+    get_usage,
+    list_event_names,
+    message_text,
+    open_service,
+    run_path,
+)
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import ObjectKind
 from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, ScriptedResponse, TextMessage
 
 
-def shown(request: Wire) -> list[str]:
+def shown(request: JsonObject) -> list[str]:
     """What a request holds, one word an item: the role of a message, the type of anything else."""
     return [str(item.get("role") or item["type"]) for item in request["input"]]
 
@@ -193,7 +202,7 @@ async def test_d49_every_turn_may_write_what_is_left_of_the_budget(service: Emul
     service.simulator.enqueue(call)
 
     waiting = await service.run_to_rest("Hi", tools=[WEATHER], run={"max_completion_tokens": 100})
-    spent = (await service.list_steps(await service.submit_outputs(waiting)))[0]["usage"]["completion_tokens"]
+    spent = get_usage((await service.list_steps(await service.submit_outputs(waiting)))[0])["completion_tokens"]
 
     assert [request["max_output_tokens"] for request in service.model_requests] == [100, 100 - spent]
 
@@ -215,7 +224,7 @@ async def test_d49_a_spent_budget_ends_the_run_without_another_turn(service: Emu
     run = await service.submit_outputs(waiting)
 
     assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_completion_tokens"})
-    assert run["usage"]["completion_tokens"] == 16
+    assert get_usage(run)["completion_tokens"] == 16
     assert len(service.model_requests) == 1
 
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulated_service import WEATHER, EmulatedService, open_service, run_path, wait_until
+from tests.emulated_service import (
+    WEATHER,
+    EmulatedService,
+    get_last_error,
+    get_usage,
+    open_service,
+    run_path,
+    wait_until,
+)
+from threadbridge.api_types import JsonObject, RunObject, ToolResources
 from threadbridge.costs.report import build_total_report
-from threadbridge.ports import ObjectKind, SpendScope, SpendTotals, Wire
+from threadbridge.ports import ObjectKind, SpendScope, SpendTotals
 from threadbridge_adapters.simulator import Scenario
 
 PRICES = {"gpt-4o": {"input": 2.5, "output": 10}}
 DAY = 86_400
 
 
-async def report(service: EmulatedService, run: Wire) -> Wire:
+async def report(service: EmulatedService, run: RunObject) -> JsonObject:
     return dict((await service.get(f"{run_path(run)}/report")).body)
 
 
@@ -23,8 +32,8 @@ async def test_d91_a_run_fails_before_the_request_whose_prompt_would_exceed_its_
 
         told = await report(service, run)
 
-    assert (run["status"], run["last_error"]["code"], service.model_requests) == ("failed", "rate_limit_exceeded", [])
-    assert "limits.run_dollars allows $0.0001" in run["last_error"]["message"]
+    assert (run["status"], get_last_error(run)["code"], service.model_requests) == ("failed", "rate_limit_exceeded", [])
+    assert "limits.run_dollars allows $0.0001" in get_last_error(run)["message"]
     assert [turn["cost"]["note"] for turn in told["turns"]] == ["The model was not asked."]
     assert told["last_error"] == run["last_error"]
 
@@ -44,7 +53,7 @@ async def test_d91_the_cap_of_a_run_is_for_all_of_its_turns() -> None:
         told = await report(service, run)
 
     assert (run["status"], len(service.model_requests)) == ("failed", 1)
-    assert "limits.run_dollars" in run["last_error"]["message"]
+    assert "limits.run_dollars" in get_last_error(run)["message"]
     assert 0 < told["totals"]["run"]["usd"] < 0.001
 
 
@@ -80,7 +89,7 @@ async def test_d91_the_cap_of_a_tenant_is_for_all_runs_of_so_many_days() -> None
         *("completed", "failed", "failed"),
         "completed",
     ]
-    assert "limits.tenant_dollars allows $0.0003" in same_day["last_error"]["message"]
+    assert "limits.tenant_dollars allows $0.0003" in get_last_error(same_day)["message"]
 
 
 @pytest.mark.parametrize("limit", ["run_dollars", "tenant_dollars"])
@@ -89,8 +98,8 @@ async def test_d92_where_a_cap_is_set_a_model_without_a_price_is_not_asked(limit
         run = await service.run_to_rest("short")
 
     assert (run["status"], service.model_requests) == ("failed", [])
-    assert "the price of gpt-4o is not known" in run["last_error"]["message"]
-    assert f"limits.{limit}" in run["last_error"]["message"]
+    assert "the price of gpt-4o is not known" in get_last_error(run)["message"]
+    assert f"limits.{limit}" in get_last_error(run)["message"]
 
 
 async def test_d92_the_policy_allows_it() -> None:
@@ -132,10 +141,11 @@ async def deleted_by_another_process(service: EmulatedService, thread_id: str) -
     await service.store.write(lambda session: session.remove(ObjectKind.THREAD, thread_id), tenant="default")
 
 
-async def everything(service: EmulatedService) -> Wire:
+async def everything(service: EmulatedService) -> JsonObject:
     """What the tenant spent."""
     [*tallies] = await service.store.read(lambda session: session.list_spending(SpendScope.TENANT), tenant="default")
-    return build_total_report(tallies[0].totals if tallies else SpendTotals())
+    report: JsonObject = build_total_report(tallies[0].totals if tallies else SpendTotals())
+    return report
 
 
 async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows_what() -> None:
@@ -157,14 +167,16 @@ async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows
 @pytest.mark.parametrize(
     ("fees", "searches", "left_out"), [({}, 0, ["file_search_call"]), ({"file_search_call": 0.0025}, 0.0025, [])]
 )
-async def test_d94_searches_are_priced_or_named_as_left_out(fees: Wire, searches: float, left_out: list[str]) -> None:
+async def test_d94_searches_are_priced_or_named_as_left_out(
+    fees: dict[str, float], searches: float, left_out: list[str]
+) -> None:
     async with open_service(prices=PRICES, fees=fees) as service:
-        stores: Wire = {"file_search": {"vector_stores": [{}]}}
+        stores: ToolResources = {"file_search": {"vector_stores": [{}]}}
         run = await service.run_to_rest("SEARCH cake", tools=[{"type": "file_search"}], tool_resources=stores)
 
         turn = (await report(service, run))["turns"][0]
 
-    tokens = run["usage"]["prompt_tokens"] * 2.5e-6 + run["usage"]["completion_tokens"] * 1e-5
+    tokens = get_usage(run)["prompt_tokens"] * 2.5e-6 + get_usage(run)["completion_tokens"] * 1e-5
     assert turn["hosted_calls"] == {"file_search": 1}
     assert turn["cost"] == {"usd": pytest.approx(tokens + searches), "note": None, "not_included": left_out}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.emulated_service import WEATHER, EmulatedService, open_service, run_path
+from tests.emulated_service import WEATHER, EmulatedService, get_usage, open_service, run_path
 from tests.stored_objects import message
+from threadbridge.api_types import TextPart
 from threadbridge.ports import Entry
 
 
@@ -16,7 +17,7 @@ async def test_d36_fields_that_came_late_are_in_every_answer(service: EmulatedSe
     assert assistant["tools"][0]["file_search"]["ranking_options"]["hybrid_search"] is None
     assert assistant["tools"][1]["function"]["strict"] is False
     assert (run["reasoning_effort"], run["parallel_tool_calls"]) == (None, True)
-    assert run["usage"].keys() >= {"prompt_token_details", "completion_tokens_details"}
+    assert get_usage(run).keys() >= {"prompt_token_details", "completion_tokens_details"}
 
 
 async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_attached() -> None:
@@ -39,7 +40,7 @@ async def test_d109_a_message_without_a_word_is_taken_and_sent(service: Emulated
     started = await service.post("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
     run = await service.wait_until_rest(started.body)
 
-    empty = {"type": "text", "text": {"value": "", "annotations": []}}
+    empty: TextPart = {"type": "text", "text": {"value": "", "annotations": []}}
     assert (run["status"], (await service.list_messages(run))[0]["content"]) == ("completed", [empty])
     assert service.model_requests[-1]["input"][0]["content"] == [{"type": "input_text", "text": ""}]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.emulated_service import WEATHER, EmulatedService, list_event_names, open_service
-from threadbridge.ports import ObjectKind, Wire
+from tests.emulated_service import WEATHER, EmulatedService, get_usage, list_event_names, open_service
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import ObjectKind
 
 
-def texts(asked: Wire) -> list[str]:
+def texts(asked: JsonObject) -> list[str]:
     """What the model was told, word for word."""
     return [part["text"] for item in asked["input"] if item["type"] == "message" for part in item["content"]]
 
@@ -51,7 +52,7 @@ async def test_d50_a_prompt_budget_is_for_all_turns_of_a_run(service: EmulatedSe
     run = await service.submit_outputs(waiting, "sunny " * 100)
 
     assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_prompt_tokens"})
-    assert run["usage"]["prompt_tokens"] <= 100
+    assert get_usage(run)["prompt_tokens"] <= 100
     assert len(service.model_requests) == 1
 
 
@@ -117,7 +118,7 @@ async def test_d77_the_service_is_asked_to_count_where_the_setting_says_so() -> 
         told = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
 
     assert run["status"] == "completed"
-    assert told.body["turns"][0]["history"]["counted"] == run["usage"]["prompt_tokens"]
+    assert told.body["turns"][0]["history"]["counted"] == get_usage(run)["prompt_tokens"]
 
 
 async def test_d101_a_prompt_the_model_cannot_read_is_sent_with_less_of_the_thread(service: EmulatedService) -> None:

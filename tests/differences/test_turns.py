@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.emulated_service import WEATHER, EmulatedService, list_event_names, message_text, run_path
+from tests.emulated_service import (
+    WEATHER,
+    EmulatedService,
+    get_function,
+    get_required_calls,
+    get_usage,
+    list_event_names,
+    list_step_calls,
+    message_text,
+    run_path,
+)
 from threadbridge_adapters.simulator import FunctionCall, Scenario, ScriptedResponse, TextMessage
 
 CALL = FunctionCall("get_weather", "{}")
@@ -13,10 +23,10 @@ async def test_d2_the_last_step_of_an_answer_bears_its_usage(service: EmulatedSe
 
     run = await service.submit_outputs(await service.run_to_rest("Hi", tools=[WEATHER]))
 
-    said, called, answered = [step["usage"]["total_tokens"] for step in await service.list_steps(run)]
+    said, called, answered = [get_usage(step)["total_tokens"] for step in await service.list_steps(run)]
     assert said == 0
     assert called > 0
-    assert run["usage"]["total_tokens"] == called + answered
+    assert get_usage(run)["total_tokens"] == called + answered
 
 
 async def test_d3_what_a_turn_makes_can_be_read_when_it_is_over(service: EmulatedService) -> None:
@@ -47,7 +57,7 @@ async def test_d13_text_after_a_call_stands_before_the_one_step_of_all_calls(ser
         ("message_creation", "completed"),
         ("tool_calls", "in_progress"),
     ]
-    assert len(steps[-1]["step_details"]["tool_calls"]) == 2
+    assert len(list_step_calls(steps[-1])) == 2
     assert [message_text(message) for message in await service.list_messages(run)] == ["Hi", "before", "after"]
     assert (await service.submit_outputs(run))["status"] == "completed"
 
@@ -86,7 +96,7 @@ async def test_d52_calls_cut_off_at_a_limit_are_nobodys_affair(service: Emulated
     step = (await service.list_steps(run))[0]
     assert (run["status"], run["required_action"]) == ("incomplete", None)
     assert (step["type"], step["status"]) == ("tool_calls", "completed")
-    assert [call["function"]["output"] for call in step["step_details"]["tool_calls"]] == [None]
+    assert [get_function(call)["output"] for call in list_step_calls(step)] == [None]
 
 
 async def test_d53_another_reason_for_a_cut_is_not_repeated(service: EmulatedService) -> None:
@@ -107,13 +117,13 @@ async def test_d57_a_run_that_ended_badly_shows_the_usage_of_its_finished_turns(
     assert failed["status"] == "failed"
     called, *_ = await service.list_steps(failed)
     assert failed["usage"] == called["usage"]
-    assert failed["usage"]["total_tokens"] > 0
+    assert get_usage(failed)["total_tokens"] > 0
 
 
 async def test_d57_a_turn_that_was_cut_off_counts_zero(service: EmulatedService) -> None:
     failed = await service.run_to_rest("FAIL server_error no luck")
 
-    assert failed["usage"]["total_tokens"] == 0
+    assert get_usage(failed)["total_tokens"] == 0
 
 
 async def test_d57_a_turn_that_somebody_else_ends_counts_zero_too(service: EmulatedService) -> None:
@@ -124,7 +134,7 @@ async def test_d57_a_turn_that_somebody_else_ends_counts_zero_too(service: Emula
     service.clock.advance(700)  # looked at before its worker woke
     expired = await service.retrieve_run(run)
 
-    assert (expired["status"], expired["usage"]["total_tokens"]) == ("expired", 0)
+    assert (expired["status"], get_usage(expired)["total_tokens"]) == ("expired", 0)
 
 
 async def test_d60_an_answer_without_text_and_call_leaves_nothing(service: EmulatedService) -> None:
@@ -149,7 +159,7 @@ async def test_d60_an_empty_text_is_a_message_with_one_empty_delta(service: Emul
 
 async def test_d5_missing_and_unknown_outputs_are_refused_in_the_same_words(service: EmulatedService) -> None:
     run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
-    call_id = run["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"]
+    call_id = get_required_calls(run)[0]["id"]
     submit = f"{run_path(run)}/submit_tool_outputs"
 
     missing = await service.post(submit, tool_outputs=[])
@@ -164,13 +174,13 @@ async def test_d5_missing_and_unknown_outputs_are_refused_in_the_same_words(serv
 
 async def test_d64_an_output_left_out_is_an_empty_one(service: EmulatedService) -> None:
     run = await service.run_to_rest("CALL get_weather {}\nCALL get_weather {}", tools=[WEATHER])
-    first, second = (call["id"] for call in run["required_action"]["submit_tool_outputs"]["tool_calls"])
+    first, second = (call["id"] for call in get_required_calls(run))
 
     outputs = [{"tool_call_id": first}, {"tool_call_id": second, "output": None}]
     taken = await service.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=outputs)
 
-    calls = (await service.list_steps(await service.wait_until_rest(taken.body)))[0]["step_details"]["tool_calls"]
-    assert [call["function"]["output"] for call in calls] == ["", ""]
+    calls = list_step_calls((await service.list_steps(await service.wait_until_rest(taken.body)))[0])
+    assert [get_function(call)["output"] for call in calls] == ["", ""]
 
 
 async def test_d65_an_output_without_its_call_is_refused_by_name(service: EmulatedService) -> None:

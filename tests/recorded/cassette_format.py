@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import orjson
 import yaml
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 #: vcrpy has no types: its request has `method`, `uri`, `headers`, `body`; its response is a dictionary.
 Request: TypeAlias = Any
@@ -51,15 +51,16 @@ class Serializer:
     """vcrpy's form of a cassette as text, and back."""
 
     @staticmethod
-    def serialize(cassette: Wire) -> str:
+    def serialize(cassette: JsonObject) -> str:
         for exchange in cassette["interactions"]:
             exchange["request"]["body"] = _to_readable(exchange["request"]["body"])
             exchange["response"]["body"] = _to_readable(exchange["response"]["body"].get("string"))
-        return yaml.dump(cassette, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        text: str = _YAML.dump(cassette, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        return text
 
     @staticmethod
-    def deserialize(text: str) -> Wire:
-        cassette: Wire = yaml.load(text, Loader=_Loader)  # noqa: S506  it is the C twin of SafeLoader
+    def deserialize(text: str) -> JsonObject:
+        cassette: JsonObject = yaml.load(text, Loader=_Loader)  # noqa: S506  it is the C twin of SafeLoader
         for exchange in cassette["interactions"]:
             exchange["request"]["body"] = _to_bytes(exchange["request"]["body"])
             exchange["response"]["body"] = {"string": _to_bytes(exchange["response"]["body"])}
@@ -70,7 +71,7 @@ def _select_headers(headers: Mapping[str, Any], names: frozenset[str]) -> dict[s
     return {name.lower(): value for name, value in headers.items() if name.lower() in names}
 
 
-def _to_readable(body: bytes | str | None) -> Wire:
+def _to_readable(body: bytes | str | None) -> JsonObject:
     if not body:
         return {}
     try:
@@ -79,10 +80,12 @@ def _to_readable(body: bytes | str | None) -> Wire:
         return {"text": body if isinstance(body, str) else body.decode()}
 
 
-def _to_bytes(body: Wire) -> bytes:
+def _to_bytes(body: JsonObject) -> bytes:
     return orjson.dumps(body["json"]) if "json" in body else str(body.get("text", "")).encode()
 
 
+#: The stubs of these functions have parameters of unknown type.
+_YAML: Any = yaml
 #: The faster twin, which not every platform has.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -94,8 +97,9 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
+    node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    return node
 
 
 _Dumper.add_representer(str, _represent_text)

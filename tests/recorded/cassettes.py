@@ -11,7 +11,7 @@ from typing import Any
 from pytest_recording.plugin import get_default_cassette_name
 
 from tests.recorded.cassette_format import Serializer
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 _ROOT = Path(__file__).parents[2]
 
@@ -43,9 +43,9 @@ def list_test_cassettes() -> set[str]:
     return {f"{Path(module).stem}/{get_default_cassette_name(None, name)}.yaml" for module, name in tests}
 
 
-def read_exchanges(cassette: str) -> list[Wire]:
+def read_exchanges(cassette: str) -> list[JsonObject]:
     """The exchanges of a cassette, bodies as they travelled."""
-    interactions: list[Wire] = Serializer.deserialize((CASSETTES / cassette).read_text(encoding="utf-8"))[
+    interactions: list[JsonObject] = Serializer.deserialize((CASSETTES / cassette).read_text(encoding="utf-8"))[
         "interactions"
     ]
     return interactions

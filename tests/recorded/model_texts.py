@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import orjson
 
 from tests.recorded.cassette_format import Response
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, JsonValue, is_json_list, is_json_object
 from threadbridge.sse import SSEDecoder
 
 
@@ -30,7 +29,7 @@ def extract_model_texts(responses: Iterable[Response]) -> list[str]:
     return list(texts.values())
 
 
-def _extract_texts(node: Wire) -> dict[str, str]:
+def _extract_texts(node: JsonObject) -> dict[str, str]:
     match node:
         case {"type": "function_call", "status": "completed", "call_id": key, "name": name, "arguments": arguments}:
             return {key: format_call(name, arguments)}
@@ -44,7 +43,7 @@ def _extract_texts(node: Wire) -> dict[str, str]:
             return {}
 
 
-def _iterate_documents(body: bytes) -> Iterator[Any]:
+def _iterate_documents(body: bytes) -> Iterator[JsonValue]:
     if body.lstrip().startswith(b"{"):
         yield orjson.loads(body)
         return
@@ -53,14 +52,11 @@ def _iterate_documents(body: bytes) -> Iterator[Any]:
             yield orjson.loads(data)
 
 
-def _iterate_nodes(document: Any) -> Iterator[Wire]:
-    match document:
-        case dict():
-            yield document
-            for value in document.values():
-                yield from _iterate_nodes(value)
-        case list():
-            for value in document:
-                yield from _iterate_nodes(value)
-        case _:
-            return
+def _iterate_nodes(document: JsonValue) -> Iterator[JsonObject]:
+    if is_json_object(document):
+        yield document
+        for value in document.values():
+            yield from _iterate_nodes(value)
+    elif is_json_list(document):
+        for value in document:
+            yield from _iterate_nodes(value)

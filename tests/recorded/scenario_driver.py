@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Awaitable
 
 from tests.recorded.model_texts import format_call
 from tests.request_context import CONTEXT
+from threadbridge.api_types import FunctionTool, RunObject, RunToolCall, SubmitToolOutputsBody
 from threadbridge.errors import RequestError
-from threadbridge.ports import Backend, Event, ListQuery, Wire
+from threadbridge.ports import Backend, Event, ListQuery
 
 #: Seconds a run may take. A real model needs some of them.
 _TIMEOUT_SECONDS = 60.0
@@ -24,7 +25,7 @@ INSTRUCTIONS = (
 )
 
 
-def _make_function_tool(name: str) -> Wire:
+def _make_function_tool(name: str) -> FunctionTool:
     city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     return {"type": "function", "function": {"name": name, "description": f"{name} of a city", "parameters": city}}
 
@@ -76,7 +77,7 @@ class ScenarioDriver:
         self._poll_interval = poll_interval
         self._assistant_id = ""
         self.thread_id = ""
-        self.run: Wire = {}
+        self.run: RunObject  # since the first run was started
 
     async def open(self) -> None:
         """Make the assistant and the thread."""
@@ -103,7 +104,7 @@ class ScenarioDriver:
     async def submit_polled(self) -> None:
         """Answer every call, and look on."""
         await self._poll_until_rest(
-            await self.backend.submit_tool_outputs(CONTEXT, self.thread_id, self.run["id"], self._outputs())
+            await self.backend.submit_tool_outputs(CONTEXT, self.thread_id, self.run["id"], self._make_outputs())
         )
 
     async def run_streamed(self) -> None:
@@ -114,7 +115,7 @@ class ScenarioDriver:
 
     async def submit_streamed(self) -> None:
         """Answer every call, and watch on."""
-        events = await self.backend.stream_tool_outputs(CONTEXT, self.thread_id, self.run["id"], self._outputs())
+        events = await self.backend.stream_tool_outputs(CONTEXT, self.thread_id, self.run["id"], self._make_outputs())
         await self._follow_events(events)
 
     async def note_results(self) -> None:
@@ -134,14 +135,16 @@ class ScenarioDriver:
         else:
             raise AssertionError("what should have been refused was done")
 
-    async def _poll_until_rest(self, run: Wire) -> None:
+    async def _poll_until_rest(self, run: RunObject) -> None:
         waited = 0.0
         while run["status"] in _IN_FLIGHT and waited < _TIMEOUT_SECONDS:
             await asyncio.sleep(self._poll_interval)
             waited += self._poll_interval
             run = (await self.backend.retrieve_run(CONTEXT, self.thread_id, run["id"])).run
         self._note_rest(run)
-        self.model_texts += [format_call(made["name"], made["arguments"]) for made in self._list_requested_functions()]
+        self.model_texts += [
+            format_call(call["function"]["name"], call["function"]["arguments"]) for call in self._list_required_calls()
+        ]
 
     async def _follow_events(self, events: AsyncIterator[Event]) -> None:
         pieces = DeltaAccumulator()
@@ -154,16 +157,16 @@ class ScenarioDriver:
         self._note_rest(self.run)
         self.model_texts += pieces.list_words()
 
-    def _note_rest(self, run: Wire) -> None:
+    def _note_rest(self, run: RunObject) -> None:
         self.run = run
         self.observations.append(f"run {run['status']}")
-        self.observations += [f"called {made['name']}" for made in self._list_requested_functions()]
+        self.observations += [f"called {call['function']['name']}" for call in self._list_required_calls()]
 
-    def _list_requested_functions(self) -> list[Wire]:
-        waiting = self.run["required_action"]
-        calls = waiting["submit_tool_outputs"]["tool_calls"] if waiting else []
-        return [made["function"] for made in calls]
+    def _list_required_calls(self) -> list[RunToolCall]:
+        required = self.run["required_action"]
+        return required["submit_tool_outputs"]["tool_calls"] if required is not None else []
 
-    def _outputs(self) -> Wire:
-        calls = self.run["required_action"]["submit_tool_outputs"]["tool_calls"]
-        return {"tool_outputs": [{"tool_call_id": made["id"], "output": "sunny"} for made in calls]}
+    def _make_outputs(self) -> SubmitToolOutputsBody:
+        return {
+            "tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"} for call in self._list_required_calls()]
+        }

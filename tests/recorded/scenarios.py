@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tests.emulated_service import get_last_error
 from tests.recorded.scenario_driver import ScenarioDriver
 from tests.request_context import CONTEXT
 from threadbridge.ports import ListQuery
@@ -77,16 +78,15 @@ async def _play_rejected_requests(driver: ScenarioDriver) -> None:
 async def _play_failing_service(driver: ScenarioDriver) -> None:
     await driver.add_message("HTTP 503")
     await driver.run_polled()
-    driver.observations.append(str(driver.run["last_error"]["code"]))
+    driver.observations.append(get_last_error(driver.run)["code"])
 
 
 async def _play_stream_failure(driver: ScenarioDriver) -> None:
     await driver.add_message("SAY One two three", "FAIL server_error the model is on fire")
     await driver.run_streamed()
-    message, _, _ = str(driver.run["last_error"]["message"]).partition(
-        " (request id "
-    )  # another one in every recording
-    driver.observations.append(f"{driver.run['last_error']['code']}: {message}")
+    error = get_last_error(driver.run)
+    message, _, _ = error["message"].partition(" (request id ")  # every recording has another request id
+    driver.observations.append(f"{error['code']}: {message}")
 
 
 _MESSAGE_START_EVENTS = (

@@ -20,9 +20,12 @@ from tests.recorded.cassettes import CASSETTES, list_cassette_files, list_test_c
 from tests.recorded.model_texts import extract_model_texts
 from tests.recorded.recording_targets import LIVE, SIMULATED
 from tests.recorded.scenarios import SCENARIOS
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 _A_CASSETTE = "test_backends/test_a_conversation_takes_its_course[{backend}-{scenario}].yaml"
+
+#: vcrpy has no types: what is handed to it must bring its own.
+NO_HEADERS: dict[str, str] = {}
 
 _SECRETS = (
     r"\b(sk|sess|ek)-[A-Za-z0-9_-]{6,}",
@@ -76,7 +79,7 @@ def test_every_exchange_names_no_other_host_than_ours() -> None:
 
 
 @pytest.fixture(params=SCENARIOS)
-def sides(request: pytest.FixtureRequest) -> list[list[Wire]]:
+def sides(request: pytest.FixtureRequest) -> list[list[JsonObject]]:
     """The exchanges of one scenario, with either backend."""
     read = [read_exchanges(_A_CASSETTE.format(backend=backend, scenario=request.param)) for backend in BACKENDS]
     if any(exchange["request"]["uri"].startswith(LIVE) for side in read for exchange in side):
@@ -84,7 +87,7 @@ def sides(request: pytest.FixtureRequest) -> list[list[Wire]]:
     return read
 
 
-def test_every_backend_heard_the_same_words(sides: list[list[Wire]]) -> None:
+def test_every_backend_heard_the_same_words(sides: list[list[JsonObject]]) -> None:
     words = [extract_model_texts(exchange["response"] for exchange in side) for side in sides]
 
     assert words == words[:1] * len(sides)
@@ -137,13 +140,13 @@ def test_a_body_comes_back_from_a_cassette_as_it_went_in(text: str) -> None:
 
 
 def test_bodies_match_as_json_and_differ_as_json() -> None:
-    asked = Request("POST", SIMULATED, b'{"a": 1, "b": 2}', {})
+    asked = Request("POST", SIMULATED, b'{"a": 1, "b": 2}', NO_HEADERS)
 
-    match_body(asked, Request("POST", SIMULATED, b'{"b":2,"a":1}', {}))
-    match_body(Request("GET", SIMULATED, b"", {}), Request("GET", SIMULATED, None, {}))
+    match_body(asked, Request("POST", SIMULATED, b'{"b":2,"a":1}', NO_HEADERS))
+    match_body(Request("GET", SIMULATED, b"", NO_HEADERS), Request("GET", SIMULATED, None, NO_HEADERS))
 
     with pytest.raises(AssertionError):
-        match_body(asked, Request("POST", SIMULATED, b'{"a":1,"b":3}', {}))
+        match_body(asked, Request("POST", SIMULATED, b'{"a":1,"b":3}', NO_HEADERS))
 
 
 # -- Replaying -------------------------------------------------------------------------------------------------------
@@ -158,7 +161,7 @@ def vcr_config() -> dict[str, Any]:
 @pytest.fixture
 def cassette() -> Iterator[Any]:
     """A cassette of one exchange, not replayed by a test but looked at."""
-    recorder = VCR(serializer="yaml", record_mode=RecordMode.NONE, match_on=["method", "path"])
+    recorder: Any = VCR(serializer="yaml", record_mode=RecordMode.NONE, match_on=["method", "path"])
     recorder.register_serializer("yaml", Serializer)
     path = CASSETTES / _A_CASSETTE.format(backend="responses", scenario="a_polled_run")
     with recorder.use_cassette(str(path)) as loaded:

@@ -299,8 +299,8 @@ def _read_keys(slice_name: str, path: str) -> Keys:
     for step in steps:
         shapes = [below for shape in shapes for below in _list_shapes(schemas, shape["properties"].get(step, {}))]
     assert shapes, path
-    known: set[str] = set().union(*(shape["properties"] for shape in shapes))
-    required: set[str] = set().union(*(shape.get("required", ()) for shape in shapes))
+    known = set[str]().union(*(shape["properties"] for shape in shapes))
+    required = set[str]().union(*(shape.get("required", ()) for shape in shapes))
     return Keys(frozenset(known), frozenset(required))
 
 

@@ -16,6 +16,7 @@ from tests.bridge.engine.upstream_state_fixtures import (
     run_to_rest,
 )
 from tests.emulated_service import WEATHER, EmulatedService, message_text, open_service
+from threadbridge.api_types import RunObject
 from threadbridge.ports import Wire
 
 DAY = 86_400
@@ -75,8 +76,8 @@ async def test_a_response_that_is_gone_is_made_up_for_within_the_turn(*, streame
         path = f"/threads/{run['thread_id']}/runs/{run['id']}/submit_tool_outputs"
         outputs = [{"tool_call_id": call_of(run), "output": "rain"}]
         events = await service.collect_events(path, tool_outputs=outputs) if streamed else []
-        if_polled = {} if streamed else (await service.post(path, tool_outputs=outputs)).body
-        ended = await service.wait_until_rest(if_polled or run)
+        current: RunObject = run if streamed else (await service.post(path, tool_outputs=outputs)).body
+        ended = await service.wait_until_rest(current)
         again = await run_to_rest(service, run["thread_id"], run["assistant_id"], "SAY more")
 
         assert ended["status"] == "completed"

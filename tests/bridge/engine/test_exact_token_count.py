@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.emulated_service import WEATHER, EmulatedService, list_event_names, open_service
+from tests.emulated_service import WEATHER, EmulatedService, get_usage, list_event_names, open_service
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
@@ -154,7 +154,7 @@ async def test_a_service_that_counts_nothing_where_nothing_is_left_ends_the_run(
         ended = await service.submit_outputs(await service.wait_until_rest(run.body), "sunny")
 
     assert (ended["status"], ended["incomplete_details"]) == ("incomplete", {"reason": "max_prompt_tokens"})
-    assert ended["usage"]["prompt_tokens"] > 16
+    assert get_usage(ended)["prompt_tokens"] > 16
 
 
 async def test_a_service_whose_profile_counts_nothing_is_not_asked() -> None:

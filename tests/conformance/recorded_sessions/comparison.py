@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
+from threadbridge.api_types import is_json_list, is_json_object
+
 JSONPath = tuple[str | int, ...]
 
 
@@ -28,17 +30,14 @@ class Mismatch(NamedTuple):
 
 def compare(recorded: Any, ours: Any, path: JSONPath = (), object_type: str = "") -> Iterator[Mismatch]:
     """Every difference of two JSON values. Times are compared as there or not there, deadlines as distances."""
-    match recorded, ours:
-        case dict(), dict():
-            yield from _compare_objects(recorded, ours, path, str(recorded.get("object") or object_type))
-        case list(), list():
-            yield from _compare_lists(recorded, ours, path, object_type)
-        case _ if type(recorded) is not type(ours):
-            yield Mismatch("type", path, recorded, ours, object_type)
-        case _ if recorded != ours and not _is_time(path):
-            yield Mismatch("value", path, recorded, ours, object_type)
-        case _:
-            pass
+    if is_json_object(recorded) and is_json_object(ours):
+        yield from _compare_objects(recorded, ours, path, str(recorded.get("object") or object_type))
+    elif is_json_list(recorded) and is_json_list(ours):
+        yield from _compare_lists(recorded, ours, path, object_type)
+    elif type(recorded) is not type(ours):
+        yield Mismatch("type", path, recorded, ours, object_type)
+    elif recorded != ours and not _is_time(path):
+        yield Mismatch("value", path, recorded, ours, object_type)
 
 
 def _compare_objects(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tests.conformance.recorded_sessions.comparison import Mismatch
 from tests.conformance.recorded_sessions.recordings import RecordedExchange, find_day
+from threadbridge.api_types import JsonObject, JsonValue, ToolResources, is_json_object
 
 
 class NumberedDifference(NamedTuple):
@@ -52,12 +53,13 @@ def _is_completion_limit(mismatch: Mismatch, exchange: RecordedExchange) -> bool
     if mismatch.object_type != "stream" or mismatch.path[-1] not in ("thread.run.completed", "thread.run.incomplete"):
         return False
     run = mismatch.recorded or mismatch.ours
-    return isinstance(run, dict) and run["status"] == "incomplete"
+    return is_json_object(run) and bool(run["status"] == "incomplete")
 
 
 def _is_inline_vector_store(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
-    body = exchange.request_json if isinstance(exchange.request_json, dict) else {}
-    described = (body.get("tool_resources") or {}).get("file_search") or {}
+    body: JsonObject = exchange.request_json if is_json_object(exchange.request_json) else {}
+    resources: ToolResources = body.get("tool_resources") or {}
+    described = resources.get("file_search") or {}
     return "vector_stores" in described and mismatch.path[:2] == ("tool_resources", "file_search")
 
 
@@ -93,15 +95,17 @@ def _is_prompt_limit(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
     return mismatch.path[-2:] == ("incomplete_details", "reason") and limits == _PROMPTS_FIRST
 
 
-def _find_enclosing_object(mismatch: Mismatch, exchange: RecordedExchange, *, above: str = "") -> Any:
+def _find_enclosing_object(mismatch: Mismatch, exchange: RecordedExchange, *, above: str = "") -> JsonObject:
     """The recorded object that holds the place of a mismatch; with `above`, the one that holds this field."""
     path = mismatch.path[: mismatch.path.index(above)] if above in mismatch.path else mismatch.path[:-1]
-    found: Any = exchange.response_json
+    found: JsonValue = exchange.response_json
+    if exchange.sse is not None and not path:
+        return {}
     if exchange.sse is not None:
-        found, path = (exchange.sse[int(path[0])][1], path[2:]) if path else ({}, ())
+        found, path = exchange.sse[int(path[0])][1], path[2:]
     for step in path:
         found = found[step]
-    return found if isinstance(found, dict) else {}
+    return found if is_json_object(found) else {}
 
 
 _BAD_ENDS = frozenset({"failed", "cancelled", "expired"})

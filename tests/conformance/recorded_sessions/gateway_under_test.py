@@ -16,8 +16,9 @@ from tests.conformance.recorded_sessions.run_records import is_in_flight
 from tests.conformance.recorded_sessions.scripted_upstream import ScriptedConcurrencyLimit, ScriptedUpstream
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonObject
 from threadbridge.engine.backend import ResponsesBackend
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.ports import ListQuery
 from threadbridge.settings import Limits, Settings
 from threadbridge.wire import find_api_path
 from threadbridge_adapters.composition import assemble_backend
@@ -119,7 +120,7 @@ class GatewayUnderTest:
         reply, parts = Reply(), list[bytes]()
         unread = [body]
 
-        async def receive() -> Wire:
+        async def receive() -> JsonObject:
             if not unread:
                 await (disconnected or asyncio.Event()).wait()  # the client stays until it has its answer
                 return {"type": "http.disconnect"}
@@ -136,19 +137,19 @@ class GatewayUnderTest:
         reply.body = b"".join(parts)
         return reply
 
-    async def create(self, path: str, body: Wire) -> Wire:
+    async def create(self, path: str, body: JsonObject) -> JsonObject:
         """Make an object that the recording takes for granted."""
         reply = await self.request("POST", path, body=orjson.dumps(body), headers={**_BETA, **_JSON})
         if reply.status != 200:
             raise CreationRejected(f"{path}: {reply.json}")
-        created: Wire = reply.json
+        created: JsonObject = reply.json
         return created
 
     async def cancel_newest_run(self) -> Reply:
         """Cancel the run that was started last, whatever its thread."""
         threads = (await self.backend.list_threads(CONTEXT, ListQuery(limit=100)))["data"]
         listed = [await self.backend.list_runs(CONTEXT, thread["id"], ListQuery(limit=1)) for thread in threads]
-        runs: list[Wire] = [run for page in listed for run in page["data"] if is_in_flight(run)]
+        runs: list[JsonObject] = [run for page in listed for run in page["data"] if is_in_flight(run)]
         newest = max(runs, key=lambda run: int(run["created_at"]))
         return await self.request("POST", f"/v1/threads/{newest['thread_id']}/runs/{newest['id']}/cancel")
 

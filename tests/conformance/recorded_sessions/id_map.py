@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conformance.recorded_sessions.sessions import ID
+from threadbridge.api_types import is_json_list, is_json_object
 
 
 class IdMap:
@@ -30,17 +31,14 @@ class IdMap:
 
     def learn(self, recorded: Any, ours: Any) -> None:
         """Pair the ids at the same places of two bodies."""
-        match recorded, ours:
-            case dict(), dict():
-                for name in recorded.keys() & ours.keys():
-                    self.learn(recorded[name], ours[name])
-            case list(), list():
-                for one, other in zip(recorded, ours, strict=False):
-                    self.learn(one, other)
-            case str(), str() if _is_id(recorded) and _is_id(ours) and _id_kind(recorded) == _id_kind(ours):
-                self.pair(recorded, ours)
-            case _:
-                pass
+        if is_json_object(recorded) and is_json_object(ours):
+            for name in recorded.keys() & ours.keys():
+                self.learn(recorded[name], ours[name])
+        elif is_json_list(recorded) and is_json_list(ours):
+            for one, other in zip(recorded, ours, strict=False):
+                self.learn(one, other)
+        elif isinstance(recorded, str) and isinstance(ours, str) and _are_ids_of_one_kind(recorded, ours):
+            self.pair(recorded, ours)
 
     def to_ours(self, text: str) -> str:
         """A recorded text with our ids in it."""
@@ -48,19 +46,17 @@ class IdMap:
 
     def to_recorded(self, value: Any) -> Any:
         """A body of ours with the recorded ids in it."""
-        match value:
-            case dict():
-                return {name: self.to_recorded(inner) for name, inner in value.items()}
-            case list():
-                return [self.to_recorded(inner) for inner in value]
-            case str():
-                return ID.sub(lambda found: self._recorded.get(found[0], found[0]), value)
-            case _:
-                return value
+        if is_json_object(value):
+            return {name: self.to_recorded(inner) for name, inner in value.items()}
+        if is_json_list(value):
+            return [self.to_recorded(inner) for inner in value]
+        if isinstance(value, str):
+            return ID.sub(lambda found: self._recorded.get(found[0], found[0]), value)
+        return value
 
 
-def _is_id(text: str) -> bool:
-    return ID.fullmatch(text) is not None
+def _are_ids_of_one_kind(recorded: str, ours: str) -> bool:
+    return all(ID.fullmatch(text) is not None for text in (recorded, ours)) and _id_kind(recorded) == _id_kind(ours)
 
 
 def _id_kind(object_id: str) -> str:

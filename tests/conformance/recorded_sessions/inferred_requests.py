@@ -20,7 +20,7 @@ from tests.conformance.recorded_sessions.recordings import (
     lacks_request,
 )
 from tests.conformance.recorded_sessions.sessions import Session
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 
 @dataclass
@@ -74,7 +74,7 @@ def _sort_key(request: InferredExchange) -> tuple[float, int]:
 
 def _iterate_owners(exchange: RecordedExchange) -> Iterator[str]:
     """The thread, or the assistant, that an answer is about."""
-    first = next(iterate_objects(exchange), {})
+    first = next(iterate_objects(exchange), JsonObject())
     if first.get("object") in ("assistant", "thread", "thread.deleted"):
         yield first["id"]
     elif first.get("object") in ("thread.message", "thread.run") or exchange.sse is not None:
@@ -86,8 +86,8 @@ class _RequestInference:
 
     def __init__(self, answers: Sequence[RecordedExchange]) -> None:
         self._answers = answers
-        self._runs: dict[str, Wire] = {}  # as they were seen last
-        self._creation_bodies: dict[str, Wire] = {}  # what made them, as they were seen first
+        self._runs: dict[str, JsonObject] = {}  # as they were seen last
+        self._creation_bodies: dict[str, JsonObject] = {}  # what made them, as they were seen first
         runs = [
             body for exchange in answers for body in iterate_objects(exchange) if body.get("object") == "thread.run"
         ]
@@ -101,7 +101,7 @@ class _RequestInference:
 
     def infer_requests(self) -> Iterator[InferredExchange]:
         """Every request, in no order."""
-        seen_objects: dict[str, Wire] = {}
+        seen_objects: dict[str, JsonObject] = {}
         for exchange in sorted(self._answers, key=self._find_time):
             yield (
                 self._infer_from_body(exchange, seen_objects)
@@ -114,7 +114,7 @@ class _RequestInference:
 
     # -- Answers that were recorded ------------------------------------------------------------------------------------
 
-    def _infer_from_body(self, exchange: RecordedExchange, seen_objects: Mapping[str, Wire]) -> InferredExchange:
+    def _infer_from_body(self, exchange: RecordedExchange, seen_objects: Mapping[str, JsonObject]) -> InferredExchange:
         first = next(iterate_objects(exchange))
         method, path, request = "GET", f"{_collection_path(first)}/{first['id']}", None
         before = seen_objects.get(first["id"])
@@ -140,7 +140,7 @@ class _RequestInference:
 
     # -- Answers that were not -----------------------------------------------------------------------------------------
 
-    def _infer_unrecorded(self, run: Wire) -> Iterator[InferredExchange]:
+    def _infer_unrecorded(self, run: JsonObject) -> Iterator[InferredExchange]:
         path, deadline = _collection_path(run), run["created_at"] + _EXPIRY
         waiting = self._waiting_runs.get(run["id"])
         if run["id"] not in self._started_run_ids:
@@ -165,7 +165,7 @@ class _RequestInference:
         return max(map(_find_own_time, bodies + runs))
 
 
-def _find_own_time(body: Wire) -> float:
+def _find_own_time(body: JsonObject) -> float:
     times = [body.get(name) for name in ("created_at", "started_at", "completed_at", "cancelled_at", "failed_at")]
     return float(max((time for time in times if time is not None), default=_LATE) + ("file_ids" in body))
 
@@ -176,18 +176,20 @@ _RUN_SETTINGS = (
 )  # fmt: skip
 _EXPIRY = 600
 _LATE = 2**31
-_QUEUED_FIELDS: Wire = {
+_QUEUED_FIELDS: JsonObject = {
     "status": "queued",
     **dict.fromkeys(("started_at", "cancelled_at", "failed_at", "completed_at")),
     **dict.fromkeys(("required_action", "incomplete_details", "usage")),
 }
 
 
-def _make_unrecorded(path: str, at: float, request: Wire | None, answer: Wire, *, rank: int = 1) -> InferredExchange:
+def _make_unrecorded(
+    path: str, at: float, request: JsonObject | None, answer: JsonObject, *, rank: int = 1
+) -> InferredExchange:
     return InferredExchange("(not recorded)", "POST", path, at, request, answer, rank=rank, is_recorded=False)
 
 
-def _find_run(stream: RecordedExchange) -> Wire:
+def _find_run(stream: RecordedExchange) -> JsonObject:
     return next(each for each in iterate_objects(stream) if each["object"] == "thread.run")
 
 
@@ -196,7 +198,7 @@ def _is_continuation(stream: RecordedExchange) -> bool:
     return bool(next(iterate_objects(stream))["object"] == "thread.run.step")
 
 
-def _collection_path(body: Wire) -> str:
+def _collection_path(body: JsonObject) -> str:
     match body["object"]:
         case "assistant":
             return "/v1/assistants"
@@ -208,12 +210,12 @@ def _collection_path(body: Wire) -> str:
             return "/v1/threads"
 
 
-def _infer_creation_body(run: Wire) -> Wire:
+def _infer_creation_body(run: JsonObject) -> JsonObject:
     """The request body that makes a run as it is shown, whatever of it its assistant said already."""
     return {name: run[name] for name in _RUN_SETTINGS if run.get(name) is not None}
 
 
-def _make_tool_outputs(calls: Iterable[Wire]) -> Wire:
+def _make_tool_outputs(calls: Iterable[JsonObject]) -> JsonObject:
     """Tool outputs as far as they are known."""
     return {
         "tool_outputs": [

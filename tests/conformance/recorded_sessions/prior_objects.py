@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from tests.conformance.recorded_sessions.recordings import RecordedExchange, iterate_objects
 from tests.conformance.recorded_sessions.sessions import list_created_ids, list_requested_ids
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, is_json_object
 
 _ASSISTANT_SETTINGS = (
     "name", "description", "model", "instructions", "tools", "top_p", "temperature", "reasoning_effort",
     "tool_resources", "metadata", "response_format",
 )  # fmt: skip
-_PLACEHOLDER: Wire = {"role": "user", "content": "(A message that was not recorded.)"}
+_PLACEHOLDER: JsonObject = {"role": "user", "content": "(A message that was not recorded.)"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class PriorObject:
 
     recorded_id: str
     path: str
-    body: Wire
+    body: JsonObject
     at: int = 0
 
 
@@ -33,7 +33,7 @@ def infer_priors(exchanges: Sequence[RecordedExchange]) -> list[PriorObject]:
     return sorted([*priors.values(), *_infer_older_assistants(exchanges)], key=lambda prior: prior.at)
 
 
-def make_creation_body(body: Wire) -> Wire:
+def make_creation_body(body: JsonObject) -> JsonObject:
     """The request body that makes an assistant, a thread or a message as it is shown."""
     match body["object"]:
         case "assistant":
@@ -65,7 +65,7 @@ def _iterate_priors(exchanges: Sequence[RecordedExchange]) -> Iterator[PriorObje
 
 
 def _iterate_message_priors(
-    exchanges: Sequence[RecordedExchange], requested_ids: frozenset[str], seen_objects: Sequence[Wire]
+    exchanges: Sequence[RecordedExchange], requested_ids: frozenset[str], seen_objects: Sequence[JsonObject]
 ) -> Iterator[PriorObject]:
     """Messages that nobody was seen writing. Those given with a thread or a run need no making."""
     for exchange in exchanges:
@@ -80,33 +80,34 @@ def _iterate_message_priors(
 
 
 def _has_messages(exchange: RecordedExchange) -> bool:
-    body = exchange.request_json if isinstance(exchange.request_json, dict) else {}
-    return bool(body.get("messages") or body.get("additional_messages") or (body.get("thread") or {}).get("messages"))
+    body: JsonObject = exchange.request_json if is_json_object(exchange.request_json) else {}
+    thread: JsonObject = body.get("thread") or {}
+    return bool(body.get("messages") or body.get("additional_messages") or thread.get("messages"))
 
 
-def _iterate_runs(exchange: RecordedExchange) -> Iterator[Wire]:
+def _iterate_runs(exchange: RecordedExchange) -> Iterator[JsonObject]:
     return (body for body in iterate_objects(exchange) if body.get("object") == "thread.run")
 
 
-def _needs_message(thread_id: str, seen_objects: Sequence[Wire]) -> bool:
+def _needs_message(thread_id: str, seen_objects: Sequence[JsonObject]) -> bool:
     """Whether a run was started on a thread of which nobody ever saw a message (A53)."""
     of_thread = [body["object"] for body in seen_objects if body.get("thread_id") == thread_id]
     return "thread.run" in of_thread and "thread.message" not in of_thread
 
 
-def _infer_from_run(run: Wire) -> Iterator[PriorObject]:
+def _infer_from_run(run: JsonObject) -> Iterator[PriorObject]:
     yield PriorObject(run["assistant_id"], "/v1/assistants", _select_assistant_settings(run))
 
 
-def _infer_from_thread(thread: Wire) -> Iterator[PriorObject]:
+def _infer_from_thread(thread: JsonObject) -> Iterator[PriorObject]:
     yield PriorObject(thread["id"], "/v1/threads", {"metadata": thread["metadata"]}, thread["created_at"])
 
 
-def _infer_from_assistant(assistant: Wire) -> Iterator[PriorObject]:
+def _infer_from_assistant(assistant: JsonObject) -> Iterator[PriorObject]:
     yield PriorObject(assistant["id"], "/v1/assistants", _select_assistant_settings(assistant), assistant["created_at"])
 
 
-def _infer_from_message(message: Wire) -> Iterator[PriorObject]:
+def _infer_from_message(message: JsonObject) -> Iterator[PriorObject]:
     if message["run_id"] is None and message["content"]:
         path = f"/v1/threads/{message['thread_id']}/messages"
         yield PriorObject(message["id"], path, make_creation_body(message), message["created_at"])
@@ -116,24 +117,25 @@ _READERS = {"thread.run": _infer_from_run, "thread": _infer_from_thread, "assist
 _NOT_FOUND = 404
 
 
-def _select_assistant_settings(body: Wire) -> Wire:
+def _select_assistant_settings(body: JsonObject) -> JsonObject:
     return {name: body[name] for name in _ASSISTANT_SETTINGS if body.get(name) is not None}
 
 
-def _make_input_part(part: Wire) -> Wire:
+def _make_input_part(part: JsonObject) -> JsonObject:
     return {"type": "text", "text": part["text"]["value"]} if part["type"] == "text" else part
 
 
 def _infer_older_assistants(exchanges: Sequence[RecordedExchange]) -> Iterator[PriorObject]:
     """A page that says there is more must be followed by something."""
-    pages = [
+    pages: list[JsonObject] = [
         exchange.response_json
         for exchange in exchanges
         if (exchange.path or "").endswith("/assistants")
         and exchange.method == "GET"
-        and isinstance(exchange.response_json, dict)
+        and is_json_object(exchange.response_json)
     ]
-    oldest = min((each["created_at"] for page in pages for each in page.get("data", ())), default=None)
+    assistants: list[JsonObject] = [each for page in pages for each in page.get("data", ())]
+    oldest = min((int(each["created_at"]) for each in assistants), default=None)
     if oldest is not None and any(
         page["has_more"] and page["data"][-1]["created_at"] == oldest for page in pages if page.get("data")
     ):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from tests.conformance.recorded_sessions.recorded_items import RecordedItem, make_items, make_placeholder_message
 from tests.conformance.recorded_sessions.run_records import RunRecord, TurnOutput
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
 
 
 class RecordedAnswer:
@@ -16,7 +16,7 @@ class RecordedAnswer:
     `ended` is the run in its last recorded state, for the last turn only.
     """
 
-    def __init__(self, run_record: RunRecord, turn: TurnOutput, final_run: Wire | None) -> None:
+    def __init__(self, run_record: RunRecord, turn: TurnOutput, final_run: JsonObject | None) -> None:
         self._run_record = run_record
         self._turn = turn
         self._final_run = final_run
@@ -25,7 +25,7 @@ class RecordedAnswer:
     def raise_failure(self) -> None:
         """Raise what failed the run, where nothing had been produced."""
         if self._final_run is not None and self._final_run["status"] == "failed" and not self._turn.steps:
-            error = self._final_run["last_error"] or {}
+            error: JsonObject = self._final_run["last_error"] or {}
             status = 429 if error.get("code") == "rate_limit_exceeded" else 500
             raise UpstreamError(error.get("message") or "", status=status, code=error.get("code"))
 
@@ -34,7 +34,7 @@ class RecordedAnswer:
         """Whether the model was still speaking when the run was cancelled or its time was up."""
         return self._final_run is not None and self._run_record.is_cut_off
 
-    def make_response(self) -> Wire:
+    def make_response(self) -> JsonObject:
         """The response object."""
         status = self._find_status()
         return {
@@ -48,7 +48,7 @@ class RecordedAnswer:
             "usage": to_upstream_usage(self._turn.usage),
         }
 
-    def iterate_events(self) -> Iterator[Wire]:
+    def iterate_events(self) -> Iterator[JsonObject]:
         """The response as a stream, in the recorded fragments; one that is cut off has no end."""
         response = self.make_response()
         yield {"type": "response.created", "response": {**response, "status": "in_progress", "output": []}}
@@ -68,10 +68,11 @@ class RecordedAnswer:
 
     def _find_limit(self) -> str:
         """What cut the answer: only a stream tells when it was the filter (A39)."""
-        reasons = [
-            (message.get("incomplete_details") or {}).get("reason") for message in self._run_record.messages.values()
+        details: list[JsonObject] = [
+            message.get("incomplete_details") or {} for message in self._run_record.messages.values()
         ]
-        return "content_filter" if "content_filter" in reasons else "max_output_tokens"
+        is_filtered = any(each.get("reason") == "content_filter" for each in details)
+        return "content_filter" if is_filtered else "max_output_tokens"
 
     def _make_items(self) -> Iterator[RecordedItem]:
         """The items, each with the events of its fragments."""
@@ -81,8 +82,8 @@ class RecordedAnswer:
         return (RecordedItem({"id": f"item_{number}", **item}, deltas) for number, (item, deltas) in enumerate(items))
 
 
-def _empty_item(item: Wire) -> Wire:
-    empty: Mapping[str, Wire] = {
+def _empty_item(item: JsonObject) -> JsonObject:
+    empty: Mapping[str, JsonObject] = {
         "message": {"content": []},
         "function_call": {"arguments": ""},
         "code_interpreter_call": {"code": "", "outputs": []},
@@ -91,7 +92,7 @@ def _empty_item(item: Wire) -> Wire:
     return {**item, "status": "in_progress", **empty[item["type"]]}
 
 
-def to_upstream_usage(usage: Wire | None) -> Wire | None:
+def to_upstream_usage(usage: JsonObject | None) -> JsonObject | None:
     """A run's usage in the words of the Responses API."""
     if usage is None:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tests.conformance.recorded_sessions.run_records import RunRecord
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 _CONTAINER = "cntr_recorded"
 _IMAGE_URL = "data:image/png;base64,iVBORw0KGgo="
@@ -15,11 +15,11 @@ _IMAGE_URL = "data:image/png;base64,iVBORw0KGgo="
 class RecordedItem(NamedTuple):
     """An item, and the events between its beginning and its end."""
 
-    item: Wire
-    deltas: Sequence[Wire]
+    item: JsonObject
+    deltas: Sequence[JsonObject]
 
 
-def make_items(run_record: RunRecord, step: Wire) -> Iterator[RecordedItem]:
+def make_items(run_record: RunRecord, step: JsonObject) -> Iterator[RecordedItem]:
     """The items that became this step."""
     details = step["step_details"]
     if details["type"] == "message_creation":
@@ -51,18 +51,18 @@ def _make_message(run_record: RunRecord, message_id: str) -> RecordedItem:
     )
 
 
-def _make_message_item(parts: Sequence[Wire], status: str) -> Wire:
+def _make_message_item(parts: Sequence[JsonObject], status: str) -> JsonObject:
     return {"type": "message", "role": "assistant", "status": status, "content": list(parts)}
 
 
-def _make_output_text(text: str, annotations: Sequence[Wire]) -> Wire:
+def _make_output_text(text: str, annotations: Sequence[JsonObject]) -> JsonObject:
     return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
 
 
-def _restore_text_part(part: Wire) -> Wire:
+def _restore_text_part(part: JsonObject) -> JsonObject:
     """What the model said, before the service put markers into it (A84)."""
     text: str = part["text"]["value"]
-    annotations: list[Wire] = []
+    annotations: list[JsonObject] = []
     removed = 0
     for annotation in sorted(part["text"]["annotations"], key=lambda each: int(each["start_index"])):
         annotations.append(_restore_annotation(annotation, removed))
@@ -73,7 +73,7 @@ def _restore_text_part(part: Wire) -> Wire:
     return _make_output_text(text, annotations)
 
 
-def _restore_annotation(annotation: Wire, removed: int) -> Wire:
+def _restore_annotation(annotation: JsonObject, removed: int) -> JsonObject:
     """An annotation of the Responses API; `removed` characters of markers stood before it."""
     if annotation["type"] == "file_citation":
         return {
@@ -92,21 +92,21 @@ def _restore_annotation(annotation: Wire, removed: int) -> Wire:
     }
 
 
-def _make_image_annotation(part: Wire) -> Wire:
+def _make_image_annotation(part: JsonObject) -> JsonObject:
     """An image the message shows: cited without a place in its words (A86)."""
     file_id = part["image_file"]["file_id"]
     file_fields = {"container_id": _CONTAINER, "file_id": f"cfile_{file_id}", "filename": f"{file_id}.png"}
     return {"type": "container_file_citation", **file_fields, "start_index": 0, "end_index": 0}
 
 
-def _make_refusal_part(part: Wire) -> Wire:
+def _make_refusal_part(part: JsonObject) -> JsonObject:
     return {"type": "refusal", "refusal": part["refusal"]}
 
 
 _PART_READERS = {"text": _restore_text_part, "refusal": _make_refusal_part}
 
 
-def _iterate_deltas(fragments: Sequence[Wire]) -> Iterator[Wire]:
+def _iterate_deltas(fragments: Sequence[JsonObject]) -> Iterator[JsonObject]:
     removed = cited = 0
     for part in fragments:
         at = {"content_index": 0}
@@ -114,7 +114,7 @@ def _iterate_deltas(fragments: Sequence[Wire]) -> Iterator[Wire]:
             yield {"type": "response.refusal.delta", "delta": part["refusal"], **at}
             continue
         text = part.get("text", {})
-        annotations = text.get("annotations") or []
+        annotations: list[JsonObject] = text.get("annotations") or []
         for annotation in annotations:
             body = _restore_annotation(annotation, removed)
             removed += len(annotation["text"]) if annotation["type"] == "file_citation" else 0
@@ -129,7 +129,7 @@ def _iterate_deltas(fragments: Sequence[Wire]) -> Iterator[Wire]:
 # -- Calls -------------------------------------------------------------------------------------------------------------
 
 
-def _make_function_call(call: Wire, fragments: Sequence[Wire]) -> RecordedItem:
+def _make_function_call(call: JsonObject, fragments: Sequence[JsonObject]) -> RecordedItem:
     item = {
         "type": "function_call",
         "status": "completed",
@@ -141,8 +141,8 @@ def _make_function_call(call: Wire, fragments: Sequence[Wire]) -> RecordedItem:
     return RecordedItem(item, [{"type": "response.function_call_arguments.delta", "delta": each} for each in words])
 
 
-def _make_file_search_call(call: Wire, fragments: Sequence[Wire]) -> RecordedItem:
-    found = [
+def _make_file_search_call(call: JsonObject, fragments: Sequence[JsonObject]) -> RecordedItem:
+    found: list[JsonObject] = [
         {
             "file_id": result.get("file_id"),
             "filename": result.get("file_name"),
@@ -155,7 +155,7 @@ def _make_file_search_call(call: Wire, fragments: Sequence[Wire]) -> RecordedIte
     return RecordedItem({"type": "file_search_call", "status": "completed", "queries": [], "results": found}, [])
 
 
-def _make_code_interpreter_call(call: Wire, fragments: Sequence[Wire]) -> RecordedItem:
+def _make_code_interpreter_call(call: JsonObject, fragments: Sequence[JsonObject]) -> RecordedItem:
     details = call["code_interpreter"]
     item = {
         "type": "code_interpreter_call",
@@ -168,7 +168,7 @@ def _make_code_interpreter_call(call: Wire, fragments: Sequence[Wire]) -> Record
     return RecordedItem(item, [{"type": "response.code_interpreter_call_code.delta", "delta": code} for code in codes])
 
 
-def _make_output(output: Wire) -> Wire:
+def _make_output(output: JsonObject) -> JsonObject:
     return output if output["type"] == "logs" else {"type": "image", "url": _IMAGE_URL}
 
 

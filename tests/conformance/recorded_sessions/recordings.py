@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from threadbridge.api_types import JsonObject, JsonValue, is_json_list, is_json_object
 from threadbridge.wire import find_api_path
 
 _ROOT = Path(__file__).parents[3]
@@ -28,11 +29,11 @@ class RecordedExchange(Protocol):
     path: str | None
     query: str
     request_headers: Mapping[str, str]
-    request_json: Any
+    request_json: JsonValue
     request_body: str | bytes | None
     status: int | None
     response_headers: Mapping[str, str]
-    response_json: Any
+    response_json: JsonValue
     response_body: str | bytes | None
     sse: Sequence[tuple[str | None, Any]] | None
 
@@ -74,16 +75,18 @@ def lacks_request(exchange: RecordedExchange) -> bool:
     return exchange.method is None or exchange.path is None or exchange.status is None
 
 
-def iterate_objects(exchange: RecordedExchange) -> Iterator[dict[str, Any]]:
+def iterate_objects(exchange: RecordedExchange) -> Iterator[JsonObject]:
     """Every API object of an answer, in order: the answer itself, what it lists, or the data of its events."""
     if exchange.sse is not None:
-        yield from (data for _, data in exchange.sse if isinstance(data, dict))
-    elif isinstance(exchange.response_json, dict):
-        listed = exchange.response_json.get("data")
-        if isinstance(listed, list):
-            yield from (each for each in listed if isinstance(each, dict))
+        yield from (data for _, data in exchange.sse if is_json_object(data))
+        return
+    body = exchange.response_json
+    if is_json_object(body):
+        listed = body.get("data")
+        if is_json_list(listed):
+            yield from (each for each in listed if is_json_object(each))
         else:
-            yield exchange.response_json
+            yield body
 
 
 def find_answer_time(exchange: RecordedExchange) -> float | None:
@@ -99,7 +102,7 @@ def find_creation_time(exchange: RecordedExchange) -> int | None:
     """When the object was made that the request made."""
     if exchange.method != "POST" or exchange.status != 200:
         return None
-    first = next(iterate_objects(exchange), {})
+    first = next(iterate_objects(exchange), JsonObject())
     creation_time = first.get("created_at")
     return creation_time if isinstance(creation_time, int) else None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.conformance.recorded_sessions.recordings import RecordedExchange, iterate_objects
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, is_json_object
 from threadbridge.run_states import ACTIVE_STATUSES
 
 _IN_FLIGHT = frozenset({"queued", "in_progress", "cancelling"})
@@ -20,8 +20,8 @@ class TurnOutput:
     """What the model produced in one turn: the steps of the run until it rested, and what they cost."""
 
     #: Steps as last seen, oldest first; where steps were not recorded, made up from the messages and the calls.
-    steps: list[Wire] = field(default_factory=list[Wire])
-    usage: Wire | None = None
+    steps: list[JsonObject] = field(default_factory=list[JsonObject])
+    usage: JsonObject | None = None
 
 
 @dataclass
@@ -30,16 +30,16 @@ class RunRecord:
 
     run_id: str
     #: (number of the exchange, the run as it was shown), in order.
-    snapshots: list[tuple[int, Wire]] = field(default_factory=list[tuple[int, Wire]])
-    messages: dict[str, Wire] = field(default_factory=dict[str, Wire])
-    steps: dict[str, Wire] = field(default_factory=dict[str, Wire])
+    snapshots: list[tuple[int, JsonObject]] = field(default_factory=list[tuple[int, JsonObject]])
+    messages: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
+    steps: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
     #: Fragments as they were streamed, by the id of their message or call.
-    fragments: dict[str, list[Wire]] = field(default_factory=dict[str, list[Wire]])
+    fragments: dict[str, list[JsonObject]] = field(default_factory=dict[str, list[JsonObject]])
     #: Numbers of the exchanges that submitted tool outputs.
     submit_numbers: list[int] = field(default_factory=list[int])
 
     @property
-    def last_run(self) -> Wire:
+    def last_run(self) -> JsonObject:
         """The run as it was seen last."""
         return self.snapshots[-1][1]
 
@@ -69,7 +69,7 @@ class RunRecord:
         """Which turn was under way, or over, at this exchange: as many as outputs had been submitted before."""
         return sum(submitted < number for submitted in self.submit_numbers)
 
-    def is_under_way(self, number: int, objects_shown: Sequence[Wire]) -> bool:
+    def is_under_way(self, number: int, objects_shown: Sequence[JsonObject]) -> bool:
         """Whether what an exchange shows of this run was seen before the turn was over."""
         if any(is_in_flight(run) for at, run in self.snapshots if at > number):
             return True
@@ -89,7 +89,7 @@ class RunRecord:
 
     # -- Steps ---------------------------------------------------------------------------------------------------------
 
-    def _collect_steps(self) -> list[Wire]:
+    def _collect_steps(self) -> list[JsonObject]:
         known = sorted(self.steps.values(), key=lambda step: int(step["created_at"]))
         message_ids = {_message_id_of(step) for step in known}
         calls = {call["id"] for step in known for call in step["step_details"].get("tool_calls", ())}
@@ -102,8 +102,11 @@ class RunRecord:
         return self._add_inferred_steps(known, messages_without_step, calls_without_step)
 
     def _add_inferred_steps(
-        self, known: list[Wire], messages_without_step: list[Wire], calls_without_step: list[list[Wire]]
-    ) -> list[Wire]:
+        self,
+        known: list[JsonObject],
+        messages_without_step: list[JsonObject],
+        calls_without_step: list[list[JsonObject]],
+    ) -> list[JsonObject]:
         """Steps that were not recorded, put into the turn that their time tells."""
         starts = self._list_turn_starts()
         timed_steps = [*known, *map(_make_message_step, messages_without_step)]
@@ -113,12 +116,12 @@ class RunRecord:
         keyed_steps += [(turn, 1, 0, _make_calls_step(calls)) for turn, calls in enumerate(calls_without_step)]
         return [step for *_, step in sorted(keyed_steps, key=lambda each: each[:3])]
 
-    def _list_requested_calls(self) -> list[list[Wire]]:
+    def _list_requested_calls(self) -> list[list[JsonObject]]:
         """The calls of every round that the client was asked to answer."""
-        rounds: dict[str, list[Wire]] = {}
+        rounds: dict[str, list[JsonObject]] = {}
         for _, run in self.snapshots:
             if run.get("required_action"):
-                calls: list[Wire] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+                calls: list[JsonObject] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
                 rounds.setdefault(calls[0]["id"], calls)
         return list(rounds.values())
 
@@ -128,22 +131,22 @@ class RunRecord:
         return [after for before, after in pairwise([*started[:1], *started]) if after > before]
 
 
-def asks_for_outputs(step: Wire) -> bool:
+def asks_for_outputs(step: JsonObject) -> bool:
     """Whether the client had to answer the calls of a step."""
     return any(call["type"] == "function" for call in step["step_details"].get("tool_calls", ()))
 
 
-def _message_id_of(step: Wire) -> str | None:
+def _message_id_of(step: JsonObject) -> str | None:
     message_id: str | None = step["step_details"].get("message_creation", {}).get("message_id")
     return message_id
 
 
-def _make_message_step(message: Wire) -> Wire:
+def _make_message_step(message: JsonObject) -> JsonObject:
     details = {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
     return {"created_at": message["created_at"], "step_details": details}
 
 
-def _make_calls_step(calls: Sequence[Wire]) -> Wire:
+def _make_calls_step(calls: Sequence[JsonObject]) -> JsonObject:
     return {"step_details": {"type": "tool_calls", "tool_calls": list(calls)}}
 
 
@@ -166,14 +169,15 @@ def collect_run_records(exchanges: Sequence[RecordedExchange]) -> dict[str, RunR
     return {run_id: story for run_id, story in stories.items() if story.snapshots}
 
 
-def _iterate_in_time_order(exchange: RecordedExchange) -> Iterator[Wire]:
+def _iterate_in_time_order(exchange: RecordedExchange) -> Iterator[JsonObject]:
     """The objects of an answer, oldest first: lists are newest first unless asked otherwise (A11)."""
     found = list(iterate_objects(exchange))
-    listed = isinstance(exchange.response_json, dict) and "data" in exchange.response_json
+    body = exchange.response_json
+    listed = is_json_object(body) and "data" in body
     return reversed(found) if listed and "order=asc" not in exchange.query else iter(found)
 
 
-def _record_object(stories: dict[str, RunRecord], number: int, body: Wire) -> None:
+def _record_object(stories: dict[str, RunRecord], number: int, body: JsonObject) -> None:
     match body.get("object"):
         case "thread.run":
             _get_run_record(stories, body["id"]).snapshots.append((number, body))
@@ -209,17 +213,20 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _DETAILS = {"prompt_token_details": "cached_tokens", "completion_tokens_details": "reasoning_tokens"}
 
 
-def _flatten_usage(usage: Wire) -> dict[str, int]:
+def _flatten_usage(usage: JsonObject) -> dict[str, int]:
     counts = {name: int(usage.get(name) or 0) for name in _COUNTS}
-    return counts | {name: int((usage.get(name) or {}).get(inner) or 0) for name, inner in _DETAILS.items()}
+    for name, inner in _DETAILS.items():
+        details: JsonObject = usage.get(name) or {}
+        counts[name] = int(details.get(inner) or 0)
+    return counts
 
 
-def _nest_usage(counts: dict[str, int]) -> Wire:
-    whole: Wire = {name: counts[name] for name in _COUNTS}
+def _nest_usage(counts: dict[str, int]) -> JsonObject:
+    whole: JsonObject = {name: counts[name] for name in _COUNTS}
     return whole | {name: {inner: counts[name]} for name, inner in _DETAILS.items()}
 
 
-def sum_usages(usages: Iterator[Wire]) -> Wire | None:
+def sum_usages(usages: Iterator[JsonObject]) -> JsonObject | None:
     """The sum; None of nothing."""
     total: dict[str, int] | None = None
     for usage in usages:
@@ -228,7 +235,7 @@ def sum_usages(usages: Iterator[Wire]) -> Wire | None:
     return None if total is None else _nest_usage(total)
 
 
-def subtract_usage(total: Wire, spent: Wire | None) -> Wire:
+def subtract_usage(total: JsonObject, spent: JsonObject | None) -> JsonObject:
     """What is left of a total."""
     one, two = _flatten_usage(total), _flatten_usage(spent or {})
     return _nest_usage({name: max(0, one[name] - two[name]) for name in one})
@@ -237,16 +244,16 @@ def subtract_usage(total: Wire, spent: Wire | None) -> Wire:
 # -- Where a run was ---------------------------------------------------------------------------------------------------
 
 
-def is_in_flight(run: Wire) -> bool:
+def is_in_flight(run: JsonObject) -> bool:
     """Whether the service was busy with the run, or about to be."""
     return run["status"] in _IN_FLIGHT
 
 
-def was_started(run: Wire) -> bool:
+def was_started(run: JsonObject) -> bool:
     """Whether the service had begun with the run; one that is cancelled before never was."""
     return run["status"] != "queued" and (run["status"] not in _CANCELLED or run["started_at"] is not None)
 
 
-def locks_thread(run: Wire) -> bool:
+def locks_thread(run: JsonObject) -> bool:
     """Whether the run was active (A63)."""
     return run["status"] in ACTIVE_STATUSES

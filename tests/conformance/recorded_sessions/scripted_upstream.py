@@ -10,8 +10,9 @@ from itertools import count
 
 from tests.conformance.recorded_sessions.recorded_answers import RecordedAnswer
 from tests.conformance.recorded_sessions.run_records import RunRecord
+from threadbridge.api_types import JsonObject
 from threadbridge.engine.concurrency_limit import ConcurrencyLimit
-from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, Wire
+from threadbridge.ports import UpstreamCapabilities, UpstreamResponse
 
 
 class RunScript:
@@ -96,7 +97,7 @@ class ScriptedUpstream:
         answer.raise_failure()
         return ScriptedStream(answer, script)
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
         """Files, vector stores and containers: everything is there and ready at once."""
         resource_path, _, _ = path.partition("?")
         kind, _, rest = resource_path.strip("/").partition("/")
@@ -111,7 +112,7 @@ class ScriptedUpstream:
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
-    ) -> Wire:
+    ) -> JsonObject:
         """A new file, whose content nobody will ask for."""
         size = sum([len(chunk) async for chunk in content])
         file_id = f"{_PREFIXES['files']}{next(self._numbers):024}"
@@ -148,7 +149,7 @@ class ScriptedStream:
         self._answer = answer
         self._script = script
 
-    async def __aiter__(self) -> AsyncIterator[Wire]:
+    async def __aiter__(self) -> AsyncIterator[JsonObject]:
         for event in self._answer.iterate_events():
             yield event
         if self._answer.is_cut_off:

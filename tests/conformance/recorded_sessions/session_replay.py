@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -39,6 +39,7 @@ from tests.conformance.recorded_sessions.run_records import (
 from tests.conformance.recorded_sessions.scripted_upstream import SCRIPT, RunScript
 from tests.conformance.recorded_sessions.sessions import ID, Session, list_created_ids
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonValue, is_json_object
 from threadbridge.errors import BridgeError
 from threadbridge.sse import SSEDecoder
 
@@ -258,12 +259,9 @@ class _SessionReplay:
         snapshot = next((run for at, run in run_record.snapshots if at == number), None)
         if snapshot is not None:
             return str(snapshot["status"])
-        if (
-            run_record.run_id in (exchange.path or "")
-            and isinstance(exchange.response_json, dict)
-            and "error" in exchange.response_json
-        ):
-            status_match = _STATUS.search(str(exchange.response_json["error"].get("message")))
+        body = exchange.response_json
+        if run_record.run_id in (exchange.path or "") and is_json_object(body) and "error" in body:
+            status_match = _STATUS.search(str(body["error"].get("message")))
             return status_match[1] if status_match is not None else None
         if run_record.thread_id not in (exchange.path or "") or any(
             is_in_flight(run) for at, run in run_record.snapshots if at > number
@@ -296,14 +294,14 @@ class _SessionReplay:
 
     def _shows_objects_of(self, run_record: RunRecord, exchange: RecordedExchange) -> bool:
         body = exchange.response_json
-        listed = body.get("data", [body]) if isinstance(body, dict) else []
-        return any(each.get("run_id") == run_record.run_id for each in listed if isinstance(each, dict))
+        listed: list[JsonValue] = body.get("data", [body]) if is_json_object(body) else []
+        return any(each.get("run_id") == run_record.run_id for each in listed if is_json_object(each))
 
     async def _wait_until_over(self, run_record: RunRecord, turn: int) -> None:
         self._scripts[run_record.run_id].allow_end(turn)
         await self._wait_until(run_record, lambda status: status not in ("queued", "in_progress"))
 
-    async def _wait_until(self, run_record: RunRecord, condition: Any) -> None:
+    async def _wait_until(self, run_record: RunRecord, condition: Callable[[str], bool]) -> None:
         """Look until the run is there; where it never gets, the comparison will tell."""
         thread_id, run_id = self._ids.get_ours(run_record.thread_id), self._ids.get_ours(run_record.run_id)
         for _ in range(_MAX_POLLS):

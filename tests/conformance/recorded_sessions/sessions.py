@@ -17,6 +17,8 @@ from tests.conformance.recorded_sessions.recordings import (
 )
 
 #: Ids of the Assistants API and of the resources it refers to (A9).
+from threadbridge.api_types import is_json_object
+
 ID = re.compile(r"\b(?:asst|thread|msg|run|step|call|vs|vsfb|file)[_-][A-Za-z0-9]{8,}")
 
 _FIRST_VERSION = "assistants=v1"
@@ -28,7 +30,7 @@ class Session:
 
     name: str
     exchanges: list[RecordedExchange]
-    not_replayable: list[tuple[RecordedExchange, str]] = field(default_factory=list)
+    not_replayable: list[tuple[RecordedExchange, str]] = field(default_factory=list[tuple[RecordedExchange, str]])
 
 
 def group_sessions(recorded: Iterable[RecordedExchange]) -> list[Session]:
@@ -85,8 +87,8 @@ def list_created_ids(exchange: RecordedExchange) -> frozenset[str]:
     """The ids of the objects that a request made: a new thread and run, a file, a vector store."""
     if exchange.method != "POST" or exchange.status != 200:
         return frozenset()
-    if isinstance(exchange.response_json, dict):
-        body = exchange.response_json
+    body = exchange.response_json
+    if is_json_object(body):
         ids = {body.get("id"), body.get("thread_id") if (exchange.path or "").endswith("/threads/runs") else None}
         return frozenset(each for each in ids if isinstance(each, str)) - list_requested_ids(exchange)
     streamed_ids = [data["id"] for name, data in exchange.sse or () if name in ("thread.created", "thread.run.created")]
