@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from tests.conformance.asgi_client import ASGIResponse, send_request
 from tests.conformance.published_schema import PublishedSchema
-from threadbridge.api_types import JsonObject, is_json_object
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
 from threadbridge.ports import Event
 from threadbridge.sse import SSEDecoder
 from threadbridge.wire import Operation
@@ -179,7 +179,7 @@ class Fuzzer:
             self._remember(event.data)
             yield from self.schema.find_event_faults(event)
 
-    def _remember(self, body: JsonObject) -> None:
+    def _remember(self, body: JsonMapping) -> None:
         for one in body.get("data", [body]):
             name = _ID_FIELDS.get(one.get("object", ""))
             if name is not None:
@@ -187,7 +187,7 @@ class Fuzzer:
                 met.append(one)
                 del met[:-_MAX_REMEMBERED]
 
-    def _forget(self, body: JsonObject) -> None:
+    def _forget(self, body: JsonMapping) -> None:
         """What is deleted takes what belongs to it along."""
         if body.get("deleted") is True:
             for name, met in self.objects_by_id_field.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from typing import cast
 
 from tests.recorded.model_texts import format_call
 from tests.request_context import CONTEXT
@@ -153,7 +154,7 @@ class ScenarioDriver:
                 self.observations.append(event.name)
             pieces.add(event)
             if event.data["object"] == "thread.run":
-                self.run = event.data
+                self.run = cast("RunObject", event.data)
         self._note_rest(self.run)
         self.model_texts += pieces.list_words()
 
