@@ -1,4 +1,4 @@
-"""The way from a client to its backend, in both colours. Everything above is written once and generated once."""
+"""How a client calls its backend: on the caller's event loop, or from any thread through the blocking portal."""
 
 from __future__ import annotations
 
@@ -20,26 +20,28 @@ from threadbridge.tool_loop.function_calls import PreparedCall, await_output, in
 
 T = TypeVar("T")
 
-#: Something a backend is asked.
+#: A call of one method of a backend.
 BackendCall: TypeAlias = Callable[[Backend, RequestContext], Awaitable[T]]
+#: A call of a method that starts a stream.
+StreamCall: TypeAlias = BackendCall[AsyncIterator[Event]]
 
 
 class EventStream(Protocol):
-    """An opened stream; the synchronous one."""
+    """An open stream of events, read synchronously."""
 
     def __next__(self) -> Event: ...
     def close(self) -> None: ...
 
 
 class AsyncEventStream(Protocol):
-    """An opened stream."""
+    """An open stream of events."""
 
     def __anext__(self) -> Awaitable[Event]: ...
     async def close(self) -> None: ...
 
 
 class AsyncBackendCaller:
-    """Calls on the caller's own event loop."""
+    """Calls a backend on the caller's own event loop."""
 
     def __init__(self, backend: Backend, *, tenant: str = DEFAULT_TENANT, clock: Clock | None = None) -> None:
         self.backend = backend
@@ -48,26 +50,24 @@ class AsyncBackendCaller:
         self._clock = clock or SystemClock()
 
     async def call(self, operation: BackendCall[T], timeout: float | None) -> T:
-        """The backend's answer. Raises UpstreamTimeout after `timeout` seconds, what the backend raises otherwise."""
+        """The result of the backend. Raises UpstreamTimeout after `timeout` seconds, and what the backend raises."""
         return await _await_with_timeout(operation(self.backend, self._context), timeout)
 
-    async def open_stream(
-        self, operation: BackendCall[AsyncIterator[Event]], timeout: float | None
-    ) -> AsyncEventStream:
-        """The stream that the backend starts; `timeout` counts for its start and between two events."""
+    async def open_stream(self, operation: StreamCall, timeout: float | None) -> AsyncEventStream:
+        """The stream that the backend starts; `timeout` limits its start and the time between two events."""
         return _EventStreamWithTimeout(await self.call(operation, timeout), timeout)
 
     async def sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
 
     async def notify(self, callback: Callable[[Any], object], value: object) -> None:
-        """Call a function of the caller's, which may be asynchronous."""
+        """Call a callback of the user, which may be asynchronous."""
         result = callback(value)
         if inspect.isawaitable(result):
             await result
 
     async def run_tool_calls(self, calls: Sequence[PreparedCall], *, max_parallel: int) -> list[str]:
-        """The outputs of tool calls, in their order: synchronous functions on threads, `at_once` at the same time."""
+        """The outputs of tool calls in their order, up to `max_parallel` at a time; functions run on threads."""
         pool = ThreadPoolExecutor(max_parallel, thread_name_prefix="threadbridge-tool")
         semaphore = asyncio.Semaphore(max_parallel)
 
@@ -85,14 +85,14 @@ class AsyncBackendCaller:
             pool.shutdown(wait=False, cancel_futures=True)
 
     async def close(self) -> None:
-        """Close the backend; again does nothing."""
+        """Close the backend. Further calls do nothing."""
         if not self._closed:
             self._closed = True
             await self.backend.aclose()
 
 
 class BackendCaller:
-    """Calls from any thread, through the portal. After a fork it opens its backend anew, where it knows how to."""
+    """Calls a backend from any thread, through the portal. After a fork, `reopen` opens the backend of the child."""
 
     def __init__(
         self,
@@ -114,20 +114,17 @@ class BackendCaller:
     @property
     def backend(self) -> Backend:
         """The backend of this process."""
-        if get_portal() is not self._portal:
-            with self._reopen_lock:
-                self._reopen_after_fork()
-        return self._backend
-
-    def _reopen_after_fork(self) -> None:
         current = get_portal()
         if current is self._portal:
-            return
-        if self._open_backend is None:
-            raise RuntimeError("this backend was opened before the process forked; open one in the child")
-        self._backend = current.run(self._open_backend())
-        self._unregister_exit_callback = current.register_exit_callback(self._backend.aclose)
-        self._portal = current
+            return self._backend
+        with self._reopen_lock:
+            if current is not self._portal:  # the process forked, and no other thread was faster
+                if self._open_backend is None:
+                    raise RuntimeError("this backend was opened before the process forked; open one in the child")
+                self._backend = current.run(self._open_backend())
+                self._unregister_exit_callback = current.register_exit_callback(self._backend.aclose)
+                self._portal = current
+        return self._backend
 
     def call(self, operation: BackendCall[T], timeout: float | None) -> T:
         backend = self.backend
@@ -137,7 +134,7 @@ class BackendCaller:
 
         return self._portal.run(call_backend())
 
-    def open_stream(self, operation: BackendCall[AsyncIterator[Event]], timeout: float | None) -> EventStream:
+    def open_stream(self, operation: StreamCall, timeout: float | None) -> EventStream:
         events = self.call(operation, timeout)
         return self._portal.iterate(_EventStreamWithTimeout(events, timeout))
 
@@ -170,7 +167,7 @@ class BackendCaller:
 
 
 class _EventStreamWithTimeout:
-    """A backend's stream that can be closed, and that gives up waiting."""
+    """A backend's stream with a timeout between two events."""
 
     def __init__(self, events: AsyncIterator[Event], timeout: float | None) -> None:
         self._events = events
@@ -184,10 +181,10 @@ class _EventStreamWithTimeout:
         return next_event if self._timeout is None else _await_with_timeout(next_event, self._timeout)
 
     async def close(self) -> None:
-        """Detach from the run, which goes on (A100)."""
+        """Detach from the run, which continues (A100)."""
         close = getattr(self._events, "aclose", None)
         if close is not None:
-            with contextlib.suppress(RuntimeError):  # an async generator that is being read closes with its reader
+            with contextlib.suppress(RuntimeError):  # an async generator that is being read is closed by its reader
                 await close()
 
     aclose = close

@@ -1,4 +1,4 @@
-"""Given or not: what a keyword argument means, and the body that the given ones make."""
+"""The keyword arguments of a call, and the request body that they make."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel
 
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import Unsupported
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.ports import ListQuery
 
 T = TypeVar("T")
 
 
 class NotGiven:
-    """The type of `NOT_GIVEN`: the keyword counts as left out, where None would be sent as null."""
+    """The type of `NOT_GIVEN`: such an argument is not sent, whereas None is sent as null."""
 
     def __bool__(self) -> bool:
         return False
@@ -27,12 +28,12 @@ class NotGiven:
 
 NOT_GIVEN: Final = NotGiven()
 
-#: A keyword's value: given, null, or as good as left out.
+#: The value of a keyword argument, null, or `NOT_GIVEN`.
 NotGivenOr: TypeAlias = T | NotGiven | None
 
 
 class HttpxTimeout(Protocol):
-    """An httpx timeout, of which the time between two pieces of an answer counts here."""
+    """An httpx timeout; `read`, the seconds between two parts of a response, is used here."""
 
     @property
     def read(self) -> float | None: ...
@@ -43,9 +44,9 @@ Timeout: TypeAlias = float | HttpxTimeout
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """What one call asked for, sorted by where it goes."""
+    """The arguments of one call: request body, list query, and those of the client itself."""
 
-    body: Wire = field(default_factory=dict[str, Any])
+    body: JsonObject = field(default_factory=dict[str, Any])
     query: ListQuery = field(default_factory=ListQuery)
     include: tuple[str, ...] = ()
     timeout: float | None = None
@@ -53,21 +54,17 @@ class CallOptions:
 
 
 def is_given(value: object) -> bool:
-    """Whether the caller meant something by this value. The sentinels of the openai SDK, passed on, mean nothing."""
-    return not isinstance(value, (NotGiven, *_list_sdk_sentinel_types()))
-
-
-def _list_sdk_sentinel_types() -> tuple[type, ...]:
-    sdk = sys.modules.get("openai")  # where nobody imported it, nobody holds one
-    return tuple(getattr(sdk, name) for name in ("NotGiven", "Omit") if hasattr(sdk, name))
+    """Whether an argument is to be sent: it is neither our sentinel nor one of the openai SDK."""
+    sdk = sys.modules.get("openai")  # a program that did not import the SDK has none of its sentinels
+    sdk_types = [getattr(sdk, name) for name in ("NotGiven", "Omit") if hasattr(sdk, name)]
+    return not isinstance(value, (NotGiven, *sdk_types))
 
 
 def parse_call_options(params_type: type, options: Mapping[str, object], **fields: object) -> CallOptions:
-    """Sort the options of a call. `keywords` is the TypedDict that lists them, `fields` go into the body as well.
+    """Sort the arguments of a call. `params_type` is the TypedDict that lists `options`; `fields` are part of the body.
 
-    `extra_body` is merged over the body; `extra_headers` are taken and ignored, since nothing here travels by HTTP.
-    Raises TypeError for an option the TypedDict does not have, and `errors.Unsupported` for `extra_query`, which
-    would be lost without a word.
+    `extra_body` is merged over the body. `extra_headers` have no effect, since there are no HTTP headers here. Raises
+    TypeError for an argument that the TypedDict does not have, and Unsupported for `extra_query`.
     """
     allowed: frozenset[str] = getattr(params_type, "__optional_keys__", frozenset[str]())
     for name in options:
@@ -93,11 +90,12 @@ def parse_call_options(params_type: type, options: Mapping[str, object], **field
 
 
 def to_json_value(value: Any) -> Any:
-    """A value as JSON has it: models opened, iterables listed, what was not given left out."""
+    """A value in JSON: models as objects, iterables as lists, without values that are not given."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_unset=True, by_alias=True)
     if isinstance(value, Mapping):
-        return {str(key): to_json_value(item) for key, item in value.items() if is_given(item)}
+        mapping = cast("Mapping[object, object]", value)
+        return {str(key): to_json_value(item) for key, item in mapping.items() if is_given(item)}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray):
-        return [to_json_value(item) for item in value if is_given(item)]
+        return [to_json_value(item) for item in cast("Iterable[object]", value) if is_given(item)]
     return value

@@ -1,26 +1,34 @@
-"""From settings to a client."""
+"""Clients from settings: the neutral interface, and clients of the openai SDK.
+
+The latter are loaded by entry point, so that programs without the SDK do not import it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from threadbridge.client._async.bridge import AsyncThreadBridge
 from threadbridge.client._backend_caller import BackendCaller
 from threadbridge.client._sync.bridge import ThreadBridge
 from threadbridge.runtime.blocking_portal import get_portal
-from threadbridge.runtime.plugins import open_backend
+from threadbridge.runtime.plugins import load_plugin, open_backend
 from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+
+    ClientT = TypeVar("ClientT", bound=OpenAI | AsyncOpenAI)
 
 
 def connect(backend: str | None = None, **settings: Any) -> ThreadBridge:
     """A client of the configured backend. Close it, or use it in a `with`.
 
-    `backend` and `settings` come before the environment, the file and the defaults (see `threadbridge.settings`).
-    Usable from many threads, inside a running event loop, and after a fork, where it opens the backend anew.
-    Raises ConfigurationError for wrong settings, StoreError for a store that cannot be opened.
+    `backend` and `settings` take precedence over environment, file and defaults (see `threadbridge.settings`). The
+    client can be used from many worker threads, inside a running event loop, and after a fork, when it opens its
+    backend again. Raises ConfigurationError for wrong settings, StoreError for a store that cannot be opened.
     """
     loaded = load_settings(backend=backend, **settings)
     opened_backend = get_portal().run(open_backend(loaded))
@@ -33,7 +41,7 @@ def aconnect(backend: str | None = None, **settings: Any) -> ClientContextManage
 
 
 class ClientContextManager:
-    """A client about to be opened."""
+    """A client that opens its backend when it is awaited or entered, and closes it when it is left."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -54,3 +62,28 @@ class ClientContextManager:
 
     async def _open(self) -> AsyncThreadBridge:
         return AsyncThreadBridge(await open_backend(self._settings), tenant=self._settings.tenant)
+
+
+def openai_client(*, client_options: Mapping[str, Any] | None = None, **configuration: Any) -> OpenAI:
+    """A genuine `OpenAI` client whose `/assistants*` and `/threads*` requests the configured backend answers.
+
+    Other requests go to the network. `client_options` are passed to the constructor of `OpenAI`.
+    """
+    client: OpenAI = _load_client_function("openai_client")(client_options=client_options, **configuration)
+    return client
+
+
+def async_openai_client(*, client_options: Mapping[str, Any] | None = None, **configuration: Any) -> AsyncOpenAI:
+    """`openai_client`, asynchronous."""
+    client: AsyncOpenAI = _load_client_function("async_openai_client")(client_options=client_options, **configuration)
+    return client
+
+
+def wrap(client: ClientT, **configuration: Any) -> ClientT:
+    """A copy of a client (`AzureOpenAI` too) whose Assistants requests the configured backend answers."""
+    wrapped: ClientT = _load_client_function("wrap")(client, **configuration)
+    return wrapped
+
+
+def _load_client_function(name: str) -> Any:
+    return load_plugin("doors", name, key="door")

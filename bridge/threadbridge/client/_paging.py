@@ -1,4 +1,4 @@
-"""Pages of a list that fetch the next one by themselves (A10, A11)."""
+"""Pages of a list, which fetch the next page themselves (A10, A11)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import PrivateAttr
 
+from threadbridge.api_types import JsonMapping
 from threadbridge.client._backend_caller import AsyncBackendCaller, BackendCall, BackendCaller
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.ports import ListQuery
 from threadbridge.types import WireModel
 
 ItemT = TypeVar("ItemT", bound=WireModel)
 
-#: The question for the page that a query describes.
-PageCall: TypeAlias = Callable[[ListQuery], BackendCall[Wire]]
+#: The backend call for the page that a query describes.
+PageCall: TypeAlias = Callable[[ListQuery], BackendCall[JsonMapping]]
 
 
 class _Page(WireModel, Generic[ItemT]):
-    """The list envelope of the wire."""
+    """The envelope of a list (A10)."""
 
     object: str = "list"
     data: list[ItemT] = []  # noqa: RUF012  # pydantic copies defaults
@@ -30,15 +31,15 @@ class _Page(WireModel, Generic[ItemT]):
     _paginator: Any = PrivateAttr(None)
 
     @classmethod
-    def from_wire(cls, wire: Wire, item: type[ItemT], paginator: Any) -> Self:
-        """The page that the wire shows, knowing how to get the next."""
+    def from_wire(cls, wire: JsonMapping, item: type[ItemT], paginator: Any) -> Self:
+        """The page in an envelope of the wire; `paginator` fetches the next one."""
         data = [item.model_validate(entry) for entry in wire["data"]]
         page = cls.model_construct(set(wire), **{**wire, "data": data})
         page._paginator = paginator
         return page
 
     def has_next_page(self) -> bool:
-        """Whether there may be more. A service that does not say `has_more` is asked until it has nothing (C5)."""
+        """Whether there may be another page. Without `has_more`, an empty page is the last one (C5)."""
         return bool(self.data) and self.has_more is not False
 
     def _next_query(self, query: ListQuery) -> ListQuery:
@@ -48,10 +49,10 @@ class _Page(WireModel, Generic[ItemT]):
 
 
 class AsyncCursorPage(_Page[ItemT], Generic[ItemT]):
-    """One page. Iterating goes on through all further pages."""
+    """One page. Iteration continues through all further pages."""
 
     async def get_next_page(self) -> AsyncCursorPage[ItemT]:
-        """The page after this one. Raises RuntimeError when there is none."""
+        """The page after this one. Raises RuntimeError if there is none."""
         paginator: AsyncPaginator[ItemT] = self._paginator
         return await paginator.get_page(self._next_query(paginator.query))
 
@@ -70,7 +71,7 @@ class AsyncCursorPage(_Page[ItemT], Generic[ItemT]):
 
 
 class AsyncPaginator(Generic[ItemT]):
-    """A list that was asked for: await it for its first page, or iterate over all its items."""
+    """The result of `list`: await it for the first page, or iterate over all items."""
 
     def __init__(
         self,
@@ -103,10 +104,10 @@ class AsyncPaginator(Generic[ItemT]):
 
 
 class CursorPage(_Page[ItemT], Generic[ItemT]):
-    """One page. Iterating goes on through all further pages."""
+    """One page. Iteration continues through all further pages."""
 
     def get_next_page(self) -> CursorPage[ItemT]:
-        """The page after this one. Raises RuntimeError when there is none."""
+        """The page after this one. Raises RuntimeError if there is none."""
         paginator: Paginator[ItemT] = self._paginator
         return paginator.get_page(self._next_query(paginator.query))
 
@@ -124,7 +125,7 @@ class CursorPage(_Page[ItemT], Generic[ItemT]):
 
 
 class Paginator(Generic[ItemT]):
-    """A list that was asked for."""
+    """The call of a list, which fetches each of its pages."""
 
     def __init__(
         self, caller: BackendCaller, item: type[ItemT], page_call: PageCall, query: ListQuery, timeout: float | None
@@ -148,12 +149,12 @@ class Paginator(Generic[ItemT]):
 def paginate_async(
     caller: AsyncBackendCaller, item: type[ItemT], page_call: PageCall, query: ListQuery, timeout: float | None
 ) -> AsyncPaginator[ItemT]:
-    """What `list` returns to asynchronous callers: a page to await, or items to iterate over."""
+    """What the asynchronous `list` returns: await it for a page, or iterate over all items."""
     return AsyncPaginator(caller, item, page_call, query, timeout)
 
 
 def paginate(
     caller: BackendCaller, item: type[ItemT], page_call: PageCall, query: ListQuery, timeout: float | None
 ) -> CursorPage[ItemT]:
-    """What `list` returns to synchronous callers: the first page."""
+    """What the synchronous `list` returns: the first page."""
     return Paginator(caller, item, page_call, query, timeout).get_first_page()

@@ -1,6 +1,6 @@
-"""The keywords of every call, in the openai SDK's words, each list written once.
+"""The keyword arguments of every method, by the names of the openai SDK.
 
-Values go to the wire as they are and are judged there, so their types say no more than JSON does.
+Values are sent unchanged and the backend validates them, so that their types are those of JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Metadata: TypeAlias = Mapping[str, str]
 
 
 class CallParams(TypedDict, total=False):
-    """What every call takes. Headers are ignored, a query is refused, a body is merged over the call's own."""
+    """The arguments of every method: headers have no effect, a query is rejected, a body is merged over the call's."""
 
     extra_headers: NotGivenOr[Mapping[str, Any]]
     extra_query: NotGivenOr[Mapping[str, object]]
@@ -26,7 +26,7 @@ class CallParams(TypedDict, total=False):
 
 
 class ListParams(CallParams, total=False):
-    """A page (A11)."""
+    """Which page of a list (A11)."""
 
     after: NotGivenOr[str]
     before: NotGivenOr[str]
@@ -35,25 +35,25 @@ class ListParams(CallParams, total=False):
 
 
 class MessageListParams(ListParams, total=False):
-    """A page of messages, or of one run's."""
+    """Which page of messages; with `run_id`, of one run."""
 
     run_id: NotGivenOr[str]
 
 
 class StepListParams(ListParams, total=False):
-    """A page of run steps."""
+    """Which page of run steps."""
 
     include: NotGivenOr[Iterable[str]]
 
 
 class StepParams(CallParams, total=False):
-    """One run step."""
+    """What to include in a run step."""
 
     include: NotGivenOr[Iterable[str]]
 
 
 class AssistantParams(CallParams, total=False):
-    """What an assistant is made of (A21)."""
+    """The fields of an assistant besides its model (A21)."""
 
     description: NotGivenOr[str]
     instructions: NotGivenOr[str]
@@ -68,37 +68,37 @@ class AssistantParams(CallParams, total=False):
 
 
 class AssistantUpdateParams(AssistantParams, total=False):
-    """What can be changed on an assistant (A25)."""
+    """The fields of an assistant that can be changed (A25)."""
 
     model: NotGivenOr[str]
 
 
 class MetadataParams(CallParams, total=False):
-    """What can be changed on a message or a run."""
+    """The field of a message or run that can be changed."""
 
     metadata: NotGivenOr[Metadata]
 
 
 class ThreadUpdateParams(MetadataParams, total=False):
-    """What can be changed on a thread (A28)."""
+    """The fields of a thread that can be changed (A28)."""
 
     tool_resources: NotGivenOr[Json]
 
 
 class ThreadParams(ThreadUpdateParams, total=False):
-    """What a thread is made of."""
+    """The fields of a new thread."""
 
     messages: NotGivenOr[Iterable[Json]]
 
 
 class MessageParams(MetadataParams, total=False):
-    """What a message may have besides role and content (A34)."""
+    """The fields of a new message besides role and content (A34)."""
 
     attachments: NotGivenOr[Iterable[Json]]
 
 
 class _RunParams(CallParams, total=False):
-    """What every way to start a run takes (A48)."""
+    """The fields of every new run (A48)."""
 
     instructions: NotGivenOr[str]
     max_completion_tokens: NotGivenOr[int]
@@ -114,7 +114,7 @@ class _RunParams(CallParams, total=False):
 
 
 class ExecuteParams(_RunParams, total=False):
-    """A run on a thread, but for its tools."""
+    """The fields of a new run except its tools."""
 
     include: NotGivenOr[Iterable[str]]
     additional_instructions: NotGivenOr[str]
@@ -123,19 +123,19 @@ class ExecuteParams(_RunParams, total=False):
 
 
 class RunParams(ExecuteParams, total=False):
-    """A run on a thread."""
+    """The fields of a new run."""
 
     tools: NotGivenOr[Iterable[Json]]
 
 
 class PolledRunParams(RunParams, total=False):
-    """A run on a thread, waited for."""
+    """The fields of a new run, and the interval of polling it in milliseconds."""
 
     poll_interval_ms: NotGivenOr[int]
 
 
 class ThreadRunParams(_RunParams, total=False):
-    """A thread and a run on it (A54)."""
+    """The fields of a new run and its new thread (A54)."""
 
     thread: NotGivenOr[Json]
     tool_resources: NotGivenOr[Json]
@@ -143,13 +143,13 @@ class ThreadRunParams(_RunParams, total=False):
 
 
 class PolledThreadRunParams(ThreadRunParams, total=False):
-    """A thread and a run on it, waited for."""
+    """The fields of a new run and its new thread, and the interval of polling it in milliseconds."""
 
     poll_interval_ms: NotGivenOr[int]
 
 
 class PollParams(CallParams, total=False):
-    """How to wait for a run."""
+    """The interval of polling a run in milliseconds."""
 
     poll_interval_ms: NotGivenOr[int]
 
@@ -158,7 +158,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 def accepts_params(params_type: type) -> Callable[[FunctionT], FunctionT]:
-    """Write the keywords of a TypedDict into a method's signature, where `help()` and editors look for them."""
+    """Add the keys of a TypedDict to a method's signature, as `help()` and editors show it."""
 
     def extend_signature(function: FunctionT) -> FunctionT:
         own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]

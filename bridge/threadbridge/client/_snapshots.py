@@ -1,24 +1,29 @@
-"""What a streamed run has told so far, and which hooks of an event handler each event calls (A98-A98d)."""
+"""Snapshots of a streamed run, and which hooks of an event handler each event calls (A98-A98d).
+
+A delta changes its snapshot in place: text is appended, numbers are added, lists grow by index (A98a).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Annotated, Any, TypeAlias, cast
 
-from threadbridge.client._delta_merge import merge_delta
+from pydantic import TypeAdapter
+
 from threadbridge.errors import TranslationError
-from threadbridge.types import AssistantStreamEvent, Message, Run, RunStep, ToolCallsStepDetails
+from threadbridge.types import AssistantStreamEvent, Message, Run, RunStep, ToolCallsStepDetails, WireModel
 from threadbridge.types.message_delta import MessageContentDelta
-from threadbridge.types.run_step_delta import ToolCallDelta, ToolCallDeltaObject
+from threadbridge.types.run_step_delta import ToolCallDeltaObject
 
-#: A hook's name and what it is called with.
+#: The name of a hook and its arguments.
 HookCall: TypeAlias = tuple[str, tuple[Any, ...]]
 
 _DONE_HOOKS: Mapping[str, str] = {"text": "on_text_done", "image_file": "on_image_file_done"}
 
 
 class StreamSnapshots:
-    """Feed it every event and make the calls it yields, one by one: the state is that of the call being made."""
+    """Takes every event of a run and yields its hook calls. Make each call before the next one: snapshots change."""
 
     def __init__(self) -> None:
         self.run: Run | None = None
@@ -30,12 +35,12 @@ class StreamSnapshots:
         self._open_tool_call: tuple[str, int] | None = None  # step id, index
 
     def apply_event(self, event: AssistantStreamEvent) -> Iterator[HookCall]:
-        """Take the event in. Raises TranslationError for a delta of something that was never created (A98)."""
+        """Update the snapshots. Raises TranslationError for a delta of an object that was not created before (A98)."""
         handler = _HANDLERS.get(event.event)
         if handler is not None:
             yield from handler(self, event.data)
 
-    # -- What the table below names: one reaction to each event
+    # -- One handler per kind of event; `_HANDLERS` has their events
 
     def handle_run_update(self, run: Run) -> Iterator[HookCall]:
         self.run = run
@@ -56,22 +61,17 @@ class StreamSnapshots:
             raise TranslationError(f"a delta of message {data.id} came before its thread.message.created")
         content_count = len(message.content)
         merge_delta(message, data.delta)
-        for piece in data.delta.content or []:
-            yield from self._handle_content_delta(message, piece, is_new=piece.index >= content_count)
+        for piece in cast("list[MessageContentDelta]", data.delta.content or []):
+            if self._open_content_index != piece.index:
+                yield from self._close_content(message)
+                self._open_content_index = piece.index
+            block = message.content[piece.index]
+            if block.type == "text":
+                if piece.index >= content_count:
+                    yield "on_text_created", (block.text,)
+                if piece.type == "text" and piece.text is not None:
+                    yield "on_text_delta", (piece.text, block.text)
         yield "on_message_delta", (data.delta, message)
-
-    def _handle_content_delta(
-        self, message: Message, piece: MessageContentDelta, *, is_new: bool
-    ) -> Iterator[HookCall]:
-        if self._open_content_index != piece.index:
-            yield from self._close_content(message)
-            self._open_content_index = piece.index
-        block = message.content[piece.index]
-        if block.type == "text":
-            if is_new:
-                yield "on_text_created", (block.text,)
-            if piece.type == "text" and piece.text is not None:
-                yield "on_text_delta", (piece.text, block.text)
 
     def handle_message_end(self, message: Message) -> Iterator[HookCall]:
         self.message = self.messages[message.id] = message
@@ -102,17 +102,14 @@ class StreamSnapshots:
         details = data.delta.step_details
         if isinstance(details, ToolCallDeltaObject):
             for piece in details.tool_calls or []:
-                yield from self._handle_tool_call_delta(step, piece)
+                position = (step.id, piece.index)
+                if self._open_tool_call == position:
+                    yield "on_tool_call_delta", (piece, self._get_tool_call(position))
+                    continue
+                yield from self._close_tool_call()
+                self._open_tool_call = position
+                yield "on_tool_call_created", (self._get_tool_call(position),)
         yield "on_run_step_delta", (data.delta, step)
-
-    def _handle_tool_call_delta(self, step: RunStep, piece: ToolCallDelta) -> Iterator[HookCall]:
-        position = (step.id, piece.index)
-        if self._open_tool_call == position:
-            yield "on_tool_call_delta", (piece, self._get_tool_call(position))
-            return
-        yield from self._close_tool_call()
-        self._open_tool_call = position
-        yield "on_tool_call_created", (self._get_tool_call(position),)
 
     def handle_step_end(self, step: RunStep) -> Iterator[HookCall]:
         self.steps[step.id] = step
@@ -166,3 +163,71 @@ _HANDLERS: Mapping[str, Callable[[StreamSnapshots, Any], Iterator[HookCall]]] = 
         StreamSnapshots.handle_step_end,
     ),
 }
+
+
+#: Fields that every delta repeats: they say which entry of a list it belongs to.
+_LABELS = frozenset({"index", "type"})
+
+
+def merge_delta(snapshot: WireModel, delta: WireModel) -> None:
+    """Add a delta to a snapshot, field by field."""
+    for name in delta.model_fields_set:
+        current: object = getattr(snapshot, name, None)
+        piece: object = getattr(delta, name)
+        merged = current
+        if piece is None:
+            pass
+        elif current is None or name in _LABELS:
+            merged = _validate_field_value(type(snapshot), name, piece)
+        elif isinstance(current, WireModel) and isinstance(piece, WireModel):
+            merge_delta(current, piece)
+        elif isinstance(current, list) and isinstance(piece, list):
+            entries = cast("list[WireModel]", current)
+            for entry in cast("list[WireModel]", piece):
+                index: object = getattr(entry, "index", None)
+                if isinstance(index, int) and index < len(entries):
+                    merge_delta(entries[index], entry)
+                else:
+                    entries.extend(_validate_field_value(type(snapshot), name, [entry]))
+        else:
+            merged = _merge_json_values(current, piece)
+        setattr(snapshot, name, merged)
+
+
+def _merge_json_values(current: Any, piece: Any) -> Any:
+    """Plain JSON values, from types that these models do not know."""
+    match current, piece:
+        case str(), str():
+            return current + piece
+        case bool(), _:
+            return piece
+        case int() | float(), int() | float():
+            return current + piece
+        case dict(), dict():
+            merged = cast("dict[str, Any]", {**current})
+            for key, value in cast("dict[str, Any]", piece).items():
+                is_addition = key in merged and key not in _LABELS
+                merged[key] = _merge_json_values(merged[key], value) if is_addition else value
+            return merged
+        case _:
+            return piece
+
+
+def _validate_field_value(owner: type[WireModel], name: str, piece: object) -> Any:
+    """The first delta of a field as the snapshot holds it: an instance of the snapshot's class, not of the delta's."""
+    if name not in owner.model_fields:
+        return piece
+    return _get_field_adapter(owner, name).validate_python(_dump_models(piece))
+
+
+def _dump_models(piece: object) -> object:
+    if isinstance(piece, WireModel):
+        return piece.model_dump(exclude_unset=True)
+    return [_dump_models(entry) for entry in cast("list[object]", piece)] if isinstance(piece, list) else piece
+
+
+@lru_cache(maxsize=256)
+def _get_field_adapter(owner: type[WireModel], name: str) -> TypeAdapter[Any]:
+    field = owner.model_fields[name]
+    shape: Any = Annotated[field.annotation, field]
+    return TypeAdapter(shape)

@@ -1,4 +1,4 @@
-"""What an agent's loop decides: which function answers a call, with what, when to look again, how a run ended.
+"""The decisions of a tool loop: which function a tool call invokes, its output, when to poll, and how a run ended.
 
-Pure decisions; the driving is done by `threads.runs.execute`.
+Pure decisions; `threads.runs.execute` of the client acts on them.
 """

@@ -15,7 +15,7 @@ from threadbridge.tool_loop.function_calls import (
     list_pending_calls,
     prepare_call,
 )
-from threadbridge.tool_loop.poll_backoff import FIRST_DELAYS, MAX_DELAY, MIN_DELAY, PollBackoff, get_poll_interval
+from threadbridge.tool_loop.run_polling import FIRST_DELAYS, MAX_DELAY, MIN_DELAY, PollBackoff, get_poll_interval
 
 
 @dataclass

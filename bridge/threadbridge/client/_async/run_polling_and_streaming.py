@@ -1,4 +1,4 @@
-"""`threads.runs`: what is built from several operations."""
+"""`threads.runs`: the methods that combine several operations."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._async.event_handler import (
+from threadbridge.api_types import RunObject
+from threadbridge.client._async.resource import AsyncResource
+from threadbridge.client._async.streaming import (
     AsyncAssistantEventHandler,
     AsyncAssistantStreamManager,
+    AsyncStream,
     AsyncStreamHandlerT,
 )
-from threadbridge.client._async.polling import poll_run
-from threadbridge.client._async.stream import AsyncStream
 from threadbridge.client._async.tool_loop import AsyncToolLoop
-from threadbridge.client._backend_caller import AsyncBackendCaller
 from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, Timeout, parse_call_options
 from threadbridge.client._params import (
     CallParams,
@@ -26,22 +26,17 @@ from threadbridge.client._params import (
     RunParams,
     accepts_params,
 )
-from threadbridge.client._raw_response import WithoutRawResponses
-from threadbridge.ports import Wire
 from threadbridge.tool_loop.function_calls import ToolFunctions
 from threadbridge.types import AssistantStreamEvent, Run
 
-#: Rounds of tool calls that `execute` answers before it gives a run up.
+#: Rounds of tool calls after which `execute` cancels a run.
 MAX_ROUNDS = 100
-#: Tool calls that `execute` makes at the same time.
+#: Tool calls that `execute` runs at the same time.
 PARALLEL_CALLS = 8
 
 
-class AsyncRunPollingAndStreaming(WithoutRawResponses):
-    """Starting, waiting, streaming, and the whole loop of an agent."""
-
-    def __init__(self, caller: AsyncBackendCaller) -> None:
-        self._caller = caller
+class AsyncRunPollingAndStreaming(AsyncResource):
+    """The methods of `threads.runs` that poll, that stream, and that execute a whole tool loop."""
 
     async def poll(
         self,
@@ -53,9 +48,9 @@ class AsyncRunPollingAndStreaming(WithoutRawResponses):
         timeout: NotGivenOr[Timeout] = NOT_GIVEN,
         poll_interval_ms: NotGivenOr[int] = NOT_GIVEN,
     ) -> Run:
-        """The run, once it waits for tool outputs or has ended (A62).
+        """Poll the run until it requires action or has ended (A62).
 
-        Looks again after `poll_interval_ms`, else after what the service advises, else after a second.
+        The interval is `poll_interval_ms`, else the service's hint, else one second.
         """
         call = parse_call_options(
             PollParams,
@@ -66,14 +61,14 @@ class AsyncRunPollingAndStreaming(WithoutRawResponses):
             timeout=timeout,
             poll_interval_ms=poll_interval_ms,
         )
-        return Run.model_validate(await poll_run(self._caller, thread_id, run_id, call))
+        return Run.model_validate(await self._poll_run(thread_id, run_id, call))
 
     @accepts_params(PolledRunParams)
     async def create_and_poll(self, *, assistant_id: str, thread_id: str, **options: Unpack[PolledRunParams]) -> Run:
         """`create`, then `poll`."""
         call = parse_call_options(PolledRunParams, options, assistant_id=assistant_id)
         run = await self._create_run(thread_id, call)
-        return Run.model_validate(await poll_run(self._caller, thread_id, run["id"], call))
+        return Run.model_validate(await self._poll_run(thread_id, run["id"], call))
 
     @accepts_params(PollParams)
     async def submit_tool_outputs_and_poll(
@@ -82,7 +77,7 @@ class AsyncRunPollingAndStreaming(WithoutRawResponses):
         """`submit_tool_outputs`, then `poll`."""
         call = parse_call_options(PollParams, options, tool_outputs=tool_outputs)
         await self._submit_tool_outputs(run_id, thread_id, call)
-        return Run.model_validate(await poll_run(self._caller, thread_id, run_id, call))
+        return Run.model_validate(await self._poll_run(thread_id, run_id, call))
 
     @overload
     def stream(
@@ -96,7 +91,7 @@ class AsyncRunPollingAndStreaming(WithoutRawResponses):
     def stream(
         self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunParams]
     ) -> AsyncAssistantStreamManager[Any]:
-        """A run to follow: `with` it to start, iterate over its events or let a handler's hooks be called."""
+        """A streamed run: `with` starts it and gives the handler, whose hooks are called while its events are read."""
         call = parse_call_options(RunParams, options, assistant_id=assistant_id)
         return AsyncAssistantStreamManager(
             lambda: self._stream_run(thread_id, call), event_handler or AsyncAssistantEventHandler()
@@ -147,7 +142,7 @@ class AsyncRunPollingAndStreaming(WithoutRawResponses):
         event_handler: Any = None,
         **options: Unpack[CallParams],
     ) -> AsyncAssistantStreamManager[Any]:
-        """The rest of a run to follow, once its calls are answered. May be used while the first stream is open (C4)."""
+        """`submit_tool_outputs` with the events that follow. The run's first stream may still be open (C4)."""
         call = parse_call_options(CallParams, options, tool_outputs=tool_outputs)
         return AsyncAssistantStreamManager(
             lambda: self._stream_tool_outputs(run_id, thread_id, call), event_handler or AsyncAssistantEventHandler()
@@ -165,17 +160,17 @@ class AsyncRunPollingAndStreaming(WithoutRawResponses):
         parallel_calls: int = PARALLEL_CALLS,
         **options: Unpack[ExecuteParams],
     ) -> Run:
-        """A completed run: started, followed, its calls answered by your functions, round after round.
+        """Create a run, answer its tool calls with your functions round after round, and return the completed run.
 
-        `tools` are the functions by name, synchronous (called on worker threads) or not, up to `parallel_calls` at a
-        time; which of them the model may call is the assistant's affair. Every call gets an output: what a function
-        returns (text as it is, anything else as JSON), or `{"error": …}` where the arguments do not fit, the name is
-        unknown or the function raised. `on_event` is given every event; where the backend does not stream, or
-        a stream breaks, the run is polled: three quick looks, then at most one a second, and fewer over time.
+        `tools` has the functions by name, synchronous (called on worker threads) or not; up to `parallel_calls` run at
+        a time. The assistant's tools say which of them the model may call. Every call gets an output: the function's
+        result (text unchanged, anything else as JSON), or `{"error": …}` if the arguments do not fit, the name is
+        unknown or the function raised. `on_event` is called with every event. If the backend does not stream, or a
+        stream breaks, the run is polled: after 0.2, 0.4 and 0.8 seconds, then every one to ten seconds.
 
-        Raises RunFailed, RunExpired, RunCancelled or RunIncomplete, naming the run and its `last_error`. A run that
-        asks for outputs more than `max_rounds` times is cancelled; so is one whose caller is interrupted or whose
-        `on_event` raises, since it would lock its thread (A63).
+        Raises RunFailed, RunExpired, RunCancelled or RunIncomplete with the run and its `last_error`. A run that
+        requires tool outputs more than `max_rounds` times is cancelled; so is a run whose caller is interrupted or
+        whose `on_event` raises, since it would lock its thread (A63).
         """
         call = parse_call_options(ExecuteParams, options, assistant_id=assistant_id)
         tool_loop = AsyncToolLoop(
@@ -189,29 +184,25 @@ class AsyncRunPollingAndStreaming(WithoutRawResponses):
         )
         return Run.model_validate(await tool_loop.run_to_completion(call))
 
-    async def _create_run(self, thread_id: str, call: CallOptions) -> Wire:
-        return await self._caller.call(
+    async def _create_run(self, thread_id: str, call: CallOptions) -> RunObject:
+        run: RunObject = await self._caller.call(
             lambda backend, context: backend.create_run(context, thread_id, call.body, include=call.include),
             call.timeout,
         )
+        return run
 
     async def _stream_run(self, thread_id: str, call: CallOptions) -> AsyncStream:
-        return AsyncStream(
-            await self._caller.open_stream(
-                lambda backend, context: backend.stream_run(context, thread_id, call.body, include=call.include),
-                call.timeout,
-            )
+        return await self._open_stream(
+            lambda backend, context: backend.stream_run(context, thread_id, call.body, include=call.include), call
         )
 
-    async def _submit_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> Wire:
-        return await self._caller.call(
+    async def _submit_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> RunObject:
+        run: RunObject = await self._caller.call(
             lambda backend, context: backend.submit_tool_outputs(context, thread_id, run_id, call.body), call.timeout
         )
+        return run
 
     async def _stream_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> AsyncStream:
-        return AsyncStream(
-            await self._caller.open_stream(
-                lambda backend, context: backend.stream_tool_outputs(context, thread_id, run_id, call.body),
-                call.timeout,
-            )
+        return await self._open_stream(
+            lambda backend, context: backend.stream_tool_outputs(context, thread_id, run_id, call.body), call
         )

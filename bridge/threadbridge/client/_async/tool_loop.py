@@ -1,28 +1,29 @@
-"""The loop of an agent: follow the run, answer its calls, until it ends."""
+"""The tool loop: follow a run and submit the outputs of its tool calls until it ends."""
 
 from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, cast
 
+from threadbridge.api_types import JsonObject, RunObject
 from threadbridge.client._backend_caller import AsyncBackendCaller, AsyncEventStream, BackendCall
 from threadbridge.client._call_options import CallOptions
 from threadbridge.errors import BridgeError, InvalidRequest, UpstreamError
-from threadbridge.ports import Event, PolledRun, Wire
 from threadbridge.run_states import RunStatus, can_transition
 from threadbridge.tool_loop.function_calls import ToolFunctions, list_pending_calls, prepare_call
-from threadbridge.tool_loop.poll_backoff import PollBackoff
-from threadbridge.tool_loop.run_outcome import POLL_STOP_STATUSES, build_round_limit_error, get_run_error
+from threadbridge.tool_loop.run_polling import (
+    POLL_STOP_STATUSES,
+    PollBackoff,
+    build_round_limit_error,
+    get_run_error,
+)
 from threadbridge.types import AssistantStreamEvent, parse_event
-
-#: What a run is after its calls were answered, until it tells more itself (A59).
-_QUEUED_AGAIN = {"status": RunStatus.QUEUED.value, "required_action": None}
 
 
 class AsyncToolLoop:
-    """One run on its way through the loop. What is decided is decided in `threadbridge.tool_loop`."""
+    """One run in the tool loop. The decisions are those of `threadbridge.tool_loop`."""
 
     def __init__(
         self,
@@ -44,10 +45,10 @@ class AsyncToolLoop:
         self._timeout = timeout
         self._backoff = PollBackoff(random.random)
         self._can_stream = caller.backend.capabilities.streams
-        self._run: Wire | None = None  # as it was last heard of
+        self._run: RunObject | None = None  # in the last response or event that had it
 
-    async def run_to_completion(self, call: CallOptions) -> Wire:
-        """The run at its good end. Raises the RunError of any other."""
+    async def run_to_completion(self, call: CallOptions) -> RunObject:
+        """The completed run. Raises the RunError of a run that ended otherwise."""
         try:
             run = await self._poll_until_stopped(await self._start_run(call))
             round_count = 0
@@ -57,16 +58,18 @@ class AsyncToolLoop:
                 run = await self._poll_until_stopped(await self._answer_tool_calls(run))
                 round_count += 1
         except UpstreamError:
-            raise  # the service is not there, and neither would it hear of a cancel
+            raise  # the upstream is unreachable, so that a cancellation would fail, too
         except BaseException:
-            await self._cancel_if_active()
+            if self._run is not None and can_transition(self._run, RunStatus.CANCELLING):
+                with contextlib.suppress(BridgeError):
+                    await self._cancel_run(self._run)
             raise
         failure = get_run_error(run)
         if failure is not None:
             raise failure
         return run
 
-    async def _start_run(self, call: CallOptions) -> Wire:
+    async def _start_run(self, call: CallOptions) -> RunObject:
         thread_id = self._thread_id
         if self._can_stream:
             return await self._follow_stream(
@@ -79,57 +82,52 @@ class AsyncToolLoop:
             lambda backend, context: backend.create_run(context, thread_id, call.body, include=call.include)
         )
 
-    async def _answer_tool_calls(self, run: Wire) -> Wire:
+    async def _answer_tool_calls(self, run: RunObject) -> RunObject:
         calls = [prepare_call(call, self._tools) for call in list_pending_calls(run)]
         outputs = await self._caller.run_tool_calls(calls, max_parallel=self._max_parallel)
         pairs = zip(calls, outputs, strict=True)
-        body = {"tool_outputs": [{"tool_call_id": call.call_id, "output": output} for call, output in pairs]}
+        tool_outputs = [{"tool_call_id": call.call_id, "output": output} for call, output in pairs]
+        body: JsonObject = {"tool_outputs": tool_outputs}
+        thread_id, run_id = self._thread_id, run["id"]
         try:
-            events = await self._submit_tool_outputs(run["id"], body)
-        except (InvalidRequest, UpstreamError):
-            # The run may have expired meanwhile, or the answer got lost after the outputs had arrived.
-            polled = await self._retrieve_run(run["id"])
-            if polled.run["status"] == RunStatus.REQUIRES_ACTION:
-                raise
-            return polled.run
-        return await self._follow_stream(events) if events is not None else self._require_run()
-
-    async def _submit_tool_outputs(self, run_id: str, body: Wire) -> AsyncEventStream | None:
-        thread_id = self._thread_id
-        if self._can_stream:
+            if not self._can_stream:
+                return await self._call_backend(
+                    lambda backend, context: backend.submit_tool_outputs(context, thread_id, run_id, body)
+                )
             events = await self._caller.open_stream(
                 lambda backend, context: backend.stream_tool_outputs(context, thread_id, run_id, body), self._timeout
             )
-            self._run = {**self._require_run(), **_QUEUED_AGAIN}
-            return events
-        await self._call_backend(lambda backend, context: backend.submit_tool_outputs(context, thread_id, run_id, body))
-        return None
+        except (InvalidRequest, UpstreamError):
+            # The run may have expired, or only the response to the outputs was lost.
+            current, _ = await self._retrieve_run(run_id)
+            if current["status"] == RunStatus.REQUIRES_ACTION:
+                raise
+            return current
+        # The status until an event has a newer one (A59).
+        self._run = {**self._require_run(), "status": RunStatus.QUEUED.value, "required_action": None}
+        return await self._follow_stream(events)
 
-    async def _follow_stream(self, events: AsyncEventStream) -> Wire:
+    async def _follow_stream(self, events: AsyncEventStream) -> RunObject:
+        """The run at the end of its stream, or where the stream broke: polling continues from there."""
         try:
-            async for event in self._iterate_events(events):
+            while True:
+                try:
+                    event = await events.__anext__()
+                except StopAsyncIteration:
+                    break
+                except UpstreamError:
+                    if self._run is None:
+                        raise
+                    break
                 if event.data.get("object") == "thread.run":
-                    self._run = event.data
+                    self._run = cast("RunObject", event.data)
                 if self._on_event is not None:
                     await self._caller.notify(self._on_event, parse_event(event))
         finally:
             await events.close()
         return self._require_run()
 
-    async def _iterate_events(self, events: AsyncEventStream) -> AsyncIterator[Event]:
-        """The events until the stream ends or breaks; a run that is known goes on without it."""
-        while True:
-            try:
-                event = await events.__anext__()
-            except StopAsyncIteration:
-                return
-            except UpstreamError:
-                if self._run is None:
-                    raise
-                return
-            yield event
-
-    async def _poll_until_stopped(self, run: Wire) -> Wire:
+    async def _poll_until_stopped(self, run: RunObject) -> RunObject:
         self._backoff.reset()
         hint_ms = None
         while run["status"] not in POLL_STOP_STATUSES:
@@ -137,31 +135,29 @@ class AsyncToolLoop:
             run, hint_ms = await self._retrieve_run(run["id"])
         return run
 
-    async def _retrieve_run(self, run_id: str) -> PolledRun:
+    async def _retrieve_run(self, run_id: str) -> tuple[RunObject, int | None]:
+        """The run, and the milliseconds after which the service advises to poll again."""
         polled = await self._caller.call(
             lambda backend, context: backend.retrieve_run(context, self._thread_id, run_id), self._timeout
         )
-        self._run = polled.run
-        return polled
+        run: RunObject = polled.run
+        self._run = run
+        return run, polled.poll_after_ms
 
-    async def _call_backend(self, operation: BackendCall[Wire]) -> Wire:
-        self._run = await self._caller.call(operation, self._timeout)
-        return self._run
+    async def _call_backend(self, operation: BackendCall[RunObject]) -> RunObject:
+        run = await self._caller.call(operation, self._timeout)
+        self._run = run
+        return run
 
-    async def _cancel_run(self, run: Wire) -> Wire:
+    async def _cancel_run(self, run: RunObject) -> RunObject:
         return await self._call_backend(
             lambda backend, context: backend.cancel_run(context, self._thread_id, run["id"])
         )
 
-    async def _raise_round_limit(self, run: Wire) -> NoReturn:
+    async def _raise_round_limit(self, run: RunObject) -> NoReturn:
         raise build_round_limit_error(await self._cancel_run(run), self._max_rounds)
 
-    async def _cancel_if_active(self) -> None:
-        if self._run is not None and can_transition(self._run, RunStatus.CANCELLING):
-            with contextlib.suppress(BridgeError):
-                await self._cancel_run(self._run)
-
-    def _require_run(self) -> Wire:
+    def _require_run(self) -> RunObject:
         if self._run is None:
-            raise UpstreamError("The stream ended before it told of a run.")
+            raise UpstreamError("The stream ended before an event had the run.")
         return self._run

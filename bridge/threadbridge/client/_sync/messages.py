@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
-from threadbridge.client._backend_caller import BackendCaller
 from threadbridge.client._call_options import parse_call_options
-from threadbridge.client._paging import CursorPage, paginate
+from threadbridge.client._paging import CursorPage
 from threadbridge.client._params import (
     CallParams,
     Json,
@@ -16,64 +15,47 @@ from threadbridge.client._params import (
     MetadataParams,
     accepts_params,
 )
-from threadbridge.client._raw_response import WithoutRawResponses
+from threadbridge.client._sync.resource import Resource
 from threadbridge.types import Message, MessageDeleted
 
 
-class Messages(WithoutRawResponses):
-    """What was said on a thread."""
-
-    def __init__(self, caller: BackendCaller) -> None:
-        self._caller = caller
+class Messages(Resource):
+    """The messages of a thread."""
 
     @accepts_params(MessageParams)
     def create(self, thread_id: str, *, content: Json, role: str, **options: Unpack[MessageParams]) -> Message:
-        """A new message at the end of the thread. Refused while a run is active (A42)."""
+        """Append a message to the thread. Raises InvalidRequest while a run of the thread is active (A42)."""
         call = parse_call_options(MessageParams, options, role=role, content=content)
-        return Message.model_validate(
-            self._caller.call(
-                lambda backend, context: backend.create_message(context, thread_id, call.body), call.timeout
-            )
-        )
+        return self._call(Message, lambda backend, context: backend.create_message(context, thread_id, call.body), call)
 
     @accepts_params(CallParams)
     def retrieve(self, message_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> Message:
-        """The message of this id."""
+        """The message with this id. Raises NotFound."""
         call = parse_call_options(CallParams, options)
-        return Message.model_validate(
-            self._caller.call(
-                lambda backend, context: backend.retrieve_message(context, thread_id, message_id), call.timeout
-            )
+        return self._call(
+            Message, lambda backend, context: backend.retrieve_message(context, thread_id, message_id), call
         )
 
     @accepts_params(MetadataParams)
     def update(self, message_id: str, *, thread_id: str, **options: Unpack[MetadataParams]) -> Message:
-        """The message with other metadata (A41)."""
+        """Change the metadata of the message (A41). Raises NotFound."""
         call = parse_call_options(MetadataParams, options)
-        return Message.model_validate(
-            self._caller.call(
-                lambda backend, context: backend.update_message(context, thread_id, message_id, call.body), call.timeout
-            )
+        return self._call(
+            Message, lambda backend, context: backend.update_message(context, thread_id, message_id, call.body), call
         )
 
     @accepts_params(MessageListParams)
     def list(self, thread_id: str, **options: Unpack[MessageListParams]) -> CursorPage[Message]:
-        """Messages of the thread, newest first unless asked otherwise; with `run_id`, those of one run."""
+        """The messages of the thread, newest first by default; with `run_id`, those of one run (A11)."""
         call = parse_call_options(MessageListParams, options)
-        return paginate(
-            self._caller,
-            Message,
-            lambda query: lambda backend, context: backend.list_messages(context, thread_id, query),
-            call.query,
-            call.timeout,
+        return self._paginate(
+            Message, lambda query: lambda backend, context: backend.list_messages(context, thread_id, query), call
         )
 
     @accepts_params(CallParams)
     def delete(self, message_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> MessageDeleted:
-        """Forget the message."""
+        """Delete the message. Raises NotFound."""
         call = parse_call_options(CallParams, options)
-        return MessageDeleted.model_validate(
-            self._caller.call(
-                lambda backend, context: backend.delete_message(context, thread_id, message_id), call.timeout
-            )
+        return self._call(
+            MessageDeleted, lambda backend, context: backend.delete_message(context, thread_id, message_id), call
         )

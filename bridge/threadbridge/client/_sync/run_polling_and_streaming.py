@@ -1,5 +1,5 @@
 # Generated from ../_async by .ci/unasync.py: edit there.
-"""`threads.runs`: what is built from several operations."""
+"""`threads.runs`: the methods that combine several operations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from typing_extensions import Unpack
 
-from threadbridge.client._backend_caller import BackendCaller
+from threadbridge.api_types import RunObject
 from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, Timeout, parse_call_options
 from threadbridge.client._params import (
     CallParams,
@@ -19,30 +19,25 @@ from threadbridge.client._params import (
     RunParams,
     accepts_params,
 )
-from threadbridge.client._raw_response import WithoutRawResponses
-from threadbridge.client._sync.event_handler import (
+from threadbridge.client._sync.resource import Resource
+from threadbridge.client._sync.streaming import (
     AssistantEventHandler,
     AssistantStreamManager,
+    Stream,
     StreamHandlerT,
 )
-from threadbridge.client._sync.polling import poll_run
-from threadbridge.client._sync.stream import Stream
 from threadbridge.client._sync.tool_loop import ToolLoop
-from threadbridge.ports import Wire
 from threadbridge.tool_loop.function_calls import ToolFunctions
 from threadbridge.types import AssistantStreamEvent, Run
 
-#: Rounds of tool calls that `execute` answers before it gives a run up.
+#: Rounds of tool calls after which `execute` cancels a run.
 MAX_ROUNDS = 100
-#: Tool calls that `execute` makes at the same time.
+#: Tool calls that `execute` runs at the same time.
 PARALLEL_CALLS = 8
 
 
-class RunPollingAndStreaming(WithoutRawResponses):
-    """Starting, waiting, streaming, and the whole loop of an agent."""
-
-    def __init__(self, caller: BackendCaller) -> None:
-        self._caller = caller
+class RunPollingAndStreaming(Resource):
+    """The methods of `threads.runs` that poll, that stream, and that execute a whole tool loop."""
 
     def poll(
         self,
@@ -54,9 +49,9 @@ class RunPollingAndStreaming(WithoutRawResponses):
         timeout: NotGivenOr[Timeout] = NOT_GIVEN,
         poll_interval_ms: NotGivenOr[int] = NOT_GIVEN,
     ) -> Run:
-        """The run, once it waits for tool outputs or has ended (A62).
+        """Poll the run until it requires action or has ended (A62).
 
-        Looks again after `poll_interval_ms`, else after what the service advises, else after a second.
+        The interval is `poll_interval_ms`, else the service's hint, else one second.
         """
         call = parse_call_options(
             PollParams,
@@ -67,14 +62,14 @@ class RunPollingAndStreaming(WithoutRawResponses):
             timeout=timeout,
             poll_interval_ms=poll_interval_ms,
         )
-        return Run.model_validate(poll_run(self._caller, thread_id, run_id, call))
+        return Run.model_validate(self._poll_run(thread_id, run_id, call))
 
     @accepts_params(PolledRunParams)
     def create_and_poll(self, *, assistant_id: str, thread_id: str, **options: Unpack[PolledRunParams]) -> Run:
         """`create`, then `poll`."""
         call = parse_call_options(PolledRunParams, options, assistant_id=assistant_id)
         run = self._create_run(thread_id, call)
-        return Run.model_validate(poll_run(self._caller, thread_id, run["id"], call))
+        return Run.model_validate(self._poll_run(thread_id, run["id"], call))
 
     @accepts_params(PollParams)
     def submit_tool_outputs_and_poll(
@@ -83,7 +78,7 @@ class RunPollingAndStreaming(WithoutRawResponses):
         """`submit_tool_outputs`, then `poll`."""
         call = parse_call_options(PollParams, options, tool_outputs=tool_outputs)
         self._submit_tool_outputs(run_id, thread_id, call)
-        return Run.model_validate(poll_run(self._caller, thread_id, run_id, call))
+        return Run.model_validate(self._poll_run(thread_id, run_id, call))
 
     @overload
     def stream(
@@ -97,7 +92,7 @@ class RunPollingAndStreaming(WithoutRawResponses):
     def stream(
         self, *, assistant_id: str, thread_id: str, event_handler: Any = None, **options: Unpack[RunParams]
     ) -> AssistantStreamManager[Any]:
-        """A run to follow: `with` it to start, iterate over its events or let a handler's hooks be called."""
+        """A streamed run: `with` starts it and gives the handler, whose hooks are called while its events are read."""
         call = parse_call_options(RunParams, options, assistant_id=assistant_id)
         return AssistantStreamManager(
             lambda: self._stream_run(thread_id, call), event_handler or AssistantEventHandler()
@@ -148,7 +143,7 @@ class RunPollingAndStreaming(WithoutRawResponses):
         event_handler: Any = None,
         **options: Unpack[CallParams],
     ) -> AssistantStreamManager[Any]:
-        """The rest of a run to follow, once its calls are answered. May be used while the first stream is open (C4)."""
+        """`submit_tool_outputs` with the events that follow. The run's first stream may still be open (C4)."""
         call = parse_call_options(CallParams, options, tool_outputs=tool_outputs)
         return AssistantStreamManager(
             lambda: self._stream_tool_outputs(run_id, thread_id, call), event_handler or AssistantEventHandler()
@@ -166,17 +161,17 @@ class RunPollingAndStreaming(WithoutRawResponses):
         parallel_calls: int = PARALLEL_CALLS,
         **options: Unpack[ExecuteParams],
     ) -> Run:
-        """A completed run: started, followed, its calls answered by your functions, round after round.
+        """Create a run, answer its tool calls with your functions round after round, and return the completed run.
 
-        `tools` are the functions by name, synchronous (called on worker threads) or not, up to `parallel_calls` at a
-        time; which of them the model may call is the assistant's affair. Every call gets an output: what a function
-        returns (text as it is, anything else as JSON), or `{"error": …}` where the arguments do not fit, the name is
-        unknown or the function raised. `on_event` is given every event; where the backend does not stream, or
-        a stream breaks, the run is polled: three quick looks, then at most one a second, and fewer over time.
+        `tools` has the functions by name, synchronous (called on worker threads) or not; up to `parallel_calls` run at
+        a time. The assistant's tools say which of them the model may call. Every call gets an output: the function's
+        result (text unchanged, anything else as JSON), or `{"error": …}` if the arguments do not fit, the name is
+        unknown or the function raised. `on_event` is called with every event. If the backend does not stream, or a
+        stream breaks, the run is polled: after 0.2, 0.4 and 0.8 seconds, then every one to ten seconds.
 
-        Raises RunFailed, RunExpired, RunCancelled or RunIncomplete, naming the run and its `last_error`. A run that
-        asks for outputs more than `max_rounds` times is cancelled; so is one whose caller is interrupted or whose
-        `on_event` raises, since it would lock its thread (A63).
+        Raises RunFailed, RunExpired, RunCancelled or RunIncomplete with the run and its `last_error`. A run that
+        requires tool outputs more than `max_rounds` times is cancelled; so is a run whose caller is interrupted or
+        whose `on_event` raises, since it would lock its thread (A63).
         """
         call = parse_call_options(ExecuteParams, options, assistant_id=assistant_id)
         tool_loop = ToolLoop(
@@ -190,29 +185,25 @@ class RunPollingAndStreaming(WithoutRawResponses):
         )
         return Run.model_validate(tool_loop.run_to_completion(call))
 
-    def _create_run(self, thread_id: str, call: CallOptions) -> Wire:
-        return self._caller.call(
+    def _create_run(self, thread_id: str, call: CallOptions) -> RunObject:
+        run: RunObject = self._caller.call(
             lambda backend, context: backend.create_run(context, thread_id, call.body, include=call.include),
             call.timeout,
         )
+        return run
 
     def _stream_run(self, thread_id: str, call: CallOptions) -> Stream:
-        return Stream(
-            self._caller.open_stream(
-                lambda backend, context: backend.stream_run(context, thread_id, call.body, include=call.include),
-                call.timeout,
-            )
+        return self._open_stream(
+            lambda backend, context: backend.stream_run(context, thread_id, call.body, include=call.include), call
         )
 
-    def _submit_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> Wire:
-        return self._caller.call(
+    def _submit_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> RunObject:
+        run: RunObject = self._caller.call(
             lambda backend, context: backend.submit_tool_outputs(context, thread_id, run_id, call.body), call.timeout
         )
+        return run
 
     def _stream_tool_outputs(self, run_id: str, thread_id: str, call: CallOptions) -> Stream:
-        return Stream(
-            self._caller.open_stream(
-                lambda backend, context: backend.stream_tool_outputs(context, thread_id, run_id, call.body),
-                call.timeout,
-            )
+        return self._open_stream(
+            lambda backend, context: backend.stream_tool_outputs(context, thread_id, run_id, call.body), call
         )

@@ -1,5 +1,5 @@
 # Generated from ../_async by .ci/unasync.py: edit there.
-"""`threads.runs`: the operations. What is built from several of them is in `run_shortcuts`."""
+"""`threads.runs` and `threads.runs.steps`: one method per operation."""
 
 from __future__ import annotations
 
@@ -10,16 +10,51 @@ from typing_extensions import Unpack
 
 from threadbridge.client._backend_caller import BackendCaller
 from threadbridge.client._call_options import NOT_GIVEN, NotGivenOr, is_given, parse_call_options
-from threadbridge.client._paging import CursorPage, paginate
-from threadbridge.client._params import CallParams, Json, ListParams, MetadataParams, RunParams, accepts_params
+from threadbridge.client._paging import CursorPage
+from threadbridge.client._params import (
+    CallParams,
+    Json,
+    ListParams,
+    MetadataParams,
+    RunParams,
+    StepListParams,
+    StepParams,
+    accepts_params,
+)
+from threadbridge.client._sync.resource import Resource
 from threadbridge.client._sync.run_polling_and_streaming import RunPollingAndStreaming
-from threadbridge.client._sync.steps import Steps
-from threadbridge.client._sync.stream import Stream
-from threadbridge.types import Run, RunReport
+from threadbridge.client._sync.streaming import Stream
+from threadbridge.types import Run, RunReport, RunStep
+
+
+class Steps(Resource):
+    """The steps of a run."""
+
+    @accepts_params(StepParams)
+    def retrieve(self, step_id: str, *, thread_id: str, run_id: str, **options: Unpack[StepParams]) -> RunStep:
+        """The step with this id. Raises NotFound."""
+        call = parse_call_options(StepParams, options)
+        return self._call(
+            RunStep,
+            lambda backend, context: backend.retrieve_step(context, thread_id, run_id, step_id, include=call.include),
+            call,
+        )
+
+    @accepts_params(StepListParams)
+    def list(self, run_id: str, *, thread_id: str, **options: Unpack[StepListParams]) -> CursorPage[RunStep]:
+        """The steps of the run, newest first by default."""
+        call = parse_call_options(StepListParams, options)
+        return self._paginate(
+            RunStep,
+            lambda query: (
+                lambda backend, context: backend.list_steps(context, thread_id, run_id, query, include=call.include)
+            ),
+            call,
+        )
 
 
 class Runs(RunPollingAndStreaming):
-    """An assistant's work on a thread."""
+    """The runs of a thread."""
 
     def __init__(self, caller: BackendCaller) -> None:
         super().__init__(caller)
@@ -51,7 +86,7 @@ class Runs(RunPollingAndStreaming):
         stream: NotGivenOr[bool] = NOT_GIVEN,
         **options: Unpack[RunParams],
     ) -> Run | Stream:
-        """A new run; with `stream`, its events. Refused while another is active (A52)."""
+        """Create a run; with `stream`, its events. Raises InvalidRequest while another run is active (A52)."""
         call = parse_call_options(RunParams, options, assistant_id=assistant_id)
         if is_given(stream) and stream:
             return self._stream_run(thread_id, call)
@@ -59,7 +94,7 @@ class Runs(RunPollingAndStreaming):
 
     @accepts_params(CallParams)
     def retrieve(self, run_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> Run:
-        """The run of this id, as it is now."""
+        """The run with this id. Raises NotFound."""
         call = parse_call_options(CallParams, options)
         polled = self._caller.call(
             lambda backend, context: backend.retrieve_run(context, thread_id, run_id), call.timeout
@@ -68,54 +103,42 @@ class Runs(RunPollingAndStreaming):
 
     @accepts_params(MetadataParams)
     def update(self, run_id: str, *, thread_id: str, **options: Unpack[MetadataParams]) -> Run:
-        """The run with other metadata. Refused while it is active (A57)."""
+        """Change the metadata of the run. Raises InvalidRequest while the run is active (A57)."""
         call = parse_call_options(MetadataParams, options)
-        return Run.model_validate(
-            self._caller.call(
-                lambda backend, context: backend.update_run(context, thread_id, run_id, call.body), call.timeout
-            )
-        )
+        return self._call(Run, lambda backend, context: backend.update_run(context, thread_id, run_id, call.body), call)
 
     @accepts_params(CallParams)
     def follow(self, run_id: str, *, thread_id: str, after: str | None = None, **options: Unpack[CallParams]) -> Stream:
-        """The events of a run that exists, over all its rounds, until it ends; it waits while the run waits for you.
+        """The events of an existing run, over all its rounds to its end, also while it waits for tool outputs.
 
-        `after` is a stream's `last_event_id`: the events go on behind it, for ten minutes after the run's end. Without
-        it they begin with the first that is known. Raises Unsupported where the backend cannot.
+        `after` is a stream's `last_event_id`: the events after it, up to ten minutes after the run's end. Without it,
+        the events from the first one that is stored. Raises UnknownEvent for another id, and Unsupported if the backend
+        cannot follow runs.
         """
         call = parse_call_options(CallParams, options)
-        events = self._caller.open_stream(
-            lambda backend, context: backend.follow_run(context, thread_id, run_id, after=after), call.timeout
+        return self._open_stream(
+            lambda backend, context: backend.follow_run(context, thread_id, run_id, after=after), call
         )
-        return Stream(events)
 
     @accepts_params(CallParams)
     def report(self, run_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> RunReport:
-        """What the run sent, dropped and cost so far, turn by turn. Raises Unsupported where the backend cannot say."""
+        """What the run sent, dropped and cost so far, turn by turn. Raises Unsupported if the backend cannot report."""
         call = parse_call_options(CallParams, options)
-        return RunReport.model_validate(
-            self._caller.call(lambda backend, context: backend.report_run(context, thread_id, run_id), call.timeout)
-        )
+        return self._call(RunReport, lambda backend, context: backend.report_run(context, thread_id, run_id), call)
 
     @accepts_params(ListParams)
     def list(self, thread_id: str, **options: Unpack[ListParams]) -> CursorPage[Run]:
-        """Runs of the thread, newest first unless asked otherwise."""
+        """The runs of the thread, newest first by default."""
         call = parse_call_options(ListParams, options)
-        return paginate(
-            self._caller,
-            Run,
-            lambda query: lambda backend, context: backend.list_runs(context, thread_id, query),
-            call.query,
-            call.timeout,
+        return self._paginate(
+            Run, lambda query: lambda backend, context: backend.list_runs(context, thread_id, query), call
         )
 
     @accepts_params(CallParams)
     def cancel(self, run_id: str, *, thread_id: str, **options: Unpack[CallParams]) -> Run:
-        """Ask the run to stop; it passes through `cancelling` and may still complete (A61)."""
+        """Request cancellation: the run becomes `cancelling` and may still complete (A61)."""
         call = parse_call_options(CallParams, options)
-        return Run.model_validate(
-            self._caller.call(lambda backend, context: backend.cancel_run(context, thread_id, run_id), call.timeout)
-        )
+        return self._call(Run, lambda backend, context: backend.cancel_run(context, thread_id, run_id), call)
 
     @overload
     def submit_tool_outputs(
@@ -157,7 +180,7 @@ class Runs(RunPollingAndStreaming):
         stream: NotGivenOr[bool] = NOT_GIVEN,
         **options: Unpack[CallParams],
     ) -> Run | Stream:
-        """Answer every call of the round, in one go (A65); with `stream`, the events that follow."""
+        """Submit the outputs of all pending tool calls at once (A65); with `stream`, the events that follow."""
         call = parse_call_options(CallParams, options, tool_outputs=tool_outputs)
         if is_given(stream) and stream:
             return self._stream_tool_outputs(run_id, thread_id, call)

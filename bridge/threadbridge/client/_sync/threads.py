@@ -7,9 +7,10 @@ from typing import Any, Literal, overload
 
 from typing_extensions import Unpack
 
+from threadbridge.api_types import RunObject
 from threadbridge.client._backend_caller import BackendCaller
 from threadbridge.client._call_options import NOT_GIVEN, CallOptions, NotGivenOr, is_given, parse_call_options
-from threadbridge.client._paging import CursorPage, paginate
+from threadbridge.client._paging import CursorPage
 from threadbridge.client._params import (
     CallParams,
     ListParams,
@@ -19,73 +20,58 @@ from threadbridge.client._params import (
     ThreadUpdateParams,
     accepts_params,
 )
-from threadbridge.client._raw_response import WithoutRawResponses
-from threadbridge.client._sync.event_handler import (
+from threadbridge.client._sync.messages import Messages
+from threadbridge.client._sync.resource import Resource
+from threadbridge.client._sync.runs import Runs
+from threadbridge.client._sync.streaming import (
     AssistantEventHandler,
     AssistantStreamManager,
+    Stream,
     StreamHandlerT,
 )
-from threadbridge.client._sync.messages import Messages
-from threadbridge.client._sync.polling import poll_run
-from threadbridge.client._sync.runs import Runs
-from threadbridge.client._sync.stream import Stream
-from threadbridge.ports import Wire
 from threadbridge.types import Run, Thread, ThreadDeleted
 
 
-class Threads(WithoutRawResponses):
-    """Conversations, kept by id."""
+class Threads(Resource):
+    """Threads: conversations, stored by id."""
 
     def __init__(self, caller: BackendCaller) -> None:
-        self._caller = caller
+        super().__init__(caller)
         self.messages = Messages(caller)
         self.runs = Runs(caller)
 
     @accepts_params(ThreadParams)
     def create(self, **options: Unpack[ThreadParams]) -> Thread:
-        """A new thread, with messages if wanted (A29)."""
+        """Create a thread, with messages if given (A29)."""
         call = parse_call_options(ThreadParams, options)
-        return Thread.model_validate(
-            self._caller.call(lambda backend, context: backend.create_thread(context, call.body), call.timeout)
-        )
+        return self._call(Thread, lambda backend, context: backend.create_thread(context, call.body), call)
 
     @accepts_params(CallParams)
     def retrieve(self, thread_id: str, **options: Unpack[CallParams]) -> Thread:
-        """The thread of this id."""
+        """The thread with this id. Raises NotFound."""
         call = parse_call_options(CallParams, options)
-        return Thread.model_validate(
-            self._caller.call(lambda backend, context: backend.retrieve_thread(context, thread_id), call.timeout)
-        )
+        return self._call(Thread, lambda backend, context: backend.retrieve_thread(context, thread_id), call)
 
     @accepts_params(ThreadUpdateParams)
     def update(self, thread_id: str, **options: Unpack[ThreadUpdateParams]) -> Thread:
-        """The thread with other metadata or tool resources (A28)."""
+        """Change the metadata or tool resources of the thread (A28). Raises NotFound."""
         call = parse_call_options(ThreadUpdateParams, options)
-        return Thread.model_validate(
-            self._caller.call(
-                lambda backend, context: backend.update_thread(context, thread_id, call.body), call.timeout
-            )
-        )
+        return self._call(Thread, lambda backend, context: backend.update_thread(context, thread_id, call.body), call)
 
     @accepts_params(ListParams)
     def list(self, **options: Unpack[ListParams]) -> CursorPage[Thread]:
-        """Threads, newest first, where the backend can list them; the openai SDK has no such method (A7)."""
+        """The threads, newest first by default; the openai SDK has no such method (A7).
+
+        Raises Unsupported if the backend cannot list them.
+        """
         call = parse_call_options(ListParams, options)
-        return paginate(
-            self._caller,
-            Thread,
-            lambda query: lambda backend, context: backend.list_threads(context, query),
-            call.query,
-            call.timeout,
-        )
+        return self._paginate(Thread, lambda query: lambda backend, context: backend.list_threads(context, query), call)
 
     @accepts_params(CallParams)
     def delete(self, thread_id: str, **options: Unpack[CallParams]) -> ThreadDeleted:
-        """Forget the thread and all that is on it."""
+        """Delete the thread with its messages and runs. Raises NotFound."""
         call = parse_call_options(CallParams, options)
-        return ThreadDeleted.model_validate(
-            self._caller.call(lambda backend, context: backend.delete_thread(context, thread_id), call.timeout)
-        )
+        return self._call(ThreadDeleted, lambda backend, context: backend.delete_thread(context, thread_id), call)
 
     @overload
     def create_and_run(
@@ -107,7 +93,7 @@ class Threads(WithoutRawResponses):
     def create_and_run(
         self, *, assistant_id: str, stream: NotGivenOr[bool] = NOT_GIVEN, **options: Unpack[ThreadRunParams]
     ) -> Run | Stream:
-        """A run on a new thread (A54); with `stream`, its events."""
+        """Create a run on a new thread (A54); with `stream`, its events."""
         call = parse_call_options(ThreadRunParams, options, assistant_id=assistant_id)
         if is_given(stream) and stream:
             return self._stream_thread_and_run(call)
@@ -118,7 +104,7 @@ class Threads(WithoutRawResponses):
         """`create_and_run`, then `runs.poll`."""
         call = parse_call_options(PolledThreadRunParams, options, assistant_id=assistant_id)
         run = self._create_thread_and_run(call)
-        return Run.model_validate(poll_run(self._caller, run["thread_id"], run["id"], call))
+        return Run.model_validate(self._poll_run(run["thread_id"], run["id"], call))
 
     @overload
     def create_and_run_stream(
@@ -132,20 +118,17 @@ class Threads(WithoutRawResponses):
     def create_and_run_stream(
         self, *, assistant_id: str, event_handler: Any = None, **options: Unpack[ThreadRunParams]
     ) -> AssistantStreamManager[Any]:
-        """A run on a new thread to follow, as `runs.stream` does."""
+        """`create_and_run` with its events, which are read as those of `runs.stream`."""
         call = parse_call_options(ThreadRunParams, options, assistant_id=assistant_id)
         return AssistantStreamManager(
             lambda: self._stream_thread_and_run(call), event_handler or AssistantEventHandler()
         )
 
-    def _create_thread_and_run(self, call: CallOptions) -> Wire:
-        return self._caller.call(
+    def _create_thread_and_run(self, call: CallOptions) -> RunObject:
+        run: RunObject = self._caller.call(
             lambda backend, context: backend.create_thread_and_run(context, call.body), call.timeout
         )
+        return run
 
     def _stream_thread_and_run(self, call: CallOptions) -> Stream:
-        return Stream(
-            self._caller.open_stream(
-                lambda backend, context: backend.stream_thread_and_run(context, call.body), call.timeout
-            )
-        )
+        return self._open_stream(lambda backend, context: backend.stream_thread_and_run(context, call.body), call)

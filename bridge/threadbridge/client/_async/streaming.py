@@ -1,12 +1,12 @@
-"""The event handler of the openai SDK, hook for hook, on our own events."""
+"""Streams of a run's events, and the event handler of the openai SDK, hook for hook, on our own events."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-from threadbridge.client._async.stream import AsyncStream
+from threadbridge.client._backend_caller import AsyncEventStream
 from threadbridge.client._snapshots import StreamSnapshots
 from threadbridge.types import (
     AssistantStreamEvent,
@@ -21,13 +21,46 @@ from threadbridge.types import (
     ThreadMessageDelta,
     ToolCall,
     ToolCallDelta,
+    parse_event,
 )
 
 
-class AsyncAssistantEventHandler:
-    """Override the hooks you need and pass an instance as `event_handler`. One instance follows one stream.
+class AsyncStream:
+    """The events of a run in the order of their arrival.
 
-    Snapshots are live: the object a hook receives goes on growing after the hook has returned.
+    Close it (or use it in a `with`) if you do not read it to its end; the run continues.
+    """
+
+    def __init__(self, events: AsyncEventStream) -> None:
+        self._events = events
+        #: The id of the last event that was read, for `runs.follow(after=…)`; None if the backend's events have no ids.
+        self.last_event_id: str | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AssistantStreamEvent:
+        event = await self._events.__anext__()
+        self.last_event_id = event.id
+        return parse_event(event)
+
+    async def close(self) -> None:
+        """Stop reading the stream. The run continues (A100)."""
+        await self._events.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncAssistantEventHandler:
+    """Override the hooks you need and pass an instance as `event_handler`. One instance reads one stream.
+
+    Snapshots are live: later deltas change the object that a hook received.
     """
 
     def __init__(self) -> None:
@@ -35,7 +68,7 @@ class AsyncAssistantEventHandler:
         self._current_event: AssistantStreamEvent | None = None
         self._stream: AsyncStream | None = None
         self._iterator = self._iterate_events()
-        #: Only the text, piece by piece.
+        #: The text of the messages, delta by delta.
         self.text_deltas: AsyncIterator[str] = self._iterate_text()
 
     def _init(self, stream: AsyncStream) -> None:
@@ -56,45 +89,45 @@ class AsyncAssistantEventHandler:
 
     @property
     def current_run(self) -> Run | None:
-        """The run, as the last event told it."""
+        """The run in the last event that has one."""
         return self._snapshots.run
 
     @property
     def current_run_step_snapshot(self) -> RunStep | None:
-        """The step being taken, as far as it is known."""
+        """The current run step with all deltas so far."""
         return self._snapshots.step
 
     @property
     def current_message_snapshot(self) -> Message | None:
-        """The message being written, as far as it is known."""
+        """The current message with all deltas so far."""
         return self._snapshots.message
 
     async def close(self) -> None:
-        """Stop listening. The run is not cancelled."""
+        """Stop reading the stream. The run continues (A100)."""
         if self._stream is not None:
             await self._stream.close()
 
     async def until_done(self) -> None:
-        """Read the stream to its end, for the sake of the hooks."""
+        """Read the stream to its end, so that all hooks are called."""
         async for _ in self._iterator:
             pass
 
     async def get_final_run(self) -> Run:
-        """Read to the end and give the run. Raises RuntimeError when there was none."""
+        """The run at the end of the stream. Raises RuntimeError if no event had one."""
         await self.until_done()
         if self._snapshots.run is None:
             raise RuntimeError("No final run object found")
         return self._snapshots.run
 
     async def get_final_run_steps(self) -> list[RunStep]:
-        """Read to the end and give the steps. Raises RuntimeError when there were none."""
+        """The run steps at the end of the stream. Raises RuntimeError if there were none."""
         await self.until_done()
         if not self._snapshots.steps:
             raise RuntimeError("No run steps found")
         return list(self._snapshots.steps.values())
 
     async def get_final_messages(self) -> list[Message]:
-        """Read to the end and give the messages. Raises RuntimeError when there were none."""
+        """The messages at the end of the stream. Raises RuntimeError if there were none."""
         await self.until_done()
         if not self._snapshots.messages:
             raise RuntimeError("No messages found")
@@ -103,55 +136,55 @@ class AsyncAssistantEventHandler:
     # -- Hooks
 
     async def on_event(self, event: AssistantStreamEvent) -> None:
-        """Every event, before its own hooks."""
+        """Called with every event, before its own hooks."""
 
     async def on_end(self) -> None:
-        """The stream is over, well or not."""
+        """Called at the end of the stream, also after an exception."""
 
     async def on_exception(self, exception: Exception) -> None:
-        """Reading the stream, or a hook, raised."""
+        """Called with an exception of the stream or of a hook, which is raised afterwards."""
 
     async def on_timeout(self) -> None:
-        """Nothing came in time; `on_exception` follows."""
+        """Called after a timeout, before `on_exception`."""
 
     async def on_run_step_created(self, run_step: RunStep) -> None:
-        """A step begins."""
+        """Called with a new run step."""
 
     async def on_run_step_delta(self, delta: RunStepDelta, snapshot: RunStep) -> None:
-        """A step has grown by `delta` to `snapshot`."""
+        """Called with a delta of a run step and the step including it."""
 
     async def on_run_step_done(self, run_step: RunStep) -> None:
-        """A step has ended."""
+        """Called with a run step at its end."""
 
     async def on_tool_call_created(self, tool_call: ToolCall) -> None:
-        """A tool call begins."""
+        """Called with a new tool call."""
 
     async def on_tool_call_delta(self, delta: ToolCallDelta, snapshot: ToolCall) -> None:
-        """A tool call has grown."""
+        """Called with a delta of a tool call and the call including it."""
 
     async def on_tool_call_done(self, tool_call: ToolCall) -> None:
-        """A tool call is complete, or its output is there."""
+        """Called with a complete tool call, or one with its output."""
 
     async def on_message_created(self, message: Message) -> None:
-        """A message begins."""
+        """Called with a new message."""
 
     async def on_message_delta(self, delta: MessageDelta, snapshot: Message) -> None:
-        """A message has grown."""
+        """Called with a delta of a message and the message including it."""
 
     async def on_message_done(self, message: Message) -> None:
-        """A message is complete, or broke off."""
+        """Called with a completed or incomplete message."""
 
     async def on_text_created(self, text: Text) -> None:
-        """A text part begins."""
+        """Called with a new text part."""
 
     async def on_text_delta(self, delta: TextDelta, snapshot: Text) -> None:
-        """A text part has grown."""
+        """Called with a delta of a text part and the part including it."""
 
     async def on_text_done(self, text: Text) -> None:
-        """A text part is complete."""
+        """Called with a complete text part."""
 
     async def on_image_file_done(self, image_file: ImageFile) -> None:
-        """An image is there."""
+        """Called with an image file."""
 
     # -- Reading
 
@@ -160,7 +193,11 @@ class AsyncAssistantEventHandler:
             raise RuntimeError("the stream has not been started; enter the `with` block first")
         try:
             async for event in self._stream:
-                await self._call_hooks(event)
+                self._current_event = event
+                await self.on_event(event)
+                for hook, arguments in self._snapshots.apply_event(event):
+                    await getattr(self, hook)(*arguments)
+                self._current_event = None
                 yield event
         except TimeoutError as exc:
             await self.on_timeout()
@@ -172,13 +209,6 @@ class AsyncAssistantEventHandler:
         finally:
             await self.on_end()
 
-    async def _call_hooks(self, event: AssistantStreamEvent) -> None:
-        self._current_event = event
-        await self.on_event(event)
-        for hook, arguments in self._snapshots.apply_event(event):
-            await getattr(self, hook)(*arguments)
-        self._current_event = None
-
     async def _iterate_text(self) -> AsyncIterator[str]:
         async for event in self._iterator:
             if isinstance(event, ThreadMessageDelta):
@@ -188,7 +218,7 @@ class AsyncAssistantEventHandler:
 
 
 class AsyncStreamHandler(Protocol):
-    """What follows a stream: one of ours, or a handler written for the openai SDK, which asks for nothing more."""
+    """An event handler: ours, or one that was written for the openai SDK."""
 
     def _init(self, stream: Any) -> None: ...
 
@@ -197,7 +227,7 @@ AsyncStreamHandlerT = TypeVar("AsyncStreamHandlerT", bound=AsyncStreamHandler)
 
 
 class AsyncAssistantStreamManager(Generic[AsyncStreamHandlerT]):
-    """A run about to be streamed: entering starts it and gives the handler, leaving stops listening."""
+    """A streamed run as a context manager: entering starts it and returns the handler, leaving closes the stream."""
 
     def __init__(self, start: Callable[[], Awaitable[AsyncStream]], handler: AsyncStreamHandlerT) -> None:
         self._start = start
