@@ -1,8 +1,8 @@
-"""The one event loop behind every synchronous face of this process.
+"""The event loop behind every synchronous interface of this process.
 
-Backends are asynchronous. A program that is not gets a daemon thread running an event loop, made at first use and
-shared by everything synchronous: `ThreadBridge`, the SDK transport, the commands. Because it is a thread of its own,
-it works inside a running loop (notebooks) as well. After `fork` the child makes itself a new one.
+Backends are asynchronous. For synchronous callers (`ThreadBridge`, the SDK transport, the commands) a daemon thread
+runs one shared event loop, created at first use. Since it has its own thread, it also works inside a running event loop
+(notebooks). After `fork`, the child creates a new one.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
-#: Seconds that the end of the process waits for what still runs on the loop.
+#: Seconds that the end of the process waits for tasks of the loop.
 EXIT_TIMEOUT_SECONDS = 10.0
-#: Items that the producer of `Portal.iterate` may be ahead of its reader before it waits.
+#: Items that `BlockingPortal.iterate` reads ahead of its caller.
 READ_AHEAD_ITEMS = 256
 
 
 class BlockingPortal:
-    """Runs coroutines on a loop in another thread, for callers in any number of threads."""
+    """Runs coroutines on an event loop in its own thread, for callers in any number of threads."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -39,9 +38,9 @@ class BlockingPortal:
     def run(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
         """The result of a coroutine that runs on the loop; raises what it raises.
 
-        Where the caller stops waiting, after `timeout` seconds (TimeoutError) or for an interrupt, the coroutine is
-        cancelled. Raises CancelledError (of `concurrent.futures`) if it was cancelled by other code, and RuntimeError
-        on the portal's own thread, where waiting could never end, or if the loop has ended.
+        After `timeout` seconds (TimeoutError) or an interrupt of the caller, the coroutine is cancelled. Raises
+        CancelledError (of `concurrent.futures`) if other code cancelled it, and RuntimeError on the portal's own
+        thread, where waiting would never end, or if the loop has ended.
         """
         try:
             self._check_caller()
@@ -50,24 +49,33 @@ class BlockingPortal:
             coroutine.close()
             raise
         try:
-            # A lock takes no endless times.
+            # A lock accepts no longer timeout.
             return future.result(None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
         finally:
             future.cancel()  # does nothing to a coroutine that has ended
 
     def iterate(self, source: AsyncIterator[T]) -> BlockingIterator[T]:
-        """Yield what `source` yields, as it comes. Closing (or dropping) the iterator closes the source.
+        """Yield the items of `source` in order. Closing or deleting the iterator closes the source.
 
-        The source is read at once and up to `READ_AHEAD` items ahead, so that a burst costs one change of threads and
-        not one per item.
+        The source is read immediately, up to `READ_AHEAD_ITEMS` ahead, so that a burst of items costs one switch of
+        threads and not one per item.
         """
         self._check_caller()
         buffer = _ItemBuffer(source, self.loop)
         asyncio.run_coroutine_threadsafe(buffer.start(), self.loop)
-        return BlockingIterator(buffer, partial(self._stop_buffer, buffer))
+
+        def stop(*, wait: bool) -> None:
+            if self._closing or self._pid != os.getpid():
+                return
+            future = asyncio.run_coroutine_threadsafe(buffer.stop(), self.loop)
+            if wait:
+                self._check_caller()
+                future.result()
+
+        return BlockingIterator(buffer, stop)
 
     def register_exit_callback(self, callback: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-        """Call `closer` on the loop when the process ends, unless the function returned here was called before."""
+        """Call `callback` on the loop when the process ends. The returned function unregisters it."""
         key = id(callback)
         self._exit_callbacks[key] = callback
 
@@ -77,7 +85,7 @@ class BlockingPortal:
         return unregister
 
     def close(self, *, timeout: float = EXIT_TIMEOUT_SECONDS) -> None:
-        """End the loop: call the closers, cancel what is left, and wait for both `within` seconds at most."""
+        """End the loop: await the exit callbacks and cancel the other tasks, each for `timeout` seconds at most."""
         if self._closing or self._pid != os.getpid():
             return
         self._closing = True
@@ -89,7 +97,11 @@ class BlockingPortal:
             self.loop.close()
 
     async def _drain(self, timeout: float) -> None:
-        callbacks = [_call_suppressing_errors(closer) for closer in self._exit_callbacks.values()]
+        async def call(callback: Callable[[], Awaitable[None]]) -> None:
+            with contextlib.suppress(Exception):  # one failure must not keep the others from closing
+                await callback()
+
+        callbacks = [call(callback) for callback in self._exit_callbacks.values()]
         self._exit_callbacks.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*callbacks), timeout)
@@ -106,7 +118,7 @@ class BlockingPortal:
             try:
                 self.loop.run_forever()
             except (SystemExit, KeyboardInterrupt):
-                continue  # raised inside a task: its caller was told, the loop serves the others
+                continue  # raised in a task, whose caller receives it; the loop continues with the others
             return
 
     def _check_caller(self) -> None:
@@ -118,17 +130,9 @@ class BlockingPortal:
         if self._closing or self._pid != os.getpid():
             raise RuntimeError("this event loop has ended, or belongs to the process this one was forked from")
 
-    def _stop_buffer(self, buffer: _ItemBuffer[Any], *, wait: bool) -> None:
-        if self._closing or self._pid != os.getpid():
-            return
-        future = asyncio.run_coroutine_threadsafe(buffer.stop(), self.loop)
-        if wait:
-            self._check_caller()
-            future.result()
-
 
 class StopCallback(Protocol):
-    """Ends the reading behind a `Reader`."""
+    """Stops reading the source of a `BlockingIterator`, and waits for that if `wait` is set."""
 
     def __call__(self, *, wait: bool) -> None: ...
 
@@ -162,7 +166,7 @@ class BlockingIterator(Iterator[T]):
         self._stop_reading(wait=True)
 
     def __del__(self) -> None:
-        # The collector runs on any thread, whatever locks it holds: waiting here could wait for ever.
+        # Garbage collection runs on any thread with any locks: waiting here could deadlock.
         self._stop_reading(wait=False)
 
     def _stop_reading(self, *, wait: bool) -> None:
@@ -173,7 +177,7 @@ class BlockingIterator(Iterator[T]):
 
 
 class _ItemBuffer(Generic[T]):
-    """Items on their way from the loop to a waiting thread."""
+    """Items that the loop has read and a waiting thread has not taken."""
 
     def __init__(self, source: AsyncIterator[T], loop: asyncio.AbstractEventLoop) -> None:
         self._source = source
@@ -186,12 +190,12 @@ class _ItemBuffer(Generic[T]):
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to read, on the loop."""
+        """Start reading. Called on the loop."""
         self._task = asyncio.create_task(self._fill())
         self._task.add_done_callback(self._on_task_done)
 
     async def stop(self) -> None:
-        """Stop reading and close the source, on the loop."""
+        """Stop reading and close the source. Called on the loop."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -200,7 +204,7 @@ class _ItemBuffer(Generic[T]):
             await close()
 
     def take_batch(self) -> list[T]:
-        """Everything that is there, waiting for at least one item; nothing at the end. Raises what the source did."""
+        """All buffered items, after waiting for at least one; empty at the end. Raises what the source raised."""
         with self._condition:
             while not self._items and not self._ended:
                 self._condition.wait()
@@ -230,36 +234,26 @@ class _ItemBuffer(Generic[T]):
             self._condition.notify()
 
 
-async def _call_suppressing_errors(callback: Callable[[], Awaitable[None]]) -> None:
-    """Nobody is left to tell at the end of the process, and one failure must not keep the others from closing."""
-    with contextlib.suppress(Exception):
-        await callback()
-
-
 _lock = threading.Lock()
 _current_portal: BlockingPortal | None = None
-#: Portals of the process this one was forked from. Closing them here would reach into the parent's epoll set, so they
-#: are kept and never touched.
+#: Portals of the process from which this one was forked. They stay referenced and unused: deleting them would close
+#: them, and change the epoll set of the parent.
 _inherited_portals: list[BlockingPortal] = []
 
 
 def get_portal() -> BlockingPortal:
-    """The portal of this process, made at first use."""
+    """The portal of this process, created at first use."""
     global _current_portal
     with _lock:
         if _current_portal is None:
             _current_portal = BlockingPortal()
-            _register_before_thread_shutdown(_current_portal.close)
+            # Functions of `atexit` are called after the shutdown of worker threads, too late for a store on such a one.
+            register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
+            try:
+                register(_current_portal.close)
+            except RuntimeError:  # the process is already ending
+                atexit.register(_current_portal.close)
         return _current_portal
-
-
-def _register_before_thread_shutdown(close: Callable[[], None]) -> None:
-    # atexit comes after the worker threads of executors were shut down, too late for a store that writes on them.
-    register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
-    try:
-        register(close)
-    except RuntimeError:  # the process is ending already
-        atexit.register(close)
 
 
 def _reset_after_fork() -> None:

@@ -14,16 +14,16 @@ from threadbridge.settings import Settings
 
 
 class _SettingsFields(Settings, BaseSettings):
-    """The fields of Settings, for the reader of environment variables to know them by."""
+    """The fields of Settings in the form that the library reads environment variables for."""
 
     model_config = SettingsConfigDict(arbitrary_types_allowed=True)
 
 
 class _EnvironmentSource(EnvSettingsSource):
-    """Reads `PREFIX_KEY` and `PREFIX_SECTION__KEY`. A service may be given by its URL alone, a list with commas."""
+    """Reads `PREFIX_KEY` and `PREFIX_SECTION__KEY`. A service can be a URL alone, a list can be separated by commas."""
 
     endpoint_sections: Sequence[str] = ()
-    #: The text that was no JSON, kept to find the variable it came from: the library names the section only.
+    #: The text that is not valid JSON, to find its variable by: the library only names the section.
     invalid_json: str | None = None
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
@@ -39,9 +39,9 @@ class _EnvironmentSource(EnvSettingsSource):
 
 
 def read_environment(prefix: str, endpoint_sections: Sequence[str]) -> dict[str, Any]:
-    """What the environment sets, as nested dictionaries of strings. Empty variables count as not set.
+    """The settings of the environment, as nested dictionaries of strings. Empty variables count as not set.
 
-    Raises ConfigurationError for a section or list that is neither JSON nor what may stand in its place.
+    Raises ConfigurationError for a section or list that is not valid JSON, nor a URL or a list with commas.
     """
     source = _EnvironmentSource(
         _SettingsFields, env_prefix=prefix, env_nested_delimiter="__", env_ignore_empty=True, case_sensitive=False

@@ -1,4 +1,4 @@
-"""Backends, stores, upstreams, doors and commands by name, as installed packages announce them (entry points)."""
+"""Plugins by name: the backends, stores, upstreams, executors and commands in the entry points of packages."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ PluginGroup: TypeAlias = Literal["backends", "stores", "upstreams", "executors",
 
 
 def list_plugin_names(group: PluginGroup) -> list[str]:
-    """Everything announced in a group, sorted."""
+    """The names of a group's entry points, sorted."""
     from importlib.metadata import entry_points  # costs 20 ms, and `import threadbridge` needs none of it
 
     return sorted(entry_points(group=f"threadbridge.{group}").names)
 
 
 def check_plugin_name(group: PluginGroup, name: str, *, key: str) -> None:
-    """Raises ConfigurationError naming `key`, the setting it was asked by, unless `name` is announced."""
+    """Raises ConfigurationError with `key`, the name of the setting, unless the group has an entry point `name`."""
     allowed = list_plugin_names(group)
     if name not in allowed:
-        raise ConfigurationError(f"{key} is {name!r}, but must be one of {_format_names(allowed)}.")
+        names = ", ".join(repr(each) for each in allowed) or "none (no package announces any)"
+        raise ConfigurationError(f"{key} is {name!r}, but must be one of {names}.")
 
 
 def load_plugin(group: PluginGroup, name: str, *, key: str) -> Any:
-    """The object announced as `name`. Raises ConfigurationError as `check` does."""
+    """The object of the entry point `name`. Raises ConfigurationError as `check_plugin_name` does."""
     from importlib.metadata import entry_points
 
     check_plugin_name(group, name, key=key)
@@ -39,13 +40,9 @@ def load_plugin(group: PluginGroup, name: str, *, key: str) -> Any:
 
 
 async def open_backend(settings: Settings) -> Backend:
-    """The backend that `settings.backend` names, opened; whoever asked for it closes it.
+    """The open backend with the name `settings.backend`; the caller closes it.
 
-    Raises ConfigurationError for an unknown name, and what the backend raises when it cannot be opened.
+    Raises ConfigurationError for an unknown name, and what the backend raises if it cannot be opened.
     """
     opener = load_plugin("backends", settings.backend, key="backend")
     return await cast("Callable[[Settings], Coroutine[Any, Any, Backend]]", opener)(settings)
-
-
-def _format_names(plugin_names: list[str]) -> str:
-    return ", ".join(repr(name) for name in plugin_names) or "none (no package announces any)"

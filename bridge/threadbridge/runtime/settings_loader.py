@@ -1,64 +1,76 @@
-"""Settings from where people put them: arguments over environment over file over default."""
+"""Loads the settings: arguments take precedence over environment, file and defaults, in this order."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from threadbridge.api_types import is_json_object
 from threadbridge.errors import ConfigurationError
 from threadbridge.runtime import plugins
 from threadbridge.settings import Settings
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 OWN_FILE = "threadbridge.toml"
 PROJECT_FILE = "pyproject.toml"
 ENVIRONMENT_PREFIX = "THREADBRIDGE_"
 
-#: A setting's place in the tree, for instance `("gateway", "port")`.
+#: The keys that lead to a setting, for instance `("gateway", "port")`.
 _KeyPath: TypeAlias = tuple[str, ...]
 _Tree: TypeAlias = dict[str, Any]
 
-#: Sections that may be given as a plain string, which then is their `base_url`.
+#: Sections that can be a plain string, their `base_url`.
 _ENDPOINT_SECTIONS = ("upstream", "assistants")
 
 
 def load_settings(**arguments: Any) -> Settings:
     """The settings of this process.
 
-    Arguments (`backend="assistants"`, `gateway={"port": 0}`; None means "not given") come before the environment
-    (`THREADBRIDGE_STORE`, `THREADBRIDGE_UPSTREAM__BASE_URL`; sections as JSON work too), which comes before
-    `threadbridge.toml` in the working directory or, only where there is no such file, `[tool.threadbridge]` of its
+    Arguments (`backend="assistants"`, `gateway={"port": 0}`; None counts as not set) take precedence over the
+    environment (`THREADBRIDGE_STORE`, `THREADBRIDGE_UPSTREAM__BASE_URL`; a section can be JSON), which takes precedence
+    over `threadbridge.toml` in the working directory or, without such a file, `[tool.threadbridge]` of its
     `pyproject.toml`. `upstream="https://…"` is short for `upstream={"base_url": "https://…"}`, likewise `assistants`.
 
-    An unknown variable `THREADBRIDGE_SOMETHING` is no error (orchestrators make such names), an unknown key anywhere
-    else is. Raises ConfigurationError: one sentence naming the place, the key and what is allowed; never a value but a
-    backend's name.
+    An unknown variable `THREADBRIDGE_SOMETHING` is no error (orchestrators create such names); an unknown key in
+    another source is. Raises ConfigurationError: one sentence with the source, the key and the allowed values, and
+    without the value unless it is the name of a backend.
     """
-    sources = [_load_file(), _load_environment(), _SettingsSource("argument {dotted}", _to_tree(arguments))]
+    from threadbridge.runtime.environment_settings import read_environment  # pydantic-settings takes 120 ms to import
+
+    environment = _to_tree(read_environment(ENVIRONMENT_PREFIX, _ENDPOINT_SECTIONS))
+    sources = [
+        _load_file(),
+        _SettingsSource("environment variable {variable}", environment),
+        _SettingsSource("argument {dotted}", _to_tree(arguments)),
+    ]
     merged: _Tree = {}
     for source in sources:
         _merge(merged, source.tree)
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as exc:
-        raise ConfigurationError(
-            _format_error(exc.errors(include_url=False, include_input=False)[0], sources)
-        ) from None
-    if "backend" in settings.model_fields_set:  # only here is it known who said so
+        error = exc.errors(include_url=False, include_input=False)[0]
+        path = tuple(str(part) for part in error["loc"])
+        key = _describe_key(path, sources)
+        if error["type"] == "missing":
+            key = _describe_key(path, sources, set_by=path[:-1])
+            raise ConfigurationError(f"{key} is missing, and must be given.") from None
+        if error["type"] == "extra_forbidden":
+            allowed = ", ".join(_list_allowed_keys(path[:-1]))
+            raise ConfigurationError(f"{key} is not a setting; it must be one of {allowed}.") from None
+        raise ConfigurationError(f"{key} is wrong: {error['msg'][0].lower()}{error['msg'][1:]}.") from None
+    if "backend" in settings.model_fields_set:  # only this function knows its source
         plugins.check_plugin_name("backends", settings.backend, key=_describe_key(("backend",), sources))
     return settings
 
 
 @dataclass(frozen=True)
 class _SettingsSource:
-    """One place settings come from. `label` says where a key of it is found."""
+    """One source of settings. `label` describes a key of it in messages."""
 
     label: str
     tree: _Tree
@@ -69,18 +81,15 @@ class _SettingsSource:
         return self.label.format(dotted=dotted, variable=variable)
 
 
-# -- Reading -------------------------------------------------------------------------------------------------------
-
-
 def _load_file() -> _SettingsSource:
     own = Path(OWN_FILE)
     if own.is_file():
         return _SettingsSource(f"{OWN_FILE}: {{dotted}}", _to_tree(_read_toml(own)))
     project = Path(PROJECT_FILE)
     if project.is_file():
-        tool = _read_toml(project).get("tool", {})
-        table = tool.get("threadbridge", {}) if isinstance(tool, dict) else {}
-        if not isinstance(table, dict):
+        tool: object = _read_toml(project).get("tool", {})
+        table: object = tool.get("threadbridge", {}) if is_json_object(tool) else {}
+        if not is_json_object(table):
             raise ConfigurationError(f"{PROJECT_FILE}: tool.threadbridge must be a table.")
         return _SettingsSource(f"{PROJECT_FILE}: tool.threadbridge.{{dotted}}", _to_tree(table))
     return _SettingsSource("", {})
@@ -95,19 +104,8 @@ def _read_toml(path: Path) -> _Tree:
         raise ConfigurationError(f"{path} must be valid TOML: {exc}.") from exc
 
 
-def _load_environment() -> _SettingsSource:
-    from threadbridge.runtime.environment_settings import read_environment  # pydantic-settings takes 120 ms to import
-
-    return _SettingsSource(
-        "environment variable {variable}", _to_tree(read_environment(ENVIRONMENT_PREFIX, _ENDPOINT_SECTIONS))
-    )
-
-
-# -- Putting together ----------------------------------------------------------------------------------------------
-
-
 def _to_tree(values: Mapping[str, Any]) -> _Tree:
-    """Plain nested dictionaries: models opened, services given as a URL spelled out, None left out."""
+    """Plain nested dictionaries: models as dictionaries, services as sections instead of URLs, without None."""
     tree = {key: _to_tree_value(value) for key, value in values.items() if value is not None}
     for key in _ENDPOINT_SECTIONS:
         if isinstance(tree.get(key), str):
@@ -119,51 +117,39 @@ def _to_tree_value(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return {name: _to_tree_value(getattr(value, name)) for name in value.model_fields_set}
     if isinstance(value, Mapping):
-        return {key: _to_tree_value(item) for key, item in value.items() if item is not None}
+        mapping = cast("Mapping[str, object]", value)
+        return {key: _to_tree_value(item) for key, item in mapping.items() if item is not None}
     return value
 
 
 def _merge(into: _Tree, tree: _Tree) -> None:
     for key, value in tree.items():
-        current = into.get(key)
-        if isinstance(current, dict) and isinstance(value, dict):
+        current: object = into.get(key)
+        if is_json_object(current) and is_json_object(value):
             _merge(current, value)
         else:
-            into[key] = dict(value) if isinstance(value, dict) else value
-
-
-# -- Complaining ---------------------------------------------------------------------------------------------------
-
-
-def _format_error(error: ErrorDetails, sources: list[_SettingsSource]) -> str:
-    path = tuple(str(part) for part in error["loc"])
-    if error["type"] == "missing":
-        return f"{_describe_key(path, sources, set_by=path[:-1])} is missing, and must be given."
-    key = _describe_key(path, sources)
-    if error["type"] == "extra_forbidden":
-        return f"{key} is not a setting; it must be one of {', '.join(_iterate_allowed_keys(path[:-1]))}."
-    return f"{key} is wrong: {error['msg'][0].lower()}{error['msg'][1:]}."
+            into[key] = dict(value) if is_json_object(value) else value
 
 
 def _describe_key(path: _KeyPath, sources: list[_SettingsSource], *, set_by: _KeyPath | None = None) -> str:
-    """Where a key is, or belongs: in the last source that holds it, or holds `set_by` where that is another."""
+    """A key with its source: the last one that has the key, or that has `set_by`, the section of a missing key."""
     sources_with_key = (source for source in reversed(sources) if _has_key(source.tree, set_by or path))
     return next((source.describe_key(path) for source in sources_with_key), ".".join(path))
 
 
-def _has_key(tree: Any, path: _KeyPath) -> bool:
-    """Whether the source set this key, or an ancestor of it that is no table and therefore wrong as a whole."""
+def _has_key(tree: object, path: _KeyPath) -> bool:
+    """Whether the source has this key, or a section of it that is not a table and therefore wrong as a whole."""
     for part in path:
-        if not isinstance(tree, dict) or part not in tree:
+        if not is_json_object(tree) or part not in tree:
             return False
         tree = tree[part]
     return True
 
 
-def _iterate_allowed_keys(section: _KeyPath) -> Iterator[str]:
+def _list_allowed_keys(section: _KeyPath) -> list[str]:
     model: Any = Settings
     for part in section:
         fields: Any = getattr(model, "model_fields", None)
-        # Without fields it is a dictionary of sections, whose names are the user's own.
+        # A type without fields is a dictionary of sections with the user's own names.
         model = fields[part].annotation if fields is not None else get_args(model)[-1]
-    yield from sorted(model.model_fields)
+    return sorted(model.model_fields)
