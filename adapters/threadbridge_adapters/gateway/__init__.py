@@ -1,8 +1,8 @@
 """The HTTP gateway: the Assistants API v2 over HTTP and SSE, with pass-through of all other requests."""
 
-from threadbridge_adapters.gateway.application import create_app
-from threadbridge_adapters.gateway.host_check import ANY_HOST
-from threadbridge_adapters.gateway.launch import (
+from threadbridge_adapters.gateway.access_checks import ANY_HOST
+from threadbridge_adapters.gateway.application import (
+    create_app,
     open_gateway,
     open_simulator,
     run_gateway_in_thread,

@@ -1,11 +1,11 @@
-"""The gateway as an ASGI application: a few routes, not one per operation."""
+"""The gateway and the simulator as ASGI applications, opened from settings or on loopback ports."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from typing import Final
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,18 +13,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from threadbridge.ports import Backend, HandlesPassthrough
+from threadbridge.ports import Backend, HandlesPassthrough, WarmsUp
+from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
 from threadbridge.wire import find_api_path
+from threadbridge_adapters.gateway.access_checks import ApiKeyMiddleware, HostMiddleware, OriginMiddleware, add_cors
 from threadbridge_adapters.gateway.access_log import AccessLog
-from threadbridge_adapters.gateway.api_key_auth import ApiKeyMiddleware
 from threadbridge_adapters.gateway.assistants_endpoint import AssistantsEndpoint, get_request_path
-from threadbridge_adapters.gateway.cors import OriginMiddleware, add_cors
 from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path
-from threadbridge_adapters.gateway.host_check import HostMiddleware
-from threadbridge_adapters.gateway.local_passthrough import LocalPassthrough
-from threadbridge_adapters.gateway.upstream_proxy import UpstreamProxy
+from threadbridge_adapters.gateway.passthrough import LocalPassthrough, UpstreamProxy
+from threadbridge_adapters.gateway.server import serve_in_thread
 from threadbridge_adapters.openai_http.endpoint import read_sdk_variable, resolve_base_url
+
+if TYPE_CHECKING:
+    from threadbridge_adapters.simulator import ServerQuirk
 
 #: Path prefixes of OpenAI's clients, of Azure's clients (C19), and of Azure's v1 API.
 PATH_PREFIXES: Final = ("/v1", "/openai/v1", "/openai")
@@ -38,7 +40,13 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
     `ports.HandlesPassthrough`, and what it does not answer to `passthrough`, by default a proxy to the backend's
     upstream service. The pass-through receives paths in the form of OpenAI's clients (`/v1/…`).
     """
-    upstream_proxy = _create_upstream_proxy(settings)
+    endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
+    upstream_proxy = UpstreamProxy(
+        endpoint,
+        base_url=resolve_base_url(endpoint),
+        key=endpoint.api_key.get_secret_value() if endpoint.api_key else read_sdk_variable(endpoint, "API_KEY"),
+        drops_credentials=settings.gateway.api_key is not None,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -85,19 +93,15 @@ class _PathRouter:
         self._other_routes = other_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = _find_assistants_path(scope)
+        path: str | None = None
+        if scope["type"] == "http":
+            request_path = get_request_path(scope)
+            path = find_api_path(request_path) if request_path.startswith(_PATH_PREFIXES_WITH_SLASH) else None
         if path is None:
             await self._other_routes(scope, receive, send)
         else:
             with _suppress_cancellation():
                 await self._assistants_endpoint.handle_request(path, scope, receive, send)
-
-
-def _find_assistants_path(scope: Scope) -> str | None:
-    if scope["type"] != "http":
-        return None
-    path = get_request_path(scope)
-    return find_api_path(path) if path.startswith(_PATH_PREFIXES_WITH_SLASH) else None
 
 
 class _PassthroughRoute:
@@ -107,8 +111,16 @@ class _PassthroughRoute:
         self._passthrough = passthrough
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        prefix = next(prefix for prefix in PATH_PREFIXES if path.startswith(f"{prefix}/"))
+        raw_path: bytes = scope.get("raw_path") or path.encode()
+        normalized: Scope = {
+            **scope,
+            "path": "/v1" + path.removeprefix(prefix),
+            "raw_path": b"/v1" + raw_path.partition(b"?")[0].removeprefix(prefix.encode()),
+        }
         with _suppress_cancellation():
-            await self._passthrough(_normalize_scope_path(scope), receive, send)
+            await self._passthrough(normalized, receive, send)
 
 
 def _suppress_cancellation() -> suppress:
@@ -118,26 +130,58 @@ def _suppress_cancellation() -> suppress:
     return suppress(asyncio.CancelledError)
 
 
-def _normalize_scope_path(scope: Scope) -> Scope:
-    path: str = scope["path"]
-    prefix = next(prefix for prefix in PATH_PREFIXES if path.startswith(f"{prefix}/"))
-    raw_path: bytes = scope.get("raw_path") or path.encode()
-    return {
-        **scope,
-        "path": "/v1" + path.removeprefix(prefix),
-        "raw_path": b"/v1" + raw_path.partition(b"?")[0].removeprefix(prefix.encode()),
-    }
-
-
 async def _check_health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _create_upstream_proxy(settings: Settings) -> UpstreamProxy:
-    endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
-    return UpstreamProxy(
-        endpoint,
-        base_url=resolve_base_url(endpoint),
-        key=endpoint.api_key.get_secret_value() if endpoint.api_key else read_sdk_variable(endpoint, "API_KEY"),
-        drops_credentials=settings.gateway.api_key is not None,
-    )
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
+) -> AsyncGenerator[ASGIApp]:
+    """The gateway's application with its backend open.
+
+    With `simulate` no request leaves the machine: a backend without its own simulator gets one as pass-through.
+    """
+    backend = await open_backend(settings)
+    passthrough = _create_simulator_app() if settings.simulate and not isinstance(backend, HandlesPassthrough) else None
+    try:
+        if isinstance(backend, WarmsUp):
+            await backend.warm_up()
+        yield create_app(backend, settings, passthrough=passthrough)
+    finally:
+        await backend.aclose()
+
+
+@asynccontextmanager
+async def open_simulator(
+    quirks: Collection[ServerQuirk] = (), *, allowed_hosts: Collection[str] = ()
+) -> AsyncGenerator[ASGIApp]:
+    """The simulator's application, with the given quirks of another server.
+
+    It requires no key, so it checks `Host` and `Origin` like a gateway without one. Clients may address it by a
+    loopback name or by one of `allowed_hosts`.
+    """
+    app: ASGIApp = OriginMiddleware(_create_simulator_app(quirks), origins=(), setting=None)
+    yield HostMiddleware(app, hosts=allowed_hosts, setting="--allowed-host")
+
+
+@contextmanager
+def run_gateway_in_thread(
+    settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
+) -> Generator[str]:
+    """The base URL of a gateway on a free loopback port; it runs on its own thread until the context ends."""
+    with serve_in_thread(open_gateway(settings, open_backend=open_backend)) as url:
+        yield url
+
+
+@contextmanager
+def run_simulator_in_thread(quirks: Collection[ServerQuirk] = ()) -> Generator[str]:
+    """The base URL of a simulator on a free loopback port; it runs on its own thread until the context ends."""
+    with serve_in_thread(open_simulator(quirks)) as url:
+        yield url
+
+
+def _create_simulator_app(quirks: Collection[ServerQuirk] = ()) -> ASGIApp:
+    from threadbridge_adapters import simulator
+
+    return simulator.app(simulator.Simulator(quirks=quirks))

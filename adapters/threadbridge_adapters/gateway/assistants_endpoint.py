@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from threadbridge.ports import Backend, WireRequest
 from threadbridge.wire import decode_path, dispatch_request
 from threadbridge.wire.event_stream import KEEP_ALIVE_FRAME
-from threadbridge_adapters.gateway.api_key_auth import get_request_context
+from threadbridge_adapters.gateway.access_checks import get_request_context
 from threadbridge_adapters.stream_buffer import LoopStreamBuffer
 
 #: Bytes beyond the body limit that are still read and discarded, so that the client receives the error.
@@ -34,7 +34,14 @@ class AssistantsEndpoint:
         body = await _read_body(receive, self._max_body_bytes)
         if body is None:
             return
-        request = _build_wire_request(path, scope, body)
+        query = scope["query_string"].decode("latin-1")
+        request = WireRequest(
+            method=scope["method"],
+            path=path,
+            query=tuple(parse_qsl(query, keep_blank_values=True)) if query else (),
+            headers=_parse_headers(scope),
+            body=body,
+        )
         context = get_request_context(scope)
         response = await dispatch_request(self._backend, context, request, max_body_bytes=self._max_body_bytes)
         if isinstance(response.body, bytes):
@@ -50,24 +57,20 @@ class AssistantsEndpoint:
         buffer = LoopStreamBuffer(frames)
         if self._keep_alive_seconds > 0:
             buffer.start_keep_alive(self._keep_alive_seconds, KEEP_ALIVE_FRAME)
-        await _send_chunks(buffer, receive, send)
 
+        async def detach_on_disconnect() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                continue
+            buffer.detach()
 
-async def _send_chunks(buffer: LoopStreamBuffer, receive: Receive, send: Send) -> None:
-    disconnect_watcher = asyncio.create_task(_detach_on_disconnect(receive, buffer))
-    try:
-        while (chunk := await buffer.read_chunk()) is not None:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    finally:
-        disconnect_watcher.cancel()
-        await buffer.aclose()
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _detach_on_disconnect(receive: Receive, buffer: LoopStreamBuffer) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue
-    buffer.detach()
+        disconnect_watcher = asyncio.create_task(detach_on_disconnect())
+        try:
+            while (chunk := await buffer.read_chunk()) is not None:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            disconnect_watcher.cancel()
+            await buffer.aclose()
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:
@@ -93,17 +96,6 @@ def get_request_path(scope: Scope) -> str:
     if b"%2" not in raw_path:
         return str(scope["path"])
     return decode_path(raw_path.partition(b"?")[0].decode("latin-1"))
-
-
-def _build_wire_request(path: str, scope: Scope, body: bytes) -> WireRequest:
-    query: bytes = scope["query_string"]
-    return WireRequest(
-        method=scope["method"],
-        path=path,
-        query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
-        headers=_parse_headers(scope),
-        body=body,
-    )
 
 
 def _parse_headers(scope: Scope) -> Mapping[str, str]:

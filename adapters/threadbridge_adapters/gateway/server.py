@@ -15,13 +15,16 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from threadbridge.errors import BridgeError
-from threadbridge_adapters.gateway.header_limit import HeaderLimitProtocol
 
 #: Seconds an idle connection stays open; longer than the connection pools of common clients keep it.
 _KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
+#: Bytes of the URL and all headers. Clients send 1–2 kB, and common proxies have this limit.
+MAX_HEADER_BYTES: Final = 64 * 1024
+_TOO_LONG_MESSAGE: Final = "The head of this request is too long."
 #: Garbage collection thresholds: allocations before a collection of the youngest generation, then of older ones.
 _GC_THRESHOLDS: Final = (10_000, 20, 50)
 
@@ -40,20 +43,15 @@ def serve(
     """
 
     def handle_startup() -> None:
-        _tune_garbage_collector()
+        # Exclude loaded objects from garbage collection and collect less often. The process only runs this server: the
+        # openai SDK's hundreds of thousands of objects stay, and a request allocates too few to collect each time.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
         on_listening(get_base_url(listener))
 
     with bind_socket(host, port) as listener:
         _run_server(app_context, _create_server(drain_seconds, handle_startup), listener)
-
-
-def _tune_garbage_collector() -> None:
-    """Exclude loaded objects from garbage collection and collect less often. The process only runs this server: the
-    openai SDK's hundreds of thousands of objects stay, and a request allocates too few to collect each time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 @contextmanager
@@ -112,6 +110,36 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class HeaderLimitProtocol(HttpToolsProtocol):
+    """Rejects a request with a longer head and closes the connection; uvicorn limits neither the URL nor the headers.
+
+    An incomplete head is rejected once the chunks after the one in which it began exceed the limit.
+    """
+
+    _header_scope: object = None  # of the request whose head is incomplete
+    _header_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        header_scope = self._header_scope
+        super().data_received(data)
+        if header_scope is not None and header_scope is self._header_scope:  # the whole chunk belongs to the head
+            self._header_bytes += len(data)
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self._header_scope = None
+                self.send_400_response(_TOO_LONG_MESSAGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._header_scope, self._header_bytes = self.scope, 0
+
+    def on_headers_complete(self) -> None:
+        self._header_scope = None
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > MAX_HEADER_BYTES:
+            raise ValueError(_TOO_LONG_MESSAGE)  # uvicorn's handling of a malformed request
+        super().on_headers_complete()
+
+
 class _Server(uvicorn.Server):
     """Reports when it accepts requests, and does not re-raise signals after a graceful shutdown."""
 
@@ -133,8 +161,12 @@ class _Server(uvicorn.Server):
 
 
 def _create_server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:
+
+    async def placeholder(*_: object) -> None:
+        raise RuntimeError("the application has not been opened")
+
     config = uvicorn.Config(
-        _placeholder_app,
+        placeholder,
         http=HeaderLimitProtocol,
         ws="none",
         lifespan="on",
@@ -146,10 +178,6 @@ def _create_server(drain_seconds: float, on_started: Callable[[], None]) -> _Ser
         timeout_graceful_shutdown=math.ceil(drain_seconds),
     )
     return _Server(config, on_started)
-
-
-async def _placeholder_app(*_: object) -> None:
-    raise RuntimeError("the application has not been opened")
 
 
 def _run_server(app_context: AbstractAsyncContextManager[ASGIApp], server: _Server, listener: socket.socket) -> None:

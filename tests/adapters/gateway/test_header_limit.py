@@ -11,7 +11,7 @@ import uvicorn
 from starlette.responses import Response
 from uvicorn.server import ServerState
 
-from threadbridge_adapters.gateway.header_limit import MAX_HEADER_BYTES, HeaderLimitProtocol
+from threadbridge_adapters.gateway.server import MAX_HEADER_BYTES, HeaderLimitProtocol
 
 BEGINNING = b"POST /v1/threads HTTP/1.1\r\nHost: any\r\nContent-Length: 0\r\n"
 TEN_THOUSAND = b"a" * 10_000

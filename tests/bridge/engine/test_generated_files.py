@@ -11,7 +11,7 @@ import pytest
 
 from tests.asgi_server import serve_app
 from threadbridge.settings import Settings
-from threadbridge_adapters.gateway.launch import open_gateway
+from threadbridge_adapters.gateway.application import open_gateway
 from threadbridge_adapters.sdk import async_openai_client
 
 Order = Literal["asc", "desc"]

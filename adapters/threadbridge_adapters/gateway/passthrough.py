@@ -1,0 +1,256 @@
+"""Pass-through: requests outside the Assistants API, answered by the backend itself or by the upstream service."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+import aiohttp
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from yarl import URL
+
+from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.ports import HandlesPassthrough, PassthroughRequest
+from threadbridge.settings import EndpointSettings
+from threadbridge_adapters.gateway.access_checks import get_request_context
+from threadbridge_adapters.gateway.error_responses import send_error
+from threadbridge_adapters.stream_buffer import close_stream
+
+#: Bytes of a rejected upload that are still read and discarded, so that the client receives the error.
+MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024
+
+
+class LocalPassthrough:
+    """An ASGI endpoint that tries the backend first and then the next endpoint. Paths begin with `/v1`."""
+
+    def __init__(self, backend: HandlesPassthrough, fallback: ASGIApp) -> None:
+        self._backend = backend
+        self._fallback = fallback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = _RequestBody(scope, receive)
+        try:
+            raw_path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+            request = PassthroughRequest(
+                scope["method"],
+                raw_path.removeprefix("/v1"),
+                query=tuple(parse_qsl(query, keep_blank_values=True)),
+                headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+                body=body.iterate() if body.is_present else None,
+            )
+            response = await self._backend.handle_passthrough(get_request_context(scope), request)
+        except _ClientDisconnectError:
+            return
+        except BridgeError as error:
+            await send_error(error, scope, receive, send)
+            return
+        if response is None:
+            await self._fallback(scope, receive, send)
+            return
+        await body.discard()
+        headers = dict(response.headers)
+        if isinstance(response.body, bytes):
+            await Response(response.body, response.status, headers)(scope, receive, send)
+        else:
+            streamed = _AbortingStreamingResponse(_iterate_and_close(response.body), response.status, headers)
+            await streamed(scope, receive, send)
+
+
+class _ClientDisconnectError(Exception):
+    """The client disconnected before its request was complete."""
+
+
+class _RequestBody:
+    """The body of a request, read as a stream."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.is_present = any(name in {b"content-length", b"transfer-encoding"} for name, _ in headers)
+        self._receive = receive
+        self._has_more = self.is_present
+
+    async def iterate(self) -> AsyncGenerator[bytes]:
+        """The chunks as they arrive. Raises if the client disconnects."""
+        while self._has_more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._has_more = False
+                raise _ClientDisconnectError
+            self._has_more = message.get("more_body", False)
+            if message.get("body"):
+                yield message["body"]
+
+    async def discard(self) -> None:
+        """Read and discard the rest of the body, up to a limit."""
+        size = 0
+        async with aclosing(self.iterate()) as pieces:
+            async for piece in pieces:
+                size += len(piece)
+                if size > MAX_DISCARDED_BYTES:
+                    return
+
+
+class _AbortingStreamingResponse(StreamingResponse):
+    """Send a body as it arrives. If it breaks off, closing the connection is the only signal that it is incomplete."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except BridgeError:
+            return  # the server closes a connection with an incomplete body
+
+
+async def _iterate_and_close(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    try:
+        async for piece in body:
+            yield piece
+    finally:
+        await close_stream(body)
+
+
+#: Headers that belong to one connection, not to the message (RFC 9110, 7.6.1).
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
+        b"trailer", b"transfer-encoding", b"upgrade",
+    }
+)  # fmt: skip
+#: CORS headers of the service are dropped, because `gateway.allowed_origins` decides for the gateway.
+_CORS_HEADER_PREFIX: Final = b"access-control-"
+_CREDENTIALS: Final = frozenset({b"authorization", b"api-key"})
+_CONNECT_TIMEOUT_SECONDS: Final = 10.0
+
+
+class UpstreamProxy:
+    """An ASGI endpoint in front of one service; its paths have the form of OpenAI's clients (`/v1/…`).
+
+    Requests are sent with `key` if there is one. Otherwise the client's own credentials are forwarded, unless
+    `drops_credentials` is set because they are for the gateway only.
+    """
+
+    def __init__(self, endpoint: EndpointSettings, *, base_url: str, key: str | None, drops_credentials: bool) -> None:
+        self._endpoint = endpoint
+        self._base_url = base_url.rstrip("/")
+        self._key = key
+        self._drops_credentials = drops_credentials
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = _ClientConnection(scope, receive, send)
+        try:
+            async with self._get_session().request(
+                scope["method"],
+                self._build_url(scope),
+                headers=await self._build_headers(scope),
+                data=client.iterate_body() if client.has_body else None,
+                allow_redirects=False,
+            ) as response:
+                await client.relay_response(response)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            if client.is_disconnected:
+                return
+            if client.has_response_started:
+                raise  # after the status, only a broken connection signals an incomplete body
+            unreachable = UpstreamError(
+                f"The upstream service, {urlsplit(self._base_url).netloc}, could not be reached "
+                f"({type(error).__name__}); check its address and that it is running.",
+                status=504 if isinstance(error, TimeoutError) else 502,
+            )
+            await send_error(unreachable, scope, receive, send)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _get_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=_CONNECT_TIMEOUT_SECONDS, sock_read=self._endpoint.timeout
+                ),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+                connector=aiohttp.TCPConnector(limit=0),
+            )
+        return self._session
+
+    def _build_url(self, scope: Scope) -> URL:
+        query = scope["query_string"].decode("latin-1")
+        path = scope["raw_path"].decode("latin-1").removeprefix("/v1")
+        url = URL(f"{self._base_url}{path}{'?' if query else ''}{query}", encoded=True)
+        return url.extend_query(self._endpoint.query) if self._endpoint.query else url
+
+    async def _build_headers(self, scope: Scope) -> list[tuple[str, str]]:
+        own = {name.lower(): value for name, value in (self._endpoint.headers | await self._get_credentials()).items()}
+        # Headers that the client declared to be for this connection only.
+        connection = b",".join(value for name, value in scope["headers"] if name == b"connection")
+        connection_headers = {token.strip().lower() for token in connection.split(b",") if token.strip()}
+        dropped = HOP_BY_HOP | {b"host"} | connection_headers | {name.encode() for name in own}
+        if self._drops_credentials or own.keys() & {"authorization", "api-key"}:
+            dropped |= _CREDENTIALS
+        forwarded = [(name, value) for name, value in scope["headers"] if name not in dropped]
+        return [*((name.decode("latin-1"), value.decode("latin-1")) for name, value in forwarded), *own.items()]
+
+    async def _get_credentials(self) -> dict[str, str]:
+        if self._endpoint.token_provider is not None:
+            token = self._endpoint.token_provider()
+            return {"authorization": f"Bearer {await token if inspect.isawaitable(token) else token}"}
+        if self._key is None:
+            return {}
+        return {"api-key": self._key} if self._endpoint.azure else {"authorization": f"Bearer {self._key}"}
+
+
+class _ClientConnection:
+    """The client's side of one exchange."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
+        self.is_disconnected = False
+        self.has_response_started = False
+        self._is_body_complete = not self.has_body
+        self._receive = receive
+        self._send = send
+
+    async def iterate_body(self) -> AsyncIterator[bytes]:
+        while not self._is_body_complete:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.is_disconnected = True
+                raise aiohttp.ClientConnectionError("the client left before its request was complete")
+            if message.get("body"):
+                yield message["body"]
+            self._is_body_complete = not message.get("more_body", False)
+
+    async def relay_response(self, response: aiohttp.ClientResponse) -> None:
+        """Send the response as it arrives. The connection to the service is closed if the client disconnects.
+
+        While the client's body is read, `iterate_body` notices that.
+        """
+        raw = [(name.lower(), value) for name, value in response.raw_headers]
+        headers = [
+            (name, value) for name, value in raw if name not in HOP_BY_HOP and not name.startswith(_CORS_HEADER_PREFIX)
+        ]
+
+        async def watch_disconnect() -> None:
+            while (await self._receive())["type"] != "http.disconnect":
+                continue
+            self.is_disconnected = True
+            response.close()
+
+        disconnect_watcher = asyncio.create_task(watch_disconnect()) if self._is_body_complete else None
+        try:
+            self.has_response_started = True
+            await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+            async for chunk in response.content.iter_any():
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+        finally:
+            if disconnect_watcher is not None:
+                disconnect_watcher.cancel()
