@@ -147,7 +147,7 @@ def assemble_backend(
         ),
         container_provisioner=ContainerProvisioner(settings.tenant, store, upstream, blobs, clock),
         parameter_rejections=parameter_rejections or ParameterRejectionRegistry(settings, store, clock),
-        token_counting=TokenCounting(rules.history.count_tokens),
+        token_counting=TokenCounting(rules.history.count_tokens, rules.history.is_tokenizer_loaded),
     )
     local_turns = LocalTurns(ctx)
     executor = (open_executor or open_inline_executor)(ctx, local_turns)
@@ -169,7 +169,7 @@ def _build_rules(
     from threadbridge.translation.models.policy import ModelPolicy
     from threadbridge.translation.provider_profiles import get_effective_capabilities
     from threadbridge_adapters.openai_http.endpoint import has_openai_models
-    from threadbridge_adapters.token_counter import create_token_counter
+    from threadbridge_adapters.token_counter import LoadsTokenizer, create_token_counter
 
     profile = get_effective_capabilities(
         settings.upstream,
@@ -179,9 +179,16 @@ def _build_rules(
     history, truncation, warnings = resolve_settings(settings, profile)
     for warning in warnings:
         get_logger("threadbridge").warning(warning)
+    count_tokens = create_token_counter()
     return ServiceRules(
         limits=settings.limits,
-        history=HistoryRules(truncation, settings.models, settings.per_assistant, create_token_counter()),
+        history=HistoryRules(
+            truncation,
+            settings.models,
+            settings.per_assistant,
+            count_tokens,
+            count_tokens.is_loaded if isinstance(count_tokens, LoadsTokenizer) else lambda: True,
+        ),
         continuation=ContinuationRules(history, upstream.name, settings.limits.stored_response_days),
         models=ModelPolicy(
             settings.models,

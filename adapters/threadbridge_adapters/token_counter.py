@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from threadbridge.context_window.tokens import estimate_tokens
 from threadbridge.ports import TokenCounter
@@ -30,12 +30,25 @@ def _has_cache() -> bool:
     return directory.is_dir() and any(directory.iterdir())
 
 
+@runtime_checkable
+class LoadsTokenizer(Protocol):
+    """A token counter whose first count takes long."""
+
+    def is_loaded(self) -> bool:
+        """Whether a count takes no loading."""
+        ...
+
+
 class LazyTokenCounter:
     """Loads the tokenizer for the first count, because loading takes almost a second of CPU time."""
 
     def __init__(self) -> None:
         self._counter: TokenCounter | None = None
         self._loading = Lock()
+
+    def is_loaded(self) -> bool:
+        """Whether a count takes no loading."""
+        return self._counter is not None
 
     def __call__(self, text: str) -> int:
         with self._loading:

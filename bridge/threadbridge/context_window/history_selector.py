@@ -12,8 +12,10 @@ from threadbridge.context_window.tokens import (
     compute_context_budget,
     compute_prompt_budget,
     compute_run_budget,
+    count_bytes,
     count_entry_tokens,
     count_instructions_and_tools,
+    estimate_tokens,
 )
 from threadbridge.context_window.truncation import (
     CountedEntry,
@@ -32,6 +34,10 @@ from threadbridge.translation.input_items import strip_to_model_input
 _FIRST_PAGE_SIZE, _MAX_PAGE_SIZE = 32, 1024
 #: A run writes about one message a turn; more than this many are not counted.
 _MAX_RUN_MESSAGES = 1000
+
+
+class TokenizerNotLoaded(Exception):
+    """The transaction has to count tokens: load the tokenizer, off the event loop, and run it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,25 @@ def select_history(
     """The history of the run's next turn. The work depends on what is selected, not on the length of the thread.
 
     If the upstream counts prompts, a history that does not fit by the count here is selected anyway, as short as
-    possible.
+    possible. Raises TokenizerNotLoaded if the history has to be counted and the tokenizer is not loaded.
     """
+    if rules.is_tokenizer_loaded():
+        return _select_counted(session, rules, run, prior_usage=prior_usage, first=first)
+    # A byte is a token at most: what fits by its bytes fits, and a short thread needs no tokenizer.
+    by_bytes = _select_counted(
+        session, replace(rules, count_tokens=count_bytes), run, prior_usage=prior_usage, first=first
+    )
+    if not by_bytes.fits or (by_bytes.report["strategy"] == "auto" and by_bytes.report["dropped"]["messages"]):
+        raise TokenizerNotLoaded
+    estimated = _select_counted(
+        session, replace(rules, count_tokens=estimate_tokens), run, prior_usage=prior_usage, first=first
+    )
+    return replace(estimated, report={**estimated.report, "estimated": True})
+
+
+def _select_counted(
+    session: Session, rules: HistoryRules, run: Wire, *, prior_usage: Wire | None, first: bool
+) -> SelectedHistory:
     mode = _truncation_mode(run, rules)
     if mode != "auto":
         # An exact history, or one that the upstream compacts, is bounded by the run's own budget, not by the window.
@@ -76,7 +99,9 @@ def select_shorter_history(
     """A history with two thirds of the tokens in `rejected_report`, which the upstream found too long for the model.
 
     None if nothing can be dropped: only the newest turn is left, or the run asks for an exact number of messages.
+    Raises TokenizerNotLoaded.
     """
+    rejected_report = _count_estimated(session, rules, run, rejected_report, first=first)
     budget = TokenBudget(
         count_instructions_and_tools(run, rules.count_tokens) + rejected_report["sent"]["tokens"] * 2 // 3, "context"
     )
@@ -88,12 +113,23 @@ def select_history_by_count(
 ) -> SelectedHistory | None:
     """A history shorter than that of `counted_report`, so that the prompt, as counted upstream, fits its budget.
 
-    None if nothing can be dropped.
+    None if nothing can be dropped. Raises TokenizerNotLoaded.
     """
+    counted_report = _count_estimated(session, rules, run, counted_report, first=first)
     budget = TokenBudget(**counted_report["budget"])
     scaled = budget._replace(tokens=get_prompt_tokens(counted_report) * budget.tokens // max(1, counted))
     history = _select_less(session, rules, run, counted_report, scaled, first=first)
     return history and replace(history, report={**history.report, "budget": counted_report["budget"]})
+
+
+def _count_estimated(session: Session, rules: HistoryRules, run: Wire, report: Wire, *, first: bool) -> Wire:
+    """The report of a whole history, with its tokens counted if they were estimated."""
+    if not report["estimated"]:
+        return report
+    if not rules.is_tokenizer_loaded():
+        raise TokenizerNotLoaded
+    counted = _select_within_budget(session, rules, run, report["strategy"], None, first=first).report
+    return {**counted, "budget": report["budget"]}
 
 
 def _select_less(
@@ -250,5 +286,6 @@ class _TimelineReader:
         if token_count is None:
             (entry,) = self._session.iterate_entries(self._thread_id, first=position, last=position)
             token_count = self._token_counts[position] = count_entry_tokens(entry, self._rules.count_tokens)
-            self._session.set_token_count(self._thread_id, position, token_count)
+            if self._rules.is_tokenizer_loaded():
+                self._session.set_token_count(self._thread_id, position, token_count)
         return CountedEntry(position, token_count.role, token_count.tokens)

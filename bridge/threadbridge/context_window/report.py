@@ -31,6 +31,8 @@ def build_history_report(
         "truncation_strategy": run["truncation_strategy"],
         "budget": None if budget is None else {"tokens": budget.tokens, "source": budget.source},
         "fits": selection.fits,
+        # Whether the tokens are estimates, as the tokenizer is not loaded.
+        "estimated": False,
         "sent": {
             "messages": sent.messages,
             "entries": sent.entries,

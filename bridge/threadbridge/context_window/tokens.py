@@ -5,7 +5,7 @@ Every entry is counted once, when it is stored or first read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -38,7 +38,12 @@ _ITEM_ROLES: Mapping[str, EntryRole] = {
 
 def estimate_tokens(text: str) -> int:
     """The estimate if no tokenizer is installed: four bytes a token, which overestimates rather than underestimates."""
-    return -(-len(text.encode("utf-8", "surrogatepass")) // 4)
+    return -(-count_bytes(text) // 4)
+
+
+def count_bytes(text: str) -> int:
+    """An upper bound: every token stands for a byte at least."""
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def add_token_counts(entries: Iterable[Entry], count: TokenCounter) -> Sequence[Entry]:
@@ -120,6 +125,8 @@ class HistoryRules:
     models: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
     per_assistant: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
     count_tokens: TokenCounter = estimate_tokens
+    #: Whether `count_tokens` counts at once. A tokenizer takes most of a second of CPU to load.
+    is_tokenizer_loaded: Callable[[], bool] = lambda: True
 
 
 class TokenBudget(NamedTuple):

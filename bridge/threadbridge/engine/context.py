@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from threadbridge.context_window.history_selector import TokenizerNotLoaded
 from threadbridge.costs.spend_limits import has_spend_limits
 from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
 from threadbridge.engine.concurrency_limit import ConcurrencyLimit
@@ -90,7 +91,11 @@ class EngineContext:
         """
         token_counts = {} if body is None else await self.token_counting.count_body(body)
         context = ServiceContext(self.clock.now(), self.new_id, self.owner, self.rules, starts_turn, token_counts)
-        return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
+        try:
+            return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
+        except TokenizerNotLoaded:
+            await self.token_counting.load()
+            return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
 
     async def load_prices_if_limited(self) -> None:
         """Load prices if a spend limit is set, so that the transaction that starts a turn can look them up."""

@@ -3,53 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from threadbridge.context_window.tokens import add_token_counts, list_texts
 from threadbridge.ports import Entry, TokenCounter, Wire
 
 #: Texts that together are longer are counted on a worker thread. This many take about 2 ms.
 MAX_INLINE_CHARACTERS = 32_000
+#: Texts are stored uncounted until they are this long together, each counted as at least this long.
+_UNCOUNTED_CHARACTERS_PER_TEXT = 500
 
 
 class TokenCounting:
-    """Counts the texts of requests and answers with one token counter. The first use loads its tokenizer."""
+    """Counts the texts of requests and answers with one token counter. The first long text loads its tokenizer."""
 
-    def __init__(self, count: TokenCounter) -> None:
+    def __init__(self, count: TokenCounter, is_loaded: Callable[[], bool]) -> None:
         self._count = count
-        self._is_loaded = False
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether the tokenizer is in memory."""
-        return self._is_loaded
+        self._is_loaded = is_loaded
+        self._uncounted = 0
 
     async def load(self) -> None:
         """Load the tokenizer, which takes most of a second of CPU, on a worker thread."""
-        if not self._is_loaded:
+        if not self._is_loaded():
             await asyncio.to_thread(self._count, "")
-            self._is_loaded = True
 
     async def count_body(self, body: Mapping[str, object]) -> Mapping[str, int]:
-        """The tokens of each text that a request adds to a thread. The body may still be invalid."""
+        """The tokens of each text that a request adds to a thread; none that is left uncounted. The body may still be
+        invalid.
+        """
         texts = list(_find_texts(body))
-        if self._may_count_inline(texts):
+        if self._may_leave_uncounted(texts):
+            return {}
+        if sum(map(len, texts)) <= MAX_INLINE_CHARACTERS and self._is_loaded():
             return {text: self._count(text) for text in texts}
-        counts = await asyncio.to_thread(lambda: {text: self._count(text) for text in texts})
-        self._is_loaded = True
-        return counts
+        return await asyncio.to_thread(lambda: {text: self._count(text) for text in texts})
 
     async def count_entries(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """The entries with their token counts, ready to be stored."""
+        """The entries as they are stored: with their token counts, or uncounted."""
         texts = [text for entry in entries for text in list_texts(entry)]
-        if self._may_count_inline(texts):
+        if self._may_leave_uncounted(texts):
+            return entries
+        if sum(map(len, texts)) <= MAX_INLINE_CHARACTERS and self._is_loaded():
             return add_token_counts(entries, self._count)
-        counted = await asyncio.to_thread(add_token_counts, entries, self._count)
-        self._is_loaded = True
-        return counted
+        return await asyncio.to_thread(add_token_counts, entries, self._count)
 
-    def _may_count_inline(self, texts: Sequence[str]) -> bool:
-        return not texts or (self._is_loaded and sum(map(len, texts)) <= MAX_INLINE_CHARACTERS)
+    def _may_leave_uncounted(self, texts: Sequence[str]) -> bool:
+        """Whether the texts can wait for the tokenizer, which a program with a few short threads never needs."""
+        if self._is_loaded():
+            return False
+        self._uncounted += sum(map(len, texts)) + _UNCOUNTED_CHARACTERS_PER_TEXT * len(texts)
+        return self._uncounted <= MAX_INLINE_CHARACTERS
 
 
 def _find_texts(body: Mapping[str, object]) -> Iterator[str]:

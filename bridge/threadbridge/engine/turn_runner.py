@@ -105,8 +105,6 @@ class TurnRunner:
         prices = self._ctx.rules.costs.price_list
         if not prices.is_ready:
             self._ctx.run_in_background(prices.load())  # while the model thinks
-        if not self._ctx.token_counting.is_loaded:
-            self._ctx.run_in_background(self._ctx.token_counting.load())
         translator = self._ctx.create_translator(start)
         exchange = ModelExchange(self._ctx, start, translator, self._run_stream)
         heartbeat = _Heartbeat(

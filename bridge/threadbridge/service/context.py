@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from threadbridge.context_window.tokens import HistoryRules
+from threadbridge.context_window.tokens import HistoryRules, add_token_counts
 from threadbridge.costs.pricing import CostRules
-from threadbridge.ports import IdGenerator, UpstreamCapabilities
+from threadbridge.ports import Entry, IdGenerator, UpstreamCapabilities
 from threadbridge.settings import Limits, MissingToolPolicy, UnknownPricePolicy
 from threadbridge.translation.continuation import ContinuationRules
 from threadbridge.translation.models.policy import ModelPolicy
@@ -51,7 +51,15 @@ class ServiceContext(NamedTuple):
         """The time in whole seconds, as objects of the API carry it."""
         return int(self.now)
 
-    def count_tokens(self, text: str) -> int:
-        """The tokens of a text; counts it here only if that was not done before the transaction."""
+    def add_token_counts(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """The entries with their token counts; without them until a tokenizer is loaded.
+
+        Counts a text here only if that was not done before the transaction.
+        """
+        if not self.rules.history.is_tokenizer_loaded():
+            return entries
+        return add_token_counts(entries, self._count_tokens)
+
+    def _count_tokens(self, text: str) -> int:
         tokens = self.token_counts.get(text)
         return self.rules.history.count_tokens(text) if tokens is None else tokens

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from threadbridge.api_types import MessageObject, UpdateMetadataBody
-from threadbridge.context_window.tokens import add_token_counts
 from threadbridge.ports import Entry, ListQuery, ObjectKind, Session, Wire
 from threadbridge.service.attachments import Provisioned, attach_files, complete_provisioning
 from threadbridge.service.context import ServiceContext
@@ -27,7 +26,7 @@ def create(
     thread = get_object(session, ObjectKind.THREAD, thread_id)
     ensure_messages_allowed(session, context, thread_id)
     message = build_message(context, thread_id, params)
-    session.append_entries(thread_id, add_token_counts([Entry(message=message)], context.count_tokens))
+    session.append_entries(thread_id, context.add_token_counts([Entry(message=message)]))
     if provisioned is not None:
         attach_files(session, thread, [params], provisioned)
         complete_provisioning(session, provisioned)

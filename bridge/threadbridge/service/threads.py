@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from threadbridge.api_types import CreateThreadBody, ThreadObject
-from threadbridge.context_window.tokens import add_token_counts
 from threadbridge.ports import Entry, ListQuery, ObjectKind, Session, Wire
 from threadbridge.service import upstream_state
 from threadbridge.service.attachments import Provisioned, complete_provisioning, merge_tool_resources
@@ -44,7 +43,7 @@ def append_messages(session: Session, context: ServiceContext, thread_id: str, b
     """Append several messages to a thread, in order (A12)."""
     entries = [Entry(message=build_message(context, thread_id, body)) for body in bodies]
     if entries:
-        session.append_entries(thread_id, add_token_counts(entries, context.count_tokens))
+        session.append_entries(thread_id, context.add_token_counts(entries))
 
 
 def retrieve(session: Session, thread_id: str) -> Wire:

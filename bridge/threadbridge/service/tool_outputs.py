@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from threadbridge.api_types import RunStepObject, StepToolCall
-from threadbridge.context_window.tokens import add_token_counts
 from threadbridge.errors import InvalidRequest, TranslationError
 from threadbridge.ports import Entry, ObjectKind, Session, Wire
 from threadbridge.run_states import RunStatus, transition_run
@@ -40,7 +39,7 @@ def submit(session: Session, context: ServiceContext, thread_id: str, run_id: st
     step = _complete_step(session, context, run_id, outputs)
     session.put(ObjectKind.STEP, step)
     entries = [Entry(item=_build_output_item(call, out), run_id=run_id) for call, out in outputs.items()]
-    session.append_entries(thread_id, add_token_counts(entries, context.count_tokens))
+    session.append_entries(thread_id, context.add_token_counts(entries))
     after = transition_run(run, RunStatus.QUEUED, context.unix_seconds)
     if context.starts_immediately:
         return Submission(after, step, start_next_turn(session, context, after))

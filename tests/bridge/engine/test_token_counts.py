@@ -22,6 +22,9 @@ class RecordingCounter:
     def __init__(self) -> None:
         self.threads: list[tuple[str, threading.Thread]] = []
 
+    def is_loaded(self) -> bool:
+        return bool(self.threads)
+
     def __call__(self, text: str) -> int:
         self.threads.append((text, threading.current_thread()))
         return len(text)
@@ -52,7 +55,7 @@ async def test_no_transaction_and_no_loop_counts_a_large_text(monkeypatch: pytes
 
 async def test_the_tokenizer_is_loaded_off_the_loop_and_small_texts_are_counted_on_it() -> None:
     counter = RecordingCounter()
-    counting = TokenCounting(counter)
+    counting = TokenCounting(counter, counter.is_loaded)
 
     await counting.load()
     await counting.count_body({"content": "small"})
@@ -62,7 +65,7 @@ async def test_the_tokenizer_is_loaded_off_the_loop_and_small_texts_are_counted_
 
 
 async def test_a_body_that_is_not_valid_yet_is_counted_as_far_as_it_has_texts() -> None:
-    counting = TokenCounting(len)
+    counting = TokenCounting(len, lambda: True)
 
     counts = await counting.count_body(
         {
@@ -101,3 +104,36 @@ async def test_a_large_body_is_parsed_off_the_loop(monkeypatch: pytest.MonkeyPat
         await service.post(f"/threads/{thread_id}/messages", role="user", content="x" * LARGE_BODY_BYTES)
 
     assert [thread is threading.current_thread() for thread in threads] == [True, True, False]
+
+
+async def test_short_threads_are_answered_without_a_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = RecordingCounter()
+    monkeypatch.setattr("threadbridge_adapters.token_counter.create_token_counter", lambda: counter)
+    async with open_service() as service:
+        run = await service.run_to_rest("SAY one")
+
+    assert run["status"] == "completed"
+    assert not counter.threads
+
+
+async def test_a_history_that_may_not_fit_is_counted_by_the_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = RecordingCounter()
+    monkeypatch.setattr("threadbridge_adapters.token_counter.create_token_counter", lambda: counter)
+    async with open_service() as service:
+        run = await service.run_to_rest("SAY one, two, three, four", run={"max_prompt_tokens": 16})
+
+    assert run["status"] == "incomplete"
+    (text, thread), *_ = counter.threads
+    assert text == ""
+    assert thread is not threading.current_thread()
+    assert not thread.name.startswith("threadbridge-store")
+
+
+async def test_many_short_texts_load_the_tokenizer() -> None:
+    counter = RecordingCounter()
+    counting = TokenCounting(counter, counter.is_loaded)
+
+    counts = [await counting.count_body({"content": "short"}) for _ in range(100)]
+
+    assert counts[0] == {}
+    assert counts[-1] == {"short": 5}

@@ -154,6 +154,7 @@ async def test_imported_messages_are_counted_when_a_run_first_meets_them() -> No
     async with open_service() as service:
         assert isinstance(service.backend, ResponsesBackend)
         place = service.backend._ctx  # pyright: ignore[reportPrivateUsage]
+        await service.backend.warm_up()
         thread_id = await service.create_thread()
         body = {"id": "msg_old", "object": "thread.message", "created_at": 1, "thread_id": thread_id, "role": "user"}
         content = [{"type": "text", "text": {"value": "from long ago", "annotations": []}}]
