@@ -11,7 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks import export, gateway, history, hosted_tools, long_thread, state, thread_length, transport, upload
+from benchmarks import (
+    export,
+    gateway,
+    history,
+    hosted_tools,
+    long_thread,
+    start_up,
+    state,
+    thread_length,
+    transport,
+    upload,
+)
 from benchmarks._results import Row
 from benchmarks._sample_sizes import QUICK, Effort
 from benchmarks._table import format_table
@@ -21,6 +32,7 @@ Benchmark: TypeAlias = Callable[[Effort, Path, Callable[[str], None]], list[Row]
 BENCHMARKS: Mapping[str, Benchmark] = {
     "gateway": gateway.measure,
     "transport": transport.measure,
+    "start_up": start_up.measure,
     "long_thread": long_thread.measure,
     "thread_length": thread_length.measure,
     "history": history.measure,

@@ -104,9 +104,9 @@ def run_upstream() -> Generator[Server]:
 
 
 @contextmanager
-def run_gateway(upstream_url: str, store: Path) -> Generator[Server]:
-    """`threadbridge serve` with its own store, in front of `upstream_url`."""
-    command = [find_script("threadbridge"), "serve", "--port", "0", "--log-level", "warning"]
+def run_gateway(upstream_url: str, store: Path, *, script: Path | None = None) -> Generator[Server]:
+    """`threadbridge serve` with its own store, in front of `upstream_url`; `script` is that of another environment."""
+    command = [str(script or find_script("threadbridge")), "serve", "--port", "0", "--log-level", "warning"]
     options = ["--upstream", upstream_url, "--store", f"sqlite:///{store}"]
     with run_server([*command, *options], environment={"OPENAI_API_KEY": "sk-benchmark"}) as running:
         yield running

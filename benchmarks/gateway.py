@@ -51,7 +51,7 @@ class Side:
         return str(created["id"])
 
 
-async def _stream_runs(ours: Side, threads: Sequence[str]) -> list[float]:
+async def stream_runs(ours: Side, threads: Sequence[str]) -> list[float]:
     """Stream a run on each thread; returns the seconds to the first delta."""
     body = {"assistant_id": ours.assistant_id, "stream": True}
     streams = [
@@ -74,7 +74,7 @@ async def _stream_responses(side: Side, text: str, count: int) -> list[float]:
     return [stream.seconds_to_first_delta for stream in streams]
 
 
-async def _poll_runs(ours: Side, threads: Sequence[str]) -> None:
+async def poll_runs(ours: Side, threads: Sequence[str]) -> None:
     """Create a run on each thread, wait until it should be complete, then retrieve it once."""
     for start in range(0, len(threads), BATCH):
         batch = threads[start : start + BATCH]
@@ -97,7 +97,7 @@ async def _measure_streamed_cpu(ours: Side, litellm: Side, effort: Effort, text:
     for _ in range(effort.repeats):
         threads = [await ours.create_thread(text) for _ in range(effort.streams)]
         events = effort.streams * _upstream.EVENTS
-        our_cpu = await ours.measure_cpu(_stream_runs(ours, threads))
+        our_cpu = await ours.measure_cpu(stream_runs(ours, threads))
         its_cpu = await litellm.measure_cpu(_stream_responses(litellm, text, effort.streams))
         pairs.append((our_cpu / events * 1e6, its_cpu / events * 1e6))
     return make_ratio_row(name, "us/event", pairs, beside="LiteLLM", bound=STREAMED_BOUND)
@@ -107,7 +107,7 @@ async def _measure_whole_cpu(ours: Side, litellm: Side, effort: Effort) -> Row:
     pairs: list[tuple[float, float]] = []
     for _ in range(effort.repeats):
         threads = [await ours.create_thread(PROMPT) for _ in range(effort.runs)]
-        our_cpu = await ours.measure_cpu(_poll_runs(ours, threads))
+        our_cpu = await ours.measure_cpu(poll_runs(ours, threads))
         its_cpu = await litellm.measure_cpu(_create_responses(litellm, effort.runs))
         pairs.append((our_cpu / effort.runs * 1e3, its_cpu / effort.runs * 1e3))
     return make_ratio_row("whole run, CPU", "ms/run", pairs, beside="LiteLLM", bound=WHOLE_BOUND)
@@ -116,7 +116,7 @@ async def _measure_whole_cpu(ours: Side, litellm: Side, effort: Effort) -> Row:
 async def _measure_first_delta(ours: Side, direct: Side, effort: Effort) -> Row:
     pairs: list[tuple[float, float]] = []
     for _ in range(effort.repeats * effort.streams):
-        [our_time] = await _stream_runs(ours, [await ours.create_thread(PACED_PROMPT)])
+        [our_time] = await stream_runs(ours, [await ours.create_thread(PACED_PROMPT)])
         [direct_time] = await _stream_responses(direct, PACED_PROMPT, 1)
         pairs.append((our_time * 1e3, direct_time * 1e3))
     return make_delay_row("streamed run, first delta", pairs, beside="direct", bound=FIRST_DELTA_BOUND)
@@ -127,8 +127,8 @@ async def _open_gateway_side(stack: AsyncExitStack, upstream: Server, directory:
     client = await stack.enter_async_context(open_client(server.url))
     assistant = await client.request("POST", "/assistants", {"model": MODEL, "instructions": "Be brief."})
     side = Side(server, client, str(assistant["id"]))
-    await _stream_runs(side, [await side.create_thread(PROMPT)])
-    await _poll_runs(side, [await side.create_thread(PROMPT)])
+    await stream_runs(side, [await side.create_thread(PROMPT)])
+    await poll_runs(side, [await side.create_thread(PROMPT)])
     return side
 
 

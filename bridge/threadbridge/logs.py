@@ -1,35 +1,77 @@
-"""Where log lines go: to the standard library's loggers, which a program silences, formats and sends as it likes.
+"""Log lines go to the loggers of the standard library, which a program filters, formats and sends as it likes.
 
-Left alone they say nothing below a warning. structlog's own default would print on stdout, where a library has no
-business and where the commands put their data.
+By default they print nothing below a warning. structlog's own default would print on stdout, which belongs to the
+program, and to the data of a command.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import structlog
+if TYPE_CHECKING:
+    import structlog
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A structlog logger on top of `logging.getLogger(name)`: an event and its fields become one line."""
-    return cast(
-        "structlog.stdlib.BoundLogger",
-        structlog.wrap_logger(
-            logging.getLogger(name),
-            processors=[
-                structlog.stdlib.filter_by_level,
-                structlog.processors.format_exc_info,
-                structlog.processors.KeyValueRenderer(key_order=["event"]),
-            ],
-            wrapper_class=structlog.stdlib.BoundLogger,
-            cache_logger_on_first_use=True,
-        ),
+class Logger:
+    """A structlog logger on top of a logger of the standard library: an event and its fields become one line.
+
+    structlog is imported with the first line that is written, because it takes a tenth of a second of CPU where rich
+    is installed.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._structlog: structlog.stdlib.BoundLogger | None = None
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Log for developers."""
+        self._write(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Log a usual event."""
+        self._write(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Log what the user should know or change."""
+        self._write(logging.WARNING, event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Log a failure. `exc_info` adds a traceback."""
+        self._write(logging.ERROR, event, fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """Log a failure with the traceback of the exception being handled."""
+        self._write(logging.ERROR, event, {"exc_info": True, **fields})
+
+    def _write(self, level: int, event: str, fields: dict[str, object]) -> None:
+        if self._logger.isEnabledFor(level):
+            if self._structlog is None:
+                self._structlog = _wrap(self._logger)
+            self._structlog.log(level, event, **fields)
+
+
+def get_logger(name: str) -> Logger:
+    """The logger of a name, such as `threadbridge.run`."""
+    return Logger(logging.getLogger(name))
+
+
+def _wrap(logger: logging.Logger) -> structlog.stdlib.BoundLogger:
+    import structlog
+
+    wrapped: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logger,
+        processors=[
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
     )
+    return wrapped
 
 
 def log_to_stderr(level: LogLevel) -> None:
@@ -38,12 +80,3 @@ def log_to_stderr(level: LogLevel) -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("threadbridge").setLevel(level.upper())
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["event"]),
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )

@@ -1,26 +1,18 @@
-"""Clients from settings: the neutral interface, and clients of the openai SDK.
-
-The latter are loaded by entry point, so that programs without the SDK do not import it.
-"""
+"""Clients of the neutral interface, from settings."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from threadbridge.client._async.bridge import AsyncThreadBridge
 from threadbridge.client._backend_caller import BackendCaller
 from threadbridge.client._sync.bridge import ThreadBridge
 from threadbridge.runtime.blocking_portal import get_portal
-from threadbridge.runtime.plugins import load_plugin, open_backend
+from threadbridge.runtime.plugins import open_backend
 from threadbridge.runtime.settings_loader import load_settings
 from threadbridge.settings import Settings
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI, OpenAI
-
-    ClientT = TypeVar("ClientT", bound=OpenAI | AsyncOpenAI)
 
 
 def connect(backend: str | None = None, **settings: Any) -> ThreadBridge:
@@ -62,28 +54,3 @@ class ClientContextManager:
 
     async def _open(self) -> AsyncThreadBridge:
         return AsyncThreadBridge(await open_backend(self._settings), tenant=self._settings.tenant)
-
-
-def openai_client(*, client_options: Mapping[str, Any] | None = None, **configuration: Any) -> OpenAI:
-    """A genuine `OpenAI` client whose `/assistants*` and `/threads*` requests the configured backend answers.
-
-    Other requests go to the network. `client_options` are passed to the constructor of `OpenAI`.
-    """
-    client: OpenAI = _load_client_function("openai_client")(client_options=client_options, **configuration)
-    return client
-
-
-def async_openai_client(*, client_options: Mapping[str, Any] | None = None, **configuration: Any) -> AsyncOpenAI:
-    """`openai_client`, asynchronous."""
-    client: AsyncOpenAI = _load_client_function("async_openai_client")(client_options=client_options, **configuration)
-    return client
-
-
-def wrap(client: ClientT, **configuration: Any) -> ClientT:
-    """A copy of a client (`AzureOpenAI` too) whose Assistants requests the configured backend answers."""
-    wrapped: ClientT = _load_client_function("wrap")(client, **configuration)
-    return wrapped
-
-
-def _load_client_function(name: str) -> Any:
-    return load_plugin("doors", name, key="door")
