@@ -83,19 +83,22 @@ class EngineContext:
         *,
         starts_turn: bool = False,
         body: Mapping[str, object] | None = None,
+        large: bool = False,
     ) -> T:
         """Run one transaction that may change rows.
 
         `starts_turn`: the caller performs the turn that the transaction queues. `body`: a request that adds texts to a
-        thread; they are counted before the transaction.
+        thread; they are counted before the transaction. `large`: it writes so much that the loop must not wait for it.
         """
-        token_counts = {} if body is None else await self.token_counting.count_body(body)
+        token_counts: Mapping[str, int] = {}
+        if body is not None:
+            token_counts, large = await self.token_counting.count_body(body)
         context = ServiceContext(self.clock.now(), self.new_id, self.owner, self.rules, starts_turn, token_counts)
         try:
-            return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
+            return await self.store.write(lambda session: decide(session, context), tenant=self.tenant, large=large)
         except TokenizerNotLoaded:
             await self.token_counting.load()
-            return await self.store.write(lambda session: decide(session, context), tenant=self.tenant)
+            return await self.store.write(lambda session: decide(session, context), tenant=self.tenant, large=large)
 
     async def load_prices_if_limited(self) -> None:
         """Load prices if a spend limit is set, so that the transaction that starts a turn can look them up."""

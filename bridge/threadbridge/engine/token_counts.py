@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 from threadbridge.context_window.tokens import add_token_counts, list_texts
 from threadbridge.ports import Entry, TokenCounter, Wire
 
-#: Texts that together are longer are counted on a worker thread. This many take about 2 ms.
+T = TypeVar("T")
+
+#: Texts that together are longer are counted and written on worker threads. To count this many takes about 2 ms.
 MAX_INLINE_CHARACTERS = 32_000
 #: Texts are stored uncounted until they are this long together, each counted as at least this long.
 _UNCOUNTED_CHARACTERS_PER_TEXT = 500
+
+
+class CountedTexts(NamedTuple, Generic[T]):
+    """What was counted; `is_large`: the texts are too long for the event loop to wait until they are written."""
+
+    counted: T
+    is_large: bool
 
 
 class TokenCounting:
@@ -27,25 +37,28 @@ class TokenCounting:
         if not self._is_loaded():
             await asyncio.to_thread(self._count, "")
 
-    async def count_body(self, body: Mapping[str, object]) -> Mapping[str, int]:
-        """The tokens of each text that a request adds to a thread; none that is left uncounted. The body may still be
-        invalid.
+    async def count_body(self, body: Mapping[str, object]) -> CountedTexts[Mapping[str, int]]:
+        """The tokens of each text that a request adds to a thread; none of a text that stays uncounted.
+
+        The body may still be invalid.
         """
         texts = list(_find_texts(body))
+        is_large = _is_large(texts)
         if self._may_leave_uncounted(texts):
-            return {}
-        if sum(map(len, texts)) <= MAX_INLINE_CHARACTERS and self._is_loaded():
-            return {text: self._count(text) for text in texts}
-        return await asyncio.to_thread(lambda: {text: self._count(text) for text in texts})
+            return CountedTexts({}, is_large)
+        if self._is_loaded() and not is_large:
+            return CountedTexts({text: self._count(text) for text in texts}, is_large)
+        return CountedTexts(await asyncio.to_thread(lambda: {text: self._count(text) for text in texts}), is_large)
 
-    async def count_entries(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+    async def count_entries(self, entries: Sequence[Entry]) -> CountedTexts[Sequence[Entry]]:
         """The entries as they are stored: with their token counts, or uncounted."""
         texts = [text for entry in entries for text in list_texts(entry)]
+        is_large = _is_large(texts)
         if self._may_leave_uncounted(texts):
-            return entries
-        if sum(map(len, texts)) <= MAX_INLINE_CHARACTERS and self._is_loaded():
-            return add_token_counts(entries, self._count)
-        return await asyncio.to_thread(add_token_counts, entries, self._count)
+            return CountedTexts(entries, is_large)
+        if self._is_loaded() and not is_large:
+            return CountedTexts(add_token_counts(entries, self._count), is_large)
+        return CountedTexts(await asyncio.to_thread(add_token_counts, entries, self._count), is_large)
 
     def _may_leave_uncounted(self, texts: Sequence[str]) -> bool:
         """Whether the texts can wait for the tokenizer, which a program with a few short threads never needs."""
@@ -53,6 +66,10 @@ class TokenCounting:
             return False
         self._uncounted += sum(map(len, texts)) + _UNCOUNTED_CHARACTERS_PER_TEXT * len(texts)
         return self._uncounted <= MAX_INLINE_CHARACTERS
+
+
+def _is_large(texts: Sequence[str]) -> bool:
+    return sum(map(len, texts)) > MAX_INLINE_CHARACTERS
 
 
 def _find_texts(body: Mapping[str, object]) -> Iterator[str]:

@@ -121,10 +121,12 @@ class TurnRunner:
             raise UpstreamError(f"The turn of run {self._run_id} ended without an outcome.")
         copied_files = exchange.tool_session.collect_copied_files()
         await prices.load()
-        outcome = replace(outcome, entries=await self._ctx.token_counting.count_entries(outcome.entries))
+        entries, is_large = await self._ctx.token_counting.count_entries(outcome.entries)
+        outcome = replace(outcome, entries=entries)
         continuation = exchange.upstream_state.start.continuation
         result = await self._write(
-            lambda session, context: turns.commit_turn(session, context, outcome, copied_files, continuation)
+            lambda session, context: turns.commit_turn(session, context, outcome, copied_files, continuation),
+            large=is_large,
         )
         if result.accepted or result.is_thread_deleted:
             self._publish(turns.finalize_closing_events(closing_events, result))
@@ -195,8 +197,8 @@ class TurnRunner:
         else:
             self._publish([build_run_event(run)])
 
-    async def _write(self, decide: Callable[[Session, ServiceContext], T]) -> T:
-        return await self._ctx.write(decide)
+    async def _write(self, decide: Callable[[Session, ServiceContext], T], *, large: bool = False) -> T:
+        return await self._ctx.write(decide, large=large)
 
     def _publish(self, events: Sequence[Event]) -> None:
         if self._run_stream is not None:

@@ -331,10 +331,10 @@ class Store(Protocol):
         """Run a transaction that only reads, on one snapshot. A write in it raises StoreError."""
         ...
 
-    async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
+    async def write(self, work: Callable[[Session], T], *, tenant: str, large: bool = False) -> T:
         """Run a transaction; when this returns, it is durable. Cancelling the caller does not cancel it.
 
-        The event loop does not wait for locks, for the disk or for large bodies.
+        `large`: it writes so much that the event loop must not wait for it. The loop never waits for locks or the disk.
         """
         ...
 

@@ -126,10 +126,10 @@ async def test_a_lone_write_needs_no_savepoint(tmp_path: Path, listen: Listen) -
     statements: list[str] = []
     listen("connect", lambda connection, _: connection.set_trace_callback(statements.append))
     store = await open_store(str(tmp_path / "threads.db"))
-    await store.write(adding("thread_1"), tenant="t")
+    await store.write(adding("thread_1"), tenant="t", large=True)
     statements.clear()
 
-    await store.write(adding("thread_2"), tenant="t")
+    await store.write(adding("thread_2"), tenant="t", large=True)
 
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "COMMIT"]
     await store.aclose()

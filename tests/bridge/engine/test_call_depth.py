@@ -25,7 +25,7 @@ MOST_FRAMES = 10
 class DirectStore:
     """Runs the work where it is called, with no database behind it."""
 
-    async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
+    async def write(self, work: Callable[[Session], T], *, tenant: str, large: bool = False) -> T:
         return work(cast("Session", None))
 
     async def aclose(self) -> None:

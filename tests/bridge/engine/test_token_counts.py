@@ -67,7 +67,7 @@ async def test_the_tokenizer_is_loaded_off_the_loop_and_small_texts_are_counted_
 async def test_a_body_that_is_not_valid_yet_is_counted_as_far_as_it_has_texts() -> None:
     counting = TokenCounting(len, lambda: True)
 
-    counts = await counting.count_body(
+    counts, _ = await counting.count_body(
         {
             "content": [{"type": "text", "text": "one"}, {"text": 2}, None],
             "thread": {"messages": [{"content": "three"}, "four"], "thread": {"messages": [{"content": "five"}]}},
@@ -133,7 +133,7 @@ async def test_many_short_texts_load_the_tokenizer() -> None:
     counter = RecordingCounter()
     counting = TokenCounting(counter, counter.is_loaded)
 
-    counts = [await counting.count_body({"content": "short"}) for _ in range(100)]
+    counts = [(await counting.count_body({"content": "short"})).counted for _ in range(100)]
 
     assert counts[0] == {}
     assert counts[-1] == {"short": 5}

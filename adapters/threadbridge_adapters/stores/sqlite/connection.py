@@ -122,6 +122,15 @@ def connect_reader(engine: Engine, database: SqliteDatabase, *, waits: bool = Tr
     return connection
 
 
+def connect_inline_writer(engine: Engine, database: SqliteDatabase) -> SqliteConnection:
+    """A connection that writes to an opened store, fails at once where the file is locked, and makes no checkpoint."""
+    with map_driver_errors("opened", database):
+        connection = SqliteConnection(engine.connect())
+        connection.run_pragma("busy_timeout = 0")
+        connection.run_pragma("wal_autocheckpoint = 0")
+    return connection
+
+
 def _create_private_file(database: SqliteDatabase) -> None:
     """A new file holds conversations: only its owner may read it. SQLite's side files follow its mode."""
     if database.path is not None and not database.path.exists() and database.path.parent.is_dir():

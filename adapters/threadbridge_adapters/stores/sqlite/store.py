@@ -1,15 +1,17 @@
-"""`ports.Store` on SQLite: one thread writes; reads run on the caller's thread or on reader threads."""
+"""`ports.Store` on SQLite: short transactions run on the caller's thread, others on the writer's or a reader's."""
 
 from __future__ import annotations
 
 import os
 import weakref
 from collections.abc import Callable
+from itertools import count
 from typing import TypeVar
 
 from threadbridge.ports import Session
 from threadbridge_adapters.stores.sqlite.connection import (
     SqliteConnection,
+    connect_inline_writer,
     connect_reader,
     connect_writer,
     create_sqlite_engine,
@@ -21,7 +23,7 @@ from threadbridge_adapters.stores.sqlite.transactions import (
     run_read,
     run_writes,
 )
-from threadbridge_adapters.stores.sqlite.workers import ConnectionWorker, InlineReader
+from threadbridge_adapters.stores.sqlite.workers import ConnectionWorker, InlineConnection
 
 T = TypeVar("T")
 
@@ -30,13 +32,16 @@ T = TypeVar("T")
 READER_THREADS = 2
 #: Writes that share one commit at most, so that the first of many does not wait for all.
 MAX_GROUP_COMMIT = 64
+#: One of so many writes goes to the writer's thread, which folds the write-ahead log into the file when it has grown.
+#: The connection on the caller's thread never does, because that waits for the disk.
+WRITES_PER_CHECKPOINT = 128
 
 
 class TransactionScheduler:
     """Decides where a transaction of one process runs.
 
-    For a file: writes on the writer's thread, reads on the caller's thread or on reader threads. In memory there is one
-    connection, and one thread for all.
+    For a file: on the caller's thread if that connection is free and nothing takes long; otherwise writes on the
+    writer's thread, and reads on reader threads. In memory there is one connection, and one thread for all.
     """
 
     def __init__(self, database: SqliteDatabase) -> None:
@@ -45,7 +50,9 @@ class TransactionScheduler:
         def open_writer() -> SqliteConnection:
             return connect_writer(engine, database)
 
-        self._inline_reader: InlineReader | None = None
+        self._inline_reader: InlineConnection | None = None
+        self._inline_writer: InlineConnection | None = None
+        self._writes = count()
         if database.path is None:
             self.writer = self.readers = ConnectionWorker(
                 "store",
@@ -67,10 +74,15 @@ class TransactionScheduler:
             run_transactions=lambda connection, requests: run_read(connection, requests[0], database),
             max_threads=READER_THREADS,
         )
-        self._inline_reader = InlineReader(
+        self._inline_reader = InlineConnection(
             connect=lambda: connect_reader(engine, database, waits=False),
-            run_read=lambda connection, request: run_read(connection, request, database),
+            run_transaction=lambda connection, request: run_read(connection, request, database),
         )
+        if database.synchronous != "full":  # a commit that waits for the disk would stop the event loop
+            self._inline_writer = InlineConnection(
+                connect=lambda: connect_inline_writer(engine, database),
+                run_transaction=lambda connection, request: run_writes(connection, [request], database),
+            )
 
     async def read(self, request: TransactionRequest[T]) -> T:
         """Run a read: on this thread if the inline connection is free, else on a reader thread."""
@@ -78,25 +90,34 @@ class TransactionScheduler:
             return request.take_result()
         return await self.readers.submit(request)
 
-    async def write(self, request: TransactionRequest[T]) -> T:
-        """Run a write on the writer's thread, after those submitted before. The event loop never waits for the disk."""
+    async def write(self, request: TransactionRequest[T], *, large: bool) -> T:
+        """Run a write: on this thread if it is short and nothing waits, else on the writer's thread."""
+        if (
+            self._inline_writer is not None
+            and not large
+            and not self.writer.has_queue
+            and next(self._writes) % WRITES_PER_CHECKPOINT
+            and self._inline_writer.try_run(request)
+        ):
+            return request.take_result()
         return await self.writer.submit(request)
 
     def close(self) -> None:
         """Accept no more requests, without waiting."""
-        self._close_inline_reader()
+        self._close_inline()
         self.readers.close()
         self.writer.close()
 
     async def wait_closed(self) -> None:
         """Wait until all have ended, the writer last: the last connection to close a file folds its log into it."""
-        self._close_inline_reader()
+        self._close_inline()
         await self.readers.wait_closed()
         await self.writer.wait_closed()
 
-    def _close_inline_reader(self) -> None:
-        if self._inline_reader is not None:
-            self._inline_reader.close()
+    def _close_inline(self) -> None:
+        for inline in (self._inline_reader, self._inline_writer):
+            if inline is not None:
+                inline.close()
 
 
 class SqliteStore:
@@ -126,8 +147,8 @@ class SqliteStore:
     async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
         return await self.scheduler.read(TransactionRequest(work, tenant=tenant, writes=False))
 
-    async def write(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        return await self.scheduler.write(TransactionRequest(work, tenant=tenant, writes=True))
+    async def write(self, work: Callable[[Session], T], *, tenant: str, large: bool = False) -> T:
+        return await self.scheduler.write(TransactionRequest(work, tenant=tenant, writes=True), large=large)
 
     async def aclose(self) -> None:
         _OPEN_STORES.discard(self)

@@ -1,4 +1,4 @@
-"""Where transactions run: on worker threads that own connections, or, for reads, on the caller's thread."""
+"""Where transactions run: on worker threads that own connections, or, short ones, on the caller's thread."""
 
 from __future__ import annotations
 
@@ -62,6 +62,11 @@ class ConnectionWorker:
             if not self._threads or (self._queue.qsize() > 1 and len(self._threads) < self._max_threads):
                 self._start_thread()
         return future
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether requests wait for a thread."""
+        return not self._queue.empty()
 
     def close(self) -> None:
         """Accept no more requests; the threads end when the queue is empty. Does not wait."""
@@ -138,26 +143,27 @@ class ConnectionWorker:
         return requests
 
 
-class InlineReader:
-    """A connection for reads on the caller's thread: waking another thread would cost more than a short read.
+class InlineConnection:
+    """A connection for short transactions on the caller's thread: waking another thread would cost more.
 
-    It serves one read at a time and never waits: a read that finds it busy, closed or blocked goes to a worker.
+    It serves one at a time and never waits: a transaction that finds it busy, closed or the file locked goes to a
+    worker.
     """
 
     def __init__(
         self,
         *,
         connect: Callable[[], SqliteConnection],
-        run_read: Callable[[SqliteConnection, TransactionRequest[Any]], None],
+        run_transaction: Callable[[SqliteConnection, TransactionRequest[Any]], None],
     ) -> None:
         self._connect = connect
-        self._run_read = run_read
+        self._run_transaction = run_transaction
         self._connection: SqliteConnection | None = None
         self._lock = threading.Lock()
         self._closed = False
 
     def try_run(self, request: TransactionRequest[Any]) -> bool:
-        """Run the read now if the connection is free; False if a worker should run it from its start."""
+        """Run the transaction now if the connection is free; False if a worker should run it from its start."""
         if self._closed or not self._lock.acquire(blocking=False):
             return False
         try:
@@ -172,9 +178,9 @@ class InlineReader:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._connect()
-            _OPEN_READERS.add(self)
+            _OPEN_INLINE.add(self)
         try:
-            self._run_read(connection, request)
+            self._run_transaction(connection, request)
         except BaseException as exc:
             request.fail(exc)
             self._connection = None
@@ -183,7 +189,7 @@ class InlineReader:
         return not request.has_store_error
 
     def close(self) -> None:
-        """Refuse further reads and close the connection, at the latest when the current read ends. Does not wait."""
+        """Refuse further transactions and close the connection when the current one has ended. Does not wait."""
         self._closed = True
         self._close_if_requested()
 
@@ -217,18 +223,18 @@ def _resolve_on_loop(requests: Sequence[TransactionRequest[Any]]) -> None:
 
 #: What the interpreter's exit has to close.
 _STARTED_WORKERS: WeakSet[ConnectionWorker] = WeakSet()
-_OPEN_READERS: WeakSet[InlineReader] = WeakSet()
+_OPEN_INLINE: WeakSet[InlineConnection] = WeakSet()
 if hasattr(os, "register_at_fork"):
     # A child has no such threads, and SQLite forbids it to close what its parent opened.
     os.register_at_fork(after_in_child=_STARTED_WORKERS.clear)
-    os.register_at_fork(after_in_child=_OPEN_READERS.clear)
+    os.register_at_fork(after_in_child=_OPEN_INLINE.clear)
 
 
 @atexit.register
 def _close_all() -> None:
-    # Readers first: the last connection to close a file folds its log into it, and has to be able to write.
-    for reader in list(_OPEN_READERS):
-        reader.close()
+    # Workers last: the last connection to close a file folds its log into it, and has to be able to write.
+    for inline in list(_OPEN_INLINE):
+        inline.close()
     deadline = time.monotonic() + EXIT_SECONDS
     workers = list(_STARTED_WORKERS)
     for worker in workers:

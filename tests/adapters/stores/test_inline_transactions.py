@@ -1,4 +1,4 @@
-"""Reads run on the caller's thread where its connection is free; writes never do."""
+"""Short transactions run on the caller's thread where its connection is free; those that may take long do not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.stored_objects import get_driver, thread
 from threadbridge.errors import StoreError
 from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
+from threadbridge_adapters.stores.sqlite.store import WRITES_PER_CHECKPOINT
 
 
 @pytest.fixture
@@ -146,3 +149,49 @@ async def test_a_write_that_fails_leaves_nothing(store: Store) -> None:
         await store.write(fail, tenant="t")
 
     assert await store.read(lambda session: session.get(ObjectKind.THREAD, "thread_2"), tenant="t") is None
+
+
+def whose_write(session: Session) -> int:
+    session.add(ObjectKind.THREAD, thread("thread_2"))
+    return threading.get_ident()
+
+
+async def test_a_short_write_of_a_file_wakes_no_thread(store: Store) -> None:
+    assert await store.write(whose_write, tenant="t") == threading.get_ident()
+
+
+async def test_a_large_write_runs_on_the_writers_thread(store: Store) -> None:
+    assert await store.write(whose_write, tenant="t", large=True) != threading.get_ident()
+
+
+async def test_a_write_that_waits_for_the_disk_runs_on_the_writers_thread(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path / 'threads.db'}?synchronous=full")
+
+    assert await store.write(whose_write, tenant="t") != threading.get_ident()
+    await store.aclose()
+
+
+async def test_a_write_that_meets_the_lock_of_another_process_waits_on_the_writers_thread(
+    store: Store, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "threads.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.ensure_future(store.write(whose_write, tenant="t"))
+    await asyncio.sleep(0.05)  # the loop runs on
+    assert not waiting.done()
+    other.execute("COMMIT")
+    other.close()
+
+    assert await waiting != threading.get_ident()
+
+
+def add_thread(body: dict[str, Any], session: Session) -> None:
+    session.add(ObjectKind.THREAD, body)
+
+
+async def test_the_log_of_short_writes_is_folded_into_the_file(store: Store, tmp_path: Path) -> None:
+    for number in range(8 * WRITES_PER_CHECKPOINT):
+        body = {**thread(f"thread_new_{number}"), "metadata": {"a": "x" * 4000}}
+        await store.write(partial(add_thread, body), tenant="t")
+
+    assert (tmp_path / "threads.db-wal").stat().st_size < 8_000_000  # more than twice that without
