@@ -180,7 +180,7 @@ def _expire(waiter: asyncio.Future[None]) -> None:
         waiter.set_exception(TimeoutError())
 
 
-async def close_stream(source: AsyncIterator[bytes]) -> None:
+async def close_stream(source: AsyncIterator[object]) -> None:
     """Close a stream if it has `aclose()`."""
     aclose = getattr(source, "aclose", None)
     if aclose is not None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from threadbridge.ports import Clock, IdGenerator, Wire
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import Clock, IdGenerator
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._file_bytes import FileBytes
+from threadbridge_adapters.simulator._file_bytes import FileBytes, ParsedForm
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._multipart_parser import ParsedForm
 from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._state import SimulatorLimits
 
@@ -45,7 +45,7 @@ class ContainerFile:
         """The path relative to `/mnt/data/`."""
         return self.path.removeprefix(CONTAINER_ROOT)
 
-    def to_wire(self) -> Wire:
+    def to_wire(self) -> JsonObject:
         """The wire object."""
         return {
             "id": self.id,
@@ -75,7 +75,7 @@ class Container:
     def is_expired(self, now: float) -> bool:
         return now >= self.last_active_at + self.minutes * 60
 
-    def to_wire(self, now: float) -> Wire:
+    def to_wire(self, now: float) -> JsonObject:
         """The wire object."""
         limit = {} if self.memory_limit is None else {"memory_limit": self.memory_limit}
         return {
@@ -100,7 +100,7 @@ class Containers:
         self._new_id = new_id
         self._containers: OrderedDict[str, Container] = OrderedDict()
 
-    def create(self, raw: Any) -> Wire:
+    def create(self, raw: Any) -> JsonObject:
         allowed = {
             "name": validators.string(),
             "file_ids": check_file_ids,
@@ -111,7 +111,7 @@ class Containers:
         container = self.create_container(
             body["name"],
             file_ids=body.get("file_ids") or (),
-            minutes=(body.get("expires_after") or {}).get("minutes", IDLE_MINUTES),
+            minutes=(body.get("expires_after") or JsonObject()).get("minutes", IDLE_MINUTES),
             memory_limit=body.get("memory_limit"),
         )
         return container.to_wire(self._clock.now())
@@ -130,17 +130,17 @@ class Containers:
             self.put_file(container, f"{source.id}-{source.filename}", source.content, source="user")
         return container
 
-    def list_all(self, query: Mapping[str, str]) -> Wire:
+    def list_all(self, query: Mapping[str, str]) -> JsonObject:
         now = self._clock.now()
         return paginate([container.to_wire(now) for container in self._containers.values()], query)
 
-    def retrieve(self, container_id: str) -> Wire:
+    def retrieve(self, container_id: str) -> JsonObject:
         container = self._get_container(container_id)
         if not container.is_expired(self._clock.now()):
             self._touch(container)
         return container.to_wire(self._clock.now())
 
-    def delete(self, container_id: str) -> Wire:
+    def delete(self, container_id: str) -> JsonObject:
         del self._containers[self._get_container(container_id).id]
         return {"id": container_id, "object": "container.deleted", "deleted": True}
 
@@ -157,7 +157,7 @@ class Containers:
         container = self._containers.get(container_id)
         return container is not None and not container.is_expired(self._clock.now())
 
-    def create_file(self, container_id: str, form: ParsedForm) -> Wire:
+    def create_file(self, container_id: str, form: ParsedForm) -> JsonObject:
         """Add a file with the given contents to the container."""
         container = self.get_running(container_id)
         if form.file is None:
@@ -165,23 +165,23 @@ class Containers:
         content = form.file.content
         return self.put_file(container, f"{content.md5}-{form.file.filename}", content, source="user").to_wire()
 
-    def copy_file(self, container_id: str, raw: Any) -> Wire:
+    def copy_file(self, container_id: str, raw: Any) -> JsonObject:
         """Add an uploaded file to the container."""
         container = self.get_running(container_id)
         body = validators.check_members("", raw, {"file_id": validators.string()}, required=("file_id",))
         source = self._files.get_file(body["file_id"])
         return self.put_file(container, f"{source.id}-{source.filename}", source.content, source="user").to_wire()
 
-    def list_files(self, container_id: str, query: Mapping[str, str]) -> Wire:
+    def list_files(self, container_id: str, query: Mapping[str, str]) -> JsonObject:
         return paginate([file.to_wire() for file in self.get_running(container_id).files.values()], query)
 
-    def retrieve_file(self, container_id: str, file_id: str) -> Wire:
+    def retrieve_file(self, container_id: str, file_id: str) -> JsonObject:
         return self._get_file(container_id, file_id).to_wire()
 
     def read_file_content(self, container_id: str, file_id: str) -> FileBytes:
         return self._get_file(container_id, file_id).content
 
-    def delete_file(self, container_id: str, file_id: str) -> Wire:
+    def delete_file(self, container_id: str, file_id: str) -> JsonObject:
         self._get_file(container_id, file_id)
         del self._containers[container_id].files[file_id]
         return {"id": file_id, "object": "container.file.deleted", "deleted": True}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._prompt_directives import (
     CallDirective,
@@ -34,44 +35,58 @@ from threadbridge_adapters.simulator._schemas import make_sample
 REASONING_TOKENS = {"minimal": 4, "low": 8, "medium": 32, "high": 64, "xhigh": 128, "max": 256}
 
 
-def compose_scenario(request: ResponseRequest, context: Sequence[Wire]) -> Scenario:
+def compose_scenario(request: ResponseRequest, context: Sequence[JsonObject]) -> Scenario:
     """The response to a request: follows the directives in the last user message (see `_prompt_directives`)."""
-    text, outputs = _find_last_question(context)
-    instructions = parse_directives(text)
-    rounds = _plan_call_rounds(request, instructions)
-    reasoning = _plan_reasoning(request, instructions, text)
-    tools = _select_usable_tools(request, instructions)
+    text, outputs = "", list[str]()
+    for item in reversed(context):  # the last user message, and the function outputs after it
+        if item.get("type") == "function_call_output":
+            outputs.insert(0, _join_text(item["output"]))
+        elif item.get("role") == "user":
+            text = _join_text(item["content"])
+            break
+    directives = parse_directives(text)
+    rounds = _plan_call_rounds(request, directives)
+    reasoning = _plan_reasoning(request, directives, text)
+    hosted_types = {tool["type"] for tool in _list_allowed_tools(request)}
+    tools = [tool for tool in directives.tools if tool.tool_type in hosted_types]
     required_calls = [] if tools else _plan_required_call(request, text)
-    calls = _select_due_calls(rounds, len(outputs)) or [
-        output for output in required_calls if isinstance(output, FunctionCall)
-    ]
+    calls = [output for output in required_calls if isinstance(output, FunctionCall)]
+    answered = len(outputs)
+    for round_calls in rounds:  # the calls of the first round without outputs
+        if answered < len(round_calls):
+            calls = [FunctionCall(call.name, call.arguments) for call in round_calls]
+            break
+        answered -= len(round_calls)
     if calls:
-        return Scenario(response=ScriptedResponse([*reasoning, *calls]), delta_delay=instructions.event_delay)
-    if instructions.http is not None:
-        status, seconds = instructions.http
+        return Scenario(response=ScriptedResponse([*reasoning, *calls]), delta_delay=directives.event_delay)
+    if directives.http is not None:
+        status, seconds = directives.http
         return Scenario(error=errors.error_for_status(status, retry_after=seconds))
     tool_plans = [_plan_hosted_tool(tool) for tool in tools] or required_calls
     message: TextMessage | ToolSummaryMessage = ToolSummaryMessage()
-    if instructions.say is not None:
-        message = TextMessage(instructions.say)
+    if directives.say is not None:
+        message = TextMessage(directives.say)
     elif not tool_plans:
-        message = TextMessage(_compose_default_text(request, _collect_plain_text(instructions, rounds, tools), outputs))
+        used_ids = {id(call) for calls in rounds for call in calls} | {id(tool) for tool in tools}
+        parts = [part for part in directives.text_parts if id(part) not in used_ids]
+        plain_text = "\n".join(part if isinstance(part, str) else part.line for part in parts)
+        message = TextMessage(
+            format_reply(request, f"RESULT: {'; '.join(outputs)}" if outputs else f"ECHO: {plain_text}")
+        )
+    preceding: list[Output] = [*reasoning, *tool_plans]
+    if directives.fail is not None:
+        partial = [message] if directives.say is not None else []
+        response = ScriptedResponse([*preceding, *partial], "failed", error=directives.fail)
+    else:
+        last: Output = message if directives.refuse is None else RefusalMessage(directives.refuse)
+        response = ScriptedResponse([*preceding, last])
+        if directives.incomplete is not None:
+            response = replace(response, status="incomplete", reason=directives.incomplete)
     return Scenario(
-        response=_compose_final(instructions, [*reasoning, *tool_plans], message),
-        delta_delay=instructions.event_delay,
-        break_after=instructions.break_after,
+        response=response,
+        delta_delay=directives.event_delay,
+        break_after=directives.break_after,
     )
-
-
-def _find_last_question(context: Sequence[Wire]) -> tuple[str, list[str]]:
-    """The text of the last user message and the function outputs after it."""
-    outputs: list[str] = []
-    for item in reversed(context):
-        if item.get("type") == "function_call_output":
-            outputs.append(_join_text(item["output"]))
-        elif item.get("role") == "user":
-            return _join_text(item["content"]), outputs[::-1]
-    return "", outputs[::-1]
 
 
 def _join_text(content: Any) -> str:
@@ -80,42 +95,14 @@ def _join_text(content: Any) -> str:
     return "\n".join(part["text"] for part in content if part.get("type") == "input_text")
 
 
-def _list_allowed_functions(request: ResponseRequest) -> set[str]:
-    """Names of the functions that the model may call in this request."""
-    names = {tool["name"] for tool in request.tools if tool["type"] == "function"}
-    match request.body.get("tool_choice"):
-        case "none":
-            return set()
-        case {"type": "function", "name": str(name)}:
-            return names & {name}
-        case {"type": "allowed_tools", "tools": list(tools)}:
-            return names & {str(tool.get("name")) for tool in tools}
-        case {"type": "file_search" | "code_interpreter"}:
-            return set()
-        case _:
-            return names
-
-
-def _list_allowed_hosted_tools(request: ResponseRequest) -> set[str]:
-    """Types of the hosted tools that the model may call in this request."""
-    types = {tool["type"] for tool in request.tools} - {"function"}
-    match request.body.get("tool_choice"):
-        case "none" | {"type": "function"}:
-            return set()
-        case {"type": "allowed_tools", "tools": list(tools)}:
-            return types & {str(tool.get("type")) for tool in tools}
-        case {"type": str(kind)}:
-            return types & {kind}
-        case _:
-            return types
-
-
-def _select_usable_tools(request: ResponseRequest, instructions: Directives) -> list[ToolDirective]:
-    """The SEARCH and PYTHON directives whose tool is in the request."""
-    if not instructions.tools:
-        return []
-    allowed = _list_allowed_hosted_tools(request)
-    return [tool for tool in instructions.tools if tool.tool_type in allowed]
+def _list_allowed_tools(request: ResponseRequest) -> list[JsonObject]:
+    """The tools that the model may call in this request."""
+    choice: JsonObject | str = request.body.get("tool_choice") or "auto"
+    if isinstance(choice, str):
+        return [] if choice == "none" else [*request.tools]
+    choices: list[JsonObject] = choice["tools"] if choice["type"] == "allowed_tools" else [choice]
+    keys = [(each.get("type"), each.get("name")) for each in choices]
+    return [tool for tool in request.tools if (tool["type"], tool.get("name")) in keys]
 
 
 def _plan_hosted_tool(tool: ToolDirective) -> PlannedFileSearch | PlannedCode:
@@ -130,90 +117,51 @@ def _plan_hosted_tool(tool: ToolDirective) -> PlannedFileSearch | PlannedCode:
     )
 
 
-def _plan_call_rounds(request: ResponseRequest, instructions: Directives) -> list[list[CallDirective]]:
+def _plan_call_rounds(request: ResponseRequest, directives: Directives) -> list[list[CallDirective]]:
     """The rounds of possible calls; one call per round if parallel calls are disabled."""
-    allowed = _list_allowed_functions(request)
-    rounds = [[call for call in calls if call.undeclared or call.name in allowed] for calls in instructions.rounds]
+    allowed = {tool["name"] for tool in _list_allowed_tools(request) if tool["type"] == "function"}
+    rounds = [[call for call in calls if call.undeclared or call.name in allowed] for calls in directives.rounds]
     if not request.body.get("parallel_tool_calls", True):
         rounds = [[call] for calls in rounds for call in calls]
     return [calls for calls in rounds if calls]
 
 
-def _select_due_calls(rounds: Sequence[Sequence[CallDirective]], answered: int) -> list[FunctionCall]:
-    """The calls of the first round without outputs."""
-    for calls in rounds:
-        if answered < len(calls):
-            return [FunctionCall(call.name, call.arguments) for call in calls]
-        answered -= len(calls)
-    return []
-
-
 def _plan_required_call(request: ResponseRequest, text: str) -> list[FunctionCall | PlannedFileSearch | PlannedCode]:
     """The call that `tool_choice` forces if the message has no CALL directive, in every request that sends it (§5)."""
-    choice = request.body.get("tool_choice")
-    is_required = choice == "required" or (
-        isinstance(choice, dict) and (choice["type"] != "allowed_tools" or choice.get("mode") == "required")
-    )
-    if not is_required:
+    choice: JsonObject | str = request.body.get("tool_choice") or "auto"
+    if isinstance(choice, str):
+        is_required = choice == "required"
+    else:
+        is_required = choice["type"] != "allowed_tools" or choice["mode"] == "required"
+    tools = _list_allowed_tools(request) if is_required else []
+    if not tools:
         return []
-    allowed, hosted = _list_allowed_functions(request), _list_allowed_hosted_tools(request)
-    for tool in request.tools:
-        if tool.get("name") in allowed:
-            arguments = make_sample(tool.get("parameters") or {"type": "object"}, text)
-            return [FunctionCall(tool["name"], orjson.dumps(arguments).decode())]
-        if tool["type"] in hosted:
-            return [
-                PlannedFileSearch([text])
-                if tool["type"] == "file_search"
-                else PlannedCode(f"print({text!r})", printed_texts=[text])
-            ]
-    return []
+    if tools[0]["type"] == "file_search":
+        return [PlannedFileSearch([text])]
+    if tools[0]["type"] == "code_interpreter":
+        return [PlannedCode(f"print({text!r})", printed_texts=[text])]
+    arguments = make_sample(tools[0].get("parameters") or {"type": "object"}, text)
+    return [FunctionCall(tools[0]["name"], orjson.dumps(arguments).decode())]
 
 
-def _plan_reasoning(request: ResponseRequest, instructions: Directives, text: str) -> list[Output]:
+def _plan_reasoning(request: ResponseRequest, directives: Directives, text: str) -> list[Output]:
     """A reasoning item if the model reasons or the message has a THINK directive."""
     effort = request.effort if request.traits.efforts else None
     tokens = REASONING_TOKENS.get(effort or "none", 0)
-    if instructions.think is not None:
-        return [Reasoning(instructions.think, tokens)]
+    if directives.think is not None:
+        return [Reasoning(directives.think, tokens)]
     if not tokens:
         return []
-    options = request.body.get("reasoning") or {}
+    options = request.body.get("reasoning") or JsonObject()
     summary_mode = options.get("summary") or options.get("generate_summary")
     return [Reasoning(f"**Considering the question**\n\n{text[:80]}" if summary_mode else "", tokens)]
 
 
-def _collect_plain_text(
-    instructions: Directives, rounds: Sequence[Sequence[CallDirective]], tools: Sequence[ToolDirective]
-) -> str:
-    handled_ids = {id(call) for calls in rounds for call in calls} | {id(tool) for tool in tools}
-    lines = [
-        part if isinstance(part, str) else part.line for part in instructions.text_parts if id(part) not in handled_ids
-    ]
-    return "\n".join(lines)
-
-
-def _compose_default_text(request: ResponseRequest, text: str, outputs: Sequence[str]) -> str:
-    return format_reply(request, f"RESULT: {'; '.join(outputs)}" if outputs else f"ECHO: {text}")
-
-
 def format_reply(request: ResponseRequest, text: str) -> str:
     """The text in the requested format."""
-    form = (request.body.get("text") or {}).get("format") or {}
+    form = (request.body.get("text") or JsonObject()).get("format") or JsonObject()
     if form.get("type") == "json_object":
         return orjson.dumps({"text": text}).decode()
     if form.get("type") == "json_schema":
         return orjson.dumps(make_sample(form["schema"], text)).decode()
     return text
-
-
-def _compose_final(
-    instructions: Directives, preceding: Sequence[Output], message: TextMessage | ToolSummaryMessage
-) -> ScriptedResponse:
-    if instructions.fail is not None:
-        partial: list[Output] = [message] if instructions.say is not None else []
-        return ScriptedResponse([*preceding, *partial], "failed", error=instructions.fail)
-    last: Output = RefusalMessage(instructions.refuse) if instructions.refuse is not None else message
-    if instructions.incomplete is not None:
-        return ScriptedResponse([*preceding, last], "incomplete", reason=instructions.incomplete)
-    return ScriptedResponse([*preceding, last])

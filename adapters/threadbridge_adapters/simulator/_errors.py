@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 
 class ServiceError(Exception):
@@ -39,7 +39,7 @@ class ServiceError(Exception):
         self.request_id: str | None = None
 
     @property
-    def body(self) -> Wire:
+    def body(self) -> JsonObject:
         """The error envelope."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         if self._detailed:
@@ -78,6 +78,16 @@ def error_for_status(status: int, message: str | None = None, *, retry_after: fl
     return ServiceError(message or text, status=status, type=kind, code=code, retry_after=retry_after)
 
 
+_TYPE_NAMES: dict[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a decimal",
+    dict: "an object",
+    list: "an array",
+}
+
+
 def join_quoted(words: Sequence[str]) -> str:
     """'a', 'b', and 'c' as the service lists values (recorded: reasoning.effort of o4-mini)."""
     quoted = [f"'{word}'" for word in words]
@@ -107,7 +117,7 @@ def parameter_not_simulated(param: str) -> ServiceError:
 
 
 def invalid_type(param: str, expected: str, value: object) -> ServiceError:
-    text = f"Invalid type for '{param}': expected {expected}, but got {_describe_type(value)} instead."
+    text = f"Invalid type for '{param}': expected {expected}, but got {_TYPE_NAMES.get(type(value), 'null')} instead."
     return ServiceError(text, param=param, code="invalid_type")
 
 
@@ -240,15 +250,3 @@ def container_not_found(container_id: str) -> ServiceError:
 
 def container_expired() -> ServiceError:
     return ServiceError("Container is expired.")
-
-
-def _describe_type(value: object) -> str:
-    names: dict[type, str] = {
-        str: "a string",
-        bool: "a boolean",
-        int: "an integer",
-        float: "a decimal",
-        dict: "an object",
-        list: "an array",
-    }
-    return names.get(type(value), "null")

@@ -6,67 +6,58 @@ The streamed and the plain form of a response come from the same value, so that 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Any
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator._tokens import split_arguments, split_words
 
-#: An event whose number is not set yet; the key is at its position in recordings.
-_UnnumberedEvent: TypeAlias = Wire
 _PLACEHOLDER_NUMBER = -1
-
 _PADDING_BLOCK = 16  # deltas are padded to a multiple of it (recorded)
 _PADDING = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xY" * 2
 #: Failure codes that also have an `error` event (recorded for this one).
 _CODES_WITH_ERROR_EVENT = frozenset({"insufficient_quota"})
 
 
-def build_events(initial: Wire, final: Wire, *, obfuscated: bool = True) -> Iterator[Wire]:
-    """All events from `response.created` to the terminal one; `start` is the response without output."""
+def build_events(initial: JsonObject, final: JsonObject, *, obfuscated: bool = True) -> Iterator[JsonObject]:
+    """All events from `response.created` to the terminal one; `initial` is the response without output."""
     for number, event in enumerate(_build_unnumbered_events(initial, final, obfuscated=obfuscated)):
         event["sequence_number"] = number
         yield event
 
 
-def _build_unnumbered_events(initial: Wire, final: Wire, *, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
+def _make_event(kind: str, **fields: Any) -> JsonObject:
+    """An event with its keys in the recorded order: `type`, then the others by alphabet. Its number is set later."""
+    fields["sequence_number"] = _PLACEHOLDER_NUMBER
+    return {"type": kind, **dict(sorted(fields.items()))}
+
+
+def _build_unnumbered_events(initial: JsonObject, final: JsonObject, *, obfuscated: bool) -> Iterator[JsonObject]:
     if initial["background"]:
         queued = {**initial, "status": "queued"}
-        yield {"type": "response.created", "response": queued, "sequence_number": _PLACEHOLDER_NUMBER}
-        yield {"type": "response.queued", "response": queued, "sequence_number": _PLACEHOLDER_NUMBER}
+        yield _make_event("response.created", response=queued)
+        yield _make_event("response.queued", response=queued)
     else:
-        yield {"type": "response.created", "response": initial, "sequence_number": _PLACEHOLDER_NUMBER}
-    yield {"type": "response.in_progress", "response": initial, "sequence_number": _PLACEHOLDER_NUMBER}
+        yield _make_event("response.created", response=initial)
+    yield _make_event("response.in_progress", response=initial)
     last = len(final["output"]) - 1
     for index, item in enumerate(final["output"]):
-        yield from _build_item_events(
-            index, item, obfuscated=obfuscated, is_interrupted=final["status"] == "failed" and index == last
-        )
+        is_interrupted = final["status"] == "failed" and index == last and item.get("status") == "incomplete"
+        yield _make_event("response.output_item.added", item=_make_added_item(item), output_index=index)
+        for event in _build_item_events(index, item, obfuscated):
+            if is_interrupted and event["type"].endswith(".done"):
+                break  # of an item that a failure interrupts, the client receives only deltas
+            yield event
+        else:
+            yield _make_event("response.output_item.done", item=item, output_index=index)
     error = final["error"]
     if error is not None and error["code"] in _CODES_WITH_ERROR_EVENT:
         error_body = {"type": error["code"], "code": error["code"], "message": error["message"], "param": None}
-        yield {"type": "error", "error": error_body, "sequence_number": _PLACEHOLDER_NUMBER}
-    yield {"type": f"response.{final['status']}", "response": final, "sequence_number": _PLACEHOLDER_NUMBER}
+        yield _make_event("error", error=error_body)
+    yield _make_event(f"response.{final['status']}", response=final)
 
 
-def _build_item_events(index: int, item: Wire, *, obfuscated: bool, is_interrupted: bool) -> Iterator[_UnnumberedEvent]:
-    """The events of one output item, from added to done; of an item interrupted by a failure, only its deltas."""
-    added_type, done_type = "response.output_item.added", "response.output_item.done"
-    yield {
-        "type": added_type,
-        "item": _make_added_item(item),
-        "output_index": index,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-    }
-    is_interrupted = is_interrupted and item.get("status") == "incomplete"
-    for event in _EVENT_BUILDERS[item["type"]](index, item, obfuscated):
-        if is_interrupted and event["type"].endswith(".done"):
-            return
-        yield event
-    yield {"type": done_type, "item": item, "output_index": index, "sequence_number": _PLACEHOLDER_NUMBER}
-
-
-def _make_added_item(item: Wire) -> Wire:
+def _make_added_item(item: JsonObject) -> JsonObject:
     match item["type"]:
         case "message":
             return {**item, "status": "in_progress", "content": []}
@@ -75,7 +66,7 @@ def _make_added_item(item: Wire) -> Wire:
         case "file_search_call":
             return {**item, "status": "in_progress", "queries": [], "results": None}
         case "code_interpreter_call":
-            outputs: Wire = {"outputs": None if item["outputs"] is None else []}
+            outputs: JsonObject = {"outputs": None if item["outputs"] is None else []}
             return {**item, "status": "in_progress", "code": "", **outputs}
         case "compaction":
             return item
@@ -83,216 +74,80 @@ def _make_added_item(item: Wire) -> Wire:
             return {**item, "summary": []}
 
 
-def _build_message_events(index: int, item: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
-    part = item["content"][0]
-    if part["type"] == "refusal":
-        yield _build_part_event("added", index, item["id"], {**part, "refusal": ""})
-        yield from _build_refusal_events(index, item["id"], part["refusal"])
-    else:
-        yield _build_part_event("added", index, item["id"], {**part, "annotations": [], "text": ""})
-        yield from _build_text_events(index, item["id"], part, obfuscated)
-    yield _build_part_event("done", index, item["id"], part)
+def _build_item_events(index: int, item: JsonObject, obfuscated: bool) -> Iterator[JsonObject]:
+    """The events of one output item between `output_item.added` and `output_item.done`."""
+    where: JsonObject = {"item_id": item["id"], "output_index": index}
+    match item["type"]:
+        case "message":
+            part = item["content"][0]
+            part_where: JsonObject = {**where, "content_index": 0}
+            empty_part: JsonObject = (
+                {**part, "refusal": ""} if part["type"] == "refusal" else {**part, "annotations": [], "text": ""}
+            )
+            yield _make_event("response.content_part.added", part=empty_part, **part_where)
+            if part["type"] == "refusal":
+                for piece in split_words(part["refusal"]):
+                    yield _make_event("response.refusal.delta", delta=piece, **part_where)  # not padded (recorded)
+                yield _make_event("response.refusal.done", refusal=part["refusal"], **part_where)
+            else:
+                yield from _build_text_events(part, part_where, obfuscated)
+            yield _make_event("response.content_part.done", part=part, **part_where)
+        case "function_call":
+            for piece in split_arguments(item["arguments"]):
+                yield _make_delta("response.function_call_arguments.delta", piece, where, obfuscated)
+            yield _make_event("response.function_call_arguments.done", arguments=item["arguments"], **where)
+        case "reasoning":
+            for number, part in enumerate(item["summary"]):
+                summary: JsonObject = {**where, "summary_index": number}
+                yield _make_event("response.reasoning_summary_part.added", part={**part, "text": ""}, **summary)
+                for piece in split_words(part["text"]):
+                    yield _make_delta("response.reasoning_summary_text.delta", piece, summary, obfuscated)
+                yield _make_event("response.reasoning_summary_text.done", text=part["text"], **summary)
+                yield _make_event("response.reasoning_summary_part.done", part=part, **summary)
+        case "file_search_call":
+            for step in ("in_progress", "searching", "completed"):
+                yield _make_event(f"response.file_search_call.{step}", **where)
+        case "code_interpreter_call":
+            yield _make_event("response.code_interpreter_call.in_progress", **where)
+            for piece in split_words(item["code"]):
+                yield _make_delta("response.code_interpreter_call_code.delta", piece, where, obfuscated)
+            yield _make_event("response.code_interpreter_call_code.done", code=item["code"], **where)
+            yield _make_event("response.code_interpreter_call.interpreting", **where)
+            yield _make_event("response.code_interpreter_call.completed", **where)
+        case _:
+            return  # a compaction is complete when it is added
 
 
-def _build_part_event(step: str, index: int, item_id: str, part: Wire) -> _UnnumberedEvent:
-    return {
-        "type": f"response.content_part.{step}",
-        "content_index": 0,
-        "item_id": item_id,
-        "output_index": index,
-        "part": part,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-    }
-
-
-def _build_text_events(index: int, item_id: str, part: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
-    for piece in _interleave_annotations(part):
-        if not isinstance(piece, str):
-            yield _build_annotation_event(index, item_id, *piece)
-            continue
-        yield {
-            "type": "response.output_text.delta",
-            "content_index": 0,
-            "delta": piece,
-            "item_id": item_id,
-            "logprobs": [],
-            **_make_padding(piece, obfuscated),
-            "output_index": index,
-            "sequence_number": _PLACEHOLDER_NUMBER,
-        }
-    yield {
-        "type": "response.output_text.done",
-        "content_index": 0,
-        "item_id": item_id,
-        "logprobs": [],
-        "output_index": index,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-        "text": part["text"],
-    }
-
-
-def _interleave_annotations(part: Wire) -> Iterator[str | tuple[int, Wire]]:
-    """The text deltas, and its annotations with their indexes: a file citation directly after the text before its
-    index, others after the whole text (recorded).
+def _build_text_events(part: JsonObject, where: JsonObject, obfuscated: bool) -> Iterator[JsonObject]:
+    """Text deltas and annotations: a file citation directly after the text before its index, others after the whole
+    text (recorded).
     """
-    numbered = list(enumerate(part["annotations"]))
-    pending_citations = deque(pair for pair in numbered if pair[1]["type"] == "file_citation")
-    end = 0
-    for word in split_words(part["text"]):
+    annotations = [
+        (
+            annotation,
+            _make_event(
+                "response.output_text.annotation.added", annotation=annotation, annotation_index=number, **where
+            ),
+        )
+        for number, annotation in enumerate(part["annotations"])
+    ]
+    pending = deque((note["index"], event) for note, event in annotations if note["type"] == "file_citation")
+    text, end = part["text"], 0
+    for word in split_words(text):
         start, end = end, end + len(word)
-        while pending_citations and pending_citations[0][1]["index"] < end:
-            cut = pending_citations[0][1]["index"]
+        while pending and pending[0][0] < end:
+            cut, event = pending.popleft()
             if cut > start:
-                yield part["text"][start:cut]
+                yield _make_delta("response.output_text.delta", text[start:cut], {**where, "logprobs": []}, obfuscated)
                 start = cut
-            yield pending_citations.popleft()
-        yield part["text"][start:end]
-    yield from pending_citations
-    yield from (pair for pair in numbered if pair[1]["type"] != "file_citation")
+            yield event
+        yield _make_delta("response.output_text.delta", text[start:end], {**where, "logprobs": []}, obfuscated)
+    yield from (event for _, event in pending)
+    yield from (event for note, event in annotations if note["type"] != "file_citation")
+    yield _make_event("response.output_text.done", logprobs=[], text=text, **where)
 
 
-def _build_annotation_event(index: int, item_id: str, number: int, annotation: Wire) -> _UnnumberedEvent:
-    return {
-        "type": "response.output_text.annotation.added",
-        "annotation": annotation,
-        "annotation_index": number,
-        "content_index": 0,
-        "item_id": item_id,
-        "output_index": index,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-    }
-
-
-def _build_refusal_events(index: int, item_id: str, text: str) -> Iterator[_UnnumberedEvent]:
-    """Refusals are not padded (recorded)."""
-    for piece in split_words(text):
-        yield {
-            "type": "response.refusal.delta",
-            "content_index": 0,
-            "delta": piece,
-            "item_id": item_id,
-            "output_index": index,
-            "sequence_number": _PLACEHOLDER_NUMBER,
-        }
-    yield {
-        "type": "response.refusal.done",
-        "content_index": 0,
-        "item_id": item_id,
-        "output_index": index,
-        "refusal": text,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-    }
-
-
-def _build_function_call_events(index: int, item: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
-    for piece in split_arguments(item["arguments"]):
-        yield {
-            "type": "response.function_call_arguments.delta",
-            "delta": piece,
-            "item_id": item["id"],
-            **_make_padding(piece, obfuscated),
-            "output_index": index,
-            "sequence_number": _PLACEHOLDER_NUMBER,
-        }
-    yield {
-        "type": "response.function_call_arguments.done",
-        "arguments": item["arguments"],
-        "item_id": item["id"],
-        "output_index": index,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-    }
-
-
-def _build_file_search_events(index: int, item: Wire, _obfuscated: bool) -> Iterator[_UnnumberedEvent]:
-    for step in ("in_progress", "searching", "completed"):
-        yield _build_progress_event(f"file_search_call.{step}", index, item)
-
-
-def _build_code_interpreter_events(index: int, item: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
-    yield _build_progress_event("code_interpreter_call.in_progress", index, item)
-    for piece in split_words(item["code"]):
-        yield {
-            "type": "response.code_interpreter_call_code.delta",
-            "delta": piece,
-            "item_id": item["id"],
-            **_make_padding(piece, obfuscated),
-            "output_index": index,
-            "sequence_number": _PLACEHOLDER_NUMBER,
-        }
-    yield {
-        "type": "response.code_interpreter_call_code.done",
-        "code": item["code"],
-        "item_id": item["id"],
-        "output_index": index,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-    }
-    yield _build_progress_event("code_interpreter_call.interpreting", index, item)
-    yield _build_progress_event("code_interpreter_call.completed", index, item)
-
-
-def _build_progress_event(kind: str, index: int, item: Wire) -> _UnnumberedEvent:
-    return {
-        "type": f"response.{kind}",
-        "item_id": item["id"],
-        "output_index": index,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-    }
-
-
-def _build_reasoning_events(index: int, item: Wire, obfuscated: bool) -> Iterator[_UnnumberedEvent]:
-    for number, part in enumerate(item["summary"]):
-        yield _build_summary_part_event("added", index, item["id"], number, {**part, "text": ""})
-        yield from _build_summary_text_events(index, item["id"], number, part["text"], obfuscated)
-        yield _build_summary_part_event("done", index, item["id"], number, part)
-
-
-def _build_summary_part_event(step: str, index: int, item_id: str, number: int, part: Wire) -> _UnnumberedEvent:
-    return {
-        "type": f"response.reasoning_summary_part.{step}",
-        "item_id": item_id,
-        "output_index": index,
-        "part": part,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-        "summary_index": number,
-    }
-
-
-def _build_summary_text_events(
-    index: int, item_id: str, number: int, text: str, obfuscated: bool
-) -> Iterator[_UnnumberedEvent]:
-    for piece in split_words(text):
-        yield {
-            "type": "response.reasoning_summary_text.delta",
-            "delta": piece,
-            "item_id": item_id,
-            **_make_padding(piece, obfuscated),
-            "output_index": index,
-            "sequence_number": _PLACEHOLDER_NUMBER,
-            "summary_index": number,
-        }
-    yield {
-        "type": "response.reasoning_summary_text.done",
-        "item_id": item_id,
-        "output_index": index,
-        "sequence_number": _PLACEHOLDER_NUMBER,
-        "summary_index": number,
-        "text": text,
-    }
-
-
-def _make_padding(piece: str, obfuscated: bool) -> Wire:
-    return {"obfuscation": _PADDING[: _PADDING_BLOCK - len(piece) % _PADDING_BLOCK]} if obfuscated else {}
-
-
-def _build_no_events(_index: int, _item: Wire, _obfuscated: bool) -> Iterator[_UnnumberedEvent]:
-    yield from ()
-
-
-_EVENT_BUILDERS: Mapping[str, Callable[[int, Wire, bool], Iterator[_UnnumberedEvent]]] = {
-    "message": _build_message_events,
-    "function_call": _build_function_call_events,
-    "reasoning": _build_reasoning_events,
-    "file_search_call": _build_file_search_events,
-    "code_interpreter_call": _build_code_interpreter_events,
-    "compaction": _build_no_events,
-}
+def _make_delta(kind: str, piece: str, where: JsonObject, obfuscated: bool) -> JsonObject:
+    """A delta, padded so that its length does not reveal that of the text."""
+    padding = {"obfuscation": _PADDING[: _PADDING_BLOCK - len(piece) % _PADDING_BLOCK]} if obfuscated else {}
+    return _make_event(kind, delta=piece, **where, **padding)

@@ -1,17 +1,17 @@
-"""`/v1/files`: uploaded files by id, with purpose and expiry."""
+"""`/v1/files` and `/v1/uploads`: uploaded files by id, and large files that arrive in parts."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from threadbridge.ports import Clock, IdGenerator, Wire
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import Clock, IdGenerator
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._file_bytes import FileBytes
-from threadbridge_adapters.simulator._multipart_parser import ParsedForm
+from threadbridge_adapters.simulator._file_bytes import FileBytes, ParsedForm, concatenate
 from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._state import SimulatorLimits
 
@@ -20,6 +20,9 @@ PURPOSES: Final = ("fine-tune", "assistants", "batch", "user_data", "vision", "e
 #: Purposes of files that the service accepts and whose contents it does not return.
 NOT_DOWNLOADABLE_PURPOSES: Final = frozenset({"assistants", "user_data"})
 MAX_PAGE_SIZE: Final = 10_000
+MAX_UPLOAD_BYTES: Final = 8 * 1024**3
+MAX_PART_BYTES: Final = 64 * 1024**2
+UPLOAD_LIFETIME_SECONDS: Final = 3_600
 EXPIRY_SECONDS_RANGE: Final = (3_600, 2_592_000)
 
 
@@ -34,7 +37,7 @@ class StoredFile:
     created_at: int
     expires_at: int | None = None
 
-    def to_wire(self) -> Wire:
+    def to_wire(self) -> JsonObject:
         """The wire object, with the keys of recent recordings."""
         return {
             "object": "file",
@@ -64,15 +67,25 @@ class Files:
         """Call `listener` with the id of every deleted file, for its removal from vector stores."""
         self._deletion_listeners.append(listener)
 
-    def create(self, form: ParsedForm) -> Wire:
+    def create(self, form: ParsedForm) -> JsonObject:
         """Store the file of a form."""
         if form.file is None:
             raise errors.missing_property("file")
         purpose = check_purpose(form.fields.get("purpose"))
         if form.file.content.size == 0:
             raise errors.files_api_error("File is empty.", param="file")
-        expiry = _parse_expiry_fields(form.fields)
-        return self.add(form.file.filename, form.file.content, purpose=purpose, expires_after=expiry).to_wire()
+        expiry: JsonObject = {
+            name.removeprefix("expires_after[").removesuffix("]"): value
+            for name, value in form.fields.items()
+            if name.startswith("expires_after[")
+        }
+        if expiry:
+            if str(expiry.get("seconds", "")).isdecimal():
+                expiry["seconds"] = int(expiry["seconds"])
+            check_expiry("expires_after", expiry)
+        return self.add(
+            form.file.filename, form.file.content, purpose=purpose, expires_after=expiry.get("seconds")
+        ).to_wire()
 
     def add(self, filename: str, content: FileBytes, *, purpose: str, expires_after: int | None = None) -> StoredFile:
         """Store a file under a new id."""
@@ -85,7 +98,7 @@ class Files:
             self._delete(next(iter(self._files)))
         return stored
 
-    def list_all(self, query: Mapping[str, str]) -> Wire:
+    def list_all(self, query: Mapping[str, str]) -> JsonObject:
         """Newest first unless `order` says otherwise; `purpose` is a filter."""
         self._delete_expired()
         purpose = query.get("purpose")
@@ -100,7 +113,7 @@ class Files:
             raise errors.file_not_found(file_id)
         return file
 
-    def retrieve(self, file_id: str) -> Wire:
+    def retrieve(self, file_id: str) -> JsonObject:
         return self.get_file(file_id).to_wire()
 
     def get_downloadable_bytes(self, file_id: str) -> FileBytes:
@@ -110,7 +123,7 @@ class Files:
             raise errors.files_api_error(f"Not allowed to download files of purpose: {file.purpose}")
         return file.content
 
-    def delete(self, file_id: str) -> Wire:
+    def delete(self, file_id: str) -> JsonObject:
         self.get_file(file_id)
         self._delete(file_id)
         return {"object": "file", "deleted": True, "id": file_id}
@@ -146,14 +159,122 @@ def check_expiry(path: str, value: Any) -> None:
     validators.check_members(path, value, allowed, required=("anchor", "seconds"))
 
 
-def _parse_expiry_fields(fields: Mapping[str, str]) -> int | None:
-    prefix = "expires_after["
-    expiry: Wire = {
-        name.removeprefix(prefix).removesuffix("]"): value for name, value in fields.items() if name.startswith(prefix)
-    }
-    if not expiry:
-        return None
-    if str(expiry.get("seconds", "")).isdecimal():
-        expiry["seconds"] = int(expiry["seconds"])
-    check_expiry("expires_after", expiry)
-    return int(expiry["seconds"])
+@dataclass(slots=True)
+class _Upload:
+    id: str
+    created_at: int
+    request: JsonObject
+    status: str = "pending"
+    parts: dict[str, FileBytes] = field(default_factory=dict[str, FileBytes])
+    file: JsonObject | None = None
+
+    @property
+    def expires_at(self) -> int:
+        return self.created_at + UPLOAD_LIFETIME_SECONDS
+
+    def to_wire(self) -> JsonObject:
+        return {
+            "id": self.id,
+            "object": "upload",
+            "bytes": self.request["bytes"],
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "file": self.file,
+            "filename": self.request["filename"],
+            "purpose": self.request["purpose"],
+            "status": self.status,
+        }
+
+
+class Uploads:
+    """The operations on uploads. An upload that is not completed within an hour expires."""
+
+    def __init__(self, files: Files, limits: SimulatorLimits, clock: Clock, new_id: IdGenerator) -> None:
+        self._files = files
+        self._limits = limits
+        self._clock = clock
+        self._new_id = new_id
+        self._uploads: OrderedDict[str, _Upload] = OrderedDict()
+
+    def create(self, raw: Any) -> JsonObject:
+        body = validators.check_members(
+            "",
+            raw,
+            {
+                "bytes": validators.integer(minimum=1, maximum=MAX_UPLOAD_BYTES),
+                "filename": validators.string(),
+                "mime_type": validators.string(),
+                "purpose": validators.anything,
+                "expires_after": check_expiry,
+            },
+            required=("bytes", "filename", "mime_type", "purpose"),
+        )
+        check_purpose(body["purpose"])
+        upload = _Upload(self._new_id("upload"), int(self._clock.now()), body)
+        self._uploads[upload.id] = upload
+        while len(self._uploads) > self._limits.uploads:
+            self._uploads.popitem(last=False)
+        return upload.to_wire()
+
+    def add_part(self, upload_id: str, form: ParsedForm) -> JsonObject:
+        """Store a part; parts may arrive in any order."""
+        upload = self.get_pending(upload_id)
+        if form.file is None:
+            raise errors.missing_property("data")
+        content = form.file.content
+        if sum(part.size for part in upload.parts.values()) + content.size > upload.request["bytes"]:
+            raise _wrong_size_error(upload)
+        part_id = self._new_id("part")
+        upload.parts[part_id] = content
+        return {
+            "id": part_id,
+            "object": "upload.part",
+            "created_at": int(self._clock.now()),
+            "upload_id": upload_id,
+        }
+
+    def complete(self, upload_id: str, raw: Any) -> JsonObject:
+        """Join the named parts in that order; their total size must be the size given at creation."""
+        upload = self.get_pending(upload_id)
+        allowed = {"part_ids": validators.array_of_strings(), "md5": validators.string()}
+        body = validators.check_members("", raw, allowed, required=("part_ids",))
+        for part_id in body["part_ids"]:
+            if part_id not in upload.parts:
+                raise errors.ServiceError(f"No part found with id '{part_id}'.", param="part_ids")
+        parts = [upload.parts[part_id] for part_id in body["part_ids"]]
+        if sum(part.size for part in parts) != upload.request["bytes"]:
+            raise _wrong_size_error(upload)
+        content = concatenate(parts, limit=MAX_UPLOAD_BYTES, too_large=_wrong_size_error(upload))
+        if body.get("md5") not in (None, content.md5):
+            raise errors.ServiceError("The MD5 checksum of the upload does not match.", param="md5")
+        request = upload.request
+        seconds = (request.get("expires_after") or JsonObject()).get("seconds")
+        upload.file = self._files.add(
+            request["filename"], content, purpose=request["purpose"], expires_after=seconds
+        ).to_wire()
+        upload.status = "completed"
+        upload.parts.clear()
+        return upload.to_wire()
+
+    def cancel(self, upload_id: str) -> JsonObject:
+        upload = self.get_pending(upload_id)
+        upload.status = "cancelled"
+        upload.parts.clear()
+        return upload.to_wire()
+
+    def get_pending(self, upload_id: str) -> _Upload:
+        """The pending upload with this id. Raises the service's errors for another one."""
+        upload = self._uploads.get(upload_id)
+        if upload is None:
+            raise errors.ServiceError(f"No upload found with id '{upload_id}'.", status=404)
+        if upload.status == "pending" and self._clock.now() >= upload.expires_at:
+            upload.status = "expired"
+            upload.parts.clear()
+        if upload.status != "pending":
+            raise errors.ServiceError(f"Upload '{upload_id}' is {upload.status}.")
+        return upload
+
+
+def _wrong_size_error(upload: _Upload) -> errors.ServiceError:
+    total = upload.request["bytes"]
+    return errors.ServiceError(f"The parts of an upload must add up to the {total} bytes it was created with.")

@@ -1,4 +1,4 @@
-"""Full-text search over chunks with SQLite FTS5 and BM25.
+"""The full-text index of vector stores: texts are split into overlapping chunks, and searched with SQLite FTS5.
 
 Scores are between 0 and 1, as at the service: the share of the query's words in a chunk, weighted by its BM25
 relative to the best one's. (BM25 alone does not discriminate if most chunks contain a word.)
@@ -10,11 +10,82 @@ import json
 import re
 import sqlite3
 import weakref
+from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final
+
+from threadbridge.api_types import JsonObject
+from threadbridge_adapters.simulator import _errors as errors
+from threadbridge_adapters.simulator import _validators as validators
+from threadbridge_adapters.simulator._tokens import iterate_word_starts
+
+#: Maximum tokens of one file at the service.
+MAX_FILE_TOKENS: Final = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkingStrategy:
+    """A static chunking strategy."""
+
+    max_tokens: int = 800
+    overlap_tokens: int = 400
+
+    def to_wire(self) -> JsonObject:
+        return {
+            "type": "static",
+            "static": {"max_chunk_size_tokens": self.max_tokens, "chunk_overlap_tokens": self.overlap_tokens},
+        }
+
+
+class TooManyTokensError(Exception):
+    """The text exceeds the token limit of one file."""
+
+
+def split_into_chunks(text: str, strategy: ChunkingStrategy) -> Iterator[str]:
+    """The chunks in order. Raises TooManyTokensError."""
+    starts = array("Q")
+    for start in iterate_word_starts(text):
+        starts.append(start)
+        if len(starts) > MAX_FILE_TOKENS:
+            raise TooManyTokensError
+    step = strategy.max_tokens - strategy.overlap_tokens
+    for first in range(0, max(len(starts) - strategy.overlap_tokens, 1), step):
+        last = first + strategy.max_tokens
+        yield text[starts[first] if starts else 0 : starts[last] if last < len(starts) else len(text)]
+
+
+_STATIC_FIELDS = {
+    "max_chunk_size_tokens": validators.integer(minimum=100, maximum=4096),
+    "chunk_overlap_tokens": validators.integer(minimum=0),
+}
+
+
+def check_chunking(path: str, value: Any) -> None:
+    """A `chunking_strategy`."""
+    kind = validators.require_object(path, value).get("type")
+    if kind is None:
+        raise errors.missing_parameter(f"{path}.type")
+    if kind == "auto":
+        validators.check_members(path, value, {"type": validators.string()})
+        return
+    validators.one_of("auto", "static")(f"{path}.type", kind)
+    static = validators.object_with(_STATIC_FIELDS, required=tuple(_STATIC_FIELDS))
+    validators.check_members(path, value, {"type": validators.string(), "static": static}, required=("static",))
+    size, overlap = value["static"]["max_chunk_size_tokens"], value["static"]["chunk_overlap_tokens"]
+    if overlap > size // 2:
+        text = "chunk_overlap_tokens must be less than or equal to half of max_chunk_size_tokens"
+        raise errors.ServiceError(text, param=f"{path}.static.chunk_overlap_tokens", code="invalid_value")
+
+
+def parse_chunking_strategy(value: JsonObject | None) -> ChunkingStrategy:
+    """The value of a validated `chunking_strategy`; the default for `auto` and None."""
+    if value is None or value["type"] == "auto":
+        return ChunkingStrategy()
+    return ChunkingStrategy(value["static"]["max_chunk_size_tokens"], value["static"]["chunk_overlap_tokens"])
+
 
 #: Words of a query that are searched; later words are ignored.
 MAX_QUERY_WORDS: Final = 64
@@ -39,7 +110,10 @@ class FullTextIndex:
 
     def add_file(self, store_id: str, file_id: str, chunks: Iterable[str]) -> None:
         """Index a file's chunks in a store."""
-        store = self._stores.get(store_id) or self._create_store(store_id)
+        store = self._stores.get(store_id)
+        if store is None:
+            store = self._stores[store_id] = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            store.execute(_CREATE_TABLE)
         store.executemany("INSERT INTO chunks (file_id, text) VALUES (?, ?)", ((file_id, chunk) for chunk in chunks))
 
     def remove_file(self, store_id: str, file_id: str) -> None:
@@ -71,35 +145,24 @@ class FullTextIndex:
         if not rows:
             return []
         best = rows[0][3]
-        word_counts = self._count_matching_words(store, words, [row[0] for row in rows])
+        rowids = json.dumps([row[0] for row in rows])
+        word_counts = Counter(
+            rowid
+            for word in words
+            for (rowid,) in store.execute(_SELECT_MATCHING_ROWIDS, (_quote_phrase(word), rowids))
+        )
         hits = [
             SearchHit(file_id, text, round(word_counts[rowid] / len(words) * (1 + rank / best) / 2, 4))
             for rowid, file_id, text, rank in rows
         ]
         return sorted(hits, key=lambda hit: -hit.score)
 
-    def _count_matching_words(
-        self, store: sqlite3.Connection, words: Sequence[str], rowids: Sequence[int]
-    ) -> Counter[int]:
-        """The number of query words in each of these chunks."""
-        rowids_json = json.dumps(rowids)
-        return Counter(
-            rowid
-            for word in words
-            for (rowid,) in store.execute(_SELECT_MATCHING_ROWIDS, (_quote_phrase(word), rowids_json))
-        )
-
     def close(self) -> None:
         """Forget everything."""
         _close_all(self._stores)
 
-    def _create_store(self, store_id: str) -> sqlite3.Connection:
-        store = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        store.execute("CREATE VIRTUAL TABLE chunks USING fts5(file_id UNINDEXED, text, tokenize = 'porter unicode61')")
-        self._stores[store_id] = store
-        return store
 
-
+_CREATE_TABLE: Final = "CREATE VIRTUAL TABLE chunks USING fts5(file_id UNINDEXED, text, tokenize = 'porter unicode61')"
 _SELECT_FILE_CHUNKS: Final = "SELECT text FROM chunks WHERE file_id = ? ORDER BY rowid"
 _SELECT_RANKED: Final = (
     "SELECT rowid, file_id, text, -bm25(chunks) FROM chunks WHERE chunks MATCH ? ORDER BY rank, rowid"

@@ -1,21 +1,23 @@
-"""Hosted tools: checks their stores, containers and files, and performs the planned calls."""
+"""Hosted tools: checks their stores, containers and files, performs the planned calls and cites their results."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._citations import annotate_citations
-from threadbridge_adapters.simulator._containers import Container, ContainerFile, Containers
+from threadbridge_adapters.simulator._containers import ContainerFile, Containers
 from threadbridge_adapters.simulator._default_reply import format_reply
 from threadbridge_adapters.simulator._file_bytes import make_file_bytes
 from threadbridge_adapters.simulator._files import Files
 from threadbridge_adapters.simulator._request import ResponseRequest
-from threadbridge_adapters.simulator._sample_png import make_chart_png
 from threadbridge_adapters.simulator._scenarios import (
     Output,
     PerformedCode,
@@ -29,11 +31,17 @@ from threadbridge_adapters.simulator._scenarios import (
 from threadbridge_adapters.simulator._vector_search import VectorSearch
 from threadbridge_adapters.simulator._vector_stores import VectorStores
 
+#: `[[2]]` for a search result, `[[name.csv]]` for a file that code wrote.
+_MARK: Final = re.compile(r"\[\[([^\[\]\n]+)\]\]")
+
+
 #: Results quoted in a default text, and characters of each.
 _MAX_SUMMARY_RESULTS: Final = 5
 _MAX_QUOTE_LENGTH: Final = 120
 #: The error of a response whose container expired during it.
 _CONTAINER_LOST_ERROR: Final = ("server_error", "Container is expired.")
+#: Pixels of each side of a chart.
+_CHART_SIDE: Final = 16
 
 
 @dataclass(slots=True)
@@ -41,12 +49,39 @@ class _ToolResults:
     """The results of the tool calls of one response."""
 
     queries: list[str] = field(default_factory=list[str])
-    results: list[Wire] = field(default_factory=list[Wire])
+    results: list[JsonObject] = field(default_factory=list[JsonObject])
     printed_texts: list[str] = field(default_factory=list[str])
     files: dict[str, ContainerFile] = field(default_factory=dict[str, ContainerFile])
     charts: list[ContainerFile] = field(default_factory=list[ContainerFile])
     has_run_code: bool = False
     has_lost_container: bool = False
+
+    def annotate_citations(self, text: str) -> TextMessage:
+        """The text without marks, and the annotations, with indexes as recorded; charts are cited at the beginning.
+
+        A mark without a matching result or file remains in the text.
+        """
+        annotations = [_container_citation(chart, 0, 0) for chart in self.charts]
+        pieces: list[str] = []
+        length = consumed = 0
+        for mark in _MARK.finditer(text):
+            before = text[consumed : mark.start()]
+            name = mark[1]
+            if name in self.files:
+                link = f"sandbox:{self.files[name].path}"
+                start = length + len(before)
+                annotations.append(_container_citation(self.files[name], start, start + len(link)))
+            elif name.isdecimal() and 1 <= int(name) <= len(self.results):
+                link = ""
+                result = self.results[int(name) - 1]
+                citation = {"type": "file_citation", "file_id": result["file_id"], "filename": result["filename"]}
+                annotations.append({**citation, "index": length + len(before)})
+            else:
+                continue
+            pieces += [before, link]
+            length += len(before) + len(link)
+            consumed = mark.end()
+        return TextMessage("".join([*pieces, text[consumed:]]), annotations)
 
 
 class HostedTools:
@@ -58,7 +93,7 @@ class HostedTools:
         self._searches = searches
         self._containers = containers
 
-    def check_resources(self, tools: Sequence[Wire], items: Sequence[Wire]) -> None:
+    def check_resources(self, tools: Sequence[JsonObject], items: Sequence[JsonObject]) -> None:
         """Raise the service's errors for missing or expired stores, containers and files, and foreign code calls."""
         for tool in tools:
             if tool["type"] == "file_search":
@@ -70,13 +105,15 @@ class HostedTools:
                 container = tool["container"]
                 if isinstance(container, str):
                     self._containers.get_running(container)
-                    _check_container_ids(items, container)
+                    calls = (item for item in items if item.get("type") == "code_interpreter_call")
+                    if any(call.get("container_id") != container for call in calls):
+                        raise errors.ServiceError(f"Expected container_id: {container}")  # pydantic/pydantic-ai#7461
                 else:
                     for file_id in container.get("file_ids") or ():
                         self._files.get_file(file_id)
 
     def run_tools(
-        self, answer: ScriptedResponse, request: ResponseRequest, context: Sequence[Wire]
+        self, answer: ScriptedResponse, request: ResponseRequest, context: Sequence[JsonObject]
     ) -> ScriptedResponse:
         """The response plan with its searches and code performed and its text with citations."""
         if not any(isinstance(output, PlannedFileSearch | PlannedCode) for output in answer.outputs):
@@ -84,44 +121,57 @@ class HostedTools:
         tool_results = _ToolResults()
         outputs: list[Output] = []
         for output in answer.outputs:
-            outputs.append(self._resolve_output(output, tool_results, request, context))
+            match output:
+                case PlannedFileSearch(queries=queries):
+                    results = self._searches.search_for_tool(_find_tool(request, "file_search"), queries)
+                    tool_results.queries += queries
+                    tool_results.results += results
+                    outputs.append(PerformedFileSearch(queries, results))
+                case PlannedCode():
+                    tool = _find_tool(request, "code_interpreter")
+                    outputs.append(self._run_code(output, tool["container"], tool_results, context))
+                case ToolSummaryMessage():
+                    outputs.append(_compose_summary(tool_results, request))
+                case TextMessage(text=text, annotations=()):
+                    outputs.append(tool_results.annotate_citations(text))
+                case _:
+                    outputs.append(output)
             if tool_results.has_lost_container:
                 return replace(answer, outputs=outputs, status="failed", error=_CONTAINER_LOST_ERROR)
         return replace(answer, outputs=outputs)
 
-    def _resolve_output(
-        self, output: Output, tool_results: _ToolResults, request: ResponseRequest, context: Sequence[Wire]
-    ) -> Output:
-        match output:
-            case PlannedFileSearch(queries=queries):
-                return self._run_file_search(queries, tool_results, request)
-            case PlannedCode():
-                return self._run_code(output, tool_results, request, context)
-            case ToolSummaryMessage():
-                return _compose_summary(tool_results, request)
-            case TextMessage(text=text, annotations=()):
-                return annotate_citations(text, tool_results.results, tool_results.files, tool_results.charts)
-            case _:
-                return output
-
-    def _run_file_search(
-        self, queries: Sequence[str], tool_results: _ToolResults, request: ResponseRequest
-    ) -> PerformedFileSearch:
-        results = self._searches.search_for_tool(_find_tool(request, "file_search"), queries)
-        tool_results.queries += queries
-        tool_results.results += results
-        return PerformedFileSearch(queries, results)
-
     def _run_code(
-        self, plan: PlannedCode, tool_results: _ToolResults, request: ResponseRequest, context: Sequence[Wire]
+        self,
+        plan: PlannedCode,
+        container_param: str | JsonObject,
+        tool_results: _ToolResults,
+        context: Sequence[JsonObject],
     ) -> PerformedCode:
-        container = self._select_container(_find_tool(request, "code_interpreter")["container"], context)
+        """Perform planned code in the named container; for `auto` in the last running one of this context, else in a
+        new one.
+        """
+        if isinstance(container_param, str):
+            container = self._containers.get_running(container_param)
+        else:
+            used_ids = (
+                item["container_id"] for item in reversed(context) if item.get("type") == "code_interpreter_call"
+            )
+            running_id = next(filter(self._containers.is_running, used_ids), None)
+            container = (
+                self._containers.get_running(running_id)
+                if running_id is not None
+                else self._containers.create_container(
+                    "auto",
+                    file_ids=container_param.get("file_ids") or (),
+                    memory_limit=container_param.get("memory_limit"),
+                )
+            )
         if plan.loses_container and container.has_run_code:
             self._containers.delete(container.id)
             tool_results.has_lost_container = True
             return PerformedCode(plan.code, container.id, ())
         container.has_run_code = True
-        outputs: list[Wire] = [{"type": "logs", "logs": text} for text in plan.printed_texts]
+        outputs: list[JsonObject] = [{"type": "logs", "logs": text} for text in plan.printed_texts]
         for name, text in plan.written_files:
             tool_results.files[name] = self._containers.put_file(
                 container, name, make_file_bytes(text.encode()), source="assistant"
@@ -137,26 +187,8 @@ class HostedTools:
         tool_results.has_run_code = True
         return PerformedCode(plan.code, container.id, outputs)
 
-    def _select_container(self, container_param: str | Wire, context: Sequence[Wire]) -> Container:
-        """The named container; for `auto` the last one used in this context if it has not expired, else a new one."""
-        if isinstance(container_param, str):
-            return self._containers.get_running(container_param)
-        for item in reversed(context):
-            if item.get("type") == "code_interpreter_call" and self._containers.is_running(item["container_id"]):
-                return self._containers.get_running(item["container_id"])
-        return self._containers.create_container(
-            "auto", file_ids=container_param.get("file_ids") or (), memory_limit=container_param.get("memory_limit")
-        )
 
-
-def _check_container_ids(items: Sequence[Wire], container_id: str) -> None:
-    """Code calls in the input must have run in the named container (pydantic/pydantic-ai#7461)."""
-    for item in items:
-        if item.get("type") == "code_interpreter_call" and item.get("container_id") != container_id:
-            raise errors.ServiceError(f"Expected container_id: {container_id}")
-
-
-def _find_tool(request: ResponseRequest, kind: str) -> Wire:
+def _find_tool(request: ResponseRequest, kind: str) -> JsonObject:
     for tool in request.tools:
         if tool["type"] == kind:
             return tool
@@ -164,28 +196,48 @@ def _find_tool(request: ResponseRequest, kind: str) -> Wire:
 
 
 def _compose_summary(tool_results: _ToolResults, request: ResponseRequest) -> TextMessage:
+    """A text that quotes each of the best results by its line with the most query words, and links all files."""
     lines: list[str] = []
     if tool_results.queries:
-        quotes = [
-            f"{_quote_best_line(result['text'], tool_results.queries)}[[{n}]]"
-            for n, result in enumerate(tool_results.results[:_MAX_SUMMARY_RESULTS], 1)
-        ]
+        words = {word for query in tool_results.queries for word in query.lower().split()}
+        quotes: list[str] = []
+        for number, result in enumerate(tool_results.results[:_MAX_SUMMARY_RESULTS], 1):
+            candidates = [line.strip() for line in result["text"].splitlines() if line.strip()] or [""]
+            best = max(candidates, key=lambda line: len(words & set(line.lower().split())))
+            quote = best[:_MAX_QUOTE_LENGTH].rstrip(" .;").replace("[[", "[").replace("]]", "]")
+            quotes.append(f"{quote}[[{number}]]")
         lines.append(f"FOUND: {'; '.join(quotes) or 'nothing'}.")
     if tool_results.has_run_code:
         links = "".join(f" [{name}]([[{name}]])" for name in tool_results.files)
         lines.append(f"RESULT: {'; '.join(tool_results.printed_texts)}{links}")
     text = "\n".join(lines)
     reply = format_reply(request, text)
+    return tool_results.annotate_citations(text) if reply == text else TextMessage(reply)
+
+
+def _container_citation(file: ContainerFile, start: int, end: int) -> JsonObject:
+    return {
+        "type": "container_file_citation",
+        "container_id": file.container_id,
+        "end_index": end,
+        "file_id": file.id,
+        "filename": file.name,
+        "start_index": start,
+    }
+
+
+def make_chart_png(name: str) -> bytes:
+    """A valid PNG in one colour that depends on the name."""
+    colour = hashlib.md5(name.encode(), usedforsecurity=False).digest()[:3]
+    rows = (b"\0" + colour * _CHART_SIDE) * _CHART_SIDE
+    header = struct.pack(">IIBBBBB", _CHART_SIDE, _CHART_SIDE, 8, 2, 0, 0, 0)
     return (
-        annotate_citations(text, tool_results.results, tool_results.files, tool_results.charts)
-        if reply == text
-        else TextMessage(reply)
+        b"\x89PNG\r\n\x1a\n"
+        + _encode_chunk(b"IHDR", header)
+        + _encode_chunk(b"IDAT", zlib.compress(rows))
+        + _encode_chunk(b"IEND", b"")
     )
 
 
-def _quote_best_line(text: str, queries: Sequence[str]) -> str:
-    """The line of a result with the most query words."""
-    words = {word for query in queries for word in query.lower().split()}
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
-    line = max(lines, key=lambda each: len(words & set(each.lower().split())))
-    return line[:_MAX_QUOTE_LENGTH].rstrip(" .;").replace("[[", "[").replace("]]", "]")
+def _encode_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from threadbridge.ports import PassthroughRequest
-from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
+from threadbridge_adapters.simulator._response_tasks import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import handle_request
 from threadbridge_adapters.simulator._simulator import Simulator
 
@@ -34,7 +34,14 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        wire_response = await handle_request(self._simulator, _to_passthrough_request(request))
+        passthrough_request = PassthroughRequest(
+            request.method,
+            request.url.path.removeprefix("/v1"),
+            query=tuple(request.query_params.multi_items()),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.stream(),
+        )
+        wire_response = await handle_request(self._simulator, passthrough_request)
         if isinstance(wire_response.body, bytes):
             response = Response(wire_response.body, wire_response.status, dict(wire_response.headers))
         else:
@@ -55,19 +62,3 @@ def app(simulator: Simulator) -> Starlette:
     application = Starlette(lifespan=lifespan)
     application.mount("/v1", _Endpoint(simulator))
     return application
-
-
-def _to_passthrough_request(request: Request) -> PassthroughRequest:
-    return PassthroughRequest(
-        request.method,
-        request.url.path.removeprefix("/v1"),
-        query=tuple(request.query_params.multi_items()),
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=_iterate_body(request),
-    )
-
-
-async def _iterate_body(request: Request) -> AsyncIterator[bytes]:
-    async for chunk in request.stream():
-        if chunk:
-            yield chunk

@@ -1,12 +1,15 @@
-"""Schemas of input items, one row per type: members and required members."""
+"""Input items: the schema of every type, references to stored items, and which items belong together (§9)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from threadbridge.api_types import JsonObject, is_json_list, is_json_object
+from threadbridge_adapters.simulator import _encrypted_content as encrypted_content
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
+from threadbridge_adapters.simulator._state import SimulatorState
 from threadbridge_adapters.simulator._validators import Validator
 
 _STATUS = validators.one_of("in_progress", "completed", "incomplete")
@@ -56,14 +59,6 @@ _SUMMARY_PARTS = {"summary_text": ItemRule({"type": _TEXT, "text": _TEXT}, ("typ
 _REASONING_PARTS = {"reasoning_text": ItemRule({"type": _TEXT, "text": _TEXT}, ("type", "text"))}
 
 
-def _check_message_content(path: str, value: Any, parts: Mapping[str, ItemRule]) -> None:
-    if isinstance(value, str):
-        return
-    if not isinstance(value, list):
-        raise errors.invalid_type(path, "one of a string or array of objects", value)
-    _check_parts(path, value, parts)
-
-
 def _check_parts(path: str, values: Sequence[Any], parts: Mapping[str, ItemRule]) -> None:
     for index, part in enumerate(values):
         where = f"{path}[{index}]"
@@ -85,7 +80,11 @@ def _make_parts_validator(parts: Mapping[str, ItemRule]) -> Validator:
 
 def _make_content_validator(parts: Mapping[str, ItemRule]) -> Validator:
     def check(path: str, value: Any) -> None:
-        _check_message_content(path, value, parts)
+        if isinstance(value, str):
+            return
+        if not is_json_list(value):
+            raise errors.invalid_type(path, "one of a string or array of objects", value)
+        _check_parts(path, value, parts)
 
     return check
 
@@ -170,22 +169,93 @@ _TYPES = ("message", *ITEMS)
 
 
 def check_items(path: str, items: Sequence[Any]) -> None:
-    """Check the shape of every item; `_item_pairing` checks which items belong together."""
+    """Check the shape of every item; `check_pairing` checks which items belong together."""
     for index, item in enumerate(items):
         where = f"{path}[{index}]"
-        if not isinstance(item, dict):
+        if not is_json_object(item):
             raise errors.invalid_type(where, "an object", item)
-        rule = _select_rule(where, item)
+        kind = item.get("type")
+        if kind is None and "role" not in item:
+            raise errors.missing_parameter(f"{where}.type")
+        if kind is None or kind == "message":
+            rule = _ASSISTANT_MESSAGE_RULE if item.get("role") == "assistant" else _INPUT_MESSAGE_RULE
+        elif isinstance(kind, str) and kind in ITEMS:
+            rule = ITEMS[kind]
+        else:
+            raise errors.invalid_value(f"{where}.type", kind, _TYPES)
         validators.check_members(where, item, rule.allowed, required=rule.required)
 
 
-def _select_rule(where: str, item: dict[str, Any]) -> ItemRule:
-    kind = item.get("type")
-    if kind is None and "role" not in item:
-        raise errors.missing_parameter(f"{where}.type")
-    if kind is None or kind == "message":
-        return _ASSISTANT_MESSAGE_RULE if item.get("role") == "assistant" else _INPUT_MESSAGE_RULE
-    rule = ITEMS.get(kind) if isinstance(kind, str) else None
-    if rule is None:
-        raise errors.invalid_value(f"{where}.type", kind, _TYPES)
-    return rule
+_ENCRYPTED_TYPES = ("reasoning", "compaction")
+_MODEL_ITEM_TYPES = ("function_call", "reasoning", "file_search_call", "code_interpreter_call")
+
+
+def resolve_references(items: Sequence[JsonObject], state: SimulatorState, *, store: bool) -> list[JsonObject]:
+    """The items with references replaced by the stored items. Raises the service's 404 for an unknown id, its 400 for
+    encrypted content that cannot be verified.
+    """
+    out: list[JsonObject] = []
+    for item in items:
+        if item.get("type") == "item_reference":
+            stored_item = state.get_item(item["id"])
+            if stored_item is None:
+                raise errors.item_not_found(item["id"], stored=store)
+            out.append(stored_item)
+            continue
+        if item.get("type") in _ENCRYPTED_TYPES:
+            token = item.get("encrypted_content")
+            if token:
+                if not encrypted_content.is_own_encrypted_content(token) and not state.is_replayed_content(token):
+                    raise encrypted_content.unverifiable_content_error(token)
+            elif item.get("id") and state.get_item(item["id"]) is None:
+                raise errors.item_not_found(item["id"], stored=store)
+        out.append(item)
+    return out
+
+
+def check_pairing(history: Sequence[JsonObject], items: Sequence[JsonObject], state: SimulatorState) -> None:
+    """Raise the service's errors for unpaired calls, unpaired reasoning items and duplicate ids."""
+    seen: set[str] = set()
+    for item in items:
+        item_id = item.get("id")
+        if item_id in seen:
+            text = f"Duplicate item found with id {item_id}. Remove duplicate items from your input and try again."
+            raise errors.ServiceError(text, param="input")
+        if item_id:
+            seen.add(item_id)
+    for before, item, after in zip([None, *items], items, [*items[1:], None], strict=False):
+        if item.get("id"):
+            _check_reasoning_pair(before, item, after, state)
+    context = [*history, *items]
+    calls = dict.fromkeys(item["call_id"] for item in context if item.get("type") == "function_call")
+    outputs = (item for item in context if item.get("type") == "function_call_output")
+    answered = dict.fromkeys(item["call_id"] for item in outputs)
+    for call_id in answered:
+        if call_id not in calls:
+            text = f"No tool call found for function call output with call_id {call_id}."
+            raise errors.ServiceError(text, param="input")
+    for call_id in calls:
+        if call_id not in answered:
+            raise errors.ServiceError(f"No tool output found for function call {call_id}.", param="input")
+
+
+def _check_reasoning_pair(
+    before: JsonObject | None, item: JsonObject, after: JsonObject | None, state: SimulatorState
+) -> None:
+    """A reasoning item needs the item that the model produced after it, and that one needs its reasoning item."""
+    if item.get("type") != "reasoning":
+        reasoning = state.get_preceding_reasoning_id(item["id"])
+        if reasoning is not None and (before is None or before.get("id") != reasoning):
+            text = (
+                f"Item '{item['id']}' of type '{item.get('type', 'message')}' was provided without its required "
+                "preceding item of type 'reasoning'."
+            )
+            raise errors.ServiceError(text, param="input")
+        return
+    produced = state.get_following_item(item["id"])
+    if after is not None and (after.get("type") in _MODEL_ITEM_TYPES or after.get("role") == "assistant"):
+        key = "id" if after.get("id") else "call_id"  # a client may leave out the id of a call
+        if produced is None or (key in after and after[key] == produced.get(key)):
+            return
+    text = f"Item '{item['id']}' of type 'reasoning' was provided without its required following item."
+    raise errors.ServiceError(text, param="input")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import Enum
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import _errors as errors
 
 
@@ -169,7 +169,7 @@ _CREATED_AT = 1_700_000_000
 
 @dataclass(frozen=True, slots=True)
 class ModelTable:
-    """The simulator's model table. `shutdown` and `families` can be replaced for tests."""
+    """The simulator's model table. Both mappings can be replaced for tests."""
 
     shutdown_dates: Mapping[str, date] = field(default_factory=lambda: SHUTDOWN_DATES)
     traits_by_prefix: Mapping[str, ModelTraits] = field(default_factory=lambda: TRAITS_BY_PREFIX)
@@ -184,12 +184,22 @@ class ModelTable:
         if self._is_retired(model, now):
             raise errors.model_not_found(model)
 
-    def list_models(self, now: float) -> list[Wire]:
+    def list_models(self, now: float) -> list[JsonObject]:
         """The models of `/v1/models`: those with a future shutdown, the dated ones, and the current ones."""
         names = {*CURRENT_MODELS, *SNAPSHOTS, *SNAPSHOTS.values(), *self.shutdown_dates}
-        return [self._to_wire(name) for name in sorted(names) if not self._is_retired(name, now)]
+        dates = {name: self.shutdown_dates.get(name) for name in sorted(names) if not self._is_retired(name, now)}
+        return [
+            {
+                "id": name,
+                "object": "model",
+                "created": _CREATED_AT,
+                "owned_by": "system",
+                "shutdown_date": last.isoformat() if last else None,
+            }
+            for name, last in dates.items()
+        ]
 
-    def retrieve_model(self, model: str, now: float) -> Wire:
+    def retrieve_model(self, model: str, now: float) -> JsonObject:
         """One model. Raises the service's 404 for a retired or unknown one."""
         for entry in self.list_models(now):
             if entry["id"] == model:
@@ -200,13 +210,3 @@ class ModelTable:
     def _is_retired(self, model: str, now: float) -> bool:
         last = self.shutdown_dates.get(model)
         return last is not None and last <= datetime.fromtimestamp(now, UTC).date()
-
-    def _to_wire(self, model: str) -> Wire:
-        last = self.shutdown_dates.get(model)
-        return {
-            "id": model,
-            "object": "model",
-            "created": _CREATED_AT,
-            "owned_by": "system",
-            "shutdown_date": last.isoformat() if last else None,
-        }

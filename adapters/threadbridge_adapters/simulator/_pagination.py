@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
 
@@ -13,14 +13,18 @@ DEFAULT_PAGE_SIZE = 20
 
 
 def paginate(
-    oldest_first: Sequence[Wire],
+    oldest_first: Sequence[JsonObject],
     query: Mapping[str, str],
     *,
     max_limit: int = MAX_PAGE_SIZE,
     default_limit: int = DEFAULT_PAGE_SIZE,
-) -> Wire:
+) -> JsonObject:
     """One page, newest first unless `order=asc`. An unknown `after` gives an empty page, an unknown `before` too."""
-    limit, order = _parse_limit(query, max_limit, default_limit), query.get("order", "desc")
+    raw_limit, order = query.get("limit", str(default_limit)), query.get("order", "desc")
+    if not raw_limit.lstrip("-").isdecimal():
+        raise errors.invalid_type("limit", "an integer", raw_limit)
+    limit = int(raw_limit)
+    validators.integer(minimum=1, maximum=max_limit)("limit", limit)
     validators.one_of("asc", "desc")("order", order)
     items = list(oldest_first) if order == "asc" else list(reversed(oldest_first))
     after = query.get("after")
@@ -39,13 +43,3 @@ def paginate(
         "has_more": len(items) > limit,
         "last_id": data[-1]["id"] if data else None,
     }
-
-
-def _parse_limit(query: Mapping[str, str], max_limit: int, default_limit: int) -> int:
-    raw = query.get("limit")
-    if raw is None:
-        return default_limit
-    if not raw.lstrip("-").isdecimal():
-        raise errors.invalid_type("limit", "an integer", raw)
-    validators.integer(minimum=1, maximum=max_limit)("limit", int(raw))
-    return int(raw)

@@ -31,7 +31,6 @@ message take effect when all rounds of calls have outputs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _DIRECTIVE_LINE = re.compile(
@@ -126,162 +125,89 @@ def parse_directives(text: str) -> Directives:
 def _apply(out: Directives, word: str, rest: str, line: str) -> bool:
     """Apply one directive; False if its arguments are malformed."""
     if word.removeprefix("THEN ").startswith("CALL"):
-        return _apply_call(out, word, rest, line)
-    if word in _TOOL_DIRECTIVES:
-        return _TOOL_DIRECTIVES[word](out, rest, line)
-    return _MESSAGE_DIRECTIVES[word](out, rest)
+        parsed_call = _CALL_ARGUMENTS.fullmatch(rest)
+        if parsed_call is None:
+            return False
+        if word.startswith("THEN ") or not out.rounds:
+            out.rounds.append([])
+        call = CallDirective(parsed_call["name"], parsed_call["arguments"] or "{}", line, undeclared=word.endswith("!"))
+        out.rounds[-1].append(call)
+        out.text_parts.append(call)
+        return True
+    if word in ("SEARCH", "PYTHON"):
+        return _apply_tool(out, word, rest, line)
+    if word in ("PRINTS", "WRITES", "DRAWS", "DIES"):
+        return _apply_code_result(_find_current_code(out), word, rest, line)
+    return _apply_to_message(out, word, rest)
 
 
-def _apply_call(out: Directives, word: str, rest: str, line: str) -> bool:
-    parsed_call = _CALL_ARGUMENTS.fullmatch(rest)
-    if parsed_call is None:
-        return False
-    if word.startswith("THEN ") or not out.rounds:
-        out.rounds.append([])
-    call = CallDirective(parsed_call["name"], parsed_call["arguments"] or "{}", line, undeclared=word.endswith("!"))
-    out.rounds[-1].append(call)
-    out.text_parts.append(call)
+def _apply_to_message(out: Directives, word: str, rest: str) -> bool:
+    """Apply a directive for the response or its final message."""
+    numbers = [float(number) for number in rest.split() if _NUMBER.fullmatch(number)]
+    has_only_numbers = len(numbers) == len(rest.split())
+    match word:
+        case "SAY":
+            out.say = rest if out.say is None else f"{out.say}\n{rest}"
+        case "THINK":
+            out.think = rest
+        case "REFUSE" if rest:
+            out.refuse = rest
+        case "INCOMPLETE" if rest in _INCOMPLETE_REASONS:
+            out.incomplete = rest
+        case "FAIL" if rest and not rest.startswith(" "):
+            code, _, message = rest.partition(" ")
+            out.fail = (code, message or "The simulator was scripted to fail.")
+        case "HTTP" if has_only_numbers and numbers and 400 <= numbers[0] <= 599:
+            out.http = (int(numbers[0]), numbers[1] if len(numbers) > 1 else None)
+        case "BREAK" if rest.isdecimal():
+            out.break_after = int(rest)
+        case "SLOW" if has_only_numbers and len(numbers) == 1:
+            out.event_delay = numbers[0]
+        case _:
+            return False
     return True
 
 
-def _apply_say(out: Directives, rest: str) -> bool:
-    out.say = rest if out.say is None else f"{out.say}\n{rest}"
-    return True
-
-
-def _apply_think(out: Directives, rest: str) -> bool:
-    out.think = rest
-    return True
-
-
-def _apply_refuse(out: Directives, rest: str) -> bool:
-    out.refuse = rest
-    return bool(rest)
-
-
-def _apply_incomplete(out: Directives, rest: str) -> bool:
-    if rest not in _INCOMPLETE_REASONS:
-        return False
-    out.incomplete = rest
-    return True
-
-
-def _apply_fail(out: Directives, rest: str) -> bool:
-    code, _, message = rest.partition(" ")
-    if not code:
-        return False
-    out.fail = (code, message or "The simulator was scripted to fail.")
-    return True
-
-
-def _apply_http(out: Directives, rest: str) -> bool:
-    words = _parse_numbers(rest)
-    if not words or not 400 <= words[0] <= 599:
-        return False
-    out.http = (int(words[0]), words[1] if len(words) > 1 else None)
-    return True
-
-
-def _apply_break(out: Directives, rest: str) -> bool:
-    if not rest.isdecimal():
-        return False
-    out.break_after = int(rest)
-    return True
-
-
-def _apply_slow(out: Directives, rest: str) -> bool:
-    words = _parse_numbers(rest)
-    if len(words) != 1:
-        return False
-    out.event_delay = words[0]
-    return True
-
-
-def _apply_search(out: Directives, rest: str, line: str) -> bool:
-    queries = [query.strip() for query in rest.split("|") if query.strip()]
-    if queries:
-        _add_tool(out, ToolDirective("file_search", [line], queries=queries))
-    return bool(queries)
-
-
-def _apply_python(out: Directives, rest: str, line: str) -> bool:
+def _apply_tool(out: Directives, word: str, rest: str, line: str) -> bool:
+    """Apply SEARCH or PYTHON. PYTHON lines in a row are one code, until it has an output directive."""
     current = _find_current_code(out)
-    if current is None or current.has_results:
-        _add_tool(out, ToolDirective("code_interpreter", [line], code=[rest]))
-    else:
+    if word == "PYTHON" and current is not None and not current.has_results:
         current.lines.append(line)
         current.code.append(rest)
-    return True
-
-
-def _apply_prints(out: Directives, rest: str, line: str) -> bool:
-    current = _find_current_code(out)
-    if current is None:
-        return False
-    current.lines.append(line)
-    current.printed_texts.append(rest)
-    return True
-
-
-def _apply_writes(out: Directives, rest: str, line: str) -> bool:
-    current = _find_current_code(out)
-    name, _, text = rest.partition(" ")
-    if current is None or not name:
-        return False
-    current.lines.append(line)
-    current.written_files.append((name, text.replace("\\n", "\n")))
-    return True
-
-
-def _apply_draws(out: Directives, rest: str, line: str) -> bool:
-    current = _find_current_code(out)
-    if current is None:
-        return False
-    current.lines.append(line)
-    current.drawn_charts.append(rest.strip())
-    return True
-
-
-def _apply_dies(out: Directives, rest: str, line: str) -> bool:
-    current = _find_current_code(out)
-    if current is None or rest:
-        return False
-    current.lines.append(line)
-    current.loses_container = True
-    return True
-
-
-def _add_tool(out: Directives, tool: ToolDirective) -> None:
+        return True
+    if word == "PYTHON":
+        tool = ToolDirective("code_interpreter", [line], code=[rest])
+    else:
+        queries = [query.strip() for query in rest.split("|") if query.strip()]
+        if not queries:
+            return False
+        tool = ToolDirective("file_search", [line], queries=queries)
     out.tools.append(tool)
     out.text_parts.append(tool)
+    return True
+
+
+def _apply_code_result(code: ToolDirective | None, word: str, rest: str, line: str) -> bool:
+    """Apply a directive for the code directly above it."""
+    if code is None:
+        return False
+    name, _, text = rest.partition(" ")
+    match word:
+        case "PRINTS":
+            code.printed_texts.append(rest)
+        case "WRITES" if name:
+            code.written_files.append((name, text.replace("\\n", "\n")))
+        case "DRAWS":
+            code.drawn_charts.append(rest.strip())
+        case "DIES" if not rest:
+            code.loses_container = True
+        case _:
+            return False
+    code.lines.append(line)
+    return True
 
 
 def _find_current_code(out: Directives) -> ToolDirective | None:
     """The PYTHON directive directly above."""
     last = out.text_parts[-1] if out.text_parts else None
     return last if isinstance(last, ToolDirective) and last.tool_type == "code_interpreter" else None
-
-
-def _parse_numbers(rest: str) -> Sequence[float]:
-    words = rest.split()
-    return [float(word) for word in words] if all(_NUMBER.fullmatch(word) for word in words) else ()
-
-
-_MESSAGE_DIRECTIVES: Mapping[str, Callable[[Directives, str], bool]] = {
-    "SAY": _apply_say,
-    "THINK": _apply_think,
-    "REFUSE": _apply_refuse,
-    "INCOMPLETE": _apply_incomplete,
-    "FAIL": _apply_fail,
-    "HTTP": _apply_http,
-    "BREAK": _apply_break,
-    "SLOW": _apply_slow,
-}
-_TOOL_DIRECTIVES: Mapping[str, Callable[[Directives, str, str], bool]] = {
-    "SEARCH": _apply_search,
-    "PYTHON": _apply_python,
-    "PRINTS": _apply_prints,
-    "WRITES": _apply_writes,
-    "DRAWS": _apply_draws,
-    "DIES": _apply_dies,
-}

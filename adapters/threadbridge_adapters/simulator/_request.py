@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._compaction import check_context_management
+from threadbridge_adapters.simulator._encrypted_content import check_context_management
 from threadbridge_adapters.simulator._items import check_items
 from threadbridge_adapters.simulator._models import ModelTable, ModelTraits, SamplingSupport
 from threadbridge_adapters.simulator._tools import (
@@ -38,7 +38,7 @@ _SERVICE_TIERS = ("auto", "default", "flex", "scale", "priority")
 def _check_input(path: str, value: Any) -> None:
     if isinstance(value, str):
         return
-    if not isinstance(value, list):
+    if not is_json_list(value):
         raise errors.invalid_type(path, "one of a string or array of objects", value)
     check_items(path, value)
 
@@ -112,8 +112,8 @@ PARAMETERS: Mapping[str, Validator] = {
 class ResponseRequest:
     """A create request with a valid shape. Nulls are removed; `items` is `input` as a list."""
 
-    body: Wire
-    items: Sequence[Wire]
+    body: JsonObject
+    items: Sequence[JsonObject]
     traits: ModelTraits
 
     @property
@@ -121,7 +121,7 @@ class ResponseRequest:
         return str(self.body["model"])
 
     @property
-    def tools(self) -> Sequence[Wire]:
+    def tools(self) -> Sequence[JsonObject]:
         return self.body.get("tools") or ()
 
     @property
@@ -138,7 +138,7 @@ class ResponseRequest:
 
     @property
     def is_obfuscated(self) -> bool:
-        return bool((self.body.get("stream_options") or {}).get("include_obfuscation", True))
+        return bool((self.body.get("stream_options") or JsonObject()).get("include_obfuscation", True))
 
     @property
     def previous_response_id(self) -> str | None:
@@ -148,13 +148,13 @@ class ResponseRequest:
     @property
     def conversation_id(self) -> str | None:
         conversation = self.body.get("conversation")
-        conversation_id: str | None = conversation["id"] if isinstance(conversation, dict) else conversation
+        conversation_id: str | None = conversation["id"] if is_json_object(conversation) else conversation
         return conversation_id
 
     @property
     def effort(self) -> str | None:
         """The reasoning effort in force; None for a model that does not reason."""
-        return (self.body.get("reasoning") or {}).get("effort") or self.traits.default_effort
+        return (self.body.get("reasoning") or JsonObject()).get("effort") or self.traits.default_effort
 
     def includes(self, name: str) -> bool:
         """Whether `include` has this value."""
@@ -173,14 +173,6 @@ def parse_request(raw: Any, models: ModelTable, now: float) -> ResponseRequest:
     validators.check_members("", body, PARAMETERS)
     if "model" not in body:
         raise errors.missing_parameter("model")
-    _check_combinations(body)
-    models.check_not_retired(body["model"], now)
-    raw_input = body.get("input", [])
-    items = [{"role": "user", "content": raw_input}] if isinstance(raw_input, str) else raw_input
-    return ResponseRequest(body, items, models.get_traits(body["model"]))
-
-
-def _check_combinations(body: Wire) -> None:
     if not any(body.get(name) for name in ("input", "previous_response_id", "conversation")):
         text = "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation_id' must be provided."
         raise errors.ServiceError(text, param="input", code="missing_required_parameter")
@@ -191,12 +183,16 @@ def _check_combinations(body: Wire) -> None:
         text = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise errors.ServiceError(text, param="stream_options")
     check_choice_against_tools(body.get("tool_choice"), body.get("tools") or ())
+    models.check_not_retired(body["model"], now)
+    raw_input = body.get("input", [])
+    items = [{"role": "user", "content": raw_input}] if isinstance(raw_input, str) else raw_input
+    return ResponseRequest(body, items, models.get_traits(body["model"]))
 
 
 def check_capabilities(request: ResponseRequest) -> None:
     """Raise the errors of this model (§13): unsupported effort, sampling while reasoning, encrypted reasoning."""
     traits, body = request.traits, request.body
-    effort = (body.get("reasoning") or {}).get("effort")
+    effort = (body.get("reasoning") or JsonObject()).get("effort")
     if not traits.efforts:
         if effort is not None:
             raise errors.unsupported_parameter("reasoning.effort", code="unsupported_parameter")
@@ -208,22 +204,17 @@ def check_capabilities(request: ResponseRequest) -> None:
             f"Supported values are: {errors.join_quoted(traits.efforts)}."
         )
         raise errors.ServiceError(text, param="reasoning.effort", code="unsupported_value")
-    if _accepts_sampling(request):
-        return
-    for name in ("temperature", "top_p"):
+    accepts_sampling = traits.sampling is SamplingSupport.ALWAYS or (
+        traits.sampling is SamplingSupport.WITHOUT_REASONING and request.effort == "none"
+    )
+    for name in () if accepts_sampling else ("temperature", "top_p"):
         if name in body:
             raise errors.unsupported_parameter(name)
 
 
-def _accepts_sampling(request: ResponseRequest) -> bool:
-    if request.traits.sampling is SamplingSupport.WITHOUT_REASONING:
-        return request.effort == "none"
-    return request.traits.sampling is SamplingSupport.ALWAYS
-
-
-def check_json_mentioned(request: ResponseRequest, context: Sequence[Wire]) -> None:
+def check_json_mentioned(request: ResponseRequest, context: Sequence[JsonObject]) -> None:
     """§5: `json_object` requires the word JSON somewhere in the input."""
-    kind = ((request.body.get("text") or {}).get("format") or {}).get("type")
+    kind = ((request.body.get("text") or JsonObject()).get("format") or JsonObject()).get("type")
     if kind != "json_object":
         return
     if "json" in str(request.body.get("instructions", "")).lower():

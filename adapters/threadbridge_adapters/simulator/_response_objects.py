@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from threadbridge.ports import IdGenerator, Wire
-from threadbridge_adapters.simulator import _encrypted_reasoning as encrypted_reasoning
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import IdGenerator
+from threadbridge_adapters.simulator._encrypted_content import make_encrypted_content
 from threadbridge_adapters.simulator._models import SNAPSHOTS
 from threadbridge_adapters.simulator._request import ResponseRequest
 from threadbridge_adapters.simulator._scenarios import (
@@ -23,7 +24,7 @@ from threadbridge_adapters.simulator._scenarios import (
 from threadbridge_adapters.simulator._tokens import estimate_tokens, split_arguments, split_words
 from threadbridge_adapters.simulator._tools import echo_format, echo_tool
 
-_TOOL_USAGE: Wire = {
+_TOOL_USAGE: JsonObject = {
     "image_gen": {
         "input_tokens": 0,
         "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
@@ -33,11 +34,9 @@ _TOOL_USAGE: Wire = {
     },
     "web_search": {"num_requests": 0},
 }
-_BILLING: Wire = {"payer": "developer"}
-_ACCESS_PROGRAMS: Wire = {"cyber": "standard"}
+_BILLING: JsonObject = {"payer": "developer"}
+_ACCESS_PROGRAMS: JsonObject = {"cyber": "standard"}
 _EFFECTIVE_SUMMARY = {"auto": "detailed"}  # recorded for gpt-5 and later
-
-
 #: Of the ids of items that are not function calls or their outputs.
 _ID_PREFIXES = {"reasoning": "rs", "compaction": "cmp", "file_search_call": "fs", "code_interpreter_call": "ci"}
 
@@ -45,17 +44,27 @@ _ID_PREFIXES = {"reasoning": "rs", "compaction": "cmp", "file_search_call": "fs"
 class OutputItems(NamedTuple):
     """The items of one response, their tokens, and whether the token limit truncated them."""
 
-    items: list[Wire]
+    items: list[JsonObject]
     tokens: int
     reasoning_tokens: int
     is_cut_off: bool
 
 
-def make_initial_response(request: ResponseRequest, *, response_id: str, created_at: int) -> Wire:
+def make_initial_response(request: ResponseRequest, *, response_id: str, created_at: int) -> JsonObject:
     """The response without output, as in `response.created`."""
     body, traits = request.body, request.traits
     conversation = {"conversation": {"id": request.conversation_id}} if request.conversation_id else {}
-    text = body.get("text") or {}
+    text = body.get("text") or JsonObject()
+    reasoning: JsonObject = {"context": None, "effort": None, "summary": None}
+    if traits.efforts:
+        options = body.get("reasoning") or JsonObject()
+        summary = options.get("summary") or options.get("generate_summary")
+        reasoning = {
+            "context": options.get("context") or traits.reasoning_context,
+            "effort": request.effort,
+            "mode": options.get("mode") or "standard",
+            "summary": _EFFECTIVE_SUMMARY.get(summary, summary) if summary else None,
+        }
     return {
         "id": response_id,
         "object": "response",
@@ -78,7 +87,7 @@ def make_initial_response(request: ResponseRequest, *, response_id: str, created
         "previous_response_id": request.previous_response_id,
         "prompt_cache_key": body.get("prompt_cache_key"),
         "prompt_cache_retention": body.get("prompt_cache_retention", traits.cache_retention),
-        "reasoning": _make_reasoning_config(request),
+        "reasoning": reasoning,
         "safety_identifier": body.get("safety_identifier"),
         "service_tier": body.get("service_tier", "auto"),
         "store": request.store,
@@ -97,16 +106,26 @@ def make_initial_response(request: ResponseRequest, *, response_id: str, created
 
 
 def make_final_response(
-    initial: Wire,
+    initial: JsonObject,
     request: ResponseRequest,
     script: ScriptedResponse,
     *,
     input_tokens: int,
     now: int,
     new_id: IdGenerator,
-) -> Wire:
+) -> JsonObject:
     """The response as in the last event and in the plain response."""
     output = make_output_items(request, script, new_id)
+    # the model also reads the results of its hosted tools
+    results = (result for each in script.outputs if isinstance(each, PerformedFileSearch) for result in each.results)
+    logs = (
+        result["logs"]
+        for each in script.outputs
+        if isinstance(each, PerformedCode)
+        for result in each.outputs
+        if result["type"] == "logs"
+    )
+    input_tokens += sum(estimate_tokens(result["text"]) for result in results) + sum(map(estimate_tokens, logs))
     status = "incomplete" if output.is_cut_off else script.status
     reason = "max_output_tokens" if output.is_cut_off else script.reason
     failed = status == "failed"
@@ -118,24 +137,21 @@ def make_final_response(
         "incomplete_details": {"reason": reason} if status == "incomplete" else None,
         "output": output.items,
         "service_tier": initial["service_tier"] if failed or initial["service_tier"] != "auto" else "default",
-        "usage": None if failed else _make_usage(input_tokens + sum(map(_count_tool_tokens, script.outputs)), output),
+        "usage": None
+        if failed
+        else {
+            "input_tokens": input_tokens,
+            "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": 0},
+            "output_tokens": output.tokens,
+            "output_tokens_details": {"reasoning_tokens": output.reasoning_tokens},
+            "total_tokens": input_tokens + output.tokens,
+        },
     }
 
 
-def _count_tool_tokens(output: Output) -> int:
-    """The text that the model reads of a hosted tool's call."""
-    match output:
-        case PerformedFileSearch(results=results):
-            return sum(estimate_tokens(result["text"]) for result in results)
-        case PerformedCode(outputs=outputs):
-            return sum(estimate_tokens(each["logs"]) for each in outputs if each["type"] == "logs")
-        case _:
-            return 0
-
-
-def to_plain_response(response: Wire, *, names_access_programs: bool) -> Wire:
+def to_plain_response(response: JsonObject, *, names_access_programs: bool) -> JsonObject:
     """The same response to a request that is not streamed, with the `billing` field (recorded)."""
-    out: Wire = {}
+    out: JsonObject = {}
     for key, value in response.items():
         if key == "background" and names_access_programs:
             out["access_programs"] = _ACCESS_PROGRAMS
@@ -148,20 +164,14 @@ def to_plain_response(response: Wire, *, names_access_programs: bool) -> Wire:
 def make_output_items(request: ResponseRequest, script: ScriptedResponse, new_id: IdGenerator) -> OutputItems:
     """The output items of a response, truncated at `max_output_tokens`."""
     max_tokens = request.body.get("max_output_tokens")
-    items: list[Wire] = []
+    items: list[JsonObject] = []
     tokens = reasoning_tokens = 0
     for index, output in enumerate(script.outputs):
         is_interrupted = script.status != "completed" and index == len(script.outputs) - 1
         fitted_output, cost, is_complete = _fit_output(output, None if max_tokens is None else max_tokens - tokens)
         if is_complete or cost:
-            items.append(
-                _make_item(
-                    fitted_output,
-                    request,
-                    new_id,
-                    status="completed" if is_complete and not is_interrupted else "incomplete",
-                )
-            )
+            status = "completed" if is_complete and not is_interrupted else "incomplete"
+            items.append(_make_item(fitted_output, request, new_id, status=status))
         tokens += cost
         reasoning_tokens += cost if isinstance(output, Reasoning) else 0
         if not is_complete:
@@ -174,43 +184,44 @@ def _fit_output(output: Output, budget: int | None) -> tuple[Output, int, bool]:
     if isinstance(output, Reasoning):
         fits = budget is None or output.tokens <= budget
         return output, output.tokens if fits else budget or 0, fits
-    pieces = _split_output(output)
-    if budget is None or len(pieces) <= budget:
-        return output, len(pieces), True
-    return _truncate_output(output, "".join(pieces[:budget])), budget, False
-
-
-def _split_output(output: Output) -> list[str]:
-    """The model's output in pieces of one token each."""
     match output:
         case FunctionCall(arguments=arguments):
-            return split_arguments(arguments)
+            pieces = split_arguments(arguments)
         case TextMessage(text=text) | RefusalMessage(text=text) | PerformedCode(code=text):
-            return split_words(text)
+            pieces = split_words(text)
         case _:
-            return []
-
-
-def _truncate_output(output: Output, prefix: str) -> Output:
+            pieces = []
+    if budget is None or len(pieces) <= budget:
+        return output, len(pieces), True
+    prefix = "".join(pieces[:budget])
     match output:
         case FunctionCall():
-            return replace(output, arguments=prefix)
+            cut: Output = replace(output, arguments=prefix)
         case PerformedCode():
-            return replace(output, code=prefix, outputs=())
+            cut = replace(output, code=prefix, outputs=())
         case TextMessage(annotations=annotations):
-            return TextMessage(prefix, [each for each in annotations if _find_annotation_end(each) <= len(prefix)])
+            # a file citation has an index, other annotations have an end
+            cut = TextMessage(
+                prefix,
+                [
+                    each
+                    for each in annotations
+                    if each["index" if each["type"] == "file_citation" else "end_index"] <= len(prefix)
+                ],
+            )
         case _:
-            return RefusalMessage(prefix)
+            cut = RefusalMessage(prefix)
+    return cut, budget, False
 
 
-def _find_annotation_end(annotation: Wire) -> int:
-    return int(annotation["index"] if annotation["type"] == "file_citation" else annotation["end_index"])
-
-
-def _make_item(output: Output, request: ResponseRequest, new_id: IdGenerator, *, status: str) -> Wire:
+def _make_item(output: Output, request: ResponseRequest, new_id: IdGenerator, *, status: str) -> JsonObject:
     match output:
         case Reasoning(summary=summary):
-            return _make_reasoning_item(summary, request, new_id)
+            item: JsonObject = {"id": new_id("rs"), "type": "reasoning", "content": []}
+            if request.includes_encrypted_reasoning:
+                item["encrypted_content"] = make_encrypted_content(f"{item['id']} {summary}")
+            item["summary"] = [{"type": "summary_text", "text": summary}] if summary else []
+            return item
         case FunctionCall(name=name, arguments=arguments, call_id=call_id):
             return {
                 "id": new_id("fc"),
@@ -221,12 +232,12 @@ def _make_item(output: Output, request: ResponseRequest, new_id: IdGenerator, *,
                 "name": name,
             }
         case TextMessage(text=text, annotations=annotations):
-            content: Wire = {"type": "output_text", "annotations": [*annotations], "logprobs": [], "text": text}
+            content: JsonObject = {"type": "output_text", "annotations": [*annotations], "logprobs": [], "text": text}
             return _make_message_item(content, request, new_id, status)
         case RefusalMessage(text=text):
             return _make_message_item({"type": "refusal", "refusal": text}, request, new_id, status)
         case PerformedFileSearch(queries=queries, results=results):
-            head: Wire = {"id": new_id("fs"), "type": "file_search_call", "status": status, "queries": [*queries]}
+            head: JsonObject = {"id": new_id("fs"), "type": "file_search_call", "status": status, "queries": [*queries]}
             return {**head, "results": [*results] if request.includes("file_search_call.results") else None}
         case PerformedCode(code=code, container_id=container_id, outputs=outputs):
             return {
@@ -241,68 +252,36 @@ def _make_item(output: Output, request: ResponseRequest, new_id: IdGenerator, *,
             raise TypeError(f"{output} was not performed")
 
 
-def _make_message_item(content: Wire, request: ResponseRequest, new_id: IdGenerator, status: str) -> Wire:
+def _make_message_item(content: JsonObject, request: ResponseRequest, new_id: IdGenerator, status: str) -> JsonObject:
     phase = {"phase": "final_answer"} if request.traits.has_phase else {}
-    head: Wire = {"id": new_id("msg"), "type": "message", "status": status, "content": [content]}
+    head: JsonObject = {"id": new_id("msg"), "type": "message", "status": status, "content": [content]}
     return {**head, **phase, "role": "assistant"}
 
 
-def _make_reasoning_item(summary: str, request: ResponseRequest, new_id: IdGenerator) -> Wire:
-    item: Wire = {"id": new_id("rs"), "type": "reasoning", "content": []}
-    if request.includes_encrypted_reasoning:
-        item["encrypted_content"] = encrypted_reasoning.make_encrypted_content(f"{item['id']} {summary}")
-    item["summary"] = [{"type": "summary_text", "text": summary}] if summary else []
-    return item
-
-
-def _make_reasoning_config(request: ResponseRequest) -> Wire:
-    traits, options = request.traits, request.body.get("reasoning") or {}
-    if not traits.efforts:
-        return {"context": None, "effort": None, "summary": None}
-    summary = options.get("summary") or options.get("generate_summary")
-    return {
-        "context": options.get("context") or traits.reasoning_context,
-        "effort": request.effort,
-        "mode": options.get("mode") or "standard",
-        "summary": _EFFECTIVE_SUMMARY.get(summary, summary) if summary else None,
-    }
-
-
-def _make_usage(input_tokens: int, output: OutputItems) -> Wire:
-    return {
-        "input_tokens": input_tokens,
-        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": 0},
-        "output_tokens": output.tokens,
-        "output_tokens_details": {"reasoning_tokens": output.reasoning_tokens},
-        "total_tokens": input_tokens + output.tokens,
-    }
-
-
-def to_stored_item(item: Wire, new_id: IdGenerator) -> Wire:
+def to_stored_item(item: JsonObject, new_id: IdGenerator) -> JsonObject:
     """An input item as the service stores and lists it: with id, type, status and content parts (recorded)."""
     kind = item.get("type") or "message"
     if kind == "message":
-        parts: list[Any] = _to_content_parts(
-            item["content"], "output_text" if item["role"] == "assistant" else "input_text"
-        )
-        head: Wire = {"id": item.get("id") or new_id("msg"), "type": "message", "status": "completed", "content": parts}
+        content: str | list[JsonObject] = item["content"]
+        if isinstance(content, str) and item["role"] == "assistant":
+            content = [{"type": "output_text", "annotations": [], "logprobs": [], "text": content}]
+        elif isinstance(content, str):
+            content = [{"type": "input_text", "text": content}]
+        head: JsonObject = {
+            "id": item.get("id") or new_id("msg"),
+            "type": "message",
+            "status": "completed",
+            "content": [*content],
+        }
         phase = {"phase": item["phase"]} if item.get("phase") else {}
         return {**head, **phase, "role": item["role"]}
     prefix = _ID_PREFIXES.get(kind, "fc")
-    status: Wire = {} if kind in ("reasoning", "compaction") else {"status": item.get("status") or "completed"}
+    status: JsonObject = {} if kind in ("reasoning", "compaction") else {"status": item.get("status") or "completed"}
     return {"id": item.get("id") or new_id(prefix), "type": kind, **status} | {
         key: value for key, value in item.items() if key not in ("id", "type", "status")
     }
 
 
-def _to_content_parts(content: Any, kind: str) -> list[Any]:
-    if not isinstance(content, str):
-        return list(content)
-    if kind == "output_text":
-        return [{"type": kind, "annotations": [], "logprobs": [], "text": content}]
-    return [{"type": kind, "text": content}]
-
-
-def to_stored_items(items: Sequence[Wire], new_id: IdGenerator) -> list[Wire]:
-    """All of them."""
+def to_stored_items(items: Sequence[JsonObject], new_id: IdGenerator) -> list[JsonObject]:
+    """Input items as the service stores and lists them."""
     return [to_stored_item(item, new_id) for item in items]

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from threadbridge.ports import PassthroughRequest, Wire, WireResponse
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import PassthroughRequest, WireResponse
 from threadbridge_adapters.simulator import _errors as errors
-from threadbridge_adapters.simulator._file_bytes import FileBytes, FileBytesWriter
-from threadbridge_adapters.simulator._multipart_parser import ParsedForm, read_form
+from threadbridge_adapters.simulator._file_bytes import FileBytes, FileBytesWriter, ParsedForm, read_form
 from threadbridge_adapters.simulator._simulator import ReceivedRequest, Simulator
 
 _VERSION_HEADER = {"openai-version": "2020-10-01"}
@@ -34,7 +34,7 @@ class RouteCall:
 RouteHandler: TypeAlias = Callable[[Simulator, RouteCall], Awaitable[WireResponse]]
 
 
-def path_route(operation: Callable[[Simulator, Mapping[str, str]], Wire]) -> RouteHandler:
+def path_route(operation: Callable[[Simulator, Mapping[str, str]], JsonObject]) -> RouteHandler:
     """A route with only the ids in its path."""
 
     async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
@@ -44,7 +44,7 @@ def path_route(operation: Callable[[Simulator, Mapping[str, str]], Wire]) -> Rou
     return handle
 
 
-def query_route(operation: Callable[[Simulator, Mapping[str, str], Mapping[str, str]], Wire]) -> RouteHandler:
+def query_route(operation: Callable[[Simulator, Mapping[str, str], Mapping[str, str]], JsonObject]) -> RouteHandler:
     """A route with a query string."""
 
     async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
@@ -54,7 +54,7 @@ def query_route(operation: Callable[[Simulator, Mapping[str, str], Mapping[str, 
     return handle
 
 
-def json_route(operation: Callable[[Simulator, Mapping[str, str], Any], Wire]) -> RouteHandler:
+def json_route(operation: Callable[[Simulator, Mapping[str, str], Any], JsonObject]) -> RouteHandler:
     """A route with a JSON body."""
 
     async def handle(simulator: Simulator, call: RouteCall) -> WireResponse:
@@ -66,7 +66,10 @@ def json_route(operation: Callable[[Simulator, Mapping[str, str], Any], Wire]) -
 
 
 def form_route(
-    operation: Callable[[Simulator, Mapping[str, str], ParsedForm], Wire], *, field: str, max_bytes: int | None = None
+    operation: Callable[[Simulator, Mapping[str, str], ParsedForm], JsonObject],
+    *,
+    field: str,
+    max_bytes: int | None = None,
 ) -> RouteHandler:
     """A route with a form that has a file in `field`, of at most `max_bytes`."""
 
@@ -120,13 +123,13 @@ def record_request(simulator: Simulator, call: RouteCall, body: Any = None) -> N
     simulator.requests.append(ReceivedRequest(call.request.method, call.request.path, body))
 
 
-def make_json_response(simulator: Simulator, body: Wire, request_id: str | None = None) -> WireResponse:
+def make_json_response(simulator: Simulator, body: JsonObject, request_id: str | None = None) -> WireResponse:
     headers = {**_make_headers(simulator, request_id), "content-type": "application/json"}
     return WireResponse(200, headers, orjson.dumps(simulator.quirks.transform_response(body)))
 
 
 def make_event_stream_response(
-    simulator: Simulator, events: AsyncGenerator[Wire], request_id: str | None = None
+    simulator: Simulator, events: AsyncGenerator[JsonObject], request_id: str | None = None
 ) -> WireResponse:
     headers = {**_make_headers(simulator, request_id), "content-type": "text/event-stream; charset=utf-8"}
     return WireResponse(
@@ -141,7 +144,7 @@ def make_error_response(simulator: Simulator, error: errors.ServiceError) -> Wir
     return WireResponse(error.status, {**headers, "content-type": "application/json"}, orjson.dumps(body))
 
 
-async def _encode_frames(events: AsyncGenerator[Wire]) -> AsyncGenerator[bytes]:
+async def _encode_frames(events: AsyncGenerator[JsonObject]) -> AsyncGenerator[bytes]:
     """§8: `event:` equals the event's type, and there is no final marker."""
     async with aclosing(events):
         async for event in events:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self, TypeAlias
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import _errors as errors
 
 
@@ -14,12 +14,12 @@ from threadbridge_adapters.simulator import _errors as errors
 class TextMessage:
     """An assistant message.
 
-    After a `Search` or `Python` in the same response, `[[2]]` in the text cites the second result of all searches, and
-    `[[name.csv]]` becomes a link to the file that code wrote; the marks are removed.
+    After a `PlannedFileSearch` or `PlannedCode` in the same response, `[[2]]` in the text cites the second result of
+    all searches, and `[[name.csv]]` becomes a link to the file that code wrote; the marks are removed.
     """
 
     text: str
-    annotations: Sequence[Wire] = ()
+    annotations: Sequence[JsonObject] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class PlannedFileSearch:
 class PlannedCode:
     """A `code_interpreter` call. The code is not run: the fields define what it prints, writes and draws.
 
-    `writes` are names and texts of files; `draws` are charts, each displayed, and saved under its name if it has one.
-    `dies`: a container in which code has run before expires while this code runs, and the response fails.
+    `written_files` are names and texts; each of `drawn_charts` is displayed, and saved under its name if it has one.
+    `loses_container`: a container in which code has run before expires while this code runs, and the response fails.
     """
 
     code: str
@@ -51,24 +51,24 @@ class ToolSummaryMessage:
 
 @dataclass(frozen=True, slots=True)
 class PerformedFileSearch:
-    """A `Search` that was performed."""
+    """A `PlannedFileSearch` with its results."""
 
     queries: Sequence[str]
-    results: Sequence[Wire]
+    results: Sequence[JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
 class PerformedCode:
-    """A `Python` that was performed."""
+    """A `PlannedCode` with its container and outputs."""
 
     code: str
     container_id: str
-    outputs: Sequence[Wire]
+    outputs: Sequence[JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalMessage:
-    """An assistant message that refuses."""
+    """An assistant message whose content part is a refusal."""
 
     text: str
 
@@ -128,7 +128,7 @@ class Scenario:
 
     response: ScriptedResponse | None = None
     #: Exact events to send instead of a generated response, for instance from a recording.
-    events: Sequence[Wire] | None = None
+    events: Sequence[JsonObject] | None = None
     #: The error to respond with before the request is validated.
     error: errors.ServiceError | None = None
     #: Seconds before the first event, and between events.
@@ -169,7 +169,7 @@ class Scenario:
         return cls(error=errors.error_for_status(status, message, retry_after=retry_after))
 
     @classmethod
-    def from_events(cls, events: Sequence[Wire]) -> Self:
+    def from_events(cls, events: Sequence[JsonObject]) -> Self:
         """Send exactly these events; a plain request gets the response in the last event that has one."""
         return cls(events=events)
 

@@ -5,12 +5,12 @@ They apply to requests and responses over HTTP and through the pass-through.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Any, Final
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge_adapters.simulator import _errors as errors
 
 
@@ -73,6 +73,11 @@ _UNSUPPORTED_TOOLS: Final[Mapping[ServerQuirk, str]] = {
     Q.NO_CONTAINERS: "code_interpreter",
     Q.NO_FILES: "file_search",
 }
+#: Parameters of a create request that are ignored.
+_IGNORED_PARAMETERS: Final[Mapping[ServerQuirk, str]] = {
+    Q.INLINE_BACKGROUND: "background",
+    Q.TAKES_ANY_PREVIOUS: "previous_response_id",
+}
 
 
 class ServerQuirks:
@@ -91,74 +96,29 @@ class ServerQuirks:
         """Whether this server does not have the path."""
         if Q.FORGETS in self and method == "GET" and path.startswith("/responses/"):
             return True
-        return any(path.startswith(_MISSING_PATHS[manner]) for manner in self._quirks & _MISSING_PATHS.keys())
+        return any(path.startswith(_MISSING_PATHS[quirk]) for quirk in self._quirks & _MISSING_PATHS.keys())
 
     def transform_request(self, path: str, body: Any) -> Any:
         """The body as this server reads it. Raises the server's errors."""
-        if not isinstance(body, dict):
+        if not is_json_object(body):
             return body
         if path == "/conversations" and Q.DROPS_FIRST_ITEMS in self:
             return {name: value for name, value in body.items() if name != "items"}
-        return self._transform_response_request(body) if path == "/responses" else body
-
-    def transform_response(self, body: Wire) -> Wire:
-        """A response as this server sends it."""
-        if body.get("object") == "list":
-            return self._transform_list(body)
-        return self._transform_response_object(body) if body.get("object") == "response" else body
-
-    async def transform_events(self, events: AsyncGenerator[Wire]) -> AsyncGenerator[Wire]:
-        """A stream as this server sends it."""
-        has_searched = False
-        async with aclosing(events):
-            async for event in events:
-                item = event.get("item") or {}
-                has_searched = has_searched or item.get("type") == "file_search_call"
-                if Q.PATCHY_STREAMS in self and _is_omitted(event, has_searched=has_searched):
-                    continue
-                yield self._transform_event(event)
-
-    def transform_error(self, body: Wire) -> Wire:
-        """An error body as this server sends it."""
-        message = body["error"]["message"]
-        if Q.DETAIL_ERRORS in self:
-            return {"detail": message}
-        return {"error": {"message": message}} if Q.TERSE_ERRORS in self else body
-
-    def _transform_response_request(self, body: Wire) -> Wire:
-        for manner, refuse in _REQUEST_CHECKS.items():
-            if manner in self:
-                refuse(body)
-        for manner, kind in _UNSUPPORTED_TOOLS.items():
-            if manner in self and any(tool.get("type") == kind for tool in body.get("tools") or ()):
-                raise errors.invalid_value("tools[0].type", kind, ("function",))
-        ignored_names = {name for manner, name in _IGNORED_PARAMETERS.items() if manner in self}
+        if path != "/responses":
+            return body
+        self._check_response_request(body)
+        ignored_names = {name for quirk, name in _IGNORED_PARAMETERS.items() if quirk in self}
         request = {name: value for name, value in body.items() if name not in ignored_names}
         if Q.NO_REQUIRED_CHOICE in self and request.get("tool_choice") == "required":
             request["tool_choice"] = "auto"
         return request
 
-    def _transform_event(self, event: Wire) -> Wire:
-        result = dict(event)
-        if "response" in result:
-            result["response"] = self._transform_response_object(result["response"])
-        elif Q.INNER_FILE_IDS in self:
-            result = _replace_file_ids(result)
-        if Q.PATCHY_STREAMS in self:
-            result["sequence_number"] *= 2
-        return result
-
-    def _transform_response_object(self, body: Wire) -> Wire:
-        result = dict(body)
-        if Q.CONVERSATION_BY_STRING in self:
-            result.pop("conversation", None)
-        if Q.ONE_MODEL in self:
-            result["model"] = ONLY_MODEL
-        if Q.SPARSE_OBJECTS in self:
-            result = _make_sparse(result)
-        return _replace_file_ids(result) if Q.INNER_FILE_IDS in self else result
-
-    def _transform_list(self, body: Wire) -> Wire:
+    def transform_response(self, body: JsonObject) -> JsonObject:
+        """A response as this server sends it."""
+        if body.get("object") == "response":
+            return self._transform_response_object(body)
+        if body.get("object") != "list":
+            return body
         result = dict(body)
         if Q.SPARSE_OBJECTS in self:
             result["data"] = [{**item, "status": None} if "status" in item else item for item in body["data"]]
@@ -166,68 +126,68 @@ class ServerQuirks:
             result = {name: result[name] for name in ("object", "data")}
         return result
 
+    async def transform_events(self, events: AsyncGenerator[JsonObject]) -> AsyncGenerator[JsonObject]:
+        """A stream as this server sends it."""
+        has_searched = False
+        async with aclosing(events):
+            async for event in events:
+                item = event.get("item") or JsonObject()
+                has_searched = has_searched or item.get("type") == "file_search_call"
+                if Q.PATCHY_STREAMS in self:
+                    if event["type"] == "response.output_text.done":
+                        continue
+                    if has_searched and event["type"] == "response.output_item.added" and item["type"] == "message":
+                        continue
+                    event = {**event, "sequence_number": event["sequence_number"] * 2}
+                if "response" in event:
+                    event = {**event, "response": self._transform_response_object(event["response"])}
+                elif Q.INNER_FILE_IDS in self:
+                    event = _replace_file_ids(event)
+                yield event
 
-def _reject_conversation_object(body: Wire) -> None:
-    if isinstance(body.get("conversation"), dict):
-        raise errors.invalid_type("conversation", "a string", body["conversation"])
+    def transform_error(self, body: JsonObject) -> JsonObject:
+        """An error body as this server sends it."""
+        message = body["error"]["message"]
+        if Q.DETAIL_ERRORS in self:
+            return {"detail": message}
+        return {"error": {"message": message}} if Q.TERSE_ERRORS in self else body
 
+    def _check_response_request(self, body: JsonObject) -> None:
+        """Reject what this server does not support."""
+        if Q.CONVERSATION_BY_STRING in self and is_json_object(body.get("conversation")):
+            raise errors.invalid_type("conversation", "a string", body["conversation"])
+        if Q.NO_BACKGROUND_STREAMS in self and body.get("background") and body.get("stream"):
+            raise errors.ServiceError("Background responses cannot be streamed.", param="stream")
+        if Q.NO_BACKGROUND in self and body.get("background"):
+            raise errors.parameter_not_simulated("background")
+        if Q.FORGETS in self and body.get("previous_response_id"):
+            raise errors.previous_response_not_found(body["previous_response_id"])
+        if Q.FEW_PATHS in self and body.get("context_management"):
+            raise errors.unknown_parameter("context_management")
+        for quirk, kind in _UNSUPPORTED_TOOLS.items():
+            if quirk in self and any(tool.get("type") == kind for tool in body.get("tools") or ()):
+                raise errors.invalid_value("tools[0].type", kind, ("function",))
 
-def _reject_background_stream(body: Wire) -> None:
-    if body.get("background") and body.get("stream"):
-        raise errors.ServiceError("Background responses cannot be streamed.", param="stream")
-
-
-def _reject_background(body: Wire) -> None:
-    if body.get("background"):
-        raise errors.parameter_not_simulated("background")
-
-
-def _reject_compaction(body: Wire) -> None:
-    if body.get("context_management"):
-        raise errors.unknown_parameter("context_management")
-
-
-def _reject_previous_response(body: Wire) -> None:
-    if body.get("previous_response_id"):
-        raise errors.previous_response_not_found(body["previous_response_id"])
-
-
-#: Create requests that are rejected.
-_REQUEST_CHECKS: Final[Mapping[ServerQuirk, Callable[[Wire], None]]] = {
-    Q.CONVERSATION_BY_STRING: _reject_conversation_object,
-    Q.NO_BACKGROUND_STREAMS: _reject_background_stream,
-    Q.NO_BACKGROUND: _reject_background,
-    Q.FORGETS: _reject_previous_response,
-    Q.FEW_PATHS: _reject_compaction,
-}
-#: Parameters of a create request that are ignored.
-_IGNORED_PARAMETERS: Final[Mapping[ServerQuirk, str]] = {
-    Q.INLINE_BACKGROUND: "background",
-    Q.TAKES_ANY_PREVIOUS: "previous_response_id",
-}
-
-
-def _is_omitted(event: Wire, *, has_searched: bool) -> bool:
-    if event["type"] == "response.output_text.done":
-        return True
-    return has_searched and event["type"] == "response.output_item.added" and event["item"]["type"] == "message"
-
-
-def _make_sparse(response: Wire) -> Wire:
-    result = dict(response)
-    if (result.get("incomplete_details") or {}).get("reason") == "max_output_tokens":
-        result["incomplete_details"] = {"reason": "length"}
-    if result.get("usage"):
-        result["usage"] = {**result["usage"], "input_tokens_details": None}
-        del result["usage"]["output_tokens_details"]
-    return result
+    def _transform_response_object(self, body: JsonObject) -> JsonObject:
+        result = dict(body)
+        if Q.CONVERSATION_BY_STRING in self:
+            result.pop("conversation", None)
+        if Q.ONE_MODEL in self:
+            result["model"] = ONLY_MODEL
+        if Q.SPARSE_OBJECTS in self:
+            if (result.get("incomplete_details") or JsonObject()).get("reason") == "max_output_tokens":
+                result["incomplete_details"] = {"reason": "length"}
+            if result.get("usage"):
+                result["usage"] = {**result["usage"], "input_tokens_details": None}
+                del result["usage"]["output_tokens_details"]
+        return _replace_file_ids(result) if Q.INNER_FILE_IDS in self else result
 
 
 def _replace_file_ids(value: Any) -> Any:
     """Change ids of cited files and search results, and the scores of the results, at any depth."""
-    if isinstance(value, list):
+    if is_json_list(value):
         return [_replace_file_ids(each) for each in value]
-    if not isinstance(value, dict):
+    if not is_json_object(value):
         return value
     result = {name: _replace_file_ids(each) for name, each in value.items()}
     if result.get("type") == "file_citation":

@@ -8,22 +8,21 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from threadbridge.ports import Clock, IdGenerator, Wire
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import Clock, IdGenerator
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _response_objects as response_objects
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._background import BackgroundJobs
-from threadbridge_adapters.simulator._compaction import compact_response, select_visible_context
 from threadbridge_adapters.simulator._containers import Containers
 from threadbridge_adapters.simulator._conversations import Conversations
 from threadbridge_adapters.simulator._default_reply import compose_scenario
+from threadbridge_adapters.simulator._encrypted_content import compact_response, select_visible_context
 from threadbridge_adapters.simulator._event_stream import build_events
-from threadbridge_adapters.simulator._files import Files
+from threadbridge_adapters.simulator._files import Files, Uploads
 from threadbridge_adapters.simulator._full_text_search import FullTextIndex
 from threadbridge_adapters.simulator._hosted_tools import HostedTools
-from threadbridge_adapters.simulator._ids import new_id as fresh_id
-from threadbridge_adapters.simulator._item_pairing import check_pairing, resolve_references
+from threadbridge_adapters.simulator._items import check_pairing, resolve_references
 from threadbridge_adapters.simulator._models import ModelTable
 from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._request import (
@@ -33,7 +32,12 @@ from threadbridge_adapters.simulator._request import (
     check_json_mentioned,
     parse_request,
 )
-from threadbridge_adapters.simulator._response_task import TERMINAL_EVENTS, ConnectionBrokenError, ResponseTask
+from threadbridge_adapters.simulator._response_tasks import (
+    TERMINAL_EVENTS,
+    BackgroundJobs,
+    ConnectionBrokenError,
+    ResponseTask,
+)
 from threadbridge_adapters.simulator._scenarios import Scenario, ScriptedResponse
 from threadbridge_adapters.simulator._server_quirks import ServerQuirk, ServerQuirks
 from threadbridge_adapters.simulator._state import (
@@ -43,13 +47,13 @@ from threadbridge_adapters.simulator._state import (
     SimulatorState,
     StoredResponse,
 )
+from threadbridge_adapters.simulator._state import new_id as make_random_id
 from threadbridge_adapters.simulator._tokens import count_input_tokens
-from threadbridge_adapters.simulator._uploads import Uploads
 from threadbridge_adapters.simulator._vector_search import VectorSearch
 from threadbridge_adapters.simulator._vector_stores import VectorStores
 
 #: Scenarios for the next requests, or a function that chooses one (None: the default reply).
-Script: TypeAlias = Iterable[Scenario] | Callable[[Wire], Scenario | None]
+Script: TypeAlias = Iterable[Scenario] | Callable[[JsonObject], Scenario | None]
 
 _TOKEN_COUNT_PARAMETERS = (
     "conversation",
@@ -98,7 +102,7 @@ class Simulator:
         script: Script = (),
         *,
         clock: Clock | None = None,
-        new_id: IdGenerator = fresh_id,
+        new_id: IdGenerator = make_random_id,
         limits: SimulatorLimits | None = None,
         models: ModelTable | None = None,
         quirks: Collection[ServerQuirk] = (),
@@ -110,7 +114,7 @@ class Simulator:
         self.clock = clock or SystemClock()
         self.new_id = new_id
         self.requests: deque[ReceivedRequest] = deque(maxlen=limits.requests)
-        self._choose_scenario: Callable[[Wire], Scenario | None] | None = script if callable(script) else None
+        self._choose_scenario: Callable[[JsonObject], Scenario | None] | None = script if callable(script) else None
         self._queued_scenarios: deque[Scenario] = deque(() if callable(script) else script)
         self._state = SimulatorState(limits, self.clock)
         self._jobs = BackgroundJobs()
@@ -132,7 +136,7 @@ class Simulator:
         await self._jobs.aclose()
         self._index.close()
 
-    async def create_response(self, raw: Any) -> tuple[Wire, str]:
+    async def create_response(self, raw: Any) -> tuple[JsonObject, str]:
         """Create a response and return it with the request id; a background response is returned while queued."""
         accepted_request = self._accept(raw)
         response_task = accepted_request.response_task
@@ -141,7 +145,7 @@ class Simulator:
             return self._to_plain_response(accepted_request.stored_response), response_task.request_id
         return await response_task.wait_for_response(), response_task.request_id
 
-    async def stream_response(self, raw: Any) -> tuple[AsyncGenerator[Wire], str]:
+    async def stream_response(self, raw: Any) -> tuple[AsyncGenerator[JsonObject], str]:
         """Create a response and return its events with the request id. Errors are raised here, not while iterating."""
         accepted_request = self._accept(raw)
         response_task = accepted_request.response_task
@@ -151,11 +155,11 @@ class Simulator:
         events = self._jobs.follow_events(accepted_request.stored_response)
         return _break_stream(events, response_task.scenario.break_after), response_task.request_id
 
-    def retrieve_response(self, response_id: str) -> Wire:
+    def retrieve_response(self, response_id: str) -> JsonObject:
         """A stored response."""
         return self._to_plain_response(self._state.get_response(response_id))
 
-    def resume_stream(self, response_id: str, *, after: int = -1) -> AsyncGenerator[Wire]:
+    def resume_stream(self, response_id: str, *, after: int = -1) -> AsyncGenerator[JsonObject]:
         """The events of a background response after this sequence number."""
         stored_response = self._state.get_response(response_id)
         if not stored_response.is_streamed:
@@ -163,12 +167,12 @@ class Simulator:
             raise errors.ServiceError(text, param="stream")
         return self._jobs.follow_events(stored_response, after=after)
 
-    def delete_response(self, response_id: str) -> Wire:
+    def delete_response(self, response_id: str) -> JsonObject:
         """Delete a response."""
         self._jobs.cancel(self._state.delete_response(response_id))
         return {"id": response_id, "object": "response", "deleted": True}
 
-    def cancel_response(self, response_id: str) -> Wire:
+    def cancel_response(self, response_id: str) -> JsonObject:
         """Cancel a background response (§10: no other can be cancelled). Repeated calls are allowed."""
         stored_response = self._state.get_response(response_id)
         if not stored_response.body["background"]:
@@ -176,12 +180,12 @@ class Simulator:
         self._jobs.cancel(stored_response)
         return self._to_plain_response(stored_response)
 
-    def list_input_items(self, response_id: str, query: Mapping[str, str]) -> Wire:
+    def list_input_items(self, response_id: str, query: Mapping[str, str]) -> JsonObject:
         """The input items of a response with its whole context, newest first (recorded)."""
         stored_response = self._state.get_response(response_id)
         return paginate([*stored_response.history, *stored_response.input_items], query)
 
-    def count_input_tokens(self, raw: Any) -> Wire:
+    def count_input_tokens(self, raw: Any) -> JsonObject:
         """The input token count of a request."""
         body = validators.check_members("", raw, {name: PARAMETERS[name] for name in _TOKEN_COUNT_PARAMETERS})
         request = parse_request({"model": "unnamed", **body}, self.models, self.clock.now())
@@ -193,43 +197,32 @@ class Simulator:
         return {"object": "response.input_tokens", "input_tokens": total}
 
     def _accept(self, raw: Any) -> _AcceptedRequest:
+        """Validate a create request in the service's order (§15): schema, referenced objects, model, item pairing."""
         request_id = self.new_id("req")
         self.requests.append(ReceivedRequest("POST", "/responses", raw))
         try:
-            return self._prepare(raw, request_id)
+            scenario = Scenario()
+            if self._queued_scenarios:
+                scenario = self._queued_scenarios.popleft()
+            elif self._choose_scenario is not None:
+                scenario = self._choose_scenario(raw) or scenario
+            if scenario.error is not None:
+                raise scenario.error
+            request = parse_request(raw, self.models, self.clock.now())
+            history, conversation = self._load_history(request)
+            items = resolve_references(request.items, self._state, store=request.store)
+            self._hosted_tools.check_resources(request.tools, items)
+            check_capabilities(request)
+            check_json_mentioned(request, [*history, *items])
+            if ServerQuirk.TAKES_OPEN_CALLS not in self.quirks:
+                check_pairing(history, items, self._state)
+            return self._prepare(request, request_id, scenario, history, items, conversation)
         except errors.ServiceError as error:
             error.request_id = request_id
             raise
 
-    def _prepare(self, raw: Any, request_id: str) -> _AcceptedRequest:
-        """Validate schema, then referenced objects, then the model, then item pairing (§15)."""
-        scenario = self._next_scenario(raw)
-        if scenario.error is not None:
-            raise scenario.error
-        request = parse_request(raw, self.models, self.clock.now())
-        history, conversation = self._load_history(request)
-        items = resolve_references(request.items, self._state, store=request.store)
-        self._hosted_tools.check_resources(request.tools, items)
-        check_capabilities(request)
-        context = [*history, *items]
-        check_json_mentioned(request, context)
-        if ServerQuirk.TAKES_OPEN_CALLS not in self.quirks:
-            check_pairing(history, items, self._state)
-        charged = count_input_tokens(select_visible_context(context), request.body.get("instructions"), request.tools)
-        if charged > self.limits.context_tokens and request.body.get("truncation") != "auto":
-            raise errors.context_length_exceeded()
-        scenario = _fill_in_scenario(scenario, request, context)
-        if scenario.response is not None:
-            scenario = replace(scenario, response=self._hosted_tools.run_tools(scenario.response, request, context))
-        return self._make_accepted_request(request, request_id, scenario, history, items, conversation)
-
-    def _next_scenario(self, raw: Any) -> Scenario:
-        if self._queued_scenarios:
-            return self._queued_scenarios.popleft()
-        chosen = self._choose_scenario(raw) if self._choose_scenario is not None else None
-        return chosen or Scenario()
-
-    def _load_history(self, request: ResponseRequest) -> tuple[Sequence[Wire], Conversation | None]:
+    def _load_history(self, request: ResponseRequest) -> tuple[Sequence[JsonObject], Conversation | None]:
+        """The items before the request's own, and the conversation that it names."""
         if request.previous_response_id is not None:
             return self._state.get_previous_response(request.previous_response_id).build_context(), None
         if request.conversation_id is None:
@@ -240,71 +233,72 @@ class Simulator:
             raise errors.ServiceError(text, param="conversation", code="conversation_locked")
         return list(conversation.items.values()), conversation
 
-    def _make_accepted_request(
+    def _prepare(
         self,
         request: ResponseRequest,
         request_id: str,
         scenario: Scenario,
-        history: Sequence[Wire],
-        items: Sequence[Wire],
+        history: Sequence[JsonObject],
+        items: Sequence[JsonObject],
         conversation: Conversation | None,
     ) -> _AcceptedRequest:
-        initial = response_objects.make_initial_response(
-            request, response_id=self.new_id("resp"), created_at=int(self.clock.now())
+        """The whole response to a valid request, produced before its first event is sent."""
+        context = [*history, *items]
+        input_tokens = count_input_tokens(
+            select_visible_context(context), request.body.get("instructions"), request.tools
         )
-        final = self._make_final_response(initial, request, scenario, [*history, *items])
+        if input_tokens > self.limits.context_tokens and request.body.get("truncation") != "auto":
+            raise errors.context_length_exceeded()
+        scenario = _fill_in_scenario(scenario, request, context)
+        if scenario.response is not None:
+            scenario = replace(scenario, response=self._hosted_tools.run_tools(scenario.response, request, context))
+        now = int(self.clock.now())
+        initial = response_objects.make_initial_response(request, response_id=self.new_id("resp"), created_at=now)
+        if scenario.events is not None:
+            ends = [event["response"] for event in scenario.events if event.get("type") in TERMINAL_EVENTS]
+            final: JsonObject = ends[-1] if ends else initial
+            self._state.record_replayed_contents(final["output"])
+        else:
+            answer = scenario.response or ScriptedResponse()
+            final = response_objects.make_final_response(
+                initial, request, answer, input_tokens=input_tokens, now=now, new_id=self.new_id
+            )
+            final = compact_response(final, request.body, context, self.new_id)
         is_stored = request.store or request.background or conversation is not None
-        input_items = response_objects.to_stored_items(items, self.new_id) if is_stored else []
-        queued = {**initial, "status": "queued"} if request.background else initial
         stored_response = StoredResponse(
-            queued,
-            input_items,
+            {**initial, "status": "queued"} if request.background else initial,
+            response_objects.to_stored_items(items, self.new_id) if is_stored else [],
             history,
             names_access_programs=request.traits.names_access_programs,
             is_streamed=request.stream,
         )
-        return _AcceptedRequest(
-            request,
-            stored_response,
-            ResponseTask(
-                request_id=request_id,
-                scenario=scenario,
-                clock=self.clock,
-                make_events=lambda: _make_events(scenario, initial, final, request),
-                make_plain_response=lambda: response_objects.to_plain_response(
-                    final, names_access_programs=request.traits.names_access_programs
-                ),
-                store_response=lambda: self._store_response(request, stored_response, final, conversation),
-                lock=ConversationLock(conversation),
+
+        def make_events() -> Iterable[JsonObject]:
+            if scenario.events is not None:
+                return scenario.events
+            return build_events(initial, final, obfuscated=request.is_obfuscated)
+
+        def store_response() -> None:
+            if final["status"] == "completed" and final.get("completed_at") is not None:
+                final["completed_at"] = max(final["completed_at"], int(self.clock.now()))
+            stored_response.body = final
+            if request.store or request.background:
+                self._state.put_response(stored_response)
+            if conversation is not None and final["status"] in ("completed", "incomplete"):
+                self._state.append_items(conversation, [*stored_response.input_items, *final["output"]])
+
+        response_task = ResponseTask(
+            request_id=request_id,
+            scenario=scenario,
+            clock=self.clock,
+            make_events=make_events,
+            make_plain_response=lambda: response_objects.to_plain_response(
+                final, names_access_programs=request.traits.names_access_programs
             ),
+            store_response=store_response,
+            lock=ConversationLock(conversation),
         )
-
-    def _make_final_response(
-        self, initial: Wire, request: ResponseRequest, scenario: Scenario, context: Sequence[Wire]
-    ) -> Wire:
-        if scenario.events is not None:
-            ends = [event["response"] for event in scenario.events if event.get("type") in TERMINAL_EVENTS]
-            end: Wire = ends[-1] if ends else initial
-            self._state.record_replayed_contents(end["output"])
-            return end
-        charged = count_input_tokens(select_visible_context(context), request.body.get("instructions"), request.tools)
-        answer = scenario.response or ScriptedResponse()
-        now = int(self.clock.now())
-        end = response_objects.make_final_response(
-            initial, request, answer, input_tokens=charged, now=now, new_id=self.new_id
-        )
-        return compact_response(end, request.body, context, self.new_id)
-
-    def _store_response(
-        self, request: ResponseRequest, stored_response: StoredResponse, end: Wire, conversation: Conversation | None
-    ) -> None:
-        if end["status"] == "completed" and end.get("completed_at") is not None:
-            end["completed_at"] = max(end["completed_at"], int(self.clock.now()))
-        stored_response.body = end
-        if request.store or request.background:
-            self._state.put_response(stored_response)
-        if conversation is not None and end["status"] in ("completed", "incomplete"):
-            self._state.append_items(conversation, [*stored_response.input_items, *end["output"]])
+        return _AcceptedRequest(request, stored_response, response_task)
 
     def _start_background(self, accepted_request: _AcceptedRequest) -> None:
         self._state.put_response(accepted_request.stored_response)
@@ -313,13 +307,13 @@ class Simulator:
         )
         self._jobs.start(accepted_request.stored_response, unbroken_task)
 
-    def _to_plain_response(self, stored_response: StoredResponse) -> Wire:
+    def _to_plain_response(self, stored_response: StoredResponse) -> JsonObject:
         return response_objects.to_plain_response(
             stored_response.body, names_access_programs=stored_response.names_access_programs
         )
 
 
-def _fill_in_scenario(scenario: Scenario, request: ResponseRequest, context: Sequence[Wire]) -> Scenario:
+def _fill_in_scenario(scenario: Scenario, request: ResponseRequest, context: Sequence[JsonObject]) -> Scenario:
     """The scenario with unset fields filled in from the directives of the message."""
     if scenario.response is not None or scenario.events is not None:
         return scenario
@@ -334,13 +328,7 @@ def _fill_in_scenario(scenario: Scenario, request: ResponseRequest, context: Seq
     )
 
 
-def _make_events(scenario: Scenario, initial: Wire, final: Wire, request: ResponseRequest) -> Iterable[Wire]:
-    if scenario.events is not None:
-        return scenario.events
-    return build_events(initial, final, obfuscated=request.is_obfuscated)
-
-
-async def _break_stream(events: AsyncGenerator[Wire], after: int | None) -> AsyncGenerator[Wire]:
+async def _break_stream(events: AsyncGenerator[JsonObject], after: int | None) -> AsyncGenerator[JsonObject]:
     count = 0
     async with aclosing(events):
         async for event in events:

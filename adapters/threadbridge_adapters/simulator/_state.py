@@ -1,15 +1,23 @@
-"""The simulator's state: responses, their items, conversations. All are bounded; the oldest are dropped first."""
+"""The simulator's state: its limits, ids, responses, their items, and conversations. The oldest are dropped first."""
 
 from __future__ import annotations
 
+import secrets
+import string
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from threadbridge.ports import Clock, Wire
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import Clock
 from threadbridge_adapters.simulator import _errors as errors
 
 _DAY = 86_400
+_ALPHABET = string.ascii_letters + string.digits
+#: Prefixes whose ids are letters and digits: the separator and the number of characters.
+_ALPHANUMERIC_FORMATS = {"call": ("_", 24), "file": ("-", 22)}
+_HEX_BYTES = {"cfile": 16, "cntr": 24, "conv": 24, "part": 16, "req": 16, "upload": 16, "vs": 16, "vsfb": 16}
+_DEFAULT_HEX_BYTES = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +52,17 @@ class SimulatorLimits:
 class StoredResponse:
     """One response: its current object, its input, and the context before it."""
 
-    body: Wire
-    input_items: Sequence[Wire]
-    history: Sequence[Wire]
+    body: JsonObject
+    input_items: Sequence[JsonObject]
+    history: Sequence[JsonObject]
     #: Whether the model family sends its access programs in plain responses.
     names_access_programs: bool = False
     #: Whether it was created with `stream: true`: only then can its stream be resumed.
     is_streamed: bool = False
     #: Events of a background response, for clients that resume its stream.
-    events: list[Wire] = field(default_factory=list[Wire])
+    events: list[JsonObject] = field(default_factory=list[JsonObject])
 
-    def build_context(self) -> list[Wire]:
+    def build_context(self) -> list[JsonObject]:
         """The context of a response that continues this one."""
         return [*self.history, *self.input_items, *self.body["output"]]
 
@@ -65,12 +73,12 @@ class Conversation:
 
     id: str
     created_at: int
-    metadata: Wire
-    items: dict[str, Wire] = field(default_factory=dict[str, Wire])
+    metadata: JsonObject
+    items: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
     #: Whether a response is being produced for it, so that no other request may use it (mapping §2).
     is_locked: bool = False
 
-    def to_wire(self) -> Wire:
+    def to_wire(self) -> JsonObject:
         """The wire object."""
         return {"id": self.id, "object": "conversation", "created_at": self.created_at, "metadata": self.metadata}
 
@@ -95,9 +103,9 @@ class ConversationLock:
 @dataclass(frozen=True, slots=True)
 class _IndexedItem:
     owner: str  # the response or conversation with which it is dropped
-    item: Wire
+    item: JsonObject
     preceding_reasoning_id: str | None = None
-    following_item: Wire | None = None
+    following_item: JsonObject | None = None
 
 
 class SimulatorState:
@@ -158,7 +166,7 @@ class SimulatorState:
         self._unindex_items(conversation_id, self.get_conversation(conversation_id).items.values())
         del self._conversations[conversation_id]
 
-    def append_items(self, conversation: Conversation, items: Iterable[Wire]) -> None:
+    def append_items(self, conversation: Conversation, items: Iterable[JsonObject]) -> None:
         """Add items to the end of a conversation, up to the limit."""
         items_by_id = {item["id"]: item for item in items}
         if len(conversation.items) + len(items_by_id) > self._limits.conversation_items:
@@ -173,7 +181,7 @@ class SimulatorState:
             raise errors.item_not_found(item_id)
         self._unindex_items(conversation.id, [removed])
 
-    def get_item(self, item_id: str) -> Wire | None:
+    def get_item(self, item_id: str) -> JsonObject | None:
         """A stored item."""
         found = self._indexed_items.get(item_id)
         return found.item if found else None
@@ -183,12 +191,12 @@ class SimulatorState:
         found = self._indexed_items.get(item_id)
         return found.preceding_reasoning_id if found else None
 
-    def get_following_item(self, item_id: str) -> Wire | None:
+    def get_following_item(self, item_id: str) -> JsonObject | None:
         """The item after a stored reasoning item."""
         found = self._indexed_items.get(item_id)
         return found.following_item if found else None
 
-    def record_replayed_contents(self, items: Iterable[Wire]) -> None:
+    def record_replayed_contents(self, items: Iterable[JsonObject]) -> None:
         """Accept the encrypted contents of a replayed recording in later requests."""
         for item in items:
             if item.get("encrypted_content"):
@@ -199,7 +207,7 @@ class SimulatorState:
     def is_replayed_content(self, token: str) -> bool:
         return token in self._replayed_contents
 
-    def _index_items(self, owner: str, items: Sequence[Wire]) -> None:
+    def _index_items(self, owner: str, items: Sequence[JsonObject]) -> None:
         for before, item, after in zip([None, *items], items, [*items[1:], None], strict=False):
             if "id" not in item or item["id"] in self._indexed_items:
                 continue
@@ -215,8 +223,18 @@ class SimulatorState:
         stored_response = self._responses.pop(response_id)
         self._unindex_items(response_id, [*stored_response.input_items, *stored_response.body["output"]])
 
-    def _unindex_items(self, owner: str, items: Iterable[Wire]) -> None:
+    def _unindex_items(self, owner: str, items: Iterable[JsonObject]) -> None:
         for item in items:
             found = self._indexed_items.get(item.get("id", ""))
             if found is not None and found.owner == owner:
                 del self._indexed_items[item["id"]]
+
+
+def new_id(prefix: str) -> str:
+    """A new random id: `resp_`, `msg_`, `fc_`, `rs_` with 50 digits, `conv_` and `cntr_` with 48, `vs_` with 32;
+    `call_` with 24 and `file-` with 22 letters and digits.
+    """
+    if prefix in _ALPHANUMERIC_FORMATS:
+        between, length = _ALPHANUMERIC_FORMATS[prefix]
+        return prefix + between + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return f"{prefix}_{secrets.token_hex(_HEX_BYTES.get(prefix, _DEFAULT_HEX_BYTES))}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 
 _WORD_PIECES = re.compile(r"\s*\S+|\s+$")
 _ARGUMENT_PIECES = re.compile(r"[A-Za-z0-9_.-]+|[^A-Za-z0-9_.-]+")
@@ -32,33 +32,30 @@ def split_arguments(arguments: str) -> list[str]:
     return _ARGUMENT_PIECES.findall(arguments)
 
 
-def count_input_tokens(items: Iterable[Wire], instructions: str | None, tools: Iterable[Wire]) -> int:
+def count_input_tokens(items: Iterable[JsonObject], instructions: str | None, tools: Iterable[JsonObject]) -> int:
     """The input tokens of a request: its whole context, its instructions and its tools."""
     total = _TOKENS_PER_REQUEST + (estimate_tokens(instructions) if instructions else 0)
     for item in items:
-        total += _TOKENS_PER_ITEM + _count_item_tokens(item)
+        total += _TOKENS_PER_ITEM
+        match item.get("type"):
+            case "function_call":
+                total += estimate_tokens(item["name"]) + estimate_tokens(item["arguments"])
+            case "function_call_output":
+                total += _count_content_tokens(item["output"])
+            case "file_search_call":
+                total += sum(estimate_tokens(result["text"]) for result in item.get("results") or ())
+            case "code_interpreter_call":
+                logs = [output["logs"] for output in item.get("outputs") or () if output["type"] == "logs"]
+                total += sum(estimate_tokens(text) for text in (item.get("code") or "", *logs))
+            case "reasoning":
+                total += sum(estimate_tokens(part["text"]) for part in item.get("summary") or ())
+            case "compaction":
+                total += estimate_tokens(item["encrypted_content"])
+            case _:
+                total += _count_content_tokens(item["content"])
     for tool in tools:
         total += _TOKENS_PER_ITEM + estimate_tokens(orjson.dumps(tool).decode())
     return total
-
-
-def _count_item_tokens(item: Wire) -> int:
-    match item.get("type"):
-        case "function_call":
-            return estimate_tokens(item["name"]) + estimate_tokens(item["arguments"])
-        case "function_call_output":
-            return _count_content_tokens(item["output"])
-        case "file_search_call":
-            return sum(estimate_tokens(result["text"]) for result in item.get("results") or ())
-        case "code_interpreter_call":
-            logs = [output["logs"] for output in item.get("outputs") or () if output["type"] == "logs"]
-            return sum(estimate_tokens(text) for text in (item.get("code") or "", *logs))
-        case "reasoning":
-            return sum(estimate_tokens(part["text"]) for part in item.get("summary") or ())
-        case "compaction":
-            return estimate_tokens(item["encrypted_content"])
-        case _:
-            return _count_content_tokens(item["content"])
 
 
 def _count_content_tokens(content: Any) -> int:

@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, is_json_object
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._attribute_filters import check_filter
 from threadbridge_adapters.simulator._containers import check_file_ids, check_memory_limit
 from threadbridge_adapters.simulator._schemas import find_strict_fault, make_strict
 from threadbridge_adapters.simulator._validators import Validator
-from threadbridge_adapters.simulator._vector_search import MAX_RESULTS, RANKING_OPTIONS
+from threadbridge_adapters.simulator._vector_search import MAX_RESULTS, RANKING_OPTIONS, check_filter
 
 MAX_NAME_LENGTH = 64
 _NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
@@ -111,14 +110,10 @@ def check_tools(path: str, value: Any) -> None:
         if "name" not in tool:
             raise errors.missing_parameter(f"{where}.name")
         validators.check_members(where, tool, _FUNCTION_FIELDS)
-        _check_strict(where, tool)
-
-
-def _check_strict(where: str, tool: Wire) -> None:
-    fault = find_strict_fault(tool.get("parameters") or {}) if tool.get("strict") else None
-    if fault is not None:
-        text = f"Invalid schema for function '{tool['name']}': {fault}"
-        raise errors.ServiceError(text, param=f"{where}.parameters", code="invalid_function_parameters")
+        fault = find_strict_fault(tool.get("parameters") or JsonObject()) if tool.get("strict") else None
+        if fault is not None:
+            text = f"Invalid schema for function '{tool['name']}': {fault}"
+            raise errors.ServiceError(text, param=f"{where}.parameters", code="invalid_function_parameters")
 
 
 def check_tool_choice(path: str, value: Any) -> None:
@@ -141,12 +136,12 @@ def check_tool_choice(path: str, value: Any) -> None:
         raise errors.invalid_value(f"{path}.type", kind, ("function", "allowed_tools", *_HOSTED_TOOLS))
 
 
-def check_choice_against_tools(choice: Any, tools: Sequence[Wire]) -> None:
+def check_choice_against_tools(choice: Any, tools: Sequence[JsonObject]) -> None:
     """Check that a tool choice is possible: there are tools, and a named function is one of them."""
     if choice == "required" and not tools:
         text = "Tool choice 'required' must be specified with 'tools' parameter."
         raise errors.ServiceError(text, param="tool_choice")
-    if not isinstance(choice, dict) or choice["type"] == "allowed_tools":
+    if not is_json_object(choice) or choice["type"] == "allowed_tools":
         return
     kind, name = choice["type"], choice.get("name")
     if not any(tool["type"] == kind and tool.get("name") == name for tool in tools):
@@ -168,12 +163,19 @@ def check_format(path: str, value: Any) -> None:
         raise errors.ServiceError(text, param=f"{path}.schema", code="invalid_json_schema")
 
 
-def echo_tool(tool: Wire) -> Wire:
+def echo_tool(tool: JsonObject) -> JsonObject:
     """A tool as in the response object. If `strict` is omitted, the tool becomes strict (recorded; §4)."""
     if tool["type"] == "code_interpreter":
         return tool
     if tool["type"] == "file_search":
-        return _echo_file_search(tool)
+        return {
+            "type": "file_search",
+            "filters": tool.get("filters"),
+            "max_num_results": tool.get("max_num_results") or 20,
+            "ranking_options": {"ranker": "auto", "score_threshold": 0.0}
+            | (tool.get("ranking_options") or JsonObject()),
+            "vector_store_ids": tool["vector_store_ids"],
+        }
     parameters = tool.get("parameters")
     strict = tool.get("strict", True)
     if "strict" not in tool and parameters is not None:
@@ -188,17 +190,7 @@ def echo_tool(tool: Wire) -> Wire:
     }
 
 
-def _echo_file_search(tool: Wire) -> Wire:
-    return {
-        "type": "file_search",
-        "filters": tool.get("filters"),
-        "max_num_results": tool.get("max_num_results") or 20,
-        "ranking_options": {"ranker": "auto", "score_threshold": 0.0} | (tool.get("ranking_options") or {}),
-        "vector_store_ids": tool["vector_store_ids"],
-    }
-
-
-def echo_format(value: Wire | None) -> Wire:
+def echo_format(value: JsonObject | None) -> JsonObject:
     """A text format as in the response object."""
     if value is None or value["type"] == "text":
         return {"type": "text"}

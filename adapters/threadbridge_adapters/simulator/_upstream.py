@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import TypeVar, cast
 from urllib.parse import parse_qsl
 
 import orjson
 
+from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent, ResponseObject
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import (
-    PassthroughRequest,
-    RequestContext,
-    UpstreamCapabilities,
-    UpstreamResponse,
-    Wire,
-    WireResponse,
-)
+from threadbridge.ports import PassthroughRequest, RequestContext, UpstreamCapabilities, UpstreamResponse, WireResponse
 from threadbridge_adapters.simulator._errors import ServiceError
-from threadbridge_adapters.simulator._response_task import ConnectionBrokenError
+from threadbridge_adapters.simulator._response_tasks import ConnectionBrokenError
 from threadbridge_adapters.simulator._routes import handle_request
 from threadbridge_adapters.simulator._simulator import Simulator
 from threadbridge_adapters.stream_buffer import close_stream
 from threadbridge_adapters.upstreams.multipart import MultipartForm
 
+_T = TypeVar("_T")
+
 
 class SimulatedStream:
     """The events of one simulated response. Iterate once, then close."""
 
-    def __init__(self, events: AsyncGenerator[Wire], request_id: str) -> None:
-        self._events = _translate_broken_events(events, request_id)
+    def __init__(self, events: AsyncGenerator[JsonObject], request_id: str) -> None:
+        # the simulator sends whole objects of the service; the types list what ThreadBridge reads of them
+        self._events = cast("AsyncGenerator[ResponseEvent]", _translate_errors(events, request_id))
         self._source = events
         self._request_id = request_id
 
@@ -39,7 +37,7 @@ class SimulatedStream:
         """The simulator's request id."""
         return self._request_id
 
-    def __aiter__(self) -> AsyncIterator[Wire]:
+    def __aiter__(self) -> AsyncIterator[ResponseEvent]:
         return self._events
 
     async def aclose(self) -> None:
@@ -66,7 +64,7 @@ class SimulatedUpstream:
             raise _error_from_service(error) from error
         except ConnectionBrokenError as error:
             raise _make_connection_error(None) from error
-        return UpstreamResponse(response, request_id)
+        return UpstreamResponse(cast("ResponseObject", response), request_id)
 
     async def stream_response(self, body: bytes) -> SimulatedStream:
         """The events of a response; returns when the request has been accepted."""
@@ -76,7 +74,7 @@ class SimulatedUpstream:
             raise _error_from_service(error) from error
         return SimulatedStream(events, request_id)
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
         """The JSON response to any other request."""
         headers = {"content-type": "application/json"}
         return await self._request_json(
@@ -85,7 +83,7 @@ class SimulatedUpstream:
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
-    ) -> Wire:
+    ) -> JsonObject:
         """The bytes of a file in chunks."""
         form = MultipartForm(fields, filename)
         return await self._request_json("POST", path, {"content-type": form.content_type}, form.encode(content))
@@ -106,7 +104,7 @@ class SimulatedUpstream:
         response = await handle_request(self.simulator, request)
         if isinstance(response.body, bytes):
             return response
-        return replace(response, body=_translate_broken_body(response.body))
+        return replace(response, body=_translate_errors(response.body))
 
     async def aclose(self) -> None:
         """Stop background responses."""
@@ -114,7 +112,7 @@ class SimulatedUpstream:
 
     async def _request_json(
         self, method: str, path: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None
-    ) -> Wire:
+    ) -> JsonObject:
         response = await self._handle_request(_make_request(method, path, headers=headers, body=body))
         if response.status >= 400:
             raise _error_from_response(response)
@@ -125,27 +123,17 @@ def _make_request(
     method: str, path: str, *, headers: Mapping[str, str] | None = None, body: AsyncIterator[bytes] | None = None
 ) -> PassthroughRequest:
     path, _, query = path.partition("?")
-    return PassthroughRequest(method, path, tuple(parse_qsl(query)), headers or {}, body)
+    return PassthroughRequest(method, path, tuple(parse_qsl(query)), headers or JsonObject(), body)
 
 
 async def _iterate_once(whole: bytes) -> AsyncIterator[bytes]:
     yield whole
 
 
-async def _translate_broken_body(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    try:
-        async for chunk in body:
-            yield chunk
-    except ConnectionBrokenError as error:
-        raise _make_connection_error(None) from error
-    finally:
-        await close_stream(body)
-
-
-def _parse_json(response: WireResponse) -> Wire:
+def _parse_json(response: WireResponse) -> JsonObject:
     if not isinstance(response.body, bytes):
         raise UpstreamError("The simulator responds to this path with bytes, not with JSON.")
-    parsed: Wire = orjson.loads(response.body)
+    parsed: JsonObject = orjson.loads(response.body)
     return parsed
 
 
@@ -162,13 +150,15 @@ def _error_from_response(response: WireResponse) -> UpstreamError:
     )
 
 
-async def _translate_broken_events(events: AsyncGenerator[Wire], request_id: str) -> AsyncGenerator[Wire]:
+async def _translate_errors(source: AsyncIterator[_T], request_id: str | None = None) -> AsyncGenerator[_T]:
+    """The same stream, which raises UpstreamError where the script breaks the connection."""
     try:
-        async with aclosing(events):
-            async for event in events:
-                yield event
+        async for each in source:
+            yield each
     except ConnectionBrokenError as error:
         raise _make_connection_error(request_id) from error
+    finally:
+        await close_stream(source)
 
 
 def _error_from_service(error: ServiceError) -> UpstreamError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge_adapters.simulator import _errors as errors
 
 Validator: TypeAlias = Callable[[str, Any], None]
@@ -13,6 +13,7 @@ Validator: TypeAlias = Callable[[str, Any], None]
 MAX_METADATA_PAIRS = 16
 MAX_METADATA_KEY_LENGTH = 64
 MAX_METADATA_VALUE_LENGTH = 512
+MAX_ATTRIBUTES = 16
 
 
 def string(*, max_length: int | None = None) -> Validator:
@@ -69,7 +70,7 @@ def decimal(*, minimum: float, maximum: float) -> Validator:
 
 
 def require_array(path: str, value: Any) -> Sequence[Any]:
-    if not isinstance(value, list):
+    if not is_json_list(value):
         raise errors.invalid_type(path, "an array", value)
     return value
 
@@ -87,8 +88,8 @@ def array_of_strings(*, max_length: int | None = None) -> Validator:
     return check
 
 
-def require_object(path: str, value: Any) -> Wire:
-    if not isinstance(value, dict):
+def require_object(path: str, value: Any) -> JsonObject:
+    if not is_json_object(value):
         raise errors.invalid_type(path, "an object", value)
     return value
 
@@ -102,7 +103,9 @@ def anything(path: str, value: Any) -> None:
     """Accept any value, for fields that the service echoes or ignores."""
 
 
-def check_members(path: str, value: Any, allowed: Mapping[str, Validator], *, required: Sequence[str] = ()) -> Wire:
+def check_members(
+    path: str, value: Any, allowed: Mapping[str, Validator], *, required: Sequence[str] = ()
+) -> JsonObject:
     """Check an object's own members; null stands for "not given" unless the member is required."""
     body = require_object(path, value)
     prefix = f"{path}." if path else ""
@@ -116,6 +119,21 @@ def check_members(path: str, value: Any, allowed: Mapping[str, Validator], *, re
         if member is not None or name in required:
             check(prefix + name, member)
     return body
+
+
+def array_of_objects(
+    allowed: Mapping[str, Validator], *, required: Sequence[str] = (), max_length: int | None = None
+) -> Validator:
+    """A check for a list of objects with these members."""
+
+    def check(path: str, value: Any) -> None:
+        items = require_array(path, value)
+        if max_length is not None and len(items) > max_length:
+            raise errors.too_long(path, "array", len(items), max_length)
+        for index, item in enumerate(items):
+            check_members(f"{path}[{index}]", item, allowed, required=required)
+
+    return check
 
 
 def object_with(allowed: Mapping[str, Validator], *, required: Sequence[str] = ()) -> Validator:
@@ -135,6 +153,20 @@ def metadata(path: str, value: Any) -> None:
         if len(key) > MAX_METADATA_KEY_LENGTH:
             raise errors.property_name_too_long(path, key, MAX_METADATA_KEY_LENGTH)
         check(f"{path}.{key}", text)
+
+
+def attributes(path: str, value: Any) -> None:
+    """At most 16 pairs; values are strings up to 512 characters, numbers or booleans."""
+    pairs = require_object(path, value)
+    if len(pairs) > MAX_ATTRIBUTES:
+        raise errors.too_many_properties(path, len(pairs), MAX_ATTRIBUTES)
+    for key, member in pairs.items():
+        if len(key) > MAX_METADATA_KEY_LENGTH:
+            raise errors.property_name_too_long(path, key, MAX_METADATA_KEY_LENGTH)
+        if isinstance(member, str):
+            string(max_length=MAX_METADATA_VALUE_LENGTH)(f"{path}.{key}", member)
+        elif not isinstance(member, bool | int | float):
+            raise errors.invalid_type(f"{path}.{key}", "one of a string, number or boolean", member)
 
 
 def _check_range(path: str, kind: str, value: float, minimum: float | None, maximum: float | None) -> None:

@@ -1,26 +1,82 @@
-"""Searches in vector stores, for the search endpoint and for `file_search`."""
+"""Searches in vector stores, for the search endpoint and for `file_search`, with filters over attributes of files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, is_json_list
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._attribute_filters import check_filter, matches_filter
 from threadbridge_adapters.simulator._full_text_search import FullTextIndex, SearchHit
 from threadbridge_adapters.simulator._vector_stores import VectorStore, VectorStores
 
+_ORDER_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+_COMPARISONS: Final = ("eq", "ne", *_ORDER_OPERATORS, "in", "nin")
+_COMPOUNDS: Final = ("and", "or")
 MAX_RESULTS: Final = 50
 DEFAULT_RESULTS: Final = 10
+
+
+def check_filter(path: str, value: Any) -> None:
+    """Check one filter and the filters nested in it."""
+    kind = validators.require_object(path, value).get("type")
+    if kind is None:
+        raise errors.missing_parameter(f"{path}.type")
+    if kind in _COMPOUNDS:
+        validators.check_members(
+            path, value, {"type": validators.string(), "filters": validators.anything}, required=("filters",)
+        )
+        for index, each in enumerate(validators.require_array(f"{path}.filters", value["filters"])):
+            check_filter(f"{path}.filters[{index}]", each)
+        return
+    validators.one_of(*_COMPARISONS, *_COMPOUNDS)(f"{path}.type", kind)
+    allowed = {"type": validators.string(), "key": validators.string(), "value": validators.anything}
+    validators.check_members(path, value, allowed, required=("key", "value"))
+    operand = value["value"]
+    for each in operand if is_json_list(operand) else [operand]:
+        if not isinstance(each, str | bool | int | float):
+            raise errors.invalid_type(f"{path}.value", "one of a string, number or boolean", each)
+    if is_json_list(operand) != (kind in ("in", "nin")):
+        expected = "an array" if kind in ("in", "nin") else "one of a string, number or boolean"
+        raise errors.invalid_type(f"{path}.value", expected, operand)
+
+
+def matches_filter(filters: JsonObject | None, attributes: JsonObject) -> bool:
+    """Whether a file with these attributes matches the filter."""
+    if filters is None:
+        return True
+    kind = filters["type"]
+    if kind in _COMPOUNDS:
+        inner = [matches_filter(each, attributes) for each in filters["filters"]]
+        return all(inner) if kind == "and" else any(inner)
+    expected: Any = filters["value"]
+    actual: Any = attributes.get(filters["key"])
+    match kind:
+        case "eq":
+            return bool(actual == expected)
+        case "ne":
+            return bool(actual != expected)
+        case "in":
+            return actual in expected
+        case "nin":
+            return actual not in expected
+        case _:
+            comparable = any(isinstance(actual, types) and isinstance(expected, types) for types in ((int, float), str))
+            return comparable and _ORDER_OPERATORS[kind](actual, expected)
 
 
 def check_query(path: str, value: Any) -> None:
     """Check for one or several queries."""
     if isinstance(value, str):
         return
-    if not isinstance(value, list):
+    if not is_json_list(value):
         raise errors.invalid_type(path, "one of a string or array of strings", value)
     validators.array_of_strings()(path, value)
 
@@ -52,7 +108,7 @@ class VectorSearch:
         self._stores = stores
         self._index = index
 
-    def search(self, store_id: str, raw: Any) -> Wire:
+    def search(self, store_id: str, raw: Any) -> JsonObject:
         """`POST /v1/vector_stores/{id}/search`."""
         body = validators.check_members("", raw, _SEARCH_PARAMETERS, required=("query",))
         store = self._stores.get_active(store_id)
@@ -70,10 +126,10 @@ class VectorSearch:
             "next_page": None,
         }
 
-    def search_for_tool(self, tool: Wire, queries: Sequence[str]) -> list[Wire]:
+    def search_for_tool(self, tool: JsonObject, queries: Sequence[str]) -> list[JsonObject]:
         """The results of a `file_search` call with this tool, best first, in the form of the call's item."""
         stores = [self._stores.get_active(store_id) for store_id in tool["vector_store_ids"]]
-        out: list[Wire] = []
+        out: list[JsonObject] = []
         for store, hit in self.find_best_chunks(stores, queries, tool, default_limit=20):
             head = _describe_hit(store, hit)
             out.append(
@@ -88,11 +144,11 @@ class VectorSearch:
         return out
 
     def find_best_chunks(
-        self, stores: Sequence[VectorStore], queries: Sequence[str], options: Wire, *, default_limit: int
+        self, stores: Sequence[VectorStore], queries: Sequence[str], options: JsonObject, *, default_limit: int
     ) -> list[tuple[VectorStore, SearchHit]]:
         """The best chunks of all stores for all queries, each once with its best score."""
         limit = options.get("max_num_results") or default_limit
-        min_score = (options.get("ranking_options") or {}).get("score_threshold") or 0
+        min_score = (options.get("ranking_options") or JsonObject()).get("score_threshold") or 0
         best: dict[tuple[str, str], tuple[VectorStore, SearchHit]] = {}
         for store in stores:
             file_ids = {
@@ -108,7 +164,7 @@ class VectorSearch:
         return sorted(best.values(), key=lambda pair: -pair[1].score)[:limit]
 
 
-def _describe_hit(store: VectorStore, hit: SearchHit) -> Wire:
+def _describe_hit(store: VectorStore, hit: SearchHit) -> JsonObject:
     file = store.files[hit.file_id]
     return {
         "file_id": hit.file_id,

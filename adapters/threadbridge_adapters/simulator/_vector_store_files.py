@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator._files import StoredFile
-from threadbridge_adapters.simulator._full_text_search import FullTextIndex
-from threadbridge_adapters.simulator._text_chunking import ChunkingStrategy, TooManyTokensError, split_into_chunks
+from threadbridge_adapters.simulator._full_text_search import (
+    ChunkingStrategy,
+    FullTextIndex,
+    TooManyTokensError,
+    split_into_chunks,
+)
 
 #: Extensions that the service accepts; the simulator indexes those of text files.
 TEXT_EXTENSIONS: Final = frozenset(
@@ -22,8 +26,8 @@ TEXT_EXTENSIONS: Final = frozenset(
 SUPPORTED_EXTENSIONS: Final = TEXT_EXTENSIONS | {".doc", ".docx", ".pdf", ".pptx"}
 
 STATUSES: Final = ("in_progress", "completed", "failed", "cancelled")
-UNSUPPORTED_FILE_ERROR: Final[Wire] = {"code": "unsupported_file", "message": "The file type is not supported."}
-FILE_TOO_LARGE_ERROR: Final[Wire] = {
+UNSUPPORTED_FILE_ERROR: Final[JsonObject] = {"code": "unsupported_file", "message": "The file type is not supported."}
+FILE_TOO_LARGE_ERROR: Final[JsonObject] = {
     "code": "invalid_file",
     "message": "The file could not be parsed because it is too large.",
 }
@@ -38,14 +42,14 @@ class VectorStoreFile:
     created_at: int
     ready_at: float
     chunking: ChunkingStrategy
-    attributes: Wire = field(default_factory=dict[str, object])
+    attributes: JsonObject = field(default_factory=dict[str, object])
     status: str = "in_progress"
     usage_bytes: int = 0
-    last_error: Wire | None = None
+    last_error: JsonObject | None = None
     batch_id: str | None = None
 
     def add_to_index(self, index: FullTextIndex, *, available_bytes: int) -> None:
-        """Index the file or set its error; `room` is the remaining capacity of the index in bytes."""
+        """Index the file or set its error; `available_bytes` is the remaining capacity of the index."""
         text = _decode_text(self.file)
         if text is None:
             self._fail(UNSUPPORTED_FILE_ERROR)
@@ -62,7 +66,7 @@ class VectorStoreFile:
         index.add_file(self.store_id, self.file.id, chunks)
         self.status, self.usage_bytes = "completed", size
 
-    def to_wire(self) -> Wire:
+    def to_wire(self) -> JsonObject:
         """The wire object."""
         return {
             "id": self.file.id,
@@ -76,7 +80,7 @@ class VectorStoreFile:
             "attributes": self.attributes,
         }
 
-    def to_batch_wire(self) -> Wire:
+    def to_batch_wire(self) -> JsonObject:
         """Recorded: lists of a batch's files have fewer fields."""
         return {
             "id": self.file.id,
@@ -87,7 +91,7 @@ class VectorStoreFile:
             "last_error": self.last_error,
         }
 
-    def _fail(self, error: Wire) -> None:
+    def _fail(self, error: JsonObject) -> None:
         self.status, self.last_error = "failed", error
 
 

@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from threadbridge.ports import Clock, IdGenerator, Wire
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import Clock, IdGenerator
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._attribute_filters import check_attributes
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._full_text_search import FullTextIndex
+from threadbridge_adapters.simulator._full_text_search import FullTextIndex, check_chunking, parse_chunking_strategy
 from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._state import SimulatorLimits
-from threadbridge_adapters.simulator._text_chunking import check_chunking, parse_chunking_strategy
 from threadbridge_adapters.simulator._vector_store_files import (
     STATUSES,
     VectorStoreFile,
@@ -40,17 +39,9 @@ _STORE_FIELDS: Mapping[str, validators.Validator] = {
 _check_file_ids = validators.array_of_strings(max_length=MAX_FILES_PER_BATCH)
 _FILE_FIELDS: Mapping[str, validators.Validator] = {
     "file_id": validators.string(),
-    "attributes": check_attributes,
+    "attributes": validators.attributes,
     "chunking_strategy": check_chunking,
 }
-
-
-def _check_files(path: str, value: Any) -> None:
-    items = validators.require_array(path, value)
-    if len(items) > MAX_FILES_PER_BATCH:
-        raise errors.too_long(path, "array", len(items), MAX_FILES_PER_BATCH)
-    for index, item in enumerate(items):
-        validators.check_members(f"{path}[{index}]", item, _FILE_FIELDS, required=("file_id",))
 
 
 @dataclass(slots=True)
@@ -67,7 +58,7 @@ class VectorStore:
     id: str
     created_at: int
     last_active_at: int
-    description: Wire
+    description: JsonObject
     files: dict[str, VectorStoreFile] = field(default_factory=dict[str, VectorStoreFile])
     batches: dict[str, _FileBatch] = field(default_factory=dict[str, "_FileBatch"])
 
@@ -80,7 +71,7 @@ class VectorStore:
     def is_expired(self, now: float) -> bool:
         return self.expires_at is not None and now >= self.expires_at
 
-    def to_wire(self, now: float) -> Wire:
+    def to_wire(self, now: float) -> JsonObject:
         """The wire object."""
         file_counts = count_statuses(list(self.files.values()))
         active_status = "in_progress" if file_counts["in_progress"] else "completed"
@@ -96,7 +87,7 @@ class VectorStore:
             "expires_after": self.description.get("expires_after"),
             "expires_at": self.expires_at,
             "last_active_at": self.last_active_at,
-            "metadata": self.description.get("metadata") or {},
+            "metadata": self.description.get("metadata") or JsonObject(),
         }
 
 
@@ -123,10 +114,10 @@ class VectorStores:
         return store_id in self._stores
 
     # Stores
-    def create(self, raw: Any) -> Wire:
+    def create(self, raw: Any) -> JsonObject:
         allowed = {**_STORE_FIELDS, "file_ids": _check_file_ids, "chunking_strategy": check_chunking}
-        body = validators.check_members("", raw or {}, allowed)
-        ids = body.get("file_ids") or []
+        body = validators.check_members("", raw or JsonObject(), allowed)
+        ids: list[str] = body.get("file_ids") or []
         if body.get("chunking_strategy") is not None and not ids:
             text = "The 'chunking_strategy' parameter is only applicable if 'file_ids' is non-empty."
             raise errors.ServiceError(text, param="chunking_strategy")
@@ -141,25 +132,25 @@ class VectorStores:
             self._add_file(store, {"file_id": file_id, "chunking_strategy": body.get("chunking_strategy")})
         return store.to_wire(now)
 
-    def list_all(self, query: Mapping[str, str]) -> Wire:
+    def list_all(self, query: Mapping[str, str]) -> JsonObject:
         now = self._clock.now()
         for store in self._stores.values():
             self._index_ready_files(store)
         return paginate([store.to_wire(now) for store in self._stores.values()], query)
 
-    def retrieve(self, store_id: str) -> Wire:
+    def retrieve(self, store_id: str) -> JsonObject:
         return self._get_store(store_id).to_wire(self._clock.now())
 
-    def update(self, store_id: str, raw: Any) -> Wire:
+    def update(self, store_id: str, raw: Any) -> JsonObject:
         store = self._get_store(store_id)
         body = validators.check_members(
-            "", raw or {}, {name: _STORE_FIELDS[name] for name in ("name", "expires_after", "metadata")}
+            "", raw or JsonObject(), {name: _STORE_FIELDS[name] for name in ("name", "expires_after", "metadata")}
         )
         store.description = {**store.description, **body}
         store.last_active_at = int(self._clock.now())
         return store.to_wire(self._clock.now())
 
-    def delete(self, store_id: str) -> Wire:
+    def delete(self, store_id: str) -> JsonObject:
         self._get_store(store_id)
         self._delete_store(store_id)
         return {"id": store_id, "object": "vector_store.deleted", "deleted": True}
@@ -173,64 +164,66 @@ class VectorStores:
         return store
 
     # Files
-    def add_file(self, store_id: str, raw: Any) -> Wire:
+    def add_file(self, store_id: str, raw: Any) -> JsonObject:
         store = self.get_active(store_id)
         body = validators.check_members("", raw, _FILE_FIELDS, required=("file_id",))
         self._check_addable([body["file_id"]])
         return self._add_file(store, body).to_wire()
 
-    def list_files(self, store_id: str, query: Mapping[str, str]) -> Wire:
+    def list_files(self, store_id: str, query: Mapping[str, str]) -> JsonObject:
         return _paginate_files(self._get_store(store_id).files.values(), query, VectorStoreFile.to_wire)
 
-    def retrieve_file(self, store_id: str, file_id: str) -> Wire:
+    def retrieve_file(self, store_id: str, file_id: str) -> JsonObject:
         return self._get_file(store_id, file_id).to_wire()
 
-    def update_file(self, store_id: str, file_id: str, raw: Any) -> Wire:
+    def update_file(self, store_id: str, file_id: str, raw: Any) -> JsonObject:
         file = self._get_file(store_id, file_id)
-        body = validators.check_members("", raw, {"attributes": check_attributes}, required=("attributes",))
-        file.attributes = body["attributes"] or {}
+        body = validators.check_members("", raw, {"attributes": validators.attributes}, required=("attributes",))
+        file.attributes = body["attributes"] or JsonObject()
         return file.to_wire()
 
-    def delete_file(self, store_id: str, file_id: str) -> Wire:
+    def delete_file(self, store_id: str, file_id: str) -> JsonObject:
         """Remove the file from the store; the file itself is not deleted."""
         self._get_file(store_id, file_id)
         self._remove_file(self._stores[store_id], file_id)
         return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
 
-    def list_file_chunks(self, store_id: str, file_id: str) -> Wire:
+    def list_file_chunks(self, store_id: str, file_id: str) -> JsonObject:
         """The indexed text of the file, one object per chunk."""
         self._get_file(store_id, file_id)
         data = [{"type": "text", "text": text} for text in self._index.list_chunks(store_id, file_id)]
         return {"object": "vector_store.file_content.page", "data": data, "has_more": False, "next_page": None}
 
     # Batches
-    def create_batch(self, store_id: str, raw: Any) -> Wire:
+    def create_batch(self, store_id: str, raw: Any) -> JsonObject:
         store = self.get_active(store_id)
         allowed = {
             "file_ids": _check_file_ids,
-            "files": _check_files,
-            "attributes": check_attributes,
+            "files": validators.array_of_objects(_FILE_FIELDS, required=("file_id",), max_length=MAX_FILES_PER_BATCH),
+            "attributes": validators.attributes,
             "chunking_strategy": check_chunking,
         }
         body = validators.check_members("", raw, allowed)
         if (body.get("file_ids") is None) == (body.get("files") is None):
             raise errors.ServiceError("Exactly one of 'file_ids' and 'files' must be provided.", param="file_ids")
         shared = {name: body.get(name) for name in ("attributes", "chunking_strategy")}
-        file_params: list[Wire] = body.get("files") or [
-            {"file_id": file_id, **shared} for file_id in body.get("file_ids") or []
+        file_params: list[JsonObject] = body.get("files") or [
+            {"file_id": file_id, **shared} for file_id in body.get("file_ids") or ()
         ]
         for each in file_params:
             self._files.get_file(each["file_id"])
-        self._check_capacity(store, len(file_params))
+        if len(store.files) + len(file_params) > self._limits.vector_store_files:
+            text = f"The simulator keeps at most {self._limits.vector_store_files} files in a vector store."
+            raise errors.ServiceError(text)
         batch = _FileBatch(self._new_id("vsfb"), int(self._clock.now()), [])
         store.batches[batch.id] = batch
         batch.files = [self._add_file(store, each, batch_id=batch.id) for each in file_params]
         return _batch_to_wire(store, batch)
 
-    def retrieve_batch(self, store_id: str, batch_id: str) -> Wire:
+    def retrieve_batch(self, store_id: str, batch_id: str) -> JsonObject:
         return _batch_to_wire(*self._get_batch(store_id, batch_id))
 
-    def cancel_batch(self, store_id: str, batch_id: str) -> Wire:
+    def cancel_batch(self, store_id: str, batch_id: str) -> JsonObject:
         """Cancel the files that are not indexed yet."""
         store, batch = self._get_batch(store_id, batch_id)
         for file in batch.files:
@@ -238,7 +231,7 @@ class VectorStores:
                 file.status = "cancelled"
         return _batch_to_wire(store, batch)
 
-    def list_batch_files(self, store_id: str, batch_id: str, query: Mapping[str, str]) -> Wire:
+    def list_batch_files(self, store_id: str, batch_id: str, query: Mapping[str, str]) -> JsonObject:
         _, batch = self._get_batch(store_id, batch_id)
         return _paginate_files(batch.files, query, VectorStoreFile.to_batch_wire)
 
@@ -262,7 +255,7 @@ class VectorStores:
             raise errors.ServiceError(f"No file found with id '{file_id}' in vector store '{store_id}'.", status=404)
         return file
 
-    def _add_file(self, store: VectorStore, file_params: Wire, *, batch_id: str | None = None) -> VectorStoreFile:
+    def _add_file(self, store: VectorStore, file_params: JsonObject, *, batch_id: str | None = None) -> VectorStoreFile:
         known = store.files.get(file_params["file_id"])
         if known is not None:
             return known
@@ -273,7 +266,7 @@ class VectorStores:
             created_at=int(now),
             ready_at=now + self.indexing_seconds,
             chunking=parse_chunking_strategy(file_params.get("chunking_strategy")),
-            attributes=file_params.get("attributes") or {},
+            attributes=file_params.get("attributes") or JsonObject(),
             batch_id=batch_id,
         )
         return added
@@ -283,11 +276,6 @@ class VectorStores:
         unsupported = [get_extension(name) for name in names if not is_supported(name)]
         if unsupported:
             raise errors.unsupported_for_retrieval(unsupported)
-
-    def _check_capacity(self, store: VectorStore, count: int) -> None:
-        if len(store.files) + count > self._limits.vector_store_files:
-            text = f"The simulator keeps at most {self._limits.vector_store_files} files in a vector store."
-            raise errors.ServiceError(text)
 
     def _index_ready_files(self, store: VectorStore) -> None:
         """Index the files that are due."""
@@ -311,7 +299,7 @@ class VectorStores:
                 self._remove_file(store, file_id)
 
 
-def _batch_to_wire(store: VectorStore, batch: _FileBatch) -> Wire:
+def _batch_to_wire(store: VectorStore, batch: _FileBatch) -> JsonObject:
     file_counts = count_statuses(batch.files)
     status = "in_progress" if file_counts["in_progress"] else "cancelled" if file_counts["cancelled"] else "completed"
     return {
@@ -324,7 +312,9 @@ def _batch_to_wire(store: VectorStore, batch: _FileBatch) -> Wire:
     }
 
 
-def _paginate_files(files: Any, query: Mapping[str, str], to_wire: Callable[[VectorStoreFile], Wire]) -> Wire:
+def _paginate_files(
+    files: Any, query: Mapping[str, str], to_wire: Callable[[VectorStoreFile], JsonObject]
+) -> JsonObject:
     status = query.get("filter")
     if status is not None:
         validators.one_of(*STATUSES)("filter", status)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, cast
 
 import orjson
 
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Upstream
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
-Wire: TypeAlias = Any
-
-WEATHER: Wire = {
+WEATHER: JsonObject = {
     "type": "function",
     "name": "get_weather",
     "description": "Weather of a city.",
@@ -26,7 +25,7 @@ WEATHER: Wire = {
     },
     "strict": True,
 }
-TIME: Wire = {"type": "function", "name": "get_time", "parameters": {"type": "object", "properties": {}}}
+TIME: JsonObject = {"type": "function", "name": "get_time", "parameters": {"type": "object", "properties": {}}}
 
 
 class CountingIds:
@@ -40,37 +39,37 @@ class CountingIds:
         return f"{prefix}_{self._counts[prefix]}"
 
 
-def user(text: str) -> Wire:
+def user(text: str) -> JsonObject:
     return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
 
 
-def output(call_id: str, text: str) -> Wire:
+def output(call_id: str, text: str) -> JsonObject:
     return {"type": "function_call_output", "call_id": call_id, "output": text}
 
 
-def make_request(question: str, /, **more: Any) -> Wire:
+def make_request(question: str, /, **more: Any) -> JsonObject:
     return {"model": "sim-1", "input": question, **more}
 
 
-async def create_response(simulator: Simulator, body: Wire) -> Wire:
+async def create_response(simulator: Simulator, body: JsonObject) -> JsonObject:
     upstream: Upstream = SimulatedUpstream(simulator)
-    return (await upstream.create_response(orjson.dumps(body))).body
+    return cast("JsonObject", (await upstream.create_response(orjson.dumps(body))).body)
 
 
-async def collect_events(simulator: Simulator, body: Wire) -> list[Wire]:
+async def collect_events(simulator: Simulator, body: JsonObject) -> list[JsonObject]:
     stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps({**body, "stream": True}))
-    received = [event async for event in stream]
+    received = [cast("JsonObject", event) async for event in stream]
     await stream.aclose()
     return received
 
 
-async def collect_until_break(simulator: Simulator, body: Wire) -> tuple[list[Wire], UpstreamError]:
+async def collect_until_break(simulator: Simulator, body: JsonObject) -> tuple[list[JsonObject], UpstreamError]:
     """The events of a stream whose connection breaks, and the error it breaks with."""
     stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps({**body, "stream": True}))
-    received: list[Wire] = []
+    received: list[JsonObject] = []
     try:
         async for event in stream:
-            received.append(event)
+            received.append(cast("JsonObject", event))
     except UpstreamError as error:
         return received, error
     raise AssertionError("the connection held")
@@ -85,24 +84,24 @@ async def expect_rejection(simulator: Simulator, body: Any) -> UpstreamError:
     raise AssertionError("the request was accepted")
 
 
-def read_text(response: Wire) -> str:
-    parts: Iterable[Wire] = (
+def read_text(response: JsonObject) -> str:
+    parts: Iterable[JsonObject] = (
         part for item in response["output"] if item["type"] == "message" for part in item["content"]
     )
     return "".join(part.get("text") or part.get("refusal") or "" for part in parts)
 
 
-def list_calls(response: Wire) -> list[tuple[str, str]]:
+def list_calls(response: JsonObject) -> list[tuple[str, str]]:
     return [(item["name"], item["arguments"]) for item in response["output"] if item["type"] == "function_call"]
 
 
-def collapse_event_types(events: Sequence[Wire]) -> list[str]:
+def collapse_event_types(events: Sequence[JsonObject]) -> list[str]:
     """The types of the events, runs of the same type counted once."""
     types = [str(event["type"]) for event in events]
     return [kind for kind, before in zip(types, ["", *types], strict=False) if kind != before]
 
 
-def make_next_request(body: Wire, response: Wire, *outputs: str) -> Wire:
+def make_next_request(body: JsonObject, response: JsonObject, *outputs: str) -> JsonObject:
     """The next request of a stateless client: everything so far, what was said, and the outputs."""
     before = [user(body["input"])] if isinstance(body["input"], str) else body["input"]
     ids = [item["call_id"] for item in response["output"] if item["type"] == "function_call"]
@@ -115,12 +114,12 @@ async def iterate_chunks(*content: bytes) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def send_request(simulator: Simulator, method: str, path: str, body: Wire | None = None) -> Wire:
+async def send_request(simulator: Simulator, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
     return await SimulatedUpstream(simulator).request(method, path, body)
 
 
 async def expect_request_rejection(
-    simulator: Simulator, method: str, path: str, body: Wire | None = None
+    simulator: Simulator, method: str, path: str, body: JsonObject | None = None
 ) -> UpstreamError:
     try:
         await send_request(simulator, method, path, body)
@@ -131,7 +130,7 @@ async def expect_request_rejection(
 
 async def upload_file(
     simulator: Simulator, text: str | bytes, *, name: str = "foods.txt", purpose: str = "assistants", **fields: str
-) -> Wire:
+) -> JsonObject:
     """A file object."""
     content = text.encode() if isinstance(text, str) else text
     return await SimulatedUpstream(simulator).upload(

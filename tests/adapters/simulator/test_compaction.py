@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from tests.adapters.simulator.simulator_client import (
-    Wire,
     collect_events,
     create_response,
     expect_rejection,
     make_request,
     user,
 )
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import Simulator, SimulatorLimits
 
 LONG = "and so on, " * 500
-RULE: Wire = {"context_management": [{"type": "compaction", "compact_threshold": 1000}]}
+RULE: JsonObject = {"context_management": [{"type": "compaction", "compact_threshold": 1000}]}
 
 
-async def compacted(simulator: Simulator) -> Wire:
+async def compacted(simulator: Simulator) -> JsonObject:
     """The output item that stands for a long question and its answer."""
     *_, item = (await create_response(simulator, make_request(LONG, **RULE)))["output"]
     return dict(item)
@@ -34,7 +34,7 @@ async def test_what_is_beyond_the_threshold_is_compacted_after_the_answer(simula
 
 
 @pytest.mark.parametrize("more", [RULE, {}, {"context_management": [{"type": "compaction"}]}])
-async def test_what_is_short_or_not_to_be_compacted_stays(simulator: Simulator, more: Wire) -> None:
+async def test_what_is_short_or_not_to_be_compacted_stays(simulator: Simulator, more: JsonObject) -> None:
     question = "short" if more is RULE else LONG
 
     response = await create_response(simulator, make_request(question, **more))
@@ -45,7 +45,7 @@ async def test_what_is_short_or_not_to_be_compacted_stays(simulator: Simulator, 
 async def test_a_compaction_is_streamed_whole(simulator: Simulator) -> None:
     told = await collect_events(simulator, make_request(LONG, **RULE))
 
-    of_item = [event for event in told if (event.get("item") or {}).get("type") == "compaction"]
+    of_item = [event for event in told if (event.get("item") or JsonObject()).get("type") == "compaction"]
     assert [event["type"] for event in of_item] == ["response.output_item.added", "response.output_item.done"]
     assert of_item[0]["item"] == of_item[1]["item"] == told[-1]["response"]["output"][-1]
 

@@ -8,7 +8,6 @@ import pytest
 
 from tests.adapters.simulator.simulator_client import (
     WEATHER,
-    Wire,
     collect_events,
     create_response,
     create_vector_store,
@@ -21,6 +20,7 @@ from tests.adapters.simulator.simulator_client import (
     upload_file,
 )
 from tests.manual_clock import ManualClock
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import (
     PlannedCode,
     PlannedFileSearch,
@@ -31,16 +31,16 @@ from threadbridge_adapters.simulator import (
     ToolSummaryMessage,
 )
 
-_CODE: Wire = {"type": "code_interpreter", "container": {"type": "auto"}}
+_CODE: JsonObject = {"type": "code_interpreter", "container": {"type": "auto"}}
 _EVERYTHING = ["file_search_call.results", "code_interpreter_call.outputs"]
 
 
-def _searching(store_id: str, question: str, **more: Any) -> Wire:
+def _searching(store_id: str, question: str, **more: Any) -> JsonObject:
     return make_request(question, tools=[{"type": "file_search", "vector_store_ids": [store_id]}], **more)
 
 
-def _message(response: Wire) -> Wire:
-    content: Wire = response["output"][-1]["content"][0]
+def _message(response: JsonObject) -> JsonObject:
+    content: JsonObject = response["output"][-1]["content"][0]
     return content
 
 

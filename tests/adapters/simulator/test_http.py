@@ -155,7 +155,8 @@ async def test_a_background_stream_can_be_taken_up_again(client: AsyncOpenAI) ->
     """Recorded (openai-dotnet CanStreamBackgroundResponses): created, queued, in_progress …"""
     stream = await client.responses.create(model="sim-1", input="a b", background=True, stream=True)
     told = [event async for event in stream]
-    response_id = told[0].to_dict()["response"]["id"]  # type: ignore[index,unused-ignore]  # to_dict gives object
+    assert told[0].type == "response.created"
+    response_id = told[0].response.id
 
     again = await client.responses.retrieve(response_id, stream=True, starting_after=3)
     rest = [event async for event in again]

@@ -6,7 +6,6 @@ import pytest
 
 from tests.adapters.simulator.simulator_client import (
     WEATHER,
-    Wire,
     create_response,
     expect_rejection,
     make_next_request,
@@ -16,10 +15,11 @@ from tests.adapters.simulator.simulator_client import (
     user,
 )
 from tests.manual_clock import ManualClock
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import FunctionCall, Scenario, Simulator
 
 _CALLING = make_request("CALL get_weather {}", tools=[WEATHER])
-_REASONING: Wire = {"model": "gpt-6-luna", "include": ["reasoning.encrypted_content"]}
+_REASONING: JsonObject = {"model": "gpt-6-luna", "include": ["reasoning.encrypted_content"]}
 
 
 async def test_a_call_without_output_is_refused(simulator: Simulator) -> None:
@@ -144,7 +144,7 @@ async def test_without_ids_nothing_needs_to_be_paired(simulator: Simulator) -> N
     ],
 )
 async def test_reasoning_that_was_not_stored_is_not_found_by_id(simulator: Simulator, store: bool, tail: str) -> None:
-    thought = {"type": "reasoning", "id": "rs_gone", "summary": []}
+    thought: JsonObject = {"type": "reasoning", "id": "rs_gone", "summary": []}
 
     error = await expect_rejection(simulator, {"model": "gpt-6-luna", "input": [user("x"), thought], "store": store})
 

@@ -14,7 +14,6 @@ import pytest
 from tests.adapters.simulator.simulator_client import (
     TIME,
     WEATHER,
-    Wire,
     collapse_event_types,
     collect_events,
     create_response,
@@ -23,6 +22,7 @@ from tests.adapters.simulator.simulator_client import (
     send_request,
     upload_file,
 )
+from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge_adapters.simulator import FunctionCall, Scenario, Simulator
 
 _SHARED = Path(__file__).parents[3] / ".." / "shared" / "recordings"
@@ -37,9 +37,9 @@ _SOURCES = (
     "vercel__ai",
 )
 #: Streams of these show each thing a stream can hold; the bodies are what the simulator is asked.
-_LUNA: Wire = {"model": "gpt-5.6-luna", "include": ["reasoning.encrypted_content"]}
-_NANO: Wire = {"model": "gpt-5-nano", "include": ["reasoning.encrypted_content"], "store": False}
-STREAMS: Mapping[str, Wire] = {
+_LUNA: JsonObject = {"model": "gpt-5.6-luna", "include": ["reasoning.encrypted_content"]}
+_NANO: JsonObject = {"model": "gpt-5-nano", "include": ["reasoning.encrypted_content"], "store": False}
+STREAMS: Mapping[str, JsonObject] = {
     "text": {"model": "gpt-4o-mini", "input": "hello there"},
     "function call": {"model": "gpt-4o-mini", "input": 'CALL get_weather {"city": "Bern"}', "tools": [WEATHER]},
     "parallel calls": {
@@ -95,70 +95,70 @@ def _loaded() -> Any:
     return module
 
 
-def _recorded_streams() -> Iterator[list[Wire]]:
+def _recorded_streams() -> Iterator[list[JsonObject]]:
     for seen in _recorded():
-        told = [data for _, data in seen.sse or () if isinstance(data, dict) and "type" in data]
-        if told:
-            yield told
+        events = [data for _, data in seen.sse or () if is_json_object(data) and "type" in data]
+        if events:
+            yield events
 
 
-def _recorded_plain() -> Iterator[Wire]:
+def _recorded_plain() -> Iterator[JsonObject]:
     for seen in _recorded():
-        if isinstance(seen.response_json, dict) and seen.response_json.get("object") == "response":
+        if is_json_object(seen.response_json) and seen.response_json.get("object") == "response":
             yield seen.response_json
 
 
-def _keys(told: Sequence[Wire]) -> set[tuple[str, ...]]:
+def _keys(events: Sequence[JsonObject]) -> set[tuple[str, ...]]:
     """The type and the keys, in order, of every event, response, item and part in a stream."""
     found: set[tuple[str, ...]] = set()
-    for event in told:
+    for event in events:
         kind = str(event["type"])
         found.add((kind, *event))
         for name in ("item", "part"):
             inner = event.get(name)
-            if isinstance(inner, dict):
+            if is_json_object(inner):
                 found.add((f"{kind} {name} {inner['type']}", *inner))
     return found
 
 
-def _response_keys(response: Wire) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    usage, reasoning = response.get("usage") or {}, response.get("reasoning") or {}
+def _response_keys(response: JsonObject) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    usage, reasoning = response.get("usage") or JsonObject(), response.get("reasoning") or JsonObject()
     return tuple(response), tuple(usage), tuple(reasoning)
 
 
 @pytest.mark.parametrize("kind", STREAMS)
 async def test_the_order_of_events_is_one_that_was_recorded(simulator: Simulator, kind: str) -> None:
-    orders = [collapse_event_types(told) for told in _recorded_streams()]
+    orders = [collapse_event_types(events) for events in _recorded_streams()]
 
-    told = await collect_events(simulator, STREAMS[kind])
+    events = await collect_events(simulator, STREAMS[kind])
 
-    assert collapse_event_types(told) in orders
+    assert collapse_event_types(events) in orders
 
 
 @pytest.mark.parametrize("kind", STREAMS)
 async def test_every_event_has_recorded_keys_in_recorded_order(simulator: Simulator, kind: str) -> None:
-    seen = {keys for told in _recorded_streams() for keys in _keys(told)}
+    seen = {keys for events in _recorded_streams() for keys in _keys(events)}
     sorted_seen = {(keys[0], *sorted(keys[1:])) for keys in seen}
 
-    told = _keys(await collect_events(simulator, STREAMS[kind]))
+    events = _keys(await collect_events(simulator, STREAMS[kind]))
 
     # Refusals and cut-off calls were only recorded where keys were sorted (rig) or in an older order (Mirascope).
-    assert {(keys[0], *sorted(keys[1:])) for keys in told} <= sorted_seen
-    assert {keys for keys in told if not _rare(keys[0])} <= seen
+    assert {(keys[0], *sorted(keys[1:])) for keys in events} <= sorted_seen
+    assert {keys for keys in events if not _rare(keys[0])} <= seen
 
 
 @pytest.mark.parametrize("kind", STREAMS)
 async def test_a_streamed_response_has_recorded_keys_in_recorded_order(simulator: Simulator, kind: str) -> None:
     seen = {
         _response_keys(event["response"])
-        for told in _recorded_streams()
-        for event in told
+        for events in _recorded_streams()
+        for event in events
         if event["type"] == "response.completed" and "response" in event
     }
 
-    told = await collect_events(simulator, STREAMS[kind])
+    events = await collect_events(simulator, STREAMS[kind])
 
-    keys = _response_keys(told[-1]["response"])
+    keys = _response_keys(events[-1]["response"])
     assert [part in {other[index] for other in seen} for index, part in enumerate(keys)] == [True, True, True]
 
 
@@ -172,8 +172,8 @@ async def test_a_plain_response_has_recorded_keys_in_recorded_order(simulator: S
 
 
 async def test_recorded_streams_are_replayed_event_for_event(simulator: Simulator) -> None:
-    whole = [told for told in _recorded_streams() if told[-1]["type"] == "response.completed"]
-    simulator.enqueue(*(Scenario.from_events(told) for told in whole))
+    whole = [events for events in _recorded_streams() if events[-1]["type"] == "response.completed"]
+    simulator.enqueue(*(Scenario.from_events(events) for events in whole))
 
     replayed = [await collect_events(simulator, make_request("x", store=False)) for _ in whole]
 
@@ -181,37 +181,37 @@ async def test_recorded_streams_are_replayed_event_for_event(simulator: Simulato
     assert replayed == whole
 
 
-async def test_a_cut_off_call_is_told_as_recorded(simulator: Simulator) -> None:
+async def test_a_truncated_call_has_events_as_recorded(simulator: Simulator) -> None:
     """rig incomplete_mid_tool_call."""
     simulator.enqueue(Scenario.from_incomplete("max_output_tokens", FunctionCall("add", '{"x":48151')))
-    orders = [collapse_event_types(told) for told in _recorded_streams()]
+    orders = [collapse_event_types(events) for events in _recorded_streams()]
 
-    told = await collect_events(simulator, make_request("x"))
+    events = await collect_events(simulator, make_request("x"))
 
-    assert collapse_event_types(told) in orders
+    assert collapse_event_types(events) in orders
 
 
 def _rare(kind: str) -> bool:
     return "refusal" in kind or kind == "response.incomplete"
 
 
-def _stretches(told: Sequence[Wire]) -> set[tuple[str, ...]]:
-    """For each output item, what is told between its beginning and its end."""
+def _stretches(events: Sequence[JsonObject]) -> set[tuple[str, ...]]:
+    """For each output item, the types of its events, from the first to the last."""
     found: set[tuple[str, ...]] = set()
-    for index in {event["output_index"] for event in told if "output_index" in event}:
-        found.add(tuple(collapse_event_types([event for event in told if event.get("output_index") == index])))
+    for index in {event["output_index"] for event in events if "output_index" in event}:
+        found.add(tuple(collapse_event_types([event for event in events if event.get("output_index") == index])))
     return found
 
 
 def _shapes(value: Any) -> Iterator[tuple[str, ...]]:
     """What kind of object it is, and its keys sorted, for every object inside."""
-    if isinstance(value, dict):
+    if is_json_object(value):
         kind = value.get("object") or value.get("type")
         if isinstance(kind, str):
             yield kind, *sorted(value)
         for inner in value.values():
             yield from _shapes(inner)
-    elif isinstance(value, list):
+    elif is_json_list(value):
         for inner in value:
             yield from _shapes(inner)
 
@@ -222,7 +222,7 @@ def _recorded_shapes() -> set[tuple[str, ...]]:
     return {shape for body in bodies for shape in _shapes(body)}
 
 
-async def _hosted(simulator: Simulator, question: str) -> Wire:
+async def _hosted(simulator: Simulator, question: str) -> JsonObject:
     store_id = await create_vector_store(simulator, "pizza")
     tools = [
         {"type": "file_search", "vector_store_ids": [store_id]},
@@ -232,20 +232,20 @@ async def _hosted(simulator: Simulator, question: str) -> Wire:
 
 
 @pytest.mark.parametrize("kind", HOSTED)
-async def test_items_of_hosted_tools_are_told_in_a_recorded_order(simulator: Simulator, kind: str) -> None:
-    streams = [[data for _, data in seen.sse or () if isinstance(data, dict)] for seen in _recorded_everywhere()]
-    recorded = {stretch for told in streams for stretch in _stretches([each for each in told if "type" in each])}
+async def test_events_of_hosted_tools_come_in_a_recorded_order(simulator: Simulator, kind: str) -> None:
+    streams = [[data for _, data in seen.sse or () if is_json_object(data)] for seen in _recorded_everywhere()]
+    recorded = {stretch for events in streams for stretch in _stretches([each for each in events if "type" in each])}
 
-    told = await collect_events(simulator, await _hosted(simulator, HOSTED[kind]))
+    events = await collect_events(simulator, await _hosted(simulator, HOSTED[kind]))
 
-    assert _stretches(told) <= recorded
+    assert _stretches(events) <= recorded
 
 
 @pytest.mark.parametrize("kind", HOSTED)
 async def test_events_items_and_annotations_of_hosted_tools_have_recorded_keys(simulator: Simulator, kind: str) -> None:
-    told = await collect_events(simulator, await _hosted(simulator, HOSTED[kind]))
+    events = await collect_events(simulator, await _hosted(simulator, HOSTED[kind]))
 
-    shapes = {shape for event in told if "response" not in event for shape in _shapes(event)}
+    shapes = {shape for event in events if "response" not in event for shape in _shapes(event)}
     assert shapes <= _recorded_shapes()
 
 

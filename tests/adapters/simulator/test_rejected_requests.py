@@ -11,11 +11,17 @@ import pytest
 
 from tests.adapters.simulator.simulator_client import WEATHER, expect_rejection, make_request, user
 from tests.manual_clock import ManualClock
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import Simulator
 
 _NO_STRICT = {**WEATHER, "parameters": {"type": "object", "properties": {"unit": {"type": "string"}}}}
 _OPTIONAL = {**_NO_STRICT, "parameters": {**_NO_STRICT["parameters"], "additionalProperties": False}}
-_FORMAT = {"type": "json_schema", "name": "response", "schema": {"type": "object", "properties": {}}, "strict": True}
+_FORMAT: JsonObject = {
+    "type": "json_schema",
+    "name": "response",
+    "schema": {"type": "object", "properties": {}},
+    "strict": True,
+}
 
 #: (what it shows, body, message, param, code); the status is 400.
 REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [

@@ -10,7 +10,6 @@ import pytest
 from tests.adapters.simulator.simulator_client import (
     TIME,
     CountingIds,
-    Wire,
     collapse_event_types,
     collect_events,
     collect_until_break,
@@ -21,6 +20,7 @@ from tests.adapters.simulator.simulator_client import (
     read_text,
 )
 from tests.manual_clock import ManualClock
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
 from threadbridge_adapters.simulator import (
     FunctionCall,
@@ -43,7 +43,7 @@ async def test_scenarios_are_played_in_order_then_the_usual_returns(simulator: S
 
 
 async def test_a_function_of_the_request_can_pick(clock: ManualClock) -> None:
-    def script(body: Wire) -> Scenario | None:
+    def script(body: JsonObject) -> Scenario | None:
         return Scenario.from_calls(FunctionCall("get_time", "{}")) if body.get("tools") else None
 
     picky = Simulator(script, clock=clock)
@@ -87,8 +87,8 @@ async def test_exact_events_are_sent_as_they_are(simulator: Simulator) -> None:
 
 
 async def test_replayed_reasoning_may_be_sent_back(simulator: Simulator) -> None:
-    thought: Wire = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAAAABrecorded"}
-    ended: Wire = {"id": "resp_recorded", "background": False, "status": "completed", "output": [thought]}
+    thought: JsonObject = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAAAABrecorded"}
+    ended: JsonObject = {"id": "resp_recorded", "background": False, "status": "completed", "output": [thought]}
     simulator.enqueue(Scenario.from_events([{"type": "response.completed", "response": ended, "sequence_number": 0}]))
     await collect_events(simulator, make_request("x", store=False))
 
@@ -203,8 +203,9 @@ async def test_hanging_up_early_leaves_nothing_stored(simulator: Simulator) -> N
     stream = await SimulatedUpstream(simulator).stream_response(orjson.dumps(make_request("a b c", stream=True)))
     first = await anext(aiter(stream))
     await stream.aclose()
+    response = first.get("response") or {}
 
-    error = await expect_rejection(simulator, make_request("y", previous_response_id=first["response"]["id"]))
+    error = await expect_rejection(simulator, make_request("y", previous_response_id=response.get("id")))
 
     assert error.code == "previous_response_not_found"
 

@@ -11,13 +11,13 @@ import pytest
 
 from tests.adapters.simulator.simulator_client import (
     TIME,
-    Wire,
     collapse_event_types,
     iterate_chunks,
     make_request,
     user,
 )
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonObject
 from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator import ServerQuirk, SimulatedUpstream, Simulator
 
@@ -28,17 +28,17 @@ class _Server:
     def __init__(self, simulator: Simulator) -> None:
         self.upstream = SimulatedUpstream(simulator)
 
-    async def ask(self, method: str, path: str, body: Wire | None = None) -> tuple[int, Wire]:
+    async def ask(self, method: str, path: str, body: JsonObject | None = None) -> tuple[int, JsonObject]:
         response = await self._passed(method, path, body)
         assert isinstance(response.body, bytes)
         return response.status, orjson.loads(response.body)
 
-    async def said(self, body: Wire) -> Wire:
+    async def said(self, body: JsonObject) -> JsonObject:
         status, response = await self.ask("POST", "/responses", body)
         assert status == 200
         return response
 
-    async def told(self, body: Wire) -> list[Wire]:
+    async def told(self, body: JsonObject) -> list[JsonObject]:
         response = await self._passed("POST", "/responses", {**body, "stream": True})
         assert not isinstance(response.body, bytes)
         frames = b"".join([chunk async for chunk in response.body]).decode().split("\n\n")
@@ -50,7 +50,7 @@ class _Server:
         )
         return str((await self.upstream.request("POST", "/vector_stores", {"file_ids": [file["id"]]}))["id"])
 
-    async def _passed(self, method: str, path: str, body: Wire | None) -> Any:
+    async def _passed(self, method: str, path: str, body: JsonObject | None) -> Any:
         content: AsyncIterator[bytes] | None = None if body is None else iterate_chunks(orjson.dumps(body))
         return await self.upstream.handle_passthrough(CONTEXT, PassthroughRequest(method, path, body=content))
 
@@ -122,7 +122,7 @@ async def test_s5_objects_are_sparse() -> None:
         (ServerQuirk.TERSE_ERRORS, {"error": {"message": "Missing required parameter: 'model'."}}),
     ],
 )
-async def test_s6_errors_say_less(manner: ServerQuirk, body: Wire) -> None:
+async def test_s6_errors_say_less(manner: ServerQuirk, body: JsonObject) -> None:
     async with _opened(manner) as server:
         refused = await server.ask("POST", "/responses", {"input": "x"})
 
@@ -138,7 +138,9 @@ async def test_s6_errors_say_less(manner: ServerQuirk, body: Wire) -> None:
         (ServerQuirk.INLINE_BACKGROUND, {}, 200, "completed"),
     ],
 )
-async def test_s7_background_is_another_thing(manner: ServerQuirk, more: Wire, status: int, shown: str | None) -> None:
+async def test_s7_background_is_another_thing(
+    manner: ServerQuirk, more: JsonObject, status: int, shown: str | None
+) -> None:
     async with _opened(manner) as server:
         answered, response = await server.ask("POST", "/responses", make_request("x", background=True, **more))
 
@@ -218,7 +220,7 @@ async def test_s11_there_are_no_conversations() -> None:
         (ServerQuirk.NO_FILES, "/vector_stores", {"type": "file_search", "vector_store_ids": []}),
     ],
 )
-async def test_s12_hosted_tools_are_missing(manner: ServerQuirk, path: str, tool: Wire) -> None:
+async def test_s12_hosted_tools_are_missing(manner: ServerQuirk, path: str, tool: JsonObject) -> None:
     async with _opened(manner) as server:
         absent, _ = await server.ask("POST", path, {"name": "x"})
         refused, _ = await server.ask("POST", "/responses", make_request("x", tools=[tool]))

@@ -6,13 +6,13 @@ import pytest
 
 from tests.adapters.simulator.simulator_client import (
     CountingIds,
-    Wire,
     create_vector_store,
     expect_request_rejection,
     send_request,
     upload_file,
 )
 from tests.manual_clock import ManualClock
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
 from threadbridge_adapters.simulator import Simulator, SimulatorLimits
 
@@ -310,7 +310,9 @@ async def test_few_and_good_results_can_be_asked_for(simulator: Simulator) -> No
         ),
     ],
 )
-async def test_a_search_can_be_filtered_by_attributes(simulator: Simulator, filters: Wire, names: set[str]) -> None:
+async def test_a_search_can_be_filtered_by_attributes(
+    simulator: Simulator, filters: JsonObject, names: set[str]
+) -> None:
     store_id = await create_vector_store(simulator, "pizza", "pizza", "pizza")
     for file_id, attributes in (("file_1", {"city": "Bern", "year": 2023}), ("file_2", {"city": "Rome", "year": 2024})):
         await send_request(simulator, "POST", f"/vector_stores/{store_id}/files/{file_id}", {"attributes": attributes})
