@@ -1,4 +1,4 @@
-"""An ASGI application on a free loopback port, in the test's own loop."""
+"""An ASGI application on a free loopback port, in the event loop of the test."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import uvicorn
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Leave the test runner's own handlers alone."""
+        """Do not replace the signal handlers of the test runner."""
         yield
 
 
 @asynccontextmanager
 async def serve_app(app: Any) -> AsyncGenerator[str]:
-    """Serve until the block ends; gives the base URL without a path."""
+    """Serve until the block ends; yields the base URL without a path."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = _Server(uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=2))
     task = asyncio.ensure_future(server.serve(sockets=[listening]))

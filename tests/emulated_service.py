@@ -1,4 +1,4 @@
-"""The emulated service as a client meets it on the wire: requests in, JSON and events out, no network in between."""
+"""The emulated service as a client sees it: requests in, JSON and events out, without a network."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WEATHER: FunctionTool = {
 
 
 class ServiceResponse(NamedTuple):
-    """What came back. A refusal is told by its status; `error` is then the inside of the envelope."""
+    """A response. With an error status, `error` is the object in the envelope."""
 
     status: int
     body: Any
@@ -67,7 +67,7 @@ class StreamEvent(NamedTuple):
 
 @dataclass(frozen=True)
 class EmulatedService:
-    """A client's view of the service, and what stands behind it."""
+    """A client's view of the service, with its backend, simulator, clock and store."""
 
     backend: Backend
     simulator: Simulator
@@ -96,11 +96,11 @@ class EmulatedService:
         return _read_response(await self.send("DELETE", path))
 
     async def collect_events(self, path: str, **body: object) -> list[StreamEvent]:
-        """All events of a streamed answer; the last one is `done`."""
+        """All events of a streamed response; the last one is `done`."""
         return [told async for told in self.iterate_events(path, **body)]
 
     async def iterate_events(self, path: str, **body: object) -> AsyncIterator[StreamEvent]:
-        """The events of a streamed answer as they come."""
+        """The events of a streamed response as they arrive."""
         response = await self.send("POST", path, orjson.dumps({**body, "stream": True}))
         assert not isinstance(response.body, bytes), response.body
         decoder = SSEDecoder()
@@ -108,7 +108,7 @@ class EmulatedService:
             for name, data, _ in decoder.receive_data(frame):
                 yield StreamEvent(name, data.decode() if name == "done" else orjson.loads(data))
 
-    # Objects, made in one line
+    # Creating objects
 
     async def create_assistant(self, **settings: object) -> str:
         created = await self.post("/assistants", **{"model": "gpt-4o", **settings})
@@ -119,7 +119,7 @@ class EmulatedService:
         return str(created.body["id"])
 
     async def upload_file(self, text: str = "Filip likes cake.", *, name: str = "foods.txt") -> str:
-        """The id of a file at the service behind."""
+        """Upload a file to the upstream; its id."""
 
         async def content() -> AsyncIterator[bytes]:
             yield text.encode()
@@ -131,7 +131,7 @@ class EmulatedService:
         return str(uploaded["id"])
 
     async def start_run(self, text: str, *, run: JsonMapping | None = None, **settings: object) -> RunObject:
-        """A new run on a thread with one message, as its creator is shown it."""
+        """Create a run on a thread with one message; the run in the response."""
         thread = {"messages": [{"role": "user", "content": text}]}
         started = await self.post(
             "/threads/runs", assistant_id=await self.create_assistant(**settings), thread=thread, **(run or {})
@@ -141,24 +141,24 @@ class EmulatedService:
         return created
 
     async def run_to_rest(self, text: str, *, run: JsonMapping | None = None, **settings: object) -> RunObject:
-        """A new run on a thread with one message, when it rests."""
+        """Create a run on a thread with one message and wait until it is at rest."""
         return await self.wait_until_rest(await self.start_run(text, run=run, **settings))
 
     async def retrieve_run(self, run: RunObject) -> RunObject:
-        """The run as it is now."""
+        """The current run."""
         retrieved: RunObject = (await self.get(run_path(run))).body
         return retrieved
 
     async def wait_until_rest(self, run: RunObject) -> RunObject:
-        """The run once nothing more happens to it by itself."""
+        """The run once it is terminal or requires action."""
         return await wait_until(lambda: self.retrieve_run(run), lambda now: now["status"] not in _IN_FLIGHT)
 
     async def wait_for_status(self, run: RunObject, status: str) -> RunObject:
-        """The run once it has this status."""
+        """Wait until the run has this status."""
         return await wait_until(lambda: self.retrieve_run(run), lambda now: now["status"] == status)
 
     async def submit_outputs(self, run: RunObject, output: str = "sunny") -> RunObject:
-        """The run once its calls were answered and it rests again."""
+        """Submit an output for every call and wait until the run is at rest."""
         outputs = [{"tool_call_id": call["id"], "output": output} for call in get_required_calls(run)]
         return await self.wait_until_rest(
             (await self.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=outputs)).body
@@ -174,7 +174,7 @@ class EmulatedService:
 
     @property
     def model_requests(self) -> list[JsonObject]:
-        """What the model service was asked so far."""
+        """The requests to the upstream so far."""
         return [request.body for request in self.simulator.requests]
 
 
@@ -228,22 +228,22 @@ def list_event_names(events: Sequence[StreamEvent]) -> list[str]:
 
 
 async def wait_until(retrieve: Callable[[], Awaitable[T]], condition: Callable[[T], bool]) -> T:
-    """Look again and again, with a bound."""
+    """Poll until the condition holds, for a bounded time."""
     for _ in range(1000):
         if condition(current := await retrieve()):
             return current
         await asyncio.sleep(0.002)
-    raise AssertionError(f"never came to be: {await retrieve()}")
+    raise AssertionError(f"the condition never held: {await retrieve()}")
 
 
 def _read_response(response: WireResponse) -> ServiceResponse:
-    assert isinstance(response.body, bytes), "an answer in one piece was expected"
+    assert isinstance(response.body, bytes), "the response is a stream"
     return ServiceResponse(response.status, orjson.loads(response.body), response.headers)
 
 
 @asynccontextmanager
 async def open_service(*, catalog: ModelCatalog | None = None, **settings: Any) -> AsyncGenerator[EmulatedService]:
-    """A fresh service; its clock stands still. `catalog` is what the model service said of its models."""
+    """A new service with a manual clock. `catalog` is the model catalog of the upstream."""
     clock, simulator, store = ManualClock(), Simulator(), await open_store(":memory:")
     backend = assemble_backend(
         Settings.model_validate({"simulate": True, **settings}),

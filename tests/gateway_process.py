@@ -1,4 +1,4 @@
-"""`threadbridge serve` in a process of its own, as an operator starts it."""
+"""`threadbridge serve` in a separate process, as an operator starts it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import IO
 def serve_gateway(
     *options: str, settings: Mapping[str, str] | None = None, log: IO[str] | None = None
 ) -> Generator[str]:
-    """The gateway on a free port; gives its base URL.
+    """The gateway on a free port; yields its base URL.
 
-    `settings`: variables of its environment. `log`: where it writes what it has to say.
+    `settings`: environment variables. `log`: the file for stderr.
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))

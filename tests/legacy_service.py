@@ -20,7 +20,7 @@ from threadbridge.api_types import JsonObject
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """One request as it arrived."""
+    """One received request."""
 
     method: str
     raw_path: str
@@ -31,7 +31,7 @@ class ReceivedRequest:
 
 @dataclass
 class InjectedFault:
-    """An answer given in place of the real one, as often as `times` says, to requests whose path ends with `path`."""
+    """A response that replaces the real one `times` times, for requests whose path ends with `path`."""
 
     path: str
     status: int
@@ -48,13 +48,13 @@ def make_error_body(message: str, *, param: str | None = None, code: str | None 
 
 
 class LegacyService:
-    """What the service holds and how it behaves; tests write into it and look at `seen`."""
+    """The state and behaviour of the service; tests change it and read `requests`."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Reset the service to its initial state."""
         self.assistants: dict[str, JsonObject] = {}
         self.threads: dict[str, JsonObject] = {}
         self.messages: dict[str, list[JsonObject]] = {}
@@ -73,7 +73,7 @@ class LegacyService:
 
     # -- the wire ----------------------------------------------------------------------------------------------------
     async def handle_request(self, request: Request) -> Response:
-        """Note the request, wait the latency, then fail as told or do what was asked."""
+        """Record the request, wait for the latency, then return a fault or the response."""
         body = await request.body()
         path = str(request.scope["path"]).removeprefix("/v1").removeprefix("/openai")
         raw = request.scope["raw_path"].decode()
@@ -170,7 +170,7 @@ def _make_json_response(body: JsonObject, headers: dict[str, str] | None = None)
 
 
 class LegacyServiceServer:
-    """Serves a LegacyService from a thread of its own; `url` is the base URL an SDK takes."""
+    """Serves a LegacyService from a worker thread; `url` is the base URL for an SDK."""
 
     def __init__(self, service: LegacyService) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -196,7 +196,7 @@ class LegacyServiceServer:
 def add_threads(
     service: LegacyService, threads: int, *, messages: int = 3, text: Callable[[int], str] = str
 ) -> list[str]:
-    """Give the service threads of some messages, each with two runs of two steps and one of three assistants."""
+    """Add threads with messages, each with two runs of two steps and one of three assistants; return their ids."""
     for n in range(3):
         service.assistants[f"asst_{n}"] = {"id": f"asst_{n}", "object": "assistant", "model": "gpt-4o", "top_p": 1.0}
     ids = [f"thread_{n:05}" for n in range(threads)]

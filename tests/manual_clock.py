@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that only tests advance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class ManualClock:
-    """`ports.Clock` for tests: time passes only in `advance`, from whichever thread."""
+    """`ports.Clock` for tests: time passes only in `advance`, which any worker thread may call."""
 
     def __init__(self, now: float = 1_790_000_000.0) -> None:
         self._now = now
@@ -35,7 +35,7 @@ class ManualClock:
         return waiting.cancel
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and wake whoever slept long enough."""
+        """Advance the time and wake the sleepers that are due."""
         self._now += seconds
         due = [sleeper for sleeper in self._sleepers if sleeper[0] <= self._now]
         self._sleepers = [sleeper for sleeper in self._sleepers if sleeper[0] > self._now]

@@ -1,4 +1,4 @@
-"""A service behind a door: it notes what it was asked, and streams back what it was sent, while it is being sent."""
+"""A service on loopback that records its requests and streams each request body back while it arrives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from threadbridge_adapters.gateway import serve_in_thread
 
 @dataclass
 class ReceivedRequest:
-    """One request as it arrived. `pieces` are the parts its body came in."""
+    """One received request. `pieces` are the parts its body came in."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""A backend for tests of doors: it remembers threads, streams what the test tells it to, and knows who left."""
+"""A backend for tests of doors: it stores threads, streams a script, and records closed streams."""
 
 from __future__ import annotations
 
@@ -62,18 +62,18 @@ def make_run_event(status: str) -> Event:
 
 
 class ScriptedStream(AsyncIterator[Event]):
-    """Events of a generator; sets `left` when it is closed, even before its first event."""
+    """Events of a generator; sets `closed` when it is closed, even before its first event."""
 
-    def __init__(self, events: AsyncGenerator[Event], left: threading.Event) -> None:
+    def __init__(self, events: AsyncGenerator[Event], closed: threading.Event) -> None:
         self._events = events
-        self._left = left
+        self._closed = closed
 
     async def __anext__(self) -> Event:
         return await anext(self._events)
 
     async def aclose(self) -> None:
         await self._events.aclose()
-        self._left.set()
+        self._closed.set()
 
 
 class ScriptedBackend:
@@ -91,7 +91,7 @@ class ScriptedBackend:
         self.submitted_bodies: list[SubmitToolOutputsBody] = []
 
     async def open_backend(self, settings: Settings) -> Backend:
-        """What an entry point's `open_backend` would do."""
+        """The function that an entry point would name."""
         return cast("Backend", self)
 
     async def aclose(self) -> None:

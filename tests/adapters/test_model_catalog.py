@@ -19,7 +19,7 @@ from threadbridge_adapters.composition import open_backend, open_upstream
 from threadbridge_adapters.model_catalog import fetch_catalog, get_catalog_path, read_catalog, write_catalog
 
 
-async def test_the_service_is_asked_for_models_and_their_last_days() -> None:
+async def test_models_and_their_retirement_dates_are_requested_from_the_service() -> None:
     upstream = open_upstream(Settings(simulate=True))
 
     catalog = await fetch_catalog(upstream)
@@ -29,7 +29,7 @@ async def test_the_service_is_asked_for_models_and_their_last_days() -> None:
     assert any(day is not None for day in catalog.shutdown_dates.values())
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_a_written_catalog_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "new" / "models.json"
     catalog = ModelCatalog(5.0, {"gpt-4o": date(2027, 1, 14), "gpt-6-luna": None}, "api.example/v1")
 
@@ -39,12 +39,12 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["models.json"]
 
 
-def test_before_the_first_time_there_is_no_list(tmp_path: Path) -> None:
+def test_without_a_file_there_is_no_catalog(tmp_path: Path) -> None:
     assert read_catalog(tmp_path / "models.json") is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"models": {}}', '{"fetched_at": 1, "models": {"a": "tomorrow"}}'])
-def test_another_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
+def test_a_file_of_another_format_is_rejected_with_its_path(tmp_path: Path, content: str) -> None:
     path = tmp_path / "models.json"
     path.write_text(content)
 
@@ -52,14 +52,14 @@ def test_another_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
         read_catalog(path)
 
 
-def test_a_file_that_cannot_be_written_is_told_by_name(tmp_path: Path) -> None:
+def test_the_error_of_an_unwritable_file_has_its_path(tmp_path: Path) -> None:
     (tmp_path / "models.json").mkdir()
 
     with pytest.raises(ConfigurationError, match=r"models\.json cannot be written"):
         write_catalog(tmp_path / "models.json", ModelCatalog(1.0, {}))
 
 
-def test_the_file_is_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_determine_the_path_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
     assert get_catalog_path(Settings(model_catalog="/etc/models.json")) == Path("/etc/models.json")
@@ -71,7 +71,7 @@ JUST_FETCHED = 32_503_680_000.0
 
 
 @pytest.mark.parametrize(("service", "refused"), [("127.0.0.1:9/v1", True), ("elsewhere/v1", False)])
-async def test_a_list_refuses_runs_at_its_own_service_only(tmp_path: Path, service: str, *, refused: bool) -> None:
+async def test_a_catalog_rejects_runs_at_its_own_service_only(tmp_path: Path, service: str, *, refused: bool) -> None:
     path = tmp_path / "models.json"
     write_catalog(path, ModelCatalog(JUST_FETCHED, {"gpt-4o": None}, service))
     settings = {
@@ -87,7 +87,7 @@ async def test_a_list_refuses_runs_at_its_own_service_only(tmp_path: Path, servi
     await backend.aclose()
 
 
-def test_a_service_that_lists_no_models_is_not_asked_in_hope() -> None:
+def test_models_are_not_requested_from_a_service_without_a_model_list() -> None:
     with pytest.raises(ConfigurationError, match=r"'azure' .* set upstream\.capabilities\.model_list = true"):
         require_model_list(PROFILES["azure"], "azure")
 
@@ -97,6 +97,6 @@ class Silent(NullUpstream):
         return {}
 
 
-async def test_a_service_without_a_list_is_told() -> None:
+async def test_the_failure_of_a_service_without_a_model_list_is_reported() -> None:
     with pytest.raises(UpstreamError, match="did not answer `GET /models`"):
         await fetch_catalog(Silent())

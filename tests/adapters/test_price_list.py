@@ -21,7 +21,7 @@ GPT_4O = Rates(Decimal("2.5"), Decimal("1.25"), Decimal(10))
 
 
 @pytest.mark.parametrize("url", [OPENAI_BASE_URL, f"{OPENAI_BASE_URL}/", "https://mine.openai.azure.com/openai/v1/"])
-def test_a_model_has_the_rates_of_the_service_it_is_asked_of(url: str) -> None:
+def test_the_rates_of_a_model_depend_on_the_service(url: str) -> None:
     assert create_price_list(url).get_rates("gpt-4o-2024-08-06", 1000, NOW) == GPT_4O
 
 
@@ -35,15 +35,15 @@ def test_a_model_has_the_rates_of_the_service_it_is_asked_of(url: str) -> None:
     ],
     ids=["unknown model", "no model", "unknown service", "no service"],
 )
-def test_what_is_not_on_the_list_has_no_rates(url: str, model: str) -> None:
+def test_an_unlisted_model_has_no_rates(url: str, model: str) -> None:
     assert create_price_list(url).get_rates(model, 1000, NOW) is None
 
 
-def test_what_is_not_charged_by_the_token_has_no_rates() -> None:
+def test_a_model_not_charged_by_token_has_no_rates() -> None:
     assert create_price_list(OPENAI_BASE_URL).get_rates("dall-e-3", 1000, NOW) is None
 
 
-def test_long_prompts_cost_more_where_the_list_says_so() -> None:
+def test_long_prompts_have_the_higher_rates_of_the_list() -> None:
     rates = create_price_list(OPENAI_BASE_URL).get_rates
 
     short, long = rates("gpt-5.4", 100_000, NOW), rates("gpt-5.4", 1_000_000, NOW)
@@ -57,13 +57,13 @@ def find_nothing(name: str) -> None:
     """`find_spec` where the package is not installed."""
 
 
-def test_without_the_list_nobody_knows_any(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_price_list_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(price_list_module, "find_spec", find_nothing)
 
     assert isinstance(create_price_list(OPENAI_BASE_URL), EmptyPriceList)
 
 
-async def test_the_list_is_loaded_away_from_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_price_list_is_loaded_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     loaders: list[Thread] = []
 
     def load(name: str) -> ModuleType:
@@ -82,7 +82,7 @@ async def test_the_list_is_loaded_away_from_the_loop(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("broken", [SimpleNamespace(), None], ids=["another interface", "damaged"])
-async def test_a_list_that_cannot_be_used_knows_nothing_and_is_told_of_once(
+async def test_an_unusable_price_list_is_empty_and_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: object
 ) -> None:
     def load(name: str) -> object:

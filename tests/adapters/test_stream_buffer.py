@@ -46,7 +46,7 @@ class Unread(AsyncIterator[bytes]):
         self.closed = True
 
 
-async def test_what_is_ready_comes_as_one_chunk_and_the_rest_when_it_is() -> None:
+async def test_ready_frames_are_one_chunk_and_later_frames_follow() -> None:
     ahead = LoopStreamBuffer(Source([b"a", b"b", b"", b"c"]).read())
 
     chunks = [await ahead.read_chunk(), await ahead.read_chunk(), await ahead.read_chunk()]
@@ -54,7 +54,7 @@ async def test_what_is_ready_comes_as_one_chunk_and_the_rest_when_it_is() -> Non
     assert chunks == [b"ab", b"c", None]
 
 
-async def test_a_slow_reader_holds_the_stream_up_and_loses_nothing() -> None:
+async def test_a_slow_reader_delays_the_stream_and_loses_no_frame() -> None:
     frame = b"x" * 1024
     source = Source([frame] * 1000)
     ahead = LoopStreamBuffer(source.read())
@@ -69,7 +69,7 @@ async def test_a_slow_reader_holds_the_stream_up_and_loses_nothing() -> None:
     assert received == frame * 1000
 
 
-async def test_a_broken_stream_raises_after_the_frames_that_came_before() -> None:
+async def test_a_broken_stream_raises_after_its_earlier_frames() -> None:
     ahead = LoopStreamBuffer(Source([b"a"], ValueError("broken")).read())
 
     assert await ahead.read_chunk() == b"a"
@@ -77,7 +77,7 @@ async def test_a_broken_stream_raises_after_the_frames_that_came_before() -> Non
         await ahead.read_chunk()
 
 
-async def test_leaving_before_the_first_step_closes_the_stream_all_the_same() -> None:
+async def test_closing_before_the_first_frame_closes_the_stream() -> None:
     source = Unread()
     ahead = LoopStreamBuffer(source)
 
@@ -86,7 +86,7 @@ async def test_leaving_before_the_first_step_closes_the_stream_all_the_same() ->
     assert source.closed
 
 
-async def test_leaving_in_the_middle_closes_the_stream_and_ends_the_reading() -> None:
+async def test_closing_in_the_middle_closes_the_stream_and_stops_reading() -> None:
     source = Source([b"a", b"", b"b"])
     ahead = LoopStreamBuffer(source.read())
     await ahead.read_chunk()
@@ -97,7 +97,7 @@ async def test_leaving_in_the_middle_closes_the_stream_and_ends_the_reading() ->
     assert source.closed
 
 
-async def test_waiting_too_long_raises_and_the_stream_can_still_be_read() -> None:
+async def test_a_timeout_raises_and_the_stream_can_still_be_read() -> None:
     ahead = LoopStreamBuffer(Source([b"", b"a"]).read())
 
     with pytest.raises(TimeoutError):
@@ -106,7 +106,7 @@ async def test_waiting_too_long_raises_and_the_stream_can_still_be_read() -> Non
     assert await ahead.read_chunk() == b"a"
 
 
-async def test_another_thread_gets_every_frame_of_a_long_stream() -> None:
+async def test_another_thread_reads_every_frame_of_a_long_stream() -> None:
     frame = b"x" * 1024
     ahead = ThreadStreamBuffer(Source([frame] * 1000).read())
 
@@ -139,7 +139,7 @@ async def chunks(ahead: LoopStreamBuffer) -> list[bytes]:
     return found
 
 
-async def test_a_silent_stream_is_kept_alive_between_its_frames() -> None:
+async def test_a_silent_stream_gets_comments_between_its_frames() -> None:
     ahead = LoopStreamBuffer(Source([b"a", *[b""] * 10, b"b"]).read())
 
     ahead.start_keep_alive(0.02, b":")
@@ -150,11 +150,11 @@ async def test_a_silent_stream_is_kept_alive_between_its_frames() -> None:
     assert found.replace(b":", b"") == b"ab"
 
 
-async def test_nothing_is_added_to_a_stream_that_speaks_or_to_one_whose_reader_is_behind() -> None:
+async def test_no_comment_is_added_to_an_active_stream_or_for_a_slow_reader() -> None:
     ahead = LoopStreamBuffer(Source([b"a", *[b""] * 10]).read())
 
     ahead.start_keep_alive(0.02, b":")
-    await asyncio.sleep(0.08)  # nobody reads: what is there is enough to be sent
+    await asyncio.sleep(0.08)  # without a reader, the buffered frames are enough
     first = await ahead.read_chunk()
     await ahead.aclose()
 

@@ -15,11 +15,11 @@ KNOWN = {"hello world": 2, "<|endoftext|>": 7, "": 0, "The quick brown fox jumps
 
 
 @pytest.mark.parametrize("text", KNOWN)
-def test_counts_are_those_of_the_models_table(text: str) -> None:
+def test_token_counts_equal_those_of_the_model_encoding(text: str) -> None:
     assert create_token_counter()(text) == KNOWN[text]
 
 
-def test_what_no_tokenizer_takes_has_an_estimate() -> None:
+def test_text_that_no_tokenizer_accepts_is_estimated() -> None:
     assert create_token_counter()("\ud83d and more") == estimate_tokens("\ud83d and more")
 
 
@@ -32,22 +32,20 @@ def find_all_but_quicktok(name: str) -> object | None:
     return None if name == "quicktok" else object()
 
 
-def test_without_a_tokenizer_bytes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_tokenizer_tokens_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_counter_module, "find_spec", find_nothing)
 
     assert create_token_counter() is estimate_tokens
 
 
-def test_a_tokenizer_that_would_download_its_table_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_tokenizer_that_would_download_its_table_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(token_counter_module, "find_spec", find_all_but_quicktok)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
 
     assert create_token_counter() is estimate_tokens
 
 
-def test_a_tokenizer_with_its_table_on_disk_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tokenizer_with_its_table_on_disk_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "table").touch()
     monkeypatch.setattr(token_counter_module, "find_spec", find_all_but_quicktok)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))

@@ -20,7 +20,7 @@ def test_a_delay_is_the_difference_of_the_medians() -> None:
 
 
 @pytest.mark.parametrize(("ours", "holds"), [(12.0, True), (8.0, False)])
-def test_a_promise_of_at_least_holds_from_its_bound_upwards(ours: float, holds: bool) -> None:
+def test_a_lower_bound_holds_for_the_bound_and_larger_values(ours: float, holds: bool) -> None:
     row = Row("export", "threads/s", ours, 1.0, "loop", "ratio", 10.0, at_least=True)
 
     assert row.holds is holds
@@ -40,7 +40,7 @@ def test_the_table_shows_both_sides_the_result_and_the_bound() -> None:
     ]
 
 
-def test_the_json_form_says_whether_the_promise_holds() -> None:
+def test_the_json_form_states_whether_the_bound_holds() -> None:
     row = Row("memory", "MB", 80.0, None, "", "value", 200.0)
 
     body = row.to_json()

@@ -17,7 +17,7 @@ def responses() -> Iterator[openai.OpenAI]:
         yield client
 
 
-def test_a_whole_response_is_one_the_sdk_reads(responses: openai.OpenAI) -> None:
+def test_the_sdk_parses_a_whole_response(responses: openai.OpenAI) -> None:
     response = responses.responses.create(model="gpt-4o", input="Say something long.")
 
     assert (response.status, response.output_text) == ("completed", _upstream.WORD * _upstream.DELTAS)
@@ -31,7 +31,7 @@ def test_a_streamed_response_has_all_its_events_in_order(responses: openai.OpenA
     assert numbers == list(range(_upstream.EVENTS))
 
 
-def test_the_cpu_clock_of_a_server_goes_on_with_its_work(responses: openai.OpenAI) -> None:
+def test_the_cpu_time_of_a_server_grows_with_its_work(responses: openai.OpenAI) -> None:
     with _processes.run_upstream() as server, openai.OpenAI(base_url=server.url, api_key="any") as client:
         before = server.read_cpu_seconds()
         client.responses.create(model="gpt-4o", input="Say something long.")
@@ -39,7 +39,7 @@ def test_the_cpu_clock_of_a_server_goes_on_with_its_work(responses: openai.OpenA
         assert server.read_cpu_seconds() > before
 
 
-async def test_the_legacy_source_has_any_thread_whole_and_consistent() -> None:
+async def test_the_legacy_source_returns_complete_and_consistent_threads() -> None:
     path = f"/threads/{_legacy_source.format_thread_id(7)}"
     with _processes.run_server(_legacy_source.COMMAND) as source:
         async with open_client(source.url) as client:

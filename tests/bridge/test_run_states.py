@@ -1,4 +1,4 @@
-"""The table of legal steps is the specification; these tests walk it."""
+"""Every transition of the table is legal, and every other one is rejected."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_in(status: RunStatus) -> RunObject:
 
 
 @pytest.mark.parametrize(("before", "after"), LEGAL)
-def test_a58_a_legal_step_is_taken_and_leaves_the_run_before_it_alone(before: RunStatus, after: RunStatus) -> None:
+def test_a58_a_legal_transition_returns_a_new_run_and_keeps_the_old_one(before: RunStatus, after: RunStatus) -> None:
     run = run_in(before)
 
     result = transition_run(run, after, 100)
@@ -50,7 +50,7 @@ def test_a58_a_legal_step_is_taken_and_leaves_the_run_before_it_alone(before: Ru
 
 
 @pytest.mark.parametrize(("before", "after"), ILLEGAL)
-def test_an_illegal_step_names_both_statuses(before: RunStatus, after: RunStatus) -> None:
+def test_the_error_of_an_illegal_transition_names_both_statuses(before: RunStatus, after: RunStatus) -> None:
     with pytest.raises(TranslationError, match=f"run_1 cannot go from {before} to {after}"):
         transition_run(run_in(before), after, 100)
 
@@ -58,7 +58,7 @@ def test_an_illegal_step_names_both_statuses(before: RunStatus, after: RunStatus
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL_STATUSES))
-def test_a44_a_terminal_run_shows_no_deadline_and_no_required_action(status: RunStatus) -> None:
+def test_a44_a_terminal_run_has_no_deadline_and_no_required_action(status: RunStatus) -> None:
     before = next(before for before, afters in TRANSITIONS.items() if status in afters)
 
     after = transition_run(run_in(before), status, 100)
@@ -76,7 +76,7 @@ def test_a44_a_terminal_run_shows_no_deadline_and_no_required_action(status: Run
         ("in_progress", "started_at"),
     ],
 )
-def test_a44_arriving_in_a_status_is_stamped(
+def test_a44_a_transition_sets_the_time_of_its_status(
     status: str, field: Literal["started_at", "failed_at", "completed_at"]
 ) -> None:
     target = RunStatus(status)

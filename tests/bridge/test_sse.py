@@ -21,7 +21,7 @@ ENDINGS = pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"], ids=["LF", "CR
 
 @ENDINGS
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 1000])
-def test_events_are_found_however_the_bytes_are_cut(ending: str, size: int) -> None:
+def test_events_are_decoded_from_chunks_of_any_size(ending: str, size: int) -> None:
     data = STREAM.replace("\n", ending).encode()
     decoder = SSEDecoder()
 
@@ -31,7 +31,7 @@ def test_events_are_found_however_the_bytes_are_cut(ending: str, size: int) -> N
 
 
 @ENDINGS
-def test_an_event_is_given_back_with_the_chunk_that_ends_it(ending: str) -> None:
+def test_an_event_is_returned_with_the_chunk_that_ends_it(ending: str) -> None:
     frame = f"event: one{ending}data: x{ending}{ending}".encode()
     decoder = SSEDecoder()
 
@@ -54,7 +54,7 @@ def test_a_line_feed_alone_after_a_carriage_return_ends_no_second_line() -> None
     assert found == [ServerSentEvent("message", b"x")]
 
 
-def test_what_was_encoded_is_decoded() -> None:
+def test_an_encoded_event_can_be_decoded() -> None:
     event = Event("thread.message.delta", {"id": "msg_1", "text": "line\nline\r é 🧪"})
 
     found = SSEDecoder().receive_data(encode_frame(event) + DONE_FRAME)
@@ -64,11 +64,11 @@ def test_what_was_encoded_is_decoded() -> None:
     assert found[1].data == b"[DONE]"
 
 
-def test_an_event_that_was_not_closed_is_not_given_back() -> None:
+def test_an_unterminated_event_is_not_returned() -> None:
     assert SSEDecoder().receive_data(b"event: one\ndata: x\n") == []
 
 
-def test_a_name_without_data_is_no_event_and_is_forgotten() -> None:
+def test_an_event_name_without_data_is_discarded() -> None:
     assert SSEDecoder().receive_data(b"event: one\n\ndata: x\n\n") == [ServerSentEvent("message", b"x")]
 
 
@@ -79,11 +79,11 @@ def test_empty_data_is_an_event() -> None:
     ]
 
 
-def test_only_one_blank_is_taken_off() -> None:
+def test_only_one_leading_space_is_removed() -> None:
     assert SSEDecoder().receive_data(b"event:one\ndata:  x\n\n") == [ServerSentEvent("one", b" x")]
 
 
-def test_a_byte_order_mark_at_the_beginning_is_skipped() -> None:
+def test_a_byte_order_mark_at_the_start_is_skipped() -> None:
     assert SSEDecoder().receive_data(b"\xef\xbb\xbfdata: x\n\n") == [ServerSentEvent("message", b"x")]
 
 
@@ -96,7 +96,7 @@ def test_an_event_may_be_as_long_as_the_limit() -> None:
 
 
 @pytest.mark.parametrize("chunk", [b"x" * 5, b"data: x\n", b"data:\n"])
-def test_an_endless_event_is_given_up(chunk: bytes) -> None:
+def test_an_event_over_the_limit_raises(chunk: bytes) -> None:
     decoder = SSEDecoder(max_event_bytes=20)
     endless = (decoder.receive_data(chunk) for _ in range(100))
 

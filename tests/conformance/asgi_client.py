@@ -1,4 +1,4 @@
-"""One request to an ASGI application, without a server between."""
+"""One request to an ASGI application, without a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message
 
 
 class ASGIResponse(NamedTuple):
-    """The whole answer, a stream read to its end."""
+    """The whole response; a stream is read to its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -21,7 +21,7 @@ class ASGIResponse(NamedTuple):
 async def send_request(
     app: ASGIApp, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b""
 ) -> ASGIResponse:
-    """`target` is path and query as they stand in a request line."""
+    """Send a request; `target` is path and query as in a request line."""
     path, _, query = target.partition("?")
     scope = {
         "type": "http",

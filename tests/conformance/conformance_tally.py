@@ -1,4 +1,4 @@
-"""How much of the published API, the rules and the recordings the product answers: counted, never estimated."""
+"""Counts how much of the published API, the rules and the recordings the product covers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from threadbridge.wire.event_stream import FrameStream
 
 
 class Tally(NamedTuple):
-    """So many of so many; what is open, by name."""
+    """The number of covered items, and the open items by name."""
 
     subject: str
     covered: int
@@ -50,7 +50,7 @@ _OBJECTS = ("AssistantObject", "ThreadObject", "MessageObject", "RunObject", "Ru
 
 
 async def tally_schema() -> list[Tally]:
-    """Operations, what they can be asked, what their answers show, and events, against the published document."""
+    """Operations, parameters, properties of responses and events, compared with the published document."""
     document: JsonObject = yaml.load(SLICE.read_text(), yaml.CSafeLoader)
     properties, events = await _observe_service()
     return [
@@ -90,7 +90,7 @@ def _iterate_accepted_parameters() -> Iterator[str]:
 
 
 def _iterate_properties(document: JsonObject, observed: set[str]) -> Iterator[str]:
-    """What the schema shows, but for what recordings never do."""
+    """The properties in the schema, without those that no recording has."""
     for name in _OBJECTS:
         schema = document["components"]["schemas"][name]
         kind = schema["properties"]["object"]["enum"][0]
@@ -108,7 +108,7 @@ def _iterate_events(document: JsonObject) -> Iterator[str]:
 
 
 async def _observe_service() -> tuple[set[str], set[str]]:
-    """The properties and the events that the product was seen to show, in a tool loop and in every kind of ending."""
+    """The properties and events observed in a tool loop and in every kind of ending."""
     async with open_service() as service:
         bodies = [body async for body in _iterate_bodies(service)]
         events_seen = await service.collect_events(
@@ -190,7 +190,7 @@ def _compile_pattern(complaint: ErrorTemplate) -> re.Pattern[str]:
 
 
 def tally_recordings(outcome: ReplayResult) -> list[Tally]:
-    """What was asked of the real service, and is answered in the same way by the product."""
+    """The recorded requests that the product answers like the real service."""
     counted = [each for each in outcome.judged if each.verdict is not Verdict.NOT_REPLAYABLE]
     good = [each for each in counted if each.verdict is not Verdict.FAILED]
     failed = tuple(

@@ -1,4 +1,4 @@
-"""Requests that are refused: what is wrong with each, and what the service says to it.
+"""Requests that are rejected, each with the expected error.
 
 `<name>` in a body and `{name}` in a path or a text stand for ids of the service they are sent to.
 """
@@ -33,7 +33,7 @@ _SUBMIT = "/threads/{busy}/runs/{waiting}/submit_tool_outputs"
 
 
 class FaultyRequest(NamedTuple):
-    """A request and how it is refused; a `message` that ends in `...` is the beginning of one."""
+    """A request and its expected error; a `message` that ends in `...` is a prefix."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ def _find_path(spec: Object) -> str:
     return next(path for known, path in _PATHS if known is spec)
 
 
-#: A13, A17, A18: every fault of the validation tables, sent to the operation that takes such a body.
+#: A13, A17, A18: every fault of the validation tables, sent to the operation that accepts such a body.
 BODY_FAULTS = {
     name: FaultyRequest(
         "POST",
@@ -181,7 +181,7 @@ def _malformed_id(method: str, path: str, param: str, prefix: str, body: Any = b
     return FaultyRequest(method, path, body, code="invalid_value", param=param, message=text)
 
 
-#: A16: ids that cannot be; told before anything is looked for.
+#: A16: malformed ids; rejected before any lookup.
 MALFORMED_ID_FAULTS = {
     "an assistant": _malformed_id("GET", "/assistants/x", "assistant_id", "asst"),
     "the assistant of a run": _malformed_id(
@@ -214,7 +214,7 @@ def _unsupported_content_type(content_type: str) -> FaultyRequest:
     )
 
 
-#: What is wrong with a request before anything is asked of the backend (A2, D19, D29).
+#: Faults that are found before the backend is called (A2, D19, D29).
 TRANSPORT_FAULTS = {
     "no beta header": FaultyRequest(
         "POST", "/threads", {}, headers={}, code="invalid_beta", message="You must provide the 'OpenAI-Beta' header..."

@@ -1,4 +1,4 @@
-"""Requests made up from the published schema, right ones and wrong ones, against the gateway in this process.
+"""Valid and invalid requests, generated from the published schema, against the gateway in this process.
 
 `python -m tests.conformance.fuzz --requests 20000` sends so many, shared out over the processors, and fails on any
 answer of 500 and above, any undocumented status, any body or event that the schema does not allow, any error in the
@@ -49,7 +49,7 @@ Strategies = list[tuple[Operation, SearchStrategy[Case[Any]]]]
 
 
 def fuzz(requests: int, *, seed: int) -> FuzzReport:
-    """Send at least so many, the same number to every operation, half of them wrong. Needs the schema."""
+    """Send at least this number of requests, equally many to each operation, half of them invalid. Needs the schema."""
     schema = load_published_schema()
     if schema is None:
         raise FileNotFoundError(ABSENT)
@@ -109,7 +109,7 @@ def _send_all(
 
 
 class _ErrorCollector(logging.Handler):
-    """Everything logged as an error is a fault."""
+    """Reports every error in the log as a fault."""
 
     def __init__(self, report: FuzzReport) -> None:
         super().__init__(logging.ERROR)

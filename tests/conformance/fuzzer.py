@@ -1,4 +1,4 @@
-"""Sends made up requests to the gateway in this process, and judges what it answers."""
+"""Sends generated requests to the gateway in this process and checks the responses."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from threadbridge.ports import Event
 from threadbridge.sse import SSEDecoder
 from threadbridge.wire import Operation
 
-#: What the API was seen to answer (A2, A6, A15-A17, D19, D29).
+#: The statuses of documented responses (A2, A6, A15-A17, D19, D29).
 DOCUMENTED_STATUSES = frozenset({200, 400, 401, 404, 405, 413, 429})
 #: Seconds for one answer, a stream to its end.
 TIMEOUT_SECONDS = 60.0
-#: How often ids are those of an object that exists; made up ones seldom lead anywhere. Few of them are deleted.
+#: The rate of ids of existing objects: generated ids are mostly unknown. For deletions it is low.
 _KNOWN_ID_RATE, _KNOWN_ID_RATE_FOR_DELETE = 0.8, 0.1
-#: How often tool outputs are those that a run waits for: no luck ever finds the id of a call.
+#: The rate of tool outputs for a waiting run: generated call ids never match.
 _AWAITED_OUTPUT_RATE = 0.4
-#: Ids that are remembered of each kind, the newest.
+#: How many objects of each kind are remembered, the newest.
 _MAX_REMEMBERED = 20
 
 WEATHER: JsonObject = {"type": "function", "function": {"name": "get_weather"}}
@@ -46,7 +46,7 @@ _ID_FIELDS = {
 
 @dataclass
 class FuzzReport:
-    """What was sent and what was wrong with the answers."""
+    """Counts of responses and their faults."""
 
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     faults: list[str] = field(default_factory=list[str])
@@ -62,7 +62,7 @@ class FuzzReport:
 
 @dataclass
 class Fuzzer:
-    """Sends cases to one service, remembers the ids it meets, and judges the answers."""
+    """Sends cases to one service, remembers the ids in responses, and checks the responses."""
 
     app: ASGIApp
     schema: PublishedSchema
@@ -71,7 +71,7 @@ class Fuzzer:
     objects_by_id_field: dict[str, list[JsonObject]] = field(default_factory=dict[str, list[JsonObject]])
 
     async def populate(self) -> None:
-        """Something to talk about: runs that have ended, one that waits for outputs, and a thread without any."""
+        """Create ended runs, a run that waits for outputs, and an empty thread."""
         assistant = await self._create("/assistants", {"model": "gpt-4o", "instructions": "Hi", "tools": [WEATHER]})
         for text in ("Hello", "CALL get_weather {}", "FAIL server_error No.", "REFUSE No."):
             thread = await self._create("/threads", {"messages": [{"role": "user", "content": text}]})
@@ -89,7 +89,7 @@ class Fuzzer:
         return created
 
     async def send(self, operation: Operation, case: Case[Any]) -> None:
-        """One request, told whole where its answer is wrong."""
+        """Send one request; report it whole if its response has a fault."""
         ids = self._choose_ids(
             case, known=_KNOWN_ID_RATE_FOR_DELETE if operation.method == "DELETE" else _KNOWN_ID_RATE
         )
@@ -107,7 +107,7 @@ class Fuzzer:
         ]
 
     def _choose_ids(self, case: Case[Any], *, known: float) -> dict[str, str]:
-        """The path's ids: often those of one object that exists."""
+        """The ids of the path: often those of one existing object."""
         made_up = {name: quote(str(value), safe="%") for name, value in case.path_parameters.items()}
         if self.rng.random() >= known:
             return made_up
@@ -115,7 +115,7 @@ class Fuzzer:
         return {name: remembered.get(name, value) for name, value in made_up.items()}
 
     async def _make_awaited_outputs(self, body: Any) -> tuple[dict[str, str], bytes]:
-        """A run that waits for an output, and a body that has it, whatever else is in it."""
+        """Create a run that waits for outputs; its ids, and a body with the outputs and the other fields of `body`."""
         assistant = await self._create("/assistants", {"model": "gpt-4o", "tools": [WEATHER]})
         thread = await self._create("/threads", {"messages": [{"role": "user", "content": "CALL get_weather {}"}]})
         run = await self._create(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
@@ -132,7 +132,7 @@ class Fuzzer:
         ).encode()
 
     def _pick_remembered_ids(self, wanted: Any) -> dict[str, str]:
-        """Ids that belong together: of the object whose kind is the narrowest that the path speaks of."""
+        """The ids of one remembered object of the narrowest kind in the path."""
         for name in ("step_id", "message_id", "run_id", "thread_id", "assistant_id"):
             if name in wanted and self.objects_by_id_field.get(name):
                 met = self.rng.choice(self.objects_by_id_field[name])
@@ -154,7 +154,7 @@ class Fuzzer:
         return json.dumps(body).encode() if is_json else b""
 
     def find_faults(self, operation: Operation, received: ASGIResponse) -> Iterator[str]:
-        """What is wrong with an answer."""
+        """The faults of a response."""
         if received.status not in DOCUMENTED_STATUSES:
             yield "this status is not documented"
         if b"Traceback" in received.body:
@@ -188,7 +188,7 @@ class Fuzzer:
                 del met[:-_MAX_REMEMBERED]
 
     def _forget(self, body: JsonMapping) -> None:
-        """What is deleted takes what belongs to it along."""
+        """Forget a deleted object and the objects that belong to it."""
         if body.get("deleted") is True:
             for name, met in self.objects_by_id_field.items():
                 self.objects_by_id_field[name] = [one for one in met if body["id"] not in one.values()]

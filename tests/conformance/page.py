@@ -86,7 +86,7 @@ def main() -> int:
     if not (SLICE.is_file() and SHARED.is_dir()):
         print("The recordings and the published schema are not in ../shared: the page is unchanged.")
         return 0
-    logging.disable(logging.WARNING)  # the replay is not what these warnings are for
+    logging.disable(logging.WARNING)  # the replay causes many warnings
     text = render_page(replay_folder(SHARED / "assistants"))
     if not arguments.check:
         PAGE.write_text(text)

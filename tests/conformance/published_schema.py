@@ -20,11 +20,11 @@ _SHARED = Path(os.environ.get("THREADBRIDGE_SHARED", Path(__file__).parents[2] /
 #: The slice of the published document that has `/assistants`, `/threads` and what they need.
 SLICE = _SHARED / "reference" / "openapi-assistants.yaml"
 
-ABSENT = "the published schema is not beside this checkout"
+ABSENT = "the published schema is not in ../shared"
 
 
 class Contradiction(NamedTuple):
-    """Where the wire is seen to differ from a schema: keys that may be missing, and what else holds of properties."""
+    """A difference between recordings and a schema: keys that may be missing, and changed properties."""
 
     rule: str
     schema: str
@@ -51,13 +51,13 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
     Contradiction(
         "A32",
         "MessageObject",
-        "messages outside of streams have no status group",
+        "messages outside streams have no status group",
         optional=("status", "incomplete_details", "completed_at", "incomplete_at"),
     ),
     Contradiction(
         "A32",
         "MessageObject",
-        "the answer to the update of a message has file_ids in place of attachments",
+        "the response to a message update has file_ids instead of attachments",
         optional=("attachments",),
     ),
     Contradiction(
@@ -66,19 +66,19 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
     Contradiction(
         "A80",
         "RunObject",
-        "budgets below 256 were taken",
+        "budgets below 256 were accepted",
         properties={"max_prompt_tokens": _BUDGET, "max_completion_tokens": _BUDGET},
     ),
     Contradiction(
-        "A45", "RunObject", "instructions are null where nobody gave any", properties={"instructions": _TEXT_OR_NULL}
+        "A45", "RunObject", "instructions are null if there are none", properties={"instructions": _TEXT_OR_NULL}
     ),
     Contradiction(
         "A48",
         "RunObject",
-        "more than 20 tools are taken over from an assistant",
+        "a run inherits more than 20 tools from an assistant",
         properties={"tools": {"maxItems": 128}},
     ),
-    Contradiction("A97", "ErrorEvent", "the stock SDK raises on the envelope only", properties={"data": _ENVELOPE}),
+    Contradiction("A97", "ErrorEvent", "the SDK raises only for the envelope", properties={"data": _ENVELOPE}),
 )
 
 
@@ -92,19 +92,19 @@ class PublishedSchema:
         self._events = dict(_iterate_event_refs(document))
 
     def is_documented(self, operation: Operation) -> bool:
-        """Whether the operation is one of the service's; an extension of ours has no schema."""
+        """Whether the published document has the operation; extensions have no schema."""
         return (operation.method, operation.path) in self._bodies
 
     def find_body_faults(self, operation: Operation, body: JsonMapping) -> list[str]:
-        """What is wrong with the answer of a documented operation."""
+        """The faults of the response of a documented operation."""
         return self._find_faults(self._bodies[operation.method, operation.path], body)
 
     def find_error_faults(self, body: JsonMapping) -> list[str]:
-        """What is wrong with the body of a refusal."""
+        """The faults of an error body."""
         return self._find_faults("#/components/schemas/ErrorResponse", body)
 
     def find_event_faults(self, event: Event) -> list[str]:
-        """What is wrong with an event, its name included."""
+        """The faults of an event, including its name."""
         if event.name not in self._events:
             return [f"the event {event.name} is not documented"]
         return self._find_faults(self._events[event.name], event.data)
@@ -119,12 +119,12 @@ class PublishedSchema:
 
 @cache
 def load_published_schema() -> PublishedSchema | None:
-    """The schema, where it is present."""
+    """The schema; None if it is absent."""
     return PublishedSchema(yaml.load(SLICE.read_text(), yaml.CSafeLoader)) if SLICE.is_file() else None
 
 
 def correct_schema(document: JsonObject) -> JsonObject:
-    """A copy that allows what is seen on the wire. `nullable`, a word of older versions, is taken at its meaning."""
+    """A copy that allows what recordings contain. `nullable`, from older versions of the standard, becomes `anyOf`."""
     copied: JsonObject = copy.deepcopy(document)
     _spell_out_nullable(copied)
     schemas = copied["components"]["schemas"]

@@ -36,7 +36,7 @@ class ReplayResult:
 
 
 def replay_folder(folder: Path) -> ReplayResult:
-    """The verdict on everything below a folder. Raises NoLoader."""
+    """The verdicts on all recordings below a folder. Raises LoaderNotFound."""
     recorded = read_recordings(folder)
     sessions = [*group_sessions(recorded), *infer_sessions(recorded)]
 
@@ -47,7 +47,7 @@ def replay_folder(folder: Path) -> ReplayResult:
 
 
 def format_summary(outcome: ReplayResult, *, verbose: bool = False) -> str:
-    """The summary, one thing a line."""
+    """The summary, one fact per line."""
     lines = [f"sessions {outcome.sessions}", f"interactions {len(outcome.judged)}"]
     lines += [f"{verdict.value} {outcome.count(verdict)}" for verdict in Verdict]
     numbers = Counter(number for each in outcome.judged for number in each.numbers)
@@ -69,7 +69,7 @@ def format_summary(outcome: ReplayResult, *, verbose: bool = False) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Replay and tell."""
+    """Replay a folder and print the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=SHARED, help="a folder of recordings")
     parser.add_argument("--verbose", action="store_true", help="show numbered differences too")

@@ -1,4 +1,4 @@
-"""A service that lives in a file, dies and comes back, with a witness in its database that notes every status."""
+"""A service with a store file that can be stopped and restarted; a trigger in the store records every run status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SETTINGS = Settings.model_validate({"simulate": True, "limits": {"drain_seconds
 
 _MAX_ROWS = 1000
 
-_WITNESS = """
+_STATUS_TRIGGERS = """
 CREATE TABLE seen (run TEXT, before TEXT, after TEXT);
 CREATE TRIGGER created AFTER INSERT ON runs BEGIN INSERT INTO seen VALUES (new.id, NULL, new.status); END;
 CREATE TRIGGER changed AFTER UPDATE ON runs WHEN old.status <> new.status
@@ -34,7 +34,7 @@ BEGIN INSERT INTO seen VALUES (new.id, old.status, new.status); END;
 
 
 class Snapshot(NamedTuple):
-    """What a thread holds, oldest first; steps by the id of their run."""
+    """The objects of a thread, oldest first; steps by run id."""
 
     runs: Sequence[RunObject]
     messages: Sequence[MessageObject]
@@ -42,7 +42,7 @@ class Snapshot(NamedTuple):
 
 
 class RestartableService:
-    """One life after another over the same file. Use it on one loop."""
+    """Starts and stops a backend on one store file. Use it on one event loop."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "threads.db"
@@ -51,20 +51,20 @@ class RestartableService:
         self.service: EmulatedService
 
     async def start(self, history: HistoryMode = "local", *, new_upstream: bool = True) -> None:
-        """The next life. A service behind that is not forgetful still has what the last life left there."""
+        """Start the backend. Without `new_upstream` the upstream keeps its state."""
         simulator = Simulator(clock=self.clock) if new_upstream else self.service.simulator
         store = await open_store(f"sqlite:///{self._path}")
         settings = _SETTINGS.model_copy(update={"history": history})
         backend = assemble_backend(settings, store=store, upstream=SimulatedUpstream(simulator), clock=self.clock)
         self.service = EmulatedService(backend, simulator, self.clock, store)
 
-    async def install_witness(self) -> None:
-        """Call the witness, once."""
+    async def record_status_changes(self) -> None:
+        """Create the trigger that records statuses, once."""
         with closing(sqlite3.connect(self._path)) as database:
-            database.executescript(_WITNESS)
+            database.executescript(_STATUS_TRIGGERS)
 
     async def stop(self) -> None:
-        """The process ends; what it was doing is cut off."""
+        """Stop the backend; turns in progress are interrupted."""
         await self.service.backend.aclose()
 
     def list_status_changes(self) -> Sequence[tuple[str | None, str]]:
@@ -73,7 +73,7 @@ class RestartableService:
             return database.execute("SELECT before, after FROM seen").fetchall()
 
     async def start_stream(self, path: str, **body: object) -> ServiceResponse | None:
-        """Ask for a stream and read it to its end, in the background; the refusal, where it is one."""
+        """Request a stream and read it to its end in the background; return the error response, if it is one."""
         response = await self.service.send("POST", path, orjson.dumps({**body, "stream": True}))
         if isinstance(response.body, bytes):
             return ServiceResponse(response.status, orjson.loads(response.body), response.headers)
@@ -81,12 +81,12 @@ class RestartableService:
         return None
 
     async def advance_clock(self, seconds: float) -> None:
-        """Let time pass, and whoever waited for it do something."""
+        """Advance the clock and let waiting tasks run."""
         self.clock.advance(seconds)
         await asyncio.sleep(0.003)
 
     async def take_snapshot(self, thread_id: str) -> Snapshot:
-        """All of a thread at one moment, as it is stored."""
+        """The stored objects of a thread, read in one transaction."""
         return await self.service.store.read(lambda session: _snapshot_thread(session, thread_id), tenant="default")
 
     async def list_runs(self, thread_id: str) -> list[RunObject]:

@@ -1,6 +1,6 @@
-"""The rules of the behaviour reference, A1 to A104: which tests bear their numbers, and what covers the others.
+"""The rules of the behaviour reference, A1 to A104: the tests with their numbers, and what covers the others.
 
-A rule concerns us where a client can notice it. It then has a test whose name says its number (`test_a52_…`). Any
+A rule matters if a client can notice it. It then has a test with its number in the name (`test_a52_…`). Any
 other rule has a row here: the numbered difference that was chosen, the issue whose work it is, or why there is nothing
 to test.
 """
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"_a(\d+)[a-d]?(?=_)")
 
 
 class OtherCoverage(NamedTuple):
-    """What covers a rule: `D14` (a line of docs/compatibility.md), `issue 4`, or `nothing to do`; and why."""
+    """What covers a rule: `D14` (a row of docs/compatibility.md), `issue 4`, or `nothing to do`; and the reason."""
 
     coverage: str
     reason: str
@@ -44,7 +44,7 @@ OTHER_COVERAGE: Mapping[int, OtherCoverage] = {
 
 
 def find_numbered_tests() -> Mapping[int, tuple[str, ...]]:
-    """For every rule that has some, the tests that bear its number, as `path::name`."""
+    """For each rule the tests with its number in their names, as `path::name`."""
     tests_by_rule: dict[int, list[str]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
         for name in _NAME.findall(path.read_text()):

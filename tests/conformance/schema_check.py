@@ -1,6 +1,6 @@
-"""A fixture that holds every answer and event a test causes against the published schema.
+"""A fixture that checks every response and event of a test against the published schema.
 
-It is in force in the folders whose `conftest.py` imports it, and does nothing where the schema is absent.
+It applies in folders whose `conftest.py` imports it, and does nothing without the schema.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from threadbridge.wire.response_builder import to_wire
 
 
 class _CheckedEvents(AsyncIterator[Event]):
-    """Hands events through, and notes what is wrong with them."""
+    """Passes events on and collects their faults."""
 
     def __init__(self, events: AsyncIterator[Event], schema: PublishedSchema, faults: list[str]) -> None:
         self._events = events

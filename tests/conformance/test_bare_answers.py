@@ -1,4 +1,4 @@
-"""Answers without their requests: what was asked is inferred, made again and compared."""
+"""Requests of responses that were recorded alone are inferred, replayed and compared."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ async def judged(bare: Sequence[Exchange]) -> list[JudgedExchange]:
 
 
 def alone(exchange: Exchange, file: str) -> Exchange:
-    """The answer without its request; a loader guesses the path from what the object is."""
+    """The response without its request; a loader infers the path from the object type."""
     return replace(exchange, file=file, method=None, status=None, query="", request_json=None, response_body=None)
 
 
 @pytest.fixture
 async def answers(service: EmulatedService) -> list[Exchange]:
-    """What was read of a tool loop that was polled, of a stream, of a run that was cancelled, and of their thread."""
+    """Responses of a polled tool loop, of a stream, of a cancelled run, and of their thread."""
     recorder, clock = Recorder(service), service.clock
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o", tools=[WEATHER], instructions="Be brief.")
     runs = f"/threads/{await service.create_thread('CALL get_weather {}')}/runs"
@@ -48,13 +48,13 @@ async def answers(service: EmulatedService) -> list[Exchange]:
     return [alone(exchange, f"answer {number}") for number, exchange in enumerate(recorder.exchanges)]
 
 
-async def test_what_must_have_been_asked_is_asked_again_and_the_answers_are_equal(answers: list[Exchange]) -> None:
+async def test_inferred_requests_are_replayed_and_the_responses_are_equal(answers: list[Exchange]) -> None:
     verdicts = {each.exchange.file: (each.verdict, each.mismatches) for each in await judged(answers)}
 
     assert verdicts == {each.file: (Verdict.EQUAL, []) for each in answers}
 
 
-async def test_a_bare_answer_that_is_another_is_a_failure(answers: list[Exchange]) -> None:
+async def test_a_falsified_response_without_its_request_is_a_failure(answers: list[Exchange]) -> None:
     falsified = deepcopy(answers)
     falsified[1].response_json["required_action"]["type"] = "something_else"
     falsified[-2].response_json["data"].reverse()
@@ -64,7 +64,7 @@ async def test_a_bare_answer_that_is_another_is_a_failure(answers: list[Exchange
     assert [file for file, verdict in verdicts.items() if verdict is Verdict.FAILED] == ["answer 1", "answer 5"]
 
 
-async def test_a_step_alone_tells_too_little(service: EmulatedService) -> None:
+async def test_a_step_without_its_run_is_not_replayable(service: EmulatedService) -> None:
     recorder = Recorder(service)
     run = await service.run_to_rest("Hello")
     await recorder.ask("GET", f"{run_path(run)}/steps")
@@ -74,7 +74,7 @@ async def test_a_step_alone_tells_too_little(service: EmulatedService) -> None:
     assert (only.verdict, only.reason) == (Verdict.NOT_REPLAYABLE, "only a step was recorded, and not its run")
 
 
-def test_bare_answers_belong_to_no_session_of_requests(answers: list[Exchange]) -> None:
+def test_responses_without_requests_belong_to_no_recorded_session(answers: list[Exchange]) -> None:
     recorded: list[RecordedExchange] = [*answers]
 
     assert group_sessions(recorded) == []

@@ -1,4 +1,4 @@
-"""The gateway answers whatever it is asked as it should, and the fuzzer would notice if it did not."""
+"""The gateway answers generated requests as documented, and the fuzzer detects invalid responses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fuzzer() -> Fuzzer:
     return Fuzzer(cast("ASGIApp", None), schema, random.Random(1), FuzzReport())  # noqa: S311  # luck, not secrecy
 
 
-def test_made_up_requests_are_answered_as_documented() -> None:
+def test_generated_requests_get_documented_responses() -> None:
     report = fuzz(230, seed=1)
 
     assert report.faults == []
@@ -49,7 +49,7 @@ def test_made_up_requests_are_answered_as_documented() -> None:
         ASGIResponse(200, EVENTS, b"event: thread.created\ndata: %b\n\nevent: done\ndata: [DONE]\n\n" % THREAD),
     ],
 )
-def test_a_right_answer_has_no_fault(fuzzer: Fuzzer, received: ASGIResponse) -> None:
+def test_the_fuzzer_finds_no_fault_in_a_valid_response(fuzzer: Fuzzer, received: ASGIResponse) -> None:
     assert list(fuzzer.find_faults(retrieve_thread(), received)) == []
 
 
@@ -66,5 +66,5 @@ def test_a_right_answer_has_no_fault(fuzzer: Fuzzer, received: ASGIResponse) -> 
         ASGIResponse(200, EVENTS, b"event: thread.run.created\ndata: {}\n\nevent: done\ndata: [DONE]\n\n"),
     ],
 )
-def test_a_wrong_answer_has_one(fuzzer: Fuzzer, received: ASGIResponse) -> None:
+def test_the_fuzzer_finds_the_fault_of_an_invalid_response(fuzzer: Fuzzer, received: ASGIResponse) -> None:
     assert list(fuzzer.find_faults(retrieve_thread(), received)) != []

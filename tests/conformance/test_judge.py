@@ -39,7 +39,7 @@ class Exchange:
 
 
 class Recorder:
-    """Makes requests and keeps what came back, as a loader would read it from one file."""
+    """Sends requests and records the exchanges as a loader would read them from one file."""
 
     def __init__(self, service: EmulatedService) -> None:
         self._service = service
@@ -60,7 +60,7 @@ class Recorder:
         return made.response_json
 
     async def stream(self, path: str, *, at: str, happens: Callable[[Any], Awaitable[object]], **body: object) -> None:
-        """A stream during which something happens as soon as it tells an event of that name."""
+        """Record a stream and perform an action at the first event of that name."""
         response = await self._service.send("POST", path, orjson.dumps({**body, "stream": True}))
         assert not isinstance(response.body, bytes)
         told: list[tuple[str | None, Any]] = []
@@ -113,7 +113,7 @@ async def judged(exchanges: Sequence[Exchange]) -> list[JudgedExchange]:
     return [each for session in group_sessions(recorded) for each in await replay_session(session)]
 
 
-async def test_what_the_product_said_once_it_says_again(conversation: list[Exchange]) -> None:
+async def test_replayed_responses_of_the_product_are_equal(conversation: list[Exchange]) -> None:
     verdicts = [each.verdict for each in await judged(conversation)]
 
     assert verdicts == [Verdict.EQUAL] * len(conversation)
@@ -176,7 +176,7 @@ FALSIFIED: Mapping[str, tuple[int, Falsify]] = {
 
 
 @pytest.mark.parametrize("falsified", FALSIFIED)
-async def test_a_falsified_answer_is_a_failure_and_the_others_stay_equal(
+async def test_a_falsified_response_is_a_failure_and_the_others_stay_equal(
     falsified: str, conversation: list[Exchange]
 ) -> None:
     at, falsify = FALSIFIED[falsified]
@@ -189,7 +189,7 @@ async def test_a_falsified_answer_is_a_failure_and_the_others_stay_equal(
     assert verdicts[:at] == [Verdict.EQUAL] * at
 
 
-async def test_a_session_that_cannot_be_understood_is_a_failure_and_no_other_suffers(
+async def test_an_unreadable_session_is_a_failure_and_does_not_affect_others(
     conversation: list[Exchange],
 ) -> None:
     strange = replace(conversation[0], file="strange", response_json={"object": "thread.run"})
@@ -199,7 +199,7 @@ async def test_a_session_that_cannot_be_understood_is_a_failure_and_no_other_suf
     assert verdicts == [*[Verdict.EQUAL] * len(conversation), Verdict.FAILED]
 
 
-async def test_requests_of_the_first_version_are_not_replayed(conversation: list[Exchange]) -> None:
+async def test_requests_of_api_version_1_are_not_replayed(conversation: list[Exchange]) -> None:
     old = replace(conversation[0], request_headers={"openai-beta": "assistants=v1"})
 
     (only,) = await judged([old])
@@ -207,7 +207,7 @@ async def test_requests_of_the_first_version_are_not_replayed(conversation: list
     assert (only.verdict, only.reason) == (Verdict.NOT_REPLAYABLE, "a request of version 1 of the API")
 
 
-async def test_of_a_stream_whose_client_left_the_rest_is_not_compared(conversation: list[Exchange]) -> None:
+async def test_events_after_the_client_disconnected_are_not_compared(conversation: list[Exchange]) -> None:
     left = replace(conversation[9], sse=[*(conversation[9].sse or ())][:8])
 
     verdicts = [each.verdict for each in await judged([*conversation[:9], left])]
@@ -215,13 +215,13 @@ async def test_of_a_stream_whose_client_left_the_rest_is_not_compared(conversati
     assert verdicts == [Verdict.EQUAL] * 10
 
 
-async def test_what_was_there_before_the_recording_began_is_made_first(conversation: list[Exchange]) -> None:
+async def test_objects_older_than_the_recording_are_created_first(conversation: list[Exchange]) -> None:
     verdicts = [each.verdict for each in await judged(conversation[2:4])]
 
     assert verdicts == [Verdict.EQUAL] * 2
 
 
-async def test_files_that_speak_of_the_same_objects_are_one_session(conversation: list[Exchange]) -> None:
+async def test_recordings_with_common_object_ids_are_one_session(conversation: list[Exchange]) -> None:
     setup = [replace(each, file="setup") for each in conversation[:2]]
     recorded: list[RecordedExchange] = [*conversation[2:], *setup]
 
@@ -235,7 +235,7 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 @pytest.fixture
 async def cancelled(service: EmulatedService) -> list[Exchange]:
-    """A stream whose run is cancelled after the first words, written down as it ends: behind the request to cancel."""
+    """A stream whose run is cancelled after the first delta; it is recorded at its end, after the cancel request."""
     recorder = Recorder(service)
     service.simulator.enqueue(Scenario.from_text("one two three four").with_delta_delay(0.02))
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
@@ -253,13 +253,13 @@ async def _cancel(recorder: Recorder, run: Any) -> None:
     await recorder.ask("POST", f"{run_path(run)}/cancel")
 
 
-async def test_a_run_that_was_cancelled_in_its_stream_is_cancelled_there_again(cancelled: list[Exchange]) -> None:
+async def test_a_run_cancelled_during_its_stream_is_cancelled_at_the_same_event(cancelled: list[Exchange]) -> None:
     verdicts = [each.verdict for each in await judged(cancelled)]
 
     assert verdicts == [Verdict.EQUAL] * 5
 
 
-async def test_the_request_to_cancel_may_stand_behind_the_stream(cancelled: list[Exchange]) -> None:
+async def test_the_cancel_request_may_be_recorded_after_the_stream(cancelled: list[Exchange]) -> None:
     assistant, cancel, stream, *rest = cancelled
 
     verdicts = [each.verdict for each in await judged([assistant, stream, cancel, *rest])]
@@ -268,7 +268,7 @@ async def test_the_request_to_cancel_may_stand_behind_the_stream(cancelled: list
 
 
 @pytest.mark.parametrize("dropped", ["thread.run.cancelling", "thread.message.incomplete", "thread.run.step.cancelled"])
-async def test_a_cancelled_stream_is_compared_to_its_end(cancelled: list[Exchange], dropped: str) -> None:
+async def test_a_cancelled_stream_is_compared_up_to_its_end(cancelled: list[Exchange], dropped: str) -> None:
     falsified = deepcopy(cancelled)
     _without_event(dropped)(falsified[2])
 
@@ -277,7 +277,7 @@ async def test_a_cancelled_stream_is_compared_to_its_end(cancelled: list[Exchang
     assert stream.verdict is Verdict.FAILED
 
 
-async def test_a_client_that_left_and_cancelled_later_leaves_and_cancels_again(cancelled: list[Exchange]) -> None:
+async def test_a_disconnect_followed_by_a_cancel_request_is_replayed(cancelled: list[Exchange]) -> None:
     assistant, cancel, stream, *rest = cancelled
     told = [*(stream.sse or ())]
     left = replace(stream, sse=told[: [name for name, _ in told].index("thread.run.cancelling")])
@@ -287,7 +287,7 @@ async def test_a_client_that_left_and_cancelled_later_leaves_and_cancels_again(c
     assert verdicts == [Verdict.EQUAL] * 5
 
 
-async def test_a_run_that_expired_in_its_stream_expires_there_again(service: EmulatedService) -> None:
+async def test_a_run_expired_during_its_stream_expires_at_the_same_event(service: EmulatedService) -> None:
     recorder = Recorder(service)
     service.simulator.enqueue(Scenario.from_text("one two three four").with_delta_delay(0.02))
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
@@ -304,7 +304,7 @@ async def test_a_run_that_expired_in_its_stream_expires_there_again(service: Emu
     assert verdicts == [Verdict.EQUAL] * 2
 
 
-async def test_a_message_that_was_cut_at_a_limit_stays_so_when_it_is_looked_at_later(service: EmulatedService) -> None:
+async def test_an_incomplete_message_is_incomplete_in_later_responses(service: EmulatedService) -> None:
     recorder = Recorder(service)
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
     thread = await recorder.ask(
@@ -318,7 +318,7 @@ async def test_a_message_that_was_cut_at_a_limit_stays_so_when_it_is_looked_at_l
     assert verdicts == [Verdict.EQUAL] * 4
 
 
-async def test_a_run_that_is_cancelled_before_it_began_never_begins() -> None:
+async def test_a_run_cancelled_while_queued_is_never_started() -> None:
     async with open_service(limits={"concurrent_turns": 1}) as service:
         service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
         busy = await service.start_run("Hi")
@@ -349,7 +349,7 @@ NUMBERED: Mapping[str, tuple[int, Falsify]] = {"still cancelling": (4, _still_ca
 
 
 @pytest.mark.parametrize("seen", NUMBERED)
-async def test_what_the_service_may_have_shown_of_a_bad_end_is_a_numbered_difference(
+async def test_usage_and_messages_of_a_cancelled_run_may_differ_with_a_number(
     seen: str, cancelled: list[Exchange]
 ) -> None:
     number, change = NUMBERED[seen]
@@ -361,7 +361,7 @@ async def test_what_the_service_may_have_shown_of_a_bad_end_is_a_numbered_differ
     assert (look.verdict, look.numbers) == (Verdict.NUMBERED, frozenset({number}))
 
 
-async def test_half_a_message_of_a_polled_run_is_a_numbered_difference_and_a_whole_step_is_not(
+async def test_a_partial_message_of_a_polled_run_is_a_numbered_difference_and_a_whole_step_is_not(
     service: EmulatedService,
 ) -> None:
     recorder = Recorder(service)

@@ -1,4 +1,4 @@
-"""The conformance page: what it counts is counted, and it says the same thing twice."""
+"""The tallies of the conformance page, and that rendering it is deterministic."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def test_every_rule_is_counted_once() -> None:
     assert all("issue" in point for point in tally.open_items)
 
 
-def test_every_text_of_refusal_is_caused_by_a_test() -> None:
+def test_every_error_text_is_caused_by_a_test() -> None:
     assert tally_error_texts().open_items == ()
 
 
-def test_what_could_not_be_replayed_is_not_counted_and_a_failure_is_open_by_name() -> None:
+def test_unreplayable_exchanges_are_not_counted_and_failures_are_listed_as_open() -> None:
     judged = [_judged(Verdict.EQUAL), _judged(Verdict.FAILED, "Yes."), _judged(Verdict.NOT_REPLAYABLE)]
 
     answers, texts = tally_recordings(ReplayResult(1, judged))
@@ -41,14 +41,14 @@ def test_what_could_not_be_replayed_is_not_counted_and_a_failure_is_open_by_name
 
 
 @needs_schema
-async def test_every_operation_parameter_and_event_of_the_schema_is_there() -> None:
+async def test_every_operation_parameter_and_event_of_the_schema_is_covered() -> None:
     tallies = await tally_schema()
 
     assert {tally.subject: tally.open_items for tally in tallies if tally.open_items} == {}
 
 
 @needs_schema
-def test_the_page_says_the_same_twice() -> None:
+def test_the_page_is_rendered_identically_twice() -> None:
     outcome = ReplayResult(1, [_judged(Verdict.EQUAL)])
 
     assert render_page(outcome) == render_page(outcome)

@@ -27,7 +27,7 @@ def schema(document: JsonObject) -> PublishedSchema:
     return PublishedSchema(document)
 
 
-def test_every_documented_operation_is_ours_and_every_other_one_an_extension(
+def test_every_documented_operation_is_implemented_and_all_others_are_extensions(
     document: JsonObject, schema: PublishedSchema
 ) -> None:
     documented = [(path, method) for path, methods in document["paths"].items() for method in methods]
@@ -37,7 +37,7 @@ def test_every_documented_operation_is_ours_and_every_other_one_an_extension(
     assert {operation.name for operation in OPERATIONS} - {operation.name for operation in ours} == EXTENSIONS
 
 
-def test_the_query_parameters_of_an_operation_are_the_documented_ones(
+def test_an_operation_accepts_exactly_the_documented_query_parameters(
     document: JsonObject, schema: PublishedSchema
 ) -> None:
     for operation in filter(schema.is_documented, OPERATIONS):
@@ -58,7 +58,9 @@ def test_a_missing_key_is_a_fault(schema: PublishedSchema) -> None:
 
 
 @pytest.mark.parametrize("contradiction", CONTRADICTIONS, ids=[f"{one.rule}-{one.schema}" for one in CONTRADICTIONS])
-def test_a_contradiction_is_with_what_is_published(document: JsonObject, contradiction: Contradiction) -> None:
+def test_a_contradiction_names_existing_keys_of_the_published_schema(
+    document: JsonObject, contradiction: Contradiction
+) -> None:
     published = document["components"]["schemas"][contradiction.schema]
 
     assert set(contradiction.optional) <= set(published["required"])

@@ -1,4 +1,4 @@
-"""Where the recordings contradict the published schema, the recordings win."""
+"""Rules in which recordings contradict the published schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threadbridge.api_types import JsonObject
 _EMPTY: JsonObject = {"code_interpreter": {"file_ids": []}}
 
 
-async def test_a27_a_thread_shows_its_creator_what_was_given_and_everybody_else_a_code_interpreter(
+async def test_a27_creating_a_thread_returns_its_own_resources_and_reading_it_adds_an_empty_code_interpreter(
     service: EmulatedService,
 ) -> None:
     created = (await service.post("/threads")).body
@@ -22,7 +22,7 @@ async def test_a27_a_thread_shows_its_creator_what_was_given_and_everybody_else_
     assert (read["tool_resources"], listed["tool_resources"]) == (_EMPTY, _EMPTY)
 
 
-async def test_a27_a_stream_shows_its_thread_as_it_is_read(service: EmulatedService) -> None:
+async def test_a27_the_thread_in_a_stream_equals_the_retrieved_thread(service: EmulatedService) -> None:
     events = await service.collect_events(
         "/threads/runs", assistant_id=await service.create_assistant(instructions="Say hello.")
     )
@@ -30,7 +30,7 @@ async def test_a27_a_stream_shows_its_thread_as_it_is_read(service: EmulatedServ
     assert (events[0].name, events[0].data["tool_resources"]) == ("thread.created", _EMPTY)
 
 
-async def test_a27_resources_of_its_own_are_shown_to_everybody(service: EmulatedService) -> None:
+async def test_a27_resources_of_a_thread_are_returned_on_creation_and_retrieval(service: EmulatedService) -> None:
     given = {"code_interpreter": {"file_ids": [await service.upload_file()]}}
     created = (await service.post("/threads", tool_resources=given)).body
 
@@ -39,7 +39,7 @@ async def test_a27_resources_of_its_own_are_shown_to_everybody(service: Emulated
     assert (created["tool_resources"], read["tool_resources"]) == (given, given)
 
 
-async def test_a32_the_answer_to_an_update_of_a_message_has_file_ids_where_attachments_stood(
+async def test_a32_the_response_to_a_message_update_has_file_ids_instead_of_attachments(
     service: EmulatedService,
 ) -> None:
     thread = await service.create_thread("Hello")

@@ -1,4 +1,4 @@
-"""Recorded requests about files and vector stores, made again: the service we stand in for answers as it did."""
+"""Replays recorded requests for files and vector stores against the simulator and compares the shapes of responses."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from threadbridge.ports import PassthroughRequest
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 
 _SURFACES = ("/v1/files", "/v1/vector_stores")
-#: What the service added to its objects after some of the recordings were made.
+#: Fields that the service added after some recordings were made.
 _ADDED_LATER = frozenset({"expires_at", "description"})
-#: What lists and fields hold depends on what the account had besides, and on the bytes of files.
+#: Only these differences are compared: values depend on other objects of the account and on the bytes of files.
 _SHAPES = frozenset({"missing", "extra"})
 _BOUNDARY = "recorded"
 
 
 class Replayed(NamedTuple):
-    """A recorded exchange and the answer now, with the recorded ids in it."""
+    """A recorded exchange and the replayed response, with the recorded ids."""
 
     seen: RecordedExchange
     status: int
@@ -46,12 +46,12 @@ def recorded() -> list[RecordedExchange]:
 
 
 def answered(seen: RecordedExchange) -> bool:
-    """Not by a failure, nor by the refusal of a form that was not recorded."""
+    """Whether it is no error, except an unknown id: rejected forms were not recorded."""
     return seen.status == 200 or (seen.status == 404 and seen.method == "GET")
 
 
 def form(answer: JsonObject) -> bytes:
-    """The form that brought a file: its bytes were not recorded, its answer was."""
+    """A form that uploads such a file: its bytes were not recorded."""
     fields = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n{answer["purpose"]}\r\n'
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{answer["filename"]}"\r\n\r\n'
     return f"{fields}{head}{'x' * answer['bytes']}\r\n--{_BOUNDARY}--\r\n".encode()
@@ -62,14 +62,14 @@ async def whole(content: bytes) -> AsyncIterator[bytes]:
 
 
 class Replay:
-    """One service for all of the recordings."""
+    """Replays all recordings against one service."""
 
     def __init__(self) -> None:
         self._service = SimulatedUpstream(Simulator(clock=ManualClock()))
         self._ids = IdMap()
 
     def can_make(self, seen: RecordedExchange) -> bool:
-        """Whether everything the request speaks of is there, or never was."""
+        """Whether all objects that the request names exist, or the response is a 404."""
         text = orjson.dumps(seen.request_json).decode() if seen.request_json is not None else ""
         return seen.status == 404 or all(map(self._ids.knows, ID.findall(f"{seen.path} {text}")))
 
@@ -92,7 +92,7 @@ class Replay:
 
 
 async def replayed(exchanges: list[RecordedExchange]) -> list[Replayed]:
-    """What can be made again, in an order in which everything is made before it is asked for, and deleted last."""
+    """Replay what can be replayed: objects are created before they are used, and deleted last."""
     replay, made = Replay(), list[Replayed]()
     waiting = deque(sorted(exchanges, key=lambda seen: seen.method == "DELETE"))
     refused = 0
@@ -108,7 +108,7 @@ async def replayed(exchanges: list[RecordedExchange]) -> list[Replayed]:
 
 
 def mismatches(each: Replayed) -> Iterator[Mismatch]:
-    """What has another shape than was recorded."""
+    """The differences in shape from the recorded response."""
     for mismatch in compare(each.seen.response_json, each.body):
         later = mismatch.kind == "extra" and mismatch.path[-1] in _ADDED_LATER
         if mismatch.kind in _SHAPES and not later and "metadata" not in mismatch.path:
@@ -116,7 +116,7 @@ def mismatches(each: Replayed) -> Iterator[Mismatch]:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the recordings of the real service are not here")
-async def test_recorded_requests_about_files_and_vector_stores_are_answered_in_their_shape() -> None:
+async def test_recorded_requests_about_files_and_vector_stores_get_responses_of_the_recorded_shape() -> None:
     made = await replayed(recorded())
 
     assert len(made) > 150

@@ -1,4 +1,4 @@
-"""A refused request says why in the service's envelope, and changes nothing: not one row of the store."""
+"""A rejected request gets the error envelope and changes no row of the store."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class World(NamedTuple):
-    """A service in which a run has ended, another waits for tool outputs, and a third thread is empty."""
+    """A service with an ended run, a run that waits for tool outputs, and an empty thread."""
 
     service: EmulatedService
     ids: Mapping[str, str]
 
     async def refuse(self, fault: FaultyRequest) -> tuple[int, Any]:
-        """The refusal, in which nothing but the text is free."""
+        """Send the request; its status and error body."""
         body = fault.body if isinstance(fault.body, bytes) else self._filled(fault.body)
         path = fault.path.format_map(self.ids)
         response = await self.service.send(fault.method, path, body, query=fault.query, headers=fault.headers)
@@ -56,7 +56,7 @@ def _dumped(session: Session) -> list[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world() -> AsyncIterator[World]:
-    """One for all: refusals leave it as it is, or the next test's dump would tell."""
+    """One service for all tests: rejected requests do not change it, as each test checks."""
     async with open_service() as service:
         ended = await service.run_to_rest("Hello")
         waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
@@ -91,34 +91,36 @@ async def assert_refused(world: World, fault: FaultyRequest) -> None:
 
 
 @pytest.mark.parametrize("fault", BODY_FAULTS.values(), ids=BODY_FAULTS)
-async def test_a17_a18_a29_a_fault_in_a_body_is_named(world: World, fault: FaultyRequest) -> None:
-    await assert_refused(world, fault)
-
-
-@pytest.mark.parametrize("fault", PAGING_FAULTS.values(), ids=PAGING_FAULTS)
-async def test_a13_a_page_out_of_range_is_refused(world: World, fault: FaultyRequest) -> None:
-    await assert_refused(world, fault)
-
-
-@pytest.mark.parametrize("fault", UNKNOWN_ID_FAULTS.values(), ids=UNKNOWN_ID_FAULTS)
-async def test_a15_an_id_that_is_not_there_is_a_404(world: World, fault: FaultyRequest) -> None:
-    await assert_refused(world, fault)
-
-
-@pytest.mark.parametrize("fault", MALFORMED_ID_FAULTS.values(), ids=MALFORMED_ID_FAULTS)
-async def test_a16_an_id_that_cannot_be_is_a_400_before_anything_is_looked_for(
+async def test_a17_a18_a29_an_invalid_body_is_rejected_with_parameter_and_code(
     world: World, fault: FaultyRequest
 ) -> None:
     await assert_refused(world, fault)
 
 
+@pytest.mark.parametrize("fault", PAGING_FAULTS.values(), ids=PAGING_FAULTS)
+async def test_a13_an_invalid_page_limit_is_rejected(world: World, fault: FaultyRequest) -> None:
+    await assert_refused(world, fault)
+
+
+@pytest.mark.parametrize("fault", UNKNOWN_ID_FAULTS.values(), ids=UNKNOWN_ID_FAULTS)
+async def test_a15_an_unknown_id_is_a_404(world: World, fault: FaultyRequest) -> None:
+    await assert_refused(world, fault)
+
+
+@pytest.mark.parametrize("fault", MALFORMED_ID_FAULTS.values(), ids=MALFORMED_ID_FAULTS)
+async def test_a16_a_malformed_id_is_a_400_before_any_lookup(world: World, fault: FaultyRequest) -> None:
+    await assert_refused(world, fault)
+
+
 @pytest.mark.parametrize("fault", TRANSPORT_FAULTS.values(), ids=TRANSPORT_FAULTS)
-async def test_a2_a3_a_request_that_cannot_be_read_is_refused_in_the_envelope(
+async def test_a2_a3_an_unreadable_request_is_rejected_in_the_error_envelope(
     world: World, fault: FaultyRequest
 ) -> None:
     await assert_refused(world, fault)
 
 
 @pytest.mark.parametrize("fault", STATE_FAULTS.values(), ids=STATE_FAULTS)
-async def test_a57_a63_a69_what_the_state_of_a_run_forbids_is_refused(world: World, fault: FaultyRequest) -> None:
+async def test_a57_a63_a69_a_request_that_the_run_status_forbids_is_rejected(
+    world: World, fault: FaultyRequest
+) -> None:
     await assert_refused(world, fault)

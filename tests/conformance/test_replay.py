@@ -18,14 +18,14 @@ needs_recordings = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared re
 
 
 @needs_recordings
-def test_nothing_recorded_is_answered_otherwise_but_for_numbered_differences() -> None:
+def test_replayed_responses_equal_the_recorded_ones_except_for_numbered_differences() -> None:
     outcome = replay_folder(SHARED / "assistants")
 
     assert outcome.select(Verdict.FAILED) == [], format_summary(outcome)
     assert outcome.count(Verdict.EQUAL) > 300
 
 
-def test_a_folder_without_recordings_is_passed_over_with_a_sentence(
+def test_a_folder_without_recordings_is_skipped_with_a_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = main([str(tmp_path / "nowhere")])
@@ -34,7 +34,7 @@ def test_a_folder_without_recordings_is_passed_over_with_a_sentence(
     assert "There are no recordings" in capsys.readouterr().out
 
 
-def test_every_number_the_judge_gives_is_on_the_page() -> None:
+def test_every_difference_number_of_the_replay_is_on_the_compatibility_page() -> None:
     on_the_page = {int(number) for number in re.findall(r"^\| D(\d+) \|", PAGE.read_text(), re.MULTILINE)}
 
     assert {known.number for known in DIFFERENCES} <= on_the_page

@@ -1,4 +1,4 @@
-"""Rules A31 to A56 as far as files are concerned: what is searched, what is waited for, what a tool may see."""
+"""Rules A31 to A56 for files: vector stores, expiry, attachments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def a_store(service: EmulatedService, *file_ids: str) -> JsonObject:
 
 
 async def behind(service: EmulatedService, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
-    """What the service behind answers."""
+    """The response of the upstream."""
     answer: JsonObject = await SimulatedUpstream(service.simulator).request(method, path, body)
     return answer
 
@@ -28,7 +28,9 @@ async def one_more_run(service: EmulatedService, thread_id: str, assistant_id: s
     return await service.wait_until_rest(started.body)
 
 
-async def test_a31_a_store_described_with_a_thread_expires_a_week_after_its_last_use(service: EmulatedService) -> None:
+async def test_a31_a_vector_store_created_with_a_thread_expires_a_week_after_its_last_use(
+    service: EmulatedService,
+) -> None:
     described = {"file_search": {"vector_stores": [{"file_ids": [await service.upload_file()]}]}}
 
     thread = (await service.post("/threads", tool_resources=described)).body
@@ -39,7 +41,7 @@ async def test_a31_a_store_described_with_a_thread_expires_a_week_after_its_last
     assert store["expires_after"] == WEEK
 
 
-async def test_a31_runs_go_on_once_another_store_is_attached(
+async def test_a31_runs_succeed_again_after_another_vector_store_is_attached(
     service: EmulatedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file_id, assistant_id = await service.upload_file(), await service.create_assistant(tools=SEARCH)
@@ -57,7 +59,7 @@ async def test_a31_runs_go_on_once_another_store_is_attached(
     assert [expired["status"], again["status"]] == ["failed", "completed"]
 
 
-async def test_a37_an_image_is_shown_to_the_model_and_to_no_tool_unless_it_is_attached(
+async def test_a37_an_image_is_sent_to_the_model_and_to_a_tool_only_if_attached(
     service: EmulatedService,
 ) -> None:
     shown, attached = await service.upload_file(name="cat.png"), await service.upload_file(name="dog.png")
@@ -95,7 +97,7 @@ async def test_a38_a_file_may_be_attached_for_two_tools_in_two_entries(service: 
     assert [file["id"] for file in searched["data"]] == [file_id]
 
 
-async def test_a56_only_the_stores_of_the_thread_are_waited_for(service: EmulatedService) -> None:
+async def test_a56_a_run_waits_only_for_vector_stores_of_its_thread(service: EmulatedService) -> None:
     of_assistant, of_thread = await a_store(service), await a_store(service)
     assistant_id = await service.create_assistant(
         tools=SEARCH, tool_resources={"file_search": {"vector_store_ids": [of_assistant["id"]]}}

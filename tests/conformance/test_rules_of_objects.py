@@ -13,7 +13,7 @@ TEXT = {"type": "text", "text": "Hi"}
 IMAGE_URL = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
 
 
-async def test_a4_a_body_is_pretty_and_the_headers_are_the_services(service: EmulatedService) -> None:
+async def test_a4_a_body_is_indented_and_has_the_headers_of_the_service(service: EmulatedService) -> None:
     response = await service.send("GET", f"/threads/{await service.create_thread()}")
 
     assert isinstance(response.body, bytes)
@@ -46,7 +46,7 @@ async def test_a5_the_headers_of_the_sdks_helpers_change_nothing(service: Emulat
     assert with_helpers.headers.keys() == without.headers.keys()
 
 
-async def test_a10_a_list_is_an_envelope_in_this_order(service: EmulatedService) -> None:
+async def test_a10_a_list_has_the_keys_of_the_envelope_in_order(service: EmulatedService) -> None:
     first, second = await service.create_assistant(), await service.create_assistant()
 
     listed = await service.get("/assistants")
@@ -57,13 +57,13 @@ async def test_a10_a_list_is_an_envelope_in_this_order(service: EmulatedService)
 
 
 @pytest.mark.parametrize("path", ["/assistants", "/threads/{thread}/messages", "/threads/{thread}/runs"])
-async def test_a10_an_empty_list_has_no_first_and_no_last(service: EmulatedService, path: str) -> None:
+async def test_a10_an_empty_list_has_null_ids(service: EmulatedService, path: str) -> None:
     listed = await service.get(path.format(thread=await service.create_thread()))
 
     assert listed.body == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
 
 
-async def test_a11_a_list_has_twenty_objects_newest_first_unless_asked_otherwise(service: EmulatedService) -> None:
+async def test_a11_a_list_has_twenty_objects_newest_first_by_default(service: EmulatedService) -> None:
     made = [await service.create_assistant() for _ in range(25)]
 
     page = (await service.get("/assistants")).body
@@ -74,7 +74,7 @@ async def test_a11_a_list_has_twenty_objects_newest_first_unless_asked_otherwise
     assert [one["id"] for one in oldest["data"]] == made
 
 
-async def test_a11_cursors_are_exclusive_and_go_both_ways(service: EmulatedService) -> None:
+async def test_a11_cursors_are_exclusive_in_both_directions(service: EmulatedService) -> None:
     made = [await service.create_assistant() for _ in range(5)]
 
     after = (await service.get("/assistants", order="asc", after=made[1], limit="2")).body
@@ -86,7 +86,7 @@ async def test_a11_cursors_are_exclusive_and_go_both_ways(service: EmulatedServi
     assert [one["id"] for one in between["data"]] == made[1:4]
 
 
-async def test_a11_messages_can_be_those_of_one_run(service: EmulatedService) -> None:
+async def test_a11_messages_can_be_filtered_by_run(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hello")
 
     of_run = (await service.get(f"/threads/{run['thread_id']}/messages", run_id=run["id"])).body
@@ -96,7 +96,7 @@ async def test_a11_messages_can_be_those_of_one_run(service: EmulatedService) ->
     assert of_another["data"] == []
 
 
-async def test_a11_runs_and_steps_come_newest_first(service: EmulatedService) -> None:
+async def test_a11_runs_and_steps_are_listed_newest_first(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     run = await service.submit_outputs(waiting)
     again = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
@@ -121,7 +121,7 @@ async def test_a11_runs_and_steps_come_newest_first(service: EmulatedService) ->
         ("top_p", 0.0),
     ],
 )
-async def test_a21_an_assistant_takes_values_up_to_their_limits(
+async def test_a21_an_assistant_accepts_values_up_to_their_limits(
     service: EmulatedService, name: str, value: object
 ) -> None:
     made = await service.post("/assistants", model="gpt-4o", **{name: value})
@@ -149,14 +149,14 @@ SCHEMA: JsonObject = {"type": "object", "properties": {"a": {"type": "string"}},
         {"type": "json_schema", "json_schema": {"name": "a", "description": "b", "schema": SCHEMA, "strict": True}},
     ],
 )
-async def test_a23_a_response_format_is_echoed_as_it_was_given(service: EmulatedService, form: object) -> None:
+async def test_a23_a_response_format_is_returned_unchanged(service: EmulatedService, form: object) -> None:
     made = await service.post("/assistants", model="gpt-4o", response_format=form)
 
     assert (made.status, made.body["response_format"]) == (200, form)
 
 
 @pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
-async def test_a24_an_effort_is_kept_as_it_was_given(service: EmulatedService, effort: str) -> None:
+async def test_a24_a_reasoning_effort_is_returned_unchanged(service: EmulatedService, effort: str) -> None:
     given = await service.post("/assistants", model="o3", reasoning_effort=effort)
     silent = await service.post("/assistants", model="o3")
 
@@ -174,7 +174,7 @@ async def test_a28_a_thread_is_created_with_messages_metadata_and_resources(serv
     assert [one["content"][0]["text"]["value"] for one in held.body["data"]] == ["Hi"]
 
 
-async def test_a28_an_update_takes_metadata_and_resources_only(service: EmulatedService) -> None:
+async def test_a28_only_metadata_and_resources_of_a_thread_can_be_updated(service: EmulatedService) -> None:
     thread = f"/threads/{await service.create_thread('Hi')}"
 
     changed = await service.post(thread, metadata={"a": "b"}, tool_resources={"code_interpreter": {"file_ids": []}})
@@ -194,7 +194,7 @@ async def test_a29_a_thread_is_created_with_up_to_32_messages(service: EmulatedS
 
 @pytest.mark.parametrize("role", ["user", "assistant"])
 @pytest.mark.parametrize("content", ["Hi", [TEXT], [TEXT, IMAGE_URL, TEXT]])
-async def test_a34_a_message_is_text_or_parts_of_either_role(
+async def test_a34_content_is_text_or_parts_for_both_roles(
     service: EmulatedService, role: str, content: object
 ) -> None:
     thread = f"/threads/{await service.create_thread()}"
@@ -207,7 +207,7 @@ async def test_a34_a_message_is_text_or_parts_of_either_role(
 
 
 @pytest.mark.parametrize("role", ["user", "assistant"])
-async def test_a35_a_stored_image_shows_its_detail(service: EmulatedService, role: str) -> None:
+async def test_a35_a_stored_image_has_its_detail(service: EmulatedService, role: str) -> None:
     image_file = {"type": "image_file", "image_file": {"file_id": await service.upload_file(), "detail": "low"}}
 
     made = await service.post(
@@ -221,7 +221,7 @@ async def test_a35_a_stored_image_shows_its_detail(service: EmulatedService, rol
     ]
 
 
-async def test_a41_only_the_metadata_of_a_message_can_be_changed(service: EmulatedService) -> None:
+async def test_a41_only_the_metadata_of_a_message_can_be_updated(service: EmulatedService) -> None:
     thread = f"/threads/{await service.create_thread('Hi')}"
     message = (await service.get(f"{thread}/messages")).body["data"][0]
 

@@ -21,7 +21,7 @@ OTHER: JsonObject = {
 }
 FORM: JsonObject = {"type": "json_object"}
 
-#: What a run may be told, beyond its assistant.
+#: Parameters of a run that override its assistant.
 OVERRIDES: JsonObject = {
     "model": "gpt-4o-mini",
     "instructions": "Be kind.",
@@ -37,7 +37,7 @@ OVERRIDES: JsonObject = {
 }
 
 
-async def test_a46_a_runs_usage_is_the_sum_of_its_steps_in_the_recorded_keys(service: EmulatedService) -> None:
+async def test_a46_the_usage_of_a_run_is_the_sum_over_its_steps(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}\nTHEN CALL get_weather {}", tools=[WEATHER])
     run = await service.submit_outputs(await service.submit_outputs(waiting))
 
@@ -68,7 +68,7 @@ async def test_a47_a_failed_run_has_one_of_three_codes(service: EmulatedService,
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
-async def test_a48_a_run_overrides_its_assistant_for_itself_alone(service: EmulatedService, name: str) -> None:
+async def test_a48_an_override_of_a_run_does_not_change_its_assistant(service: EmulatedService, name: str) -> None:
     assistant_id = await service.create_assistant(instructions="Be brief.", temperature=1.5)
     before = (await service.get(f"/assistants/{assistant_id}")).body
 
@@ -80,7 +80,7 @@ async def test_a48_a_run_overrides_its_assistant_for_itself_alone(service: Emula
     assert (await service.get(f"/assistants/{assistant_id}")).body == before
 
 
-async def test_a48_the_model_is_told_of_every_override(service: EmulatedService) -> None:
+async def test_a48_every_override_is_sent_to_the_model(service: EmulatedService) -> None:
     await service.run_to_rest("Hi", tools=[WEATHER], instructions="Be brief.", run={**OVERRIDES, "tools": [OTHER]})
 
     asked = service.model_requests[-1]
@@ -102,7 +102,7 @@ async def test_a49_instructions_replace_and_additional_ones_are_appended(service
     assert (replaced["instructions"], appended.body["instructions"]) == (more, f"Be brief.\n{more}")
 
 
-async def test_a51_tool_resources_are_taken_with_a_new_thread_only(service: EmulatedService) -> None:
+async def test_a51_a_run_accepts_tool_resources_only_with_a_new_thread(service: EmulatedService) -> None:
     resources: JsonObject = {"code_interpreter": {"file_ids": []}}
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
     assistant_id = await service.create_assistant()
@@ -115,7 +115,7 @@ async def test_a51_tool_resources_are_taken_with_a_new_thread_only(service: Emul
     assert (refused.status, refused.error["param"], taken.status) == (400, "tool_resources", 200)
 
 
-async def test_a54_a_thread_and_its_run_are_made_at_once(service: EmulatedService) -> None:
+async def test_a54_a_thread_and_its_run_are_created_together(service: EmulatedService) -> None:
     assistant_id = await service.create_assistant(instructions="Say hello.")
 
     bare = await service.post("/threads/runs", assistant_id=assistant_id)
@@ -137,13 +137,13 @@ async def test_a54_a_thread_and_its_run_are_made_at_once(service: EmulatedServic
         {"type": "code_interpreter"},
     ],
 )
-async def test_a55_every_tool_choice_is_taken_and_shown(service: EmulatedService, choice: object) -> None:
+async def test_a55_every_tool_choice_is_accepted_and_returned(service: EmulatedService, choice: object) -> None:
     run = await service.run_to_rest("Hi", tools=[WEATHER], run={"tool_choice": choice})
 
     assert run["tool_choice"] == choice
 
 
-async def test_a57_an_ended_run_takes_new_metadata_and_nothing_else(service: EmulatedService) -> None:
+async def test_a57_only_the_metadata_of_an_ended_run_can_be_updated(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hi")
 
     changed = await service.post(run_path(run), metadata={"a": "b"})
@@ -153,7 +153,7 @@ async def test_a57_an_ended_run_takes_new_metadata_and_nothing_else(service: Emu
     assert (refused.status, refused.error["param"]) == (400, "model")
 
 
-async def test_a59_an_answered_run_is_queued_again_with_its_old_start(service: EmulatedService) -> None:
+async def test_a59_a_run_is_queued_again_after_submission_and_keeps_its_start_time(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     service.clock.advance(7)
     call = get_required_calls(waiting)[0]
@@ -165,7 +165,7 @@ async def test_a59_an_answered_run_is_queued_again_with_its_old_start(service: E
     assert submitted.body == {**waiting, "status": "queued", "required_action": None}
 
 
-async def test_a65_all_calls_of_a_round_are_answered_in_one_request(service: EmulatedService) -> None:
+async def test_a65_one_request_must_submit_the_outputs_of_all_calls(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}\nCALL get_time {}", tools=[WEATHER, OTHER])
     calls = get_required_calls(waiting)
 
@@ -177,7 +177,7 @@ async def test_a65_all_calls_of_a_round_are_answered_in_one_request(service: Emu
     assert (one.status, run["status"]) == (400, "completed")
 
 
-async def test_a71_without_parallel_calls_the_model_is_told_so(service: EmulatedService) -> None:
+async def test_a71_parallel_tool_calls_false_is_sent_to_the_model(service: EmulatedService) -> None:
     await service.run_to_rest("Hi", tools=[WEATHER], run={"parallel_tool_calls": False})
     await service.run_to_rest("Hi", tools=[WEATHER])
 

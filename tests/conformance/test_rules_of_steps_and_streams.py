@@ -53,7 +53,7 @@ def only(events: list[StreamEvent], name: str) -> list[JsonObject]:
     return [event.data for event in events if event.name == f"thread.{name}"]
 
 
-async def test_a33_a_message_in_a_stream_shows_its_status_and_is_empty_until_completed(
+async def test_a33_a_streamed_message_has_a_status_and_is_empty_until_completed(
     service: EmulatedService,
 ) -> None:
     events = await streamed(service, "SAY one two")
@@ -74,7 +74,7 @@ async def test_a33_a_message_in_a_stream_shows_its_status_and_is_empty_until_com
         ("SAY one two three four\nBREAK 6", "run_failed"),
     ],
 )
-async def test_a39_an_incomplete_message_says_why(service: EmulatedService, text: str, reason: str) -> None:
+async def test_a39_an_incomplete_message_has_a_reason(service: EmulatedService, text: str, reason: str) -> None:
     events = await streamed(service, text)
 
     (incomplete,) = only(events, "message.incomplete")
@@ -82,7 +82,7 @@ async def test_a39_an_incomplete_message_says_why(service: EmulatedService, text
     assert incomplete["incomplete_at"] is not None
 
 
-async def test_a40_a_refusal_is_a_part_of_its_own_in_message_and_delta(service: EmulatedService) -> None:
+async def test_a40_a_refusal_is_a_separate_part_in_message_and_delta(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_refusal("I will not."))
 
     events = await streamed(service, "Hi")
@@ -107,7 +107,7 @@ async def test_a72_a_step_has_the_recorded_keys_and_its_deadline_only_while_open
 
 
 @pytest.mark.parametrize(("text", "status"), [("SAY one", "completed"), ("SAY one two three four\nBREAK 6", "failed")])
-async def test_a73_a_step_is_in_progress_and_then_shares_the_fate_of_its_run(
+async def test_a73_a_step_is_in_progress_and_then_has_the_final_status_of_its_run(
     service: EmulatedService, text: str, status: str
 ) -> None:
     events = await streamed(service, text)
@@ -117,7 +117,7 @@ async def test_a73_a_step_is_in_progress_and_then_shares_the_fate_of_its_run(
     assert only(events, f"run.step.{status}")[0]["type"] == "message_creation"
 
 
-async def test_a74_text_before_a_call_is_a_step_before_it(service: EmulatedService) -> None:
+async def test_a74_text_before_a_call_is_an_earlier_step(service: EmulatedService) -> None:
     service.simulator.enqueue(
         Scenario(response=ScriptedResponse([TextMessage("Let me see."), FunctionCall("get_weather", "{}")]))
     )
@@ -128,7 +128,7 @@ async def test_a74_text_before_a_call_is_a_step_before_it(service: EmulatedServi
     assert run["status"] == "requires_action"
 
 
-async def test_a76_a_function_call_in_a_step_has_an_output_once_answered(service: EmulatedService) -> None:
+async def test_a76_a_function_call_in_a_step_has_an_output_after_submission(service: EmulatedService) -> None:
     waiting = await service.run_to_rest('CALL get_weather {"city": "Bern"}', tools=[WEATHER])
     (before,) = await service.list_steps(waiting)
     await service.submit_outputs(waiting, output="sunny")
@@ -143,7 +143,7 @@ async def test_a76_a_function_call_in_a_step_has_an_output_once_answered(service
 
 @pytest.mark.parametrize("name", ["include[]", "include", "include%5B%5D"])
 @pytest.mark.parametrize("value", [CONTENT, CONTENT.replace("[", "%5B").replace("]", "%5D").replace("*", "%2A")])
-async def test_a77_include_is_taken_by_four_operations_in_any_spelling(
+async def test_a77_four_operations_accept_include_in_any_spelling(
     service: EmulatedService, name: str, value: str
 ) -> None:
     run = await service.run_to_rest("Hi")
@@ -161,7 +161,7 @@ async def test_a77_include_is_taken_by_four_operations_in_any_spelling(
     assert [answer.headers.get("threadbridge-warning") for answer in answers] == [None, None, None]
 
 
-async def test_a88_every_frame_is_an_event_with_data_and_the_last_one_is_done(service: EmulatedService) -> None:
+async def test_a88_every_frame_has_event_and_data_and_the_last_event_is_done(service: EmulatedService) -> None:
     body = b'{"assistant_id": "%b", "stream": true}' % (await service.create_assistant(instructions="Hi")).encode()
 
     response = await service.send("POST", "/threads/runs", body)
@@ -192,13 +192,13 @@ async def test_a88_done_follows_requires_action_too(service: EmulatedService) ->
         "REFUSE No.",
     ],
 )
-async def test_a89_a_stream_has_only_events_of_the_documented_names(service: EmulatedService, text: str) -> None:
+async def test_a89_a_stream_has_only_documented_event_names(service: EmulatedService, text: str) -> None:
     events = await streamed(service, text, tools=[WEATHER])
 
     assert {event.name for event in events} <= EVENTS
 
 
-async def test_a94_a_message_delta_carries_what_is_new_and_annotations_once(service: EmulatedService) -> None:
+async def test_a94_a_message_delta_has_only_new_text_and_annotations_once(service: EmulatedService) -> None:
     events = await streamed(service, "SAY one two three")
 
     first, *later = only(events, "message.delta")
@@ -210,7 +210,7 @@ async def test_a94_a_message_delta_carries_what_is_new_and_annotations_once(serv
     assert "".join(delta["delta"]["content"][0]["text"]["value"] for delta in (first, *later)) == "one two three"
 
 
-async def test_a94_a_step_delta_names_id_and_function_once(service: EmulatedService) -> None:
+async def test_a94_only_the_first_step_delta_has_id_and_function_name(service: EmulatedService) -> None:
     events = await streamed(service, 'CALL get_weather {"city": "Bern"}', tools=[WEATHER])
 
     first, *later = [delta["delta"]["step_details"] for delta in only(events, "run.step.delta")]

@@ -1,4 +1,4 @@
-"""Whatever clients do, in whatever order, while time passes, the model fails and processes end: the promises hold."""
+"""Invariants that hold after any sequence of requests, clock changes, upstream failures and restarts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from threadbridge_adapters.simulator._errors import DEFAULTS_BY_STATUS
 
 T = TypeVar("T")
 
-#: What the model is told to do, and what happens to it on the way.
+#: Prompt directives: what the model does, and its failures.
 _CALLS = (
     "CALL get_weather {}",
     "CALL get_weather {}\nCALL get_weather {}",
@@ -38,7 +38,7 @@ _CALLS = (
     "CALL get_weather {}\nTHEN CALL get_weather {}\nHTTP 500",
 )
 TEXTS = (
-    *_CALLS * 3,  # what can be done with them is more than with the others
+    *_CALLS * 3,  # weighted: they allow more requests than the others
     "Hello",
     "REFUSE No.",
     "INCOMPLETE max_output_tokens",
@@ -50,12 +50,12 @@ TEXTS = (
     "SAY one two three four\nSLOW 20",
     "CALL get_weather {}\nSLOW 400",
 )
-#: Enough to get in each other's way.
+#: Few, so that requests conflict.
 THREADS = 3
-#: Lists are read in one page.
+#: Few, so that one page lists them all.
 MESSAGES = 60
 
-#: What the answer to a request says while the same transaction goes on: a run that is taken up at once, or cancelled.
+#: Statuses that a response may have and the commit of its transaction may not: started or cancelled immediately.
 _ONLY_TOLD = frozenset({RunStatus.QUEUED, RunStatus.CANCELLING})
 _FIRST = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS})
 _BROKEN = "The connection was closed before the response was complete."
@@ -65,7 +65,7 @@ _STEP_ENDS = ("run.step.completed", "run.step.failed", "run.step.cancelled", "ru
 
 
 class ServiceMachine(RuleBasedStateMachine):
-    """Clients, time, faults and ends of processes. `expected` are the marks of the users' messages of each thread."""
+    """Requests, time, faults and restarts. `expected` has the marks of the user messages of each thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class ServiceMachine(RuleBasedStateMachine):
     @initialize(history=st.sampled_from(get_args(HistoryMode)))
     def begin(self, history: HistoryMode) -> None:
         self._do(self.living.start(history))
-        self._do(self.living.install_witness())
+        self._do(self.living.record_status_changes())
         self.assistant = self._do(self.living.service.create_assistant(tools=[WEATHER], instructions="Be brief."))
         self.create_thread("Hello")
 
@@ -98,7 +98,7 @@ class ServiceMachine(RuleBasedStateMachine):
             self._folder.cleanup()
 
     def _everything_ends(self) -> None:
-        """In the end every run has ended, and every stream with it."""
+        """After enough time every run and every stream has ended."""
         for _ in range(8):
             self._do(self.living.advance_clock(120))
         for thread_id in self.expected:
@@ -108,7 +108,7 @@ class ServiceMachine(RuleBasedStateMachine):
             assert_closed(self._do(asyncio.wait_for(stream, timeout=5)))
         self.everything_holds()
 
-    # What clients do ------------------------------------------------------------------------------------------------
+    # Requests -------------------------------------------------------------------------------------------------------
 
     def _message(self, text: str) -> tuple[str, CreateMessageBody]:
         mark = str(next(self._marks))
@@ -191,7 +191,7 @@ class ServiceMachine(RuleBasedStateMachine):
         del self.expected[thread_id]
         assert self._do(self.living.service.get(f"/threads/{thread_id}/messages")).status == 404
 
-    # What happens to the service ------------------------------------------------------------------------------------
+    # Time and restarts ---------------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([0.1, 11.0, 31.0, 601.0]))
     def time_passes(self, seconds: float) -> None:
@@ -202,7 +202,7 @@ class ServiceMachine(RuleBasedStateMachine):
         self._do(self.living.stop())
         self._do(self.living.start(history, new_upstream=forgetful))
 
-    # What must hold -------------------------------------------------------------------------------------------------
+    # Invariants -----------------------------------------------------------------------------------------------------
 
     @invariant()
     def everything_holds(self) -> None:
@@ -232,19 +232,19 @@ class ServiceMachine(RuleBasedStateMachine):
 
 
 def reachable(before: RunStatus) -> set[RunStatus]:
-    """Where one transaction may take a run: one step, or two through a status that is only told."""
+    """The statuses after one transaction: one transition, or two through a status that is not stored."""
     between = TRANSITIONS[before] & _ONLY_TOLD
     return set(TRANSITIONS[before]).union(*(TRANSITIONS[status] for status in between))
 
 
 def accepted(answer: ServiceResponse, otherwise: str) -> bool:
-    """Whether the service did it; if not, it says why in these words."""
+    """Whether the request succeeded; otherwise its error starts with `otherwise`."""
     assert answer.status == 200 or answer.error["message"].startswith(otherwise), answer
     return answer.status == 200
 
 
 def assert_belongs_together(found: Snapshot) -> None:
-    """Every message of the assistant is that of one step, and a run costs what its steps cost."""
+    """Every assistant message has one step, and the usage of a run is the sum over its steps."""
     details = [step["step_details"] for steps in found.steps.values() for step in steps]
     told = [one["message_creation"]["message_id"] for one in details if one["type"] == "message_creation"]
     assert Counter(told) == Counter(message["id"] for message in found.messages if message["role"] == "assistant")
@@ -256,13 +256,13 @@ def assert_belongs_together(found: Snapshot) -> None:
 
 
 def assert_failed_as_told(found: Snapshot) -> None:
-    """A run fails where the model was told to fail, and never for what the service has of its thread, or has not."""
+    """Runs fail only with errors that prompt directives cause."""
     messages = [run["last_error"]["message"].partition(" (request id")[0] for run in found.runs if run["last_error"]]
     assert set(messages) <= _TOLD_TO_FAIL
 
 
 def usage_of(objects: Sequence[RunObject] | Sequence[RunStepObject]) -> Sequence[int]:
-    """The sum of what they show; one that shows nothing cost nothing."""
+    """Prompt, completion and total tokens; null usage counts zero."""
     usages = [one["usage"] for one in objects if one["usage"] is not None]
     return [
         sum(usage["prompt_tokens"] for usage in usages),
@@ -272,7 +272,7 @@ def usage_of(objects: Sequence[RunObject] | Sequence[RunStepObject]) -> Sequence
 
 
 def assert_closed(told: list[StreamEvent]) -> None:
-    """A stream ends with `done`, and unless it was broken off, everything that was opened in it was closed."""
+    """A stream ends with `done`, and unless it has an error event, every message and step in it was closed."""
     names: list[Any] = [one.name.removeprefix("thread.") for one in told]
     assert names[-1] == "done"
     if "error" in names:
@@ -284,7 +284,7 @@ def assert_closed(told: list[StreamEvent]) -> None:
     assert len(opened - ended) == (1 if waits else 0)
 
 
-def test_the_promises_hold_whatever_happens() -> None:
+def test_the_invariants_hold_after_any_sequence_of_requests_and_faults() -> None:
     run_state_machine_as_test(
         ServiceMachine,
         settings=settings(

@@ -21,13 +21,13 @@ def numbers_of_tests() -> set[int]:
     return {int(number) for name in names for number in re.findall(r"_d(\d+)(?=_)", name)}
 
 
-def test_the_lines_are_numbered_without_gaps() -> None:
+def test_the_rows_are_numbered_without_gaps() -> None:
     assert [row[0] for row in lines()] == [f"D{number}" for number in range(1, len(lines()) + 1)]
 
 
-def test_every_line_says_where_what_was_and_what_is() -> None:
+def test_every_row_has_all_columns() -> None:
     assert [row for row in lines() if not all(row[:4]) or len(row) != 5] == []
 
 
-def test_every_line_has_a_test_and_every_test_a_line() -> None:
+def test_every_row_has_a_test_and_every_test_a_row() -> None:
     assert numbers_of_tests() == set(range(1, len(lines()) + 1))

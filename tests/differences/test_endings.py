@@ -29,7 +29,7 @@ def question(text: str) -> JsonObject:
     return {"messages": [{"role": "user", "content": text}]}
 
 
-async def test_d4_a_cancelled_run_is_cancelling_and_at_the_next_look_cancelled(service: EmulatedService) -> None:
+async def test_d4_a_cancelled_run_is_cancelling_and_cancelled_when_polled_next(service: EmulatedService) -> None:
     run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
     answer = await service.post(f"{run_path(run)}/cancel")
@@ -38,7 +38,7 @@ async def test_d4_a_cancelled_run_is_cancelling_and_at_the_next_look_cancelled(s
     assert (await service.retrieve_run(run))["status"] == "cancelled"
 
 
-async def test_d4_a_working_run_is_cancelled_as_soon_as_it_rests(service: EmulatedService) -> None:
+async def test_d4_a_run_in_progress_is_cancelled_when_its_turn_stops(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
     run = await service.start_run("Hi")
     await service.wait_for_status(run, "in_progress")
@@ -52,7 +52,7 @@ async def test_d4_a_working_run_is_cancelled_as_soon_as_it_rests(service: Emulat
 @pytest.mark.parametrize(
     ("text", "code"), [("HTTP 500", "server_error"), ("HTTP 429", "rate_limit_exceeded"), ("HTTP 401", "server_error")]
 )
-async def test_d14_a_refused_request_is_told_with_its_request_id(
+async def test_d14_the_error_of_a_rejected_upstream_request_has_its_request_id(
     service: EmulatedService, text: str, code: str
 ) -> None:
     run = await service.run_to_rest(text)
@@ -62,14 +62,14 @@ async def test_d14_a_refused_request_is_told_with_its_request_id(
     assert "(request id req_" in get_last_error(run)["message"]
 
 
-async def test_d14_a_failed_response_is_told_in_its_own_words(service: EmulatedService) -> None:
+async def test_d14_the_error_of_a_failed_response_is_passed_on(service: EmulatedService) -> None:
     run = await service.run_to_rest("FAIL server_error The model is on fire.")
 
     assert get_last_error(run)["code"] == "server_error"
     assert re.fullmatch(r"The model is on fire\. \(request id req_\w+\)", get_last_error(run)["message"])
 
 
-async def test_d16_active_runs_say_when_to_look_again() -> None:
+async def test_d16_active_runs_have_a_poll_hint() -> None:
     async with open_service(limits={"lease_seconds": 700}) as service:
         service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
         run = await service.start_run("Hi")
@@ -110,7 +110,7 @@ async def test_d48_d57_a_queued_run_is_cancelled_without_asking_the_model() -> N
         assert len(service.model_requests) == 1
 
 
-async def test_d54_d55_a_run_that_expires_at_work_keeps_what_was_said(service: EmulatedService) -> None:
+async def test_d54_d55_a_run_that_expires_in_progress_keeps_its_streamed_text(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
     seen: list[StreamEvent] = []
 
@@ -135,7 +135,7 @@ async def test_d54_d55_a_run_that_expires_at_work_keeps_what_was_said(service: E
     )
 
 
-async def test_d89_of_an_answer_that_nobody_streamed_nothing_stays_when_its_run_is_cancelled(
+async def test_d89_a_cancelled_polled_run_stores_nothing_of_its_unfinished_response(
     service: EmulatedService,
 ) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three four five six").with_start_delay(60))
@@ -149,7 +149,7 @@ async def test_d89_of_an_answer_that_nobody_streamed_nothing_stays_when_its_run_
     assert (len(await service.list_messages(run)), await service.list_steps(run)) == (1, [])
 
 
-async def test_d54_a_run_whose_worker_does_not_close_it_expires_after_five_more_seconds() -> None:
+async def test_d54_a_run_not_closed_by_its_worker_expires_five_seconds_later() -> None:
     async with open_service(limits={"concurrent_turns": 1, "lease_seconds": 700}) as service:
         service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
         busy = await service.start_run("Hi")
@@ -165,11 +165,11 @@ async def test_d54_a_run_whose_worker_does_not_close_it_expires_after_five_more_
 
 
 @pytest.mark.parametrize("text", ["SAY Hi", "INCOMPLETE max_output_tokens", "FAIL server_error no luck"])
-async def test_d56_a_run_that_ended_expires_no_more(service: EmulatedService, text: str) -> None:
+async def test_d56_a_completed_run_has_no_deadline(service: EmulatedService, text: str) -> None:
     assert (await service.run_to_rest(text))["expires_at"] is None
 
 
-async def test_d56_a_cancelled_and_an_expired_run_expire_no_more(service: EmulatedService) -> None:
+async def test_d56_cancelled_and_expired_runs_have_no_deadline(service: EmulatedService) -> None:
     cancelled = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     await service.post(f"{run_path(cancelled)}/cancel")
     expired = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
@@ -191,7 +191,9 @@ async def test_d58_a_failing_stream_closes_message_step_and_run(service: Emulate
     assert events[-4].data["incomplete_details"] == {"reason": "run_failed"}
 
 
-async def test_d58_a_cancelled_stream_says_cancelling_before_it_closes(service: EmulatedService) -> None:
+async def test_d58_a_cancelled_stream_has_a_cancelling_event_before_the_closing_events(
+    service: EmulatedService,
+) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
     seen: list[StreamEvent] = []
 
@@ -211,7 +213,7 @@ async def test_d58_a_cancelled_stream_says_cancelling_before_it_closes(service: 
     ]
 
 
-async def test_d98_a_stream_whose_thread_is_deleted_closes_as_cancelled_and_nothing_stays(
+async def test_d98_the_stream_of_a_deleted_thread_ends_as_cancelled_and_nothing_is_stored(
     service: EmulatedService,
 ) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
@@ -236,7 +238,7 @@ async def test_d98_a_stream_whose_thread_is_deleted_closes_as_cancelled_and_noth
     assert (await service.get(run_path(seen[1].data))).status == 404
 
 
-async def test_d98_a_run_that_waits_for_a_place_is_gone_with_its_thread() -> None:
+async def test_d98_a_queued_run_is_deleted_with_its_thread() -> None:
     async with open_service(limits={"concurrent_turns": 1}) as service:
         service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
         busy = await service.start_run("Hi")
@@ -281,7 +283,7 @@ class BreakingBackend:
         raise StoreError("The disk is full.")
 
 
-async def test_d59_a_stream_that_fails_itself_ends_with_the_whole_envelope(service: EmulatedService) -> None:
+async def test_d59_a_broken_stream_ends_with_an_error_event_with_the_envelope(service: EmulatedService) -> None:
     breaking = replace(service, backend=cast("Backend", BreakingBackend()))
 
     events = await breaking.collect_events("/threads/thread_1/runs", assistant_id="asst_1")

@@ -37,7 +37,7 @@ def asked(service: EmulatedService) -> list[JsonObject]:
 async def answered(
     service: EmulatedService, message: CreateMessageBody, tools: Sequence[AssistantTool]
 ) -> tuple[RunObject, Sequence[Any]]:
-    """A run at rest on a new thread, and the parts of its answer."""
+    """A run at rest on a new thread, and the content of its message."""
     thread = {"messages": [message]}
     started = await service.post(
         "/threads/runs", assistant_id=await service.create_assistant(tools=tools), thread=thread
@@ -59,7 +59,7 @@ async def passed_on(service: EmulatedService, **query: str) -> JsonObject:
     return page
 
 
-async def test_d11_markers_number_the_search_and_its_result_and_count_code_points(service: EmulatedService) -> None:
+async def test_d11_markers_have_search_and_result_numbers_and_indexes_in_code_points(service: EmulatedService) -> None:
     files = [await service.upload_file(f"Cake {n}", name=f"{n}.txt") for n in range(2)]
 
     _, [part] = await answered(service, attaching("SEARCH cake\nSAY 𝄞[[1]] and[[2]]", *files), SEARCH)
@@ -71,7 +71,7 @@ async def test_d11_markers_number_the_search_and_its_result_and_count_code_point
     assert value[second["start_index"] : second["end_index"]] == second["text"]
 
 
-async def test_d39_a_refused_attachment_leaves_nothing(service: EmulatedService) -> None:
+async def test_d39_a_rejected_attachment_stores_nothing(service: EmulatedService) -> None:
     refused = await service.post("/threads", messages=[attaching("Hi", "file-unknown")])
 
     stores = await SimulatedUpstream(service.simulator).request("GET", "/vector_stores")
@@ -79,7 +79,7 @@ async def test_d39_a_refused_attachment_leaves_nothing(service: EmulatedService)
     assert stores["data"] == []
 
 
-async def test_d39_an_image_that_is_not_there_is_refused(service: EmulatedService) -> None:
+async def test_d39_an_unknown_image_file_is_rejected(service: EmulatedService) -> None:
     image = {"type": "image_file", "image_file": {"file_id": "file-unknown"}}
 
     refused = await service.post("/threads", messages=[{"role": "user", "content": [image]}])
@@ -87,7 +87,7 @@ async def test_d39_an_image_that_is_not_there_is_refused(service: EmulatedServic
     assert (refused.status, refused.error["message"]) == (404, "No such File object: file-unknown")
 
 
-async def test_d40_a_described_vector_store_is_there_before_the_request_is_written(service: EmulatedService) -> None:
+async def test_d40_a_vector_store_is_created_before_its_owner_is_stored(service: EmulatedService) -> None:
     file_id = await service.upload_file("Cake", name="cake.txt")
     resources = {"file_search": {"vector_stores": [{"file_ids": [file_id]}]}}
 
@@ -103,13 +103,13 @@ async def test_d40_a_described_vector_store_is_there_before_the_request_is_writt
     assert (refused.status, len(stores["data"]), errands.data) == (404, 1, [])
 
 
-async def test_d78_a_chart_is_in_front_of_the_text_where_it_came_before(service: EmulatedService) -> None:
+async def test_d78_a_chart_precedes_the_text_that_follows_it(service: EmulatedService) -> None:
     _, content = await answered(service, {"role": "user", "content": "PYTHON plot()\nDRAWS chart.png"}, CODE)
 
     assert [part["type"] for part in content][:2] == ["image_file", "text"]
 
 
-async def test_d79_a_file_nobody_cites_is_kept(service: EmulatedService) -> None:
+async def test_d79_an_uncited_generated_file_is_stored(service: EmulatedService) -> None:
     text = "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"
 
     _, [part] = await answered(service, {"role": "user", "content": text}, CODE)
@@ -121,7 +121,7 @@ async def test_d79_a_file_nobody_cites_is_kept(service: EmulatedService) -> None
     assert [row["file"]["filename"] for row in files.data] == ["sums.csv"]
 
 
-async def test_d80_a_run_on_an_expired_store_fails_with_its_id(
+async def test_d80_a_run_with_an_expired_vector_store_fails_with_its_id(
     service: EmulatedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file_id = await service.upload_file("Cake", name="cake.txt")
@@ -138,7 +138,7 @@ async def test_d80_a_run_on_an_expired_store_fails_with_its_id(
     assert store_id in get_last_error(run)["message"]
 
 
-async def test_d81_a_container_that_is_gone_is_replaced(service: EmulatedService) -> None:
+async def test_d81_an_expired_container_is_replaced(service: EmulatedService) -> None:
     run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
     first = asked(service)[-1]["tools"][0]["container"]
     await SimulatedUpstream(service.simulator).request("DELETE", f"/containers/{first}")
@@ -150,7 +150,7 @@ async def test_d81_a_container_that_is_gone_is_replaced(service: EmulatedService
     assert asked(service)[-1]["tools"][0]["container"] != first
 
 
-async def test_d95_a_container_that_dies_while_code_runs_costs_a_failed_step(service: EmulatedService) -> None:
+async def test_d95_a_container_that_expires_during_a_call_causes_a_failed_step(service: EmulatedService) -> None:
     run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
     again = {"role": "user", "content": "PYTHON 2\nDIES\nPRINTS 2"}
     await service.post(f"/threads/{run['thread_id']}/messages", **again)
@@ -162,14 +162,14 @@ async def test_d95_a_container_that_dies_while_code_runs_costs_a_failed_step(ser
     assert [step["status"] for step in await service.list_steps(rested)] == ["failed", "completed", "completed"]
 
 
-async def test_d82_a_search_without_a_store_is_left_out(service: EmulatedService) -> None:
+async def test_d82_file_search_without_a_vector_store_is_omitted(service: EmulatedService) -> None:
     run, _ = await answered(service, {"role": "user", "content": "SEARCH cake"}, SEARCH)
 
     assert run["status"] == "completed"
     assert "tools" not in asked(service)[-1]
 
 
-async def test_d83_without_hosted_tools_attachments_go_no_further() -> None:
+async def test_d83_without_hosted_tools_attachments_are_stored_and_not_sent() -> None:
     async with open_service(hosted_tools=False) as bare:
         run, _ = await answered(bare, attaching("SEARCH cake", "file-1"), SEARCH)
 
@@ -177,7 +177,7 @@ async def test_d83_without_hosted_tools_attachments_go_no_further() -> None:
         assert "tools" not in asked(bare)[-1]
 
 
-async def test_d83_a_profile_without_hosted_tools_leaves_them_out_with_a_warning_or_refuses_the_run() -> None:
+async def test_d83_with_a_profile_without_hosted_tools_they_are_omitted_with_a_warning_or_the_run_is_rejected() -> None:
     thread = {"messages": [{"role": "user", "content": "Hello"}]}
     async with open_service(upstream={"profile": "vllm"}) as lenient:
         taken = await lenient.post(
@@ -194,7 +194,7 @@ async def test_d83_a_profile_without_hosted_tools_leaves_them_out_with_a_warning
     assert threads.body["data"] == []
 
 
-async def test_d90_a_forced_tool_is_the_only_one_shown_where_names_are_not_heard() -> None:
+async def test_d90_without_forced_tool_choice_the_forced_tool_is_the_only_one_sent() -> None:
     tools = [{"type": "function", "function": {"name": name}} for name in ("look", "wait")]
     forced = {"type": "function", "function": {"name": "wait"}}
     capabilities = {"forced_tool_choice": False, "required_tool_choice": True}
@@ -208,7 +208,7 @@ async def test_d90_a_forced_tool_is_the_only_one_shown_where_names_are_not_heard
     assert ([tool["name"] for tool in request["tools"]], request["tool_choice"]) == (["wait"], "required")
 
 
-async def test_d96_files_that_code_made_are_listed_in_front_of_the_others(service: EmulatedService) -> None:
+async def test_d96_generated_files_are_listed_before_the_others(service: EmulatedService) -> None:
     uploaded = await service.upload_file("Cake", name="cake.txt")
     await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"}, CODE)
 
@@ -219,7 +219,7 @@ async def test_d96_files_that_code_made_are_listed_in_front_of_the_others(servic
     assert ([file["id"] for file in second["data"]], second["has_more"]) == ([uploaded], False)
 
 
-async def test_d84_a_file_that_cannot_be_kept_does_not_fail_the_run() -> None:
+async def test_d84_a_file_that_cannot_be_stored_does_not_fail_the_run() -> None:
     async with open_service(limits={"copied_file_bytes": 1}) as service:
         run, [part] = await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2"}, CODE)
 

@@ -19,7 +19,7 @@ async def test_d1_an_unknown_cursor_gives_an_empty_page(service: EmulatedService
     assert (before.status, before.body) == (200, empty)
 
 
-async def test_d1_a_cursor_that_was_deleted_is_an_unknown_one(service: EmulatedService) -> None:
+async def test_d1_a_deleted_cursor_is_unknown(service: EmulatedService) -> None:
     assistants, thread_id = (
         [await service.create_assistant() for _ in range(3)],
         await service.create_thread("One", "Two", "Three"),
@@ -47,7 +47,7 @@ async def test_d8_threads_can_be_listed_newest_first(service: EmulatedService) -
     assert (first.body["has_more"], rest.body["has_more"]) == (True, False)
 
 
-async def test_d33_a_limit_that_is_no_number_is_a_wrong_type(service: EmulatedService) -> None:
+async def test_d33_a_limit_that_is_not_a_number_has_an_invalid_type(service: EmulatedService) -> None:
     refused = await service.get("/assistants", limit="many")
 
     assert (refused.status, refused.error["param"]) == (400, "limit")
@@ -56,7 +56,7 @@ async def test_d33_a_limit_that_is_no_number_is_a_wrong_type(service: EmulatedSe
 
 @pytest.mark.parametrize("listed", ["messages", "runs"])
 @pytest.mark.parametrize("asked", [{}, {"limit": "0"}, {"order": "up"}, {"after": "nothing"}])
-async def test_a_thread_that_is_not_there_is_complained_of_before_its_lists(
+async def test_an_unknown_thread_is_reported_before_list_parameters(
     service: EmulatedService, listed: str, asked: dict[str, str]
 ) -> None:
     gone = await service.create_thread("Hello")
@@ -67,7 +67,7 @@ async def test_a_thread_that_is_not_there_is_complained_of_before_its_lists(
     assert (refused.status, refused.error["message"]) == (404, f"No thread found with id '{gone}'.")
 
 
-async def test_d34_before_alone_gives_the_objects_nearest_to_the_cursor(service: EmulatedService) -> None:
+async def test_d34_before_without_after_returns_the_objects_nearest_to_the_cursor(service: EmulatedService) -> None:
     oldest, second, third, newest = [await service.create_assistant() for _ in range(4)]
 
     newer = await service.get("/assistants", before=oldest, limit="2")
@@ -77,7 +77,7 @@ async def test_d34_before_alone_gives_the_objects_nearest_to_the_cursor(service:
     assert [assistant["id"] for assistant in older.body["data"]] == [second, third]
 
 
-async def test_d35_unknown_runs_and_messages_are_missed_in_the_same_words_as_threads(service: EmulatedService) -> None:
+async def test_d35_unknown_runs_and_messages_have_the_error_text_of_threads(service: EmulatedService) -> None:
     thread_id = await service.create_thread()
 
     run = await service.get(f"/threads/{thread_id}/runs/run_x")
@@ -87,7 +87,7 @@ async def test_d35_unknown_runs_and_messages_are_missed_in_the_same_words_as_thr
     assert (message.status, message.error["message"]) == (404, "No message found with id 'msg_x'.")
 
 
-async def test_d46_the_runs_of_a_deleted_assistant_stay(service: EmulatedService) -> None:
+async def test_d46_runs_of_a_deleted_assistant_remain(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hello")
 
     await service.delete(f"/assistants/{run['assistant_id']}")

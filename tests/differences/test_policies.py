@@ -21,7 +21,7 @@ async def patient() -> AsyncIterator[EmulatedService]:
         yield opened
 
 
-async def test_d1_an_unknown_cursor_can_be_refused() -> None:
+async def test_d1_a_policy_rejects_unknown_cursors() -> None:
     async with open_service(policies={"unknown_cursor": "error"}) as service:
         known = await service.create_assistant()
         thread_id, other_id = await service.create_thread("Hi"), await service.create_thread("Hi")
@@ -36,7 +36,7 @@ async def test_d1_an_unknown_cursor_can_be_refused() -> None:
     assert (taken.status, of_another_thread.status, of_another_thread.error["param"]) == (200, 400, "before")
 
 
-async def test_d27_the_texts_of_messages_can_be_bounded() -> None:
+async def test_d27_a_limit_bounds_the_texts_of_messages() -> None:
     async with open_service(limits={"message_characters": 10}) as service:
         path = f"/threads/{await service.create_thread()}/messages"
 
@@ -71,7 +71,7 @@ async def test_d72_a_message_waits_until_the_run_has_ended(patient: EmulatedServ
     ]
 
 
-async def test_d72_runs_and_messages_of_one_thread_wait_in_line(patient: EmulatedService) -> None:
+async def test_d72_runs_and_messages_of_one_thread_are_queued_in_order(patient: EmulatedService) -> None:
     run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     thread = f"/threads/{run['thread_id']}"
 
@@ -94,7 +94,7 @@ async def moved_on(service: EmulatedService, task: asyncio.Task[object]) -> Json
     return {"done": task.done()}
 
 
-async def test_d72_a_request_that_waited_in_vain_is_refused_as_ever(patient: EmulatedService) -> None:
+async def test_d72_a_request_that_waited_too_long_gets_the_usual_error(patient: EmulatedService) -> None:
     run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
     waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
@@ -107,7 +107,7 @@ async def test_d72_a_request_that_waited_in_vain_is_refused_as_ever(patient: Emu
     assert len(await patient.list_messages(run)) == 1
 
 
-async def test_d72_requests_beyond_the_number_are_refused_at_once(patient: EmulatedService) -> None:
+async def test_d72_requests_beyond_the_queue_length_are_rejected_immediately(patient: EmulatedService) -> None:
     run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     path = f"/threads/{run['thread_id']}/messages"
 
@@ -122,7 +122,7 @@ async def test_d72_requests_beyond_the_number_are_refused_at_once(patient: Emula
     assert len(await patient.list_messages(run)) == 3
 
 
-async def test_d72_an_expired_run_lets_those_who_wait_go_on(patient: EmulatedService) -> None:
+async def test_d72_queued_requests_proceed_after_the_run_expired(patient: EmulatedService) -> None:
     run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     patient.clock.advance(599)
 
@@ -134,7 +134,7 @@ async def test_d72_an_expired_run_lets_those_who_wait_go_on(patient: EmulatedSer
     assert (await patient.retrieve_run(run))["status"] == "expired"
 
 
-async def test_d72_other_refusals_do_not_wait(patient: EmulatedService) -> None:
+async def test_d72_requests_with_other_errors_do_not_wait(patient: EmulatedService) -> None:
     run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
     refused = await patient.post(f"/threads/{run['thread_id']}/messages", role="nobody", content="Hello")

@@ -21,7 +21,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.settings import Policies
 
 
-async def test_d68_a_turn_cut_off_by_the_end_of_its_process_is_asked_again_by_the_next(tmp_path: Path) -> None:
+async def test_d68_a_turn_interrupted_by_the_end_of_its_process_is_repeated_by_the_next(tmp_path: Path) -> None:
     clock = ManualClock()
     async with run_backend(tmp_path, clock) as first:
         run = await queue_run(first, "SLOW 1\nSAY once")
@@ -53,7 +53,7 @@ async def served(clock: ManualClock, requests: Sequence[asyncio.Task[JsonObject]
         await asyncio.sleep(0.002)
 
 
-async def test_d99_requests_of_several_processes_are_all_served_those_of_each_in_their_order(tmp_path: Path) -> None:
+async def test_d99_queued_requests_of_several_processes_are_served_in_the_order_of_each_process(tmp_path: Path) -> None:
     clock, queue = ManualClock(), Policies(busy_thread="queue")
     async with (
         run_backend(tmp_path, clock, policies=queue) as one,

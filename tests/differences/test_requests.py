@@ -1,4 +1,4 @@
-"""Numbered differences: how requests are taken in and refused."""
+"""Numbered differences: accepted and rejected requests."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ async def test_d17_the_beta_header_may_hold_a_list(service: EmulatedService) -> 
     assert response.status == 200
 
 
-async def test_d17_a_request_that_names_an_api_version_needs_no_beta_header(service: EmulatedService) -> None:
+async def test_d17_a_request_with_an_api_version_needs_no_beta_header(service: EmulatedService) -> None:
     azure = await service.send("GET", "/assistants", query={"api-version": "2024-05-01-preview"}, headers={})
     plain = await service.send("GET", "/assistants", headers={})
 
     assert (azure.status, plain.status) == (200, 400)
 
 
-async def test_d18_empty_bodies_stand_for_empty_objects(service: EmulatedService) -> None:
+async def test_d18_an_empty_body_is_an_empty_object(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hello")
     thread = f"/threads/{run['thread_id']}"
     message = f"{thread}/messages/{(await service.list_messages(run))[0]['id']}"
@@ -52,7 +52,7 @@ async def test_d18_empty_bodies_stand_for_empty_objects(service: EmulatedService
     assert deleted.status == 200
 
 
-async def test_d18_a_body_that_is_not_looked_at_is_warned_about(service: EmulatedService) -> None:
+async def test_d18_an_ignored_body_causes_a_warning(service: EmulatedService) -> None:
     thread_id = await service.create_thread("Hello")
 
     deleted = await service.send("DELETE", f"/threads/{thread_id}", b"not even JSON")
@@ -60,30 +60,30 @@ async def test_d18_a_body_that_is_not_looked_at_is_warned_about(service: Emulate
     assert "the one that was sent has no effect" in deleted.headers["threadbridge-warning"]
 
 
-async def test_d18_where_something_is_required_an_empty_body_is_refused(service: EmulatedService) -> None:
+async def test_d18_an_empty_body_is_rejected_if_a_field_is_required(service: EmulatedService) -> None:
     assert (await service.send("POST", "/assistants", b"")).status == 400
 
 
-async def test_d19_a_body_beyond_the_limit_is_a_413(service: EmulatedService) -> None:
+async def test_d19_a_body_over_the_limit_is_a_413(service: EmulatedService) -> None:
     response = await service.send("POST", "/threads", b" " * (MAX_BODY_BYTES + 1))
 
     assert response.status == 413
 
 
-async def test_d20_an_unknown_parameter_is_named_without_a_guess(service: EmulatedService) -> None:
+async def test_d20_the_error_for_an_unknown_parameter_has_no_suggestion(service: EmulatedService) -> None:
     refused = await service.post("/assistants", model="gpt-4o", instruction="Be brief.")
 
     assert (refused.status, refused.error["message"]) == (400, "Unknown parameter: 'instruction'.")
 
 
-async def test_d21_null_for_a_required_field_is_a_wrong_type(service: EmulatedService) -> None:
+async def test_d21_null_for_a_required_field_has_an_invalid_type(service: EmulatedService) -> None:
     null = await service.post("/assistants", model=None)
     missing = await service.post("/assistants")
 
     assert (null.error["code"], missing.error["code"]) == ("invalid_type", "missing_required_parameter")
 
 
-async def test_d22_null_in_an_update_leaves_the_value(service: EmulatedService) -> None:
+async def test_d22_null_in_an_update_keeps_the_value(service: EmulatedService) -> None:
     assistant = f"/assistants/{await service.create_assistant(name='Ada', metadata={'a': '1'})}"
 
     updated = await service.post(assistant, name=None, metadata=None, tools=None)
@@ -110,7 +110,7 @@ async def test_d24_a_token_budget_may_be_as_small_as_16(service: EmulatedService
     assert run.body["max_prompt_tokens"] == 16
 
 
-async def test_d25_a_run_is_given_at_most_20_tools_but_takes_over_more(service: EmulatedService) -> None:
+async def test_d25_a_run_accepts_20_tools_and_inherits_more(service: EmulatedService) -> None:
     many = [WEATHER] * 21
     assistant_id = await service.create_assistant(tools=many)
 
@@ -121,7 +121,9 @@ async def test_d25_a_run_is_given_at_most_20_tools_but_takes_over_more(service: 
     assert len(run["tools"]) == 21
 
 
-async def test_d26_reasoning_effort_is_taken_when_thread_and_run_are_created_at_once(service: EmulatedService) -> None:
+async def test_d26_reasoning_effort_is_accepted_when_thread_and_run_are_created_together(
+    service: EmulatedService,
+) -> None:
     run = await service.run_to_rest("Hello", model="o3", run={"reasoning_effort": "low"})
 
     assert run["reasoning_effort"] == "low"
@@ -136,13 +138,13 @@ async def test_d27_a_message_may_be_longer_than_256000_characters(service: Emula
     assert (message.status, len(message.body["content"][0]["text"]["value"])) == (200, 256_001)
 
 
-async def test_d28_an_unknown_model_is_found_out_by_the_run(service: EmulatedService) -> None:
+async def test_d28_an_unknown_model_fails_the_run(service: EmulatedService) -> None:
     run = await service.run_to_rest("HTTP 404", model="gpt-nobody-knows")
 
     assert (run["status"], run["model"]) == ("failed", "gpt-nobody-knows")
 
 
-async def test_d29_unknown_paths_and_methods_are_refused_in_the_envelope(service: EmulatedService) -> None:
+async def test_d29_unknown_paths_and_methods_are_rejected_in_the_error_envelope(service: EmulatedService) -> None:
     nowhere = await service.get("/threads/thread_1/files")
     put = await service.send("PUT", "/threads/thread_1")
 
@@ -152,26 +154,26 @@ async def test_d29_unknown_paths_and_methods_are_refused_in_the_envelope(service
     assert orjson.loads(put.body)["error"]["code"] == "method_not_supported"
 
 
-async def test_d30_answers_have_three_headers_of_the_service(service: EmulatedService) -> None:
+async def test_d30_responses_have_three_headers_of_the_service(service: EmulatedService) -> None:
     headers = (await service.get("/assistants")).headers
 
     assert sorted(headers) == ["content-type", "openai-processing-ms", "openai-version", "x-request-id"]
     assert re.fullmatch(r"req_[0-9a-f]{32}", headers["x-request-id"])
 
 
-async def test_d31_requests_are_not_counted(service: EmulatedService) -> None:
+async def test_d31_requests_are_not_rate_limited(service: EmulatedService) -> None:
     statuses = {(await service.send("POST", "/threads", b"{}")).status for _ in range(320)}
 
     assert statuses == {200}
 
 
-async def test_d31_a_429_of_the_service_behind_fails_the_run(service: EmulatedService) -> None:
+async def test_d31_a_429_of_the_upstream_fails_the_run(service: EmulatedService) -> None:
     run = await service.run_to_rest("HTTP 429 1")
 
     assert (run["status"], get_last_error(run)["code"]) == ("failed", "rate_limit_exceeded")
 
 
-async def test_d32_every_key_opens_the_same_threads(service: EmulatedService) -> None:
+async def test_d32_every_api_key_reads_the_same_threads(service: EmulatedService) -> None:
     thread_id = await service.create_thread()
 
     response = await service.send("GET", f"/threads/{thread_id}", headers={**BETA, "authorization": "Bearer sk-other"})
@@ -186,7 +188,9 @@ async def test_d69_an_unknown_query_parameter_is_accepted_with_a_warning(service
     assert "'nocache' has no effect" in page.headers["threadbridge-warning"]
 
 
-async def test_d86_of_a_query_parameter_given_twice_the_last_counts_with_a_warning(service: EmulatedService) -> None:
+async def test_d86_the_last_value_of_a_repeated_query_parameter_is_used_with_a_warning(
+    service: EmulatedService,
+) -> None:
     for _ in range(3):
         await service.create_assistant()
     twice = WireRequest("GET", "/assistants", (("limit", "1"), ("limit", "2")), BETA, b"")
@@ -198,7 +202,7 @@ async def test_d86_of_a_query_parameter_given_twice_the_last_counts_with_a_warni
     assert "'limit' was given more than once" in response.headers["threadbridge-warning"]
 
 
-async def test_d86_a_query_parameter_without_a_value_is_one_that_was_not_given(service: EmulatedService) -> None:
+async def test_d86_a_query_parameter_without_a_value_is_ignored(service: EmulatedService) -> None:
     assistant_id = await service.create_assistant()
 
     page = await service.get("/assistants", limit="", order="", after="", before="")
@@ -206,7 +210,7 @@ async def test_d86_a_query_parameter_without_a_value_is_one_that_was_not_given(s
     assert [each["id"] for each in page.body["data"]] == [assistant_id]
 
 
-async def test_d87_a_compressed_body_is_refused_by_the_name_of_its_encoding(service: EmulatedService) -> None:
+async def test_d87_a_compressed_body_is_rejected_with_its_encoding(service: EmulatedService) -> None:
     zipped = {**BETA, "content-type": "application/json", "content-encoding": "gzip"}
     plain = {**zipped, "content-encoding": "identity"}
 
@@ -218,7 +222,7 @@ async def test_d87_a_compressed_body_is_refused_by_the_name_of_its_encoding(serv
     assert taken.status == 200
 
 
-async def test_d88_a_browser_is_given_no_leave_to_read(service: EmulatedService) -> None:
+async def test_d88_responses_have_no_cors_headers_by_default(service: EmulatedService) -> None:
     page = {**BETA, "origin": "https://somewhere.example"}
 
     asked = await service.send("OPTIONS", "/threads", headers=page)
@@ -228,7 +232,7 @@ async def test_d88_a_browser_is_given_no_leave_to_read(service: EmulatedService)
     assert not [name for name in {**asked.headers, **made.headers} if name.startswith("access-control-")]
 
 
-async def test_d88_a_page_that_is_named_may_read() -> None:
+async def test_d88_an_allowed_origin_gets_cors_headers() -> None:
     page = "https://page.example"
     with simulated_gateway(gateway={"allowed_origins": [page]}) as gateway:
         async with (
@@ -240,7 +244,7 @@ async def test_d88_a_page_that_is_named_may_read() -> None:
     assert told == (200, page)
 
 
-async def test_d107_pages_of_other_machines_may_not_ask_a_gateway_without_a_key() -> None:
+async def test_d107_a_gateway_without_a_key_rejects_cross_origin_requests() -> None:
     with simulated_gateway() as gateway:
         async with (
             aiohttp.ClientSession(headers={**BETA, "origin": "https://page.example"}) as http,
@@ -251,7 +255,7 @@ async def test_d107_pages_of_other_machines_may_not_ask_a_gateway_without_a_key(
     assert (status, error["type"], error["code"]) == (403, "invalid_request_error", None)
 
 
-async def test_d107_what_a_browser_marks_as_another_sites_is_refused_without_an_origin() -> None:
+async def test_d107_a_cross_site_request_without_an_origin_is_rejected() -> None:
     with simulated_gateway() as gateway:
         async with (
             aiohttp.ClientSession(headers={**BETA, "sec-fetch-site": "cross-site"}) as http,
@@ -262,7 +266,7 @@ async def test_d107_what_a_browser_marks_as_another_sites_is_refused_without_an_
     assert status == 403
 
 
-async def test_d111_a_gateway_without_a_key_is_addressed_by_loopback_names_only() -> None:
+async def test_d111_a_gateway_without_a_key_answers_only_loopback_host_names() -> None:
     statuses: list[int] = []
     with simulated_gateway() as gateway:
         async with aiohttp.ClientSession(headers=BETA) as http:
@@ -273,7 +277,7 @@ async def test_d111_a_gateway_without_a_key_is_addressed_by_loopback_names_only(
     assert statuses == [200, 403]
 
 
-async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: EmulatedService) -> None:
+async def test_d71_a_body_without_a_content_type_is_json(service: EmulatedService) -> None:
     without = await service.send("POST", "/threads", b'{"metadata": {}}', headers=BETA)
     latin = await service.send(
         "POST", "/threads", b"{}", headers={**BETA, "content-type": "application/json; charset=x"}
@@ -283,7 +287,7 @@ async def test_d71_a_body_without_a_content_type_is_taken_as_json(service: Emula
     assert (without.status, latin.status, plain.status) == (200, 200, 400)
 
 
-async def test_d28_a_model_that_a_fresh_list_does_not_have_is_refused(service: EmulatedService) -> None:
+async def test_d28_a_model_missing_from_a_fresh_list_is_rejected(service: EmulatedService) -> None:
     fresh = ModelCatalog(service.clock.now(), {"gpt-4o": None})
     async with open_service(catalog=fresh) as knowing:
         assistant_id = await knowing.create_assistant(model="gpt-nobody-knows", instructions="Be brief.")
@@ -294,7 +298,7 @@ async def test_d28_a_model_that_a_fresh_list_does_not_have_is_refused(service: E
     assert refused.error["message"] == "The requested model 'gpt-nobody-knows' does not exist."
 
 
-async def test_d100_what_is_no_http_is_refused_in_plain_text_and_the_next_request_is_served() -> None:
+async def test_d100_invalid_http_is_rejected_in_plain_text_and_the_next_request_is_served() -> None:
     with simulated_gateway() as gateway:
         address = urlsplit(gateway.url)
         reading, writing = await asyncio.open_connection(address.hostname, address.port)

@@ -1,4 +1,4 @@
-"""Numbered differences: what a run is created with and what the model is asked for it."""
+"""Numbered differences: parameters of runs and the requests to the model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def shown(request: JsonObject) -> list[str]:
     return [str(item.get("role") or item["type"]) for item in request["input"]]
 
 
-async def test_d6_additional_instructions_stand_on_a_line_of_their_own(service: EmulatedService) -> None:
+async def test_d6_additional_instructions_are_appended_on_a_new_line(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hi", instructions="Be brief.", run={"instructions": "Be kind."})
     appended = await service.post(
         f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"], additional_instructions="Be kind."
@@ -34,7 +34,7 @@ async def test_d6_additional_instructions_stand_on_a_line_of_their_own(service: 
     assert [request["instructions"] for request in service.model_requests] == ["Be kind.", "Be brief.\nBe kind."]
 
 
-async def test_d7_a_forced_choice_is_sent_with_the_first_turn_only(service: EmulatedService) -> None:
+async def test_d7_a_forced_tool_choice_is_sent_with_the_first_turn_only(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("Hi", tools=[WEATHER], run={"tool_choice": "required"})
 
     run = await service.submit_outputs(waiting)
@@ -51,7 +51,7 @@ async def test_d9_a_retired_model_is_replaced_and_keeps_its_name(service: Emulat
 
 
 @pytest.mark.parametrize("profile", ["azure", "foundry", "vllm", "ollama", "llamacpp", "litellm", "generic", "ogx"])
-async def test_d110_a_model_of_another_service_is_asked_for_by_its_own_name(profile: str) -> None:
+async def test_d110_models_of_another_service_are_requested_by_their_own_names(profile: str) -> None:
     async with open_service(upstream={"profile": profile}) as service:
         run = await service.run_to_rest("Hi", model="gpt-4-32k")  # the simulator has none: it has OpenAI's models
 
@@ -59,7 +59,7 @@ async def test_d110_a_model_of_another_service_is_asked_for_by_its_own_name(prof
 
 
 @pytest.mark.parametrize("profile", [None, "openai"])
-async def test_d110_without_a_profile_the_address_says_whose_models_they_are(profile: str | None) -> None:
+async def test_d110_without_a_profile_the_base_url_decides_whose_models_they_are(profile: str | None) -> None:
     upstream = {"base_url": "https://proxy.example.org/v1", "api_key": "k"}
     chosen = upstream if profile is None else {**upstream, "profile": profile}
 
@@ -69,7 +69,7 @@ async def test_d110_without_a_profile_the_address_says_whose_models_they_are(pro
     assert service.model_requests[-1]["model"] == ("gpt-4-32k" if profile is None else "gpt-4o")
 
 
-async def test_d110_the_users_own_settings_hold_for_every_service() -> None:
+async def test_d110_model_settings_of_the_user_apply_to_every_service() -> None:
     models = {"gpt-4-32k": {"model": "gpt-4o"}}
 
     async with open_service(upstream={"profile": "azure"}, models=models) as service:
@@ -78,7 +78,7 @@ async def test_d110_the_users_own_settings_hold_for_every_service() -> None:
     assert (run["status"], run["model"], service.model_requests[-1]["model"]) == ("completed", "gpt-4-32k", "gpt-4o")
 
 
-async def test_d110_what_a_deployment_refuses_is_left_out_when_it_was_refused() -> None:
+async def test_d110_a_parameter_that_a_deployment_rejected_is_omitted_afterwards() -> None:
     async with open_service(upstream={"profile": "azure"}) as service:
         run = await service.run_to_rest("Hi", model="o3", temperature=0.5)
 
@@ -86,14 +86,14 @@ async def test_d110_what_a_deployment_refuses_is_left_out_when_it_was_refused() 
     assert [request.get("temperature") for request in service.model_requests] == [0.5, None]
 
 
-async def test_d10_sampling_is_not_sent_to_models_that_refuse_it(service: EmulatedService) -> None:
+async def test_d10_sampling_parameters_are_not_sent_to_models_that_reject_them(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hi", model="o3", temperature=0.5, top_p=0.5)
 
     assert (run["status"], run["temperature"], run["top_p"]) == ("completed", 0.5, 0.5)
     assert service.model_requests[-1].keys().isdisjoint({"temperature", "top_p"})
 
 
-async def test_d10_the_creator_of_the_run_is_told(service: EmulatedService) -> None:
+async def test_d10_the_creator_of_the_run_receives_a_warning(service: EmulatedService) -> None:
     assistant_id = await service.create_assistant(model="o3", temperature=0.5)
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
 
@@ -102,7 +102,7 @@ async def test_d10_the_creator_of_the_run_is_told(service: EmulatedService) -> N
     assert created.headers["threadbridge-warning"] == '"The model o3 does not accept temperature; 0.5 has no effect."'
 
 
-async def test_d10_the_warning_stands_in_header_log_and_report(caplog: pytest.LogCaptureFixture) -> None:
+async def test_d10_the_warning_is_in_header_log_and_report(caplog: pytest.LogCaptureFixture) -> None:
     warning = "The model o3 does not accept temperature; 0.5 has no effect."
     async with open_service() as service:
         thread_id, assistant_id = (
@@ -120,7 +120,7 @@ async def test_d10_the_warning_stands_in_header_log_and_report(caplog: pytest.Lo
     assert warning in caplog.text
 
 
-async def test_d10_a_sampling_parameter_can_refuse_the_run() -> None:
+async def test_d10_a_policy_rejects_runs_with_unsupported_sampling_parameters() -> None:
     async with open_service(policies={"sampling": "error"}) as service:
         assistant_id = await service.create_assistant(model="o3", temperature=0.5, instructions="Be brief.")
         refused = await service.post("/threads/runs", assistant_id=assistant_id)
@@ -131,7 +131,7 @@ async def test_d10_a_sampling_parameter_can_refuse_the_run() -> None:
     assert taken["status"] == "completed"
 
 
-async def test_d10_a_model_can_be_told_not_to_reason_so_that_it_takes_sampling() -> None:
+async def test_d10_a_setting_disables_reasoning_so_that_sampling_is_accepted() -> None:
     async with open_service(policies={"sampling": "force_none"}) as service:
         run = await service.run_to_rest("Hi", model="gpt-6-luna", temperature=0.5, reasoning_effort="high")
 
@@ -159,14 +159,16 @@ async def test_d9_one_assistant_can_have_a_model_of_its_own() -> None:
     assert [(run["model"], run["reasoning_effort"]) for run in runs] == [("gpt-4", None), ("gpt-4", None)]
 
 
-async def test_d66_an_effort_the_model_refuses_is_replaced_by_the_nearest(service: EmulatedService) -> None:
+async def test_d66_an_unsupported_reasoning_effort_is_replaced_by_the_nearest(service: EmulatedService) -> None:
     run = await service.run_to_rest("Hi", model="o3", reasoning_effort="minimal")
 
     assert (run["status"], run["reasoning_effort"]) == ("completed", "minimal")
     assert service.model_requests[-1]["reasoning"] == {"effort": "low"}
 
 
-async def test_d67_the_successor_of_a_model_that_did_not_reason_is_told_not_to(service: EmulatedService) -> None:
+async def test_d67_reasoning_is_disabled_for_the_successor_of_a_model_without_reasoning(
+    service: EmulatedService,
+) -> None:
     service.clock.advance(60 * 24 * 3600)  # beyond the day on which gpt-4 was switched off
 
     run = await service.run_to_rest("Hi", model="gpt-4")
@@ -176,7 +178,7 @@ async def test_d67_the_successor_of_a_model_that_did_not_reason_is_told_not_to(s
     assert service.model_requests[-1]["reasoning"] == {"effort": "none"}
 
 
-async def test_d42_anything_to_say_is_enough_for_a_run(service: EmulatedService) -> None:
+async def test_d42_a_run_needs_a_message_or_instructions(service: EmulatedService) -> None:
     silent, empty = await service.create_assistant(), await service.create_thread()
     monologue = await service.post("/threads", messages=[{"role": "assistant", "content": "Welcome"}])
 
@@ -189,7 +191,7 @@ async def test_d42_anything_to_say_is_enough_for_a_run(service: EmulatedService)
     assert (await service.wait_until_rest(after_monologue.body))["status"] == "completed"
 
 
-async def test_d43_null_takes_the_tools_of_the_assistant_and_an_empty_list_takes_none(service: EmulatedService) -> None:
+async def test_d43_null_tools_are_those_of_the_assistant_and_an_empty_list_is_none(service: EmulatedService) -> None:
     null = await service.run_to_rest("Hi", tools=[WEATHER], run={"tools": None})
     none = await service.run_to_rest("Hi", tools=[WEATHER], run={"tools": []})
 
@@ -197,7 +199,7 @@ async def test_d43_null_takes_the_tools_of_the_assistant_and_an_empty_list_takes
     assert "tools" not in service.model_requests[-1]
 
 
-async def test_d49_every_turn_may_write_what_is_left_of_the_budget(service: EmulatedService) -> None:
+async def test_d49_every_turn_is_limited_to_the_remaining_budget(service: EmulatedService) -> None:
     call = Scenario(response=ScriptedResponse([Reasoning("", tokens=20), FunctionCall("get_weather", "{}")]))
     service.simulator.enqueue(call)
 
@@ -207,7 +209,7 @@ async def test_d49_every_turn_may_write_what_is_left_of_the_budget(service: Emul
     assert [request["max_output_tokens"] for request in service.model_requests] == [100, 100 - spent]
 
 
-async def test_d49_the_least_a_turn_may_write_is_16_tokens(service: EmulatedService) -> None:
+async def test_d49_the_smallest_limit_of_a_turn_is_16_tokens(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER], run={"max_completion_tokens": 17})
 
     await service.submit_outputs(waiting)
@@ -228,7 +230,7 @@ async def test_d49_a_spent_budget_ends_the_run_without_another_turn(service: Emu
     assert len(service.model_requests) == 1
 
 
-async def test_d61_calls_that_were_never_answered_are_not_shown_to_the_model(service: EmulatedService) -> None:
+async def test_d61_calls_without_outputs_are_not_sent_to_the_model(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_calls(FunctionCall("get_weather", "{}"), reasoning="Let me see"))
     waiting = await service.run_to_rest("Hi", model="o3", tools=[WEATHER])
     await service.post(f"/threads/{waiting['thread_id']}/runs/{waiting['id']}/cancel")
@@ -239,7 +241,7 @@ async def test_d61_calls_that_were_never_answered_are_not_shown_to_the_model(ser
     assert shown(service.model_requests[-1]) == ["user"]
 
 
-async def test_d61_calls_of_a_run_that_expired_are_not_shown_either(service: EmulatedService) -> None:
+async def test_d61_calls_of_an_expired_run_are_not_sent_to_the_model(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_calls(FunctionCall("get_weather", "{}"), reasoning="Let me see"))
     waiting = await service.run_to_rest("Hi", model="o3", tools=[WEATHER])
     service.clock.advance(601)
@@ -251,7 +253,7 @@ async def test_d61_calls_of_a_run_that_expired_are_not_shown_either(service: Emu
     assert shown(service.model_requests[-1]) == ["user"]
 
 
-async def test_d62_of_earlier_runs_the_model_is_shown_messages_and_answered_calls(service: EmulatedService) -> None:
+async def test_d62_messages_and_answered_calls_of_earlier_runs_are_sent_to_the_model(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_calls(FunctionCall("get_weather", "{}"), reasoning="Let me see"))
     earlier = await service.submit_outputs(await service.run_to_rest("Hi", model="o3", tools=[WEATHER]))
     within = shown(service.model_requests[-1])
@@ -264,7 +266,7 @@ async def test_d62_of_earlier_runs_the_model_is_shown_messages_and_answered_call
     assert shown(service.model_requests[-1]) == ["user", "function_call", "function_call_output", "assistant", "user"]
 
 
-async def test_d63_last_messages_does_not_count_what_the_run_wrote(service: EmulatedService) -> None:
+async def test_d63_last_messages_does_not_count_messages_of_the_run(service: EmulatedService) -> None:
     strategy = {"type": "last_messages", "last_messages": 1}
     service.simulator.enqueue(
         Scenario(response=ScriptedResponse([TextMessage("One moment"), FunctionCall("get_weather", "{}")]))
@@ -284,7 +286,7 @@ async def test_d63_last_messages_does_not_count_what_the_run_wrote(service: Emul
     ]
 
 
-async def test_d85_a_sampling_parameter_that_turns_out_to_be_refused_is_left_out_from_then_on() -> None:
+async def test_d85_a_rejected_sampling_parameter_is_omitted_from_then_on() -> None:
     async with open_service(models={"mine": {"model": "o3", "sampling": True}}) as service:
         first = await service.run_to_rest("Hi", model="mine", temperature=0.5, top_p=0.5)
         asked_at_first = [sorted({"temperature", "top_p"} & body.keys()) for body in service.model_requests]
@@ -301,7 +303,7 @@ async def test_d85_a_sampling_parameter_that_turns_out_to_be_refused_is_left_out
     assert second.headers["threadbridge-warning"] == '"The model o3 does not accept temperature; 0.5 has no effect."'
 
 
-async def test_d85_a_streamed_run_is_asked_again_too() -> None:
+async def test_d85_the_request_of_a_streamed_run_is_repeated_too() -> None:
     async with open_service(models={"mine": {"model": "o3", "sampling": True}}) as service:
         events = await service.collect_events(
             "/threads/runs",

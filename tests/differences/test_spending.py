@@ -1,4 +1,4 @@
-"""Numbered differences: what runs may cost, and what is remembered of it."""
+"""Numbered differences: spend limits and run reports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def report(service: EmulatedService, run: RunObject) -> JsonObject:
     return dict((await service.get(f"{run_path(run)}/report")).body)
 
 
-async def test_d91_a_run_fails_before_the_request_whose_prompt_would_exceed_its_cap() -> None:
+async def test_d91_a_run_fails_before_the_request_that_would_exceed_its_limit() -> None:
     async with open_service(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
         run = await service.run_to_rest("too long " * 50)
 
@@ -38,14 +38,14 @@ async def test_d91_a_run_fails_before_the_request_whose_prompt_would_exceed_its_
     assert told["last_error"] == run["last_error"]
 
 
-async def test_d91_a_run_within_its_cap_is_not_touched() -> None:
+async def test_d91_a_run_within_its_limit_completes() -> None:
     async with open_service(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
         run = await service.run_to_rest("short")
 
     assert run["status"] == "completed"
 
 
-async def test_d91_the_cap_of_a_run_is_for_all_of_its_turns() -> None:
+async def test_d91_the_limit_of_a_run_applies_to_all_its_turns() -> None:
     async with open_service(prices=PRICES, limits={"run_dollars": 0.001}) as service:
         waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
         run = await service.submit_outputs(waiting, "sunny " * 400)
@@ -57,7 +57,7 @@ async def test_d91_the_cap_of_a_run_is_for_all_of_its_turns() -> None:
     assert 0 < told["totals"]["run"]["usd"] < 0.001
 
 
-async def test_d91_an_answer_is_counted_as_far_as_the_run_bounds_it() -> None:
+async def test_d91_max_completion_tokens_bound_the_estimated_cost() -> None:
     async with open_service(prices=PRICES, limits={"run_dollars": 0.001}) as service:
         short = await service.run_to_rest("short", run={"max_completion_tokens": 50})
         long = await service.run_to_rest("short", run={"max_completion_tokens": 100})
@@ -65,7 +65,7 @@ async def test_d91_an_answer_is_counted_as_far_as_the_run_bounds_it() -> None:
     assert (short["status"], long["status"], len(service.model_requests)) == ("completed", "failed", 1)
 
 
-async def test_d91_the_stream_of_such_a_run_says_how_it_ended() -> None:
+async def test_d91_the_stream_of_such_a_run_ends_with_failed() -> None:
     async with open_service(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
         thread = {"messages": [{"role": "user", "content": "too long " * 50}]}
 
@@ -76,7 +76,7 @@ async def test_d91_the_stream_of_such_a_run_says_how_it_ended() -> None:
     assert [told.name for told in events][-2:] == ["thread.run.failed", "done"]
 
 
-async def test_d91_the_cap_of_a_tenant_is_for_all_runs_of_so_many_days() -> None:
+async def test_d91_the_limit_of_a_tenant_applies_to_all_runs_of_a_number_of_days() -> None:
     async with open_service(prices=PRICES, limits={"tenant_dollars": 0.0003, "tenant_dollars_days": 2}) as service:
         first = await service.run_to_rest("SAY " + "at length " * 20)
         same_day = await service.run_to_rest("short")
@@ -93,7 +93,7 @@ async def test_d91_the_cap_of_a_tenant_is_for_all_runs_of_so_many_days() -> None
 
 
 @pytest.mark.parametrize("limit", ["run_dollars", "tenant_dollars"])
-async def test_d92_where_a_cap_is_set_a_model_without_a_price_is_not_asked(limit: str) -> None:
+async def test_d92_with_a_limit_a_model_without_a_price_is_not_requested(limit: str) -> None:
     async with open_service(limits={limit: 100}) as service:
         run = await service.run_to_rest("short")
 
@@ -102,14 +102,14 @@ async def test_d92_where_a_cap_is_set_a_model_without_a_price_is_not_asked(limit
     assert f"limits.{limit}" in get_last_error(run)["message"]
 
 
-async def test_d92_the_policy_allows_it() -> None:
+async def test_d92_a_policy_allows_models_without_a_price() -> None:
     async with open_service(limits={"run_dollars": 100}, policies={"unknown_price": "allow"}) as service:
         run = await service.run_to_rest("short")
 
     assert run["status"] == "completed"
 
 
-async def test_d93_what_was_spent_on_a_deleted_thread_stays_spent() -> None:
+async def test_d93_the_cost_of_a_deleted_thread_remains_in_the_sums() -> None:
     async with open_service(prices=PRICES) as service:
         assistant_id = await service.create_assistant()
         gone = await service.post("/threads/runs", assistant_id=assistant_id, thread={"messages": []}, instructions="x")
@@ -123,7 +123,7 @@ async def test_d93_what_was_spent_on_a_deleted_thread_stays_spent() -> None:
     assert [totals[scope]["turns"] for scope in ("thread", "assistant", "tenant")] == [1, 2, 2]
 
 
-async def test_d93_an_answer_that_came_too_late_was_paid_for() -> None:
+async def test_d93_a_response_for_a_deleted_thread_is_counted() -> None:
     async with open_service(prices=PRICES) as service:
         service.simulator.enqueue(Scenario.from_text("too late").with_start_delay(0.05))
         gone = await service.start_run("Hi")
@@ -137,18 +137,18 @@ async def test_d93_an_answer_that_came_too_late_was_paid_for() -> None:
 
 
 async def deleted_by_another_process(service: EmulatedService, thread_id: str) -> None:
-    """Without a word to the worker that waits for the answer."""
+    """Delete the thread without notice to the worker that waits for the response."""
     await service.store.write(lambda session: session.remove(ObjectKind.THREAD, thread_id), tenant="default")
 
 
 async def everything(service: EmulatedService) -> JsonObject:
-    """What the tenant spent."""
+    """The sums of the tenant."""
     [*tallies] = await service.store.read(lambda session: session.list_spending(SpendScope.TENANT), tenant="default")
     report: JsonObject = build_total_report(tallies[0].totals if tallies else SpendTotals())
     return report
 
 
-async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows_what() -> None:
+async def test_d94_a_rejected_request_costs_nothing_and_a_failed_response_has_an_unknown_cost() -> None:
     async with open_service(prices=PRICES) as service:
         refused, broken = (
             await service.run_to_rest("HTTP 401"),
@@ -167,7 +167,7 @@ async def test_d94_a_refused_request_costs_nothing_and_a_broken_one_nobody_knows
 @pytest.mark.parametrize(
     ("fees", "searches", "left_out"), [({}, 0, ["file_search_call"]), ({"file_search_call": 0.0025}, 0.0025, [])]
 )
-async def test_d94_searches_are_priced_or_named_as_left_out(
+async def test_d94_searches_are_priced_or_reported_as_not_included(
     fees: dict[str, float], searches: float, left_out: list[str]
 ) -> None:
     async with open_service(prices=PRICES, fees=fees) as service:
@@ -181,7 +181,7 @@ async def test_d94_searches_are_priced_or_named_as_left_out(
     assert turn["cost"] == {"usd": pytest.approx(tokens + searches), "note": None, "not_included": left_out}
 
 
-async def test_d94_a_container_is_named_as_left_out_whether_or_not_code_ran() -> None:
+async def test_d94_a_container_is_reported_as_not_included_whether_or_not_code_ran() -> None:
     async with open_service(prices=PRICES) as service:
         run = await service.run_to_rest("short", tools=[{"type": "code_interpreter"}])
 
@@ -190,7 +190,7 @@ async def test_d94_a_container_is_named_as_left_out_whether_or_not_code_ran() ->
     assert (turn["hosted_calls"], turn["cost"]["not_included"]) == ({}, ["code_interpreter_container"])
 
 
-async def test_d94_a_report_is_an_operation_of_its_own(service: EmulatedService) -> None:
+async def test_d94_a_run_report_is_a_separate_operation(service: EmulatedService) -> None:
     run = await service.run_to_rest("short")
 
     told = await report(service, run)

@@ -1,4 +1,4 @@
-"""Numbered differences: threads of which the service behind keeps something too."""
+"""Numbered differences: stored responses and conversations of the upstream."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, S
 
 
 @pytest.mark.parametrize("history", ["chained", "conversation"])
-async def test_d102_where_the_service_keeps_nothing_everything_is_sent_with_a_warning(
+async def test_d102_without_stored_responses_the_full_history_is_sent_with_a_warning(
     history: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_service(history=history, upstream={"profile": "vllm"}) as service:
@@ -35,9 +35,7 @@ async def test_d102_where_the_service_keeps_nothing_everything_is_sent_with_a_wa
 
 
 @pytest.mark.parametrize(("history", "reasoned"), [("local", 0), ("chained", 2), ("conversation", 2)])
-async def test_d103_what_was_reasoned_in_earlier_runs_is_known_where_the_service_keeps_it(
-    history: str, reasoned: int
-) -> None:
+async def test_d103_reasoning_of_earlier_runs_is_continued_with_stored_responses(history: str, reasoned: int) -> None:
     async with open_service(history=history) as service:
         service.simulator.enqueue(
             Scenario(response=ScriptedResponse([Reasoning("thought", tokens=9), FunctionCall("get_weather", "{}")]))
@@ -54,7 +52,7 @@ async def test_d103_what_was_reasoned_in_earlier_runs_is_known_where_the_service
     assert told.count("reasoning") == reasoned
 
 
-async def test_d104_a_conversation_that_is_held_for_long_is_done_without() -> None:
+async def test_d104_a_conversation_locked_for_long_is_not_used() -> None:
     async with open_service(history="conversation", limits={"conversation_lock_seconds": 0}) as service:
         run = await service.run_to_rest("SAY one")
         row = await get_continuation(service, run["thread_id"])
@@ -69,7 +67,7 @@ async def test_d104_a_conversation_that_is_held_for_long_is_done_without() -> No
         assert [state["reason"] for state in await list_turn_states(service, after)] == ["locked"]
 
 
-async def test_d105_a_conversation_whose_turn_did_not_complete_is_replaced_and_deleted() -> None:
+async def test_d105_a_conversation_with_an_incomplete_turn_is_replaced_and_deleted() -> None:
     async with open_service(history="conversation") as service:
         run = await service.run_to_rest("SAY one")
         row = await get_continuation(service, run["thread_id"])
@@ -82,7 +80,7 @@ async def test_d105_a_conversation_whose_turn_did_not_complete_is_replaced_and_d
         assert others[2] == f"DELETE /conversations/{row['upstream_id']}"
 
 
-async def test_d106_a_deleted_threads_conversation_goes_and_its_responses_stay() -> None:
+async def test_d106_deleting_a_thread_deletes_its_conversation_and_not_its_responses() -> None:
     async with open_service(history="conversation") as conversing, open_service(history="chained") as chaining:
         for service in (conversing, chaining):
             run = await service.run_to_rest("SAY one")

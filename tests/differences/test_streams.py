@@ -27,7 +27,7 @@ async def a_stream(service: EmulatedService) -> list[ServerSentEvent]:
     return await frames(await service.send("POST", "/threads/runs", orjson.dumps(body)))
 
 
-async def test_d73_every_frame_has_an_id_and_the_stream_goes_on_behind_each(service: EmulatedService) -> None:
+async def test_d73_every_frame_has_an_id_after_which_the_stream_can_be_resumed(service: EmulatedService) -> None:
     told = await a_stream(service)
     run = orjson.loads(told[1].data)
     path = f"/threads/{run['thread_id']}/runs/{run['id']}/events"
@@ -41,7 +41,7 @@ async def test_d73_every_frame_has_an_id_and_the_stream_goes_on_behind_each(serv
     assert rests == [*(told[at:] for at in range(1, len(told))), told[-1:]]
 
 
-async def test_d73_a_run_itself_is_followed_by_who_accepts_nothing_but_events(service: EmulatedService) -> None:
+async def test_d73_retrieving_a_run_with_accept_event_stream_follows_it(service: EmulatedService) -> None:
     told = await a_stream(service)
     run = orjson.loads(told[1].data)
     path = f"/threads/{run['thread_id']}/runs/{run['id']}"
@@ -53,7 +53,7 @@ async def test_d73_a_run_itself_is_followed_by_who_accepts_nothing_but_events(se
     assert isinstance(retrieved.body, bytes)
 
 
-async def test_d73_an_unknown_id_is_refused_in_the_envelope(service: EmulatedService) -> None:
+async def test_d73_an_unknown_event_id_is_rejected_in_the_error_envelope(service: EmulatedService) -> None:
     told = await a_stream(service)
     run = orjson.loads(told[1].data)
     path = f"/threads/{run['thread_id']}/runs/{run['id']}/events"
@@ -77,7 +77,7 @@ async def a_streamed_run(life: BackendProcess) -> list[Event]:
     return [event async for event in stream]
 
 
-async def test_d74_another_process_tells_whole_messages(tmp_path: Path) -> None:
+async def test_d74_another_process_streams_whole_messages(tmp_path: Path) -> None:
     clock = ManualClock()
     async with run_backend(tmp_path, clock) as performing, run_backend(tmp_path, clock) as other:
         told = await a_streamed_run(performing)

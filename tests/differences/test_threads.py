@@ -8,7 +8,7 @@ from threadbridge.api_types import TextPart
 from threadbridge.ports import Entry
 
 
-async def test_d36_fields_that_came_late_are_in_every_answer(service: EmulatedService) -> None:
+async def test_d36_fields_added_late_are_in_every_response(service: EmulatedService) -> None:
     tools = [{"type": "file_search"}, {"type": "function", "function": {"name": "look"}}]
     assistant = (await service.post("/assistants", model="gpt-4o", tools=tools)).body
     run = await service.run_to_rest("Hello")
@@ -20,7 +20,7 @@ async def test_d36_fields_that_came_late_are_in_every_answer(service: EmulatedSe
     assert get_usage(run).keys() >= {"prompt_token_details", "completion_tokens_details"}
 
 
-async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_attached() -> None:
+async def test_d37_the_response_to_a_message_update_has_no_file_ids_despite_attachments() -> None:
     async with open_service(hosted_tools=False) as service:
         attachments = [{"file_id": "file-1", "tools": [{"type": "code_interpreter"}]}]
         thread = await service.create_thread()
@@ -34,7 +34,7 @@ async def test_d37_an_update_of_a_message_shows_no_file_even_where_some_are_atta
         assert (await service.get(path)).body["attachments"] == attachments
 
 
-async def test_d109_a_message_without_a_word_is_taken_and_sent(service: EmulatedService) -> None:
+async def test_d109_an_empty_message_is_accepted_and_sent(service: EmulatedService) -> None:
     thread = {"messages": [{"role": "user", "content": ""}]}
 
     started = await service.post("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
@@ -55,7 +55,7 @@ async def test_d38_a_message_can_be_deleted_while_a_run_is_active(service: Emula
     assert (await service.retrieve_run(run))["status"] == "requires_action"
 
 
-async def test_d41_the_model_reads_where_an_image_of_the_assistant_was(service: EmulatedService) -> None:
+async def test_d41_images_of_the_assistant_are_sent_as_text(service: EmulatedService) -> None:
     image = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
     messages = [{"role": "assistant", "content": [image]}, {"role": "user", "content": [image]}]
 
@@ -69,7 +69,7 @@ async def test_d41_the_model_reads_where_an_image_of_the_assistant_was(service: 
     assert users["content"][0]["type"] == "input_image"
 
 
-async def test_d45_a_refused_run_leaves_nothing_of_its_request(service: EmulatedService) -> None:
+async def test_d45_a_rejected_run_stores_nothing(service: EmulatedService) -> None:
     thread_id = await service.create_thread("first")
     more = [{"role": "user", "content": "second"}]
 
@@ -99,7 +99,7 @@ async def test_d44_a_run_adds_at_most_32_messages(service: EmulatedService) -> N
     assert (await service.get(run_path(taken.body))).status == 200
 
 
-async def test_d70_a_thread_takes_more_messages_than_the_service_allowed(service: EmulatedService) -> None:
+async def test_d70_a_thread_accepts_more_messages_than_the_service_did(service: EmulatedService) -> None:
     thread_id = await service.create_thread("first")
     many = [Entry(message=message(f"msg_{number}", thread_id)) for number in range(100_000)]
     await service.store.write(lambda session: session.append_entries(thread_id, many), tenant="default")

@@ -1,4 +1,4 @@
-"""Numbered differences: how much of a long thread a model is shown, and what a budget stops."""
+"""Numbered differences: truncation of long threads, and token budgets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threadbridge.ports import ObjectKind
 
 
 def texts(asked: JsonObject) -> list[str]:
-    """What the model was told, word for word."""
+    """The texts of a request to the model."""
     return [part["text"] for item in asked["input"] if item["type"] == "message" for part in item["content"]]
 
 
@@ -19,7 +19,7 @@ def numbered(*numbers: int) -> list[str]:
     return [f"Message {number}, " + "and so on, " * 15 for number in numbers]
 
 
-async def test_d12_of_a_long_thread_the_first_turn_and_the_newest_that_fit_are_sent() -> None:
+async def test_d12_the_first_and_the_newest_turns_of_a_long_thread_are_sent() -> None:
     async with open_service(models={"gpt-4o": {"model": "gpt-4o", "context_tokens": 250}}) as service:
         thread_id = await service.create_thread(*numbered(*range(1, 9)))
 
@@ -29,7 +29,7 @@ async def test_d12_of_a_long_thread_the_first_turn_and_the_newest_that_fit_are_s
     assert texts(service.model_requests[-1]) == numbered(1, 7, 8)
 
 
-async def test_d12_a_thread_that_fits_is_sent_whole(service: EmulatedService) -> None:
+async def test_d12_a_thread_within_the_window_is_sent_whole(service: EmulatedService) -> None:
     thread_id = await service.create_thread(*(["again"] * 32))
 
     run = await service.post(f"/threads/{thread_id}/runs", assistant_id=await service.create_assistant())
@@ -39,14 +39,14 @@ async def test_d12_a_thread_that_fits_is_sent_whole(service: EmulatedService) ->
     assert texts(service.model_requests[-1]) == ["again"] * 32
 
 
-async def test_d50_a_prompt_budget_too_small_ends_the_run_before_the_model_is_asked(service: EmulatedService) -> None:
+async def test_d50_a_too_small_prompt_budget_ends_the_run_before_the_request(service: EmulatedService) -> None:
     run = await service.run_to_rest("long " * 100, run={"max_prompt_tokens": 16})
 
     assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_prompt_tokens"})
     assert (run["usage"], service.model_requests) == (None, [])
 
 
-async def test_d50_a_prompt_budget_is_for_all_turns_of_a_run(service: EmulatedService) -> None:
+async def test_d50_a_prompt_budget_applies_to_all_turns_of_a_run(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER], run={"max_prompt_tokens": 100})
 
     run = await service.submit_outputs(waiting, "sunny " * 100)
@@ -56,7 +56,7 @@ async def test_d50_a_prompt_budget_is_for_all_turns_of_a_run(service: EmulatedSe
     assert len(service.model_requests) == 1
 
 
-async def test_d50_the_stream_of_such_a_run_says_how_it_ended(service: EmulatedService) -> None:
+async def test_d50_the_stream_of_such_a_run_ends_with_incomplete(service: EmulatedService) -> None:
     thread = {"messages": [{"role": "user", "content": "long " * 100}]}
 
     events = await service.collect_events(
@@ -66,7 +66,7 @@ async def test_d50_the_stream_of_such_a_run_says_how_it_ended(service: EmulatedS
     assert list_event_names(events) == ["created", "run.created", "run.queued", "run.incomplete", "done"]
 
 
-async def test_d50_messages_are_dropped_so_that_the_budget_holds(service: EmulatedService) -> None:
+async def test_d50_messages_are_dropped_to_meet_the_budget(service: EmulatedService) -> None:
     thread_id = await service.create_thread(*numbered(*range(1, 9)))
 
     run = await service.post(
@@ -78,7 +78,7 @@ async def test_d50_messages_are_dropped_so_that_the_budget_holds(service: Emulat
     assert texts(service.model_requests[-1]) == numbered(1, 7, 8)
 
 
-async def test_d76_the_window_is_that_of_the_model_the_assistant_was_made_for(service: EmulatedService) -> None:
+async def test_d76_the_context_window_is_that_of_the_model_that_the_assistant_names(service: EmulatedService) -> None:
     long_text = "and so on, " * 3000
     thread = await service.create_thread("first", long_text, "last")
 
@@ -91,7 +91,7 @@ async def test_d76_the_window_is_that_of_the_model_the_assistant_was_made_for(se
     assert long_text in texts(service.model_requests[1])
 
 
-async def test_d76_a_model_or_an_assistant_can_be_given_another_window() -> None:
+async def test_d76_settings_change_the_window_of_a_model_or_an_assistant() -> None:
     own = {"asst_mine": {"context_tokens": 150}}
     async with open_service(per_assistant=own, models={"gpt-4o": {"context_tokens": 250}}) as service:
         other = (await service.get(f"/assistants/{await service.create_assistant()}")).body
@@ -105,14 +105,14 @@ async def test_d76_a_model_or_an_assistant_can_be_given_another_window() -> None
     assert [texts(asked) for asked in service.model_requests] == [numbered(1, 8), numbered(1, 7, 8)]
 
 
-async def test_d77_tokens_of_a_thread_are_counted_here(service: EmulatedService) -> None:
+async def test_d77_tokens_are_counted_locally(service: EmulatedService) -> None:
     fits = await service.run_to_rest("one two three", run={"max_prompt_tokens": 16})
     does_not = await service.run_to_rest("one " * 20, run={"max_prompt_tokens": 16})
 
     assert (fits["status"], does_not["status"]) == ("completed", "incomplete")
 
 
-async def test_d77_the_service_is_asked_to_count_where_the_setting_says_so() -> None:
+async def test_d77_a_setting_has_the_upstream_count_tokens() -> None:
     async with open_service(truncation={"counting": "exact"}) as service:
         run = await service.run_to_rest("one two three", run={"max_prompt_tokens": 16})
         told = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
@@ -121,7 +121,7 @@ async def test_d77_the_service_is_asked_to_count_where_the_setting_says_so() -> 
     assert told.body["turns"][0]["history"]["counted"] == get_usage(run)["prompt_tokens"]
 
 
-async def test_d101_a_prompt_the_model_cannot_read_is_sent_with_less_of_the_thread(service: EmulatedService) -> None:
+async def test_d101_a_prompt_rejected_as_too_long_is_sent_again_with_less_history(service: EmulatedService) -> None:
     service.simulator.limits = replace(service.simulator.limits, context_tokens=100)
     thread_id = await service.create_thread(*numbered(1, 2, 3))
 
@@ -132,7 +132,7 @@ async def test_d101_a_prompt_the_model_cannot_read_is_sent_with_less_of_the_thre
     assert [texts(asked) for asked in service.model_requests] == [numbered(1, 2, 3), numbered(1, 3)]
 
 
-async def test_d108_what_was_compacted_stays_so_when_a_message_is_deleted() -> None:
+async def test_d108_a_compaction_is_kept_when_a_message_is_deleted() -> None:
     long_text = "and so on, " * 500
     async with open_service(truncation={"auto": "compact", "context_tokens": 1000}) as service:
         run = await service.run_to_rest(long_text)

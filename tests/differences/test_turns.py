@@ -1,4 +1,4 @@
-"""Numbered differences: what a turn of the model leaves behind: messages, steps and usage."""
+"""Numbered differences: messages, steps and usage of turns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from threadbridge_adapters.simulator import FunctionCall, Scenario, ScriptedResp
 CALL = FunctionCall("get_weather", "{}")
 
 
-async def test_d2_the_last_step_of_an_answer_bears_its_usage(service: EmulatedService) -> None:
+async def test_d2_the_last_step_of_a_response_has_its_usage(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario(response=ScriptedResponse([TextMessage("One moment"), CALL])))
 
     run = await service.submit_outputs(await service.run_to_rest("Hi", tools=[WEATHER]))
@@ -29,7 +29,7 @@ async def test_d2_the_last_step_of_an_answer_bears_its_usage(service: EmulatedSe
     assert get_usage(run)["total_tokens"] == called + answered
 
 
-async def test_d3_what_a_turn_makes_can_be_read_when_it_is_over(service: EmulatedService) -> None:
+async def test_d3_messages_and_steps_of_a_turn_are_visible_after_its_end(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three").with_delta_delay(0.02))
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
     stream = service.iterate_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
@@ -44,7 +44,7 @@ async def test_d3_what_a_turn_makes_can_be_read_when_it_is_over(service: Emulate
     assert (during, after) == ((["Hi"], 0), (["Hi", "one two three"], 1))
 
 
-async def test_d13_text_after_a_call_stands_before_the_one_step_of_all_calls(service: EmulatedService) -> None:
+async def test_d13_text_after_a_call_precedes_the_one_step_of_all_calls(service: EmulatedService) -> None:
     service.simulator.enqueue(
         Scenario(response=ScriptedResponse([TextMessage("before"), CALL, TextMessage("after"), CALL]))
     )
@@ -79,7 +79,9 @@ async def test_d15_a_content_filter_makes_run_and_message_incomplete(service: Em
     )
 
 
-async def test_d51_a_run_at_its_limit_says_so_by_name_and_with_the_right_reason(service: EmulatedService) -> None:
+async def test_d51_a_run_at_its_limit_ends_incomplete_with_the_reason_in_event_and_object(
+    service: EmulatedService,
+) -> None:
     thread = {"messages": [{"role": "user", "content": "INCOMPLETE max_output_tokens"}]}
 
     events = await service.collect_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
@@ -88,7 +90,7 @@ async def test_d51_a_run_at_its_limit_says_so_by_name_and_with_the_right_reason(
     assert events[-2].data["incomplete_details"] == {"reason": "max_completion_tokens"}
 
 
-async def test_d52_calls_cut_off_at_a_limit_are_nobodys_affair(service: EmulatedService) -> None:
+async def test_d52_calls_truncated_at_a_limit_are_not_required(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_incomplete("max_output_tokens", CALL))
 
     run = await service.run_to_rest("Hi", tools=[WEATHER])
@@ -99,7 +101,7 @@ async def test_d52_calls_cut_off_at_a_limit_are_nobodys_affair(service: Emulated
     assert [get_function(call)["output"] for call in list_step_calls(step)] == [None]
 
 
-async def test_d53_another_reason_for_a_cut_is_not_repeated(service: EmulatedService) -> None:
+async def test_d53_an_unknown_incomplete_reason_is_not_passed_on(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_incomplete("the_moon_was_full", TextMessage("one two")))
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
 
@@ -109,7 +111,7 @@ async def test_d53_another_reason_for_a_cut_is_not_repeated(service: EmulatedSer
     assert (events[-2].name, events[-2].data["incomplete_details"]) == ("thread.run.incomplete", None)
 
 
-async def test_d57_a_run_that_ended_badly_shows_the_usage_of_its_finished_turns(service: EmulatedService) -> None:
+async def test_d57_a_failed_run_has_the_usage_of_its_finished_turns(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}\nFAIL server_error no luck", tools=[WEATHER])
 
     failed = await service.submit_outputs(waiting)
@@ -120,24 +122,24 @@ async def test_d57_a_run_that_ended_badly_shows_the_usage_of_its_finished_turns(
     assert get_usage(failed)["total_tokens"] > 0
 
 
-async def test_d57_a_turn_that_was_cut_off_counts_zero(service: EmulatedService) -> None:
+async def test_d57_an_interrupted_turn_has_zero_usage(service: EmulatedService) -> None:
     failed = await service.run_to_rest("FAIL server_error no luck")
 
     assert get_usage(failed)["total_tokens"] == 0
 
 
-async def test_d57_a_turn_that_somebody_else_ends_counts_zero_too(service: EmulatedService) -> None:
+async def test_d57_a_turn_ended_by_another_worker_has_zero_usage(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
     run = await service.start_run("Hi")
     await service.wait_for_status(run, "in_progress")
 
-    service.clock.advance(700)  # looked at before its worker woke
+    service.clock.advance(700)  # retrieved before its worker wakes
     expired = await service.retrieve_run(run)
 
     assert (expired["status"], get_usage(expired)["total_tokens"]) == ("expired", 0)
 
 
-async def test_d60_an_answer_without_text_and_call_leaves_nothing(service: EmulatedService) -> None:
+async def test_d60_a_response_without_text_or_call_creates_no_step(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario(response=ScriptedResponse([])))
 
     run = await service.run_to_rest("Hi")
@@ -157,7 +159,7 @@ async def test_d60_an_empty_text_is_a_message_with_one_empty_delta(service: Emul
     assert deltas == [{"value": "", "annotations": []}]
 
 
-async def test_d5_missing_and_unknown_outputs_are_refused_in_the_same_words(service: EmulatedService) -> None:
+async def test_d5_missing_and_unknown_outputs_have_the_same_error_text(service: EmulatedService) -> None:
     run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     call_id = get_required_calls(run)[0]["id"]
     submit = f"{run_path(run)}/submit_tool_outputs"
@@ -172,7 +174,7 @@ async def test_d5_missing_and_unknown_outputs_are_refused_in_the_same_words(serv
     assert unknown.error["message"] == f"{expected}['{call_id}', 'call_x']"
 
 
-async def test_d64_an_output_left_out_is_an_empty_one(service: EmulatedService) -> None:
+async def test_d64_an_omitted_output_is_empty(service: EmulatedService) -> None:
     run = await service.run_to_rest("CALL get_weather {}\nCALL get_weather {}", tools=[WEATHER])
     first, second = (call["id"] for call in get_required_calls(run))
 
@@ -183,7 +185,7 @@ async def test_d64_an_output_left_out_is_an_empty_one(service: EmulatedService) 
     assert [get_function(call)["output"] for call in calls] == ["", ""]
 
 
-async def test_d65_an_output_without_its_call_is_refused_by_name(service: EmulatedService) -> None:
+async def test_d65_an_output_without_tool_call_id_is_rejected_with_its_parameter(service: EmulatedService) -> None:
     run = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
     refused = await service.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=[{"output": "x"}])

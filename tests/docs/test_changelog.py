@@ -9,7 +9,7 @@ from pathlib import Path
 PAGE = Path(__file__).parents[2] / "CHANGELOG.md"
 
 
-def test_the_newest_version_is_the_one_that_is_installed() -> None:
+def test_the_newest_version_is_the_installed_one() -> None:
     headings = re.findall(r"^## \[(.+?)\](?: - (?:\d{4}-\d\d-\d\d|unreleased))?$", PAGE.read_text(), re.MULTILINE)
 
     assert headings[:2] == ["Unreleased", version("threadbridge")]

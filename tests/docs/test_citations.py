@@ -111,7 +111,7 @@ def test_every_citation_in_the_tree_resolves() -> None:
         f"def test_a{999}_is_made_up() -> None:",
     ],
 )
-def test_a_citation_that_is_not_published_is_found(made_up: str) -> None:
+def test_an_unresolved_citation_is_reported(made_up: str) -> None:
     [found] = unresolved(f"A first line.\n{made_up}", "made_up.py")
 
     assert str(found).startswith("made_up.py:2: ")
@@ -126,11 +126,11 @@ def test_a_citation_that_is_not_published_is_found(made_up: str) -> None:
         f"id-A{999}, xA{999}, A{999}x, /A{999}, #A{999}, A{1000}",
     ],
 )
-def test_what_only_looks_like_a_citation_is_none(text: str) -> None:
+def test_text_that_resembles_a_citation_is_ignored(text: str) -> None:
     assert list(citations(text)) == []
 
 
-def test_every_form_of_a_citation_is_read() -> None:
+def test_every_form_of_a_citation_is_recognized() -> None:
     line = "def test_a52_and_c5(): # (A98a, S3), A84-A86, mapping §13 and responses-mapping.md §16 G2; D9"
 
     assert sorted(each.text for each in citations(line)) == [
@@ -138,7 +138,7 @@ def test_every_form_of_a_citation_is_read() -> None:
     ]  # fmt: skip
 
 
-def test_the_reference_is_complete_and_says_nothing_twice() -> None:
+def test_the_reference_has_every_anchor_exactly_once() -> None:
     anchors = [anchor for page in REFERENCE.glob("*.md") for anchor in _ANCHOR.findall(page.read_text())]
     numbers = [("a", 104), ("c", 20), ("s", 13), ("m-", 17), ("g", 14)]
 

@@ -18,7 +18,7 @@ def test_the_page_is_up_to_date_with_the_commands_help() -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_both_scripts_have_their_section() -> None:
+def test_both_scripts_have_a_section() -> None:
     headings = {line for line in PAGE.read_text().splitlines() if line.startswith("## ")}
 
     assert headings == {"## threadbridge", "## migrate"}

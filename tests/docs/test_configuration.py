@@ -1,4 +1,4 @@
-"""The configuration page lists exactly what can be configured, with the defaults that hold."""
+"""The configuration page lists exactly the settings, with their defaults."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _default(field: FieldInfo) -> str:
     return "required" if field.is_required() else json.dumps(field.get_default(call_default_factory=True))
 
 
-def test_every_setting_is_on_the_page_with_its_default_and_nothing_else_is() -> None:
+def test_the_page_lists_exactly_the_settings_with_their_defaults() -> None:
     page = documented()
 
     assert page == configurable()
 
 
-def test_the_page_has_each_key_once() -> None:
+def test_the_page_lists_each_key_once() -> None:
     keys = [row["key"] for row in _ROW.finditer(PAGE.read_text())]
 
     assert len(keys) == len(set(keys))

@@ -54,7 +54,7 @@ def names() -> dict[str, str]:
     for folder in ("bridge", "adapters", "migrate"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "versions" in path.parts:
-                continue  # revisions of the store bear numbers
+                continue  # revisions of the store have numbers
             relative = path.relative_to(ROOT)
             for word in _words(" ".join(relative.with_suffix("").parts[1:])):
                 found.setdefault(word, str(relative))
@@ -67,7 +67,7 @@ def test_names_are_made_of_terms_and_plain_words() -> None:
     assert {word: path for word, path in names().items() if word not in allowed} == {}
 
 
-#: Metaphors and participles that once named parts of this code, and say nothing to a reader from outside.
+#: Metaphors and participles that are not used as names.
 FORBIDDEN = frozenset(
     """
     anew asked begun border desk done errand express feed found given gone habit held kept lane made manner passage
@@ -80,7 +80,7 @@ def test_no_name_contains_a_forbidden_word() -> None:
     assert {word: path for word, path in names().items() if word in FORBIDDEN} == {}
 
 
-def test_every_term_says_what_it_means_and_where() -> None:
+def test_every_term_has_a_meaning_and_a_place() -> None:
     rows = [line for line in GLOSSARY.read_text().splitlines() if line.startswith("| **")]
 
     assert len(rows) >= 40

@@ -1,4 +1,4 @@
-"""The page of provider profiles shows the table as the code has it."""
+"""The page of provider profiles has the table of the code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rows(page: str) -> list[list[str]]:
     ]
 
 
-def test_the_table_of_profiles_is_the_one_that_holds() -> None:
+def test_the_table_of_profiles_equals_the_code() -> None:
     [names] = [line.split("|")[2:-1] for line in PAGE.splitlines() if line.startswith("| capability | `")]
     shown = [row for row in rows(PAGE) if len(row) == len(PROFILES) + 1]
 
@@ -36,7 +36,7 @@ def test_every_capability_is_explained() -> None:
     assert tuple(explained) == CAPABILITIES
 
 
-def test_every_profile_is_named_where_it_is_configured() -> None:
+def test_the_configuration_page_names_every_profile() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text()
     [row] = re.findall(r"^.*`upstream\.profile`.*$", page, re.MULTILINE)
 

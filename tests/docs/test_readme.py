@@ -12,7 +12,7 @@ from tests.docs.code_blocks import list_blocks
 README = "../README.md"
 
 
-def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
+def test_the_example_of_the_readme_runs(tmp_path: Path) -> None:
     [example] = [block.text for block in list_blocks(README) if block.language == "python"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
 
@@ -23,7 +23,7 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "completed ECHO: Hello\n")
 
 
-def test_there_are_two_commands_of_one_line() -> None:
+def test_demo_and_test_are_one_command_each() -> None:
     commands = {block.name: block.text for block in list_blocks(README) if block.language == "sh"}
 
     assert commands == {"demo": "make demo\n", "test": "make test\n"}

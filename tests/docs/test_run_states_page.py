@@ -21,7 +21,7 @@ def test_the_page_is_up_to_date_with_the_table() -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_every_transition_is_an_arrow_and_every_arrow_a_transition() -> None:
+def test_the_diagram_has_exactly_the_transitions_of_the_table() -> None:
     [drawing] = list_blocks("reference/run-states.md")
 
     arrows = {(before, after) for before, after in re.findall(r"^    (\S+) --> (\S+)$", drawing.text, re.MULTILINE)}

@@ -44,7 +44,7 @@ def _follow(page: list[CodeBlock], directory: Path) -> Iterator[tuple[str, str]]
             yield block.text, _run(block, directory)
 
 
-def test_every_command_of_the_tutorial_prints_what_the_page_shows(tmp_path: Path) -> None:
+def test_every_command_of_the_tutorial_prints_the_output_of_the_page(tmp_path: Path) -> None:
     page = list_blocks("tutorial/getting-started.md")
     shown = [(block.text, following.text) for block, following in pairwise(page) if block.language == "sh"]
 

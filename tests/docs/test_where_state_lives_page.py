@@ -12,7 +12,7 @@ from threadbridge.translation.continuation import NoContinuationReason
 PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "where-state-lives.md").read_text()
 
 
-def test_every_reason_is_explained_and_no_other() -> None:
+def test_the_page_explains_exactly_the_reasons_of_the_code() -> None:
     rows = PAGE.partition("| reason |")[2].partition("\n\n")[0].splitlines()[2:]
 
     explained = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]

@@ -1,4 +1,4 @@
-"""The example backend of the page is found by its entry point and does what the page says."""
+"""The example backend of the page is found by its entry point and prints the documented output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def install(files: dict[str, str], directory: Path) -> None:
     (information / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines, ""]))
 
 
-def test_the_example_backend_is_found_by_name_and_prints_what_the_page_shows(tmp_path: Path) -> None:
+def test_the_example_backend_is_found_by_name_and_prints_the_output_of_the_page(tmp_path: Path) -> None:
     page = list_blocks("how-to/write-a-backend.md")
     files = {block.name: block.text for block in page if block.name is not None}
     (tmp_path / "use.py").write_text(files["use.py"])

@@ -1,4 +1,4 @@
-"""The four classic programs: what they are asked, and what they must print.
+"""The four classic programs: their input and their expected output.
 
 `questions/` are written so that the simulator takes them as scripts.
 """

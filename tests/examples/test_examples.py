@@ -1,4 +1,4 @@
-"""The four classic programs run unmodified, and give the same transcript whoever answers them."""
+"""The four classic programs run unmodified, with the same transcript on every backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def assistants(responses: str) -> Iterator[str]:
-    """The same service, taken for a legacy one by a second gateway in front of it."""
+    """A second gateway that uses the first one as its legacy service."""
     legacy = {"THREADBRIDGE_ASSISTANTS__BASE_URL": responses, "THREADBRIDGE_ASSISTANTS__API_KEY": "any"}
     with serve_gateway("--backend", "assistants", settings=legacy) as url:
         yield url
@@ -47,7 +47,7 @@ def test_a_classic_program_prints_the_same_on_the_assistants_backend(program: st
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_classic_program_does_not_know_us(program: str) -> None:
+def test_a_classic_program_does_not_import_threadbridge(program: str) -> None:
     source = (EXAMPLES / f"{program}.py").read_text().lower()
 
     assert "threadbridge" not in source

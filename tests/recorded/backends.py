@@ -18,7 +18,7 @@ from threadbridge_adapters.upstreams.openai_sdk import open_sdk_upstream
 
 
 async def _open_responses_backend(service: RecordingTarget) -> Backend:
-    """What is recorded is what the model was asked; assistants and threads live in a store in memory."""
+    """Records the requests to the model; assistants and threads are in a store in memory."""
     upstream = open_sdk_upstream(EndpointSettings(**_make_connection_settings(service)))
     return assemble_backend(
         Settings(), store=await open_store(":memory:"), upstream=upstream, new_id=_make_counting_ids()
@@ -26,7 +26,7 @@ async def _open_responses_backend(service: RecordingTarget) -> Backend:
 
 
 def _make_counting_ids() -> IdGenerator:
-    """Ids that are the same in every replay: that of the thread is in what the model is asked."""
+    """Ids that are equal in every replay: requests to the model contain the id of the thread."""
     counts: Counter[str] = Counter()
 
     def new_id(prefix: str) -> str:

@@ -1,7 +1,7 @@
-"""What a cassette looks like: bodies one can read, and nothing in it that is nobody's business.
+"""The format of cassettes: readable bodies, and no secrets.
 
-JSON bodies are written as YAML, other texts as blocks. Headers are kept by name, so that one nobody thought of cannot
-carry a secret into the file. Requests match on method, path, query and body; the host says where they were recorded.
+JSON bodies are written as YAML, other texts as blocks. Only listed headers are kept, so that no unexpected one brings a
+secret into the file. Requests match on method, path, query and body; the host names the recorded service.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MATCH_ON = ("method", "path", "query", "same_body")
 
 
 def make_request_filter(url: str, cassette_url: str) -> Callable[[Request], Request]:
-    """What of a request to the service at `url` is compared and written down."""
+    """A filter that keeps what is compared and recorded of a request to the service at `url`."""
 
     def filter_request(request: Request) -> Request:
         request.uri = request.uri.replace(url, cassette_url, 1)
@@ -36,7 +36,7 @@ def make_request_filter(url: str, cassette_url: str) -> Callable[[Request], Requ
 
 
 def filter_response(response: Response) -> Response:
-    """What of a response is written down."""
+    """Keep what is recorded of a response."""
     return {**response, "headers": _select_headers(response["headers"], RECORDED_RESPONSE_HEADERS)}
 
 
@@ -60,7 +60,7 @@ class Serializer:
 
     @staticmethod
     def deserialize(text: str) -> JsonObject:
-        cassette: JsonObject = yaml.load(text, Loader=_Loader)  # noqa: S506  it is the C twin of SafeLoader
+        cassette: JsonObject = yaml.load(text, Loader=_Loader)  # noqa: S506  the C implementation of SafeLoader
         for exchange in cassette["interactions"]:
             exchange["request"]["body"] = _to_bytes(exchange["request"]["body"])
             exchange["response"]["body"] = {"string": _to_bytes(exchange["response"]["body"])}
@@ -86,12 +86,12 @@ def _to_bytes(body: JsonObject) -> bytes:
 
 #: The stubs of these functions have parameters of unknown type.
 _YAML: Any = yaml
-#: The faster twin, which not every platform has.
+#: The faster loader, which not every platform has.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, and what occurs twice twice."""
+    """Writes texts of several lines as blocks, without YAML aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True

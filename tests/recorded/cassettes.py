@@ -1,4 +1,4 @@
-"""The cassettes on disk and in use."""
+"""The cassette files, and the open cassette."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CASSETTES = _ROOT / "cassettes"
 
 
 def list_unplayed(cassette: Any) -> list[str]:
-    """What a cassette in use holds that nobody asked for."""
+    """The exchanges of an open cassette that were not requested."""
     return [
         f"{request.method} {request.uri}"
         for index, request in enumerate(cassette.requests)
@@ -33,7 +33,7 @@ def list_cassette_files() -> set[str]:
 
 
 def list_test_cassettes() -> set[str]:
-    """The cassettes that belong to a test, by pytest's own word."""
+    """The cassettes of all recorded tests, as pytest collects them."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", "vcr", "tests/recorded"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     printed = subprocess.run(

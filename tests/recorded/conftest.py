@@ -1,4 +1,7 @@
-"""Recording and replaying: replaying is the default and meets no network; CONTRIBUTING.md says how to record."""
+"""Fixtures for recording and replaying.
+
+Replaying is the default and uses no network; CONTRIBUTING.md explains recording.
+"""
 
 from __future__ import annotations
 

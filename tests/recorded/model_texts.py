@@ -1,4 +1,4 @@
-"""What the service said, read from a cassette's own responses: the measure of what a backend should have told."""
+"""The texts of the model in the responses of a cassette: what a backend must have passed on."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from threadbridge.sse import SSEDecoder
 
 
 def format_call(name: str, arguments: str) -> str:
-    """A function call as words, without regard to spaces in its arguments."""
+    """A function call as text, with normalized arguments."""
     return f"{name} {orjson.dumps(orjson.loads(arguments)).decode()}"
 
 
 def extract_model_texts(responses: Iterable[Response]) -> list[str]:
     """The calls and texts of the model, in order, from the wire of either API.
 
-    An object seen several times counts once, as it was last seen.
+    An object in several responses counts once, in its newest state.
     """
     texts: dict[str, str] = {}
     for response in responses:

@@ -1,11 +1,11 @@
-"""What stands at the other end: while recording a service, while replaying nobody.
+"""The service that answers while recording; nothing is contacted while replaying.
 
 | backend      | recorded from                              | or, with these variables set, from a live service        |
 |--------------|--------------------------------------------|----------------------------------------------------------|
 | `responses`  | the simulator                              | `THREADBRIDGE_RECORD_RESPONSES_URL`, `…_RESPONSES_KEY`   |
 | `assistants` | the gateway over a simulator of its own    | `THREADBRIDGE_RECORD_ASSISTANTS_URL`, `…_ASSISTANTS_KEY` |
 
-The host in a cassette says which of the two it was; real hosts are not written down.
+The host in a cassette names one of the two; real hosts are not recorded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from threadbridge.settings import Settings
 from threadbridge_adapters.gateway import run_gateway_in_thread, run_simulator_in_thread
 
-#: Where a cassette says its exchanges were recorded.
+#: The base URLs in cassettes.
 SIMULATED, LIVE = "http://simulated.invalid/v1", "http://live.invalid/v1"
 
 #: Seconds between two looks at a run.
@@ -51,13 +51,13 @@ def find_live_service(backend: str) -> RecordingTarget | None:
 
 
 def has_live_service() -> bool:
-    """Whether a real model will be asked, which cannot be told to fail."""
+    """Whether a real model will be requested, which cannot be made to fail."""
     return any(find_live_service(backend) for backend in _LOCAL_SERVICES)
 
 
 @contextmanager
 def open_service_to_record(backend: str) -> Generator[RecordingTarget]:
-    """The live service if one is named, else ours, on loopback as long as the context lasts."""
+    """The configured live service, else a simulator on loopback for the duration of the context."""
     if (live_service := find_live_service(backend)) is not None:
         yield live_service
         return

@@ -1,4 +1,4 @@
-"""A conversation with a model through a backend's port, noting what came."""
+"""Runs a conversation through the backend port and records observations."""
 
 from __future__ import annotations
 
@@ -89,38 +89,38 @@ class ScenarioDriver:
         self.thread_id = (await self.backend.create_thread(CONTEXT, {}))["id"]
 
     async def close(self) -> None:
-        """Leave nothing behind in the service."""
+        """Delete the thread and the assistant."""
         await self.backend.delete_thread(CONTEXT, self.thread_id)
         await self.backend.delete_assistant(CONTEXT, self._assistant_id)
 
     async def add_message(self, *lines: str) -> None:
-        """Put the next message into the thread."""
+        """Add a message to the thread."""
         await self.backend.create_message(CONTEXT, self.thread_id, {"role": "user", "content": "\n".join(lines)})
 
     async def run_polled(self) -> None:
-        """Run, looking again and again until the run rests."""
+        """Create a run and poll it until it is at rest."""
         run = await self.backend.create_run(CONTEXT, self.thread_id, {"assistant_id": self._assistant_id})
         await self._poll_until_rest(run)
 
     async def submit_polled(self) -> None:
-        """Answer every call, and look on."""
+        """Submit every output and poll again."""
         await self._poll_until_rest(
             await self.backend.submit_tool_outputs(CONTEXT, self.thread_id, self.run["id"], self._make_outputs())
         )
 
     async def run_streamed(self) -> None:
-        """Run, watching."""
+        """Create a run and read its stream."""
         await self._follow_events(
             await self.backend.stream_run(CONTEXT, self.thread_id, {"assistant_id": self._assistant_id})
         )
 
     async def submit_streamed(self) -> None:
-        """Answer every call, and watch on."""
+        """Submit every output and read the stream."""
         events = await self.backend.stream_tool_outputs(CONTEXT, self.thread_id, self.run["id"], self._make_outputs())
         await self._follow_events(events)
 
     async def note_results(self) -> None:
-        """Note the newest message and the steps that led to it."""
+        """Record the newest message and the steps of the run."""
         newest = (await self.backend.list_messages(CONTEXT, self.thread_id, ListQuery(limit=1)))["data"][0]
         steps = await self.backend.list_steps(CONTEXT, self.thread_id, self.run["id"], ListQuery(order="asc"))
         self.observations += [f"step {step['type']} {step['status']}" for step in steps["data"]]
@@ -128,13 +128,13 @@ class ScenarioDriver:
         self.model_texts.append(newest["content"][0]["text"]["value"])
 
     async def expect_rejection(self, request: Awaitable[object]) -> None:
-        """Note how a request is refused."""
+        """Record the error of a request."""
         try:
             await request
         except RequestError as refusal:
             self.observations.append(f"{refusal.status} {refusal.message}")
         else:
-            raise AssertionError("what should have been refused was done")
+            raise AssertionError("the request was accepted")
 
     async def _poll_until_rest(self, run: RunObject) -> None:
         waited = 0.0

@@ -1,6 +1,6 @@
-"""The conversations that are recorded with every backend, and the course each must take, whoever the model is.
+"""The scenarios that are recorded with every backend, and the observations that each must cause with any model.
 
-Words are the model's own, so a course has none: see `Conversation`. A scenario that tells the service to fail can
+Observations contain no text of the model (see `ScenarioDriver`). A scenario that makes the service fail can
 only be recorded from the simulator; while a live service is recorded it is left alone.
 """
 

@@ -1,4 +1,4 @@
-"""The same conversations with both backends, each over recorded HTTP: the one's Responses, the other's Assistants."""
+"""The same scenarios with both backends, each over recorded HTTP: Responses and Assistants."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tests.recorded.scenarios import SCENARIOS
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 
-_CANNOT_BE_TOLD_TO_FAIL = pytest.mark.skipif(has_live_service(), reason="a live service cannot be told to fail")
+_NEEDS_SIMULATOR = pytest.mark.skipif(has_live_service(), reason="a live service cannot be made to fail")
 
 
 @pytest.mark.parametrize(
     "scenario",
     [
-        pytest.param(scenario, id=name, marks=[_CANNOT_BE_TOLD_TO_FAIL] if scenario.needs_simulator else [])
+        pytest.param(scenario, id=name, marks=[_NEEDS_SIMULATOR] if scenario.needs_simulator else [])
         for name, scenario in SCENARIOS.items()
     ],
 )
-async def test_a_conversation_takes_its_course(scenario: Any, conversation: ScenarioDriver, vcr: Any) -> None:
+async def test_a_scenario_causes_its_observations(scenario: Any, conversation: ScenarioDriver, vcr: Any) -> None:
     await scenario.play(conversation)
 
     assert conversation.observations == list(scenario.observations)

@@ -1,4 +1,4 @@
-"""What holds for the cassettes themselves."""
+"""Cassettes contain no secrets, belong to tests and are used completely."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.recorded.recording_targets import LIVE, SIMULATED
 from tests.recorded.scenarios import SCENARIOS
 from threadbridge.api_types import JsonObject
 
-_A_CASSETTE = "test_backends/test_a_conversation_takes_its_course[{backend}-{scenario}].yaml"
+_CASSETTE_NAME = "test_backends/test_a_scenario_causes_its_observations[{backend}-{scenario}].yaml"
 
 #: vcrpy has no types: what is handed to it must bring its own.
 NO_HEADERS: dict[str, str] = {}
@@ -64,11 +64,11 @@ def test_no_cassette_holds_a_secret_or_names_a_machine(pattern: str) -> None:
         "http://127.0.0.1:8000/v1",
     ],
 )
-def test_the_patterns_find_what_they_are_for(text: str) -> None:
+def test_the_patterns_match_secrets_and_machine_names(text: str) -> None:
     assert [pattern for pattern in (*_SECRETS, *_MACHINES) if re.search(pattern, text, re.MULTILINE)] != []
 
 
-def test_every_exchange_names_no_other_host_than_ours() -> None:
+def test_cassettes_name_only_the_two_recording_hosts() -> None:
     hosts = {
         str(exchange["request"]["uri"]).partition("/v1/")[0]
         for name in list_cassette_files()
@@ -81,13 +81,13 @@ def test_every_exchange_names_no_other_host_than_ours() -> None:
 @pytest.fixture(params=SCENARIOS)
 def sides(request: pytest.FixtureRequest) -> list[list[JsonObject]]:
     """The exchanges of one scenario, with either backend."""
-    read = [read_exchanges(_A_CASSETTE.format(backend=backend, scenario=request.param)) for backend in BACKENDS]
+    read = [read_exchanges(_CASSETTE_NAME.format(backend=backend, scenario=request.param)) for backend in BACKENDS]
     if any(exchange["request"]["uri"].startswith(LIVE) for side in read for exchange in side):
         pytest.skip("a real model words things differently each time")
     return read
 
 
-def test_every_backend_heard_the_same_words(sides: list[list[JsonObject]]) -> None:
+def test_every_backend_received_the_same_model_texts(sides: list[list[JsonObject]]) -> None:
     words = [extract_model_texts(exchange["response"] for exchange in side) for side in sides]
 
     assert words == words[:1] * len(sides)
@@ -96,7 +96,7 @@ def test_every_backend_heard_the_same_words(sides: list[list[JsonObject]]) -> No
 # -- What is written down --------------------------------------------------------------------------------------------
 
 
-def test_secrets_of_a_request_stay_out() -> None:
+def test_a_recorded_request_contains_no_secret() -> None:
     headers = {
         "Authorization": "Bearer sk-secret",
         "api-key": "secret",
@@ -114,7 +114,7 @@ def test_secrets_of_a_request_stay_out() -> None:
     assert kept.uri == f"{SIMULATED}/responses?limit=2"
 
 
-def test_secrets_of_a_response_stay_out() -> None:
+def test_a_recorded_response_contains_no_secret() -> None:
     headers = {"Set-Cookie": ["secret"], "openai-organization": ["secret"], "Content-Type": ["text/event-stream"]}
 
     kept = filter_response({"status": {"code": 200}, "headers": headers, "body": {"string": b"x"}})
@@ -131,7 +131,7 @@ def test_secrets_of_a_response_stay_out() -> None:
         "  one line, with spaces  ",
     ],
 )
-def test_a_body_comes_back_from_a_cassette_as_it_went_in(text: str) -> None:
+def test_a_body_survives_serialization(text: str) -> None:
     exchange: dict[str, Any] = {"request": {"body": text}, "response": {"body": {"string": text}}}
 
     back = Serializer.deserialize(Serializer.serialize({"interactions": [exchange]}))["interactions"][0]
@@ -139,7 +139,7 @@ def test_a_body_comes_back_from_a_cassette_as_it_went_in(text: str) -> None:
     assert back == {"request": {"body": text.encode()}, "response": {"body": {"string": text.encode()}}}
 
 
-def test_bodies_match_as_json_and_differ_as_json() -> None:
+def test_bodies_are_compared_as_json() -> None:
     asked = Request("POST", SIMULATED, b'{"a": 1, "b": 2}', NO_HEADERS)
 
     match_body(asked, Request("POST", SIMULATED, b'{"b":2,"a":1}', NO_HEADERS))
@@ -160,15 +160,15 @@ def vcr_config() -> dict[str, Any]:
 
 @pytest.fixture
 def cassette() -> Iterator[Any]:
-    """A cassette of one exchange, not replayed by a test but looked at."""
+    """A cassette of one exchange for direct inspection."""
     recorder: Any = VCR(serializer="yaml", record_mode=RecordMode.NONE, match_on=["method", "path"])
     recorder.register_serializer("yaml", Serializer)
-    path = CASSETTES / _A_CASSETTE.format(backend="responses", scenario="a_polled_run")
+    path = CASSETTES / _CASSETTE_NAME.format(backend="responses", scenario="a_polled_run")
     with recorder.use_cassette(str(path)) as loaded:
         yield loaded
 
 
-def test_an_exchange_nobody_asked_for_is_noticed(cassette: Any) -> None:
+def test_an_unplayed_exchange_is_reported(cassette: Any) -> None:
     before = list_unplayed(cassette)
 
     cassette.play_response(cassette.requests[0])
@@ -176,7 +176,7 @@ def test_an_exchange_nobody_asked_for_is_noticed(cassette: Any) -> None:
     assert (len(before), list_unplayed(cassette)) == (1, [])
 
 
-async def test_a_request_that_was_not_recorded_goes_nowhere(cassette: Any) -> None:
+async def test_an_unrecorded_request_is_not_sent(cassette: Any) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(CannotOverwriteExistingCassetteException):
             await session.get(f"{SIMULATED}/models")

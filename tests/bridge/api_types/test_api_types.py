@@ -1,4 +1,4 @@
-"""The TypedDicts have the keys of the published schemas, but for what recordings show and what this code never uses."""
+"""The TypedDicts have the keys of the published schemas, except where recordings differ or this code uses no key."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ class Keys(NamedTuple):
 
 
 def _list_shapes(schemas: JsonObject, schema: JsonObject) -> list[JsonObject]:
-    """The object schemas that a schema stands for: references followed, alternatives and lists looked through."""
+    """The object schemas of a schema: references, alternatives and lists are resolved."""
     if "$ref" in schema:
         return _list_shapes(schemas, schemas[schema["$ref"].rsplit("/", 1)[1]])
     if schema.get("type") == "array":
@@ -313,7 +313,7 @@ def _check(name: str, published: Published, slice_name: str) -> None:
     assert _get_keys(name) == (known - set(published.missing)) | set(published.extra)
     expected = (required - set(published.missing) - set(published.optional)) | set(published.required)
     assert getattr(api_types, name).__required_keys__ == expected
-    # An exception that is none any more would hide the next one.
+    # An outdated exception would hide a new difference.
     assert not set(published.missing) - known
     assert not set(published.extra) & known
     assert not set(published.required) & required
@@ -331,7 +331,7 @@ def test_a_type_of_the_responses_api_has_the_published_keys(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SUBSETS)
-def test_a_type_that_lists_what_is_read_has_published_keys_only(name: str) -> None:
+def test_a_type_with_a_subset_of_keys_has_published_keys_only(name: str) -> None:
     schemas = [schema for schema in _schemas(RESPONSES_SLICE.name) if re.fullmatch(SUBSETS[name], schema)]
     known = frozenset[str]().union(*(_read_keys(RESPONSES_SLICE.name, schema).known for schema in schemas))
     assert set(_get_keys(name)) <= known

@@ -1,4 +1,4 @@
-"""Two answers, place by place: everything in which ours is not the recorded one."""
+"""Compares two responses and lists every difference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSONPath = tuple[str | int, ...]
 class Mismatch(NamedTuple):
     """One difference. `kind`: `missing` and `extra` keys or events, `order` of keys, `type`, `value`, `length`.
 
-    `owner` is what the object around the place calls itself (`thread.run`).
+    `object_type` is the `object` of the enclosing object (`thread.run`).
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Mismatch(NamedTuple):
 
 
 def compare(recorded: Any, ours: Any, path: JSONPath = (), object_type: str = "") -> Iterator[Mismatch]:
-    """Every difference of two JSON values. Times are compared as there or not there, deadlines as distances."""
+    """Every difference of two JSON values. Times are compared as present or absent, deadlines as durations."""
     if is_json_object(recorded) and is_json_object(ours):
         yield from _compare_objects(recorded, ours, path, str(recorded.get("object") or object_type))
     elif is_json_list(recorded) and is_json_list(ours):

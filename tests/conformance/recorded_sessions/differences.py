@@ -11,7 +11,7 @@ from threadbridge.api_types import JsonObject, JsonValue, ToolResources, is_json
 
 
 class NumberedDifference(NamedTuple):
-    """A line of the page, and how to tell that a mismatch is its doing."""
+    """A row of the page, and the test that recognizes its mismatches."""
 
     number: int
     explains: Callable[[Mismatch, RecordedExchange], bool]
@@ -20,7 +20,7 @@ class NumberedDifference(NamedTuple):
 #: The first day from which every answer has all the fields of the last wire.
 _LAST_WIRE = "2025-10-30"
 
-#: Fields that the service added to v2 while it lived, by the object that shows them.
+#: Fields that the service added to v2 later, by object type.
 _LATER_FIELDS = frozenset(
     {
         ("assistant", "reasoning_effort"),
@@ -49,7 +49,7 @@ def _is_later_field(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
 
 
 def _is_completion_limit(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
-    """The last event of a run that met its limit: named `completed` of old, and blaming the other limit."""
+    """The last event of a run that reached its limit: recorded as `completed`, with the other limit as reason."""
     if mismatch.object_type != "stream" or mismatch.path[-1] not in ("thread.run.completed", "thread.run.incomplete"):
         return False
     run = mismatch.recorded or mismatch.ours
@@ -64,14 +64,14 @@ def _is_inline_vector_store(mismatch: Mismatch, exchange: RecordedExchange) -> b
 
 
 def _is_step_usage(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
-    """Several steps of one response: the last one bears the usage of all."""
+    """Several steps of one response: the last one has the usage of all."""
     if mismatch.object_type != "thread.run.step" or "usage" not in mismatch.path or mismatch.kind != "value":
         return False
     return bool(mismatch.ours == 0 or mismatch.ours > mismatch.recorded)
 
 
 def _is_cancelled_early(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
-    """A run that was still seen cancelling, and is cancelled already in ours."""
+    """A run recorded as `cancelling` that the product has cancelled already."""
     if mismatch.object_type != "thread.run" or exchange.method != "GET":
         return False
     run = _find_enclosing_object(mismatch, exchange)
@@ -82,7 +82,7 @@ def _is_cancelled_early(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
 
 
 def _is_usage_of_bad_end(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
-    """What a run, or its last step, had cost when it was cut off."""
+    """The usage of an interrupted run or of its last step."""
     return (
         "usage" in mismatch.path
         and _find_enclosing_object(mismatch, exchange, above="usage").get("status") in _BAD_ENDS
@@ -90,7 +90,7 @@ def _is_usage_of_bad_end(mismatch: Mismatch, exchange: RecordedExchange) -> bool
 
 
 def _is_prompt_limit(mismatch: Mismatch, exchange: RecordedExchange) -> bool:
-    """A run cut in the middle of an answer: ours looks at the budget of prompts before it asks."""
+    """A run that ended in the middle of a response: the product checks the prompt budget before the request."""
     limits = (mismatch.recorded, mismatch.ours)
     return mismatch.path[-2:] == ("incomplete_details", "reason") and limits == _PROMPTS_FIRST
 
@@ -111,8 +111,8 @@ def _find_enclosing_object(mismatch: Mismatch, exchange: RecordedExchange, *, ab
 _BAD_ENDS = frozenset({"failed", "cancelled", "expired"})
 _PROMPTS_FIRST = ("max_prompt_tokens", "max_completion_tokens")
 
-#: Differences that show in an answer as a whole: what a turn makes is there when the turn is over; and nothing stays of
-#: one that was cut off while nobody streamed it.
+#: Differences of a whole response: the objects of a turn are visible after its end, and an interrupted turn without a
+#: stream stores nothing.
 NOT_YET_VISIBLE, NOT_STORED = 3, 89
 
 DIFFERENCES: tuple[NumberedDifference, ...] = (

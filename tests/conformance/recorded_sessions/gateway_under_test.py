@@ -1,4 +1,4 @@
-"""The product as the replay asks it: the gateway in this process, a clock that is told the time, scripted services."""
+"""The product as the replay calls it: the gateway in this process, a settable clock and scripted services."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from threadbridge_adapters.stores import open_store
 
 _BETA = {"openai-beta": "assistants=v2"}
 _SENT_HEADERS = frozenset({"openai-beta", "content-type", "accept"})
-#: The clock jumps from exchange to exchange; no worker may be taken for dead because of it.
+#: The clock jumps from exchange to exchange; no lease may expire because of that.
 _LONG = 10_000_000.0
 
 
 @dataclass
 class Reply:
-    """What came back over ASGI."""
+    """The response over ASGI."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict[str, str])
@@ -45,7 +45,7 @@ class Reply:
 
 
 class RecordedPassthrough:
-    """Whatever is not the Assistants API is answered as it was recorded."""
+    """Answers requests to other APIs with their recorded responses."""
 
     def __init__(self) -> None:
         self.expected: RecordedExchange | None = None
@@ -68,7 +68,7 @@ def encode_recorded_body(exchange: RecordedExchange) -> bytes:
 
 @dataclass(frozen=True)
 class GatewayUnderTest:
-    """The gateway, and what a session decides about its surroundings."""
+    """The gateway and its environment, which a session controls."""
 
     gateway: ASGIApp
     backend: ResponsesBackend
@@ -76,7 +76,7 @@ class GatewayUnderTest:
     passthrough: RecordedPassthrough
 
     def set_time(self, time: float | None) -> None:
-        """It is this time now; the clock never goes back."""
+        """Advance the clock to this time; it is never set back."""
         if time is not None and time > self.clock.now():
             self.clock.advance(time - self.clock.now())
 
@@ -89,7 +89,7 @@ class GatewayUnderTest:
         body: bytes,
         disconnected: asyncio.Event | None = None,
     ) -> Reply:
-        """Make a recorded request, with our ids in it; the client leaves when it is told to."""
+        """Send a recorded request with the ids of the product; `disconnected` makes the client disconnect."""
         recorded_headers = {name: value for name, value in exchange.request_headers.items() if name in _SENT_HEADERS}
         headers = {**_BETA, **recorded_headers}
         return await self.request(
@@ -106,7 +106,7 @@ class GatewayUnderTest:
         headers: Mapping[str, str] = _BETA,
         disconnected: asyncio.Event | None = None,
     ) -> Reply:
-        """Make a request of these parts."""
+        """Send a request."""
         own = find_api_path(path)
         ours = path if own is None else f"/v1{own}"
         scope: MutableMapping[str, Any] = {
@@ -138,7 +138,7 @@ class GatewayUnderTest:
         return reply
 
     async def create(self, path: str, body: JsonObject) -> JsonObject:
-        """Make an object that the recording takes for granted."""
+        """Create an object that is older than the recording."""
         reply = await self.request("POST", path, body=orjson.dumps(body), headers={**_BETA, **_JSON})
         if reply.status != 200:
             raise CreationRejected(f"{path}: {reply.json}")
@@ -146,7 +146,7 @@ class GatewayUnderTest:
         return created
 
     async def cancel_newest_run(self) -> Reply:
-        """Cancel the run that was started last, whatever its thread."""
+        """Cancel the newest run of all threads."""
         threads = (await self.backend.list_threads(CONTEXT, ListQuery(limit=100)))["data"]
         listed = [await self.backend.list_runs(CONTEXT, thread["id"], ListQuery(limit=1)) for thread in threads]
         runs: list[JsonObject] = [run for page in listed for run in page["data"] if is_in_flight(run)]
@@ -158,7 +158,7 @@ _JSON = {"content-type": "application/json"}
 
 
 class CreationRejected(Exception):
-    """An object that must have been there before the recording is refused."""
+    """The product rejected an object that is older than the recording."""
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Recorded ids and ours: which stands for which, learned from answers that say the same thing."""
+"""Maps recorded ids to ids of the product, learned from corresponding responses."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class IdMap:
         return recorded in self._ours
 
     def get_ours(self, recorded: str) -> str:
-        """Our id of a recorded object; what is not known stays as it is."""
+        """The product's id of a recorded object; an unknown id is returned unchanged."""
         return self._ours.get(recorded, recorded)
 
     def pair(self, recorded: str, ours: str) -> None:
-        """The two are the same object, unless one of them is known as another already."""
+        """Record that both ids name one object, unless one of them is paired already."""
         if recorded not in self._ours and ours not in self._recorded:
             self._ours[recorded] = ours
             self._recorded[ours] = recorded
@@ -41,11 +41,11 @@ class IdMap:
             self.pair(recorded, ours)
 
     def to_ours(self, text: str) -> str:
-        """A recorded text with our ids in it."""
+        """A recorded text with the product's ids."""
         return ID.sub(lambda found: self._ours.get(found[0], found[0]), text)
 
     def to_recorded(self, value: Any) -> Any:
-        """A body of ours with the recorded ids in it."""
+        """A body of the product with the recorded ids."""
         if is_json_object(value):
             return {name: self.to_recorded(inner) for name, inner in value.items()}
         if is_json_list(value):

@@ -1,8 +1,8 @@
-"""Answers that were recorded without their requests: what must have been asked for each, as far as they tell.
+"""Infers the requests of responses that were recorded without them.
 
-What is shown first was made, what is shown again was looked at or changed, a stream was asked for. A run that is shown
-was started, its calls were answered, and it was cancelled if it says so: what came back then was not recorded, so these
-requests are made again and not judged.
+The first response with an object is that of its creation, later ones are retrievals or updates, and a stream was
+requested. A run was also created, its tool outputs were submitted, and it was cancelled if its status says so: the
+responses to these requests were not recorded, so the requests are replayed and not judged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from threadbridge.api_types import JsonObject
 
 @dataclass
 class InferredExchange:
-    """A request that must have been made at a certain time, and its answer."""
+    """An inferred request with its time, and its response."""
 
     file: str
     method: str | None
@@ -34,9 +34,9 @@ class InferredExchange:
     request_json: Any = None
     response_json: Any = None
     sse: Sequence[tuple[str | None, Any]] | None = None
-    #: Of what happened in the same second, what began something comes first, then what went on with it.
+    #: Orders requests of the same second: those that start something come first.
     rank: int = 2
-    #: Whether its answer was recorded.
+    #: Whether its response was recorded.
     is_recorded: bool = True
     index: int = 0
     query: str = ""
@@ -51,7 +51,7 @@ class InferredExchange:
 
 
 def infer_sessions(recorded: Iterable[RecordedExchange]) -> list[Session]:
-    """The sessions behind bare answers: one for all about a thread, or an assistant, in order of time."""
+    """The sessions of responses without requests: one for each thread and each assistant, in order of time."""
     by_owner: dict[str, list[RecordedExchange]] = {}
     unassigned: list[Session] = []
     for exchange in recorded:
@@ -73,7 +73,7 @@ def _sort_key(request: InferredExchange) -> tuple[float, int]:
 
 
 def _iterate_owners(exchange: RecordedExchange) -> Iterator[str]:
-    """The thread, or the assistant, that an answer is about."""
+    """The id of the thread or the assistant of a response."""
     first = next(iterate_objects(exchange), JsonObject())
     if first.get("object") in ("assistant", "thread", "thread.deleted"):
         yield first["id"]
@@ -82,12 +82,12 @@ def _iterate_owners(exchange: RecordedExchange) -> Iterator[str]:
 
 
 class _RequestInference:
-    """The requests behind the answers about one thread, or one assistant."""
+    """Infers the requests of the responses with one thread or one assistant."""
 
     def __init__(self, answers: Sequence[RecordedExchange]) -> None:
         self._answers = answers
-        self._runs: dict[str, JsonObject] = {}  # as they were seen last
-        self._creation_bodies: dict[str, JsonObject] = {}  # what made them, as they were seen first
+        self._runs: dict[str, JsonObject] = {}  # the newest state
+        self._creation_bodies: dict[str, JsonObject] = {}  # from the first state
         runs = [
             body for exchange in answers for body in iterate_objects(exchange) if body.get("object") == "thread.run"
         ]
@@ -100,7 +100,7 @@ class _RequestInference:
         self._answered_run_ids = {_find_run(seen)["id"] for seen in streams if _is_continuation(seen)}
 
     def infer_requests(self) -> Iterator[InferredExchange]:
-        """Every request, in no order."""
+        """Every request, unordered."""
         seen_objects: dict[str, JsonObject] = {}
         for exchange in sorted(self._answers, key=self._find_time):
             yield (
@@ -112,7 +112,7 @@ class _RequestInference:
         for run in self._runs.values():
             yield from self._infer_unrecorded(run)
 
-    # -- Answers that were recorded ------------------------------------------------------------------------------------
+    # -- Recorded responses --------------------------------------------------------------------------------------------
 
     def _infer_from_body(self, exchange: RecordedExchange, seen_objects: Mapping[str, JsonObject]) -> InferredExchange:
         first = next(iterate_objects(exchange))
@@ -138,7 +138,7 @@ class _RequestInference:
             path = "/v1/threads/runs"
         return InferredExchange(exchange.file, "POST", path, at, {**request, "stream": True}, sse=exchange.sse, rank=0)
 
-    # -- Answers that were not -----------------------------------------------------------------------------------------
+    # -- Unrecorded responses ------------------------------------------------------------------------------------------
 
     def _infer_unrecorded(self, run: JsonObject) -> Iterator[InferredExchange]:
         path, deadline = _collection_path(run), run["created_at"] + _EXPIRY
@@ -159,7 +159,7 @@ class _RequestInference:
     # -- Time ----------------------------------------------------------------------------------------------------------
 
     def _find_time(self, exchange: RecordedExchange) -> float:
-        """When an answer could be given: a message is not shown before the run that wrote it was over."""
+        """The earliest time of a response: a message is visible only after the run that created it ended."""
         bodies = list(iterate_objects(exchange))
         runs = [self._runs[body["run_id"]] for body in bodies if body.get("run_id") in self._runs]
         return max(map(_find_own_time, bodies + runs))
@@ -194,7 +194,7 @@ def _find_run(stream: RecordedExchange) -> JsonObject:
 
 
 def _is_continuation(stream: RecordedExchange) -> bool:
-    """Whether a stream tells of a run that was there: its first event is the step that got its outputs (A91)."""
+    """Whether a stream continues an existing run: its first event is the step with the submitted outputs (A91)."""
     return bool(next(iterate_objects(stream))["object"] == "thread.run.step")
 
 
@@ -211,12 +211,12 @@ def _collection_path(body: JsonObject) -> str:
 
 
 def _infer_creation_body(run: JsonObject) -> JsonObject:
-    """The request body that makes a run as it is shown, whatever of it its assistant said already."""
+    """The request body that creates such a run, including what its assistant may have set."""
     return {name: run[name] for name in _RUN_SETTINGS if run.get(name) is not None}
 
 
 def _make_tool_outputs(calls: Iterable[JsonObject]) -> JsonObject:
-    """Tool outputs as far as they are known."""
+    """The known tool outputs; unknown ones have a placeholder."""
     return {
         "tool_outputs": [
             {"tool_call_id": call["id"], "output": call["function"].get("output") or "(not recorded)"} for call in calls

@@ -1,4 +1,4 @@
-"""What must have been there before a recording began: objects that it asks for or is shown, and never makes."""
+"""Infers the objects that existed before a recording: those that it uses and does not create."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLACEHOLDER: JsonObject = {"role": "user", "content": "(A message that was not 
 
 @dataclass(frozen=True)
 class PriorObject:
-    """One object to be made through the same door, at its own time, before what needs it."""
+    """One object to create through the API, at its creation time, before it is used."""
 
     recorded_id: str
     path: str
@@ -27,14 +27,14 @@ class PriorObject:
 
 
 def infer_priors(exchanges: Sequence[RecordedExchange]) -> list[PriorObject]:
-    """Everything a session takes for granted and whose making can be inferred, in the order it was made."""
+    """The objects that a session uses without creating them, in the order of their creation."""
     created = frozenset[str]().union(*map(list_created_ids, exchanges))
     priors = {prior.recorded_id: prior for prior in _iterate_priors(exchanges) if prior.recorded_id not in created}
     return sorted([*priors.values(), *_infer_older_assistants(exchanges)], key=lambda prior: prior.at)
 
 
 def make_creation_body(body: JsonObject) -> JsonObject:
-    """The request body that makes an assistant, a thread or a message as it is shown."""
+    """The request body that creates such an assistant, thread or message."""
     match body["object"]:
         case "assistant":
             return _select_assistant_settings(body)
@@ -46,7 +46,7 @@ def make_creation_body(body: JsonObject) -> JsonObject:
 
 
 def _iterate_priors(exchanges: Sequence[RecordedExchange]) -> Iterator[PriorObject]:
-    """Later ones replace earlier ones: the more is known of an object, the later it is named here."""
+    """Later priors replace earlier ones with the same id: those with more known fields come last."""
     requested_ids = frozenset[str]().union(
         *(list_requested_ids(seen) for seen in exchanges if seen.status != _NOT_FOUND)
     )
@@ -67,14 +67,14 @@ def _iterate_priors(exchanges: Sequence[RecordedExchange]) -> Iterator[PriorObje
 def _iterate_message_priors(
     exchanges: Sequence[RecordedExchange], requested_ids: frozenset[str], seen_objects: Sequence[JsonObject]
 ) -> Iterator[PriorObject]:
-    """Messages that nobody was seen writing. Those given with a thread or a run need no making."""
+    """Messages whose creation was not recorded, except those created with a thread or a run."""
     for exchange in exchanges:
         thread_id, _, message_id = (exchange.path or "").partition("/messages/")
         if message_id in requested_ids:
             yield PriorObject(message_id, f"/v1/threads/{thread_id.rpartition('/')[2]}/messages", _PLACEHOLDER)
     thread_ids = {thread for seen in exchanges for thread in list_created_ids(seen) if _has_messages(seen)}
     thread_ids |= {body["thread_id"] for seen in exchanges if _has_messages(seen) for body in _iterate_runs(seen)}
-    for body in reversed(seen_objects):  # as it was before it was changed
+    for body in reversed(seen_objects):  # the state before updates
         if body.get("object") == "thread.message" and body["thread_id"] not in thread_ids:
             yield from _infer_from_message(body)
 
@@ -90,7 +90,7 @@ def _iterate_runs(exchange: RecordedExchange) -> Iterator[JsonObject]:
 
 
 def _needs_message(thread_id: str, seen_objects: Sequence[JsonObject]) -> bool:
-    """Whether a run was started on a thread of which nobody ever saw a message (A53)."""
+    """Whether a run was created on a thread without a recorded message (A53)."""
     of_thread = [body["object"] for body in seen_objects if body.get("thread_id") == thread_id]
     return "thread.run" in of_thread and "thread.message" not in of_thread
 
@@ -126,7 +126,7 @@ def _make_input_part(part: JsonObject) -> JsonObject:
 
 
 def _infer_older_assistants(exchanges: Sequence[RecordedExchange]) -> Iterator[PriorObject]:
-    """A page that says there is more must be followed by something."""
+    """A page with `has_more` needs a further object."""
     pages: list[JsonObject] = [
         exchange.response_json
         for exchange in exchanges

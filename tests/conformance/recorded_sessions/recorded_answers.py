@@ -11,7 +11,7 @@ from threadbridge.errors import UpstreamError
 
 
 class RecordedAnswer:
-    """One response: the items that the steps of a turn show, and the way the run went on.
+    """One response: the items of the steps of a turn, and the status that the run had afterwards.
 
     `ended` is the run in its last recorded state, for the last turn only.
     """
@@ -23,7 +23,7 @@ class RecordedAnswer:
         self._items = list(self._make_items())
 
     def raise_failure(self) -> None:
-        """Raise what failed the run, where nothing had been produced."""
+        """Raise the error of the run, if it produced nothing."""
         if self._final_run is not None and self._final_run["status"] == "failed" and not self._turn.steps:
             error: JsonObject = self._final_run["last_error"] or {}
             status = 429 if error.get("code") == "rate_limit_exceeded" else 500
@@ -31,7 +31,7 @@ class RecordedAnswer:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether the model was still speaking when the run was cancelled or its time was up."""
+        """Whether the run was cancelled or expired before the response was complete."""
         return self._final_run is not None and self._run_record.is_cut_off
 
     def make_response(self) -> JsonObject:
@@ -49,7 +49,7 @@ class RecordedAnswer:
         }
 
     def iterate_events(self) -> Iterator[JsonObject]:
-        """The response as a stream, in the recorded fragments; one that is cut off has no end."""
+        """The response as a stream, in the recorded fragments; an interrupted one has no final event."""
         response = self.make_response()
         yield {"type": "response.created", "response": {**response, "status": "in_progress", "output": []}}
         for index, (item, deltas) in enumerate(self._items):
@@ -67,7 +67,7 @@ class RecordedAnswer:
         return status if status in ("incomplete", "failed") else "completed"
 
     def _find_limit(self) -> str:
-        """What cut the answer: only a stream tells when it was the filter (A39)."""
+        """The limit that ended the response: only a stream shows the content filter (A39)."""
         details: list[JsonObject] = [
             message.get("incomplete_details") or {} for message in self._run_record.messages.values()
         ]
@@ -93,7 +93,7 @@ def _empty_item(item: JsonObject) -> JsonObject:
 
 
 def to_upstream_usage(usage: JsonObject | None) -> JsonObject | None:
-    """A run's usage in the words of the Responses API."""
+    """A run's usage in the form of the Responses API."""
     if usage is None:
         return None
     return {

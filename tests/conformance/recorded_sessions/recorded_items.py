@@ -30,7 +30,7 @@ def make_items(run_record: RunRecord, step: JsonObject) -> Iterator[RecordedItem
 
 
 def make_placeholder_message() -> RecordedItem:
-    """A message that a run must have written and nobody looked at."""
+    """A message that a run must have created and that was not recorded."""
     return RecordedItem(_make_message_item([_make_output_text("(The words were not recorded.)", [])], "completed"), [])
 
 
@@ -60,7 +60,7 @@ def _make_output_text(text: str, annotations: Sequence[JsonObject]) -> JsonObjec
 
 
 def _restore_text_part(part: JsonObject) -> JsonObject:
-    """What the model said, before the service put markers into it (A84)."""
+    """The text of the model, before the service inserted markers (A84)."""
     text: str = part["text"]["value"]
     annotations: list[JsonObject] = []
     removed = 0
@@ -93,7 +93,7 @@ def _restore_annotation(annotation: JsonObject, removed: int) -> JsonObject:
 
 
 def _make_image_annotation(part: JsonObject) -> JsonObject:
-    """An image the message shows: cited without a place in its words (A86)."""
+    """An image of the message: cited without an index in the text (A86)."""
     file_id = part["image_file"]["file_id"]
     file_fields = {"container_id": _CONTAINER, "file_id": f"cfile_{file_id}", "filename": f"{file_id}.png"}
     return {"type": "container_file_citation", **file_fields, "start_index": 0, "end_index": 0}

@@ -1,4 +1,4 @@
-"""Recorded exchanges with the real service, read from any folder by the loader that lies beside the recordings."""
+"""Recorded exchanges with the real service, read by the `load.py` in the folder of the recordings."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from threadbridge.wire import find_api_path
 
 _ROOT = Path(__file__).parents[3]
 
-#: Where the recordings lie that this project was built from; nothing needs them.
+#: The folder of the recordings; tests skip without it.
 SHARED = Path(os.environ.get("THREADBRIDGE_SHARED", _ROOT.parent / "shared")) / "recordings"
 
 
 class RecordedExchange(Protocol):
-    """One request and its answer, as the loader reads them. What a format does not hold is None or empty."""
+    """One request and its response, as the loader reads them. What a format does not contain is None or empty."""
 
     file: str
     index: int
@@ -43,7 +43,7 @@ class LoaderNotFound(Exception):
 
 
 def read_recordings(folder: Path) -> list[RecordedExchange]:
-    """Every exchange below the folder, in the order of its files. Raises NoLoader."""
+    """Every exchange below the folder, in the order of its files. Raises LoaderNotFound."""
     return list(_import_loader(folder).interactions(folder))
 
 
@@ -76,7 +76,7 @@ def lacks_request(exchange: RecordedExchange) -> bool:
 
 
 def iterate_objects(exchange: RecordedExchange) -> Iterator[JsonObject]:
-    """Every API object of an answer, in order: the answer itself, what it lists, or the data of its events."""
+    """Every API object of a response, in order: the body, the objects it lists, or the data of its events."""
     if exchange.sse is not None:
         yield from (data for _, data in exchange.sse if is_json_object(data))
         return
@@ -90,7 +90,7 @@ def iterate_objects(exchange: RecordedExchange) -> Iterator[JsonObject]:
 
 
 def find_answer_time(exchange: RecordedExchange) -> float | None:
-    """When the service answered, by its own clock; None where the recording hides it."""
+    """The time of the response by the service's clock; None if it was not recorded."""
     try:
         at = parsedate_to_datetime(exchange.response_headers.get("date", ""))
     except ValueError:
@@ -99,7 +99,7 @@ def find_answer_time(exchange: RecordedExchange) -> float | None:
 
 
 def find_creation_time(exchange: RecordedExchange) -> int | None:
-    """When the object was made that the request made."""
+    """The creation time of the object that the request created."""
     if exchange.method != "POST" or exchange.status != 200:
         return None
     first = next(iterate_objects(exchange), JsonObject())
@@ -108,7 +108,7 @@ def find_creation_time(exchange: RecordedExchange) -> int | None:
 
 
 def find_day(exchange: RecordedExchange) -> str:
-    """The day of the recording as `2025-10-30`; empty where nothing tells it."""
+    """The day of the recording as `2025-10-30`; empty if unknown."""
     times = [at for at in (find_answer_time(exchange), find_creation_time(exchange)) if at is not None]
     times += [each["created_at"] for each in iterate_objects(exchange) if isinstance(each.get("created_at"), int)]
     return datetime.fromtimestamp(times[0], UTC).date().isoformat() if times else ""

@@ -19,17 +19,17 @@ _INTERRUPTED = _CANCELLED | {"expired"}
 class TurnOutput:
     """What the model produced in one turn: the steps of the run until it rested, and what they cost."""
 
-    #: Steps as last seen, oldest first; where steps were not recorded, made up from the messages and the calls.
+    #: Steps in their newest state, oldest first; unrecorded steps are inferred from messages and calls.
     steps: list[JsonObject] = field(default_factory=list[JsonObject])
     usage: JsonObject | None = None
 
 
 @dataclass
 class RunRecord:
-    """Everything a session tells of one run."""
+    """All that a session recorded of one run."""
 
     run_id: str
-    #: (number of the exchange, the run as it was shown), in order.
+    #: (number of the exchange, the run in its response), in order.
     snapshots: list[tuple[int, JsonObject]] = field(default_factory=list[tuple[int, JsonObject]])
     messages: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
     steps: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
@@ -70,7 +70,7 @@ class RunRecord:
         return sum(submitted < number for submitted in self.submit_numbers)
 
     def is_under_way(self, number: int, objects_shown: Sequence[JsonObject]) -> bool:
-        """Whether what an exchange shows of this run was seen before the turn was over."""
+        """Whether the exchange has objects of an unfinished turn of this run."""
         if any(is_in_flight(run) for at, run in self.snapshots if at > number):
             return True
         before = [run for at, run in self.snapshots if at <= number]
@@ -107,7 +107,7 @@ class RunRecord:
         messages_without_step: list[JsonObject],
         calls_without_step: list[list[JsonObject]],
     ) -> list[JsonObject]:
-        """Steps that were not recorded, put into the turn that their time tells."""
+        """Unrecorded steps, assigned to turns by their time."""
         starts = self._list_turn_starts()
         timed_steps = [*known, *map(_make_message_step, messages_without_step)]
         keyed_steps = [
@@ -117,7 +117,7 @@ class RunRecord:
         return [step for *_, step in sorted(keyed_steps, key=lambda each: each[:3])]
 
     def _list_requested_calls(self) -> list[list[JsonObject]]:
-        """The calls of every round that the client was asked to answer."""
+        """The required calls of every round."""
         rounds: dict[str, list[JsonObject]] = {}
         for _, run in self.snapshots:
             if run.get("required_action"):
@@ -170,7 +170,7 @@ def collect_run_records(exchanges: Sequence[RecordedExchange]) -> dict[str, RunR
 
 
 def _iterate_in_time_order(exchange: RecordedExchange) -> Iterator[JsonObject]:
-    """The objects of an answer, oldest first: lists are newest first unless asked otherwise (A11)."""
+    """The objects of a response, oldest first: lists are newest first by default (A11)."""
     found = list(iterate_objects(exchange))
     body = exchange.response_json
     listed = is_json_object(body) and "data" in body
@@ -184,7 +184,7 @@ def _record_object(stories: dict[str, RunRecord], number: int, body: JsonObject)
         case "thread.message" if body.get("run_id") and body.get("role") == "assistant":
             story = _get_run_record(stories, body["run_id"])
             if body["content"] or body["id"] not in story.messages:
-                # What a stream said of its status and end stays known: a later look does not show it (A32).
+                # Keep the status that a stream had: later responses do not have it (A32).
                 story.messages[body["id"]] = {**story.messages.get(body["id"], {}), **body}
         case "thread.run.step":
             _get_run_record(stories, body["run_id"]).steps[body["id"]] = body
@@ -227,7 +227,7 @@ def _nest_usage(counts: dict[str, int]) -> JsonObject:
 
 
 def sum_usages(usages: Iterator[JsonObject]) -> JsonObject | None:
-    """The sum; None of nothing."""
+    """The sum; None for no usages."""
     total: dict[str, int] | None = None
     for usage in usages:
         counts = _flatten_usage(usage)
@@ -236,21 +236,21 @@ def sum_usages(usages: Iterator[JsonObject]) -> JsonObject | None:
 
 
 def subtract_usage(total: JsonObject, spent: JsonObject | None) -> JsonObject:
-    """What is left of a total."""
+    """The difference of two usages, at least zero."""
     one, two = _flatten_usage(total), _flatten_usage(spent or {})
     return _nest_usage({name: max(0, one[name] - two[name]) for name in one})
 
 
-# -- Where a run was ---------------------------------------------------------------------------------------------------
+# -- Status of a run ---------------------------------------------------------------------------------------------------
 
 
 def is_in_flight(run: JsonObject) -> bool:
-    """Whether the service was busy with the run, or about to be."""
+    """Whether the run is queued, in progress or cancelling."""
     return run["status"] in _IN_FLIGHT
 
 
 def was_started(run: JsonObject) -> bool:
-    """Whether the service had begun with the run; one that is cancelled before never was."""
+    """Whether the run was started; a run cancelled while queued never was."""
     return run["status"] != "queued" and (run["status"] not in _CANCELLED or run["started_at"] is not None)
 
 

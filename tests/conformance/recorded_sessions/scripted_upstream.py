@@ -1,4 +1,4 @@
-"""A Responses service that produces what the recorded model produced, when it is told to."""
+"""A Responses service that produces the recorded output when the replay allows it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from threadbridge.ports import UpstreamCapabilities, UpstreamResponse
 
 
 class RunScript:
-    """The turns of one run, and how far it may go: each turn begins and ends when the replay says so."""
+    """The turns of one run; each starts and ends when the replay allows it."""
 
     def __init__(self, run_record: RunRecord) -> None:
         self._run_record = run_record
@@ -24,16 +24,16 @@ class RunScript:
         self.turns_requested = 0
         self._start_events = [asyncio.Event() for _ in range(len(self._turns) + 1)]
         self._end_events = [asyncio.Event() for _ in range(len(self._turns) + 1)]
-        #: Set when the model has said all that was recorded of an answer that was cut off.
+        #: Set when all recorded output of an interrupted response was sent.
         self.output_sent = asyncio.Event()
 
     def allow_start(self, turn: int) -> None:
-        """The turn may be taken up, and every one before it."""
+        """Allow the turn, and every earlier one, to start."""
         for event in self._start_events[: turn + 1]:
             event.set()
 
     def allow_end(self, turn: int) -> None:
-        """The model has answered in this turn, and in every one before it."""
+        """Allow the turn, and every earlier one, to end."""
         self.allow_start(turn)
         for event in self._end_events[: turn + 1]:
             event.set()
@@ -46,7 +46,7 @@ class RunScript:
         await self._start_events[min(self.turns_requested, len(self._turns))].wait()
 
     async def next_answer(self) -> RecordedAnswer:
-        """What the model produced in the next turn, once it may."""
+        """The recorded response of the next turn, once it may end."""
         turn = min(self.turns_requested, len(self._turns) - 1)
         self.turns_requested += 1
         await self._end_events[turn].wait()
@@ -54,12 +54,12 @@ class RunScript:
         return RecordedAnswer(self._run_record, self._turns[turn], self._run_record.last_run if is_last else None)
 
 
-#: The script of the run that the present request is about. A worker inherits it from the request that employs it.
+#: The script of the run of the current request. A turn inherits it from the request that starts it.
 SCRIPT: ContextVar[RunScript] = ContextVar("script")
 
 
 class ScriptedConcurrencyLimit(ConcurrencyLimit):
-    """Places that are free as soon as the recorded service took the run up."""
+    """A slot is free as soon as the recorded service started the run."""
 
     def try_acquire(self) -> bool:
         return SCRIPT.get().may_start
@@ -71,7 +71,7 @@ class ScriptedConcurrencyLimit(ConcurrencyLimit):
         return not stop_requested.done()
 
     def release(self) -> None:
-        """Nobody is kept waiting by those who have a place."""
+        """Nothing: slots are not counted."""
 
 
 class ScriptedUpstream:
@@ -98,7 +98,7 @@ class ScriptedUpstream:
         return ScriptedStream(answer, script)
 
     async def request(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
-        """Files, vector stores and containers: everything is there and ready at once."""
+        """Files, vector stores and containers: all exist and are ready immediately."""
         resource_path, _, _ = path.partition("?")
         kind, _, rest = resource_path.strip("/").partition("/")
         owner, _, member = rest.partition("/")
@@ -113,14 +113,14 @@ class ScriptedUpstream:
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
     ) -> JsonObject:
-        """A new file, whose content nobody will ask for."""
+        """A new file, whose content is never requested."""
         size = sum([len(chunk) async for chunk in content])
         file_id = f"{_PREFIXES['files']}{next(self._numbers):024}"
         return {"id": file_id, "object": "file", "bytes": size, "filename": filename, "path": path, **fields}
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
-        """A content that was not recorded."""
+        """A placeholder for content that was not recorded."""
 
         async def content() -> AsyncIterator[bytes]:
             yield b"(not recorded)"
@@ -132,7 +132,7 @@ class ScriptedUpstream:
 
 
 async def _wait_forever() -> None:
-    """Wait until whoever asked has had enough."""
+    """Wait until the caller cancels."""
     await asyncio.Event().wait()
 
 

@@ -82,10 +82,10 @@ def _make_failure(exchange: RecordedExchange, error: Exception) -> JudgedExchang
     return JudgedExchange(exchange, Verdict.FAILED, [Mismatch("value", ("the replay",), "an answer", repr(error))])
 
 
-#: What a text says about the status of a run: `Cannot cancel run with status 'completed'.`
+#: The status of a run in an error text: `Cannot cancel run with status 'completed'.`
 _STATUS = re.compile(r"status ['\"](\w+)['\"]")
 _MAX_POLLS = 2000
-#: Seconds; an answer in this process takes thousandths.
+#: Seconds; a response in this process takes milliseconds.
 _EXCHANGE_TIMEOUT = 20.0
 
 
@@ -98,7 +98,7 @@ class _SessionReplay:
         self._scripts = {run_id: RunScript(story) for run_id, story in self._run_records.items()}
         self._priors = infer_priors(session.exchanges)
         self._rejections_by_id: dict[str, str] = {}
-        self._early_replies: dict[int, Reply] = {}  # made again while a stream before them was told
+        self._early_replies: dict[int, Reply] = {}  # replayed during an earlier stream
 
     async def judge_all(self) -> list[JudgedExchange]:
         """One exchange after another."""
@@ -152,7 +152,7 @@ class _SessionReplay:
     async def _interrupt(
         self, run_record: RunRecord, number: int, exchange: RecordedExchange, disconnected: asyncio.Event
     ) -> None:
-        """The client leaves, its time is up, or somebody cancels the run: whatever was recorded."""
+        """Disconnect the client, expire the run or cancel it, as recorded."""
         if not _is_whole(exchange):
             disconnected.set()
         elif run_record.last_run["status"] == "expired":
@@ -223,7 +223,7 @@ class _SessionReplay:
         body = exchange.request_body or b""
         return body if isinstance(body, bytes) else self._ids.to_ours(body).encode()
 
-    # -- Runs go on as far as the recorded ones had gone ---------------------------------------------------------------
+    # -- Advance runs to their recorded state --------------------------------------------------------------------------
 
     async def _advance_run(self, run_record: RunRecord, number: int, exchange: RecordedExchange) -> None:
         """Let a run go on until it is where the recorded one was when this exchange took place."""
@@ -255,7 +255,7 @@ class _SessionReplay:
                 await self._wait_until_over(run_record, turn)
 
     def _find_expected_status(self, run_record: RunRecord, number: int, exchange: RecordedExchange) -> str | None:
-        """The status the run had, as far as this exchange needs it; None where it says nothing about it."""
+        """The status that the run must have for this exchange; None: any."""
         snapshot = next((run for at, run in run_record.snapshots if at == number), None)
         if snapshot is not None:
             return str(snapshot["status"])
@@ -277,7 +277,7 @@ class _SessionReplay:
         )
 
     def _find_hiding_difference(self, number: int, exchange: RecordedExchange) -> int | None:
-        """The difference that makes ours show fewer messages or steps, if this answer is one where it may."""
+        """The number of the difference because of which the product may list fewer messages or steps here."""
         if self._is_under_way(number, exchange):
             return NOT_YET_VISIBLE
         run_records = (story for story in self._run_records.values() if self._shows_objects_of(story, exchange))
@@ -285,7 +285,7 @@ class _SessionReplay:
         return NOT_STORED if exchange.method == "GET" and cut_off else None
 
     def _is_under_way(self, number: int, exchange: RecordedExchange) -> bool:
-        """Whether the answer shows messages or steps of a turn that was not over."""
+        """Whether the response has messages or steps of an unfinished turn."""
         return any(
             story.is_under_way(number, list(iterate_objects(exchange)))
             for story in self._run_records.values()
@@ -302,7 +302,7 @@ class _SessionReplay:
         await self._wait_until(run_record, lambda status: status not in ("queued", "in_progress"))
 
     async def _wait_until(self, run_record: RunRecord, condition: Callable[[str], bool]) -> None:
-        """Look until the run is there; where it never gets, the comparison will tell."""
+        """Poll until the run has the status; if it never has, the comparison fails."""
         thread_id, run_id = self._ids.get_ours(run_record.thread_id), self._ids.get_ours(run_record.run_id)
         for _ in range(_MAX_POLLS):
             try:
@@ -316,7 +316,7 @@ class _SessionReplay:
     # -- After it ------------------------------------------------------------------------------------------------------
 
     async def _judge_passthrough(self, exchange: RecordedExchange) -> JudgedExchange:
-        """A request to another API goes through the gateway to a service that answers as it was recorded."""
+        """Send a request to another API through the gateway to a service that returns the recorded response."""
         self._product.passthrough.expected = exchange
         reply = await self._product.send(
             exchange, path=exchange.path or "", query=exchange.query, body=self._translate_body(exchange)
@@ -360,7 +360,7 @@ class _SessionReplay:
 
 
 def _shows_fewer(mismatch: Mismatch) -> bool:
-    """Whether ours lists fewer objects, or does not have the one that is asked for."""
+    """Whether the product lists fewer objects, or lacks the requested one."""
     listed = mismatch.path == ("data",) and mismatch.kind == "length" and mismatch.ours < mismatch.recorded
     return listed or (mismatch.path == ("status",) and mismatch.ours == _NOT_FOUND)
 
@@ -373,7 +373,7 @@ def _is_whole(exchange: RecordedExchange) -> bool:
 def _find_interrupted_run(
     run_records: Iterable[RunRecord], number: int, exchange: RecordedExchange
 ) -> RunRecord | None:
-    """The run whose words this stream tells up to where it was interrupted, or its client left."""
+    """The run whose interrupted or abandoned stream this is."""
     if exchange.sse is None:
         return None
     candidates = [story for story in run_records if any(at == number for at, _ in story.snapshots)]
@@ -389,7 +389,7 @@ def _parse_json(reply: Reply) -> Any:
 
 
 def _group_by_name(events: list[tuple[str, Any]]) -> dict[str, list[Any]]:
-    """The data of a stream's events, those of one name together: the first of ours stands for the first recorded."""
+    """The data of a stream's events, grouped by name, so that events are compared in order within each name."""
     named: dict[str, list[Any]] = {}
     for name, data in events:
         named.setdefault(name, []).append(data)
@@ -413,7 +413,7 @@ def _compare_headers(exchange: RecordedExchange, reply: Reply) -> Iterator[Misma
 
 
 def _compare_layout(exchange: RecordedExchange, reply: Reply) -> Iterator[Mismatch]:
-    """How the body is set out (A4), where the recording kept it as it was."""
+    """The layout of the body (A4), if the recording preserved it."""
     if isinstance(exchange.response_body, str) and exchange.response_json is not None:
         recorded, ours = exchange.response_body.strip().count("\n") > 0, reply.body.strip().count(b"\n") > 0
         if recorded != ours:

@@ -1,4 +1,4 @@
-"""Which recorded exchanges belong together: those of one file, and those of files that speak of the same objects."""
+"""Groups recorded exchanges into sessions: those of one file, and those of files with common object ids."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _order_exchanges(exchanges: Sequence[RecordedExchange]) -> list[RecordedExch
     unmade = Counter(made for seen in waiting for made in list_created_ids(seen))
     ordered: list[RecordedExchange] = []
     while waiting:
-        firsts = {seen.file: seen for seen in reversed(waiting)}  # a file keeps its order
+        firsts = {seen.file: seen for seen in reversed(waiting)}  # the order within a file is kept
         of_each = sorted(firsts.values(), key=waiting.index)
         ready = next((seen for seen in of_each if not list_requested_ids(seen) & unmade.keys()), waiting[0])
         waiting.remove(ready)
@@ -130,7 +130,7 @@ def _order_exchanges(exchanges: Sequence[RecordedExchange]) -> list[RecordedExch
 
 
 def _move_streams_first(exchanges: Sequence[RecordedExchange]) -> list[RecordedExchange]:
-    """Some recorders write a stream down when it is over, and so behind the request that cancelled its run."""
+    """Move streams before later requests: some recorders write a stream after the request that cancelled its run."""
     ordered: list[RecordedExchange] = []
     for exchange in exchanges:
         made = list_created_ids(exchange) if exchange.sse is not None else frozenset[str]()
