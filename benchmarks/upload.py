@@ -14,13 +14,13 @@ from pathlib import Path
 from openai import OpenAI
 
 from benchmarks import _processes
-from benchmarks._carrying import download, upload
+from benchmarks._file_transfer import download, upload
 from benchmarks._results import Row
 from benchmarks._sample_sizes import Effort
 
 #: Megabytes that a file may add to the process, however large it is.
 ADDED_BOUND_MB = 64.0
-SINK = (sys.executable, "-m", "benchmarks._sink")
+SINK = (sys.executable, "-m", "benchmarks._file_service")
 
 
 def _make_sparse_file(path: Path, megabytes: int) -> Path:
@@ -46,7 +46,7 @@ def _measure_gateway_peaks(url: str, small: Path, large: Path) -> list[int]:
 
 def _measure_process_peaks(url: str, small: Path, large: Path) -> list[int]:
     """The same values for a program with our client."""
-    command = [sys.executable, "-m", "benchmarks._carrying", url, str(small), str(large)]
+    command = [sys.executable, "-m", "benchmarks._file_transfer", url, str(small), str(large)]
     printed = subprocess.run(command, cwd=_processes.ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     return [int(peak) for peak in printed.split()]
 

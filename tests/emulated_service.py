@@ -97,7 +97,7 @@ class EmulatedService:
 
     async def collect_events(self, path: str, **body: object) -> list[StreamEvent]:
         """All events of a streamed response; the last one is `done`."""
-        return [told async for told in self.iterate_events(path, **body)]
+        return [event async for event in self.iterate_events(path, **body)]
 
     async def iterate_events(self, path: str, **body: object) -> AsyncIterator[StreamEvent]:
         """The events of a streamed response as they arrive."""
@@ -224,7 +224,7 @@ def get_function(call: StepToolCall) -> CalledFunction:
 
 def list_event_names(events: Sequence[StreamEvent]) -> list[str]:
     """The names of the events, without `thread.` and the deltas."""
-    return [told.name.removeprefix("thread.") for told in events if not told.name.endswith(".delta")]
+    return [event.name.removeprefix("thread.") for event in events if not event.name.endswith(".delta")]
 
 
 async def wait_until(retrieve: Callable[[], Awaitable[T]], condition: Callable[[T], bool]) -> T:

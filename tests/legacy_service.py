@@ -128,11 +128,11 @@ class LegacyService:
             case _:
                 return Response(make_error_body(f"Invalid URL ({request.method} {path})"), 404)
 
-    def _make_object_response(self, noun: str, object_id: str, found: JsonObject | None) -> Response:
-        if found is None:
+    def _make_object_response(self, noun: str, object_id: str, obj: JsonObject | None) -> Response:
+        if obj is None:
             body = make_error_body(f"No {noun} found with id '{object_id}'.")
             return Response(body, 404, {"x-request-id": "req_404", "content-type": "application/json"})
-        return _make_json_response(found, self.run_headers if noun == "run" else {})
+        return _make_json_response(obj, self.run_headers if noun == "run" else {})
 
     def _make_page_response(self, request: Request, objects: Sequence[JsonObject]) -> Response:
         limit, order = int(request.query_params.get("limit", 20)), request.query_params.get("order", "desc")

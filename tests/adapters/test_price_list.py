@@ -71,14 +71,14 @@ async def test_the_price_list_is_loaded_off_the_event_loop(monkeypatch: pytest.M
         return import_module(name)
 
     monkeypatch.setattr(price_list_module, "import_module", load)
-    listed = create_price_list(OPENAI_BASE_URL)
-    unloaded = listed.is_ready
+    price_list = create_price_list(OPENAI_BASE_URL)
+    unloaded = price_list.is_ready
 
-    await asyncio.gather(listed.load(), listed.load())
+    await asyncio.gather(price_list.load(), price_list.load())
 
-    assert (unloaded, listed.is_ready, len(loaders)) == (False, True, 1)
+    assert (unloaded, price_list.is_ready, len(loaders)) == (False, True, 1)
     assert loaders[0] is not current_thread()
-    assert listed.get_rates("gpt-4o", 1000, NOW) == GPT_4O
+    assert price_list.get_rates("gpt-4o", 1000, NOW) == GPT_4O
 
 
 @pytest.mark.parametrize("broken", [SimpleNamespace(), None], ids=["another interface", "damaged"])
@@ -91,8 +91,8 @@ async def test_an_unusable_price_list_is_empty_and_logged_once(
         return broken
 
     monkeypatch.setattr(price_list_module, "import_module", load)
-    listed = create_price_list(OPENAI_BASE_URL)
-    await listed.load()
+    price_list = create_price_list(OPENAI_BASE_URL)
+    await price_list.load()
 
-    assert [listed.get_rates("gpt-4o", 1000, NOW) for _ in range(2)] == [None, None]
+    assert [price_list.get_rates("gpt-4o", 1000, NOW) for _ in range(2)] == [None, None]
     assert [record.getMessage().count("genai-prices cannot be used") for record in caplog.records] == [1]

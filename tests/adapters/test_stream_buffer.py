@@ -49,9 +49,9 @@ class Unread(AsyncIterator[bytes]):
 async def test_ready_frames_are_one_chunk_and_later_frames_follow() -> None:
     ahead = LoopStreamBuffer(Source([b"a", b"b", b"", b"c"]).read())
 
-    chunks = [await ahead.read_chunk(), await ahead.read_chunk(), await ahead.read_chunk()]
+    read_chunks = [await ahead.read_chunk(), await ahead.read_chunk(), await ahead.read_chunk()]
 
-    assert chunks == [b"ab", b"c", None]
+    assert read_chunks == [b"ab", b"c", None]
 
 
 async def test_a_slow_reader_delays_the_stream_and_loses_no_frame() -> None:
@@ -132,22 +132,22 @@ async def test_another_thread_can_close_the_stream_twice() -> None:
     assert await asyncio.to_thread(ahead.read_chunk) is None
 
 
-async def chunks(ahead: LoopStreamBuffer) -> list[bytes]:
-    found: list[bytes] = []
+async def read_chunks(ahead: LoopStreamBuffer) -> list[bytes]:
+    chunks_read: list[bytes] = []
     while (chunk := await ahead.read_chunk()) is not None:
-        found.append(chunk)
-    return found
+        chunks_read.append(chunk)
+    return chunks_read
 
 
 async def test_a_silent_stream_gets_comments_between_its_frames() -> None:
     ahead = LoopStreamBuffer(Source([b"a", *[b""] * 10, b"b"]).read())
 
     ahead.start_keep_alive(0.02, b":")
-    found = b"".join(await chunks(ahead))
+    chunks_read = b"".join(await read_chunks(ahead))
     await ahead.aclose()
 
-    assert found.count(b":") >= 3
-    assert found.replace(b":", b"") == b"ab"
+    assert chunks_read.count(b":") >= 3
+    assert chunks_read.replace(b":", b"") == b"ab"
 
 
 async def test_no_comment_is_added_to_an_active_stream_or_for_a_slow_reader() -> None:

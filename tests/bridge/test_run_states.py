@@ -24,7 +24,7 @@ LEGAL = [(before, after) for before, afters in TRANSITIONS.items() for after in 
 ILLEGAL = [pair for pair in ALL_PAIRS if pair not in LEGAL]
 
 
-def run_in(status: RunStatus) -> RunObject:
+def make_run(status: RunStatus) -> RunObject:
     """A run with the keys that transitions read and write."""
     run = {
         "id": "run_1",
@@ -41,27 +41,27 @@ def run_in(status: RunStatus) -> RunObject:
 
 @pytest.mark.parametrize(("before", "after"), LEGAL)
 def test_a58_a_legal_transition_returns_a_new_run_and_keeps_the_old_one(before: RunStatus, after: RunStatus) -> None:
-    run = run_in(before)
+    run = make_run(before)
 
     result = transition_run(run, after, 100)
 
     assert result["status"] == after.value
-    assert run == run_in(before)
+    assert run == make_run(before)
 
 
 @pytest.mark.parametrize(("before", "after"), ILLEGAL)
 def test_the_error_of_an_illegal_transition_names_both_statuses(before: RunStatus, after: RunStatus) -> None:
     with pytest.raises(TranslationError, match=f"run_1 cannot go from {before} to {after}"):
-        transition_run(run_in(before), after, 100)
+        transition_run(make_run(before), after, 100)
 
-    assert not can_transition(run_in(before), after)
+    assert not can_transition(make_run(before), after)
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL_STATUSES))
 def test_a44_a_terminal_run_has_no_deadline_and_no_required_action(status: RunStatus) -> None:
     before = next(before for before, afters in TRANSITIONS.items() if status in afters)
 
-    after = transition_run(run_in(before), status, 100)
+    after = transition_run(make_run(before), status, 100)
 
     assert (after["expires_at"], after["required_action"]) == (None, None)
     assert not is_active(after)
@@ -82,15 +82,15 @@ def test_a44_a_transition_sets_the_time_of_its_status(
     target = RunStatus(status)
     before = next(before for before, afters in TRANSITIONS.items() if target in afters)
 
-    after = transition_run(run_in(before), target, 100)
+    after = transition_run(make_run(before), target, 100)
 
     assert after[field] == 100
 
 
 def test_every_status_is_active_or_terminal_and_every_active_one_can_end() -> None:
-    def reachable(status: RunStatus, seen: frozenset[RunStatus] = frozenset()) -> frozenset[RunStatus]:
+    def list_reachable(status: RunStatus, seen: frozenset[RunStatus] = frozenset()) -> frozenset[RunStatus]:
         following = TRANSITIONS.get(status, frozenset()) - seen
-        return seen.union({status}, *(reachable(after, seen | {status}) for after in following))
+        return seen.union({status}, *(list_reachable(after, seen | {status}) for after in following))
 
     assert set(RunStatus) == ACTIVE_STATUSES | TERMINAL_STATUSES
-    assert all(reachable(status) & TERMINAL_STATUSES for status in ACTIVE_STATUSES)
+    assert all(list_reachable(status) & TERMINAL_STATUSES for status in ACTIVE_STATUSES)

@@ -25,9 +25,9 @@ def test_events_are_decoded_from_chunks_of_any_size(ending: str, size: int) -> N
     data = STREAM.replace("\n", ending).encode()
     decoder = SSEDecoder()
 
-    found = [event for at in range(0, len(data), size) for event in decoder.receive_data(data[at : at + size])]
+    events = [event for at in range(0, len(data), size) for event in decoder.receive_data(data[at : at + size])]
 
-    assert found == EVENTS
+    assert events == EVENTS
 
 
 @ENDINGS
@@ -44,24 +44,24 @@ def test_an_event_is_returned_with_the_chunk_that_ends_it(ending: str) -> None:
 def test_a_line_feed_alone_after_a_carriage_return_ends_no_second_line() -> None:
     decoder = SSEDecoder()
 
-    found = [
+    events = [
         *decoder.receive_data(b"data: x\r"),
         *decoder.receive_data(b"\n"),
         *decoder.receive_data(b"\r"),
         *decoder.receive_data(b"\n"),
     ]
 
-    assert found == [ServerSentEvent("message", b"x")]
+    assert events == [ServerSentEvent("message", b"x")]
 
 
 def test_an_encoded_event_can_be_decoded() -> None:
     event = Event("thread.message.delta", {"id": "msg_1", "text": "line\nline\r é 🧪"})
 
-    found = SSEDecoder().receive_data(encode_frame(event) + DONE_FRAME)
+    events = SSEDecoder().receive_data(encode_frame(event) + DONE_FRAME)
 
-    assert [sse.event for sse in found] == ["thread.message.delta", "done"]
-    assert found[0].data == '{"id":"msg_1","text":"line\\nline\\r é 🧪"}'.encode()
-    assert found[1].data == b"[DONE]"
+    assert [sse.event for sse in events] == ["thread.message.delta", "done"]
+    assert events[0].data == '{"id":"msg_1","text":"line\\nline\\r é 🧪"}'.encode()
+    assert events[1].data == b"[DONE]"
 
 
 def test_an_unterminated_event_is_not_returned() -> None:
@@ -90,9 +90,9 @@ def test_a_byte_order_mark_at_the_start_is_skipped() -> None:
 def test_an_event_may_be_as_long_as_the_limit() -> None:
     decoder = SSEDecoder(max_event_bytes=20)
 
-    found = [event for _ in range(3) for event in decoder.receive_data(b"data: 0123456789\n\n")]
+    events = [event for _ in range(3) for event in decoder.receive_data(b"data: 0123456789\n\n")]
 
-    assert found == [ServerSentEvent("message", b"0123456789")] * 3
+    assert events == [ServerSentEvent("message", b"0123456789")] * 3
 
 
 @pytest.mark.parametrize("chunk", [b"x" * 5, b"data: x\n", b"data:\n"])

@@ -10,7 +10,7 @@ import yaml
 
 from tests.bridge.translation.upstream_events import STREAMS, translator
 from tests.bridge.validation.recorded_requests import SPECS
-from tests.conformance import faulty_requests
+from tests.conformance import rejected_requests
 from tests.conformance.published_schema import CONTRADICTIONS, SLICE
 from tests.conformance.recorded_sessions.session_replay import Verdict
 from tests.conformance.replay import ReplayResult
@@ -171,19 +171,21 @@ def tally_rules() -> Tally:
 
 def tally_error_texts() -> Tally:
     """Every error text is caused by a request of the tests and compared word for word."""
-    complaints = [each for each in vars(error_messages).values() if isinstance(each, ErrorTemplate)]
-    told = [fault.message for fault in _iterate_faults()]
-    exchange = [each.text for each in complaints if any(_compile_pattern(each).match(message) for message in told)]
-    return _make_tally("error texts", (each.text for each in complaints), exchange)
+    templates = [each for each in vars(error_messages).values() if isinstance(each, ErrorTemplate)]
+    messages = [fault.message for fault in _iterate_faults()]
+    matched = [each.text for each in templates if any(_compile_pattern(each).match(message) for message in messages)]
+    return _make_tally("error texts", (each.text for each in templates), matched)
 
 
-def _iterate_faults() -> Iterator[faulty_requests.FaultyRequest]:
-    tables: list[Mapping[str, Any]] = [table for table in vars(faulty_requests).values() if is_json_object(table)]
-    return (fault for table in tables for fault in table.values() if isinstance(fault, faulty_requests.FaultyRequest))
+def _iterate_faults() -> Iterator[rejected_requests.RejectedRequest]:
+    tables: list[Mapping[str, Any]] = [table for table in vars(rejected_requests).values() if is_json_object(table)]
+    return (
+        fault for table in tables for fault in table.values() if isinstance(fault, rejected_requests.RejectedRequest)
+    )
 
 
-def _compile_pattern(complaint: ErrorTemplate) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{\w+\\\}", ".*", re.escape(complaint.text)), re.DOTALL)
+def _compile_pattern(template: ErrorTemplate) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{\w+\\\}", ".*", re.escape(template.text)), re.DOTALL)
 
 
 # -- Recordings --------------------------------------------------------------------------------------------------------

@@ -135,8 +135,11 @@ class Fuzzer:
         """The ids of one remembered object of the narrowest kind in the path."""
         for name in ("step_id", "message_id", "run_id", "thread_id", "assistant_id"):
             if name in wanted and self.objects_by_id_field.get(name):
-                met = self.rng.choice(self.objects_by_id_field[name])
-                return {**{key: str(met[key]) for key in _ID_FIELDS.values() if met.get(key)}, name: str(met["id"])}
+                chosen = self.rng.choice(self.objects_by_id_field[name])
+                return {
+                    **{key: str(chosen[key]) for key in _ID_FIELDS.values() if chosen.get(key)},
+                    name: str(chosen["id"]),
+                }
         return {}
 
     def _encode_body(self, case: Case[Any]) -> bytes:
@@ -183,15 +186,15 @@ class Fuzzer:
         for one in body.get("data", [body]):
             name = _ID_FIELDS.get(one.get("object", ""))
             if name is not None:
-                met = self.objects_by_id_field.setdefault(name, [])
-                met.append(one)
-                del met[:-_MAX_REMEMBERED]
+                objects = self.objects_by_id_field.setdefault(name, [])
+                objects.append(one)
+                del objects[:-_MAX_REMEMBERED]
 
     def _forget(self, body: JsonMapping) -> None:
         """Forget a deleted object and the objects that belong to it."""
         if body.get("deleted") is True:
-            for name, met in self.objects_by_id_field.items():
-                self.objects_by_id_field[name] = [one for one in met if body["id"] not in one.values()]
+            for name, objects in self.objects_by_id_field.items():
+                self.objects_by_id_field[name] = [one for one in objects if body["id"] not in one.values()]
 
 
 def _encode_query(case: Case[Any]) -> str:

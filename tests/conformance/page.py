@@ -37,11 +37,11 @@ and the service never sent are not counted. Differences (D…) are the numbered 
 """
 
 
-def render_page(outcome: ReplayResult) -> str:
+def render_page(result: ReplayResult) -> str:
     """The page."""
-    recorded = tally_recordings(outcome)
+    recorded = tally_recordings(result)
     tallies = [*asyncio.run(tally_schema()), tally_rules(), tally_error_texts(), *recorded]
-    parts = [_HEAD, "## Counted", "", *_render_table(tallies), "", "## Recordings", "", *_render_recordings(outcome)]
+    parts = [_HEAD, "## Counted", "", *_render_table(tallies), "", "## Recordings", "", *_render_recordings(result)]
     return "\n".join([*parts, "", "## Open", "", *_render_open_items(tallies)]) + "\n"
 
 
@@ -51,19 +51,19 @@ def _render_table(tallies: Sequence[Tally]) -> Iterator[str]:
     yield from (f"| {tally.subject} | {tally.covered} | {tally.total} |" for tally in tallies)
 
 
-def _render_recordings(outcome: ReplayResult) -> Iterator[str]:
-    yield f"{outcome.sessions} recorded sessions with {len(outcome.judged)} interactions:"
+def _render_recordings(result: ReplayResult) -> Iterator[str]:
+    yield f"{result.sessions} recorded sessions with {len(result.judged)} interactions:"
     yield ""
-    yield from (f"- {verdict.value}: {outcome.count(verdict)}" for verdict in Verdict)
+    yield from (f"- {verdict.value}: {result.count(verdict)}" for verdict in Verdict)
     yield ""
     yield "| difference | met in interactions |"
     yield "|---|---|"
-    numbers = Counter(number for each in outcome.judged for number in each.numbers)
+    numbers = Counter(number for each in result.judged for number in each.numbers)
     yield from (f"| D{number} | {count} |" for number, count in sorted(numbers.items()))
     yield ""
     yield "| not replayable, because | interactions |"
     yield "|---|---|"
-    reasons = Counter(each.reason for each in outcome.select(Verdict.NOT_REPLAYABLE))
+    reasons = Counter(each.reason for each in result.select(Verdict.NOT_REPLAYABLE))
     yield from (f"| {reason} | {count} |" for reason, count in sorted(reasons.items()))
 
 

@@ -131,8 +131,8 @@ def correct_schema(document: JsonObject) -> JsonObject:
     for contradiction in CONTRADICTIONS:
         schema = schemas[contradiction.schema]
         schema["required"] = [key for key in schema["required"] if key not in contradiction.optional]
-        for name, seen in contradiction.properties.items():
-            schema["properties"][name].update(seen)
+        for name, change in contradiction.properties.items():
+            schema["properties"][name].update(change)
     return copied
 
 

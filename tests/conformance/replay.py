@@ -46,20 +46,20 @@ def replay_folder(folder: Path) -> ReplayResult:
     return ReplayResult(len(sessions), asyncio.run(replay_all()))
 
 
-def format_summary(outcome: ReplayResult, *, verbose: bool = False) -> str:
+def format_summary(result: ReplayResult, *, verbose: bool = False) -> str:
     """The summary, one fact per line."""
-    lines = [f"sessions {outcome.sessions}", f"interactions {len(outcome.judged)}"]
-    lines += [f"{verdict.value} {outcome.count(verdict)}" for verdict in Verdict]
-    numbers = Counter(number for each in outcome.judged for number in each.numbers)
+    lines = [f"sessions {result.sessions}", f"interactions {len(result.judged)}"]
+    lines += [f"{verdict.value} {result.count(verdict)}" for verdict in Verdict]
+    numbers = Counter(number for each in result.judged for number in each.numbers)
     lines += [f"  D{number} in {count}" for number, count in sorted(numbers.items())]
-    reasons = Counter(each.reason for each in outcome.select(Verdict.NOT_REPLAYABLE))
+    reasons = Counter(each.reason for each in result.select(Verdict.NOT_REPLAYABLE))
     lines += [f"  {count} not replayable: {reason}" for reason, count in sorted(reasons.items())]
-    for each in outcome.select(Verdict.FAILED):
+    for each in result.select(Verdict.FAILED):
         exchange = each.exchange
         lines += [f"FAILED {exchange.file}#{exchange.index} {exchange.method} {exchange.path}"]
         lines += [f"    {mismatch}" for mismatch in each.mismatches]
     if verbose:
-        for each in outcome.select(Verdict.NUMBERED):
+        for each in result.select(Verdict.NUMBERED):
             exchange = each.exchange
             lines += [
                 f"numbered {sorted(each.numbers)} {exchange.file}#{exchange.index} {exchange.method} {exchange.path}"
@@ -78,12 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"There are no recordings at {options.folder}; name a folder that has some.")
         return 0
     try:
-        outcome = replay_folder(options.folder)
+        result = replay_folder(options.folder)
     except LoaderNotFound as missing:
         print(missing)
         return 0
-    print(format_summary(outcome, verbose=options.verbose))
-    return 1 if outcome.count(Verdict.FAILED) else 0
+    print(format_summary(result, verbose=options.verbose))
+    return 1 if result.count(Verdict.FAILED) else 0
 
 
 if __name__ == "__main__":

@@ -13,17 +13,19 @@ CODE: list[AssistantTool] = [{"type": "code_interpreter"}]
 WEEK: JsonObject = {"anchor": "last_active_at", "days": 7}
 
 
-async def a_store(service: EmulatedService, *file_ids: str) -> JsonObject:
-    return await behind(service, "POST", "/vector_stores", {"file_ids": list(file_ids)})
+async def create_vector_store(service: EmulatedService, *file_ids: str) -> JsonObject:
+    return await request_upstream(service, "POST", "/vector_stores", {"file_ids": list(file_ids)})
 
 
-async def behind(service: EmulatedService, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
+async def request_upstream(
+    service: EmulatedService, method: str, path: str, body: JsonObject | None = None
+) -> JsonObject:
     """The response of the upstream."""
     answer: JsonObject = await SimulatedUpstream(service.simulator).request(method, path, body)
     return answer
 
 
-async def one_more_run(service: EmulatedService, thread_id: str, assistant_id: str) -> RunObject:
+async def run_again(service: EmulatedService, thread_id: str, assistant_id: str) -> RunObject:
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id)
     return await service.wait_until_rest(started.body)
 
@@ -35,9 +37,9 @@ async def test_a31_a_vector_store_created_with_a_thread_expires_a_week_after_its
 
     thread = (await service.post("/threads", tool_resources=described)).body
 
-    kept = (await service.get(f"/threads/{thread['id']}")).body
-    [store_id] = kept["tool_resources"]["file_search"]["vector_store_ids"]
-    store = await behind(service, "GET", f"/vector_stores/{store_id}")
+    retrieved = (await service.get(f"/threads/{thread['id']}")).body
+    [store_id] = retrieved["tool_resources"]["file_search"]["vector_store_ids"]
+    store = await request_upstream(service, "GET", f"/vector_stores/{store_id}")
     assert store["expires_after"] == WEEK
 
 
@@ -50,11 +52,11 @@ async def test_a31_runs_succeed_again_after_another_vector_store_is_attached(
     thread_id = (await service.post("/threads", messages=[message])).body["id"]
     later = service.simulator.clock.now() + 8 * 24 * 3600
     monkeypatch.setattr(service.simulator.clock, "now", lambda: later)
-    expired = await one_more_run(service, thread_id, assistant_id)
-    fresh = await a_store(service, file_id)
+    expired = await run_again(service, thread_id, assistant_id)
+    fresh = await create_vector_store(service, file_id)
 
     await service.post(f"/threads/{thread_id}", tool_resources={"file_search": {"vector_store_ids": [fresh["id"]]}})
-    again = await one_more_run(service, thread_id, assistant_id)
+    again = await run_again(service, thread_id, assistant_id)
 
     assert [expired["status"], again["status"]] == ["failed", "completed"]
 
@@ -62,23 +64,23 @@ async def test_a31_runs_succeed_again_after_another_vector_store_is_attached(
 async def test_a37_an_image_is_sent_to_the_model_and_to_a_tool_only_if_attached(
     service: EmulatedService,
 ) -> None:
-    shown, attached = await service.upload_file(name="cat.png"), await service.upload_file(name="dog.png")
+    image_id, attached_id = await service.upload_file(name="cat.png"), await service.upload_file(name="dog.png")
     content = [
         {"type": "text", "text": "PYTHON 1\nPRINTS 1"},
-        {"type": "image_file", "image_file": {"file_id": shown}},
-        {"type": "image_file", "image_file": {"file_id": attached}},
+        {"type": "image_file", "image_file": {"file_id": image_id}},
+        {"type": "image_file", "image_file": {"file_id": attached_id}},
     ]
-    message = {"role": "user", "content": content, "attachments": [{"file_id": attached, "tools": CODE}]}
+    message = {"role": "user", "content": content, "attachments": [{"file_id": attached_id, "tools": CODE}]}
 
     started = await service.post(
         "/threads/runs", assistant_id=await service.create_assistant(tools=CODE), thread={"messages": [message]}
     )
     run = await service.wait_until_rest(started.body)
 
-    asked = next(body for body in reversed(service.model_requests) if body and "input" in body)
-    images = [part["file_id"] for part in asked["input"][0]["content"] if part["type"] == "input_image"]
-    files = await behind(service, "GET", f"/containers/{asked['tools'][0]['container']}/files")
-    assert (run["status"], images) == ("completed", [shown, attached])
+    request = next(body for body in reversed(service.model_requests) if body and "input" in body)
+    images = [part["file_id"] for part in request["input"][0]["content"] if part["type"] == "input_image"]
+    files = await request_upstream(service, "GET", f"/containers/{request['tools'][0]['container']}/files")
+    assert (run["status"], images) == ("completed", [image_id, attached_id])
     assert [file["path"].rpartition("-")[2] for file in files["data"]] == ["dog.png"]
 
 
@@ -91,14 +93,14 @@ async def test_a38_a_file_may_be_attached_for_two_tools_in_two_entries(service: 
 
     resources = (await service.get(f"/threads/{thread_id}")).body["tool_resources"]
     [store_id] = resources["file_search"]["vector_store_ids"]
-    searched = await behind(service, "GET", f"/vector_stores/{store_id}/files")
+    searched = await request_upstream(service, "GET", f"/vector_stores/{store_id}/files")
     assert message.body["attachments"] == entries
     assert resources["code_interpreter"] == {"file_ids": [file_id]}
     assert [file["id"] for file in searched["data"]] == [file_id]
 
 
 async def test_a56_a_run_waits_only_for_vector_stores_of_its_thread(service: EmulatedService) -> None:
-    of_assistant, of_thread = await a_store(service), await a_store(service)
+    of_assistant, of_thread = await create_vector_store(service), await create_vector_store(service)
     assistant_id = await service.create_assistant(
         tools=SEARCH, tool_resources={"file_search": {"vector_store_ids": [of_assistant["id"]]}}
     )
@@ -109,7 +111,7 @@ async def test_a56_a_run_waits_only_for_vector_stores_of_its_thread(service: Emu
     )
 
     service.simulator.requests.clear()
-    run = await one_more_run(service, thread.body["id"], assistant_id)
+    run = await run_again(service, thread.body["id"], assistant_id)
 
     looks = [request.path for request in service.simulator.requests if request.method == "GET"]
     assert run["status"] == "completed"

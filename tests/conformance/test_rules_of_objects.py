@@ -49,41 +49,41 @@ async def test_a5_the_headers_of_the_sdks_helpers_change_nothing(service: Emulat
 async def test_a10_a_list_has_the_keys_of_the_envelope_in_order(service: EmulatedService) -> None:
     first, second = await service.create_assistant(), await service.create_assistant()
 
-    listed = await service.get("/assistants")
+    page = await service.get("/assistants")
 
-    assert list(listed.body) == ["object", "data", "first_id", "last_id", "has_more"]
-    assert [listed.body["object"], listed.body["has_more"]] == ["list", False]
-    assert (listed.body["first_id"], listed.body["last_id"]) == (second, first)
+    assert list(page.body) == ["object", "data", "first_id", "last_id", "has_more"]
+    assert [page.body["object"], page.body["has_more"]] == ["list", False]
+    assert (page.body["first_id"], page.body["last_id"]) == (second, first)
 
 
 @pytest.mark.parametrize("path", ["/assistants", "/threads/{thread}/messages", "/threads/{thread}/runs"])
 async def test_a10_an_empty_list_has_null_ids(service: EmulatedService, path: str) -> None:
-    listed = await service.get(path.format(thread=await service.create_thread()))
+    page = await service.get(path.format(thread=await service.create_thread()))
 
-    assert listed.body == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    assert page.body == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
 
 
 async def test_a11_a_list_has_twenty_objects_newest_first_by_default(service: EmulatedService) -> None:
-    made = [await service.create_assistant() for _ in range(25)]
+    created = [await service.create_assistant() for _ in range(25)]
 
     page = (await service.get("/assistants")).body
     oldest = (await service.get("/assistants", order="asc", limit="100")).body
 
-    assert [one["id"] for one in page["data"]] == made[:4:-1]
+    assert [one["id"] for one in page["data"]] == created[:4:-1]
     assert page["has_more"] is True
-    assert [one["id"] for one in oldest["data"]] == made
+    assert [one["id"] for one in oldest["data"]] == created
 
 
 async def test_a11_cursors_are_exclusive_in_both_directions(service: EmulatedService) -> None:
-    made = [await service.create_assistant() for _ in range(5)]
+    created = [await service.create_assistant() for _ in range(5)]
 
-    after = (await service.get("/assistants", order="asc", after=made[1], limit="2")).body
-    before = (await service.get("/assistants", order="asc", before=made[3], limit="2")).body
-    between = (await service.get("/assistants", order="asc", after=made[0], before=made[4])).body
+    after = (await service.get("/assistants", order="asc", after=created[1], limit="2")).body
+    before = (await service.get("/assistants", order="asc", before=created[3], limit="2")).body
+    between = (await service.get("/assistants", order="asc", after=created[0], before=created[4])).body
 
-    assert ([one["id"] for one in after["data"]], after["has_more"]) == (made[2:4], True)
-    assert [one["id"] for one in before["data"]] == made[1:3]
-    assert [one["id"] for one in between["data"]] == made[1:4]
+    assert ([one["id"] for one in after["data"]], after["has_more"]) == (created[2:4], True)
+    assert [one["id"] for one in before["data"]] == created[1:3]
+    assert [one["id"] for one in between["data"]] == created[1:4]
 
 
 async def test_a11_messages_can_be_filtered_by_run(service: EmulatedService) -> None:
@@ -124,9 +124,9 @@ async def test_a11_runs_and_steps_are_listed_newest_first(service: EmulatedServi
 async def test_a21_an_assistant_accepts_values_up_to_their_limits(
     service: EmulatedService, name: str, value: object
 ) -> None:
-    made = await service.post("/assistants", model="gpt-4o", **{name: value})
+    created = await service.post("/assistants", model="gpt-4o", **{name: value})
 
-    assert (made.status, made.body[name]) == (200, value)
+    assert (created.status, created.body[name]) == (200, value)
 
 
 async def test_a21_an_assistant_has_up_to_128_tools_and_needs_only_a_model(service: EmulatedService) -> None:
@@ -150,9 +150,9 @@ SCHEMA: JsonObject = {"type": "object", "properties": {"a": {"type": "string"}},
     ],
 )
 async def test_a23_a_response_format_is_returned_unchanged(service: EmulatedService, form: object) -> None:
-    made = await service.post("/assistants", model="gpt-4o", response_format=form)
+    created = await service.post("/assistants", model="gpt-4o", response_format=form)
 
-    assert (made.status, made.body["response_format"]) == (200, form)
+    assert (created.status, created.body["response_format"]) == (200, form)
 
 
 @pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
@@ -167,11 +167,14 @@ async def test_a28_a_thread_is_created_with_messages_metadata_and_resources(serv
     resources = {"file_search": {"vector_store_ids": ["vs_1"]}}
     message = {"role": "user", "content": "Hi"}
 
-    made = await service.post("/threads", messages=[message], metadata={"a": "b"}, tool_resources=resources)
-    held = await service.get(f"/threads/{made.body['id']}/messages")
+    created = await service.post("/threads", messages=[message], metadata={"a": "b"}, tool_resources=resources)
+    messages = await service.get(f"/threads/{created.body['id']}/messages")
 
-    assert (made.body["metadata"], made.body["tool_resources"]["file_search"]) == ({"a": "b"}, resources["file_search"])
-    assert [one["content"][0]["text"]["value"] for one in held.body["data"]] == ["Hi"]
+    assert (created.body["metadata"], created.body["tool_resources"]["file_search"]) == (
+        {"a": "b"},
+        resources["file_search"],
+    )
+    assert [one["content"][0]["text"]["value"] for one in messages.body["data"]] == ["Hi"]
 
 
 async def test_a28_only_metadata_and_resources_of_a_thread_can_be_updated(service: EmulatedService) -> None:
@@ -187,9 +190,9 @@ async def test_a28_only_metadata_and_resources_of_a_thread_can_be_updated(servic
 async def test_a29_a_thread_is_created_with_up_to_32_messages(service: EmulatedService) -> None:
     thread_id = await service.create_thread(*["Hi"] * 32)
 
-    held = await service.get(f"/threads/{thread_id}/messages", limit="100")
+    messages = await service.get(f"/threads/{thread_id}/messages", limit="100")
 
-    assert len(held.body["data"]) == 32
+    assert len(messages.body["data"]) == 32
 
 
 @pytest.mark.parametrize("role", ["user", "assistant"])
@@ -199,22 +202,22 @@ async def test_a34_content_is_text_or_parts_for_both_roles(
 ) -> None:
     thread = f"/threads/{await service.create_thread()}"
 
-    made = await service.post(f"{thread}/messages", role=role, content=content)
-    read = await service.get(f"{thread}/messages/{made.body['id']}")
+    created = await service.post(f"{thread}/messages", role=role, content=content)
+    read = await service.get(f"{thread}/messages/{created.body['id']}")
 
-    assert (made.status, made.body["role"]) == (200, role)
-    assert read.body == made.body
+    assert (created.status, created.body["role"]) == (200, role)
+    assert read.body == created.body
 
 
 @pytest.mark.parametrize("role", ["user", "assistant"])
 async def test_a35_a_stored_image_has_its_detail(service: EmulatedService, role: str) -> None:
     image_file = {"type": "image_file", "image_file": {"file_id": await service.upload_file(), "detail": "low"}}
 
-    made = await service.post(
+    created = await service.post(
         f"/threads/{await service.create_thread()}/messages", role=role, content=[image_file, IMAGE_URL, TEXT]
     )
 
-    assert made.body["content"] == [
+    assert created.body["content"] == [
         image_file,
         {"type": "image_url", "image_url": {"url": "https://example.org/cat.png", "detail": "auto"}},
         {"type": "text", "text": {"value": "Hi", "annotations": []}},

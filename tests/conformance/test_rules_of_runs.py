@@ -83,12 +83,12 @@ async def test_a48_an_override_of_a_run_does_not_change_its_assistant(service: E
 async def test_a48_every_override_is_sent_to_the_model(service: EmulatedService) -> None:
     await service.run_to_rest("Hi", tools=[WEATHER], instructions="Be brief.", run={**OVERRIDES, "tools": [OTHER]})
 
-    asked = service.model_requests[-1]
-    assert (asked["model"], asked["instructions"]) == ("gpt-4o-mini", "Be kind.")
-    assert (asked["temperature"], asked["top_p"], asked["max_output_tokens"]) == (0.5, 0.25, 500)
-    assert (asked["tool_choice"], asked["parallel_tool_calls"]) == ("none", False)
-    assert [tool["name"] for tool in asked["tools"]] == ["get_time"]
-    assert asked["text"] == {"format": FORM}
+    request = service.model_requests[-1]
+    assert (request["model"], request["instructions"]) == ("gpt-4o-mini", "Be kind.")
+    assert (request["temperature"], request["top_p"], request["max_output_tokens"]) == (0.5, 0.25, 500)
+    assert (request["tool_choice"], request["parallel_tool_calls"]) == ("none", False)
+    assert [tool["name"] for tool in request["tools"]] == ["get_time"]
+    assert request["text"] == {"format": FORM}
 
 
 async def test_a49_instructions_replace_and_additional_ones_are_appended(service: EmulatedService) -> None:
@@ -110,9 +110,9 @@ async def test_a51_a_run_accepts_tool_resources_only_with_a_new_thread(service: 
     refused = await service.post(
         f"/threads/{await service.create_thread('Hi')}/runs", assistant_id=assistant_id, tool_resources=resources
     )
-    taken = await service.post("/threads/runs", assistant_id=assistant_id, thread=thread, tool_resources=resources)
+    response = await service.post("/threads/runs", assistant_id=assistant_id, thread=thread, tool_resources=resources)
 
-    assert (refused.status, refused.error["param"], taken.status) == (400, "tool_resources", 200)
+    assert (refused.status, refused.error["param"], response.status) == (400, "tool_resources", 200)
 
 
 async def test_a54_a_thread_and_its_run_are_created_together(service: EmulatedService) -> None:

@@ -42,24 +42,24 @@ EVENTS = {
 }
 
 
-async def streamed(service: EmulatedService, text: str, **settings: object) -> list[StreamEvent]:
+async def stream_run(service: EmulatedService, text: str, **settings: object) -> list[StreamEvent]:
     thread = {"messages": [{"role": "user", "content": text}]}
     return await service.collect_events(
         "/threads/runs", assistant_id=await service.create_assistant(**settings), thread=thread
     )
 
 
-def only(events: list[StreamEvent], name: str) -> list[JsonObject]:
+def select_data(events: list[StreamEvent], name: str) -> list[JsonObject]:
     return [event.data for event in events if event.name == f"thread.{name}"]
 
 
 async def test_a33_a_streamed_message_has_a_status_and_is_empty_until_completed(
     service: EmulatedService,
 ) -> None:
-    events = await streamed(service, "SAY one two")
+    events = await stream_run(service, "SAY one two")
 
-    (created,) = only(events, "message.created")
-    (completed,) = only(events, "message.completed")
+    (created,) = select_data(events, "message.created")
+    (completed,) = select_data(events, "message.completed")
     assert list(created) == list(completed) == MESSAGE_KEYS
     assert (created["status"], created["content"], created["completed_at"]) == ("in_progress", [], None)
     assert (completed["status"], completed["content"][0]["text"]["value"]) == ("completed", "one two")
@@ -75,9 +75,9 @@ async def test_a33_a_streamed_message_has_a_status_and_is_empty_until_completed(
     ],
 )
 async def test_a39_an_incomplete_message_has_a_reason(service: EmulatedService, text: str, reason: str) -> None:
-    events = await streamed(service, text)
+    events = await stream_run(service, text)
 
-    (incomplete,) = only(events, "message.incomplete")
+    (incomplete,) = select_data(events, "message.incomplete")
     assert (incomplete["status"], incomplete["incomplete_details"]) == ("incomplete", {"reason": reason})
     assert incomplete["incomplete_at"] is not None
 
@@ -85,22 +85,22 @@ async def test_a39_an_incomplete_message_has_a_reason(service: EmulatedService, 
 async def test_a40_a_refusal_is_a_separate_part_in_message_and_delta(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_refusal("I will not."))
 
-    events = await streamed(service, "Hi")
+    events = await stream_run(service, "Hi")
 
-    parts = [delta["delta"]["content"][0] for delta in only(events, "message.delta")]
+    parts = [delta["delta"]["content"][0] for delta in select_data(events, "message.delta")]
     assert {(part["index"], part["type"]) for part in parts} == {(0, "refusal")}
     assert "".join(part["refusal"] for part in parts) == "I will not."
-    assert only(events, "message.completed")[0]["content"] == [{"type": "refusal", "refusal": "I will not."}]
+    assert select_data(events, "message.completed")[0]["content"] == [{"type": "refusal", "refusal": "I will not."}]
 
 
 async def test_a72_a_step_has_the_recorded_keys_and_its_deadline_only_while_open(service: EmulatedService) -> None:
     waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     (open_step,) = await service.list_steps(waiting)
     await service.submit_outputs(waiting)
-    events = await streamed(service, "SAY one")
+    events = await stream_run(service, "SAY one")
 
     closed = (await service.get(f"{run_path(waiting)}/steps/{open_step['id']}")).body
-    (completed,) = only(events, "run.step.completed")
+    (completed,) = select_data(events, "run.step.completed")
     assert list(open_step) == list(closed) == list(completed) == STEP_KEYS
     assert (open_step["expires_at"], closed["expires_at"]) == (waiting["expires_at"], None)
     assert completed["expires_at"] == completed["created_at"] + 600
@@ -110,11 +110,11 @@ async def test_a72_a_step_has_the_recorded_keys_and_its_deadline_only_while_open
 async def test_a73_a_step_is_in_progress_and_then_has_the_final_status_of_its_run(
     service: EmulatedService, text: str, status: str
 ) -> None:
-    events = await streamed(service, text)
+    events = await stream_run(service, text)
 
     statuses = [event.data["status"] for event in events if event.name.startswith("thread.run.step.")]
     assert statuses == ["in_progress", "in_progress", status]
-    assert only(events, f"run.step.{status}")[0]["type"] == "message_creation"
+    assert select_data(events, f"run.step.{status}")[0]["type"] == "message_creation"
 
 
 async def test_a74_text_before_a_call_is_an_earlier_step(service: EmulatedService) -> None:
@@ -175,7 +175,7 @@ async def test_a88_every_frame_has_event_and_data_and_the_last_event_is_done(ser
 
 
 async def test_a88_done_follows_requires_action_too(service: EmulatedService) -> None:
-    events = await streamed(service, "CALL get_weather {}", tools=[WEATHER])
+    events = await stream_run(service, "CALL get_weather {}", tools=[WEATHER])
 
     assert list_event_names(events)[-2:] == ["run.requires_action", "done"]
 
@@ -193,15 +193,15 @@ async def test_a88_done_follows_requires_action_too(service: EmulatedService) ->
     ],
 )
 async def test_a89_a_stream_has_only_documented_event_names(service: EmulatedService, text: str) -> None:
-    events = await streamed(service, text, tools=[WEATHER])
+    events = await stream_run(service, text, tools=[WEATHER])
 
     assert {event.name for event in events} <= EVENTS
 
 
 async def test_a94_a_message_delta_has_only_new_text_and_annotations_once(service: EmulatedService) -> None:
-    events = await streamed(service, "SAY one two three")
+    events = await stream_run(service, "SAY one two three")
 
-    first, *later = only(events, "message.delta")
+    first, *later = select_data(events, "message.delta")
     assert list(first) == ["id", "object", "delta"]
     assert (first["object"], list(first["delta"])) == ("thread.message.delta", ["content"])
     assert first["delta"]["content"][0].keys() == {"index", "type", "text"}
@@ -211,9 +211,9 @@ async def test_a94_a_message_delta_has_only_new_text_and_annotations_once(servic
 
 
 async def test_a94_only_the_first_step_delta_has_id_and_function_name(service: EmulatedService) -> None:
-    events = await streamed(service, 'CALL get_weather {"city": "Bern"}', tools=[WEATHER])
+    events = await stream_run(service, 'CALL get_weather {"city": "Bern"}', tools=[WEATHER])
 
-    first, *later = [delta["delta"]["step_details"] for delta in only(events, "run.step.delta")]
+    first, *later = [delta["delta"]["step_details"] for delta in select_data(events, "run.step.delta")]
     call = first["tool_calls"][0]
     assert (first["type"], list(call)) == ("tool_calls", ["index", "id", "type", "function"])
     assert call["function"] == {"name": "get_weather", "arguments": "", "output": None}

@@ -24,17 +24,17 @@ SEARCH: list[FileSearchTool] = [{"type": "file_search"}]
 CODE: list[CodeInterpreterTool] = [{"type": "code_interpreter"}]
 
 
-def attaching(text: str, *file_ids: str) -> CreateMessageBody:
+def make_message(text: str, *file_ids: str) -> CreateMessageBody:
     attachments: list[Attachment] = [{"file_id": file_id, "tools": [{"type": "file_search"}]} for file_id in file_ids]
     return {"role": "user", "content": text, "attachments": attachments}
 
 
-def asked(service: EmulatedService) -> list[JsonObject]:
+def list_requests(service: EmulatedService) -> list[JsonObject]:
     """The requests for responses."""
     return [body for body in service.model_requests if body and "input" in body]
 
 
-async def answered(
+async def run_message(
     service: EmulatedService, message: CreateMessageBody, tools: Sequence[AssistantTool]
 ) -> tuple[RunObject, Sequence[Any]]:
     """A run at rest on a new thread, and the content of its message."""
@@ -47,7 +47,7 @@ async def answered(
     return run, newest["content"] if newest["role"] == "assistant" else []
 
 
-async def passed_on(service: EmulatedService, **query: str) -> JsonObject:
+async def list_files(service: EmulatedService, **query: str) -> JsonObject:
     """The answer to `GET /files`."""
     assert isinstance(service.backend, HandlesPassthrough)
     response = await service.backend.handle_passthrough(
@@ -62,7 +62,7 @@ async def passed_on(service: EmulatedService, **query: str) -> JsonObject:
 async def test_d11_markers_have_search_and_result_numbers_and_indexes_in_code_points(service: EmulatedService) -> None:
     files = [await service.upload_file(f"Cake {n}", name=f"{n}.txt") for n in range(2)]
 
-    _, [part] = await answered(service, attaching("SEARCH cake\nSAY 𝄞[[1]] and[[2]]", *files), SEARCH)
+    _, [part] = await run_message(service, make_message("SEARCH cake\nSAY 𝄞[[1]] and[[2]]", *files), SEARCH)
 
     value = part["text"]["value"]
     first, second = part["text"]["annotations"]
@@ -72,7 +72,7 @@ async def test_d11_markers_have_search_and_result_numbers_and_indexes_in_code_po
 
 
 async def test_d39_a_rejected_attachment_stores_nothing(service: EmulatedService) -> None:
-    refused = await service.post("/threads", messages=[attaching("Hi", "file-unknown")])
+    refused = await service.post("/threads", messages=[make_message("Hi", "file-unknown")])
 
     stores = await SimulatedUpstream(service.simulator).request("GET", "/vector_stores")
     assert (refused.status, refused.error["message"]) == (404, "No such File object: file-unknown")
@@ -98,13 +98,13 @@ async def test_d40_a_vector_store_is_created_before_its_owner_is_stored(service:
     errands = await service.store.read(
         lambda session: session.get_page(ObjectKind.CLEANUP_INTENT, limit=5, order="asc"), tenant="default"
     )
-    kept = (await service.get(f"/threads/{thread.body['id']}")).body
-    assert kept["tool_resources"]["file_search"]["vector_store_ids"] == [store["id"] for store in stores["data"]]
+    retrieved = (await service.get(f"/threads/{thread.body['id']}")).body
+    assert retrieved["tool_resources"]["file_search"]["vector_store_ids"] == [store["id"] for store in stores["data"]]
     assert (refused.status, len(stores["data"]), errands.data) == (404, 1, [])
 
 
 async def test_d78_a_chart_precedes_the_text_that_follows_it(service: EmulatedService) -> None:
-    _, content = await answered(service, {"role": "user", "content": "PYTHON plot()\nDRAWS chart.png"}, CODE)
+    _, content = await run_message(service, {"role": "user", "content": "PYTHON plot()\nDRAWS chart.png"}, CODE)
 
     assert [part["type"] for part in content][:2] == ["image_file", "text"]
 
@@ -112,7 +112,7 @@ async def test_d78_a_chart_precedes_the_text_that_follows_it(service: EmulatedSe
 async def test_d79_an_uncited_generated_file_is_stored(service: EmulatedService) -> None:
     text = "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"
 
-    _, [part] = await answered(service, {"role": "user", "content": text}, CODE)
+    _, [part] = await run_message(service, {"role": "user", "content": text}, CODE)
 
     files = await service.store.read(
         lambda session: session.get_page(ObjectKind.FILE, limit=5, order="asc"), tenant="default"
@@ -126,7 +126,7 @@ async def test_d80_a_run_with_an_expired_vector_store_fails_with_its_id(
 ) -> None:
     file_id = await service.upload_file("Cake", name="cake.txt")
     weeks_later = service.simulator.clock.now() + 8 * 24 * 3600
-    thread = await service.post("/threads", messages=[attaching("SEARCH cake", file_id)])
+    thread = await service.post("/threads", messages=[make_message("SEARCH cake", file_id)])
     monkeypatch.setattr(service.simulator.clock, "now", lambda: weeks_later)
 
     assistant_id = await service.create_assistant(tools=SEARCH)
@@ -139,19 +139,19 @@ async def test_d80_a_run_with_an_expired_vector_store_fails_with_its_id(
 
 
 async def test_d81_an_expired_container_is_replaced(service: EmulatedService) -> None:
-    run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
-    first = asked(service)[-1]["tools"][0]["container"]
+    run, _ = await run_message(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
+    first = list_requests(service)[-1]["tools"][0]["container"]
     await SimulatedUpstream(service.simulator).request("DELETE", f"/containers/{first}")
 
     started = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
     again = await service.wait_until_rest(started.body)
 
     assert again["status"] == "completed"
-    assert asked(service)[-1]["tools"][0]["container"] != first
+    assert list_requests(service)[-1]["tools"][0]["container"] != first
 
 
 async def test_d95_a_container_that_expires_during_a_call_causes_a_failed_step(service: EmulatedService) -> None:
-    run, _ = await answered(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
+    run, _ = await run_message(service, {"role": "user", "content": "PYTHON 1\nPRINTS 1"}, CODE)
     again = {"role": "user", "content": "PYTHON 2\nDIES\nPRINTS 2"}
     await service.post(f"/threads/{run['thread_id']}/messages", **again)
 
@@ -163,24 +163,24 @@ async def test_d95_a_container_that_expires_during_a_call_causes_a_failed_step(s
 
 
 async def test_d82_file_search_without_a_vector_store_is_omitted(service: EmulatedService) -> None:
-    run, _ = await answered(service, {"role": "user", "content": "SEARCH cake"}, SEARCH)
+    run, _ = await run_message(service, {"role": "user", "content": "SEARCH cake"}, SEARCH)
 
     assert run["status"] == "completed"
-    assert "tools" not in asked(service)[-1]
+    assert "tools" not in list_requests(service)[-1]
 
 
 async def test_d83_without_hosted_tools_attachments_are_stored_and_not_sent() -> None:
     async with open_service(hosted_tools=False) as bare:
-        run, _ = await answered(bare, attaching("SEARCH cake", "file-1"), SEARCH)
+        run, _ = await run_message(bare, make_message("SEARCH cake", "file-1"), SEARCH)
 
-        assert (await bare.list_messages(run))[0]["attachments"] == attaching("", "file-1").get("attachments")
-        assert "tools" not in asked(bare)[-1]
+        assert (await bare.list_messages(run))[0]["attachments"] == make_message("", "file-1").get("attachments")
+        assert "tools" not in list_requests(bare)[-1]
 
 
 async def test_d83_with_a_profile_without_hosted_tools_they_are_omitted_with_a_warning_or_the_run_is_rejected() -> None:
     thread = {"messages": [{"role": "user", "content": "Hello"}]}
     async with open_service(upstream={"profile": "vllm"}) as lenient:
-        taken = await lenient.post(
+        lenient_run = await lenient.post(
             "/threads/runs", assistant_id=await lenient.create_assistant(tools=CODE), thread=thread
         )
     async with open_service(upstream={"profile": "vllm"}, policies={"missing_tool": "refuse"}) as strict:
@@ -188,8 +188,8 @@ async def test_d83_with_a_profile_without_hosted_tools_they_are_omitted_with_a_w
         refused = await strict.post("/threads/runs", assistant_id=assistant_id, thread=thread)
         threads = await strict.get("/threads")
 
-    assert taken.status == 200
-    assert "The service behind has no code_interpreter" in taken.headers["threadbridge-warning"]
+    assert lenient_run.status == 200
+    assert "The service behind has no code_interpreter" in lenient_run.headers["threadbridge-warning"]
     assert (refused.status, refused.error["param"], refused.error["code"]) == (400, "tools", "unsupported_tool")
     assert threads.body["data"] == []
 
@@ -202,7 +202,7 @@ async def test_d90_without_forced_tool_choice_the_forced_tool_is_the_only_one_se
         run = await service.run_to_rest("Hello", tools=tools, run={"tool_choice": forced})
 
         [call] = get_required_calls(run)
-        [request] = asked(service)
+        [request] = list_requests(service)
 
     assert call["function"]["name"] == "wait"
     assert ([tool["name"] for tool in request["tools"]], request["tool_choice"]) == (["wait"], "required")
@@ -210,10 +210,10 @@ async def test_d90_without_forced_tool_choice_the_forced_tool_is_the_only_one_se
 
 async def test_d96_generated_files_are_listed_before_the_others(service: EmulatedService) -> None:
     uploaded = await service.upload_file("Cake", name="cake.txt")
-    await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"}, CODE)
+    await run_message(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2\nSAY Done"}, CODE)
 
-    first = await passed_on(service, limit="1")
-    second = await passed_on(service, limit="1", after=first["last_id"])
+    first = await list_files(service, limit="1")
+    second = await list_files(service, limit="1", after=first["last_id"])
 
     assert [file["filename"] for file in first["data"]] == ["sums.csv"]
     assert ([file["id"] for file in second["data"]], second["has_more"]) == ([uploaded], False)
@@ -221,7 +221,9 @@ async def test_d96_generated_files_are_listed_before_the_others(service: Emulate
 
 async def test_d84_a_file_that_cannot_be_stored_does_not_fail_the_run() -> None:
     async with open_service(limits={"copied_file_bytes": 1}) as service:
-        run, [part] = await answered(service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2"}, CODE)
+        run, [part] = await run_message(
+            service, {"role": "user", "content": "PYTHON save()\nWRITES sums.csv 1,2"}, CODE
+        )
 
         files = await service.store.read(
             lambda session: session.get_page(ObjectKind.FILE, limit=5, order="asc"), tenant="default"

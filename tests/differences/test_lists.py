@@ -38,12 +38,12 @@ async def test_d1_a_deleted_cursor_is_unknown(service: EmulatedService) -> None:
 
 
 async def test_d8_threads_can_be_listed_newest_first(service: EmulatedService) -> None:
-    made = [await service.create_thread() for _ in range(3)]
+    thread_ids = [await service.create_thread() for _ in range(3)]
 
     first = await service.get("/threads", limit="2")
     rest = await service.get("/threads", limit="2", after=first.body["last_id"])
 
-    assert [thread["id"] for thread in first.body["data"] + rest.body["data"]] == made[::-1]
+    assert [thread["id"] for thread in first.body["data"] + rest.body["data"]] == thread_ids[::-1]
     assert (first.body["has_more"], rest.body["has_more"]) == (True, False)
 
 
@@ -59,12 +59,12 @@ async def test_d33_a_limit_that_is_not_a_number_has_an_invalid_type(service: Emu
 async def test_an_unknown_thread_is_reported_before_list_parameters(
     service: EmulatedService, listed: str, asked: dict[str, str]
 ) -> None:
-    gone = await service.create_thread("Hello")
-    await service.delete(f"/threads/{gone}")
+    deleted_id = await service.create_thread("Hello")
+    await service.delete(f"/threads/{deleted_id}")
 
-    refused = await service.get(f"/threads/{gone}/{listed}", **asked)
+    refused = await service.get(f"/threads/{deleted_id}/{listed}", **asked)
 
-    assert (refused.status, refused.error["message"]) == (404, f"No thread found with id '{gone}'.")
+    assert (refused.status, refused.error["message"]) == (404, f"No thread found with id '{deleted_id}'.")
 
 
 async def test_d34_before_without_after_returns_the_objects_nearest_to_the_cursor(service: EmulatedService) -> None:
@@ -92,7 +92,7 @@ async def test_d46_runs_of_a_deleted_assistant_remain(service: EmulatedService) 
 
     await service.delete(f"/assistants/{run['assistant_id']}")
 
-    found = await service.get(run_path(run))
+    retrieved = await service.get(run_path(run))
     refused = await service.post(f"/threads/{run['thread_id']}/runs", assistant_id=run["assistant_id"])
-    assert found.body["assistant_id"] == run["assistant_id"]
+    assert retrieved.body["assistant_id"] == run["assistant_id"]
     assert refused.error["message"] == f"No assistant found with id '{run['assistant_id']}'."

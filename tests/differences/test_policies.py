@@ -14,7 +14,7 @@ HELLO: JsonObject = {"role": "user", "content": "Hello"}
 
 
 @pytest.fixture
-async def patient() -> AsyncIterator[EmulatedService]:
+async def queueing_service() -> AsyncIterator[EmulatedService]:
     """A service whose requests wait for busy threads, at most two of them, at most a minute."""
     limits = {"busy_wait_seconds": 60, "busy_waiting_requests": 2}
     async with open_service(policies={"busy_thread": "queue"}, limits=limits) as opened:
@@ -28,23 +28,23 @@ async def test_d1_a_policy_rejects_unknown_cursors() -> None:
         of_other = (await service.get(f"/threads/{other_id}/messages")).body["first_id"]
 
         refused = await service.get("/assistants", after="asst_nobody")
-        taken = await service.get("/assistants", after=known)
+        response = await service.get("/assistants", after=known)
         of_another_thread = await service.get(f"/threads/{thread_id}/messages", before=of_other)
 
     assert (refused.status, refused.error["param"], refused.error["code"]) == (400, "after", "invalid_value")
     assert refused.error["message"] == "Invalid 'after': no assistant found with id 'asst_nobody'."
-    assert (taken.status, of_another_thread.status, of_another_thread.error["param"]) == (200, 400, "before")
+    assert (response.status, of_another_thread.status, of_another_thread.error["param"]) == (200, 400, "before")
 
 
 async def test_d27_a_limit_bounds_the_texts_of_messages() -> None:
     async with open_service(limits={"message_characters": 10}) as service:
         path = f"/threads/{await service.create_thread()}/messages"
 
-        taken = await service.post(path, role="user", content="0123456789")
+        response = await service.post(path, role="user", content="0123456789")
         refused = await service.post(path, role="user", content="0123456789x")
         part = await service.post(path, role="user", content=[{"type": "text", "text": "0123456789x"}])
 
-    assert taken.status == 200
+    assert response.status == 200
     assert (refused.status, refused.error["param"], refused.error["code"]) == (
         400,
         "content",
@@ -53,90 +53,90 @@ async def test_d27_a_limit_bounds_the_texts_of_messages() -> None:
     assert part.error["param"] == "content[0].text"
 
 
-async def test_d72_a_message_waits_until_the_run_has_ended(patient: EmulatedService) -> None:
-    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_a_message_waits_until_the_run_has_ended(queueing_service: EmulatedService) -> None:
+    run = await queueing_service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
-    waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
+    waiting = asyncio.create_task(queueing_service.post(f"/threads/{run['thread_id']}/messages", **HELLO))
     await asyncio.sleep(0.01)
-    before = [message_text(message) for message in await patient.list_messages(run)]
-    await patient.submit_outputs(run)
-    patient.clock.advance(1)
+    before = [message_text(message) for message in await queueing_service.list_messages(run)]
+    await queueing_service.submit_outputs(run)
+    queueing_service.clock.advance(1)
     added = await waiting
 
     assert (added.status, before) == (200, ["CALL get_weather {}"])
-    assert [message_text(message) for message in await patient.list_messages(run)] == [
+    assert [message_text(message) for message in await queueing_service.list_messages(run)] == [
         "CALL get_weather {}",
         "RESULT: sunny",
         "Hello",
     ]
 
 
-async def test_d72_runs_and_messages_of_one_thread_are_queued_in_order(patient: EmulatedService) -> None:
-    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_runs_and_messages_of_one_thread_are_queued_in_order(queueing_service: EmulatedService) -> None:
+    run = await queueing_service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     thread = f"/threads/{run['thread_id']}"
 
-    message = asyncio.create_task(patient.post(f"{thread}/messages", **HELLO))
+    message = asyncio.create_task(queueing_service.post(f"{thread}/messages", **HELLO))
     await asyncio.sleep(0.01)
-    second = asyncio.create_task(patient.post(f"{thread}/runs", assistant_id=run["assistant_id"]))
+    second = asyncio.create_task(queueing_service.post(f"{thread}/runs", assistant_id=run["assistant_id"]))
     await asyncio.sleep(0.01)
-    await patient.submit_outputs(run)
-    await wait_until(lambda: moved_on(patient, second), lambda state: state["done"])
-    ended = await patient.wait_until_rest(second.result().body)
+    await queueing_service.submit_outputs(run)
+    await wait_until(lambda: advance_and_check(queueing_service, second), lambda state: state["done"])
+    ended = await queueing_service.wait_until_rest(second.result().body)
 
     assert message.result().status == 200
     assert ended["status"] == "completed"
-    assert message_text((await patient.list_messages(run))[-1]) == "ECHO: Hello"
+    assert message_text((await queueing_service.list_messages(run))[-1]) == "ECHO: Hello"
 
 
-async def moved_on(service: EmulatedService, task: asyncio.Task[object]) -> JsonObject:
+async def advance_and_check(service: EmulatedService, task: asyncio.Task[object]) -> JsonObject:
     """Let a little time pass."""
     service.clock.advance(0.3)
     return {"done": task.done()}
 
 
-async def test_d72_a_request_that_waited_too_long_gets_the_usual_error(patient: EmulatedService) -> None:
-    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_a_request_that_waited_too_long_gets_the_usual_error(queueing_service: EmulatedService) -> None:
+    run = await queueing_service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
-    waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
+    waiting = asyncio.create_task(queueing_service.post(f"/threads/{run['thread_id']}/messages", **HELLO))
     await asyncio.sleep(0.01)
-    patient.clock.advance(61)
+    queueing_service.clock.advance(61)
     refused = await waiting
 
     assert refused.status == 400
     assert refused.error["message"] == f"Can't add messages to {run['thread_id']} while a run {run['id']} is active."
-    assert len(await patient.list_messages(run)) == 1
+    assert len(await queueing_service.list_messages(run)) == 1
 
 
-async def test_d72_requests_beyond_the_queue_length_are_rejected_immediately(patient: EmulatedService) -> None:
-    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_requests_beyond_the_queue_length_are_rejected_immediately(queueing_service: EmulatedService) -> None:
+    run = await queueing_service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
     path = f"/threads/{run['thread_id']}/messages"
 
-    waiting = [asyncio.create_task(patient.post(path, **HELLO)) for _ in range(2)]
+    waiting = [asyncio.create_task(queueing_service.post(path, **HELLO)) for _ in range(2)]
     await asyncio.sleep(0.01)
-    refused = await patient.post(path, **HELLO)
-    await patient.post(f"{run_path(run)}/cancel")
-    patient.clock.advance(1)
+    refused = await queueing_service.post(path, **HELLO)
+    await queueing_service.post(f"{run_path(run)}/cancel")
+    queueing_service.clock.advance(1)
     answers = [await task for task in waiting]
 
     assert (refused.status, [answer.status for answer in answers]) == (400, [200, 200])
-    assert len(await patient.list_messages(run)) == 3
+    assert len(await queueing_service.list_messages(run)) == 3
 
 
-async def test_d72_queued_requests_proceed_after_the_run_expired(patient: EmulatedService) -> None:
-    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
-    patient.clock.advance(599)
+async def test_d72_queued_requests_proceed_after_the_run_expired(queueing_service: EmulatedService) -> None:
+    run = await queueing_service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+    queueing_service.clock.advance(599)
 
-    waiting = asyncio.create_task(patient.post(f"/threads/{run['thread_id']}/messages", **HELLO))
+    waiting = asyncio.create_task(queueing_service.post(f"/threads/{run['thread_id']}/messages", **HELLO))
     await asyncio.sleep(0.01)
-    patient.clock.advance(10)
+    queueing_service.clock.advance(10)
 
     assert (await waiting).status == 200
-    assert (await patient.retrieve_run(run))["status"] == "expired"
+    assert (await queueing_service.retrieve_run(run))["status"] == "expired"
 
 
-async def test_d72_requests_with_other_errors_do_not_wait(patient: EmulatedService) -> None:
-    run = await patient.run_to_rest("CALL get_weather {}", tools=[WEATHER])
+async def test_d72_requests_with_other_errors_do_not_wait(queueing_service: EmulatedService) -> None:
+    run = await queueing_service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
 
-    refused = await patient.post(f"/threads/{run['thread_id']}/messages", role="nobody", content="Hello")
+    refused = await queueing_service.post(f"/threads/{run['thread_id']}/messages", role="nobody", content="Hello")
 
     assert (refused.status, refused.error["param"]) == (400, "role")

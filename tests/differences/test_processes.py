@@ -36,17 +36,17 @@ async def test_d68_a_turn_interrupted_by_the_end_of_its_process_is_repeated_by_t
         assert (len(first.simulator.requests), len(second.simulator.requests)) == (1, 1)
 
 
-async def saying(life: BackendProcess, run: JsonObject, *said: str) -> Sequence[asyncio.Task[JsonObject]]:
+async def add_messages(life: BackendProcess, run: JsonObject, *texts: str) -> Sequence[asyncio.Task[JsonObject]]:
     """Requests that add these messages one after another, each of which waits for the run."""
     requests: list[asyncio.Task[JsonObject]] = []
-    for text in said:
+    for text in texts:
         message = {"role": "user", "content": text}
         requests.append(asyncio.create_task(life.backend.create_message(CONTEXT, run["thread_id"], message)))
         await asyncio.sleep(0.01)
     return requests
 
 
-async def served(clock: ManualClock, requests: Sequence[asyncio.Task[JsonObject]]) -> None:
+async def advance_until_done(clock: ManualClock, requests: Sequence[asyncio.Task[JsonObject]]) -> None:
     """Let time pass until every request has its answer."""
     while not all(request.done() for request in requests):
         clock.advance(0.1)
@@ -61,11 +61,14 @@ async def test_d99_queued_requests_of_several_processes_are_served_in_the_order_
     ):
         run = await queue_run(one, "CALL get_weather {}", tools=[WEATHER])
         await wait_until(one, run, has_status("requires_action"))
-        requests = [*await saying(one, run, "one 1", "one 2"), *await saying(other, run, "other 1", "other 2")]
+        requests = [
+            *await add_messages(one, run, "one 1", "one 2"),
+            *await add_messages(other, run, "other 1", "other 2"),
+        ]
         before = await list_texts(other, run["thread_id"])
 
         await one.backend.cancel_run(CONTEXT, run["thread_id"], run["id"])
-        await asyncio.wait_for(served(clock, requests), 10)
+        await asyncio.wait_for(advance_until_done(clock, requests), 10)
 
         added = (await list_texts(other, run["thread_id"]))[len(before) :]
         assert before == ["CALL get_weather {}"]

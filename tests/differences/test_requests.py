@@ -215,21 +215,21 @@ async def test_d87_a_compressed_body_is_rejected_with_its_encoding(service: Emul
     plain = {**zipped, "content-encoding": "identity"}
 
     refused = await service.send("POST", "/threads", gzip.compress(b"{}"), headers=zipped)
-    taken = await service.send("POST", "/threads", b"{}", headers=plain)
+    response = await service.send("POST", "/threads", b"{}", headers=plain)
 
     assert isinstance(refused.body, bytes)
     assert (refused.status, orjson.loads(refused.body)["error"]["code"]) == (400, "unsupported_content_encoding")
-    assert taken.status == 200
+    assert response.status == 200
 
 
 async def test_d88_responses_have_no_cors_headers_by_default(service: EmulatedService) -> None:
     page = {**BETA, "origin": "https://somewhere.example"}
 
-    asked = await service.send("OPTIONS", "/threads", headers=page)
-    made = await service.send("POST", "/threads", b"{}", headers=page)
+    preflight = await service.send("OPTIONS", "/threads", headers=page)
+    created = await service.send("POST", "/threads", b"{}", headers=page)
 
-    assert (asked.status, made.status) == (405, 200)
-    assert not [name for name in {**asked.headers, **made.headers} if name.startswith("access-control-")]
+    assert (preflight.status, created.status) == (405, 200)
+    assert not [name for name in {**preflight.headers, **created.headers} if name.startswith("access-control-")]
 
 
 async def test_d88_an_allowed_origin_gets_cors_headers() -> None:
@@ -239,9 +239,9 @@ async def test_d88_an_allowed_origin_gets_cors_headers() -> None:
             aiohttp.ClientSession(headers={**BETA, "origin": page}) as http,
             http.get(f"{gateway.url}/threads") as answer,
         ):
-            told = (answer.status, answer.headers["access-control-allow-origin"])
+            result = (answer.status, answer.headers["access-control-allow-origin"])
 
-    assert told == (200, page)
+    assert result == (200, page)
 
 
 async def test_d107_a_gateway_without_a_key_rejects_cross_origin_requests() -> None:

@@ -18,7 +18,7 @@ from threadbridge.ports import ObjectKind
 from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, ScriptedResponse, TextMessage
 
 
-def shown(request: JsonObject) -> list[str]:
+def list_sent_texts(request: JsonObject) -> list[str]:
     """What a request holds, one word an item: the role of a message, the type of anything else."""
     return [str(item.get("role") or item["type"]) for item in request["input"]]
 
@@ -124,19 +124,19 @@ async def test_d10_a_policy_rejects_runs_with_unsupported_sampling_parameters() 
     async with open_service(policies={"sampling": "error"}) as service:
         assistant_id = await service.create_assistant(model="o3", temperature=0.5, instructions="Be brief.")
         refused = await service.post("/threads/runs", assistant_id=assistant_id)
-        taken = await service.run_to_rest("Hi", model="gpt-4o", temperature=0.5)
+        accepted_run = await service.run_to_rest("Hi", model="gpt-4o", temperature=0.5)
 
     assert (refused.status, refused.error["param"]) == (400, "temperature")
     assert refused.error["message"] == "Unsupported parameter: 'temperature' is not supported with this model."
-    assert taken["status"] == "completed"
+    assert accepted_run["status"] == "completed"
 
 
 async def test_d10_a_setting_disables_reasoning_so_that_sampling_is_accepted() -> None:
     async with open_service(policies={"sampling": "force_none"}) as service:
         run = await service.run_to_rest("Hi", model="gpt-6-luna", temperature=0.5, reasoning_effort="high")
 
-    [asked] = service.model_requests
-    assert (asked["temperature"], asked["reasoning"]) == (0.5, {"effort": "none"})
+    [request] = service.model_requests
+    assert (request["temperature"], request["reasoning"]) == (0.5, {"effort": "none"})
     assert (run["status"], run["temperature"], run["reasoning_effort"]) == ("completed", 0.5, "high")
 
 
@@ -154,7 +154,7 @@ async def test_d9_one_assistant_can_have_a_model_of_its_own() -> None:
             for each in (mine, other)
         ]
 
-    assert [asked["model"] for asked in service.model_requests] == ["gpt-6-sol", "gpt-4.1"]
+    assert [request["model"] for request in service.model_requests] == ["gpt-6-sol", "gpt-4.1"]
     assert service.model_requests[0]["reasoning"] == {"effort": "low"}
     assert [(run["model"], run["reasoning_effort"]) for run in runs] == [("gpt-4", None), ("gpt-4", None)]
 
@@ -238,7 +238,7 @@ async def test_d61_calls_without_outputs_are_not_sent_to_the_model(service: Emul
     following = await service.post(f"/threads/{waiting['thread_id']}/runs", assistant_id=waiting["assistant_id"])
 
     assert (await service.wait_until_rest(following.body))["status"] == "completed"
-    assert shown(service.model_requests[-1]) == ["user"]
+    assert list_sent_texts(service.model_requests[-1]) == ["user"]
 
 
 async def test_d61_calls_of_an_expired_run_are_not_sent_to_the_model(service: EmulatedService) -> None:
@@ -250,20 +250,26 @@ async def test_d61_calls_of_an_expired_run_are_not_sent_to_the_model(service: Em
 
     assert (await service.retrieve_run(waiting))["status"] == "expired"
     assert (await service.wait_until_rest(following.body))["status"] == "completed"
-    assert shown(service.model_requests[-1]) == ["user"]
+    assert list_sent_texts(service.model_requests[-1]) == ["user"]
 
 
 async def test_d62_messages_and_answered_calls_of_earlier_runs_are_sent_to_the_model(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_calls(FunctionCall("get_weather", "{}"), reasoning="Let me see"))
     earlier = await service.submit_outputs(await service.run_to_rest("Hi", model="o3", tools=[WEATHER]))
-    within = shown(service.model_requests[-1])
+    within = list_sent_texts(service.model_requests[-1])
     await service.post(f"/threads/{earlier['thread_id']}/messages", role="user", content="More")
 
     later = await service.post(f"/threads/{earlier['thread_id']}/runs", assistant_id=earlier["assistant_id"])
     await service.wait_until_rest(later.body)
 
     assert within == ["user", "reasoning", "function_call", "function_call_output"]
-    assert shown(service.model_requests[-1]) == ["user", "function_call", "function_call_output", "assistant", "user"]
+    assert list_sent_texts(service.model_requests[-1]) == [
+        "user",
+        "function_call",
+        "function_call_output",
+        "assistant",
+        "user",
+    ]
 
 
 async def test_d63_last_messages_does_not_count_messages_of_the_run(service: EmulatedService) -> None:
@@ -280,7 +286,7 @@ async def test_d63_last_messages_does_not_count_messages_of_the_run(service: Emu
     run = await service.submit_outputs(await service.wait_until_rest(started.body))
 
     assert message_text((await service.list_messages(run))[0]) == "before"
-    assert [shown(request) for request in service.model_requests] == [
+    assert [list_sent_texts(request) for request in service.model_requests] == [
         ["user"],
         ["user", "assistant", "function_call", "function_call_output"],
     ]

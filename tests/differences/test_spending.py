@@ -22,7 +22,7 @@ PRICES = {"gpt-4o": {"input": 2.5, "output": 10}}
 DAY = 86_400
 
 
-async def report(service: EmulatedService, run: RunObject) -> JsonObject:
+async def get_report(service: EmulatedService, run: RunObject) -> JsonObject:
     return dict((await service.get(f"{run_path(run)}/report")).body)
 
 
@@ -30,12 +30,12 @@ async def test_d91_a_run_fails_before_the_request_that_would_exceed_its_limit() 
     async with open_service(prices=PRICES, limits={"run_dollars": 0.0001}) as service:
         run = await service.run_to_rest("too long " * 50)
 
-        told = await report(service, run)
+        run_report = await get_report(service, run)
 
     assert (run["status"], get_last_error(run)["code"], service.model_requests) == ("failed", "rate_limit_exceeded", [])
     assert "limits.run_dollars allows $0.0001" in get_last_error(run)["message"]
-    assert [turn["cost"]["note"] for turn in told["turns"]] == ["The model was not asked."]
-    assert told["last_error"] == run["last_error"]
+    assert [turn["cost"]["note"] for turn in run_report["turns"]] == ["The model was not asked."]
+    assert run_report["last_error"] == run["last_error"]
 
 
 async def test_d91_a_run_within_its_limit_completes() -> None:
@@ -50,11 +50,11 @@ async def test_d91_the_limit_of_a_run_applies_to_all_its_turns() -> None:
         waiting = await service.run_to_rest("CALL get_weather {}", tools=[WEATHER])
         run = await service.submit_outputs(waiting, "sunny " * 400)
 
-        told = await report(service, run)
+        run_report = await get_report(service, run)
 
     assert (run["status"], len(service.model_requests)) == ("failed", 1)
     assert "limits.run_dollars" in get_last_error(run)["message"]
-    assert 0 < told["totals"]["run"]["usd"] < 0.001
+    assert 0 < run_report["totals"]["run"]["usd"] < 0.001
 
 
 async def test_d91_max_completion_tokens_bound_the_estimated_cost() -> None:
@@ -73,7 +73,7 @@ async def test_d91_the_stream_of_such_a_run_ends_with_failed() -> None:
             "/threads/runs", assistant_id=await service.create_assistant(), thread=thread
         )
 
-    assert [told.name for told in events][-2:] == ["thread.run.failed", "done"]
+    assert [run_report.name for run_report in events][-2:] == ["thread.run.failed", "done"]
 
 
 async def test_d91_the_limit_of_a_tenant_applies_to_all_runs_of_a_number_of_days() -> None:
@@ -112,13 +112,15 @@ async def test_d92_a_policy_allows_models_without_a_price() -> None:
 async def test_d93_the_cost_of_a_deleted_thread_remains_in_the_sums() -> None:
     async with open_service(prices=PRICES) as service:
         assistant_id = await service.create_assistant()
-        gone = await service.post("/threads/runs", assistant_id=assistant_id, thread={"messages": []}, instructions="x")
-        await service.wait_until_rest(gone.body)
-        await service.delete(f"/threads/{gone.body['thread_id']}")
+        deleted = await service.post(
+            "/threads/runs", assistant_id=assistant_id, thread={"messages": []}, instructions="x"
+        )
+        await service.wait_until_rest(deleted.body)
+        await service.delete(f"/threads/{deleted.body['thread_id']}")
         run = await service.post("/threads/runs", assistant_id=assistant_id, thread={"messages": []}, instructions="x")
         await service.wait_until_rest(run.body)
 
-        totals = (await report(service, run.body))["totals"]
+        totals = (await get_report(service, run.body))["totals"]
 
     assert [totals[scope]["turns"] for scope in ("thread", "assistant", "tenant")] == [1, 2, 2]
 
@@ -126,26 +128,26 @@ async def test_d93_the_cost_of_a_deleted_thread_remains_in_the_sums() -> None:
 async def test_d93_a_response_for_a_deleted_thread_is_counted() -> None:
     async with open_service(prices=PRICES) as service:
         service.simulator.enqueue(Scenario.from_text("too late").with_start_delay(0.05))
-        gone = await service.start_run("Hi")
-        await service.wait_for_status(gone, "in_progress")
-        await deleted_by_another_process(service, gone["thread_id"])
+        deleted = await service.start_run("Hi")
+        await service.wait_for_status(deleted, "in_progress")
+        await delete_thread_elsewhere(service, deleted["thread_id"])
 
-        spent = await wait_until(lambda: everything(service), lambda told: told["turns"] > 0)
+        spent = await wait_until(lambda: read_tenant_totals(service), lambda run_report: run_report["turns"] > 0)
 
     assert spent["turns"] == 1
     assert spent["usd"] > 0
 
 
-async def deleted_by_another_process(service: EmulatedService, thread_id: str) -> None:
+async def delete_thread_elsewhere(service: EmulatedService, thread_id: str) -> None:
     """Delete the thread without notice to the worker that waits for the response."""
     await service.store.write(lambda session: session.remove(ObjectKind.THREAD, thread_id), tenant="default")
 
 
-async def everything(service: EmulatedService) -> JsonObject:
+async def read_tenant_totals(service: EmulatedService) -> JsonObject:
     """The sums of the tenant."""
     [*tallies] = await service.store.read(lambda session: session.list_spending(SpendScope.TENANT), tenant="default")
-    report: JsonObject = build_total_report(tallies[0].totals if tallies else SpendTotals())
-    return report
+    get_report: JsonObject = build_total_report(tallies[0].totals if tallies else SpendTotals())
+    return get_report
 
 
 async def test_d94_a_rejected_request_costs_nothing_and_a_failed_response_has_an_unknown_cost() -> None:
@@ -155,7 +157,7 @@ async def test_d94_a_rejected_request_costs_nothing_and_a_failed_response_has_an
             await service.run_to_rest("FAIL server_error The model is on fire."),
         )
 
-        no_cost, unknown = await report(service, refused), await report(service, broken)
+        no_cost, unknown = await get_report(service, refused), await get_report(service, broken)
 
     assert no_cost["turns"][0]["cost"] == {"usd": 0, "note": "The service refused the request.", "not_included": []}
     assert (no_cost["totals"]["run"]["usd"], no_cost["totals"]["run"]["unpriced_turns"]) == (0, 0)
@@ -174,7 +176,7 @@ async def test_d94_searches_are_priced_or_reported_as_not_included(
         stores: ToolResources = {"file_search": {"vector_stores": [{}]}}
         run = await service.run_to_rest("SEARCH cake", tools=[{"type": "file_search"}], tool_resources=stores)
 
-        turn = (await report(service, run))["turns"][0]
+        turn = (await get_report(service, run))["turns"][0]
 
     tokens = get_usage(run)["prompt_tokens"] * 2.5e-6 + get_usage(run)["completion_tokens"] * 1e-5
     assert turn["hosted_calls"] == {"file_search": 1}
@@ -185,7 +187,7 @@ async def test_d94_a_container_is_reported_as_not_included_whether_or_not_code_r
     async with open_service(prices=PRICES) as service:
         run = await service.run_to_rest("short", tools=[{"type": "code_interpreter"}])
 
-        turn = (await report(service, run))["turns"][0]
+        turn = (await get_report(service, run))["turns"][0]
 
     assert (turn["hosted_calls"], turn["cost"]["not_included"]) == ({}, ["code_interpreter_container"])
 
@@ -193,10 +195,10 @@ async def test_d94_a_container_is_reported_as_not_included_whether_or_not_code_r
 async def test_d94_a_run_report_is_a_separate_operation(service: EmulatedService) -> None:
     run = await service.run_to_rest("short")
 
-    told = await report(service, run)
+    run_report = await get_report(service, run)
     unknown = await service.get(f"/threads/{run['thread_id']}/runs/run_unknown/report")
     posted = await service.post(f"{run_path(run)}/report")
 
-    assert (told["object"], told["run_id"]) == ("thread.run.report", run["id"])
+    assert (run_report["object"], run_report["run_id"]) == ("thread.run.report", run["id"])
     assert (unknown.status, unknown.error["message"]) == (404, "No run found with id 'run_unknown'.")
     assert (posted.status, posted.headers["allow"]) == (405, "GET")

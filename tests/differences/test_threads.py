@@ -90,13 +90,13 @@ async def test_d44_a_run_adds_at_most_32_messages(service: EmulatedService) -> N
     refused = await service.post(
         f"/threads/{thread_id}/runs", assistant_id=assistant_id, additional_messages=[message] * 33
     )
-    taken = await service.post(
+    response = await service.post(
         f"/threads/{thread_id}/runs", assistant_id=assistant_id, additional_messages=[message] * 32
     )
 
     assert (refused.error["param"], refused.error["code"]) == ("additional_messages", "array_above_max_length")
-    assert taken.status == 200
-    assert (await service.get(run_path(taken.body))).status == 200
+    assert response.status == 200
+    assert (await service.get(run_path(response.body))).status == 200
 
 
 async def test_d70_a_thread_accepts_more_messages_than_the_service_did(service: EmulatedService) -> None:

@@ -9,24 +9,24 @@ from threadbridge.api_types import JsonObject
 from threadbridge.ports import ObjectKind
 
 
-def texts(asked: JsonObject) -> list[str]:
+def list_texts(request: JsonObject) -> list[str]:
     """The texts of a request to the model."""
-    return [part["text"] for item in asked["input"] if item["type"] == "message" for part in item["content"]]
+    return [part["text"] for item in request["input"] if item["type"] == "message" for part in item["content"]]
 
 
-def numbered(*numbers: int) -> list[str]:
+def number_texts(*numbers: int) -> list[str]:
     """Messages of about seventy tokens."""
     return [f"Message {number}, " + "and so on, " * 15 for number in numbers]
 
 
 async def test_d12_the_first_and_the_newest_turns_of_a_long_thread_are_sent() -> None:
     async with open_service(models={"gpt-4o": {"model": "gpt-4o", "context_tokens": 250}}) as service:
-        thread_id = await service.create_thread(*numbered(*range(1, 9)))
+        thread_id = await service.create_thread(*number_texts(*range(1, 9)))
 
         run = await service.post(f"/threads/{thread_id}/runs", assistant_id=await service.create_assistant())
         await service.wait_until_rest(run.body)
 
-    assert texts(service.model_requests[-1]) == numbered(1, 7, 8)
+    assert list_texts(service.model_requests[-1]) == number_texts(1, 7, 8)
 
 
 async def test_d12_a_thread_within_the_window_is_sent_whole(service: EmulatedService) -> None:
@@ -36,7 +36,7 @@ async def test_d12_a_thread_within_the_window_is_sent_whole(service: EmulatedSer
     await service.wait_until_rest(run.body)
 
     assert run.body["truncation_strategy"] == {"type": "auto", "last_messages": None}
-    assert texts(service.model_requests[-1]) == ["again"] * 32
+    assert list_texts(service.model_requests[-1]) == ["again"] * 32
 
 
 async def test_d50_a_too_small_prompt_budget_ends_the_run_before_the_request(service: EmulatedService) -> None:
@@ -67,7 +67,7 @@ async def test_d50_the_stream_of_such_a_run_ends_with_incomplete(service: Emulat
 
 
 async def test_d50_messages_are_dropped_to_meet_the_budget(service: EmulatedService) -> None:
-    thread_id = await service.create_thread(*numbered(*range(1, 9)))
+    thread_id = await service.create_thread(*number_texts(*range(1, 9)))
 
     run = await service.post(
         f"/threads/{thread_id}/runs", assistant_id=await service.create_assistant(), max_prompt_tokens=250
@@ -75,7 +75,7 @@ async def test_d50_messages_are_dropped_to_meet_the_budget(service: EmulatedServ
     rested = await service.wait_until_rest(run.body)
 
     assert rested["status"] == "completed"
-    assert texts(service.model_requests[-1]) == numbered(1, 7, 8)
+    assert list_texts(service.model_requests[-1]) == number_texts(1, 7, 8)
 
 
 async def test_d76_the_context_window_is_that_of_the_model_that_the_assistant_names(service: EmulatedService) -> None:
@@ -87,8 +87,8 @@ async def test_d76_the_context_window_is_that_of_the_model_that_the_assistant_na
     wide = await service.post(f"/threads/{thread}/runs", assistant_id=await service.create_assistant(model="gpt-4o"))
     await service.wait_until_rest(wide.body)
 
-    assert long_text not in texts(service.model_requests[0])
-    assert long_text in texts(service.model_requests[1])
+    assert long_text not in list_texts(service.model_requests[0])
+    assert long_text in list_texts(service.model_requests[1])
 
 
 async def test_d76_settings_change_the_window_of_a_model_or_an_assistant() -> None:
@@ -98,11 +98,11 @@ async def test_d76_settings_change_the_window_of_a_model_or_an_assistant() -> No
         mine = {**other, "id": "asst_mine"}
         await service.store.write(lambda session: session.add(ObjectKind.ASSISTANT, mine), tenant="default")
         for each in (mine, other):
-            thread_id = await service.create_thread(*numbered(*range(1, 9)))
+            thread_id = await service.create_thread(*number_texts(*range(1, 9)))
             run = await service.post(f"/threads/{thread_id}/runs", assistant_id=each["id"])
             await service.wait_until_rest(run.body)
 
-    assert [texts(asked) for asked in service.model_requests] == [numbered(1, 8), numbered(1, 7, 8)]
+    assert [list_texts(request) for request in service.model_requests] == [number_texts(1, 8), number_texts(1, 7, 8)]
 
 
 async def test_d77_tokens_are_counted_locally(service: EmulatedService) -> None:
@@ -115,21 +115,21 @@ async def test_d77_tokens_are_counted_locally(service: EmulatedService) -> None:
 async def test_d77_a_setting_has_the_upstream_count_tokens() -> None:
     async with open_service(truncation={"counting": "exact"}) as service:
         run = await service.run_to_rest("one two three", run={"max_prompt_tokens": 16})
-        told = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
+        report = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
 
     assert run["status"] == "completed"
-    assert told.body["turns"][0]["history"]["counted"] == get_usage(run)["prompt_tokens"]
+    assert report.body["turns"][0]["history"]["counted"] == get_usage(run)["prompt_tokens"]
 
 
 async def test_d101_a_prompt_rejected_as_too_long_is_sent_again_with_less_history(service: EmulatedService) -> None:
     service.simulator.limits = replace(service.simulator.limits, context_tokens=100)
-    thread_id = await service.create_thread(*numbered(1, 2, 3))
+    thread_id = await service.create_thread(*number_texts(1, 2, 3))
 
     run = await service.post(f"/threads/{thread_id}/runs", assistant_id=await service.create_assistant())
     rested = await service.wait_until_rest(run.body)
 
     assert rested["status"] == "completed"
-    assert [texts(asked) for asked in service.model_requests] == [numbered(1, 2, 3), numbered(1, 3)]
+    assert [list_texts(request) for request in service.model_requests] == [number_texts(1, 2, 3), number_texts(1, 3)]
 
 
 async def test_d108_a_compaction_is_kept_when_a_message_is_deleted() -> None:
@@ -143,4 +143,4 @@ async def test_d108_a_compaction_is_kept_when_a_message_is_deleted() -> None:
         await service.wait_until_rest(again.body)
 
     assert [item["type"] for item in service.model_requests[1]["input"]] == ["compaction", "message"]
-    assert texts(service.model_requests[1]) == ["and now?"]
+    assert list_texts(service.model_requests[1]) == ["and now?"]

@@ -23,10 +23,10 @@ async def test_d2_the_last_step_of_a_response_has_its_usage(service: EmulatedSer
 
     run = await service.submit_outputs(await service.run_to_rest("Hi", tools=[WEATHER]))
 
-    said, called, answered = [get_usage(step)["total_tokens"] for step in await service.list_steps(run)]
-    assert said == 0
+    text, called, answer = [get_usage(step)["total_tokens"] for step in await service.list_steps(run)]
+    assert text == 0
     assert called > 0
-    assert get_usage(run)["total_tokens"] == called + answered
+    assert get_usage(run)["total_tokens"] == called + answer
 
 
 async def test_d3_messages_and_steps_of_a_turn_are_visible_after_its_end(service: EmulatedService) -> None:
@@ -34,10 +34,10 @@ async def test_d3_messages_and_steps_of_a_turn_are_visible_after_its_end(service
     thread = {"messages": [{"role": "user", "content": "Hi"}]}
     stream = service.iterate_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
 
-    run = await anext(told.data async for told in stream if told.name == "thread.run.created")
-    await anext(told async for told in stream if told.name == "thread.message.delta")
+    run = await anext(event.data async for event in stream if event.name == "thread.run.created")
+    await anext(event async for event in stream if event.name == "thread.message.delta")
     during = [message_text(message) for message in await service.list_messages(run)], len(await service.list_steps(run))
-    rest = [told async for told in stream]
+    rest = [event async for event in stream]
 
     after = [message_text(message) for message in await service.list_messages(run)], len(await service.list_steps(run))
     assert rest[-2].name == "thread.run.completed"
@@ -155,7 +155,7 @@ async def test_d60_an_empty_text_is_a_message_with_one_empty_delta(service: Emul
 
     events = await service.collect_events("/threads/runs", assistant_id=await service.create_assistant(), thread=thread)
 
-    deltas = [told.data["delta"]["content"][0]["text"] for told in events if told.name == "thread.message.delta"]
+    deltas = [event.data["delta"]["content"][0]["text"] for event in events if event.name == "thread.message.delta"]
     assert deltas == [{"value": "", "annotations": []}]
 
 
@@ -179,9 +179,9 @@ async def test_d64_an_omitted_output_is_empty(service: EmulatedService) -> None:
     first, second = (call["id"] for call in get_required_calls(run))
 
     outputs = [{"tool_call_id": first}, {"tool_call_id": second, "output": None}]
-    taken = await service.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=outputs)
+    submitted = await service.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=outputs)
 
-    calls = list_step_calls((await service.list_steps(await service.wait_until_rest(taken.body)))[0])
+    calls = list_step_calls((await service.list_steps(await service.wait_until_rest(submitted.body)))[0])
     assert [get_function(call)["output"] for call in calls] == ["", ""]
 
 

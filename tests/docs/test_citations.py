@@ -49,7 +49,7 @@ class Citation(NamedTuple):
         return f"{self.file}:{self.line}: {self.text} is not in the documentation"
 
 
-def published() -> frozenset[str]:
+def list_published() -> frozenset[str]:
     """What can be cited: `A42`, `§13` and so on, from the anchors of the reference and the table of differences."""
     anchors = [anchor for page in REFERENCE.glob("*.md") for anchor in _ANCHOR.findall(page.read_text())]
     rules = {anchor[0].upper() + anchor[1:] for anchor in anchors if re.fullmatch(_NUMBER.lower(), anchor.lower())}
@@ -58,13 +58,13 @@ def published() -> frozenset[str]:
     return frozenset(rules | sections | set(_DIFFERENCE.findall(compatibility.read_text())))
 
 
-def citations(text: str, file: str = "text") -> Iterator[Citation]:
+def find_citations(text: str, file: str = "text") -> Iterator[Citation]:
     """The citations in a text, line by line."""
     for number, line in enumerate(text.splitlines(), start=1):
-        yield from (Citation(cited, file, number) for cited in _cited(_LINTER_CODES.sub("", line)))
+        yield from (Citation(cited, file, number) for cited in _find_in_line(_LINTER_CODES.sub("", line)))
 
 
-def _cited(line: str) -> Iterator[str]:
+def _find_in_line(line: str) -> Iterator[str]:
     for match in _CITATION.finditer(line):
         yield from (number for number in match.groups() if number)
     for match in _SECTION.finditer(line):
@@ -75,13 +75,13 @@ def _cited(line: str) -> Iterator[str]:
         yield from (number[0].upper() + number[1:] for number in _NUMBER_IN_NAME.findall(name))
 
 
-def unresolved(text: str, file: str = "text") -> list[Citation]:
+def find_unresolved(text: str, file: str = "text") -> list[Citation]:
     """The citations in a text that lead nowhere."""
-    known = published()
-    return [citation for citation in citations(text, file) if citation.text not in known]
+    known = list_published()
+    return [citation for citation in find_citations(text, file) if citation.text not in known]
 
 
-def tree() -> list[Path]:
+def list_files() -> list[Path]:
     """The Python files and pages of the repository."""
     folders = [path for path in ROOT.iterdir() if path.is_dir() and (path.name == ".ci" or path.name[0] != ".")]
     files = [*ROOT.glob("*.md"), *(path for folder in folders for path in folder.rglob("*"))]
@@ -89,9 +89,9 @@ def tree() -> list[Path]:
 
 
 def test_every_citation_in_the_tree_resolves() -> None:
-    known = published()
+    known = list_published()
 
-    cited = [each for path in tree() for each in citations(path.read_text(), str(path.relative_to(ROOT)))]
+    cited = [each for path in list_files() for each in find_citations(path.read_text(), str(path.relative_to(ROOT)))]
 
     assert len(cited) > 500
     assert [str(each) for each in cited if each.text not in known] == []
@@ -112,7 +112,7 @@ def test_every_citation_in_the_tree_resolves() -> None:
     ],
 )
 def test_an_unresolved_citation_is_reported(made_up: str) -> None:
-    [found] = unresolved(f"A first line.\n{made_up}", "made_up.py")
+    [found] = find_unresolved(f"A first line.\n{made_up}", "made_up.py")
 
     assert str(found).startswith("made_up.py:2: ")
 
@@ -127,13 +127,13 @@ def test_an_unresolved_citation_is_reported(made_up: str) -> None:
     ],
 )
 def test_text_that_resembles_a_citation_is_ignored(text: str) -> None:
-    assert list(citations(text)) == []
+    assert list(find_citations(text)) == []
 
 
 def test_every_form_of_a_citation_is_recognized() -> None:
     line = "def test_a52_and_c5(): # (A98a, S3), A84-A86, mapping §13 and responses-mapping.md §16 G2; D9"
 
-    assert sorted(each.text for each in citations(line)) == [
+    assert sorted(each.text for each in find_citations(line)) == [
         "A52", "A84", "A86", "A98a", "C5", "D9", "G2", "S3", "§13", "§16",
     ]  # fmt: skip
 
@@ -148,7 +148,7 @@ def test_the_reference_has_every_anchor_exactly_once() -> None:
     assert len(anchors) == len(set(anchors))
 
 
-def anchors_of(page: str) -> set[str]:
+def list_anchors(page: str) -> set[str]:
     """The anchors of a page: those it sets itself, and those that GitHub derives from its headings."""
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
@@ -162,7 +162,7 @@ def test_every_link_to_a_page_or_an_anchor_resolves(page: Path) -> None:
     broken: list[str] = []
     for link in _LINK.finditer(page.read_text()):
         target = (page.parent / link["page"]).resolve() if link["page"] else page
-        if not target.exists() or (link["anchor"] and link["anchor"] not in anchors_of(target.read_text())):
+        if not target.exists() or (link["anchor"] and link["anchor"] not in list_anchors(target.read_text())):
             broken.append(link[0])
 
     assert broken == []

@@ -16,22 +16,22 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 _ROW = re.compile(r"^\| `(?P<key>[\w.]+)` \| (?P<default>[^|]+) \|", re.MULTILINE)
 
 
-def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+def iterate_fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
         annotation = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield from leaves(annotation, f"{prefix}{name}.")
+            yield from iterate_fields(annotation, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
 
 
-def documented() -> dict[str, str]:
+def read_documented() -> dict[str, str]:
     return {row["key"]: row["default"].strip("` ") for row in _ROW.finditer(PAGE.read_text())}
 
 
-def configurable() -> dict[str, str]:
-    settings = {key: field for key, field in leaves(Settings) if key not in ("models", "prices")}
-    override = dict(leaves(ModelOverride, "models.NAME.")) | dict(leaves(ModelPrice, "prices.NAME."))
+def list_settings() -> dict[str, str]:
+    settings = {key: field for key, field in iterate_fields(Settings) if key not in ("models", "prices")}
+    override = dict(iterate_fields(ModelOverride, "models.NAME.")) | dict(iterate_fields(ModelPrice, "prices.NAME."))
     return {key: _default(field) for key, field in (settings | override).items()}
 
 
@@ -40,9 +40,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def test_the_page_lists_exactly_the_settings_with_their_defaults() -> None:
-    page = documented()
+    page = read_documented()
 
-    assert page == configurable()
+    assert page == list_settings()
 
 
 def test_the_page_lists_each_key_once() -> None:

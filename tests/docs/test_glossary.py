@@ -48,23 +48,23 @@ def api_words() -> set[str]:
     return {word for path in types.rglob("*.py") for word in _words(path.stem)}
 
 
-def names() -> dict[str, str]:
+def list_words() -> dict[str, str]:
     """Every word of a package's or module's name, and one path where it stands."""
-    found: dict[str, str] = {}
+    words: dict[str, str] = {}
     for folder in ("bridge", "adapters", "migrate"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "versions" in path.parts:
                 continue  # revisions of the store have numbers
             relative = path.relative_to(ROOT)
             for word in _words(" ".join(relative.with_suffix("").parts[1:])):
-                found.setdefault(word, str(relative))
-    return found
+                words.setdefault(word, str(relative))
+    return words
 
 
 def test_names_are_made_of_terms_and_plain_words() -> None:
     allowed = glossary_words() | api_words() | PLAIN_WORDS
 
-    assert {word: path for word, path in names().items() if word not in allowed} == {}
+    assert {word: path for word, path in list_words().items() if word not in allowed} == {}
 
 
 #: Metaphors and participles that are not used as names.
@@ -77,7 +77,7 @@ FORBIDDEN = frozenset(
 
 
 def test_no_name_contains_a_forbidden_word() -> None:
-    assert {word: path for word, path in names().items() if word in FORBIDDEN} == {}
+    assert {word: path for word, path in list_words().items() if word in FORBIDDEN} == {}
 
 
 def test_every_term_has_a_meaning_and_a_place() -> None:

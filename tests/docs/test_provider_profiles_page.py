@@ -12,7 +12,7 @@ from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "provider-profiles.md").read_text()
 
 
-def rows(page: str) -> list[list[str]]:
+def read_rows(page: str) -> list[list[str]]:
     return [
         [cell.strip("` ") for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:3] == "| `"
     ]
@@ -20,10 +20,11 @@ def rows(page: str) -> list[list[str]]:
 
 def test_the_table_of_profiles_equals_the_code() -> None:
     [names] = [line.split("|")[2:-1] for line in PAGE.splitlines() if line.startswith("| capability | `")]
-    shown = [row for row in rows(PAGE) if len(row) == len(PROFILES) + 1]
+    documented = [row for row in read_rows(PAGE) if len(row) == len(PROFILES) + 1]
 
     columns: dict[str, dict[str, Any]] = {
-        name.strip("` "): {row[0]: row[column] == "yes" for row in shown} for column, name in enumerate(names, start=1)
+        name.strip("` "): {row[0]: row[column] == "yes" for row in documented}
+        for column, name in enumerate(names, start=1)
     }
     profiles = {name: UpstreamCapabilities(**column) for name, column in columns.items()}
 
@@ -31,7 +32,7 @@ def test_the_table_of_profiles_equals_the_code() -> None:
 
 
 def test_every_capability_is_explained() -> None:
-    explained = [row[0] for row in rows(PAGE) if len(row) == 3]
+    explained = [row[0] for row in read_rows(PAGE) if len(row) == 3]
 
     assert tuple(explained) == CAPABILITIES
 

@@ -14,10 +14,16 @@ README = "../README.md"
 
 def test_the_example_of_the_readme_runs(tmp_path: Path) -> None:
     [example] = [block.text for block in list_blocks(README) if block.language == "python"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
 
     done = subprocess.run(
-        [sys.executable, "-c", example], cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", example],
+        cwd=tmp_path,
+        env=inherited,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
     assert (done.returncode, done.stdout) == (0, "completed ECHO: Hello\n")

@@ -17,8 +17,11 @@ _BIN = Path(sys.executable).parent
 
 def _environment() -> dict[str, str]:
     """A reader's shell: the commands of this environment, no key, no settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
-    return kept | {"PATH": f"{_BIN}{os.pathsep}{kept['PATH']}", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
+    return inherited | {
+        "PATH": f"{_BIN}{os.pathsep}{inherited['PATH']}",
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
+    }
 
 
 def _run(commands: CodeBlock, directory: Path) -> str:
@@ -46,8 +49,8 @@ def _follow(page: list[CodeBlock], directory: Path) -> Iterator[tuple[str, str]]
 
 def test_every_command_of_the_tutorial_prints_the_output_of_the_page(tmp_path: Path) -> None:
     page = list_blocks("tutorial/getting-started.md")
-    shown = [(block.text, following.text) for block, following in pairwise(page) if block.language == "sh"]
+    documented = [(block.text, following.text) for block, following in pairwise(page) if block.language == "sh"]
 
     printed = list(_follow(page, tmp_path))
 
-    assert printed == shown
+    assert printed == documented

@@ -34,12 +34,12 @@ def test_the_example_backend_is_found_by_name_and_prints_the_output_of_the_page(
     files = {block.name: block.text for block in page if block.name is not None}
     (tmp_path / "use.py").write_text(files["use.py"])
     install(files, tmp_path / "installed")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "THREADBRIDGE_"))}
 
     result = subprocess.run(
         [sys.executable, "use.py"],
         cwd=tmp_path,
-        env=kept | {"PYTHONPATH": str(tmp_path / "installed")},
+        env=inherited | {"PYTHONPATH": str(tmp_path / "installed")},
         capture_output=True,
         text=True,
         timeout=SECONDS,

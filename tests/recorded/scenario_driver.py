@@ -48,9 +48,9 @@ class DeltaAccumulator:
                 for part in parts:
                     self._append_text((key, part["index"]), part["text"]["value"])
             case {"object": "thread.run.step.delta", "id": key, "delta": {"step_details": {"tool_calls": calls}}}:
-                for made in calls:
-                    self._names.setdefault((key, made["index"]), made["function"].get("name"))
-                    self._append_text((key, made["index"]), made["function"].get("arguments") or "")
+                for call in calls:
+                    self._names.setdefault((key, call["index"]), call["function"].get("name"))
+                    self._append_text((key, call["index"]), call["function"].get("arguments") or "")
             case _:
                 return
 

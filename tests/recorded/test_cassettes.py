@@ -48,9 +48,9 @@ def test_every_cassette_belongs_to_a_test_and_every_recorded_test_has_one() -> N
 def test_no_cassette_holds_a_secret_or_names_a_machine(pattern: str) -> None:
     texts = {name: (CASSETTES / name).read_text(encoding="utf-8") for name in list_cassette_files()}
 
-    found = {name: match[0] for name, text in texts.items() if (match := re.search(pattern, text, re.MULTILINE))}
+    matches = {name: match[0] for name, text in texts.items() if (match := re.search(pattern, text, re.MULTILINE))}
 
-    assert found == {}
+    assert matches == {}
 
 
 @pytest.mark.parametrize(
@@ -108,18 +108,18 @@ def test_a_recorded_request_contains_no_secret() -> None:
     }
     request = Request("POST", "http://127.0.0.1:4242/v1/responses?limit=2", b"{}", headers)
 
-    kept = make_request_filter("http://127.0.0.1:4242/v1", SIMULATED)(request)
+    filtered = make_request_filter("http://127.0.0.1:4242/v1", SIMULATED)(request)
 
-    assert dict(kept.headers) == {"content-type": "application/json"}
-    assert kept.uri == f"{SIMULATED}/responses?limit=2"
+    assert dict(filtered.headers) == {"content-type": "application/json"}
+    assert filtered.uri == f"{SIMULATED}/responses?limit=2"
 
 
 def test_a_recorded_response_contains_no_secret() -> None:
     headers = {"Set-Cookie": ["secret"], "openai-organization": ["secret"], "Content-Type": ["text/event-stream"]}
 
-    kept = filter_response({"status": {"code": 200}, "headers": headers, "body": {"string": b"x"}})
+    filtered = filter_response({"status": {"code": 200}, "headers": headers, "body": {"string": b"x"}})
 
-    assert kept["headers"] == {"content-type": ["text/event-stream"]}
+    assert filtered["headers"] == {"content-type": ["text/event-stream"]}
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_a_body_survives_serialization(text: str) -> None:
 
 
 def test_bodies_are_compared_as_json() -> None:
-    asked = Request("POST", SIMULATED, b'{"a": 1, "b": 2}', NO_HEADERS)
+    request = Request("POST", SIMULATED, b'{"a": 1, "b": 2}', NO_HEADERS)
 
-    match_body(asked, Request("POST", SIMULATED, b'{"b":2,"a":1}', NO_HEADERS))
+    match_body(request, Request("POST", SIMULATED, b'{"b":2,"a":1}', NO_HEADERS))
     match_body(Request("GET", SIMULATED, b"", NO_HEADERS), Request("GET", SIMULATED, None, NO_HEADERS))
 
     with pytest.raises(AssertionError):
-        match_body(asked, Request("POST", SIMULATED, b'{"a":1,"b":3}', NO_HEADERS))
+        match_body(request, Request("POST", SIMULATED, b'{"a":1,"b":3}', NO_HEADERS))
 
 
 # -- Replaying -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from tests.conformance.published_schema import ABSENT, SLICE
 from tests.conformance.recorded_sessions.session_replay import JudgedExchange, Verdict
 from tests.conformance.replay import ReplayResult
 from tests.conformance.rule_coverage import RULES
-from tests.conformance.test_judge import Exchange
+from tests.conformance.test_session_replay import Exchange
 
 needs_schema = pytest.mark.skipif(not SLICE.is_file(), reason=ABSENT)
 

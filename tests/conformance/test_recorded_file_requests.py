@@ -27,37 +27,41 @@ _SHAPES = frozenset({"missing", "extra"})
 _BOUNDARY = "recorded"
 
 
-class Replayed(NamedTuple):
+class ReplayedExchange(NamedTuple):
     """A recorded exchange and the replayed response, with the recorded ids."""
 
-    seen: RecordedExchange
+    exchange: RecordedExchange
     status: int
     body: JsonObject
 
 
-def recorded() -> list[RecordedExchange]:
+def list_recorded_exchanges() -> list[RecordedExchange]:
     """The exchanges whose answers are JSON."""
     usable = (
-        seen
-        for seen in read_recordings(SHARED)
-        if not lacks_request(seen) and find_obstacle(seen) is None and answered(seen)
+        exchange
+        for exchange in read_recordings(SHARED)
+        if not lacks_request(exchange) and find_obstacle(exchange) is None and is_replayable(exchange)
     )
-    return [seen for seen in usable if (seen.path or "").startswith(_SURFACES) and is_json_object(seen.response_json)]
+    return [
+        exchange
+        for exchange in usable
+        if (exchange.path or "").startswith(_SURFACES) and is_json_object(exchange.response_json)
+    ]
 
 
-def answered(seen: RecordedExchange) -> bool:
+def is_replayable(exchange: RecordedExchange) -> bool:
     """Whether it is no error, except an unknown id: rejected forms were not recorded."""
-    return seen.status == 200 or (seen.status == 404 and seen.method == "GET")
+    return exchange.status == 200 or (exchange.status == 404 and exchange.method == "GET")
 
 
-def form(answer: JsonObject) -> bytes:
+def make_upload_form(answer: JsonObject) -> bytes:
     """A form that uploads such a file: its bytes were not recorded."""
     fields = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n{answer["purpose"]}\r\n'
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{answer["filename"]}"\r\n\r\n'
     return f"{fields}{head}{'x' * answer['bytes']}\r\n--{_BOUNDARY}--\r\n".encode()
 
 
-async def whole(content: bytes) -> AsyncIterator[bytes]:
+async def iterate_once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
@@ -68,48 +72,50 @@ class Replay:
         self._service = SimulatedUpstream(Simulator(clock=ManualClock()))
         self._ids = IdMap()
 
-    def can_make(self, seen: RecordedExchange) -> bool:
+    def can_replay(self, exchange: RecordedExchange) -> bool:
         """Whether all objects that the request names exist, or the response is a 404."""
-        text = orjson.dumps(seen.request_json).decode() if seen.request_json is not None else ""
-        return seen.status == 404 or all(map(self._ids.knows, ID.findall(f"{seen.path} {text}")))
+        text = orjson.dumps(exchange.request_json).decode() if exchange.request_json is not None else ""
+        return exchange.status == 404 or all(map(self._ids.knows, ID.findall(f"{exchange.path} {text}")))
 
-    async def make(self, seen: RecordedExchange) -> Replayed:
-        answer, path = seen.response_json, (seen.path or "").removeprefix("/v1").partition("?")[0]
-        uploads = seen.method == "POST" and path == "/files"
-        content = self._ids.to_ours(orjson.dumps(seen.request_json).decode()).encode() if seen.request_json else b""
+    async def make(self, exchange: RecordedExchange) -> ReplayedExchange:
+        answer, path = exchange.response_json, (exchange.path or "").removeprefix("/v1").partition("?")[0]
+        uploads = exchange.method == "POST" and path == "/files"
+        content = (
+            self._ids.to_ours(orjson.dumps(exchange.request_json).decode()).encode() if exchange.request_json else b""
+        )
         request = PassthroughRequest(
-            seen.method or "GET",
+            exchange.method or "GET",
             self._ids.to_ours(path),
             query=(),
             headers={"content-type": f"multipart/form-data; boundary={_BOUNDARY}" if uploads else "application/json"},
-            body=whole(form(answer) if uploads else content),
+            body=iterate_once(make_upload_form(answer) if uploads else content),
         )
         response = await self._service.handle_passthrough(CONTEXT, request)
         assert isinstance(response.body, bytes)
         body: JsonObject = orjson.loads(response.body)
         self._ids.learn(answer, body)
-        return Replayed(seen, response.status, self._ids.to_recorded(body))
+        return ReplayedExchange(exchange, response.status, self._ids.to_recorded(body))
 
 
-async def replayed(exchanges: list[RecordedExchange]) -> list[Replayed]:
+async def replay_exchanges(exchanges: list[RecordedExchange]) -> list[ReplayedExchange]:
     """Replay what can be replayed: objects are created before they are used, and deleted last."""
-    replay, made = Replay(), list[Replayed]()
-    waiting = deque(sorted(exchanges, key=lambda seen: seen.method == "DELETE"))
+    replay, results = Replay(), list[ReplayedExchange]()
+    waiting = deque(sorted(exchanges, key=lambda exchange: exchange.method == "DELETE"))
     refused = 0
     while waiting and refused < len(waiting):
-        seen = waiting.popleft()
-        if replay.can_make(seen):
-            made.append(await replay.make(seen))
+        exchange = waiting.popleft()
+        if replay.can_replay(exchange):
+            results.append(await replay.make(exchange))
             refused = 0
         else:
-            waiting.append(seen)
+            waiting.append(exchange)
             refused += 1
-    return made
+    return results
 
 
-def mismatches(each: Replayed) -> Iterator[Mismatch]:
+def find_shape_mismatches(each: ReplayedExchange) -> Iterator[Mismatch]:
     """The differences in shape from the recorded response."""
-    for mismatch in compare(each.seen.response_json, each.body):
+    for mismatch in compare(each.exchange.response_json, each.body):
         later = mismatch.kind == "extra" and mismatch.path[-1] in _ADDED_LATER
         if mismatch.kind in _SHAPES and not later and "metadata" not in mismatch.path:
             yield mismatch
@@ -117,8 +123,8 @@ def mismatches(each: Replayed) -> Iterator[Mismatch]:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the recordings of the real service are not here")
 async def test_recorded_requests_about_files_and_vector_stores_get_responses_of_the_recorded_shape() -> None:
-    made = await replayed(recorded())
+    results = await replay_exchanges(list_recorded_exchanges())
 
-    assert len(made) > 150
-    assert [(each.seen.file, each.status) for each in made if each.status != each.seen.status] == []
-    assert [(each.seen.file, str(found)) for each in made for found in mismatches(each)] == []
+    assert len(results) > 150
+    assert [(each.exchange.file, each.status) for each in results if each.status != each.exchange.status] == []
+    assert [(each.exchange.file, str(found)) for each in results for found in find_shape_mismatches(each)] == []

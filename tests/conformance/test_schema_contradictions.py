@@ -31,12 +31,12 @@ async def test_a27_the_thread_in_a_stream_equals_the_retrieved_thread(service: E
 
 
 async def test_a27_resources_of_a_thread_are_returned_on_creation_and_retrieval(service: EmulatedService) -> None:
-    given = {"code_interpreter": {"file_ids": [await service.upload_file()]}}
-    created = (await service.post("/threads", tool_resources=given)).body
+    resources = {"code_interpreter": {"file_ids": [await service.upload_file()]}}
+    created = (await service.post("/threads", tool_resources=resources)).body
 
     read = (await service.get(f"/threads/{created['id']}")).body
 
-    assert (created["tool_resources"], read["tool_resources"]) == (given, given)
+    assert (created["tool_resources"], read["tool_resources"]) == (resources, resources)
 
 
 async def test_a32_the_response_to_a_message_update_has_file_ids_instead_of_attachments(

@@ -25,7 +25,7 @@ from threadbridge.ports import Backend, Event, RequestContext, WarningSink, disc
 from threadbridge_adapters.simulator import Scenario
 
 
-def question(text: str) -> JsonObject:
+def make_thread_body(text: str) -> JsonObject:
     return {"messages": [{"role": "user", "content": text}]}
 
 
@@ -112,19 +112,19 @@ async def test_d48_d57_a_queued_run_is_cancelled_without_asking_the_model() -> N
 
 async def test_d54_d55_a_run_that_expires_in_progress_keeps_its_streamed_text(service: EmulatedService) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
-    seen: list[StreamEvent] = []
+    events: list[StreamEvent] = []
 
-    async for told in service.iterate_events(
-        "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
+    async for event in service.iterate_events(
+        "/threads/runs", assistant_id=await service.create_assistant(), thread=make_thread_body("Hi")
     ):
-        seen.append(told)
-        if [event.name for event in seen].count("thread.message.delta") == 2:
+        events.append(event)
+        if [event.name for event in events].count("thread.message.delta") == 2:
             service.clock.advance(600)
 
-    run = seen[-2].data
+    run = events[-2].data
     message, step = (await service.list_messages(run))[-1], (await service.list_steps(run))[0]
-    assert list_event_names(seen)[-4:] == ["message.incomplete", "run.step.expired", "run.expired", "done"]
-    assert seen[-4].data["incomplete_details"] == {"reason": "run_expired"}
+    assert list_event_names(events)[-4:] == ["message.incomplete", "run.step.expired", "run.expired", "done"]
+    assert events[-4].data["incomplete_details"] == {"reason": "run_expired"}
     assert message_text(message).startswith("one two")
     assert (step["status"], step["expires_at"], step["completed_at"], step["failed_at"], step["cancelled_at"]) == (
         "expired",
@@ -157,11 +157,11 @@ async def test_d54_a_run_not_closed_by_its_worker_expires_five_seconds_later() -
         waiting = await service.start_run("Hi")
 
         service.clock.advance(604)
-        held = await service.retrieve_run(waiting)
+        retrieved = await service.retrieve_run(waiting)
         service.clock.advance(1)
         expired = await service.retrieve_run(waiting)
 
-        assert (held["status"], expired["status"]) == ("queued", "expired")
+        assert (retrieved["status"], expired["status"]) == ("queued", "expired")
 
 
 @pytest.mark.parametrize("text", ["SAY Hi", "INCOMPLETE max_output_tokens", "FAIL server_error no luck"])
@@ -184,7 +184,7 @@ async def test_d58_a_failing_stream_closes_message_step_and_run(service: Emulate
     service.simulator.enqueue(Scenario.from_text("one two three").with_break(after=6))
 
     events = await service.collect_events(
-        "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
+        "/threads/runs", assistant_id=await service.create_assistant(), thread=make_thread_body("Hi")
     )
 
     assert list_event_names(events)[-4:] == ["message.incomplete", "run.step.failed", "run.failed", "done"]
@@ -195,16 +195,16 @@ async def test_d58_a_cancelled_stream_has_a_cancelling_event_before_the_closing_
     service: EmulatedService,
 ) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
-    seen: list[StreamEvent] = []
+    events: list[StreamEvent] = []
 
-    async for told in service.iterate_events(
-        "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
+    async for event in service.iterate_events(
+        "/threads/runs", assistant_id=await service.create_assistant(), thread=make_thread_body("Hi")
     ):
-        seen.append(told)
-        if [event.name for event in seen].count("thread.message.delta") == 1 and told.name == "thread.message.delta":
-            await service.post(f"{run_path(seen[1].data)}/cancel")
+        events.append(event)
+        if [event.name for event in events].count("thread.message.delta") == 1 and event.name == "thread.message.delta":
+            await service.post(f"{run_path(events[1].data)}/cancel")
 
-    assert list_event_names(seen)[-5:] == [
+    assert list_event_names(events)[-5:] == [
         "run.cancelling",
         "message.incomplete",
         "run.step.cancelled",
@@ -217,25 +217,25 @@ async def test_d98_the_stream_of_a_deleted_thread_ends_as_cancelled_and_nothing_
     service: EmulatedService,
 ) -> None:
     service.simulator.enqueue(Scenario.from_text("one two three four five six").with_delta_delay(0.02))
-    seen: list[StreamEvent] = []
+    events: list[StreamEvent] = []
     deleted: list[JsonObject] = []
 
-    async for told in service.iterate_events(
-        "/threads/runs", assistant_id=await service.create_assistant(), thread=question("Hi")
+    async for event in service.iterate_events(
+        "/threads/runs", assistant_id=await service.create_assistant(), thread=make_thread_body("Hi")
     ):
-        seen.append(told)
-        if told.name == "thread.message.delta" and not deleted:
-            deleted.append((await service.delete(f"/threads/{seen[0].data['id']}")).body)
+        events.append(event)
+        if event.name == "thread.message.delta" and not deleted:
+            deleted.append((await service.delete(f"/threads/{events[0].data['id']}")).body)
 
-    assert deleted == [{"id": seen[0].data["id"], "object": "thread.deleted", "deleted": True}]
-    assert list_event_names(seen)[-5:] == [
+    assert deleted == [{"id": events[0].data["id"], "object": "thread.deleted", "deleted": True}]
+    assert list_event_names(events)[-5:] == [
         "run.cancelling",
         "message.incomplete",
         "run.step.cancelled",
         "run.cancelled",
         "done",
     ]
-    assert (await service.get(run_path(seen[1].data))).status == 404
+    assert (await service.get(run_path(events[1].data))).status == 404
 
 
 async def test_d98_a_queued_run_is_deleted_with_its_thread() -> None:
@@ -243,17 +243,17 @@ async def test_d98_a_queued_run_is_deleted_with_its_thread() -> None:
         service.simulator.enqueue(Scenario.from_text("never").with_start_delay(60))
         busy = await service.start_run("Hi")
         await service.wait_for_status(busy, "in_progress")
-        seen: list[StreamEvent] = []
+        events: list[StreamEvent] = []
 
-        body = {"assistant_id": busy["assistant_id"], "thread": question("Hi")}
-        async for told in service.iterate_events("/threads/runs", **body):
-            seen.append(told)
-            if told.name == "thread.run.queued":
-                await service.delete(f"/threads/{seen[0].data['id']}")
+        body = {"assistant_id": busy["assistant_id"], "thread": make_thread_body("Hi")}
+        async for event in service.iterate_events("/threads/runs", **body):
+            events.append(event)
+            if event.name == "thread.run.queued":
+                await service.delete(f"/threads/{events[0].data['id']}")
         await service.post(f"{run_path(busy)}/cancel")
 
-        assert list_event_names(seen)[-2:] == ["error", "done"]
-        assert seen[-2].data["error"]["message"] == "The run is gone: its thread was deleted."
+        assert list_event_names(events)[-2:] == ["error", "done"]
+        assert events[-2].data["error"]["message"] == "The run is gone: its thread was deleted."
         assert len(service.model_requests) == 1
 
 

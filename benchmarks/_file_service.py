@@ -1,4 +1,4 @@
-"""A service that discards uploads and sends as many bytes as a file id says. `python -m benchmarks._sink`"""
+"""A service that discards uploads and sends as many bytes as a file id says. `python -m benchmarks._file_service`"""
 
 from __future__ import annotations
 

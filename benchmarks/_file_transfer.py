@@ -1,4 +1,4 @@
-"""A program that uploads and downloads files with our client. `python -m benchmarks._carrying URL SMALL LARGE`
+"""A program that uploads and downloads files with our client. `python -m benchmarks._file_transfer URL SMALL LARGE`
 
 It prints its peak resident memory: initially, after the large upload, and after the large download.
 """

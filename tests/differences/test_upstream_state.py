@@ -43,13 +43,13 @@ async def test_d103_reasoning_of_earlier_runs_is_continued_with_stored_responses
         run = await service.submit_outputs(await service.run_to_rest("Hi", tools=[WEATHER], model="gpt-6-sol"))
         await service.post(f"/threads/{run['thread_id']}/messages", role="user", content="SAY more")
         await run_to_rest(service, run["thread_id"], run["assistant_id"])
-        told = (
+        sent_types = (
             describe_known_items(service)
             if history != "local"
             else [item["type"] for item in service.model_requests[-1]["input"]]
         )
 
-    assert told.count("reasoning") == reasoned
+    assert sent_types.count("reasoning") == reasoned
 
 
 async def test_d104_a_conversation_locked_for_long_is_not_used() -> None:

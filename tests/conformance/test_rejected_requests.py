@@ -9,14 +9,14 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from tests.conformance.faulty_requests import (
+from tests.conformance.rejected_requests import (
     BODY_FAULTS,
     MALFORMED_ID_FAULTS,
     PAGING_FAULTS,
     STATE_FAULTS,
     TRANSPORT_FAULTS,
     UNKNOWN_ID_FAULTS,
-    FaultyRequest,
+    RejectedRequest,
 )
 from tests.emulated_service import WEATHER, EmulatedService, get_required_calls, open_service
 from tests.stored_objects import get_driver
@@ -31,15 +31,15 @@ class World(NamedTuple):
     service: EmulatedService
     ids: Mapping[str, str]
 
-    async def refuse(self, fault: FaultyRequest) -> tuple[int, Any]:
+    async def send(self, fault: RejectedRequest) -> tuple[int, Any]:
         """Send the request; its status and error body."""
-        body = fault.body if isinstance(fault.body, bytes) else self._filled(fault.body)
+        body = fault.body if isinstance(fault.body, bytes) else self._fill_in_ids(fault.body)
         path = fault.path.format_map(self.ids)
         response = await self.service.send(fault.method, path, body, query=fault.query, headers=fault.headers)
         assert isinstance(response.body, bytes), "a refusal is no stream"
         return response.status, orjson.loads(response.body)
 
-    def _filled(self, body: Any) -> bytes:
+    def _fill_in_ids(self, body: Any) -> bytes:
         written = orjson.dumps(body)
         for name, id_ in self.ids.items():
             written = written.replace(f"<{name}>".encode(), id_.encode())
@@ -47,10 +47,10 @@ class World(NamedTuple):
 
     async def dump(self) -> list[str]:
         """Every row of the store."""
-        return await self.service.store.read(_dumped, tenant="default")
+        return await self.service.store.read(_dump_rows, tenant="default")
 
 
-def _dumped(session: Session) -> list[str]:
+def _dump_rows(session: Session) -> list[str]:
     return list(get_driver(session).iterdump())
 
 
@@ -74,14 +74,14 @@ async def world() -> AsyncIterator[World]:
         yield World(service, ids)
 
 
-async def assert_refused(world: World, fault: FaultyRequest) -> None:
+async def assert_rejected(world: World, fault: RejectedRequest) -> None:
     before = await world.dump()
 
-    status, body = await world.refuse(fault)
+    status, body = await world.send(fault)
 
-    said = body["error"]["message"]
+    message = body["error"]["message"]
     text = fault.message.format_map(world.ids)
-    expected = said if text.endswith("...") and said.startswith(text[:-3]) else text
+    expected = message if text.endswith("...") and message.startswith(text[:-3]) else text
     assert status == fault.status
     assert body == {
         "error": {"message": expected, "type": "invalid_request_error", "param": fault.param, "code": fault.code}
@@ -92,35 +92,35 @@ async def assert_refused(world: World, fault: FaultyRequest) -> None:
 
 @pytest.mark.parametrize("fault", BODY_FAULTS.values(), ids=BODY_FAULTS)
 async def test_a17_a18_a29_an_invalid_body_is_rejected_with_parameter_and_code(
-    world: World, fault: FaultyRequest
+    world: World, fault: RejectedRequest
 ) -> None:
-    await assert_refused(world, fault)
+    await assert_rejected(world, fault)
 
 
 @pytest.mark.parametrize("fault", PAGING_FAULTS.values(), ids=PAGING_FAULTS)
-async def test_a13_an_invalid_page_limit_is_rejected(world: World, fault: FaultyRequest) -> None:
-    await assert_refused(world, fault)
+async def test_a13_an_invalid_page_limit_is_rejected(world: World, fault: RejectedRequest) -> None:
+    await assert_rejected(world, fault)
 
 
 @pytest.mark.parametrize("fault", UNKNOWN_ID_FAULTS.values(), ids=UNKNOWN_ID_FAULTS)
-async def test_a15_an_unknown_id_is_a_404(world: World, fault: FaultyRequest) -> None:
-    await assert_refused(world, fault)
+async def test_a15_an_unknown_id_is_a_404(world: World, fault: RejectedRequest) -> None:
+    await assert_rejected(world, fault)
 
 
 @pytest.mark.parametrize("fault", MALFORMED_ID_FAULTS.values(), ids=MALFORMED_ID_FAULTS)
-async def test_a16_a_malformed_id_is_a_400_before_any_lookup(world: World, fault: FaultyRequest) -> None:
-    await assert_refused(world, fault)
+async def test_a16_a_malformed_id_is_a_400_before_any_lookup(world: World, fault: RejectedRequest) -> None:
+    await assert_rejected(world, fault)
 
 
 @pytest.mark.parametrize("fault", TRANSPORT_FAULTS.values(), ids=TRANSPORT_FAULTS)
 async def test_a2_a3_an_unreadable_request_is_rejected_in_the_error_envelope(
-    world: World, fault: FaultyRequest
+    world: World, fault: RejectedRequest
 ) -> None:
-    await assert_refused(world, fault)
+    await assert_rejected(world, fault)
 
 
 @pytest.mark.parametrize("fault", STATE_FAULTS.values(), ids=STATE_FAULTS)
 async def test_a57_a63_a69_a_request_that_the_run_status_forbids_is_rejected(
-    world: World, fault: FaultyRequest
+    world: World, fault: RejectedRequest
 ) -> None:
-    await assert_refused(world, fault)
+    await assert_rejected(world, fault)

@@ -32,7 +32,7 @@ _RUN = {"assistant_id": "<assistant>"}
 _SUBMIT = "/threads/{busy}/runs/{waiting}/submit_tool_outputs"
 
 
-class FaultyRequest(NamedTuple):
+class RejectedRequest(NamedTuple):
     """A request and its expected error; a `message` that ends in `...` is a prefix."""
 
     method: str
@@ -52,7 +52,7 @@ def _find_path(spec: Object) -> str:
 
 #: A13, A17, A18: every fault of the validation tables, sent to the operation that accepts such a body.
 BODY_FAULTS = {
-    name: FaultyRequest(
+    name: RejectedRequest(
         "POST",
         _find_path(refused.spec),
         refused.body,
@@ -72,9 +72,9 @@ _LISTS = (
 )
 
 
-def _make_paging_faults(path: str) -> dict[str, FaultyRequest]:
+def _make_paging_faults(path: str) -> dict[str, RejectedRequest]:
     return {
-        f"a limit of 101 on {path}": FaultyRequest(
+        f"a limit of 101 on {path}": RejectedRequest(
             "GET",
             path,
             query={"limit": "101"},
@@ -82,7 +82,7 @@ def _make_paging_faults(path: str) -> dict[str, FaultyRequest]:
             param="limit",
             message="Invalid 'limit': integer above maximum value. Expected a value <= 100, but got 101 instead.",
         ),
-        f"a limit of twenty digits on {path}": FaultyRequest(
+        f"a limit of twenty digits on {path}": RejectedRequest(
             "GET",
             path,
             query={"limit": "9" * 20},
@@ -91,7 +91,7 @@ def _make_paging_faults(path: str) -> dict[str, FaultyRequest]:
             message="Invalid 'limit': integer above maximum value. Expected a value <= 100, "
             f"but got {'9' * 20} instead.",
         ),
-        f"a limit of 0 on {path}": FaultyRequest(
+        f"a limit of 0 on {path}": RejectedRequest(
             "GET",
             path,
             query={"limit": "0"},
@@ -99,7 +99,7 @@ def _make_paging_faults(path: str) -> dict[str, FaultyRequest]:
             param="limit",
             message="Invalid 'limit': integer below minimum value. Expected a value >= 1, but got 0 instead.",
         ),
-        f"an order nobody knows on {path}": FaultyRequest(
+        f"an order nobody knows on {path}": RejectedRequest(
             "GET",
             path,
             query={"order": "newest"},
@@ -114,8 +114,8 @@ def _make_paging_faults(path: str) -> dict[str, FaultyRequest]:
 PAGING_FAULTS = {name: fault for path in _LISTS for name, fault in _make_paging_faults(path).items()}
 
 
-def _unknown_id(method: str, path: str, noun: str, id_: str, body: Any = b"") -> FaultyRequest:
-    return FaultyRequest(method, path, body, status=404, message=f"No {noun} found with id '{id_}'.")
+def _unknown_id(method: str, path: str, noun: str, id_: str, body: Any = b"") -> RejectedRequest:
+    return RejectedRequest(method, path, body, status=404, message=f"No {noun} found with id '{id_}'.")
 
 
 #: A15: ids that could be, and are not.
@@ -176,9 +176,9 @@ UNKNOWN_ID_FAULTS = {
 }
 
 
-def _malformed_id(method: str, path: str, param: str, prefix: str, body: Any = b"") -> FaultyRequest:
+def _malformed_id(method: str, path: str, param: str, prefix: str, body: Any = b"") -> RejectedRequest:
     text = f"Invalid '{param}': 'x'. Expected an ID that begins with '{prefix}'."
-    return FaultyRequest(method, path, body, code="invalid_value", param=param, message=text)
+    return RejectedRequest(method, path, body, code="invalid_value", param=param, message=text)
 
 
 #: A16: malformed ids; rejected before any lookup.
@@ -201,8 +201,8 @@ MALFORMED_ID_FAULTS = {
 _UNREADABLE = "We could not parse the JSON body of your request. (HINT: ..."
 
 
-def _unsupported_content_type(content_type: str) -> FaultyRequest:
-    return FaultyRequest(
+def _unsupported_content_type(content_type: str) -> RejectedRequest:
+    return RejectedRequest(
         "POST",
         "/threads",
         {"metadata": {"a": "b"}},
@@ -216,10 +216,10 @@ def _unsupported_content_type(content_type: str) -> FaultyRequest:
 
 #: Faults that are found before the backend is called (A2, D19, D29).
 TRANSPORT_FAULTS = {
-    "no beta header": FaultyRequest(
+    "no beta header": RejectedRequest(
         "POST", "/threads", {}, headers={}, code="invalid_beta", message="You must provide the 'OpenAI-Beta' header..."
     ),
-    "the beta of the first version": FaultyRequest(
+    "the beta of the first version": RejectedRequest(
         "POST",
         "/threads",
         {},
@@ -227,11 +227,11 @@ TRANSPORT_FAULTS = {
         code="invalid_beta",
         message="You must provide the...",
     ),
-    "half of an object": FaultyRequest("POST", "/threads", b'{"metadata": ', message=_UNREADABLE),
-    "a number that is none": FaultyRequest("POST", "/threads", b'{"metadata": NaN}', message=_UNREADABLE),
-    "bytes that are no text": FaultyRequest("POST", "/threads", b"\xff\xfe{}", message=_UNREADABLE),
-    "nothing where something is required": FaultyRequest("POST", "/assistants", message=_UNREADABLE),
-    "an array": FaultyRequest(
+    "half of an object": RejectedRequest("POST", "/threads", b'{"metadata": ', message=_UNREADABLE),
+    "a number that is none": RejectedRequest("POST", "/threads", b'{"metadata": NaN}', message=_UNREADABLE),
+    "bytes that are no text": RejectedRequest("POST", "/threads", b"\xff\xfe{}", message=_UNREADABLE),
+    "nothing where something is required": RejectedRequest("POST", "/assistants", message=_UNREADABLE),
+    "an array": RejectedRequest(
         "POST",
         "/threads",
         b"[]",
@@ -241,14 +241,14 @@ TRANSPORT_FAULTS = {
     "a form": _unsupported_content_type("application/x-www-form-urlencoded"),
     "a form with files": _unsupported_content_type("multipart/form-data; boundary=x"),
     "plain text": _unsupported_content_type("text/plain"),
-    "too many bytes": FaultyRequest(
+    "too many bytes": RejectedRequest(
         "POST",
         "/threads",
         b" " * (MAX_BODY_BYTES + 1),
         status=413,
         message=f"The request body has {MAX_BODY_BYTES + 1} bytes; at most {MAX_BODY_BYTES} are accepted.",
     ),
-    "a method nobody uses": FaultyRequest(
+    "a method nobody uses": RejectedRequest(
         "PUT",
         "/threads/{thread}",
         {},
@@ -256,21 +256,21 @@ TRANSPORT_FAULTS = {
         code="method_not_supported",
         message="Not allowed to PUT on /v1/threads/{thread}.",
     ),
-    "deleting a run": FaultyRequest(
+    "deleting a run": RejectedRequest(
         "DELETE",
         "/threads/{thread}/runs/{run}",
         status=405,
         code="method_not_supported",
         message="Not allowed to DELETE on...",
     ),
-    "an unknown path below a thread": FaultyRequest(
+    "an unknown path below a thread": RejectedRequest(
         "GET",
         "/threads/{thread}/files",
         status=404,
         code="unknown_url",
         message="Invalid URL (GET /v1/threads/{thread}/files)",
     ),
-    "an unknown path below an assistant": FaultyRequest(
+    "an unknown path below an assistant": RejectedRequest(
         "POST",
         "/assistants/{assistant}/files",
         {},
@@ -284,72 +284,72 @@ _ANSWER = {"tool_call_id": "<call>", "output": "sunny"}
 
 #: What the state of a thread or a run forbids.
 STATE_FAULTS = {
-    "a52 a second run": FaultyRequest(
+    "a52 a second run": RejectedRequest(
         "POST", "/threads/{busy}/runs", _RUN, message="Thread {busy} already has an active run {waiting}."
     ),
-    "a52 a second run with messages of its own": FaultyRequest(
+    "a52 a second run with messages of its own": RejectedRequest(
         "POST",
         "/threads/{busy}/runs",
         {**_RUN, "additional_messages": [_MESSAGE]},
         message="Thread {busy} already has an active run {waiting}.",
     ),
-    "a42 a message while a run is active": FaultyRequest(
+    "a42 a message while a run is active": RejectedRequest(
         "POST",
         "/threads/{busy}/messages",
         _MESSAGE,
         message="Can't add messages to {busy} while a run {waiting} is active.",
     ),
-    "a53 a run with nothing to say": FaultyRequest(
+    "a53 a run with nothing to say": RejectedRequest(
         "POST",
         "/threads/{empty}/runs",
         _RUN,
         code="invalid_thread",
         message="Run creation requires a Thread with a user message or an assistant with instructions.",
     ),
-    "a53 a thread and a run with nothing to say": FaultyRequest(
+    "a53 a thread and a run with nothing to say": RejectedRequest(
         "POST",
         "/threads/runs",
         {**_RUN, "thread": {"metadata": {"a": "b"}}},
         code="invalid_thread",
         message="Run creation requires a Thread with a user message or an assistant with instructions.",
     ),
-    "a57 changing an active run": FaultyRequest(
+    "a57 changing an active run": RejectedRequest(
         "POST",
         "/threads/{busy}/runs/{waiting}",
         {"metadata": {"a": "b"}},
         message="Cannot update run with status 'requires_action'.",
     ),
-    "a61 cancelling an ended run": FaultyRequest(
+    "a61 cancelling an ended run": RejectedRequest(
         "POST", "/threads/{thread}/runs/{run}/cancel", message="Cannot cancel run with status 'completed'."
     ),
-    "a66 no outputs": FaultyRequest(
+    "a66 no outputs": RejectedRequest(
         "POST", _SUBMIT, {"tool_outputs": []}, message="Expected tool outputs for call_ids ['{call}'], got []"
     ),
-    "a66 an output too many": FaultyRequest(
+    "a66 an output too many": RejectedRequest(
         "POST",
         _SUBMIT,
         {"tool_outputs": [_ANSWER, {"tool_call_id": "call_x", "output": ""}]},
         message="Expected tool outputs for call_ids ['{call}'], got ['{call}', 'call_x']",
     ),
-    "a67 an output twice": FaultyRequest(
+    "a67 an output twice": RejectedRequest(
         "POST",
         _SUBMIT,
         {"tool_outputs": [_ANSWER, _ANSWER]},
         message="Duplicate call_ids submitted: ['{call}', '{call}']",
     ),
-    "a68 outputs for an ended run": FaultyRequest(
+    "a68 outputs for an ended run": RejectedRequest(
         "POST",
         "/threads/{thread}/runs/{run}/submit_tool_outputs",
         {"tool_outputs": [_ANSWER]},
         message='Runs in status "completed" do not accept tool outputs.',
     ),
-    "a68 streamed outputs for an ended run": FaultyRequest(
+    "a68 streamed outputs for an ended run": RejectedRequest(
         "POST",
         "/threads/{thread}/runs/{run}/submit_tool_outputs",
         {"tool_outputs": [_ANSWER], "stream": True},
         message='Runs in status "completed" do not accept tool outputs.',
     ),
-    "a69 an output for nothing": FaultyRequest(
+    "a69 an output for nothing": RejectedRequest(
         "POST",
         _SUBMIT,
         {"tool_outputs": [{"output": "sunny"}]},

@@ -49,38 +49,38 @@ class Recorder:
         path, _, query = path.partition("?")
         pairs = dict(pair.split("=") for pair in query.split("&") if pair)
         response = await self._service.send(method, path, orjson.dumps(body) if body else b"", query=pairs)
-        made = Exchange("session", len(self.exchanges), method, f"/v1{path}", query, request_json=body or None)
-        made.status, made.response_headers = response.status, response.headers
+        exchange = Exchange("session", len(self.exchanges), method, f"/v1{path}", query, request_json=body or None)
+        exchange.status, exchange.response_headers = response.status, response.headers
         if isinstance(response.body, bytes):
-            made.response_body = response.body.decode()
-            made.response_json = orjson.loads(response.body)
+            exchange.response_body = response.body.decode()
+            exchange.response_json = orjson.loads(response.body)
         else:
-            made.sse = await _events(response.body)
-        self.exchanges.append(made)
-        return made.response_json
+            exchange.sse = await _collect_events(response.body)
+        self.exchanges.append(exchange)
+        return exchange.response_json
 
-    async def stream(self, path: str, *, at: str, happens: Callable[[Any], Awaitable[object]], **body: object) -> None:
+    async def stream(self, path: str, *, at: str, action: Callable[[Any], Awaitable[object]], **body: object) -> None:
         """Record a stream and perform an action at the first event of that name."""
         response = await self._service.send("POST", path, orjson.dumps({**body, "stream": True}))
         assert not isinstance(response.body, bytes)
-        told: list[tuple[str | None, Any]] = []
-        async for name, data in _each(response.body):
-            told.append((name, data))
-            if name == at and [each for each, _ in told].count(at) == 1:
-                await happens(next(data for name, data in told if name == "thread.run.created"))
-        made = Exchange("session", len(self.exchanges), "POST", f"/v1{path}", request_json={**body, "stream": True})
-        made.status, made.response_headers, made.sse = response.status, response.headers, told
-        self.exchanges.append(made)
+        events: list[tuple[str | None, Any]] = []
+        async for name, data in _iterate_events(response.body):
+            events.append((name, data))
+            if name == at and [each for each, _ in events].count(at) == 1:
+                await action(next(data for name, data in events if name == "thread.run.created"))
+        exchange = Exchange("session", len(self.exchanges), "POST", f"/v1{path}", request_json={**body, "stream": True})
+        exchange.status, exchange.response_headers, exchange.sse = response.status, response.headers, events
+        self.exchanges.append(exchange)
 
 
-async def _each(frames: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, Any]]:
+async def _iterate_events(frames: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, Any]]:
     async for frame in frames:
         for name, data, _ in SSEDecoder().receive_data(frame):
             yield name, "[DONE]" if name == "done" else orjson.loads(data)
 
 
-async def _events(frames: AsyncIterator[bytes]) -> list[tuple[str | None, Any]]:
-    return [(name, data) async for name, data in _each(frames)]
+async def _collect_events(frames: AsyncIterator[bytes]) -> list[tuple[str | None, Any]]:
+    return [(name, data) async for name, data in _iterate_events(frames)]
 
 
 @pytest.fixture
@@ -108,13 +108,13 @@ async def conversation(service: EmulatedService) -> list[Exchange]:
     return recorder.exchanges
 
 
-async def judged(exchanges: Sequence[Exchange]) -> list[JudgedExchange]:
+async def replay_exchanges(exchanges: Sequence[Exchange]) -> list[JudgedExchange]:
     recorded: list[RecordedExchange] = [*exchanges]
     return [each for session in group_sessions(recorded) for each in await replay_session(session)]
 
 
 async def test_replayed_responses_of_the_product_are_equal(conversation: list[Exchange]) -> None:
-    verdicts = [each.verdict for each in await judged(conversation)]
+    verdicts = [each.verdict for each in await replay_exchanges(conversation)]
 
     assert verdicts == [Verdict.EQUAL] * len(conversation)
 
@@ -129,7 +129,7 @@ def body(change: Callable[[Any], object]) -> Falsify:
 def _discard(_: object) -> None: ...
 
 
-def _reordered(value: Any) -> None:
+def _reorder(value: Any) -> None:
     value["created_at"] = value.pop("created_at")
 
 
@@ -156,7 +156,7 @@ def _other_status(exchange: Exchange) -> None:
 FALSIFIED: Mapping[str, tuple[int, Falsify]] = {
     "a key too many": (0, body(lambda assistant: assistant.pop("description"))),
     "a key missing": (0, body(lambda assistant: assistant.update(colour="red"))),
-    "other order of keys": (0, body(_reordered)),
+    "other order of keys": (0, body(_reorder)),
     "another constant": (1, body(lambda thread: thread.update(object="threads"))),
     "null and not null": (3, body(lambda run: run.update(started_at=None))),
     "another type": (3, body(lambda run: run.update(temperature=1))),
@@ -165,8 +165,8 @@ FALSIFIED: Mapping[str, tuple[int, Falsify]] = {
     "another id in a step": (6, body(lambda page: page["data"][0].update(run_id=page["data"][0]["id"]))),
     "a step too few": (6, body(lambda page: page["data"].pop())),
     "another page flag": (7, body(lambda page: page.update(has_more=True))),
-    "another error text": (8, body(lambda told: told["error"].update(message="No."))),
-    "another code": (8, body(lambda told: told["error"].update(code="busy"))),
+    "another error text": (8, body(lambda events: events["error"].update(message="No."))),
+    "another code": (8, body(lambda events: events["error"].update(code="busy"))),
     "another status": (8, _other_status),
     "an event that never came": (9, _without_event("thread.run.queued")),
     "a delta that never came": (9, _without_event("thread.run.step.in_progress")),
@@ -183,7 +183,7 @@ async def test_a_falsified_response_is_a_failure_and_the_others_stay_equal(
     changed = deepcopy(conversation[at])
     falsify(changed)
 
-    verdicts = [each.verdict for each in await judged([*conversation[:at], changed, *conversation[at + 1 :]])]
+    verdicts = [each.verdict for each in await replay_exchanges([*conversation[:at], changed, *conversation[at + 1 :]])]
 
     assert verdicts[at] is Verdict.FAILED
     assert verdicts[:at] == [Verdict.EQUAL] * at
@@ -194,7 +194,7 @@ async def test_an_unreadable_session_is_a_failure_and_does_not_affect_others(
 ) -> None:
     strange = replace(conversation[0], file="strange", response_json={"object": "thread.run"})
 
-    verdicts = [each.verdict for each in await judged([*conversation, strange])]
+    verdicts = [each.verdict for each in await replay_exchanges([*conversation, strange])]
 
     assert verdicts == [*[Verdict.EQUAL] * len(conversation), Verdict.FAILED]
 
@@ -202,7 +202,7 @@ async def test_an_unreadable_session_is_a_failure_and_does_not_affect_others(
 async def test_requests_of_api_version_1_are_not_replayed(conversation: list[Exchange]) -> None:
     old = replace(conversation[0], request_headers={"openai-beta": "assistants=v1"})
 
-    (only,) = await judged([old])
+    (only,) = await replay_exchanges([old])
 
     assert (only.verdict, only.reason) == (Verdict.NOT_REPLAYABLE, "a request of version 1 of the API")
 
@@ -210,13 +210,13 @@ async def test_requests_of_api_version_1_are_not_replayed(conversation: list[Exc
 async def test_events_after_the_client_disconnected_are_not_compared(conversation: list[Exchange]) -> None:
     left = replace(conversation[9], sse=[*(conversation[9].sse or ())][:8])
 
-    verdicts = [each.verdict for each in await judged([*conversation[:9], left])]
+    verdicts = [each.verdict for each in await replay_exchanges([*conversation[:9], left])]
 
     assert verdicts == [Verdict.EQUAL] * 10
 
 
 async def test_objects_older_than_the_recording_are_created_first(conversation: list[Exchange]) -> None:
-    verdicts = [each.verdict for each in await judged(conversation[2:4])]
+    verdicts = [each.verdict for each in await replay_exchanges(conversation[2:4])]
 
     assert verdicts == [Verdict.EQUAL] * 2
 
@@ -234,14 +234,14 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture
-async def cancelled(service: EmulatedService) -> list[Exchange]:
+async def cancelled_stream(service: EmulatedService) -> list[Exchange]:
     """A stream whose run is cancelled after the first delta; it is recorded at its end, after the cancel request."""
     recorder = Recorder(service)
     service.simulator.enqueue(Scenario.from_text("one two three four").with_delta_delay(0.02))
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o")
     cancel = partial(_cancel, recorder)
     await recorder.stream(
-        "/threads/runs", at="thread.message.delta", happens=cancel, assistant_id=assistant["id"], thread=HELLO
+        "/threads/runs", at="thread.message.delta", action=cancel, assistant_id=assistant["id"], thread=HELLO
     )
     run = recorder.exchanges[-2].response_json
     await recorder.ask("GET", run_path(run))
@@ -253,36 +253,38 @@ async def _cancel(recorder: Recorder, run: Any) -> None:
     await recorder.ask("POST", f"{run_path(run)}/cancel")
 
 
-async def test_a_run_cancelled_during_its_stream_is_cancelled_at_the_same_event(cancelled: list[Exchange]) -> None:
-    verdicts = [each.verdict for each in await judged(cancelled)]
+async def test_a_run_cancelled_during_its_stream_is_cancelled_at_the_same_event(
+    cancelled_stream: list[Exchange],
+) -> None:
+    verdicts = [each.verdict for each in await replay_exchanges(cancelled_stream)]
 
     assert verdicts == [Verdict.EQUAL] * 5
 
 
-async def test_the_cancel_request_may_be_recorded_after_the_stream(cancelled: list[Exchange]) -> None:
-    assistant, cancel, stream, *rest = cancelled
+async def test_the_cancel_request_may_be_recorded_after_the_stream(cancelled_stream: list[Exchange]) -> None:
+    assistant, cancel, stream, *rest = cancelled_stream
 
-    verdicts = [each.verdict for each in await judged([assistant, stream, cancel, *rest])]
+    verdicts = [each.verdict for each in await replay_exchanges([assistant, stream, cancel, *rest])]
 
     assert verdicts == [Verdict.EQUAL] * 5
 
 
 @pytest.mark.parametrize("dropped", ["thread.run.cancelling", "thread.message.incomplete", "thread.run.step.cancelled"])
-async def test_a_cancelled_stream_is_compared_up_to_its_end(cancelled: list[Exchange], dropped: str) -> None:
-    falsified = deepcopy(cancelled)
+async def test_a_cancelled_stream_is_compared_up_to_its_end(cancelled_stream: list[Exchange], dropped: str) -> None:
+    falsified = deepcopy(cancelled_stream)
     _without_event(dropped)(falsified[2])
 
-    stream = (await judged(falsified))[1]
+    stream = (await replay_exchanges(falsified))[1]
 
     assert stream.verdict is Verdict.FAILED
 
 
-async def test_a_disconnect_followed_by_a_cancel_request_is_replayed(cancelled: list[Exchange]) -> None:
-    assistant, cancel, stream, *rest = cancelled
-    told = [*(stream.sse or ())]
-    left = replace(stream, sse=told[: [name for name, _ in told].index("thread.run.cancelling")])
+async def test_a_disconnect_followed_by_a_cancel_request_is_replayed(cancelled_stream: list[Exchange]) -> None:
+    assistant, cancel, stream, *rest = cancelled_stream
+    events = [*(stream.sse or ())]
+    left = replace(stream, sse=events[: [name for name, _ in events].index("thread.run.cancelling")])
 
-    verdicts = [each.verdict for each in await judged([assistant, left, cancel, *rest])]
+    verdicts = [each.verdict for each in await replay_exchanges([assistant, left, cancel, *rest])]
 
     assert verdicts == [Verdict.EQUAL] * 5
 
@@ -296,9 +298,9 @@ async def test_a_run_expired_during_its_stream_expires_at_the_same_event(service
         service.clock.advance(600)
 
     await recorder.stream(
-        "/threads/runs", at="thread.message.delta", happens=wait, assistant_id=assistant["id"], thread=HELLO
+        "/threads/runs", at="thread.message.delta", action=wait, assistant_id=assistant["id"], thread=HELLO
     )
-    verdicts = [each.verdict for each in await judged(recorder.exchanges)]
+    verdicts = [each.verdict for each in await replay_exchanges(recorder.exchanges)]
 
     assert [name for name, _ in recorder.exchanges[1].sse or ()][-2] == "thread.run.expired"
     assert verdicts == [Verdict.EQUAL] * 2
@@ -313,7 +315,7 @@ async def test_an_incomplete_message_is_incomplete_in_later_responses(service: E
     await recorder.ask("POST", f"/threads/{thread['id']}/runs", assistant_id=assistant["id"], stream=True)
     await recorder.ask("GET", f"/threads/{thread['id']}/messages")
 
-    verdicts = [each.verdict for each in await judged(recorder.exchanges)]
+    verdicts = [each.verdict for each in await replay_exchanges(recorder.exchanges)]
 
     assert verdicts == [Verdict.EQUAL] * 4
 
@@ -330,7 +332,7 @@ async def test_a_run_cancelled_while_queued_is_never_started() -> None:
         await recorder.ask("GET", run_path(run))
         await service.post(f"{run_path(busy)}/cancel")
 
-    verdicts = [each.verdict for each in await judged(recorder.exchanges)]
+    verdicts = [each.verdict for each in await replay_exchanges(recorder.exchanges)]
 
     assert recorder.exchanges[-1].response_json["started_at"] is None
     assert verdicts == [Verdict.EQUAL] * 4
@@ -350,13 +352,13 @@ NUMBERED: Mapping[str, tuple[int, Falsify]] = {"still cancelling": (4, _still_ca
 
 @pytest.mark.parametrize("seen", NUMBERED)
 async def test_usage_and_messages_of_a_cancelled_run_may_differ_with_a_number(
-    seen: str, cancelled: list[Exchange]
+    seen: str, cancelled_stream: list[Exchange]
 ) -> None:
     number, change = NUMBERED[seen]
-    changed = deepcopy(cancelled)
+    changed = deepcopy(cancelled_stream)
     change(changed[3])
 
-    look = (await judged(changed))[3]
+    look = (await replay_exchanges(changed))[3]
 
     assert (look.verdict, look.numbers) == (Verdict.NUMBERED, frozenset({number}))
 
@@ -381,15 +383,15 @@ async def test_a_partial_message_of_a_polled_run_is_a_numbered_difference_and_a_
     _show_half_a_message(messages, polled)
     _show_twice(steps)
 
-    verdicts = [(each.verdict, each.numbers) for each in (await judged(recorder.exchanges))[-2:]]
+    verdicts = [(each.verdict, each.numbers) for each in (await replay_exchanges(recorder.exchanges))[-2:]]
 
     assert verdicts == [(Verdict.NUMBERED, frozenset({89})), (Verdict.FAILED, frozenset())]
 
 
 def _show_half_a_message(exchange: Exchange, run: Any) -> None:
     page = exchange.response_json
-    told = {"id": "msg_0123456789abcdef01234567", "run_id": run["id"], "role": "assistant"}
-    page["data"].insert(0, {**page["data"][0], **told, "assistant_id": run["assistant_id"]})
+    events = {"id": "msg_0123456789abcdef01234567", "run_id": run["id"], "role": "assistant"}
+    page["data"].insert(0, {**page["data"][0], **events, "assistant_id": run["assistant_id"]})
 
 
 def _show_twice(exchange: Exchange) -> None:
