@@ -69,7 +69,9 @@ def mark_not_sent(history: Wire) -> Wire:
 
 def report_compaction(turn: Turn, entries: Sequence[Entry]) -> Turn:
     """The turn, with the part of the thread that the upstream compacted in its report."""
-    if turn.report is None or not any((entry.item or {}).get("type") == "compaction" for entry in entries):
+    if turn.report is None or not any(
+        entry.item is not None and entry.item["type"] == "compaction" for entry in entries
+    ):
         return turn
     history = turn.report["history"]
     compacted = {name: history["sent"][name] for name in ("messages", "tokens")}

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import orjson
 
+from threadbridge.api_types import JsonMapping
 from threadbridge.ports import Entry, EntryRole, TokenCount, TokenCounter, Wire
 from threadbridge.settings import ModelOverride, TruncationSettings
 from threadbridge.translation.models.data import CONTEXT_WINDOWS
@@ -71,7 +72,7 @@ def count_entry_tokens(entry: Entry, count: TokenCounter) -> TokenCount:
         for part in entry.message.get("content") or ():
             tokens += _count_part(part, count)
         return TokenCount(role, tokens)
-    item = entry.item or {}
+    item: JsonMapping = entry.item or {}
     return TokenCount(
         _ITEM_ROLES.get(item.get("type", ""), EntryRole.WITHIN_RUN), _OVERHEAD_TOKENS + _count_item(item, count)
     )
@@ -93,7 +94,7 @@ def _count_part(part: object, count: TokenCounter) -> int:
             return 0  # not sent
 
 
-def _count_item(item: Wire, count: TokenCounter) -> int:
+def _count_item(item: JsonMapping, count: TokenCounter) -> int:
     match item:
         case {"type": "function_call"}:
             return count(f"{item.get('name') or ''}{item.get('arguments') or ''}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
+from threadbridge.api_types import JsonMapping
 from threadbridge.ports import PriceList, Rates, SpendTotals, Turn, Wire
 from threadbridge.settings import Fees, ModelPrice
 from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
@@ -135,13 +136,15 @@ def compute_turn_spending(turn: Turn) -> SpendTotals:
     usage = turn.usage
     if usage is None:
         return SpendTotals()
+    prompt_details: JsonMapping = usage.get("prompt_token_details") or {}
+    completion_details: JsonMapping = usage.get("completion_tokens_details") or {}
     return SpendTotals(
         turns=1,
         unpriced=int(turn.nanodollars is None),
         prompt_tokens=usage["prompt_tokens"],
-        cached_tokens=usage["prompt_token_details"]["cached_tokens"],
+        cached_tokens=prompt_details["cached_tokens"],
         completion_tokens=usage["completion_tokens"],
-        reasoning_tokens=usage["completion_tokens_details"]["reasoning_tokens"],
+        reasoning_tokens=completion_details["reasoning_tokens"],
         nanodollars=turn.nanodollars or 0,
     )
 

@@ -209,7 +209,8 @@ class _ProvisioningRequest:
         return True
 
     async def _record_intent(self, **changes: object) -> None:
-        intent = self._intent = {**self._intent, **changes}
+        intent: Wire = {**self._intent, **changes}
+        self._intent = intent
         self._has_intent = True
         await self._provisioner.write(lambda session: cleanup_intents.record_intent(session, intent))
 

@@ -30,7 +30,7 @@ from threadbridge.ports import (
     WireResponse,
     discard_warning,
 )
-from threadbridge.service import assistants, attachments, messages, run_steps, runs, threads, tool_outputs
+from threadbridge.service import assistants, attachments, messages, runs, threads, tool_outputs
 from threadbridge.service.attachments import Provisioned, ProvisioningPlan
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.run_state import RunOverdue, end_overdue_run, is_abandoned, may_be_unlocked
@@ -263,7 +263,7 @@ class ResponsesBackend:
     ) -> Wire:
         return await self._read(
             context,
-            lambda session, now: run_steps.list_page(
+            lambda session, now: runs.list_steps(
                 session, now, thread_id, run_id, query, include, unknown_cursor=self._unknown_cursor
             ),
         )
@@ -272,7 +272,7 @@ class ResponsesBackend:
         self, context: RequestContext, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()
     ) -> Wire:
         return await self._read(
-            context, lambda session, now: run_steps.retrieve(session, now, thread_id, run_id, step_id, include)
+            context, lambda session, now: runs.retrieve_step(session, now, thread_id, run_id, step_id, include)
         )
 
     # Shared

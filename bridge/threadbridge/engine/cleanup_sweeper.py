@@ -8,7 +8,7 @@ from threadbridge.engine.context import EngineContext
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.logs import get_logger
 from threadbridge.ports import ObjectKind, Wire
-from threadbridge.service import blob_references, cleanup_intents
+from threadbridge.service import cleanup_intents, generated_files
 
 _log = get_logger("threadbridge.run")
 
@@ -68,7 +68,7 @@ class CleanupSweeper:
         if "blob" not in intent:
             await self._ctx.attachment_provisioner.undo(intent_id)
             return
-        if await self._ctx.write(lambda session, _: blob_references.start_blob_cleanup(session, intent_id)):
+        if await self._ctx.write(lambda session, _: generated_files.start_blob_cleanup(session, intent_id)):
             await self._ctx.blobs.delete(intent_id)
             await self._ctx.write(lambda session, _: session.remove(ObjectKind.CLEANUP_INTENT, intent_id))
 

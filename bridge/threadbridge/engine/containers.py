@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
 from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream, Wire
-from threadbridge.service import containers, generated_files
-from threadbridge.service.containers import ThreadContainer
+from threadbridge.service import generated_files, tool_resources
+from threadbridge.service.tool_resources import ThreadContainer
 
 _log = get_logger("threadbridge.files")
 
@@ -102,7 +102,8 @@ class ContainerProvisioner:
     async def _save_container(self, thread_id: str, container: ThreadContainer) -> None:
         now = int(self.clock.now())
         await self.store.write(
-            lambda session: containers.save_thread_container(session, thread_id, container, now=now), tenant=self.tenant
+            lambda session: tool_resources.save_thread_container(session, thread_id, container, now=now),
+            tenant=self.tenant,
         )
 
 

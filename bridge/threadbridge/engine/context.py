@@ -73,10 +73,6 @@ class EngineContext:
             )
         return ctx
 
-    def list_tenant_contexts(self) -> Sequence[EngineContext]:
-        """This context, and those of all other tenants that this process has served."""
-        return [self, *self._tenant_contexts.values()]
-
     async def write(
         self,
         decide: Callable[[Session, ServiceContext], T],
@@ -115,6 +111,14 @@ class EngineContext:
         now = self.clock.now()
         return await self.store.read(
             lambda session: session.list_unfinished_runs(lease_expired_before=now, limit=limit), tenant=self.tenant
+        )
+
+    async def list_tenants_to_sweep(self, *, after: str | None, limit: int) -> Sequence[str]:
+        """Tenants of the whole store with unfinished runs without a valid lease, or with cleanup intents."""
+        now = self.clock.now()
+        return await self.store.read(
+            lambda session: session.list_tenants_to_sweep(lease_expired_before=now, after=after, limit=limit),
+            tenant=self.tenant,
         )
 
     def run_in_background(self, work: Coroutine[None, None, None]) -> None:

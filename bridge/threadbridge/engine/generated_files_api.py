@@ -20,6 +20,7 @@ from threadbridge.service.file_listing import (
     plan_upstream_query,
     read_own_files,
 )
+from threadbridge.service.generated_files import FileObject
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ class GeneratedFilesApi:
         upstream_page = await self._list_upstream_files(request, missing)
         return _json_response(merge_file_pages(query, own, upstream_page))
 
-    async def _list_upstream_files(self, request: PassthroughRequest, missing: UpstreamFilesQuery) -> Page:
+    async def _list_upstream_files(self, request: PassthroughRequest, missing: UpstreamFilesQuery) -> Page[FileObject]:
         """Files of the service; none where it keeps none (S12)."""
         params = {**dict(request.query), "limit": str(missing.limit), "after": missing.after}
         query = urlencode({name: value for name, value in params.items() if value is not None})

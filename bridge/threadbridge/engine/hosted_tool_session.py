@@ -8,7 +8,7 @@ from threadbridge.engine.context import EngineContext
 from threadbridge.engine.file_copier import FileCopier
 from threadbridge.engine.vector_store_indexing import wait_for_indexing
 from threadbridge.ports import Event
-from threadbridge.service import blob_references
+from threadbridge.service import generated_files
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
@@ -87,7 +87,7 @@ class HostedToolSession:
     async def _name_blob(self, digest: str) -> str:
         mark = self._turn_mark = self._turn_mark or self._ctx.new_id("turn")
         return await self._ctx.write(
-            lambda session, context: blob_references.reserve_blob_name(session, context, digest, suffix=mark)
+            lambda session, context: generated_files.reserve_blob_name(session, context, digest, suffix=mark)
         )
 
     def collect_copied_files(self) -> Sequence[PersistedFile]:

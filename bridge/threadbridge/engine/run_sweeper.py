@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from threadbridge.engine.cleanup_sweeper import CleanupSweeper
 from threadbridge.engine.context import EngineContext
@@ -12,12 +13,14 @@ from threadbridge.ports import Executor, RunReference
 
 _log = get_logger("threadbridge.run")
 
-#: Runs that one sweep submits for each tenant; the next sweep comes a lease later.
+#: Runs that one sweep submits for each tenant; the next sweep follows after the length of a lease.
 _BATCH_SIZE = 100
+#: Tenants that one read lists.
+_TENANTS_PER_READ = 100
 
 
 class RunSweeper:
-    """Sweeps at once, and then once for each length of a lease, for all tenants that this process serves."""
+    """Sweeps all tenants of the store immediately, and then repeatedly after the length of a lease."""
 
     def __init__(self, ctx: EngineContext, executor: Executor) -> None:
         self._ctx = ctx
@@ -43,10 +46,28 @@ class RunSweeper:
     async def _sweep_periodically(self) -> None:
         while True:
             self._ctx.event_bus.discard_expired()
-            for ctx in self._ctx.list_tenant_contexts():
+            async for tenant in self._iterate_tenants():
+                ctx = self._ctx.for_tenant(tenant)
                 await self._submit_abandoned_runs(ctx)
                 await self._clean_up(ctx)
             await self._ctx.clock.sleep(self._ctx.limits.lease_seconds)
+
+    async def _iterate_tenants(self) -> AsyncIterator[str]:
+        """The tenant of the settings, whose sweep also removes abandoned uploads, and all tenants with open work."""
+        yield self._ctx.tenant
+        after: str | None = None
+        while True:
+            try:
+                tenants = await self._ctx.list_tenants_to_sweep(after=after, limit=_TENANTS_PER_READ)
+            except BridgeError as error:  # the store may answer at the next sweep
+                _log.error("could not list the tenants to sweep", error=error.message)
+                return
+            for tenant in tenants:
+                if tenant != self._ctx.tenant:
+                    yield tenant
+            if len(tenants) < _TENANTS_PER_READ:
+                return
+            after = tenants[-1]
 
     async def _submit_abandoned_runs(self, ctx: EngineContext) -> None:
         try:

@@ -25,12 +25,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, Unpack, overload
 
-from threadbridge.api_types import Wire
+from threadbridge.api_types import (
+    AssistantObject,
+    InputItem,
+    JsonMapping,
+    JsonObject,
+    MessageObject,
+    RunObject,
+    RunStepObject,
+    ThreadObject,
+    UsageObject,
+)
 from threadbridge.ports.spending import SpendByKey, SpendScope, SpendTotals
 
 T = TypeVar("T")
+BodyT_co = TypeVar("BodyT_co", bound=JsonMapping, covariant=True)
 
 
 class ObjectKind(StrEnum):
@@ -99,19 +110,30 @@ class Entry:
     an assistant's message made by a run has both, so that it can be replayed word for word.
     """
 
-    message: Wire | None = None
-    item: Wire | None = None
+    message: MessageObject | None = None
+    item: InputItem | None = None
     run_id: str | None = None
     #: Stored with the entry. Reads return it from `Session.list_positions` only.
     token_count: TokenCount | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A page of wire objects in the requested order."""
+class Page(Generic[BodyT_co]):
+    """A page of objects in the requested order."""
 
-    data: Sequence[Wire]
+    data: Sequence[BodyT_co]
     has_more: bool
+
+
+class PageRange(TypedDict):
+    """Which objects a page has. Cursors are exclusive ids."""
+
+    limit: int
+    order: Literal["asc", "desc"]
+    after: NotRequired[str | None]
+    before: NotRequired[str | None]
+    thread_id: NotRequired[str | None]
+    run_id: NotRequired[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +148,8 @@ class Turn:
     response_id: str | None = None
     request_id: str | None = None
     model: str | None = None
-    usage: Wire | None = None
-    report: Wire | None = None
+    usage: UsageObject | None = None
+    report: JsonObject | None = None
     #: The cost at the prices of that time; None if unknown.
     nanodollars: int | None = None
 
@@ -151,7 +173,7 @@ class ParameterRejection(NamedTuple):
 class RunWithLease(NamedTuple):
     """A run and its lease."""
 
-    run: Wire
+    run: RunObject
     lease: Lease | None
 
 
@@ -164,7 +186,7 @@ class Session(Protocol):
     """
 
     # Objects
-    def add(self, kind: ObjectKind, body: Wire) -> None:
+    def add(self, kind: ObjectKind, body: JsonMapping) -> None:
         """Store a new object under `body["id"]`. `thread_id`, `run_id` and `status` are indexed where present.
 
         A message is appended to its thread's timeline, without an item (see `append_entries`).
@@ -172,11 +194,22 @@ class Session(Protocol):
         """
         ...
 
-    def get(self, kind: ObjectKind, object_id: str) -> Wire | None:
+    @overload
+    def get(self, kind: Literal[ObjectKind.ASSISTANT], object_id: str) -> AssistantObject | None: ...
+    @overload
+    def get(self, kind: Literal[ObjectKind.THREAD], object_id: str) -> ThreadObject | None: ...
+    @overload
+    def get(self, kind: Literal[ObjectKind.MESSAGE], object_id: str) -> MessageObject | None: ...
+    @overload
+    def get(self, kind: Literal[ObjectKind.RUN], object_id: str) -> RunObject | None: ...
+    @overload
+    def get(self, kind: Literal[ObjectKind.STEP], object_id: str) -> RunStepObject | None: ...
+    @overload
+    def get(self, kind: ObjectKind, object_id: str) -> JsonMapping | None:
         """The object, or None. The dictionary is the caller's own copy."""
         ...
 
-    def put(self, kind: ObjectKind, body: Wire) -> None:
+    def put(self, kind: ObjectKind, body: JsonMapping) -> None:
         """Replace the object of this id. Raises KeyError when there is none."""
         ...
 
@@ -187,18 +220,19 @@ class Session(Protocol):
         """
         ...
 
-    def get_page(
-        self,
-        kind: ObjectKind,
-        *,
-        limit: int,
-        order: Literal["asc", "desc"],
-        after: str | None = None,
-        before: str | None = None,
-        thread_id: str | None = None,
-        run_id: str | None = None,
-    ) -> Page:
-        """Objects in order of insertion, at most `limit`. Cursors are exclusive ids; an unknown one: an empty page.
+    @overload
+    def get_page(self, kind: Literal[ObjectKind.ASSISTANT], **page: Unpack[PageRange]) -> Page[AssistantObject]: ...
+    @overload
+    def get_page(self, kind: Literal[ObjectKind.THREAD], **page: Unpack[PageRange]) -> Page[ThreadObject]: ...
+    @overload
+    def get_page(self, kind: Literal[ObjectKind.MESSAGE], **page: Unpack[PageRange]) -> Page[MessageObject]: ...
+    @overload
+    def get_page(self, kind: Literal[ObjectKind.RUN], **page: Unpack[PageRange]) -> Page[RunObject]: ...
+    @overload
+    def get_page(self, kind: Literal[ObjectKind.STEP], **page: Unpack[PageRange]) -> Page[RunStepObject]: ...
+    @overload
+    def get_page(self, kind: ObjectKind, **page: Unpack[PageRange]) -> Page[JsonMapping]:
+        """Objects in order of insertion, at most `limit`. An unknown cursor gives an empty page.
 
         `after` continues in the direction of `order`; `before` asks for the objects that precede that id in the
         same direction, the nearest ones. Costs the same on a long thread as on a short one.
@@ -213,7 +247,7 @@ class Session(Protocol):
         """The blob of one of the tenant's files whose name begins with the digest and a hyphen, or None."""
         ...
 
-    def get_active_run(self, thread_id: str) -> Wire | None:
+    def get_active_run(self, thread_id: str) -> RunObject | None:
         """The thread's one run that has not ended (A63), or None."""
         ...
 
@@ -252,7 +286,7 @@ class Session(Protocol):
         """The size of the thread. Costs the same for every thread."""
         ...
 
-    def list_run_items(self, run_id: str) -> Sequence[Wire]:
+    def list_run_items(self, run_id: str) -> Sequence[InputItem]:
         """The Responses items of one run, oldest first."""
         ...
 
@@ -286,7 +320,7 @@ class Session(Protocol):
         ...
 
     # Turns and leases of a run
-    def add_run(self, run: Wire, lease: Lease | None) -> None:
+    def add_run(self, run: RunObject, lease: Lease | None) -> None:
         """Store a new run with its lease."""
         ...
 
@@ -294,7 +328,7 @@ class Session(Protocol):
         """The run with its lease, or None."""
         ...
 
-    def put_run(self, run: Wire, lease: Lease | None) -> None:
+    def put_run(self, run: RunObject, lease: Lease | None) -> None:
         """Replace a run and its lease. Raises KeyError for an unknown run."""
         ...
 
@@ -312,6 +346,16 @@ class Session(Protocol):
 
     def list_unfinished_runs(self, *, lease_expired_before: float, limit: int) -> Sequence[str]:
         """Ids of the oldest runs that are queued, in progress or cancelling and whose lease expired before a time."""
+        ...
+
+    def list_tenants_to_sweep(
+        self, *, lease_expired_before: float, limit: int, after: str | None = None
+    ) -> Sequence[str]:
+        """Tenants of the whole store that have unfinished runs (as in `list_unfinished_runs`) or cleanup intents.
+
+        At most `limit`, in a fixed order; `after` continues after a tenant. Costs what the unfinished runs and the
+        intents are, not what the store holds.
+        """
         ...
 
     def set_lease(self, run_id: str, lease: Lease | None) -> None:

@@ -9,10 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 
-from threadbridge.api_types import MessageIncompleteReason, MessageObject, MessageStatus, RunObject, RunStepObject
-from threadbridge.ports import Event, ObjectKind, Session, Wire
+from threadbridge.api_types import (
+    AnnotationDelta,
+    MessageContentPart,
+    MessageContentPartDelta,
+    MessageDeltaObject,
+    MessageIncompleteReason,
+    MessageObject,
+    MessageStatus,
+    RunObject,
+    RunStepObject,
+    TextPartDelta,
+)
+from threadbridge.ports import Event, ObjectKind, Session
 from threadbridge.run_states import RunStatus
 from threadbridge.service import runs
 from threadbridge.translation.hosted_tools.registry import strip_event_search_content
@@ -54,7 +65,7 @@ class NewEvents(NamedTuple):
 
     events: Sequence[Event]
     replay_cursor: ReplayCursor
-    run: Wire
+    run: RunObject
 
 
 def read_new_events(
@@ -101,12 +112,13 @@ def build_end_events(session: Session, run: RunObject, waiting: RunObject) -> Se
     return [*events, build_run_event(run)]
 
 
-def _build_step_events(session: Session, run: Wire, step: Wire, *, last: bool) -> Sequence[Event]:
+def _build_step_events(session: Session, run: RunObject, step: RunStepObject, *, last: bool) -> Sequence[Event]:
     """The events of a step that has ended, after those of its message if that still exists."""
     step_ended = strip_event_search_content(build_step_event(step, step["expires_at"]))
-    if step["type"] != "message_creation":
+    details = step["step_details"]
+    if details["type"] != "message_creation":
         return [step_ended]
-    message = session.get(ObjectKind.MESSAGE, step["step_details"]["message_creation"]["message_id"])
+    message = session.get(ObjectKind.MESSAGE, details["message_creation"]["message_id"])
     return [step_ended] if message is None else [*_build_message_events(run, step, message, last=last), step_ended]
 
 
@@ -121,21 +133,25 @@ def _build_message_events(
         reason = "max_tokens"
     status: MessageStatus = "completed" if reason is None else "incomplete"
     at = step["completed_at"] or step["cancelled_at"] or step["failed_at"] or message["created_at"]
+    delta: MessageDeltaObject = {
+        "id": message["id"],
+        "object": "thread.message.delta",
+        "delta": {"content": [_build_part_delta(index, part) for index, part in enumerate(message["content"])]},
+    }
     return [
         Event("thread.message.created", empty),
-        Event("thread.message.delta", _build_message_delta(message)),
+        Event("thread.message.delta", delta),
         Event(f"thread.message.{status}", build_streamed_message(message, status, at=at, reason=reason)),
     ]
 
 
-def _build_message_delta(message: Wire) -> Wire:
-    parts = [{"index": index, **_number_annotations(part)} for index, part in enumerate(message["content"])]
-    return {"id": message["id"], "object": "thread.message.delta", "delta": {"content": parts}}
-
-
-def _number_annotations(part: Wire) -> Wire:
-    """A content part as deltas carry it: with numbered annotations (A87)."""
+def _build_part_delta(index: int, part: MessageContentPart) -> MessageContentPartDelta:
+    """A whole content part as a delta: with numbered annotations (A87)."""
+    # The casts are for spreads of unions; a literal would drop keys that the types do not list.
     if part["type"] != "text":
-        return part
-    annotations = [{"index": index, **found} for index, found in enumerate(part["text"]["annotations"])]
-    return {**part, "text": {**part["text"], "annotations": annotations}}
+        return cast("MessageContentPartDelta", {"index": index, **part})
+    annotations = [
+        cast("AnnotationDelta", {"index": number, **annotation})
+        for number, annotation in enumerate(part["text"]["annotations"])
+    ]
+    return cast("TextPartDelta", {"index": index, **part, "text": {**part["text"], "annotations": annotations}})

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from threadbridge.ports import ObjectKind, Page, Session, Wire
+from threadbridge.api_types import ListObject
+from threadbridge.ports import ObjectKind, Page, Session
+from threadbridge.service.generated_files import FileObject, get_row
 from threadbridge.service.object_factory import build_list_object
 
 #: The largest and the default page size of files; other lists have at most 100 (A11).
@@ -32,7 +34,7 @@ class FileQuery:
 class OwnFiles:
     """The store's files for the page, at most its limit. `cursor_is_own`: the cursor names one of the store's files."""
 
-    page: Page
+    page: Page[FileObject]
     cursor_is_own: bool
 
 
@@ -58,7 +60,7 @@ def parse_file_query(params: Mapping[str, str]) -> FileQuery | None:
 
 def read_own_files(session: Session, query: FileQuery) -> OwnFiles | None:
     """The store's part of the page, before the upstream's is read; None if the page is the upstream's alone."""
-    cursor_is_own = query.after is not None and session.get(ObjectKind.FILE, query.after) is not None
+    cursor_is_own = query.after is not None and get_row(session, query.after) is not None
     if query.after is not None and not cursor_is_own and query.order == "desc":
         return None
     rows = session.get_page(
@@ -77,18 +79,16 @@ def plan_upstream_query(query: FileQuery, own: OwnFiles) -> UpstreamFilesQuery |
     return None if own.cursor_is_own else UpstreamFilesQuery(query.limit, query.after)
 
 
-def merge_file_pages(query: FileQuery, own: OwnFiles, upstream_page: Page) -> Wire:
+def merge_file_pages(query: FileQuery, own: OwnFiles, upstream_page: Page[FileObject]) -> ListObject[FileObject]:
     """The page, merged from the store's part and the upstream's."""
     own_page = own.page
-    files = (
-        [*own_page.data, *upstream_page.data] if query.order == "desc" else _append_own_files(upstream_page, own_page)
-    )
+    if query.order == "desc":
+        files = [*own_page.data, *upstream_page.data]
+    else:
+        files = [*upstream_page.data, *(() if upstream_page.has_more else own_page.data)]
     has_more = len(files) > query.limit or own_page.has_more or upstream_page.has_more
     data = files[: query.limit]
     if query.after is None and not has_more:
+        # Upstreams leave out keys.
         data.sort(key=lambda file: file.get("created_at") or 0, reverse=query.order == "desc")
     return build_list_object(data, has_more=has_more)
-
-
-def _append_own_files(upstream_page: Page, own_page: Page) -> list[Wire]:
-    return list(upstream_page.data) if upstream_page.has_more else [*upstream_page.data, *own_page.data]

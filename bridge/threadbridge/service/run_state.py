@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Unpack
 
-from threadbridge.api_types import RunChanges, RunObject, RunStepObject, StepStatus
+from threadbridge.api_types import RunChanges, RunObject, RunStepObject, StepStatus, UsageObject
 from threadbridge.errors import InvalidRequest
-from threadbridge.ports import Lease, ObjectKind, Session, Turn, Wire
+from threadbridge.ports import Lease, ObjectKind, Session, Turn
 from threadbridge.run_states import RunStatus, is_active, transition_run
 from threadbridge.service.context import ServiceContext
 from threadbridge.translation.usage import add_usage, zero_usage
@@ -49,7 +49,7 @@ def is_leased(session: Session, now: float, run_id: str) -> bool:
     return is_lease_valid(session.get_lease(run_id), now)
 
 
-def is_abandoned(session: Session, now: float, run: Wire) -> bool:
+def is_abandoned(session: Session, now: float, run: RunObject) -> bool:
     """Whether the run is unfinished and no worker holds a valid lease: the process that executed it is gone."""
     return run["status"] in _UNFINISHED and not is_leased(session, now, run["id"])
 
@@ -65,21 +65,22 @@ class RunOverdue(Exception):
         self.run_id = run_id
 
 
-def is_overdue(session: Session, now: float, run: Wire) -> bool:
+def is_overdue(session: Session, now: float, run: RunObject) -> bool:
     """Whether the run is past its deadline and no worker is about to end it."""
-    if not is_active(run) or now < run["expires_at"]:
+    expires_at = run["expires_at"]
+    if not is_active(run) or expires_at is None or now < expires_at:
         return False
-    return now >= run["expires_at"] + _GRACE_SECONDS or not is_leased(session, now, run["id"])
+    return now >= expires_at + _GRACE_SECONDS or not is_leased(session, now, run["id"])
 
 
-def ensure_not_overdue(session: Session, now: float, run: Wire) -> Wire:
+def ensure_not_overdue(session: Session, now: float, run: RunObject) -> RunObject:
     """The run, unchanged. Raises RunOverdue when it is past its deadline."""
     if is_overdue(session, now, run):
         raise RunOverdue(run["id"])
     return run
 
 
-def end_if_overdue(session: Session, context: ServiceContext, run: Wire) -> Wire:
+def end_if_overdue(session: Session, context: ServiceContext, run: RunObject) -> RunObject:
     """The run, ended if it is past its deadline: cancelled if cancellation was requested, otherwise expired."""
     if not is_overdue(session, context.now, run):
         return run
@@ -117,20 +118,20 @@ def end_run(
 
 def get_open_step(session: Session, run_id: str) -> RunStepObject | None:
     """The run's step that is in progress, which can only be the newest; None when there is none."""
-    newest: Sequence[RunStepObject] = session.get_page(ObjectKind.STEP, limit=1, order="desc", run_id=run_id).data
+    newest = session.get_page(ObjectKind.STEP, limit=1, order="desc", run_id=run_id).data
     return newest[0] if newest and newest[0]["status"] == "in_progress" else None
 
 
-def sum_turn_usage(turns: Iterable[Turn]) -> Wire | None:
+def sum_turn_usage(turns: Iterable[Turn]) -> UsageObject | None:
     """The usage of a run so far: the sum over its turns; None before the first turn with a usage (A46)."""
-    total: Wire | None = None
+    total: UsageObject | None = None
     for turn in turns:
         if turn.usage is not None:
             total = add_usage(total, turn.usage)
     return total
 
 
-def get_last_turn_usage(session: Session, run_id: str) -> Wire:
+def get_last_turn_usage(session: Session, run_id: str) -> UsageObject:
     """The usage of the turn that opened the newest step (A78, G2)."""
     turns = session.list_turns(run_id)
     return (turns[-1].usage if turns else None) or zero_usage()
@@ -143,7 +144,7 @@ class ThreadBusy(InvalidRequest):
     """Rejected because a run is active on the thread; the same request can succeed later."""
 
 
-def get_active_run(session: Session, context: ServiceContext, thread_id: str) -> Wire | None:
+def get_active_run(session: Session, context: ServiceContext, thread_id: str) -> RunObject | None:
     """The run that locks the thread, if any. A run past its deadline is ended first."""
     run = session.get_active_run(thread_id)
     if run is None:

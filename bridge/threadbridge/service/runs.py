@@ -1,19 +1,39 @@
-"""Creating, reading, changing and cancelling runs (A48-A61)."""
+"""Create, read, change and cancel runs (A48-A61), and read their steps (A72-A78)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from threadbridge.api_types import (
+    CreateRunBody,
+    CreateThreadAndRunBody,
+    JsonMapping,
+    JsonObject,
+    ListObject,
+    RunObject,
+    RunStepObject,
+    ThreadObject,
+    UpdateMetadataBody,
+)
 from threadbridge.costs.report import build_run_report
 from threadbridge.errors import InvalidRequest
-from threadbridge.ports import ListQuery, ObjectKind, Session, Wire
+from threadbridge.ports import ListQuery, ObjectKind, Session
 from threadbridge.run_states import RunStatus, is_active, transition_run
 from threadbridge.service import threads
 from threadbridge.service.attachments import Provisioned, attach_files, complete_provisioning
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.object_factory import build_run
-from threadbridge.service.queries import get_object, get_object_in_thread, list_objects_in_thread
+from threadbridge.service.queries import (
+    ASSISTANT,
+    RUN,
+    STEP,
+    THREAD,
+    get_object,
+    get_object_in_thread,
+    list_objects,
+    list_objects_in_thread,
+)
 from threadbridge.service.run_state import (
     build_lease,
     end_if_overdue,
@@ -26,6 +46,7 @@ from threadbridge.service.spend_accounting import get_spending, list_spending_ke
 from threadbridge.service.turns import TurnStart, start_first_turn
 from threadbridge.settings import UnknownCursorPolicy
 from threadbridge.translation.capability_fallbacks import reject_missing_tools
+from threadbridge.translation.hosted_tools.registry import strip_search_content
 from threadbridge.validation import (
     RUN_CREATE,
     RUN_UPDATE,
@@ -44,8 +65,8 @@ _MAX_POLL_HINT_MS = 2000
 class CreatedRun(NamedTuple):
     """A run that was just queued, its thread, and its first turn if that starts immediately."""
 
-    run: Wire
-    thread: Wire
+    run: RunObject
+    thread: ThreadObject
     turn: TurnStart | None
 
 
@@ -53,7 +74,7 @@ def create(
     session: Session,
     context: ServiceContext,
     thread_id: str,
-    body: Wire,
+    body: JsonMapping,
     include: Sequence[str] = (),
     provisioned: Provisioned | None = None,
 ) -> CreatedRun:
@@ -64,8 +85,8 @@ def create(
     """
     validate_id("thread_id", "thread", thread_id)
     validate_include(include)
-    params = validate_body(RUN_CREATE, body, limits=context.rules.limits)
-    thread = get_object(session, ObjectKind.THREAD, thread_id)
+    params: CreateRunBody = validate_body(RUN_CREATE, body, limits=context.rules.limits)
+    thread = get_object(session, THREAD, thread_id)
     ensure_run_allowed(session, context, thread_id)
     thread = attach_files(session, thread, params.get("additional_messages", ()), provisioned)
     complete_provisioning(session, provisioned)
@@ -75,22 +96,22 @@ def create(
 def create_with_thread(
     session: Session,
     context: ServiceContext,
-    body: Wire,
+    body: JsonMapping,
     include: Sequence[str] = (),
     provisioned: Provisioned | None = None,
 ) -> CreatedRun:
     """Create a thread and queue a run on it (A54)."""
     validate_include(include)
-    params = validate_body(THREAD_AND_RUN_CREATE, body, limits=context.rules.limits)
-    get_object(session, ObjectKind.ASSISTANT, params["assistant_id"])
+    params: CreateThreadAndRunBody = validate_body(THREAD_AND_RUN_CREATE, body, limits=context.rules.limits)
+    get_object(session, ASSISTANT, params["assistant_id"])
     thread = threads.insert_thread(session, context, params.get("thread", {}), provisioned)
     thread = attach_files(session, thread, params.get("additional_messages", ()), provisioned)
     complete_provisioning(session, provisioned)
     return _queue_run(session, context, thread, params)
 
 
-def _queue_run(session: Session, context: ServiceContext, thread: Wire, params: Wire) -> CreatedRun:
-    assistant = get_object(session, ObjectKind.ASSISTANT, params["assistant_id"])
+def _queue_run(session: Session, context: ServiceContext, thread: ThreadObject, params: CreateRunBody) -> CreatedRun:
+    assistant = get_object(session, ASSISTANT, params["assistant_id"])
     threads.append_messages(session, context, thread["id"], params.get("additional_messages", ()))
     run = build_run(context, thread, assistant, params)
     context.rules.models.check_run(run, context.now)
@@ -106,39 +127,39 @@ def _queue_run(session: Session, context: ServiceContext, thread: Wire, params: 
     return CreatedRun(run, thread, None)
 
 
-def retrieve(session: Session, now: float, thread_id: str, run_id: str) -> Wire:
+def retrieve(session: Session, now: float, thread_id: str, run_id: str) -> RunObject:
     """The run. Raises RunOverdue when it is past its deadline and not ended yet (A60)."""
-    return ensure_not_overdue(session, now, get_object_in_thread(session, ObjectKind.RUN, thread_id, run_id))
+    return ensure_not_overdue(session, now, get_object_in_thread(session, RUN, thread_id, run_id))
 
 
 def list_page(
     session: Session, now: float, thread_id: str, query: ListQuery, *, unknown_cursor: UnknownCursorPolicy
-) -> Wire:
+) -> ListObject[RunObject]:
     """A page of the thread's runs, newest first unless asked otherwise (C12). Raises RunOverdue as `retrieve` does."""
     validate_id("thread_id", "thread", thread_id)
     active = session.get_active_run(thread_id)
     if active is not None:
         ensure_not_overdue(session, now, active)
-    return list_objects_in_thread(session, ObjectKind.RUN, thread_id, query, unknown_cursor=unknown_cursor)
+    return list_objects_in_thread(session, RUN, thread_id, query, unknown_cursor=unknown_cursor)
 
 
-def get_run_for_update(session: Session, context: ServiceContext, thread_id: str, run_id: str) -> Wire:
+def get_run_for_update(session: Session, context: ServiceContext, thread_id: str, run_id: str) -> RunObject:
     """The run that a request changes, ended first if it is past its deadline."""
-    return end_if_overdue(session, context, get_object_in_thread(session, ObjectKind.RUN, thread_id, run_id))
+    return end_if_overdue(session, context, get_object_in_thread(session, RUN, thread_id, run_id))
 
 
-def update(session: Session, context: ServiceContext, thread_id: str, run_id: str, body: Wire) -> Wire:
+def update(session: Session, context: ServiceContext, thread_id: str, run_id: str, body: JsonMapping) -> RunObject:
     """The run with its metadata replaced. Raises InvalidRequest while it is active (A57)."""
-    changes = validate_body(RUN_UPDATE, body, limits=context.rules.limits)
+    changes: UpdateMetadataBody = validate_body(RUN_UPDATE, body, limits=context.rules.limits)
     run = get_run_for_update(session, context, thread_id, run_id)
     if is_active(run):
         raise InvalidRequest(f"Cannot update run with status '{run['status']}'.")
-    after = {**run, **changes}
+    after: RunObject = {**run, **changes}
     session.put(ObjectKind.RUN, after)
     return after
 
 
-def cancel(session: Session, context: ServiceContext, thread_id: str, run_id: str) -> Wire:
+def cancel(session: Session, context: ServiceContext, thread_id: str, run_id: str) -> RunObject:
     """Request the cancellation of a run; the returned run is `cancelling` (A61).
 
     A run without a worker is cancelled immediately, which unlocks the thread (C8); a worker finishes first.
@@ -147,28 +168,23 @@ def cancel(session: Session, context: ServiceContext, thread_id: str, run_id: st
     if not is_active(run) or run["status"] == RunStatus.CANCELLING:
         raise InvalidRequest(f"Cannot cancel run with status '{run['status']}'.")
     cancelling = transition_run(run, RunStatus.CANCELLING, context.unix_seconds)
-    if _has_active_worker(session, context, run):
+    # Only a run in progress can have a request to the model open.
+    if run["status"] == RunStatus.IN_PROGRESS and is_leased(session, context.now, run_id):
         session.put(ObjectKind.RUN, cancelling)
     else:
         end_run(session, context, cancelling, RunStatus.CANCELLED)
     return cancelling
 
 
-def _has_active_worker(session: Session, context: ServiceContext, run: Wire) -> bool:
-    """Whether a worker may have a request to the model open for this run."""
-    if run["status"] != RunStatus.IN_PROGRESS:
-        return False
-    return is_leased(session, context.now, run["id"])
-
-
-def retrieve_report(session: Session, now: float, thread_id: str, run_id: str) -> Wire:
+def retrieve_report(session: Session, now: float, thread_id: str, run_id: str) -> JsonObject:
     """What the run sent and cost so far. Raises RunOverdue as `retrieve` does."""
     run = retrieve(session, now, thread_id, run_id)
     sums = {scope: get_spending(session, scope, key) for scope, key in list_spending_keys(run).items()}
-    return build_run_report(run, session.list_turns(run_id), sums)
+    report: JsonObject = build_run_report(run, session.list_turns(run_id), sums)
+    return report
 
 
-def compute_poll_hint_ms(run: Wire, now: float) -> int | None:
+def compute_poll_hint_ms(run: RunObject, now: float) -> int | None:
     """Milliseconds a client is advised to wait before it polls again (A5, C13).
 
     None when the run has ended or waits for tool outputs.
@@ -177,3 +193,35 @@ def compute_poll_hint_ms(run: Wire, now: float) -> int | None:
         return None
     age = now - (run["started_at"] or run["created_at"])
     return next((advice for until, advice in _POLL_HINTS_BY_AGE if age < until), _MAX_POLL_HINT_MS)
+
+
+def retrieve_step(
+    session: Session, now: float, thread_id: str, run_id: str, step_id: str, include: Sequence[str] = ()
+) -> RunStepObject:
+    """The step, with the text of search results only if `include` asks for it (A77).
+
+    Raises RunOverdue as `retrieve` does.
+    """
+    validate_include(include)
+    retrieve(session, now, thread_id, run_id)
+    step = get_object(session, STEP, step_id)
+    if step["run_id"] != run_id:
+        raise STEP.build_not_found_error(step_id)
+    return step if include else strip_search_content(step)
+
+
+def list_steps(
+    session: Session,
+    now: float,
+    thread_id: str,
+    run_id: str,
+    query: ListQuery,
+    include: Sequence[str] = (),
+    *,
+    unknown_cursor: UnknownCursorPolicy,
+) -> ListObject[RunStepObject]:
+    """A page of the run's steps, newest first unless asked otherwise (A11). Raises RunOverdue as `retrieve` does."""
+    validate_include(include)
+    retrieve(session, now, thread_id, run_id)
+    page = list_objects(session, STEP, query, unknown_cursor=unknown_cursor, run_id=run_id)
+    return page if include else {**page, "data": [strip_search_content(step) for step in page["data"]]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from threadbridge.api_types import JsonObject, LastError, RunObject, RunStepObject, UsageObject
 from threadbridge.costs.pricing import (
     compute_turn_price,
     compute_turn_spending,
@@ -20,36 +21,40 @@ from threadbridge.costs.spend_limits import (
     find_exceeded_limit_error,
     has_spend_limits,
 )
-from threadbridge.ports import Session, SpendScope, SpendTotals, Turn, Wire
+from threadbridge.ports import Session, SpendScope, SpendTotals, Turn
 from threadbridge.service.context import ServiceContext
 from threadbridge.translation.hosted_tools.registry import list_hosted_tools
 from threadbridge.translation.request_builder import get_max_output_tokens
 
 
-def record_turn(session: Session, context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
+def record_turn(
+    session: Session, context: ServiceContext, run: RunObject, turn: Turn, steps: Sequence[RunStepObject]
+) -> None:
     """Store a turn with its price, and add it to the sums."""
     priced = _price_turn(context, run, turn, steps)
     session.add_turn(run["id"], priced)
     _add_spending(session, context, run, priced)
 
 
-def record_lost_turn(session: Session, context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[Wire]) -> None:
+def record_lost_turn(
+    session: Session, context: ServiceContext, run: RunObject, turn: Turn, steps: Sequence[RunStepObject]
+) -> None:
     """Add the cost of a turn that lost its run to the sums: the upstream charges for it."""
     _add_spending(session, context, run, _price_turn(context, run, turn, steps))
 
 
-def _price_turn(context: ServiceContext, run: Wire, turn: Turn, steps: Sequence[Wire]) -> Turn:
+def _price_turn(context: ServiceContext, run: RunObject, turn: Turn, steps: Sequence[RunStepObject]) -> Turn:
     if turn.usage is None:
         return turn
     calls = count_hosted_calls(steps)
     tools = [tool for tool in list_hosted_tools(run["tools"]) if tool.is_supported(context.rules.profile)]
     excluded_fees = list_excluded_fees(calls, context.rules.costs.fees, tools)
-    report = {**(turn.report or {}), "hosted_calls": calls, "not_included": excluded_fees}
+    report: JsonObject = {**(turn.report or {}), "hosted_calls": calls, "not_included": excluded_fees}
     price = compute_turn_price(turn, context.rules.costs, calls=calls, now=context.now)
     return replace(turn, report=report, nanodollars=price)
 
 
-def _add_spending(session: Session, context: ServiceContext, run: Wire, turn: Turn) -> None:
+def _add_spending(session: Session, context: ServiceContext, run: RunObject, turn: Turn) -> None:
     """Add to the sums of the thread, assistant, model and tenant on this day."""
     spent = compute_turn_spending(turn)
     if spent.turns:
@@ -59,8 +64,8 @@ def _add_spending(session: Session, context: ServiceContext, run: Wire, turn: Tu
 
 
 def check_spend_limits(
-    session: Session, context: ServiceContext, run: Wire, prompt_tokens: int, *, prior_usage: Wire | None
-) -> Wire | None:
+    session: Session, context: ServiceContext, run: RunObject, prompt_tokens: int, *, prior_usage: UsageObject | None
+) -> LastError | None:
     """The `last_error` of a run whose next request would exceed a spend limit; None if it would not.
 
     The answer counts with the run's `max_completion_tokens`. Without that limit its length is not known in advance: it
@@ -86,7 +91,7 @@ def check_spend_limits(
     )
 
 
-def _list_spend_limits(session: Session, context: ServiceContext, run: Wire) -> list[SpendLimit]:
+def _list_spend_limits(session: Session, context: ServiceContext, run: RunObject) -> list[SpendLimit]:
     limits = context.rules.limits
     spend_limits: list[SpendLimit] = []
     if limits.run_dollars is not None:
@@ -101,7 +106,7 @@ def _list_spend_limits(session: Session, context: ServiceContext, run: Wire) -> 
     return spend_limits
 
 
-def list_spending_keys(run: Wire) -> Mapping[SpendScope, str]:
+def list_spending_keys(run: RunObject) -> Mapping[SpendScope, str]:
     """The scopes and keys of the sums to which a run's turns are added, whichever model answers."""
     return {SpendScope.THREAD: run["thread_id"], SpendScope.ASSISTANT: run["assistant_id"], SpendScope.TENANT: ""}
 

@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from threadbridge.api_types import CreateThreadBody, ThreadObject
-from threadbridge.ports import Entry, ListQuery, ObjectKind, Session, Wire
+from threadbridge.api_types import (
+    CreateMessageBody,
+    CreateThreadBody,
+    DeletionStatus,
+    JsonMapping,
+    ListObject,
+    ThreadObject,
+    UpdateThreadBody,
+)
+from threadbridge.ports import Entry, ListQuery, ObjectKind, Session
 from threadbridge.service import upstream_state
 from threadbridge.service.attachments import Provisioned, complete_provisioning, merge_tool_resources
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.object_factory import build_deletion_status, build_message, build_thread
-from threadbridge.service.queries import get_object, list_objects
+from threadbridge.service.queries import THREAD, get_object, list_objects
 from threadbridge.settings import UnknownCursorPolicy
 from threadbridge.translation.wire_objects import build_retrieved_thread
 from threadbridge.validation import THREAD_CREATE, THREAD_UPDATE, validate_body
 
 
-def create(session: Session, context: ServiceContext, body: Wire, provisioned: Provisioned | None = None) -> Wire:
+def create(
+    session: Session, context: ServiceContext, body: JsonMapping, provisioned: Provisioned | None = None
+) -> ThreadObject:
     """Create a thread and its first messages in the same transaction."""
     thread = insert_thread(
         session, context, validate_body(THREAD_CREATE, body, limits=context.rules.limits), provisioned
@@ -39,28 +49,30 @@ def insert_thread(
     return thread
 
 
-def append_messages(session: Session, context: ServiceContext, thread_id: str, bodies: Iterable[Wire]) -> None:
+def append_messages(
+    session: Session, context: ServiceContext, thread_id: str, bodies: Iterable[CreateMessageBody]
+) -> None:
     """Append several messages to a thread, in order (A12)."""
     entries = [Entry(message=build_message(context, thread_id, body)) for body in bodies]
     if entries:
         session.append_entries(thread_id, context.add_token_counts(entries))
 
 
-def retrieve(session: Session, thread_id: str) -> Wire:
+def retrieve(session: Session, thread_id: str) -> ThreadObject:
     """The thread as it is."""
-    return build_retrieved_thread(get_object(session, ObjectKind.THREAD, thread_id))
+    return build_retrieved_thread(get_object(session, THREAD, thread_id))
 
 
-def list_page(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursorPolicy) -> Wire:
+def list_page(session: Session, query: ListQuery, *, unknown_cursor: UnknownCursorPolicy) -> ListObject[ThreadObject]:
     """A page of threads: an extension that OpenAI never had (A7)."""
-    page = list_objects(session, ObjectKind.THREAD, query, unknown_cursor=unknown_cursor)
+    page = list_objects(session, THREAD, query, unknown_cursor=unknown_cursor)
     return {**page, "data": [build_retrieved_thread(thread) for thread in page["data"]]}
 
 
-def update(session: Session, context: ServiceContext, thread_id: str, body: Wire) -> Wire:
+def update(session: Session, context: ServiceContext, thread_id: str, body: JsonMapping) -> ThreadObject:
     """The thread with metadata or tool resources replaced; allowed while a run is active (C7)."""
-    changes = validate_body(THREAD_UPDATE, body, limits=context.rules.limits)
-    thread = {**get_object(session, ObjectKind.THREAD, thread_id), **changes}
+    changes: UpdateThreadBody = validate_body(THREAD_UPDATE, body, limits=context.rules.limits)
+    thread: ThreadObject = {**get_object(session, THREAD, thread_id), **changes}
     session.put(ObjectKind.THREAD, thread)
     return thread
 
@@ -68,13 +80,13 @@ def update(session: Session, context: ServiceContext, thread_id: str, body: Wire
 class ThreadDeletion(NamedTuple):
     """The deletion status, and the run that was active: it is deleted, and its worker can stop (D98)."""
 
-    response: Wire
+    response: DeletionStatus
     run_id: str | None
 
 
 def delete(session: Session, context: ServiceContext, thread_id: str) -> ThreadDeletion:
     """Delete the thread with everything in it (A19)."""
-    get_object(session, ObjectKind.THREAD, thread_id)
+    get_object(session, THREAD, thread_id)
     run = session.get_active_run(thread_id)
     upstream_state.delete_upstream_state(session, context, thread_id)
     session.remove(ObjectKind.THREAD, thread_id)

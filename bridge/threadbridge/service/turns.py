@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from threadbridge.api_types import JsonObject, RunObject, RunStepObject, UsageObject
 from threadbridge.context_window.history_selector import (
     SelectedHistory,
     select_history,
@@ -12,9 +13,9 @@ from threadbridge.context_window.history_selector import (
     select_shorter_history,
 )
 from threadbridge.context_window.report import get_prompt_tokens, report_compaction
-from threadbridge.ports import Entry, Event, ObjectKind, Session, Turn, Wire
+from threadbridge.ports import Entry, Event, ObjectKind, Session, Turn
 from threadbridge.run_states import RunStatus, can_transition, is_active, transition_run
-from threadbridge.service import containers, generated_files, upstream_state
+from threadbridge.service import generated_files, upstream_state
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.service.run_state import (
@@ -27,7 +28,7 @@ from threadbridge.service.run_state import (
     sum_turn_usage,
 )
 from threadbridge.service.spend_accounting import check_spend_limits, record_lost_turn, record_turn
-from threadbridge.service.tool_resources import RunToolResources, collect_tool_resources
+from threadbridge.service.tool_resources import RunToolResources, collect_tool_resources, record_generated_files
 from threadbridge.translation.continuation import Continuation, NoContinuationReason
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import is_budget_exhausted
@@ -39,14 +40,14 @@ from threadbridge.translation.wire_objects import build_run_event, build_step_ev
 class TurnStart:
     """A run in progress, leased by one worker, with everything that the request needs."""
 
-    run: Wire
+    run: RunObject
     number: int
     #: The model that the turn requests instead of the run's (mapping §13, §14), at every attempt.
     model: ResolvedModel
     timeline: Sequence[Entry]
-    prior_usage: Wire | None
+    prior_usage: UsageObject | None
     #: The report of the selected history (`context_window.report`).
-    report: Wire
+    report: JsonObject
     #: The resources of its hosted tools; None without hosted tools.
     resources: RunToolResources | None = None
     #: Tokens beyond which the upstream compacts its input.
@@ -64,11 +65,21 @@ def start_turn(session: Session, context: ServiceContext, run_id: str) -> TurnSt
     claimed = session.get_run_with_lease(run_id)
     if claimed is None or (is_lease_valid(claimed.lease, context.now) and not is_own_lease(context, claimed.lease)):
         return None
-    run = _move_to_in_progress(session, context, end_if_overdue(session, context, claimed.run))
-    return None if run is None else _start_unless_exhausted(session, context, run)
+    run = end_if_overdue(session, context, claimed.run)
+    match run["status"]:
+        case RunStatus.QUEUED:
+            run = transition_run(run, RunStatus.IN_PROGRESS, context.unix_seconds)
+        case RunStatus.IN_PROGRESS:
+            pass
+        case RunStatus.CANCELLING:
+            end_run(session, context, run, RunStatus.CANCELLED)
+            return None
+        case _:
+            return None
+    return _start_unless_exhausted(session, context, run)
 
 
-def start_first_turn(session: Session, context: ServiceContext, queued: Wire) -> TurnStart | None:
+def start_first_turn(session: Session, context: ServiceContext, queued: RunObject) -> TurnStart | None:
     """Store a new run as in progress already, which saves a transaction; its creator receives it as `queued`.
 
     None when its budget is too small for a first turn: the run has ended.
@@ -78,14 +89,14 @@ def start_first_turn(session: Session, context: ServiceContext, queued: Wire) ->
     return _prepare_turn(session, context, run, number=1, prior_usage=None)
 
 
-def start_next_turn(session: Session, context: ServiceContext, queued: Wire) -> TurnStart | None:
+def start_next_turn(session: Session, context: ServiceContext, queued: RunObject) -> TurnStart | None:
     """The same for a run that was just queued again with the outputs of its calls."""
     return _start_unless_exhausted(
         session, context, transition_run(queued, RunStatus.IN_PROGRESS, context.unix_seconds)
     )
 
 
-def _start_unless_exhausted(session: Session, context: ServiceContext, run: Wire) -> TurnStart | None:
+def _start_unless_exhausted(session: Session, context: ServiceContext, run: RunObject) -> TurnStart | None:
     """Write the run as in progress and leased, unless its budget is spent."""
     turns = session.list_turns(run["id"])
     prior_usage = sum_turn_usage(turns)
@@ -97,7 +108,7 @@ def _start_unless_exhausted(session: Session, context: ServiceContext, run: Wire
 
 
 def _prepare_turn(
-    session: Session, context: ServiceContext, run: Wire, *, number: int, prior_usage: Wire | None
+    session: Session, context: ServiceContext, run: RunObject, *, number: int, prior_usage: UsageObject | None
 ) -> TurnStart | None:
     """The turn with its history; a history that exceeds a token or spend limit ends the run instead (A80)."""
     history = select_history(session, context.rules.history, run, prior_usage=prior_usage, first=number == 1)
@@ -168,19 +179,6 @@ def _replace_history(
     )
 
 
-def _move_to_in_progress(session: Session, context: ServiceContext, run: Wire) -> Wire | None:
-    match run["status"]:
-        case RunStatus.QUEUED:
-            return transition_run(run, RunStatus.IN_PROGRESS, context.unix_seconds)
-        case RunStatus.IN_PROGRESS:
-            return run
-        case RunStatus.CANCELLING:
-            end_run(session, context, run, RunStatus.CANCELLED)
-            return None
-        case _:
-            return None
-
-
 def fall_back_to_full_history(
     session: Session, context: ServiceContext, start: TurnStart, reason: NoContinuationReason
 ) -> TurnStart:
@@ -193,7 +191,7 @@ def fall_back_to_full_history(
     return replace(start, continuation=continuation, timeline=timeline)
 
 
-def renew_lease(session: Session, context: ServiceContext, run_id: str) -> Wire | None:
+def renew_lease(session: Session, context: ServiceContext, run_id: str) -> RunObject | None:
     """Renew the lease. Returns the run, or None when the lease is no longer this worker's."""
     claimed = session.get_run_with_lease(run_id)
     if claimed is None or not is_active(claimed.run) or not is_own_lease(context, claimed.lease):
@@ -216,8 +214,8 @@ class TurnCommit:
     """
 
     accepted: bool
-    run: Wire | None = None
-    late_cancellation: tuple[Wire, Wire] | None = None
+    run: RunObject | None = None
+    late_cancellation: tuple[RunObject, RunStepObject] | None = None
     is_thread_deleted: bool = False
 
 
@@ -248,9 +246,7 @@ def commit_turn(
         generated_file_ids = {
             location: file_id for location, file_id in outcome.container_file_ids.items() if file_id in visible_file_ids
         }
-        containers.record_generated_files(
-            session, claimed.run["thread_id"], generated_file_ids, now=context.unix_seconds
-        )
+        record_generated_files(session, claimed.run["thread_id"], generated_file_ids, now=context.unix_seconds)
     if can_transition(claimed.run, RunStatus(outcome.run["status"])):
         session.put_run(outcome.run, None)
         return TurnCommit(accepted=True, run=outcome.run)

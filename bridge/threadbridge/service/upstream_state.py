@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from threadbridge.api_types import RunObject
 from threadbridge.context_window.history_selector import read_spans
-from threadbridge.ports import Entry, ObjectKind, Session, Wire
+from threadbridge.ports import Entry, ObjectKind, Session
 from threadbridge.run_states import RunStatus
 from threadbridge.service import cleanup_intents
+from threadbridge.service.cleanup_intents import CleanupIntent
 from threadbridge.service.context import ServiceContext
 from threadbridge.settings import HistoryMode
 from threadbridge.translation.continuation import (
@@ -30,13 +32,13 @@ _ANSWERED_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.REQUIRES_ACTION})
 
 
 def plan_continuation(
-    session: Session, context: ServiceContext, run: Wire, spans: Spans, edits: int
+    session: Session, context: ServiceContext, run: RunObject, spans: Spans, edits: int
 ) -> tuple[Continuation | None, Sequence[Entry]]:
     """The continuation of a turn whose history is these spans, and the entries that the turn has to send.
 
     A conversation is marked as in use until the turn ends: if the mark is still set later, its content is unknown.
     """
-    thread_id: str = run["thread_id"]
+    thread_id = run["thread_id"]
     if context.rules.continuation.mode == "local":
         return None, read_spans(session, thread_id, spans)
     required_context = RequiredContext(
@@ -46,9 +48,16 @@ def plan_continuation(
     reason = find_mismatch(point, required_context, context.rules.continuation)
     if point is not None and reason is None:
         later = read_spans(session, thread_id, compute_later_spans(point, spans))
-        if not has_unanswered_calls(point, later):
-            return _continue_from(session, thread_id, point, required_context), later
-        reason = "unanswered_calls"
+        if has_unanswered_calls(point, later):
+            reason = "unanswered_calls"
+        elif point.mode == "chained":
+            return Continuation(point.mode, required_context, point), later
+        else:
+            save_continuation_point(session, thread_id, replace(point, in_use=True))
+            known_id = point.upstream_id
+            return Continuation(
+                point.mode, required_context, point, conversation_id=known_id, superseded_conversation_id=known_id
+            ), later
     superseded_conversation_id = None if point is None else _get_conversation_id(point, context)
     return Continuation(
         context.rules.continuation.mode,
@@ -58,34 +67,19 @@ def plan_continuation(
     ), read_spans(session, thread_id, spans)
 
 
-def _continue_from(
-    session: Session, thread_id: str, point: ContinuationPoint, required_context: RequiredContext
-) -> Continuation:
-    if point.mode == "chained":
-        return Continuation(point.mode, required_context, point)
-    save_continuation_point(session, thread_id, replace(point, in_use=True))
-    return Continuation(
-        point.mode,
-        required_context,
-        point,
-        conversation_id=point.upstream_id,
-        superseded_conversation_id=point.upstream_id,
-    )
-
-
 def record_new_conversation(session: Session, context: ServiceContext, conversation_id: str) -> None:
     """Record a new conversation that no continuation point names yet."""
     cleanup_intents.record_intent(session, _build_cleanup_intent(context, conversation_id))
 
 
 def abandon_continuation(
-    session: Session, context: ServiceContext, run: Wire, continuation: Continuation, reason: NoContinuationReason
+    session: Session, context: ServiceContext, run: RunObject, continuation: Continuation, reason: NoContinuationReason
 ) -> tuple[Continuation, Sequence[Entry]]:
     """The upstream rejected the continuation: the turn without it, and all entries that the turn has to send.
 
     A conversation that is locked by another request stays, and a later turn sends what it missed.
     """
-    thread_id: str = run["thread_id"]
+    thread_id = run["thread_id"]
     if continuation.point is None:
         _schedule_conversation_cleanup(session, context, continuation.conversation_id)
     elif reason == "locked":
@@ -100,7 +94,7 @@ def abandon_continuation(
 
 
 def restrict_to_spans(
-    session: Session, context: ServiceContext, run: Wire, continuation: Continuation | None, spans: Spans
+    session: Session, context: ServiceContext, run: RunObject, continuation: Continuation | None, spans: Spans
 ) -> tuple[Continuation | None, Sequence[Entry]]:
     """The upstream found the turn too long: its continuation and entries for these spans only."""
     if continuation is None:
@@ -117,8 +111,10 @@ def record_turn_outcome(
     """Write the upstream state after the turn. Called in the transaction that writes the turn, after its entries."""
     if continuation is None or continuation.mode == "local":
         return
-    thread_id: str = outcome.run["thread_id"]
-    next_point = _build_next_point(session, context, outcome, continuation) if _is_response_complete(outcome) else None
+    thread_id = outcome.run["thread_id"]
+    # The state that the upstream stores for an incomplete response is unknown.
+    is_complete = outcome.run["status"] in _ANSWERED_STATUSES
+    next_point = _build_next_point(session, context, outcome, continuation) if is_complete else None
     if next_point is not None:
         save_continuation_point(session, thread_id, next_point)
         if continuation.superseded_conversation_id != next_point.upstream_id:
@@ -126,14 +122,8 @@ def record_turn_outcome(
     elif continuation.point is None:
         _schedule_conversation_cleanup(session, context, continuation.conversation_id)
     elif outcome.turn.usage is None:
-        save_continuation_point(
-            session, thread_id, continuation.point
-        )  # the request was rejected, and the upstream state is unchanged
-
-
-def _is_response_complete(outcome: TurnOutcome) -> bool:
-    """Whether the upstream completed the response. The state that it stores for an incomplete one is unknown."""
-    return outcome.run["status"] in _ANSWERED_STATUSES
+        # The request was rejected, and the upstream state is unchanged.
+        save_continuation_point(session, thread_id, continuation.point)
 
 
 def _build_next_point(
@@ -188,7 +178,7 @@ def _schedule_conversation_cleanup(session: Session, context: ServiceContext, co
         cleanup_intents.start_cleanup(session, conversation_id)
 
 
-def _build_cleanup_intent(context: ServiceContext, conversation_id: str) -> Wire:
+def _build_cleanup_intent(context: ServiceContext, conversation_id: str) -> CleanupIntent:
     return {
         "id": conversation_id,
         "created_at": context.unix_seconds,

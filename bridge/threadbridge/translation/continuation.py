@@ -191,9 +191,6 @@ def compute_later_spans(point: ContinuationPoint, wanted: Spans) -> Spans:
 
 def has_unanswered_calls(point: ContinuationPoint, later: Sequence[Entry]) -> bool:
     """Whether the point ends with a call without a later output: the service would reject the continuation."""
-    answered = {
-        entry.item["call_id"]
-        for entry in later
-        if entry.item is not None and entry.item.get("type") == "function_call_output" and entry.run_id == point.run_id
-    }
+    items = [entry.item for entry in later if entry.item is not None and entry.run_id == point.run_id]
+    answered = {item["call_id"] for item in items if item["type"] == "function_call_output"}
     return not answered.issuperset(point.calls)

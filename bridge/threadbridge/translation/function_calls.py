@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from threadbridge.api_types import FunctionDelta, LastError, StepStatus, UsageObject
+from threadbridge.api_types import FunctionCallItem, FunctionDelta, LastError, StepStatus, UsageObject
 from threadbridge.ports import Entry, Event, IdGenerator, Wire
 from threadbridge.translation.wire_objects import build_closed_step, build_open_step, build_step_delta, build_step_event
 
@@ -23,7 +23,7 @@ class FunctionCallWriter:
         self.call_id = call_id
         self.name = name
         self._fragments: list[str] = []
-        self._item: Wire | None = None
+        self._item: FunctionCallItem | None = None
 
     def open(self) -> Event:
         """The one delta that carries id and name: clients concatenate what is sent twice (A91, A98a)."""
@@ -69,9 +69,15 @@ class FunctionCallWriter:
 
     def build_entry(self) -> Entry:
         """The call as a line of the timeline: the item to replay, with the id and arguments the client answers to."""
-        item = self._item or {"type": "function_call"}
-        known = {"call_id": self.call_id, "name": self.name, "arguments": self.arguments}
-        return Entry(item={**item, **known}, run_id=self._run_id)
+        item: FunctionCallItem = {
+            "type": "function_call",
+            "call_id": self.call_id,
+            "name": self.name,
+            "arguments": self.arguments,
+        }
+        if self._item is not None:
+            item = {**self._item, **item}
+        return Entry(item=item, run_id=self._run_id)
 
 
 class ToolCallsWriter:

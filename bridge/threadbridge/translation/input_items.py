@@ -90,7 +90,7 @@ def _find_answered_calls(
 
 
 def _build_input_item(entry: Entry, run_id: str, answered_calls: AbstractSet[tuple[str | None, str]]) -> Wire | None:
-    item = entry.item
+    item: Wire | None = entry.item
     if item is None:
         return _convert_message(entry.message) if entry.message is not None else None
     kind = item["type"]

@@ -9,9 +9,10 @@ import pytest
 
 from tests.bridge.translation.upstream_events import RUN
 from tests.stored_objects import message, run, step, thread
+from threadbridge.api_types import OutputMessageItem, RunObject, TruncationStrategy
 from threadbridge.context_window.history_selector import select_history
 from threadbridge.context_window.tokens import HistoryRules, add_token_counts
-from threadbridge.ports import Entry, ObjectKind, Session, SpendScope, SpendTotals, Turn, Wire
+from threadbridge.ports import Entry, ObjectKind, Session, SpendScope, SpendTotals, Turn
 from threadbridge.settings import TruncationSettings
 from threadbridge_adapters.stores.sql.session import SqlSession
 from threadbridge_adapters.stores.sqlite.connection import SqliteConnection, connect_writer, create_sqlite_engine
@@ -27,7 +28,8 @@ def fill(session: Session, name: str, messages: int) -> None:
     session.add(ObjectKind.STEP, step(f"step_{name}", name, f"run_{name}_old"))
     session.add_turn(f"run_{name}_old", Turn(1))
     session.add(ObjectKind.RUN, run(f"run_{name}", name))
-    middle = [Entry(message(f"msg_{name}_run_{k}", name), {"type": "message"}, f"run_{name}_old") for k in range(2)]
+    item: OutputMessageItem = {"type": "message", "role": "assistant", "content": []}
+    middle = [Entry(message(f"msg_{name}_run_{k}", name), item, f"run_{name}_old") for k in range(2)]
     spoken = [Entry(message(f"msg_{name}_{n}", name)) for n in range(messages)]
     session.add_spending(1, SpendTotals(turns=1), {SpendScope.THREAD: name, SpendScope.TENANT: ""})
     session.append_entries(
@@ -70,10 +72,14 @@ def steps_of(connection: SqliteConnection, work: Callable[[Session], object]) ->
 RULES = HistoryRules(TruncationSettings(context_tokens=200), count_tokens=lambda _: 6)
 
 
-def asking(name: str, *, last_messages: int | None = None) -> Wire:
+def asking(name: str, *, last_messages: int | None = None) -> RunObject:
     """A run on the thread, about to have its history chosen."""
-    strategy = {"type": "auto" if last_messages is None else "last_messages", "last_messages": last_messages}
-    return {**RUN, "id": f"run_{name}", "thread_id": name, "truncation_strategy": strategy}
+    strategy: TruncationStrategy = {
+        "type": "auto" if last_messages is None else "last_messages",
+        "last_messages": last_messages,
+    }
+    base: RunObject = RUN
+    return {**base, "id": f"run_{name}", "thread_id": name, "truncation_strategy": strategy}
 
 
 Work = Callable[[Session, str], object]
@@ -119,6 +125,7 @@ OPERATIONS: dict[str, Work] = {
         2, SpendTotals(turns=1), {SpendScope.THREAD: name, SpendScope.TENANT: ""}
     ),
     "what every thread spent": lambda s, _: s.list_spending(SpendScope.THREAD, since=1),
+    "the tenants to sweep": lambda s, _: s.list_tenants_to_sweep(lease_expired_before=100, limit=20),
     "a lease": lambda s, name: s.get_lease(f"run_{name}"),
 }
 

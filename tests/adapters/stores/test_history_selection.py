@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from tests.bridge.translation.upstream_events import RUN
-from tests.stored_objects import message, thread
+from tests.stored_objects import call, message, thread
+from threadbridge.api_types import (
+    InputItem,
+    JsonMapping,
+    JsonObject,
+    MessageObject,
+    OutputMessageItem,
+    ReasoningItem,
+    RunObject,
+    TruncationStrategy,
+)
 from threadbridge.context_window.history_selector import (
     SelectedHistory,
     read_spans,
@@ -22,7 +32,7 @@ from threadbridge.context_window.history_selector import (
 )
 from threadbridge.context_window.report import get_prompt_tokens
 from threadbridge.context_window.tokens import HistoryRules, add_token_counts
-from threadbridge.ports import Entry, ObjectKind, TimelinePosition, Wire
+from threadbridge.ports import Entry, ObjectKind, TimelinePosition
 from threadbridge.settings import TruncationSettings
 from threadbridge.translation.input_items import build_input_items
 from threadbridge_adapters.stores.sql.session import SqlSession
@@ -77,13 +87,14 @@ def rounds(draw: st.DrawFn, run_id: str, number: int) -> list[Entry]:
     """Perhaps a thought, calls, and the outputs of those that were answered before the run ended."""
     calls = [f"call_{run_id}_{number}_{k}" for k in range(draw(st.integers(min_value=1, max_value=2)))]
     answered = calls[: draw(st.integers(min_value=0, max_value=len(calls)))]
-    thought: list[Wire] = draw(st.sampled_from([[], [reasoning(draw(LETTERS))]]))
-    items = [
-        *thought,
-        *({"type": "function_call", "call_id": one, "name": "f", "arguments": "x" * draw(LETTERS)} for one in calls),
-        *({"type": "function_call_output", "call_id": one, "output": "x" * draw(LETTERS)} for one in answered),
-    ]
-    return [Entry(item=item, run_id=run_id) for item in items]
+    thought: list[InputItem] = draw(st.sampled_from([[], [reasoning(draw(LETTERS))]]))
+    entries = [Entry(item=item, run_id=run_id) for item in thought]
+    for one in calls:
+        entries.append(call(one, arguments="x" * draw(LETTERS), run_id=run_id))
+    for one in answered:
+        item: InputItem = {"type": "function_call_output", "call_id": one, "output": "x" * draw(LETTERS)}
+        entries.append(Entry(item=item, run_id=run_id))
+    return entries
 
 
 @st.composite
@@ -93,8 +104,12 @@ def turns(draw: st.DrawFn, number: int) -> list[Entry]:
     asked = Entry(message=message(f"msg_{number}", text=f"{number} " + "x" * draw(LETTERS)))
     worked = [entry for k in range(draw(st.integers(0, 2))) for entry in draw(rounds(run_id, k))]
     words = "x" * draw(LETTERS)
-    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": words}]}
-    written = {**message(f"msg_{number}_answer", run_id=run_id, text=words), "role": "assistant"}
+    said: OutputMessageItem = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": words}],
+    }
+    written: MessageObject = {**message(f"msg_{number}_answer", run_id=run_id, text=words), "role": "assistant"}
     answer = [Entry(written, said, run_id)] if draw(st.booleans()) else []
     return [asked, *worked, *answer]
 
@@ -105,7 +120,7 @@ def threads(draw: st.DrawFn) -> list[Entry]:
     return [entry for number in range(draw(st.integers(1, 6))) for entry in draw(turns(number))]
 
 
-def reasoning(letters: int) -> Wire:
+def reasoning(letters: int) -> ReasoningItem:
     return {"type": "reasoning", "summary": [], "encrypted_content": "x" * (5 * letters + 5)}
 
 
@@ -113,8 +128,8 @@ class Asked(NamedTuple):
     """A choice, the input made of it, and the input that the whole thread would have made."""
 
     history: SelectedHistory
-    items: list[Wire]
-    everything: list[Wire]
+    items: list[JsonObject]
+    everything: list[JsonObject]
     session: CountingSession
 
 
@@ -161,18 +176,22 @@ def service_count(history: SelectedHistory, factor: float) -> int:
     return round(get_prompt_tokens(history.report) * factor)
 
 
-def newest_run(entries: Sequence[Entry], last_messages: int | None) -> Wire:
+def newest_run(entries: Sequence[Entry], last_messages: int | None) -> RunObject:
     """The run of the newest question."""
-    strategy = {"type": "auto" if last_messages is None else "last_messages", "last_messages": last_messages}
+    base: RunObject = RUN
+    strategy: TruncationStrategy = {
+        "type": "auto" if last_messages is None else "last_messages",
+        "last_messages": last_messages,
+    }
     newest = next(entry.message["id"] for entry in reversed(entries) if is_question(entry) and entry.message)
-    return {**RUN, "id": newest.replace("msg", "run"), "instructions": None, "truncation_strategy": strategy}
+    return {**base, "id": newest.replace("msg", "run"), "instructions": None, "truncation_strategy": strategy}
 
 
 def is_question(entry: Entry) -> bool:
     return entry.message is not None and entry.message["role"] == "user"
 
 
-def tokens(item: Wire) -> int:
+def tokens(item: JsonMapping) -> int:
     """What an item is charged for, counted from the outside."""
     match item["type"]:
         case "message":

@@ -17,6 +17,7 @@ from sqlalchemy import NullPool, create_engine
 
 from tests.stored_objects import call, message, run
 from threadbridge import run_states
+from threadbridge.api_types import UsageObject
 from threadbridge.ports import Entry, SpendByKey, SpendScope, SpendTotals, ThreadSize, Turn
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.stores.sql import schema
@@ -69,6 +70,7 @@ def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() ->
 
     assert scripts.get_heads() == [CURRENT_REVISION]
     assert [script.revision for script in scripts.walk_revisions()] == [
+        "0008",
         "0007",
         "0006",
         "0005",
@@ -79,7 +81,7 @@ def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() ->
     ]
 
 
-USAGE = {
+USAGE: UsageObject = {
     "prompt_tokens": 10,
     "completion_tokens": 5,
     "total_tokens": 15,

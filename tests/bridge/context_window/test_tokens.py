@@ -28,7 +28,8 @@ def text(value: str) -> Wire:
 
 
 def wrote(role: str, *parts: Wire) -> Entry:
-    return Entry(message={"id": "msg_1", "role": role, "content": list(parts)})
+    message: Wire = {"id": "msg_1", "role": role, "content": list(parts)}
+    return Entry(message=message)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,11 @@ def wrote(role: str, *parts: Wire) -> Entry:
         (wrote("user", {"type": "image_url", "image_url": {"url": "u", "detail": "low"}}), EntryRole.USER, 85),
         (wrote("user", {"type": "image_file", "image_file": {"file_id": "f", "detail": "auto"}}), EntryRole.USER, 765),
         (wrote("user"), EntryRole.USER, 0),
-        (Entry(item={"type": "function_call", "name": "look", "arguments": "{}"}), EntryRole.FUNCTION_CALL, 6),
+        (
+            Entry(item={"type": "function_call", "name": "look", "call_id": "c", "arguments": "{}"}),
+            EntryRole.FUNCTION_CALL,
+            6,
+        ),
         (Entry(item={"type": "function_call_output", "call_id": "c", "output": "sunny"}), EntryRole.FUNCTION_CALL, 5),
         (Entry(item={"type": "reasoning", "summary": [], "encrypted_content": "x" * 50}), EntryRole.WITHIN_RUN, 10),
         (Entry(item={"type": "compaction", "encrypted_content": "x" * 50}), EntryRole.COMPACTION, 10),
@@ -51,7 +56,7 @@ def test_an_entry_weighs_its_words_and_a_frame(entry: Entry, sort: EntryRole, to
 
 
 def test_an_item_nobody_knows_weighs_all_of_itself() -> None:
-    item = {"type": "web_search_call", "query": "x"}
+    item: Wire = {"type": "web_search_call", "query": "x"}
 
     assert count_entry_tokens(Entry(item=item), lambda words: 1000 if "web_search_call" in words else 0).tokens > 1000
 

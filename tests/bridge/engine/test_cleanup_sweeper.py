@@ -12,7 +12,8 @@ from tests.request_context import CONTEXT
 from threadbridge.errors import BridgeError, StoreError, UpstreamError, UpstreamTimeout
 from threadbridge.ports import Blob, ObjectKind, Wire
 from threadbridge.runtime.clock_and_ids import new_id
-from threadbridge.service import blob_references, cleanup_intents, generated_files
+from threadbridge.service import cleanup_intents, generated_files
+from threadbridge.service.cleanup_intents import CleanupIntent
 from threadbridge.service.context import ServiceContext
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.settings import Limits
@@ -47,7 +48,7 @@ class Turn:
 
         async def named(digest: str) -> str:
             return await self._here.store.write(
-                lambda session: blob_references.reserve_blob_name(session, self.context(), digest, suffix=mark),
+                lambda session: generated_files.reserve_blob_name(session, self.context(), digest, suffix=mark),
                 tenant=self._tenant,
             )
 
@@ -185,7 +186,7 @@ async def test_contents_that_are_being_removed_cannot_be_named() -> None:
         blob = await turn.keeps(b"1,2")
 
         condemned = await here.store.write(
-            lambda session: blob_references.start_blob_cleanup(session, blob.name), tenant="default"
+            lambda session: generated_files.start_blob_cleanup(session, blob.name), tenant="default"
         )
         lasting = await turn.is_written("file-1", blob)
         again = await later.keeps(b"1,2")
@@ -202,7 +203,7 @@ async def test_a_store_whose_process_died_before_it_knew_the_id_is_found_and_rem
         others = [
             (await here.upstream.request("POST", "/vector_stores", {"name": f"theirs {n}"}))["id"] for n in range(3)
         ]
-        errand = {
+        errand: CleanupIntent = {
             "id": "errand_1",
             "created_at": int(here.clock.now()),
             "name": "threadbridge-errand_1",
@@ -297,7 +298,7 @@ async def test_the_copy_of_a_file_of_ours_is_removed_where_the_request_is_refuse
 
 @pytest.mark.parametrize(("seconds", "due"), [(0, False), (3600, False), (3601, True)])
 def test_an_errand_is_due_when_nothing_that_may_fulfil_it_takes_so_long(seconds: int, due: bool) -> None:
-    errand = {"id": "errand_1", "created_at": 1000, "condemned": False}
+    errand: CleanupIntent = {"id": "errand_1", "created_at": 1000, "condemned": False}
 
     assert cleanup_intents.is_cleanup_due(errand, Limits(), 1000 + seconds) is due
     assert cleanup_intents.is_cleanup_due(errand, Limits(run_expiry_seconds=86_400), 1000 + seconds) is False

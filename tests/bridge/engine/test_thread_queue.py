@@ -107,8 +107,8 @@ async def opened(path: Path) -> tuple[Store, ResponsesBackend]:
 
 
 def _everything(thread_id: str, session: Session) -> tuple[list[str], list[Wire]]:
-    entries = session.list_entries(thread_id)
-    texts = [entry.message["content"][0]["text"]["value"] for entry in entries if entry.message is not None]
+    messages: list[Wire] = [entry.message for entry in session.list_entries(thread_id) if entry.message is not None]
+    texts = [message["content"][0]["text"]["value"] for message in messages]
     return texts, list(session.get_page(ObjectKind.RUN, limit=100, order="asc", thread_id=thread_id).data)
 
 

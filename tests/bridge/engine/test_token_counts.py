@@ -59,7 +59,7 @@ async def test_the_tokenizer_is_loaded_off_the_loop_and_small_texts_are_counted_
 
     await counting.load()
     await counting.count_body({"content": "small"})
-    await counting.count_entries([Entry(item={"type": "function_call_output", "output": "short"})])
+    await counting.count_entries([Entry(item={"type": "function_call_output", "call_id": "call_1", "output": "short"})])
 
     assert [thread is threading.current_thread() for _, thread in counter.threads] == [False, True, True]
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from threadbridge.ports import Page, Wire
+from threadbridge.api_types import ListObject
+from threadbridge.ports import Page
 from threadbridge.service.file_listing import (
     FileQuery,
     OwnFiles,
@@ -11,18 +14,19 @@ from threadbridge.service.file_listing import (
     parse_file_query,
     plan_upstream_query,
 )
+from threadbridge.service.generated_files import FileObject
 
 
-def file(name: str, created_at: int) -> Wire:
-    return {"id": name, "created_at": created_at}
+def file(name: str, created_at: int) -> FileObject:
+    return cast("FileObject", {"id": name, "created_at": created_at})
 
 
 OWN = OwnFiles(Page([file("own-3", 3), file("own-1", 1)], has_more=False), cursor_is_own=False)
-THEIRS = Page([file("their-4", 4), file("their-2", 2)], has_more=False)
-NOTHING = Page([], has_more=False)
+THEIRS: Page[FileObject] = Page([file("their-4", 4), file("their-2", 2)], has_more=False)
+NOTHING: Page[FileObject] = Page([], has_more=False)
 
 
-def ids(page: Wire) -> list[str]:
+def ids(page: ListObject[FileObject]) -> list[str]:
     return [each["id"] for each in page["data"]]
 
 

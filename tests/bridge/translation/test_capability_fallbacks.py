@@ -26,7 +26,7 @@ FORCED: Wire = {"type": "function", "function": {"name": "look"}}
 
 
 def plan(*parts: Wire, reasons: bool = False, compact_at: int | None = None, run: Wire, **lacks: Any) -> RequestPlan:
-    message = {"id": "msg_0", "role": "user", "content": list(parts)}
+    message: Wire = {"id": "msg_0", "role": "user", "content": list(parts)}
     return build_request(
         {**RUN, **run},
         [Entry(message=message)],

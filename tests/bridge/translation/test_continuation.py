@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -91,7 +91,7 @@ def output(call_id: str, run_id: str = "run_1") -> Entry:
     ("later", "is_open"),
     [
         ([output("call_1"), output("call_2")], False),
-        ([output("call_2"), Entry(item={"type": "message", "role": "user"}), output("call_1")], False),
+        ([output("call_2"), Entry(item={"type": "message", "role": "user", "content": []}), output("call_1")], False),
         ([output("call_1")], True),
         ([], True),
         ([output("call_1", "run_2"), output("call_2", "run_2")], True),
@@ -186,7 +186,7 @@ class Model:
         return [
             output(words[1], words[2])
             if words[0] == "output"
-            else Entry(item={"type": words[0], "call_id": words[1]}, run_id=words[2])
+            else Entry(item=cast(Any, {"type": words[0], "call_id": words[1]}), run_id=words[2])
             for words in told
         ]
 

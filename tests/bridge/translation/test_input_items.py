@@ -32,7 +32,8 @@ def image_file(**fields: Any) -> Wire:
 
 
 def wrote(role: str, *parts: Wire, item: Wire | None = None, run_id: str | None = None) -> Entry:
-    return Entry(message={"id": "msg_1", "role": role, "content": list(parts)}, item=item, run_id=run_id)
+    message: Wire = {"id": "msg_1", "role": role, "content": list(parts)}
+    return Entry(message=message, item=item, run_id=run_id)
 
 
 def output(number: int = 1) -> Wire:

@@ -19,7 +19,8 @@ LOOK: Wire = {"type": "function", "function": {"name": "look", "parameters": {"t
 
 def said(text: str) -> Entry:
     part = {"type": "text", "text": {"value": text, "annotations": []}}
-    return Entry(message={"id": "msg_0", "role": "user", "content": [part]})
+    message: Wire = {"id": "msg_0", "role": "user", "content": [part]}
+    return Entry(message=message)
 
 
 def plan(

@@ -10,12 +10,15 @@ import pytest
 
 from tests.contract.store.single_transaction import KINDS, TENANT, add_objects
 from tests.stored_objects import ONE_OF_EACH, call, message, run, step
+from threadbridge.api_types import JsonMapping
 from threadbridge.ports import Entry, ObjectKind, Page, Session, Store
 
 Order = Literal["asc", "desc"]
 
 
-def model_page(ids: Sequence[str], limit: int, order: Order, after: str | None, before: str | None) -> Page:
+def model_page(
+    ids: Sequence[str], limit: int, order: Order, after: str | None, before: str | None
+) -> Page[JsonMapping]:
     """What a page must be, on a plain list."""
     shown = list(ids) if order == "asc" else list(reversed(ids))
     start = 0 if after is None else shown.index(after) + 1
@@ -25,7 +28,7 @@ def model_page(ids: Sequence[str], limit: int, order: Order, after: str | None, 
     return Page([{"id": id_} for id_ in nearest], has_more=len(between) > limit)
 
 
-def ids_of(page: Page) -> list[str]:
+def ids_of(page: Page[JsonMapping]) -> list[str]:
     return [body["id"] for body in page.data]
 
 
@@ -36,7 +39,7 @@ async def test_every_page_is_the_one_a_plain_list_gives(store: Store, kind: Obje
     orders: tuple[Order, ...] = ("asc", "desc")
     shapes = list(product((1, 2, 4, 5, 6), orders, (None, *ids), (None, *ids)))
 
-    def pages(session: Session) -> list[Page]:
+    def pages(session: Session) -> list[Page[JsonMapping]]:
         return [
             session.get_page(kind, limit=limit, order=order, after=after, before=before)
             for limit, order, after, before in shapes
@@ -52,7 +55,7 @@ async def test_every_page_is_the_one_a_plain_list_gives(store: Store, kind: Obje
 async def test_an_unknown_cursor_gives_an_empty_page(store: Store, kind: ObjectKind) -> None:
     await add_objects(store, (kind, ONE_OF_EACH[kind]))
 
-    def pages(session: Session) -> list[Page]:
+    def pages(session: Session) -> list[Page[JsonMapping]]:
         return [
             session.get_page(kind, limit=5, order="asc", after="nobody"),
             session.get_page(kind, limit=5, order="desc", before="nobody"),

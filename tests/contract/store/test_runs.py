@@ -9,8 +9,9 @@ import pytest
 
 from tests.contract.store.single_transaction import TENANT, add_objects, get_object
 from tests.stored_objects import run
+from threadbridge.api_types import UsageObject
 from threadbridge.errors import Conflict
-from threadbridge.ports import Lease, ObjectKind, Session, Store, Turn, Wire
+from threadbridge.ports import Lease, ObjectKind, Session, Store, Turn
 
 
 @pytest.mark.parametrize("status", ["queued", "in_progress", "requires_action", "cancelling"])
@@ -58,7 +59,7 @@ async def test_of_many_runs_started_at_once_on_a_thread_one_is_active(store: Sto
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 19
 
 
-USAGE: Wire = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+USAGE: UsageObject = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 TURNS = [Turn(1, "resp_1", "req_1", "gpt-5", USAGE), Turn(2)]
 
 
@@ -110,6 +111,24 @@ async def leased(store: Store, n: int, status: str, until: float | None, *, tena
     await add_objects(store, (ObjectKind.RUN, run(f"run_{n}", f"thread_{n}", status=status)), tenant=tenant)
     lease = None if until is None else Lease("worker_1", until)
     await store.write(lambda session: session.set_lease(f"run_{n}", lease), tenant=tenant)
+
+
+async def test_tenants_with_unfinished_runs_or_cleanup_intents_are_swept(store: Store) -> None:
+    await leased(store, 1, "queued", None)
+    await leased(store, 2, "in_progress", 99)
+    await leased(store, 3, "in_progress", 99, tenant="tenant_b")
+    await leased(store, 4, "in_progress", 101, tenant="tenant_c")
+    await leased(store, 5, "requires_action", None, tenant="tenant_d")
+    await leased(store, 6, "completed", None, tenant="tenant_e")
+    await add_objects(store, (ObjectKind.CLEANUP_INTENT, {"id": "vs_1"}), tenant="tenant_f")
+    await add_objects(store, (ObjectKind.CLEANUP_INTENT, {"id": "vs_1"}), tenant="tenant_b")
+
+    def tenants(limit: int, after: str | None = None) -> Callable[[Session], Sequence[str]]:
+        return lambda session: session.list_tenants_to_sweep(lease_expired_before=100, limit=limit, after=after)
+
+    assert await store.read(tenants(10), tenant=TENANT) == [TENANT, "tenant_b", "tenant_f"]
+    assert await store.read(tenants(2), tenant="tenant_x") == [TENANT, "tenant_b"]
+    assert await store.read(tenants(2, after="tenant_b"), tenant=TENANT) == ["tenant_f"]
 
 
 async def test_unfinished_runs_are_those_that_need_a_worker_and_have_none(store: Store) -> None:

@@ -81,7 +81,10 @@ async def test_sums_outlive_the_thread_the_money_was_spent_on(store: Store) -> N
 
 
 async def test_a_turn_keeps_its_price_or_that_it_has_none(store: Store) -> None:
-    priced, unpriced = Turn(1, usage={"total_tokens": 1}, nanodollars=12), Turn(2)
+    priced, unpriced = (
+        Turn(1, usage={"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1}, nanodollars=12),
+        Turn(2),
+    )
 
     def work(session: Session) -> Sequence[Turn]:
         session.add(ObjectKind.RUN, run())

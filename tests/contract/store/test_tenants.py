@@ -8,10 +8,11 @@ import pytest
 
 from tests.contract.store.single_transaction import KINDS, TENANT, add_objects, get_object
 from tests.stored_objects import ONE_OF_EACH, call, thread
+from threadbridge.api_types import JsonMapping
 from threadbridge.ports import Lease, ObjectKind, Page, ParameterRejection, Session, Store, Turn
 
 Look = Callable[[Session], object]
-NO_PAGE = Page([], has_more=False)
+NO_PAGE: Page[JsonMapping] = Page([], has_more=False)
 
 
 def getting(kind: ObjectKind) -> Look:

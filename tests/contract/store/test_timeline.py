@@ -9,7 +9,11 @@ from tests.stored_objects import call, message, run, step, thread
 from threadbridge.errors import Conflict
 from threadbridge.ports import Entry, ObjectKind, Session, Store, Turn
 
-ANSWER = Entry(message=message("msg_2", run_id="run_1"), item={"type": "message", "id": "item_2"}, run_id="run_1")
+ANSWER = Entry(
+    message=message("msg_2", run_id="run_1"),
+    item={"type": "message", "id": "item_2", "role": "assistant", "content": []},
+    run_id="run_1",
+)
 TIMELINE = [
     Entry(message=message("msg_1")),
     call("call_1"),

@@ -9,8 +9,9 @@ import pytest
 
 from tests.contract.store.single_transaction import TENANT, add_objects, get_object
 from tests.stored_objects import assistant, thread
+from threadbridge.api_types import JsonValue
 from threadbridge.errors import Conflict, StoreError
-from threadbridge.ports import ObjectKind, Session, Store, Wire
+from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge_adapters.stores import open_store
 
 
@@ -44,7 +45,7 @@ async def test_a_read_that_raises_leaves_the_store_usable(store: Store) -> None:
 
 
 async def test_a_transaction_sees_its_own_changes(store: Store) -> None:
-    def work(session: Session) -> Wire | None:
+    def work(session: Session) -> JsonValue:
         session.add(ObjectKind.ASSISTANT, assistant())
         return session.get(ObjectKind.ASSISTANT, "asst_1")
 
@@ -74,8 +75,8 @@ async def test_one_failing_write_among_many_takes_no_other_along(store: Store) -
 
 
 async def test_fifty_tasks_read_what_they_wrote(store: Store) -> None:
-    async def one(n: int) -> list[Wire | None]:
-        seen: list[Wire | None] = []
+    async def one(n: int) -> list[JsonValue]:
+        seen: list[JsonValue] = []
         for k in range(4):
             await add_objects(store, (ObjectKind.THREAD, thread(f"thread_{n}_{k}")))
             seen.append(await get_object(store, ObjectKind.THREAD, f"thread_{n}_{k}"))
@@ -98,8 +99,8 @@ async def test_a_write_whose_caller_gave_up_happens_all_the_same(store: Store) -
 
 
 async def test_a_store_serves_several_event_loops_at_once(store: Store) -> None:
-    def elsewhere(n: int) -> Wire | None:
-        async def both() -> Wire | None:
+    def elsewhere(n: int) -> JsonValue:
+        async def both() -> JsonValue:
             await add_objects(store, (ObjectKind.THREAD, thread(f"thread_{n}")))
             return await get_object(store, ObjectKind.THREAD, f"thread_{n}")
 

@@ -1,21 +1,20 @@
-"""The tables of a store. Alembic's revisions build them; a test holds the two together.
+"""The tables of a store. A test compares them with the result of Alembic's revisions.
 
-Every row carries its tenant, and every index starts with it. There are as few of them as the queries can do with: each
-is one page more to write for every row. Tables without a `seq` are their primary key's index.
+Every row has a tenant, and every index but that of blobs starts with it. There are only indexes that a query needs:
+each is one more page to write for every row. Tables without a `seq` are stored in the index of their primary key.
 
 `seq` is the order of insertion, which is the order of every list (A12). Bodies are the wire JSON as text and not a JSON
-column, where a database may reorder keys. Messages are rows of the timeline. There are no foreign keys: deleting a
-thread is one transaction of eight statements, and a table can be rebuilt by a migration without its rows taking others
-along.
+column, where a database may reorder keys. Messages are rows of the timeline. There are no foreign keys: a thread is
+deleted in one transaction of eight statements, and a migration can rebuild a table without cascading deletes.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text, text
 
-#: The one condition under which a run locks its thread (A63). An index serves a query only if both use these words.
+#: The condition under which a run locks its thread (A63). A query uses a partial index only if both have this text.
 IS_ACTIVE = text("status IN ('queued', 'in_progress', 'requires_action', 'cancelling')")
-#: Runs that somebody must be working on; one in `requires_action` waits for its caller instead.
+#: Runs that need a worker; one in `requires_action` waits for its caller instead.
 IS_UNFINISHED = text("status IN ('queued', 'in_progress', 'cancelling')")
 _IS_MESSAGE = text("message_id IS NOT NULL")
 _HAS_RUN = text("run_id IS NOT NULL")
@@ -79,7 +78,7 @@ runs = Table(
     Index("uq_runs_id", "tenant", "id", unique=True),
     Index("ix_runs_thread", "tenant", "thread_id", "seq"),
     _partial_index("uq_runs_one_active", "tenant", "thread_id", unique=True, where=IS_ACTIVE),
-    _partial_index("ix_runs_unfinished", "lease_until", where=IS_UNFINISHED),
+    _partial_index("ix_runs_unfinished", "tenant", "lease_until", where=IS_UNFINISHED),
 )
 
 steps = Table(
@@ -110,12 +109,12 @@ timeline = Table(
     Column("tokens", Integer),
     _partial_index("uq_timeline_message", "tenant", "message_id", unique=True, where=_IS_MESSAGE),
     _partial_index("ix_timeline_run", "tenant", "run_id", "seq", where=_HAS_RUN),
-    # Holds the weights too: what selects a thread's history never touches its messages. And it tells messages from
-    # items, for lists of messages.
+    # Includes the token counts, so that selecting a thread's history does not read its messages, and the ids of
+    # messages, so that lists of messages do not read items.
     Index("ix_timeline_weights", "tenant", "thread_id", "seq", "sort", "tokens", "message_id"),
 )
 
-#: Kept in step with the timeline, since counting a thread would cost what it holds.
+#: Updated with the timeline, because counting the entries of a thread would cost as much as reading them.
 thread_sizes = Table(
     "thread_sizes",
     metadata,
@@ -197,7 +196,7 @@ def _sum_column(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False)
 
 
-#: Sums and no rows of turns: they outlive the threads that the money was spent on, and reading them stays cheap.
+#: Sums, and not one row per turn: they stay when the threads are deleted, and reading them stays cheap.
 spending = Table(
     "spending",
     metadata,
@@ -215,7 +214,7 @@ spending = Table(
     sqlite_with_rowid=False,
 )
 
-#: What models refused although the tables say otherwise, by the service they are models of.
+#: Parameters that models rejected although the model tables allow them, by upstream.
 parameter_rejections = Table(
     "refusals",
     metadata,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Any, Unpack
 
+from threadbridge.api_types import InputItem, JsonMapping, RunObject
 from threadbridge.ports import (
     Entry,
     Lease,
     ObjectKind,
     Page,
+    PageRange,
     ParameterRejection,
     RunWithLease,
     SpendByKey,
@@ -19,7 +21,6 @@ from threadbridge.ports import (
     TimelinePosition,
     TokenCount,
     Turn,
-    Wire,
 )
 from threadbridge_adapters.stores.sql import (
     object_tables,
@@ -28,13 +29,15 @@ from threadbridge_adapters.stores.sql import (
     run_tables,
     spending,
     timeline,
-    token_counts,
 )
-from threadbridge_adapters.stores.sql.connection import SqlConnection
+from threadbridge_adapters.stores.sql.statements import SqlConnection
 
 
 class SqlSession:
-    """`ports.Session`: one tenant's rows through one connection. Whoever made it ends the transaction."""
+    """`ports.Session`: the rows of one tenant through one connection. Its creator ends the transaction.
+
+    Objects are returned as Any: the overloads of the port determine their types.
+    """
 
     __slots__ = ("_tenant", "connection")
 
@@ -42,60 +45,41 @@ class SqlSession:
         self.connection = connection
         self._tenant = tenant
 
-    def add(self, kind: ObjectKind, body: Wire) -> None:
+    def add(self, kind: ObjectKind, body: JsonMapping) -> None:
         if kind is ObjectKind.MESSAGE:
-            self.append_entries(body["thread_id"], [Entry(message=body)])
+            row: Any = body
+            self.append_entries(row["thread_id"], [Entry(message=row)])
             return
         object_tables.OBJECT_TABLES[kind].add(self.connection, self._tenant, body)
 
-    def get(self, kind: ObjectKind, object_id: str) -> Wire | None:
+    def get(self, kind: ObjectKind, object_id: str) -> Any:
         return object_tables.OBJECT_TABLES[kind].get(self.connection, self._tenant, object_id)
 
-    def put(self, kind: ObjectKind, body: Wire) -> None:
+    def put(self, kind: ObjectKind, body: JsonMapping) -> None:
         if kind is ObjectKind.MESSAGE:
-            timeline.replace(self.connection, self._tenant, body)
+            timeline.put_message(self.connection, self._tenant, body)
             return
         object_tables.OBJECT_TABLES[kind].put(self.connection, self._tenant, body)
 
     def remove(self, kind: ObjectKind, object_id: str) -> bool:
         if kind is ObjectKind.MESSAGE:
-            return timeline.remove(self.connection, self._tenant, object_id)
+            return timeline.remove_message(self.connection, self._tenant, object_id)
         return object_tables.remove(self.connection, self._tenant, kind, object_id)
 
-    def get_page(
-        self,
-        kind: ObjectKind,
-        *,
-        limit: int,
-        order: Literal["asc", "desc"],
-        after: str | None = None,
-        before: str | None = None,
-        thread_id: str | None = None,
-        run_id: str | None = None,
-    ) -> Page:
-        return paging.fetch_page(
-            self.connection,
-            self._tenant,
-            kind,
-            limit=limit,
-            order=order,
-            after=after,
-            before=before,
-            thread_id=thread_id,
-            run_id=run_id,
-        )
+    def get_page(self, kind: ObjectKind, **page: Unpack[PageRange]) -> Page[Any]:
+        return paging.fetch_page(self.connection, self._tenant, kind, page)
 
     def is_blob_referenced(self, blob_name: str) -> bool:
-        return object_tables.uses_blob(self.connection, blob_name)
+        return object_tables.is_blob_referenced(self.connection, blob_name)
 
     def find_blob_name(self, digest: str) -> str | None:
         return object_tables.find_blob(self.connection, self._tenant, digest)
 
-    def get_active_run(self, thread_id: str) -> Wire | None:
-        return run_tables.find_active_run(self.connection, self._tenant, thread_id)
+    def get_active_run(self, thread_id: str) -> RunObject | None:
+        return run_tables.get_active_run(self.connection, self._tenant, thread_id)
 
     def append_entries(self, thread_id: str, entries: Sequence[Entry]) -> None:
-        timeline.append(self.connection, self._tenant, thread_id, entries)
+        timeline.append_entries(self.connection, self._tenant, thread_id, entries)
 
     def list_entries(self, thread_id: str, *, last_messages: int | None = None) -> Sequence[Entry]:
         return timeline.list_entries(self.connection, self._tenant, thread_id, last_messages=last_messages)
@@ -106,15 +90,18 @@ class SqlSession:
     def list_positions(
         self, thread_id: str, *, limit: int, newest_first: bool = False, after_position: int | None = None
     ) -> Sequence[TimelinePosition]:
-        return token_counts.list_positions(
+        return timeline.list_positions(
             self.connection, self._tenant, thread_id, limit=limit, newest_first=newest_first, beyond=after_position
         )
 
     def set_token_count(self, thread_id: str, position: int, token_count: TokenCount) -> None:
-        token_counts.set_token_count(self.connection, self._tenant, thread_id, position, token_count)
+        timeline.set_token_count(self.connection, self._tenant, thread_id, position, token_count)
 
     def get_thread_size(self, thread_id: str) -> ThreadSize:
-        return token_counts.get_size(self.connection, self._tenant, thread_id)
+        return timeline.get_size(self.connection, self._tenant, thread_id)
+
+    def list_run_items(self, run_id: str) -> Sequence[InputItem]:
+        return timeline.list_items(self.connection, self._tenant, run_id)
 
     def add_spending(self, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]) -> None:
         spending.add_spending(self.connection, self._tenant, day, totals, keys)
@@ -130,16 +117,13 @@ class SqlSession:
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
         return parameter_rejections.list_rejections(self.connection, self._tenant, upstream)
 
-    def list_run_items(self, run_id: str) -> Sequence[Wire]:
-        return timeline.list_items(self.connection, self._tenant, run_id)
-
-    def add_run(self, run: Wire, lease: Lease | None) -> None:
+    def add_run(self, run: RunObject, lease: Lease | None) -> None:
         run_tables.add_run(self.connection, self._tenant, run, lease)
 
     def get_run_with_lease(self, run_id: str) -> RunWithLease | None:
         return run_tables.get_run_with_lease(self.connection, self._tenant, run_id)
 
-    def put_run(self, run: Wire, lease: Lease | None) -> None:
+    def put_run(self, run: RunObject, lease: Lease | None) -> None:
         run_tables.put_run(self.connection, self._tenant, run, lease)
 
     def add_turn(self, run_id: str, turn: Turn) -> None:
@@ -153,7 +137,14 @@ class SqlSession:
 
     def list_unfinished_runs(self, *, lease_expired_before: float, limit: int) -> Sequence[str]:
         return run_tables.list_unfinished_runs(
-            self.connection, self._tenant, lapsed_before=lease_expired_before, limit=limit
+            self.connection, self._tenant, lease_expired_before=lease_expired_before, limit=limit
+        )
+
+    def list_tenants_to_sweep(
+        self, *, lease_expired_before: float, limit: int, after: str | None = None
+    ) -> Sequence[str]:
+        return run_tables.list_tenants_to_sweep(
+            self.connection, lease_expired_before=lease_expired_before, limit=limit, after=after
         )
 
     def set_lease(self, run_id: str, lease: Lease | None) -> None:

@@ -1,4 +1,4 @@
-"""What was spent: sums for every day, by thread, assistant, model and tenant, grown with each turn."""
+"""Spending: sums per day, by thread, assistant, model and tenant, to which every turn is added."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import bindparam, func, select
 
 from threadbridge.ports import SpendByKey, SpendScope, SpendTotals
-from threadbridge_adapters.stores.sql.connection import SqlConnection
 from threadbridge_adapters.stores.sql.schema import spending
-from threadbridge_adapters.stores.sql.statements import Statement, build_upsert
+from threadbridge_adapters.stores.sql.statements import SqlConnection, Statement, build_upsert
 
-#: Beyond any day that will be.
+#: Later than any day with spending.
 _NO_LAST_DAY = 2**31
 _KEYS = ("tenant", "scope", "key", "day")
 _ADD_SPENDING = build_upsert(
@@ -32,10 +31,10 @@ _ONE = Statement(_SUMS.where(spending.c.key == bindparam("of_key")))
 
 
 def add_spending(
-    connection: SqlConnection, tenant: str, day: int, amounts: SpendTotals, keys: Mapping[SpendScope, str]
+    connection: SqlConnection, tenant: str, day: int, totals: SpendTotals, keys: Mapping[SpendScope, str]
 ) -> None:
-    """Add to the sums of these keys."""
-    row = {"tenant": tenant, "day": day, **amounts._asdict()}
+    """Add to the sums of these keys on a day."""
+    row = {"tenant": tenant, "day": day, **totals._asdict()}
     connection.execute_many(_ADD_SPENDING, [{**row, "scope": scope.value, "key": key} for scope, key in keys.items()])
 
 

@@ -1,15 +1,14 @@
-"""SQL statements, written once with SQLAlchemy and compiled once for each dialect.
+"""SQL statements, written once with SQLAlchemy and compiled once for each dialect, and the connection that runs them.
 
-A transaction is a handful of short statements whose text never changes. Looking up, binding and wrapping rows through
-SQLAlchemy on every call would cost ten times what SQLite itself takes, so a connection hands the compiled text to its
-driver.
+A transaction is a few short statements whose text never changes. To look up, bind and wrap rows through SQLAlchemy on
+every call would cost ten times what SQLite itself takes, so a connection gives the compiled text to its driver.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from sqlalchemy import ClauseElement, Dialect, Table, insert
 
@@ -61,10 +60,11 @@ class Statement:
         names: Sequence[str] = compiled.positiontup or ()
         constants = {name: bound.value for name in names if not (bound := compiled.binds[name]).required}
         if constants or len(names) < 2:
-            return CompiledStatement(
-                str(compiled),
-                lambda values: [constants[name] if name in constants else values[name] for name in names],
-            )
+
+            def bind(values: Values) -> Sequence[Any]:
+                return [constants[name] if name in constants else values[name] for name in names]
+
+            return CompiledStatement(str(compiled), bind)
         return CompiledStatement(str(compiled), itemgetter(*names))
 
 
@@ -83,3 +83,27 @@ def build_upsert(table: Table, *, keys: Sequence[str], update: BuildUpdate) -> S
         return clause
 
     return Statement(build, columns=[column.name for column in table.columns])
+
+
+class IntegrityViolation(Exception):
+    """A unique index rejected a row. Connections raise it instead of their driver's own class."""
+
+
+class SqlConnection(Protocol):
+    """A connection inside a transaction. Other errors of the driver pass through; the transaction's owner maps them."""
+
+    def fetch_all(self, statement: Statement, values: Values) -> list[Any]:
+        """Every row as a tuple. All are fetched, so that no cursor keeps the snapshot open."""
+        ...
+
+    def fetch_one(self, statement: Statement, values: Values) -> Any:
+        """The first row as a tuple, or None."""
+        ...
+
+    def execute(self, statement: Statement, values: Values) -> int:
+        """The number of rows changed. Raises IntegrityViolation."""
+        ...
+
+    def execute_many(self, statement: Statement, rows: Sequence[Values]) -> None:
+        """Run the statement once per row. Raises IntegrityViolation."""
+        ...

@@ -11,9 +11,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects import sqlite
 
 from threadbridge.errors import StoreError
-from threadbridge_adapters.stores.sql.connection import IntegrityViolation
 from threadbridge_adapters.stores.sql.schema_upgrade import upgrade_schema
-from threadbridge_adapters.stores.sql.statements import SqlDialect, Statement, Values
+from threadbridge_adapters.stores.sql.statements import IntegrityViolation, SqlDialect, Statement, Values
 from threadbridge_adapters.stores.sqlite.error_mapping import is_lock_timeout, map_driver_errors
 from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
 
