@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Required, TypedDict, cast
+
+from typing_extensions import Unpack
 
 from threadbridge.costs.pricing import CostRules, EmptyPriceList
 from threadbridge.ports import Backend, BlobStore, Clock, EventBus, IdGenerator, PriceList, Store, Upstream
-from threadbridge.runtime.clock_and_ids import SystemClock, new_id
+from threadbridge.runtime.clock_and_ids import SystemClock
+from threadbridge.runtime.clock_and_ids import new_id as new_random_id
 from threadbridge.runtime.plugins import load_plugin
 from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
     from threadbridge.engine.backend import ResponsesBackend
     from threadbridge.engine.concurrency_limit import ConcurrencyLimit
+    from threadbridge.engine.context import EngineContext
     from threadbridge.engine.inline_executor import ExecutorOpener
     from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.models.policy import ModelCatalog
 
-__all__ = ["assemble_backend", "open_backend", "open_upstream"]
+__all__ = ["BackendParts", "assemble_backend", "open_backend", "open_upstream"]
 
 
 async def open_backend(settings: Settings) -> Backend:
@@ -30,40 +34,37 @@ async def open_backend(settings: Settings) -> Backend:
     from threadbridge.engine.parameter_rejections import load_parameter_rejections
     from threadbridge_adapters.blobs import open_blob_store
     from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
+    from threadbridge_adapters.price_list import OPENAI_BASE_URL, create_price_list
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
 
+    # Runs on the simulator are not written to the user's default store.
+    store_url = ":memory:" if settings.simulate and settings.store is None else settings.store
     catalog = None if settings.simulate else read_catalog(get_catalog_path(settings))
     upstream = open_upstream(settings)
     if catalog is not None and catalog.upstream != upstream.name:
         catalog = None  # the list of another service does not apply
+    price_list_url = OPENAI_BASE_URL if settings.simulate else upstream.base_url
     try:
-        store = await open_store(_resolve_store_url(settings))
+        store = await open_store(store_url)
     except BaseException:
         await upstream.aclose()
         raise
     try:
-        blobs = open_blob_store(settings.files, store_path=parse_store_url(_resolve_store_url(settings)).path)
-        parameter_rejections = await load_parameter_rejections(settings, store, SystemClock(), service=upstream.name)
         return assemble_backend(
             settings,
             store=store,
             upstream=upstream,
-            prices=_create_price_list(settings, upstream),
-            blobs=blobs,
+            prices=EmptyPriceList() if price_list_url is None else create_price_list(price_list_url),
+            blobs=open_blob_store(settings.files, store_path=parse_store_url(store_url).path),
             catalog=catalog,
-            parameter_rejections=parameter_rejections,
+            parameter_rejections=await load_parameter_rejections(settings, store, SystemClock(), service=upstream.name),
             open_executor=load_plugin("executors", settings.executor, key="executor"),
         )
     except BaseException:
         await upstream.aclose()
         await store.aclose()
         raise
-
-
-def _resolve_store_url(settings: Settings) -> str | None:
-    """Runs on the simulator are not written to the user's default store."""
-    return ":memory:" if settings.simulate and settings.store is None else settings.store
 
 
 def open_upstream(settings: Settings) -> Upstream:
@@ -80,85 +81,86 @@ def open_upstream(settings: Settings) -> Upstream:
     return cast("Callable[[Settings], Upstream]", opener)(settings)
 
 
-def _create_price_list(settings: Settings, upstream: Upstream) -> PriceList:
-    """The list prices of the upstream; the simulator uses OpenAI's prices."""
-    from threadbridge_adapters.price_list import OPENAI_BASE_URL, create_price_list
+class BackendParts(TypedDict, total=False):
+    """The parts of a backend that tests and embedding programs can replace."""
 
-    if settings.simulate:
-        return create_price_list(OPENAI_BASE_URL)
-    return EmptyPriceList() if upstream.base_url is None else create_price_list(upstream.base_url)
+    store: Required[Store]
+    upstream: Required[Upstream]
+    #: By default the clock of the operating system and random ids.
+    clock: Clock
+    new_id: IdGenerator
+    #: When a turn may start; by default `limits.concurrent_turns` at a time.
+    concurrency_limit: ConcurrencyLimit
+    #: The list prices of models without a price in the settings; by default every price is unknown.
+    prices: PriceList
+    #: The contents of generated files; by default stored as long as the backend lives.
+    blobs: BlobStore
+    #: The models that the upstream listed.
+    catalog: ModelCatalog | None
+    #: The parameters that models are known to reject; by default none.
+    parameter_rejections: ParameterRejectionRegistry
+    #: Creates the executor; by default the inline one.
+    open_executor: ExecutorOpener
+    #: Delivers the events of runs to their followers; by default within this process.
+    event_bus: EventBus
 
 
-def assemble_backend(
-    settings: Settings,
-    *,
-    store: Store,
-    upstream: Upstream,
-    clock: Clock | None = None,
-    new_id: IdGenerator = new_id,
-    concurrency_limit: ConcurrencyLimit | None = None,
-    prices: PriceList | None = None,
-    blobs: BlobStore | None = None,
-    catalog: ModelCatalog | None = None,
-    parameter_rejections: ParameterRejectionRegistry | None = None,
-    open_executor: ExecutorOpener | None = None,
-    event_bus: EventBus | None = None,
-) -> ResponsesBackend:
-    """Assemble a backend from its parts, for tests and for embedding. Call it on the event loop that will use it.
+def assemble_backend(settings: Settings, **parts: Unpack[BackendParts]) -> ResponsesBackend:
+    """Assemble a backend from its parts. Call it on the event loop that will use it.
 
-    `concurrency_limit` says when a turn may start, by default `limits.concurrent_turns` at a time. `prices` are the
-    list prices of models that the settings name no price for. `blobs` keeps the contents of generated files, by
-    default as long as the backend lives. `catalog` is what the upstream reported about its models,
-    `parameter_rejections` what they are known to reject. `open_executor` makes the executor, by default the inline one;
-    `event_bus` carries the events of runs to their followers, by default within this process.
-    Raises ConfigurationError for settings that ask for what the upstream cannot do.
+    Raises ConfigurationError for settings that require what the upstream cannot do.
     """
-    from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
     from threadbridge.engine.backend import ResponsesBackend
-    from threadbridge.engine.concurrency_limit import ConcurrencyLimit
-    from threadbridge.engine.containers import ContainerProvisioner
-    from threadbridge.engine.context import EngineContext
     from threadbridge.engine.inline_executor import open_inline_executor
     from threadbridge.engine.local_turns import LocalTurns
-    from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
     from threadbridge.engine.run_sweeper import RunSweeper
-    from threadbridge.engine.token_counts import TokenCounting
-    from threadbridge_adapters.blobs import open_blob_store
-    from threadbridge_adapters.event_bus.in_process import InProcessEventBus
 
-    clock = clock or SystemClock()
-    blobs = blobs or open_blob_store(None, store_path=None)
-    rules = _build_rules(settings, upstream, prices, catalog)
-    ctx = EngineContext(
-        tenant=settings.tenant,
-        store=store,
-        upstream=upstream,
-        clock=clock,
-        new_id=new_id,
-        owner=new_id("worker"),
-        limits=settings.limits,
-        policies=settings.policies,
-        rules=rules,
-        concurrency_limit=concurrency_limit or ConcurrencyLimit(settings.limits.concurrent_turns),
-        event_bus=event_bus or InProcessEventBus(settings.limits, clock, new_id),
-        blobs=blobs,
-        attachment_provisioner=AttachmentProvisioner(
-            settings.tenant, store, upstream, blobs, clock, new_id, settings.limits
-        ),
-        container_provisioner=ContainerProvisioner(settings.tenant, store, upstream, blobs, clock),
-        parameter_rejections=parameter_rejections or ParameterRejectionRegistry(settings, store, clock),
-        token_counting=TokenCounting(rules.history.count_tokens, rules.history.is_tokenizer_loaded),
-    )
+    ctx = _build_context(settings, parts)
     local_turns = LocalTurns(ctx)
-    executor = (open_executor or open_inline_executor)(ctx, local_turns)
+    executor = parts.get("open_executor", open_inline_executor)(ctx, local_turns)
     sweeper = RunSweeper(ctx, executor)
     if settings.performs_runs:
         sweeper.start()
     return ResponsesBackend(ctx, executor=executor, local_turns=local_turns, sweeper=sweeper)
 
 
+def _build_context(settings: Settings, parts: BackendParts) -> EngineContext:
+    from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
+    from threadbridge.engine.concurrency_limit import ConcurrencyLimit
+    from threadbridge.engine.containers import ContainerProvisioner
+    from threadbridge.engine.context import EngineContext
+    from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
+    from threadbridge.engine.token_counts import TokenCounting
+    from threadbridge_adapters.blobs import open_blob_store
+    from threadbridge_adapters.event_bus.in_process import InProcessEventBus
+
+    tenant, limits, store, upstream = settings.tenant, settings.limits, parts["store"], parts["upstream"]
+    clock = parts.get("clock") or SystemClock()
+    new_id = parts.get("new_id", new_random_id)
+    blobs = parts.get("blobs") or open_blob_store(None, store_path=None)
+    rules = _build_rules(settings, upstream, parts.get("prices") or EmptyPriceList(), parts.get("catalog"))
+    return EngineContext(
+        tenant=tenant,
+        store=store,
+        upstream=upstream,
+        clock=clock,
+        new_id=new_id,
+        owner=new_id("worker"),
+        limits=limits,
+        policies=settings.policies,
+        rules=rules,
+        concurrency_limit=parts.get("concurrency_limit") or ConcurrencyLimit(limits.concurrent_turns),
+        event_bus=parts.get("event_bus") or InProcessEventBus(limits, clock, new_id),
+        blobs=blobs,
+        attachment_provisioner=AttachmentProvisioner(tenant, store, upstream, blobs, clock, new_id, limits),
+        container_provisioner=ContainerProvisioner(tenant, store, upstream, blobs, clock),
+        parameter_rejections=parts.get("parameter_rejections") or ParameterRejectionRegistry(settings, store, clock),
+        token_counting=TokenCounting(rules.history.count_tokens, rules.history.is_tokenizer_loaded),
+    )
+
+
 def _build_rules(
-    settings: Settings, upstream: Upstream, prices: PriceList | None, catalog: ModelCatalog | None
+    settings: Settings, upstream: Upstream, prices: PriceList, catalog: ModelCatalog | None
 ) -> ServiceRules:
     """The rules for all runs. Logs a warning for each setting that does not match the service."""
     from threadbridge.context_window.tokens import HistoryRules
@@ -199,6 +201,6 @@ def _build_rules(
         ),
         profile=profile,
         missing_tool=settings.policies.missing_tool,
-        costs=CostRules(settings.prices, prices or EmptyPriceList(), settings.fees),
+        costs=CostRules(settings.prices, prices, settings.fees),
         unknown_price=settings.policies.unknown_price,
     )

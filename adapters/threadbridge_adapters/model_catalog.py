@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
+from threadbridge.api_types import JsonMapping, is_json_list, is_json_object
 from threadbridge.errors import ConfigurationError, UpstreamError
-from threadbridge.ports import Upstream, Wire
+from threadbridge.ports import Upstream
 from threadbridge.settings import Settings
 from threadbridge.translation.models.policy import ModelCatalog
 from threadbridge_adapters.stores.sqlite.sqlite_url import default_store_path
@@ -43,18 +43,21 @@ def read_catalog(path: Path) -> ModelCatalog | None:
 
 async def fetch_catalog(upstream: Upstream, *, service: str = "") -> ModelCatalog:
     """The models of the upstream. Raises UpstreamError if the service does not list them."""
-    response = await upstream.request("GET", "/models")
-    models = response.get("data")
-    if not isinstance(models, list):
+    response: JsonMapping = await upstream.request("GET", "/models")
+    models: object = response.get("data")
+    if not is_json_list(models):
         raise UpstreamError("The service did not answer `GET /models` with a list of models.")
     return build_catalog(models, service=service)
 
 
-def build_catalog(models: Iterable[Wire], *, service: str) -> ModelCatalog:
+def build_catalog(models: Iterable[object], *, service: str) -> ModelCatalog:
     """A catalog of the models in a service's response, fetched now."""
-    return ModelCatalog(
-        time.time(), {model["id"]: _parse_shutdown_date(model) for model in models if _is_named(model)}, service
-    )
+    shutdown_dates: dict[str, date | None] = {}
+    for model in models:
+        name: object = model.get("id") if is_json_object(model) else None
+        if is_json_object(model) and isinstance(name, str):
+            shutdown_dates[name] = _parse_shutdown_date(model.get("shutdown_date"))
+    return ModelCatalog(time.time(), shutdown_dates, service)
 
 
 def write_catalog(path: Path, catalog: ModelCatalog) -> None:
@@ -70,13 +73,8 @@ def write_catalog(path: Path, catalog: ModelCatalog) -> None:
         raise ConfigurationError(f"The list of models {path} cannot be written ({exc.strerror}).") from exc
 
 
-def _is_named(model: object) -> bool:
-    return isinstance(model, Mapping) and isinstance(model.get("id"), str)
-
-
-def _parse_shutdown_date(model: Wire) -> date | None:
-    """The `shutdown_date`, given as a date or a Unix time; None if the server does not send the field."""
-    value: Any = model.get("shutdown_date")
+def _parse_shutdown_date(value: object) -> date | None:
+    """A day from a date or a Unix time; None for anything else: most servers do not send the field."""
     try:
         if isinstance(value, str):
             return datetime.fromisoformat(value).date()

@@ -59,25 +59,21 @@ class GenaiPriceList:
         return Rates(fresh, fresh if cached is None else cached, output)
 
     def _get_library(self) -> Any:
+        """The library with its list loaded; `_UNUSABLE_LIBRARY` on any failure: a changed interface fails no run."""
         with self._loading:
             if self._library is None:
-                self._library = _load_library(self._base_url)
+                try:
+                    library: Any = import_module("genai_prices")
+                    _look_up_price(library, "gpt-4o", self._base_url, hour=0)
+                except Exception:
+                    _log.exception("genai-prices cannot be used, so prices that are not configured are unknown")
+                    library = _UNUSABLE_LIBRARY
+                self._library = library
         return self._library
 
     def _look_up(self, model: str, hour: int) -> Any:
         library = self._get_library()
         return None if library is _UNUSABLE_LIBRARY else _look_up_price(library, model, self._base_url, hour)
-
-
-def _load_library(base_url: str) -> Any:
-    """The library with its list loaded; None on any failure, so that a changed interface fails no run."""
-    try:
-        library: Any = import_module("genai_prices")
-        _look_up_price(library, "gpt-4o", base_url, hour=0)
-    except Exception:
-        _log.exception("genai-prices cannot be used, so prices that are not configured are unknown")
-        return _UNUSABLE_LIBRARY
-    return library
 
 
 def _look_up_price(library: Any, model: str, base_url: str, hour: int) -> Any:

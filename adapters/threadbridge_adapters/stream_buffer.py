@@ -43,21 +43,18 @@ class _StreamBuffer(ABC):
         self._has_started = True
         try:
             if not self._is_detached:
-                await self._read(source)
-        except Exception as error:  # `_take` raises it after the frames that preceded it
+                async for frame in source:
+                    self._frames.append(frame)
+                    self._filled_bytes += len(frame)
+                    self._wake()
+                    if self._filled_bytes - self._consumed_bytes > MAX_BUFFERED_BYTES:
+                        await self._wait_for_room()
+        except Exception as error:  # `_take_ready` raises it after the frames that preceded it
             self._error = error
         finally:
             await close_stream(source)
             self._ended = True
             self._wake()
-
-    async def _read(self, source: AsyncIterator[bytes]) -> None:
-        async for frame in source:
-            self._frames.append(frame)
-            self._filled_bytes += len(frame)
-            self._wake()
-            if self._filled_bytes - self._consumed_bytes > MAX_BUFFERED_BYTES:
-                await self._wait_for_room()
 
     def _detach(self) -> None:
         # A task cancelled before its first step never runs, and would not close its source.
@@ -104,16 +101,16 @@ class LoopStreamBuffer(_StreamBuffer):
 
         A timer fires twice in that time, so that frames themselves cause no timer work.
         """
-        self._keep_alive_timer = self._loop.call_later(
-            seconds / 2, self._send_keep_alive, seconds, frame, self._filled_bytes
-        )
+        filled_before = self._filled_bytes
 
-    def _send_keep_alive(self, seconds: float, frame: bytes, filled_before: int) -> None:
-        if self._filled_bytes == filled_before and not self._frames and not self._ended:
-            self._frames.append(frame)
-            self._filled_bytes += len(frame)
-            self._wake()
-        self.start_keep_alive(seconds, frame)
+        def send_keep_alive() -> None:
+            if self._filled_bytes == filled_before and not self._frames and not self._ended:
+                self._frames.append(frame)
+                self._filled_bytes += len(frame)
+                self._wake()
+            self.start_keep_alive(seconds, frame)
+
+        self._keep_alive_timer = self._loop.call_later(seconds / 2, send_keep_alive)
 
     def _wake(self) -> None:
         if self._reader_waiter is not None and not self._reader_waiter.done():
@@ -122,23 +119,20 @@ class LoopStreamBuffer(_StreamBuffer):
     async def read_chunk(self, *, timeout: float | None = None) -> bytes | None:
         """All available frames, waiting for at least one; None at the end. Raises TimeoutError."""
         while (chunk := self._take_ready()) == b"":
-            await self._wait(timeout)
+            self._reader_waiter = waiter = self._loop.create_future()
+            if timeout is None:
+                await waiter
+                continue
+            # A plain timer, because `asyncio.timeout` costs more than handling the event.
+            timer = self._loop.call_later(timeout, _expire, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
         return chunk
 
-    async def _wait(self, timeout: float | None) -> None:
-        self._reader_waiter = self._loop.create_future()
-        if timeout is None:
-            await self._reader_waiter
-            return
-        # A plain timer, because `asyncio.timeout` costs more than handling the event.
-        timer = self._loop.call_later(timeout, _expire, self._reader_waiter)
-        try:
-            await self._reader_waiter
-        finally:
-            timer.cancel()
-
     def detach(self) -> None:
-        """Close the stream without waiting for it; `chunk` returns None once it is closed."""
+        """Close the stream without waiting for it; `read_chunk` returns None once it is closed."""
         self._detach()
 
     async def aclose(self) -> None:

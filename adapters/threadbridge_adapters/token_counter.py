@@ -20,14 +20,9 @@ def create_token_counter() -> TokenCounter:
 
     tiktoken is used only if its table is in a cache (`TIKTOKEN_CACHE_DIR`), because it would download it otherwise.
     """
-    if find_spec("quicktok") is not None or (find_spec("tiktoken") is not None and _has_cache()):
-        return LazyTokenCounter()
-    return estimate_tokens
-
-
-def _has_cache() -> bool:
-    directory = Path(os.environ.get("TIKTOKEN_CACHE_DIR") or os.devnull)
-    return directory.is_dir() and any(directory.iterdir())
+    cache = Path(os.environ.get("TIKTOKEN_CACHE_DIR") or os.devnull)
+    has_tiktoken = find_spec("tiktoken") is not None and cache.is_dir() and any(cache.iterdir())
+    return LazyTokenCounter() if has_tiktoken or find_spec("quicktok") is not None else estimate_tokens
 
 
 @runtime_checkable

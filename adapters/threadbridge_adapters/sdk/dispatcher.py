@@ -53,7 +53,15 @@ class Dispatcher:
 
     async def answer(self, request: WireRequest, *, timeout: float | None = None) -> WireResponse:
         """The response to an Assistants request. Raises TimeoutError after `timeout` seconds."""
-        return await self._wait_for(self._dispatch(request), timeout, cancellable=request.method in _SAFE_METHODS)
+
+        async def dispatch() -> WireResponse:
+            try:
+                backend = await self._get_backend()
+            except Exception as error:
+                return _build_open_failure(error)
+            return await dispatch_request(backend, self._context, request, max_body_bytes=self._max_body_bytes)
+
+        return await self._wait_for(dispatch(), timeout, cancellable=request.method in _SAFE_METHODS)
 
     def may_handle_passthrough(self, method: str, path: str) -> bool:
         """Whether the backend may answer a request to another path; `path` is relative to the base URL."""
@@ -66,7 +74,17 @@ class Dispatcher:
 
         Raises TimeoutError after `timeout` seconds.
         """
-        return await self._wait_for(self._pass_through(request), timeout, cancellable=False)
+
+        async def pass_through() -> WireResponse | None:
+            try:
+                backend = await self._get_backend()
+                if not isinstance(backend, HandlesPassthrough):
+                    return None
+                return await backend.handle_passthrough(self._context, request)
+            except Exception as error:
+                return _build_open_failure(error)
+
+        return await self._wait_for(pass_through(), timeout, cancellable=False)
 
     async def aclose(self) -> None:
         """Close the backend of this event loop, if one is open."""
@@ -79,22 +97,6 @@ class Dispatcher:
     def is_open(self) -> bool:
         """Whether any loop has opened a backend."""
         return bool(self._backends)
-
-    async def _dispatch(self, request: WireRequest) -> WireResponse:
-        try:
-            backend = await self._get_backend()
-        except Exception as error:
-            return _build_open_failure(error)
-        return await dispatch_request(backend, self._context, request, max_body_bytes=self._max_body_bytes)
-
-    async def _pass_through(self, request: PassthroughRequest) -> WireResponse | None:
-        try:
-            backend = await self._get_backend()
-            if not isinstance(backend, HandlesPassthrough):
-                return None
-            return await backend.handle_passthrough(self._context, request)
-        except Exception as error:
-            return _build_open_failure(error)
 
     async def _get_backend(self) -> Backend:
         loop = asyncio.get_running_loop()

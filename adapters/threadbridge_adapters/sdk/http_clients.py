@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from threadbridge.errors import Unauthorized
 from threadbridge.wire import to_wire
 from threadbridge_adapters.sdk.dispatcher import Dispatcher
-from threadbridge_adapters.sdk.request_routing import get_path_below_base, parse_api_target
-from threadbridge_adapters.sdk.transports import NotHandledError, get_transports
+from threadbridge_adapters.sdk.transports import (
+    NotHandledError,
+    get_path_below_base,
+    get_transports,
+    parse_api_target,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -32,7 +36,7 @@ _NO_KEY_MESSAGE = (
 
 
 class InProcessClient(Client):
-    """Closing it closes the backend it opened and the genuine client."""
+    """Closing it closes the backend that it opened and the client that it wraps."""
 
     def __init__(self, http: Any, network_client: Client, dispatcher: Dispatcher, base_path: str) -> None:
         self._http = http
@@ -58,7 +62,7 @@ class InProcessClient(Client):
 
 
 class AsyncInProcessClient(AsyncClient):
-    """Closing it closes the backend that this event loop opened and the genuine client."""
+    """Closing it closes the backend of this event loop and the client that it wraps."""
 
     def __init__(self, http: Any, network_client: AsyncClient, dispatcher: Dispatcher, base_path: str) -> None:
         self._http = http
@@ -85,11 +89,15 @@ class AsyncInProcessClient(AsyncClient):
 
 
 def create_in_process_client(network_client: Client | AsyncClient, dispatcher: Dispatcher, *, base_path: str) -> Any:
-    """A client like `genuine` (same library, synchronous or not) that answers Assistants requests from `dispatcher`.
+    """A client like `network_client` (same library, synchronous or not) that answers requests in the process.
 
-    `base` is the path of the openai client's base URL.
+    `base_path` is the path of the openai client's base URL. Raises TypeError for a client of another library.
     """
-    http = _find_library(network_client)
+    # The SDK accepts either library from 3.x on, and some applications have both installed.
+    modules = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
+    http: Any = next((each for each in modules if isinstance(network_client, (each.Client, each.AsyncClient))), None)
+    if http is None:
+        raise TypeError(f"expected an HTTP client of httpx or httpx2, got {type(network_client).__name__}")
     sync, asynchronous = _create_client_classes(http)
     client_class = sync if isinstance(network_client, http.Client) else asynchronous
     return client_class(http, network_client, dispatcher, base_path)
@@ -103,18 +111,9 @@ def _create_client_classes(http: Any) -> tuple[Any, Any]:
     )
 
 
-def _find_library(client: object) -> Any:
-    """httpx or httpx2: the SDK accepts either from 3.x on, and some applications have both installed."""
-    for name in ("httpx2", "httpx"):
-        http = sys.modules.get(name)
-        if http is not None and isinstance(client, (http.Client, http.AsyncClient)):
-            return http
-    raise TypeError(f"expected an HTTP client of httpx or httpx2, got {type(client).__name__}")
-
-
-def _copy_options(genuine: Client | AsyncClient) -> dict[str, Any]:
+def _copy_options(client: Client | AsyncClient) -> dict[str, Any]:
     """The public options of a client except its transport, which holds proxies and certificates."""
-    return {"timeout": genuine.timeout, "event_hooks": genuine.event_hooks, "trust_env": False}
+    return {"timeout": client.timeout, "event_hooks": client.event_hooks, "trust_env": False}
 
 
 def _may_be_local(request: httpx2.Request, base: str, dispatcher: Dispatcher) -> bool:

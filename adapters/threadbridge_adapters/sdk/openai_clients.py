@@ -49,17 +49,18 @@ def wrap(client: ClientT, **configuration: Any) -> ClientT:
     connections; closing the new one closes these and the backend.
     Raises ConfigurationError, and TypeError for an object of another class.
     """
-    _check_client_type(client)
-    settings = load_settings(**configuration)
-    return _copy_with_dispatcher(client, _default_upstream_to_client(client, settings))
-
-
-def _check_client_type(client: object) -> None:
-    if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
+    if not isinstance(cast("object", client), (openai.OpenAI, openai.AsyncOpenAI)):
         raise TypeError(
             "wrap() takes a client of the openai SDK (OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI), "
             f"not {type(client).__name__}."
         )
+    settings = load_settings(**configuration)
+    upstream = settings.upstream
+    is_configured = upstream.base_url or upstream.api_key or upstream.token_provider or upstream.azure
+    if settings.backend == "responses" and not settings.simulate and not is_configured:
+        # The client's own service, because its data must not go to another company's service.
+        settings = settings.model_copy(update={"upstream": _derive_upstream_settings(client, upstream)})
+    return _copy_with_dispatcher(client, settings)
 
 
 def _copy_with_dispatcher(client: ClientT, settings: Settings) -> ClientT:
@@ -80,36 +81,24 @@ def _copy_with_dispatcher(client: ClientT, settings: Settings) -> ClientT:
 def _create_client(
     client_class: type[ClientT], settings: Settings, client_options: Mapping[str, Any] | None
 ) -> ClientT:
-    options = {**_build_client_options(settings), **(client_options or {})}
+    # Files and all other requests go to the same service as runs.
+    endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
+    options: dict[str, Any] = {}
+    if not endpoint.azure:  # Azure clients use other paths and another key header: `wrap` supports them
+        configured = {
+            "base_url": endpoint.base_url,
+            "api_key": endpoint.api_key.get_secret_value() if endpoint.api_key else None,
+            "default_headers": endpoint.headers or None,
+            "default_query": endpoint.query or None,
+        }
+        options = {name: value for name, value in configured.items() if value is not None}
+    options |= client_options or {}
     try:
         return client_class(**options)
     except openai.OpenAIError:
         if "api_key" in options:
             raise
         return client_class(**options, api_key=PLACEHOLDER_KEY)
-
-
-def _build_client_options(settings: Settings) -> dict[str, Any]:
-    """Files and all other requests go to the same service as runs."""
-    endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
-    if endpoint.azure:
-        return {}  # Azure clients use other paths and another key header: `wrap` supports them
-    options = {
-        "base_url": endpoint.base_url,
-        "api_key": endpoint.api_key.get_secret_value() if endpoint.api_key else None,
-        "default_headers": endpoint.headers or None,
-        "default_query": endpoint.query or None,
-    }
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _default_upstream_to_client(client: openai.OpenAI | openai.AsyncOpenAI, settings: Settings) -> Settings:
-    """The client's own service as upstream, because its data must not go to another company's service."""
-    upstream = settings.upstream
-    is_configured = upstream.base_url or upstream.api_key or upstream.token_provider or upstream.azure
-    if settings.backend != "responses" or settings.simulate or is_configured:
-        return settings
-    return settings.model_copy(update={"upstream": _derive_upstream_settings(client, upstream)})
 
 
 def _derive_upstream_settings(

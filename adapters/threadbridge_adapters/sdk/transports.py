@@ -6,23 +6,19 @@ with the base classes of one library.
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from urllib.parse import parse_qsl
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import WireResponse
+from threadbridge.ports import PassthroughRequest, WireRequest, WireResponse
 from threadbridge.runtime.blocking_portal import BlockingPortal, get_portal
+from threadbridge.wire import decode_path, find_api_path
 from threadbridge_adapters.sdk.dispatcher import Dispatcher
-from threadbridge_adapters.sdk.request_routing import (
-    build_passthrough_request,
-    build_wire_request,
-    iterate_async_body,
-    iterate_sync_body,
-    parse_api_target,
-)
 from threadbridge_adapters.stream_buffer import LoopStreamBuffer, ThreadStreamBuffer
 
 if TYPE_CHECKING:
@@ -33,6 +29,26 @@ else:
 
 #: A response and, if its body is a stream, the buffer of that stream for a reader on another thread.
 _BufferedResponse: TypeAlias = "tuple[WireResponse, ThreadStreamBuffer | None]"
+
+
+class ApiTarget(NamedTuple):
+    """Path (beginning with `/assistants` or `/threads`) and query of a request to the Assistants API."""
+
+    path: str
+    query: Sequence[tuple[str, str]]
+
+
+def parse_api_target(url: httpx2.URL, base: str) -> ApiTarget | None:
+    """The target of a URL, or None if it is not an Assistants URL. `base` is the path of the client's base URL."""
+    path, _, query = url.raw_path.decode("ascii").partition("?")
+    api_path = find_api_path(decode_path(path) if "%" in path else path, base=base)
+    return None if api_path is None else ApiTarget(api_path, parse_qsl(query, keep_blank_values=True) if query else ())
+
+
+def get_path_below_base(request: httpx2.Request, base: str) -> str:
+    """The path below the client's base URL, with its percent-escapes."""
+    path = request.url.raw_path.decode("ascii").partition("?")[0]
+    return "/" + path.removeprefix(base).lstrip("/")
 
 
 class NotHandledError(Exception):
@@ -74,7 +90,7 @@ class SyncTransport(BaseTransport):
             get_portal().run(self._dispatcher.aclose())
 
     async def _respond(self, request: httpx2.Request) -> _BufferedResponse:
-        response = await _dispatch(self._dispatcher, request, self._base_path, iterate_sync_body)
+        response = await _dispatch(self._dispatcher, request, self._base_path, _iterate_sync_body)
         return response, None if isinstance(response.body, bytes) else ThreadStreamBuffer(response.body)
 
 
@@ -92,7 +108,7 @@ class AsyncTransport(AsyncBaseTransport):
         if parse_api_target(request.url, self._base_path) is not None:
             await request.aread()
         with _http_errors(self.http, request):
-            response = await _dispatch(self._dispatcher, request, self._base_path, iterate_async_body)
+            response = await _dispatch(self._dispatcher, request, self._base_path, _iterate_async_body)
         if isinstance(response.body, bytes):
             return _build_response(self.http, response, response.body)
         stream = self.stream_type(self.http, request, LoopStreamBuffer(response.body))
@@ -162,13 +178,37 @@ async def _dispatch(
 ) -> WireResponse:
     target = parse_api_target(request.url, base)
     timeout = _get_read_timeout(request)
-    if target is not None:
-        return await dispatcher.answer(build_wire_request(request, target), timeout=timeout)
-    passed = build_passthrough_request(request, base, iterate_body(request))
-    response = await dispatcher.handle_passthrough(passed, timeout=timeout)
+    if target is not None:  # the body has been read
+        # `headers.items()` of the library repeats a lookup for every name.
+        headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
+        wire_request = WireRequest(
+            request.method, target.path, query=target.query, headers=headers, body=request.content
+        )
+        return await dispatcher.answer(wire_request, timeout=timeout)
+    passthrough_request = PassthroughRequest(
+        request.method,
+        get_path_below_base(request, base),
+        query=tuple(request.url.params.multi_items()) if request.url.query else (),
+        headers=dict(request.headers.items()),
+        body=iterate_body(request),
+    )
+    response = await dispatcher.handle_passthrough(passthrough_request, timeout=timeout)
     if response is None:
         raise NotHandledError
     return response
+
+
+async def _iterate_async_body(request: httpx2.Request) -> AsyncGenerator[bytes]:
+    """The body of a request that was created on this event loop."""
+    async for piece in cast("AsyncByteStream", request.stream):
+        yield piece
+
+
+async def _iterate_sync_body(request: httpx2.Request) -> AsyncGenerator[bytes]:
+    """The body of a request from another thread, read on a worker thread because it may read files."""
+    pieces = iter(cast("SyncByteStream", request.stream))
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
 
 
 def _build_response(http: Any, response: WireResponse, body: Any) -> httpx2.Response:

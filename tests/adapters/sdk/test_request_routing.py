@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from threadbridge_adapters.sdk.request_routing import ApiTarget, parse_api_target
+from threadbridge_adapters.sdk.transports import ApiTarget, parse_api_target
 
 http: Any = importlib.import_module("httpx2" if openai.VERSION.startswith("3.") else "httpx")
 
