@@ -51,8 +51,7 @@ def doctor(
 
 
 async def _diagnose(settings: Settings, model: str | None) -> DoctorReport:
-    from threadbridge.doctor.profile_matching import match_profile
-    from threadbridge.doctor.report import DoctorReport
+    from threadbridge.doctor.report import DoctorReport, match_profile
     from threadbridge.translation.provider_profiles import get_profile
     from threadbridge_adapters.model_catalog import build_catalog
 
@@ -72,8 +71,7 @@ async def _diagnose(settings: Settings, model: str | None) -> DoctorReport:
 
 async def _detect_capabilities(settings: Settings, model: str | None) -> tuple[str, DetectionResult]:
     """The name of the service and its detected capabilities; prints the expected cost before the first request."""
-    from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS
-    from threadbridge.doctor.probe_runner import run_probes
+    from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS, run_probes
     from threadbridge_adapters.composition import open_upstream
 
     upstream_settings = settings.upstream.model_copy(update={"timeout": settings.doctor.timeout})
@@ -94,7 +92,7 @@ async def _detect_capabilities(settings: Settings, model: str | None) -> tuple[s
 async def _lint_configuration(
     settings: Settings, profile: UpstreamCapabilities, catalog: ModelCatalog | None
 ) -> Sequence[LintWarning]:
-    from threadbridge.doctor.probe_runner import lint_configuration
+    from threadbridge.doctor.config_lint import lint_configuration
     from threadbridge_adapters.openai_http.endpoint import has_openai_models
     from threadbridge_adapters.stores import open_store
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
@@ -121,7 +119,7 @@ def _print_report(report: DoctorReport) -> None:
     if report.configured_profile != profile_match.profile:
         typer.echo(f"\nThe configured profile is {report.configured_profile}.")
     _print_list("Notes on this service:", report.detection.quirks)
-    _print_list("Warnings about settings and store:", [trap.message for trap in report.warnings])
+    _print_list("Warnings about settings and store:", [warning.message for warning in report.warnings])
 
 
 def _print_list(heading: str, sentences: Sequence[str]) -> None:

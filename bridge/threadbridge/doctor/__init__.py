@@ -1,1 +1,1 @@
-"""What a Responses service can do, found out by asking it, and what in a store or its settings goes wrong silently."""
+"""Detects the capabilities of a Responses service, and finds problems in settings and store that raise no error."""

@@ -55,7 +55,7 @@ def test_the_report_names_the_profile_the_settings_and_the_traps(store: str) -> 
     result = doctor("--store", store, THREADBRIDGE_SIMULATE="true")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("profile openai: it is nearest to what was found\n")
+    assert result.stdout.startswith("profile openai: it is the closest to the findings\n")
     assert '\n[upstream]\nprofile = "openai"\n\n' in result.stdout
     heading = "\nWarnings about settings and store:\n"
     assert f"{heading}- 1 assistant is pinned to gpt-4, which ended on 2026-10-23" in result.stdout
@@ -70,14 +70,14 @@ def test_json_is_one_object(store: str) -> None:
     assert (told["profile"], told["configured_profile"], told["model"]) == ("openai", "openai", "gpt-4o")
     assert told["overrides"] == {}
     assert told["capabilities"]["encrypted_reasoning"]["found"] is None
-    assert told["capabilities"]["background"] == {"found": True, "why": "it was asked for, and done"}
-    assert [trap["kind"] for trap in told["traps"]] == ["model"]
+    assert told["capabilities"]["background"] == {"found": True, "why": "a request for it succeeded"}
+    assert [warning["kind"] for warning in told["warnings"]] == ["model"]
 
 
 def test_without_a_store_the_service_is_examined_all_the_same() -> None:
     result = doctor("--json", THREADBRIDGE_SIMULATE="true")
 
-    assert (result.exit_code, json.loads(result.stdout)["traps"]) == (0, [])
+    assert (result.exit_code, json.loads(result.stdout)["warnings"]) == (0, [])
     assert "There is no store to check; name one with --store." in result.stderr
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from threadbridge.doctor.capability_detection import DetectionResult, detect_capabilities
 from threadbridge.doctor.probes import get_probes
-from threadbridge.doctor.profile_matching import ProfileMatch, match_profile
+from threadbridge.doctor.report import ProfileMatch, match_profile
 from threadbridge.errors import ConfigurationError, UpstreamError
 from threadbridge.ports import UpstreamCapabilities, Wire
 from threadbridge.translation.probe_protocol import Finding, ProbeRequest, ProbeResponse
@@ -75,7 +75,7 @@ def test_every_capability_is_asked_for() -> None:
 def test_a_server_is_known_by_who_owns_its_models(owner: str, profile: str) -> None:
     fit = match_profile(of(Server(paths=listing(owned_by=owner))), "127.0.0.1")
 
-    assert (fit.profile, fit.reason) == (profile, "its list of models says so")
+    assert (fit.profile, fit.reason) == (profile, "its list of models identifies it")
 
 
 def test_litellm_is_known_by_the_list_it_alone_has() -> None:

@@ -82,10 +82,10 @@ async def test_pinned_models_are_told_with_their_days_those_that_end_first_on_to
     traps = await found(*pinned)
 
     assert [trap.message for trap in traps] == [
-        "2 assistants are pinned to gpt-4, which ended on 2026-10-23: gpt-5.6-sol is asked in its place, without "
-        'temperature, top_p. Choose with `models."gpt-4".model`, and try it.',
-        "1 assistant is pinned to gpt-4o, which ends on 2027-01-14: gpt-6-luna is asked from then on. "
-        'Choose with `models."gpt-4o".model`, and try it.',
+        "2 assistants are pinned to gpt-4, which ended on 2026-10-23: gpt-5.6-sol is requested instead, without "
+        'temperature, top_p. Set `models."gpt-4".model` and test it.',
+        "1 assistant is pinned to gpt-4o, which ends on 2027-01-14: gpt-6-luna is requested from then on. "
+        'Set `models."gpt-4o".model` and test it.',
     ]
 
 
@@ -108,10 +108,10 @@ async def test_models_the_service_does_not_have_are_told() -> None:
     traps = await found(*pinned, catalog=lives)
 
     assert [trap.message for trap in traps[1:]] == [
-        "The runs of 1 assistant ask for gpt-5.6-sol (for gpt-4), which is not among the models of the service: they "
-        'fail where it does not answer to any name. Choose one that it has with `models."gpt-4".model`.',
-        "The runs of 1 assistant ask for mine, which is not among the models of the service: they fail where it does "
-        'not answer to any name. Choose one that it has with `models."mine".model`.',
+        "The runs of 1 assistant request gpt-5.6-sol (for gpt-4), which the service does not list: they fail unless it "
+        'accepts any name. Set `models."gpt-4".model` to one that it lists.',
+        "The runs of 1 assistant request mine, which the service does not list: they fail unless it accepts any name. "
+        'Set `models."mine".model` to one that it lists.',
     ]
 
 
@@ -132,7 +132,7 @@ async def test_files_that_no_tool_looks_into_are_told() -> None:
 
     assert trap.kind == "unsearched"
     assert trap.message.startswith(
-        "Nothing looks into the vector_store_ids of asst_1, thread_4, thread_3 and 2 more: file_search is not among"
+        "No tool reads the vector_store_ids of asst_1, thread_4, thread_3 and 2 more: file_search is not among"
     )
 
 
@@ -141,9 +141,7 @@ async def test_files_of_a_tool_the_service_lacks_are_told() -> None:
 
     [trap] = await found(holder, profile=PROFILES["vllm"])
 
-    assert trap.message == (
-        "The vector_store_ids of asst_1 are for file_search, which the service behind lacks: nothing looks into them."
-    )
+    assert trap.message == ("No tool reads the vector_store_ids of asst_1: the service does not support file_search.")
 
 
 async def test_a_thread_without_runs_is_not_judged() -> None:
@@ -157,7 +155,7 @@ async def test_instructions_that_a_run_replaced_are_told() -> None:
     [trap] = await found(ours, *runs)
 
     assert trap.kind == "instructions"
-    assert trap.message.startswith("1 run of asst_1 did not have its instructions")
+    assert trap.message.startswith("1 run of asst_1 did not use its instructions")
     assert "send `additional_instructions`" in trap.message
 
 
@@ -182,8 +180,8 @@ async def test_models_whose_threads_are_hardly_ever_cut_are_told() -> None:
     traps = await found(*pinned, settings=bounded)
 
     assert [(trap.kind, trap.message.partition(":")[0]) for trap in traps] == [
-        ("truncation", "Nobody here knows the window of ours, and 128,000 tokens are assumed"),
-        ("truncation", "The window of gpt-6-luna holds 1,050,000 tokens, so threads are hardly ever cut"),
+        ("truncation", "The window of ours is unknown, so 128,000 tokens are assumed"),
+        ("truncation", "The window of gpt-6-luna is 1,050,000 tokens, so threads are rarely truncated"),
     ]
 
 
@@ -205,8 +203,8 @@ def test_settings_alone_can_be_traps() -> None:
     assert [trap.message for trap in lint_settings(settings, ModelPolicy(), PROFILES["openai"], TODAY)] == [
         '`models."gpt-4".model` is gpt-4o, which ends on 2027-01-14; choose another.',
         "`per_assistant.asst_1.model` is gpt-4, which ended on 2026-10-23; choose another.",
-        "`truncation.context_tokens` is 1,000,000: threads are hardly ever cut.",
-        '`models."mine".context_tokens` is 2,000,000: threads are hardly ever cut.',
+        "`truncation.context_tokens` is 1,000,000: threads are rarely truncated.",
+        '`models."mine".context_tokens` is 2,000,000: threads are rarely truncated.',
     ]
 
 
@@ -219,4 +217,4 @@ def test_what_is_asked_of_a_service_that_keeps_nothing_is_told() -> None:
     assert kept == []
     assert [trap.kind for trap in lost] == ["history", "history"]
     assert "history = 'chained' is done as 'local'" in lost[0].message
-    assert "compacts nothing" in lost[1].message
+    assert "does not support compaction" in lost[1].message

@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.asgi_server import serve_app
-from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS, DetectionResult
-from threadbridge.doctor.probe_runner import run_probes
-from threadbridge.doctor.profile_matching import match_profile
+from threadbridge.doctor.capability_detection import MAX_MODEL_RESPONSES, MAX_REQUESTS, DetectionResult, run_probes
+from threadbridge.doctor.report import match_profile
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Upstream
 from threadbridge.settings import UpstreamSettings
@@ -99,16 +98,16 @@ async def test_s7_s11_what_a_server_only_seems_to_do_is_not_taken_for_done() -> 
 
 async def test_s1_to_s10_habits_are_told_one_by_one_and_cost_no_capability() -> None:
     told = {
-        ServerQuirk.ONE_MODEL: "The model the-only-model answers where gpt-6-luna is asked for.",
-        ServerQuirk.SPARSE_OBJECTS: "Its token counts have no details: cached and reasoning tokens are shown as zero.",
+        ServerQuirk.ONE_MODEL: "The model the-only-model answers requests for gpt-6-luna.",
+        ServerQuirk.SPARSE_OBJECTS: "Its token counts have no details: cached and reasoning tokens are zero.",
         ServerQuirk.DETAIL_ERRORS: "Its errors lack type, param, code.",
         ServerQuirk.PATCHY_STREAMS: "Its streams have no output_text.done.",
-        ServerQuirk.TAKES_OPEN_CALLS: "It accepts calls without outputs; none is ever sent.",
-        ServerQuirk.DROPS_FIRST_ITEMS: "It drops the items that a conversation is made with.",
-        ServerQuirk.CONVERSATION_BY_STRING: "A conversation can be named by its id only, not by an object.",
-        ServerQuirk.NO_BACKGROUND_STREAMS: "It streams nothing that it does in the background.",
+        ServerQuirk.TAKES_OPEN_CALLS: "It accepts function calls without outputs; ThreadBridge never sends any.",
+        ServerQuirk.DROPS_FIRST_ITEMS: "It drops the items that a conversation is created with.",
+        ServerQuirk.CONVERSATION_BY_STRING: "A conversation can only be given as an id, not as an object.",
+        ServerQuirk.NO_BACKGROUND_STREAMS: "It does not stream background responses.",
     }
-    numbers = "The events of its streams are not numbered without gaps."  # PATCHY_STREAMS too
+    numbers = "The events of its streams have missing or wrong sequence numbers."  # PATCHY_STREAMS too
 
     examination = await examination_of(Simulator(quirks=told))
 
@@ -122,7 +121,7 @@ async def test_s6_s9_short_errors_and_lists_are_told() -> None:
 
     assert list(examination.quirks) == [
         "Its errors lack type, param, code.",
-        "Its lists do not say whether there is more.",
+        "Its lists have no has_more.",
     ]
 
 
