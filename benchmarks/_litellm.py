@@ -45,7 +45,7 @@ litellm_settings:
 
 
 class LiteLLMUnavailable(Exception):
-    """LiteLLM could not be installed or started here; the message says why."""
+    """LiteLLM could not be installed or started; the message has the reason."""
 
 
 def install() -> None:

@@ -12,7 +12,7 @@ Measure = Literal["ratio", "difference", "value"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: ours, the other side, and the bound on their ratio, their difference, or ours alone."""
+    """One row of the table: both measurements, and the bound on their ratio, their difference or the first one."""
 
     name: str
     unit: str
@@ -53,6 +53,6 @@ def make_ratio_row(name: str, unit: str, pairs: Sequence[tuple[float, float]], *
 
 
 def make_delay_row(name: str, pairs: Sequence[tuple[float, float]], *, beside: str, bound: float) -> Row:
-    """A row for the added delay of our side in milliseconds: the medians of both sides."""
+    """A row for the added delay of ThreadBridge in milliseconds: the medians of both sides."""
     ours, other = (statistics.median(side) for side in zip(*pairs, strict=True))
     return Row(name, "ms", ours, other, beside, "difference", bound)

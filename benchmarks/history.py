@@ -103,7 +103,7 @@ async def _measure_selection(effort: Effort, path: Path) -> Row:
 
 
 async def _run_once(backend: Backend, thread_id: str, body: JsonObject) -> None:
-    """A run from its creation until its answer is stored."""
+    """A run from its creation until its message is stored."""
     run = await backend.create_run(CONTEXT, thread_id, body)
     await asyncio.sleep(SECONDS_TO_FINISH)
     status = (await backend.retrieve_run(CONTEXT, thread_id, run["id"])).run["status"]

@@ -169,7 +169,7 @@ def _measure_pairs(
 
 @contextmanager
 def _open_clients(url: str, store: Path) -> Generator[tuple[OpenAI, AsyncOpenAI]]:
-    """Our clients, on one store."""
+    """The in-process clients, on one store."""
     settings: dict[str, Any] = {
         "store": f"sqlite:///{store}",
         "upstream": {"base_url": url, "api_key": "sk-benchmark"},

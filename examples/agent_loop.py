@@ -1,4 +1,4 @@
-"""An agent loop written by hand: poll the run, call what it asks for, hand the outputs back, until it is over.
+"""An agent loop written by hand: poll the run, call the functions, submit the outputs, until it ends.
 
     python agent_loop.py [--async] ["your question"]
 
@@ -36,7 +36,7 @@ def to_fahrenheit(celsius: float) -> str:
     return json.dumps({"fahrenheit": celsius * 9 / 5 + 32})
 
 
-#: The model is offered book_trip as well, which nobody has written yet: it gets an error it can explain.
+#: book_trip is offered to the model but not implemented: the call gets an error that the model can explain.
 FUNCTIONS: dict[str, Callable[..., str]] = {"get_temperature": get_temperature, "to_fahrenheit": to_fahrenheit}
 
 
@@ -63,7 +63,7 @@ TOOLS = [
 
 
 def call_function(name: str, arguments: str) -> str:
-    """What the function answers. Whatever goes wrong becomes an answer too, so that the model can go on."""
+    """The output of the function. An error becomes an output too, so that the model can continue."""
     function = FUNCTIONS.get(name)
     if function is None:
         return f"Error: there is no function named {name}."

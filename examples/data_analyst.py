@@ -49,7 +49,7 @@ def column_statistics(column: str) -> str:
 
 
 def tool_outputs(run: Run) -> list[ToolOutput]:
-    """Answer every call the run is waiting for."""
+    """Submit an output for every required call."""
     assert run.required_action is not None
     outputs: list[ToolOutput] = []
     for call in run.required_action.submit_tool_outputs.tool_calls:

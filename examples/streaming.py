@@ -63,7 +63,7 @@ def show_arguments(delta: ToolCallDelta) -> None:
 
 
 class Handler(AssistantEventHandler):
-    """Prints what comes and answers the calls of its run on a stream of their own."""
+    """Prints text and calls, and submits the outputs of calls on another stream."""
 
     def __init__(self, client: OpenAI) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A small legacy Assistants service on a loopback port, after the recordings: envelopes, texts, paging, SSE, faults."""
+"""A small legacy Assistants service on a loopback port that behaves like the recorded one, with injectable faults."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from threadbridge_adapters.gateway import serve_in_thread
 
 @dataclass
 class ReceivedRequest:
-    """One received request. `pieces` are the parts its body came in."""
+    """One received request. `pieces` are the chunks of its body."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class ReceivedRequest:
 
 
 class LoopbackService:
-    """Echoes bodies piece by piece; `url` is set while it runs."""
+    """Echoes bodies chunk by chunk; `url` is set while it runs."""
 
     def __init__(self) -> None:
         self.requests: list[ReceivedRequest] = []

@@ -24,7 +24,7 @@ RUN_ID = "run_abcdefghijklmnopqrstuvwx"
 
 
 class Gate:
-    """Lets a coroutine on another thread's loop wait for the test."""
+    """Lets a coroutine in the event loop of a worker thread wait for the test."""
 
     def __init__(self) -> None:
         self._opened = threading.Event()

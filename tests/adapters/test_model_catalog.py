@@ -1,4 +1,4 @@
-"""The service's list of models, from the wire to the file and back."""
+"""The model catalog: requested from the service, written to a file and read."""
 
 from __future__ import annotations
 

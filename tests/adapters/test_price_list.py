@@ -1,4 +1,4 @@
-"""Prices from the list that is installed, and what becomes of models that are not on it."""
+"""Prices from the installed list, and models that are not on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a stream ahead of its reader, on the same loop and from another thread."""
+"""Reading a stream ahead of its reader, in the same event loop and from a worker thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threadbridge_adapters.stream_buffer import MAX_BUFFERED_BYTES, LoopStreamBu
 
 
 class Source:
-    """Frames, of which some are only produced after the loop had a turn (an empty one), and how far it got."""
+    """Frames, some of which are produced only after another iteration of the event loop (an empty one); counts them."""
 
     def __init__(self, frames: Sequence[bytes], error: Exception | None = None) -> None:
         self._frames = frames

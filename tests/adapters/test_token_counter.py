@@ -1,4 +1,4 @@
-"""Counting tokens with what is installed."""
+"""Token counting with the installed tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the benchmarks make of their numbers. The numbers themselves are no test."""
+"""Rows and bounds of the benchmarks, with given numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services the benchmarks compare against answer as the real ones do, or the numbers would mean nothing."""
+"""The services of the benchmarks respond as real services do."""
 
 from __future__ import annotations
 

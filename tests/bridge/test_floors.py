@@ -1,4 +1,4 @@
-"""What import-linter cannot see of the floors: a builtin needs no import."""
+"""The floors also forbid builtins that need no import, which import-linter cannot check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames out, events in."""
+"""Encoding and decoding of server-sent events."""
 
 from __future__ import annotations
 

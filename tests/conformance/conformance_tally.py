@@ -160,7 +160,7 @@ def _iterate_ending_events() -> Iterator[Event]:
 
 
 def tally_rules() -> Tally:
-    """Every rule has a test, a numbered difference or nothing to it; those left to an issue are open."""
+    """Rules with a test, a numbered difference or nothing to do are covered; those left to an issue are open."""
     tested = find_numbered_tests()
     left = {
         rule: row for rule, row in OTHER_COVERAGE.items() if rule not in tested and row.coverage.startswith("issue")
@@ -170,7 +170,7 @@ def tally_rules() -> Tally:
 
 
 def tally_error_texts() -> Tally:
-    """Every error text is caused by a request of the tests and compared word for word."""
+    """Every error text is caused by a request of the tests and compared literally."""
     templates = [each for each in vars(error_messages).values() if isinstance(each, ErrorTemplate)]
     messages = [fault.message for fault in _iterate_faults()]
     matched = [each.text for each in templates if any(_compile_pattern(each).match(message) for message in messages)]

@@ -38,7 +38,7 @@ and the service never sent are not counted. Differences (D…) are the numbered 
 
 
 def render_page(result: ReplayResult) -> str:
-    """The page."""
+    """The text of the page."""
     recorded = tally_recordings(result)
     tallies = [*asyncio.run(tally_schema()), tally_rules(), tally_error_texts(), *recorded]
     parts = [_HEAD, "## Counted", "", *_render_table(tallies), "", "## Recordings", "", *_render_recordings(result)]
@@ -79,7 +79,7 @@ def _list_unbuilt_differences() -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    """Write or check."""
+    """Write or check the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 where the page is out of date")
     arguments = parser.parse_args()

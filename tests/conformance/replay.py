@@ -23,7 +23,7 @@ from tests.conformance.recorded_sessions.sessions import group_sessions
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """All sessions of a folder, judged."""
+    """The verdicts on all sessions of a folder."""
 
     sessions: int
     judged: Sequence[JudgedExchange]

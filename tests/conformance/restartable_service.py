@@ -68,7 +68,7 @@ class RestartableService:
         await self.service.backend.aclose()
 
     def list_status_changes(self) -> Sequence[tuple[str | None, str]]:
-        """Every change of a run's status so far; a new run comes from None."""
+        """All recorded changes of run statuses, oldest first; a new run changes from None."""
         with closing(sqlite3.connect(self._path)) as database:
             return database.execute("SELECT before, after FROM seen").fetchall()
 

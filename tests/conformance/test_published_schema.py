@@ -1,4 +1,4 @@
-"""The published schema is checked as it should be."""
+"""The published schema covers the operations and finds faults."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class ReplayedExchange(NamedTuple):
 
 
 def list_recorded_exchanges() -> list[RecordedExchange]:
-    """The exchanges whose answers are JSON."""
+    """The replayable exchanges with JSON responses."""
     usable = (
         exchange
         for exchange in read_recordings(SHARED)

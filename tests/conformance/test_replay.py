@@ -1,4 +1,4 @@
-"""The real service's recordings, made again: everything is equal or a numbered difference."""
+"""Replayed recordings of the real service are equal, except for numbered differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No rule of the behaviour reference is forgotten."""
+"""Every rule of the behaviour reference is covered."""
 
 from __future__ import annotations
 

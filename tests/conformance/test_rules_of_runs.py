@@ -1,4 +1,4 @@
-"""Rules A46 to A71 on the wire: how runs are created, changed and answered, and what they cost."""
+"""Rules A46 to A71 on the wire: creation, update and tool outputs of runs, and usage."""
 
 from __future__ import annotations
 

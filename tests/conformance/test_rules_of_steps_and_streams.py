@@ -1,4 +1,4 @@
-"""Rules A33, A39, A40 and A72 to A94 on the wire: run steps, and what the events of a stream carry."""
+"""Rules A33, A39, A40 and A72 to A94 on the wire: run steps and stream events."""
 
 from __future__ import annotations
 

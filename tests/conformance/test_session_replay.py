@@ -1,4 +1,4 @@
-"""The judge is judged: what it must find, in sessions recorded from the product itself and then falsified."""
+"""The session replay finds every falsified response in sessions recorded from the product."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from threadbridge_adapters.simulator import Scenario
 
 @dataclass
 class Exchange:
-    """`Recorded`, made here."""
+    """`RecordedExchange` for tests."""
 
     file: str
     index: int
@@ -85,7 +85,7 @@ async def _collect_events(frames: AsyncIterator[bytes]) -> list[tuple[str | None
 
 @pytest.fixture
 async def conversation(service: EmulatedService) -> list[Exchange]:
-    """A tool loop that is polled, another that is streamed, and what can be read and refused afterwards."""
+    """A polled and a streamed tool loop, with lists, retrievals and rejected requests."""
     recorder = Recorder(service)
     assistant = await recorder.ask("POST", "/assistants", model="gpt-4o", tools=[WEATHER], name="Weather")
     text = 'CALL get_weather {"day": "today"}'

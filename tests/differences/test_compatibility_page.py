@@ -1,4 +1,4 @@
-"""The page and the tests are one: every number has a line and a test, every line and every test has a number."""
+"""Every row of the compatibility page has a test, and every numbered test has a row."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ PAGE = HERE.parents[1] / "docs" / "compatibility.md"
 
 
 def read_rows() -> list[list[str]]:
-    """The cells of every numbered line."""
+    """The cells of every numbered row."""
     rows = [line.strip("|").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| D")]
     return [[cell.strip() for cell in row] for row in rows]
 
 
 def list_test_numbers() -> set[int]:
-    """Every D number in the name of a test of this folder."""
+    """The D numbers in test names of this folder."""
     names = [name for path in HERE.glob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())]
     return {int(number) for name in names for number in re.findall(r"_d(\d+)(?=_)", name)}
 

@@ -30,7 +30,7 @@ def make_message(text: str, *file_ids: str) -> CreateMessageBody:
 
 
 def list_requests(service: EmulatedService) -> list[JsonObject]:
-    """The requests for responses."""
+    """The requests to `/responses`."""
     return [body for body in service.model_requests if body and "input" in body]
 
 
@@ -48,7 +48,7 @@ async def run_message(
 
 
 async def list_files(service: EmulatedService, **query: str) -> JsonObject:
-    """The answer to `GET /files`."""
+    """The response to `GET /files`."""
     assert isinstance(service.backend, HandlesPassthrough)
     response = await service.backend.handle_passthrough(
         CONTEXT, PassthroughRequest("GET", "/files", tuple(query.items()), {}, None)

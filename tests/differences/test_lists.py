@@ -1,4 +1,4 @@
-"""Numbered differences: pages, cursors and what cannot be found."""
+"""Numbered differences: pages, cursors and unknown objects."""
 
 from __future__ import annotations
 

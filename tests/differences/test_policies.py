@@ -1,4 +1,4 @@
-"""Numbered differences with a setting: what becomes of them when it is set."""
+"""Numbered differences that settings change."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_d72_runs_and_messages_of_one_thread_are_queued_in_order(queueing_
 
 
 async def advance_and_check(service: EmulatedService, task: asyncio.Task[object]) -> JsonObject:
-    """Let a little time pass."""
+    """Advance the clock; whether the task is done."""
     service.clock.advance(0.3)
     return {"done": task.done()}
 

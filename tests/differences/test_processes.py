@@ -1,4 +1,4 @@
-"""Numbered differences: several processes on one store, and what becomes of runs when a process ends."""
+"""Numbered differences: several processes on one store, and runs of a process that ended."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_d68_a_turn_interrupted_by_the_end_of_its_process_is_repeated_by_t
 
 
 async def add_messages(life: BackendProcess, run: JsonObject, *texts: str) -> Sequence[asyncio.Task[JsonObject]]:
-    """Requests that add these messages one after another, each of which waits for the run."""
+    """Start requests that add these messages in order; each waits for the run."""
     requests: list[asyncio.Task[JsonObject]] = []
     for text in texts:
         message = {"role": "user", "content": text}
@@ -47,7 +47,7 @@ async def add_messages(life: BackendProcess, run: JsonObject, *texts: str) -> Se
 
 
 async def advance_until_done(clock: ManualClock, requests: Sequence[asyncio.Task[JsonObject]]) -> None:
-    """Let time pass until every request has its answer."""
+    """Advance the clock until every request has its response."""
     while not all(request.done() for request in requests):
         clock.advance(0.1)
         await asyncio.sleep(0.002)

@@ -19,7 +19,7 @@ from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, S
 
 
 def list_sent_texts(request: JsonObject) -> list[str]:
-    """What a request holds, one word an item: the role of a message, the type of anything else."""
+    """The items of a request: the role of a message, the type of any other item."""
     return [str(item.get("role") or item["type"]) for item in request["input"]]
 
 

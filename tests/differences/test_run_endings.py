@@ -1,4 +1,4 @@
-"""Numbered differences: cancelling, expiring, failing, and how a client learns of it."""
+"""Numbered differences: cancelled, expired and failed runs."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ async def test_d98_a_queued_run_is_deleted_with_its_thread() -> None:
 
 
 class BreakingBackend:
-    """A stream that fails after its first event, and not because of the model."""
+    """A backend whose stream raises after its first event."""
 
     async def stream_run(
         self,

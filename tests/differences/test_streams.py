@@ -1,4 +1,4 @@
-"""Numbered differences: what streams have beyond those of the legacy service."""
+"""Numbered differences: extensions of streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbered differences: threads, their messages and what is attached to them."""
+"""Numbered differences: threads, messages and attachments."""
 
 from __future__ import annotations
 

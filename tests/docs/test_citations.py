@@ -39,7 +39,7 @@ _LINK = re.compile(r"\]\((?!https?:)(?P<page>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\
 
 
 class Citation(NamedTuple):
-    """A citation, as it is written, and where."""
+    """A citation: its text, file and line."""
 
     text: str
     file: str
@@ -50,7 +50,7 @@ class Citation(NamedTuple):
 
 
 def list_published() -> frozenset[str]:
-    """What can be cited: `A42`, `§13` and so on, from the anchors of the reference and the table of differences."""
+    """The published numbers, such as `A42` and `§13`: anchors of the reference and rows of the differences."""
     anchors = [anchor for page in REFERENCE.glob("*.md") for anchor in _ANCHOR.findall(page.read_text())]
     rules = {anchor[0].upper() + anchor[1:] for anchor in anchors if re.fullmatch(_NUMBER.lower(), anchor.lower())}
     sections = {f"§{anchor.removeprefix('m-')}" for anchor in anchors if re.fullmatch(r"m-\d+", anchor)}
@@ -76,7 +76,7 @@ def _find_in_line(line: str) -> Iterator[str]:
 
 
 def find_unresolved(text: str, file: str = "text") -> list[Citation]:
-    """The citations in a text that lead nowhere."""
+    """The citations in a text that are not published."""
     known = list_published()
     return [citation for citation in find_citations(text, file) if citation.text not in known]
 
@@ -149,7 +149,7 @@ def test_the_reference_has_every_anchor_exactly_once() -> None:
 
 
 def list_anchors(page: str) -> set[str]:
-    """The anchors of a page: those it sets itself, and those that GitHub derives from its headings."""
+    """The anchors of a page: explicit ones, and those that GitHub derives from headings."""
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
     return slugs | set(_ANCHOR.findall(page))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import is_typeddict
 
-import openai
+from threadbridge import api_types
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
@@ -14,14 +15,14 @@ GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
 #: Words that any programmer reads without a glossary. The word for a concept of ours is defined there instead.
 PLAIN_WORDS = frozenset(
     """
-    access advance answer application async at attribute auth background backoff body bridge byte caller catalog
-    check cli clock codec compat compiled concurrency copier cor counter day default demo dialect direct dispatch
-    doctor encrypted endpoint env errand exact expiry export factory field fsspec full gather hand handler header
-    host http httpx id indexing inlining json launch limited listing loader lost main matching merge migrate
-    multipart null once openai operation outcome overflow pagination paging pairing parser passthrough png polling
-    price pricing produced program provisioner proxy query range raw reader record registry reply result routing
-    runtime sample sdk serve setting simulate snapshot spending sql sqlite sse startup statement storage streaming
-    sync table task termination threadbridge to upgrade upsert validation validator verification whole
+    access advance application async auth background backoff bridge buffer byte caller catalog check cli client
+    clock codec compat concurrency connect connection copier cor cost counter deadline default demo detection
+    direct dispatch doctor endpoint env environment exact export factory field filter fsspec full gather handler
+    header host http httpx indexing inlining job launch limited listing loader local main matching media merge
+    migrate multipart null openai outcome pagination paging pairing parser passthrough png polling price pricing
+    produced program progress protocol provisioner proxy rate raw reader record reference registry reply routing
+    runtime sample sdk serve setting simulate snapshot spending sql sqlite sse startup statement storage
+    streaming sync table task threadbridge translation upgrade upload validation validator verification
     """.split()
 )
 
@@ -43,20 +44,23 @@ def glossary_words() -> set[str]:
 
 
 def api_words() -> set[str]:
-    """The words of the two APIs, as the module names of the SDK's types have them."""
-    types = Path(openai.__file__).parent / "types"
-    return {word for path in types.rglob("*.py") for word in _words(path.stem)}
+    """The words of the two APIs: those of the types and keys in `threadbridge.api_types`."""
+    types = {name: getattr(api_types, name) for name in api_types.__all__ if name[0].isupper()}
+    of_types = {word for name in types for part in re.findall("[A-Z][a-z]+", name) for word in _words(part)}
+    keys = {key for each in types.values() if is_typeddict(each) for key in each.__annotations__}
+    return of_types | {word for key in keys for word in _words(key)}
 
 
 def list_words() -> dict[str, str]:
-    """Every word of a package's or module's name, and one path where it stands."""
+    """Every word of the names of packages and modules, with one path that contains it."""
     words: dict[str, str] = {}
     for folder in ("bridge", "adapters", "migrate"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "versions" in path.parts:
                 continue  # revisions of the store have numbers
             relative = path.relative_to(ROOT)
-            for word in _words(" ".join(relative.with_suffix("").parts[1:])):
+            parts = [part for part in relative.with_suffix("").parts[1:] if part != "__init__"]
+            for word in _words(" ".join(parts)):
                 words.setdefault(word, str(relative))
     return words
 

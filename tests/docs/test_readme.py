@@ -1,4 +1,4 @@
-"""The README: an example that runs as printed, and two commands."""
+"""The example of the README runs, and it has two commands."""
 
 from __future__ import annotations
 

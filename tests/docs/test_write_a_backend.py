@@ -15,7 +15,7 @@ GROUP = "threadbridge.backends"
 
 
 def install(files: dict[str, str], directory: Path) -> None:
-    """Write what pip would install of the package: its modules and the metadata with its entry points."""
+    """Write the files that pip would install: the modules and the metadata with the entry points."""
     directory.mkdir()
     described = tomllib.loads(files["pyproject.toml"])
     project = described["project"]

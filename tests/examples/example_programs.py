@@ -24,13 +24,13 @@ def read_transcript(program: str) -> str:
 
 
 def run_program(program: str, url: str, *options: str, python: str = sys.executable) -> str:
-    """Run the program against a service, as its user would."""
+    """Run the program with a service, as a user would."""
     source = str(EXAMPLES / f"{program}.py")
     return run_command(python, "-W", "ignore::DeprecationWarning", source, *options, read_question(program), url=url)
 
 
 def run_command(*command: str, url: str, folder: Path | None = None) -> str:
-    """What a command prints that finds a service at this URL; it must end well."""
+    """The output of a command with this base URL; fails on another exit code than 0."""
     result = subprocess.run(
         command,
         env={"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "any"},

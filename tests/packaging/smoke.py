@@ -11,7 +11,7 @@ warnings.simplefilter("ignore", DeprecationWarning)
 
 
 def main() -> None:
-    """A run through each in-process door; every entry point loads; nothing but our packages was installed."""
+    """A run through each in-process door; every entry point loads; only the packages of ThreadBridge were installed."""
     with threadbridge.connect(simulate=True, store=":memory:") as bridge:
         assistant = bridge.assistants.create(model="gpt-4o")
         thread = bridge.threads.create(messages=[{"role": "user", "content": "SAY hello"}])
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def expect(actual: object, expected: object) -> None:
-    """An assertion that `python -O` keeps."""
+    """An assertion that `python -O` does not remove."""
     if actual != expected:
         raise SystemExit(f"found {actual!r}, wanted {expected!r}")
 

@@ -1,4 +1,4 @@
-"""The two backends, each on a service reached over HTTP. A further one is one more line in BACKENDS."""
+"""The two backends, each on a service over HTTP. Add a row to BACKENDS for a further one."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def match_body(actual: Request, recorded: Request) -> None:
 
 
 class Serializer:
-    """vcrpy's form of a cassette as text, and back."""
+    """Converts a cassette to text and back, for vcrpy."""
 
     @staticmethod
     def serialize(cassette: JsonObject) -> str:

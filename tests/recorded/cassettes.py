@@ -44,7 +44,7 @@ def list_test_cassettes() -> set[str]:
 
 
 def read_exchanges(cassette: str) -> list[JsonObject]:
-    """The exchanges of a cassette, bodies as they travelled."""
+    """The exchanges of a cassette, with bodies as bytes."""
     interactions: list[JsonObject] = Serializer.deserialize((CASSETTES / cassette).read_text(encoding="utf-8"))[
         "interactions"
     ]

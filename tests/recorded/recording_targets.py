@@ -27,7 +27,7 @@ _RECORDING_POLL_INTERVAL, _REPLAY_POLL_INTERVAL = 0.5, 0.001
 
 @dataclass(frozen=True)
 class RecordingTarget:
-    """How to reach it, what its URL becomes in a cassette, and how long to wait between two looks at a run."""
+    """A service: its URL and key, its URL in cassettes, and the poll interval."""
 
     url: str
     cassette_url: str

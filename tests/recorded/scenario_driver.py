@@ -35,14 +35,14 @@ TOOLS = [_make_function_tool("get_weather"), _make_function_tool("get_time")]
 
 
 class DeltaAccumulator:
-    """The words of a stream, put together from its deltas."""
+    """Joins the deltas of a stream to texts and calls."""
 
     def __init__(self) -> None:
         self._texts: dict[object, str] = {}
         self._names: dict[object, str] = {}
 
     def add(self, event: Event) -> None:
-        """Take what a delta brings; other events bring no words."""
+        """Add the text or call of a delta; other events have none."""
         match event.data:
             case {"object": "thread.message.delta", "id": key, "delta": {"content": parts}}:
                 for part in parts:
@@ -81,7 +81,7 @@ class ScenarioDriver:
         self.run: RunObject  # since the first run was started
 
     async def open(self) -> None:
-        """Make the assistant and the thread."""
+        """Create the assistant and the thread."""
         assistant = await self.backend.create_assistant(
             CONTEXT, {"model": "gpt-4o", "temperature": 0, "instructions": INSTRUCTIONS, "tools": TOOLS}
         )

@@ -17,7 +17,7 @@ from threadbridge.ports import ListQuery
 
 @dataclass(frozen=True)
 class RecordedScenario:
-    """A conversation and its course."""
+    """A conversation and its expected observations."""
 
     play: Callable[[ScenarioDriver], Awaitable[None]]
     observations: Sequence[str]

@@ -20,7 +20,7 @@ RESPONSES_SLICE = SLICE.with_name("openapi-responses.yaml")
 
 
 class Published(NamedTuple):
-    """Where a type is published, and how it differs.
+    """The published schema of a type, and the differences from it.
 
     `path` is a schema of the slice and the properties below it (`Schema/property/…`; lists are looked through).
     `missing` are published keys that this code does not use, `extra` keys on the wire that no schema has, `required`

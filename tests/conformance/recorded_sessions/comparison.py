@@ -69,7 +69,7 @@ def _compare_lists(
 
 
 def compare_events(recorded: Sequence[tuple[str, Any]], ours: Sequence[tuple[str, Any]]) -> Iterator[Mismatch]:
-    """Every difference of two streams: events that are missing or too many, and then the data of the others."""
+    """Every difference of two streams: missing and extra events, then differences in the data of the others."""
     matcher = SequenceMatcher(None, [name for name, _ in recorded], [name for name, _ in ours], autojunk=False)
     for tag, first, last, our_first, our_last in matcher.get_opcodes():
         if tag == "equal":
@@ -88,7 +88,7 @@ def _is_time(path: JSONPath) -> bool:
 
 
 def _is_free_form(path: JSONPath) -> bool:
-    """Whether the caller chose the keys, whose order means nothing."""
+    """Whether the caller chose the keys, so that their order is irrelevant."""
     return "metadata" in path or "parameters" in path or "schema" in path
 
 

@@ -1,4 +1,4 @@
-"""Which numbered difference of docs/compatibility.md a mismatch is."""
+"""Assigns mismatches to numbered differences of docs/compatibility.md."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ DIFFERENCES: tuple[NumberedDifference, ...] = (
 
 
 def find_difference_number(mismatch: Mismatch, exchange: RecordedExchange, *, hidden_by: int | None) -> int | None:
-    """The number of the difference that explains a mismatch; None where it is a failure.
+    """The number of the difference that explains a mismatch; None for a failure.
 
     `hidden_by`: the difference because of which ours shows fewer messages or steps in this answer (`NOT_YET_VISIBLE`,
     `NOT_KEPT`); nothing in it can be compared.

@@ -30,7 +30,7 @@ class IdMap:
             self._recorded[ours] = recorded
 
     def learn(self, recorded: Any, ours: Any) -> None:
-        """Pair the ids at the same places of two bodies."""
+        """Pair the ids at the same paths of two bodies."""
         if is_json_object(recorded) and is_json_object(ours):
             for name in recorded.keys() & ours.keys():
                 self.learn(recorded[name], ours[name])

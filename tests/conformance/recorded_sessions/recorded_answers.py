@@ -1,4 +1,4 @@
-"""What the recorded model produced in a turn, as the answer of a Responses service."""
+"""The recorded output of a turn as a response of the Responses API."""
 
 from __future__ import annotations
 

@@ -13,14 +13,14 @@ _IMAGE_URL = "data:image/png;base64,iVBORw0KGgo="
 
 
 class RecordedItem(NamedTuple):
-    """An item, and the events between its beginning and its end."""
+    """An item, and the delta events between its first and last event."""
 
     item: JsonObject
     deltas: Sequence[JsonObject]
 
 
 def make_items(run_record: RunRecord, step: JsonObject) -> Iterator[RecordedItem]:
-    """The items that became this step."""
+    """The items of this step."""
     details = step["step_details"]
     if details["type"] == "message_creation":
         yield _make_message(run_record, details["message_creation"]["message_id"])
@@ -74,7 +74,7 @@ def _restore_text_part(part: JsonObject) -> JsonObject:
 
 
 def _restore_annotation(annotation: JsonObject, removed: int) -> JsonObject:
-    """An annotation of the Responses API; `removed` characters of markers stood before it."""
+    """An annotation of the Responses API; `removed` is the number of marker characters before it."""
     if annotation["type"] == "file_citation":
         return {
             "type": "file_citation",

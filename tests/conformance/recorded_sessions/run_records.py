@@ -1,4 +1,4 @@
-"""What the recorded service did of its own accord: for every run, what the model produced and when it was seen."""
+"""Collects the recorded states, messages and steps of every run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INTERRUPTED = _CANCELLED | {"expired"}
 
 @dataclass
 class TurnOutput:
-    """What the model produced in one turn: the steps of the run until it rested, and what they cost."""
+    """The output of the model in one turn: steps and usage."""
 
     #: Steps in their newest state, oldest first; unrecorded steps are inferred from messages and calls.
     steps: list[JsonObject] = field(default_factory=list[JsonObject])
@@ -40,7 +40,7 @@ class RunRecord:
 
     @property
     def last_run(self) -> JsonObject:
-        """The run as it was seen last."""
+        """The newest recorded state of the run."""
         return self.snapshots[-1][1]
 
     @property
@@ -50,11 +50,11 @@ class RunRecord:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether the model was still at work when the run was cancelled or its time was up."""
+        """Whether the run was cancelled or expired before the response was complete."""
         return self.last_run["status"] in _INTERRUPTED and not any(map(asks_for_outputs, self.split_turns()[-1].steps))
 
     def split_turns(self) -> list[TurnOutput]:
-        """What each turn produced; the last one may not have been seen to its end."""
+        """The output of each turn; that of the last one may be incomplete."""
         rounds = [TurnOutput()]
         for step in self._collect_steps():
             rounds[-1].steps.append(step)
@@ -66,7 +66,7 @@ class RunRecord:
         return rounds
 
     def find_turn_at(self, number: int) -> int:
-        """Which turn was under way, or over, at this exchange: as many as outputs had been submitted before."""
+        """The number of the turn at this exchange: the count of earlier tool output submissions."""
         return sum(submitted < number for submitted in self.submit_numbers)
 
     def is_under_way(self, number: int, objects_shown: Sequence[JsonObject]) -> bool:
@@ -80,7 +80,7 @@ class RunRecord:
         return bool(steps and before and is_in_flight(before[-1]))
 
     def _distribute_usage(self, rounds: Sequence[TurnOutput]) -> None:
-        """Steps know what they cost; what the run cost beyond that was spent in its last turn."""
+        """Steps have usage; the rest of the run's usage belongs to its last turn."""
         for each in rounds:
             each.usage = sum_usages(step["usage"] for step in each.steps if step.get("usage"))
         total = self.last_run.get("usage")
@@ -126,13 +126,13 @@ class RunRecord:
         return list(rounds.values())
 
     def _list_turn_starts(self) -> list[int]:
-        """When each turn after the first began: `started_at` is overwritten then (A44)."""
+        """The start times of the turns after the first: each overwrites `started_at` (A44)."""
         started = [run["started_at"] for _, run in self.snapshots if run.get("started_at")]
         return [after for before, after in pairwise([*started[:1], *started]) if after > before]
 
 
 def asks_for_outputs(step: JsonObject) -> bool:
-    """Whether the client had to answer the calls of a step."""
+    """Whether the calls of a step needed outputs of the client."""
     return any(call["type"] == "function" for call in step["step_details"].get("tool_calls", ()))
 
 
@@ -158,7 +158,7 @@ def _find_turn(at: int, starts: Sequence[int]) -> int:
 
 
 def collect_run_records(exchanges: Sequence[RecordedExchange]) -> dict[str, RunRecord]:
-    """The story of every run of a session, by its recorded id."""
+    """The records of all runs of a session, by recorded id."""
     stories: dict[str, RunRecord] = {}
     for number, exchange in enumerate(exchanges):
         if (exchange.path or "").endswith("/submit_tool_outputs") and exchange.status == 200:

@@ -1,4 +1,4 @@
-"""One session, made again: every request is sent to the product, every answer compared with the recorded one."""
+"""Replays one session: sends every request to the product and compares every response with the recorded one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from threadbridge.sse import SSEDecoder
 
 
 class Verdict(Enum):
-    """What became of one exchange."""
+    """The result of one replayed exchange."""
 
     EQUAL = "equal"
     NUMBERED = "numbered differences"
@@ -55,7 +55,7 @@ class Verdict(Enum):
 
 @dataclass
 class JudgedExchange:
-    """One exchange and its verdict, with the differences found or the reason why it was not made again."""
+    """One exchange and its verdict, with the mismatches or the reason why it was not replayed."""
 
     exchange: RecordedExchange
     verdict: Verdict
@@ -78,7 +78,7 @@ async def replay_session(session: Session) -> list[JudgedExchange]:
 
 
 def _make_failure(exchange: RecordedExchange, error: Exception) -> JudgedExchange:
-    """What the replay itself cannot cope with is a failure, never passed over."""
+    """Make an error of the replay itself a failure."""
     return JudgedExchange(exchange, Verdict.FAILED, [Mismatch("value", ("the replay",), "an answer", repr(error))])
 
 
@@ -101,7 +101,7 @@ class _SessionReplay:
         self._early_replies: dict[int, Reply] = {}  # replayed during an earlier stream
 
     async def judge_all(self) -> list[JudgedExchange]:
-        """One exchange after another."""
+        """Replay the exchanges in order."""
         judged: list[JudgedExchange] = []
         for number, exchange in enumerate(self._exchanges):
             try:
@@ -127,7 +127,7 @@ class _SessionReplay:
         return self._compare_reply(exchange, reply, hidden_by=self._find_hiding_difference(number, exchange))
 
     async def _send(self, number: int, exchange: RecordedExchange) -> Reply:
-        """The answer to a request; where it is a stream that something put an end to, that happens again."""
+        """The response to a request; an interruption of a recorded stream is repeated."""
         disconnected, parts = (
             asyncio.Event(),
             (self._ids.to_ours(exchange.path or ""), self._ids.to_ours(exchange.query)),
@@ -168,7 +168,7 @@ class _SessionReplay:
     # -- Before a request ----------------------------------------------------------------------------------------------
 
     def _find_time(self, number: int) -> float | None:
-        """When the exchange took place, or at the latest what came after it."""
+        """The time of the exchange, or an upper bound from later ones."""
         for exchange in self._exchanges[number:]:
             at = find_creation_time(exchange) or find_answer_time(exchange)
             if at is not None:
@@ -176,7 +176,7 @@ class _SessionReplay:
         return None
 
     async def _create_priors(self, now: float | None) -> None:
-        """Everything that was there by now, as soon as the thread it belongs to is."""
+        """Create the prior objects of this time whose thread exists."""
         due = [prior for prior in self._priors if now is None or prior.at <= now]
         for prior in due:
             if all(map(self._ids.knows, ID.findall(prior.path))):
@@ -194,7 +194,7 @@ class _SessionReplay:
             self._ids.pair(prior.recorded_id, created["id"])
 
     def _find_obstacle(self, number: int, exchange: RecordedExchange) -> str | None:
-        """Why this exchange cannot be made again in this session; None where it can."""
+        """The reason why this exchange cannot be replayed in its session; None if it can."""
         if exchange.status == _NOT_FOUND or self._is_under_way(number, exchange):
             return None
         for object_id in ID.findall(f"{exchange.path}?{exchange.query}"):
@@ -207,7 +207,7 @@ class _SessionReplay:
         return None
 
     def _select_script(self, number: int, exchange: RecordedExchange) -> RunScript:
-        """The script of the run that a request starts, continues or looks at."""
+        """The script of the run that a request creates, continues or retrieves."""
         here = [story for story in self._run_records.values() if story.snapshots[0][0] == number]
         asked = [self._run_records[each] for each in ID.findall(exchange.path or "") if each in self._run_records]
         run_record = next(iter([*asked, *here]), None)
@@ -226,7 +226,7 @@ class _SessionReplay:
     # -- Advance runs to their recorded state --------------------------------------------------------------------------
 
     async def _advance_run(self, run_record: RunRecord, number: int, exchange: RecordedExchange) -> None:
-        """Let a run go on until it is where the recorded one was when this exchange took place."""
+        """Advance a run to the state that the recorded run had at this exchange."""
         script, turn = self._scripts[run_record.run_id], run_record.find_turn_at(number)
         if exchange.sse is not None and any(at == number for at, _ in run_record.snapshots):
             script.allow_end(turn + (number in run_record.submit_numbers))
@@ -402,7 +402,7 @@ def _parse_events(reply: Reply) -> Iterator[tuple[str, Any]]:
 
 
 def _compare_headers(exchange: RecordedExchange, reply: Reply) -> Iterator[Mismatch]:
-    """The headers of A4: those with a meaning are equal, those of the moment are there."""
+    """Compares the headers of A4: fixed ones must be equal, variable ones present."""
     for name in ("content-type", "openai-version"):
         recorded = exchange.response_headers.get(name)
         if recorded is not None and recorded != reply.headers.get(name):

@@ -26,7 +26,7 @@ _FIRST_VERSION = "assistants=v1"
 
 @dataclass
 class Session:
-    """Exchanges in the order in which they happened, and those that cannot be made again, each with the reason."""
+    """Exchanges in order of time, and those that cannot be replayed, each with the reason."""
 
     name: str
     exchanges: list[RecordedExchange]
@@ -34,7 +34,7 @@ class Session:
 
 
 def group_sessions(recorded: Iterable[RecordedExchange]) -> list[Session]:
-    """The sessions of the Assistants API among recordings; those of other APIs alone are left out, and bare answers."""
+    """The sessions with requests to the Assistants API; responses without requests are left out."""
     sessions: list[Session] = []
     for exchanges in _group_by_shared_objects([exchange for exchange in recorded if not lacks_request(exchange)]):
         usable = [seen for seen in exchanges if find_obstacle(seen) is None]
@@ -45,7 +45,7 @@ def group_sessions(recorded: Iterable[RecordedExchange]) -> list[Session]:
 
 
 def find_obstacle(exchange: RecordedExchange) -> str | None:
-    """Why an exchange can never be made again; None where it can."""
+    """The reason why an exchange can never be replayed; None if it can."""
     if exchange.request_headers.get("openai-beta") == _FIRST_VERSION:
         return "a request of version 1 of the API"
     return None
@@ -63,7 +63,7 @@ def _session_name(exchanges: Sequence[RecordedExchange]) -> str:
 
 
 def _group_by_shared_objects(recorded: Sequence[RecordedExchange]) -> list[list[RecordedExchange]]:
-    """Files joined where one asks for what another made, in the order of their names."""
+    """The exchanges of files that share objects, in the order of the file names."""
     root: dict[str, str] = {}
 
     def find(file: str) -> str:
@@ -84,7 +84,7 @@ def _group_by_shared_objects(recorded: Sequence[RecordedExchange]) -> list[list[
 
 
 def list_created_ids(exchange: RecordedExchange) -> frozenset[str]:
-    """The ids of the objects that a request made: a new thread and run, a file, a vector store."""
+    """The ids of the objects that a request created: thread, run, file, vector store."""
     if exchange.method != "POST" or exchange.status != 200:
         return frozenset()
     body = exchange.response_json
@@ -110,7 +110,7 @@ def _request_text(exchange: RecordedExchange) -> str:
 
 
 def _order_exchanges(exchanges: Sequence[RecordedExchange]) -> list[RecordedExchange]:
-    """By the service's clock where files were joined; but what makes an object comes before what asks for it.
+    """Order the exchanges of several files by the service's clock, and creations before uses.
 
     The clock counts seconds, and cassettes are edited: a request may have been renamed and kept its old answer.
     """
