@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Required, TypedDict, cast
 
@@ -16,7 +17,6 @@ from threadbridge.settings import Settings
 
 if TYPE_CHECKING:
     from threadbridge.engine.backend import ResponsesBackend
-    from threadbridge.engine.concurrency_limit import ConcurrencyLimit
     from threadbridge.engine.context import EngineContext
     from threadbridge.engine.inline_executor import ExecutorOpener
     from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
@@ -90,7 +90,7 @@ class BackendParts(TypedDict, total=False):
     clock: Clock
     new_id: IdGenerator
     #: When a turn may start; by default `limits.concurrent_turns` at a time.
-    concurrency_limit: ConcurrencyLimit
+    concurrency_limit: asyncio.Semaphore
     #: The list prices of models without a price in the settings; by default every price is unknown.
     prices: PriceList
     #: The contents of generated files; by default stored as long as the backend lives.
@@ -126,7 +126,6 @@ def assemble_backend(settings: Settings, **parts: Unpack[BackendParts]) -> Respo
 
 def _build_context(settings: Settings, parts: BackendParts) -> EngineContext:
     from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
-    from threadbridge.engine.concurrency_limit import ConcurrencyLimit
     from threadbridge.engine.containers import ContainerProvisioner
     from threadbridge.engine.context import EngineContext
     from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
@@ -149,7 +148,7 @@ def _build_context(settings: Settings, parts: BackendParts) -> EngineContext:
         limits=limits,
         policies=settings.policies,
         rules=rules,
-        concurrency_limit=parts.get("concurrency_limit") or ConcurrencyLimit(limits.concurrent_turns),
+        concurrency_limit=parts.get("concurrency_limit") or asyncio.Semaphore(limits.concurrent_turns),
         event_bus=parts.get("event_bus") or InProcessEventBus(limits, clock, new_id),
         blobs=blobs,
         attachment_provisioner=AttachmentProvisioner(tenant, store, upstream, blobs, clock, new_id, limits),

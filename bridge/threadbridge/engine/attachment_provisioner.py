@@ -1,4 +1,4 @@
-"""Does at the service behind what a request needs before it is written, and undoes it where it never is."""
+"""Creates upstream what the attachments of a request need, before its transaction; deletes it if that fails."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 _log = get_logger("threadbridge.files")
 
-#: Prefix of the name of a vector store made for a request; the id of its cleanup intent follows.
+#: Prefix of the name of a vector store that is created for a request; the id of its cleanup intent follows.
 _STORE_NAME_PREFIX = "threadbridge-"
 _PAGE_SIZE = 100
-#: How far the service's clock may be behind ours.
+#: How far the upstream's clock may be behind ours.
 _CLOCK_SKEW_SECONDS = 600
 _NOT_FOUND = 404
 _CLIENT_ERROR_STATUSES = range(400, 500)
@@ -43,9 +43,9 @@ class AttachmentProvisioner:
 
     @asynccontextmanager
     async def provision(self, plan: ProvisioningPlan | None) -> AsyncGenerator[Provisioned | None]:
-        """What is needed, done; undone where the block raises. The block's transaction ends the errand.
+        """Create what the plan needs; delete it if the block raises. The block's transaction ends the cleanup intent.
 
-        Raises NotFound for a file that is not there (A102), InvalidRequest for one the service refuses.
+        Raises NotFound for an unknown file (A102), InvalidRequest for one that the upstream rejects.
         """
         if plan is None or plan == ProvisioningPlan():
             yield None
@@ -58,20 +58,20 @@ class AttachmentProvisioner:
             raise
 
     async def undo(self, intent_id: str) -> None:
-        """Remove what the intent lists. What cannot be removed now is left to the next sweep."""
+        """Delete what the intent lists. The next sweep deletes what cannot be deleted now."""
         row = await self.write(lambda session: cleanup_intents.start_cleanup(session, intent_id))
         if row is None:
             return
-        _log.info("undoing what a request that was never written left behind", errand_id=intent_id)
+        _log.info("deleting what a failed request created upstream", intent_id=intent_id)
         try:
             await self._delete_resources(row)
         except UpstreamError as error:
-            _log.warning("could not undo an errand", errand_id=intent_id, error=error.message)
+            _log.warning("could not carry out a cleanup intent", intent_id=intent_id, error=error.message)
             return
         await self.write(lambda session: session.remove(ObjectKind.CLEANUP_INTENT, intent_id))
 
     async def write(self, work: Callable[[Session], T]) -> T:
-        """A transaction of the tenant's."""
+        """Run a transaction of the tenant."""
         return await self.store.write(work, tenant=self.tenant)
 
     async def _delete_resources(self, row: Wire) -> None:
@@ -83,7 +83,7 @@ class AttachmentProvisioner:
             await self._delete(f"/files/{file_id}")
 
     async def _find_created_stores(self, row: Wire) -> Sequence[str]:
-        """The store that was made, found by its name where the process died before it could write the id down."""
+        """The created store; found by its name if the process ended before it recorded the id."""
         if row["name"] is None:
             return []
         if row["store"] is not None:
@@ -106,14 +106,14 @@ class AttachmentProvisioner:
 
 
 class _ProvisioningRequest:
-    """One request's needs."""
+    """The resources of one request, recorded in a cleanup intent as they are created."""
 
     def __init__(self, provisioner: AttachmentProvisioner, plan: ProvisioningPlan) -> None:
         self._provisioner = provisioner
         self._plan = plan
         self._upstream = provisioner.upstream
         self._intent: Wire = {
-            "id": provisioner.new_id("errand"),
+            "id": provisioner.new_id("intent"),
             "created_at": int(provisioner.clock.now()),
             "name": None,
             "store": None,
@@ -140,10 +140,10 @@ class _ProvisioningRequest:
             try:
                 await self._provisioner.undo(self._intent["id"])
             except BridgeError as error:  # the sweep will try again
-                _log.warning("could not undo an errand", errand_id=self._intent["id"], error=error.message)
+                _log.warning("could not carry out a cleanup intent", intent_id=self._intent["id"], error=error.message)
 
     async def _resolve_files(self) -> dict[str, str]:
-        """The files, each with the id under which the service knows it. Raises where one is not there."""
+        """The files by id, each with its id at the upstream. Raises NotFound for an unknown one."""
         file_ids = dict.fromkeys((*self._plan.search_file_ids, *self._plan.required_file_ids))
         resolved = await asyncio.gather(*(self._resolve_file(file_id) for file_id in file_ids))
         return dict(zip(file_ids, resolved, strict=True))
@@ -158,7 +158,7 @@ class _ProvisioningRequest:
         return file_id
 
     async def _resolve_generated_file(self, file_id: str) -> str:
-        """A file that code made is ours: to be searched, the service needs it too."""
+        """A generated file is stored here; to be searched, it is uploaded."""
 
         def read_file(session: Session) -> tuple[Wire | None, str | None]:
             return generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
@@ -189,7 +189,7 @@ class _ProvisioningRequest:
         return Provisioned(store, self._intent["id"])
 
     async def _create_store(self, new: NewVectorStore, file_ids: Mapping[str, str]) -> Provisioned:
-        """A new store with these files. Its name is written down before it is made, its id afterwards."""
+        """Create a store with these files. Its name is recorded before, its id afterwards."""
         name = f"{_STORE_NAME_PREFIX}{self._intent['id']}"
         await self._record_intent(name=name)
         store = str((await self._upstream.request("POST", "/vector_stores", {"name": name, **new.body}))["id"])
@@ -215,7 +215,7 @@ class _ProvisioningRequest:
         await self._provisioner.write(lambda session: cleanup_intents.record_intent(session, intent))
 
     async def _add_files(self, store: str, file_ids: Mapping[str, str], chunking: Wire) -> None:
-        """Put files into a store. One that is a copy says of which file, and answers cite that one (S8)."""
+        """Add files to a store. The attributes of a copy name the original file, which answers cite (S8)."""
         for file_id, original_id in file_ids.items():
             attributes = {"attributes": {"file_id": original_id}} if original_id != file_id else {}
             body = {"file_id": file_id, **attributes, **chunking}
@@ -223,7 +223,7 @@ class _ProvisioningRequest:
 
 
 def map_provisioning_error(error: UpstreamError) -> BridgeError:
-    """What the service refuses is the caller's fault, in the service's words; anything else is the service's."""
+    """What the upstream rejects becomes an error of the request, in the upstream's words; other errors stay."""
     if error.status not in _CLIENT_ERROR_STATUSES or error.status in _SERVICE_FAULT_STATUSES:
         return error
     error_type: type[RequestError] = NotFound if error.status == _NOT_FOUND else InvalidRequest

@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from threadbridge.engine.context import EngineContext
+from threadbridge.context_window.history_selector import TokenizerNotLoaded
+from threadbridge.engine.context import Decision, EngineContext
+from threadbridge.engine.deadline import wait_for_events
 from threadbridge.engine.generated_files_api import GeneratedFilesApi
 from threadbridge.engine.local_turns import LocalTurns
 from threadbridge.engine.run_followers import RunFollowers
@@ -32,7 +34,6 @@ from threadbridge.ports import (
 )
 from threadbridge.service import assistants, attachments, messages, runs, threads, tool_outputs
 from threadbridge.service.attachments import Provisioned, ProvisioningPlan
-from threadbridge.service.context import ServiceContext
 from threadbridge.service.run_state import RunOverdue, end_overdue_run, is_abandoned, may_be_unlocked
 from threadbridge.service.runs import CreatedRun, compute_poll_hint_ms
 from threadbridge.service.tool_outputs import Submission
@@ -97,42 +98,40 @@ class ResponsesBackend:
     # Assistants
     async def create_assistant(self, context: RequestContext, body: Wire) -> Wire:
         async with self._provision(context, attachments.plan_for_assistant(self._ctx.limits, body)) as provisioned:
-            return await self._write(context, lambda session, at: assistants.create(session, at, body, provisioned))
+            return await self._write(context, partial(assistants.create, body=body, provisioned=provisioned))
 
     async def list_assistants(self, context: RequestContext, query: ListQuery) -> Wire:
         return await self._read(
-            context, lambda session, _: assistants.list_page(session, query, unknown_cursor=self._unknown_cursor)
+            context, partial(assistants.list_page, query=query, unknown_cursor=self._unknown_cursor)
         )
 
     async def retrieve_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
-        return await self._read(context, lambda session, _: assistants.retrieve(session, assistant_id))
+        return await self._read(context, partial(assistants.retrieve, assistant_id=assistant_id))
 
     async def update_assistant(self, context: RequestContext, assistant_id: str, body: Wire) -> Wire:
         async with self._provision(context, attachments.plan_for_assistant_update(self._ctx.limits, body)):
-            return await self._write(context, lambda session, at: assistants.update(session, at, assistant_id, body))
+            return await self._write(context, partial(assistants.update, assistant_id=assistant_id, body=body))
 
     async def delete_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
-        return await self._write(context, lambda session, _: assistants.delete(session, assistant_id))
+        return await self._ctx.store.write(partial(assistants.delete, assistant_id=assistant_id), tenant=context.tenant)
 
     # Threads
     async def create_thread(self, context: RequestContext, body: Wire) -> Wire:
         async with self._provision(context, attachments.plan_for_thread(self._ctx.limits, body)) as provisioned:
-            return await self._write(context, lambda session, at: threads.create(session, at, body, provisioned), body)
+            return await self._write(context, partial(threads.create, body=body, provisioned=provisioned), body)
 
     async def list_threads(self, context: RequestContext, query: ListQuery) -> Wire:
-        return await self._read(
-            context, lambda session, _: threads.list_page(session, query, unknown_cursor=self._unknown_cursor)
-        )
+        return await self._read(context, partial(threads.list_page, query=query, unknown_cursor=self._unknown_cursor))
 
     async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Wire:
-        return await self._read(context, lambda session, _: threads.retrieve(session, thread_id))
+        return await self._read(context, partial(threads.retrieve, thread_id=thread_id))
 
     async def update_thread(self, context: RequestContext, thread_id: str, body: Wire) -> Wire:
         async with self._provision(context, attachments.plan_for_thread_update(self._ctx.limits, body)):
-            return await self._write(context, lambda session, at: threads.update(session, at, thread_id, body))
+            return await self._write(context, partial(threads.update, thread_id=thread_id, body=body))
 
     async def delete_thread(self, context: RequestContext, thread_id: str) -> Wire:
-        deletion = await self._write(context, lambda session, at: threads.delete(session, at, thread_id))
+        deletion = await self._write(context, partial(threads.delete, thread_id=thread_id))
         if deletion.run_id is not None:
             await self._stop_run(context, deletion.run_id)
         return deletion.response
@@ -144,25 +143,32 @@ class ResponsesBackend:
             return await self._run_when_thread_free(
                 context,
                 thread_id,
-                lambda: self._write(
-                    context, lambda session, at: messages.create(session, at, thread_id, body, provisioned), body
+                partial(
+                    self._write,
+                    context,
+                    partial(messages.create, thread_id=thread_id, body=body, provisioned=provisioned),
+                    body,
                 ),
             )
 
     async def list_messages(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
         return await self._read(
             context,
-            lambda session, _: messages.list_page(session, thread_id, query, unknown_cursor=self._unknown_cursor),
+            partial(messages.list_page, thread_id=thread_id, query=query, unknown_cursor=self._unknown_cursor),
         )
 
     async def retrieve_message(self, context: RequestContext, thread_id: str, message_id: str) -> Wire:
-        return await self._read(context, lambda session, _: messages.retrieve(session, thread_id, message_id))
+        return await self._read(context, partial(messages.retrieve, thread_id=thread_id, message_id=message_id))
 
     async def update_message(self, context: RequestContext, thread_id: str, message_id: str, body: Wire) -> Wire:
-        return await self._write(context, lambda session, at: messages.update(session, at, thread_id, message_id, body))
+        return await self._write(
+            context, partial(messages.update, thread_id=thread_id, message_id=message_id, body=body)
+        )
 
     async def delete_message(self, context: RequestContext, thread_id: str, message_id: str) -> Wire:
-        return await self._write(context, lambda session, _: messages.delete(session, thread_id, message_id))
+        return await self._ctx.store.write(
+            partial(messages.delete, thread_id=thread_id, message_id=message_id), tenant=context.tenant
+        )
 
     # Runs
     async def create_run(
@@ -212,17 +218,25 @@ class ResponsesBackend:
         self, context: RequestContext, thread_id: str, run_id: str, *, after: str | None = None
     ) -> AsyncIterator[Event]:
         return await self._run_followers.follow(
-            partial(self._read, context), self._get_ctx(context), thread_id, run_id, after
+            partial(self._read, context), self._get_ctx(context), thread_id, run_id, after, context.deadline
         )
 
     async def list_runs(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
         return await self._read(
             context,
-            lambda session, now: runs.list_page(session, now, thread_id, query, unknown_cursor=self._unknown_cursor),
+            partial(
+                runs.list_page,
+                now=self._ctx.clock.now(),
+                thread_id=thread_id,
+                query=query,
+                unknown_cursor=self._unknown_cursor,
+            ),
         )
 
     async def retrieve_run(self, context: RequestContext, thread_id: str, run_id: str) -> PolledRun:
-        def read_run(session: Session, now: float) -> tuple[Wire, bool, int | None]:
+        now = self._ctx.clock.now()
+
+        def read_run(session: Session) -> tuple[Wire, bool, int | None]:
             run = runs.retrieve(session, now, thread_id, run_id)
             return run, is_abandoned(session, now, run), compute_poll_hint_ms(run, now)
 
@@ -232,19 +246,21 @@ class ResponsesBackend:
         return PolledRun(run, advice)
 
     async def report_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
-        return await self._read(context, lambda session, now: runs.retrieve_report(session, now, thread_id, run_id))
+        return await self._read(
+            context, partial(runs.retrieve_report, now=self._ctx.clock.now(), thread_id=thread_id, run_id=run_id)
+        )
 
     async def update_run(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
-        return await self._write(context, lambda session, at: runs.update(session, at, thread_id, run_id, body))
+        return await self._write(context, partial(runs.update, thread_id=thread_id, run_id=run_id, body=body))
 
     async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
-        run = await self._write(context, lambda session, at: runs.cancel(session, at, thread_id, run_id))
+        run = await self._write(context, partial(runs.cancel, thread_id=thread_id, run_id=run_id))
         await self._stop_run(context, run_id)  # also where the run ended at once: a worker that fell behind may be ours
         return run
 
     async def submit_tool_outputs(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
         submission = await self._queue_run(
-            context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body), body
+            context, partial(tool_outputs.submit, thread_id=thread_id, run_id=run_id, body=body), body
         )
         self._submit_turn(context, submission, _build_resumption_events(submission))
         return submission.run
@@ -253,7 +269,7 @@ class ResponsesBackend:
         self, context: RequestContext, thread_id: str, run_id: str, body: Wire
     ) -> AsyncIterator[Event]:
         submission = await self._queue_run(
-            context, lambda session, at: tool_outputs.submit(session, at, thread_id, run_id, body), body
+            context, partial(tool_outputs.submit, thread_id=thread_id, run_id=run_id, body=body), body
         )
         return self._stream_turn(context, submission, _build_resumption_events(submission))
 
@@ -263,8 +279,14 @@ class ResponsesBackend:
     ) -> Wire:
         return await self._read(
             context,
-            lambda session, now: runs.list_steps(
-                session, now, thread_id, run_id, query, include, unknown_cursor=self._unknown_cursor
+            partial(
+                runs.list_steps,
+                now=self._ctx.clock.now(),
+                thread_id=thread_id,
+                run_id=run_id,
+                query=query,
+                include=include,
+                unknown_cursor=self._unknown_cursor,
             ),
         )
 
@@ -272,24 +294,29 @@ class ResponsesBackend:
         self, context: RequestContext, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()
     ) -> Wire:
         return await self._read(
-            context, lambda session, now: runs.retrieve_step(session, now, thread_id, run_id, step_id, include)
+            context,
+            partial(
+                runs.retrieve_step,
+                now=self._ctx.clock.now(),
+                thread_id=thread_id,
+                run_id=run_id,
+                step_id=step_id,
+                include=include,
+            ),
         )
 
     # Shared
     def _get_ctx(self, context: RequestContext) -> EngineContext:
         return self._ctx.for_tenant(context.tenant)
 
-    def _write(
-        self, context: RequestContext, decide: Callable[[Session, ServiceContext], T], body: Wire | None = None
-    ) -> Awaitable[T]:
+    def _write(self, context: RequestContext, decide: Decision[T], body: Wire | None = None) -> Awaitable[T]:
         return self._ctx.for_tenant(context.tenant).write(decide, body=body)
 
-    async def _read(self, context: RequestContext, work: Callable[[Session, float], T]) -> T:
-        """A read; a deadline it meets is written down first (A60)."""
-        now = self._ctx.clock.now()
+    async def _read(self, context: RequestContext, work: Callable[[Session], T]) -> T:
+        """What the store holds. A run that is past its deadline is ended first (A60)."""
         while True:
             try:
-                return await self._ctx.store.read(lambda session: work(session, now), tenant=context.tenant)
+                return await self._ctx.store.read(work, tenant=context.tenant)
             except RunOverdue as overdue:
                 await self._write(context, partial(end_overdue_run, run_id=overdue.run_id))
 
@@ -304,14 +331,16 @@ class ResponsesBackend:
         if self._sweeper.is_running:
             self._executor.submit(RunReference(ctx.tenant, run_id))
 
-    async def _run_when_thread_free(
+    def _run_when_thread_free(
         self, context: RequestContext, thread_id: str, attempt: Callable[[], Awaitable[T]]
-    ) -> T:
-        """A transaction that a busy thread refuses, or takes later where requests may wait for it."""
-        return await self._thread_queue.run_when_free(
-            attempt,
-            thread_id=thread_id,
-            is_free=lambda: self._read(context, partial(may_be_unlocked, thread_id=thread_id)),
+    ) -> Awaitable[T]:
+        """A transaction that a busy thread refuses, or takes later if requests may wait for it."""
+
+        def is_free() -> Awaitable[bool]:
+            return self._read(context, partial(may_be_unlocked, now=self._ctx.clock.now(), thread_id=thread_id))
+
+        return self._thread_queue.run_when_free(
+            attempt, thread_id=thread_id, is_free=is_free, deadline=context.deadline
         )
 
     async def _start_run(
@@ -324,8 +353,11 @@ class ResponsesBackend:
             return await self._run_when_thread_free(
                 context,
                 thread_id,
-                lambda: self._queue_run(
-                    context, lambda session, at: runs.create(session, at, thread_id, body, include, provisioned), body
+                partial(
+                    self._queue_run,
+                    context,
+                    partial(runs.create, thread_id=thread_id, body=body, include=include, provisioned=provisioned),
+                    body,
                 ),
             )
 
@@ -333,7 +365,7 @@ class ResponsesBackend:
         plan = attachments.plan_for_thread_and_run(self._ctx.limits, body)
         async with self._provision(context, plan) as provisioned:
             return await self._queue_run(
-                context, lambda session, at: runs.create_with_thread(session, at, body, include, provisioned), body
+                context, partial(runs.create_with_thread, body=body, include=include, provisioned=provisioned), body
             )
 
     async def _plan_provisioning(
@@ -341,8 +373,7 @@ class ResponsesBackend:
     ) -> ProvisioningPlan | None:
         if not attachments.names_files(new_messages):
             return None
-        limits = self._ctx.limits
-        return await self._read(context, lambda session, _: plan(session, limits, thread_id, body))
+        return await self._read(context, lambda session: plan(session, self._ctx.limits, thread_id, body))
 
     def _provision(
         self, context: RequestContext, plan: ProvisioningPlan | None
@@ -351,15 +382,20 @@ class ResponsesBackend:
         possible_plan = attachments.restrict_to_capabilities(plan, self._ctx.rules.profile)
         return self._get_ctx(context).attachment_provisioner.provision(possible_plan)
 
-    async def _queue_run(
-        self, context: RequestContext, decide: Callable[[Session, ServiceContext], Queued], body: Wire
-    ) -> Queued:
-        """A transaction that queues a run, and begins its turn where a place is free."""
-        has_slot = self._local_turns.try_reserve_slot()
+    async def _queue_run(self, context: RequestContext, decide: Decision[Queued], body: Wire) -> Queued:
+        """Run a transaction that queues a run and, if a slot is free, starts its turn."""
+        has_slot = await self._local_turns.try_reserve_slot()
         turn_started = False
         try:
             await self._ctx.load_prices_if_limited()
-            queued = await self._get_ctx(context).write(decide, starts_turn=has_slot, body=body)
+            service_context, is_large = await self._ctx.prepare_write(body, starts_turn=has_slot)
+            work = partial(decide, context=service_context)
+            while True:
+                try:
+                    queued = await self._ctx.store.write(work, tenant=context.tenant, large=is_large)
+                    break
+                except TokenizerNotLoaded:
+                    await self._ctx.token_counting.load()
             turn_started = queued.turn is not None
         finally:
             if has_slot and not turn_started:
@@ -409,6 +445,9 @@ class ResponsesBackend:
             self._ctx.limits.stream_buffer_events,
             has_reader=has_reader,
             transform=strip_event_search_content if hides_content else None,
+            wait=None
+            if context.deadline is None
+            else partial(wait_for_events, clock=self._ctx.clock, deadline=context.deadline),
         )
         run_stream.publish(opening)
         self._local_turns.perform(run, start=queued.turn, run_stream=run_stream)

@@ -1,14 +1,17 @@
-"""Looks after the errands of a tenant: what was begun elsewhere and no row came to name is undone."""
+"""Carries out the cleanup intents of a tenant: deletes upstream resources and blobs that no stored object names."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import cast
 
+from threadbridge.api_types import JsonMapping
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.logs import get_logger
-from threadbridge.ports import ObjectKind, Wire
+from threadbridge.ports import ObjectKind, Page, Session
 from threadbridge.service import cleanup_intents, generated_files
+from threadbridge.service.cleanup_intents import CleanupIntent
 
 _log = get_logger("threadbridge.run")
 
@@ -17,16 +20,16 @@ _NOT_FOUND = 404
 
 
 class CleanupSweeper:
-    """The errands of one tenant, looked after by every process that performs its runs."""
+    """The cleanup intents of one tenant. Every process that performs runs of the tenant sweeps them."""
 
     def __init__(self, ctx: EngineContext) -> None:
         self._ctx = ctx
         self._last_tidy_at = 0.0
 
     async def sweep(self) -> None:
-        """Undo what processes that are gone left behind, and remove the contents of files that were deleted.
+        """Delete what requests of ended processes created upstream, and the contents of deleted files.
 
-        Raises BridgeError; what is left then is for the next look.
+        Raises BridgeError; the next sweep continues.
         """
         now, limits = self._ctx.clock.now(), self._ctx.limits
         abandoned_seconds = cleanup_intents.compute_cleanup_delay(limits)
@@ -37,30 +40,27 @@ class CleanupSweeper:
             if cleanup_intents.is_cleanup_due(intent, limits, now):
                 await self._try_clean_up(intent)
 
-    async def _iterate_intents(self) -> AsyncIterator[Wire]:
+    async def _iterate_intents(self) -> AsyncIterator[CleanupIntent]:
         after: str | None = None
+
+        def read_page(session: Session) -> Page[JsonMapping]:
+            return session.get_page(ObjectKind.CLEANUP_INTENT, limit=_PAGE_SIZE, order="asc", after=after)
+
         while True:
-            page = await self._load_page(after)
-            for intent in page:
-                yield intent
-            if len(page) < _PAGE_SIZE:
+            page = await self._ctx.store.read(read_page, tenant=self._ctx.tenant)
+            for intent in page.data:
+                yield cast("CleanupIntent", intent)
+            if len(page.data) < _PAGE_SIZE:
                 return
-            after = page[-1]["id"]
+            after = page.data[-1]["id"]
 
-    async def _load_page(self, after: str | None) -> list[Wire]:
-        page = await self._ctx.store.read(
-            lambda session: session.get_page(ObjectKind.CLEANUP_INTENT, limit=_PAGE_SIZE, order="asc", after=after),
-            tenant=self._ctx.tenant,
-        )
-        return list(page.data)
-
-    async def _try_clean_up(self, intent: Wire) -> None:
+    async def _try_clean_up(self, intent: CleanupIntent) -> None:
         try:
             await self._clean_up(intent)
-        except BridgeError as error:  # the others do not wait for it
-            _log.warning("could not undo an errand", errand_id=intent["id"], error=error.message)
+        except BridgeError as error:  # the other intents do not depend on it
+            _log.warning("could not carry out a cleanup intent", intent_id=intent["id"], error=error.message)
 
-    async def _clean_up(self, intent: Wire) -> None:
+    async def _clean_up(self, intent: CleanupIntent) -> None:
         intent_id = intent["id"]
         if "conversation_at" in intent:
             await self._delete_conversation(intent_id, service=intent["conversation_at"])
@@ -68,22 +68,31 @@ class CleanupSweeper:
         if "blob" not in intent:
             await self._ctx.attachment_provisioner.undo(intent_id)
             return
-        if await self._ctx.write(lambda session, _: generated_files.start_blob_cleanup(session, intent_id)):
+        if await self._ctx.store.write(
+            lambda session: generated_files.start_blob_cleanup(session, intent_id), tenant=self._ctx.tenant
+        ):
             await self._ctx.blobs.delete(intent_id)
-            await self._ctx.write(lambda session, _: session.remove(ObjectKind.CLEANUP_INTENT, intent_id))
+            await self._ctx.store.write(
+                lambda session: session.remove(ObjectKind.CLEANUP_INTENT, intent_id), tenant=self._ctx.tenant
+            )
 
     async def _delete_conversation(self, conversation_id: str, *, service: str) -> None:
-        """What cannot be deleted now, or is at a service that is not asked now, is left to a later look."""
+        """Delete it at its service. If that fails, or another service is configured now, a later sweep tries again."""
         if service != self._ctx.rules.continuation.service:
             return
-        if await self._ctx.write(lambda session, _: cleanup_intents.start_cleanup(session, conversation_id)) is None:
+        if (
+            await self._ctx.store.write(
+                lambda session: cleanup_intents.start_cleanup(session, conversation_id), tenant=self._ctx.tenant
+            )
+            is None
+        ):
             return
         try:
             await self._ctx.upstream.request("DELETE", f"/conversations/{conversation_id}")
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
-                _log.warning(
-                    "a conversation could not be deleted", conversation_id=conversation_id, error=error.message
-                )
+                _log.warning("could not delete a conversation", conversation_id=conversation_id, error=error.message)
                 return
-        await self._ctx.write(lambda session, _: session.remove(ObjectKind.CLEANUP_INTENT, conversation_id))
+        await self._ctx.store.write(
+            lambda session: session.remove(ObjectKind.CLEANUP_INTENT, conversation_id), tenant=self._ctx.tenant
+        )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 from threadbridge.context_window.history_selector import TokenizerNotLoaded
 from threadbridge.costs.spend_limits import has_spend_limits
 from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
-from threadbridge.engine.concurrency_limit import ConcurrencyLimit
 from threadbridge.engine.containers import ContainerProvisioner
 from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
 from threadbridge.engine.token_counts import TokenCounting
@@ -31,6 +31,15 @@ from threadbridge.settings import Limits, Policies
 from threadbridge.translation.stream_translator import TurnTranslator
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Decision(Protocol[T_co]):
+    """A function of the service layer for one transaction, complete but for the session and the service context."""
+
+    def __call__(self, session: Session, /, *, context: ServiceContext) -> T_co:
+        """Read and change rows. May be called again if the store repeats the transaction."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,8 @@ class EngineContext:
     limits: Limits
     policies: Policies
     rules: ServiceRules
-    concurrency_limit: ConcurrencyLimit
+    #: A slot for each turn that runs at the same time, handed out in order of arrival.
+    concurrency_limit: asyncio.Semaphore
     event_bus: EventBus
     blobs: BlobStore
     attachment_provisioner: AttachmentProvisioner
@@ -73,28 +83,32 @@ class EngineContext:
             )
         return ctx
 
-    async def write(
-        self,
-        decide: Callable[[Session, ServiceContext], T],
-        *,
-        starts_turn: bool = False,
-        body: Mapping[str, object] | None = None,
-        large: bool = False,
-    ) -> T:
-        """Run one transaction that may change rows.
+    async def write(self, decide: Decision[T], *, body: Mapping[str, object] | None = None, large: bool = False) -> T:
+        """Run one transaction that may change rows. `body` is a request that adds texts to a thread; `large`: the
+        transaction writes so much that the loop must not wait for it.
+        """
+        context, is_body_large = await self.prepare_write(body)
+        while True:
+            try:
+                return await self.store.write(
+                    partial(decide, context=context), tenant=self.tenant, large=large or is_body_large
+                )
+            except TokenizerNotLoaded:
+                await self.token_counting.load()
 
-        `starts_turn`: the caller performs the turn that the transaction queues. `body`: a request that adds texts to a
-        thread; they are counted before the transaction. `large`: it writes so much that the loop must not wait for it.
+    async def prepare_write(
+        self, body: Mapping[str, object] | None = None, *, starts_turn: bool = False
+    ) -> tuple[ServiceContext, bool]:
+        """What a transaction decides with, and whether it is large. The texts of `body` are counted before it.
+
+        `starts_turn`: the caller performs the turn that the transaction queues.
         """
         token_counts: Mapping[str, int] = {}
+        is_large = False
         if body is not None:
-            token_counts, large = await self.token_counting.count_body(body)
+            token_counts, is_large = await self.token_counting.count_body(body)
         context = ServiceContext(self.clock.now(), self.new_id, self.owner, self.rules, starts_turn, token_counts)
-        try:
-            return await self.store.write(lambda session: decide(session, context), tenant=self.tenant, large=large)
-        except TokenizerNotLoaded:
-            await self.token_counting.load()
-            return await self.store.write(lambda session: decide(session, context), tenant=self.tenant, large=large)
+        return context, is_large
 
     async def load_prices_if_limited(self) -> None:
         """Load prices if a spend limit is set, so that the transaction that starts a turn can look them up."""

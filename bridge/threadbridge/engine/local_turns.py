@@ -20,9 +20,13 @@ class LocalTurns:
         self._runners: dict[RunReference, tuple[TurnRunner, asyncio.Task[None]]] = {}
         self._closing = False
 
-    def try_reserve_slot(self) -> bool:
-        """Reserve a slot for a turn that is about to start; `perform` takes it over, `release_slot` gives it back."""
-        return not self._closing and self._ctx.concurrency_limit.try_acquire()
+    async def try_reserve_slot(self) -> bool:
+        """Reserve a slot for a turn that is about to start; `perform` takes it over, `release_slot` gives it back.
+
+        Does not wait: False if no slot is free or turns wait for one.
+        """
+        limit = self._ctx.concurrency_limit
+        return not self._closing and not limit.locked() and await limit.acquire()
 
     def release_slot(self) -> None:
         """Give back a reserved slot whose turn did not start."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Protocol, Self, TypeVar
 
 from threadbridge.engine.context import EngineContext
-from threadbridge.errors import BridgeError, UnknownEvent
+from threadbridge.engine.deadline import DEADLINE_PASSED_MESSAGE, timeout_at, wait_for_events
+from threadbridge.errors import BridgeError, UnknownEvent, UpstreamTimeout
 from threadbridge.ports import Clock, Event, EventReader, RunReference, Session, StreamState, Wire
 from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
 from threadbridge.run_states import RunStatus, is_active
@@ -25,9 +27,9 @@ _RECHECK_SECONDS = 1.0
 
 
 class ReadTransaction(Protocol):
-    """A read of the store that settles what is overdue."""
+    """A read of the store that first ends a run which is past its deadline."""
 
-    def __call__(self, work: Callable[[Session, float], T], /) -> Awaitable[T]: ...
+    def __call__(self, work: Callable[[Session], T], /) -> Awaitable[T]: ...
 
 
 class RunFollowers:
@@ -37,28 +39,39 @@ class RunFollowers:
         self._recover_run = recover_run
 
     async def follow(
-        self, read: ReadTransaction, ctx: EngineContext, thread_id: str, run_id: str, after: str | None
+        self,
+        read: ReadTransaction,
+        ctx: EngineContext,
+        thread_id: str,
+        run_id: str,
+        after: str | None,
+        deadline: float | None,
     ) -> AsyncIterator[Event]:
         """`Backend.follow_run`: from the event bus, or from the store where the bus does not hold the events."""
-        await read(lambda session, now: runs.retrieve(session, now, thread_id, run_id))
+        await read(partial(runs.retrieve, now=ctx.clock.now(), thread_id=thread_id, run_id=run_id))
         reader = await ctx.event_bus.follow(RunReference(ctx.tenant, run_id), after)
         if reader is not None:
             return BusFollower(
-                reader, ctx.clock, lambda waiting: self._check_waiting_run(read, thread_id, run_id, waiting)
+                reader,
+                ctx.clock,
+                lambda waiting: self._check_waiting_run(read, ctx, thread_id, run_id, waiting),
+                deadline,
             )
         cursor = ReplayCursor() if after is None else ReplayCursor.from_event_id(after)
         if cursor is None:
             raise UnknownEvent(after or "")
         return StoreFollower(
-            ctx.clock, lambda cursor: self._load_new_events(read, ctx, thread_id, run_id, cursor), cursor
+            ctx.clock, lambda cursor: self._load_new_events(read, ctx, thread_id, run_id, cursor), cursor, deadline
         )
 
     async def _check_waiting_run(
-        self, read: ReadTransaction, thread_id: str, run_id: str, waiting: Wire
+        self, read: ReadTransaction, ctx: EngineContext, thread_id: str, run_id: str, waiting: Wire
     ) -> tuple[Wire, Sequence[Event]]:
         """The run, and its end where it came while the run waited."""
 
-        def read_run(session: Session, now: float) -> tuple[Wire, Sequence[Event]]:
+        now = ctx.clock.now()
+
+        def read_run(session: Session) -> tuple[Wire, Sequence[Event]]:
             run = runs.retrieve(session, now, thread_id, run_id)
             return run, () if is_active(run) else build_end_events(session, run, waiting)
 
@@ -69,7 +82,9 @@ class RunFollowers:
     ) -> NewEvents:
         """What the store has to tell; a run met without a worker is taken up."""
 
-        def read_events(session: Session, now: float) -> tuple[NewEvents, bool]:
+        now = ctx.clock.now()
+
+        def read_events(session: Session) -> tuple[NewEvents, bool]:
             new_events = read_new_events(session, now, thread_id, run_id, cursor)
             return new_events, is_abandoned(session, now, new_events.run)
 
@@ -87,10 +102,12 @@ class BusFollower(AsyncIterator[Event]):
         reader: EventReader,
         clock: Clock,
         check_run: Callable[[Wire], Awaitable[tuple[Wire, Sequence[Event]]]],
+        deadline: float | None = None,
     ) -> None:
         self._reader = reader
         self._clock = clock
         self._check_run = check_run
+        self._deadline = deadline
         self._seen_active_elsewhere = False  # another process performs a turn of the run
         self._is_closed = False
 
@@ -109,7 +126,7 @@ class BusFollower(AsyncIterator[Event]):
                 return frame
             match reader.state:
                 case StreamState.OPEN:
-                    await reader.wait()
+                    await wait_for_events(reader, self._clock, self._deadline)
                 case StreamState.WAITING:
                     await self._check_waiting_run()
                 case StreamState.ENDED:
@@ -135,13 +152,13 @@ class BusFollower(AsyncIterator[Event]):
             reader.open_turn().end_turn(StreamState.BROKEN, BridgeError(STREAM_LOST_MESSAGE))
             return
         self._seen_active_elsewhere = is_active_elsewhere
-        changed = asyncio.ensure_future(reader.wait())
-        timer = asyncio.ensure_future(self._clock.sleep(_RECHECK_SECONDS))
-        try:
-            await asyncio.wait((changed, timer), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            changed.cancel()
-            timer.cancel()
+        recheck_at = self._clock.now() + _RECHECK_SECONDS
+        if self._deadline is not None and self._deadline <= recheck_at:
+            await wait_for_events(reader, self._clock, self._deadline)
+            return
+        with suppress(TimeoutError):
+            async with timeout_at(self._clock, recheck_at):
+                await reader.wait()
 
     async def aclose(self) -> None:
         """Stop following."""
@@ -153,11 +170,16 @@ class StoreFollower(AsyncIterator[Event]):
     """What the store comes to know of a run, until it is over. Looks as often as a client is advised to."""
 
     def __init__(
-        self, clock: Clock, load_events: Callable[[ReplayCursor], Awaitable[NewEvents]], cursor: ReplayCursor
+        self,
+        clock: Clock,
+        load_events: Callable[[ReplayCursor], Awaitable[NewEvents]],
+        cursor: ReplayCursor,
+        deadline: float | None = None,
     ) -> None:
         self._clock = clock
         self._load_events = load_events
         self._cursor = cursor
+        self._deadline = deadline
         self._events: deque[Event] = deque()
         self._run: Wire | None = None
         self._is_closed = False
@@ -171,7 +193,10 @@ class StoreFollower(AsyncIterator[Event]):
                 raise StopAsyncIteration
             if self._run is not None:
                 advice = compute_poll_hint_ms(self._run, self._clock.now())
-                await self._clock.sleep(_RECHECK_SECONDS if advice is None else advice / 1000)
+                pause = _RECHECK_SECONDS if advice is None else advice / 1000
+                if self._deadline is not None and self._clock.now() + pause > self._deadline:
+                    raise UpstreamTimeout(DEADLINE_PASSED_MESSAGE)
+                await self._clock.sleep(pause)
             events, self._cursor, self._run = await self._load_events(self._cursor)
             self._events.extend(events)
         return self._events.popleft()

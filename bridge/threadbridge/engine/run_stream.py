@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Self
 
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Event, EventPublisher, StreamState
+from threadbridge.ports import Event, EventPublisher, EventReader, StreamState
 from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
 from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
 from threadbridge.sse import decode_frame, get_frame_id
@@ -34,10 +34,12 @@ class RunStream(AsyncIterator[Event]):
         *,
         has_reader: bool = True,
         transform: Callable[[Event], Event] | None = None,
+        wait: Callable[[EventReader], Awaitable[None]] | None = None,
     ) -> None:
         self._publisher = publisher
         self._limit = limit
         self._transform = transform  # applied to every event before it is published
+        self._wait = wait  # waits for an event in place of `EventReader.wait`, until a deadline for example
         self._reader = publisher.open_turn_reader() if has_reader else None
         self._is_detached = False
         #: The unread events of a reader that takes them parsed; None once nothing bounds their number.
@@ -115,7 +117,7 @@ class RunStream(AsyncIterator[Event]):
         while (reader := self._reader) is not None and reader.position != self._end_position:
             frame = reader.read_frame()
             if frame is None:
-                await reader.wait()
+                await (reader.wait() if self._wait is None else self._wait(reader))
                 continue
             self._parsed_event = self._unread.popleft() if self._unread is not None else None
             if self._writer_waiter is not None and not self.is_full:

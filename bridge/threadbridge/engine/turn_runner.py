@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from threadbridge.engine.context import EngineContext
@@ -12,11 +13,10 @@ from threadbridge.engine.model_exchange import ModelExchange
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.logs import get_logger
-from threadbridge.ports import Clock, Event, Session, Wire
+from threadbridge.ports import Clock, Event, Wire
 from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import turns
-from threadbridge.service.context import ServiceContext
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.run_errors import build_generic_last_error, build_last_error_from_exception
 from threadbridge.translation.stream_translator import TurnInterruption, TurnTranslator
@@ -46,9 +46,8 @@ class TurnRunner:
         self._run_id = run_id
         self._start = start
         self._run_stream = run_stream
-        self._exchange_task: asyncio.Task[Any] | None = None  # this worker's own, while it talks to the model
+        self._interruptible_task: asyncio.Task[Any] | None = None  # this turn's own, while `_stop` may interrupt it
         self._ending: TurnInterruption | None = None
-        self._stop_requested: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._has_slot = start is not None
 
     # From outside -----------------------------------------------------------------------------------------------
@@ -56,19 +55,16 @@ class TurnRunner:
     async def run_turn(self) -> None:
         """Perform the turn from lease to last event. If cancelled, release the lease."""
         try:
-            self._has_slot = self._has_slot or await self._ctx.concurrency_limit.acquire(self._stop_requested)
+            if not self._has_slot:
+                self._has_slot = await self._run_until_stopped(self._ctx.concurrency_limit.acquire) is True
             await self._ctx.load_prices_if_limited()
-            start = self._start or await self._write(
-                lambda session, context: turns.start_turn(session, context, self._run_id)
-            )
+            start = self._start or await self._ctx.write(partial(turns.start_turn, run_id=self._run_id))
             if start is None:
                 await self._publish_final_state()
             else:
                 await self._execute_turn(start)
         except asyncio.CancelledError:
-            await asyncio.shield(
-                self._write(lambda session, context: turns.release_lease(session, context, self._run_id))
-            )
+            await asyncio.shield(self._ctx.write(partial(turns.release_lease, run_id=self._run_id)))
             raise
         except BridgeError as error:  # our own store: the lease expires, and the turn is recovered
             _log.error("the run could not be written", run_id=self._run_id, error=error.message)
@@ -82,7 +78,6 @@ class TurnRunner:
         """Release the slot and finish the stream when the task has ended, even if it never started."""
         if self._has_slot:
             self._ctx.concurrency_limit.release()
-        self._stop_requested.cancel()
         if task.cancelled():
             self._finish_run_stream(BridgeError(_PROCESS_ENDING_MESSAGE))
         elif (exception := task.exception()) is not None:
@@ -95,10 +90,8 @@ class TurnRunner:
     def _stop(self, ending: TurnInterruption) -> None:
         if self._ending is None:
             self._ending = ending
-            if self._exchange_task is not None:
-                self._exchange_task.cancel()
-            if not self._stop_requested.done():
-                self._stop_requested.set_result(None)
+            if self._interruptible_task is not None:
+                self._interruptible_task.cancel()
 
     async def _execute_turn(self, start: TurnStart) -> None:
         self._publish([build_run_event(start.run)])
@@ -124,7 +117,7 @@ class TurnRunner:
         entries, is_large = await self._ctx.token_counting.count_entries(outcome.entries)
         outcome = replace(outcome, entries=entries)
         continuation = exchange.upstream_state.start.continuation
-        result = await self._write(
+        result = await self._ctx.write(
             lambda session, context: turns.commit_turn(session, context, outcome, copied_files, continuation),
             large=is_large,
         )
@@ -137,7 +130,8 @@ class TurnRunner:
     async def _run_exchange(self, exchange: ModelExchange, translator: TurnTranslator) -> Sequence[Event]:
         """Exchange events with the model until the turn ends; return those to publish after the commit."""
         try:
-            ending = await self._exchange_until_stopped(exchange)
+            await self._run_until_stopped(exchange.perform)
+            ending = self._ending
         except UpstreamError as error:
             _log.warning("the upstream failed", run_id=self._run_id, status=error.status, request_id=error.request_id)
             ending = TurnInterruption(
@@ -150,18 +144,17 @@ class TurnRunner:
             return exchange.closing_events
         return exchange.closing_events if translator.outcome is not None else translator.interrupt(ending)
 
-    async def _exchange_until_stopped(self, exchange: ModelExchange) -> TurnInterruption | None:
-        """Exchange events with the model; return how the run is to end if `_stop` interrupted it."""
-        task = self._exchange_task = asyncio.current_task()
+    async def _run_until_stopped(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """The result of `work`; None if `_stop` interrupts it or was called before."""
+        task = self._interruptible_task = asyncio.current_task()
         try:
-            if self._ending is None:
-                await exchange.perform()
+            return await work() if self._ending is None else None
         except asyncio.CancelledError:
-            if self._ending is None or (task is not None and task.uncancel() > 0):  # the whole turn is called off
+            if self._ending is None or (task is not None and task.uncancel() > 0):  # the whole turn is cancelled
                 raise
+            return None
         finally:
-            self._exchange_task = None
-        return self._ending
+            self._interruptible_task = None
 
     async def _keep_lease_alive(self, run: Wire) -> None:
         """Renew the lease, and notice the deadline or a cancellation by another process."""
@@ -179,7 +172,7 @@ class TurnRunner:
 
     async def _renew_lease(self) -> bool:
         try:
-            current = await self._write(lambda session, context: turns.renew_lease(session, context, self._run_id))
+            current = await self._ctx.write(partial(turns.renew_lease, run_id=self._run_id))
         except BridgeError as error:  # a busy or full disk: the lease outlasts two failed heartbeats
             _log.warning("the claim could not be prolonged", run_id=self._run_id, error=error.message)
             return True
@@ -196,9 +189,6 @@ class TurnRunner:
             self._finish_run_stream(BridgeError(STREAM_LOST_MESSAGE))
         else:
             self._publish([build_run_event(run)])
-
-    async def _write(self, decide: Callable[[Session, ServiceContext], T], *, large: bool = False) -> T:
-        return await self._ctx.write(decide, large=large)
 
     def _publish(self, events: Sequence[Event]) -> None:
         if self._run_stream is not None:

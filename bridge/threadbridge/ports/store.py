@@ -22,7 +22,7 @@ none elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Literal, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, Unpack, overload
@@ -371,11 +371,11 @@ class Store(Protocol):
     fails. The module describes order, locks and isolation.
     """
 
-    async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
+    def read(self, work: Callable[[Session], T], *, tenant: str) -> Awaitable[T]:
         """Run a transaction that only reads, on one snapshot. A write in it raises StoreError."""
         ...
 
-    async def write(self, work: Callable[[Session], T], *, tenant: str, large: bool = False) -> T:
+    def write(self, work: Callable[[Session], T], *, tenant: str, large: bool = False) -> Awaitable[T]:
         """Run a transaction; when this returns, it is durable. Cancelling the caller does not cancel it.
 
         `large`: it writes so much that the event loop must not wait for it. The loop never waits for locks or the disk.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -64,7 +65,7 @@ async def dispatch_request(
         return build_error_response(error, request_id, started_at)
 
 
-async def call_backend(backend: Backend, context: RequestContext, call: OperationCall) -> Any:
+def call_backend(backend: Backend, context: RequestContext, call: OperationCall) -> Awaitable[Any]:
     """The result of the backend's method: an object, a `PolledRun`, or the events of a streamed call."""
     operation = call.operation
     arguments: list[object] = [*call.ids.values()]
@@ -79,4 +80,5 @@ async def call_backend(backend: Backend, context: RequestContext, call: Operatio
         options["warn"] = call.warnings.append
     if call.backend_method == _FOLLOW:
         options["after"] = call.last_event_id
-    return await getattr(backend, call.backend_method)(context, *arguments, **options)
+    result: Awaitable[Any] = getattr(backend, call.backend_method)(context, *arguments, **options)
+    return result

@@ -100,7 +100,7 @@ async def behind_a_slow_write(store: Store, *works: Callable[[Session], None]) -
     first = TransactionRequest(slow, tenant="t", writes=True)
     written = cast(SqliteStore, store).scheduler.writer.submit(first)
     await asyncio.to_thread(begun.wait, 5)
-    waiting = [asyncio.create_task(store.write(work, tenant="t")) for work in works]
+    waiting = [asyncio.ensure_future(store.write(work, tenant="t")) for work in works]
     await asyncio.sleep(0)
     go_on.set()
     await written

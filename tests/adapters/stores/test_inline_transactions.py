@@ -132,7 +132,7 @@ async def test_a_write_that_another_process_holds_up_waits_on_a_thread(store: St
     other = sqlite3.connect(tmp_path / "threads.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    writing = asyncio.create_task(store.write(where_it_writes("thread_2"), tenant="t"))
+    writing = asyncio.ensure_future(store.write(where_it_writes("thread_2"), tenant="t"))
     await asyncio.sleep(0.05)
     other.execute("ROLLBACK")
     other.close()

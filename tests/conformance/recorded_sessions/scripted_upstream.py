@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from itertools import count
+from typing import Literal
 
 from tests.conformance.recorded_sessions.recorded_answers import RecordedAnswer
 from tests.conformance.recorded_sessions.run_records import RunRecord
 from threadbridge.api_types import JsonObject
-from threadbridge.engine.concurrency_limit import ConcurrencyLimit
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse
 
 
@@ -58,17 +58,15 @@ class RunScript:
 SCRIPT: ContextVar[RunScript] = ContextVar("script")
 
 
-class ScriptedConcurrencyLimit(ConcurrencyLimit):
+class ScriptedConcurrencyLimit(asyncio.Semaphore):
     """A slot is free as soon as the recorded service started the run."""
 
-    def try_acquire(self) -> bool:
-        return SCRIPT.get().may_start
+    def locked(self) -> bool:
+        return not SCRIPT.get().may_start
 
-    async def acquire(self, stop_requested: asyncio.Future[None]) -> bool:
-        beginning = asyncio.ensure_future(SCRIPT.get().wait_for_start())
-        await asyncio.wait((beginning, stop_requested), return_when=asyncio.FIRST_COMPLETED)
-        beginning.cancel()
-        return not stop_requested.done()
+    async def acquire(self) -> Literal[True]:
+        await SCRIPT.get().wait_for_start()
+        return True
 
     def release(self) -> None:
         """Nothing: slots are not counted."""

@@ -92,6 +92,20 @@ async def test_a_cancelled_run_ends_and_the_next_one_gets_its_slot(environment: 
     assert (await finish(environment, waiting))["status"] == "completed"
 
 
+async def test_a_run_that_is_cancelled_while_it_waits_for_a_slot_takes_none(environment: Environment) -> None:
+    slow = await queue(environment, "SLOW 1000\nSAY never")
+    waiting = await queue(environment, "SAY never")
+    last = await queue(environment, "SAY last")
+
+    await environment.backend.cancel_run(CONTEXT, waiting["thread_id"], waiting["id"])
+    cancelled = await finish(environment, waiting)
+    await environment.backend.cancel_run(CONTEXT, slow["thread_id"], slow["id"])
+
+    assert cancelled["status"] == "cancelled"
+    assert (await finish(environment, last))["status"] == "completed"
+    assert len(environment.simulator.requests) == 2
+
+
 async def test_cancelling_what_is_not_performed_here_does_nothing(environment: Environment) -> None:
     await environment.executor.cancel(RunReference(CONTEXT.tenant, "run_elsewhere"))
 

@@ -88,7 +88,7 @@ async def test_fifty_tasks_read_what_they_wrote(store: Store) -> None:
 
 
 async def test_a_write_whose_caller_gave_up_happens_all_the_same(store: Store) -> None:
-    task = asyncio.create_task(store.write(lambda session: session.add(ObjectKind.THREAD, thread()), tenant=TENANT))
+    task = asyncio.ensure_future(store.write(lambda session: session.add(ObjectKind.THREAD, thread()), tenant=TENANT))
     await asyncio.sleep(0)  # it is handed in now
 
     task.cancel()
@@ -113,7 +113,7 @@ async def test_a_store_serves_several_event_loops_at_once(store: Store) -> None:
 
 async def test_closing_waits_for_what_was_begun_and_may_be_repeated(url: str) -> None:
     store = await open_store(url)
-    write = asyncio.create_task(add_objects(store, (ObjectKind.THREAD, thread())))
+    write = asyncio.ensure_future(add_objects(store, (ObjectKind.THREAD, thread())))
     await asyncio.sleep(0)
 
     await asyncio.gather(store.aclose(), store.aclose())

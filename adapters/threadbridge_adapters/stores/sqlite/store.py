@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import count
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
 from threadbridge_adapters.stores.sqlite.transactions import (
     TransactionRequest,
     run_on_single_connection,
-    run_read,
+    run_reads,
     run_writes,
 )
 from threadbridge_adapters.stores.sqlite.workers import ConnectionWorker, InlineConnection
@@ -57,31 +58,29 @@ class TransactionScheduler:
             self.writer = self.readers = ConnectionWorker(
                 "store",
                 connect=open_writer,
-                run_transactions=lambda connection, requests: run_on_single_connection(
-                    connection, requests[0], database
-                ),
+                run_transactions=partial(run_on_single_connection, database=database),
             )
             return
         self.writer = ConnectionWorker(
             "store-writer",
             connect=open_writer,
-            run_transactions=lambda connection, requests: run_writes(connection, requests, database),
+            run_transactions=partial(run_writes, database=database),
             max_group_size=MAX_GROUP_COMMIT,
         )
         self.readers = ConnectionWorker(
             "store-reader",
             connect=lambda: connect_reader(engine, database),
-            run_transactions=lambda connection, requests: run_read(connection, requests[0], database),
+            run_transactions=partial(run_reads, database=database),
             max_threads=READER_THREADS,
         )
         self._inline_reader = InlineConnection(
             connect=lambda: connect_reader(engine, database, waits=False),
-            run_transaction=lambda connection, request: run_read(connection, request, database),
+            run_transactions=partial(run_reads, database=database),
         )
         if database.synchronous != "full":  # a commit that waits for the disk would stop the event loop
             self._inline_writer = InlineConnection(
                 connect=lambda: connect_inline_writer(engine, database),
-                run_transaction=lambda connection, request: run_writes(connection, [request], database),
+                run_transactions=partial(run_writes, database=database),
             )
 
     async def read(self, request: TransactionRequest[T]) -> T:
@@ -144,11 +143,11 @@ class SqliteStore:
         await self.scheduler.writer.submit(request)
         return self
 
-    async def read(self, work: Callable[[Session], T], *, tenant: str) -> T:
-        return await self.scheduler.read(TransactionRequest(work, tenant=tenant, writes=False))
+    def read(self, work: Callable[[Session], T], *, tenant: str) -> Awaitable[T]:
+        return self.scheduler.read(TransactionRequest(work, tenant=tenant, writes=False))
 
-    async def write(self, work: Callable[[Session], T], *, tenant: str, large: bool = False) -> T:
-        return await self.scheduler.write(TransactionRequest(work, tenant=tenant, writes=True), large=large)
+    def write(self, work: Callable[[Session], T], *, tenant: str, large: bool = False) -> Awaitable[T]:
+        return self.scheduler.write(TransactionRequest(work, tenant=tenant, writes=True), large=large)
 
     async def aclose(self) -> None:
         _OPEN_STORES.discard(self)

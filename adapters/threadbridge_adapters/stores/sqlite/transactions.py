@@ -24,7 +24,7 @@ LOCK_ATTEMPTS = 3
 class TransactionRequest(Generic[T]):
     """A function to run in one transaction, and its outcome."""
 
-    _result: T  # set by `execute`
+    _result: T  # set by `succeed`
 
     __slots__ = ("_error", "_future", "_result", "tenant", "work", "writes")
 
@@ -45,10 +45,13 @@ class TransactionRequest(Generic[T]):
         """Whether it failed because of the database, not of the work."""
         return isinstance(self._error, StoreError)
 
-    def execute(self, connection: SqliteConnection) -> None:
-        """Run the work from its start. The caller rolls back what raises, and passes the error to `fail`."""
+    def start(self) -> None:
+        """Forget the outcome of an earlier attempt."""
         self._error = None
-        self._result = self.work(SqlSession(connection, self.tenant))
+
+    def succeed(self, result: T) -> None:
+        """Record the result."""
+        self._result = result
 
     def fail(self, error: BaseException) -> None:
         """Record an error; the first one stays."""
@@ -88,17 +91,20 @@ class _TransactionLost(Exception):
     """SQLite ended the transaction by itself, as it does after some failures, and kept nothing of it."""
 
 
-def run_read(connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase) -> None:
-    """Run one read on one snapshot of the data."""
-    try:
-        connection.driver.execute("BEGIN")
-        _run_request(connection, request, database, operation="read")
-    except _TransactionLost:
-        pass  # recorded in the request
-    except DRIVER_ERRORS as exc:
-        request.fail(to_store_error("read", database, exc))
-    finally:
-        connection.driver.rollback()
+def run_reads(
+    connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
+) -> None:
+    """Run reads one after another, each on one snapshot of the data."""
+    for request in requests:
+        try:
+            connection.driver.execute("BEGIN")
+            _run_request(connection, request, database, operation="read")
+        except _TransactionLost:
+            pass  # recorded in the request
+        except DRIVER_ERRORS as exc:
+            request.fail(to_store_error("read", database, exc))
+        finally:
+            connection.driver.rollback()
 
 
 def run_writes(
@@ -129,17 +135,18 @@ def run_writes(
 
 
 def run_on_single_connection(
-    connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase
+    connection: SqliteConnection, requests: Sequence[TransactionRequest[Any]], database: SqliteDatabase
 ) -> None:
-    """Run a read or a write on the only connection of a store in memory."""
-    if request.writes:
-        run_writes(connection, [request], database)
-        return
-    connection.set_read_only(on=True)
-    try:
-        run_read(connection, request, database)
-    finally:
-        connection.set_read_only(on=False)
+    """Run reads and writes on the only connection of a store in memory."""
+    for request in requests:
+        if request.writes:
+            run_writes(connection, [request], database)
+            continue
+        connection.set_read_only(on=True)
+        try:
+            run_reads(connection, [request], database)
+        finally:
+            connection.set_read_only(on=False)
 
 
 def _begin_write(connection: SqliteConnection) -> None:
@@ -168,8 +175,9 @@ def _run_request(
     connection: SqliteConnection, request: TransactionRequest[Any], database: SqliteDatabase, *, operation: str
 ) -> bool:
     """Whether it succeeded; an error is recorded in the request. Raises _TransactionLost even if the work hid why."""
+    request.start()
     try:
-        request.execute(connection)
+        request.succeed(request.work(SqlSession(connection, request.tenant)))
     except DRIVER_ERRORS as exc:
         request.fail(to_store_error(operation, database, exc))
     except BaseException as exc:

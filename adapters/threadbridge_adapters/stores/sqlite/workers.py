@@ -102,7 +102,14 @@ class ConnectionWorker:
         connection: SqliteConnection | None = None
         try:
             while requests := self._take_next_group():
-                connection = self._run_group(connection, requests)
+                try:
+                    connection = connection or self._connect()
+                    self._run_transactions(connection, requests)
+                except BaseException as exc:
+                    _fail_all(requests, exc)
+                    if connection is not None:
+                        connection.discard()
+                        connection = None
                 _resolve_futures(requests)
                 del requests  # or the last caller's objects would live until the next request
         finally:
@@ -111,20 +118,6 @@ class ConnectionWorker:
                     connection.close()
             finally:
                 stopped.set_result(None)
-
-    def _run_group(
-        self, connection: SqliteConnection | None, requests: Sequence[TransactionRequest[Any]]
-    ) -> SqliteConnection | None:
-        try:
-            connection = connection or self._connect()
-            self._run_transactions(connection, requests)
-        except BaseException as exc:
-            for request in requests:
-                request.fail(exc)
-            if connection is not None:
-                connection.discard()
-            return None
-        return connection
 
     def _take_next_group(self) -> list[TransactionRequest[Any]]:
         """The next request and those queued behind it, up to the group size; empty after `close`."""
@@ -154,10 +147,10 @@ class InlineConnection:
         self,
         *,
         connect: Callable[[], SqliteConnection],
-        run_transaction: Callable[[SqliteConnection, TransactionRequest[Any]], None],
+        run_transactions: GroupRunner,
     ) -> None:
         self._connect = connect
-        self._run_transaction = run_transaction
+        self._run_transactions = run_transactions
         self._connection: SqliteConnection | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -167,26 +160,24 @@ class InlineConnection:
         if self._closed or not self._lock.acquire(blocking=False):
             return False
         try:
-            return self._run(request)
+            connection = self._connection
+            if connection is None:
+                connection = self._connection = self._connect()
+                _OPEN_INLINE.add(self)
+            try:
+                self._run_transactions(connection, [request])
+            except BaseException as exc:
+                request.fail(exc)
+                self._connection = None
+                connection.discard()
+                return True
         except StoreError:
             return False  # no connection; the worker may get one, or reports why not
+        else:
+            return not request.has_store_error
         finally:
             self._lock.release()
             self._close_if_requested()
-
-    def _run(self, request: TransactionRequest[Any]) -> bool:
-        connection = self._connection
-        if connection is None:
-            connection = self._connection = self._connect()
-            _OPEN_INLINE.add(self)
-        try:
-            self._run_transaction(connection, request)
-        except BaseException as exc:
-            request.fail(exc)
-            self._connection = None
-            connection.discard()
-            return True
-        return not request.has_store_error
 
     def close(self) -> None:
         """Refuse further transactions and close the connection when the current one has ended. Does not wait."""
@@ -201,6 +192,11 @@ class InlineConnection:
                     connection.close()
             finally:
                 self._lock.release()
+
+
+def _fail_all(requests: Sequence[TransactionRequest[Any]], error: BaseException) -> None:
+    for request in requests:
+        request.fail(error)
 
 
 def _resolve_futures(requests: Sequence[TransactionRequest[Any]]) -> None:
