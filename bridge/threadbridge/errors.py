@@ -62,7 +62,7 @@ class UnknownEvent(InvalidRequest):
     def __init__(self, event_id: str) -> None:
         super().__init__(
             f"Unknown event id in 'Last-Event-ID': '{event_id}'. The events of a run are kept for a while after its "
-            "end, by the process that performed it. Without an id you are told what is known.",
+            "end, by the process that performed it. Without an id you get the events that are still known.",
             param="Last-Event-ID",
             code="unknown_event_id",
         )

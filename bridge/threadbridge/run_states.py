@@ -1,6 +1,6 @@
-"""The life of a run: every status, every legal step, and what a step writes on the run (A44, A58, A60).
+"""The states of a run: every status, every transition, and the fields that a transition sets (A44, A58, A60).
 
-The tables are the specification. Code looks a step up, tests walk them, the documentation prints them.
+The tables are the specification: code looks transitions up, and tests and documentation are made from them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from threadbridge.errors import TranslationError
 
 
 class RunStatus(StrEnum):
-    """A run's status, in the words of the wire."""
+    """The status of a run, as in the API."""
 
     QUEUED = "queued"
     IN_PROGRESS = "in_progress"
@@ -29,22 +29,22 @@ class RunStatus(StrEnum):
 
 _S = RunStatus
 
-#: Every legal step (A58). A status without a row is final.
+#: Every transition (A58). A status without a row is terminal.
 TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
     _S.QUEUED: frozenset({_S.IN_PROGRESS, _S.CANCELLING, _S.EXPIRED}),
     _S.IN_PROGRESS: frozenset({_S.REQUIRES_ACTION, _S.COMPLETED, _S.INCOMPLETE, _S.FAILED, _S.CANCELLING, _S.EXPIRED}),
     _S.REQUIRES_ACTION: frozenset({_S.QUEUED, _S.CANCELLING, _S.EXPIRED}),
-    # Cancelling is attempted, not guaranteed (A61): the answer may have been on its way already.
+    # Cancellation is not guaranteed (A61): the response may be complete already.
     _S.CANCELLING: frozenset({_S.CANCELLED, _S.COMPLETED, _S.INCOMPLETE, _S.FAILED}),
 }
 
-#: Statuses that lock the thread (A63).
+#: Statuses in which a run locks its thread (A63).
 ACTIVE_STATUSES: frozenset[RunStatus] = frozenset(TRANSITIONS)
 
 #: Statuses that end a run.
 TERMINAL_STATUSES: frozenset[RunStatus] = frozenset(_S) - ACTIVE_STATUSES
 
-#: The field that takes the time of arrival in a status.
+#: The field with the time of the transition to a status.
 _TIMESTAMP_FIELDS: Mapping[RunStatus, Literal["started_at", "completed_at", "failed_at", "cancelled_at"]] = {
     _S.IN_PROGRESS: "started_at",  # overwritten at every return to in_progress (A44)
     _S.COMPLETED: "completed_at",
@@ -55,19 +55,19 @@ _TIMESTAMP_FIELDS: Mapping[RunStatus, Literal["started_at", "completed_at", "fai
 
 
 def is_active(run: RunObject) -> bool:
-    """Whether the run still locks its thread."""
+    """Whether the run locks its thread."""
     return run["status"] in ACTIVE_STATUSES
 
 
 def can_transition(run: RunObject, status: RunStatus) -> bool:
-    """Whether the table allows the step from where the run is."""
+    """Whether the run can go from its status to this one."""
     return status in TRANSITIONS.get(RunStatus(run["status"]), frozenset())
 
 
 def transition_run(run: RunObject, status: RunStatus, now: int, **changes: Unpack[RunChanges]) -> RunObject:
-    """A copy of the run one step further, with the time fields of A44 set and `changes` applied.
+    """A copy of the run in the new status, with the time fields of A44 and `changes`.
 
-    Raises TranslationError for a step that the table does not hold.
+    Raises TranslationError for a transition that is not in the table.
     """
     if not can_transition(run, status):
         raise TranslationError(f"run {run['id']} cannot go from {run['status']} to {status}")

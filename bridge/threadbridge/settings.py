@@ -1,4 +1,4 @@
-"""The settings: one frozen value, built once. `runtime.settings_loader` reads them from files and environment.
+"""The settings, as one immutable value. `runtime.settings_loader` reads them from files and environment.
 
 Order of precedence: arguments, then environment `THREADBRIDGE_*` (nested keys with two underscores:
 `THREADBRIDGE_UPSTREAM__BASE_URL`), then `threadbridge.toml` or `[tool.threadbridge]` in `pyproject.toml` of the
@@ -14,15 +14,15 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-#: Gives a bearer token when asked, for services that rotate them (Entra ID). Only as an argument, never from a file.
+#: Returns a bearer token, for services with changing tokens (Entra ID). Only an argument can set it, not a file.
 TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
 
-#: The tenant of a request where no other is configured.
+#: The default tenant of requests.
 DEFAULT_TENANT: Final = "default"
 
 
 def _validate_url(url: str) -> str:
-    """What a request can be sent to; an empty one stands for none. Found wrong here, and not by every single run."""
+    """A URL that requests can be sent to; empty means none. Checked here, so that not every run fails."""
     scheme, _, rest = url.partition("://")
     if url and not (scheme.lower() in {"http", "https"} and rest.strip("/")):
         raise PydanticCustomError("address", "it must be a URL that begins with http:// or https://")
@@ -34,7 +34,7 @@ class _Section(BaseModel):
 
 
 def _validate_origin(origin: str) -> str:
-    """Compared with what browsers send, letter by letter: one with a path would never be met."""
+    """An origin as browsers send it: one with a path would never match."""
     if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", origin):
         raise PydanticCustomError("origin", "it must be * or an origin without a path, such as https://example.org")
     return origin
@@ -55,18 +55,18 @@ HostName: TypeAlias = Annotated[str, AfterValidator(_normalize_host)]
 
 
 class EndpointSettings(_Section):
-    """How to reach one OpenAI-compatible service. What is not set is left to the openai SDK and its own environment."""
+    """How to reach one OpenAI-compatible service. The openai SDK reads unset values from its own variables."""
 
     base_url: Annotated[str, AfterValidator(_validate_url)] | None = None
     api_key: SecretStr | None = None
     token_provider: TokenProvider | None = None
     headers: dict[str, str] = Field(default_factory=dict)
-    #: Sent with every request, for instance `{"api-version": "v1"}`.
+    #: Query parameters of every request, for instance `{"api-version": "v1"}`.
     query: dict[str, str] = Field(default_factory=dict)
-    #: Use the SDK's AzureOpenAI client: `base_url` is the resource endpoint, the key travels as `api-key`.
+    #: Use the SDK's AzureOpenAI client: `base_url` is the resource endpoint, and the key is sent as `api-key`.
     azure: bool = False
     api_version: str | None = None
-    #: Seconds for one request, and how often the SDK tries again before the first byte of an answer.
+    #: Seconds for one request, and how often the SDK repeats a request before the first byte of its response.
     timeout: float = Field(default=600.0, gt=0)
     max_retries: int = Field(default=2, ge=0)
 
@@ -77,7 +77,7 @@ ProfileName: TypeAlias = Literal[
 
 
 class CapabilitySettings(_Section):
-    """What the Responses service can do, where its profile is wrong about it; None: as the profile says."""
+    """Capabilities of the Responses service that differ from its profile; None: as in the profile."""
 
     stored_responses: bool | None = None
     conversations: bool | None = None
@@ -96,11 +96,11 @@ class CapabilitySettings(_Section):
 
 
 class UpstreamSettings(EndpointSettings):
-    """The Responses service, and what it can be asked for."""
+    """The Responses service and its capabilities."""
 
-    #: Which kind of service it is (`responses.profiles`); `threadbridge doctor` finds out.
+    #: The kind of service (`docs/reference/provider-profiles.md`); `threadbridge doctor` detects it.
     profile: ProfileName = "openai"
-    #: The adapter that reaches it, by the name of an entry point of the group `threadbridge.upstreams`.
+    #: The adapter for it: the name of an entry point of the group `threadbridge.upstreams`.
     adapter: str = "openai"
     capabilities: CapabilitySettings = CapabilitySettings()
 
@@ -108,11 +108,11 @@ class UpstreamSettings(EndpointSettings):
 class AssistantsSettings(EndpointSettings):
     """The legacy service behind `backend = "assistants"`."""
 
-    #: Whether `GET /threads` answers there (Foundry classic, ThreadBridge). OpenAI and Azure OpenAI never had it.
+    #: Whether it supports `GET /threads` (Foundry classic and ThreadBridge do; OpenAI and Azure OpenAI never did).
     list_threads: bool = False
-    #: Whether a run's events can be followed and resumed there: ThreadBridge has it, OpenAI and Azure never had.
+    #: Whether it can follow and resume the events of a run (ThreadBridge does; OpenAI and Azure never did).
     follow_runs: bool = False
-    #: Whether a run's report can be read there: ThreadBridge has it.
+    #: Whether it has reports of runs (ThreadBridge does).
     report_runs: bool = False
 
 
@@ -122,86 +122,86 @@ def _treat_empty_key_as_none(key: SecretStr | None) -> SecretStr | None:
 
 
 class GatewaySettings(_Section):
-    """The HTTP door."""
+    """The HTTP gateway."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    #: Clients must present it (`Authorization: Bearer` or `api-key`); required when `host` is not loopback.
+    #: The key of clients (`Authorization: Bearer` or `api-key`); required if `host` is not loopback.
     api_key: Annotated[SecretStr | None, AfterValidator(_treat_empty_key_as_none)] = None
-    #: Origins of the pages in browsers that may use it, as browsers write them: `https://example.org`; `*`: any.
+    #: Origins of web pages that may use the gateway, in the form of `https://example.org`; `*`: any.
     allowed_origins: tuple[Origin, ...] = ()
-    #: Hosts by which clients may address it without a key, besides `localhost`, `127.0.0.1` and `[::1]`; `*`: any. With
+    #: Hosts that clients may use in URLs without a key, besides `localhost`, `127.0.0.1` and `[::1]`; `*`: any. With
     #: a key every host is accepted.
     allowed_hosts: tuple[HostName, ...] = ()
-    #: Bytes of one request body to the Assistants API.
+    #: The most bytes of a request body to the Assistants API.
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
-    #: Seconds of silence after which a stream sends a comment, so that no proxy closes it; 0: never.
+    #: Seconds without an event after which a stream sends a comment, so that no proxy closes it; 0: never.
     keep_alive_seconds: float = Field(default=15.0, ge=0)
 
 
-#: More is a mistake, and sums of it would not fit into a store.
+#: Higher amounts are mistakes, and their sums would not fit into a store.
 _MAX_DOLLARS = 1_000_000
 
 
-#: Where the model's memory of a thread is.
+#: Where the history of a thread is stored for the model.
 HistoryMode: TypeAlias = Literal["local", "chained", "conversation"]
 
 
 class Limits(_Section):
-    """Every limit by name, with the legacy service's value as its default."""
+    """The limits; the defaults are those of the legacy service."""
 
     #: Seconds from a run's creation to its expiry (A60).
     run_expiry_seconds: int = Field(default=600, gt=0)
-    #: Characters of a text in a message (A36); None: as many as fit into a request.
+    #: Characters of a text in a message (A36); None: limited only by the request body.
     message_characters: int | None = Field(default=None, gt=0)
     #: Messages in one `POST /threads`, and in `additional_messages` (A29, A50).
     messages_per_create: int = Field(default=32, gt=0)
     #: Length of a lease in seconds; after a crash, how long the run waits until another process recovers it.
     lease_seconds: float = Field(default=30.0, gt=0)
-    #: Turns performed at the same time by one process; further runs stay queued.
+    #: Turns that one process performs at the same time; further runs stay queued.
     concurrent_turns: int = Field(default=256, gt=0)
-    #: Events a slow reader of a stream may lag behind before the run waits for it.
+    #: Events that a slow reader of a stream may lag behind before the run waits for it.
     stream_buffer_events: int = Field(default=1024, gt=0)
     #: Seconds that a reader with a full buffer may read nothing before the run continues without it.
     stalled_reader_seconds: float = Field(default=30.0, gt=0)
-    #: With the policy `queue`: seconds a request waits for a busy thread before it is refused after all.
+    #: With the policy `queue`: seconds that a request waits for a busy thread before it is rejected.
     busy_wait_seconds: float = Field(default=30.0, ge=0)
-    #: With the policy `queue`: requests that wait at the same time in one process; more are refused at once.
+    #: With the policy `queue`: requests of one process that wait at the same time; more are rejected immediately.
     busy_waiting_requests: int = Field(default=100, ge=0)
-    #: Seconds for which the events of a run can be followed again after its end, from any of them on.
+    #: Seconds after the end of a run for which its events can be followed, from any event on.
     replay_seconds: float = Field(default=600.0, ge=0)
-    #: Bytes of events kept for that, for one run and for all; beyond them the oldest are forgotten first.
+    #: Bytes of events stored for that, for one run and for all runs; the oldest are dropped first.
     replay_bytes_per_run: int = Field(default=4 * 1024 * 1024, ge=0)
     replay_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
-    #: US dollars that one run may cost: it fails before the request that would exceed them. None: any.
+    #: US dollars that one run may cost: it fails before the request that would exceed them. None: unlimited.
     run_dollars: float | None = Field(default=None, gt=0, le=_MAX_DOLLARS)
-    #: The same for all runs of the tenant together, within so many days, of which today (UTC) is the last.
+    #: The same for all runs of the tenant within so many days, of which today (UTC) is the last.
     tenant_dollars: float | None = Field(default=None, gt=0, le=_MAX_DOLLARS)
     tenant_dollars_days: int = Field(default=30, ge=1, le=3660)
-    #: Seconds after which a sampling parameter that a model refused is tried again.
+    #: Seconds after which a sampling parameter that a model rejected is sent again.
     refusal_seconds: float = Field(default=604_800.0, gt=0)
-    #: Such refusals remembered of one service; beyond them the oldest are forgotten.
+    #: Rejections stored for one service; the oldest are dropped first.
     refusals: int = Field(default=1000, gt=0)
-    #: Days for which the service keeps a response to continue from (§9).
+    #: Days for which the service stores responses (§9).
     stored_response_days: int = Field(default=30, gt=0)
-    #: Seconds a turn waits for a conversation that another request holds, before it sends the full history.
+    #: Seconds that a turn waits for a conversation that another request has locked, before it sends the full history.
     conversation_lock_seconds: float = Field(default=8.0, ge=0)
-    #: Seconds given to running work when a backend is closed.
+    #: Seconds that closing a backend waits for active runs.
     drain_seconds: float = Field(default=5.0, ge=0)
-    #: Seconds `cancel` waits for a working run to come to rest before it answers.
+    #: Seconds that `cancel` waits for an active run to end before it returns.
     cancel_wait_seconds: float = Field(default=2.0, ge=0)
-    #: Seconds a request may take to put what it attaches where tools find it, at the service behind (A38).
+    #: Seconds that a request may take to make its attachments available to tools, at the upstream (A38).
     supply_seconds: float = Field(default=600.0, gt=0)
-    #: Seconds after which what was made for a request or a run that was never written is removed, and the contents of
-    #: a file that was deleted.
+    #: Seconds after which objects at the upstream are removed that were created for a request or run that was not
+    #: stored, and the contents of deleted files.
     abandoned_seconds: float = Field(default=3600.0, gt=0)
-    #: Seconds a run waits for its thread's vector store to finish indexing (A56).
+    #: Seconds that a run waits for the vector store of its thread to be indexed (A56).
     index_wait_seconds: float = Field(default=60.0, ge=0)
-    #: Seconds the end of a turn waits for the files that code made; a file that is not there by then is given up.
+    #: Seconds that the end of a turn waits for files of the code interpreter; later ones are dropped.
     copy_out_seconds: float = Field(default=60.0, ge=0)
-    #: Bytes of one such file (A38).
+    #: The most bytes of one such file (A38).
     copied_file_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
-    #: Files of one container that are fetched at the same time.
+    #: Files of one container that are downloaded at the same time.
     concurrent_copies: int = Field(default=20, gt=0)
 
 
@@ -213,49 +213,49 @@ UnknownPricePolicy: TypeAlias = Literal["refuse", "allow"]
 
 
 class Policies(_Section):
-    """Choices where the legacy service left one, or where a program may want another than it made."""
+    """Choices that differ between services or programs."""
 
-    #: What a list answers to a cursor it does not know (A14).
+    #: The response of a list to an unknown cursor (A14).
     unknown_cursor: UnknownCursorPolicy = "empty_page"
-    #: What becomes of a run or a message for a thread with an active run: refused (A42, A52), or it waits its turn.
+    #: A run or message for a thread with an active run: `reject` (A42, A52), or `queue` until the run has ended.
     busy_thread: BusyThreadPolicy = "reject"
-    #: What becomes of `temperature` and `top_p` where the model asked refuses them: they are left out, the run is
-    #: refused, or the model is told not to reason where that lets it take them (mapping §13).
+    #: `temperature` and `top_p` for a model that rejects them: they are not sent, the request is rejected, or reasoning
+    #: is switched off if the model then accepts them (mapping §13).
     sampling: SamplingPolicy = "drop"
-    #: What becomes of a run with a hosted tool the service lacks: the tool is left out with a warning, or the run is
-    #: refused.
+    #: A run with a hosted tool that the service does not support: the tool is left out with a warning, or the run is
+    #: rejected.
     missing_tool: MissingToolPolicy = "leave_out"
-    #: What becomes of a run whose model has no known price where `limits` bound what it may cost.
+    #: A run of a model without a known price while `limits` has a spend limit.
     unknown_price: UnknownPricePolicy = "refuse"
 
 
 class TruncationSettings(_Section):
-    """How much of a long thread a model is shown where the run says `auto` (A79)."""
+    """How much of a long thread is sent to the model if the run has the strategy `auto` (A79)."""
 
-    #: `drop`: whole turns from the middle are left out; `compact`: the service makes a summary of its own of them.
+    #: `drop`: turns in the middle are left out; `compact`: the service compacts them.
     auto: Literal["drop", "compact"] = "drop"
-    #: Tokens of one prompt for every model; None: what the window of the model an assistant was made for left for it.
+    #: Tokens of one prompt for every model; None: the window of the assistant's model without the answer.
     context_tokens: int | None = Field(default=None, gt=0)
-    #: Tokens of a window that are kept for the answer, but never more than a quarter of it.
+    #: Tokens of a window that are reserved for the answer, but at most a quarter of it.
     answer_tokens: int = Field(default=4096, ge=0)
-    #: `exact`: before each turn whose prompt is bounded the service is asked how long it is.
+    #: `exact`: before each turn with a token budget the service counts the tokens of the prompt.
     counting: Literal["offline", "exact"] = "offline"
-    #: How often it is asked for one turn, and the seconds one answer may take; then what is counted here holds.
+    #: The most requests for that in one turn, and the seconds for one; then the offline count is used.
     exact_requests: int = Field(default=3, ge=1, le=10)
     exact_seconds: float = Field(default=10.0, gt=0)
-    #: How often a turn is asked for again, with a third less of the thread each time, where the service finds it longer
-    #: than its model can read.
+    #: How often a turn is repeated, with a third less of the thread each time, if the service rejects the prompt as
+    #: longer than the model's window.
     overflow_retries: int = Field(default=5, ge=0, le=20)
     #: The context window of an unknown model.
     unknown_model_window: int = Field(default=128_000, gt=0)
 
 
 class DoctorSettings(_Section):
-    """What `threadbridge doctor` takes its time for."""
+    """Limits of `threadbridge doctor`."""
 
     #: Seconds for one request.
     timeout: float = Field(default=30.0, gt=0)
-    #: Assistants, threads and runs of the store that are looked at: of each the newest.
+    #: How many of the newest assistants, threads and runs in the store are checked.
     objects: int = Field(default=1000, gt=0)
 
 
@@ -264,24 +264,24 @@ class ModelOverride(_Section):
 
     #: None: as without this override.
     model: str | None = None
-    #: Tokens of one prompt, instead of what the model's window leaves for it.
+    #: Tokens of one prompt, instead of the model's window without the answer.
     context_tokens: int | None = Field(default=None, gt=0)
     reasoning_effort: str | None = None
-    #: Whether `temperature` and `top_p` are sent; None: as the table of models says.
+    #: Whether `temperature` and `top_p` are sent; None: as in the table of models.
     sampling: bool | None = None
 
 
 class ModelPrice(_Section):
-    """What a model costs, in US dollars for a million tokens. Comes before the list of genai-prices."""
+    """The price of a model in US dollars per million tokens. Takes precedence over the list of genai-prices."""
 
     input: float = Field(ge=0, le=_MAX_DOLLARS)
     output: float = Field(ge=0, le=_MAX_DOLLARS)
-    #: For the part of a prompt that the service had in its cache; None: as any other.
+    #: For the cached part of a prompt; None: as `input`.
     cached_input: float | None = Field(default=None, ge=0, le=_MAX_DOLLARS)
 
 
 class Fees(_Section):
-    """What the service charges for hosted tools in addition to tokens, in US dollars; None: not priced."""
+    """Fees of the service for hosted tools in US dollars, in addition to tokens; None: unknown."""
 
     file_search_call: float | None = Field(default=None, ge=0, le=_MAX_DOLLARS)
 
@@ -291,18 +291,17 @@ class Settings(_Section):
 
     #: `responses`, `assistants`, or a name under the entry point group `threadbridge.backends`.
     backend: str = "responses"
-    #: SQLAlchemy URL of the store, or `:memory:`; None means a SQLite file in the user's data directory, or memory
-    #: with `simulate`.
+    #: URL of the store, or `:memory:`; None: a SQLite file in the user's data directory, or memory with `simulate`.
     store: str | None = None
-    #: Where the contents of files that code made are kept: a directory, or an fsspec URL; None means a directory
-    #: beside the store.
+    #: Where the contents of generated files are stored: a directory, or an fsspec URL; None: a directory next to the
+    #: store.
     files: str | None = None
     tenant: str = Field(default=DEFAULT_TENANT, min_length=1, max_length=64)
     #: Answer from the built-in simulator instead of a real Responses service.
     simulate: bool = False
-    #: False: this process reads and writes threads but performs no runs, and needs no upstream; an export does so.
+    #: False: this process reads and writes threads but performs no runs, and needs no upstream, like an export.
     performs_runs: bool = True
-    #: What has runs advanced, by the name of an entry point of the group `threadbridge.executors`.
+    #: The executor of runs: the name of an entry point of the group `threadbridge.executors`.
     executor: str = "inline"
     #: Whether the Responses service has file_search and code_interpreter, files and vector stores.
     hosted_tools: bool = True
@@ -312,17 +311,17 @@ class Settings(_Section):
     limits: Limits = Limits()
     policies: Policies = Policies()
     truncation: TruncationSettings = TruncationSettings()
-    #: `local`: every request has all of it, and nothing need be kept elsewhere; `chained`: a response goes on from the
-    #: last one, which the service keeps; `conversation`: the service keeps a conversation for each thread.
+    #: `local`: every request has the whole history; `chained`: a response continues the previous one, which the service
+    #: stores; `conversation`: the service stores a conversation for each thread.
     history: HistoryMode = "local"
     models: dict[str, ModelOverride] = Field(default_factory=dict)
-    #: Where `threadbridge models refresh` keeps the service's list of models; None: beside the user's own store.
+    #: The file in which `threadbridge models refresh` stores the service's models; None: next to the user's store.
     model_catalog: str | None = None
-    #: The same for single assistants, by id; comes before `models`.
+    #: The same for single assistants, by id; takes precedence over `models`.
     per_assistant: dict[str, ModelOverride] = Field(default_factory=dict)
-    #: By the name of the model that is asked, or that answers.
+    #: By the name of the requested model, or of the one in the response.
     prices: dict[str, ModelPrice] = Field(default_factory=dict)
     fees: Fees = Fees()
     doctor: DoctorSettings = DoctorSettings()
-    #: Free-form settings for backends that are not ours.
+    #: Settings of backends from other packages.
     options: dict[str, Any] = Field(default_factory=dict)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import openai
 import orjson
 
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_json_object
 from threadbridge.errors import BridgeError, UpstreamError
-from threadbridge.ports import Wire
 from threadbridge_adapters.openai_http.httpx_compat import CONNECT_TIMEOUT, RawResponse
 
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
@@ -51,9 +51,12 @@ class ErrorMapper:
             case openai.APITimeoutError() if not isinstance(error.__cause__, CONNECT_TIMEOUT):
                 return self.build_failure(f"did not answer in time; try again, or raise `{self._section}.timeout`")
             case openai.APIConnectionError():
-                why = _describe_connection_error(error)
+                cause = error.__cause__
+                if isinstance(cause, CONNECT_TIMEOUT):  # the SDK's message for a refused connection over aiohttp
+                    cause = cause.__cause__ or cause
+                reason = type(cause).__name__ if cause else "no connection"
                 return self.build_failure(
-                    f"could not be reached ({why}); check `{self._section}.base_url` and the network"
+                    f"could not be reached ({reason}); check `{self._section}.base_url` and the network"
                 )
             case _:
                 return self.build_failure(
@@ -64,7 +67,7 @@ class ErrorMapper:
         """The port's error for a response with a status of 400 or more."""
         return self.build_upstream_error(response.status_code, parse_error_envelope(response.content) or {}, response)
 
-    def build_upstream_error(self, status: int, error: Wire, response: RawResponse) -> UpstreamError:
+    def build_upstream_error(self, status: int, error: JsonMapping, response: RawResponse) -> UpstreamError:
         """An error with the service's own message, type, param, code, request id and error object."""
         return UpstreamError(
             self.format_message(status, error),
@@ -87,49 +90,44 @@ class ErrorMapper:
             f"broke off in the middle of a response ({type(error).__name__})", request_id=request_id
         )
 
-    def format_message(self, status: int, error: Wire) -> str:
+    def format_message(self, status: int, error: JsonMapping) -> str:
         """The service's message with the API key redacted."""
         message = get_text(error, "message") or f"{self._service_label} answered HTTP {status} without a reason."
         return message.replace(self._key, "***") if self._key else message
 
 
-def _describe_connection_error(error: openai.APIConnectionError) -> str:
-    cause = error.__cause__
-    if isinstance(cause, CONNECT_TIMEOUT):  # the SDK's message for a refused connection over aiohttp
-        cause = cause.__cause__ or cause
-    return type(cause).__name__ if cause else "no connection"
-
-
-def parse_error_envelope(body: bytes) -> Wire | None:
+def parse_error_envelope(body: bytes) -> JsonObject | None:
     """The error object of a response, in the envelope of A3 or in a shape of another server (S6)."""
     try:
-        parsed = orjson.loads(body)
+        parsed: object = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(parsed, dict):
+    if not is_json_object(parsed):
         return None
-    error = parsed.get("error", parsed)
+    error: object = parsed.get("error", parsed)
     if isinstance(error, str):
         error = {"message": error}
-    if isinstance(error, dict) and "message" not in error and (detail := _format_detail(error.get("detail"))):
+    if not is_json_object(error):
+        return None
+    if "message" not in error and (detail := _format_detail(error.get("detail"))):
         error = {**error, "message": detail}
-    return error if isinstance(error, dict) and get_text(error, "message") else None
+    return error if get_text(error, "message") else None
 
 
 def _format_detail(detail: object) -> str | None:
     """The text of a `detail`, which is a string or a list of validation errors with their locations."""
-    if isinstance(detail, list):
-        problems = [each for each in detail if isinstance(each, dict) and isinstance(each.get("msg"), str)]
-        return "; ".join(": ".join([*_format_location(each), each["msg"]]) for each in problems) or None
-    return detail if isinstance(detail, str) else None
+    if not is_json_list(detail):
+        return detail if isinstance(detail, str) else None
+    problems: list[str] = []
+    for each in detail:
+        if is_json_object(each) and isinstance(each.get("msg"), str):
+            location: object = each.get("loc")
+            path = ".".join(str(part) for part in location if part != "body") if is_json_list(location) else None
+            problems.append(each["msg"] if path is None else f"{path}: {each['msg']}")
+    return "; ".join(problems) or None
 
 
-def _format_location(problem: Wire) -> list[str]:
-    location = problem.get("loc")
-    return [".".join(str(part) for part in location if part != "body")] if isinstance(location, list) else []
-
-
-def get_text(error: Wire, name: str) -> str | None:
+def get_text(error: JsonMapping, name: str) -> str | None:
     """A field of an error object as text, or None."""
-    value = error.get(name)
+    value: object = error.get(name)
     return None if value is None else str(value)

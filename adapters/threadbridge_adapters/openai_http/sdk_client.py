@@ -25,19 +25,29 @@ def open_client(
     settings override them. A token provider takes precedence over a key. Raises ConfigurationError if the SDK client
     cannot be created. Sends no request.
     """
+    configured_names = {name.lower() for name in settings.headers}
     options: dict[str, Any] = {
         "timeout": openai.Timeout(settings.timeout, connect=min(settings.timeout, CONNECT_SECONDS)),
         "max_retries": settings.max_retries,
-        "default_headers": _merge_headers(settings.headers, headers or {}),
+        "default_headers": {
+            **{name: value for name, value in (headers or {}).items() if name.lower() not in configured_names},
+            **settings.headers,
+        },
         "default_query": dict(settings.query),
         "http_client": http_client,
     }
     key = _get_api_key(settings, section)
+    provider = None if settings.token_provider is None else _wrap_token_provider(settings.token_provider)
     try:
-        return (
-            _create_azure_client(settings, key, options)
-            if settings.azure
-            else _create_openai_client(settings, key, options)
+        if not settings.azure:
+            return openai.AsyncOpenAI(api_key=provider or key, base_url=settings.base_url, **options)
+        if settings.base_url:
+            options["azure_endpoint"] = settings.base_url
+        return openai.AsyncAzureOpenAI(
+            api_key=None if provider else key,
+            azure_ad_token_provider=provider,
+            api_version=settings.api_version or settings.query.get("api-version"),
+            **options,
         )
     except (openai.OpenAIError, ValueError) as exc:
         # The SDK's message names its own arguments, so only its first sentence is used, followed by our settings.
@@ -46,32 +56,6 @@ def open_client(
             f"set `{section}` (api_key, base_url, api_version; THREADBRIDGE_{section.upper()}__API_KEY …) or the SDK's "
             "own variables."
         ) from exc
-
-
-def _create_openai_client(settings: EndpointSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
-    provider = settings.token_provider
-    return openai.AsyncOpenAI(
-        api_key=_wrap_token_provider(provider) if provider else key,
-        base_url=settings.base_url,
-        **options,
-    )
-
-
-def _create_azure_client(settings: EndpointSettings, key: str | None, options: dict[str, Any]) -> openai.AsyncOpenAI:
-    provider = settings.token_provider
-    if settings.base_url:
-        options["azure_endpoint"] = settings.base_url
-    return openai.AsyncAzureOpenAI(
-        api_key=None if provider else key,
-        azure_ad_token_provider=_wrap_token_provider(provider) if provider else None,
-        api_version=settings.api_version or settings.query.get("api-version"),
-        **options,
-    )
-
-
-def _merge_headers(configured: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
-    configured_names = {name.lower() for name in configured}
-    return {**{name: value for name, value in defaults.items() if name.lower() not in configured_names}, **configured}
 
 
 def _get_api_key(settings: EndpointSettings, section: str) -> str | None:

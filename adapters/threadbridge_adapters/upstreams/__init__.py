@@ -1,4 +1,4 @@
-"""Upstreams that the openai SDK can reach, as their entry point opens them."""
+"""Upstreams through the openai SDK, and the function of their entry point."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from threadbridge.settings import Settings
 
 
 def open_openai_upstream(settings: Settings) -> Upstream:
-    """The Responses service of `settings.upstream`. Sends nothing. Raises ConfigurationError without a key."""
+    """The Responses service of `settings.upstream`. Sends no request. Raises ConfigurationError without a key."""
     from threadbridge.translation.provider_profiles import PROFILES
     from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
 

@@ -1,8 +1,8 @@
-"""The short way to a Responses service: the openai SDK shows once how to ask, then ready bytes go to the socket.
+"""A Responses service over aiohttp, with the URL and headers of the openai SDK's first request.
 
-What the SDK does for every request (options, models, URL, headers, two HTTP libraries) costs more than all the rest of
-a run. Its first request is looked at on its way out, and those that follow are sent like it over aiohttp. Whatever is
-not a plain answer goes back to the SDK, which knows how to wait, how to repeat and what to say.
+The SDK's work for every request (options, models, URL, headers, two HTTP libraries) costs more than all the rest of a
+run. Its first request is recorded, and later ones are sent with the same URL and headers over aiohttp. After a failure
+the SDK sends the request again, with its own retries and error messages.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.request import getproxies
 
 import aiohttp
 import openai
 from yarl import URL
 
-from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
+from threadbridge.api_types import ResponseEvent, ResponseObject
+from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream
 from threadbridge.settings import EndpointSettings
 from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import ErrorMapper, get_request_id, parse_retry_after
@@ -30,38 +31,38 @@ from threadbridge_adapters.upstreams.openai_sdk import (
     parse_json_object,
 )
 
-#: Written anew for every request, or by the library that sends it.
+#: Headers that differ from request to request, or that the sending library sets.
 _EXCLUDED_HEADERS = frozenset({"accept", "accept-encoding", "connection", "content-length", "host", "idempotency-key"})
 _OK = 200
-#: Seconds a service may ask for before the one attempt more; what lasts longer is the SDK's to judge.
+#: The most seconds of a `Retry-After` to wait before the SDK repeats the request.
 _MAX_RETRY_AFTER_SECONDS = 60.0
-#: What aiohttp raises when a request or its answer does not get through.
+#: What aiohttp raises if a request fails or its response breaks off.
 _TRANSPORT_ERRORS = (aiohttp.ClientError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestTemplate:
-    """Where the SDK sends a request for a response, and with which headers."""
+    """The URL and the headers of the SDK's requests for responses."""
 
     url: URL
     headers: Mapping[str, str]
 
 
 class RequestTemplateRecorder:
-    """Looks at the SDK's requests as they leave, until one shows the way."""
+    """Records the first request of the SDK for a response."""
 
     def __init__(self) -> None:
         self.template: RequestTemplate | None = None
 
     async def __call__(self, request: Any) -> None:
-        """A hook of the HTTP library under the SDK."""
+        """The request hook of the HTTP library under the SDK."""
         if self.template is None and request.method == "POST" and request.url.path.endswith(RESPONSES_PATH):
             headers = {name: value for name, value in request.headers.items() if name not in _EXCLUDED_HEADERS}
             self.template = RequestTemplate(URL(str(request.url), encoded=True), headers)
 
 
 class DirectUpstream(OpenAIUpstream):
-    """`ports.Upstream` for a service whose key does not change from request to request."""
+    """`ports.Upstream` for a service with a constant key."""
 
     def __init__(
         self,
@@ -81,11 +82,10 @@ class DirectUpstream(OpenAIUpstream):
         if response is not None:
             async with response:
                 try:
-                    return UpstreamResponse(
-                        parse_json_object(await response.read(), self._error_mapper), get_request_id(response.headers)
-                    )
+                    parsed = parse_json_object(await response.read(), self._error_mapper)
+                    return UpstreamResponse(cast("ResponseObject", parsed), get_request_id(response.headers))
                 except _TRANSPORT_ERRORS:
-                    pass  # it did not arrive whole
+                    pass  # the response broke off
         return await super().create_response(body)
 
     async def stream_response(self, body: bytes) -> UpstreamStream:
@@ -93,7 +93,7 @@ class DirectUpstream(OpenAIUpstream):
         return await super().stream_response(body) if response is None else DirectStream(response, self._error_mapper)
 
     async def _send(self, body: bytes, *, accept: str) -> aiohttp.ClientResponse | None:
-        """The answer, if it begins well; None where the SDK has to see for itself, as far as it may ask again."""
+        """The response if its status is 200; None if the SDK is to send the request (again)."""
         template = self._recorder.template
         if template is None:
             return None
@@ -110,11 +110,11 @@ class DirectUpstream(OpenAIUpstream):
 
     def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # As the SDK would: its certificates, the proxies of the environment, no memory of cookies.
+            # Like the SDK: its certificates, the proxies of the environment, no cookies.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=SSL_CONTEXT(), limit=0),
                 timeout=self._timeout,
-                trust_env=bool(getproxies()),  # looking for them costs more than the request
+                trust_env=bool(getproxies()),  # looking them up for each request costs more than the request
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
@@ -133,36 +133,36 @@ class DirectStream:
         self._error_mapper = error_mapper
         self.request_id = get_request_id(response.headers)
 
-    async def __aiter__(self) -> AsyncIterator[Wire]:
-        """The events, each parsed once. Raises UpstreamError when the connection breaks."""
+    async def __aiter__(self) -> AsyncIterator[ResponseEvent]:
+        """The parsed events. Raises UpstreamError if the connection breaks."""
         decoder = SSEDecoder()
         try:
             async for chunk in self._response.content.iter_any():
                 for _, data, _ in decoder.receive_data(chunk):
                     if data != b"[DONE]":
-                        yield parse_json_object(data, self._error_mapper)
+                        yield cast("ResponseEvent", parse_json_object(data, self._error_mapper))
         except _TRANSPORT_ERRORS as error:
             raise self._error_mapper.build_interruption_error(error, request_id=self.request_id) from error
 
     async def aclose(self) -> None:
-        """Hang up; a response read to its end leaves its connection for the next one."""
+        """Close the connection; after the end of the response it stays open for the next request."""
         self._response.release()
 
 
 def open_direct_upstream(
     service: EndpointSettings, *, capabilities: UpstreamCapabilities = ALL_CAPABILITIES
 ) -> OpenAIUpstream:
-    """The service of these settings. Nothing is sent before the first run.
+    """The service of these settings. Sends no request.
 
-    A token may be another one for the next request, and a service that must not be asked twice is asked by the SDK
-    alone.
+    Without the direct way if a token provider may return another token for the next request, or if no request may be
+    repeated.
     """
     recorder = RequestTemplateRecorder()
     hooks: Any = {"request": [recorder]}
     client = open_client(service, section="upstream", http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks))
     if service.token_provider is not None or service.max_retries == 0:
         return OpenAIUpstream(client, capabilities=capabilities)
-    # The direct attempt is the first of those the settings allow.
+    # The direct attempt counts as one of those that the settings allow.
     return DirectUpstream(
         client.with_options(max_retries=service.max_retries - 1),
         recorder,

@@ -1,15 +1,16 @@
-"""A Responses service over the openai SDK: the SDK configures, signs and retries; ready bytes travel."""
+"""A Responses service through the openai SDK, which authenticates and retries; bodies are passed as bytes."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import openai
 import orjson
 
-from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
+from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent, ResponseObject, is_json_object
+from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream
 from threadbridge.settings import EndpointSettings
 from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import ErrorMapper, get_request_id
@@ -17,14 +18,14 @@ from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE, STREAM
 from threadbridge_adapters.openai_http.sdk_client import open_client
 from threadbridge_adapters.upstreams.multipart import MultipartForm
 
-#: Where responses are asked for, below the base URL.
+#: The path of responses below the base URL.
 RESPONSES_PATH = "/responses"
 _JSON_HEADERS = {"Content-Type": "application/json"}
 _SSE_HEADERS = {**_JSON_HEADERS, "Accept": "text/event-stream"}
 _BINARY_HEADERS = {"Accept": "*/*"}
 
 
-#: For a service of which nothing is known to be missing.
+#: The capabilities of a service without known gaps.
 ALL_CAPABILITIES = UpstreamCapabilities()
 
 
@@ -47,19 +48,19 @@ class OpenAIUpstream:
         return f"{self._error_mapper.host}{self._client.base_url.path}".rstrip("/")
 
     async def create_response(self, body: bytes) -> UpstreamResponse:
-        """`POST /responses`, answered whole."""
+        """`POST /responses` without streaming."""
         try:
             response: Any = await self._client.post(
                 RESPONSES_PATH, content=body, cast_to=RESPONSE_TYPE, options={"headers": _JSON_HEADERS}
             )
         except openai.OpenAIError as error:
             raise self._error_mapper.map_error(error) from error
-        return UpstreamResponse(
-            parse_json_object(response.content, self._error_mapper), get_request_id(response.headers)
-        )
+        # Services deviate from the schema (S4 to S6), and the readers of a response check what they need.
+        parsed = cast("ResponseObject", parse_json_object(response.content, self._error_mapper))
+        return UpstreamResponse(parsed, get_request_id(response.headers))
 
     async def stream_response(self, body: bytes) -> UpstreamStream:
-        """`POST /responses` as a stream; returns when the service accepted it."""
+        """`POST /responses` as a stream; returns when the service has accepted the request."""
         try:
             response: Any = await self._client.post(
                 RESPONSES_PATH,
@@ -73,28 +74,29 @@ class OpenAIUpstream:
             raise self._error_mapper.map_error(error) from error
         return ResponseStream(response, self._error_mapper)
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
-        """Another JSON endpoint below `/v1`."""
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
+        """A request to another JSON endpoint; `path` begins below `/v1`."""
         options: dict[str, Any] = (
             {} if body is None else {"content": orjson.dumps(body), "options": {"headers": _JSON_HEADERS}}
         )
+        request_method: Callable[..., Awaitable[Any]] = getattr(self._client, method.lower())
         try:
-            response = await self._get_request_method(method)(path, cast_to=RESPONSE_TYPE, **options)
+            response = await request_method(path, cast_to=RESPONSE_TYPE, **options)
         except openai.OpenAIError as error:
             raise self._error_mapper.map_error(error) from error
         return parse_json_object(response.content, self._error_mapper)
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
-    ) -> Wire:
-        """A file as multipart form data, piece by piece."""
+    ) -> JsonObject:
+        """Upload a file as multipart form data, streamed."""
         form = MultipartForm(fields, filename)
         try:
             response: Any = await self._client.post(
                 path,
                 content=form.encode(content),
                 cast_to=RESPONSE_TYPE,
-                # What has been read of the file is gone: it cannot be sent again.
+                # The content can be read only once, so that no retry is possible.
                 options={"headers": {"Content-Type": form.content_type}, "max_retries": 0},
             )
         except openai.OpenAIError as error:
@@ -103,7 +105,7 @@ class OpenAIUpstream:
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A body of any size, piece by piece."""
+        """A response body of any size, streamed."""
         try:
             response: Any = await self._client.get(
                 path,
@@ -114,24 +116,21 @@ class OpenAIUpstream:
             )
         except openai.OpenAIError as error:
             raise self._error_mapper.map_error(error) from error
+
+        async def iterate_chunks() -> AsyncIterator[bytes]:
+            try:
+                async for chunk in response.aiter_bytes():
+                    yield chunk
+            except STREAM_ERRORS as error:
+                raise self._error_mapper.build_failure(
+                    f"broke off in the middle of a file ({type(error).__name__})",
+                    request_id=get_request_id(response.headers),
+                ) from error
+
         try:
-            yield self._iterate_chunks(response)
+            yield iterate_chunks()
         finally:
             await response.aclose()
-
-    def _get_request_method(self, method: str) -> Callable[..., Awaitable[Any]]:
-        request_method: Callable[..., Awaitable[Any]] = getattr(self._client, method.lower())
-        return request_method
-
-    async def _iterate_chunks(self, response: StreamedResponse) -> AsyncIterator[bytes]:
-        try:
-            async for piece in response.aiter_bytes():
-                yield piece
-        except STREAM_ERRORS as error:
-            raise self._error_mapper.build_failure(
-                f"broke off in the middle of a file ({type(error).__name__})",
-                request_id=get_request_id(response.headers),
-            ) from error
 
     async def aclose(self) -> None:
         """Close the SDK's connections."""
@@ -146,33 +145,33 @@ class ResponseStream:
         self._error_mapper = error_mapper
         self.request_id = get_request_id(response.headers)
 
-    async def __aiter__(self) -> AsyncIterator[Wire]:
-        """The events, each parsed once. Raises UpstreamError when the connection breaks."""
+    async def __aiter__(self) -> AsyncIterator[ResponseEvent]:
+        """The parsed events. Raises UpstreamError if the connection breaks."""
         decoder = SSEDecoder()
         try:
             async for chunk in self._response.aiter_bytes():
                 for _, data, _ in decoder.receive_data(chunk):
-                    if data != b"[DONE]":  # some servers close as the older APIs did
-                        yield parse_json_object(data, self._error_mapper)
+                    if data != b"[DONE]":  # some servers end streams like older APIs
+                        yield cast("ResponseEvent", parse_json_object(data, self._error_mapper))
         except STREAM_ERRORS as error:
             raise self._error_mapper.build_interruption_error(error, request_id=self.request_id) from error
 
     async def aclose(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         await self._response.aclose()
 
 
-def parse_json_object(data: bytes, error_mapper: ErrorMapper) -> Wire:
-    """The object in these bytes. Raises UpstreamError where there is none."""
+def parse_json_object(data: bytes, error_mapper: ErrorMapper) -> JsonObject:
+    """The JSON object in these bytes. Raises UpstreamError for anything else."""
     try:
-        parsed = orjson.loads(data)
+        parsed: object = orjson.loads(data)
     except orjson.JSONDecodeError:
         parsed = None
-    if not isinstance(parsed, dict):
+    if not is_json_object(parsed):
         raise error_mapper.build_failure("sent something that is not a JSON object; check `upstream.base_url`")
     return parsed
 
 
 def open_sdk_upstream(service: EndpointSettings, *, http_client: Any = None) -> OpenAIUpstream:
-    """The service of these settings, through the SDK alone. Nothing is sent before the first run."""
+    """The service of these settings, through the SDK only. Sends no request."""
     return OpenAIUpstream(open_client(service, section="upstream", http_client=http_client))

@@ -13,8 +13,7 @@ from pydantic import TypeAdapter
 
 from threadbridge.errors import TranslationError
 from threadbridge.types import AssistantStreamEvent, Message, Run, RunStep, ToolCallsStepDetails, WireModel
-from threadbridge.types.message_delta import MessageContentDelta
-from threadbridge.types.run_step_delta import ToolCallDeltaObject
+from threadbridge.types.deltas import MessageContentDelta, ToolCallDeltaObject
 
 #: The name of a hook and its arguments.
 HookCall: TypeAlias = tuple[str, tuple[Any, ...]]

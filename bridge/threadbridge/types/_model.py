@@ -1,4 +1,4 @@
-"""What all objects of the wire have in common."""
+"""The base of all models."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class WireModel(BaseModel):
-    """An object as the Assistants API shows it.
+    """An object of the Assistants API.
 
-    `model_dump(mode="json", exclude_unset=True)` gives back what came over the wire: fields that were not sent are
-    not invented (they read as None), fields that nobody here has heard of are kept, and both read as attributes.
+    `model_dump(mode="json", exclude_unset=True)` returns what was received: fields that were not sent are absent (as
+    attributes they are None), and unknown fields are kept, also as attributes.
     """
 
-    # Built at first use: a hundred schemas are a third of a second that `import threadbridge` need not take.
+    # Built at first use, because the hundred schemas would add a third of a second to `import threadbridge`.
     model_config = ConfigDict(extra="allow", defer_build=True)
 
     def to_dict(
@@ -28,7 +28,7 @@ class WireModel(BaseModel):
         exclude_none: bool = False,
         warnings: bool = True,
     ) -> dict[str, Any]:
-        """The object as it came over the wire; a method of the openai SDK's models."""
+        """The object as it was received; a method of the openai SDK's models."""
         return self.model_dump(
             mode=mode,
             by_alias=use_api_names,
@@ -48,7 +48,7 @@ class WireModel(BaseModel):
         exclude_none: bool = False,
         warnings: bool = True,
     ) -> str:
-        """The object as it came over the wire, as JSON; a method of the openai SDK's models."""
+        """The object as it was received, as JSON; a method of the openai SDK's models."""
         return self.model_dump_json(
             indent=indent,
             by_alias=use_api_names,
@@ -60,7 +60,7 @@ class WireModel(BaseModel):
 
 
 class Unknown(WireModel):
-    """A member of a family (a tool, a content block, a call) of a type newer than this version, as it was sent."""
+    """A member of a union (a tool, a content part, a call) of a type that this version does not know, as received."""
 
     type: str | None = None
 
@@ -70,9 +70,9 @@ class Unknown(WireModel):
 
 
 class OrUnknown:
-    """Marks a family of types: what fits none of them is kept as sent, in an `Unknown`, and never refused.
+    """Marks a union of types: a value of no known type is kept in an `Unknown`, and never rejected.
 
-    Only at run time: checkers see the known types, so that `if block.type == "text"` narrows as it should.
+    Only at run time: type checkers see the known types, so that `if block.type == "text"` narrows them.
     """
 
     def __init__(self, fallback: type[BaseModel] = Unknown) -> None:

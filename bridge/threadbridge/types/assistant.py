@@ -1,4 +1,4 @@
-"""Assistants, their tools and their answers' form (A20-A24, A55)."""
+"""Assistants, their tools and response formats (A20-A24, A55)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CodeInterpreterTool(WireModel):
 
 
 class RankingOptions(WireModel):
-    """How search results are scored and cut off."""
+    """How search results are scored and filtered."""
 
     ranker: str | None = None
     score_threshold: float | None = None
@@ -38,7 +38,7 @@ class FileSearchTool(WireModel):
 
 
 class FunctionDefinition(WireModel):
-    """A function that the model may ask for; `parameters` is its JSON Schema."""
+    """A function that the model may call; `parameters` is its JSON Schema."""
 
     name: str
     description: str | None = None
@@ -47,7 +47,7 @@ class FunctionDefinition(WireModel):
 
 
 class FunctionTool(WireModel):
-    """A function of the caller's."""
+    """A function of the client."""
 
     type: Literal["function"]
     function: FunctionDefinition
@@ -69,7 +69,7 @@ class FileSearchResources(WireModel):
 
 
 class ToolResources(WireModel):
-    """What the hosted tools work on."""
+    """Files and vector stores of the hosted tools."""
 
     code_interpreter: CodeInterpreterResources | None = None
     file_search: FileSearchResources | None = None
@@ -96,12 +96,12 @@ class JSONSchema(WireModel):
 
     @property
     def schema_(self) -> dict[str, Any] | None:
-        """The schema itself. Its wire name, `schema`, is taken by a method of pydantic's."""
+        """The schema. Its name in the API, `schema`, is a method of pydantic models."""
         return (self.model_extra or {}).get("schema")
 
 
 class ResponseFormatJSONSchema(WireModel):
-    """JSON that fits a schema."""
+    """JSON that matches a schema."""
 
     type: Literal["json_schema"]
     json_schema: JSONSchema
@@ -150,7 +150,7 @@ class Assistant(WireModel):
 
 
 class AssistantDeleted(WireModel):
-    """The answer to a deletion (A19)."""
+    """The response to a deletion (A19)."""
 
     id: str
     object: str = "assistant.deleted"

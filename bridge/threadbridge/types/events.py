@@ -1,4 +1,4 @@
-"""The events of a streamed run (A89), told apart by `event`."""
+"""The events of a streamed run (A89), distinguished by `event`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from threadbridge.sse import Event
 from threadbridge.types._model import OrUnknown, WireModel
-from threadbridge.types.message import Message
-from threadbridge.types.message_delta import MessageDeltaEvent
+from threadbridge.types.deltas import MessageDeltaEvent, RunStepDeltaEvent
 from threadbridge.types.run import Run
 from threadbridge.types.run_step import RunStep
-from threadbridge.types.run_step_delta import RunStepDeltaEvent
-from threadbridge.types.thread import Thread
+from threadbridge.types.thread import Message, Thread
 
 NameT = TypeVar("NameT", bound=str)
 DataT = TypeVar("DataT")
 
 
 class StreamEvent(WireModel, Generic[NameT, DataT]):
-    """An event: its name in `event`, what it tells in `data`."""
+    """An event: its name in `event`, its object in `data`."""
 
     event: NameT
     data: DataT
 
 
 class ErrorObject(WireModel):
-    """What went wrong (A97)."""
+    """An error (A97)."""
 
     code: str | None = None
     message: str | None = None
@@ -35,19 +33,19 @@ class ErrorObject(WireModel):
 
 
 class ThreadCreated(StreamEvent[Literal["thread.created"], Thread]):
-    """Only where thread and run are made together."""
+    """The thread was created, in the same request as the run."""
 
 
 class ThreadRunCreated(StreamEvent[Literal["thread.run.created"], Run]):
-    """The run was made."""
+    """The run was created."""
 
 
 class ThreadRunQueued(StreamEvent[Literal["thread.run.queued"], Run]):
-    """The run waits for its turn."""
+    """The run is queued."""
 
 
 class ThreadRunInProgress(StreamEvent[Literal["thread.run.in_progress"], Run]):
-    """The model works."""
+    """The run is in progress."""
 
 
 class ThreadRunRequiresAction(StreamEvent[Literal["thread.run.requires_action"], Run]):
@@ -55,15 +53,15 @@ class ThreadRunRequiresAction(StreamEvent[Literal["thread.run.requires_action"],
 
 
 class ThreadRunCompleted(StreamEvent[Literal["thread.run.completed"], Run]):
-    """The run ended well."""
+    """The run is completed."""
 
 
 class ThreadRunIncomplete(StreamEvent[Literal["thread.run.incomplete"], Run]):
-    """A budget or a filter ended the run."""
+    """A token budget or a content filter ended the run."""
 
 
 class ThreadRunFailed(StreamEvent[Literal["thread.run.failed"], Run]):
-    """The run ended with `last_error`."""
+    """The run failed with `last_error`."""
 
 
 class ThreadRunCancelling(StreamEvent[Literal["thread.run.cancelling"], Run]):
@@ -75,19 +73,19 @@ class ThreadRunCancelled(StreamEvent[Literal["thread.run.cancelled"], Run]):
 
 
 class ThreadRunExpired(StreamEvent[Literal["thread.run.expired"], Run]):
-    """The run's time is over."""
+    """The run has expired."""
 
 
 class ThreadRunStepCreated(StreamEvent[Literal["thread.run.step.created"], RunStep]):
-    """A step was begun."""
+    """A step was created."""
 
 
 class ThreadRunStepInProgress(StreamEvent[Literal["thread.run.step.in_progress"], RunStep]):
-    """A step goes on."""
+    """A step is in progress."""
 
 
 class ThreadRunStepCompleted(StreamEvent[Literal["thread.run.step.completed"], RunStep]):
-    """A step is done."""
+    """A step is completed."""
 
 
 class ThreadRunStepFailed(StreamEvent[Literal["thread.run.step.failed"], RunStep]):
@@ -99,39 +97,39 @@ class ThreadRunStepCancelled(StreamEvent[Literal["thread.run.step.cancelled"], R
 
 
 class ThreadRunStepExpired(StreamEvent[Literal["thread.run.step.expired"], RunStep]):
-    """A step's time is over."""
+    """A step has expired."""
 
 
 class ThreadRunStepDelta(StreamEvent[Literal["thread.run.step.delta"], RunStepDeltaEvent]):
-    """A step grows."""
+    """A delta of a step."""
 
 
 class ThreadMessageCreated(StreamEvent[Literal["thread.message.created"], Message]):
-    """A message was begun."""
+    """A message was created."""
 
 
 class ThreadMessageInProgress(StreamEvent[Literal["thread.message.in_progress"], Message]):
-    """A message is being written."""
+    """A message is in progress."""
 
 
 class ThreadMessageCompleted(StreamEvent[Literal["thread.message.completed"], Message]):
-    """A message is complete."""
+    """A message is completed."""
 
 
 class ThreadMessageIncomplete(StreamEvent[Literal["thread.message.incomplete"], Message]):
-    """A message broke off."""
+    """A message is incomplete."""
 
 
 class ThreadMessageDelta(StreamEvent[Literal["thread.message.delta"], MessageDeltaEvent]):
-    """A message grows."""
+    """A delta of a message."""
 
 
 class ErrorEvent(StreamEvent[Literal["error"], ErrorObject]):
-    """The service reports an error outside the life of the run."""
+    """An error of the service."""
 
 
 class UnknownEvent(StreamEvent[str, Any]):
-    """An event newer than this version, its data as it was sent."""
+    """An event that this version does not know, with its data as received."""
 
 
 AssistantStreamEvent: TypeAlias = Annotated[
@@ -162,7 +160,7 @@ AssistantStreamEvent: TypeAlias = Annotated[
     OrUnknown(UnknownEvent),
 ]
 
-#: By name. The classes above say theirs in the type of `event`.
+#: The classes by the names of their events.
 _EVENT_TYPES: Mapping[str, type[StreamEvent[Any, Any]]] = {
     "thread.created": ThreadCreated,
     "thread.run.created": ThreadRunCreated,
@@ -196,5 +194,5 @@ def parse_event(event: Event) -> AssistantStreamEvent:
     model = _EVENT_TYPES.get(event.name, UnknownEvent)
     data = event.data
     if event.name == "error" and isinstance(data.get("error"), dict):
-        data = data["error"]  # some services send the error as an HTTP body has it
+        data = data["error"]  # some services send the envelope of an HTTP error
     return cast("AssistantStreamEvent", model.model_validate({"event": event.name, "data": data}))

@@ -14,7 +14,7 @@ from threadbridge.types.assistant import (
     ToolResources,
 )
 
-#: The statuses known today; a service may send others, which read as plain strings.
+#: The known statuses; others that a service sends are plain strings.
 RunStatus: TypeAlias = Literal[
     "queued",
     "in_progress",
@@ -29,14 +29,14 @@ RunStatus: TypeAlias = Literal[
 
 
 class Function(WireModel):
-    """What to call; `arguments` is JSON as the model wrote it, which may be malformed."""
+    """The function to call; `arguments` is JSON as the model wrote it, and may be malformed."""
 
     name: str
     arguments: str = ""
 
 
 class RequiredActionFunctionToolCall(WireModel):
-    """One call to answer."""
+    """One tool call that requires an output."""
 
     id: str
     type: str = "function"
@@ -44,13 +44,13 @@ class RequiredActionFunctionToolCall(WireModel):
 
 
 class RequiredActionSubmitToolOutputs(WireModel):
-    """The calls of this round. All of them must be answered in one request (A65)."""
+    """The tool calls of this round. All outputs must be submitted in one request (A65)."""
 
     tool_calls: list[RequiredActionFunctionToolCall]
 
 
 class RequiredAction(WireModel):
-    """What the run waits for."""
+    """The action that the run waits for (A64)."""
 
     type: str = "submit_tool_outputs"
     submit_tool_outputs: RequiredActionSubmitToolOutputs
@@ -64,25 +64,25 @@ class LastError(WireModel):
 
 
 class IncompleteDetails(WireModel):
-    """Which budget ended the run (A80)."""
+    """Why the run is incomplete (A80)."""
 
     reason: str | None = None
 
 
 class PromptTokenDetails(WireModel):
-    """What the prompt tokens were. The wire has the singular `prompt_token_details` (A46)."""
+    """Kinds of prompt tokens. The API has the singular `prompt_token_details` (A46)."""
 
     cached_tokens: int | None = None
 
 
 class CompletionTokensDetails(WireModel):
-    """What the completion tokens were."""
+    """Kinds of completion tokens."""
 
     reasoning_tokens: int | None = None
 
 
 class Usage(WireModel):
-    """Tokens spent (A46)."""
+    """Token usage (A46)."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -92,7 +92,7 @@ class Usage(WireModel):
 
 
 class TruncationStrategy(WireModel):
-    """How a long thread is shortened (A79)."""
+    """How a long thread is truncated (A79)."""
 
     type: str
     last_messages: int | None = None

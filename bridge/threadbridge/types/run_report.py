@@ -1,4 +1,4 @@
-"""What a run sent, dropped and cost (docs/reference/costs.md); an extension of ours."""
+"""The report of a run (docs/reference/costs.md), an extension of ThreadBridge: what it sent, dropped and cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threadbridge.types.run import IncompleteDetails, LastError, RunStatus, Usag
 
 
 class ReportedModel(WireModel):
-    """The model the run names, the one that was asked for it, and the one that says it answered."""
+    """The model of the run, the model that was requested instead, and the model in the response."""
 
     requested: str | None = None
     asked: str | None = None
@@ -20,7 +20,7 @@ class ReportedModel(WireModel):
 
 
 class SentHistory(WireModel):
-    """What of the thread was sent."""
+    """The sent part of the thread."""
 
     messages: int = 0
     entries: int = 0
@@ -29,7 +29,7 @@ class SentHistory(WireModel):
 
 
 class DroppedHistory(WireModel):
-    """What was not, and why: `truncation_strategy`, `context`, `max_prompt_tokens` or `compaction`."""
+    """The dropped part; `reason` is `truncation_strategy`, `context`, `max_prompt_tokens` or `compaction`."""
 
     messages: int = 0
     tokens: int = 0
@@ -37,14 +37,14 @@ class DroppedHistory(WireModel):
 
 
 class CompactedHistory(WireModel):
-    """What of the thread, of that which was sent, the service compacted while it answered."""
+    """The part of the sent thread that the service compacted."""
 
     messages: int = 0
     tokens: int = 0
 
 
 class ReportedHistory(WireModel):
-    """How a turn's history was chosen; tokens as counted here before the model was asked."""
+    """How the history of a turn was selected; tokens as ThreadBridge counted them before the request."""
 
     strategy: str | None = None
     truncation_strategy: dict[str, Any] | None = None
@@ -53,15 +53,15 @@ class ReportedHistory(WireModel):
     sent: SentHistory | None = None
     dropped: DroppedHistory | None = None
     compacted: CompactedHistory | None = None
-    #: Tokens of the whole prompt as the service counted them before it was asked; None where it did not.
+    #: Tokens of the whole prompt as the service counted them before the request; None if it did not.
     counted: int | None = None
 
 
 class ReportedState(WireModel):
-    """Where the model's memory of the thread was: `mode` is `local`, `chained` or `conversation`.
+    """How the turn continued the thread: `mode` is `local`, `chained` or `conversation`.
 
-    `continues` is the id of the response or conversation that was gone on from; None: everything was sent, and
-    `reason` says why where the service was to keep it.
+    `continues` is the id of the continued response or conversation. If it is None, the whole history was sent; `reason`
+    says why, unless the mode is `local`.
     """
 
     mode: str | None = None
@@ -70,9 +70,9 @@ class ReportedState(WireModel):
 
 
 class TurnCost(WireModel):
-    """US dollars; None where they are not known, and `note` says why.
+    """US dollars, or None if they are unknown; `note` says why.
 
-    `not_included` names what the service may charge besides: `file_search_call`, `code_interpreter_container`.
+    `not_included` lists other fees of the service: `file_search_call`, `code_interpreter_container`.
     """
 
     usd: float | None = None
@@ -96,7 +96,7 @@ class ReportedTurn(WireModel):
 
 
 class SpendSummary(WireModel):
-    """A sum over turns. `usd` is what has a price; `unpriced_turns` come on top; None: nothing of it has one."""
+    """A sum over turns. `usd` covers the turns with a price, and is None if there are none."""
 
     usd: float | None = None
     turns: int = 0
@@ -108,7 +108,7 @@ class SpendSummary(WireModel):
 
 
 class ReportTotals(WireModel):
-    """The run, and what its thread, its assistant and the tenant spent so far."""
+    """The totals of the run, and those of its thread, its assistant and the tenant so far."""
 
     run: SpendSummary
     thread: SpendSummary

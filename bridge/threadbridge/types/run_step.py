@@ -12,20 +12,20 @@ from threadbridge.types.run import LastError, Usage
 
 
 class MessageCreation(WireModel):
-    """The message that the step wrote."""
+    """The message that the step created."""
 
     message_id: str
 
 
 class MessageCreationStepDetails(WireModel):
-    """A step that wrote a message."""
+    """A step that created a message."""
 
     type: Literal["message_creation"]
     message_creation: MessageCreation
 
 
 class CalledFunction(WireModel):
-    """A call and, once it was answered, its output."""
+    """The called function and, after submission, the output."""
 
     name: str
     arguments: str = ""
@@ -33,7 +33,7 @@ class CalledFunction(WireModel):
 
 
 class FunctionToolCall(WireModel):
-    """A call of the caller's function."""
+    """A call of a function of the client."""
 
     id: str
     type: Literal["function"]
@@ -41,20 +41,20 @@ class FunctionToolCall(WireModel):
 
 
 class CodeInterpreterOutputLogs(WireModel):
-    """What the code printed."""
+    """Printed output."""
 
     type: Literal["logs"]
     logs: str = ""
 
 
 class CodeInterpreterImage(WireModel):
-    """A file the code drew."""
+    """The file of an image."""
 
     file_id: str | None = None
 
 
 class CodeInterpreterOutputImage(WireModel):
-    """An image the code made."""
+    """An image that the code created."""
 
     type: Literal["image"]
     image: CodeInterpreterImage
@@ -64,14 +64,14 @@ CodeInterpreterOutput: TypeAlias = Annotated[CodeInterpreterOutputLogs | CodeInt
 
 
 class CodeInterpreter(WireModel):
-    """The code and what came of it."""
+    """Code and its outputs."""
 
     input: str = ""
     outputs: list[CodeInterpreterOutput] = Field(default_factory=list[CodeInterpreterOutput])
 
 
 class CodeInterpreterToolCall(WireModel):
-    """Code that ran."""
+    """A code interpreter call."""
 
     id: str
     type: Literal["code_interpreter"]
@@ -79,14 +79,14 @@ class CodeInterpreterToolCall(WireModel):
 
 
 class FileSearchResultContent(WireModel):
-    """A passage that was found; sent only when `include` asks for it (A77)."""
+    """A passage of a result; sent only on request by `include` (A77)."""
 
     type: str | None = None
     text: str | None = None
 
 
 class FileSearchResult(WireModel):
-    """A file that was found."""
+    """A file in the results."""
 
     file_id: str | None = None
     file_name: str | None = None
@@ -96,14 +96,14 @@ class FileSearchResult(WireModel):
 
 
 class FileSearchCall(WireModel):
-    """How it was searched and what was found."""
+    """The options and the results of a search."""
 
     ranking_options: RankingOptions | None = None
     results: list[FileSearchResult] | None = None
 
 
 class FileSearchToolCall(WireModel):
-    """A search that was made."""
+    """A file search call."""
 
     id: str
     type: Literal["file_search"]
