@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from threadbridge.costs.report import CostRow
 
 _GroupBy = Literal["assistant", "thread", "model", "tenant"]
@@ -56,7 +54,10 @@ def cost(
         tallies = [tally._replace(key=settings.tenant) for tally in tallies]
     rows = build_cost_rows(SpendScope(by), tallies)
     if as_json:
-        _print_json(rows)
+        import orjson
+
+        for row in rows:
+            typer.echo(orjson.dumps(row.to_json()))
     elif as_csv:
         _print_csv(rows, by)
     elif rows:
@@ -74,13 +75,6 @@ def _parse_day_option(text: str | None, option: str, today: int) -> int | None:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def _print_json(rows: Sequence[CostRow]) -> None:
-    import orjson
-
-    for row in rows:
-        typer.echo(orjson.dumps(row.to_json()))
-
-
 def _print_csv(rows: Sequence[CostRow], by: str) -> None:
     import csv
     import sys
@@ -95,24 +89,11 @@ def _print_csv(rows: Sequence[CostRow], by: str) -> None:
 
 def _print_table(rows: Sequence[CostRow], by: str) -> None:
     from rich.console import Console
-
-    from threadbridge.costs.report import sum_cost_rows
-
-    Console(width=_WIDTH, highlight=False, markup=False).print(_build_table(rows, by))
-    totals = sum_cost_rows(rows)
-    if totals.unpriced:
-        typer.echo(
-            f"The cost of {totals.unpriced} of {totals.turns} turns is unknown: the service reported no usage, or "
-            "their models had no price. Set `prices` or install threadbridge[cost] to price later turns.",
-            err=True,
-        )
-
-
-def _build_table(rows: Sequence[CostRow], by: str) -> Table:
     from rich.table import Table
 
     from threadbridge.costs.report import CostRow, sum_cost_rows
 
+    totals = sum_cost_rows(rows)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(by)
     for heading in _HEADINGS:
@@ -121,8 +102,14 @@ def _build_table(rows: Sequence[CostRow], by: str) -> Table:
         table.add_row(*_format_cells(row))
     if len(rows) > 1:
         table.add_section()
-        table.add_row(*_format_cells(CostRow(rows[0].scope, "all", sum_cost_rows(rows))))
-    return table
+        table.add_row(*_format_cells(CostRow(rows[0].scope, "all", totals)))
+    Console(width=_WIDTH, highlight=False, markup=False).print(table)
+    if totals.unpriced:
+        typer.echo(
+            f"The cost of {totals.unpriced} of {totals.turns} turns is unknown: the service reported no usage, or "
+            "their models had no price. Set `prices` or install threadbridge[cost] to price later turns.",
+            err=True,
+        )
 
 
 def _format_cells(row: CostRow) -> tuple[str, ...]:

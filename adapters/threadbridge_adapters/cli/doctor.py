@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from threadbridge.doctor.capability_detection import DetectionResult
     from threadbridge.doctor.config_lint import LintWarning
     from threadbridge.doctor.report import DoctorReport
@@ -111,10 +109,17 @@ async def _lint_configuration(
 
 def _print_report(report: DoctorReport) -> None:
     from rich.console import Console
+    from rich.table import Table
+
+    from threadbridge.translation.provider_profiles import CAPABILITIES
 
     profile_match = report.profile_match
     typer.echo(f"profile {profile_match.profile}: {profile_match.reason}\n")
-    Console(width=_WIDTH, highlight=False, markup=False).print(_build_table(report))
+    table = Table("capability", "found", "why", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in CAPABILITIES:
+        finding = report.detection.findings[name]
+        table.add_row(name, _SUPPORT_LABELS[finding.is_supported], finding.reason)
+    Console(width=_WIDTH, highlight=False, markup=False).print(table)
     typer.echo(f"\n{profile_match.to_toml()}")
     if report.configured_profile != profile_match.profile:
         typer.echo(f"\nThe configured profile is {report.configured_profile}.")
@@ -125,15 +130,3 @@ def _print_report(report: DoctorReport) -> None:
 def _print_list(heading: str, sentences: Sequence[str]) -> None:
     if sentences:
         typer.echo("\n".join(["", heading, *(f"- {sentence}" for sentence in sentences)]))
-
-
-def _build_table(report: DoctorReport) -> Table:
-    from rich.table import Table
-
-    from threadbridge.translation.provider_profiles import CAPABILITIES
-
-    table = Table("capability", "found", "why", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in CAPABILITIES:
-        finding = report.detection.findings[name]
-        table.add_row(name, _SUPPORT_LABELS[finding.is_supported], finding.reason)
-    return table

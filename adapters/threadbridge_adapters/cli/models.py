@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,8 +41,10 @@ def list_models(
     if context.invoked_subcommand is not None:
         return
     from threadbridge.runtime.settings_loader import load_settings
+    from threadbridge.service.assistants import count_pinned_models
     from threadbridge.translation.models.listing import list_model_rows
     from threadbridge.translation.models.policy import ModelPolicy
+    from threadbridge_adapters.cli.store_reader import read_store
     from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
     from threadbridge_adapters.openai_http.endpoint import has_openai_models
 
@@ -60,16 +62,9 @@ def list_models(
             "if they are OpenAI's, set upstream.profile to openai.",
             err=True,
         )
-    counts = _count_pinned_models(settings) if pinned else None
+    counts = asyncio.run(read_store(settings, count_pinned_models)) if pinned else None
     rows = list(list_model_rows(policy, datetime.now(UTC).date(), counts))
     typer.echo(_format_json(rows, counts) if as_json else _format_table(rows, counts))
-
-
-def _count_pinned_models(settings: Settings) -> Counter[str]:
-    from threadbridge.service.assistants import count_pinned_models
-    from threadbridge_adapters.cli.store_reader import read_store
-
-    return asyncio.run(read_store(settings, count_pinned_models))
 
 
 @models.command()
@@ -110,7 +105,18 @@ def _format_json(rows: list[ModelRow], counts: Counter[str] | None) -> str:
 
 
 def _format_table(rows: list[ModelRow], counts: Counter[str] | None) -> str:
-    cells = [_HEADINGS, *(_format_cells(row) for row in rows)]
+    cells: list[tuple[str, ...]] = [_HEADINGS]
+    for row in rows:
+        cells.append(
+            (
+                row.model,
+                row.state,
+                "-" if row.shutdown_date is None else row.shutdown_date.isoformat(),
+                row.replacement or "-",
+                "-" if row.context_window is None else f"{row.context_window:,}",
+                ", ".join(row.dropped_parameters) or "-",
+            )
+        )
     if counts is not None:
         numbers = ["assistants", *(str(counts[row.model]) for row in rows)]
         cells = [(*line, number) for line, number in zip(cells, numbers, strict=True)]
@@ -118,18 +124,3 @@ def _format_table(rows: list[ModelRow], counts: Counter[str] | None) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
     )
-
-
-def _format_cells(row: ModelRow) -> tuple[str, ...]:
-    return (
-        row.model,
-        row.state,
-        _format_day(row.shutdown_date),
-        row.replacement or "-",
-        "-" if row.context_window is None else f"{row.context_window:,}",
-        ", ".join(row.dropped_parameters) or "-",
-    )
-
-
-def _format_day(day: date | None) -> str:
-    return "-" if day is None else day.isoformat()

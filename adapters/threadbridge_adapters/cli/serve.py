@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import typer
 
 from threadbridge.errors import ConfigurationError
-from threadbridge.settings import Settings
 from threadbridge_adapters.cli.server_startup import print_listening, print_warning, require_gateway
 
 _LogLevel = Literal["debug", "info", "warning", "error"]
@@ -44,23 +43,21 @@ def serve(
     }
     service = "assistants" if load_settings(**arguments).backend == "assistants" else "upstream"
     settings = load_settings(**arguments, **{service: upstream})
-    if not gateway.is_loopback(settings.gateway.host):
-        _require_key(settings)
+    address = settings.gateway.host
+    if not gateway.is_loopback(address):
+        if settings.gateway.api_key is None:
+            raise ConfigurationError(
+                f"{address} can be reached from other machines, so clients must present a key: "
+                "set THREADBRIDGE_GATEWAY__API_KEY, or gateway.api_key in threadbridge.toml."
+            )
+        print_warning(
+            f"{address} can be reached from other machines; anyone with the key can read and write every thread."
+        )
     log_to_stderr(log_level)
     gateway.serve(
         gateway.open_gateway(settings),
-        host=settings.gateway.host,
+        host=address,
         port=settings.gateway.port,
         drain_seconds=settings.limits.drain_seconds,
         on_listening=print_listening,
     )
-
-
-def _require_key(settings: Settings) -> None:
-    host = settings.gateway.host
-    if settings.gateway.api_key is None:
-        raise ConfigurationError(
-            f"{host} can be reached from other machines, so clients must present a key: "
-            "set THREADBRIDGE_GATEWAY__API_KEY, or gateway.api_key in threadbridge.toml."
-        )
-    print_warning(f"{host} can be reached from other machines; anyone with the key can read and write every thread.")

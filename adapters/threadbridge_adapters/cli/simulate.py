@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -31,13 +30,19 @@ def simulate(
     """
     with require_gateway():
         from threadbridge_adapters import gateway
+    from pydantic import TypeAdapter, ValidationError
+
     from threadbridge.logs import log_to_stderr
+    from threadbridge.settings import HostName
     from threadbridge_adapters.simulator import ServerQuirk
 
     unknown = set(manner or ()) - set(ServerQuirk)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: unknown manner; choose from {', '.join(ServerQuirk)}")
-    hosts = _parse_hosts(allowed_host or ())
+    try:
+        hosts = TypeAdapter(list[HostName]).validate_python(allowed_host or [])
+    except ValidationError as error:
+        raise typer.BadParameter(f"--allowed-host: {error.errors()[0]['msg']}") from None
 
     log_to_stderr("info")
     if not gateway.is_loopback(host):
@@ -50,14 +55,3 @@ def simulate(
         drain_seconds=_DRAIN_SECONDS,
         on_listening=print_listening,
     )
-
-
-def _parse_hosts(names: Iterable[str]) -> list[str]:
-    from pydantic import TypeAdapter, ValidationError
-
-    from threadbridge.settings import HostName
-
-    try:
-        return TypeAdapter(list[HostName]).validate_python(list(names))
-    except ValidationError as error:
-        raise typer.BadParameter(f"--allowed-host: {error.errors()[0]['msg']}") from None
