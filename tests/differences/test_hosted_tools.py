@@ -189,7 +189,7 @@ async def test_d83_with_a_profile_without_hosted_tools_they_are_omitted_with_a_w
         threads = await strict.get("/threads")
 
     assert lenient_run.status == 200
-    assert "The service behind has no code_interpreter" in lenient_run.headers["threadbridge-warning"]
+    assert "The upstream service does not support code_interpreter" in lenient_run.headers["threadbridge-warning"]
     assert (refused.status, refused.error["param"], refused.error["code"]) == (400, "tools", "unsupported_tool")
     assert threads.body["data"] == []
 

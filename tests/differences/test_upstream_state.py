@@ -31,7 +31,7 @@ async def test_d102_without_stored_responses_the_full_history_is_sent_with_a_war
 
         assert await list_turn_states(service, run) == [{"mode": "local", "continues": None, "reason": None}]
         assert [(body["store"], len(body["input"])) for body in service.model_requests] == [(False, 1), (False, 3)]
-    assert caplog.text.count(f"history = '{history}' is done as 'local'") == 1
+    assert caplog.text.count(f"history = '{history}' falls back to 'local'") == 1
 
 
 @pytest.mark.parametrize(("history", "reasoned"), [("local", 0), ("chained", 2), ("conversation", 2)])

@@ -1,12 +1,21 @@
-"""Adapts a request to a service: missing capabilities are emulated where possible, otherwise left out and named."""
+"""Adapts a request to a service: missing capabilities are emulated, or else left out with a warning."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
+from threadbridge.api_types import (
+    AssistantTool,
+    CreateResponseBody,
+    InputContentPart,
+    InputItem,
+    ResponseTool,
+    ResponseToolChoice,
+    is_json_list,
+)
 from threadbridge.errors import ConfigurationError, Unsupported
-from threadbridge.ports import UpstreamCapabilities, Wire
+from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import HistoryMode, MissingToolPolicy, ProfileName, Settings, TruncationSettings
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 from threadbridge.translation.tool_mapping import list_includes
@@ -14,7 +23,7 @@ from threadbridge.translation.tool_mapping import list_includes
 _ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
-def apply_fallbacks(body: Wire, profile: UpstreamCapabilities) -> list[str]:
+def apply_fallbacks(body: CreateResponseBody, profile: UpstreamCapabilities) -> list[str]:
     """Remove from the body what the service cannot do; returns a sentence for each thing that is lost.
 
     Only the top level of the body is changed.
@@ -31,13 +40,15 @@ def apply_fallbacks(body: Wire, profile: UpstreamCapabilities) -> list[str]:
     return warnings
 
 
-def reject_missing_tools(tools: Iterable[Wire], profile: UpstreamCapabilities, policy: MissingToolPolicy) -> None:
+def reject_missing_tools(
+    tools: Iterable[AssistantTool], profile: UpstreamCapabilities, policy: MissingToolPolicy
+) -> None:
     """Raises Unsupported for a run with a hosted tool that the service lacks, where the policy is `refuse`."""
-    missing = list(list_missing_tools(tools, profile))
+    missing = list_missing_tools((tool["type"] for tool in tools), profile)
     if missing and policy == "refuse":
         raise Unsupported(
-            f"The service behind has no {missing[0]}, which this run's tools include. Take it from the tools, or let "
-            "the run go without it: policies.missing_tool = 'leave_out'.",
+            f"The upstream service does not support {missing[0]}, which is among this run's tools. Remove it from the "
+            "tools, or set policies.missing_tool = 'leave_out' to create the run without it.",
             param="tools",
             code="unsupported_tool",
         )
@@ -47,8 +58,8 @@ def require_model_list(profile: UpstreamCapabilities, name: ProfileName) -> None
     """Raises ConfigurationError for a service that does not list its models."""
     if not profile.model_list:
         raise ConfigurationError(
-            f"The profile {name!r} says that the service does not list its models, so it was not asked; where it does, "
-            "set upstream.capabilities.model_list = true."
+            f"According to the profile {name!r}, the upstream service does not list its models, so no request was "
+            "sent. If it does list them, set upstream.capabilities.model_list = true."
         )
 
 
@@ -56,15 +67,16 @@ def require_compaction(truncation: TruncationSettings, profile: UpstreamCapabili
     """Raises ConfigurationError where the settings require compaction and the service has none."""
     if truncation.auto == "compact" and not profile.compaction:
         raise ConfigurationError(
-            f"The profile {name!r} says that the service compacts nothing, which truncation.auto = 'compact' asks for: "
-            "set it to 'drop', or, where the service does, upstream.capabilities.compaction = true."
+            f"According to the profile {name!r}, the upstream service does not support compaction, which "
+            "truncation.auto = 'compact' requires. Set truncation.auto = 'drop', or, if the service does support it, "
+            "upstream.capabilities.compaction = true."
         )
 
 
-def list_missing_tools(tools: Iterable[Wire], profile: UpstreamCapabilities) -> Iterable[str]:
-    """The types of the tools that the service lacks, each once, in order."""
-    lacking = [tool.type for tool in HOSTED_TOOLS.values() if not tool.is_supported(profile)]
-    return dict.fromkeys(tool["type"] for tool in tools if tool["type"] in lacking)
+def list_missing_tools(tool_types: Iterable[str], profile: UpstreamCapabilities) -> list[str]:
+    """The types of hosted tools among these that the service lacks, each once, in order."""
+    lacking = {tool.type for tool in HOSTED_TOOLS.values() if not tool.is_supported(profile)}
+    return list(dict.fromkeys(tool_type for tool_type in tool_types if tool_type in lacking))
 
 
 class EffectiveSettings(NamedTuple):
@@ -92,8 +104,8 @@ def resolve_history_mode(mode: HistoryMode, profile: UpstreamCapabilities) -> tu
         return mode, None
     lacking = {"chained": "responses", "conversation": "conversations"}[mode]
     return "local", (
-        f"The service behind keeps no {lacking}, so history = '{mode}' is done as 'local': every request has all of "
-        "its history."
+        f"The upstream service does not store {lacking}, so history = '{mode}' falls back to 'local': every request "
+        "contains the whole history."
     )
 
 
@@ -104,69 +116,66 @@ def resolve_token_counting(
     if truncation.counting == "offline" or profile.input_tokens:
         return truncation, None
     return truncation.model_copy(update={"counting": "offline"}), (
-        "The service behind counts no tokens, so truncation.counting = 'exact' is done as 'offline': they are counted "
-        "here."
+        "The upstream service does not count tokens, so truncation.counting = 'exact' falls back to 'offline': tokens "
+        "are counted locally."
     )
 
 
 # -- Tools ---------------------------------------------------------------------------------------------------------
 
 
-def _remove_missing_tools(body: Wire, profile: UpstreamCapabilities) -> list[str]:
-    tools: Sequence[Wire] = body.get("tools", ())
-    missing = list(list_missing_tools(tools, profile))
+def _remove_missing_tools(body: CreateResponseBody, profile: UpstreamCapabilities) -> list[str]:
+    tools = body.get("tools", [])
+    missing = list_missing_tools((tool["type"] for tool in tools), profile)
     if not missing:
         return []
-    _set_tools(body, [tool for tool in tools if tool["type"] not in missing])
-    _remove_includes(body, set(list_includes([{"type": kind} for kind in missing])))
-    return [f"The service behind has no {kind}; the model is not told of it." for kind in missing]
-
-
-def _set_tools(body: Wire, tools: list[Wire]) -> None:
-    """Set the tools, and a choice among them; the service rejects a choice without tools."""
+    remaining = [tool for tool in tools if tool["type"] not in missing]
     choice = body.get("tool_choice")
-    if not tools:
-        for name in ("tools", "tool_choice", "parallel_tool_calls"):
-            body.pop(name, None)
-        return
-    body["tools"] = tools
-    if isinstance(choice, Mapping) and not any(_matches_choice(tool, choice) for tool in tools):
-        body["tool_choice"] = "auto"
+    if remaining:
+        body["tools"] = remaining
+        if not (choice is None or isinstance(choice, str) or any(_matches_choice(tool, choice) for tool in remaining)):
+            body["tool_choice"] = "auto"
+    else:  # the service rejects a choice without tools
+        body.pop("tools", None)
+        body.pop("tool_choice", None)
+        body.pop("parallel_tool_calls", None)
+    _remove_includes(body, set(list_includes(missing)))
+    return [f"The upstream service does not support {kind}, so the tool is not sent to the model." for kind in missing]
 
 
-def _matches_choice(tool: Wire, choice: Mapping[str, Any]) -> bool:
-    return tool["type"] == choice["type"] and ("name" not in choice or tool["name"] == choice["name"])
+def _matches_choice(tool: ResponseTool, choice: ResponseToolChoice) -> bool:
+    if isinstance(choice, str) or tool["type"] != choice["type"]:
+        return False
+    return tool["type"] != "function" or choice["type"] != "function" or tool["name"] == choice["name"]
 
 
-def _adapt_tool_choice(body: Wire, profile: UpstreamCapabilities) -> list[str]:
+def _adapt_tool_choice(body: CreateResponseBody, profile: UpstreamCapabilities) -> list[str]:
     """Emulate a forced or required tool choice that the service does not support (S10).
 
     A tool can be forced by sending no other and requiring one; a single tool can be required by naming it.
     """
-    choice = body.get("tool_choice")
-    if isinstance(choice, Mapping) and not profile.forced_tool_choice:
-        body["tools"] = [tool for tool in body["tools"] if _matches_choice(tool, choice)]
+    choice, tools = body.get("tool_choice"), body.get("tools", [])
+    if choice is not None and not isinstance(choice, str) and not profile.forced_tool_choice:
+        body["tools"] = [tool for tool in tools if _matches_choice(tool, choice)]
         body["tool_choice"] = "required"
     elif choice == "required" and not profile.required_tool_choice:
-        if profile.forced_tool_choice and len(body["tools"]) == 1:
-            body["tool_choice"] = _build_choice(body["tools"][0])
+        if profile.forced_tool_choice and len(tools) == 1:
+            only = tools[0]
+            named = {"type": "function", "name": only["name"]} if only["type"] == "function" else {"type": only["type"]}
+            body["tool_choice"] = cast("ResponseToolChoice", named)
             return []
     else:
         return []
     if profile.required_tool_choice:
         return []
     body["tool_choice"] = "auto"
-    return ["The service behind cannot be told to use a tool; the model is free to answer without one."]
-
-
-def _build_choice(tool: Wire) -> Wire:
-    return {name: tool[name] for name in ("type", "name") if name in tool}
+    return ["The upstream service cannot be required to call a tool, so the model may answer without a call."]
 
 
 # -- The rest ------------------------------------------------------------------------------------------------------
 
 
-def _remove_includes(body: Wire, names: set[str]) -> None:
+def _remove_includes(body: CreateResponseBody, names: set[str]) -> None:
     remaining = [name for name in body.get("include", ()) if name not in names]
     if remaining:
         body["include"] = remaining
@@ -174,25 +183,28 @@ def _remove_includes(body: Wire, names: set[str]) -> None:
         body.pop("include", None)
 
 
-def _replace_file_images(body: Wire) -> list[str]:
+def _replace_file_images(body: CreateResponseBody) -> list[str]:
     """Replace images by file ID with text, for a service without files; images by URL stay."""
-    items = [_replace_item_images(item) for item in body["input"]]
-    if all(new is old for new, old in zip(items, body["input"], strict=True)):
+    items = body.get("input", [])
+    if isinstance(items, str):
         return []
-    body["input"] = items
-    return ["The service behind has no files; the model reads the names of images in place of them."]
+    replaced = [_replace_item_images(item) for item in items]
+    if all(new is old for new, old in zip(replaced, items, strict=True)):
+        return []
+    body["input"] = replaced
+    return [
+        "The upstream service does not store files, so the model gets the file IDs of images instead of the images."
+    ]
 
 
-def _replace_item_images(item: Wire) -> Wire:
-    content = item.get("content")
-    if not isinstance(content, list) or not any(_is_file_image(part) for part in content):
+def _replace_item_images(item: InputItem) -> InputItem:
+    """The item, itself where it has no image by file ID."""
+    if item["type"] != "message" or item["role"] == "assistant" or not is_json_list(item["content"]):
         return item
-    return {**item, "content": [_describe_image(part) if _is_file_image(part) else part for part in content]}
-
-
-def _is_file_image(part: Wire) -> bool:
-    return part["type"] == "input_image" and "file_id" in part
-
-
-def _describe_image(part: Wire) -> Wire:
-    return {"type": "input_text", "text": f"[image {part['file_id']}]"}
+    content: list[InputContentPart] = []
+    for part in item["content"]:
+        if part["type"] == "input_image" and "file_id" in part:
+            content.append({"type": "input_text", "text": f"[image {part['file_id']}]"})
+        else:
+            content.append(part)
+    return item if content == item["content"] else {**item, "content": content}

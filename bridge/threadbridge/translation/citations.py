@@ -1,7 +1,7 @@
 """The annotations of an answer in the form of the legacy service (A84-A86, §6).
 
-Places are counted in code points, as Python counts them and as the service behind does: the legacy service's unit for
-characters outside the basic plane was never recorded.
+Offsets count code points, as Python and the upstream do. The legacy service's unit for characters outside the basic
+plane was never recorded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import FileSearchCallResult, JsonMapping, OutputAnnotation
 from threadbridge.translation.produced_files import ProducedFiles
 
 _MARKER = re.compile(r"【\d+:\d+†[^】]*】")
@@ -30,7 +30,7 @@ class MarkerCitation:
 
 @dataclass(frozen=True, slots=True)
 class PathCitation:
-    """A `file_path`: the model's text from `start` to `offset` names a file it made."""
+    """A `file_path`: the model's text from `start` to `offset` is the path of a file that code made."""
 
     start: int
     offset: int
@@ -39,7 +39,7 @@ class PathCitation:
 
 @dataclass(frozen=True, slots=True)
 class ImageCitation:
-    """An image the model made, which its message shows."""
+    """An image that code made and the message shows."""
 
     file_id: str
 
@@ -54,35 +54,43 @@ class CitationResolver:
         self.produced_files = produced_files
         self._search_count = 0
         self._marker_numbers: dict[str, tuple[int, int]] = {}  # file id: the two numbers of its marker
-        self._aliases: dict[str, str] = {}  # some services cite by an inner id (S8)
+        self._aliases: dict[str, str] = {}  # some services cite by an internal ID (S8)
         self._next_file_number = 0
 
-    def add_search_results(self, results: Sequence[Wire]) -> None:
+    def add_search_results(self, results: Sequence[FileSearchCallResult]) -> None:
         """Add the results of a search, for citation. A file has the number of its first result."""
         number = _FIRST_NUMBER + self._search_count
         self._search_count += 1
         file_ids = [get_result_file_id(result) for result in results]
         self._marker_numbers |= {file_id: (number, file_ids.index(file_id)) for file_id in file_ids}
-        self._aliases |= {
-            result["file_id"]: file_id
-            for result, file_id in zip(results, file_ids, strict=True)
-            if result.get("file_id")
-        }
+        for result, file_id in zip(results, file_ids, strict=True):
+            internal_id = result.get("file_id")
+            if internal_id:
+                self._aliases[internal_id] = file_id
         self._next_file_number = len(results)
 
-    def resolve(self, annotation: Wire) -> Citation | None:
+    def resolve(self, annotation: OutputAnnotation) -> Citation | None:
         """The citation of an annotation; None for one without a counterpart, of which only the text stays (§6)."""
-        match annotation:
-            case {"type": "file_citation", "file_id": str(file_id)}:
-                return self._resolve_file_citation(annotation, self._aliases.get(file_id, file_id))
-            case {"type": "container_file_citation", "container_id": str(container), "file_id": str(file)}:
-                return self._resolve_container_citation(annotation, container, file)
-            case {"type": "file_path", "file_id": str(file_id)}:
-                return _build_path_citation(annotation, file_id)
-            case _:
-                return None
+        fields: JsonMapping = annotation  # a server may leave out keys or send them null (S4)
+        kind, file_id = fields.get("type"), fields.get("file_id")
+        if not isinstance(file_id, str):
+            return None
+        if kind == "file_citation":
+            return self._resolve_file_citation(fields, self._aliases.get(file_id, file_id))
+        if kind == "file_path":
+            return _build_path_citation(fields, file_id)
+        container_id = fields.get("container_id")
+        if kind != "container_file_citation" or not isinstance(container_id, str):
+            return None
+        filename = fields.get("filename") or file_id
+        if fields.get("end_index"):
+            lasting_id = self.produced_files.register_container_file(container_id, file_id, filename)
+            return _build_path_citation(fields, lasting_id)
+        # The file is shown, not mentioned: start and end are 0 (§6).
+        image_id = self.produced_files.register_cited_image(container_id, file_id, filename)
+        return ImageCitation(image_id) if image_id is not None else None
 
-    def _resolve_file_citation(self, annotation: Wire, file_id: str) -> MarkerCitation:
+    def _resolve_file_citation(self, annotation: JsonMapping, file_id: str) -> MarkerCitation:
         numbers = self._marker_numbers.get(file_id)
         if numbers is None:  # results not included: files are numbered as they are cited
             number = _FIRST_NUMBER + max(self._search_count - 1, 0)
@@ -92,26 +100,18 @@ class CitationResolver:
         marker = f"【{numbers[0]}:{numbers[1]}†{name}】"
         return MarkerCitation(annotation.get("index") or 0, marker, file_id)
 
-    def _resolve_container_citation(self, annotation: Wire, container_id: str, file_id: str) -> Citation | None:
-        filename = annotation.get("filename") or file_id
-        if not annotation.get("end_index"):  # it is shown, not named: start and end are 0 (§6)
-            image_id = self.produced_files.register_cited_image(container_id, file_id, filename)
-            return ImageCitation(image_id) if image_id is not None else None
-        return _build_path_citation(
-            annotation, self.produced_files.register_container_file(container_id, file_id, filename)
-        )
 
-
-def _build_path_citation(annotation: Wire, file_id: str) -> PathCitation | None:
+def _build_path_citation(annotation: JsonMapping, file_id: str) -> PathCitation | None:
     start, end = annotation.get("start_index"), annotation.get("end_index")
     if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end):
         return None
     return PathCitation(start, end, file_id)
 
 
-def get_result_file_id(result: Wire) -> str:
+def get_result_file_id(result: FileSearchCallResult) -> str:
     """The file of a search result; the result's own ID may be internal to the service (S8)."""
-    outer = (result.get("attributes") or {}).get("file_id")
+    attributes: JsonMapping = result.get("attributes") or {}
+    outer = attributes.get("file_id")
     return outer if isinstance(outer, str) else str(result.get("file_id") or "")
 
 

@@ -1,22 +1,23 @@
-"""Continuing from the state that the service keeps of a thread (§2, §9).
+"""Continuing from the state that the service stores of a thread (§2, §9).
 
-The service keeps a response with everything before it, or a conversation. A continuation point says which, and which
-part of the thread it contains. A turn may continue from it only if its context is that part and what came after. Pure.
+The service stores a response with everything before it, or a conversation. A continuation point names one of them and
+the part of the thread it contains. A turn may continue from it only if its context is that part and what came after.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
-from threadbridge.ports import Entry, Wire
+from threadbridge.api_types import JsonMapping, JsonObject
+from threadbridge.ports import Entry
 from threadbridge.settings import HistoryMode
 
 #: First and last positions of neighbouring entries.
 Spans: TypeAlias = tuple[tuple[int, int], ...]
 
-#: Why a turn does not continue from the state that the service keeps.
+#: Why a turn does not continue from the state that the service stores.
 NoContinuationReason: TypeAlias = Literal[
     "nothing_kept",
     "setting_changed",
@@ -38,9 +39,25 @@ NoContinuationReason: TypeAlias = Literal[
 _DAY = 86_400
 
 
+class StateParameters(TypedDict):
+    """The parameters of a request that say from which state it continues, and whether the service stores its own."""
+
+    store: bool
+    previous_response_id: NotRequired[str]
+    conversation: NotRequired[str]
+
+
+class StateReport(TypedDict):
+    """Where the state of a turn is stored, and from which response or conversation the turn continued, or why not."""
+
+    mode: HistoryMode
+    continues: str | None
+    reason: NoContinuationReason | None
+
+
 @dataclass(frozen=True, slots=True)
 class ContinuationRules:
-    """Where thread state is kept, as configured. IDs are only valid at the service that `service` names."""
+    """Where thread state is stored, as configured. IDs are only valid at the service with the name `service`."""
 
     mode: HistoryMode = "local"
     service: str = ""
@@ -49,7 +66,7 @@ class ContinuationRules:
 
 @dataclass(frozen=True, slots=True)
 class ContinuationPoint:
-    """The state that the service keeps of a thread under `upstream_id`, a response or a conversation."""
+    """The state that the service stores of a thread under `upstream_id`, a response or a conversation."""
 
     mode: HistoryMode
     upstream_id: str
@@ -58,7 +75,7 @@ class ContinuationPoint:
     #: The part of the thread it contains, and the number of edits by then.
     spans: Spans
     edits: int
-    #: The last run, and its calls that were open then.
+    #: The last run, and its function calls without outputs at that time.
     run_id: str
     calls: tuple[str, ...]
     #: Unix seconds.
@@ -73,12 +90,12 @@ class ContinuationPoint:
         """The newest position it contains."""
         return self.spans[-1][1]
 
-    def to_row(self, thread_id: str) -> Wire:
+    def to_row(self, thread_id: str) -> JsonObject:
         """The point as a stored row."""
         return {"id": thread_id, "created_at": self.at, **asdict(self)}
 
     @classmethod
-    def from_row(cls, row: Wire) -> ContinuationPoint:
+    def from_row(cls, row: JsonMapping) -> ContinuationPoint:
         """The point from a row of `to_row`."""
         known: dict[str, Any] = {name: value for name, value in row.items() if name in cls.__dataclass_fields__}
         known["spans"] = tuple((first, last) for first, last in row["spans"])
@@ -98,9 +115,9 @@ class RequiredContext:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """How one turn relates to the state that the service keeps of its thread."""
+    """How one turn relates to the state that the service stores of its thread."""
 
-    #: Where the turn's state is kept; `local` where this turn cannot use the service.
+    #: Where the turn's state is stored; `local` where this turn cannot use the service.
     mode: HistoryMode
     required_context: RequiredContext
     #: The point it continues from: only later entries are sent. None: everything is sent.
@@ -113,18 +130,19 @@ class Continuation:
     superseded_conversation_id: str | None = None
 
     @property
-    def request_params(self) -> Wire:
-        """The fields of the request that express it."""
+    def request_params(self) -> StateParameters:
+        """The parameters of the request that express the continuation."""
+        if self.mode == "chained" and self.point is not None:
+            return {"store": True, "previous_response_id": self.point.upstream_id}
         if self.mode == "chained":
-            previous = {} if self.point is None else {"previous_response_id": self.point.upstream_id}
-            return {"store": True, **previous}
+            return {"store": True}
         if self.mode == "conversation" and self.conversation_id is not None:
             return {"store": True, "conversation": self.conversation_id}  # some servers reject an object (S1)
         return {"store": False}
 
     @property
     def open_calls(self) -> frozenset[tuple[str | None, str]]:
-        """Calls, by their run, that the service has already: their outputs may be sent alone."""
+        """Calls, each with its run, that the service has already: their outputs may be sent alone."""
         if self.point is None:
             return frozenset()
         return frozenset((self.point.run_id, call_id) for call_id in self.point.calls)
@@ -141,14 +159,10 @@ class Continuation:
         )
 
 
-#: A turn that sends its full history and needs no stored state.
-LOCAL_STATE_REPORT: Wire = {"mode": "local", "continues": None, "reason": None}
-
-
-def build_state_report(continuation: Continuation | None) -> Wire:
-    """The state entry of the turn's report."""
+def build_state_report(continuation: Continuation | None) -> StateReport:
+    """The state entry of a turn's report. Without a continuation the turn sends its full history."""
     if continuation is None:
-        return LOCAL_STATE_REPORT
+        return {"mode": "local", "continues": None, "reason": None}
     point = continuation.point
     continues = None if point is None else point.upstream_id
     return {"mode": continuation.mode, "continues": continues, "reason": continuation.reason}
@@ -157,7 +171,7 @@ def build_state_report(continuation: Continuation | None) -> Wire:
 def find_mismatch(
     point: ContinuationPoint | None, required_context: RequiredContext, rules: ContinuationRules
 ) -> NoContinuationReason | None:
-    """Why the turn cannot continue from the point, as far as known without reading the thread; None: it can."""
+    """Why the turn cannot continue from the point, as far as known without reading the thread; None if it can."""
     if point is None:
         return "nothing_kept"
     if point.mode != rules.mode:
@@ -172,25 +186,25 @@ def find_mismatch(
         return "too_old"
     if point.edits != required_context.edits:
         return "thread_changed"
-    return None if _is_extended_by(point.spans, required_context.spans) else "truncated"
-
-
-def _is_extended_by(known: Spans, wanted: Spans) -> bool:
-    """Whether the wanted spans are the known ones, extended only at the end."""
+    known, wanted = point.spans, required_context.spans
+    # The required spans must be the known ones, extended at the end at most.
     if not known or len(known) != len(wanted) or known[:-1] != wanted[:-1]:
-        return False
+        return "truncated"
     (first, last), (wanted_first, wanted_last) = known[-1], wanted[-1]
-    return first == wanted_first and last <= wanted_last
+    return None if first == wanted_first and last <= wanted_last else "truncated"
 
 
 def compute_later_spans(point: ContinuationPoint, wanted: Spans) -> Spans:
-    """The part of the wanted spans that the point does not contain."""
+    """The part of the required spans that the point does not contain."""
     first, last = wanted[-1]
     return ((max(first, point.last_position + 1), last),) if last > point.last_position else ()
 
 
 def has_unanswered_calls(point: ContinuationPoint, later: Sequence[Entry]) -> bool:
     """Whether the point ends with a call without a later output: the service would reject the continuation."""
-    items = [entry.item for entry in later if entry.item is not None and entry.run_id == point.run_id]
-    answered = {item["call_id"] for item in items if item["type"] == "function_call_output"}
+    answered: set[str] = set()
+    for entry in later:
+        item = entry.item
+        if item is not None and item["type"] == "function_call_output" and entry.run_id == point.run_id:
+            answered.add(item["call_id"])
     return not answered.issuperset(point.calls)

@@ -7,12 +7,11 @@ rows also read the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from threadbridge.api_types import JsonMapping, is_json_object
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
 
 
 class ErrorKind(StrEnum):
@@ -43,142 +42,124 @@ class ErrorMatch(NamedTuple):
     detail: str = ""
 
 
-class _ErrorFields(NamedTuple):
-    """What an answer and an ending event have in common. Only an answer has a parameter."""
-
-    code: object
-    param: str | None
-    message: str
-
-
-#: Returns the detail of a match, or None where the error means something else.
-_Matcher: TypeAlias = Callable[[_ErrorFields, Wire], str | None]
-
-
 class _Row(NamedTuple):
+    """A meaning, and the errors that have it: those that meet one of the criteria from `codes` on."""
+
     kind: ErrorKind
     #: Statuses of the answers the row applies to; None: any.
     statuses: frozenset[int] | None
     #: Whether the row applies to events that end a response.
-    applies_to_events: bool
-    match: _Matcher
-
-
-def classify_error(error: UpstreamError | Wire, body: Wire) -> tuple[ErrorMatch, ...]:
-    """The meanings of an error, in the order in which to try to recover; empty where nothing is known to help.
-
-    `error` is the answer to a request, or the error object of an event (`get_event_error`). `body` is the request:
-    only what it contains can be the cause.
-    """
-    if isinstance(error, UpstreamError):
-        rows = [row for row in _ROWS if row.statuses is None or error.status in row.statuses]
-        fields = _ErrorFields(error.code, error.param, error.message)
-    else:
-        rows = [row for row in _ROWS if row.applies_to_events]
-        message = error.get("message")
-        fields = _ErrorFields(error.get("code"), None, message if isinstance(message, str) else "")
-    details = ((row.kind, row.match(fields, body)) for row in rows)
-    return tuple(ErrorMatch(kind, detail) for kind, detail in details if detail is not None)
-
-
-def get_event_error(event: Wire) -> Wire | None:
-    """The error object of an event that ends a response with an error; None for any other event."""
-    match event:
-        case {"type": "response.failed", "response": {"error": dict(error)}} | {"type": "error", "error": dict(error)}:
-            return error
-        case {"type": "error"}:  # its fields are on the event itself
-            return event
-        case _:
-            return None
-
-
-_SAMPLING_PARAMETERS = frozenset({"temperature", "top_p"})
-_SAMPLING_PATTERN = re.compile(r"\b(temperature|top_p)\b")
-
-
-def _match_sampling(error: _ErrorFields, body: Wire) -> str | None:
-    """A server that names no parameter mentions it in its message, if at all (S6)."""
-    named = [error.param] if error.param is not None else _SAMPLING_PATTERN.findall(error.message)
-    return next((name for name in named if name in _SAMPLING_PARAMETERS and name in body), None)
-
-
-def _match_locked(error: _ErrorFields, _: Wire) -> str | None:
-    return "" if error.code == "conversation_locked" else None
-
-
-_STATE_PARAMETERS = ("previous_response_id", "conversation")
-_UNPAIRED_CALL_PREFIXES = ("No tool output found for function call", "No tool call found for function call output")
-
-
-def _get_state_id(body: Wire) -> str | None:
-    return next((body[name] for name in _STATE_PARAMETERS if name in body), None)
-
-
-def _match_unanswered_calls(error: _ErrorFields, body: Wire) -> str | None:
-    is_unpaired = error.message.startswith(_UNPAIRED_CALL_PREFIXES)
-    return "" if is_unpaired and _get_state_id(body) is not None else None
-
-
-def _match_state_not_found(error: _ErrorFields, body: Wire) -> str | None:
-    is_coded = error.code == "previous_response_not_found"
-    return "" if is_coded and _get_state_id(body) is not None else None
-
-
-def _match_state_mentioned(error: _ErrorFields, body: Wire) -> str | None:
-    state_id = _get_state_id(body)
-    return "" if state_id is not None and state_id in error.message else None
-
-
-def _match_state_rejected(error: _ErrorFields, body: Wire) -> str | None:
-    if error.param in _STATE_PARAMETERS and _get_state_id(body) is not None:
-        return ""
-    return _match_state_mentioned(error, body)
-
-
-#: Seen: "Container is expired." and "Container with id '…' not found."; the others are what services might say.
-_LOST_PHRASES = ("expired", "not found", "does not exist", "no longer", "not running", "terminated")
-
-
-def _match_container(error: _ErrorFields, _: Wire) -> str | None:
-    return "" if "container" in error.message.lower() else None
-
-
-def _match_lost_container(error: _ErrorFields, _: Wire) -> str | None:
-    text = error.message.lower()
-    return "" if "container" in text and any(phrase in text for phrase in _LOST_PHRASES) else None
-
-
-#: Seen of OpenAI, vLLM and llama.cpp; most servers have no code for it (S6).
-_OVERFLOW_PHRASES = re.compile(r"\b(context (length|size|window)|maximum model length)\b", re.IGNORECASE)
-
-
-def _match_overflow(error: _ErrorFields, _: Wire) -> str | None:
-    is_overflow = error.code == "context_length_exceeded" or _OVERFLOW_PHRASES.search(error.message) is not None
-    return "" if is_overflow else None
-
-
-_COMPACTION = "context_management"
-
-
-def _match_compaction(error: _ErrorFields, body: Wire) -> str | None:
-    return "" if _COMPACTION in body and _COMPACTION in f"{error.param} {error.message}" else None
+    applies_to_events: bool = False
+    #: Parameters of which the request must contain one, because only what it contains can be the cause.
+    required_parameters: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    #: What the error gives as its parameter; only an answer does.
+    parameters: tuple[str, ...] = ()
+    #: A pattern in the message.
+    pattern: re.Pattern[str] | None = None
+    #: The message contains the ID of the response or the conversation to continue from.
+    names_state: bool = False
+    #: The message or the parameter contains this word.
+    word: str | None = None
 
 
 _INVALID = frozenset({400, 422})
 _STATE_STATUSES = frozenset({400, 404, 409, 422})
 _NO_ANSWERS: frozenset[int] = frozenset()
 
+_SAMPLING_PARAMETERS = ("temperature", "top_p")
+_STATE_PARAMETERS = ("previous_response_id", "conversation")
+_COMPACTION_PARAMETERS = ("context_management",)
+
+_UNPAIRED_CALL = re.compile(r"\ANo tool (output found for function call|call found for function call output)")
+_CONTAINER = re.compile(r"container", re.IGNORECASE)
+#: Seen: "Container is expired." and "Container with id '…' not found."; the others are what services might say.
+_LOST_CONTAINER = re.compile(
+    r"(?=.*container).*(expired|not found|does not exist|no longer|not running|terminated)", re.IGNORECASE | re.DOTALL
+)
+#: Seen from OpenAI, vLLM and llama.cpp; most servers have no code for it (S6).
+_OVERFLOW = re.compile(r"\b(context (length|size|window)|maximum model length)\b", re.IGNORECASE)
+
 #: In the order in which to try to recover; of several rows about one thing the most specific comes first.
 _ROWS = (
-    _Row(ErrorKind.SAMPLING_REJECTED, _INVALID, False, _match_sampling),
-    _Row(ErrorKind.CONVERSATION_LOCKED, None, False, _match_locked),
-    _Row(ErrorKind.CALLS_UNANSWERED, _STATE_STATUSES, False, _match_unanswered_calls),
-    _Row(ErrorKind.STATE_NOT_FOUND, frozenset({404}), False, _match_state_mentioned),
-    _Row(ErrorKind.STATE_NOT_FOUND, _STATE_STATUSES, False, _match_state_not_found),
-    _Row(ErrorKind.STATE_REJECTED, _STATE_STATUSES, False, _match_state_rejected),
-    # An answer need not say what happened: its status does.
-    _Row(ErrorKind.CONTAINER_LOST, frozenset({400, 404}), False, _match_container),
-    _Row(ErrorKind.CONTEXT_OVERFLOW, frozenset({400, 413, 422}), True, _match_overflow),
-    _Row(ErrorKind.CONTAINER_LOST, _NO_ANSWERS, True, _match_lost_container),
-    _Row(ErrorKind.COMPACTION_REJECTED, _INVALID, False, _match_compaction),
+    _Row(ErrorKind.CONVERSATION_LOCKED, None, codes=("conversation_locked",)),
+    _Row(ErrorKind.CALLS_UNANSWERED, _STATE_STATUSES, required_parameters=_STATE_PARAMETERS, pattern=_UNPAIRED_CALL),
+    _Row(ErrorKind.STATE_NOT_FOUND, frozenset({404}), required_parameters=_STATE_PARAMETERS, names_state=True),
+    _Row(
+        ErrorKind.STATE_NOT_FOUND,
+        _STATE_STATUSES,
+        required_parameters=_STATE_PARAMETERS,
+        codes=("previous_response_not_found",),
+    ),
+    _Row(
+        ErrorKind.STATE_REJECTED,
+        _STATE_STATUSES,
+        required_parameters=_STATE_PARAMETERS,
+        parameters=_STATE_PARAMETERS,
+        names_state=True,
+    ),
+    # The status of an answer says that the container was lost; its message only has to be about a container.
+    _Row(ErrorKind.CONTAINER_LOST, frozenset({400, 404}), pattern=_CONTAINER),
+    _Row(
+        ErrorKind.CONTEXT_OVERFLOW,
+        frozenset({400, 413, 422}),
+        applies_to_events=True,
+        codes=("context_length_exceeded",),
+        pattern=_OVERFLOW,
+    ),
+    _Row(ErrorKind.CONTAINER_LOST, _NO_ANSWERS, applies_to_events=True, pattern=_LOST_CONTAINER),
+    _Row(
+        ErrorKind.COMPACTION_REJECTED,
+        _INVALID,
+        required_parameters=_COMPACTION_PARAMETERS,
+        word=_COMPACTION_PARAMETERS[0],
+    ),
 )
+
+
+def classify_error(error: UpstreamError | JsonMapping, body: JsonMapping) -> tuple[ErrorMatch, ...]:
+    """The meanings of an error, in the order in which to try to recover; empty where nothing is known to help.
+
+    `error` is the answer to a request, or the error object of an event (`get_event_error`). `body` is the request:
+    only what it contains can be the cause.
+    """
+    matches: list[ErrorMatch] = []
+    if isinstance(error, UpstreamError):
+        rows = [row for row in _ROWS if row.statuses is None or error.status in row.statuses]
+        code: object = error.code
+        parameter, message = error.param, error.message
+        if error.status in _INVALID:
+            # A server that gives no parameter mentions it in its message, if at all (S6).
+            named = [parameter] if parameter is not None else re.findall(r"\b(?:temperature|top_p)\b", message)
+            rejected = next((name for name in named if name in _SAMPLING_PARAMETERS and name in body), None)
+            if rejected is not None:
+                matches.append(ErrorMatch(ErrorKind.SAMPLING_REJECTED, rejected))
+    else:
+        rows = [row for row in _ROWS if row.applies_to_events]
+        code, parameter, text = error.get("code"), None, error.get("message")
+        message = text if isinstance(text, str) else ""
+    state_id = next((body[name] for name in _STATE_PARAMETERS if name in body), None)
+    for row in rows:
+        if row.required_parameters and not any(name in body for name in row.required_parameters):
+            continue
+        if (
+            code in row.codes
+            or parameter in row.parameters
+            or (row.pattern is not None and row.pattern.search(message) is not None)
+            or (row.names_state and state_id is not None and state_id in message)
+            or (row.word is not None and row.word in f"{parameter} {message}")
+        ):
+            matches.append(ErrorMatch(row.kind))
+    return tuple(matches)
+
+
+def get_event_error(event: JsonMapping) -> JsonMapping | None:
+    """The error object of an event that ends a response with an error; None for any other event."""
+    kind, error = event.get("type"), event.get("error")
+    if kind == "response.failed":
+        response = event.get("response")
+        failure = response.get("error") if is_json_object(response) else None
+        return failure if is_json_object(failure) else None
+    if kind != "error":
+        return None
+    return error if is_json_object(error) else event  # some servers put its fields on the event itself

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from threadbridge.api_types import FunctionCallItem, FunctionDelta, LastError, StepStatus, UsageObject
-from threadbridge.ports import Entry, Event, IdGenerator, Wire
+from threadbridge.api_types import (
+    FunctionCallItem,
+    FunctionDelta,
+    FunctionToolCall,
+    LastError,
+    RequiredAction,
+    RunObject,
+    RunStepObject,
+    RunToolCall,
+    StepStatus,
+    UsageObject,
+)
+from threadbridge.ports import Entry, Event, IdGenerator
 from threadbridge.translation.wire_objects import build_closed_step, build_open_step, build_step_delta, build_step_event
 
 
@@ -26,20 +37,20 @@ class FunctionCallWriter:
         self._item: FunctionCallItem | None = None
 
     def open(self) -> Event:
-        """The one delta that carries id and name: clients concatenate what is sent twice (A91, A98a)."""
+        """The one delta with ID and name: clients concatenate what is sent twice (A91, A98a)."""
         function: FunctionDelta = {"name": self.name, "arguments": "", "output": None}
         return build_step_delta(
             self._step_id, {"index": self.index, "id": self.call_id, "type": "function", "function": function}
         )
 
     def add(self, fragment: str) -> Event:
-        """The next fragment of the arguments."""
+        """The delta of the next fragment of the arguments."""
         self._fragments.append(fragment)
         return build_step_delta(
             self._step_id, {"index": self.index, "type": "function", "function": {"arguments": fragment}}
         )
 
-    def finish(self, item: Wire) -> list[Event]:
+    def finish(self, item: FunctionCallItem) -> list[Event]:
         """Take the finished item, and send what the deltas left out. What was streamed stays."""
         self._item = item
         streamed, whole = self.arguments, item.get("arguments") or ""
@@ -51,7 +62,7 @@ class FunctionCallWriter:
         """The arguments as the client has them."""
         return "".join(self._fragments)
 
-    def build_required_call(self) -> Wire:
+    def build_required_call(self) -> RunToolCall:
         """The call as `required_action` shows it (A64)."""
         return {
             "id": self.call_id,
@@ -59,8 +70,8 @@ class FunctionCallWriter:
             "function": {"name": self.name, "arguments": self.arguments},
         }
 
-    def build_step_call(self) -> Wire:
-        """The call as its step shows it while it is not answered (A76)."""
+    def build_step_call(self) -> FunctionToolCall:
+        """The call as its step shows it while it has no output (A76)."""
         return {
             "id": self.call_id,
             "type": "function",
@@ -68,25 +79,24 @@ class FunctionCallWriter:
         }
 
     def build_entry(self) -> Entry:
-        """The call as a line of the timeline: the item to replay, with the id and arguments the client answers to."""
-        item: FunctionCallItem = {
+        """The call as a timeline entry: the item to replay, with the ID and arguments that the client has."""
+        known: FunctionCallItem = {
             "type": "function_call",
             "call_id": self.call_id,
             "name": self.name,
             "arguments": self.arguments,
         }
-        if self._item is not None:
-            item = {**self._item, **item}
+        item: FunctionCallItem = known if self._item is None else {**self._item, **known}
         return Entry(item=item, run_id=self._run_id)
 
 
 class ToolCallsWriter:
     """The tool_calls step of a turn. It opens with the first call and stays open for the tool outputs (A70, A75)."""
 
-    #: The step as it was stored last; None until the turn ended.
-    step: Wire | None = None
+    #: The step as stored last; None until the turn has ended.
+    step: RunStepObject | None = None
 
-    def __init__(self, run: Wire, *, new_id: IdGenerator, now: Callable[[], float]) -> None:
+    def __init__(self, run: RunObject, *, new_id: IdGenerator, now: Callable[[], float]) -> None:
         self._run = run
         self._now = now
         self._open_step = build_open_step(
@@ -112,7 +122,7 @@ class ToolCallsWriter:
         self._calls.append(call)
         return call
 
-    def build_required_action(self) -> Wire:
+    def build_required_action(self) -> RequiredAction:
         """What the client must do now (A64)."""
         calls = [call.build_required_call() for call in self._calls]
         return {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": calls}}
@@ -127,6 +137,6 @@ class ToolCallsWriter:
         self.step = build_closed_step(self._build_step(), step_status, at=at, usage=usage, last_error=last_error)
         return [build_step_event(self.step, self._run["expires_at"])]
 
-    def _build_step(self) -> Wire:
-        details = {"type": "tool_calls", "tool_calls": [call.build_step_call() for call in self._calls]}
-        return {**self._open_step, "step_details": details}
+    def _build_step(self) -> RunStepObject:
+        calls = [call.build_step_call() for call in self._calls]
+        return {**self._open_step, "step_details": {"type": "tool_calls", "tool_calls": [*calls]}}

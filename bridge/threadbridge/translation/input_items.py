@@ -1,11 +1,24 @@
-"""A thread's timeline as the input of a response (§6, §9). Requests are stateless: no item bears an id."""
+"""A thread's timeline as the input of a response (§6, §9). Requests are stateless: no item has an ID."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import cast
 
-from threadbridge.ports import Entry, Wire
+from threadbridge.api_types import (
+    InputContentPart,
+    InputItem,
+    InputMessageItem,
+    JsonMapping,
+    JsonObject,
+    MessageObject,
+    OutputContentPart,
+    OutputMessageItem,
+    RunObject,
+    is_json_list,
+)
+from threadbridge.ports import Entry
 from threadbridge.translation.citations import strip_markers
 from threadbridge.translation.continuation import Continuation
 from threadbridge.translation.hosted_tools.registry import find_by_item_type
@@ -13,15 +26,12 @@ from threadbridge.translation.hosted_tools.registry import find_by_item_type
 #: Fields that only returned items have; with `store: false` their IDs resolve to nothing (§9).
 _OUTPUT_ONLY_FIELDS = frozenset({"id", "status", "created_by"})
 
-#: The text field of each output part; annotations and logprobs are not sent back.
-_OUTPUT_TEXT_FIELDS: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
-
 
 def strip_to_model_input(entry: Entry) -> Entry:
     """The entry reduced to what becomes model input.
 
-    A turn holds its history until it ends. The unused fields of a thousand messages would cost more in garbage
-    collection alone than the rest of the turn.
+    A turn holds its history in memory until it ends. The unused fields of a thousand messages would cost more in
+    garbage collection alone than the rest of the turn.
     """
     if entry.message is None:
         return entry
@@ -29,13 +39,13 @@ def strip_to_model_input(entry: Entry) -> Entry:
 
 
 def build_input_items(
-    run: Wire,
+    run: RunObject,
     timeline: Sequence[Entry],
     *,
     container_id: str | None = None,
     continuation: Continuation | None = None,
     include_compactions: bool = False,
-) -> list[Wire]:
+) -> list[InputItem]:
     """The input of the next response: the whole thread, or what the service does not have yet.
 
     Earlier runs contribute messages and the function calls that have outputs; this run also its reasoning and its
@@ -43,20 +53,20 @@ def build_input_items(
     led to, and code that ran in another container than `container_id`. Compactions are included only where the
     service continues from them.
     """
-    answered_calls = _find_answered_calls(
-        timeline, continuation.open_calls if continuation is not None else frozenset()
-    )
-    items: list[Wire] = []
-    reasoning: list[Wire] = []  # waits for the item it led to
+    answered_calls = _find_answered_calls(timeline, continuation)
+    items: list[InputItem] = []
+    reasoning: list[InputItem] = []  # not sent before the item it led to
     for entry in timeline:
-        if not _is_replayable(entry.item, container_id):
+        kind = None if entry.item is None else entry.item["type"]
+        tool = None if kind is None else find_by_item_type(kind)
+        if tool is not None and entry.item is not None and not tool.is_replayable(entry.item, container_id):
             reasoning = []
             continue
-        if not include_compactions and _is_compaction(entry.item):
+        if kind == "compaction" and not include_compactions:
             continue
         item = _build_input_item(entry, run["id"], answered_calls)
         if item is None:
-            reasoning = [] if _is_function_item(entry.item) else reasoning
+            reasoning = [] if kind in _FUNCTION_ITEM_TYPES else reasoning
             continue
         if item["type"] == "reasoning":
             reasoning.append(item)
@@ -66,17 +76,22 @@ def build_input_items(
         reasoning = []
         items.append(item)
     continues_upstream = continuation is not None and continuation.point is not None
-    return items if items or continues_upstream else [_build_message_item("user", [])]
+    if not items and not continues_upstream:  # an empty input is rejected
+        items.append({"type": "message", "role": "user", "content": [{"type": "input_text", "text": ""}]})
+    return items
+
+
+_FUNCTION_ITEM_TYPES = frozenset({"function_call", "function_call_output"})
 
 
 def _find_answered_calls(
-    timeline: Sequence[Entry], open_calls: AbstractSet[tuple[str | None, str]]
+    timeline: Sequence[Entry], continuation: Continuation | None
 ) -> AbstractSet[tuple[str | None, str]]:
     """The calls that have outputs, the open calls of a continuation included.
 
     Call IDs are paired with their run, since some servers reuse them.
     """
-    calls = set(open_calls)
+    calls = set(continuation.open_calls if continuation is not None else ())
     answered_calls: set[tuple[str | None, str]] = set()
     for entry in timeline:
         item = entry.item
@@ -89,145 +104,119 @@ def _find_answered_calls(
     return calls & answered_calls
 
 
-def _build_input_item(entry: Entry, run_id: str, answered_calls: AbstractSet[tuple[str | None, str]]) -> Wire | None:
-    item: Wire | None = entry.item
+def _build_input_item(
+    entry: Entry, run_id: str, answered_calls: AbstractSet[tuple[str | None, str]]
+) -> InputItem | None:
+    """The entry as the run sends it; None for an entry that it does not send."""
+    item: InputItem | None = entry.item
     if item is None:
         return _convert_message(entry.message) if entry.message is not None else None
-    kind = item["type"]
-    if _is_function_item(item):
-        return _strip_output_only_fields(item) if (entry.run_id, item["call_id"]) in answered_calls else None
-    if kind == "message":
-        return item if _is_from_user(item) else _build_replayed_message(item)
-    if _is_compaction(item):
-        return _strip_output_only_fields(item)  # stands for everything before it, of whatever run (§11)
+    if item["type"] == "function_call" or item["type"] == "function_call_output":
+        is_answered = (entry.run_id, item["call_id"]) in answered_calls
+        return cast("InputItem", _strip_output_only_fields(item)) if is_answered else None
+    if item["type"] == "message":
+        return item if item["role"] != "assistant" else _build_replayed_message(item)
+    if item["type"] == "compaction":
+        # Stands for everything before it, whichever run wrote it (§11).
+        return cast("InputItem", _strip_output_only_fields(item))
     if entry.run_id != run_id:
         return None
-    if kind == "reasoning":
-        return _build_replayed_reasoning(item)
-    return item  # a hosted tool's item of this run: the service knows it by its id
+    if item["type"] == "reasoning":
+        # Sent back encrypted or not at all: a service that stored nothing does not know its ID (§9).
+        encrypted = item.get("encrypted_content")
+        if not encrypted:
+            return None
+        return {"type": "reasoning", "summary": item.get("summary") or [], "encrypted_content": encrypted}
+    return item  # a hosted tool's item of this run: the service knows it by its ID
 
 
-def _is_replayable(item: Wire | None, container_id: str | None) -> bool:
-    tool = None if item is None else find_by_item_type(item["type"])
-    return item is None or tool is None or tool.is_replayable(item, container_id)
-
-
-_FUNCTION_ITEM_TYPES = frozenset({"function_call", "function_call_output"})
-
-
-def _is_function_item(item: Wire | None) -> bool:
-    return item is not None and item["type"] in _FUNCTION_ITEM_TYPES
-
-
-def _is_compaction(item: Wire | None) -> bool:
-    return item is not None and item["type"] == "compaction"
-
-
-def _is_from_user(item: Wire) -> bool:
+def _is_from_user(item: JsonMapping) -> bool:
     return bool(item.get("role") == "user")
 
 
-# -- Raw items -----------------------------------------------------------------------------------------------------
-
-
-def _strip_output_only_fields(item: Wire) -> Wire:
+def _strip_output_only_fields(item: JsonMapping) -> JsonObject:
     return {name: value for name, value in item.items() if name not in _OUTPUT_ONLY_FIELDS and value is not None}
 
 
-def _build_replayed_message(item: Wire) -> Wire:
-    """An assistant's message word for word, `phase` and all (§6)."""
-    content = [
-        {"type": kind, _OUTPUT_TEXT_FIELDS[kind]: part[_OUTPUT_TEXT_FIELDS[kind]]}
-        for part in item.get("content") or ()
-        if (kind := part["type"]) in _OUTPUT_TEXT_FIELDS
-    ]
-    return {**_strip_output_only_fields(item), "content": content or [_build_text_part("assistant", "")]}
+def _build_replayed_message(item: OutputMessageItem) -> InputItem:
+    """An assistant's message word for word, including `phase` (§6); annotations and logprobs are not sent back."""
+    content: list[OutputContentPart] = []
+    for part in item.get("content") or ():
+        if part["type"] == "output_text":
+            content.append({"type": "output_text", "text": part["text"]})
+        elif part["type"] == "refusal":
+            content.append({"type": "refusal", "refusal": part["refusal"]})
+    content = content or [{"type": "output_text", "text": ""}]
+    return cast("OutputMessageItem", {**_strip_output_only_fields(item), "content": content})
 
 
-def _build_replayed_reasoning(item: Wire) -> Wire | None:
-    """Reasoning is sent back encrypted or not at all: a service that stored nothing does not know its ID (§9)."""
-    encrypted = item.get("encrypted_content")
-    if not encrypted:
-        return None
-    return {"type": "reasoning", "summary": item.get("summary") or [], "encrypted_content": encrypted}
+# -- Messages. An empty list of parts is rejected (§6) -------------------------------------------------------------
 
 
-# -- Messages ------------------------------------------------------------------------------------------------------
+def _convert_message(message: MessageObject) -> InputItem:
+    return _convert_assistant_message(message) if message["role"] == "assistant" else _convert_user_message(message)
 
 
-def _convert_message(message: Wire) -> Wire:
-    role = message["role"]
-    return _build_message_item(
-        role,
-        [_PART_CONVERTERS[part["type"]](role, part) for part in message["content"] if part["type"] in _PART_CONVERTERS],
-    )
+def _convert_user_message(message: MessageObject) -> InputMessageItem:
+    content: list[InputContentPart] = []
+    for part in message["content"]:
+        if part["type"] == "text":
+            content.append({"type": "input_text", "text": part["text"]["value"]})
+        elif part["type"] == "refusal":
+            content.append({"type": "input_text", "text": part["refusal"]})
+        elif part["type"] == "image_url":
+            image = part["image_url"]
+            content.append({"type": "input_image", "image_url": image["url"], "detail": image.get("detail") or "auto"})
+        elif part["type"] == "image_file":
+            file = part["image_file"]
+            content.append({"type": "input_image", "file_id": file["file_id"], "detail": file.get("detail") or "auto"})
+    return {"type": "message", "role": "user", "content": content or [{"type": "input_text", "text": ""}]}
 
 
-def _build_message_item(role: str, content: list[Wire]) -> Wire:
-    # An empty list of parts is refused (§6).
-    return {"type": "message", "role": role, "content": content or [_build_text_part(role, "")]}
+def _convert_assistant_message(message: MessageObject) -> OutputMessageItem:
+    """An assistant's message, which can only contain text: an image is replaced by its name (§6, G11)."""
+    content: list[OutputContentPart] = []
+    for part in message["content"]:
+        if part["type"] == "text":
+            content.append({"type": "output_text", "text": strip_markers(part["text"]["value"])})
+        elif part["type"] == "refusal":
+            content.append({"type": "refusal", "refusal": part["refusal"]})
+        elif part["type"] == "image_url":
+            content.append({"type": "output_text", "text": f"[image {part['image_url']['url']}]"})
+        elif part["type"] == "image_file":
+            content.append({"type": "output_text", "text": f"[image {part['image_file']['file_id']}]"})
+    return {"type": "message", "role": "assistant", "content": content or [{"type": "output_text", "text": ""}]}
 
 
-def _build_text_part(role: str, text: str) -> Wire:
-    return {"type": "output_text" if role == "assistant" else "input_text", "text": text}
+# -- Images that code made: the service does not know them by the IDs they have here (A37) -------------------------
 
 
-def _convert_text(role: str, part: Wire) -> Wire:
-    text = part["text"]["value"]
-    return _build_text_part(role, strip_markers(text) if role == "assistant" else text)
-
-
-def _convert_refusal(role: str, part: Wire) -> Wire:
-    if role == "assistant":
-        return {"type": "refusal", "refusal": part["refusal"]}
-    return _build_text_part(role, part["refusal"])
-
-
-def _convert_image_url(role: str, part: Wire) -> Wire:
-    image = part["image_url"]
-    if role == "assistant":  # an assistant's message can only contain text (§6, G11)
-        return _build_text_part(role, f"[image {image['url']}]")
-    return {"type": "input_image", "image_url": image["url"], "detail": image.get("detail") or "auto"}
-
-
-def _convert_image_file(role: str, part: Wire) -> Wire:
-    image = part["image_file"]
-    if role == "assistant":
-        return _build_text_part(role, f"[image {image['file_id']}]")
-    return {"type": "input_image", "file_id": image["file_id"], "detail": image.get("detail") or "auto"}
-
-
-_PART_CONVERTERS: Mapping[str, Callable[[str, Wire], Wire]] = {
-    "text": _convert_text,
-    "refusal": _convert_refusal,
-    "image_url": _convert_image_url,
-    "image_file": _convert_image_file,
-}
-
-
-# -- Images that code made: the service does not know them by our IDs (A37) ----------------------------------------
-
-
-def collect_image_file_ids(items: Sequence[Wire]) -> frozenset[str]:
+def collect_image_file_ids(items: Sequence[InputItem]) -> frozenset[str]:
     """The IDs of the files that user messages show."""
-    return frozenset(
-        part["file_id"]
-        for item in items
-        if item.get("role") == "user" and isinstance(item["content"], list)
-        for part in item["content"]
-        if part["type"] == "input_image" and part.get("file_id")
-    )
+    ids: set[str] = set()
+    for item in items:
+        if item["type"] != "message" or item["role"] != "user" or not is_json_list(item["content"]):
+            continue
+        for part in item["content"]:
+            file_id = part.get("file_id") if part["type"] == "input_image" else None
+            if file_id:
+                ids.add(file_id)
+    return frozenset(ids)
 
 
-def inline_images(items: Sequence[Wire], urls: Mapping[str, str]) -> list[Wire]:
+def inline_images(items: Sequence[InputItem], urls: Mapping[str, str]) -> list[InputItem]:
     """The items with the data URLs of these files instead of their IDs."""
-    return [_inline_item(item, urls) if collect_image_file_ids([item]) & urls.keys() else item for item in items]
-
-
-def _inline_item(item: Wire, urls: Mapping[str, str]) -> Wire:
-    return {**item, "content": [_inline_part(part, urls) for part in item["content"]]}
-
-
-def _inline_part(part: Wire, urls: Mapping[str, str]) -> Wire:
-    url = urls.get(part.get("file_id") or "")
-    return part if url is None else {"type": "input_image", "image_url": url, "detail": part["detail"]}
+    inlined: list[InputItem] = []
+    for item in items:
+        if item["type"] != "message" or item["role"] != "user" or not collect_image_file_ids([item]) & urls.keys():
+            inlined.append(item)
+            continue
+        content: list[InputContentPart] = []
+        for part in item["content"]:
+            url = urls.get(part.get("file_id") or "") if part["type"] == "input_image" else None
+            if url is None or part["type"] != "input_image":
+                content.append(part)
+            else:
+                content.append({"type": "input_image", "image_url": url, "detail": part.get("detail", "auto")})
+        inlined.append({**item, "content": content})
+    return inlined

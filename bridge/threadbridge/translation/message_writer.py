@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
-from threadbridge.api_types import LastError, MessageIncompleteReason, MessageStatus, StepStatus, UsageObject
-from threadbridge.ports import Entry, Event, IdGenerator, Wire
+from threadbridge.api_types import (
+    JsonMapping,
+    LastError,
+    MessageContentPartDelta,
+    MessageIncompleteReason,
+    MessageObject,
+    MessageStatus,
+    OutputAnnotation,
+    OutputMessageItem,
+    RunObject,
+    RunStepObject,
+    StepStatus,
+    UsageObject,
+)
+from threadbridge.ports import Entry, Event, IdGenerator
 from threadbridge.translation.citations import CitationResolver, ImageCitation
 from threadbridge.translation.content_parts import ImagePart, PartKind, RefusalPart, TextPart
 from threadbridge.translation.wire_objects import (
@@ -18,8 +30,8 @@ from threadbridge.translation.wire_objects import (
     build_streamed_message,
 )
 
-#: The parts of an output message that a thread's message can show: our kind, and the field that holds the text.
-_PART_FIELDS: dict[str, tuple[PartKind, str]] = {
+#: The parts of an output message that a thread's message can show: the kind here, and the field that holds the text.
+_PART_FIELDS: Mapping[object, tuple[PartKind, str]] = {
     "output_text": ("text", "text"),
     "refusal": ("refusal", "refusal"),
 }
@@ -29,11 +41,11 @@ class MessageWriter:
     """Turns one output message of a response into one message and one message_creation step."""
 
     item_type = "message"
-    #: The step as it was stored last; None until it ended.
-    step: Wire | None = None
+    #: The step as stored last; None until it has ended.
+    step: RunStepObject | None = None
 
     def __init__(
-        self, run: Wire, *, new_id: IdGenerator, now: Callable[[], float], citations: CitationResolver
+        self, run: RunObject, *, new_id: IdGenerator, now: Callable[[], float], citations: CitationResolver
     ) -> None:
         self._run = run
         self._now = now
@@ -48,8 +60,8 @@ class MessageWriter:
         )
         self._text_parts: dict[tuple[PartKind, int], TextPart | RefusalPart] = {}  # by their upstream index
         self._parts: list[TextPart | RefusalPart | ImagePart] = []  # without gaps
-        self._item: Wire | None = None
-        #: The item came with status completed: a token limit that struck later did not cut it. (May be null, S5.)
+        self._item: OutputMessageItem | None = None
+        #: The item came with status completed: a token limit reached later did not cut it. (May be null, S5.)
         self.is_complete = False
 
     def open(self) -> list[Event]:
@@ -70,7 +82,7 @@ class MessageWriter:
             return self._build_delta_events(part.write(fragment))
         return [build_message_delta(self.message_id, part.append(fragment))]
 
-    def cite(self, content_index: int, annotation: Wire, number: int | None) -> list[Event]:
+    def cite(self, content_index: int, annotation: OutputAnnotation, number: int | None) -> list[Event]:
         """The annotation of this number of a content part."""
         part = self._get_or_create_part("text", content_index)
         return self._add_citation(part, annotation, number) if isinstance(part, TextPart) else []
@@ -84,52 +96,38 @@ class MessageWriter:
         """An image that the model made and did not cite."""
         return [self._add_image(file_id)]
 
-    def finish(self, item: Wire) -> list[Event]:
+    def finish(self, item: OutputMessageItem) -> list[Event]:
         """Take the finished item, and send what the deltas left out.
 
         What was streamed stays: where the item differs, its text is not used and the message will be replayed from
         its own content. Parts are compared in order, because servers differ in how they number them.
         """
         self.is_complete = item.get("status") == "completed"
-        item_parts = _extract_parts(item)
-        events = self._emit_missing(item_parts) if self.step is None else []
-        if (
-            self._list_part_texts() == [(kind, words) for kind, words, _ in item_parts]
-            and item.get("status") != "incomplete"
-        ):
-            self._item = item
-        return events
-
-    def _emit_missing(self, item_parts: list[tuple[PartKind, str, list[Wire]]]) -> list[Event]:
         streamed = list(self._text_parts.values())
         events: list[Event] = []
-        for position, (kind, words, part_annotations) in enumerate(item_parts):
+        for position, (kind, words, notes) in enumerate(_extract_parts(item) if self.step is None else []):
             if position >= len(streamed):
                 # Its images first, where nothing was streamed before them (A86). A key no upstream index can have.
-                events += self._emit_images(part_annotations)
+                events += self._add_images(notes)
                 part = self._get_or_create_part(kind, -1 - position)
             else:
                 part = streamed[position]
             matches = part.kind == kind and words.startswith(part.model_text)
             if matches and isinstance(part, TextPart):
-                for number, annotation in enumerate(part_annotations):
+                for number, annotation in enumerate(notes):
                     events += self._add_citation(part, annotation, number)
             if matches and (rest := words[len(part.model_text) :]):
                 events += self._build_delta_events(part.write(rest))
             if isinstance(part, TextPart):
                 events += self._build_delta_events(part.finish())
+        if self.has_same_text(item) and item.get("status") != "incomplete":
+            self._item = item
         return events
 
-    def _emit_images(self, annotations: list[Wire]) -> list[Event]:
-        image_annotations = (annotation for annotation in annotations if not annotation.get("end_index"))
-        citations = (
-            self._citations.resolve(annotation) for annotation in image_annotations if "container_id" in annotation
-        )
-        return [self._add_image(citation.file_id) for citation in citations if isinstance(citation, ImageCitation)]
-
-    def has_same_text(self, item: Wire) -> bool:
+    def has_same_text(self, item: OutputMessageItem) -> bool:
         """Whether the item has exactly the text of this message."""
-        return self._list_part_texts() == [(kind, words) for kind, words, _ in _extract_parts(item)]
+        written = [(part.kind, part.model_text) for part in self._text_parts.values()]
+        return written == [(kind, words) for kind, words, _ in _extract_parts(item)]
 
     def close(
         self,
@@ -156,7 +154,7 @@ class MessageWriter:
     def build_entry(self, *, incomplete: bool) -> Entry:
         """The message as a timeline entry, with its item where that can be replayed verbatim.
 
-        `cut`: the response did not complete, so that only an item known to be whole may be replayed.
+        Of an `incomplete` response only an item known to be whole may be replayed.
         """
         item = self._item if self.is_complete or not incomplete else None
         return Entry(message=self._build_message(), item=item, run_id=self._run["id"])
@@ -169,7 +167,7 @@ class MessageWriter:
             self._parts.append(part)
         return part
 
-    def _add_citation(self, part: TextPart, annotation: Wire, number: int | None) -> list[Event]:
+    def _add_citation(self, part: TextPart, annotation: OutputAnnotation, number: int | None) -> list[Event]:
         if not part.register_annotation(number):
             return []
         citation = self._citations.resolve(annotation)
@@ -177,18 +175,25 @@ class MessageWriter:
             return [self._add_image(citation.file_id)]
         return self._build_delta_events(part.cite(citation)) if citation is not None else []
 
+    def _add_images(self, annotations: Iterable[OutputAnnotation]) -> list[Event]:
+        """The images among the annotations. One that is shown, not mentioned, has no end in the text (§6)."""
+        events: list[Event] = []
+        for annotation in annotations:
+            if "container_id" in annotation and not annotation.get("end_index"):
+                citation = self._citations.resolve(annotation)
+                if isinstance(citation, ImageCitation):
+                    events.append(self._add_image(citation.file_id))
+        return events
+
     def _add_image(self, file_id: str) -> Event:
         part = ImagePart(len(self._parts), file_id)
         self._parts.append(part)
         return build_message_delta(self.message_id, part.build_delta())
 
-    def _build_delta_events(self, deltas: Iterable[Wire]) -> list[Event]:
+    def _build_delta_events(self, deltas: Iterable[MessageContentPartDelta]) -> list[Event]:
         return [build_message_delta(self.message_id, delta) for delta in deltas]
 
-    def _list_part_texts(self) -> list[tuple[PartKind, str]]:
-        return [(part.kind, part.model_text) for part in self._text_parts.values()]
-
-    def _build_message(self) -> Wire:
+    def _build_message(self) -> MessageObject:
         return build_run_message(
             self._run,
             message_id=self.message_id,
@@ -197,12 +202,13 @@ class MessageWriter:
         )
 
 
-def _extract_parts(item: Wire) -> list[tuple[PartKind, str, list[Wire]]]:
+def _extract_parts(item: OutputMessageItem) -> list[tuple[PartKind, str, list[OutputAnnotation]]]:
     """The parts that have text, in order, with their annotations."""
-    extracted: list[tuple[PartKind, str, list[Wire]]] = []
-    parts: list[Any] = item.get("content") or []
-    for part in parts:
-        fields = _PART_FIELDS.get(part.get("type"))
-        if fields is not None and part.get(fields[1]):
-            extracted.append((fields[0], part[fields[1]], part.get("annotations") or []))
+    extracted: list[tuple[PartKind, str, list[OutputAnnotation]]] = []
+    for part in item.get("content") or []:
+        fields: JsonMapping = part
+        kind, name = _PART_FIELDS.get(fields.get("type"), (None, ""))
+        text: str | None = fields.get(name)
+        if kind is not None and text:
+            extracted.append((kind, text, fields.get("annotations") or []))
     return extracted

@@ -7,9 +7,10 @@ item another id in every event. An item is therefore looked up by everything tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
-from threadbridge.ports import Entry, Wire
+from threadbridge.api_types import JsonMapping, OutputItem, OutputMessageItem
+from threadbridge.ports import Entry
 from threadbridge.translation.function_calls import FunctionCallWriter
 from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
 from threadbridge.translation.message_writer import MessageWriter
@@ -27,8 +28,8 @@ class OutputSlot:
         self.output_index = output_index
         self.item_type = item_type
         self.writer: ItemWriter | None = None
-        self.item: Wire | None = None
-        #: The finished item has arrived.
+        self.item: OutputItem | None = None
+        #: Whether the finished item has arrived.
         self.is_finished = False
 
 
@@ -37,9 +38,9 @@ class OutputItems:
 
     def __init__(self) -> None:
         self._slots: list[OutputSlot] = []
-        self._by_index: dict[Any, OutputSlot] = {}
-        self._by_id: dict[Any, OutputSlot] = {}
-        self._by_call_id: dict[str, OutputSlot] = {}
+        self._by_index: dict[int | None, OutputSlot] = {}
+        self._by_id: dict[str | None, OutputSlot] = {}
+        self._by_call_id: dict[Any, OutputSlot] = {}
 
     def add_writer(self, writer: ItemWriter, *, index: int | None, item_id: str | None) -> OutputSlot:
         """Add an item that is being shown."""
@@ -49,7 +50,7 @@ class OutputItems:
             self._by_call_id[writer.call_id] = slot
         return slot
 
-    def add_item(self, item: Wire, *, index: int | None) -> None:
+    def add_item(self, item: OutputItem, *, index: int | None) -> None:
         """Add a finished item that is not shown."""
         slot = self._add_slot(item.get("type", ""), index, item.get("id"))
         slot.item, slot.is_finished = item, True
@@ -70,43 +71,43 @@ class OutputItems:
                 return slot.writer
         return None
 
-    def find_slot(self, item: Wire, *, index: int | None) -> OutputSlot | None:
+    def find_slot(self, item: OutputItem, *, index: int | None) -> OutputSlot | None:
         """The slot a just finished item belongs to, if anything of it was seen before."""
         at_index = self._by_index.get(index)
-        return self._find_by_id(item) or (
-            at_index if at_index is not None and not at_index.is_finished and _has_same_type(at_index, item) else None
-        )
+        if at_index is not None and (at_index.is_finished or at_index.item_type != item.get("type")):
+            at_index = None
+        return self._find_by_id(item) or at_index
 
-    def find_final_slot(self, item: Wire, *, index: int) -> OutputSlot | None:
-        """The slot of an item of the finished response, moved to `index`."""
+    def find_final_slot(self, item: OutputItem, *, index: int) -> OutputSlot | None:
+        """The slot of an item of the finished response, moved to `index`.
+
+        A message without a known ID or index is found by its text, as the last resort against showing it twice.
+        """
         at_index = self._by_index.get(index)
-        slot = (
-            self._find_by_id(item)
-            or (at_index if at_index is not None and _has_same_type(at_index, item) else None)
-            or self._find_by_text(item)
-        )
+        slot = self._find_by_id(item)
+        if slot is None and at_index is not None and at_index.item_type == item.get("type"):
+            slot = at_index
+        if slot is None and item.get("type") == MessageWriter.item_type:
+            message = cast("OutputMessageItem", item)  # by its type, which may be missing: `item["type"]` may raise
+            writers = ((slot, slot.writer) for slot in self._slots)
+            slot = next(
+                (
+                    slot
+                    for slot, writer in writers
+                    if isinstance(writer, MessageWriter) and writer.has_same_text(message)
+                ),
+                None,
+            )
         if slot is not None:
             slot.output_index = index
         return slot
 
-    def _find_by_id(self, item: Wire) -> OutputSlot | None:
-        for slot in (self._by_call_id.get(item.get("call_id", "")), self._by_id.get(item.get("id"))):
-            if slot is not None and _has_same_type(slot, item):
+    def _find_by_id(self, item: OutputItem) -> OutputSlot | None:
+        fields: JsonMapping = item
+        for slot in (self._by_call_id.get(fields.get("call_id", "")), self._by_id.get(fields.get("id"))):
+            if slot is not None and slot.item_type == fields.get("type"):
                 return slot
         return None
-
-    def _find_by_text(self, item: Wire) -> OutputSlot | None:
-        """The message with the same text: the last resort against showing one twice."""
-        if item.get("type") != MessageWriter.item_type:
-            return None
-        return next(
-            (
-                slot
-                for slot in self._slots
-                if isinstance(slot.writer, MessageWriter) and slot.writer.has_same_text(item)
-            ),
-            None,
-        )
 
     def build_entries(self, run_id: str, *, incomplete: bool) -> Sequence[Entry]:
         """What the response leaves in the timeline, in the order of its output.
@@ -125,7 +126,3 @@ class OutputItems:
             elif slot.item is not None:
                 entries.append(Entry(item=slot.item, run_id=run_id))
         return entries
-
-
-def _has_same_type(slot: OutputSlot, item: Wire) -> bool:
-    return bool(slot.item_type == item.get("type"))

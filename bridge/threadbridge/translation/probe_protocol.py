@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any, TypeAlias, TypeVar
 
+from threadbridge.api_types import JsonMapping, JsonObject
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
 from threadbridge.translation.models.data import MODEL_FAMILIES, ModelFamily
 from threadbridge.translation.models.resolution import get_base_model
 
 T = TypeVar("T")
 
-#: The least the Responses API accepts (§3), and enough for one function call.
+#: The least that the Responses API accepts (§3), and enough for one function call.
 _TEXT_TOKENS = 16
 _CALL_TOKENS = 256
 #: Characters of an error message that are repeated; some servers send whole tracebacks.
@@ -27,24 +27,24 @@ class ProbeRequest:
 
     method: str
     path: str
-    body: Wire | None = None
+    body: JsonObject | None = None
     #: Whether the answer is read as a stream of events.
     is_streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResponse:
-    """What came back: an object, the events of a stream, or an error."""
+    """The answer: an object, the events of a stream, or an error."""
 
-    body: Wire
-    events: Sequence[Wire] = ()
+    body: JsonMapping
+    events: Sequence[JsonMapping] = ()
     error: UpstreamError | None = None
 
     @property
     def error_text(self) -> str:
         """The error message, shortened to one line, for the end of a sentence."""
-        said = "" if self.error is None else self.error.message
-        return shorten(said, _MAX_ERROR_CHARACTERS, placeholder=" …").rstrip(".")
+        message = "" if self.error is None else self.error.message
+        return shorten(message, _MAX_ERROR_CHARACTERS, placeholder=" …").rstrip(".")
 
 
 ProbeGenerator: TypeAlias = Generator[ProbeRequest, ProbeResponse, T]
@@ -74,14 +74,12 @@ class ProbeOptions:
     @property
     def efforts(self) -> Sequence[str]:
         """The reasoning efforts of the model, the lowest first; empty for a model without any or an unknown one."""
-        family = self._family
-        return family.efforts if family is not None else ()
+        return self._family.efforts if self._family is not None else ()
 
     @property
     def never_reasons(self) -> bool:
         """Whether the model is known not to reason."""
-        family = self._family
-        return family is not None and not family.is_reasoning
+        return self._family is not None and not self._family.is_reasoning
 
     @property
     def _family(self) -> ModelFamily | None:
@@ -89,7 +87,11 @@ class ProbeOptions:
 
     def build_request(self, text: str = "Say ok.", *, calls: bool = False, **more: Any) -> ProbeRequest:
         """A request for a short response, or for one call."""
-        body: Wire = {"model": self.model, "input": text, "max_output_tokens": _CALL_TOKENS if calls else _TEXT_TOKENS}
+        body: JsonObject = {
+            "model": self.model,
+            "input": text,
+            "max_output_tokens": _CALL_TOKENS if calls else _TEXT_TOKENS,
+        }
         if self.sends_store:
             body["store"] = False
         if self.efforts:
@@ -104,7 +106,7 @@ def delete_resource(path: str) -> ProbeGenerator[None]:
 
 
 def judge_list(response: ProbeResponse, path: str) -> Finding:
-    """Whether a list came back."""
+    """Whether the answer is a list."""
     if isinstance(response.body.get("data"), list):
         return Finding(is_supported=True, reason=f"`GET {path}` is answered")
     return Finding(is_supported=False, reason=f"`GET {path}`: {response.error_text or 'no list came back'}")

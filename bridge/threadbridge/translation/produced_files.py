@@ -1,4 +1,4 @@
-"""The files a turn's code made: each gets a lasting id at once, under which it will be served (§12, A85)."""
+"""The files that a turn's code made: each gets a lasting ID at once, under which it will be served (§12, A85)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from threadbridge.ports import IdGenerator
 
-#: A file inside a container: the container's id and the file's. Both end with the container (§12).
+#: A file inside a container: the IDs of both. They end with the container (§12).
 ContainerFileRef: TypeAlias = tuple[str, str]
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -27,27 +27,27 @@ class ProducedFile:
 
 
 class ProducedFiles:
-    """Every file of the turn, once. `known_ids` are those of earlier turns in the same container."""
+    """Every file of the turn, once. `known_ids` are those of files from earlier turns in the same container."""
 
     def __init__(self, new_id: IdGenerator, known_ids: Mapping[ContainerFileRef, str] | None = None) -> None:
         self._new_id = new_id
         self._ids: dict[ContainerFileRef, str] = dict(known_ids or {})
-        self._unlocated: list[str] = []  # images whose bytes came first; their citation names the container file
-        self._unattached: list[str] = []  # images no message has shown yet
+        self._unlocated: list[str] = []  # inline images whose container file is not known yet
+        self._unattached: list[str] = []  # images that no message has shown yet
         #: The new ones, in the order they became known.
         self.files: list[ProducedFile] = []
 
     @property
     def container_file_ids(self) -> Mapping[ContainerFileRef, str]:
-        """Every known file of a container, by its place."""
+        """The lasting ID of every known file of a container."""
         return self._ids
 
     def has_container_file(self, container_file: ContainerFileRef) -> bool:
-        """Whether the file has an id already."""
+        """Whether the file has a lasting ID already."""
         return container_file in self._ids
 
     def register_container_file(self, container_id: str, file_id: str, filename: str) -> str:
-        """The lasting id of a container's file."""
+        """The lasting ID of a file in a container."""
         container_file = (container_id, file_id)
         known = self._ids.get(container_file)
         if known is None:
@@ -56,20 +56,25 @@ class ProducedFiles:
         return known
 
     def register_inline_image(self, url: str) -> str | None:
-        """The lasting ID of an image in a call's outputs; None if the URL does not contain it."""
-        content, kind = _decode_data_url(url)
-        if content is None:
+        """The lasting ID of an image in a call's outputs; None if the URL does not contain its bytes."""
+        head, _, data = url.partition(";base64,")
+        if not head.startswith("data:image/"):
             return None
+        try:
+            content = b64decode(data)
+        except binascii.Error:
+            return None
+        extension = head.removeprefix("data:image/")
         file_id = self._new_file_id()
-        self.files.append(ProducedFile(file_id, f"{file_id}.{kind}", content=content))
+        self.files.append(ProducedFile(file_id, f"{file_id}.{extension}", content=content))
         self._unlocated.append(file_id)
         self._unattached.append(file_id)
         return file_id
 
     def register_cited_image(self, container_id: str, file_id: str, filename: str) -> str | None:
-        """The lasting id of a cited image; None when a message shows it already.
+        """The lasting ID of a cited image; None if a message shows it already.
 
-        Citations come in the order of the images: it is the next inline image without a container file.
+        Citations arrive in the order of the images, so it is the next inline image without a known container file.
         """
         container_file = (container_id, file_id)
         if container_file in self._ids:
@@ -97,19 +102,9 @@ class ProducedFiles:
         self._unlocated, self._unattached = [], []
 
     def _new_file_id(self) -> str:
-        return f"file-{self._new_id('file').removeprefix('file_')}"  # the one kind of id with a hyphen (A9)
+        return f"file-{self._new_id('file').removeprefix('file_')}"  # the only IDs with a hyphen (A9)
 
 
 def is_image(filename: str) -> bool:
-    """Whether a message can show it (A37)."""
+    """Whether a message can show the file (A37)."""
     return filename.lower().endswith(_IMAGES)
-
-
-def _decode_data_url(url: str) -> tuple[bytes | None, str]:
-    head, _, data = url.partition(";base64,")
-    if not head.startswith("data:image/"):
-        return None, ""
-    try:
-        return b64decode(data), head.removeprefix("data:image/")
-    except binascii.Error:
-        return None, ""

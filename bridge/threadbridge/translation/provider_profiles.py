@@ -1,4 +1,4 @@
-"""What a Responses service can do, as data: one row for every profile (S1–S13)."""
+"""What each Responses service can do, as data: one row for every profile (S1–S13)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import ProfileName, UpstreamSettings
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
-#: OpenAI's own host; those of its regions end with it (`eu.api.openai.com`).
+#: OpenAI's own host; the hosts of its regions end with it (`eu.api.openai.com`).
 _OPENAI_HOST = "api.openai.com"
 
 #: The names of all capabilities, in the order of tables.

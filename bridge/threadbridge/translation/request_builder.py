@@ -1,13 +1,15 @@
-"""The request for one turn of a run (§3)."""
+"""The request for one turn of a run (§3), and the request that counts the tokens of its prompt (§11)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from threadbridge.ports import Entry, UpstreamCapabilities, Wire
+from threadbridge.api_types import CountTokensBody, CreateResponseBody, JsonMapping, RunObject, UsageObject
+from threadbridge.ports import Entry, UpstreamCapabilities
 from threadbridge.translation.capability_fallbacks import apply_fallbacks
-from threadbridge.translation.continuation import Continuation
+from threadbridge.translation.continuation import Continuation, StateParameters
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.input_items import build_input_items
 from threadbridge.translation.models.resolution import ResolvedModel
@@ -20,11 +22,11 @@ from threadbridge.translation.tool_mapping import (
     list_omitted_tools,
 )
 
-#: The least `max_output_tokens` the Responses API accepts (§3).
+#: The least `max_output_tokens` that the Responses API accepts (§3).
 _MIN_OUTPUT_TOKENS = 16
-#: The least `compact_threshold` it accepts (§11).
+#: The least `compact_threshold` that it accepts (§11).
 _MIN_COMPACT_THRESHOLD = 1000
-#: The longest `prompt_cache_key` it accepts; ids that were imported may be longer.
+#: The longest `prompt_cache_key` that it accepts; imported IDs may be longer.
 _MAX_CACHE_KEY_CHARACTERS = 64
 
 _DEFAULT_SAMPLING = 1.0
@@ -35,42 +37,46 @@ _PLACEHOLDER_RESOURCES = HostedToolResources(vector_store_ids=("vs",))
 #: A service with all capabilities.
 _FULL_PROFILE = UpstreamCapabilities()
 
+INPUT_TOKENS_PATH = "/responses/input_tokens"
+#: The fields of a request that `POST /responses/input_tokens` accepts.
+_COUNTED_FIELDS = CountTokensBody.__required_keys__ | CountTokensBody.__optional_keys__
+
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
     """The body of a request, and a sentence for each thing that the run requests and the body lacks."""
 
-    body: Wire
+    body: CreateResponseBody
     warnings: tuple[str, ...] = ()
 
 
-def get_remaining_completion_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
+def get_remaining_completion_tokens(run: RunObject, prior_usage: UsageObject | None) -> int | None:
     """The rest of the completion budget, which covers the whole run (A80); None without a budget."""
-    budget: int | None = run["max_completion_tokens"]
-    used: int = prior_usage["completion_tokens"] if prior_usage is not None else 0
+    budget = run["max_completion_tokens"]
+    used = prior_usage["completion_tokens"] if prior_usage is not None else 0
     return None if budget is None else budget - used
 
 
-def get_max_output_tokens(run: Wire, prior_usage: Wire | None) -> int | None:
+def get_max_output_tokens(run: RunObject, prior_usage: UsageObject | None) -> int | None:
     """The `max_output_tokens` of the run's next turn; None where the run sets no limit."""
     remaining = get_remaining_completion_tokens(run, prior_usage)
     return None if remaining is None else max(_MIN_OUTPUT_TOKENS, remaining)
 
 
-def is_budget_exhausted(run: Wire, prior_usage: Wire | None) -> bool:
+def is_budget_exhausted(run: RunObject, prior_usage: UsageObject | None) -> bool:
     """Whether the earlier turns used up the run's completion budget: the run ends incomplete, nothing is sent."""
     remaining = get_remaining_completion_tokens(run, prior_usage)
     return remaining is not None and remaining <= 0
 
 
 def build_request(
-    run: Wire,
+    run: RunObject,
     timeline: Sequence[Entry],
     *,
     model: ResolvedModel,
     stream: bool,
     first_turn: bool,
-    prior_usage: Wire | None = None,
+    prior_usage: UsageObject | None = None,
     hosted_tools: HostedToolResources | None = None,
     compact_threshold: int | None = None,
     rejected_parameters: Collection[str] = (),
@@ -85,27 +91,36 @@ def build_request(
     the service compacts the earlier input (§11). `rejected_parameters` are left out, and so is what `profile` lacks.
     """
     warnings = list(model.warnings)
-    container = hosted_tools.container_id if hosted_tools is not None else None
     items = build_input_items(
         run,
         timeline,
-        container_id=container,
+        container_id=hosted_tools.container_id if hosted_tools is not None else None,
         continuation=continuation,
         include_compactions=compact_threshold is not None,
     )
-    state = {"store": False} if continuation is None else continuation.request_params
-    body: Wire = {"model": model.model, "input": items, **state, "stream": stream}
+    state: StateParameters = {"store": False} if continuation is None else continuation.request_params
+    body: CreateResponseBody = {"model": model.model, "input": items, "store": state["store"], "stream": stream}
+    if "previous_response_id" in state:
+        body["previous_response_id"] = state["previous_response_id"]
+    if "conversation" in state:
+        body["conversation"] = state["conversation"]
     if run["instructions"] is not None:
         body["instructions"] = run["instructions"]
-    _add_tools(body, run, model, hosted_tools, warnings, first_turn=first_turn)
-    if (form := build_text_format(run["response_format"])) is not None:
-        body["text"] = {"format": form}
-    if (max_output_tokens := get_max_output_tokens(run, prior_usage)) is not None:
+    warnings += _add_tools(body, run, model, hosted_tools, first_turn=first_turn)
+    text_format = build_text_format(run["response_format"])
+    if text_format is not None:
+        body["text"] = {"format": text_format}
+    max_output_tokens = get_max_output_tokens(run, prior_usage)
+    if max_output_tokens is not None:
         body["max_output_tokens"] = max_output_tokens
-    _add_reasoning(body, model)
+    if model.reasoning_effort is not None:
+        body["reasoning"] = {"effort": model.reasoning_effort}
+    if model.is_reasoning:
+        body["include"] = ["reasoning.encrypted_content", *body.get("include", ())]
     if compact_threshold is not None:
-        body["context_management"] = [_build_compaction(compact_threshold)]
-    _add_sampling(body, run, model, rejected_parameters, warnings)
+        threshold = max(_MIN_COMPACT_THRESHOLD, compact_threshold)
+        body["context_management"] = [{"type": "compaction", "compact_threshold": threshold}]
+    warnings += _add_sampling(body, run, model, rejected_parameters)
     if profile.prompt_cache_key:
         body["prompt_cache_key"] = run["thread_id"][:_MAX_CACHE_KEY_CHARACTERS]
     warnings += apply_fallbacks(body, profile)
@@ -113,7 +128,7 @@ def build_request(
 
 
 def list_run_warnings(
-    run: Wire, model: ResolvedModel, rejected_parameters: Collection[str], profile: UpstreamCapabilities
+    run: RunObject, model: ResolvedModel, rejected_parameters: Collection[str], profile: UpstreamCapabilities
 ) -> tuple[str, ...]:
     """What of a new run is done in another way than requested, one sentence each.
 
@@ -134,75 +149,55 @@ def list_run_warnings(
 
 
 def _add_tools(
-    body: Wire,
-    run: Wire,
+    body: CreateResponseBody,
+    run: RunObject,
     model: ResolvedModel,
     hosted_tools: HostedToolResources | None,
-    warnings: list[str],
     *,
     first_turn: bool,
-) -> None:
+) -> list[str]:
+    """Add the tools and the choice among them; returns the warnings about both."""
     tools = build_tools(run["tools"], hosted_tools, model=model.requested)
-    warnings += [f"The tool {kind} is not sent to the model." for kind in list_omitted_tools(run["tools"], tools)]
+    warnings = [f"The tool {kind} is not sent to the model." for kind in list_omitted_tools(run["tools"], tools)]
     if first_turn and forces_missing_tool(run["tool_choice"], tools):
-        warnings.append("The tool that tool_choice asks for is not there; the model is free to answer without it.")
+        warnings.append("The tool that tool_choice requires is not available, so the model may answer without it.")
     if not tools:
-        return  # a choice among no tools is refused
+        return warnings  # a choice without tools is rejected
     body["tools"] = tools
     body["tool_choice"] = build_tool_choice(run["tool_choice"], tools, first_turn=first_turn)
-    if include := list_includes(tools):
-        body["include"] = include
+    includes = list_includes([tool["type"] for tool in tools])
+    if includes:
+        body["include"] = includes
     if run["parallel_tool_calls"] is False:  # true is the default, which some models reject
         body["parallel_tool_calls"] = False
-
-
-def _add_reasoning(body: Wire, model: ResolvedModel) -> None:
-    if model.reasoning_effort is not None:
-        body["reasoning"] = {"effort": model.reasoning_effort}
-    if model.is_reasoning:
-        body["include"] = ["reasoning.encrypted_content", *body.get("include", ())]
-
-
-def _build_compaction(compact_threshold: int) -> Wire:
-    return {"type": "compaction", "compact_threshold": max(_MIN_COMPACT_THRESHOLD, compact_threshold)}
+    return warnings
 
 
 def _add_sampling(
-    body: Wire, run: Wire, model: ResolvedModel, rejected_parameters: Collection[str], warnings: list[str]
-) -> None:
-    for name in ("temperature", "top_p"):
-        value = run[name]
-        if value is None or value == _DEFAULT_SAMPLING:
-            continue
-        if model.accepts_sampling and name not in rejected_parameters:
-            body[name] = value
-        else:
-            warnings.append(f"The model {model.model} does not accept {name}; {value} has no effect.")
+    body: CreateResponseBody, run: RunObject, model: ResolvedModel, rejected_parameters: Collection[str]
+) -> list[str]:
+    """Add the sampling parameters that the run sets and the model accepts; returns warnings about the others."""
+    parameters = (("temperature", run["temperature"]), ("top_p", run["top_p"]))
+    requested = {name: value for name, value in parameters if value is not None and value != _DEFAULT_SAMPLING}
+    accepted = requested.keys() - set(rejected_parameters) if model.accepts_sampling else set[str]()
+    if "temperature" in accepted:
+        body["temperature"] = requested["temperature"]
+    if "top_p" in accepted:
+        body["top_p"] = requested["top_p"]
+    return [
+        f"The model {model.model} does not accept {name}; {value} has no effect."
+        for name, value in requested.items()
+        if name not in accepted
+    ]
 
 
-INPUT_TOKENS_PATH = "/responses/input_tokens"
-#: The fields of a request that it accepts.
-_COUNTED_FIELDS = (
-    "model",
-    "input",
-    "instructions",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "text",
-    "reasoning",
-    "truncation",
-    "previous_response_id",
-    "conversation",
-)
-
-
-def build_count_request(body: Wire) -> Wire:
+def build_count_request(body: CreateResponseBody) -> CountTokensBody:
     """The part of a request that determines the length of its prompt."""
-    return {name: body[name] for name in _COUNTED_FIELDS if name in body}
+    # The names are the keys of the type.
+    return cast("CountTokensBody", {name: value for name, value in body.items() if name in _COUNTED_FIELDS})
 
 
-def parse_token_count(answer: Wire) -> int | None:
+def parse_token_count(answer: JsonMapping) -> int | None:
     """The token count of an answer; None where it has none."""
     tokens = answer.get("input_tokens")
     return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) else None
@@ -210,4 +205,4 @@ def parse_token_count(answer: Wire) -> int | None:
 
 def build_count_failure_warning(reason: str) -> str:
     """The warning about a failed count, one sentence."""
-    return f"The service did not say how long the prompt is, so what was counted here holds: {reason}"
+    return f"The service could not count the tokens of the prompt, so the local count is used: {reason}"

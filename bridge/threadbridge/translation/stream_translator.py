@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Literal
 
+from threadbridge.api_types import (
+    JsonMapping,
+    JsonObject,
+    LastError,
+    ResponseEvent,
+    ResponseObject,
+    RunChanges,
+    RunObject,
+    RunStepObject,
+    UsageObject,
+)
 from threadbridge.errors import TranslationError
-from threadbridge.ports import Entry, Event, IdGenerator, Turn, Wire
+from threadbridge.ports import Entry, Event, IdGenerator, Turn
 from threadbridge.run_states import RunStatus, transition_run
 from threadbridge.translation.produced_files import ContainerFileRef, ProducedFile
 from threadbridge.translation.run_errors import (
@@ -21,14 +32,28 @@ from threadbridge.translation.turn_builder import TurnBuilder
 from threadbridge.translation.usage import add_usage, parse_usage, zero_usage
 from threadbridge.translation.wire_objects import build_run_event
 
+_CANCELLED_UPSTREAM = "The upstream service cancelled the response."
+_STREAM_ENDED_EARLY = "The upstream service ended its stream before the response was finished."
+
+#: The event that ends a response, by its status.
+_FINAL_EVENT_TYPES: Mapping[str, str] = {
+    "completed": "response.completed",
+    "incomplete": "response.incomplete",
+    "failed": "response.failed",
+    "cancelled": "response.cancelled",
+}
+_UNFINISHED_STATUSES = frozenset({"queued", "in_progress"})
+
 
 @dataclass(frozen=True, slots=True)
 class TurnInterruption:
     """Why a turn ends early: an upstream failure, a cancellation, expiry, or a prompt that exceeds its budget."""
 
     status: Literal["failed", "cancelled", "expired", "incomplete"]
-    last_error: Wire | None = None  # {"code", "message"}, with status failed (A47)
-    unbilled: bool = False  # the service rejected the request or never got it, and charges nothing
+    #: With status failed (A47).
+    last_error: LastError | None = None
+    #: The service rejected the request or never received it, and charges nothing.
+    unbilled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +64,16 @@ class TurnOutcome:
     `steps` are new. They and the messages in `entries` are in REST form (A32, A72).
     """
 
-    run: Wire
-    steps: Sequence[Wire]
+    run: RunObject
+    steps: Sequence[RunStepObject]
     entries: Sequence[Entry]
     turn: Turn
     #: The files that code made; the messages cite them already.
     files: Sequence[ProducedFile] = ()
-    #: The lasting ids of all files known in containers, by their place.
+    #: The lasting IDs of all files known in containers, by container and container file.
     container_file_ids: Mapping[ContainerFileRef, str] = field(default_factory=dict[ContainerFileRef, str])
     #: The ID of the last item of the response; None where it has none.
     last_item_id: str | None = None
-
-
-#: A method of the translator, looked up by a word of the upstream.
-_Handler: TypeAlias = Callable[[Any, Wire], list[Event]]
-
-_CANCELLED_UPSTREAM = "The upstream service cancelled the response."
-_STREAM_ENDED_EARLY = "The upstream service ended its stream before the response was finished."
 
 
 class TurnTranslator:
@@ -69,61 +87,94 @@ class TurnTranslator:
     visible item opens or the turn ends, not when the upstream finishes it.
 
     All function calls of a turn form one tool_calls step, which stays open until its outputs are submitted (A70,
-    A75). Should the model write a message after a call, the message's step opens and closes while the step of the
-    calls is open: A74 knows no such turn, and two steps would leave a part of the calls unanswerable. Every call of a
-    hosted tool is a step of its own. Reasoning is kept for replay and not shown; a turn of nothing else has no step.
+    A75). If the model writes a message after a call, the message's step opens and closes while the step of the calls
+    is open: A74 knows no such turn, but with two steps some of the calls could not be answered. Every call of a
+    hosted tool is a step of its own. Reasoning is stored for replay but not shown, so a turn of reasoning alone has no
+    step.
 
     `produced_files` lists the files that code made as they become known, so that they can be copied meanwhile.
-    `known_files` are those of earlier turns, by their place in a container. Before the last event of a response that
-    used a `container_id`, pass the container's files to `add_container_files`: not every file is cited (§12).
+    `known_files` are the IDs of those of earlier turns. Before the last event of a response that used a
+    `container_id`, pass the container's files to `add_container_files`: not every file is cited (§12).
     """
 
     def __init__(
         self,
-        run: Wire,
+        run: RunObject,
         *,
         new_id: IdGenerator,
         now: Callable[[], float],
-        prior_usage: Wire | None = None,
+        prior_usage: UsageObject | None = None,
         number: int = 1,
         request_id: str | None = None,
         known_files: Mapping[ContainerFileRef, str] | None = None,
     ) -> None:
         self.outcome: TurnOutcome | None = None
-        #: The id the upstream gave the request; may be set as soon as it is known.
+        #: The ID that the upstream gave the request; may be set as soon as it is known.
         self.request_id = request_id
-        #: What the request was made of, kept with the turn.
-        self.report: Wire | None = None
+        #: The report on the request (`context_window.report`), stored with the turn.
+        self.report: JsonObject | None = None
+        #: The container in which the turn's code ran, once any did.
+        self.container_id: str | None = None
         self._run = run
         self._now = now
         self._prior_usage = prior_usage
-        self._discarded_usage: Wire | None = None  # of responses that were replaced
+        self._discarded_usage: UsageObject | None = None  # of responses that were replaced
         self._number = number
         self._response_id: str | None = None
         self._model: str | None = None
         self._last_item_id: str | None = None
         self._unbilled = False
         self._builder = TurnBuilder(run, new_id=new_id, now=now, known_files=known_files)
-        #: The container in which the turn's code ran, once any did.
-        self.container_id: str | None = None
 
     @property
     def produced_files(self) -> Sequence[ProducedFile]:
         """The files that the turn's code made, in the order they became known."""
         return self._builder.produced_files.files
 
-    def add_container_files(self, files: Sequence[Wire]) -> list[Event]:
+    def add_container_files(self, files: Sequence[JsonMapping]) -> list[Event]:
         """Add the files in the turn's container (`GET /containers/{id}/files`), so that uncited ones are shown too."""
         if self.container_id is None or self.outcome is not None:
             return []
         return self._builder.add_container_files(self.container_id, files)
 
-    def translate(self, event: Wire) -> list[Event]:
-        """The run's events for one upstream event; none for an unknown type, and none after the end."""
+    def translate(self, event: ResponseEvent) -> list[Event]:
+        """The run's events for one upstream event; none for an unknown type, and none after the end.
+
+        Read are the types listed here (§8) and the fragments of hosted tools. No `*.done` is needed except
+        `output_item.done`, because some servers send no others (S4).
+        """
         if self.outcome is not None:
             return []
-        handle = self._EVENT_HANDLERS.get(event.get("type", ""))
-        return self._builder.add_hosted_fragment(event) if handle is None else handle(self, event)
+        builder = self._builder
+        match event.get("type"):
+            case "response.output_text.delta":
+                return builder.add_fragment("text", event)
+            case "response.function_call_arguments.delta":
+                return builder.add_arguments(event)
+            case "response.refusal.delta":
+                return builder.add_fragment("refusal", event)
+            case "response.output_text.annotation.added":
+                return builder.add_annotation(event)
+            case "response.output_item.added":
+                item = event.get("item")
+                return [] if item is None else builder.start_item(item, index=event.get("output_index"))
+            case "response.output_item.done":
+                item = event.get("item")
+                if item is None:
+                    return []
+                fields: JsonMapping = item  # of any hosted tool that works in a container
+                self.container_id = fields.get("container_id") or self.container_id
+                return builder.finish_item(item, index=event.get("output_index"))
+            case "response.created":
+                self._record_response(event.get("response") or {})
+                return []
+            case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled":
+                return self._end_response(event["type"].removeprefix("response."), event.get("response") or {})
+            case "error":
+                # Seen in two shapes: with an `error` object inside, and with its fields on the event itself.
+                return self._fail({}, event.get("error") or event)
+            case _:
+                return builder.add_hosted_fragment(event)
 
     def interrupt(self, ending: TurnInterruption) -> list[Event]:
         """Close everything that is open and end the run (A60, A95, A96).
@@ -137,7 +188,7 @@ class TurnTranslator:
         if ending.status != "cancelled":
             error = (ending.last_error or build_last_error(None)) if ending.status == "failed" else None
             return self._close_early(INTERRUPTION_CLOSURES[ending.status], {}, error)
-        self._run = transition_run(self._run, RunStatus.CANCELLING, self._now_seconds())
+        self._run = transition_run(self._run, RunStatus.CANCELLING, int(self._now()))
         return [build_run_event(self._run), *self._close_early(INTERRUPTION_CLOSURES["cancelled"], {})]
 
     def finish_stream(self) -> list[Event]:
@@ -150,93 +201,67 @@ class TurnTranslator:
         """Whether another response can replace this one without retracting events already sent."""
         return self.outcome is None and self._builder.can_start_over
 
-    def start_over(self, event: Wire) -> list[Event]:
-        """Drop the response that this event ended, for another one to be requested.
+    def start_over(self, event: ResponseEvent) -> list[Event]:
+        """Drop the response that this event ended, so that another one can be requested.
 
         Steps already sent stay: finished calls of hosted tools as completed, the others as failed. Raises
         TranslationError unless `can_start_over`.
         """
         if not self.can_start_over:
             raise TranslationError(f"the turn of run {self._run['id']} has sent events that cannot be retracted")
-        response: Wire = event.get("response") or {}
-        error = self._convert_error(response.get("error") or event.get("error") or event)
-        self._discarded_usage = self._sum_usage(response)
+        response: ResponseObject = event.get("response") or {}
+        error = convert_error(response.get("error") or event.get("error") or event, request_id=self.request_id)
+        self._discarded_usage = add_usage(self._discarded_usage, parse_usage(response))
         self.container_id = None
         return self._builder.start_over(error=error)
 
-    # One method per upstream event ----------------------------------------------------------------------------
+    # The end of a response ------------------------------------------------------------------------------------
 
-    def _on_response_created(self, event: Wire) -> list[Event]:
-        self._record_response(event.get("response") or {})
-        return []
+    def _end_response(self, event_status: str, response: ResponseObject) -> list[Event]:
+        """End the turn by the status of its response (§7); for an unknown status the type of the event decides.
 
-    def _on_item_added(self, event: Wire) -> list[Event]:
-        return self._builder.start_item(event.get("item") or {}, index=event.get("output_index"))
-
-    def _on_text_delta(self, event: Wire) -> list[Event]:
-        return self._builder.add_fragment("text", event)
-
-    def _on_refusal_delta(self, event: Wire) -> list[Event]:
-        return self._builder.add_fragment("refusal", event)
-
-    def _on_arguments_delta(self, event: Wire) -> list[Event]:
-        return self._builder.add_arguments(event)
-
-    def _on_annotation(self, event: Wire) -> list[Event]:
-        return self._builder.add_annotation(event)
-
-    def _on_item_done(self, event: Wire) -> list[Event]:
-        self.container_id = (event.get("item") or {}).get("container_id") or self.container_id
-        return self._builder.finish_item(event.get("item") or {}, index=event.get("output_index"))
-
-    def _on_response_ended(self, event: Wire) -> list[Event]:
-        response = event.get("response") or {}
+        Some servers send `response.completed` for a response whose status is incomplete.
+        """
         self._record_response(response)
-        output: Sequence[Wire] = response.get("output") or []
+        output = response.get("output") or []
         self._last_item_id = output[-1].get("id") if output else None
         events = self._builder.reconcile_output(output)
-        # Some servers send `response.completed` for a response whose status is incomplete.
-        end = (
-            self._STATUS_HANDLERS.get(response.get("status", ""))
-            or self._STATUS_HANDLERS[event["type"].removeprefix("response.")]
-        )
-        return [*events, *end(self, response)]
+        status = response.get("status")
+        match status if status in _FINAL_EVENT_TYPES else event_status:
+            case "completed":
+                return [*events, *self._end_completed(response)]
+            case "incomplete":
+                return [*events, *self._close_early(get_incomplete_closure(response), response)]
+            case "cancelled":
+                # A run that its owner cancels ends through `interrupt`: here the service cancelled the response.
+                return [*events, *self._fail(response, response.get("error") or {"message": _CANCELLED_UPSTREAM})]
+            case _:
+                return [*events, *self._fail(response, response.get("error"))]
 
-    def _on_error(self, event: Wire) -> list[Event]:
-        # Seen in two shapes: with an `error` object inside, and with its fields on the event itself.
-        return self._close_early(INTERRUPTION_CLOSURES["failed"], {}, self._convert_error(event.get("error") or event))
-
-    # One method per end of a response -------------------------------------------------------------------------
-
-    def _end_completed(self, response: Wire) -> list[Event]:
-        usage = self._sum_usage(response)
+    def _end_completed(self, response: ResponseObject) -> list[Event]:
+        usage = add_usage(self._discarded_usage, parse_usage(response))
         calls = self._builder.function_calls
         if calls is None:
             events = self._builder.close(usage=usage)
             total = add_usage(self._prior_usage, usage)
-            run = transition_run(self._run, RunStatus.COMPLETED, self._now_seconds(), usage=total)
+            run = transition_run(self._run, RunStatus.COMPLETED, int(self._now()), usage=total)
         else:
             # The open step gets the usage with its outputs; until then the turn keeps it (A70, A78).
             events = self._builder.close(usage=zero_usage())
             calls.leave_open()
             action = calls.build_required_action()
-            run = transition_run(self._run, RunStatus.REQUIRES_ACTION, self._now_seconds(), required_action=action)
+            run = transition_run(self._run, RunStatus.REQUIRES_ACTION, int(self._now()), required_action=action)
         return [*events, self._set_outcome(run, usage, incomplete=False)]
 
-    def _end_incomplete(self, response: Wire) -> list[Event]:
-        return self._close_early(get_incomplete_closure(response), response)
+    def _fail(self, response: ResponseObject, error: object) -> list[Event]:
+        last_error = convert_error(error, request_id=self.request_id)
+        return self._close_early(INTERRUPTION_CLOSURES["failed"], response, last_error)
 
-    def _end_failed(self, response: Wire) -> list[Event]:
-        return self._close_early(INTERRUPTION_CLOSURES["failed"], response, self._convert_error(response.get("error")))
-
-    def _end_cancelled(self, response: Wire) -> list[Event]:
-        # Not cancelled from here: a run that its owner cancels ends through `interrupt`.
-        error = self._convert_error(response.get("error") or {"message": _CANCELLED_UPSTREAM})
-        return self._close_early(INTERRUPTION_CLOSURES["failed"], response, error)
-
-    def _close_early(self, closure: TurnClosure, response: Wire, error: Wire | None = None) -> list[Event]:
+    def _close_early(
+        self, closure: TurnClosure, response: ResponseObject, error: LastError | None = None
+    ) -> list[Event]:
         """Close what is open, hosted calls before the message and that before function calls, and end the run."""
-        usage = self._sum_usage(response)
+        usage = add_usage(self._discarded_usage, parse_usage(response))
         message, calls, hosted_calls = self._builder.message, self._builder.function_calls, self._builder.hosted_calls
         last = hosted_calls[-1] if hosted_calls and message is None and calls is None else None
         events: list[Event] = []
@@ -244,7 +269,7 @@ class TurnTranslator:
             step_usage = usage if call is last else zero_usage()
             events += call.close(step_status=closure.step_status, usage=step_usage, last_error=error)
         if message is not None:
-            # The limit struck after the message was written: it is as complete as it was meant to be.
+            # A message that the service finished before the limit was reached is not cut off.
             is_whole = closure.run_status is RunStatus.INCOMPLETE and message.is_complete
             events += message.close(
                 step_status=closure.step_status,
@@ -254,13 +279,21 @@ class TurnTranslator:
             )
         if calls is not None:
             events += calls.close(step_status=closure.step_status, usage=usage, last_error=error)
-        changes: Wire = {"usage": add_usage(self._prior_usage, usage), "last_error": error}
+        changes: RunChanges = {"usage": add_usage(self._prior_usage, usage), "last_error": error}
         if closure.run_reason is not None:
             changes["incomplete_details"] = {"reason": closure.run_reason}
-        run = transition_run(self._run, closure.run_status, self._now_seconds(), **changes)
+        run = transition_run(self._run, closure.run_status, int(self._now()), **changes)
         return [*events, self._set_outcome(run, usage, incomplete=True)]
 
-    def _set_outcome(self, run: Wire, usage: Wire, *, incomplete: bool) -> Event:
+    def _set_outcome(self, run: RunObject, usage: UsageObject, *, incomplete: bool) -> Event:
+        turn = Turn(
+            self._number,
+            self._response_id,
+            self.request_id,
+            self._model,
+            None if self._unbilled else usage,
+            self.report,
+        )
         self.outcome = TurnOutcome(
             run=run,
             steps=self._builder.steps,
@@ -268,87 +301,29 @@ class TurnTranslator:
             files=tuple(self.produced_files),
             container_file_ids=dict(self._builder.produced_files.container_file_ids),
             last_item_id=self._last_item_id,
-            turn=Turn(
-                self._number,
-                self._response_id,
-                self.request_id,
-                self._model,
-                None if self._unbilled else usage,
-                self.report,
-            ),
+            turn=turn,
         )
         return build_run_event(run)
 
-    def _sum_usage(self, response: Wire) -> Wire:
-        return add_usage(self._discarded_usage, parse_usage(response))
-
-    def _convert_error(self, error: Any) -> Wire:
-        return convert_error(error, request_id=self.request_id)
-
-    def _record_response(self, response: Mapping[str, Any]) -> None:
+    def _record_response(self, response: ResponseObject) -> None:
         self._response_id = response.get("id") or self._response_id
         self._model = response.get("model") or self._model
 
-    def _now_seconds(self) -> int:
-        return int(self._now())
 
-    #: What is read of a stream (§8), besides the fragments of hosted tools. Every other type is skipped, since the
-    #: upstream grows; no `*.done` is needed but `output_item.done` (S4).
-    _EVENT_HANDLERS: ClassVar[Mapping[str, _Handler]] = {
-        "response.created": _on_response_created,
-        "response.output_item.added": _on_item_added,
-        "response.output_text.delta": _on_text_delta,
-        "response.refusal.delta": _on_refusal_delta,
-        "response.output_text.annotation.added": _on_annotation,
-        "response.function_call_arguments.delta": _on_arguments_delta,
-        "response.output_item.done": _on_item_done,
-        "response.completed": _on_response_ended,
-        "response.incomplete": _on_response_ended,
-        "response.failed": _on_response_ended,
-        "response.cancelled": _on_response_ended,
-        "error": _on_error,
-    }
-
-    #: What becomes of the run, by the status of its response (§7).
-    _STATUS_HANDLERS: ClassVar[Mapping[str, _Handler]] = {
-        "completed": _end_completed,
-        "incomplete": _end_incomplete,
-        "failed": _end_failed,
-        "cancelled": _end_cancelled,
-    }
-
-
-#: The event that ends a response, by its status.
-_FINAL_EVENT_TYPES: Mapping[str, str] = {
-    "completed": "response.completed",
-    "incomplete": "response.incomplete",
-    "failed": "response.failed",
-    "cancelled": "response.cancelled",
-}
-
-_UNFINISHED_STATUSES = frozenset({"queued", "in_progress"})
-
-
-def iterate_events(response: Wire) -> Iterator[Wire]:
-    """The fewest events with the content of the response, so that one translator serves streams and whole answers.
+def iterate_events(response: ResponseObject) -> Iterator[ResponseEvent]:
+    """The fewest events with the content of a response that was not streamed, so that one translator serves both.
 
     A response that is not finished has no last event; the translator's `finish_stream` ends it.
     """
     yield {"type": "response.created", "response": response}
     for index, item in enumerate(response.get("output") or []):
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
-    last = _get_final_event_type(response)
-    if last is not None:
-        yield {"type": last, "response": response}
-
-
-def _get_final_event_type(response: Wire) -> str | None:
-    status: str = response.get("status") or ""
+    status = response.get("status") or ""
     if status in _UNFINISHED_STATUSES:
-        return None
-    if status in _FINAL_EVENT_TYPES:
-        return _FINAL_EVENT_TYPES[status]
-    # Some servers omit the status (S5) or use one of their own; then other fields decide.
-    if response.get("error"):
-        return "response.failed"
-    return "response.incomplete" if response.get("incomplete_details") else "response.completed"
+        return
+    last = _FINAL_EVENT_TYPES.get(status)
+    if last is None:  # some servers omit the status (S5) or use one of their own; then other fields decide
+        is_incomplete = bool(response.get("incomplete_details"))
+        last = "response.incomplete" if is_incomplete else "response.completed"
+        last = "response.failed" if response.get("error") else last
+    yield {"type": last, "response": response}

@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import cast
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import (
+    AssistantTool,
+    HostedToolChoice,
+    JsonObject,
+    ResponseFormat,
+    ResponseFunctionTool,
+    ResponseTool,
+    ResponseToolChoice,
+    TextFormat,
+    TextFormatJsonSchema,
+    ToolChoice,
+)
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
-_NO_PARAMETERS: Wire = {"type": "object", "properties": {}}  # A22
+_NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}  # A22
 
 
-def build_tools(tools: Sequence[Wire], hosted_tools: HostedToolResources | None, *, model: str) -> list[Wire]:
+def build_tools(
+    tools: Sequence[AssistantTool], hosted_tools: HostedToolResources | None, *, model: str
+) -> list[ResponseTool]:
     """The tools of the request, in order. Without `hosted_tools` the service has none of its own (S12)."""
-    return [tool for tool in (_convert_tool(tool, hosted_tools, model) for tool in tools) if tool is not None]
+    sent: list[ResponseTool] = []
+    for tool in tools:
+        if tool["type"] == "function":
+            function = tool["function"]
+            flat: ResponseFunctionTool = {
+                "type": "function",
+                "name": function["name"],
+                "parameters": function.get("parameters") or _NO_PARAMETERS,
+                "strict": bool(function.get("strict")),  # always sent: the defaults of the two APIs are opposite (§4)
+            }
+            description = function.get("description")
+            if description is not None:
+                flat["description"] = description
+            sent.append(flat)
+            continue
+        hosted_tool = HOSTED_TOOLS.get(tool["type"])
+        if hosted_tool is None or hosted_tools is None:
+            continue
+        request = hosted_tool.build_request(tool, hosted_tools, model)
+        if request is not None:
+            sent.append(request)
+    return sent
 
 
-def _convert_tool(tool: Wire, resources: HostedToolResources | None, model: str) -> Wire | None:
-    if tool["type"] == "function":
-        return _convert_function(tool["function"])
-    hosted_tool = HOSTED_TOOLS.get(tool["type"])
-    if hosted_tool is None or resources is None:
-        return None
-    return hosted_tool.build_request(tool, resources, model)
-
-
-def _convert_function(function: Wire) -> Wire:
-    """`strict` is always sent, because its defaults in the two APIs are opposite (§4)."""
-    flat: Wire = {"type": "function", "name": function["name"]}
-    if function.get("description") is not None:
-        flat["description"] = function["description"]
-    flat["parameters"] = function.get("parameters") or _NO_PARAMETERS
-    flat["strict"] = bool(function.get("strict"))
-    return flat
-
-
-def list_omitted_tools(tools: Sequence[Wire], sent: Sequence[Wire]) -> list[str]:
+def list_omitted_tools(tools: Sequence[AssistantTool], sent: Sequence[ResponseTool]) -> list[str]:
     """The types of the tools that are not sent, each once, in order."""
     kinds = {tool["type"] for tool in sent}
     return list(dict.fromkeys(tool["type"] for tool in tools if tool["type"] not in kinds))
 
 
-def list_includes(sent: Sequence[Wire]) -> list[str]:
-    """The `include` values that complete the items of the tools sent (§3)."""
-    hosted_tools = (HOSTED_TOOLS.get(tool["type"]) for tool in sent)
+def list_includes(tool_types: Sequence[str]) -> list[str]:
+    """The `include` values that complete the output items of the tools of these types (§3)."""
+    hosted_tools = (HOSTED_TOOLS.get(tool_type) for tool_type in tool_types)
     return [tool.include for tool in hosted_tools if tool is not None and tool.include is not None]
 
 
-def build_tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire], *, first_turn: bool) -> str | Wire:
+def build_tool_choice(
+    choice: ToolChoice | None, sent: Sequence[ResponseTool], *, first_turn: bool
+) -> ResponseToolChoice:
     """The choice among the tools sent with this turn.
 
-    What forces a call holds for the first turn only, or the run would not end (§5).
+    A choice that forces a call applies to the first turn only; otherwise the run would not end (§5).
     """
     if choice == "none":
         return "none"
@@ -59,14 +76,14 @@ def build_tool_choice(choice: str | Mapping[str, Any] | None, sent: Sequence[Wir
         return "auto"
     if isinstance(choice, str):
         return choice
-    if choice["type"] == "function":
+    if "function" in choice:
         return {"type": "function", "name": choice["function"]["name"]}
     if any(tool["type"] == choice["type"] for tool in sent):
-        return {"type": choice["type"]}
+        return cast("HostedToolChoice", {"type": choice["type"]})  # a registered tool need not be one of the API
     return "auto"  # see `forces_missing_tool`
 
 
-def forces_missing_tool(choice: str | Mapping[str, Any] | None, sent: Sequence[Wire]) -> bool:
+def forces_missing_tool(choice: ToolChoice | None, sent: Sequence[ResponseTool]) -> bool:
     """Whether the choice forces a call that no sent tool can make. The service checks the name of a function."""
     if choice is None or choice in ("auto", "none"):
         return False
@@ -75,14 +92,20 @@ def forces_missing_tool(choice: str | Mapping[str, Any] | None, sent: Sequence[W
     return all(tool["type"] != choice["type"] for tool in sent)
 
 
-def build_text_format(response_format: str | Mapping[str, Any] | None) -> Wire | None:
-    """`text.format`, or None where the model is left to its default."""
+def build_text_format(response_format: ResponseFormat | None) -> TextFormat | None:
+    """`text.format`, or None where the service's default applies."""
     if response_format is None or isinstance(response_format, str):
         return None
     if response_format["type"] != "json_schema":
         return {"type": response_format["type"]}
     schema = response_format["json_schema"]
-    flat: Wire = {"type": "json_schema", "name": schema["name"]}
-    if schema.get("description") is not None:
-        flat["description"] = schema["description"]
-    return {**flat, "schema": schema.get("schema") or {}, "strict": bool(schema.get("strict"))}
+    flat: TextFormatJsonSchema = {
+        "type": "json_schema",
+        "name": schema["name"],
+        "schema": schema.get("schema") or {},
+        "strict": bool(schema.get("strict")),
+    }
+    description = schema.get("description")
+    if description is not None:
+        flat["description"] = description
+    return flat

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from threadbridge.ports import Entry, Event, IdGenerator, Wire
+from threadbridge.api_types import (
+    JsonMapping,
+    LastError,
+    OutputAnnotation,
+    OutputItem,
+    ResponseEvent,
+    RunObject,
+    RunStepObject,
+    UsageObject,
+)
+from threadbridge.ports import Entry, Event, IdGenerator
 from threadbridge.translation.citations import CitationResolver
 from threadbridge.translation.content_parts import PartKind
 from threadbridge.translation.function_calls import FunctionCallWriter, ToolCallsWriter
-from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
 from threadbridge.translation.hosted_tools.registry import find_by_fragment_event, find_by_item_type
 from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
 from threadbridge.translation.message_writer import MessageWriter
@@ -26,7 +35,7 @@ class TurnBuilder:
 
     def __init__(
         self,
-        run: Wire,
+        run: RunObject,
         *,
         new_id: IdGenerator,
         now: Callable[[], float],
@@ -43,13 +52,13 @@ class TurnBuilder:
         self._message_index: Any = _NO_INDEX
         #: The one message that is not closed yet.
         self.message: MessageWriter | None = None
-        #: The hosted tools' calls that are not closed yet: those that are over, and those still at work.
+        #: The hosted tools' calls that are not closed yet, finished or not.
         self.hosted_calls: list[HostedToolWriter] = []
         #: The step of the turn's function calls, if there are any; open until the turn ends.
         self.function_calls: ToolCallsWriter | None = None
 
     @property
-    def steps(self) -> Sequence[Wire]:
+    def steps(self) -> Sequence[RunStepObject]:
         """The steps as stored; the one that waits for outputs is the newest (A74)."""
         writers = [*self._writers, self.function_calls]
         return [writer.step for writer in writers if writer is not None and writer.step is not None]
@@ -58,13 +67,9 @@ class TurnBuilder:
         """The timeline entries of the response (see `OutputItems.build_entries`)."""
         return self._items.build_entries(self._run["id"], incomplete=incomplete)
 
-    # Items as they arrive -------------------------------------------------------------------------------------
+    # Fragments of items ---------------------------------------------------------------------------------------
 
-    def start_item(self, item: Wire, *, index: int | None) -> list[Event]:
-        """Start an item. An item that is not shown gives no events."""
-        return self._start_item(item, index)[1]
-
-    def add_fragment(self, kind: PartKind, event: Wire) -> list[Event]:
+    def add_fragment(self, kind: PartKind, event: ResponseEvent) -> list[Event]:
         """The next fragment of a message."""
         delta, content_index = event.get("delta"), event.get("content_index") or 0
         if not delta:
@@ -74,13 +79,23 @@ class TurnBuilder:
         message, opening = self._find_or_open_message(event)
         return [*opening, *message.add(kind, content_index, delta)]
 
-    def add_annotation(self, event: Wire) -> list[Event]:
+    def add_annotation(self, event: ResponseEvent) -> list[Event]:
         """A citation in the text so far."""
         message, opening = self._find_or_open_message(event)
         number, content_index = event.get("annotation_index"), event.get("content_index") or 0
-        return [*opening, *message.cite(content_index, event.get("annotation") or {}, number)]
+        # An event without an annotation still opens the message; the empty object is resolved to nothing.
+        annotation = event.get("annotation") or cast("OutputAnnotation", {})
+        return [*opening, *message.cite(content_index, annotation, number)]
 
-    def add_hosted_fragment(self, event: Wire) -> list[Event]:
+    def add_arguments(self, event: ResponseEvent) -> list[Event]:
+        """The next characters of a call's arguments. For a call not shown yet, the finished item has them all (S4)."""
+        delta = event.get("delta")
+        call = self._items.find_writer(
+            FunctionCallWriter, index=event.get("output_index"), item_id=event.get("item_id")
+        )
+        return [call.add(delta)] if call is not None and delta else []
+
+    def add_hosted_fragment(self, event: ResponseEvent) -> list[Event]:
         """The next characters of a hosted tool's input; nothing for an event that streams none."""
         tool = find_by_fragment_event(event.get("type"))
         if tool is None:
@@ -90,7 +105,89 @@ class TurnBuilder:
         call = self._items.find_writer(tool.writer, index=index, item_id=item_id)
         return call.add(delta) if call is not None and delta else []
 
-    def add_container_files(self, container_id: str, files: Sequence[Wire]) -> list[Event]:
+    def _find_or_open_message(self, event: ResponseEvent) -> tuple[MessageWriter, list[Event]]:
+        """The message of a fragment whose index is not the open message's: misnumbered, or never "added" (S4)."""
+        index, item_id = event.get("output_index"), event.get("item_id")
+        known = self._items.find_writer(MessageWriter, index=index, item_id=item_id)
+        if known is not None and known is self.message:
+            return known, []
+        message, events = self._open_message(index)
+        self._items.add_writer(message, index=index, item_id=item_id)
+        return message, events
+
+    def _open_message(self, index: int | None) -> tuple[MessageWriter, list[Event]]:
+        events = self._close_finished()
+        message = MessageWriter(self._run, new_id=self._new_id, now=self._now, citations=self._citations)
+        self._writers.append(message)
+        self.message, self._message_index = message, index
+        return message, [*events, *message.open()]
+
+    # Whole items ----------------------------------------------------------------------------------------------
+
+    def start_item(self, item: OutputItem, *, index: int | None) -> list[Event]:
+        """Start an item. An item that is not shown gives no events."""
+        return self._start_item(item, index)[1]
+
+    def finish_item(self, item: OutputItem, *, index: int | None) -> list[Event]:
+        """Finish an item, which may never have started (S4)."""
+        return self._finish_item(item, index, self._items.find_slot(item, index=index))
+
+    def reconcile_output(self, output: Sequence[OutputItem]) -> list[Event]:
+        """Show what the stream left out of the final output (S4)."""
+        events: list[Event] = []
+        for index, item in enumerate(output):
+            slot = self._items.find_final_slot(item, index=index)
+            if slot is None or not slot.is_finished:
+                events += self._finish_item(item, index, slot)
+        return events
+
+    def _start_item(self, item: OutputItem, index: int | None) -> tuple[OutputSlot | None, list[Event]]:
+        """The slot of an item that is shown, and its opening events.
+
+        A function call starts once it has both ID and name, because each is shown exactly once (A98a).
+        """
+        item_id = item.get("id")
+        if item.get("type") == "message":
+            message, events = self._open_message(index)
+            return self._items.add_writer(message, index=index, item_id=item_id), events
+        fields: JsonMapping = item
+        if fields.get("type") == FunctionCallWriter.item_type:
+            call_id, name = fields.get("call_id"), fields.get("name")
+            if not (call_id and name):
+                return None, []
+            events = self._close_finished()
+            if self.function_calls is None:
+                self.function_calls = ToolCallsWriter(self._run, new_id=self._new_id, now=self._now)
+                events += self.function_calls.open()
+            call = self.function_calls.add_call(call_id, name)
+            return self._items.add_writer(call, index=index, item_id=item_id), [*events, call.open()]
+        tool = find_by_item_type(fields.get("type"))
+        if tool is None:
+            return None, []
+        events = self._close_finished()
+        hosted_call = tool.writer(self._run, new_id=self._new_id, now=self._now, citations=self._citations)
+        self._writers.append(hosted_call)
+        self.hosted_calls.append(hosted_call)
+        return self._items.add_writer(hosted_call, index=index, item_id=item_id), [*events, *hosted_call.open()]
+
+    def _finish_item(self, item: OutputItem, index: int | None, slot: OutputSlot | None) -> list[Event]:
+        events: list[Event] = []
+        if slot is None:
+            slot, events = self._start_item(item, index)
+        if slot is None or slot.writer is None:
+            # A function call without an ID cannot be answered, and an item without a type cannot be sent back.
+            if item.get("type", FunctionCallWriter.item_type) != FunctionCallWriter.item_type:
+                self._items.add_item(item, index=index)
+            return []
+        slot.is_finished = True
+        if slot.writer is self.message:
+            self._message_index = _NO_INDEX
+        # The slot was found by the type of the item, so the writer is the one for this item; no union says so.
+        return [*events, *slot.writer.finish(cast("Any", item))]
+
+    # Files that code made -------------------------------------------------------------------------------------
+
+    def add_container_files(self, container_id: str, files: Sequence[JsonMapping]) -> list[Event]:
         """Register the files in the container that code made, and show them in the open message if there is one."""
         events: list[Event] = []
         for file in files:
@@ -103,7 +200,7 @@ class TurnBuilder:
 
     def _add_container_file(self, container_file: ContainerFileRef, path: str, size: int | None) -> list[Event]:
         name = path.rpartition("/")[2]
-        # A drawing that was shown and not saved has its id for a name: its bytes came along with the call.
+        # A drawing that was shown and not saved is named after its ID: the outputs of the call contained its bytes.
         is_drawing = name.startswith(container_file[1])
         image_id = self.produced_files.register_cited_image(*container_file, name) if is_drawing else None
         if is_drawing and image_id is None and self.produced_files.has_container_file(container_file):
@@ -116,28 +213,9 @@ class TurnBuilder:
         is_unshown_image = is_image(name) and not self.produced_files.has_inline_image_of_size(size)
         return mention_events or (self.message.add_image(file_id) if is_unshown_image else [])
 
-    def add_arguments(self, event: Wire) -> list[Event]:
-        """The next characters of a call's arguments. Of a call not shown yet its finished item brings all (S4)."""
-        delta = event.get("delta")
-        call = self._items.find_writer(
-            FunctionCallWriter, index=event.get("output_index"), item_id=event.get("item_id")
-        )
-        return [call.add(delta)] if call is not None and delta else []
+    # Closing --------------------------------------------------------------------------------------------------
 
-    def finish_item(self, item: Wire, *, index: int | None) -> list[Event]:
-        """Finish an item, which may never have started (S4)."""
-        return self._finish_item(item, index, self._items.find_slot(item, index=index))
-
-    def reconcile_output(self, output: Sequence[Wire]) -> list[Event]:
-        """Show what the stream left out of the final output (S4)."""
-        events: list[Event] = []
-        for index, item in enumerate(output):
-            slot = self._items.find_final_slot(item, index=index)
-            if slot is None or not slot.is_finished:
-                events += self._finish_item(item, index, slot)
-        return events
-
-    def close(self, *, usage: Wire) -> list[Event]:
+    def close(self, *, usage: UsageObject) -> list[Event]:
         """Complete everything that is open except function calls; the last step has the usage (§16 G2)."""
         hosted, self.hosted_calls = self.hosted_calls, []
         last = hosted[-1] if hosted and self.message is None else None
@@ -151,7 +229,7 @@ class TurnBuilder:
         """Whether only steps of hosted tools were sent: text and function calls cannot be retracted."""
         return self.function_calls is None and not any(isinstance(writer, MessageWriter) for writer in self._writers)
 
-    def start_over(self, *, error: Wire) -> list[Event]:
+    def start_over(self, *, error: LastError) -> list[Event]:
         """Drop the response: its steps are closed and stay, everything else is discarded."""
         hosted, self.hosted_calls = self.hosted_calls, []
         self._items = OutputItems()
@@ -161,11 +239,6 @@ class TurnBuilder:
             event for call in hosted for event in call.close(step_status="failed", usage=zero_usage(), last_error=error)
         ]
 
-    def _close_message(self, *, usage: Wire) -> list[Event]:
-        message, self.message = self.message, None
-        self._message_index = _NO_INDEX
-        return message.close(step_status="completed", usage=usage) if message is not None else []
-
     def _close_finished(self) -> list[Event]:
         """Close what is finished before something new opens. It is not the turn's last step, and so has no usage."""
         finished = [call for call in self.hosted_calls if call.is_finished]
@@ -173,67 +246,7 @@ class TurnBuilder:
         closing = [event for call in finished for event in call.close(step_status="completed", usage=zero_usage())]
         return [*closing, *self._close_message(usage=zero_usage())]
 
-    # How ------------------------------------------------------------------------------------------------------
-
-    def _finish_item(self, item: Wire, index: int | None, slot: OutputSlot | None) -> list[Event]:
-        events: list[Event] = []
-        if slot is None:
-            slot, events = self._start_item(item, index)
-        if slot is None or slot.writer is None:
-            if (
-                item.get("type", FunctionCallWriter.item_type) != FunctionCallWriter.item_type
-            ):  # a call without id cannot be answered
-                self._items.add_item(item, index=index)
-            return []
-        slot.is_finished = True
-        if slot.writer is self.message:
-            self._message_index = _NO_INDEX
-        return [*events, *slot.writer.finish(item)]
-
-    def _start_item(self, item: Wire, index: int | None) -> tuple[OutputSlot | None, list[Event]]:
-        if item.get("type") == MessageWriter.item_type:
-            return self._start_message(index, item.get("id"))
-        if item.get("type") == FunctionCallWriter.item_type and item.get("call_id") and item.get("name"):
-            return self._start_call(index, item)
-        tool = find_by_item_type(item.get("type"))
-        if tool is not None:
-            return self._start_hosted(tool, index, item)
-        # Ids and names are shown exactly once (A98a), so a call waits until it has both.
-        return None, []
-
-    def _start_message(self, index: int | None, item_id: str | None) -> tuple[OutputSlot, list[Event]]:
-        message, events = self._open_message(index)
-        return self._items.add_writer(message, index=index, item_id=item_id), events
-
-    def _open_message(self, index: int | None) -> tuple[MessageWriter, list[Event]]:
-        events = self._close_finished()
-        message = MessageWriter(self._run, new_id=self._new_id, now=self._now, citations=self._citations)
-        self._writers.append(message)
-        self.message, self._message_index = message, index
-        return message, [*events, *message.open()]
-
-    def _start_hosted(self, tool: HostedTool, index: int | None, item: Wire) -> tuple[OutputSlot, list[Event]]:
-        events = self._close_finished()
-        call = tool.writer(self._run, new_id=self._new_id, now=self._now, citations=self._citations)
-        self._writers.append(call)
-        self.hosted_calls.append(call)
-        return self._items.add_writer(call, index=index, item_id=item.get("id")), [*events, *call.open()]
-
-    def _start_call(self, index: int | None, item: Wire) -> tuple[OutputSlot, list[Event]]:
-        events = self._close_finished()
-        if self.function_calls is None:
-            self.function_calls = ToolCallsWriter(self._run, new_id=self._new_id, now=self._now)
-            events += self.function_calls.open()
-        call = self.function_calls.add_call(item["call_id"], item["name"])
-        slot = self._items.add_writer(call, index=index, item_id=item.get("id"))
-        return slot, [*events, call.open()]
-
-    def _find_or_open_message(self, event: Wire) -> tuple[MessageWriter, list[Event]]:
-        """The message of a fragment whose index is not the open message's: misnumbered, or never "added" (S4)."""
-        index, item_id = event.get("output_index"), event.get("item_id")
-        known = self._items.find_writer(MessageWriter, index=index, item_id=item_id)
-        if known is not None and known is self.message:
-            return known, []
-        message, events = self._open_message(index)
-        self._items.add_writer(message, index=index, item_id=item_id)
-        return message, events
+    def _close_message(self, *, usage: UsageObject) -> list[Event]:
+        message, self.message = self.message, None
+        self._message_index = _NO_INDEX
+        return message.close(step_status="completed", usage=usage) if message is not None else []

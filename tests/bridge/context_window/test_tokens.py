@@ -16,19 +16,19 @@ from threadbridge.context_window.tokens import (
     count_instructions_and_tools,
     estimate_tokens,
 )
-from threadbridge.ports import Entry, EntryRole, Wire
+from threadbridge.ports import Entry, EntryRole
 from threadbridge.settings import ModelOverride, TruncationSettings
 from threadbridge.translation.models.data import CONTEXT_WINDOWS, MODEL_FAMILIES
 
 FRAME = 4
 
 
-def text(value: str) -> Wire:
+def text(value: str) -> Any:
     return {"type": "text", "text": {"value": value, "annotations": []}}
 
 
-def wrote(role: str, *parts: Wire) -> Entry:
-    message: Wire = {"id": "msg_1", "role": role, "content": list(parts)}
+def wrote(role: str, *parts: Any) -> Entry:
+    message: Any = {"id": "msg_1", "role": role, "content": list(parts)}
     return Entry(message=message)
 
 
@@ -102,7 +102,7 @@ def test_what_every_request_begins_with_is_counted_once() -> None:
 RULES = HistoryRules()
 
 
-def run(**fields: Any) -> Wire:
+def run(**fields: Any) -> Any:
     return {**RUN, "model": "gpt-4o", **fields}
 
 
@@ -136,7 +136,7 @@ def test_the_narrowest_configuration_wins() -> None:
 
 
 def test_a_runs_own_budget_is_for_all_its_turns() -> None:
-    spent: Wire = {"prompt_tokens": 70, "completion_tokens": 5}
+    spent: Any = {"prompt_tokens": 70, "completion_tokens": 5}
 
     assert compute_run_budget(run(max_prompt_tokens=None), spent) is None
     assert compute_run_budget(run(max_prompt_tokens=100), None) == TokenBudget(100, "max_prompt_tokens")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from threadbridge.costs.pricing import (
     sum_spending,
     to_day_number,
 )
-from threadbridge.ports import Rates, SpendTotals, Turn, Wire
+from threadbridge.ports import Rates, SpendTotals, Turn
 from threadbridge.settings import Fees, ModelPrice
 from threadbridge.translation.usage import parse_usage, zero_usage
 
@@ -46,7 +47,7 @@ class Listed(EmptyPriceList):
 RULES = CostRules({"ours": ModelPrice(input=1, output=2)}, Listed())
 
 
-def turn(usage: Wire | None = USAGE, *, answered: str | None = "listed", asked: str = "asked") -> Turn:
+def turn(usage: Any | None = USAGE, *, answered: str | None = "listed", asked: str = "asked") -> Turn:
     return Turn(1, "resp_1", model=answered, usage=usage, report={"model": {"asked": asked}})
 
 
@@ -91,7 +92,7 @@ def test_a_long_prompt_is_charged_by_its_tier() -> None:
 
 
 @pytest.mark.parametrize("usage", [None, zero_usage()], ids=["not asked", "not told"])
-def test_a_turn_whose_usage_is_not_known_has_no_price(usage: Wire | None) -> None:
+def test_a_turn_whose_usage_is_not_known_has_no_price(usage: Any | None) -> None:
     assert compute_turn_price(turn(usage), RULES, calls={}, now=NOON) is None
 
 

@@ -216,5 +216,5 @@ def test_what_is_asked_of_a_service_that_keeps_nothing_is_told() -> None:
 
     assert kept == []
     assert [trap.kind for trap in lost] == ["history", "history"]
-    assert "history = 'chained' is done as 'local'" in lost[0].message
+    assert "history = 'chained' falls back to 'local'" in lost[0].message
     assert "does not support compaction" in lost[1].message

@@ -140,5 +140,7 @@ async def test_a_budget_too_small_for_compaction_and_all_since_drops_turns_inste
 
 
 async def test_a_service_without_compactions_is_refused_by_name() -> None:
-    with pytest.raises(ConfigurationError, match="The profile 'vllm' says that the service compacts nothing"):
+    with pytest.raises(
+        ConfigurationError, match="According to the profile 'vllm', the upstream service does not support compaction"
+    ):
         await open_backend(Settings.model_validate({"simulate": True, "upstream": {"profile": "vllm"}, **COMPACT}))

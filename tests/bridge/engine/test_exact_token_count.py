@@ -135,7 +135,7 @@ async def test_where_the_service_does_not_count_the_offline_count_holds_with_a_w
         does_not = await run_on(service, CRYPTIC, max_prompt_tokens=60)
         warnings = [(await turn_report(service, run))["warnings"] for run in (fits, does_not)]
 
-    words = "The service did not say how long the prompt is, so what was counted here holds: Not Found"
+    words = "The service could not count the tokens of the prompt, so the local count is used: Not Found"
     assert (fits["status"], does_not["status"]) == ("completed", "incomplete")
     assert warnings == [[words], [words]]
 

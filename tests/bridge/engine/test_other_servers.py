@@ -286,7 +286,7 @@ async def test_s9_a_server_that_does_not_count_what_it_was_said_to_fails_no_run(
 
     assert run["status"] == "completed"
     assert turn["history"]["counted"] is None
-    assert [warning[:54] for warning in turn["warnings"]] == ["The service did not say how long the prompt is, so wha"]
+    assert [warning[:54] for warning in turn["warnings"]] == ["The service could not count the tokens of the prompt, "]
 
 
 async def test_s9_a_server_that_does_not_compact_what_it_was_said_to_fails_no_run(*, streamed: bool) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from threadbridge.ports import Event, Wire
+from typing import Any
+
+from threadbridge.ports import Event
 from threadbridge.schemas.schema_types import Array, Choice, Object, String, build_variant
 from threadbridge.translation.hosted_tools.hosted_tool import HostedTool, HostedToolResources, ToolFees
 from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
@@ -11,11 +13,11 @@ from threadbridge.translation.probe_protocol import Finding, ProbeGenerator, Pro
 _RESOURCES = Object({"stations": Array(String())})
 
 
-def _normalize(tool: Wire) -> Wire:
+def _normalize(tool: Any) -> Any:
     return {"type": "weather", "weather": {"unit": "celsius", **tool.get("weather", {})}}
 
 
-def _build_request(tool: Wire, resources: HostedToolResources, _model: str) -> Wire:
+def _build_request(tool: Any, resources: HostedToolResources, _model: str) -> Any:
     stations = resources.by_tool.get("weather", {}).get("stations", [])
     return {"type": "weather", "unit": tool["weather"]["unit"], "stations": stations}
 
@@ -32,19 +34,23 @@ class WeatherWriter(HostedToolWriter):
         self._place += fragment
         return [self._build_delta(place=fragment)]
 
-    def _build_empty_details(self) -> Wire:
+    def _build_empty_details(self) -> Any:
         return {"place": "", "forecast": None}
 
-    def _build_full_details(self) -> Wire:
+    def _build_full_details(self) -> Any:
         return {"place": self._place, "forecast": self._forecast}
 
-    def _apply_item(self, item: Wire) -> list[Event]:
+    def _apply_item(self, item: Any) -> list[Event]:
         events = self.add(item["place"][len(self._place) :])
         self._forecast = item["forecast"]
         return [*events, self._build_delta(forecast=self._forecast)]
 
-    def _build_replay_item(self, item: Wire) -> Wire:
+    def _build_replay_item(self, item: Any) -> Any:
         return {name: value for name, value in item.items() if name != "map"}
+
+
+def _strip_forecast(call: Any) -> Any:
+    return {**call, "weather": {"place": call["weather"]["place"]}}
 
 
 def _probe(options: ProbeOptions) -> ProbeGenerator[Finding]:
@@ -60,8 +66,7 @@ WEATHER = HostedTool(
     include="weather_call.forecast",
     writer=WeatherWriter,
     fragment_event="response.weather_call.place.delta",
-    # Drop the forecast unless it was requested.
-    strip_content=lambda call: {**call, "weather": {"place": call["weather"]["place"]}},
+    strip_content=_strip_forecast,
     content_include="step_details.tool_calls[*].weather.forecast",
     is_replayable=lambda item, _container: item["place"] != "nowhere",
     capability="weather",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from threadbridge.ports import Event, Wire
+from threadbridge.ports import Event
 
 START = "start"
 _CLOSED = ("completed", "failed", "cancelled", "expired")
@@ -51,16 +51,16 @@ class EventOrderChecker:
     """Looks at events one by one, puts the deltas together as a client does, and fails at the first illegal one."""
 
     def __init__(self) -> None:
-        self.parts_by_message: dict[str, list[Wire]] = {}  # message id: its parts, as accumulated
-        self.calls_by_step: dict[str, list[Wire]] = {}  # step id: its calls, as accumulated
-        self.run: Wire | None = None  # the last run, once the turn is over
-        self.steps: dict[str, Wire] = {}  # as seen last
+        self.parts_by_message: dict[str, list[Any]] = {}  # message id: its parts, as accumulated
+        self.calls_by_step: dict[str, list[Any]] = {}  # step id: its calls, as accumulated
+        self.run: Any | None = None  # the last run, once the turn is over
+        self.steps: dict[str, Any] = {}  # as seen last
         self._last = START
         self._open: set[str] = set()
         self._closed: set[str] = set()
 
     @property
-    def calls(self) -> list[Wire]:
+    def calls(self) -> list[Any]:
         """The function calls."""
         return [call for calls in self.calls_by_step.values() for call in calls if call["type"] == "function"]
 
@@ -72,23 +72,24 @@ class EventOrderChecker:
                 continue
             assert name in FOLLOWS[self._last], f"{name} after {self._last}"
             self._last = name
-            self._CHECKS.get(event.name, EventOrderChecker._check_run_end)(self, event.data)
+            check: Callable[[Any, Any], None] = self._CHECKS.get(event.name, EventOrderChecker._check_run_end)
+            check(self, event.data)
 
-    def _open_object(self, new: Wire) -> None:
+    def _open_object(self, new: Any) -> None:
         assert new["id"] not in self._open | self._closed
         assert new["status"] == "in_progress"
         self._open.add(new["id"])
 
-    def _check_step_created(self, step: Wire) -> None:
+    def _check_step_created(self, step: Any) -> None:
         assert not self._open & self.parts_by_message.keys(), "a step opens while a message is open"
         assert step["usage"] is None
         self._open_object(step)
         self.steps[step["id"]] = step
 
-    def _check_step_in_progress(self, step: Wire) -> None:
+    def _check_step_in_progress(self, step: Any) -> None:
         assert self.steps[step["id"]] == step
 
-    def _check_message_created(self, message: Wire) -> None:
+    def _check_message_created(self, message: Any) -> None:
         newest = list(self.steps.values())[-1]
         assert newest["step_details"] == {
             "type": "message_creation",
@@ -98,28 +99,28 @@ class EventOrderChecker:
         self._open_object(message)
         self.parts_by_message[message["id"]] = []
 
-    def _check_message_in_progress(self, message: Wire) -> None:
+    def _check_message_in_progress(self, message: Any) -> None:
         assert message["id"] in self._open
         assert message["content"] == []
 
-    def _check_message_delta(self, delta: Wire) -> None:
+    def _check_message_delta(self, delta: Any) -> None:
         assert delta["id"] in self._open
         [part] = delta["delta"]["content"]
         _accumulate(self.parts_by_message[delta["id"]], part)
 
-    def _check_step_delta(self, delta: Wire) -> None:
+    def _check_step_delta(self, delta: Any) -> None:
         assert delta["id"] in self._open
         [call] = delta["delta"]["step_details"]["tool_calls"]
         _accumulate(self.calls_by_step.setdefault(delta["id"], []), call)
 
-    def _check_message_closed(self, message: Wire) -> None:
+    def _check_message_closed(self, message: Any) -> None:
         assert self.parts_by_message[message["id"]], "a message without a delta (A98b)"
         streamed = [_strip_quotes(part) for part in self.parts_by_message[message["id"]]]
         assert message["content"] == streamed, "the content is not what was streamed"
         self.parts_by_message[message["id"]] = streamed
         self._close_object(message)
 
-    def _check_step_closed(self, step: Wire) -> None:
+    def _check_step_closed(self, step: Any) -> None:
         assert step["expires_at"] is not None  # A72: in a stream, ended steps too
         assert step["usage"] is not None
         if step["type"] == "tool_calls":
@@ -128,17 +129,17 @@ class EventOrderChecker:
         self._close_object(step)
         self.steps[step["id"]] = step
 
-    def _close_object(self, ended: Wire) -> None:
+    def _close_object(self, ended: Any) -> None:
         assert ended["status"] != "in_progress"
         self._open.remove(ended["id"])
         self._closed.add(ended["id"])
 
-    def _check_run_end(self, run: Wire) -> None:
+    def _check_run_end(self, run: Any) -> None:
         waiting = {step_id for step_id in self._open if self.steps[step_id]["type"] == "tool_calls"}
         assert self._open == (waiting if run["status"] == "requires_action" else set())
         self.run = run
 
-    _CHECKS: ClassVar[Mapping[str, Callable[[Any, Wire], None]]] = {
+    _CHECKS: ClassVar[Mapping[str, Callable[[Any, Any], None]]] = {
         "thread.run.step.created": _check_step_created,
         "thread.run.step.in_progress": _check_step_in_progress,
         "thread.run.step.delta": _check_step_delta,
@@ -151,7 +152,7 @@ class EventOrderChecker:
     }
 
 
-def _accumulate(entries: list[Wire], fragment: Wire) -> None:
+def _accumulate(entries: list[Any], fragment: Any) -> None:
     """Merge one entry of a delta list by the client's rules (A98a): strings are added, `index` and `type` replaced."""
     index = fragment["index"]
     assert index <= len(entries), "an index was left out"
@@ -162,7 +163,7 @@ def _accumulate(entries: list[Wire], fragment: Wire) -> None:
         entries[index] = _merge(entries[index], body)
 
 
-def _merge(old: Wire, new: Wire) -> Wire:
+def _merge(old: Any, new: Any) -> Any:
     merged = dict(old)
     for name, value in new.items():
         if isinstance(value, list):
@@ -180,7 +181,7 @@ def _merge(old: Wire, new: Wire) -> Wire:
     return merged
 
 
-def _strip_quotes(part: Wire) -> Wire:
+def _strip_quotes(part: Any) -> Any:
     """The part without what only deltas have (A87)."""
     if part["type"] != "text":
         return part
@@ -193,7 +194,7 @@ def _strip_quotes(part: Wire) -> Wire:
     return {**part, "text": {**part["text"], "annotations": annotations}}
 
 
-def _strip_results(call: Wire) -> Wire:
+def _strip_results(call: Any) -> Any:
     """The call without results, which no delta tells (A92)."""
     return {**call, "file_search": {**call["file_search"], "results": []}} if call["type"] == "file_search" else call
 

@@ -17,7 +17,7 @@ from tests.bridge.translation.upstream_events import (
 )
 from tests.bridge.translation.upstream_events import item_added as item_added
 from threadbridge.api_types import RunObject
-from threadbridge.ports import Event, Wire
+from threadbridge.ports import Event
 from threadbridge.translation.stream_translator import TurnTranslator
 from threadbridge.translation.wire_objects import build_streamed_run
 
@@ -31,27 +31,27 @@ def timeless(value: Any) -> Any:
     return {name: inner is not None if name.endswith("_at") else timeless(inner) for name, inner in value.items()}
 
 
-def ids(events: list[tuple[str, Wire]]) -> dict[str, str]:
+def ids(events: list[tuple[str, Any]]) -> dict[str, str]:
     """The id the service chose, by prefix."""
     return {data["id"].partition("_")[0]: data["id"] for name, data in events if name.endswith(".created")}
 
 
-def fragments(events: list[tuple[str, Wire]]) -> list[str]:
+def fragments(events: list[tuple[str, Any]]) -> list[str]:
     return [data["delta"]["content"][0]["text"]["value"] for name, data in events if name == "thread.message.delta"]
 
 
-def call_fragments(events: list[tuple[str, Wire]]) -> list[Wire]:
+def call_fragments(events: list[tuple[str, Any]]) -> list[Any]:
     return [data["delta"]["step_details"]["tool_calls"][0] for name, data in events if name == "thread.run.step.delta"]
 
 
-def called_again(parts: list[Wire]) -> list[Wire]:
+def called_again(parts: list[Any]) -> list[Any]:
     first, *rest = parts
     arguments = [part["function"]["arguments"] for part in rest]
     item = {**call(), "call_id": first["id"], "name": first["function"]["name"], "arguments": "".join(arguments)}
     return [item_added(0, item), *(arguments_delta(0, each) for each in arguments), item_done(0, item)]
 
 
-def upstream_usage(usage: Wire | None) -> Wire | None:
+def upstream_usage(usage: Any | None) -> Any | None:
     return usage and {
         "input_tokens": usage["prompt_tokens"],
         "input_tokens_details": usage["prompt_token_details"],
@@ -63,7 +63,7 @@ def upstream_usage(usage: Wire | None) -> Wire | None:
 
 @needs_recordings
 @pytest.mark.parametrize("stream", make_parameters(list_assistants_streams()))
-def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: list[tuple[str, Wire]]) -> None:
+def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: list[tuple[str, Any]]) -> None:
     started = [name for name, _ in stream].index("thread.run.in_progress")
     run, expected = stream[started][1], stream[started + 1 :]
     again = message_stream(0, *fragments(expected)) if fragments(expected) else called_again(call_fragments(expected))
@@ -72,7 +72,7 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
     before = [data["usage"] for name, data in stream[:started] if name == "thread.run.step.completed"]
     given = ids(expected)
     turn = TurnTranslator(
-        {**run, "tool_resources": {}},
+        run | {"tool_resources": {}},
         new_id=lambda prefix: given[prefix],
         now=lambda: 1761861999.0,
         prior_usage=before[0] if before else None,
@@ -94,7 +94,7 @@ def test_a_stream_of_the_legacy_service_is_reproduced_event_for_event(stream: li
 
 @needs_recordings
 @pytest.mark.parametrize("stream", make_parameters(list_assistants_streams()))
-def test_a_run_is_shown_in_a_stream_as_the_legacy_service_showed_it(stream: list[tuple[str, Wire]]) -> None:
+def test_a_run_is_shown_in_a_stream_as_the_legacy_service_showed_it(stream: list[tuple[str, Any]]) -> None:
     shown: list[RunObject] = [data for _, data in stream if data["object"] == "thread.run"]
 
     stored: list[RunObject] = [{**run, "tool_resources": {}} for run in shown]

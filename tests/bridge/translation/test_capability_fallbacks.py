@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.bridge.translation.upstream_events import RUN
 from threadbridge.errors import ConfigurationError, Unsupported
-from threadbridge.ports import Entry, UpstreamCapabilities, Wire
+from threadbridge.ports import Entry, UpstreamCapabilities
 from threadbridge.service.attachments import NewVectorStore, ProvisioningPlan, restrict_to_capabilities
 from threadbridge.settings import TruncationSettings
 from threadbridge.translation.capability_fallbacks import reject_missing_tools, require_compaction
@@ -17,18 +17,18 @@ from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResource
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import RequestPlan, build_request
 
-LOOK: Wire = {"type": "function", "function": {"name": "look"}}
-WAIT: Wire = {"type": "function", "function": {"name": "wait"}}
-SEARCH: Wire = {"type": "file_search"}
-CODE: Wire = {"type": "code_interpreter"}
+LOOK: Any = {"type": "function", "function": {"name": "look"}}
+WAIT: Any = {"type": "function", "function": {"name": "wait"}}
+SEARCH: Any = {"type": "file_search"}
+CODE: Any = {"type": "code_interpreter"}
 HOSTED = HostedToolResources(vector_store_ids=("vs_1",), container_id="cntr_1")
-FORCED: Wire = {"type": "function", "function": {"name": "look"}}
+FORCED: Any = {"type": "function", "function": {"name": "look"}}
 
 
-def plan(*parts: Wire, reasons: bool = False, compact_at: int | None = None, run: Wire, **lacks: Any) -> RequestPlan:
-    message: Wire = {"id": "msg_0", "role": "user", "content": list(parts)}
+def plan(*parts: Any, reasons: bool = False, compact_at: int | None = None, run: Any, **lacks: Any) -> RequestPlan:
+    message: Any = {"id": "msg_0", "role": "user", "content": list(parts)}
     return build_request(
-        {**RUN, **run},
+        RUN | run,
         [Entry(message=message)],
         model=ResolvedModel("gpt-4o", "gpt-4o", is_reasoning=reasons),
         stream=True,
@@ -40,7 +40,8 @@ def plan(*parts: Wire, reasons: bool = False, compact_at: int | None = None, run
 
 
 def names(request: RequestPlan) -> list[str]:
-    return [tool.get("name", tool["type"]) for tool in request.body.get("tools", ())]
+    tools: Any = request.body.get("tools", ())
+    return [tool.get("name", tool["type"]) for tool in tools]
 
 
 def test_a_hosted_tool_the_service_lacks_is_left_out_by_name() -> None:
@@ -48,7 +49,9 @@ def test_a_hosted_tool_the_service_lacks_is_left_out_by_name() -> None:
 
     assert names(request) == ["file_search", "look"]
     assert request.body["include"] == ["file_search_call.results"]
-    assert request.warnings == ("The service behind has no code_interpreter; the model is not told of it.",)
+    assert request.warnings == (
+        "The upstream service does not support code_interpreter, so the tool is not sent to the model.",
+    )
 
 
 def test_a_service_that_knows_no_cache_keys_is_told_none() -> None:
@@ -83,7 +86,7 @@ def test_a_choice_that_forces_a_tool_the_service_lacks_is_given_up() -> None:
     ],
 )
 def test_s10_a_choice_the_service_does_not_hear_is_said_in_another_way(
-    tools: list[Wire], choice: Any, lacks: set[str], shown: list[str], sent: Any, warns: int
+    tools: list[Any], choice: Any, lacks: set[str], shown: list[str], sent: Any, warns: int
 ) -> None:
     request = plan(run={"tools": tools, "tool_choice": choice}, **dict.fromkeys(lacks, False))
 
@@ -108,7 +111,9 @@ def test_a_service_without_compaction_is_not_asked_for_it() -> None:
 
 
 def test_threads_are_not_to_be_compacted_by_a_service_that_cannot() -> None:
-    with pytest.raises(ConfigurationError, match="The profile 'vllm' says that the service compacts nothing"):
+    with pytest.raises(
+        ConfigurationError, match="According to the profile 'vllm', the upstream service does not support compaction"
+    ):
         require_compaction(TruncationSettings(auto="compact"), UpstreamCapabilities(compaction=False), "vllm")
 
     require_compaction(TruncationSettings(auto="drop"), UpstreamCapabilities(compaction=False), "vllm")
@@ -122,13 +127,14 @@ def test_images_that_are_files_become_words_where_there_are_no_files() -> None:
 
     request = plan(text, file, url, run={}, files=False)
 
-    assert request.body["input"][0]["content"] == [
+    [item] = cast("list[Any]", request.body.get("input"))
+    assert item["content"] == [
         {"type": "input_text", "text": "What is it?"},
         {"type": "input_text", "text": "[image file-1]"},
         {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "auto"},
     ]
     assert request.warnings == (
-        "The service behind has no files; the model reads the names of images in place of them.",
+        "The upstream service does not store files, so the model gets the file IDs of images instead of the images.",
     )
 
 
@@ -149,7 +155,7 @@ def test_a_service_that_lacks_everything_is_asked_for_a_plain_answer() -> None:
 def test_a_run_with_a_missing_tool_is_refused_by_name_where_the_policy_says_so() -> None:
     lacking = UpstreamCapabilities(code_interpreter=False)
 
-    with pytest.raises(Unsupported, match="The service behind has no code_interpreter") as caught:
+    with pytest.raises(Unsupported, match="The upstream service does not support code_interpreter") as caught:
         reject_missing_tools([SEARCH, CODE], lacking, "refuse")
 
     assert (caught.value.status, caught.value.param, caught.value.code) == (400, "tools", "unsupported_tool")

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
 from threadbridge.translation.error_classifier import ErrorKind, classify_error, get_event_error
 
 OPENAI = "Your input exceeds the context window of this model. Please adjust your input and try again."
@@ -12,7 +13,7 @@ VLLM_LOCAL = "The prompt (total length 25938) is too long to fit into the model 
 LLAMACPP = "request (4476 tokens) exceeds the available context size (4096 tokens)"
 
 
-def is_overflow(error: UpstreamError | Wire) -> bool:
+def is_overflow(error: UpstreamError | Any) -> bool:
     return [match.kind for match in classify_error(error, {})] == [ErrorKind.CONTEXT_OVERFLOW]
 
 
@@ -52,7 +53,7 @@ def test_other_refusals_are_not_taken_for_it(error: UpstreamError) -> None:
         ({"type": "response.output_text.delta", "delta": OPENAI}, False),
     ],
 )
-def test_a_response_that_ends_for_it_is_known_by_its_error(event: Wire, too_long: bool) -> None:
+def test_a_response_that_ends_for_it_is_known_by_its_error(event: Any, too_long: bool) -> None:
     error = get_event_error(event)
 
     assert (error is not None and is_overflow(error)) is too_long

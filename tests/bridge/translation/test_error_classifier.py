@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
 from threadbridge.translation.error_classifier import ErrorKind, classify_error
 
-CHAINED: Wire = {"previous_response_id": "resp_1"}
-COMPACTING: Wire = {"context_management": [{"type": "compaction"}]}
+CHAINED: Any = {"previous_response_id": "resp_1"}
+COMPACTING: Any = {"context_management": [{"type": "compaction"}]}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ COMPACTING: Wire = {"context_management": [{"type": "compaction"}]}
         ({"message": ["odd"], "code": "context_length_exceeded"}, {}, ["overflow"]),
     ],
 )
-def test_an_error_has_the_meanings_of_its_rows(error: UpstreamError | Wire, body: Wire, kinds: list[str]) -> None:
+def test_an_error_has_the_meanings_of_its_rows(error: UpstreamError | Any, body: Any, kinds: list[str]) -> None:
     names = {
         "locked": ErrorKind.CONVERSATION_LOCKED,
         "unanswered": ErrorKind.CALLS_UNANSWERED,

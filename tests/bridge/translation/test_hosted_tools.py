@@ -39,14 +39,14 @@ from tests.bridge.translation.upstream_events import (
     translator,
 )
 from threadbridge.errors import TranslationError
-from threadbridge.ports import Event, Wire
+from threadbridge.ports import Event
 from threadbridge.translation.citations import strip_markers
 from threadbridge.translation.error_classifier import ErrorKind, classify_error, get_event_error
 from threadbridge.translation.produced_files import ProducedFile
-from threadbridge.translation.stream_translator import TurnOutcome, TurnTranslator, iterate_events
+from threadbridge.translation.stream_translator import TurnTranslator, iterate_events
 from threadbridge.translation.usage import add_usage as summed
 
-SEARCHING: Wire = {
+SEARCHING: Any = {
     **RUN,
     "tools": [
         {
@@ -63,27 +63,28 @@ def fed(stream: Any, turn: TurnTranslator) -> list[Event]:
     return [event for upstream in stream for event in turn.translate(upstream)]
 
 
-def outcome_of(turn: TurnTranslator) -> TurnOutcome:
+def outcome_of(turn: TurnTranslator) -> Any:
+    """Any: the tests know the shapes of the objects."""
     assert turn.outcome is not None
     return turn.outcome
 
 
-def outcome(stream: Any, **options: Any) -> TurnOutcome:
+def outcome(stream: Any, **options: Any) -> Any:
     turn = translator(**options)
     fed(stream, turn)
     return outcome_of(turn)
 
 
-def content(stream: Any, **options: Any) -> list[Wire]:
+def content(stream: Any, **options: Any) -> list[Any]:
     [entry] = [entry for entry in outcome(stream, **options).entries if entry.message]
     assert entry.message is not None
-    shown: list[Wire] = entry.message["content"]
+    shown: list[Any] = entry.message["content"]
     return shown
 
 
-def text(stream: Any) -> Wire:
+def text(stream: Any) -> Any:
     [part] = content(stream)
-    shown: Wire = part["text"]
+    shown: Any = part["text"]
     return shown
 
 
@@ -92,16 +93,16 @@ def told(events: list[Event]) -> list[tuple[str, Any]]:
     return [(event.name.removeprefix("thread."), event.data.get("delta")) for event in events]
 
 
-def text_told(value: str, *annotations: Wire, **fields: Any) -> tuple[str, Wire]:
+def text_told(value: str, *annotations: Any, **fields: Any) -> tuple[str, Any]:
     shown = {"value": value, **({"annotations": list(annotations)} if annotations else fields)}
     return "message.delta", {"content": [{"index": 0, "type": "text", "text": shown}]}
 
 
-def call_told(**fields: Any) -> tuple[str, Wire]:
+def call_told(**fields: Any) -> tuple[str, Any]:
     return "run.step.delta", {"step_details": {"type": "tool_calls", "tool_calls": [{"index": 0, **fields}]}}
 
 
-def marked(index: int, marker: str, start: int, file_id: str) -> Wire:
+def marked(index: int, marker: str, start: int, file_id: str) -> Any:
     citation = {"file_id": file_id, "quote": ""}
     span = {"text": marker, "start_index": start, "end_index": start + len(marker)}
     return {"index": index, "type": "file_citation", **span, "file_citation": citation}
@@ -347,11 +348,11 @@ def test_a_path_behind_a_marker_is_cited_where_it_is_shown() -> None:
 # -- Files nobody cited ----------------------------------------------------------------------------------------------
 
 
-def lying(name: str, *, id: str = "cfile_9", source: str = "assistant") -> Wire:
+def lying(name: str, *, id: str = "cfile_9", source: str = "assistant") -> Any:
     return {"id": id, "object": "container.file", "path": f"/mnt/data/{name}", "source": source, "bytes": 3}
 
 
-def discovered(*files: Wire, said_before: str = "Look", **options: Any) -> tuple[EventOrderChecker, TurnTranslator]:
+def discovered(*files: Any, said_before: str = "Look", **options: Any) -> tuple[EventOrderChecker, TurnTranslator]:
     turn = translator(**options)
     stream = response_stream(code_stream(0, code("1"), "1"), message_stream(1, said_before))
     before = fed(stream[:-1], turn)
@@ -401,7 +402,7 @@ def test_a_file_nobody_speaks_of_is_kept() -> None:
     [(lying("a.csv", source="user"), {}), (lying("a.csv"), {("cntr_1", "cfile_9"): "file-old"})],
     ids=["the user's own", "of an earlier turn"],
 )
-def test_files_that_are_not_new_are_left_alone(file: Wire, known: Any) -> None:
+def test_files_that_are_not_new_are_left_alone(file: Any, known: Any) -> None:
     _, turn = discovered(file, known_files=known)
 
     assert outcome_of(turn).files == ()
@@ -421,7 +422,7 @@ _NAMES = st.sampled_from(["a.txt", "b】.txt", "ü𝄞.pdf"])
 
 
 @st.composite
-def cited_messages(draw: st.DrawFn) -> tuple[Wire, list[Wire]]:
+def cited_messages(draw: st.DrawFn) -> tuple[Any, list[Any]]:
     """A message, and its stream: fragments of any size, citations at any time."""
     words = draw(_WORDS)
     places = draw(st.lists(st.integers(0, len(words) + 2), max_size=5))
@@ -439,7 +440,7 @@ def cited_messages(draw: st.DrawFn) -> tuple[Wire, list[Wire]]:
 
 
 @given(cited_messages())
-def test_what_an_annotation_says_it_covers_is_what_it_covers(made: tuple[Wire, list[Wire]]) -> None:
+def test_what_an_annotation_says_it_covers_is_what_it_covers(made: tuple[Any, list[Any]]) -> None:
     item, stream = made
 
     judge = check_turn(fed(stream, translator()))
@@ -453,7 +454,7 @@ def test_what_an_annotation_says_it_covers_is_what_it_covers(made: tuple[Wire, l
 
 
 @given(cited_messages())
-def test_at_every_moment_of_the_stream_what_was_told_of_an_annotation_is_true(made: tuple[Wire, list[Wire]]) -> None:
+def test_at_every_moment_of_the_stream_what_was_told_of_an_annotation_is_true(made: tuple[Any, list[Any]]) -> None:
     _, stream = made
 
     told = ""
@@ -464,13 +465,13 @@ def test_at_every_moment_of_the_stream_what_was_told_of_an_annotation_is_true(ma
                 assert told[span["start_index"] : span["end_index"]] == span["text"]
 
 
-def delta_parts(event: Event) -> list[Wire]:
-    parts: list[Wire] = event.data["delta"]["content"] if event.name == "thread.message.delta" else []
+def delta_parts(event: Event) -> list[Any]:
+    parts: list[Any] = event.data["delta"]["content"] if event.name == "thread.message.delta" else []
     return parts
 
 
 @given(cited_messages())
-def test_without_its_markers_a_text_is_what_the_model_said(made: tuple[Wire, list[Wire]]) -> None:
+def test_without_its_markers_a_text_is_what_the_model_said(made: tuple[Any, list[Any]]) -> None:
     item, stream = made
 
     [entry] = outcome(stream).entries
@@ -497,14 +498,14 @@ def test_a_run_of_function_calls_after_a_search_leaves_the_search_completed() ->
 
 # -- A container dies ------------------------------------------------------------------------------------------------
 
-_EXPIRED: Wire = {"code": "server_error", "message": "Container is expired."}
+_EXPIRED: Any = {"code": "server_error", "message": "Container is expired."}
 _LOST = final_event([{**code("2", number=2), "status": "incomplete"}], status="failed", error=_EXPIRED)
 _DYING = [
     *code_stream(0, code("plot()", image_output(b"png")), "plot()"),
     item_added(1, code("2", number=2)),
     code_delta(1, "2", number=2),
 ]
-_LAST_ERROR: Wire = {"code": "server_error", "message": "Container is expired."}
+_LAST_ERROR: Any = {"code": "server_error", "message": "Container is expired."}
 
 
 def test_a_turn_that_starts_over_keeps_what_was_told_and_counts_what_was_lost() -> None:
@@ -541,7 +542,7 @@ def test_images_of_a_lost_response_are_in_its_steps_only() -> None:
 
 
 @pytest.mark.parametrize("told", [message_stream(0, "Well"), [item_added(0, call())]], ids=["words", "a function call"])
-def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
+def test_what_was_said_cannot_be_said_again(told: list[Any]) -> None:
     turn = translator()
     fed([*created_events(), *told], turn)
 
@@ -551,7 +552,7 @@ def test_what_was_said_cannot_be_said_again(told: list[Wire]) -> None:
     assert not turn.can_start_over
 
 
-def is_container_lost(event: Wire) -> bool:
+def is_container_lost(event: Any) -> bool:
     error = get_event_error(event)
     return error is not None and ErrorKind.CONTAINER_LOST in [match.kind for match in classify_error(error, {})]
 
@@ -564,7 +565,7 @@ def is_container_lost(event: Wire) -> bool:
         {"type": "error", "code": None, "message": "Container with id 'cntr_1' not found."},
     ],
 )
-def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
+def test_a_response_that_its_container_ended_is_recognized(event: Any) -> None:
     assert is_container_lost(event)
 
 
@@ -577,5 +578,5 @@ def test_a_response_that_its_container_ended_is_recognized(event: Wire) -> None:
         {"type": "error", "error": "Container is expired."},
     ],
 )
-def test_other_ends_are_not_taken_for_a_dead_container(event: Wire) -> None:
+def test_other_ends_are_not_taken_for_a_dead_container(event: Any) -> None:
     assert not is_container_lost(event)

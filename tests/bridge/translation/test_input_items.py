@@ -15,41 +15,41 @@ from tests.bridge.translation.upstream_events import (
     refusal_part,
     search,
 )
-from threadbridge.ports import Entry, Wire
+from threadbridge.ports import Entry
 from threadbridge.translation.input_items import build_input_items, strip_to_model_input
 
 
-def text(value: str) -> Wire:
+def text(value: str) -> Any:
     return {"type": "text", "text": {"value": value, "annotations": []}}
 
 
-def image_url(**fields: Any) -> Wire:
+def image_url(**fields: Any) -> Any:
     return {"type": "image_url", "image_url": {"url": "https://example.org/cat.png", **fields}}
 
 
-def image_file(**fields: Any) -> Wire:
+def image_file(**fields: Any) -> Any:
     return {"type": "image_file", "image_file": {"file_id": "file-1", **fields}}
 
 
-def wrote(role: str, *parts: Wire, item: Wire | None = None, run_id: str | None = None) -> Entry:
-    message: Wire = {"id": "msg_1", "role": role, "content": list(parts)}
+def wrote(role: str, *parts: Any, item: Any | None = None, run_id: str | None = None) -> Entry:
+    message: Any = {"id": "msg_1", "role": role, "content": list(parts)}
     return Entry(message=message, item=item, run_id=run_id)
 
 
-def output(number: int = 1) -> Wire:
+def output(number: int = 1) -> Any:
     return {"type": "function_call_output", "call_id": f"call_{number}", "output": "sunny"}
 
 
-def of_run(run_id: str, *items: Wire) -> list[Entry]:
+def of_run(run_id: str, *items: Any) -> list[Entry]:
     return [Entry(item=item, run_id=run_id) for item in items]
 
 
-CALL: Wire = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
-REASONING: Wire = {"type": "reasoning", "summary": [], "encrypted_content": "secret 1"}
+CALL: Any = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
+REASONING: Any = {"type": "reasoning", "summary": [], "encrypted_content": "secret 1"}
 ASK = wrote("user", text("Hi"))
-ASKED: Wire = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+ASKED: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
 SAID = message(output_text("Hello"))
-SENT: Wire = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}
+SENT: Any = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ SENT: Wire = {"type": "message", "role": "assistant", "content": [{"type": "outp
         (image_file(detail="high"), {"type": "input_image", "file_id": "file-1", "detail": "high"}),
     ],
 )
-def test_a_users_parts_become_input_parts(part: Wire, sent: Wire) -> None:
+def test_a_users_parts_become_input_parts(part: Any, sent: Any) -> None:
     assert build_input_items(RUN, [wrote("user", part)]) == [{"type": "message", "role": "user", "content": [sent]}]
 
 
@@ -81,16 +81,16 @@ def test_a_users_parts_become_input_parts(part: Wire, sent: Wire) -> None:
         (image_url(), {"type": "output_text", "text": "[image https://example.org/cat.png]"}),
     ],
 )
-def test_an_assistants_parts_become_output_parts_and_images_a_note(part: Wire, sent: Wire) -> None:
+def test_an_assistants_parts_become_output_parts_and_images_a_note(part: Any, sent: Any) -> None:
     assert build_input_items(RUN, [wrote("assistant", part)]) == [
         {"type": "message", "role": "assistant", "content": [sent]}
     ]
 
 
 def test_parts_keep_their_order() -> None:
-    [item] = build_input_items(RUN, [wrote("user", text("Look:"), image_file(), text("Well?"))])
+    items: list[Any] = [*build_input_items(RUN, [wrote("user", text("Look:"), image_file(), text("Well?"))])]
 
-    assert [part["type"] for part in item["content"]] == ["input_text", "input_image", "input_text"]
+    assert [part["type"] for part in items[0]["content"]] == ["input_text", "input_image", "input_text"]
 
 
 @pytest.mark.parametrize(("role", "kind"), [("user", "input_text"), ("assistant", "output_text")])
@@ -239,6 +239,6 @@ def test_items_have_keys_the_real_service_accepted() -> None:
         if isinstance(item.get("content"), list)
         for part in item["content"]
     }
-    items = build_input_items(RUN, timeline)
+    items: list[Any] = [*build_input_items(RUN, timeline)]
     assert {(item["type"], item.get("role"), frozenset(item)) for item in items} <= accepted
     assert {(part["type"], frozenset(part)) for item in items for part in item.get("content", ())} <= parts

@@ -9,7 +9,7 @@ import pytest
 
 from tests.bridge.translation.upstream_events import RUN
 from threadbridge.errors import InvalidRequest, UpstreamError
-from threadbridge.ports import ParameterRejection, Wire
+from threadbridge.ports import ParameterRejection
 from threadbridge.settings import Limits, ModelOverride
 from threadbridge.translation.error_classifier import ErrorKind, classify_error
 from threadbridge.translation.models.listing import ModelRow, list_model_rows
@@ -19,10 +19,10 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
 TODAY = date(2026, 11, 21)
 
 
-ASKED: Wire = {"model": "m", "temperature": 0.2}
+ASKED: Any = {"model": "m", "temperature": 0.2}
 
 
-def run(**fields: Any) -> Wire:
+def run(**fields: Any) -> Any:
     return {**RUN, "temperature": 1.0, "top_p": 1.0, "reasoning_effort": None, **fields}
 
 
@@ -53,7 +53,8 @@ def test_told_not_to_reason_a_model_takes_temperature() -> None:
 
     assert (kept.reasoning_effort, kept.accepts_sampling) == ("none", True)
     assert kept.warnings == (
-        "The model gpt-6-sol takes temperature and top_p only without reasoning; reasoning_effort 'none' is sent.",
+        "The model gpt-6-sol accepts temperature and top_p only without reasoning, so reasoning_effort 'high' is not "
+        "used: 'none' is sent instead.",
     )
     assert (dropped.reasoning_effort, dropped.accepts_sampling) == ("high", False)
 

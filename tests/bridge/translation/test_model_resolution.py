@@ -39,7 +39,7 @@ def test_a_retired_model_is_followed_by_one_that_is_told_not_to_reason_where_it_
     assert (answer.requested, answer.model) == (name, model)
     assert answer.reasoning_effort == {"gpt-4o": None, "gpt-4.1": None}.get(model, "none")
     assert not answer.is_reasoning
-    assert answer.warnings == (f"The model {name} is retired; {model} is asked in its place.",)
+    assert answer.warnings == (f"The model {name} is retired, so {model} is used instead.",)
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4-32k", "gpt-4.5-preview"])
@@ -108,7 +108,7 @@ def test_an_effort_is_not_sent_to_a_model_that_does_not_know_the_field() -> None
     answer = resolved("gpt-4o", effort="low")
 
     assert answer.reasoning_effort is None
-    assert answer.warnings == ("The model gpt-4o does not accept reasoning_effort 'low'; it is not sent.",)
+    assert answer.warnings == ("The model gpt-4o does not accept reasoning_effort 'low': it is not sent.",)
 
 
 @pytest.mark.parametrize(

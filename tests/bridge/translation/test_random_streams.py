@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ from tests.bridge.translation.upstream_events import (
     text_delta,
     translator,
 )
-from threadbridge.ports import Event, Wire
+from threadbridge.ports import Event
 from threadbridge.translation.stream_translator import TurnInterruption
 
 _INDEXES = st.integers(0, 2)
@@ -49,7 +51,7 @@ _ENDS = st.builds(
 )
 
 
-def streamed_words(stream: list[Wire]) -> str:
+def streamed_words(stream: list[Any]) -> str:
     kinds = ("response.output_text.delta", "response.refusal.delta")
     return "".join(event["delta"] for event in stream if event["type"] in kinds)
 
@@ -60,7 +62,7 @@ def shown_words(events: list[Event]) -> str:
 
 
 @given(stream=st.lists(_EVENTS, max_size=12), end=_ENDS)
-def test_any_stream_becomes_a_legal_turn(stream: list[Wire], end: Wire) -> None:
+def test_any_stream_becomes_a_legal_turn(stream: list[Any], end: Any) -> None:
     turn = translator()
 
     events = [event for upstream in [*stream, end] for event in turn.translate(upstream)]
@@ -72,7 +74,7 @@ def test_any_stream_becomes_a_legal_turn(stream: list[Wire], end: Wire) -> None:
 
 
 @given(stream=st.lists(_EVENTS, max_size=12))
-def test_every_streamed_word_is_shown_and_the_interrupted_turn_is_closed(stream: list[Wire]) -> None:
+def test_every_streamed_word_is_shown_and_the_interrupted_turn_is_closed(stream: list[Any]) -> None:
     turn = translator()
 
     events = [event for upstream in stream for event in turn.translate(upstream)]

@@ -1,20 +1,20 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.bridge.translation.recorded_streams import collect_request_fields, needs_recordings
 from tests.bridge.translation.upstream_events import NO_USAGE, RUN
-from threadbridge.ports import Entry, Wire
+from threadbridge.ports import Entry
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import RequestPlan, build_request, is_budget_exhausted
 
 PLAIN = ResolvedModel("gpt-4o", "gpt-4o")
 THINKING = ResolvedModel("o3", "gpt-6-sol", reasoning_effort="high", accepts_sampling=False, is_reasoning=True)
-LOOK: Wire = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+LOOK: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 
 
 def said(text: str) -> Entry:
@@ -27,12 +27,12 @@ def plan(
     *,
     model: ResolvedModel = PLAIN,
     first_turn: bool = True,
-    prior_usage: Wire | None = None,
+    prior_usage: Any | None = None,
     hosted: HostedToolResources | None = None,
     **run: Any,
 ) -> RequestPlan:
     return build_request(
-        {**RUN, **run},
+        RUN | run,
         [said("Hi")],
         model=model,
         stream=True,
@@ -78,7 +78,7 @@ def test_everything_a_run_asks_for_is_in_the_request() -> None:
         "max_output_tokens": 1000,
         "reasoning": {"effort": "none"},
     }
-    assert request == RequestPlan({**plan().body, **expected})
+    assert request == RequestPlan(plan().body | cast("Any", expected))
 
 
 def test_without_instructions_none_are_sent() -> None:
@@ -152,14 +152,14 @@ def test_each_turn_gets_what_is_left_of_the_budget_but_never_less_than_the_api_a
 def test_a_budget_is_exhausted_when_nothing_is_left(budget: int | None, used: int, exhausted: bool) -> None:
     usage = {**NO_USAGE, "completion_tokens": used}
 
-    assert is_budget_exhausted({**RUN, "max_completion_tokens": budget}, usage) is exhausted
+    assert is_budget_exhausted(RUN | {"max_completion_tokens": budget}, cast("Any", usage)) is exhausted
 
 
 def test_a_budget_is_not_exhausted_before_the_first_turn() -> None:
-    assert not is_budget_exhausted({**RUN, "max_completion_tokens": 300}, None)
+    assert not is_budget_exhausted(RUN | {"max_completion_tokens": 300}, None)
 
 
-SCHEMA: Wire = {"type": "object", "properties": {"a": {"type": "string"}}}
+SCHEMA: Any = {"type": "object", "properties": {"a": {"type": "string"}}}
 
 
 @pytest.mark.parametrize(
@@ -197,14 +197,14 @@ def test_the_answer_format_is_said_in_the_words_of_the_responses_api(response_fo
         ({"name": "f", "parameters": SCHEMA, "strict": None}, {"name": "f", "parameters": SCHEMA, "strict": False}),
     ],
 )
-def test_function_tools_are_flat_and_always_say_whether_they_are_strict(function: Wire, flat: Wire) -> None:
+def test_function_tools_are_flat_and_always_say_whether_they_are_strict(function: Any, flat: Any) -> None:
     body = plan(tools=[{"type": "function", "function": function}]).body
 
     assert body["tools"] == [{"type": "function", **flat}]
 
 
 def test_the_run_and_its_timeline_are_not_changed() -> None:
-    run = {**RUN, "tools": [LOOK]}
+    run = RUN | {"tools": [LOOK]}
     entry = said("Hi")
     before = repr((run, entry))
 
@@ -237,16 +237,16 @@ def test_ten_thousand_messages_cost_microseconds_each() -> None:
 
 # -- Hosted tools ----------------------------------------------------------------------------------------------------
 
-SEARCH: Wire = {"type": "file_search", "file_search": {}}
-CODE: Wire = {"type": "code_interpreter"}
+SEARCH: Any = {"type": "file_search", "file_search": {}}
+CODE: Any = {"type": "code_interpreter"}
 STORES = HostedToolResources(vector_store_ids=("vs_assistant", "vs_thread"))
 
 
-def searching(options: Wire, **run: Any) -> Wire:
+def searching(options: Any, **run: Any) -> Any:
     body = plan(tools=[{"type": "file_search", "file_search": options}], hosted=STORES, **run).body
     [tool] = body["tools"]
     assert body["include"] == ["file_search_call.results"]
-    sent: Wire = tool
+    sent: Any = tool
     return sent
 
 
@@ -342,13 +342,13 @@ def test_a_hosted_tool_can_be_forced_where_it_is_sent(
     ],
 )
 def test_a55_a_choice_that_no_tool_can_make_true_is_warned_about(
-    tools: list[Wire], choice: object, warned: bool
+    tools: list[Any], choice: object, warned: bool
 ) -> None:
     plans = [
         plan(tools=tools, tool_choice=choice, hosted=STORES, first_turn=first_turn) for first_turn in (True, False)
     ]
 
-    told = "The tool that tool_choice asks for is not there; the model is free to answer without it."
+    told = "The tool that tool_choice requires is not available, so the model may answer without it."
     assert [request.warnings for request in plans] == [(told,) if warned else (), ()]
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.bridge.translation.event_order import EventOrderChecker, check_turn
 from tests.bridge.translation.recorded_streams import list_responses, list_streams, make_parameters, needs_recordings
 from tests.bridge.translation.upstream_events import translator
-from threadbridge.ports import Event, Wire
+from threadbridge.ports import Event
 from threadbridge.translation.citations import strip_markers
 from threadbridge.translation.stream_translator import TurnInterruption, TurnTranslator, iterate_events
 
@@ -21,17 +21,17 @@ def fed(stream: Any, turn: TurnTranslator) -> list[Event]:
     return [event for upstream in stream for event in turn.translate(upstream)] + turn.finish_stream()
 
 
-def words(parts: list[Wire]) -> str:
+def words(parts: list[Any]) -> str:
     return "".join(part.get("text") or part.get("refusal") or "" for part in parts)
 
 
-def shown_words(parts: list[Wire]) -> str:
+def shown_words(parts: list[Any]) -> str:
     return "".join(
         part.get("refusal") or strip_markers(part["text"]["value"]) for part in parts if "image_file" not in part
     )
 
 
-def citations_of(response: Wire) -> Counter[str]:
+def citations_of(response: Any) -> Counter[str]:
     """The citations that can be shown: of files by their ids, of a container's files by the text they lie under."""
     found: Counter[str] = Counter()
     for item in response["output"]:
@@ -53,11 +53,11 @@ def shown_citations(judge: EventOrderChecker) -> Counter[str]:
     return found
 
 
-def messages_of(response: Wire) -> list[str]:
+def messages_of(response: Any) -> list[str]:
     return [words(item["content"]) for item in response["output"] if item["type"] == "message"]
 
 
-def calls_of(response: Wire) -> list[tuple[str, str, str]]:
+def calls_of(response: Any) -> list[tuple[str, str, str]]:
     return [
         (item["call_id"], item["name"], item["arguments"])
         for item in response["output"]
@@ -65,7 +65,7 @@ def calls_of(response: Wire) -> list[tuple[str, str, str]]:
     ]
 
 
-def counts(usage: Wire | None) -> tuple[int, int, int, int, int]:
+def counts(usage: Any | None) -> tuple[int, int, int, int, int]:
     given = usage or {}
     return (
         given.get("input_tokens", 0),
@@ -76,7 +76,7 @@ def counts(usage: Wire | None) -> tuple[int, int, int, int, int]:
     )
 
 
-def wire_counts(usage: Wire | None) -> tuple[int, int, int, int, int]:
+def wire_counts(usage: Any | None) -> tuple[int, int, int, int, int]:
     assert usage is not None
     return (
         usage["prompt_tokens"],
@@ -90,7 +90,7 @@ def wire_counts(usage: Wire | None) -> tuple[int, int, int, int, int]:
 HOSTED = {"file_search_call": "search", "code_interpreter_call": "code"}
 
 
-def hosted_calls(judge: EventOrderChecker) -> list[Wire]:
+def hosted_calls(judge: EventOrderChecker) -> list[Any]:
     return [call for calls in judge.calls_by_step.values() for call in calls if call["type"] != "function"]
 
 
@@ -104,7 +104,7 @@ STATUSES = {
 }
 
 
-def check(events: list[Event], turn: TurnTranslator, response: Wire) -> None:
+def check(events: list[Event], turn: TurnTranslator, response: Any) -> None:
     judge = check_turn(events)
     outcome = turn.outcome
     assert outcome is not None
@@ -131,7 +131,7 @@ FAITHFUL = tuple(stream for stream in list_streams() if SHORTENED not in stream.
 
 @needs_recordings
 @pytest.mark.parametrize("stream", make_parameters(FAITHFUL))
-def test_a_recorded_stream_becomes_a_legal_turn_that_says_the_same(stream: list[Wire]) -> None:
+def test_a_recorded_stream_becomes_a_legal_turn_that_says_the_same(stream: list[Any]) -> None:
     turn = translator()
 
     events = fed(stream, turn)
@@ -152,7 +152,7 @@ def test_a_recording_whose_deltas_and_final_text_differ_shows_what_was_streamed(
 
 @needs_recordings
 @pytest.mark.parametrize("response", make_parameters(list_responses()))
-def test_a_recorded_response_becomes_a_legal_turn_that_says_the_same(response: Wire) -> None:
+def test_a_recorded_response_becomes_a_legal_turn_that_says_the_same(response: Any) -> None:
     turn = translator()
 
     events = fed(iterate_events(response), turn)
@@ -162,7 +162,7 @@ def test_a_recorded_response_becomes_a_legal_turn_that_says_the_same(response: W
 
 @needs_recordings
 @pytest.mark.parametrize("stream", make_parameters(list_streams()))
-def test_a_recorded_stream_may_break_at_every_item_and_is_closed(stream: list[Wire]) -> None:
+def test_a_recorded_stream_may_break_at_every_item_and_is_closed(stream: list[Any]) -> None:
     stops = [at for at, event in enumerate(stream) if event["type"].startswith("response.output_item.")]
 
     for stop in [at + late for at in stops for late in (0, 1, 2)]:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from threadbridge.ports import Event, Wire
+from typing import Any
+
+from threadbridge.ports import Event
 from threadbridge.translation.hosted_tools.registry import strip_event_search_content, strip_search_content
 
 
-def searched(**result: object) -> Wire:
+def searched(**result: object) -> Any:
     search = {"ranking_options": {}, "results": [{"file_id": "file-a", **result}]}
     return step({"id": "call_1", "type": "file_search", "file_search": search})
 
 
-def step(*calls: Wire) -> Wire:
+def step(*calls: Any) -> Any:
     return {"id": "step_1", "step_details": {"type": "tool_calls", "tool_calls": list(calls)}}
 
 

@@ -7,24 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from threadbridge.ports import Wire
 from threadbridge.translation.stream_translator import TurnTranslator
 
-USAGE: Wire = {
+USAGE: Any = {
     "input_tokens": 30,
     "input_tokens_details": {"cached_tokens": 10},
     "output_tokens": 7,
     "output_tokens_details": {"reasoning_tokens": 2},
     "total_tokens": 37,
 }
-WIRE_USAGE: Wire = {
+WIRE_USAGE: Any = {
     "prompt_tokens": 30,
     "completion_tokens": 7,
     "total_tokens": 37,
     "prompt_token_details": {"cached_tokens": 10},
     "completion_tokens_details": {"reasoning_tokens": 2},
 }
-NO_USAGE: Wire = {
+NO_USAGE: Any = {
     "prompt_tokens": 0,
     "completion_tokens": 0,
     "total_tokens": 0,
@@ -32,7 +31,7 @@ NO_USAGE: Wire = {
     "completion_tokens_details": {"reasoning_tokens": 0},
 }
 
-RUN: Wire = {
+RUN: Any = {
     "id": "run_1",
     "object": "thread.run",
     "created_at": 1000,
@@ -67,7 +66,7 @@ RUN: Wire = {
 NOW = 1005
 
 
-def translator(run: Wire = RUN, **options: Any) -> TurnTranslator:
+def translator(run: Any = RUN, **options: Any) -> TurnTranslator:
     """A translator whose ids count up and whose clock stands still."""
     numbers = count(1)
     return TurnTranslator(run, new_id=lambda prefix: f"{prefix}_{next(numbers)}", now=lambda: NOW + 0.9, **options)
@@ -76,19 +75,19 @@ def translator(run: Wire = RUN, **options: Any) -> TurnTranslator:
 # -- Items ---------------------------------------------------------------------------------------------------------
 
 
-def output_text(text: str) -> Wire:
+def output_text(text: str) -> Any:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def refusal_part(text: str) -> Wire:
+def refusal_part(text: str) -> Any:
     return {"type": "refusal", "refusal": text}
 
 
-def message(*parts: Wire, id: str = "msg_up", status: str | None = "completed") -> Wire:
+def message(*parts: Any, id: str = "msg_up", status: str | None = "completed") -> Any:
     return {"id": id, "type": "message", "status": status, "role": "assistant", "content": list(parts)}
 
 
-def call(number: int = 1, *, name: str = "look", arguments: str = "{}", status: str | None = "completed") -> Wire:
+def call(number: int = 1, *, name: str = "look", arguments: str = "{}", status: str | None = "completed") -> Any:
     return {
         "id": f"fc_{number}",
         "type": "function_call",
@@ -99,19 +98,19 @@ def call(number: int = 1, *, name: str = "look", arguments: str = "{}", status: 
     }
 
 
-def reasoning(number: int = 1) -> Wire:
+def reasoning(number: int = 1) -> Any:
     return {"id": f"rs_{number}", "type": "reasoning", "summary": [], "encrypted_content": f"secret {number}"}
 
 
-def search() -> Wire:
+def search() -> Any:
     return {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}}
 
 
-def search_result(file: str, name: str, text: str, *, score: float = 0.5, **attributes: str) -> Wire:
+def search_result(file: str, name: str, text: str, *, score: float = 0.5, **attributes: str) -> Any:
     return {"file_id": file, "filename": name, "score": score, "text": text, "attributes": attributes}
 
 
-def file_search(*results: Wire, number: int = 1) -> Wire:
+def file_search(*results: Any, number: int = 1) -> Any:
     return {
         "id": f"fs_{number}",
         "type": "file_search_call",
@@ -121,7 +120,7 @@ def file_search(*results: Wire, number: int = 1) -> Wire:
     }
 
 
-def code(text: str, *outputs: Wire, number: int = 1) -> Wire:
+def code(text: str, *outputs: Any, number: int = 1) -> Any:
     return {
         "id": f"ci_{number}",
         "type": "code_interpreter_call",
@@ -132,19 +131,19 @@ def code(text: str, *outputs: Wire, number: int = 1) -> Wire:
     }
 
 
-def logs(text: str) -> Wire:
+def logs(text: str) -> Any:
     return {"type": "logs", "logs": text}
 
 
-def image_output(content: bytes) -> Wire:
+def image_output(content: bytes) -> Any:
     return {"type": "image", "url": f"data:image/png;base64,{b64encode(content).decode()}"}
 
 
-def file_citation(file_id: str, name: str, index: int) -> Wire:
+def file_citation(file_id: str, name: str, index: int) -> Any:
     return {"type": "file_citation", "file_id": file_id, "filename": name, "index": index}
 
 
-def container_citation(file_id: str, name: str, start: int = 0, end: int = 0) -> Wire:
+def container_citation(file_id: str, name: str, start: int = 0, end: int = 0) -> Any:
     return {
         "type": "container_file_citation",
         "container_id": "cntr_1",
@@ -155,15 +154,15 @@ def container_citation(file_id: str, name: str, start: int = 0, end: int = 0) ->
     }
 
 
-def cited_text(text: str, *citations: Wire) -> Wire:
+def cited_text(text: str, *citations: Any) -> Any:
     return {**output_text(text), "annotations": list(citations)}
 
 
 # -- Events --------------------------------------------------------------------------------------------------------
 
 
-def created_events() -> list[Wire]:
-    response: Wire = {
+def created_events() -> list[Any]:
+    response: Any = {
         "id": "resp_1",
         "model": "gpt-4o-2024-08-06",
         "status": "in_progress",
@@ -173,17 +172,17 @@ def created_events() -> list[Wire]:
     return [{"type": "response.created", "response": response}, {"type": "response.in_progress", "response": response}]
 
 
-def item_added(index: int, item: Wire) -> Wire:
+def item_added(index: int, item: Any) -> Any:
     emptied = _EMPTY_FIELDS.get(item["type"], {})
     bare = {**item, "status": "in_progress", **emptied}
     return {"type": "response.output_item.added", "output_index": index, "item": bare}
 
 
-def item_done(index: int, item: Wire) -> Wire:
+def item_done(index: int, item: Any) -> Any:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-_EMPTY_FIELDS: Mapping[str, Wire] = {
+_EMPTY_FIELDS: Mapping[str, Any] = {
     "message": {"content": []},
     "function_call": {"arguments": ""},
     "file_search_call": {"queries": [], "results": None},
@@ -191,37 +190,37 @@ _EMPTY_FIELDS: Mapping[str, Wire] = {
 }
 
 
-def code_delta(index: int, delta: str, *, number: int = 1) -> Wire:
+def code_delta(index: int, delta: str, *, number: int = 1) -> Any:
     return _delta("response.code_interpreter_call_code.delta", index, delta, f"ci_{number}")
 
 
-def annotation(index: int, number: int, cited: Wire, *, part: int = 0, id: str = "msg_up") -> Wire:
+def annotation(index: int, number: int, cited: Any, *, part: int = 0, id: str = "msg_up") -> Any:
     where = {"output_index": index, "content_index": part, "item_id": id, "annotation_index": number}
     return {"type": "response.output_text.annotation.added", **where, "annotation": cited}
 
 
-def text_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Wire:
+def text_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Any:
     return _delta("response.output_text.delta", index, delta, id) | {"content_index": part, "logprobs": []}
 
 
-def refusal_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Wire:
+def refusal_delta(index: int, delta: str, *, part: int = 0, id: str = "msg_up") -> Any:
     return _delta("response.refusal.delta", index, delta, id) | {"content_index": part}
 
 
-def arguments_delta(index: int, delta: str, *, number: int = 1) -> Wire:
+def arguments_delta(index: int, delta: str, *, number: int = 1) -> Any:
     return _delta("response.function_call_arguments.delta", index, delta, f"fc_{number}")
 
 
-def _delta(kind: str, index: int, delta: str, item_id: str) -> Wire:
+def _delta(kind: str, index: int, delta: str, item_id: str) -> Any:
     return {"type": kind, "output_index": index, "item_id": item_id, "delta": delta, "obfuscation": "xyz"}
 
 
-def final_event(output: Iterable[Wire], *, status: str = "completed", **fields: Any) -> Wire:
+def final_event(output: Iterable[Any], *, status: str = "completed", **fields: Any) -> Any:
     response = {"id": "resp_1", "model": "gpt-4o-2024-08-06", "status": status, "output": list(output), "usage": USAGE}
     return {"type": f"response.{status}", "response": {**response, **fields}}
 
 
-def message_stream(index: int, *fragments: str, id: str = "msg_up") -> list[Wire]:
+def message_stream(index: int, *fragments: str, id: str = "msg_up") -> list[Any]:
     """A message of one text part, streamed in full."""
     item = message(output_text("".join(fragments)), id=id)
     part = {"output_index": index, "content_index": 0, "item_id": id}
@@ -235,7 +234,7 @@ def message_stream(index: int, *fragments: str, id: str = "msg_up") -> list[Wire
     ]
 
 
-def call_stream(index: int, *fragments: str, number: int = 1) -> list[Wire]:
+def call_stream(index: int, *fragments: str, number: int = 1) -> list[Any]:
     """A function call, streamed in full."""
     item = call(number, arguments="".join(fragments))
     return [
@@ -246,7 +245,7 @@ def call_stream(index: int, *fragments: str, number: int = 1) -> list[Wire]:
     ]
 
 
-def response_stream(*streams: Sequence[Wire]) -> list[Wire]:
+def response_stream(*streams: Sequence[Any]) -> list[Any]:
     """Complete items, one after another, and the end that repeats them."""
     events = [event for stream in streams for event in stream]
     output = [event["item"] for event in events if event["type"] == "response.output_item.done"]
@@ -270,7 +269,7 @@ _DRAWN = message(
 )
 
 
-def file_search_stream(index: int, item: Wire) -> list[Wire]:
+def file_search_stream(index: int, item: Any) -> list[Any]:
     """A search, streamed in full."""
     where = {"output_index": index, "item_id": item["id"]}
     words = ("in_progress", "searching", "completed")
@@ -278,7 +277,7 @@ def file_search_stream(index: int, item: Wire) -> list[Wire]:
     return [item_added(index, item), *states, item_done(index, item)]
 
 
-def code_stream(index: int, item: Wire, *fragments: str, number: int = 1) -> list[Wire]:
+def code_stream(index: int, item: Any, *fragments: str, number: int = 1) -> list[Any]:
     """A call of the code interpreter, streamed in full."""
     where = {"output_index": index, "item_id": item["id"]}
     return [
@@ -292,7 +291,7 @@ def code_stream(index: int, item: Wire, *fragments: str, number: int = 1) -> lis
     ]
 
 
-def cited_message_stream(index: int) -> list[Wire]:
+def cited_message_stream(index: int) -> list[Any]:
     """A message with two citations, streamed in full, each behind the words it belongs to."""
     first, second = _CITED["content"][0]["annotations"]
     return [
@@ -306,7 +305,7 @@ def cited_message_stream(index: int) -> list[Wire]:
     ]
 
 
-def illustrated_message_stream(index: int) -> list[Wire]:
+def illustrated_message_stream(index: int) -> list[Any]:
     """A message with a drawing and a file, streamed in full: these citations come last."""
     text = _DRAWN["content"][0]["text"]
     cited = enumerate(_DRAWN["content"][0]["annotations"])
@@ -320,7 +319,7 @@ def illustrated_message_stream(index: int) -> list[Wire]:
 
 
 #: One stream of every kind.
-STREAMS: Mapping[str, list[Wire]] = {
+STREAMS: Mapping[str, list[Any]] = {
     "text": response_stream(message_stream(0, "Hel", "lo", "!")),
     "refusal": response_stream(
         [

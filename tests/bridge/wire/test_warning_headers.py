@@ -21,11 +21,11 @@ RUNS = ["/threads/thread_1/runs", "/threads/runs"]
 
 @pytest.mark.parametrize("path", RUNS)
 async def test_what_the_backend_warns_of_stands_in_a_header(path: str) -> None:
-    backend = RecordingBackend(warnings=["The model x is retired; y is asked in its place.", "No tools."])
+    backend = RecordingBackend(warnings=["The model x is retired, so y is used instead.", "No tools."])
 
     response = await send_request(backend, "POST", path, body=b"{}")
 
-    assert response.headers[WARNING_HEADER] == '"The model x is retired; y is asked in its place.", "No tools."'
+    assert response.headers[WARNING_HEADER] == '"The model x is retired, so y is used instead.", "No tools."'
 
 
 @pytest.mark.parametrize("path", RUNS)

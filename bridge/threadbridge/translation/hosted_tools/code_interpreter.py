@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from threadbridge.ports import Event, IdGenerator, Wire
+from threadbridge.api_types import (
+    CodeInterpreterDetails,
+    CodeInterpreterOutput,
+    CodeOutput,
+    JsonMapping,
+    ResponseCodeInterpreterTool,
+    RunObject,
+)
+from threadbridge.ports import Event, IdGenerator
 from threadbridge.schemas.schema_types import Array, Object, String, build_variant
 from threadbridge.translation.citations import CitationResolver
 from threadbridge.translation.hosted_tools.hosted_tool import HostedTool, HostedToolResources, ToolFees
@@ -23,9 +31,10 @@ MAX_CODE_INTERPRETER_FILES = 20
 _RESOURCES = Object({"file_ids": Array(String(), MAX_CODE_INTERPRETER_FILES)})
 
 
-def _build_request(_tool: Wire, resources: HostedToolResources, _model: str) -> Wire:
-    fresh = {"type": "auto", "file_ids": list(resources.file_ids)}
-    return {"type": "code_interpreter", "container": resources.container_id or fresh}
+def _build_request(_tool: JsonMapping, resources: HostedToolResources, _model: str) -> ResponseCodeInterpreterTool:
+    if resources.container_id:
+        return {"type": "code_interpreter", "container": resources.container_id}
+    return {"type": "code_interpreter", "container": {"type": "auto", "file_ids": list(resources.file_ids)}}
 
 
 class CodeInterpreterWriter(HostedToolWriter):
@@ -35,53 +44,53 @@ class CodeInterpreterWriter(HostedToolWriter):
     tool_type = "code_interpreter"
 
     def __init__(
-        self, run: Wire, *, new_id: IdGenerator, now: Callable[[], float], citations: CitationResolver
+        self, run: RunObject, *, new_id: IdGenerator, now: Callable[[], float], citations: CitationResolver
     ) -> None:
         super().__init__(run, new_id=new_id, now=now, citations=citations)
         self._code: list[str] = []
-        self._outputs: list[Wire] = []
+        self._outputs: list[CodeInterpreterOutput] = []
 
     def add(self, fragment: str, /) -> list[Event]:
         """The next characters of the code."""
         self._code.append(fragment)
         return [self._build_delta(input=fragment)]
 
-    def _build_empty_details(self) -> Wire:
+    def _build_empty_details(self) -> CodeInterpreterDetails:
         return {"input": "", "outputs": []}
 
-    def _build_full_details(self) -> Wire:
+    def _build_full_details(self) -> CodeInterpreterDetails:
         return {"input": "".join(self._code), "outputs": list(self._outputs)}
 
-    def _apply_item(self, item: Wire) -> list[Event]:
+    def _apply_item(self, item: JsonMapping, /) -> list[Event]:
         streamed, code = "".join(self._code), item.get("code") or ""
         rest = code[len(streamed) :] if code.startswith(streamed) else ""
         events = self.add(rest) if rest else []
-        for output in item.get("outputs") or ():
+        outputs: list[CodeOutput] = item.get("outputs") or []
+        for output in outputs:
             converted = self._convert_output(output)
             if converted is not None:
                 events.append(self._build_delta(outputs=[{"index": len(self._outputs), **converted}]))
                 self._outputs.append(converted)
         return events
 
-    def _convert_output(self, output: Wire) -> Wire | None:
-        match output:
-            case {"type": "logs", "logs": str(logs)}:
-                return {"type": "logs", "logs": logs}
-            case {"type": "image", "url": str(url)} if (
-                file_id := self._citations.produced_files.register_inline_image(url)
-            ) is not None:
-                return {"type": "image", "image": {"file_id": file_id}}
-            case _:
-                return None
+    def _convert_output(self, output: JsonMapping) -> CodeInterpreterOutput | None:
+        """The output as a step shows it; None for one that it cannot show."""
+        kind, logs, url = output.get("type"), output.get("logs"), output.get("url")
+        if kind == "logs" and isinstance(logs, str):
+            return {"type": "logs", "logs": logs}
+        file_id = None
+        if kind == "image" and isinstance(url, str):
+            file_id = self._citations.produced_files.register_inline_image(url)
+        return None if file_id is None else {"type": "image", "image": {"file_id": file_id}}
 
-    def _build_replay_item(self, item: Wire) -> Wire:
+    def _build_replay_item(self, item: JsonMapping, /) -> JsonMapping:
         """Without images, which are megabytes of text that the model has seen."""
-        outputs = item.get("outputs")
+        outputs: list[CodeOutput] | None = item.get("outputs")
         replayable = [output for output in outputs if output.get("type") != "image"] if outputs else outputs
         return {**item, "outputs": replayable}
 
 
-def _is_replayable(item: Wire, container_id: str | None) -> bool:
+def _is_replayable(item: JsonMapping, container_id: str | None) -> bool:
     """The service rejects code that ran in another container than the one in the request (§9)."""
     return container_id is None or item.get("container_id") in (None, container_id)
 

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from threadbridge.ports import Event, Wire
+from typing import cast
+
+from threadbridge.api_types import (
+    FileSearchCallResult,
+    FileSearchDetails,
+    FileSearchOptions,
+    FileSearchResult,
+    FileSearchTool,
+    FileSearchToolCall,
+    JsonMapping,
+    RankingOptions,
+    ResponseFileSearchTool,
+    ResponseRankingOptions,
+    RunObject,
+)
+from threadbridge.ports import Event
 from threadbridge.schemas.schema_types import (
     METADATA,
     AnyObject,
@@ -35,9 +50,9 @@ MAX_SEARCH_RESULTS = 50
 #: The names of the legacy ranker; the Responses API knows only a later one and `auto` (§4).
 _LEGACY_RANKERS = ("auto", "default_2024_08_21")
 #: What a step shows (A76).
-_STEP_RANKING_OPTIONS: Wire = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
+_STEP_RANKING_OPTIONS: RankingOptions = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
 #: What an assistant shows (A22).
-_DEFAULT_RANKING_OPTIONS: Wire = {**_STEP_RANKING_OPTIONS, "hybrid_search": None}
+_DEFAULT_RANKING_OPTIONS: RankingOptions = {**_STEP_RANKING_OPTIONS, "hybrid_search": None}
 
 # -- Schema --------------------------------------------------------------------------------------------------------
 
@@ -69,39 +84,38 @@ _NEW_VECTOR_STORE = Object({"file_ids": Array(String()), "chunking_strategy": _C
 _VECTOR_STORE_IDS = Array(String(), MAX_VECTOR_STORES)
 
 
-def _normalize(tool: Wire) -> Wire:
-    options = tool.get("file_search", {})
-    normalized: Wire = {}
-    if "max_num_results" in options:
-        normalized["max_num_results"] = options["max_num_results"]
-    normalized["ranking_options"] = {**_DEFAULT_RANKING_OPTIONS, **options.get("ranking_options", {})}
-    return {"type": "file_search", "file_search": normalized}
+def _normalize(tool: JsonMapping) -> FileSearchTool:
+    options: FileSearchOptions = tool.get("file_search", {})
+    ranking: RankingOptions = {**_DEFAULT_RANKING_OPTIONS, **options.get("ranking_options", {})}
+    if "max_num_results" not in options:
+        return {"type": "file_search", "file_search": {"ranking_options": ranking}}
+    max_results = options["max_num_results"]
+    return {"type": "file_search", "file_search": {"max_num_results": max_results, "ranking_options": ranking}}
 
 
 # -- Request -------------------------------------------------------------------------------------------------------
 
 
-def _build_request(tool: Wire, resources: HostedToolResources, model: str) -> Wire | None:
-    """A search without any store is left out: the Responses API requires one, and nothing would be found (§4)."""
+def _build_request(tool: JsonMapping, resources: HostedToolResources, model: str) -> ResponseFileSearchTool | None:
+    """The tool; None without a vector store, which the Responses API requires: nothing would be found (§4)."""
     if not resources.vector_store_ids:
         return None
-    options: Wire = tool.get("file_search", {})
+    options: FileSearchOptions = tool.get("file_search", {})
     family = MODEL_FAMILIES.get(get_base_model(model))
-    max_results = options.get("max_num_results") or (
-        family.search_results if family is not None else DEFAULT_SEARCH_RESULTS
-    )
-    ranking = options.get("ranking_options") or {}
+    default_results = family.search_results if family is not None else DEFAULT_SEARCH_RESULTS
+    ranking: RankingOptions = options.get("ranking_options") or {}
     ranker = ranking.get("ranker") or "auto"
-    ranking_options: Wire = {
+    ranking_options: ResponseRankingOptions = {
         "ranker": "auto" if ranker in _LEGACY_RANKERS else ranker,
         "score_threshold": ranking.get("score_threshold") or 0.0,
     }
-    if ranking.get("hybrid_search") is not None:
-        ranking_options["hybrid_search"] = ranking["hybrid_search"]
+    hybrid_search = ranking.get("hybrid_search")
+    if hybrid_search is not None:
+        ranking_options["hybrid_search"] = hybrid_search
     return {
         "type": "file_search",
         "vector_store_ids": list(resources.vector_store_ids),
-        "max_num_results": max_results,
+        "max_num_results": options.get("max_num_results") or default_results,
         "ranking_options": ranking_options,
     }
 
@@ -114,44 +128,48 @@ class FileSearchWriter(HostedToolWriter):
 
     item_type = "file_search_call"
     tool_type = "file_search"
-    _results: tuple[Wire, ...] = ()
+    _results: tuple[FileSearchResult, ...] = ()
 
-    def _build_empty_details(self) -> Wire:
+    def _build_empty_details(self) -> FileSearchDetails:
         return {"ranking_options": _get_ranking_options(self._run), "results": []}
 
-    def _build_full_details(self) -> Wire:
+    def _build_full_details(self) -> FileSearchDetails:
         return {"ranking_options": _get_ranking_options(self._run), "results": list(self._results)}
 
-    def _apply_item(self, item: Wire) -> list[Event]:
-        results: list[Wire] = item.get("results") or []
+    def _apply_item(self, item: JsonMapping, /) -> list[Event]:
+        results: list[FileSearchCallResult] = item.get("results") or []
         self._citations.add_search_results(results)
-        self._results = tuple(_build_result(result) for result in results)
+        self._results = tuple(
+            {
+                "file_id": get_result_file_id(result),
+                "file_name": result.get("filename") or "",
+                "score": result.get("score"),
+                "attributes": result.get("attributes") or {},
+                "content": [{"type": "text", "text": result.get("text") or ""}],
+            }
+            for result in results
+        )
         return []
 
 
-def _get_ranking_options(run: Wire) -> Wire:
-    """The tool's own, without `hybrid_search` (A76)."""
+def _get_ranking_options(run: RunObject) -> RankingOptions:
+    """Those of the run's tool, without `hybrid_search` (A76)."""
+    options: RankingOptions = _STEP_RANKING_OPTIONS
     for tool in run["tools"]:
         if tool["type"] == "file_search":
             options = tool.get("file_search", {}).get("ranking_options") or _STEP_RANKING_OPTIONS
-            return {name: options.get(name, default) for name, default in _STEP_RANKING_OPTIONS.items()}
-    return dict(_STEP_RANKING_OPTIONS)
-
-
-def _build_result(result: Wire) -> Wire:
+            break
     return {
-        "file_id": get_result_file_id(result),
-        "file_name": result.get("filename") or "",
-        "score": result.get("score"),
-        "attributes": result.get("attributes") or {},
-        "content": [{"type": "text", "text": result.get("text") or ""}],
+        "ranker": options.get("ranker", "default_2024_08_21"),
+        "score_threshold": options.get("score_threshold", 0.0),
     }
 
 
-def _strip_results(call: Wire) -> Wire:
-    search = call["file_search"]
+def _strip_results(call: JsonMapping) -> FileSearchToolCall:
+    search: FileSearchDetails = call["file_search"]
+    # Every key but one, also those that no type lists.
     results = [{name: value for name, value in result.items() if name != "content"} for result in search["results"]]
-    return {**call, "file_search": {**search, "results": results}}
+    return cast("FileSearchToolCall", {**call, "file_search": {**search, "results": results}})
 
 
 # -- Service -------------------------------------------------------------------------------------------------------
@@ -174,7 +192,7 @@ FILE_SEARCH = HostedTool(
     type="file_search",
     definition=build_variant({"file_search": _OPTIONS}),
     resources=Object({"vector_store_ids": _VECTOR_STORE_IDS}),
-    # At creation the vector store itself may be described in place of its ID (A21, A28).
+    # At creation a vector store may be described instead of named by its ID (A21, A28).
     new_resources=Object(
         {"vector_store_ids": _VECTOR_STORE_IDS, "vector_stores": Array(_NEW_VECTOR_STORE, MAX_VECTOR_STORES)},
         exclusive=("vector_store_ids", "vector_stores"),

@@ -1,18 +1,19 @@
-"""What ThreadBridge knows of a hosted tool: a tool that the service runs, not the caller (§4, §8)."""
+"""The description of a hosted tool: a tool that the service runs, not the caller (§4, §8)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
-from threadbridge.ports import UpstreamCapabilities, Wire
+from threadbridge.api_types import AssistantTool, JsonMapping, ResponseTool, StepToolCall
+from threadbridge.ports import UpstreamCapabilities
 from threadbridge.schemas.schema_types import Object
 from threadbridge.settings import Fees
 from threadbridge.translation.hosted_tools.step_writer import HostedToolWriter
 from threadbridge.translation.probe_protocol import Finding, ProbeGenerator, ProbeOptions
 
-#: What a tool's resources name: vector stores to search, or files to copy into a container.
+#: What the IDs of a tool's resources identify: vector stores to search, or files to copy into a container.
 ResourceKind: TypeAlias = Literal["vector_store_ids", "file_ids"]
 StepWriterClass: TypeAlias = type[HostedToolWriter]
 
@@ -28,7 +29,7 @@ class HostedToolResources:
     vector_store_ids: tuple[str, ...] = ()
     file_ids: tuple[str, ...] = ()
     container_id: str | None = None
-    by_tool: Mapping[str, Wire] = field(default_factory=dict[str, Wire])
+    by_tool: Mapping[str, JsonMapping] = field(default_factory=dict[str, JsonMapping])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +44,20 @@ class ToolFees:
     standing_name: str | None = None
 
 
-def _echo_definition(tool: Wire) -> Wire:
-    return {"type": tool["type"]}
+def _echo_definition(tool: JsonMapping) -> AssistantTool:
+    return cast("AssistantTool", {"type": tool["type"]})  # a registered tool need not be one of the API
 
 
-def _is_always_replayable(_item: Wire, _container_id: str | None) -> bool:
+def _is_always_replayable(_item: JsonMapping, _container_id: str | None) -> bool:
     return True
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class HostedTool:
-    """One hosted tool. A new one needs a module that builds this row, and an entry in the registry."""
+    """One hosted tool. A new one needs a module that builds this row, and an entry in the registry.
+
+    The functions take `JsonMapping`, because a new tool need not be one that `api_types` lists.
+    """
 
     #: Its `type` in the Assistants API, in the Responses API and in a step.
     type: str
@@ -68,13 +72,13 @@ class HostedTool:
     #: Which IDs the resources hold. Files can be attached for a tool that has a kind (A38).
     resource_kind: ResourceKind | None = None
     #: The resources that an assistant with the tool shows when it has none (A22).
-    empty_resources: Wire | None = None
-    #: The tool as the service repeats it (A22).
-    normalize: Callable[[Wire], Wire] = _echo_definition
+    empty_resources: JsonMapping | None = None
+    #: The tool as an assistant or a run shows it (A22).
+    normalize: Callable[[JsonMapping], AssistantTool] = _echo_definition
 
     # Request (§4)
     #: The tool for the request, from its definition, its resources and the model that the run names; None: left out.
-    build_request: Callable[[Wire, HostedToolResources, str], Wire | None]
+    build_request: Callable[[JsonMapping, HostedToolResources, str], ResponseTool | None]
     #: The `include` value without which the output item is incomplete (§3).
     include: str | None = None
     #: Whether the tool works in a container, with the files of its resources.
@@ -85,11 +89,11 @@ class HostedTool:
     #: The event type that streams a fragment of the call's input.
     fragment_event: str | None = None
     #: A call of a step without the content that is only shown on request (A77).
-    strip_content: Callable[[Wire], Wire] | None = None
+    strip_content: Callable[[JsonMapping], StepToolCall] | None = None
     #: The `include` value of the Assistants API that requests this content.
     content_include: str | None = None
     #: Whether the item may be sent again in the same run; the container is the one that the request names.
-    is_replayable: Callable[[Wire, str | None], bool] = _is_always_replayable
+    is_replayable: Callable[[JsonMapping, str | None], bool] = _is_always_replayable
 
     # The service
     #: The capability of a service that has the tool: a field of UpstreamCapabilities, or one of its `other_tools`.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from threadbridge.ports import Event, Wire
+from threadbridge.api_types import AssistantTool, JsonMapping, RunStepObject, StepToolCall
+from threadbridge.ports import Event
 from threadbridge.translation.hosted_tools.code_interpreter import CODE_INTERPRETER
 from threadbridge.translation.hosted_tools.file_search import FILE_SEARCH
 from threadbridge.translation.hosted_tools.hosted_tool import HostedTool, ResourceKind
@@ -16,7 +17,7 @@ HOSTED_TOOLS: dict[str, HostedTool] = {
 }
 
 
-def list_hosted_tools(tools: Iterable[Wire]) -> list[HostedTool]:
+def list_hosted_tools(tools: Iterable[AssistantTool]) -> list[HostedTool]:
     """The hosted tools among the tools of an assistant or a run, in the order of the registry."""
     types = {tool["type"] for tool in tools}
     return [tool for tool in HOSTED_TOOLS.values() if tool.type in types]
@@ -33,30 +34,43 @@ def find_by_fragment_event(event_type: object) -> HostedTool | None:
 
 
 def get_resource_owner(kind: ResourceKind) -> HostedTool:
-    """The tool under whose type `tool_resources` keeps attached files, or the store that holds them (A38)."""
+    """The tool under whose type `tool_resources` lists attached files, or the store that contains them (A38)."""
     return next(tool for tool in HOSTED_TOOLS.values() if tool.resource_kind == kind)
 
 
-def get_resource_ids(resources: Wire, kind: ResourceKind) -> tuple[str, ...]:
+def get_resource_ids(resources: JsonMapping, kind: ResourceKind) -> tuple[str, ...]:
     """The IDs of one kind in `tool_resources`, each once."""
-    held = (resources.get(tool.type) or {} for tool in HOSTED_TOOLS.values() if tool.resource_kind == kind)
-    return tuple(dict.fromkeys(each for holder in held for each in holder.get(kind) or ()))
+    ids: dict[str, None] = {}
+    for tool in HOSTED_TOOLS.values():
+        if tool.resource_kind == kind:
+            own: JsonMapping = resources.get(tool.type) or {}
+            ids |= dict.fromkeys(own.get(kind) or ())
+    return tuple(ids)
 
 
-def has_optional_content(tools: Iterable[Wire]) -> bool:
+# -- Step content that is stored whole and shown only on request: what a search found (A76, A77) -------------------
+
+
+def has_optional_content(tools: Iterable[AssistantTool]) -> bool:
     """Whether steps of a run with these tools may have content that is shown only on request."""
     return any(tool.strip_content is not None for tool in list_hosted_tools(tools))
 
 
-def strip_search_content(step: Wire) -> Wire:
+def strip_search_content(step: RunStepObject) -> RunStepObject:
     """The step without the content that is shown only on request."""
     details = step["step_details"]
     if details["type"] != "tool_calls":
         return step
-    calls = [_strip_call(call) for call in details["tool_calls"]]
-    if all(new is old for new, old in zip(calls, details["tool_calls"], strict=True)):
-        return step
-    return {**step, "step_details": {**details, "tool_calls": calls}}
+    calls: list[StepToolCall] = []
+    is_changed = False
+    for call in details["tool_calls"]:
+        tool = HOSTED_TOOLS.get(call["type"])
+        if tool is not None and tool.strip_content is not None:
+            calls.append(tool.strip_content(call))
+            is_changed = True
+        else:
+            calls.append(call)
+    return {**step, "step_details": {**details, "tool_calls": calls}} if is_changed else step
 
 
 def strip_event_search_content(event: Event) -> Event:
@@ -64,8 +78,3 @@ def strip_event_search_content(event: Event) -> Event:
     if event.name == "thread.run.step.completed":
         return event._replace(data=strip_search_content(event.data))
     return event
-
-
-def _strip_call(call: Wire) -> Wire:
-    tool = HOSTED_TOOLS.get(call["type"])
-    return call if tool is None or tool.strip_content is None else tool.strip_content(call)

@@ -1,12 +1,13 @@
-"""A table of the models that an assistant may name, one row each, for people and programs."""
+"""The models that an assistant may name, one row each, for people and programs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
+from threadbridge.api_types import JsonObject
 from threadbridge.translation.models.data import CONTEXT_WINDOWS, MODEL_FAMILIES, RETIREMENTS
 from threadbridge.translation.models.policy import ModelPolicy
 from threadbridge.translation.models.resolution import get_base_model, resolve_model
@@ -25,7 +26,7 @@ class ModelRow:
     #: The run parameters that the requested model does not accept.
     dropped_parameters: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The row as a JSON object."""
         return {
             "model": self.model,
@@ -42,18 +43,17 @@ def list_model_rows(policy: ModelPolicy, today: date, names: Collection[str] | N
 
     If the model names of the upstream are not OpenAI's, only configured and listed models are known.
     """
-    shutdown_dates = policy.catalog.shutdown_dates if policy.catalog is not None else {}
-    known = {*MODEL_FAMILIES, *RETIREMENTS} if policy.openai_models else ()
-    chosen = {*known, *policy.models, *shutdown_dates} if names is None else names
-    rows = [build_model_row(name, policy, today) for name in chosen]
+    if names is None:
+        known = {*MODEL_FAMILIES, *RETIREMENTS} if policy.openai_models else set[str]()
+        names = {*known, *policy.models, *policy.shutdown_dates}
+    rows = [build_model_row(name, policy, today) for name in names]
     yield from sorted(rows, key=lambda row: (row.shutdown_date or date.max, row.model))
 
 
 def build_model_row(name: str, policy: ModelPolicy, today: date) -> ModelRow:
     """The row of one model; a fine-tune ends with the model it was made from."""
-    shutdown_dates = policy.catalog.shutdown_dates if policy.catalog is not None else {}
     retirement = RETIREMENTS.get(get_base_model(name)) if policy.openai_models else None
-    day = shutdown_dates.get(name, retirement.shutdown_date if retirement is not None else None)
+    day = policy.shutdown_dates.get(name, retirement.shutdown_date if retirement is not None else None)
     state: Literal["retired", "retiring", "current"] = "current"
     if day is not None:
         state = "retired" if day <= today else "retiring"
@@ -62,7 +62,7 @@ def build_model_row(name: str, policy: ModelPolicy, today: date) -> ModelRow:
         requested_effort=None,
         today=max(day, today) if day is not None else today,
         overrides=policy.models,
-        shutdown_dates=shutdown_dates,
+        shutdown_dates=policy.shutdown_dates,
         keep_sampling=policy.sampling == "force_none",
         openai_models=policy.openai_models,
     )

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from threadbridge.api_types import RunObject
 from threadbridge.errors import InvalidRequest
-from threadbridge.ports import ParameterRejection, Wire
+from threadbridge.ports import ParameterRejection
 from threadbridge.settings import Limits, ModelOverride, SamplingPolicy
 from threadbridge.translation.models.resolution import ResolvedModel, resolve_model
 
@@ -38,7 +39,12 @@ class ModelPolicy:
     #: Whether the model names of the upstream are OpenAI's (`provider_profiles.serves_openai_models`).
     openai_models: bool = True
 
-    def resolve(self, run: Wire, now: float) -> ResolvedModel:
+    @property
+    def shutdown_dates(self) -> Mapping[str, date | None]:
+        """The day on which each listed model ends, as the service gives it."""
+        return self.catalog.shutdown_dates if self.catalog is not None else {}
+
+    def resolve(self, run: RunObject, now: float) -> ResolvedModel:
         """The model to request for a run (§13, §14)."""
         return resolve_model(
             run["model"],
@@ -46,17 +52,21 @@ class ModelPolicy:
             today=datetime.fromtimestamp(now, UTC).date(),
             overrides=self.models,
             override=self.per_assistant.get(run["assistant_id"]),
-            shutdown_dates=self.catalog.shutdown_dates if self.catalog is not None else {},
+            shutdown_dates=self.shutdown_dates,
             keep_sampling=self.sampling == "force_none" and bool(list_requested_sampling(run)),
             openai_models=self.openai_models,
         )
 
-    def check_run(self, run: Wire, now: float) -> None:
+    def check_run(self, run: RunObject, now: float) -> None:
         """Raises InvalidRequest for a model that is known not to exist (A17), and with the policy `error` for a
         sampling parameter that the model does not accept.
         """
-        model = self.resolve(run, now)
-        if self._is_unknown(model.model, now):
+        model, catalog = self.resolve(run, now), self.catalog
+        if (
+            catalog is not None
+            and now - catalog.fetched_at < _CATALOG_MAX_AGE
+            and model.model not in catalog.shutdown_dates
+        ):
             raise InvalidRequest(
                 f"The requested model '{run['model']}' does not exist.", param="model", code="model_not_found"
             )
@@ -65,20 +75,18 @@ class ModelPolicy:
                 f"Unsupported parameter: '{requested[0]}' is not supported with this model.", param=requested[0]
             )
 
-    def _is_unknown(self, model: str, now: float) -> bool:
-        catalog = self.catalog
-        if catalog is None or now - catalog.fetched_at >= _CATALOG_MAX_AGE:
-            return False
-        return model not in catalog.shutdown_dates
 
-
-def list_requested_sampling(run: Wire) -> list[str]:
-    """The sampling parameters that the run gives a value of its own."""
-    return [name for name in _SAMPLING_PARAMETERS if run[name] is not None and run[name] != _DEFAULT_SAMPLING]
+def list_requested_sampling(run: RunObject) -> list[str]:
+    """The sampling parameters that the run sets to a value other than the default."""
+    values = (("temperature", run["temperature"]), ("top_p", run["top_p"]))
+    return [name for name, value in values if value is not None and value != _DEFAULT_SAMPLING]
 
 
 class ParameterRejectionCache:
-    """What the models of one service rejected, starting with `known`: the newest entries, each for a bounded time."""
+    """The sampling parameters that models of one service rejected although the model table says otherwise (§15).
+
+    Starts with `known`. It holds the newest rejections, each for a limited time.
+    """
 
     def __init__(self, limits: Limits, known: Iterable[ParameterRejection] = ()) -> None:
         self._limits = limits
@@ -87,7 +95,7 @@ class ParameterRejectionCache:
             self.record(rejection)
 
     def get_rejected(self, model: str, now: float) -> frozenset[str]:
-        """The parameters not to send to the model; an old rejection has lapsed and the parameter is tried again."""
+        """The parameters not to send to the model; after some time a parameter is tried again."""
         since = now - self._limits.refusal_seconds
         return frozenset(name for name in _SAMPLING_PARAMETERS if self._rejected_at.get((model, name), since) > since)
 
