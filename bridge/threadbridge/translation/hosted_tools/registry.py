@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from threadbridge.api_types import AssistantTool, JsonMapping, RunStepObject, StepToolCall
 from threadbridge.ports import Event
@@ -76,5 +77,6 @@ def strip_search_content(step: RunStepObject) -> RunStepObject:
 def strip_event_search_content(event: Event) -> Event:
     """The event, with its step stripped."""
     if event.name == "thread.run.step.completed":
-        return event._replace(data=strip_search_content(event.data))
+        step = cast("RunStepObject", event.data)  # by the name of the event
+        return event._replace(data=strip_search_content(step))
     return event
