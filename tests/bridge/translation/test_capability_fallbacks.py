@@ -25,7 +25,7 @@ HOSTED = HostedToolResources(vector_store_ids=("vs_1",), container_id="cntr_1")
 FORCED: Any = {"type": "function", "function": {"name": "look"}}
 
 
-def plan(*parts: Any, reasons: bool = False, compact_at: int | None = None, run: Any, **lacks: Any) -> RequestPlan:
+def plan(*parts: Any, reasons: bool = False, compact_at: int | None = None, run: Any, **lacks: Any) -> Any:
     message: Any = {"id": "msg_0", "role": "user", "content": list(parts)}
     return build_request(
         RUN | run,

@@ -30,7 +30,7 @@ def plan(
     prior_usage: Any | None = None,
     hosted: HostedToolResources | None = None,
     **run: Any,
-) -> RequestPlan:
+) -> Any:
     return build_request(
         RUN | run,
         [said("Hi")],
