@@ -27,10 +27,10 @@ def create_token_counter() -> TokenCounter:
 
 @runtime_checkable
 class LoadsTokenizer(Protocol):
-    """A token counter whose first count takes long."""
+    """A token counter whose first count loads a tokenizer."""
 
     def is_loaded(self) -> bool:
-        """Whether a count takes no loading."""
+        """Whether counts no longer have to load the tokenizer."""
         ...
 
 
@@ -42,7 +42,7 @@ class LazyTokenCounter:
         self._loading = Lock()
 
     def is_loaded(self) -> bool:
-        """Whether a count takes no loading."""
+        """Whether counts no longer have to load the tokenizer."""
         return self._counter is not None
 
     def __call__(self, text: str) -> int:

@@ -113,7 +113,7 @@ async def test_a_run_that_has_not_begun_has_an_empty_report(world: Environment) 
     assert (ended["status"], told["status"]) == ("incomplete", "incomplete")
     assert told["incomplete_details"] == {"reason": "max_prompt_tokens"}
     assert told["turns"][0]["model"]["requested"] == "gpt-4o"
-    assert told["turns"][0]["cost"] == {"usd": 0, "note": "The model was not asked.", "not_included": []}
+    assert told["turns"][0]["cost"] == {"usd": 0, "note": "No request was sent.", "not_included": []}
     assert (told["totals"]["run"]["turns"], told["totals"]["run"]["usd"]) == (0, 0)
 
 

@@ -34,7 +34,7 @@ async def test_d91_a_run_fails_before_the_request_that_would_exceed_its_limit() 
 
     assert (run["status"], get_last_error(run)["code"], service.model_requests) == ("failed", "rate_limit_exceeded", [])
     assert "limits.run_dollars allows $0.0001" in get_last_error(run)["message"]
-    assert [turn["cost"]["note"] for turn in run_report["turns"]] == ["The model was not asked."]
+    assert [turn["cost"]["note"] for turn in run_report["turns"]] == ["No request was sent."]
     assert run_report["last_error"] == run["last_error"]
 
 
@@ -98,7 +98,7 @@ async def test_d92_with_a_limit_a_model_without_a_price_is_not_requested(limit: 
         run = await service.run_to_rest("short")
 
     assert (run["status"], service.model_requests) == ("failed", [])
-    assert "the price of gpt-4o is not known" in get_last_error(run)["message"]
+    assert "the price of gpt-4o is unknown" in get_last_error(run)["message"]
     assert f"limits.{limit}" in get_last_error(run)["message"]
 
 
@@ -159,7 +159,11 @@ async def test_d94_a_rejected_request_costs_nothing_and_a_failed_response_has_an
 
         no_cost, unknown = await get_report(service, refused), await get_report(service, broken)
 
-    assert no_cost["turns"][0]["cost"] == {"usd": 0, "note": "The service refused the request.", "not_included": []}
+    assert no_cost["turns"][0]["cost"] == {
+        "usd": 0,
+        "note": "The upstream service rejected the request.",
+        "not_included": [],
+    }
     assert (no_cost["totals"]["run"]["usd"], no_cost["totals"]["run"]["unpriced_turns"]) == (0, 0)
     assert unknown["turns"][0]["cost"]["usd"] is None
     assert "reported no usage for this turn" in unknown["turns"][0]["cost"]["note"]

@@ -4,34 +4,113 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
-from threadbridge.context_window.tokens import TokenBudget
+from threadbridge.api_types import JsonMapping, RunObject, TruncationStrategy
+from threadbridge.context_window.tokens import BudgetSource, TokenBudget
 from threadbridge.context_window.truncation import Selection
-from threadbridge.ports import Entry, ThreadSize, Turn, Wire
-from threadbridge.translation.continuation import Continuation, build_state_report
+from threadbridge.ports import Entry, ThreadSize, Turn
+from threadbridge.translation.continuation import Continuation, StateReport, build_state_report
 from threadbridge.translation.models.resolution import ResolvedModel
 
 #: How a long thread is truncated.
 TruncationMode: TypeAlias = Literal["auto", "last_messages", "compact"]
 
 
-def build_history_report(
-    run: Wire, selection: Selection, size: ThreadSize, *, frame: int, budget: TokenBudget | None, mode: TruncationMode
-) -> Wire:
-    """The part of the report on history: numbers only, never content.
+class BudgetReport(TypedDict):
+    """The limit of the prompt in tokens, and its source."""
 
-    `sent` and `dropped` count messages of the thread and tokens as counted here; the reason of a drop is
-    `truncation_strategy`, `context`, `max_prompt_tokens` or `compaction`. Entries never counted are not in `dropped`.
-    """
+    tokens: int
+    source: BudgetSource
+
+
+class SentReport(TypedDict):
+    """The part of the thread that was sent. `tokens` are those of the entries, as counted here."""
+
+    messages: int
+    entries: int
+    tokens: int
+    instructions_and_tools_tokens: int
+
+
+class DroppedReport(TypedDict):
+    """The part of the thread that was not sent; entries that were never counted are not in `tokens`."""
+
+    messages: int
+    tokens: int
+    reason: Literal["truncation_strategy", "context", "max_prompt_tokens", "compaction"] | None
+
+
+class MessagesAndTokens(TypedDict):
+    """The size of a part of the thread."""
+
+    messages: int
+    tokens: int
+
+
+class HistoryReport(TypedDict):
+    """The history of a request: numbers only, never content."""
+
+    strategy: TruncationMode
+    truncation_strategy: TruncationStrategy
+    budget: BudgetReport | None
+    fits: bool
+    #: Whether the tokens are estimates, because the tokenizer was not loaded.
+    estimated: bool
+    sent: SentReport
+    dropped: DroppedReport
+    #: The part that the upstream compacted.
+    compacted: MessagesAndTokens | None
+    #: The tokens of the prompt as counted upstream, where they were.
+    counted: int | None
+    #: Two if the middle of the thread was dropped.
+    spans: list[MessagesAndTokens]
+
+
+class ModelReport(TypedDict):
+    """The model that the run names, and the model and the effort that were requested."""
+
+    requested: str
+    asked: str
+    reasoning_effort: str | None
+
+
+class TurnReport(TypedDict):
+    """The report of a turn whose request was sent. Its calls of hosted tools and their fees are added later."""
+
+    history: HistoryReport
+    model: ModelReport
+    warnings: list[str]
+    state: StateReport
+
+
+def build_history_report(
+    run: RunObject,
+    selection: Selection,
+    size: ThreadSize,
+    *,
+    frame: int,
+    budget: TokenBudget | None,
+    mode: TruncationMode,
+) -> HistoryReport:
+    """The part of the report on history. `frame` is the number of tokens of instructions and tools."""
     sent = selection if selection.fits else Selection()
-    dropped = size.messages - sent.messages
+    dropped: DroppedReport = {
+        "messages": size.messages - sent.messages,
+        "tokens": max(0, size.tokens - sent.tokens),
+        "reason": None if budget is None else budget.source,
+    }
+    if not dropped["messages"]:
+        dropped["reason"] = None
+    elif selection.fits and mode == "last_messages":
+        dropped["reason"] = "truncation_strategy"
+    elif selection.fits and mode == "compact":
+        dropped["reason"] = "compaction"
     return {
         "strategy": mode,
         "truncation_strategy": run["truncation_strategy"],
         "budget": None if budget is None else {"tokens": budget.tokens, "source": budget.source},
         "fits": selection.fits,
-        # Whether the tokens are estimates, as the tokenizer is not loaded.
         "estimated": False,
         "sent": {
             "messages": sent.messages,
@@ -39,21 +118,16 @@ def build_history_report(
             "tokens": sent.tokens,
             "instructions_and_tools_tokens": frame,
         },
-        "dropped": {
-            "messages": dropped,
-            "tokens": max(0, size.tokens - sent.tokens),
-            "reason": _find_drop_reason(selection, budget, mode) if dropped else None,
-        },
+        "dropped": dropped,
         "compacted": None,
         "counted": None,
-        # Two if the middle of the thread was dropped.
         "spans": [{"messages": span.messages, "tokens": span.tokens} for span in sent.spans],
     }
 
 
-def mark_not_sent(history: Wire) -> Wire:
-    """The report of a selected history that the upstream found not to fit or could not count."""
-    sent, dropped = history["sent"], history["dropped"]
+def mark_not_sent(history: HistoryReport) -> HistoryReport:
+    """The report of a selected history that the upstream found too long, or whose tokens it could not count."""
+    sent, dropped, budget = history["sent"], history["dropped"], history["budget"]
     return {
         **history,
         "fits": False,
@@ -61,7 +135,7 @@ def mark_not_sent(history: Wire) -> Wire:
         "dropped": {
             "messages": dropped["messages"] + sent["messages"],
             "tokens": dropped["tokens"] + sent["tokens"],
-            "reason": history["budget"]["source"],
+            "reason": None if budget is None else budget["source"],
         },
         "spans": [],
     }
@@ -69,48 +143,41 @@ def mark_not_sent(history: Wire) -> Wire:
 
 def report_compaction(turn: Turn, entries: Sequence[Entry]) -> Turn:
     """The turn, with the part of the thread that the upstream compacted in its report."""
-    if turn.report is None or not any(
-        entry.item is not None and entry.item["type"] == "compaction" for entry in entries
-    ):
+    is_compacted = any(entry.item is not None and entry.item["type"] == "compaction" for entry in entries)
+    if turn.report is None or not is_compacted:
         return turn
-    history = turn.report["history"]
-    compacted = {name: history["sent"][name] for name in ("messages", "tokens")}
-    return replace(turn, report={**turn.report, "history": {**history, "compacted": compacted}})
+    history: HistoryReport = turn.report["history"]
+    compacted: MessagesAndTokens = {"messages": history["sent"]["messages"], "tokens": history["sent"]["tokens"]}
+    report: JsonMapping = {**turn.report, "history": {**history, "compacted": compacted}}
+    return replace(turn, report=report)
 
 
-def get_prompt_tokens(report: Wire) -> int:
+def get_prompt_tokens(report: HistoryReport) -> int:
     """The tokens of a turn's prompt, as counted here before it is sent."""
-    sent = report["sent"]
-    tokens: int = sent["tokens"] + sent["instructions_and_tools_tokens"]
-    return tokens
+    return report["sent"]["tokens"] + report["sent"]["instructions_and_tools_tokens"]
 
 
-def _find_drop_reason(selection: Selection, budget: TokenBudget | None, mode: TruncationMode) -> str | None:
-    if selection.fits and mode != "auto":
-        return {"last_messages": "truncation_strategy", "compact": "compaction"}[mode]
-    return None if budget is None else budget.source
-
-
-def format_overflow_warning(before: Wire, after: Wire, run: Wire) -> str:
+def format_overflow_warning(before: HistoryReport, after: HistoryReport, run: RunObject) -> str:
     """The warning about a prompt that fitted by the count here but not upstream, with the setting that helps."""
     return (
-        f"The service found a prompt of about {get_prompt_tokens(before)} tokens too long for the model; about "
-        f'{get_prompt_tokens(after)} were sent instead. Set models."{run["model"]}".context_tokens to what it takes.'
+        f"The upstream service rejected a prompt of about {get_prompt_tokens(before)} tokens as too long for the "
+        f"model, so about {get_prompt_tokens(after)} tokens were sent instead. Set "
+        f'models."{run["model"]}".context_tokens to the number of tokens that the model accepts.'
     )
 
 
 def format_no_compaction_warning(model: str) -> str:
     """The warning about an upstream that rejects compaction, with the setting that helps."""
-    return f"The service makes no compactions for the model {model}: set truncation.auto = 'drop'."
+    return f"The upstream service does not support compaction for the model {model}. Set truncation.auto = 'drop'."
 
 
 def build_turn_report(
-    history: Wire,
-    run: Wire,
+    history: HistoryReport,
+    run: RunObject,
     model: ResolvedModel,
     warnings: Sequence[str],
     continuation: Continuation | None = None,
-) -> Wire:
+) -> TurnReport:
     """The whole report of a turn whose request was sent: history, requested and actual model, warnings, and whether
     it continued from upstream state.
     """

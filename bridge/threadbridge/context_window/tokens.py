@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import orjson
 
-from threadbridge.api_types import JsonMapping
-from threadbridge.ports import Entry, EntryRole, TokenCount, TokenCounter, Wire
+from threadbridge.api_types import JsonMapping, RunObject, UsageObject, is_json_object
+from threadbridge.ports import Entry, EntryRole, TokenCount, TokenCounter
 from threadbridge.settings import ModelOverride, TruncationSettings
 from threadbridge.translation.models.data import CONTEXT_WINDOWS
 from threadbridge.translation.models.resolution import get_base_model
@@ -21,7 +21,7 @@ from threadbridge.translation.models.resolution import get_base_model
 #: Tokens around a message or an item in the model's own format.
 _OVERHEAD_TOKENS = 4
 #: Tokens of an image by its detail, as the vision guide charges a square of 1024 pixels.
-_IMAGE_TOKENS: Mapping[str, int] = {"low": 85}
+_LOW_IMAGE_TOKENS = 85
 _LARGE_IMAGE_TOKENS = 765
 #: Encrypted content is base64 of unreadable text: about four letters a token, a third of it padding.
 _ENCRYPTED_BYTES_PER_TOKEN = 5
@@ -29,12 +29,15 @@ _ENCRYPTED_BYTES_PER_TOKEN = 5
 #: Size of the cache of counts for instructions and functions, which every turn of every run starts with.
 _COUNT_CACHE_SIZE = 64
 
-_ITEM_ROLES: Mapping[str, EntryRole] = {
+_ITEM_ROLES: Mapping[object, EntryRole] = {
     "message": EntryRole.ASSISTANT,
     "function_call": EntryRole.FUNCTION_CALL,
     "function_call_output": EntryRole.FUNCTION_CALL,
     "compaction": EntryRole.COMPACTION,
 }
+
+#: What limits a prompt: the model's context window, or the run's `max_prompt_tokens`.
+BudgetSource: TypeAlias = Literal["context", "max_prompt_tokens"]
 
 
 def estimate_tokens(text: str) -> int:
@@ -43,7 +46,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def count_bytes(text: str) -> int:
-    """An upper bound: every token stands for a byte at least."""
+    """An upper bound of the tokens: every token stands for a byte at least."""
     return len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -67,46 +70,40 @@ def list_texts(entry: Entry) -> Sequence[str]:
 def count_entry_tokens(entry: Entry, count: TokenCounter) -> TokenCount:
     """The role of an entry, and about how many tokens the model counts for it."""
     if entry.message is not None:
-        role = EntryRole.USER if entry.message.get("role") == "user" else EntryRole.ASSISTANT
-        tokens = _OVERHEAD_TOKENS
-        for part in entry.message.get("content") or ():
-            tokens += _count_part(part, count)
-        return TokenCount(role, tokens)
+        message: JsonMapping = entry.message
+        role = EntryRole.USER if message.get("role") == "user" else EntryRole.ASSISTANT
+        tokens = sum(_count_part(part, count) for part in message.get("content") or ())
+        return TokenCount(role, _OVERHEAD_TOKENS + tokens)
     item: JsonMapping = entry.item or {}
-    return TokenCount(
-        _ITEM_ROLES.get(item.get("type", ""), EntryRole.WITHIN_RUN), _OVERHEAD_TOKENS + _count_item(item, count)
-    )
+    kind, output, encrypted = item.get("type"), item.get("output"), item.get("encrypted_content")
+    if kind == "function_call":
+        tokens = count(f"{item.get('name') or ''}{item.get('arguments') or ''}")
+    elif kind == "function_call_output" and isinstance(output, str):
+        tokens = count(output)
+    elif isinstance(encrypted, str):
+        tokens = len(encrypted) // _ENCRYPTED_BYTES_PER_TOKEN
+    else:
+        tokens = count(orjson.dumps(item).decode())
+    return TokenCount(_ITEM_ROLES.get(kind, EntryRole.WITHIN_RUN), _OVERHEAD_TOKENS + tokens)
 
 
 def _count_part(part: object, count: TokenCounter) -> int:
-    match part:
-        case {"type": "text", "text": {"value": str(text)}}:
-            return count(text)
-        case {"type": "refusal", "refusal": str(text)}:
-            return count(text)
-        case {"type": "image_url", "image_url": {"detail": str(detail)}}:
-            return _IMAGE_TOKENS.get(detail, _LARGE_IMAGE_TOKENS)
-        case {"type": "image_file", "image_file": {"detail": str(detail)}}:
-            return _IMAGE_TOKENS.get(detail, _LARGE_IMAGE_TOKENS)
-        case {"type": "image_url" | "image_file"}:
-            return _LARGE_IMAGE_TOKENS
-        case _:
-            return 0  # not sent
+    """The tokens of a content part; none for a part that is not sent."""
+    if not is_json_object(part):
+        return 0
+    kind = part.get("type")
+    value = part.get(kind) if isinstance(kind, str) else None
+    if kind == "text" and is_json_object(value) and isinstance(value.get("value"), str):
+        return count(value["value"])
+    if kind == "refusal" and isinstance(value, str):
+        return count(value)
+    if kind in ("image_url", "image_file"):
+        detail = value.get("detail") if is_json_object(value) else None
+        return _LOW_IMAGE_TOKENS if detail == "low" else _LARGE_IMAGE_TOKENS
+    return 0
 
 
-def _count_item(item: JsonMapping, count: TokenCounter) -> int:
-    match item:
-        case {"type": "function_call"}:
-            return count(f"{item.get('name') or ''}{item.get('arguments') or ''}")
-        case {"type": "function_call_output", "output": str(output)}:
-            return count(output)
-        case {"encrypted_content": str(sealed)}:
-            return len(sealed) // _ENCRYPTED_BYTES_PER_TOKEN
-        case _:
-            return count(orjson.dumps(item).decode())
-
-
-def count_instructions_and_tools(run: Wire, count: TokenCounter) -> int:
+def count_instructions_and_tools(run: RunObject, count: TokenCounter) -> int:
     """The tokens of the run's instructions and functions, which start every request."""
     functions = [tool["function"] for tool in run["tools"] if tool["type"] == "function"]
     tokens = _count_cached(count, run["instructions"]) if run["instructions"] else 0
@@ -118,6 +115,9 @@ def _count_cached(count: TokenCounter, text: str) -> int:
     return count(text)
 
 
+# -- Budgets -------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryRules:
     """The configured rules for counting and truncating history."""
@@ -126,18 +126,18 @@ class HistoryRules:
     models: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
     per_assistant: Mapping[str, ModelOverride] = field(default_factory=dict[str, ModelOverride])
     count_tokens: TokenCounter = estimate_tokens
-    #: Whether `count_tokens` counts at once. A tokenizer takes most of a second of CPU to load.
+    #: Whether `count_tokens` counts at once. A tokenizer takes most of a second of CPU time to load.
     is_tokenizer_loaded: Callable[[], bool] = lambda: True
 
 
 class TokenBudget(NamedTuple):
-    """The limit of a prompt in tokens, and its source: the model's window or the run's `max_prompt_tokens`."""
+    """The limit of a prompt in tokens, and its source."""
 
     tokens: int
-    source: Literal["context", "max_prompt_tokens"]
+    source: BudgetSource
 
 
-def compute_context_budget(run: Wire, rules: HistoryRules) -> int:
+def compute_context_budget(run: RunObject, rules: HistoryRules) -> int:
     """The tokens of one prompt: as configured, otherwise what the requested model's window leaves.
 
     A window holds prompt and answer. At most a quarter of the window is reserved for the answer.
@@ -151,16 +151,16 @@ def compute_context_budget(run: Wire, rules: HistoryRules) -> int:
     return window - min(rules.truncation.answer_tokens, window // 4)
 
 
-def compute_run_budget(run: Wire, prior_usage: Wire | None) -> TokenBudget | None:
-    """What the run's earlier turns left of its `max_prompt_tokens`, a limit for the whole run; None without a limit."""
-    total: int | None = run["max_prompt_tokens"]
+def compute_run_budget(run: RunObject, prior_usage: UsageObject | None) -> TokenBudget | None:
+    """The rest of the run's `max_prompt_tokens`, a limit for all of its turns together; None without a limit."""
+    total = run["max_prompt_tokens"]
     if total is None:
         return None
-    spent: int = prior_usage["prompt_tokens"] if prior_usage is not None else 0
+    spent = prior_usage["prompt_tokens"] if prior_usage is not None else 0
     return TokenBudget(total - spent, "max_prompt_tokens")
 
 
-def compute_prompt_budget(run: Wire, prior_usage: Wire | None, rules: HistoryRules) -> TokenBudget:
+def compute_prompt_budget(run: RunObject, prior_usage: UsageObject | None, rules: HistoryRules) -> TokenBudget:
     """The budget of the next request: the smaller of the model's window and the run's own budget."""
     context = TokenBudget(compute_context_budget(run, rules), "context")
     own = compute_run_budget(run, prior_usage)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
-from threadbridge.api_types import JsonMapping
-from threadbridge.ports import PriceList, Rates, SpendTotals, Turn, Wire
+from threadbridge.api_types import JsonMapping, RunStepObject, UsageObject
+from threadbridge.ports import PriceList, Rates, SpendTotals, Turn
 from threadbridge.settings import Fees, ModelPrice
 from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
@@ -43,17 +43,14 @@ class CostRules:
         """The rates of the first of these names that has any; configured prices come before the price list."""
         known = [name for name in names if name]
         for name in known:
-            if (price := self.configured_prices.get(name)) is not None:
-                return _to_rates(price)
+            price = self.configured_prices.get(name)
+            if price is not None:
+                cached = price.input if price.cached_input is None else price.cached_input
+                return Rates(Decimal(str(price.input)), Decimal(str(cached)), Decimal(str(price.output)))
         for name in known:
             if (rates := self.price_list.get_rates(name, prompt_tokens, now)) is not None:
                 return rates
         return None
-
-
-def _to_rates(price: ModelPrice) -> Rates:
-    cached = price.input if price.cached_input is None else price.cached_input
-    return Rates(Decimal(str(price.input)), Decimal(str(cached)), Decimal(str(price.output)))
 
 
 def to_day_number(now: float) -> int:
@@ -63,15 +60,16 @@ def to_day_number(now: float) -> int:
 
 def list_model_names(turn: Turn) -> tuple[str | None, ...]:
     """The model that answered, and the one that was requested: a deployment may have its own name."""
-    asked = ((turn.report or {}).get("model") or {}).get("asked")
-    return turn.model, asked
+    report: JsonMapping = turn.report or {}
+    requested: JsonMapping = report.get("model") or {}
+    return turn.model, requested.get("asked")
 
 
 def compute_turn_price(turn: Turn, rules: CostRules, *, calls: Mapping[str, int], now: float) -> int | None:
     """The cost of the turn in nanodollars, including its calls of hosted tools; None if the model's price or the
     usage is not known (D57).
     """
-    usage = turn.usage
+    usage: UsageObject | None = turn.usage
     if usage is None or not usage["total_tokens"]:
         return None
     rates = rules.find_rates(list_model_names(turn), prompt_tokens=usage["prompt_tokens"], now=now)
@@ -86,9 +84,10 @@ def estimate_max_price(
     return None if rates is None else _to_nanodollars(rates.input * prompt_tokens + rates.output * answer_tokens)
 
 
-def compute_price(rates: Rates, usage: Wire) -> int:
+def compute_price(rates: Rates, usage: UsageObject) -> int:
     """The cost of a usage. Reasoning tokens are part of the output and charged as such (A46)."""
-    cached = min(usage["prompt_token_details"]["cached_tokens"], usage["prompt_tokens"])
+    details = usage.get("prompt_token_details")
+    cached = 0 if details is None else min(details["cached_tokens"], usage["prompt_tokens"])
     amount = (
         rates.input * (usage["prompt_tokens"] - cached)
         + rates.cached_input * cached
@@ -97,17 +96,18 @@ def compute_price(rates: Rates, usage: Wire) -> int:
     return _to_nanodollars(amount)
 
 
-def _to_nanodollars(dollars_for_a_million: Decimal) -> int:
-    return int((dollars_for_a_million * _NANODOLLARS_PER_TOKEN).to_integral_value(ROUND_HALF_UP))
+def _to_nanodollars(dollars_per_million: Decimal) -> int:
+    return int((dollars_per_million * _NANODOLLARS_PER_TOKEN).to_integral_value(ROUND_HALF_UP))
 
 
-def count_hosted_calls(steps: Iterable[Wire]) -> Mapping[str, int]:
-    """How often the steps of a turn called each hosted tool."""
+def count_hosted_calls(steps: Iterable[RunStepObject]) -> Mapping[str, int]:
+    """The number of calls of each hosted tool in the steps of a turn, by tool type."""
     calls: dict[str, int] = {}
     for step in steps:
-        for call in step["step_details"].get("tool_calls", ()):
-            if call["type"] != "function":
-                calls[call["type"]] = calls.get(call["type"], 0) + 1
+        if step["step_details"]["type"] == "tool_calls":
+            for call in step["step_details"]["tool_calls"]:
+                if call["type"] != "function":
+                    calls[call["type"]] = calls.get(call["type"], 0) + 1
     return calls
 
 
@@ -133,18 +133,17 @@ def list_excluded_fees(calls: Mapping[str, int], fees: Fees, tools: Iterable[Hos
 
 def compute_turn_spending(turn: Turn) -> SpendTotals:
     """What the turn adds to every sum; nothing if no request was sent."""
-    usage = turn.usage
+    usage: UsageObject | None = turn.usage
     if usage is None:
         return SpendTotals()
-    prompt_details: JsonMapping = usage.get("prompt_token_details") or {}
-    completion_details: JsonMapping = usage.get("completion_tokens_details") or {}
+    cached, reasoning = usage.get("prompt_token_details"), usage.get("completion_tokens_details")
     return SpendTotals(
         turns=1,
         unpriced=int(turn.nanodollars is None),
         prompt_tokens=usage["prompt_tokens"],
-        cached_tokens=prompt_details["cached_tokens"],
+        cached_tokens=cached["cached_tokens"] if cached is not None else 0,
         completion_tokens=usage["completion_tokens"],
-        reasoning_tokens=completion_details["reasoning_tokens"],
+        reasoning_tokens=reasoning["reasoning_tokens"] if reasoning is not None else 0,
         nanodollars=turn.nanodollars or 0,
     )
 
@@ -155,6 +154,6 @@ def sum_spending(parts: Iterable[SpendTotals]) -> SpendTotals:
 
 
 def format_dollars(nanodollars: int) -> str:
-    """The amount as text, exact and never rounded to zero."""
+    """The amount in US dollars as text, exact to the nanodollar."""
     digits = f"{Decimal(nanodollars) / _NANODOLLARS:.9f}"
     return f"${digits[:-7]}{digits[-7:].rstrip('0')}"

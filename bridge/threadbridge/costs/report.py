@@ -1,4 +1,4 @@
-"""Reports of costs: the run report, the rows of a cost table, and the days that people name."""
+"""Reports of costs: the run report, the rows of a cost table, and the days that users enter."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject
 from threadbridge.costs.pricing import compute_turn_spending, format_dollars, list_model_names, sum_spending
-from threadbridge.ports import SpendByKey, SpendScope, SpendTotals, Turn, Wire
+from threadbridge.ports import SpendByKey, SpendScope, SpendTotals, Turn
 
 _NANODOLLARS = 10**9
 _FIRST_DAY = date(1970, 1, 1)
@@ -17,8 +17,8 @@ _RELATIVE_DAY = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[dw])")
 _DAYS = {"d": 1, "w": 7}
 
 
-def build_run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[SpendScope, SpendTotals]) -> Wire:
-    """The whole report: numbers, names, ids and errors, never content.
+def build_run_report(run: RunObject, turns: Sequence[Turn], sums: Mapping[SpendScope, SpendTotals]) -> JsonObject:
+    """The whole report, a `types.RunReport` as JSON: numbers, names, IDs and errors, never content.
 
     `sums` are the spending of its thread, assistant and tenant.
     """
@@ -39,9 +39,9 @@ def build_run_report(run: Wire, turns: Sequence[Turn], sums: Mapping[SpendScope,
     }
 
 
-def _build_turn_report(run: Wire, turn: Turn) -> Wire:
-    report = turn.report or {}
-    model = report.get("model") or {}
+def _build_turn_report(run: RunObject, turn: Turn) -> JsonObject:
+    report: JsonMapping = turn.report or {}
+    model: JsonMapping = report.get("model") or {}
     return {
         "number": turn.number,
         "response_id": turn.response_id,
@@ -68,21 +68,21 @@ def _build_turn_report(run: Wire, turn: Turn) -> Wire:
 def _explain_price(turn: Turn) -> str | None:
     """Why a turn has no price, in one sentence; None if it has one."""
     if turn.usage is None:
-        asked = (turn.report or {}).get("model") is not None
-        return "The service refused the request." if asked else "The model was not asked."
+        was_sent = turn.report is not None and turn.report.get("model") is not None
+        return "The upstream service rejected the request." if was_sent else "No request was sent."
     if turn.nanodollars is not None:
         return None
     if not turn.usage["total_tokens"]:
-        return "The service reported no usage for this turn, so its cost is unknown."
+        return "The upstream service reported no usage for this turn, so its cost is unknown."
     return format_unknown_price(next((name for name in list_model_names(turn) if name), "the model"))
 
 
 def format_unknown_price(model: str) -> str:
     """The sentence about a model without a price, with the settings that help."""
-    return f"The price of {model} is not known: set `prices`, or install threadbridge[cost] for a list of prices."
+    return f"The price of {model} is unknown. Set `prices`, or install threadbridge[cost] for a list of prices."
 
 
-def build_total_report(spent: SpendTotals) -> Wire:
+def build_total_report(spent: SpendTotals) -> JsonObject:
     """A sum for a report: `usd` covers the turns with a price, and is null if no turn has one."""
     return {
         "usd": to_usd(None if spent.turns and spent.turns == spent.unpriced else spent.nanodollars),
@@ -108,7 +108,7 @@ class CostRow:
     key: str
     spent: SpendTotals
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The row as a JSON object: its key under the name of the scope, and its sum as in a report."""
         return {self.scope.value: self.key, **build_total_report(self.spent)}
 
@@ -116,11 +116,8 @@ class CostRow:
 def build_cost_rows(scope: SpendScope, tallies: Iterable[SpendByKey]) -> Sequence[CostRow]:
     """One row per key, the highest cost first; rows of equal or unknown cost by their tokens."""
     rows = [CostRow(scope, key, spent) for key, spent in tallies]
-    return sorted(rows, key=lambda row: (-row.spent.nanodollars, -_count_tokens(row.spent), row.key))
-
-
-def _count_tokens(spent: SpendTotals) -> int:
-    return spent.prompt_tokens + spent.completion_tokens
+    tokens = {row.key: row.spent.prompt_tokens + row.spent.completion_tokens for row in rows}
+    return sorted(rows, key=lambda row: (-row.spent.nanodollars, -tokens[row.key], row.key))
 
 
 def sum_cost_rows(rows: Iterable[CostRow]) -> SpendTotals:
@@ -144,5 +141,5 @@ def parse_day(text: str, *, today: int) -> int:
         return (date.fromisoformat(text) - _FIRST_DAY).days
     except ValueError:
         raise ValueError(
-            f"{text!r} is no day; name one by its date, like 2026-11-01, or by how long ago it was, like 7d or 4w."
+            f"{text!r} is not a day. Give a date, such as 2026-11-01, or an age, such as 7d or 4w."
         ) from None

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from threadbridge.api_types import LastError
 from threadbridge.costs.pricing import format_dollars
-from threadbridge.ports import Wire
 from threadbridge.settings import Limits
 
 _NANODOLLARS = 10**9
@@ -15,7 +15,7 @@ _NANODOLLARS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
-    """The limit that a setting puts on a spender, and the nanodollars spent so far."""
+    """The limit that a setting puts on a run or a tenant (`spender`), and the nanodollars spent so far."""
 
     setting: str
     dollars: float
@@ -32,7 +32,7 @@ def has_spend_limits(limits: Limits) -> bool:
     return limits.run_dollars is not None or limits.tenant_dollars is not None
 
 
-def find_exceeded_limit_error(spend_limits: Iterable[SpendLimit], nanodollars: int) -> Wire | None:
+def find_exceeded_limit_error(spend_limits: Iterable[SpendLimit], nanodollars: int) -> LastError | None:
     """The `last_error` of a run whose next request would exceed one of the limits; None if none is exceeded."""
     exceeded = next((limit for limit in spend_limits if limit.is_exceeded_by(nanodollars)), None)
     if exceeded is None:
@@ -40,20 +40,17 @@ def find_exceeded_limit_error(spend_limits: Iterable[SpendLimit], nanodollars: i
     return {
         "code": "rate_limit_exceeded",  # the code of an exhausted quota (A47)
         "message": f"The run was stopped before its next request, which may cost "
-        f"{format_dollars(nanodollars)}: {exceeded.spender} spent {format_dollars(exceeded.spent_nanodollars)} "
-        f"already, and {exceeded.setting} allows {_format_limit(exceeded.dollars)}.",
+        f"{format_dollars(nanodollars)}: {exceeded.spender} has already spent "
+        f"{format_dollars(exceeded.spent_nanodollars)}, and {exceeded.setting} is "
+        f"{format_dollars(int(Decimal(str(exceeded.dollars)) * _NANODOLLARS))}.",
     }
 
 
-def _format_limit(amount: float) -> str:
-    return format_dollars(int(Decimal(str(amount)) * _NANODOLLARS))
-
-
-def build_unpriced_error(model: str, settings: Iterable[str]) -> Wire:
+def build_unpriced_error(model: str, settings: Iterable[str]) -> LastError:
     """The `last_error` of a run with a spend limit and a model whose price is not known."""
     return {
         "code": "server_error",
-        "message": f"The run was stopped before its next request: what it may cost is bounded ({', '.join(settings)}), "
-        f"and the price of {model} is not known; set `prices`, install threadbridge[cost] for a list of prices, or set "
-        "policies.unknown_price to allow.",
+        "message": f"The run was stopped before its next request, because its cost is limited ({', '.join(settings)}) "
+        f"and the price of {model} is unknown. Set `prices`, install threadbridge[cost] for a list of prices, or set "
+        "policies.unknown_price = 'allow'.",
     }

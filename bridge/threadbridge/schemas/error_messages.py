@@ -1,17 +1,17 @@
-"""The words of refusal: one table of codes and texts, and the exception that finds its way to the parameter.
+"""The error messages of validation: one table of codes and texts, and the exception that builds the parameter's path.
 
-Clients match on these texts (A13, A16-A18, C1). A `Refusal` is raised where the value is; every container it passes
-on its way out adds the step that led there, so that a body without faults costs no path.
+Clients match on these texts (A13, A16-A18, C1). A `SchemaViolation` is raised where the value is validated; every
+container that it leaves adds its key or index, so that a valid body costs no path.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from threadbridge.errors import InvalidRequest
 
-#: Characters of a caller's own value or key that are repeated in a text.
+#: The most characters of a caller's value or key that a message repeats.
 MAX_QUOTED_CHARACTERS = 200
 
 
@@ -76,7 +76,7 @@ MUTUALLY_EXCLUSIVE = ErrorTemplate(
     "Mutually exclusive parameters in '{path}'. Ensure you are only providing one of: {names}.",
 )
 
-#: What the service calls the types of JSON; a boolean is looked up before the integer it is in Python.
+#: The names of the JSON types in the messages of the service.
 _TYPE_NAMES: dict[type, str] = {
     str: "a string",
     bool: "a boolean",
@@ -89,7 +89,7 @@ _TYPE_NAMES: dict[type, str] = {
 
 
 class SchemaViolation(Exception):
-    """A value breaks a rule. Where it is, the containers say as the exception leaves them."""
+    """A value does not match its schema. The containers of the value add its path while the exception leaves them."""
 
     def __init__(self, template: ErrorTemplate, **values: object) -> None:
         super().__init__(template.code)
@@ -98,7 +98,7 @@ class SchemaViolation(Exception):
         self._reversed_path: list[str | int] = []
 
     def prepend_to_path(self, key: str | int) -> None:
-        """Note that the value was found under this key or index."""
+        """Add the key or the index under which a container holds the value."""
         self._reversed_path.append(key)
 
     def to_error(self) -> InvalidRequest:
@@ -111,22 +111,22 @@ class SchemaViolation(Exception):
 
 def format_path(keys: Sequence[str | int]) -> str:
     """`["tools", 0, "type"]` as the service writes it: `tools[0].type`."""
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in keys)
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{shorten(key)}" for key in keys)
     return path.removeprefix(".")
 
 
 def shorten(text: str) -> str:
-    """The caller's own words, cut off where they would fill the answer."""
+    """A text of the caller, cut off at the maximum that a message repeats."""
     return text if len(text) <= MAX_QUOTED_CHARACTERS else f"{text[:MAX_QUOTED_CHARACTERS]}..."
 
 
-def describe_type(value: Any) -> str:
-    """`a boolean`, `an object`, `null`: the service's word for the type of a JSON value."""
+def describe_type(value: object) -> str:
+    """`a boolean`, `an object`, `null`: the name of the type of a JSON value in the messages of the service."""
     return _TYPE_NAMES.get(type(value), "an unsupported value")
 
 
 def format_choices(values: Sequence[str], conjunction: str) -> str:
-    """`'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`: how the service enumerates."""
+    """`'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`: the form of lists in the messages of the service."""
     names = [f"'{value}'" for value in values]
     if len(names) < 3:
         return f" {conjunction} ".join(names)

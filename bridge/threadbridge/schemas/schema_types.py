@@ -1,6 +1,6 @@
-"""The shapes a JSON value may have. A specification is a table of them; each gives back the value or refuses it.
+"""The schemas of JSON values. Each validates a value and returns it, without explicit nulls (C6).
 
-A shape's `one` and `many` are the service's words for it in `expected a string` and `expected an array of strings`.
+`singular` and `plural` name the schema in messages: `expected a string` and `expected an array of strings`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge.schemas import error_messages
 from threadbridge.schemas.error_messages import SchemaViolation, describe_type, format_choices, shorten
 from threadbridge.settings import Limits
 
 
 class Schema(Protocol):
-    """Judges one value."""
+    """Validates one value."""
 
     @property
     def singular(self) -> str: ...
@@ -26,13 +26,13 @@ class Schema(Protocol):
     def plural(self) -> str: ...
 
     def validate(self, value: Any, limits: Limits, /) -> Any:
-        """The value as it may be kept. Raises Refusal."""
+        """The value without explicit nulls. Raises SchemaViolation."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class String:
-    """A string. `max_length` is a number, or says which of the settings holds it."""
+    """A string. `max_length` is a number, or a function that reads it from the settings."""
 
     max_length: int | Callable[[Limits], int | None] | None = None
     pattern: re.Pattern[str] | None = None
@@ -52,7 +52,7 @@ class String:
 
 @dataclass(frozen=True, slots=True)
 class Id:
-    """The id of an object of ours; only its prefix is judged, for imported ids come in any alphabet (A16)."""
+    """The ID of an object. Only its prefix is validated, because imported IDs use any alphabet (A16)."""
 
     prefix: str
     singular: str = "a string"
@@ -81,7 +81,7 @@ class Boolean:
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """A whole number; JSON's `1.0` is none."""
+    """An integer; `1.0` in JSON is not one."""
 
     minimum: int | None = None
     maximum: int | None = None
@@ -118,7 +118,7 @@ class Decimal:
 
 
 class Choice:
-    """One of a few strings, in the order in which the service names them."""
+    """One of a few strings, in the order in which messages list them."""
 
     def __init__(self, *values: str) -> None:
         self.singular = format_choices(values, "or") if len(values) == 1 else f"one of {format_choices(values, 'or')}"
@@ -127,7 +127,7 @@ class Choice:
         self._values = frozenset(values)
 
     def validate(self, value: Any, _limits: Limits, /) -> Any:
-        """The value, if it is one of them."""
+        """The value, if it is one of the strings."""
         if type(value) is not str:
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         if value not in self._values:
@@ -137,20 +137,20 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class AnyObject:
-    """An object whose insides are the caller's business: a JSON schema."""
+    """An object of any shape, such as a JSON Schema."""
 
     singular: str = "an object"
     plural: str = "objects"
 
     def validate(self, value: Any, _limits: Limits, /) -> Any:
-        if type(value) is not dict:
+        if not is_json_object(value):
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """A list of one shape. `longest` is a number, or says which of the settings holds it."""
+    """A list of values of one schema. `max_items` is a number, or a function that reads it from the settings."""
 
     item: Schema
     max_items: int | Callable[[Limits], int] | None = None
@@ -162,29 +162,26 @@ class Array:
         return f"an array of {self.item.plural}"
 
     def validate(self, value: Any, limits: Limits, /) -> Any:
-        if type(value) is not list:
+        if not is_json_list(value):
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
-        self._validate_length(len(value), limits)
+        max_items = self.max_items(limits) if callable(self.max_items) else self.max_items
+        if max_items is not None and len(value) > max_items:
+            raise SchemaViolation(error_messages.ARRAY_TOO_LONG, limit=max_items, got=len(value))
+        if not value and not self.allow_empty:
+            raise SchemaViolation(error_messages.ARRAY_EMPTY)
         validate_item, validated = self.item.validate, list[Any]()
         try:
             for item in value:
                 validated.append(validate_item(item, limits))
-        except SchemaViolation as refusal:
-            refusal.prepend_to_path(len(validated))
+        except SchemaViolation as violation:
+            violation.prepend_to_path(len(validated))
             raise
         return validated
-
-    def _validate_length(self, length: int, limits: Limits) -> None:
-        max_items = self.max_items(limits) if callable(self.max_items) else self.max_items
-        if max_items is not None and length > max_items:
-            raise SchemaViolation(error_messages.ARRAY_TOO_LONG, limit=max_items, got=length)
-        if not length and not self.allow_empty:
-            raise SchemaViolation(error_messages.ARRAY_EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """An object of known keys. An optional key with null is a key that was not given (C6)."""
+    """An object with known keys. An optional key with null counts as absent (C6)."""
 
     fields: Mapping[str, Schema]
     required: tuple[str, ...] = ()
@@ -192,72 +189,70 @@ class Object:
     singular: str = "an object"
     plural: str = "objects"
 
-    def validate(self, value: Any, limits: Limits, /) -> Wire:
-        if type(value) is not dict:
+    def validate(self, value: Any, limits: Limits, /) -> JsonObject:
+        if not is_json_object(value):
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
-        validated: Wire = {}
+        validated: JsonObject = {}
         key = ""
         try:
             for key, item in value.items():
                 schema = self.fields.get(key)
                 if schema is None:
-                    raise SchemaViolation(error_messages.UNKNOWN_PARAMETER)  # noqa: TRY301  # the handler adds the key, as for every refusal
+                    raise SchemaViolation(error_messages.UNKNOWN_PARAMETER)  # noqa: TRY301  # the handler adds the key, as for every violation
                 if item is not None or key in self.required:
                     validated[key] = schema.validate(item, limits)
-        except SchemaViolation as refusal:
-            refusal.prepend_to_path(key)
+        except SchemaViolation as violation:
+            violation.prepend_to_path(key)
             raise
-        self._validate_keys(validated)
-        return validated
-
-    def _validate_keys(self, validated: Wire) -> None:
         for key in self.required:
             if key not in validated:
-                violation = SchemaViolation(error_messages.MISSING_PARAMETER)
-                violation.prepend_to_path(key)
-                raise violation
+                missing = SchemaViolation(error_messages.MISSING_PARAMETER)
+                missing.prepend_to_path(key)
+                raise missing
         if len(self.exclusive) > 1 and all(key in validated for key in self.exclusive):
             raise SchemaViolation(error_messages.MUTUALLY_EXCLUSIVE, names=format_choices(self.exclusive, "or"))
+        return validated
 
 
 @dataclass(frozen=True, slots=True)
 class TaggedUnion:
-    """An object whose `type` says which of several it is."""
+    """An object whose `type` selects its schema."""
 
     variants: Mapping[str, Object]
     singular: str = "an object"
     plural: str = "objects"
 
-    def validate(self, value: Any, limits: Limits, /) -> Wire:
-        if type(value) is not dict:
+    def validate(self, value: Any, limits: Limits, /) -> JsonObject:
+        if not is_json_object(value):
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         try:
             if "type" not in value:
-                raise SchemaViolation(error_messages.MISSING_PARAMETER)  # noqa: TRY301  # the handler adds the key, as for every refusal
+                raise SchemaViolation(error_messages.MISSING_PARAMETER)  # noqa: TRY301  # the handler adds the key, as for every violation
             kind = value["type"]
             if type(kind) is not str or kind not in self.variants:
                 Choice(*self.variants).validate(kind, limits)  # raises; the variants may have changed since the import
-        except SchemaViolation as refusal:
-            refusal.prepend_to_path("type")
+        except SchemaViolation as violation:
+            violation.prepend_to_path("type")
             raise
         return self.variants[kind].validate(value, limits)
 
 
 def build_variant(fields: Mapping[str, Schema] | None = None, *, required: tuple[str, ...] = ()) -> Object:
-    """A variant of a TaggedUnion, whose `type` the union has checked."""
+    """A variant of a TaggedUnion, which has already validated the `type`."""
     return Object({"type": String(), **(fields or {})}, required=("type", *required))
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Different shapes for different types of JSON; `one` is what the service says it expected."""
+    """Different schemas for different JSON types; `singular` names them all in messages."""
 
     schemas: Mapping[type, Schema]
     singular: str
     plural: str = "objects"
 
     def validate(self, value: Any, limits: Limits, /) -> Any:
-        schema = self.schemas.get(type(value))
+        json_type: type[object] = type(value)
+        schema = self.schemas.get(json_type)
         if schema is None:
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         return schema.validate(value, limits)
@@ -265,7 +260,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class StringMap:
-    """Metadata: a few short strings by name (A18)."""
+    """An object of a few short strings, such as metadata (A18)."""
 
     max_pairs: int
     max_key_length: int
@@ -273,27 +268,27 @@ class StringMap:
     singular: str = "an object"
     plural: str = "objects"
 
-    def validate(self, value: Any, limits: Limits, /) -> Wire:
-        if type(value) is not dict:
+    def validate(self, value: Any, limits: Limits, /) -> JsonObject:
+        if not is_json_object(value):
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         if len(value) > self.max_pairs:
             raise SchemaViolation(error_messages.TOO_MANY_PROPERTIES, limit=self.max_pairs, got=len(value))
-        validated: Wire = {}
+        validated: JsonObject = {}
         key = ""
         try:
             for key, item in value.items():
-                self._validate_name(key)
+                if len(key) > self.max_key_length:
+                    raise SchemaViolation(  # noqa: TRY301  # the handler adds the key, as for every violation
+                        error_messages.PROPERTY_NAME_TOO_LONG,
+                        name=shorten(key),
+                        limit=self.max_key_length,
+                        got=len(key),
+                    )
                 validated[key] = self.value.validate(item, limits)
-        except SchemaViolation as refusal:
-            refusal.prepend_to_path(key)
+        except SchemaViolation as violation:
+            violation.prepend_to_path(key)
             raise
         return validated
-
-    def _validate_name(self, key: str) -> None:
-        if len(key) > self.max_key_length:
-            raise SchemaViolation(
-                error_messages.PROPERTY_NAME_TOO_LONG, name=shorten(key), limit=self.max_key_length, got=len(key)
-            )
 
 
 MAX_METADATA_PAIRS = 16

@@ -8,7 +8,6 @@ from typing import Literal
 
 from threadbridge.api_types import (
     JsonMapping,
-    JsonObject,
     LastError,
     ResponseEvent,
     ResponseObject,
@@ -112,7 +111,7 @@ class TurnTranslator:
         #: The ID that the upstream gave the request; may be set as soon as it is known.
         self.request_id = request_id
         #: The report on the request (`context_window.report`), stored with the turn.
-        self.report: JsonObject | None = None
+        self.report: JsonMapping | None = None
         #: The container in which the turn's code ran, once any did.
         self.container_id: str | None = None
         self._run = run

@@ -1,7 +1,7 @@
-"""Validation with the legacy service's error texts: request bodies, page queries and ids as tables.
+"""Validation with the error messages of the legacy service: tables for request bodies, page queries and IDs.
 
 `validate_body(SCHEMA, body)` returns the validated body; the schemas are named after the operations. Emulating backends
-use it; a backend in front of a real Assistants service leaves validation to that service.
+use it; a backend for a real Assistants service leaves validation to that service.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Field schemas that several request bodies share: metadata, tools, tool resources, message content, formats, choices.
 
-Numbers are the legacy service's own (A18, A21, A34, A36).
+The limits are those of the legacy service (A18, A21, A34, A36).
 """
 
 from __future__ import annotations
@@ -21,26 +21,17 @@ from threadbridge.schemas.schema_types import (
     TaggedUnion,
     build_variant,
 )
-from threadbridge.settings import Limits
 from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
 MAX_FUNCTION_NAME_CHARACTERS = 64
 
 
-def _messages_per_create(limits: Limits) -> int:
-    return limits.messages_per_create
-
-
-def _message_characters(limits: Limits) -> int | None:
-    return limits.message_characters
-
-
 class _ToolSchemas(Mapping[str, Object]):
-    """Schemas of tools by type, read from the registry of hosted tools at each use.
+    """The schemas of tools by type, read from the registry of hosted tools at each use.
 
-    `select` gives the schema of a hosted tool, or None for a tool that is not among them. `functions` are the schemas
-    of tools that are not hosted, which the service names at `position` of its alphabetical list.
+    `select` returns the schema of a hosted tool, or None for a tool without one. `functions` are the schemas of tools
+    that are not hosted, which the service lists at `position` of its alphabetical list.
     """
 
     def __init__(
@@ -96,7 +87,7 @@ NEW_TOOL_RESOURCES = Object(_ToolSchemas(lambda tool: tool.new_resources or tool
 
 # -- Messages (A34) ------------------------------------------------------------------------------------------------
 
-_TEXT_VALUE = String(_message_characters)
+_TEXT_VALUE = String(lambda limits: limits.message_characters)
 _DETAIL = Choice("auto", "low", "high")
 _PART = TaggedUnion(
     {
@@ -125,7 +116,7 @@ MESSAGE = Object(
     required=("role", "content"),
 )
 #: At most as many as the service accepted in one request (A29, A50).
-MESSAGES = Array(MESSAGE, _messages_per_create)
+MESSAGES = Array(MESSAGE, lambda limits: limits.messages_per_create)
 
 # -- Response options (A23, A55) -----------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, cast
 
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.api_types import JsonMapping, JsonValue
+from threadbridge.ports import ListQuery
 from threadbridge.schemas.error_messages import SchemaViolation
 from threadbridge.schemas.schema_types import (
     METADATA,
@@ -98,16 +99,26 @@ TOOL_OUTPUTS = Object(
     required=("tool_outputs",),
 )
 
+DEFAULT_PAGE_SIZE = 20
+MAX_PAGE_SIZE = 100
 
-def validate_body(schema: Object, body: Wire, *, limits: Limits | None = None) -> Wire:
+_LIMIT = Integer(1, MAX_PAGE_SIZE)
+_ORDER = Choice("asc", "desc")
+_TOOL_RESOURCES_ONLY = Object({"tool_resources": TOOL_RESOURCES})
+_DEFAULT_LIMITS = Limits()
+
+
+def validate_body(schema: Object, body: JsonMapping, *, limits: Limits | None = None) -> JsonValue:
     """A copy of the body without its explicit nulls (C6), if the legacy service would have accepted it.
+
+    Its type is the body type of the operation: `CreateRunBody` for `RUN_CREATE`.
 
     Raises InvalidRequest with the service's text, dotted `param` and `code` (A17, A18) for the first violation.
     """
     try:
         return schema.validate(body, limits or _DEFAULT_LIMITS)
-    except SchemaViolation as refusal:
-        raise refusal.to_error() from None
+    except SchemaViolation as violation:
+        raise violation.to_error() from None
 
 
 def validate_file_ids(tool_type: str, file_ids: list[str]) -> list[str]:
@@ -117,15 +128,7 @@ def validate_file_ids(tool_type: str, file_ids: list[str]) -> list[str]:
     return file_ids
 
 
-_TOOL_RESOURCES_ONLY = Object({"tool_resources": TOOL_RESOURCES})
-_DEFAULT_LIMITS = Limits()
-
-
-DEFAULT_PAGE_SIZE = 20
-MAX_PAGE_SIZE = 100
-
-_LIMIT = Integer(1, MAX_PAGE_SIZE)
-_ORDER = Choice("asc", "desc")
+# -- IDs in paths, and the query parameters of lists (A11, A13, A16, A77) ------------------------------------------
 
 
 class PageQuery(NamedTuple):
@@ -147,7 +150,7 @@ def validate_page(query: ListQuery) -> PageQuery:
 
 
 def validate_id(param: str, prefix: str, value: str) -> None:
-    """Raises InvalidRequest unless the id starts with the prefix (A16); the rest of the id is not checked."""
+    """Raises InvalidRequest unless the ID starts with the prefix (A16); the rest of the ID is not validated."""
     if not value.startswith(prefix):
         _validate_param(Id(prefix), param, value)
 
@@ -162,6 +165,6 @@ def validate_include(include: Sequence[str]) -> None:
 def _validate_param(schema: Schema, param: str, value: object) -> None:
     try:
         schema.validate(value, _DEFAULT_LIMITS)
-    except SchemaViolation as refusal:
-        refusal.prepend_to_path(param)
-        raise refusal.to_error() from None
+    except SchemaViolation as violation:
+        violation.prepend_to_path(param)
+        raise violation.to_error() from None

@@ -81,8 +81,8 @@ def test_half_a_surrogate_pair_has_an_estimate() -> None:
 def test_every_request_begins_with_instructions_and_functions() -> None:
     look: dict[str, Any] = {"type": "function", "function": {"name": "look"}}
 
-    plain = count_instructions_and_tools({"instructions": "Be brief.", "tools": [{"type": "file_search"}]}, len)
-    with_function = count_instructions_and_tools({"instructions": None, "tools": [look]}, len)
+    plain = count_instructions_and_tools(run(instructions="Be brief.", tools=[{"type": "file_search"}]), len)
+    with_function = count_instructions_and_tools(run(instructions=None, tools=[look]), len)
 
     assert (plain, with_function) == (9, len('[{"name":"look"}]'))
 
@@ -94,7 +94,7 @@ def test_what_every_request_begins_with_is_counted_once() -> None:
         counted.append(text)
         return len(text)
 
-    tokens = [count_instructions_and_tools({"instructions": "Be brief.", "tools": []}, count) for _ in range(3)]
+    tokens = [count_instructions_and_tools(run(instructions="Be brief."), count) for _ in range(3)]
 
     assert (tokens, counted) == ([9, 9, 9], ["Be brief."])
 

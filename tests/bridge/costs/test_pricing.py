@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from threadbridge.api_types import UsageObject
 from threadbridge.costs.pricing import (
     CostRules,
     EmptyPriceList,
@@ -58,13 +59,13 @@ def test_what_was_cached_costs_less_and_reasoning_is_part_of_the_answer() -> Non
 
 
 def test_more_cached_tokens_than_there_are_cost_no_more_than_all_of_them() -> None:
-    usage = {**USAGE, "prompt_tokens": 100}
+    usage: UsageObject = {**USAGE, "prompt_tokens": 100}
 
     assert compute_price(RATES, usage) == 100 * 1250 + 50 * 10_000
 
 
 def test_fractions_of_a_nanodollar_are_rounded_and_not_dropped() -> None:
-    usage = {**zero_usage(), "prompt_tokens": 1, "total_tokens": 1}
+    usage: UsageObject = {**zero_usage(), "prompt_tokens": 1, "total_tokens": 1}
 
     assert compute_price(Rates(Decimal("0.0005"), Decimal(0), Decimal(0)), usage) == 1
 
@@ -86,7 +87,7 @@ def test_a_price_is_found_by_the_name_that_answered_or_was_asked_configured_ones
 
 
 def test_a_long_prompt_is_charged_by_its_tier() -> None:
-    longer = {**USAGE, "prompt_tokens": 1001}
+    longer: UsageObject = {**USAGE, "prompt_tokens": 1001}
 
     assert compute_turn_price(turn(longer), RULES, calls={}, now=NOON) == 2 * compute_price(RATES, longer)
 

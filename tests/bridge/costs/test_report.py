@@ -55,5 +55,5 @@ def test_a_day_is_named_by_its_date_or_by_how_long_ago_it_was(text: str, day: in
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "7", "-7d", "7 d", "1.5d", "12h", "٣d"])
 def test_anything_else_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no day; name one by its date, like 2026-11-01, or .* like 7d or 4w\."):
+    with pytest.raises(ValueError, match=r"is not a day. Give a date, .* 2026-11-01, or an age, such as 7d or 4w\."):
         parse_day(text, today=TODAY)

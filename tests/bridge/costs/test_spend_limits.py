@@ -17,8 +17,8 @@ def test_a_prompt_beyond_a_cap_is_refused_with_the_amounts_and_the_setting() -> 
 
     assert error == {
         "code": "rate_limit_exceeded",
-        "message": "The run was stopped before its next request, which may cost $0.004000001: it spent $0.006 "
-        "already, and limits.run_dollars allows $0.01.",
+        "message": "The run was stopped before its next request, which may cost $0.004000001: it has already "
+        "spent $0.006, and limits.run_dollars is $0.01.",
     }
 
 
@@ -26,7 +26,7 @@ def test_the_first_cap_that_is_exceeded_is_told() -> None:
     error = find_exceeded_limit_error([RUN, TENANT], 2_000_000)
 
     assert error is not None
-    assert "limits.tenant_dollars allows $5.00" in error["message"]
+    assert "limits.tenant_dollars is $5.00" in error["message"]
 
 
 def test_an_unknown_price_is_told_with_what_helps() -> None:
@@ -34,4 +34,4 @@ def test_an_unknown_price_is_told_with_what_helps() -> None:
 
     assert error["code"] == "server_error"
     assert "(limits.run_dollars, limits.tenant_dollars)" in error["message"]
-    assert "the price of a-model is not known; set `prices`" in error["message"]
+    assert "the price of a-model is unknown. Set `prices`" in error["message"]

@@ -80,7 +80,7 @@ async def test_a_newest_message_beyond_the_budget_ends_the_run_unasked() -> None
     assert (turn["history"]["fits"], turn["history"]["sent"]["messages"]) == (False, 0)
     assert (turn["history"]["dropped"]["messages"], turn["history"]["dropped"]["reason"]) == (2, "max_prompt_tokens")
     assert turn["history"]["counted"] > 60
-    assert turn["cost"] == {"usd": 0.0, "note": "The model was not asked.", "not_included": []}
+    assert turn["cost"] == {"usd": 0.0, "note": "No request was sent.", "not_included": []}
 
 
 async def test_the_stream_of_such_a_run_says_how_it_ended() -> None:

@@ -296,7 +296,9 @@ async def test_s9_a_server_that_does_not_compact_what_it_was_said_to_fails_no_ru
 
     assert run["status"] == "completed"
     assert ["context_management" in accepted for accepted in here.asked] == [False]
-    assert turn["warnings"] == ["The service makes no compactions for the model gpt-4o: set truncation.auto = 'drop'."]
+    assert turn["warnings"] == [
+        "The upstream service does not support compaction for the model gpt-4o. Set truncation.auto = 'drop'."
+    ]
 
 
 async def test_s9_lists_without_paging_fields_are_read_as_they_are(*, streamed: bool) -> None:
