@@ -33,7 +33,7 @@ async def test_d91_a_run_fails_before_the_request_that_would_exceed_its_limit() 
         run_report = await get_report(service, run)
 
     assert (run["status"], get_last_error(run)["code"], service.model_requests) == ("failed", "rate_limit_exceeded", [])
-    assert "limits.run_dollars allows $0.0001" in get_last_error(run)["message"]
+    assert "limits.run_dollars is $0.0001" in get_last_error(run)["message"]
     assert [turn["cost"]["note"] for turn in run_report["turns"]] == ["No request was sent."]
     assert run_report["last_error"] == run["last_error"]
 
@@ -89,7 +89,7 @@ async def test_d91_the_limit_of_a_tenant_applies_to_all_runs_of_a_number_of_days
         *("completed", "failed", "failed"),
         "completed",
     ]
-    assert "limits.tenant_dollars allows $0.0003" in get_last_error(same_day)["message"]
+    assert "limits.tenant_dollars is $0.0003" in get_last_error(same_day)["message"]
 
 
 @pytest.mark.parametrize("limit", ["run_dollars", "tenant_dollars"])

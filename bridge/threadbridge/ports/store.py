@@ -31,7 +31,6 @@ from threadbridge.api_types import (
     AssistantObject,
     InputItem,
     JsonMapping,
-    JsonObject,
     MessageObject,
     RunObject,
     RunStepObject,
@@ -149,7 +148,7 @@ class Turn:
     request_id: str | None = None
     model: str | None = None
     usage: UsageObject | None = None
-    report: JsonObject | None = None
+    report: JsonMapping | None = None
     #: The cost at the prices of that time; None if unknown.
     nanodollars: int | None = None
 

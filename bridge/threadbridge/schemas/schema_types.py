@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge.schemas import error_messages
@@ -251,8 +251,7 @@ class OneOf:
     plural: str = "objects"
 
     def validate(self, value: Any, limits: Limits, /) -> Any:
-        json_type: type[object] = type(value)
-        schema = self.schemas.get(json_type)
+        schema = self.schemas.get(cast("type[object]", type(value)))
         if schema is None:
             raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
         return schema.validate(value, limits)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from threadbridge.api_types import JsonObject, RunObject, RunStepObject, UsageObject
+from threadbridge.api_types import RunObject, RunStepObject, UsageObject
 from threadbridge.context_window.history_selector import (
     SelectedHistory,
     select_history,
     select_history_by_count,
     select_shorter_history,
 )
-from threadbridge.context_window.report import get_prompt_tokens, report_compaction
+from threadbridge.context_window.report import HistoryReport, get_prompt_tokens, report_compaction
 from threadbridge.ports import Entry, Event, ObjectKind, Session, Turn
 from threadbridge.run_states import RunStatus, can_transition, is_active, transition_run
 from threadbridge.service import generated_files, upstream_state
@@ -47,7 +47,7 @@ class TurnStart:
     timeline: Sequence[Entry]
     prior_usage: UsageObject | None
     #: The report of the selected history (`context_window.report`).
-    report: JsonObject
+    report: HistoryReport
     #: The resources of its hosted tools; None without hosted tools.
     resources: RunToolResources | None = None
     #: Tokens beyond which the upstream compacts its input.
@@ -153,7 +153,8 @@ def apply_exact_count(
 
     None: it did not fit and was shortened; False: it does not fit and nothing can be dropped (A80).
     """
-    fits = counted <= start.report["budget"]["tokens"]
+    budget = start.report["budget"]
+    fits = budget is None or counted <= budget["tokens"]
     counted_turn = replace(start, report={**start.report, "fits": fits, "counted": counted})
     if fits:
         return counted_turn, True

@@ -17,7 +17,6 @@ from tests.stored_objects import call, message, thread
 from threadbridge.api_types import (
     InputItem,
     JsonMapping,
-    JsonObject,
     MessageObject,
     OutputMessageItem,
     ReasoningItem,
@@ -128,8 +127,8 @@ class Asked(NamedTuple):
     """A choice, the input made of it, and the input that the whole thread would have made."""
 
     history: SelectedHistory
-    items: list[JsonObject]
-    everything: list[JsonObject]
+    items: list[InputItem]
+    everything: list[InputItem]
     session: CountingSession
 
 

@@ -271,7 +271,7 @@ def test_a_call_that_was_over_when_the_turn_broke_is_completed_all_the_same() ->
 def test_markers_are_not_in_the_item_that_is_replayed() -> None:
     [_, entry] = outcome(STREAMS["file search"]).entries
 
-    item: Wire = entry.item
+    item: Any = entry.item
     assert item["content"][0]["text"] == "It is 𝄞 B."
 
 
@@ -288,7 +288,7 @@ def test_a_citation_by_an_inner_id_names_the_file() -> None:
     result = outcome(response_stream(file_search_stream(0, search), [item_done(1, item)]))
 
     [search_step, _] = result.steps
-    shown: Wire = result.entries[1].message
+    shown: Any = result.entries[1].message
     assert search_step["step_details"]["tool_calls"][0]["file_search"]["results"][0]["file_id"] == "file-a"
     assert shown["content"][0]["text"]["annotations"][0]["file_citation"] == {"file_id": "file-a"}
 

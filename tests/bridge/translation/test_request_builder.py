@@ -19,7 +19,7 @@ LOOK: Any = {"type": "function", "function": {"name": "look", "parameters": {"ty
 
 def said(text: str) -> Entry:
     part = {"type": "text", "text": {"value": text, "annotations": []}}
-    message: Wire = {"id": "msg_0", "role": "user", "content": [part]}
+    message: Any = {"id": "msg_0", "role": "user", "content": [part]}
     return Entry(message=message)
 
 
