@@ -6,8 +6,9 @@ directives in it (`CALL name {json}`, `SAY text`, `FAIL code message` …: see `
 `Scenario`s. Requests are validated as strictly as recordings show for the service.
 
 Files, uploads, vector stores (with full-text search) and containers are stored. `file_search` and `code_interpreter`
-are called when the message has a directive for them (`SEARCH words`, `PYTHON code`); no code is ever run. Only text
-files can be searched; a PDF can only be stored. Long contexts are compacted as `context_management` requests. Batches,
+are called when the message has a directive for them (`SEARCH words`, `PYTHON code`); no code is ever run. Text and
+source files, HTML, DOCX, PPTX and (extra `documents`) PDF can be searched. Images and files of the input must exist;
+`Simulator.unavailable_urls` are dead links. Long contexts are compacted as `context_management` requests. Batches,
 `/responses/compact` and log probabilities are not simulated.
 """
 

@@ -110,6 +110,15 @@ def unsupported_parameter(param: str, *, code: str | None = None) -> ServiceErro
     return ServiceError(text, param=param, code=code)
 
 
+def unsupported_value(param: str, value: str, model: str, supported: Sequence[str]) -> ServiceError:
+    """§13: a value that this model does not accept (recorded for an effort)."""
+    text = (
+        f"Unsupported value: '{value}' is not supported with the '{model}' model. "
+        f"Supported values are: {join_quoted(supported)}."
+    )
+    return ServiceError(text, param=param, code="unsupported_value")
+
+
 def parameter_not_simulated(param: str) -> ServiceError:
     """The error for a parameter of the service that the simulator does not support: rejected rather than ignored."""
     text = f"Unsupported parameter: '{param}' is not supported by the simulator."
@@ -162,6 +171,45 @@ def property_name_too_long(param: str, name: str, maximum: int) -> ServiceError:
         f"{maximum}, but got a property name with length {len(name)} instead."
     )
     return ServiceError(text, param=param, code="property_name_above_max_length")
+
+
+def missing_source(param: str, names: Sequence[str]) -> ServiceError:
+    """For an image or a file with none of these members."""
+    text = f"Missing mutually exclusive parameters: '{param}'. Ensure you are providing exactly one of: "
+    return ServiceError(text + _join_alternatives(names), param=param, code="missing_mutually_exclusive_parameters")
+
+
+def more_than_one_source(param: str, names: Sequence[str]) -> ServiceError:
+    """For an image or a file with several of these members."""
+    text = f"Mutually exclusive parameters: '{param}'. Ensure you are only providing one of: "
+    return ServiceError(text + _join_alternatives(names), param=param, code="mutually_exclusive_parameters")
+
+
+def invalid_url(param: str) -> ServiceError:
+    """Quoted in the report of case 05, and by users of the Assistants API."""
+    text = f"Invalid '{param}'. Expected a valid URL, but got a value with an invalid format."
+    return ServiceError(text, param=param, code="invalid_value")
+
+
+def invalid_image_data(param: str, found: str) -> ServiceError:
+    text = (
+        f"Invalid '{param}'. Expected a base64-encoded data URL with an image MIME type "
+        f"(e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU='), but got {found}"
+    )
+    return ServiceError(text, param=param, code="invalid_value")
+
+
+def download_failed(url: str, status: int | None, *, is_image: bool) -> ServiceError:
+    """For a URL that the service cannot download; without a status it could not be connected to."""
+    tail = "" if status is None else f" Upstream status code: {status}."
+    if is_image:
+        return ServiceError(f"Error while downloading {url}.{tail}", param="url", code="invalid_image_url")
+    return ServiceError(f"Error while downloading file.{tail}", param="url", code="invalid_value")
+
+
+def _join_alternatives(names: Sequence[str]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}."
 
 
 def model_not_found(model: str) -> ServiceError:

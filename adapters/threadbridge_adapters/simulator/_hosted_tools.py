@@ -93,8 +93,15 @@ class HostedTools:
         self._searches = searches
         self._containers = containers
 
-    def check_resources(self, tools: Sequence[JsonObject], items: Sequence[JsonObject]) -> None:
-        """Raise the service's errors for missing or expired stores, containers and files, and foreign code calls."""
+    def check_resources(
+        self, tools: Sequence[JsonObject], history: Sequence[JsonObject], items: Sequence[JsonObject]
+    ) -> None:
+        """Raise the service's errors for missing or expired stores, containers and files, and foreign code calls.
+
+        An `auto` container is the one of the last code call in the context, also if that container is gone
+        (community.openai.com, "Container is expired").
+        """
+        calls = [item for item in items if item.get("type") == "code_interpreter_call"]
         for tool in tools:
             if tool["type"] == "file_search":
                 for store_id in tool["vector_store_ids"]:
@@ -105,12 +112,14 @@ class HostedTools:
                 container = tool["container"]
                 if isinstance(container, str):
                     self._containers.get_running(container)
-                    calls = (item for item in items if item.get("type") == "code_interpreter_call")
                     if any(call.get("container_id") != container for call in calls):
                         raise errors.ServiceError(f"Expected container_id: {container}")  # pydantic/pydantic-ai#7461
-                else:
-                    for file_id in container.get("file_ids") or ():
-                        self._files.get_file(file_id)
+                    continue
+                for file_id in container.get("file_ids") or ():
+                    self._files.get_file(file_id)
+                used = [item for item in (*history, *calls) if item.get("type") == "code_interpreter_call"]
+                if used and not self._containers.is_running(used[-1]["container_id"]):
+                    raise errors.container_expired()
 
     def run_tools(
         self, answer: ScriptedResponse, request: ResponseRequest, context: Sequence[JsonObject]

@@ -35,6 +35,9 @@ class ModelTraits:
     has_phase: bool = False
     names_access_programs: bool = False
     is_unknown: bool = False
+    #: Models that reason in one chain of calls refuse `parallel_tool_calls` (langchain#29704, semantic-kernel#10365).
+    accepts_parallel_tool_calls: bool = True
+    verbosities: tuple[str, ...] = ("low", "medium", "high")
 
 
 _ALL_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -44,7 +47,15 @@ _ALL_TURNS = "all_turns"
 _UNKNOWN_MODEL = ModelTraits(
     efforts=_ALL_EFFORTS, default_effort="none", reasoning_context=_CURRENT_TURN, is_unknown=True
 )
-_CHAT_MODEL = ModelTraits()
+_CHAT_MODEL = ModelTraits(verbosities=("medium",))
+_O_MODEL = ModelTraits(
+    _OLD_EFFORTS,
+    "medium",
+    SamplingSupport.NEVER,
+    _CURRENT_TURN,
+    accepts_parallel_tool_calls=False,
+    verbosities=("medium",),
+)
 _NEW_EFFORTS = ("none", "low", "medium", "high", "xhigh")
 
 #: By the longest prefix of the name. Defaults are from recorded responses if there are any.
@@ -52,9 +63,9 @@ TRAITS_BY_PREFIX: Mapping[str, ModelTraits] = {
     "gpt-3.5": _CHAT_MODEL,
     "gpt-4": _CHAT_MODEL,
     "chatgpt-4o": _CHAT_MODEL,
-    "o1": ModelTraits(_OLD_EFFORTS, "medium", SamplingSupport.NEVER, _CURRENT_TURN),
-    "o3": ModelTraits(_OLD_EFFORTS, "medium", SamplingSupport.NEVER, _CURRENT_TURN),
-    "o4": ModelTraits(_OLD_EFFORTS, "medium", SamplingSupport.NEVER, _CURRENT_TURN),
+    "o1": _O_MODEL,
+    "o3": _O_MODEL,
+    "o4": _O_MODEL,
     "gpt-5": ModelTraits(("minimal", "low", "medium", "high"), "medium", SamplingSupport.NEVER, _CURRENT_TURN),
     "gpt-5.1": ModelTraits(_NEW_EFFORTS[:4], "none", SamplingSupport.WITHOUT_REASONING, _CURRENT_TURN),
     "gpt-5.2": ModelTraits(_NEW_EFFORTS, "none", SamplingSupport.WITHOUT_REASONING, _CURRENT_TURN, 0.98, "24h"),

@@ -199,11 +199,15 @@ def check_capabilities(request: ResponseRequest) -> None:
         if "reasoning.encrypted_content" in (body.get("include") or ()):
             raise errors.ServiceError("Encrypted content is not supported with this model.", param="include")
     elif effort is not None and effort not in traits.efforts:
-        text = (
-            f"Unsupported value: '{effort}' is not supported with the '{request.model}' model. "
-            f"Supported values are: {errors.join_quoted(traits.efforts)}."
-        )
-        raise errors.ServiceError(text, param="reasoning.effort", code="unsupported_value")
+        raise errors.unsupported_value("reasoning.effort", effort, request.model, traits.efforts)
+    options = body.get("reasoning") or JsonObject()
+    if not traits.efforts and (options.get("summary") or options.get("generate_summary")):
+        raise errors.unsupported_parameter("reasoning.summary", code="unsupported_parameter")
+    if "parallel_tool_calls" in body and not traits.accepts_parallel_tool_calls:
+        raise errors.unsupported_parameter("parallel_tool_calls", code="unsupported_parameter")
+    verbosity = (body.get("text") or JsonObject()).get("verbosity")
+    if verbosity is not None and verbosity not in traits.verbosities:
+        raise errors.unsupported_value("text.verbosity", verbosity, request.model, traits.verbosities)
     accepts_sampling = traits.sampling is SamplingSupport.ALWAYS or (
         traits.sampling is SamplingSupport.WITHOUT_REASONING and request.effort == "none"
     )
@@ -213,13 +217,17 @@ def check_capabilities(request: ResponseRequest) -> None:
 
 
 def check_json_mentioned(request: ResponseRequest, context: Sequence[JsonObject]) -> None:
-    """§5: `json_object` requires the word JSON somewhere in the input."""
+    """§5: `json_object` requires the word JSON in a message of the input; `instructions` are not searched."""
     kind = ((request.body.get("text") or JsonObject()).get("format") or JsonObject()).get("type")
     if kind != "json_object":
         return
-    if "json" in str(request.body.get("instructions", "")).lower():
-        return
-    if not any("json" in str(item.get("content", "")).lower() for item in context):
+    contents = [item["content"] for item in context if "role" in item]
+    texts = [
+        text
+        for content in contents
+        for text in ([content] if isinstance(content, str) else [part.get("text") or "" for part in content])
+    ]
+    if not any("json" in text.lower() for text in texts):
         text = (
             "Response input messages must contain the word 'json' in some form "
             "to use 'text.format' of type 'json_object'."

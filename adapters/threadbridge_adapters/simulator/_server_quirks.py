@@ -57,6 +57,21 @@ class ServerQuirk(StrEnum):
     NO_FILES = "no-files"
     #: S13: a conversation is never locked.
     NO_LOCKS = "no-locks"
+    # Parameters that some server or model rejects, each in the words of another one (public issue reports).
+    #: `parallel_tool_calls`, as OpenAI's o-series.
+    NO_PARALLEL_CALLS = "no-parallel-calls"
+    #: `reasoning`, as older Azure deployments.
+    NO_EFFORT = "no-effort"
+    #: `temperature` and `top_p`, as Anthropic models behind a proxy.
+    NO_SAMPLING = "no-sampling"
+    #: `prompt_cache_key`, as servers that forbid unknown fields (pydantic).
+    NO_CACHE_KEY = "no-cache-key"
+    #: `include`, as servers that know only some parameters.
+    NO_INCLUDE = "no-include"
+    #: A stored response, as the Codex backend.
+    NO_STORE = "no-store"
+    #: Too long an input is rejected in the words of an Anthropic model.
+    OVERFLOW_WORDS = "overflow-words"
 
 
 Q = ServerQuirk
@@ -77,6 +92,22 @@ _UNSUPPORTED_TOOLS: Final[Mapping[ServerQuirk, str]] = {
 _IGNORED_PARAMETERS: Final[Mapping[ServerQuirk, str]] = {
     Q.INLINE_BACKGROUND: "background",
     Q.TAKES_ANY_PREVIOUS: "previous_response_id",
+}
+#: Parameters that are rejected, the message with `{name}`, and its status.
+_REJECTED_PARAMETERS: Final[Mapping[ServerQuirk, tuple[tuple[str, ...], str, int]]] = {
+    Q.NO_PARALLEL_CALLS: (
+        ("parallel_tool_calls",),
+        "Unsupported parameter: '{name}' is not supported with this model.",
+        400,
+    ),
+    Q.NO_EFFORT: (("reasoning",), "Unrecognized request argument supplied: {name}", 400),
+    Q.NO_SAMPLING: (("temperature", "top_p"), "`{name}` is deprecated for this model.", 400),
+    Q.NO_CACHE_KEY: (
+        ("prompt_cache_key",),
+        "[{{'type': 'extra_forbidden', 'loc': ('body', '{name}'), 'msg': 'Extra inputs are not permitted'}}]",
+        422,
+    ),
+    Q.NO_INCLUDE: (("include",), "Unknown parameter: '{name}'.", 400),
 }
 
 
@@ -164,6 +195,12 @@ class ServerQuirks:
             raise errors.previous_response_not_found(body["previous_response_id"])
         if Q.FEW_PATHS in self and body.get("context_management"):
             raise errors.unknown_parameter("context_management")
+        for quirk, (names, message, status) in _REJECTED_PARAMETERS.items():
+            rejected = [name for name in names if quirk in self and body.get(name) is not None]
+            if rejected:
+                raise errors.ServiceError(message.format(name=rejected[0]), status=status)
+        if Q.NO_STORE in self and body.get("store") is not False:
+            raise errors.ServiceError("Store must be set to false")
         for quirk, kind in _UNSUPPORTED_TOOLS.items():
             if quirk in self and any(tool.get("type") == kind for tool in body.get("tools") or ()):
                 raise errors.invalid_value("tools[0].type", kind, ("function",))

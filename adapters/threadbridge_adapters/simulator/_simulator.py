@@ -22,6 +22,7 @@ from threadbridge_adapters.simulator._event_stream import build_events
 from threadbridge_adapters.simulator._files import Files, Uploads
 from threadbridge_adapters.simulator._full_text_search import FullTextIndex
 from threadbridge_adapters.simulator._hosted_tools import HostedTools
+from threadbridge_adapters.simulator._input_media import check_media_availability
 from threadbridge_adapters.simulator._items import check_pairing, resolve_references
 from threadbridge_adapters.simulator._models import ModelTable
 from threadbridge_adapters.simulator._pagination import paginate
@@ -114,6 +115,8 @@ class Simulator:
         self.clock = clock or SystemClock()
         self.new_id = new_id
         self.requests: deque[ReceivedRequest] = deque(maxlen=limits.requests)
+        #: URLs that the service cannot download any more, with the HTTP status of the download.
+        self.unavailable_urls: dict[str, int] = {}
         self._choose_scenario: Callable[[JsonObject], Scenario | None] | None = script if callable(script) else None
         self._queued_scenarios: deque[Scenario] = deque(() if callable(script) else script)
         self._state = SimulatorState(limits, self.clock)
@@ -211,7 +214,8 @@ class Simulator:
             request = parse_request(raw, self.models, self.clock.now())
             history, conversation = self._load_history(request)
             items = resolve_references(request.items, self._state, store=request.store)
-            self._hosted_tools.check_resources(request.tools, items)
+            self._hosted_tools.check_resources(request.tools, history, items)
+            check_media_availability([*history, *items], self.files, self.unavailable_urls)
             check_capabilities(request)
             check_json_mentioned(request, [*history, *items])
             if ServerQuirk.TAKES_OPEN_CALLS not in self.quirks:
@@ -248,6 +252,9 @@ class Simulator:
             select_visible_context(context), request.body.get("instructions"), request.tools
         )
         if input_tokens > self.limits.context_tokens and request.body.get("truncation") != "auto":
+            if ServerQuirk.OVERFLOW_WORDS in self.quirks:
+                text = f"prompt is too long: {input_tokens} tokens > {self.limits.context_tokens} maximum"
+                raise errors.ServiceError(text)
             raise errors.context_length_exceeded()
         scenario = _fill_in_scenario(scenario, request, context)
         if scenario.response is not None:

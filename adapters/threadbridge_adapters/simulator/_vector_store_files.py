@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Final
 
 from threadbridge.api_types import JsonObject
+from threadbridge_adapters.simulator._file_text import (
+    SUPPORTED_EXTENSIONS,
+    UnreadableDocumentError,
+    UnsupportedDocumentError,
+    extract_text,
+    get_extension,
+)
 from threadbridge_adapters.simulator._files import StoredFile
 from threadbridge_adapters.simulator._full_text_search import (
     ChunkingStrategy,
@@ -16,17 +22,11 @@ from threadbridge_adapters.simulator._full_text_search import (
     split_into_chunks,
 )
 
-#: Extensions that the service accepts; the simulator indexes those of text files.
-TEXT_EXTENSIONS: Final = frozenset(
-    {
-        ".c", ".cpp", ".cs", ".css", ".go", ".html", ".java", ".js", ".json", ".md", ".php", ".py", ".rb", ".sh",
-        ".tex", ".ts", ".txt",
-    }
-)  # fmt: skip
-SUPPORTED_EXTENSIONS: Final = TEXT_EXTENSIONS | {".doc", ".docx", ".pdf", ".pptx"}
-
 STATUSES: Final = ("in_progress", "completed", "failed", "cancelled")
-UNSUPPORTED_FILE_ERROR: Final[JsonObject] = {"code": "unsupported_file", "message": "The file type is not supported."}
+UNREADABLE_FILE_ERROR: Final[JsonObject] = {
+    "code": "invalid_file",
+    "message": "The file could not be parsed because it is damaged or not of its type.",
+}
 FILE_TOO_LARGE_ERROR: Final[JsonObject] = {
     "code": "invalid_file",
     "message": "The file could not be parsed because it is too large.",
@@ -50,9 +50,13 @@ class VectorStoreFile:
 
     def add_to_index(self, index: FullTextIndex, *, available_bytes: int) -> None:
         """Index the file or set its error; `available_bytes` is the remaining capacity of the index."""
-        text = _decode_text(self.file)
-        if text is None:
-            self._fail(UNSUPPORTED_FILE_ERROR)
+        try:
+            text = extract_text(self.file.filename, self.file.content.read())
+        except UnsupportedDocumentError as error:
+            self._fail({"code": "unsupported_file", "message": str(error)})
+            return
+        except UnreadableDocumentError:
+            self._fail(UNREADABLE_FILE_ERROR)
             return
         try:
             chunks = list(split_into_chunks(text, self.chunking))
@@ -95,11 +99,6 @@ class VectorStoreFile:
         self.status, self.last_error = "failed", error
 
 
-def get_extension(filename: str) -> str:
-    """The lower-case extension with its dot; `none` if there is none, as in the service's error."""
-    return PurePath(filename.replace("\\", "/")).suffix.lower() or "none"
-
-
 def is_supported(filename: str) -> bool:
     return get_extension(filename) in SUPPORTED_EXTENSIONS
 
@@ -108,15 +107,3 @@ def count_statuses(files: list[VectorStoreFile]) -> dict[str, int]:
     """`file_counts` of a store or a batch."""
     statuses = Counter(file.status for file in files)
     return {**{name: statuses[name] for name in STATUSES}, "total": len(files)}
-
-
-def _decode_text(file: StoredFile) -> str | None:
-    if get_extension(file.filename) not in TEXT_EXTENSIONS:
-        return None
-    raw = file.content.read()
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-    return None if "\0" in text else text

@@ -11,6 +11,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.ports import Clock, IdGenerator
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
+from threadbridge_adapters.simulator._file_text import get_extension
 from threadbridge_adapters.simulator._files import Files
 from threadbridge_adapters.simulator._full_text_search import FullTextIndex, check_chunking, parse_chunking_strategy
 from threadbridge_adapters.simulator._pagination import paginate
@@ -19,7 +20,6 @@ from threadbridge_adapters.simulator._vector_store_files import (
     STATUSES,
     VectorStoreFile,
     count_statuses,
-    get_extension,
     is_supported,
 )
 

@@ -202,10 +202,23 @@ async def test_a_container_is_used_again_while_it_runs(simulator: Simulator, clo
 
     second = await create_response(simulator, again)
     clock.advance(20 * 60)
-    third = await create_response(simulator, again)
+    expired = await expect_rejection(simulator, again)
+    third = await create_response(simulator, make_request("PYTHON 3", tools=[_CODE]))
 
     used = [response["output"][0]["container_id"] for response in (first, second, third)]
     assert used == ["cntr_1", "cntr_1", "cntr_2"]
+    assert (expired.status, expired.message, expired.code) == (400, "Container is expired.", None)
+
+
+async def test_a_file_of_an_automatic_container_must_exist(simulator: Simulator) -> None:
+    file = await upload_file(simulator, "a,b", name="table.csv")
+    tool = {"type": "code_interpreter", "container": {"type": "auto", "file_ids": [file["id"]]}}
+    await create_response(simulator, make_request("PYTHON 1", tools=[tool]))
+    await send_request(simulator, "DELETE", f"/files/{file['id']}")
+
+    error = await expect_rejection(simulator, make_request("just talk", tools=[tool]))
+
+    assert (error.status, error.message) == (404, f"No such File object: {file['id']}")
 
 
 async def test_a_container_in_which_code_ran_can_die_and_a_fresh_one_lives(simulator: Simulator) -> None:

@@ -19,7 +19,7 @@ from tests.adapters.simulator.simulator_client import (
 from tests.request_context import CONTEXT
 from threadbridge.api_types import JsonObject
 from threadbridge.ports import PassthroughRequest
-from threadbridge_adapters.simulator import ServerQuirk, SimulatedUpstream, Simulator
+from threadbridge_adapters.simulator import ServerQuirk, SimulatedUpstream, Simulator, SimulatorLimits
 
 
 class _Server:
@@ -239,3 +239,51 @@ async def test_s13_a_conversation_is_not_locked() -> None:
         await stream.aclose()
 
     assert second["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("quirk", "more", "status", "message"),
+    [
+        (
+            ServerQuirk.NO_PARALLEL_CALLS,
+            {"parallel_tool_calls": True},
+            400,
+            "Unsupported parameter: 'parallel_tool_calls' is not supported with this model.",
+        ),
+        (
+            ServerQuirk.NO_EFFORT,
+            {"reasoning": {"effort": "low"}},
+            400,
+            "Unrecognized request argument supplied: reasoning",
+        ),
+        (ServerQuirk.NO_SAMPLING, {"temperature": 1}, 400, "`temperature` is deprecated for this model."),
+        (ServerQuirk.NO_SAMPLING, {"top_p": 1}, 400, "`top_p` is deprecated for this model."),
+        (
+            ServerQuirk.NO_CACHE_KEY,
+            {"prompt_cache_key": "a"},
+            422,
+            "[{'type': 'extra_forbidden', 'loc': ('body', 'prompt_cache_key'), "
+            "'msg': 'Extra inputs are not permitted'}]",
+        ),
+        (ServerQuirk.NO_INCLUDE, {"include": ["file_search_call.results"]}, 400, "Unknown parameter: 'include'."),
+        (ServerQuirk.NO_STORE, {}, 400, "Store must be set to false"),
+    ],
+)
+async def test_a_parameter_can_be_rejected_in_the_words_of_other_servers(
+    quirk: ServerQuirk, more: JsonObject, status: int, message: str
+) -> None:
+    async with _opened(quirk) as server:
+        rejected, body = await server.ask("POST", "/responses", make_request("x", **more))
+        accepted, _ = await server.ask("POST", "/responses", make_request("x", store=False))
+
+    assert (rejected, body["error"]["message"], accepted) == (status, message, 200)
+
+
+async def test_too_long_an_input_can_be_rejected_in_the_words_of_other_models() -> None:
+    async with _opened(ServerQuirk.OVERFLOW_WORDS) as server:
+        server.upstream.simulator.limits = SimulatorLimits(context_tokens=10)
+        status, body = await server.ask("POST", "/responses", make_request("word " * 20))
+
+    assert status == 400
+    assert body["error"]["message"].startswith("prompt is too long: ")
+    assert body["error"]["message"].endswith(" tokens > 10 maximum")
