@@ -145,10 +145,11 @@ def make_error_response(simulator: Simulator, error: errors.ServiceError) -> Wir
 
 
 async def _encode_frames(events: AsyncGenerator[JsonObject]) -> AsyncGenerator[bytes]:
-    """§8: `event:` equals the event's type, and there is no final marker."""
+    """§8: `event:` equals the event's type, and there is no final marker. Only other servers send events without it."""
     async with aclosing(events):
         async for event in events:
-            yield b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
+            name = b"event: %b\n" % event["type"].encode() if "type" in event else b""
+            yield b"%bdata: %b\n\n" % (name, orjson.dumps(event))
 
 
 def _make_headers(simulator: Simulator, request_id: str | None = None) -> dict[str, str]:

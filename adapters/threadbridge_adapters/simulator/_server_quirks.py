@@ -72,6 +72,8 @@ class ServerQuirk(StrEnum):
     NO_STORE = "no-store"
     #: Too long an input is rejected in the words of an Anthropic model.
     OVERFLOW_WORDS = "overflow-words"
+    #: A failure in a stream is an `error` object without a type, and the stream ends.
+    UNTYPED_STREAM_ERRORS = "untyped-stream-errors"
 
 
 Q = ServerQuirk
@@ -162,6 +164,9 @@ class ServerQuirks:
         has_searched = False
         async with aclosing(events):
             async for event in events:
+                if Q.UNTYPED_STREAM_ERRORS in self and event["type"] == "response.failed":
+                    yield {"error": event["response"]["error"]}
+                    return
                 item = event.get("item") or JsonObject()
                 has_searched = has_searched or item.get("type") == "file_search_call"
                 if Q.PATCHY_STREAMS in self:

@@ -110,7 +110,10 @@ def check_tools(path: str, value: Any) -> None:
         if "name" not in tool:
             raise errors.missing_parameter(f"{where}.name")
         validators.check_members(where, tool, _FUNCTION_FIELDS)
-        fault = find_strict_fault(tool.get("parameters") or JsonObject()) if tool.get("strict") else None
+        parameters = tool.get("parameters") or JsonObject()
+        fault = find_strict_fault(parameters) if tool.get("strict") else None
+        if parameters and parameters.get("type") != "object":
+            fault = f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{parameters.get('type')}\"'."
         if fault is not None:
             text = f"Invalid schema for function '{tool['name']}': {fault}"
             raise errors.ServiceError(text, param=f"{where}.parameters", code="invalid_function_parameters")

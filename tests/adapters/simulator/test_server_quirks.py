@@ -287,3 +287,11 @@ async def test_too_long_an_input_can_be_rejected_in_the_words_of_other_models() 
     assert status == 400
     assert body["error"]["message"].startswith("prompt is too long: ")
     assert body["error"]["message"].endswith(" tokens > 10 maximum")
+
+
+async def test_a_failure_in_a_stream_can_have_no_type() -> None:
+    async with _opened(ServerQuirk.UNTYPED_STREAM_ERRORS) as server:
+        events = await server.told(make_request("SAY one two\nFAIL server_error It broke."))
+
+    assert events[-1] == {"error": {"code": "server_error", "message": "It broke."}}
+    assert events[-2]["type"] != "response.failed"
