@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_migrate.errors import ArchiveError
 
 JOURNAL = "journal.jsonl"
@@ -35,11 +35,11 @@ class JournalEntry:
     id: str
     outcome: SubjectOutcome
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
-    error: Wire | None = None
+    error: JsonObject | None = None
 
     def to_line(self, sizes: Mapping[str, int], hashes: Mapping[str, str]) -> bytes:
         """The journal's line, with the sizes of the files after it and the SHA-256 of what it added to each file."""
-        whole: dict[str, Any] = {"subject": self.subject, "id": self.id, "outcome": self.outcome}
+        whole: JsonObject = {"subject": self.subject, "id": self.id, "outcome": self.outcome}
         if self.counts:
             whole["counts"] = dict(self.counts)
         if self.error is not None:
@@ -63,7 +63,7 @@ class ExportProgress:
 
     exported: dict[Subject, set[str]] = field(default_factory=lambda: {"thread": set[str](), "assistant": set[str]()})
     missing: dict[Subject, set[str]] = field(default_factory=lambda: {"thread": set[str](), "assistant": set[str]()})
-    failed: dict[tuple[Subject, str], Wire] = field(default_factory=dict[tuple[Subject, str], Wire])
+    failed: dict[tuple[Subject, str], JsonObject] = field(default_factory=dict[tuple[Subject, str], JsonObject])
     counts: Counter[str] = field(default_factory=Counter[str])
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     #: Bytes of the journal up to the end of its last complete line.
@@ -105,15 +105,12 @@ def read_records(journal: Path) -> Iterator[JournalRecord]:
         for line in file:
             if not line.endswith(b"\n"):
                 return
-            yield _parse_line(line, journal)
-
-
-def _parse_line(line: bytes, journal: Path) -> JournalRecord:
-    try:
-        record = orjson.loads(line)
-        counts, error = record.get("counts", {}), record.get("error")
-        entry = JournalEntry(record["subject"], record["id"], record["outcome"], counts, error)
-        sizes = {part: int(size) for part, size in record["sizes"].items()}
-        return JournalRecord(entry, sizes, dict(record.get("sha256", {})), len(line))
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise ArchiveError(f"{journal} is damaged; the archive can be read but not extended.") from exc
+            try:
+                record = orjson.loads(line)
+                counts, error = record.get("counts", {}), record.get("error")
+                entry = JournalEntry(record["subject"], record["id"], record["outcome"], counts, error)
+                sizes = {part: int(size) for part, size in record["sizes"].items()}
+                parsed = JournalRecord(entry, sizes, dict(record.get("sha256", {})), len(line))
+            except (ValueError, KeyError, TypeError, AttributeError) as exc:
+                raise ArchiveError(f"{journal} is damaged; the archive can be read but not extended.") from exc
+            yield parsed

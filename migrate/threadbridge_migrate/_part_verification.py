@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
-from threadbridge.ports import Wire
 from threadbridge_migrate._journal import JOURNAL, ExportProgress, JournalEntry, JournalRecord, read_records
 from threadbridge_migrate.archive import OBJECT_PARTS, REPAIRED_JOURNAL, FileRecord, Part
 from threadbridge_migrate.errors import ArchiveError
@@ -171,24 +170,20 @@ def _copy_record(
     """Copy the lines of a record unless it is damaged. Returns its line for the repaired journal."""
     hashes: dict[str, str] = {}
     for part, reader in readers.items():
-        digest, write = hashlib.sha256(), _discard if is_damaged else targets[part].write
+        digest = hashlib.sha256()
         for piece in reader.read_until(record.sizes.get(part.value, 0)):
             digest.update(piece)
-            write(piece)
+            if not is_damaged:
+                targets[part].write(piece)
         if record.entry.counts.get(part.value) and not is_damaged:
             hashes[part.value] = digest.hexdigest()
     sizes = {part.value: file.tell() for part, file in targets.items()}
-    return (_make_failed_entry(record.entry) if is_damaged else record.entry).to_line(sizes, hashes)
-
-
-def _discard(content: bytes) -> int:
-    return len(content)
-
-
-def _make_failed_entry(entry: JournalEntry) -> JournalEntry:
-    error: Wire = {
-        "kind": entry.subject,
-        "id": entry.id,
+    if not is_damaged:
+        return record.entry.to_line(sizes, hashes)
+    subject, object_id = record.entry.subject, record.entry.id
+    error = {
+        "kind": subject,
+        "id": object_id,
         "status": None,
         "type": "archive_error",
         "param": None,
@@ -196,7 +191,7 @@ def _make_failed_entry(entry: JournalEntry) -> JournalEntry:
         "message": "Its lines in the archive were damaged; it has not been fetched again yet.",
         "request_id": None,
     }
-    return JournalEntry(entry.subject, entry.id, "failed", error=error)
+    return JournalEntry(subject, object_id, "failed", error=error).to_line(sizes, hashes)
 
 
 def _repaired_path(path: Path, part: Part) -> Path:

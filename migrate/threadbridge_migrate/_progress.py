@@ -82,6 +82,7 @@ def _show_bar(console: Console, total: int | None) -> Iterator[ProgressListener]
 
 def _show_lines(console: Console, total: int | None) -> Iterator[ProgressListener]:
     of_all = "" if total is None else f" of {total}"
+    threads = "all threads the source lists" if total is None else f"{total} thread{'' if total == 1 else 's'}"
     printed_at = time.monotonic()
 
     def show_counts(counts: Counter[SubjectOutcome]) -> None:
@@ -90,11 +91,5 @@ def _show_lines(console: Console, total: int | None) -> Iterator[ProgressListene
             printed_at = time.monotonic()
             console.print(f"{counts.total()}{of_all} threads, {counts['failed']} failed")
 
-    console.print(f"Exporting {_describe_total(total)}")
+    console.print(f"Exporting {threads}")
     yield ProgressReporter(console.print, show_counts)
-
-
-def _describe_total(total: int | None) -> str:
-    if total is None:
-        return "all threads the source lists"
-    return f"{total} thread{'' if total == 1 else 's'}"

@@ -9,8 +9,10 @@ from typing import TypeVar
 
 import stamina
 
+from threadbridge.api_types import ListObject
+from threadbridge.api_types.objects import ItemT
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import ListQuery, RequestContext, Wire
+from threadbridge.ports import ListQuery, RequestContext
 
 T = TypeVar("T")
 
@@ -53,13 +55,15 @@ class RateLimitedSource:
                     return await call()
         raise AssertionError("stamina re-raises the last attempt's exception")
 
-    async def iterate_pages(self, list_page: Callable[[ListQuery], Awaitable[Wire]]) -> AsyncIterator[Sequence[Wire]]:
+    async def iterate_pages(
+        self, list_page: Callable[[ListQuery], Awaitable[ListObject[ItemT]]]
+    ) -> AsyncIterator[Sequence[ItemT]]:
         """The pages of a list, oldest objects first. Raises UpstreamError if the source repeats a page."""
         after: str | None = None
         while True:
             query = ListQuery(limit=PAGE_SIZE, order="asc", after=after)
             page = await self.request(partial(list_page, query))
-            data: list[Wire] = page["data"]
+            data = page["data"]
             if data:
                 yield data
             last = data[-1]["id"] if data else None
@@ -70,7 +74,9 @@ class RateLimitedSource:
             after = last
 
     def _should_retry(self, error: Exception) -> bool | float:
-        if not isinstance(error, UpstreamError) or not _is_transient(error):
+        if not isinstance(error, UpstreamError) or error.code == "insufficient_quota":
+            return False
+        if error.status not in (408, 429) and error.status < 500:
             return False
         if error.retry_after is None:
             return True
@@ -86,7 +92,3 @@ class RateLimitedSource:
         self._not_before = send_at + self._interval if self._interval else self._not_before
         if send_at > now:
             await asyncio.sleep(send_at - now)
-
-
-def _is_transient(error: UpstreamError) -> bool:
-    return error.code != "insufficient_quota" and (error.status in (408, 429) or error.status >= 500)

@@ -10,8 +10,8 @@ from typing import Protocol, Self
 
 import orjson
 
+from threadbridge.api_types import JsonMapping, JsonObject
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Wire
 from threadbridge_migrate._journal import JournalEntry, Subject, SubjectOutcome
 from threadbridge_migrate.archive import OBJECT_PARTS, Part
 
@@ -32,7 +32,7 @@ class RecordBuffer:
         self.subject: Subject = subject
         self.id = object_id
         self.outcome: SubjectOutcome = "exported"
-        self._error: Wire | None = None
+        self._error: JsonObject | None = None
         self._counts: Counter[str] = Counter()
         self._spools: dict[Part, SpooledTemporaryFile[bytes]] = {}
 
@@ -48,7 +48,7 @@ class RecordBuffer:
             spool.close()
         self._spools.clear()
 
-    def add(self, part: Part, objects: Iterable[Wire]) -> None:
+    def add(self, part: Part, objects: Iterable[JsonMapping]) -> None:
         """Append objects to a part."""
         spool = self._spools.get(part)
         if spool is None:

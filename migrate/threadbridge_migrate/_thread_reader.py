@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
-from threadbridge.ports import Backend, Wire
-from threadbridge_migrate._gather import gather
+from threadbridge.api_types import MessageObject, RunObject, RunStepObject
+from threadbridge.ports import Backend
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
 from threadbridge_migrate._record_buffer import RecordBuffer
 from threadbridge_migrate.archive import Part
+
+T = TypeVar("T")
 
 
 async def read_thread(backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer) -> set[str]:
@@ -16,45 +20,48 @@ async def read_thread(backend: Backend, source: RateLimitedSource, thread_id: st
 
     Raises the source's error of the first request whose retries failed.
     """
-    assistant_ids = set[str]()
-    await gather(
-        _read_thread_object(backend, source, thread_id, buffer),
-        _read_messages(backend, source, thread_id, buffer, assistant_ids),
-        _read_runs(backend, source, thread_id, buffer, assistant_ids),
-    )
+    context = source.context
+    assistant_ids: set[str] = set()
+
+    def note_assistants(objects: Iterable[MessageObject | RunObject]) -> None:
+        assistant_ids.update(named for each in objects if (named := each.get("assistant_id")))
+
+    async def read_thread_object() -> None:
+        thread = await source.request(lambda: backend.retrieve_thread(context, thread_id))
+        buffer.add(Part.THREADS, [thread])
+
+    async def read_messages() -> None:
+        async for page in source.iterate_pages(lambda query: backend.list_messages(context, thread_id, query)):
+            buffer.add(Part.MESSAGES, page)
+            note_assistants(page)
+
+    async def read_steps(run_id: str) -> Sequence[RunStepObject]:
+        steps: list[RunStepObject] = []
+        async for page in source.iterate_pages(lambda query: backend.list_steps(context, thread_id, run_id, query)):
+            steps += page
+        return steps
+
+    async def read_runs() -> None:
+        async for page in source.iterate_pages(lambda query: backend.list_runs(context, thread_id, query)):
+            buffer.add(Part.RUNS, page)
+            note_assistants(page)
+            for steps in await gather(*(read_steps(run["id"]) for run in page)):
+                buffer.add(Part.STEPS, steps)
+
+    await gather(read_thread_object(), read_messages(), read_runs())
     return assistant_ids
 
 
-async def _read_thread_object(
-    backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer
-) -> None:
-    buffer.add(Part.THREADS, [await source.request(lambda: backend.retrieve_thread(source.context, thread_id))])
+async def gather(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """The results in the order of the arguments. The first failure cancels the others and is raised after they end.
 
-
-async def _read_messages(
-    backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer, assistant_ids: set[str]
-) -> None:
-    async for page in source.iterate_pages(lambda query: backend.list_messages(source.context, thread_id, query)):
-        buffer.add(Part.MESSAGES, page)
-        assistant_ids.update(_collect_assistant_ids(page))
-
-
-async def _read_runs(
-    backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer, assistant_ids: set[str]
-) -> None:
-    async for page in source.iterate_pages(lambda query: backend.list_runs(source.context, thread_id, query)):
-        buffer.add(Part.RUNS, page)
-        assistant_ids.update(_collect_assistant_ids(page))
-        for steps in await gather(*(_read_steps(backend, source, thread_id, run["id"]) for run in page)):
-            buffer.add(Part.STEPS, steps)
-
-
-async def _read_steps(backend: Backend, source: RateLimitedSource, thread_id: str, run_id: str) -> Sequence[Wire]:
-    steps: list[Wire] = []
-    async for page in source.iterate_pages(lambda query: backend.list_steps(source.context, thread_id, run_id, query)):
-        steps += page
-    return steps
-
-
-def _collect_assistant_ids(objects: Iterable[Wire]) -> set[str]:
-    return {named for each in objects if (named := each.get("assistant_id"))}
+    Unlike a task group, it raises the exception itself and not an exception group.
+    """
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

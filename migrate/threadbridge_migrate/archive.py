@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_migrate._journal import JOURNAL, replay_journal
 from threadbridge_migrate.errors import ArchiveError
 
@@ -79,8 +79,8 @@ class Manifest(BaseModel):
     created_at: int
     updated_at: int
     #: The source of the objects, without secrets. An archive has one source.
-    source: dict[str, Any]
-    options: dict[str, Any] = Field(default_factory=dict)
+    source: JsonObject
+    options: JsonObject = Field(default_factory=dict)
     counts: dict[str, int] = Field(default_factory=dict)
     #: Assistants that runs or messages reference and that no longer exist at the source.
     missing_assistants: list[str] = Field(default_factory=list)
@@ -107,7 +107,7 @@ class Archive:
             sizes = {Path(name).stem: record.bytes for name, record in manifest.files.items()}
         return cls(path, manifest, sizes)
 
-    def read_part(self, part: Part) -> Iterator[Wire]:
+    def read_part(self, part: Part) -> Iterator[JsonObject]:
         """The objects of one part, one at a time, in the order of the file.
 
         Raises ArchiveError if the part is missing, too short, or has a line that is not JSON.

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from threadbridge.api_types import JsonObject, JsonValue
     from threadbridge_migrate.export import ExportReport
 
 EXIT_CODES = (
@@ -81,8 +82,8 @@ def export_threads(
 
         from threadbridge.runtime.settings_loader import load_settings
         from threadbridge_migrate._progress import show_progress
-        from threadbridge_migrate.export_job import ExportOptions
-        from threadbridge_migrate.export_job import export_threads as export
+        from threadbridge_migrate.export import ExportOptions
+        from threadbridge_migrate.export import export_threads as export
         from threadbridge_migrate.sources import read_ids
 
         set_on_retry_hooks([])  # warnings would appear in the progress output
@@ -117,7 +118,7 @@ def main() -> None:
 def report_errors() -> Generator[None]:
     """Turn each expected exception into one sentence on stderr and an exit code."""
     from threadbridge.errors import BridgeError, ConfigurationError
-    from threadbridge_migrate._error_hints import affects_whole_source, describe_next_step
+    from threadbridge_migrate.errors import affects_whole_source, describe_next_step
 
     try:
         yield
@@ -137,13 +138,12 @@ def _make_exit(code: int, message: str) -> typer.Exit:
     return typer.Exit(code)
 
 
-def _build_settings(
-    backend: str | None, base_url: str | None, store: str | None, settings: list[str]
-) -> dict[str, Any]:
+def _build_settings(backend: str | None, base_url: str | None, store: str | None, settings: list[str]) -> JsonObject:
     """The command line's settings as a tree for `load_settings`."""
+    from threadbridge.api_types import is_json_object
     from threadbridge_migrate.errors import UsageError
 
-    tree: dict[str, Any] = {
+    tree: JsonObject = {
         "backend": backend or ("assistants" if base_url else None),
         "store": store,
         "assistants": {"base_url": base_url},
@@ -155,8 +155,8 @@ def _build_settings(
         *sections, last = key.split(".")
         branch = tree
         for section in sections:
-            inner = branch.get(section) or {}
-            if not isinstance(inner, dict):
+            inner: JsonValue = branch.get(section) or {}
+            if not is_json_object(inner):
                 raise UsageError(f"--set {key}: the settings have no section {section}.")
             branch[section] = inner
             branch = inner

@@ -1,30 +1,49 @@
-"""Concurrent export of threads: each is written when it is complete, and a failed thread does not stop the others."""
+"""Concurrent export of threads into an archive.
+
+Each thread is written when it is complete, and a failed thread does not stop the others.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import BridgeError, NotFound
-from threadbridge.ports import Backend
-from threadbridge_migrate._error_hints import affects_whole_source, describe_next_step
-from threadbridge_migrate._gather import gather
+from threadbridge.ports import Backend, RequestContext
+from threadbridge.runtime.plugins import open_backend
+from threadbridge.settings import Settings
 from threadbridge_migrate._journal import SubjectOutcome
 from threadbridge_migrate._part_verification import list_damaged_threads
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
 from threadbridge_migrate._record_buffer import RecordBuffer
-from threadbridge_migrate._thread_reader import read_thread
+from threadbridge_migrate._thread_reader import gather, read_thread
 from threadbridge_migrate.archive import Part
+from threadbridge_migrate.errors import affects_whole_source, describe_next_step
+from threadbridge_migrate.sources import describe_source, iterate_ids, iterate_listed_ids
 from threadbridge_migrate.writer import ArchiveWriter
 
 #: Consecutive failures that affect the whole source after which an export stops: this number, or the number of
 #: concurrent threads if that is larger.
 MAX_SOURCE_FAILURES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """Limits on the load that an export puts on its source."""
+
+    #: Concurrent requests.
+    concurrency: int = 32
+    #: Requests per minute, or None for no limit of our own (A6: OpenAI allowed 1000).
+    per_minute: float | None = None
+    #: Attempts per request before its thread is recorded as failed.
+    attempts: int = 5
 
 
 class ProgressListener(Protocol):
@@ -62,7 +81,7 @@ class ExportReport:
     failures: dict[str, int] = field(default_factory=dict[str, int])
     archive: dict[str, int] = field(default_factory=dict[str, int])
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """The report as one JSON object; without `damage` if nothing was damaged."""
         return {name: value for name, value in asdict(self).items() if name != "damage" or value is not None}
 
@@ -126,7 +145,9 @@ class Exporter:
                 yield thread_id
 
     async def _read_all(self, ids: AsyncIterator[str]) -> None:
-        await self._retry_assistants()
+        # No thread of this export may reference the assistants that failed in an earlier one.
+        failed = [object_id for subject, object_id in self._writer.progress.failed if subject == "assistant"]
+        await gather(*(self._ensure_assistant(assistant_id) for assistant_id in failed))
         await gather(*(self._read_threads(ids) for _ in range(self._concurrency)))
         await self._finished_buffers.put(None)
 
@@ -155,7 +176,10 @@ class Exporter:
             with ExitStack() as cleanup:
                 buffer = cleanup.enter_context(RecordBuffer("thread", thread_id))
                 await self._read_thread(buffer)
-                self._count_outcome(buffer)
+                if buffer.outcome == "exported":
+                    self._report.exported += 1
+                else:
+                    self._report.failed += 1
                 await self._finished_buffers.put(buffer)
                 cleanup.pop_all()
 
@@ -177,7 +201,13 @@ class Exporter:
             await gather(*(self._ensure_assistant(assistant_id) for assistant_id in sorted(assistant_ids)))
         except BridgeError as error:
             buffer.discard("failed", error)
-            self._register_failure(error)
+            if not affects_whole_source(error):
+                self._consecutive_failures = 0
+                return
+            # Too many consecutive failures of the whole source stop the export.
+            self._consecutive_failures += 1
+            self._report.trouble = describe_next_step(error)
+            self._report.stopped = self._consecutive_failures >= max(MAX_SOURCE_FAILURES, self._concurrency)
         else:
             self._consecutive_failures = 0
 
@@ -188,40 +218,54 @@ class Exporter:
                 return
             with ExitStack() as cleanup:
                 buffer = cleanup.enter_context(RecordBuffer("assistant", assistant_id))
-                await self._fetch_assistant(buffer)
+                try:
+                    assistant = await self._source.request(
+                        lambda: self._backend.retrieve_assistant(self._source.context, assistant_id)
+                    )
+                    buffer.add(Part.ASSISTANTS, [assistant])
+                except NotFound as error:
+                    buffer.discard("missing", error)
+                    self._report.missing_assistants += 1
+                except BridgeError as error:
+                    buffer.discard("failed", error)
+                    self._report.trouble = describe_next_step(error)
                 await self._finished_buffers.put(buffer)
                 cleanup.pop_all()
             self._fetched_assistants.add(assistant_id)
 
-    async def _fetch_assistant(self, buffer: RecordBuffer) -> None:
-        try:
-            assistant = await self._source.request(
-                lambda: self._backend.retrieve_assistant(self._source.context, buffer.id)
-            )
-            buffer.add(Part.ASSISTANTS, [assistant])
-        except NotFound as error:
-            buffer.discard("missing", error)
-            self._report.missing_assistants += 1
-        except BridgeError as error:
-            buffer.discard("failed", error)
-            self._report.trouble = describe_next_step(error)
 
-    async def _retry_assistants(self) -> None:
-        """Retry assistants that failed in an earlier export, because no thread of this export may reference them."""
-        failed = [object_id for subject, object_id in self._writer.progress.failed if subject == "assistant"]
-        await gather(*(self._ensure_assistant(assistant_id) for assistant_id in failed))
+async def export_threads(
+    settings: Settings,
+    ids: Sequence[str] | None,
+    out: Path,
+    *,
+    listener: AbstractContextManager[ProgressListener],
+    options: ExportOptions | None = None,
+) -> ExportReport:
+    """Export these threads of the configured backend, or with None all threads that it lists.
 
-    def _count_outcome(self, buffer: RecordBuffer) -> None:
-        if buffer.outcome == "exported":
-            self._report.exported += 1
-        else:
-            self._report.failed += 1
-
-    def _register_failure(self, error: BridgeError) -> None:
-        """Count consecutive failures that affect the whole source; too many stop the export."""
-        if not affects_whole_source(error):
-            self._consecutive_failures = 0
-            return
-        self._consecutive_failures += 1
-        self._report.trouble = describe_next_step(error)
-        self._report.stopped = self._consecutive_failures >= max(MAX_SOURCE_FAILURES, self._concurrency)
+    The progress context is entered just before the first request.
+    Raises UsageError for an unsuitable directory or source and ConfigurationError for wrong settings, both before
+    anything is written; other BridgeErrors if the source or the archive as a whole fails; OSError if writing fails.
+    """
+    options = options or ExportOptions()
+    # The backend performs no runs and does not retry: the export retries itself, so that a 429 slows down all requests.
+    assistants = settings.assistants.model_copy(update={"max_retries": 0})
+    read_only = settings.model_copy(update={"assistants": assistants, "performs_runs": False})
+    backend = await open_backend(read_only)
+    try:
+        source = RateLimitedSource(
+            RequestContext(settings.tenant),
+            concurrency=options.concurrency,
+            attempts=options.attempts,
+            per_minute=options.per_minute,
+        )
+        thread_ids = iterate_listed_ids(backend, source) if ids is None else iterate_ids(ids)
+        with (
+            ArchiveWriter(out, source=describe_source(settings), options=asdict(options)) as writer,
+            listener as active_listener,
+        ):
+            export = Exporter(backend, writer, source, concurrency=options.concurrency, listener=active_listener)
+            return await export.run(thread_ids)
+    finally:
+        await backend.aclose()

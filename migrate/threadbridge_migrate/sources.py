@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
+from threadbridge.api_types import JsonMapping
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
@@ -68,19 +69,19 @@ def iterate_listed_ids(backend: Backend, source: RateLimitedSource) -> AsyncIter
             "This source cannot list its threads: name them with --ids (a file, - for standard input, or ids); "
             "if the service can list them, set `assistants.list_threads` to true."
         )
-    return _iterate_unique_ids(backend, source)
+
+    async def iterate_unique_ids() -> AsyncIterator[str]:
+        seen = set[str]()
+        async for page in source.iterate_pages(partial(backend.list_threads, source.context)):
+            for thread in page:
+                if thread["id"] not in seen:
+                    seen.add(thread["id"])
+                    yield thread["id"]
+
+    return iterate_unique_ids()
 
 
-async def _iterate_unique_ids(backend: Backend, source: RateLimitedSource) -> AsyncIterator[str]:
-    seen = set[str]()
-    async for page in source.iterate_pages(partial(backend.list_threads, source.context)):
-        for thread in page:
-            if thread["id"] not in seen:
-                seen.add(thread["id"])
-                yield thread["id"]
-
-
-def describe_source(settings: Settings) -> Mapping[str, Any]:
+def describe_source(settings: Settings) -> JsonMapping:
     """The identity of the source, for the manifest; contains no secret."""
     match settings.backend:
         case "assistants":

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import orjson
 
+from threadbridge.api_types import JsonMapping
 from threadbridge_migrate._journal import JOURNAL, ExportProgress, JournalEntry, replay_journal
 from threadbridge_migrate._part_verification import Damage, find_damage, finish_repair, repair
 from threadbridge_migrate._record_buffer import RecordBuffer
@@ -49,8 +50,8 @@ class ArchiveWriter:
         self,
         path: Path,
         *,
-        source: Mapping[str, Any],
-        options: Mapping[str, Any],
+        source: JsonMapping,
+        options: JsonMapping,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
@@ -101,7 +102,11 @@ class ArchiveWriter:
         part: then the archive stays unfinished.
         """
         if not self._is_started:
-            self._restore_errors()
+            # `errors.jsonl` is written again if it differs from the manifest: the journal has all of it.
+            errors = self.path / Part.ERRORS.filename
+            known = self._manifest.files.get(errors.name)
+            if known is not None and not (errors.exists() and _make_file_record(errors) == known):
+                self._write_errors()
             return self._manifest
         self._write_errors()
         files = {part.filename: _make_file_record(self.path / part.filename) for part in Part}
@@ -120,7 +125,14 @@ class ArchiveWriter:
         finish_repair(self.path)
         self.progress = replay_journal(self.path / JOURNAL)
         certified = {} if self._manifest.state == "exporting" else self._manifest.files
-        self._require_whole_journal(certified)
+        for part in OBJECT_PARTS:
+            # Bytes of a finished archive that the journal does not cover would be truncated.
+            record = certified.get(part.filename)
+            if record is not None and record.bytes != self.progress.sizes.get(part.value, 0):
+                raise ArchiveError(
+                    f"{self.path / JOURNAL} lost lines: it covers less of {part.filename} than {MANIFEST} lists. The "
+                    "archive can be read, but not extended; choose another --out."
+                )
         damage = find_damage(self.path, certified)
         if damage.records:
             self._manifest = self._write_manifest("exporting", {})
@@ -138,19 +150,19 @@ class ArchiveWriter:
             self._parts[part] = _PartFile(file)
 
     def _open_journal(self, opening: ExitStack) -> BinaryIO:
+        """The journal, locked: only one writer per directory."""
         journal = opening.enter_context((self.path / JOURNAL).open("ab"))
-        _lock_journal(journal, self.path)
-        return journal
+        if sys.platform == "win32":
+            return journal  # has no flock: concurrent exports into one directory are not detected
+        import fcntl
 
-    def _require_whole_journal(self, certified: Mapping[str, FileRecord]) -> None:
-        """Raise ArchiveError for a finished archive with bytes beyond its journal: opening it would truncate them."""
-        for part in OBJECT_PARTS:
-            record = certified.get(part.filename)
-            if record is not None and record.bytes != self.progress.sizes.get(part.value, 0):
-                raise ArchiveError(
-                    f"{self.path / JOURNAL} lost lines: it covers less of {part.filename} than {MANIFEST} lists. The "
-                    "archive can be read, but not extended; choose another --out."
-                )
+        try:  # the lock is released when the process ends for any reason
+            fcntl.flock(journal.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise ArchiveError(
+                f"Another export is writing to {self.path}; wait for it, or choose another --out."
+            ) from exc
+        return journal
 
     def _resume_or_reject(self) -> None:
         if not (self.path / MANIFEST).exists():
@@ -174,13 +186,6 @@ class ArchiveWriter:
     def _write_errors(self) -> None:
         lines = [orjson.dumps(error) + b"\n" for error in self.progress.failed.values()]
         _replace_file(self.path / Part.ERRORS.filename, b"".join(lines))
-
-    def _restore_errors(self) -> None:
-        """Write `errors.jsonl` again if it differs from the manifest: the journal has all of it."""
-        path = self.path / Part.ERRORS.filename
-        known = self._manifest.files.get(path.name)
-        if known is not None and not (path.exists() and _make_file_record(path) == known):
-            self._write_errors()
 
     def _write_manifest(self, state: ArchiveState, files: Mapping[str, FileRecord]) -> Manifest:
         counts = {part.value: self.progress.counts[part.value] for part in OBJECT_PARTS}
@@ -226,20 +231,8 @@ class _PartFile:
         return sha256
 
 
-def _describe_source(source: Mapping[str, Any]) -> str:
+def _describe_source(source: JsonMapping) -> str:
     return " ".join(str(value) for value in source.values() if value is not None)
-
-
-def _lock_journal(journal: BinaryIO, path: Path) -> None:
-    """Allow one writer per directory; the lock is released when the process ends for any reason."""
-    if sys.platform == "win32":
-        return  # has no flock: concurrent exports into one directory are not detected
-    import fcntl
-
-    try:
-        fcntl.flock(journal.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        raise ArchiveError(f"Another export is writing to {path}; wait for it, or choose another --out.") from exc
 
 
 def _flush_to_disk(file: BinaryIO) -> None:

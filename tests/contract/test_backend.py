@@ -14,10 +14,11 @@ import pytest
 
 from tests.contract.environments import Environment
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonObject, JsonValue
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Event, ListQuery, Wire
+from threadbridge.ports import Event, ListQuery
 
-WEATHER: Wire = {
+WEATHER: JsonObject = {
     "type": "function",
     "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
@@ -34,9 +35,9 @@ async def a_thread(world: Environment, *texts: str) -> str:
     return str(thread["id"])
 
 
-async def until(world: Environment, thread_id: str, run_id: str, reached: Callable[[Wire], bool]) -> Wire:
+async def until(world: Environment, thread_id: str, run_id: str, reached: Callable[[JsonValue], bool]) -> JsonValue:
     """Poll as a client would, with a bound."""
-    run: Wire = {}
+    run: JsonValue = {}
     for _ in range(500):
         run = (await world.backend.retrieve_run(CONTEXT, thread_id, run_id)).run
         if reached(run):
@@ -45,11 +46,11 @@ async def until(world: Environment, thread_id: str, run_id: str, reached: Callab
     raise AssertionError(f"the run is still {run['status']}")
 
 
-def at_rest(run: Wire) -> bool:
+def at_rest(run: JsonValue) -> bool:
     return run["status"] not in ("queued", "in_progress", "cancelling")
 
 
-async def a_run(world: Environment, text: str, **settings: object) -> Wire:
+async def a_run(world: Environment, text: str, **settings: object) -> JsonValue:
     """A run on a new thread, polled until it rests."""
     assistant_id = await an_assistant(world, **settings)
     thread_id = await a_thread(world, text)
@@ -57,7 +58,7 @@ async def a_run(world: Environment, text: str, **settings: object) -> Wire:
     return await until(world, thread_id, run["id"], at_rest)
 
 
-def outputs(run: Wire, text: str = "sunny") -> Wire:
+def outputs(run: JsonValue, text: str = "sunny") -> JsonValue:
     calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
     return {"tool_outputs": [{"tool_call_id": call["id"], "output": f"{text} {n}"} for n, call in enumerate(calls)]}
 
@@ -71,7 +72,7 @@ def names(events: list[Event]) -> list[str]:
     return seen
 
 
-def text_of(message: Wire) -> str:
+def text_of(message: JsonValue) -> str:
     return str(message["content"][0]["text"]["value"])
 
 
@@ -281,7 +282,7 @@ async def test_c2_a_completed_run_has_its_message_its_step_and_its_usage(world: 
     run = await a_run(world, "SAY Good morning")
 
     message = (await world.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(limit=1)))["data"][0]
-    step = (await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery()))["data"][0]
+    step: JsonValue = (await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery()))["data"][0]
 
     assert (text_of(message), message["role"], message["run_id"]) == ("Good morning", "assistant", run["id"])
     assert step["step_details"] == {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
@@ -298,7 +299,7 @@ async def test_c2_whoever_hears_that_a_run_is_completed_finds_its_results(world:
     told = await anext(event.data async for event in stream if event.name == "thread.run.completed")
     run = (await world.backend.retrieve_run(CONTEXT, thread_id, told["id"])).run
     message = (await world.backend.list_messages(CONTEXT, thread_id, ListQuery(limit=1)))["data"][0]
-    step = (await world.backend.list_steps(CONTEXT, thread_id, run["id"], ListQuery()))["data"][0]
+    step: JsonValue = (await world.backend.list_steps(CONTEXT, thread_id, run["id"], ListQuery()))["data"][0]
 
     assert (run["status"], run["usage"]) == ("completed", told["usage"])
     assert text_of(message) == "Good morning"
@@ -377,7 +378,8 @@ async def test_a64_a70_outputs_complete_the_step_and_the_run_goes_on(world: Envi
     queued = await world.backend.submit_tool_outputs(CONTEXT, waiting["thread_id"], waiting["id"], outputs(waiting))
     run = await until(world, waiting["thread_id"], waiting["id"], at_rest)
 
-    steps = (await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc")))["data"]
+    listed: JsonValue = await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc"))
+    steps = listed["data"]
     assert call == {
         "id": call["id"],
         "type": "function",
@@ -397,7 +399,7 @@ async def test_a64_a70_outputs_complete_the_step_and_the_run_goes_on(world: Envi
 async def test_a75_a78_while_waiting_the_step_is_open_without_usage(world: Environment) -> None:
     run = await a_run(world, "CALL get_weather {}", tools=[WEATHER])
 
-    step = (await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery()))["data"][0]
+    step: JsonValue = (await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery()))["data"][0]
 
     assert (step["status"], step["usage"], step["completed_at"]) == ("in_progress", None, None)
     assert step["step_details"]["tool_calls"][0]["function"]["output"] is None
@@ -413,7 +415,8 @@ async def test_c16_outputs_in_any_order_land_on_their_own_calls(world: Environme
         CONTEXT, run["thread_id"], run["id"], {"tool_outputs": body["tool_outputs"][::-1]}
     )
 
-    step = (await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc")))["data"][0]
+    listed = await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc"))
+    step: JsonValue = listed["data"][0]
     assert {call["id"]: call["function"]["output"] for call in step["step_details"]["tool_calls"]} == expected
 
 
@@ -475,7 +478,7 @@ async def test_a61_c8_a_waiting_run_is_cancelled_and_the_thread_is_free_at_once(
     assert (await until(world, thread_id, following["id"], at_rest))["status"] == "completed"
     cancelled = (await world.backend.retrieve_run(CONTEXT, thread_id, run["id"])).run
     assert (cancelled["status"], cancelled["required_action"], cancelled["expires_at"]) == ("cancelled", None, None)
-    step = (await world.backend.list_steps(CONTEXT, thread_id, run["id"], ListQuery()))["data"][0]
+    step: JsonValue = (await world.backend.list_steps(CONTEXT, thread_id, run["id"], ListQuery()))["data"][0]
     assert step["status"] == "cancelled"
 
 

@@ -17,13 +17,13 @@ from tests.contract.test_backend import (
     until,
 )
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonValue
 from threadbridge.errors import BridgeError
-from threadbridge.ports import Wire
 
 LAST = "truncation_strategy.last_messages"
 
 
-async def begun(world: Environment, *texts: str, tools: list[Wire] | None = None, **body: object) -> Wire:
+async def begun(world: Environment, *texts: str, tools: list[JsonValue] | None = None, **body: object) -> JsonValue:
     """A new run on a thread with these messages."""
     assistant_id = await an_assistant(world, tools=tools or [])
     return await world.backend.create_run(
@@ -31,11 +31,11 @@ async def begun(world: Environment, *texts: str, tools: list[Wire] | None = None
     )
 
 
-async def rested(world: Environment, run: Wire) -> Wire:
+async def rested(world: Environment, run: JsonValue) -> JsonValue:
     return await until(world, run["thread_id"], run["id"], at_rest)
 
 
-async def turns(world: Environment, run: Wire) -> list[Wire]:
+async def turns(world: Environment, run: JsonValue) -> list[JsonValue]:
     return list((await world.backend.report_run(CONTEXT, run["thread_id"], run["id"]))["turns"])
 
 
@@ -75,7 +75,7 @@ async def turns(world: Environment, run: Wire) -> list[Wire]:
     ],
 )
 async def test_a79_a80_what_no_run_can_mean_is_refused(
-    world: Environment, body: Wire, param: str, code: str, message: str
+    world: Environment, body: JsonValue, param: str, code: str, message: str
 ) -> None:
     with pytest.raises(BridgeError) as refused:
         await begun(world, "Hi", **body)

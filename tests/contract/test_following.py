@@ -21,8 +21,9 @@ from tests.contract.test_backend import (
     until,
 )
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonValue
 from threadbridge.errors import InvalidRequest, NotFound, RequestError
-from threadbridge.ports import Event, Wire
+from threadbridge.ports import Event
 
 CALL = 'CALL get_weather {"city": "Bern"}'
 
@@ -34,12 +35,12 @@ async def a_stream(world: Environment, text: str) -> AsyncIterator[Event]:
     return await world.backend.stream_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
 
 
-async def followed(world: Environment, run: Wire, after: str | None = None) -> list[Event]:
+async def followed(world: Environment, run: JsonValue, after: str | None = None) -> list[Event]:
     """Everything that follows, to the end of the run."""
     return await streamed(await world.backend.follow_run(CONTEXT, run["thread_id"], run["id"], after=after))
 
 
-def run_of(events: list[Event]) -> Wire:
+def run_of(events: list[Event]) -> JsonValue:
     """The run as an event told it last."""
     return [event.data for event in events if event.data["object"] == "thread.run"][-1]
 

@@ -13,8 +13,9 @@ import pytest
 from tests.contract.environments import Environment
 from tests.contract.test_backend import a_thread, an_assistant, at_rest, names, until
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonObject, JsonValue
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Backend, Event, ListQuery, Wire
+from threadbridge.ports import Backend, Event, ListQuery
 from threadbridge_adapters.simulator import SimulatedUpstream
 
 CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
@@ -30,12 +31,12 @@ async def a_file(world: Environment, text: str = "Filip likes cake.", *, name: s
     return str(file["id"])
 
 
-def saying(text: str, *file_ids: str, tools: list[Wire] | None = None) -> Wire:
+def saying(text: str, *file_ids: str, tools: list[JsonValue] | None = None) -> JsonValue:
     attachments = [{"file_id": file_id, "tools": tools or [{"type": "file_search"}]} for file_id in file_ids]
     return {"role": "user", "content": text, "attachments": attachments}
 
 
-async def finished(world: Environment, thread_id: str, assistant_id: str) -> tuple[Wire, Wire, list[Wire]]:
+async def finished(world: Environment, thread_id: str, assistant_id: str) -> tuple[JsonValue, JsonValue, JsonValue]:
     """A run at rest, its newest message, and its steps, oldest first."""
     created = await world.backend.create_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
     run = await until(world, thread_id, created["id"], at_rest)
@@ -72,7 +73,7 @@ async def test_a31_a38_a84_an_attached_file_is_found_in_the_threads_own_store_an
     assert (
         text["value"][annotation["start_index"] : annotation["end_index"]] == annotation["text"] == "【4:0†foods.txt】"
     )
-    kept = await world.backend.retrieve_thread(CONTEXT, thread["id"])
+    kept: JsonValue = await world.backend.retrieve_thread(CONTEXT, thread["id"])
     [store_id] = kept["tool_resources"]["file_search"]["vector_store_ids"]
     store = await SimulatedUpstream(world.simulator).request("GET", f"/vector_stores/{store_id}")
     assert store["expires_after"] == {"anchor": "last_active_at", "days": 7}
@@ -84,7 +85,7 @@ async def test_a38_a_later_attachment_goes_to_the_store_that_is_there(world: Env
 
     await world.backend.create_message(CONTEXT, thread["id"], saying("Two", second, tools=BOTH))
 
-    kept = (await world.backend.retrieve_thread(CONTEXT, thread["id"]))["tool_resources"]
+    kept: JsonValue = (await world.backend.retrieve_thread(CONTEXT, thread["id"]))["tool_resources"]
     [store_id] = kept["file_search"]["vector_store_ids"]
     files = await SimulatedUpstream(world.simulator).request("GET", f"/vector_stores/{store_id}/files")
     assert {file["id"] for file in files["data"]} == {first, second}
@@ -105,7 +106,7 @@ async def test_a82_the_stores_of_the_assistant_and_of_the_thread_are_both_search
 
     _, _, steps = await finished(world, thread["id"], assistant["id"])
 
-    assert list(assistant["tool_resources"]["file_search"]) == ["vector_store_ids"]
+    assert list(assistant["tool_resources"].get("file_search", {})) == ["vector_store_ids"]
     found = steps[0]["step_details"]["tool_calls"][0]["file_search"]["results"]
     assert {result["file_id"] for result in found} == {shared, own}
 
@@ -139,14 +140,15 @@ async def test_a77_what_was_found_is_told_only_on_request(world: Environment) ->
     asked = await streamed(world, thread["id"], assistant_id, CONTENT)
     unasked = await streamed(world, thread["id"], assistant_id)
 
-    def results(events: list[Event]) -> Wire:
+    def results(events: list[Event]) -> JsonValue:
         steps = [event.data for event in events if event.name == "thread.run.step.completed"]
-        found: Wire = steps[0]["step_details"]["tool_calls"][0]["file_search"]["results"][0]
+        found: JsonValue = steps[0]["step_details"]["tool_calls"][0]["file_search"]["results"][0]
         return found
 
     run_id = asked[0].data["id"]
-    listed = await world.backend.list_steps(CONTEXT, thread["id"], run_id, ListQuery(order="asc"), include=[CONTENT])
-    plain = await world.backend.list_steps(CONTEXT, thread["id"], run_id, ListQuery(order="asc"))
+    order = ListQuery(order="asc")
+    listed: JsonValue = await world.backend.list_steps(CONTEXT, thread["id"], run_id, order, include=[CONTENT])
+    plain: JsonValue = await world.backend.list_steps(CONTEXT, thread["id"], run_id, ListQuery(order="asc"))
     content = [{"type": "text", "text": "Filip likes cake."}]
     assert results(asked)["content"] == content
     assert "content" not in results(unasked)
@@ -215,8 +217,8 @@ async def test_a102_an_unknown_file_is_refused_in_the_services_words_and_nothing
     assert (await world.backend.retrieve_thread(CONTEXT, thread_id))["tool_resources"].get("file_search") is None
 
 
-UNKNOWN: Wire = {"code_interpreter": {"file_ids": ["file-unknown"]}}
-SHOWN: Wire = {"role": "user", "content": [{"type": "image_file", "image_file": {"file_id": "file-unknown"}}]}
+UNKNOWN: JsonObject = {"code_interpreter": {"file_ids": ["file-unknown"]}}
+SHOWN: JsonObject = {"role": "user", "content": [{"type": "image_file", "image_file": {"file_id": "file-unknown"}}]}
 Request = Callable[[Backend, str, str], Awaitable[object]]
 
 #: What names a file that is not there, on a thread and with an assistant that are.

@@ -9,17 +9,17 @@ import pytest
 from tests.contract.environments import Environment
 from tests.contract.test_backend import WEATHER, a_run, a_thread, an_assistant, at_rest, outputs, until
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonValue
 from threadbridge.errors import InvalidRequest, NotFound
-from threadbridge.ports import Wire
 
 CALL = 'CALL get_weather {"city": "Bern"}'
 
 
-async def report(world: Environment, run: Wire) -> Wire:
+async def report(world: Environment, run: JsonValue) -> JsonValue:
     return await world.backend.report_run(CONTEXT, run["thread_id"], run["id"])
 
 
-def dollars(usage: Wire) -> float:
+def dollars(usage: JsonValue) -> float:
     """By the prices of the worlds, with nothing from the cache."""
     millionths: float = usage["prompt_tokens"] * 2.5 + usage["completion_tokens"] * 10
     return round(millionths / 1e6, 9)

@@ -10,13 +10,14 @@ import pytest
 from tests.contract.environments import Environment, open_environment
 from tests.contract.test_backend import WEATHER, a_run, an_assistant, outputs, until
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonObject, JsonValue
 from threadbridge.errors import NotFound
-from threadbridge.ports import Backend, ListQuery, RequestContext, Wire
+from threadbridge.ports import Backend, ListQuery, RequestContext
 from threadbridge.wire import OPERATIONS
 
 OTHER = RequestContext("other")
 PAGE = ListQuery()
-MESSAGE: Wire = {"role": "user", "content": "SAY hello"}
+MESSAGE: JsonObject = {"role": "user", "content": "SAY hello"}
 
 #: Calls for the other tenant that name objects of the first, by the names of the methods.
 Call = Callable[[Backend, Mapping[str, str]], Awaitable[Any]]
@@ -65,11 +66,12 @@ async def world() -> AsyncIterator[Environment]:
         yield opened
 
 
-async def waiting_run(world: Environment) -> tuple[Wire, dict[str, str]]:
+async def waiting_run(world: Environment) -> tuple[JsonValue, dict[str, str]]:
     """A run of the first tenant that waits for a tool output, and the ids of everything it belongs to."""
     run = await a_run(world, "CALL get_weather {}", tools=[WEATHER])
     [message] = (await world.backend.list_messages(CONTEXT, run["thread_id"], PAGE))["data"]
-    [step] = (await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], PAGE))["data"]
+    steps: JsonValue = await world.backend.list_steps(CONTEXT, run["thread_id"], run["id"], PAGE)
+    [step] = steps["data"]
     ids = {"assistant": run["assistant_id"], "thread": run["thread_id"], "run": run["id"], "message": message["id"]}
     return run, {**ids, "step": step["id"], "call": step["step_details"]["tool_calls"][0]["id"]}
 
@@ -121,5 +123,6 @@ async def test_runs_of_two_tenants_are_performed_each_for_its_own(world: Environ
 
     assert (other.name, other.data["assistant_id"]) == ("thread.run.completed", assistant["id"])
     assert ended["assistant_id"] == run["assistant_id"]
-    [answer, _] = (await world.backend.list_messages(OTHER, other.data["thread_id"], PAGE))["data"]
+    messages: JsonValue = await world.backend.list_messages(OTHER, other.data["thread_id"], PAGE)
+    [answer, _] = messages["data"]
     assert answer["content"][0]["text"]["value"] == "hello"

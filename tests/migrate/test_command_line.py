@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 from tests.legacy_service import LegacyService, add_threads
 from tests.migrate.conftest import Migrate
+from threadbridge.api_types import JsonValue
 from threadbridge.errors import NotFound
-from threadbridge.ports import Backend, BackendCapabilities, ListQuery, RequestContext, Wire
+from threadbridge.ports import Backend, BackendCapabilities, ListQuery, RequestContext
 from threadbridge.settings import Settings
-from threadbridge_migrate import export_job
+from threadbridge_migrate import export
 from threadbridge_migrate.cli import app
 
 
@@ -131,19 +132,19 @@ class TwoThreads:
     capabilities = BackendCapabilities(lists_threads=True)
     closed = False
 
-    async def list_threads(self, context: RequestContext, query: ListQuery) -> Wire:
+    async def list_threads(self, context: RequestContext, query: ListQuery) -> JsonValue:
         return {"data": [{"id": "thread_1"}, {"id": "thread_2"}], "has_more": False}
 
-    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Wire:
+    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> JsonValue:
         return {"id": thread_id}
 
-    async def retrieve_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
+    async def retrieve_assistant(self, context: RequestContext, assistant_id: str) -> JsonValue:
         raise NotFound(f"No assistant found with id '{assistant_id}'.")
 
-    async def list_messages(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
+    async def list_messages(self, context: RequestContext, thread_id: str, query: ListQuery) -> JsonValue:
         return {"data": [{"id": f"msg_of_{thread_id}", "assistant_id": "asst_1"}], "has_more": False}
 
-    async def list_runs(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
+    async def list_runs(self, context: RequestContext, thread_id: str, query: ListQuery) -> JsonValue:
         return {"data": [], "has_more": False}
 
     async def aclose(self) -> None:
@@ -158,7 +159,7 @@ def test_any_backend_can_be_exported(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         opened.append(settings)
         return cast(Backend, cast(Any, backend))
 
-    monkeypatch.setattr(export_job, "open_backend", open_backend)
+    monkeypatch.setattr(export, "open_backend", open_backend)
 
     result = CliRunner().invoke(app, ["export-threads", "--out", "archive", "--store", ":memory:"])
 

@@ -9,8 +9,9 @@ import pytest
 import stamina
 
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonValue
 from threadbridge.errors import BridgeError, NotFound, StoreError, Unauthorized, UpstreamError
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.ports import ListQuery
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
 
 
@@ -89,11 +90,11 @@ async def test_a_pace_spaces_requests() -> None:
     assert loop.time() - started >= 0.1
 
 
-def pages_of(*pages: Wire) -> tuple[list[ListQuery], Callable[[ListQuery], Awaitable[Wire]]]:
+def pages_of(*pages: JsonValue) -> tuple[list[ListQuery], Callable[[ListQuery], Awaitable[JsonValue]]]:
     """The queries that will have been asked, and the asking."""
     queries: list[ListQuery] = []
 
-    async def ask(query: ListQuery) -> Wire:
+    async def ask(query: ListQuery) -> JsonValue:
         queries.append(query)
         return pages[len(queries) - 1]
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from tests.recorded.model_texts import format_call
 from tests.request_context import CONTEXT
-from threadbridge.api_types import FunctionTool, RunObject, RunToolCall, SubmitToolOutputsBody
+from threadbridge.api_types import FunctionTool, JsonValue, RunObject, RunToolCall, SubmitToolOutputsBody
 from threadbridge.errors import RequestError
 from threadbridge.ports import Backend, Event, ListQuery
 
@@ -121,7 +121,8 @@ class ScenarioDriver:
 
     async def note_results(self) -> None:
         """Record the newest message and the steps of the run."""
-        newest = (await self.backend.list_messages(CONTEXT, self.thread_id, ListQuery(limit=1)))["data"][0]
+        messages = await self.backend.list_messages(CONTEXT, self.thread_id, ListQuery(limit=1))
+        newest: JsonValue = messages["data"][0]
         steps = await self.backend.list_steps(CONTEXT, self.thread_id, self.run["id"], ListQuery(order="asc"))
         self.observations += [f"step {step['type']} {step['status']}" for step in steps["data"]]
         self.observations.append(f"message by the {newest['role']}")

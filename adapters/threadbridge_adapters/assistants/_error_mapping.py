@@ -20,6 +20,7 @@ from collections.abc import Mapping
 import openai
 import orjson
 
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
 from threadbridge.errors import (
     BridgeError,
     Conflict,
@@ -29,7 +30,6 @@ from threadbridge.errors import (
     Unauthorized,
     UpstreamError,
 )
-from threadbridge.ports import Wire
 from threadbridge_adapters.openai_http import error_mapping
 from threadbridge_adapters.openai_http.error_mapping import get_request_id, get_text
 from threadbridge_adapters.openai_http.httpx_compat import RawResponse
@@ -54,7 +54,10 @@ class AssistantsErrorMapper(error_mapping.ErrorMapper):
 
     def map_status_error(self, response: RawResponse) -> BridgeError:
         status, error = response.status_code, _parse_error_envelope(response.content)
-        if status == 404 and (error is None or _is_unknown_url(error)):
+        is_unknown_url = error is None or (
+            error.get("code") in _UNKNOWN_URL_CODES or str(error["message"]).lower().startswith(_UNKNOWN_URL_TEXTS)
+        )
+        if status == 404 and is_unknown_url:
             return UpstreamError(
                 f"{self.host} no longer has the Assistants API, or has it at another base_url: the response was a 404 "
                 "that no Assistants service sends; use the responses backend, or correct `assistants.base_url`.",
@@ -66,11 +69,12 @@ class AssistantsErrorMapper(error_mapping.ErrorMapper):
             return self._build_request_error(status, error or {}, response)
         return self.build_upstream_error(status, error or {}, response)
 
-    def map_error_event(self, error: Wire, response: RawResponse) -> UpstreamError:
+    def map_error_event(self, error: JsonMapping, response: RawResponse) -> UpstreamError:
         """The error of the port for an `error` event within a stream."""
-        return self.build_upstream_error(_get_event_status(error), error, response)
+        status = 429 if error.get("code") == "rate_limit_exceeded" else 500
+        return self.build_upstream_error(status, error, response)
 
-    def _build_request_error(self, status: int, error: Wire, response: RawResponse) -> RequestError:
+    def _build_request_error(self, status: int, error: JsonMapping, response: RawResponse) -> RequestError:
         request_error = _REQUEST_ERRORS.get(status, InvalidRequest)(
             self.format_message(status, error),
             param=get_text(error, "param"),
@@ -82,19 +86,11 @@ class AssistantsErrorMapper(error_mapping.ErrorMapper):
         return request_error
 
 
-def _parse_error_envelope(body: bytes) -> Wire | None:
+def _parse_error_envelope(body: bytes) -> JsonObject | None:
     """The `error` object of A3, or None for a body of another shape, which no Assistants service sends (A8)."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    error = parsed.get("error") if isinstance(parsed, dict) else None
-    return error if isinstance(error, dict) and get_text(error, "message") else None
-
-
-def _is_unknown_url(error: Wire) -> bool:
-    return error.get("code") in _UNKNOWN_URL_CODES or str(error["message"]).lower().startswith(_UNKNOWN_URL_TEXTS)
-
-
-def _get_event_status(error: Wire) -> int:
-    return 429 if error.get("code") == "rate_limit_exceeded" else 500
+    error = parsed.get("error") if is_json_object(parsed) else None
+    return error if is_json_object(error) and get_text(error, "message") else None

@@ -1,21 +1,34 @@
-"""HTTP calls to one Assistants v2 service over the connections of the openai SDK."""
+"""HTTP calls to one Assistants v2 service over the connections of the openai SDK: paths, parameters and retries."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, cast
+from urllib.parse import quote
 
 import openai
 import orjson
 
-from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
+from threadbridge.errors import InvalidRequest
+from threadbridge.ports import ListQuery
+from threadbridge.wire.routes import OPERATIONS
 from threadbridge_adapters.assistants._error_mapping import AssistantsErrorMapper
 from threadbridge_adapters.assistants._stream import LegacyEventStream
 from threadbridge_adapters.openai_http.error_mapping import get_request_id, parse_retry_after
 from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE, StreamedResponse
+
+#: Prefixes of the ids in a path (A9, A16).
+ID_PREFIXES: Mapping[str, str] = {
+    "assistant_id": "asst",
+    "thread_id": "thread",
+    "message_id": "msg",
+    "run_id": "run",
+    "step_id": "step",
+}
+_PATHS: Mapping[str, str] = {operation.name: operation.path for operation in OPERATIONS}
 
 #: The longest `Retry-After` that is honoured; for a longer one the error is raised.
 MAX_RETRY_AFTER = 60.0
@@ -37,7 +50,7 @@ class ServiceRequest:
     method: Literal["GET", "POST", "DELETE"]
     path: str
     params: Mapping[str, object] = field(default_factory=dict[str, object])
-    body: Wire | None = None
+    body: JsonMapping | None = None
     is_idempotent: bool = True
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -45,7 +58,7 @@ class ServiceRequest:
 class ServiceResponse(NamedTuple):
     """A parsed JSON object and the response headers (names are case-insensitive)."""
 
-    body: Wire
+    body: JsonObject
     headers: Mapping[str, str]
 
 
@@ -75,12 +88,15 @@ class LegacyServiceClient:
             parsed = orjson.loads(response.content)
         except orjson.JSONDecodeError:
             parsed = None
-        if not isinstance(parsed, dict):
-            raise self._build_not_json_error(response)
+        if not is_json_object(parsed):
+            raise self._error_mapper.build_failure(
+                f"answered {response.status_code} with something other than a JSON object; check `assistants.base_url`",
+                request_id=get_request_id(response.headers),
+            )
         return ServiceResponse(parsed, response.headers)
 
     async def open_stream(self, service_request: ServiceRequest) -> LegacyEventStream:
-        """The event stream of a call, after the service has accepted it. Raises the same errors as `send`."""
+        """The event stream of a call, after the service has accepted it. Raises the same errors as `request`."""
         response = await self._send(service_request, stream=True)
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             await response.aclose()
@@ -120,12 +136,6 @@ class LegacyServiceClient:
                 response = self._client.post(service_request.path, content=content, stream=stream, **arguments)
         return cast(StreamedResponse, await response)
 
-    def _build_not_json_error(self, response: StreamedResponse) -> UpstreamError:
-        return self._error_mapper.build_failure(
-            f"answered {response.status_code} with something other than a JSON object; check `assistants.base_url`",
-            request_id=get_request_id(response.headers),
-        )
-
 
 def _get_retry_delay(error: openai.OpenAIError, attempts: int) -> float | None:
     """Seconds before the retry of a call that is not idempotent; None if the service may have processed it."""
@@ -133,10 +143,45 @@ def _get_retry_delay(error: openai.OpenAIError, attempts: int) -> float | None:
     match error:
         case openai.APIStatusError(status_code=status) if status in _NOT_ACCEPTED_STATUSES:
             requested_delay = parse_retry_after(error.response.headers)
-            return (
-                backoff if requested_delay is None else requested_delay if requested_delay <= MAX_RETRY_AFTER else None
-            )
+            if requested_delay is None:
+                return backoff
+            return requested_delay if requested_delay <= MAX_RETRY_AFTER else None
         case openai.APIConnectionError() if type(error.__cause__).__name__ in _CONNECTION_ERROR_NAMES:
             return backoff
         case _:
             return None
+
+
+def format_path(operation: str, **ids: str) -> str:
+    """The path of an operation with its ids quoted so that each is exactly one segment.
+
+    Raises InvalidRequest with the service's message (A16) for an id that cannot be quoted: empty, `.` or `..`.
+    """
+    return _PATHS[operation].format_map({name: _quote_id(name, value) for name, value in ids.items()})
+
+
+def _quote_id(name: str, value: str) -> str:
+    if not value.strip("."):
+        raise InvalidRequest(
+            f"Invalid '{name}': '{value}'. Expected an ID that begins with '{ID_PREFIXES[name]}'.",
+            param=name,
+            code="invalid_value",
+        )
+    return quote(value, safe="", errors="replace")
+
+
+def build_list_params(query: ListQuery) -> dict[str, object]:
+    """The query string of a list operation (A11); unset parameters are omitted."""
+    params = {
+        "limit": query.limit,
+        "order": query.order,
+        "after": query.after,
+        "before": query.before,
+        "run_id": query.run_id,
+    }
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def build_include_params(include: Sequence[str]) -> dict[str, object]:
+    """`include[]=…`, once per value."""
+    return {"include": list(include)} if include else {}

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Mapping
 
 import orjson
 
-from threadbridge.errors import BridgeError, UpstreamError
-from threadbridge.ports import Event, Wire
+from threadbridge.api_types import JsonObject, is_json_object
+from threadbridge.errors import UpstreamError
+from threadbridge.ports import Event
 from threadbridge.run_states import TERMINAL_STATUSES, RunStatus
 from threadbridge.sse import ServerSentEvent, SSEDecoder
 from threadbridge_adapters.assistants._error_mapping import AssistantsErrorMapper
@@ -70,7 +71,12 @@ class LegacyEventStream(AsyncIterator[Event]):
             try:
                 chunk = await anext(self._chunks)
             except StopAsyncIteration:
-                return self._handle_end_of_stream()
+                if self._last_event_name in _FINAL_EVENT_NAMES:
+                    return ServerSentEvent("done", b"")
+                raise self._error_mapper.build_failure(
+                    "ended a stream before the run was over; retrieve the run",
+                    request_id=get_request_id(self._response.headers),
+                ) from None
             except STREAM_ERRORS as exc:
                 raise self._error_mapper.build_failure(
                     f"broke off a stream ({type(exc).__name__}); the run itself may continue, so retrieve it",
@@ -79,31 +85,20 @@ class LegacyEventStream(AsyncIterator[Event]):
             self._frames.extend(self._decoder.receive_data(chunk))
         return self._frames.popleft()
 
-    def _handle_end_of_stream(self) -> ServerSentEvent:
-        if self._last_event_name in _FINAL_EVENT_NAMES:
-            return ServerSentEvent("done", b"")
-        raise self._error_mapper.build_failure(
-            "ended a stream before the run was over; retrieve the run",
-            request_id=get_request_id(self._response.headers),
-        )
-
-    def _parse_data(self, name: str, data: bytes) -> Wire:
+    def _parse_data(self, name: str, data: bytes) -> JsonObject:
         try:
             parsed = orjson.loads(data)
         except orjson.JSONDecodeError as exc:
             raise self._build_unreadable_error(name) from exc
-        if not isinstance(parsed, dict):
+        if not is_json_object(parsed):
             raise self._build_unreadable_error(name)
         if name == "error":
-            raise self._map_error(parsed)
+            # The event carries the error object itself; some services wrap it as they do in a body.
+            inner = parsed.get("error")
+            raise self._error_mapper.map_error_event(inner if is_json_object(inner) else parsed, self._response)
         return parsed
 
     def _build_unreadable_error(self, name: str) -> UpstreamError:
         return self._error_mapper.build_failure(
             f"sent an event {name!r} that is not a JSON object", request_id=get_request_id(self._response.headers)
         )
-
-    def _map_error(self, data: Wire) -> BridgeError:
-        # The event carries the error object itself; some services wrap it as they do in a body.
-        inner = data.get("error")
-        return self._error_mapper.map_error_event(inner if isinstance(inner, dict) else data, self._response)

@@ -1,23 +1,21 @@
-"""The ports: what the bridge asks of the world, and what a backend of your own must offer.
+"""The ports: protocols through which the bridge uses the outside world, and the protocol of a backend.
 
-Values that cross a port are *wire objects*: dictionaries with exactly the keys, in exactly the order, of the
-Assistants v2 wire format (rules A20, A27, A32, A43, A72). They are parsed once, kept whole (a field nobody here has
-heard of stays in), and become pydantic models only where a user of the neutral interface sees them.
+Objects that cross a port are dictionaries with the keys and their order in the Assistants v2 wire format (rules A20,
+A27, A32, A43, A72), typed by `threadbridge.api_types`. They keep unknown keys, and become pydantic models only where
+users of the neutral interface receive them.
 
-An implementation that passes `tests/contract` is a backend (or a store); nothing else is asked of it. Register it
-under the entry point group `threadbridge.backends` (or `.stores`) and `threadbridge.connect("its-name")` finds it.
+An implementation that passes `tests/contract` is a backend or a store. If it is registered under the entry point group
+`threadbridge.backends` (or `.stores`), `threadbridge.connect("its-name")` finds it.
 """
 
 from __future__ import annotations
 
 from threadbridge.api_types import Wire
-from threadbridge.ports.backend import Backend, WarmsUp
+from threadbridge.ports.backend import Backend, HandlesPassthrough, WarmsUp
 from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
 from threadbridge.ports.event_bus import EventBus, EventPublisher, EventReader, StreamState
 from threadbridge.ports.executor import Executor, RunReference
-from threadbridge.ports.passthrough import HandlesPassthrough
-from threadbridge.ports.request_context import RequestContext
 from threadbridge.ports.spending import PriceList, Rates, SpendByKey, SpendScope, SpendTotals
 from threadbridge.ports.store import (
     Entry,
@@ -41,6 +39,7 @@ from threadbridge.ports.wire_types import (
     ListQuery,
     PassthroughRequest,
     PolledRun,
+    RequestContext,
     WarningSink,
     WireRequest,
     WireResponse,

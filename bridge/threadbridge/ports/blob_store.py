@@ -1,43 +1,40 @@
-"""The port of a blob store: bytes under a name that begins with their digest."""
+"""The port of a blob store. The name of a blob begins with the digest of its content."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple, Protocol, TypeAlias
 
-#: Gives the name for a content, by its SHA-256 in hexadecimal digits.
+#: Returns the name for a content, given its SHA-256 in hexadecimal digits.
 BlobNamer: TypeAlias = Callable[[str], Awaitable[str]]
 
 
 class Blob(NamedTuple):
-    """Bytes that are kept: their name and their number."""
+    """A stored blob: its name, and its size in bytes."""
 
     name: str
     size: int
 
 
 class BlobStore(Protocol):
-    """Where the contents of files are."""
+    """Stores the contents of generated files."""
 
     async def put(self, content: AsyncIterator[bytes], *, max_bytes: int, name_for: BlobNamer) -> Blob:
-        """Keep what comes, as it comes: all of it or nothing. What has the name already is left as it is.
+        """Store a content as it arrives, completely or not at all. An existing blob of the same name is not changed.
 
-        `named` is asked once all has come and nothing is kept yet. Raises InvalidRequest for more than `most` bytes,
-        StoreError where it cannot be written, and what `named` raises.
+        `name_for` is called after all content has arrived, before the blob exists under its name. Raises InvalidRequest
+        for more than `max_bytes`, StoreError if the content cannot be written, and what `name_for` raises.
         """
         ...
 
     def read(self, name: str) -> AsyncIterator[bytes]:
-        """The bytes, piece by piece. Raises StoreError where they cannot be read."""
+        """The content in chunks. Raises StoreError if it cannot be read."""
         ...
 
     async def delete(self, name: str) -> None:
-        """Remove them. Nothing happens where they are gone. Raises StoreError where that cannot be done."""
+        """Remove the blob, if it exists. Raises StoreError if that fails."""
         ...
 
     async def delete_abandoned_uploads(self, *, idle_seconds: float) -> None:
-        """Remove what somebody began to keep and has not written to for so long: his process is gone.
-
-        Raises StoreError where that cannot be done.
-        """
+        """Remove unfinished uploads without a write for that long: their process has ended. Raises StoreError."""
         ...

@@ -1,4 +1,4 @@
-"""Prices, and what was spent: the values a store sums up and never looks into."""
+"""Prices, and the sums of spending that a store keeps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a model costs, in US dollars for a million tokens. Cached ones are those of a prompt seen before."""
+    """The prices of a model in US dollars per million tokens. Cached input is a prompt that the upstream has cached."""
 
     input: Decimal
     cached_input: Decimal
@@ -18,27 +18,27 @@ class Rates:
 
 
 class PriceList(Protocol):
-    """What the models of one service cost."""
+    """The prices of the models of one upstream."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether looking a price up keeps nobody waiting."""
+        """Whether the prices are loaded, so that a lookup does not wait."""
         ...
 
     async def load(self) -> None:
-        """Make it so, without keeping the loop busy. Safe to call twice, and at the same time."""
+        """Load the prices without blocking the event loop. Safe to call twice, also concurrently."""
         ...
 
     def get_rates(self, model: str, prompt_tokens: int, now: float) -> Rates | None:
-        """The rates of a model for a prompt of so many tokens at a time (Unix seconds); None where nobody knows them.
+        """The rates of a model for a prompt of that many tokens at a time (Unix seconds); None if they are unknown.
 
-        Called within transactions: it touches no network.
+        Called within transactions, so it sends no requests.
         """
         ...
 
 
 class SpendScope(StrEnum):
-    """Whose spending is summed up."""
+    """The kinds of key by which spending is summed."""
 
     THREAD = "thread"
     ASSISTANT = "assistant"
@@ -47,7 +47,7 @@ class SpendScope(StrEnum):
 
 
 class SpendTotals(NamedTuple):
-    """What turns cost. `nanodollars` is the sum of those with a price; `unpriced` are those of unknown price."""
+    """The cost of turns. `nanodollars` is the sum over those with a known price; `unpriced` counts the others."""
 
     turns: int = 0
     unpriced: int = 0
@@ -59,7 +59,7 @@ class SpendTotals(NamedTuple):
 
 
 class SpendByKey(NamedTuple):
-    """What was spent on one thread, assistant or model."""
+    """The spending on one thread, assistant, model or tenant."""
 
     key: str
     totals: SpendTotals

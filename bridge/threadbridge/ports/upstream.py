@@ -7,22 +7,22 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from threadbridge.api_types import Wire
+from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent, ResponseObject
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCapabilities:
-    """What one service can do. What is False is emulated, or left out with a warning, and never sent."""
+    """The capabilities of one upstream. One that is False is emulated, or omitted with a warning; it is never used."""
 
-    #: `store: true` keeps a response, and only a kept one can be gone on from (S11).
+    #: `store: true` stores a response, so that a later request can continue from it (S11).
     stored_responses: bool = True
     #: `/conversations`.
     conversations: bool = True
-    #: `background: true` answers at once with a response that is not finished (S7). No run of ours asks for that.
+    #: `background: true` returns a response before it is finished (S7). ThreadBridge does not use it.
     background: bool = True
-    #: `store` may be said at all.
+    #: The parameter `store` is accepted.
     store_parameter: bool = True
-    #: Files, of which messages show images.
+    #: Files, which messages with images need.
     files: bool = True
     #: Vector stores and the tool that searches them (S12).
     file_search: bool = True
@@ -30,9 +30,9 @@ class UpstreamCapabilities:
     code_interpreter: bool = True
     #: `/responses/input_tokens` (S9).
     input_tokens: bool = True
-    #: The service makes summaries of long histories (S9).
+    #: Compaction of long histories (S9).
     compaction: bool = True
-    #: Reasoning can be had encrypted, to be sent back.
+    #: Encrypted reasoning, which can be sent back.
     encrypted_reasoning: bool = True
     #: `tool_choice` may name a tool (S10).
     forced_tool_choice: bool = True
@@ -40,17 +40,17 @@ class UpstreamCapabilities:
     required_tool_choice: bool = True
     #: `/models` (S9).
     model_list: bool = True
-    #: `prompt_cache_key` may be said.
+    #: The parameter `prompt_cache_key` is accepted.
     prompt_cache_key: bool = True
-    #: The capabilities of further hosted tools, by name: those that no field above stands for.
+    #: The capabilities of other hosted tools, by name.
     other_tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse:
-    """A complete response object of the Responses API and the id its request was given (`x-request-id`)."""
+    """A complete response object of the Responses API, and the id of its request (`x-request-id`)."""
 
-    body: Wire
+    body: ResponseObject
     request_id: str | None = None
 
 
@@ -59,69 +59,69 @@ class UpstreamStream(Protocol):
 
     @property
     def request_id(self) -> str | None:
-        """The id the service gave to the request."""
+        """The id that the upstream assigned to the request."""
         ...
 
-    def __aiter__(self) -> AsyncIterator[Wire]:
+    def __aiter__(self) -> AsyncIterator[ResponseEvent]:
         """The events. Raises `errors.UpstreamError` when the connection breaks or an event cannot be read."""
         ...
 
     async def aclose(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         ...
 
 
 class Upstream(Protocol):
-    """A Responses API service. Answers are parsed dictionaries; the bodies of responses are ready JSON bytes.
+    """A Responses API service. Its answers are parsed; the bodies of requests for responses are encoded JSON.
 
-    Retries, pacing and authentication are the implementation's; what still fails is an `errors.UpstreamError`
-    with the service's status, code, message and request id.
+    The implementation retries, limits the rate and authenticates. A request that still fails raises
+    `errors.UpstreamError` with the upstream's status, code, message and request id.
 
-    The paths of `request`, `upload` and `download` begin below `/v1` (`/vector_stores/vs_1/files`) and may have a
+    The paths of `request`, `upload` and `download` are relative to `/v1` (`/vector_stores/vs_1/files`) and may have a
     query.
     """
 
     @property
     def name(self) -> str:
-        """What tells this service from others in the store and in log lines: host and path, never a secret.
+        """The name of this upstream in the store and in log lines: host and path, without secrets.
 
-        Empty for a service whose ids mean nothing in another process (the simulator).
+        Empty for an upstream whose ids are not valid in another process (the simulator).
         """
         ...
 
     @property
     def base_url(self) -> str | None:
-        """The URL that requests are sent below; None where there is none. Prices are looked up by it."""
+        """The base URL of requests, or None. Prices are looked up by it."""
         ...
 
     @property
     def capabilities(self) -> UpstreamCapabilities:
-        """What the service can do; what it cannot is emulated or left out, and never requested."""
+        """The capabilities of this upstream."""
         ...
 
     async def create_response(self, body: bytes) -> UpstreamResponse:
-        """`POST /responses`, answered whole."""
+        """`POST /responses` without streaming."""
         ...
 
     async def stream_response(self, body: bytes) -> UpstreamStream:
-        """`POST /responses` with `stream: true` in the body; returns when the service accepted it."""
+        """`POST /responses` with `stream: true` in the body; returns when the upstream has accepted the request."""
         ...
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
-        """Any other request that is answered with a JSON object; `body` is sent as JSON."""
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
+        """Any other request whose response is a JSON object; `body` is sent as JSON."""
         ...
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
-    ) -> Wire:
-        """`POST` a file as multipart form data, as it comes: it is never held whole, and so never tried again.
+    ) -> JsonObject:
+        """`POST` a file as multipart form data. The content is streamed and not buffered, so it is not retried.
 
         The file is the field `file`; `fields` are sent before it.
         """
         ...
 
     def download(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """`GET` a body as it comes. Entering raises when the service refuses, the iterator when it breaks off."""
+        """`GET` a body in chunks. Entering raises if the upstream rejects the request, the iterator if it breaks."""
         ...
 
     async def aclose(self) -> None:

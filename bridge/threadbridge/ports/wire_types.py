@@ -1,4 +1,4 @@
-"""The values that cross ports: wire objects, events, queries, requests and responses."""
+"""The values that cross ports: request contexts, queries, requests and responses."""
 
 from __future__ import annotations
 
@@ -6,19 +6,38 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from threadbridge.api_types import Wire
+from threadbridge.api_types import RunObject
 
-#: Takes one sentence about what was asked for, is accepted, and will be done in another way or not at all.
+#: Receives one sentence about a part of a request that is accepted, but will be done differently or not at all.
 WarningSink: TypeAlias = Callable[[str], None]
 
 
 def discard_warning(_warning: str) -> None:
-    """For a caller who does not ask for warnings; a backend's log has them all the same."""
+    """The sink of callers that need no warnings; the backend logs them too."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """The first argument of every backend method: who makes the request.
+
+    A backend reads and changes objects of `tenant` only. `key_id` names the caller's API key and never contains the
+    key itself, `request_id` is the id that the caller finds in the response. Each is None if it is unknown.
+
+    `deadline` is the time of `Clock.now` until which the caller waits. Waits for other requests end at the deadline: a
+    request in the queue of a busy thread with the error of a busy thread (A42), the events of a run with
+    UpstreamTimeout, while the run continues. With None only `limits` bounds these waits. A turn's wait for a slot ends
+    at the deadline of its run; transactions and requests to the upstream have timeouts of their own.
+    """
+
+    tenant: str
+    key_id: str | None = None
+    request_id: str | None = None
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What a list operation was asked for (A11). `limit` and `order` are unchecked: the backend judges them (A13)."""
+    """The parameters of a list operation (A11). `limit` and `order` are not validated: the backend does that (A13)."""
 
     limit: int | None = None
     order: str | None = None
@@ -28,29 +47,29 @@ class ListQuery:
 
 
 class PolledRun(NamedTuple):
-    """A run as it is now, and how many milliseconds the service advises to wait before asking again (A5)."""
+    """A run as it is now, and the milliseconds that the service advises to wait before the next poll (A5)."""
 
-    run: Wire
+    run: RunObject
     poll_after_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BackendCapabilities:
-    """What a backend can do beyond the common ground."""
+    """The optional operations of a backend."""
 
-    #: `list_threads` answers (Foundry classic and ThreadBridge itself can; OpenAI never could, A7).
+    #: `list_threads` is supported (by Foundry classic and ThreadBridge; never by OpenAI, A7).
     lists_threads: bool = True
-    #: `stream_*` deliver events while the run goes on.
+    #: `stream_*` yield events while the run is in progress.
     streams: bool = True
-    #: `follow_run` answers, and every event has an id that it takes (the legacy service never could).
+    #: `follow_run` is supported, and every event has an id for it (never by OpenAI).
     follows_runs: bool = False
-    #: `report_run` answers (the legacy service never could).
+    #: `report_run` is supported (never by OpenAI).
     reports_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """One HTTP request to the Assistants API, whatever carried it. `path` starts at `/assistants` or `/threads`."""
+    """One HTTP request to the Assistants API, by any transport. `path` starts with `/assistants` or `/threads`."""
 
     method: str
     path: str
@@ -61,10 +80,10 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class PassthroughRequest:
-    """One HTTP request that is not the Assistants API's, on its way to the service behind (`/files`, `/responses` …).
+    """One HTTP request outside the Assistants API (`/files`, `/responses` …), which is sent on to the upstream.
 
-    `path` starts below `/v1`, percent-escapes and all. The body comes as it comes and is iterated at most once: it may
-    be larger than memory. None: the request has none.
+    `path` starts below `/v1`, with its percent-escapes. The body is iterated at most once, since it may be larger than
+    memory. None: the request has no body.
     """
 
     method: str
@@ -76,7 +95,7 @@ class PassthroughRequest:
 
 @dataclass(frozen=True, slots=True)
 class WireResponse:
-    """The answer: a whole body, or the frames of a streamed run, the bytes of a file and so on, as they come."""
+    """The response: a whole body, or an iterator of chunks, such as the frames of a streamed run or a file."""
 
     status: int
     headers: Mapping[str, str]

@@ -11,6 +11,7 @@ import pytest
 from tests.adapters.assistants.settings import KEY, make_settings
 from tests.legacy_service import InjectedFault, LegacyService, ReceivedRequest, add_threads
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonMapping
 from threadbridge.errors import (
     InvalidRequest,
     Unsupported,
@@ -29,7 +30,7 @@ def the_only(service: LegacyService) -> ReceivedRequest:
 async def test_fields_nobody_has_heard_of_travel_both_ways(backend: Backend, service: LegacyService) -> None:
     body = {"model": "gpt-4o", "x_future": {"deep": [1.0, None, "ü"]}, "metadata": None}
 
-    made = await backend.create_assistant(CONTEXT, body)
+    made: JsonMapping = await backend.create_assistant(CONTEXT, body)
 
     assert orjson.loads(the_only(service).body) == body
     assert made == {"id": "assistants_made", **body}

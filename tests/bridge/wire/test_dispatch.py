@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import cast
 
 import orjson
 import pytest
 
 from tests.bridge.wire.recording_backend import BackendCall, RecordingBackend
 from tests.bridge.wire.wire_requests import BETA, CONTENT, MAX_BODY_BYTES, parse_body, send_request
+from threadbridge.api_types import RunObject
 from threadbridge.ports import ListQuery, PolledRun
 
 BODY = {"a": 1}
@@ -63,7 +65,7 @@ async def test_an_operation_asks_the_backend_for_just_that(method: str, path: st
 
 
 async def test_a_retrieved_run_carries_the_advice_when_to_ask_again() -> None:
-    backend = RecordingBackend(result=PolledRun({"id": "run_1"}, 250))
+    backend = RecordingBackend(result=PolledRun(cast("RunObject", {"id": "run_1"}), 250))
 
     response = await send_request(backend, "GET", "/threads/thread_1/runs/run_1")
 
@@ -73,7 +75,7 @@ async def test_a_retrieved_run_carries_the_advice_when_to_ask_again() -> None:
 
 
 async def test_a_retrieved_run_without_advice_carries_none() -> None:
-    backend = RecordingBackend(result=PolledRun({"id": "run_1"}))
+    backend = RecordingBackend(result=PolledRun(cast("RunObject", {"id": "run_1"})))
 
     response = await send_request(backend, "GET", "/threads/thread_1/runs/run_1")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from tests.bridge.wire.recording_backend import RecordingBackend, StubEventStream
 from tests.bridge.wire.wire_requests import BETA, CONTENT, send_request
+from threadbridge.api_types import RunObject
 from threadbridge.ports import PolledRun
 from threadbridge.wire import OPERATIONS, Operation
 from threadbridge.wire.response_builder import (
@@ -48,7 +51,9 @@ async def test_a_parameter_that_means_nothing_to_an_operation_is_warned_about(
     operation: Operation, caplog: pytest.LogCaptureFixture
 ) -> None:
     query = (("page", "2"), ("api-version", "v1"))
-    backend = RecordingBackend(result=PolledRun({"id": "x"}) if operation.name == "retrieve_run" else {"id": "x"})
+    backend = RecordingBackend(
+        result=PolledRun(cast("RunObject", {"id": "x"})) if operation.name == "retrieve_run" else {"id": "x"}
+    )
 
     response = await send_request(
         backend, operation.method, operation.path.translate(NO_BRACES), query=query, body=b"{}"
@@ -63,7 +68,9 @@ async def test_a_parameter_that_means_nothing_to_an_operation_is_warned_about(
 async def test_a_parameter_an_operation_knows_is_not_warned_about(operation: Operation) -> None:
     values = {"limit": "1", "order": "asc", "after": "x", "before": "y", "run_id": "run_1", "include": CONTENT}
     query = tuple((name, values[name]) for name in sorted(operation.query))
-    backend = RecordingBackend(result=PolledRun({"id": "x"}) if operation.name == "retrieve_run" else {"id": "x"})
+    backend = RecordingBackend(
+        result=PolledRun(cast("RunObject", {"id": "x"})) if operation.name == "retrieve_run" else {"id": "x"}
+    )
 
     response = await send_request(
         backend, operation.method, operation.path.translate(NO_BRACES), query=query, body=b"{}"

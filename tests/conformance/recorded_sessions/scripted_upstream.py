@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from itertools import count
-from typing import Literal
+from typing import Literal, cast
 
 from tests.conformance.recorded_sessions.recorded_answers import RecordedAnswer
 from tests.conformance.recorded_sessions.run_records import RunRecord
-from threadbridge.api_types import JsonObject
+from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent, ResponseObject
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse
 
 
@@ -87,7 +87,7 @@ class ScriptedUpstream:
         answer.raise_failure()
         if answer.is_cut_off:
             await _wait_forever()
-        return UpstreamResponse(answer.make_response())
+        return UpstreamResponse(cast("ResponseObject", answer.make_response()))
 
     async def stream_response(self, body: bytes) -> ScriptedStream:
         script = SCRIPT.get()
@@ -95,7 +95,7 @@ class ScriptedUpstream:
         answer.raise_failure()
         return ScriptedStream(answer, script)
 
-    async def request(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
         """Files, vector stores and containers: all exist and are ready immediately."""
         resource_path, _, _ = path.partition("?")
         kind, _, rest = resource_path.strip("/").partition("/")
@@ -147,9 +147,9 @@ class ScriptedStream:
         self._answer = answer
         self._script = script
 
-    async def __aiter__(self) -> AsyncIterator[JsonObject]:
+    async def __aiter__(self) -> AsyncIterator[ResponseEvent]:
         for event in self._answer.iterate_events():
-            yield event
+            yield cast("ResponseEvent", event)
         if self._answer.is_cut_off:
             self._script.output_sent.set()
             await _wait_forever()

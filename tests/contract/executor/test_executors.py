@@ -9,11 +9,12 @@ import pytest
 
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonValue
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.inline_executor import ExecutorOpener, open_inline_executor
 from threadbridge.engine.local_turns import LocalTurns
-from threadbridge.ports import Executor, RunReference, Wire
+from threadbridge.ports import Executor, RunReference
 from threadbridge.settings import Limits, Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
@@ -49,13 +50,13 @@ async def environment(request: pytest.FixtureRequest) -> AsyncGenerator[Environm
     await backend.aclose()
 
 
-async def queue(environment: Environment, text: str) -> Wire:
+async def queue(environment: Environment, text: str) -> JsonValue:
     assistant = await environment.backend.create_assistant(CONTEXT, {"model": "gpt-4o"})
     body = {"assistant_id": assistant["id"], "thread": {"messages": [{"role": "user", "content": text}]}}
     return await environment.backend.create_thread_and_run(CONTEXT, body)
 
 
-async def finish(environment: Environment, run: Wire) -> Wire:
+async def finish(environment: Environment, run: JsonValue) -> JsonValue:
     events = await environment.backend.follow_run(CONTEXT, run["thread_id"], run["id"])
     async for _ in events:
         pass
