@@ -21,7 +21,14 @@ from benchmarks._litellm import MODEL
 from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
-from threadbridge.api_types import JsonObject
+from threadbridge.api_types import (
+    CreateMessageBody,
+    CreateRunBody,
+    MessageObject,
+    MessageRole,
+    RunObject,
+    TruncationStrategy,
+)
 from threadbridge.context_window.history_selector import SelectedHistory, select_history
 from threadbridge.context_window.tokens import HistoryRules, add_token_counts
 from threadbridge.ports import Backend, Entry, Session, Store
@@ -44,22 +51,23 @@ TENANT = "default"
 SECONDS_TO_FINISH = 0.5
 
 
-def _make_message(number: int) -> JsonObject:
-    role = "user" if number % 2 == 0 else "assistant"
+def _make_message(number: int) -> CreateMessageBody:
+    role: MessageRole = "user" if number % 2 == 0 else "assistant"
     return {"role": role, "content": f"Message {number}, of the usual length. " * 4}
 
 
 # -- Selection-----------------------------------------------------------------------------------------------------
 
 
-def _fill_thread(rules: HistoryRules, length: int, session: Session) -> JsonObject:
+def _fill_thread(rules: HistoryRules, length: int, session: Session) -> RunObject:
     """A run on a thread of this number of messages, all with token counts."""
     context = ServiceContext(time.time(), new_id, "benchmark", ServiceRules(history=rules))
     thread_id = str(threads.create(session, context, {})["id"])
     question, answer = (messages.create(session, context, thread_id, _make_message(number)) for number in (0, 1))
     for start in range(2, length, BATCH_SIZE):
         numbers = range(start, min(start + BATCH_SIZE, length))
-        new_messages = ({**(answer if number % 2 else question), "id": new_id("msg")} for number in numbers)
+        templates: list[MessageObject] = [answer if number % 2 else question for number in numbers]
+        new_messages: list[MessageObject] = [{**template, "id": new_id("msg")} for template in templates]
         session.append_entries(
             thread_id, add_token_counts([Entry(message=message) for message in new_messages], rules.count_tokens)
         )
@@ -67,11 +75,11 @@ def _fill_thread(rules: HistoryRules, length: int, session: Session) -> JsonObje
     return runs.create(session, context, thread_id, {"assistant_id": assistant["id"]}).run
 
 
-def _select_history(rules: HistoryRules, run: JsonObject, session: Session) -> SelectedHistory:
+def _select_history(rules: HistoryRules, run: RunObject, session: Session) -> SelectedHistory:
     return select_history(session, rules, run, prior_usage=None, first=True)
 
 
-async def _measure_selection_cpu(store: Store, rules: HistoryRules, run: JsonObject, times: int) -> float:
+async def _measure_selection_cpu(store: Store, rules: HistoryRules, run: RunObject, times: int) -> float:
     """CPU microseconds of this process for one selection of the run's history."""
     before = time.process_time()
     for _ in range(times):
@@ -102,7 +110,7 @@ async def _measure_selection(effort: Effort, path: Path) -> Row:
 # -- Sending -------------------------------------------------------------------------------------------------------
 
 
-async def _run_once(backend: Backend, thread_id: str, body: JsonObject) -> None:
+async def _run_once(backend: Backend, thread_id: str, body: CreateRunBody) -> None:
     """A run from its creation until its message is stored."""
     run = await backend.create_run(CONTEXT, thread_id, body)
     await asyncio.sleep(SECONDS_TO_FINISH)
@@ -150,8 +158,8 @@ async def _measure_sending(effort: Effort, url: str, path: Path) -> Row:
         for number in range(items):
             await backend.create_message(CONTEXT, thread_id, _make_message(number))
         assistant = await backend.create_assistant(CONTEXT, {"model": MODEL, "instructions": "Be brief."})
-        newest = {"type": "last_messages", "last_messages": items}
-        body: JsonObject = {"assistant_id": assistant["id"], "truncation_strategy": newest}
+        newest: TruncationStrategy = {"type": "last_messages", "last_messages": items}
+        body: CreateRunBody = {"assistant_id": assistant["id"], "truncation_strategy": newest}
         ours, typed = (
             partial(_run_once, backend, thread_id, body),
             partial(_request_once, client, _make_typed_items(items)),

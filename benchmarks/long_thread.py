@@ -14,7 +14,7 @@ from benchmarks import _processes
 from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
-from threadbridge.api_types import JsonObject
+from threadbridge.api_types import CreateMessageBody, CreateRunBody
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge_adapters.composition import open_backend
@@ -27,7 +27,7 @@ BATCH_SIZE = 100
 SECONDS_TO_FINISH = 0.5
 
 
-def _make_message(number: int) -> JsonObject:
+def _make_message(number: int) -> CreateMessageBody:
     return {
         "role": "user" if number % 2 == 0 else "assistant",
         "content": f"Message {number}, of the usual length. " * 4,
@@ -42,7 +42,7 @@ async def _fill_thread(backend: Backend, messages: int) -> str:
     return thread_id
 
 
-async def _measure_runs_cpu(backend: Backend, threads: list[str], body: JsonObject) -> float:
+async def _measure_runs_cpu(backend: Backend, threads: list[str], body: CreateRunBody) -> float:
     """CPU milliseconds of this process per run, from its creation until it is retrieved as completed."""
     before = time.process_time()
     for thread_id in threads:
@@ -56,7 +56,7 @@ async def _measure_runs_cpu(backend: Backend, threads: list[str], body: JsonObje
 
 async def _measure_pairs(backend: Backend, effort: Effort) -> list[tuple[float, float]]:
     assistant = await backend.create_assistant(CONTEXT, {"model": "gpt-4o", "instructions": "Be brief."})
-    body: JsonObject = {
+    body: CreateRunBody = {
         "assistant_id": assistant["id"],
         "truncation_strategy": {"type": "last_messages", "last_messages": LAST_MESSAGES},
     }

@@ -18,7 +18,7 @@ from benchmarks._request_context import CONTEXT
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
 from benchmarks._upstream import make_completed_response
-from threadbridge.api_types import JsonObject
+from threadbridge.api_types import CreateMessageBody, JsonObject, MessageObject
 from threadbridge.context_window.tokens import add_token_counts, estimate_tokens
 from threadbridge.engine.null_upstream import NullUpstream
 from threadbridge.ports import Backend, Entry, Session, Store, UpstreamResponse
@@ -36,7 +36,7 @@ WINDOW = 10_000_000
 BATCH_SIZE = 5_000
 POLL_SECONDS = 0.005
 
-_MESSAGE: JsonObject = {"role": "user", "content": "A message of the usual length. " * 4}
+_MESSAGE: CreateMessageBody = {"role": "user", "content": "A message of the usual length. " * 4}
 
 
 class _CountingUpstream(NullUpstream):
@@ -58,7 +58,7 @@ class _CountingUpstream(NullUpstream):
 
 async def _fill_thread(backend: Backend, store: Store, messages: int) -> str:
     thread_id = str((await backend.create_thread(CONTEXT, {}))["id"])
-    written = await backend.create_message(CONTEXT, thread_id, _MESSAGE)
+    written: MessageObject = await backend.create_message(CONTEXT, thread_id, _MESSAGE)
 
     def append(start: int, session: Session) -> None:
         numbers = range(start, min(start + BATCH_SIZE, messages))

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from benchmarks._results import Row, make_ratio_row
 from benchmarks._sample_sizes import Effort
-from threadbridge.api_types import JsonObject
+from threadbridge.api_types import CreateMessageBody, ListObject, MessageObject
 from threadbridge.ports import Entry, ListQuery, Session, Store
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.service import assistants, messages, runs, threads
@@ -28,7 +28,7 @@ SHORT_THREAD = 100
 BATCH_SIZE = 5_000
 TENANT = "default"
 
-_MESSAGE: JsonObject = {"role": "user", "content": "A message of the usual length. " * 4}
+_MESSAGE: CreateMessageBody = {"role": "user", "content": "A message of the usual length. " * 4}
 
 #: Performs one operation on a thread once.
 Operation: TypeAlias = Callable[[Store, str], Awaitable[object]]
@@ -63,7 +63,7 @@ async def _create_run(assistant_id: str, store: Store, thread_id: str) -> None:
     await store.write(partial(_create_and_cancel, assistant_id, thread_id), tenant=TENANT)
 
 
-async def _list_messages(query: ListQuery, store: Store, thread_id: str) -> JsonObject:
+async def _list_messages(query: ListQuery, store: Store, thread_id: str) -> ListObject[MessageObject]:
     return await store.read(
         lambda session: messages.list_page(session, thread_id, query, unknown_cursor="empty_page"), tenant=TENANT
     )
