@@ -15,14 +15,13 @@ GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
 #: Words that any programmer reads without a glossary. The word for a concept of ours is defined there instead.
 PLAIN_WORDS = frozenset(
     """
-    access advance application async auth background backoff bridge buffer byte caller catalog check cli client
-    clock codec compat concurrency connect connection copier cor cost counter deadline default demo detection
-    direct dispatch doctor endpoint env environment exact export factory field filter fsspec full gather handler
-    header host http httpx indexing inlining job launch limited listing loader local main matching media merge
-    migrate multipart null openai outcome pagination paging pairing parser passthrough png polling price pricing
-    produced program progress protocol provisioner proxy rate raw reader record reference registry reply routing
-    runtime sample sdk serve setting simulate snapshot spending sql sqlite sse startup statement storage
-    streaming sync table task threadbridge translation upgrade upload validation validator verification
+    access advance application async bridge buffer byte caller catalog check cli client clock compat concurrency
+    connect connection copier cost counter decoder default demo detection direct dispatch doctor endpoint env
+    environment exact export factory field fsspec full gather http httpx indexing inlining job limited listing
+    loader local main media migrate multipart null openai pagination paging parser passthrough polling price
+    pricing produced program progress protocol provisioner rate reader record registry reply runtime sdk serve
+    setting simulate snapshot spending sql sqlite sse startup statement storage streaming sync table task
+    threadbridge translation upgrade validation validator verification
     """.split()
 )
 
