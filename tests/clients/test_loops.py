@@ -112,7 +112,11 @@ def test_c13_the_poll_helper_sleeps_as_long_as_it_is_told(
     client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("openai._resource.SyncAPIResource._sleep", lambda _, seconds: slept.append(seconds))
+
+    def sleep(_: object, seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("openai._resource.SyncAPIResource._sleep", sleep)
     assistant = client.beta.assistants.create(model="gpt-4o")
     thread = client.beta.threads.create(messages=[user_message("SLOW 0.005\nSAY one two three")])
 

@@ -25,7 +25,10 @@ TODAY = to_day_number(NOW)
 
 @pytest.fixture(autouse=True)
 def _stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SystemClock, "now", lambda _: NOW)
+    def now(_: SystemClock) -> float:
+        return NOW
+
+    monkeypatch.setattr(SystemClock, "now", now)
 
 
 @pytest.fixture

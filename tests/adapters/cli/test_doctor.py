@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import ObjectKind, Store
 from threadbridge_adapters.cli import application
 from threadbridge_adapters.stores import open_store
 
 KEY = "sk-a-key-nobody-may-see"
-PINNED = {
+PINNED: JsonObject = {
     "id": "asst_1",
     "object": "assistant",
     "created_at": 1,

@@ -36,7 +36,7 @@ async def test_streams_that_were_understood_leave_their_connection_to_the_next()
         assistant = await backend.create_assistant(CONTEXT, {"model": "gpt-4o"})
         body = {"assistant_id": assistant["id"], "thread": {"messages": [{"role": "user", "content": "SAY one two"}]}}
 
-        ended = []
+        ended: list[str] = []
         for _ in range(5):
             events = [event.name async for event in await backend.stream_thread_and_run(CONTEXT, body)]
             await asyncio.sleep(0.05)  # the last bytes are read when the run is over

@@ -15,8 +15,8 @@ from tests.bridge.engine.broken_service import (
     make_error_response,
     run_broken_service,
 )
+from threadbridge.api_types import ResponseEvent
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
 from threadbridge.settings import EndpointSettings
 from threadbridge_adapters.upstreams.openai_direct import DirectUpstream, open_direct_upstream
 from threadbridge_adapters.upstreams.openai_sdk import OpenAIUpstream
@@ -50,7 +50,7 @@ async def upstream(service: BrokenService) -> AsyncIterator[OpenAIUpstream]:
     await opened.aclose()
 
 
-async def events(upstream: OpenAIUpstream) -> list[Wire]:
+async def events(upstream: OpenAIUpstream) -> list[ResponseEvent]:
     stream = await upstream.stream_response(BODY)
     try:
         return [event async for event in stream]

@@ -69,6 +69,10 @@ async def test_the_same_program_runs_asynchronously() -> None:
     assert [message.role for message in messages] == ["assistant", "user"]
 
 
+def add(a: int, b: int) -> int:
+    return a + b
+
+
 def test_the_whole_loop_runs_over_the_responses_backend() -> None:
     heard = list[str]()
     with threadbridge.connect(**SIMULATED) as client:
@@ -77,7 +81,7 @@ def test_the_whole_loop_runs_over_the_responses_backend() -> None:
             messages=[{"role": "user", "content": 'CALL add {"a": 1, "b": 2}\nCALL add {"a": 3, "b": 4}'}]
         )
         run = client.threads.runs.execute(
-            thread.id, assistant.id, tools={"add": lambda a, b: a + b}, on_event=lambda event: heard.append(event.event)
+            thread.id, assistant.id, tools={"add": add}, on_event=lambda event: heard.append(event.event)
         )
         steps = list(client.threads.runs.steps.list(run.id, thread_id=thread.id, order="asc"))
 
@@ -117,7 +121,8 @@ async def test_a_synchronous_client_works_inside_a_running_loop() -> None:
 
 def test_one_client_serves_many_threads() -> None:
     with threadbridge.connect(**SIMULATED) as client, ThreadPoolExecutor(8) as pool:
-        created = list(pool.map(lambda _: client.threads.create().id, range(32)))
+        futures = [pool.submit(client.threads.create) for _ in range(32)]
+        created = [future.result().id for future in futures]
 
         assert len({client.threads.retrieve(one).id for one in created}) == 32
 

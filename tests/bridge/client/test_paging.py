@@ -7,12 +7,13 @@ import pytest
 
 from tests.bridge.client.stub_backend import ClientVariant, StubBackend, make_async_variant, make_sync_variant
 from tests.bridge.client.wire_objects import RUN
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.api_types import JsonObject
+from threadbridge.ports import ListQuery
 
 MakeFace = Callable[[StubBackend], ClientVariant]
 
 
-def page(*ids: str, has_more: bool | None) -> Wire:
+def page(*ids: str, has_more: bool | None) -> JsonObject:
     data = [{**RUN, "id": one} for one in ids]
     ends = {"first_id": ids[0] if ids else None, "last_id": ids[-1] if ids else None}
     return {"object": "list", "data": data, **ends, **({} if has_more is None else {"has_more": has_more})}

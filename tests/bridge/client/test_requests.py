@@ -11,14 +11,15 @@ import pytest
 from tests.bridge.client.stub_backend import ClientVariant, StubBackend
 from tests.bridge.client.wire_objects import MESSAGE, RUN, STEP, run, text_stream
 from threadbridge import NOT_GIVEN
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import NotFound, Unsupported, UpstreamTimeout
 from threadbridge.ports import ListQuery, PolledRun, RequestContext
 from threadbridge.types import FunctionTool, Run
 
 MakeFace = Callable[[StubBackend], ClientVariant]
-ASSISTANT = {"id": "asst_1", "object": "assistant", "created_at": 1, "model": "gpt-4o", "tools": []}
-THREAD = {"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
-TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+ASSISTANT: JsonObject = {"id": "asst_1", "object": "assistant", "created_at": 1, "model": "gpt-4o", "tools": []}
+THREAD: JsonObject = {"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
+TOOL: JsonObject = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
 
 TOTAL = {"usd": 0.5, "turns": 1, "unpriced_turns": 0}
 REPORT = {

@@ -10,6 +10,7 @@ import pytest
 
 from tests.bridge.client.stub_backend import ClientVariant, StubBackend
 from tests.bridge.client.wire_objects import call, call_stream, run, run_event, text_stream, waiting_run
+from threadbridge.api_types import RunObject
 from threadbridge.errors import (
     InvalidRequest,
     RunCancelled,
@@ -19,8 +20,18 @@ from threadbridge.errors import (
     UpstreamError,
 )
 from threadbridge.ports import PolledRun
+from threadbridge.types import AssistantStreamEvent
 
 MakeFace = Callable[[StubBackend], ClientVariant]
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+def make_recorder(names: list[str]) -> Callable[[AssistantStreamEvent], None]:
+    """A listener that adds the name of every event to the list."""
+    return lambda event: names.append(event.event)
 
 
 def outputs(backend: StubBackend, operation: str = "submit_tool_outputs") -> list[list[str]]:
@@ -36,8 +47,8 @@ async def test_a_streamed_loop_answers_calls_and_gives_the_completed_run(face: M
         lambda tb: tb.threads.runs.execute(
             "thread_1",
             "asst_1",
-            tools={"add": lambda a, b: a + b},
-            on_event=lambda event: heard.append(event.event),
+            tools={"add": add},
+            on_event=make_recorder(heard),
             instructions="Add.",
         )
     )
@@ -64,9 +75,7 @@ async def test_without_streams_the_run_is_polled_round_after_round(face: MakeFac
     )
     at = face(backend)
 
-    finished = await at.call(
-        lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"add": lambda a, b: a + b})
-    )
+    finished = await at.call(lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"add": add}))
 
     assert finished.status == "completed"
     assert outputs(backend) == [["3", "7"], ["10"]]
@@ -94,9 +103,7 @@ async def test_whatever_goes_wrong_with_a_call_becomes_an_output(face: MakeFace)
     at = face(backend)
 
     await at.call(
-        lambda tb: tb.threads.runs.execute(
-            "thread_1", "asst_1", tools={"add": lambda a, b: a + b, "broken": broken, "lost": object}
-        )
+        lambda tb: tb.threads.runs.execute("thread_1", "asst_1", tools={"add": add, "broken": broken, "lost": object})
     )
 
     [answers] = outputs(backend)
@@ -228,7 +235,7 @@ async def test_a_stream_that_breaks_before_it_names_its_run_raises(face: MakeFac
     ],
 )
 async def test_every_other_end_is_an_error_that_names_the_run(
-    face: MakeFace, ended: dict[str, Any], error: type[Exception], message: str
+    face: MakeFace, ended: RunObject, error: type[Exception], message: str
 ) -> None:
     backend = StubBackend(stream_run=[[run_event(ended)]])
     at = face(backend)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import pytest
 
 from tests.bridge.client.wire_objects import MESSAGE, RUN, STEP, call, call_stream, run, text_stream, waiting_run
 from threadbridge import types
-from threadbridge.ports import Event, Wire
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
+from threadbridge.ports import Event
 from threadbridge.types import AssistantDeleted, Message, Run, RunStep, WireModel, parse_event
 
 RECORDINGS = Path(os.environ.get("THREADBRIDGE_SHARED", Path(__file__).parents[3] / "../shared")) / "recordings"
@@ -31,7 +33,7 @@ MODELS: dict[str, type[WireModel]] = {
 }
 
 
-def dumped(model: WireModel) -> Wire:
+def dumped(model: WireModel) -> JsonObject:
     return model.model_dump(mode="json", exclude_unset=True)
 
 
@@ -47,7 +49,7 @@ def test_a_run_reads_as_in_the_sdk() -> None:
 
 
 def test_a_message_reads_as_in_the_sdk() -> None:
-    content = [{"type": "text", "text": {"value": "Hi", "annotations": []}}]
+    content: list[JsonObject] = [{"type": "text", "text": {"value": "Hi", "annotations": []}}]
 
     block = Message.model_validate({**MESSAGE, "content": content}).content[0]
 
@@ -56,7 +58,7 @@ def test_a_message_reads_as_in_the_sdk() -> None:
 
 
 @pytest.mark.parametrize(("model", "wire"), [(Run, RUN), (Message, MESSAGE), (RunStep, STEP)])
-def test_dumping_gives_the_wire_back_in_its_order(model: type[WireModel], wire: Wire) -> None:
+def test_dumping_gives_the_wire_back_in_its_order(model: type[WireModel], wire: JsonMapping) -> None:
     back = dumped(model.model_validate(wire))
 
     assert back == wire
@@ -84,7 +86,7 @@ def test_fields_nobody_has_heard_of_are_kept_and_readable() -> None:
 
 
 def test_fields_that_were_not_sent_read_as_none_and_stay_out() -> None:
-    wire = {"id": "msg_1", "object": "thread.message", "role": "user", "content": []}
+    wire: JsonObject = {"id": "msg_1", "object": "thread.message", "role": "user", "content": []}
 
     read = Message.model_validate(wire)
 
@@ -102,13 +104,14 @@ def test_fields_that_were_not_sent_read_as_none_and_stay_out() -> None:
         {**RUN, "last_error": {"code": "new_code", "message": "x"}},
     ],
 )
-def test_values_newer_than_this_version_are_no_error(wire: Wire) -> None:
+def test_values_newer_than_this_version_are_no_error(wire: JsonMapping) -> None:
     assert dumped(Run.model_validate(wire)) == wire
 
 
 def test_content_steps_and_annotations_of_new_types_are_no_error() -> None:
-    message = {**MESSAGE, "content": [{"type": "audio", "audio": {"id": "a"}}]}
-    step = {**STEP, "step_details": {"type": "tool_calls", "tool_calls": [{"id": "c", "type": "mcp", "mcp": {}}]}}
+    message: JsonObject = {**MESSAGE, "content": [{"type": "audio", "audio": {"id": "a"}}]}
+    calls: list[JsonObject] = [{"id": "c", "type": "mcp", "mcp": {}}]
+    step: JsonObject = {**STEP, "step_details": {"type": "tool_calls", "tool_calls": calls}}
 
     assert dumped(Message.model_validate(message)) == message
     assert dumped(RunStep.model_validate(step)) == step
@@ -146,32 +149,33 @@ def test_an_event_newer_than_this_version_is_given_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("data", [{"message": "Oh", "code": "server_error"}, {"error": {"message": "Oh"}}])
-def test_an_error_event_shows_its_message_in_either_form(data: Wire) -> None:
+def test_an_error_event_shows_its_message_in_either_form(data: JsonMapping) -> None:
     read = parse_event(Event("error", data))
 
     assert isinstance(read, types.ErrorEvent)
     assert read.data.message == "Oh"
 
 
-def objects(value: Any) -> Iterator[Wire]:
+def objects(value: object) -> Iterator[JsonObject]:
     """The Assistants objects in a recorded answer."""
-    if isinstance(value, dict) and value.get("object") == "list":
+    if is_json_object(value) and value.get("object") == "list":
         for entry in value["data"]:
             yield from objects(entry)
-    elif isinstance(value, dict) and value.get("object") in MODELS:
+    elif is_json_object(value) and value.get("object") in MODELS:
         yield value
 
 
-def recorded() -> Iterator[tuple[Wire, Event | None]]:
+def recorded() -> Iterator[tuple[JsonObject, Event | None]]:
     sys.path.insert(0, str(RECORDINGS))
     try:
-        import load  # type: ignore[import-not-found]  # lies beside the recordings
+        load: Any = importlib.import_module("load")  # lies beside the recordings
     finally:
         sys.path.pop(0)
     for interaction in load.interactions(RECORDINGS / "assistants"):
         for wire in objects(interaction.response_json):
             yield wire, None
-        for name, data in interaction.sse or []:
+        events: list[tuple[str, object]] = interaction.sse or []
+        for name, data in events:
             for wire in objects(data):
                 yield wire, Event(name, wire) if str(name).startswith("thread.") else None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from threadbridge.ports import Event, Wire
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject, RunStepObject, RunToolCall, StreamedMessageObject
+from threadbridge.ports import Event
 
-RUN: Wire = {
+RUN: RunObject = {
     "id": "run_1",
     "object": "thread.run",
     "created_at": 1761861679,
@@ -39,7 +40,7 @@ RUN: Wire = {
     "parallel_tool_calls": True,
 }
 
-MESSAGE: Wire = {
+MESSAGE: StreamedMessageObject = {
     "id": "msg_1",
     "object": "thread.message",
     "created_at": 1761861680,
@@ -56,7 +57,7 @@ MESSAGE: Wire = {
     "metadata": {},
 }
 
-STEP: Wire = {
+STEP: RunStepObject = {
     "id": "step_1",
     "object": "thread.run.step",
     "created_at": 1761861680,
@@ -75,35 +76,35 @@ STEP: Wire = {
 }
 
 
-def run(status: str, **fields: Any) -> Wire:
-    return {**RUN, "status": status, **fields}
+def run(status: str, **fields: Any) -> RunObject:
+    return cast("RunObject", {**RUN, "status": status, **fields})
 
 
-def call(call_id: str, name: str, arguments: str) -> Wire:
+def call(call_id: str, name: str, arguments: str) -> RunToolCall:
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def waiting_run(*calls: Wire) -> Wire:
+def waiting_run(*calls: RunToolCall) -> RunObject:
     """A run that waits for outputs."""
     action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": list(calls)}}
     return run("requires_action", required_action=action)
 
 
-def run_event(wire: Wire) -> Event:
+def run_event(wire: RunObject) -> Event:
     return Event(f"thread.run.{wire['status']}", wire)
 
 
-def message_delta(*content: Wire) -> Event:
+def message_delta(*content: JsonMapping) -> Event:
     return Event(
         "thread.message.delta", {"id": "msg_1", "object": "thread.message.delta", "delta": {"content": list(content)}}
     )
 
 
-def text(index: int, value: str, **fields: Any) -> Wire:
+def text(index: int, value: str, **fields: Any) -> JsonObject:
     return {"index": index, "type": "text", "text": {"value": value, **fields}}
 
 
-def step_delta(*calls: Wire) -> Event:
+def step_delta(*calls: JsonMapping) -> Event:
     return Event(
         "thread.run.step.delta",
         {
@@ -116,8 +117,8 @@ def step_delta(*calls: Wire) -> Event:
 
 def text_stream(*pieces: str) -> list[Event]:
     """A whole streamed answer (A90)."""
-    content = [{"type": "text", "text": {"value": "".join(pieces), "annotations": []}}]
-    message = {**MESSAGE, "status": "completed", "completed_at": 1761861681, "content": content}
+    content: list[JsonObject] = [{"type": "text", "text": {"value": "".join(pieces), "annotations": []}}]
+    message: JsonObject = {**MESSAGE, "status": "completed", "completed_at": 1761861681, "content": content}
     first, *rest = pieces
     return [
         Event("thread.run.created", RUN),
@@ -137,8 +138,8 @@ def text_stream(*pieces: str) -> list[Event]:
 
 def call_stream(pieces: Sequence[str]) -> list[Event]:
     """A streamed function call, up to requires_action (A91)."""
-    step = {**STEP, "type": "tool_calls", "step_details": {"type": "tool_calls", "tool_calls": []}}
-    opening = {
+    step: JsonObject = {**STEP, "type": "tool_calls", "step_details": {"type": "tool_calls", "tool_calls": []}}
+    opening: JsonObject = {
         "index": 0,
         "id": "call_1",
         "type": "function",

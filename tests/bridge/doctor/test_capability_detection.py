@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
+from threadbridge.api_types import JsonObject
 from threadbridge.doctor.capability_detection import DetectionResult, detect_capabilities
 from threadbridge.doctor.probes import get_probes
 from threadbridge.doctor.report import ProfileMatch, match_profile
 from threadbridge.errors import ConfigurationError, UpstreamError
-from threadbridge.ports import UpstreamCapabilities, Wire
+from threadbridge.ports import UpstreamCapabilities
 from threadbridge.translation.probe_protocol import Finding, ProbeRequest, ProbeResponse
 from threadbridge.translation.provider_profiles import CAPABILITIES, PROFILES
 
 NOT_FOUND = ProbeResponse({}, error=UpstreamError("Not Found.", status=404))
 REFUSED = ProbeResponse({}, error=UpstreamError("No.", status=400))
-PLAIN: Wire = {"id": "resp_1", "model": "m", "status": "completed", "output": []}
+PLAIN: JsonObject = {"id": "resp_1", "model": "m", "status": "completed", "output": []}
 
 
 class Server:
@@ -26,7 +27,7 @@ class Server:
     def __init__(
         self,
         *,
-        paths: Mapping[str, Wire] | None = None,
+        paths: Mapping[str, JsonObject] | None = None,
         refuses: tuple[str, ...] = (),
         refusal: ProbeResponse = REFUSED,
     ) -> None:
@@ -38,7 +39,7 @@ class Server:
         if question.path != "/responses":
             found = self._paths.get(question.path)
             return NOT_FOUND if found is None else ProbeResponse(found)
-        body = question.body or {}
+        body: JsonObject = question.body or {}
         if not body or body.keys() & set(self._refuses):
             return self._refusal
         return (
@@ -59,7 +60,7 @@ def of(server: Server, model: str | None = "m") -> DetectionResult:
             return found
 
 
-def listing(**entry: Any) -> Wire:
+def listing(**entry: Any) -> JsonObject:
     return {"/models": {"data": [{"id": "m", "object": "model", **entry}]}}
 
 
@@ -79,7 +80,7 @@ def test_a_server_is_known_by_who_owns_its_models(owner: str, profile: str) -> N
 
 
 def test_litellm_is_known_by_the_list_it_alone_has() -> None:
-    own = {"/model/info": {"data": [{"model_name": "m", "litellm_params": {}}]}}
+    own: JsonObject = {"/model/info": {"data": [{"model_name": "m", "litellm_params": {}}]}}
 
     assert of(Server(paths={**listing(owned_by="openai"), **own})).identity == "litellm"
     assert of(Server(paths=listing(owned_by="openai"))).identity is None
@@ -188,7 +189,7 @@ def test_without_a_list_a_model_must_be_named() -> None:
 
 
 def test_of_the_models_listed_the_cheapest_known_is_asked_else_the_first() -> None:
-    two: Wire = {"/models": {"data": [{"id": "a"}, {"id": "gpt-6-luna"}]}}
+    two: JsonObject = {"/models": {"data": [{"id": "a"}, {"id": "gpt-6-luna"}]}}
 
     assert of(Server(paths=two), model=None).model == "gpt-6-luna"
     assert of(Server(paths=listing()), model=None).model == "m"

@@ -8,29 +8,30 @@ from typing import Any
 
 import pytest
 
+from threadbridge.api_types import JsonObject
 from threadbridge.doctor.config_lint import LintWarning, lint_settings, lint_store
-from threadbridge.ports import ObjectKind, UpstreamCapabilities, Wire
+from threadbridge.ports import ObjectKind, UpstreamCapabilities
 from threadbridge.settings import Settings
 from threadbridge.translation.models.policy import ModelCatalog, ModelPolicy
 from threadbridge.translation.provider_profiles import PROFILES
 from threadbridge_adapters.stores import open_store
 
 TODAY = date(2026, 11, 25)
-SEARCH: Wire = {"type": "file_search"}
-STORES: Wire = {"file_search": {"vector_store_ids": ["vs_1"]}}
+SEARCH: JsonObject = {"type": "file_search"}
+STORES: JsonObject = {"file_search": {"vector_store_ids": ["vs_1"]}}
 
 
-def assistant(id_: str = "asst_1", **fields: Any) -> Wire:
-    usual: Wire = {"model": "gpt-6-luna", "instructions": None, "tools": [], "tool_resources": {}, "metadata": {}}
+def assistant(id_: str = "asst_1", **fields: Any) -> JsonObject:
+    usual: JsonObject = {"model": "gpt-6-luna", "instructions": None, "tools": [], "tool_resources": {}, "metadata": {}}
     return {"id": id_, "object": "assistant", "created_at": 1, **usual, **fields}
 
 
-def thread(id_: str = "thread_1", **fields: Any) -> Wire:
+def thread(id_: str = "thread_1", **fields: Any) -> JsonObject:
     return {"id": id_, "object": "thread", "created_at": 1, "tool_resources": {}, "metadata": {}, **fields}
 
 
-def run(id_: str = "run_1", **fields: Any) -> Wire:
-    usual: Wire = {"thread_id": "thread_1", "assistant_id": "asst_1", "status": "completed", "tools": []}
+def run(id_: str = "run_1", **fields: Any) -> JsonObject:
+    usual: JsonObject = {"thread_id": "thread_1", "assistant_id": "asst_1", "status": "completed", "tools": []}
     return {"id": id_, "object": "thread.run", "created_at": 1, "instructions": None, **usual, **fields}
 
 
@@ -39,7 +40,7 @@ _KINDS = {"assistant": ObjectKind.ASSISTANT, "thread": ObjectKind.THREAD, "threa
 
 
 async def found(
-    *objects: Wire,
+    *objects: JsonObject,
     settings: Settings = BOUNDED,
     profile: UpstreamCapabilities = PROFILES["openai"],
     catalog: ModelCatalog | None = None,
@@ -118,7 +119,7 @@ async def test_models_the_service_does_not_have_are_told() -> None:
 @pytest.mark.parametrize(
     "choice", [{"per_assistant": {"asst_1": {"model": "gpt-6-sol"}}}, {"models": {"gpt-4": {"model": "gpt-6-sol"}}}]
 )
-async def test_where_a_model_was_chosen_nothing_is_pinned(choice: Wire) -> None:
+async def test_where_a_model_was_chosen_nothing_is_pinned(choice: JsonObject) -> None:
     chosen = Settings.model_validate({**choice, "truncation": {"context_tokens": 10_000}})
 
     assert await found(assistant(model="gpt-4"), settings=chosen) == []

@@ -61,7 +61,8 @@ def test_many_threads_share_one_loop() -> None:
         return id(asyncio.get_running_loop())
 
     with ThreadPoolExecutor(16) as pool:
-        loops = set(pool.map(lambda _: get_portal().run(loop_id()), range(64)))
+        futures = [pool.submit(lambda: get_portal().run(loop_id())) for _ in range(64)]
+        loops = {future.result() for future in futures}
 
     assert len(loops) == 1
 

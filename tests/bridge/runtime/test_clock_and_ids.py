@@ -19,7 +19,7 @@ def test_a9_c1_an_id_is_a_prefix_and_24_letters_and_digits() -> None:
 
 def test_no_id_is_given_twice_to_threads_that_ask_at_once() -> None:
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: new_id("run"), range(20_000)))
+        made = list(pool.map(new_id, ["run"] * 20_000))
 
     assert len(set(made)) == len(made)
 

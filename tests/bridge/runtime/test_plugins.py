@@ -18,7 +18,7 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> None:
             EntryPoint("torn", "no_such_package_anywhere:open_backend", "threadbridge.backends"),
         ]
     )
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda **params: found.select(**params))
+    monkeypatch.setattr("importlib.metadata.entry_points", found.select)
 
 
 async def open_mine(settings: Settings) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import openai
 from openai import BaseModel
@@ -28,9 +29,9 @@ def to_json(value: object) -> object:
         case openai.APIStatusError():
             return {"class": type(value).__name__, "status": value.status_code, "error": value.body}
         case list() | tuple():
-            return [to_json(one) for one in value]
+            return [to_json(one) for one in cast("Sequence[object]", value)]
         case dict():
-            return {name: to_json(one) for name, one in value.items()}
+            return {name: to_json(one) for name, one in cast("Mapping[str, object]", value).items()}
         case _:
             return value
 
