@@ -14,6 +14,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -248,6 +249,8 @@ def get_portal() -> BlockingPortal:
         if _current_portal is None:
             _current_portal = BlockingPortal()
             # Functions of `atexit` are called after the shutdown of worker threads, too late for a store on such a one.
+            # Those of `threading` are called last registered first: before the shutdown, which this import registers.
+            import_module("concurrent.futures.thread")
             register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
             try:
                 register(_current_portal.close)
