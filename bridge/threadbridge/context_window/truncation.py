@@ -138,9 +138,9 @@ def _fits(tokens: int, budget: int | None) -> bool:
 
 
 def _iter_newest_turns(newest: Iterable[CountedEntry], max_tokens: int | None) -> Iterator[Span]:
-    """Whole turns, the newest first. A turn larger than `most` tokens is cut where reading stopped, and is the last.
+    """Whole turns, the newest first. A turn larger than `max_tokens` is cut where reading stopped, and is the last.
 
-    Entries that only their own run reads count in the newest turn alone.
+    Entries that only their own run sends count in the newest turn alone.
     """
     turn: Span | None = None
     is_newest = True
@@ -156,7 +156,7 @@ def _iter_newest_turns(newest: Iterable[CountedEntry], max_tokens: int | None) -
 
 
 def _read_first_turn(oldest: Iterable[CountedEntry], max_tokens: int | None) -> Span | None:
-    """The first turn of the thread, read up to `most` tokens."""
+    """The first turn of the thread, read up to `max_tokens`."""
     turn: Span | None = None
     for line in oldest:
         if line.role is EntryRole.USER and turn is not None:

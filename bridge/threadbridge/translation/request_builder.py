@@ -130,7 +130,7 @@ def build_request(
 def list_run_warnings(
     run: RunObject, model: ResolvedModel, rejected_parameters: Collection[str], profile: UpstreamCapabilities
 ) -> tuple[str, ...]:
-    """What of a new run is done in another way than requested, one sentence each.
+    """The differences between what a new run requests and what is sent, one sentence each.
 
     A successor model, a parameter it rejects, a tool that is not sent, a capability the service lacks: the warnings
     of the run's first request, before anything of the thread is in it.

@@ -92,7 +92,7 @@ class TurnTranslator:
     step.
 
     `produced_files` lists the files that code made as they become known, so that they can be copied meanwhile.
-    `known_files` are the IDs of those of earlier turns. Before the last event of a response that used a
+    `known_files` are the IDs of the files of earlier turns. Before the last event of a response that used a
     `container_id`, pass the container's files to `add_container_files`: not every file is cited (§12).
     """
 
