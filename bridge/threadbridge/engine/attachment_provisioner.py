@@ -6,13 +6,18 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
+from typing_extensions import Unpack
+
+from threadbridge.api_types import JsonMapping
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, RequestError, UpstreamError, UpstreamTimeout
 from threadbridge.logs import get_logger
-from threadbridge.ports import BlobStore, Clock, IdGenerator, ObjectKind, Session, Store, Upstream, Wire
+from threadbridge.ports import BlobStore, Clock, IdGenerator, ObjectKind, Session, Store, Upstream
 from threadbridge.service import cleanup_intents, generated_files
 from threadbridge.service.attachments import NewVectorStore, Provisioned, ProvisioningPlan
+from threadbridge.service.cleanup_intents import CleanupIntent
+from threadbridge.service.generated_files import FileObject
 from threadbridge.settings import Limits
 
 T = TypeVar("T")
@@ -74,25 +79,26 @@ class AttachmentProvisioner:
         """Run a transaction of the tenant."""
         return await self.store.write(work, tenant=self.tenant)
 
-    async def _delete_resources(self, row: Wire) -> None:
-        for file_id in row["added"]:
-            await self._delete(f"/vector_stores/{row['store']}/files/{file_id}")
+    async def _delete_resources(self, row: CleanupIntent) -> None:
+        for file_id in row.get("added", ()):
+            await self._delete(f"/vector_stores/{row.get('store')}/files/{file_id}")
         for store_id in await self._find_created_stores(row):
             await self._delete(f"/vector_stores/{store_id}")
-        for file_id in row["uploaded"]:
+        for file_id in row.get("uploaded", ()):
             await self._delete(f"/files/{file_id}")
 
-    async def _find_created_stores(self, row: Wire) -> Sequence[str]:
+    async def _find_created_stores(self, row: CleanupIntent) -> Sequence[str]:
         """The created store; found by its name if the process ended before it recorded the id."""
-        if row["name"] is None:
+        name, created = row.get("name"), row.get("store")
+        if name is None:
             return []
-        if row["store"] is not None:
-            return [row["store"]]
+        if created is not None:
+            return [created]
         after = ""
         while True:
             page = await self.upstream.request("GET", f"/vector_stores?limit={_PAGE_SIZE}{after}")
             newer = [store for store in page["data"] if store["created_at"] >= row["created_at"] - _CLOCK_SKEW_SECONDS]
-            store_ids = [store["id"] for store in newer if store.get("name") == row["name"]]
+            store_ids = [store["id"] for store in newer if store.get("name") == name]
             if store_ids or len(newer) < len(page["data"]) or not page.get("has_more"):
                 return store_ids
             after = f"&after={newer[-1]['id']}"
@@ -105,6 +111,13 @@ class AttachmentProvisioner:
                 raise
 
 
+class _IntentChanges(TypedDict, total=False):
+    name: str
+    store: str
+    added: list[str]
+    uploaded: list[str]
+
+
 class _ProvisioningRequest:
     """The resources of one request, recorded in a cleanup intent as they are created."""
 
@@ -112,7 +125,7 @@ class _ProvisioningRequest:
         self._provisioner = provisioner
         self._plan = plan
         self._upstream = provisioner.upstream
-        self._intent: Wire = {
+        self._intent: CleanupIntent = {
             "id": provisioner.new_id("intent"),
             "created_at": int(provisioner.clock.now()),
             "name": None,
@@ -160,7 +173,7 @@ class _ProvisioningRequest:
     async def _resolve_generated_file(self, file_id: str) -> str:
         """A generated file is stored here; to be searched, it is uploaded."""
 
-        def read_file(session: Session) -> tuple[Wire | None, str | None]:
+        def read_file(session: Session) -> tuple[FileObject | None, str | None]:
             return generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
 
         file, blob = await self._provisioner.store.read(read_file, tenant=self._provisioner.tenant)
@@ -171,7 +184,7 @@ class _ProvisioningRequest:
         content = self._provisioner.blobs.read(blob)
         fields = {"purpose": "assistants"}
         uploaded = await self._upstream.upload("/files", filename=file["filename"], content=content, fields=fields)
-        await self._record_intent(uploaded=[*self._intent["uploaded"], str(uploaded["id"])])
+        await self._record_intent(uploaded=[*self._intent.get("uploaded", ()), str(uploaded["id"])])
         return str(uploaded["id"])
 
     async def _provision_store(self, upstream_ids: dict[str, str]) -> Provisioned:
@@ -208,13 +221,13 @@ class _ProvisioningRequest:
             return False
         return True
 
-    async def _record_intent(self, **changes: object) -> None:
-        intent: Wire = {**self._intent, **changes}
+    async def _record_intent(self, **changes: Unpack[_IntentChanges]) -> None:
+        intent: CleanupIntent = {**self._intent, **changes}
         self._intent = intent
         self._has_intent = True
         await self._provisioner.write(lambda session: cleanup_intents.record_intent(session, intent))
 
-    async def _add_files(self, store: str, file_ids: Mapping[str, str], chunking: Wire) -> None:
+    async def _add_files(self, store: str, file_ids: Mapping[str, str], chunking: JsonMapping) -> None:
         """Add files to a store. The attributes of a copy name the original file, which answers cite (S8)."""
         for file_id, original_id in file_ids.items():
             attributes = {"attributes": {"file_id": original_id}} if original_id != file_id else {}

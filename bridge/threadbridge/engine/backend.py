@@ -86,8 +86,8 @@ class ResponsesBackend:
         await self._ctx.token_counting.load()
 
     async def handle_passthrough(self, context: RequestContext, request: PassthroughRequest) -> WireResponse | None:
-        """What is not the Assistants API's: files that code made are answered here, the rest by the simulator; a real
-        service is left to the door.
+        """The response to a request outside the Assistants API: for generated files from the store, for others from an
+        upstream that handles them (the simulator). None: the gateway or transport sends it to the upstream.
         """
         response = await GeneratedFilesApi(self._get_ctx(context)).handle(request)
         if response is not None:
@@ -255,7 +255,7 @@ class ResponsesBackend:
 
     async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
         run = await self._write(context, partial(runs.cancel, thread_id=thread_id, run_id=run_id))
-        await self._stop_run(context, run_id)  # also where the run ended at once: a worker that fell behind may be ours
+        await self._stop_run(context, run_id)  # also if the run has ended: its turn may still be performed here
         return run
 
     async def submit_tool_outputs(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
@@ -327,7 +327,7 @@ class ResponsesBackend:
         self._ctx.event_bus.notify(run)
 
     def _recover_run(self, ctx: EngineContext, run_id: str) -> None:
-        """Submit a run that has no worker, where this process recovers runs."""
+        """Submit a run that nothing performs, if this process recovers runs."""
         if self._sweeper.is_running:
             self._executor.submit(RunReference(ctx.tenant, run_id))
 
@@ -378,7 +378,7 @@ class ResponsesBackend:
     def _provision(
         self, context: RequestContext, plan: ProvisioningPlan | None
     ) -> AbstractAsyncContextManager[Provisioned | None]:
-        """What the upstream has to provide before the request's transaction; undone if that fails."""
+        """Create what the plan needs upstream before the transaction of the request; delete it if that fails."""
         possible_plan = attachments.restrict_to_capabilities(plan, self._ctx.rules.profile)
         return self._get_ctx(context).attachment_provisioner.provision(possible_plan)
 
@@ -403,7 +403,7 @@ class ResponsesBackend:
         return queued
 
     def _send_warnings(self, started: CreatedRun, warn: WarningSink) -> None:
-        """Warn the creator of a run about what it asks for and will not get; the turn logs the same."""
+        """Warn the creator of a run about parameters that the turn changes or drops. The turn logs the same."""
         ctx, run, turn = self._ctx, started.run, started.turn
         model = ctx.rules.models.resolve(run, ctx.clock.now()) if turn is None else turn.model
         for warning in list_run_warnings(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
-from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream, Wire
+from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream
 from threadbridge.service import generated_files, tool_resources
 from threadbridge.service.tool_resources import ThreadContainer
 
@@ -17,7 +18,7 @@ _log = get_logger("threadbridge.files")
 _UNSUPPORTED_STATUSES = frozenset({404, 405, 501})
 #: Statuses with which a container that is gone refuses a file.
 _EXPIRED_STATUSES = frozenset({400, 404})
-_EXPIRES_AFTER: Wire = {"anchor": "last_active_at", "minutes": 20}
+_EXPIRES_AFTER: JsonObject = {"anchor": "last_active_at", "minutes": 20}
 _PAGE_SIZE = 100
 #: Pages of a container's files that are looked through.
 _MAX_PAGES = 10
@@ -73,9 +74,9 @@ class ContainerProvisioner:
         await self._save_container(thread_id, ThreadContainer(container_id, tuple(file_ids)))
         return container_id
 
-    async def list_files(self, container_id: str) -> Sequence[Wire]:
+    async def list_files(self, container_id: str) -> Sequence[JsonObject]:
         """What lies in the container; nothing where the service does not tell."""
-        container_files: list[Wire] = []
+        container_files: list[JsonObject] = []
         after = ""
         for _ in range(_MAX_PAGES):
             try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
+from threadbridge.api_types import RunObject
 from threadbridge.context_window.history_selector import TokenizerNotLoaded
 from threadbridge.costs.spend_limits import has_spend_limits
 from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
@@ -23,7 +24,6 @@ from threadbridge.ports import (
     Session,
     Store,
     Upstream,
-    Wire,
 )
 from threadbridge.service.context import ServiceContext, ServiceRules
 from threadbridge.service.turns import TurnStart
@@ -116,7 +116,7 @@ class EngineContext:
         if has_spend_limits(self.limits) and not prices.is_ready:
             await prices.load()
 
-    async def get_run(self, run_id: str) -> Wire | None:
+    async def get_run(self, run_id: str) -> RunObject | None:
         """The run as it is stored."""
         return await self.store.read(lambda session: session.get(ObjectKind.RUN, run_id), tenant=self.tenant)
 

@@ -37,14 +37,14 @@ class FileCopier:
             await asyncio.wait(self._tasks, timeout=self._limits.copy_out_seconds)
 
     def collect_copied_files(self) -> Sequence[PersistedFile]:
-        """The files that are there. What is still being copied is given up."""
+        """The copied files. Copies under way are abandoned."""
         copied: list[PersistedFile] = []
         for task, file in self._tasks.items():
             blob = task.result() if task.done() and not task.cancelled() else None
             if blob is not None:
                 copied.append(PersistedFile(file, blob))
             elif task.cancel():
-                _log.warning("a file that code made was given up: it took too long", file_id=file.file_id)
+                _log.warning("the copy of a generated file took too long and was abandoned", file_id=file.file_id)
         return copied
 
     async def _copy_or_skip(self, file: ProducedFile) -> Blob | None:
@@ -52,7 +52,7 @@ class FileCopier:
             async with self._semaphore:
                 return await self._copy_file(file)
         except BridgeError as error:
-            _log.warning("a file that code made could not be kept", file_id=file.file_id, error=error.message)
+            _log.warning("could not copy a generated file", file_id=file.file_id, error=error.message)
             return None
 
     async def _copy_file(self, file: ProducedFile) -> Blob:

@@ -1,4 +1,4 @@
-"""Files that code made, as the service's own `/files` would answer for them (A85)."""
+"""Requests about generated files, answered as the upstream's `/files` would answer them (A85)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from threadbridge.api_types import JsonMapping
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Page, PassthroughRequest, Session, Wire, WireResponse
+from threadbridge.ports import Page, PassthroughRequest, Session, WireResponse
 from threadbridge.service import generated_files
 from threadbridge.service.file_listing import (
     UpstreamFilesQuery,
@@ -24,12 +25,12 @@ from threadbridge.service.generated_files import FileObject
 
 T = TypeVar("T")
 
-#: Statuses that say the service keeps no files.
+#: Statuses of an upstream without `/files`.
 _UNSUPPORTED_STATUSES = frozenset({404, 405, 501})
 
 
 class GeneratedFilesApi:
-    """Answers requests about files of ours, and leaves every other one to the service behind."""
+    """Answers requests about generated files; all others are left to the upstream."""
 
     def __init__(self, ctx: EngineContext) -> None:
         self._ctx = ctx
@@ -61,7 +62,7 @@ class GeneratedFilesApi:
         return _json_response(merge_file_pages(query, own, upstream_page))
 
     async def _list_upstream_files(self, request: PassthroughRequest, missing: UpstreamFilesQuery) -> Page[FileObject]:
-        """Files of the service; none where it keeps none (S12)."""
+        """The files of the upstream; none if it has no `/files` (S12)."""
         params = {**dict(request.query), "limit": str(missing.limit), "after": missing.after}
         query = urlencode({name: value for name, value in params.items() if value is not None})
         try:
@@ -73,7 +74,7 @@ class GeneratedFilesApi:
         return Page(answer.get("data") or [], has_more=bool(answer.get("has_more")))
 
     async def _get_content(self, file_id: str) -> WireResponse | None:
-        def read_file(session: Session) -> tuple[Wire | None, str | None]:
+        def read_file(session: Session) -> tuple[FileObject | None, str | None]:
             return generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
 
         file, blob = await self._read(read_file)
@@ -97,6 +98,6 @@ class GeneratedFilesApi:
         return await self._ctx.store.read(work, tenant=self._ctx.tenant)
 
 
-def _json_response(body: Wire) -> WireResponse:
+def _json_response(body: JsonMapping) -> WireResponse:
     headers = {"content-type": "application/json", "x-request-id": f"req_{secrets.token_hex(16)}"}
     return WireResponse(200, headers, orjson.dumps(body, option=orjson.OPT_INDENT_2))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from threadbridge.api_types import JsonObject
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.file_copier import FileCopier
-from threadbridge.engine.vector_store_indexing import wait_for_indexing
-from threadbridge.ports import Event
+from threadbridge.errors import UpstreamError
+from threadbridge.ports import Clock, Event, Upstream
 from threadbridge.service import generated_files
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.service.turns import TurnStart
@@ -17,6 +18,9 @@ from threadbridge.translation.stream_translator import TurnTranslator
 
 #: A container's files are listed before the response's last event is translated: not every file is cited (§12).
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete"})
+
+#: Seconds between two looks.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
 class HostedToolSession:
@@ -56,7 +60,7 @@ class HostedToolSession:
         )
 
     async def replace_container(self) -> bool:
-        """The container has died. Whether there is a new one now, so that it is worth asking again."""
+        """Replace an expired container. Returns whether there is a new one, so that the request can be sent again."""
         resources = self._resources
         if resources is None or self._container_id is None:
             return False
@@ -66,22 +70,22 @@ class HostedToolSession:
 
     @property
     def runs_code(self) -> bool:
-        """Whether code may run, so that every event is worth a look at the files it made."""
+        """Whether code may run, so that events can bring generated files."""
         return self._runs_code
 
     async def discover_files_before(self, event_type: str) -> Sequence[Event]:
-        """What is to be told before an event of this type: files that were never cited."""
+        """Events to publish before an event of this type: generated files that no text cites."""
         container_id = self._translator.container_id
         if event_type not in _LAST_EVENTS or container_id is None:
             return []
         return self._translator.add_container_files(await self._ctx.container_provisioner.list_files(container_id))
 
     def start_file_copies(self) -> None:
-        """An event was translated: copy the files that have become known."""
+        """Copy the files that the last translated event made known."""
         self._file_copier.start_copies(self._translator.produced_files)
 
     async def wait_for_file_copies(self) -> None:
-        """Every file is copied, or given up."""
+        """Wait until every file is copied or its copy was abandoned."""
         await self._file_copier.wait()
 
     async def _name_blob(self, digest: str) -> str:
@@ -91,5 +95,32 @@ class HostedToolSession:
         )
 
     def collect_copied_files(self) -> Sequence[PersistedFile]:
-        """The files that were copied."""
+        """The copied files."""
         return self._file_copier.collect_copied_files()
+
+
+async def wait_for_indexing(upstream: Upstream, clock: Clock, store_ids: Iterable[str], *, seconds: float) -> None:
+    """Wait until the vector stores have indexed their files, for `seconds` at most (A56).
+
+    Raises UpstreamError for an expired vector store (A31). A service that reports no counts is not waited for (S9).
+    """
+    deadline = clock.now() + seconds
+    for store_id in store_ids:
+        pause = _FIRST_PAUSE
+        while await _is_indexing(upstream, store_id) and clock.now() < deadline:
+            await clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def _is_indexing(upstream: Upstream, store_id: str) -> bool:
+    try:
+        store = await upstream.request("GET", f"/vector_stores/{store_id}")
+    except UpstreamError:
+        return False  # the response will say what is wrong with it
+    if store.get("status") == "expired":
+        raise UpstreamError(
+            f"The vector store {store_id} of this thread has expired. Attach another vector store to the thread.",
+            status=400,
+        )
+    counts: JsonObject = store.get("file_counts") or {}
+    return bool(counts.get("in_progress"))

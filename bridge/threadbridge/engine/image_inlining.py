@@ -1,4 +1,4 @@
-"""Shows the model images that code made and a user sends back: their contents, for their ids are ours."""
+"""Sends the contents of generated images that a message shows, because the upstream does not know their ids."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import mimetypes
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 
+from threadbridge.api_types import CreateResponseBody
 from threadbridge.engine.context import EngineContext
-from threadbridge.ports import Session, Wire
+from threadbridge.ports import Session
 from threadbridge.service import generated_files
 from threadbridge.translation.input_items import collect_image_file_ids, inline_images
 from threadbridge.translation.produced_files import is_image
 
-#: Bytes of an image that is sent along with a request; a larger one the service may refuse in its own words.
+#: Largest image in bytes that is sent within a request; the upstream rejects the id of a larger one.
 _MAX_IMAGE_BYTES = 20 * 1024 * 1024
 
 
@@ -23,12 +24,15 @@ class ImageInliner:
         self._ctx = ctx
         self._data_urls: dict[str, str] = {}
 
-    async def inline_images(self, body: Wire) -> Wire:
-        """The request with the contents of generated images instead of ids that the service does not know.
+    async def inline_images(self, body: CreateResponseBody) -> CreateResponseBody:
+        """The request with the contents of generated images in place of their ids.
 
-        Raises StoreError where they cannot be read.
+        Raises StoreError if they cannot be read.
         """
-        file_ids = collect_image_file_ids(body["input"])
+        items = body.get("input", [])
+        if isinstance(items, str):
+            return body
+        file_ids = collect_image_file_ids(items)
         if not file_ids:
             return body
         blobs = await self._ctx.store.read(
@@ -38,11 +42,11 @@ class ImageInliner:
             content = b"".join([piece async for piece in self._ctx.blobs.read(blob)])
             media_type = mimetypes.guess_type(filename)[0] or "image/png"
             self._data_urls[file_id] = f"data:{media_type};base64,{b64encode(content).decode()}"
-        return {**body, "input": inline_images(body["input"], self._data_urls)} if self._data_urls else body
+        return {**body, "input": inline_images(items, self._data_urls)} if self._data_urls else body
 
 
 def _find_images(session: Session, file_ids: Iterable[str]) -> Mapping[str, tuple[str, str]]:
-    """The names and the contents of those that are ours."""
+    """The names and blobs of the generated images among these files."""
     images: dict[str, tuple[str, str]] = {}
     for file_id in file_ids:
         file, blob = generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import orjson
 
+from threadbridge.api_types import CreateResponseBody, ResponseEvent
 from threadbridge.context_window.report import (
     build_turn_report,
     format_no_compaction_warning,
@@ -16,7 +17,6 @@ from threadbridge.context_window.report import (
     mark_not_sent,
 )
 from threadbridge.engine.context import EngineContext
-from threadbridge.engine.exact_count import fetch_input_token_count
 from threadbridge.engine.hosted_tool_session import HostedToolSession
 from threadbridge.engine.image_inlining import ImageInliner
 from threadbridge.engine.recovery import recover_from_error, recover_from_event
@@ -24,11 +24,17 @@ from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.upstream_state import UpstreamState
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
-from threadbridge.ports import Event, UpstreamStream, Wire
+from threadbridge.ports import Event, Upstream, UpstreamStream
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.error_classifier import ErrorKind
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
-from threadbridge.translation.request_builder import build_count_failure_warning, build_request
+from threadbridge.translation.request_builder import (
+    INPUT_TOKENS_PATH,
+    build_count_failure_warning,
+    build_count_request,
+    build_request,
+    parse_token_count,
+)
 from threadbridge.translation.stream_translator import TurnInterruption, TurnTranslator, iterate_events
 
 T = TypeVar("T")
@@ -37,15 +43,15 @@ _log = get_logger("threadbridge.run")
 
 #: How long the end of a response may take once its last event is there.
 _DRAIN_SECONDS = 1.0
-#: Events that end a response and may say that it is worth asking again.
+#: Events that end a response with an error that a remedy may exist for.
 _FAILURE_EVENTS = frozenset({"response.failed", "error"})
 
 
 class ModelExchange:
-    """Asks the model for one response and hands its events to the translator.
+    """Requests one response of the model and passes its events to the translator.
 
-    With a feed that somebody reads the response is streamed, and events are told as they come; where nobody watches it
-    is fetched whole. `closing` holds the last events, which may only be told once the turn is written.
+    If the turn has readers the response is streamed and events are published as they arrive; otherwise it is fetched
+    whole. `closing_events` are published after the turn is committed.
     """
 
     def __init__(
@@ -61,8 +67,8 @@ class ModelExchange:
         self._rejected_parameters: frozenset[str] = frozenset()  # parameters the model refused in this turn
         self._shortening_count = 0  # how often, for the service found it too long
         self._warnings: tuple[str, ...] = ()  # what became of its history, for the report
-        self._logged_warnings: tuple[str, ...] = ()  # of what the run asks for and does not get
-        self._upstream_events: AsyncIterator[Wire] | None = None
+        self._logged_warnings: tuple[str, ...] = ()  # about parameters that are changed or dropped
+        self._upstream_events: AsyncIterator[ResponseEvent] | None = None
         self.tool_session = HostedToolSession(ctx, start, translator)
         self._image_inliner = ImageInliner(ctx)
 
@@ -77,8 +83,8 @@ class ModelExchange:
         await self.tool_session.wait_for_file_copies()
 
     async def _check_token_budget(self) -> bool:
-        """Whether the prompt is within its budget, as the service counts it where it is asked to; less of the thread is
-        sent where it was not (A80).
+        """Whether the prompt is within its budget, as the upstream counts it if settings say so. A longer one is
+        shortened (A80).
         """
         truncation = self._ctx.rules.history.truncation
         if truncation.counting == "offline" or self.upstream_state.start.report["budget"] is None:
@@ -87,7 +93,7 @@ class ModelExchange:
             await self.upstream_state.ensure_conversation()
             body = await self._build_request(await self.tool_session.prepare_tools(), stream=False)
             try:
-                token_count = await fetch_input_token_count(self._ctx.upstream, body, seconds=truncation.exact_seconds)
+                token_count = await _fetch_input_token_count(self._ctx.upstream, body, seconds=truncation.exact_seconds)
             except UpstreamError as error:
                 self._add_warning(build_count_failure_warning(error.message))
                 break
@@ -97,7 +103,7 @@ class ModelExchange:
         return bool(self.upstream_state.start.report["fits"])
 
     def _end_without_request(self) -> None:
-        """Nothing is sent, and the run says that its budget is too small."""
+        """End the run as incomplete without a request: its budget is too small."""
         history = mark_not_sent(self.upstream_state.start.report)
         self._translator.report = {"history": history, "model": None, "warnings": list(self._warnings)}
         self.closing_events = self._translator.interrupt(TurnInterruption("incomplete", unbilled=True))
@@ -142,8 +148,8 @@ class ModelExchange:
                 await self._wait_for_reader(run_stream)
         return self._end_if_incomplete()
 
-    async def _start_over_if_recoverable(self, event: Wire) -> bool:
-        """Whether this event ends the response for a reason that can be helped, and it is asked for again.
+    async def _start_over_if_recoverable(self, event: ResponseEvent) -> bool:
+        """Whether this event ends the response with an error that a remedy helps; then it is requested again.
 
         After text or function calls were published it is not: then the run fails with the upstream's error.
         """
@@ -166,18 +172,19 @@ class ModelExchange:
                 await run_stream.drain()
         except TimeoutError:
             _log.warning(
-                "nobody reads the stream; the run goes on without it", run_id=self.upstream_state.start.run["id"]
+                "the reader of the stream does not read; the run continues without it",
+                run_id=self.upstream_state.start.run["id"],
             )
             run_stream.detach_reader()
 
     @property
     def has_open_stream(self) -> bool:
-        """Whether there is a stream to hang up on."""
+        """Whether a stream is open."""
         return self._upstream_stream is not None
 
     async def close_stream(self) -> None:
-        """Let the connection go. A response that was understood is read to its end first, for a moment at most:
-        only then can its connection serve the next one.
+        """Close the stream. A complete response is first read to its end, in bounded time, so that the next request can
+        reuse its connection.
         """
         if self._upstream_stream is None or self._upstream_events is None:
             return
@@ -196,11 +203,9 @@ class ModelExchange:
             self.closing_events = self._translator.finish_stream()
 
     async def _send_with_recovery(self, send: Callable[[bytes], Awaitable[T]], *, stream: bool) -> T:
-        """The answer of the service, asked again where it refused what can be done without.
+        """The answer of the upstream. A rejected request is changed by a remedy (`engine.recovery`) and sent again.
 
-        What the service was to have kept and has not is sent (§9). A container that has died is replaced once (§4); a
-        prompt that is too long is shortened; a sampling parameter that turns out to be refused is left out here and,
-        where that was all that was wrong, from then on (§15).
+        A rejected parameter is left out for the rest of the turn and, if that alone helped, of all later turns (§15).
         """
         while True:
             await self.upstream_state.ensure_conversation()
@@ -243,11 +248,11 @@ class ModelExchange:
             return False
         self._container_replaced = True
         await self.upstream_state.send_full_history("container_replaced")
-        _log.info("the thread's container was replaced", run_id=self.upstream_state.start.run["id"], error=reason)
+        _log.info("replaced the container of the thread", run_id=self.upstream_state.start.run["id"], error=reason)
         return True
 
     async def shorten_history(self) -> bool:
-        """The service counted more than we did. Whether there is less to be sent now, so that it is worth asking."""
+        """Whether the history could be shortened, after the upstream found the prompt too long."""
         before = self.upstream_state.start
         if (
             self._shortening_count >= self._ctx.rules.history.truncation.overflow_retries
@@ -264,7 +269,7 @@ class ModelExchange:
             warning, run_id=self.upstream_state.start.run["id"], thread_id=self.upstream_state.start.run["thread_id"]
         )
 
-    async def _build_request(self, hosted: HostedToolResources, *, stream: bool) -> Wire:
+    async def _build_request(self, hosted: HostedToolResources, *, stream: bool) -> CreateResponseBody:
         start = self.upstream_state.start
         run = start.run
         model = start.model
@@ -285,7 +290,20 @@ class ModelExchange:
         warnings = [*self._warnings, *plan.warnings]
         self._translator.report = build_turn_report(start.report, run, model, warnings, start.continuation)
         for warning in plan.warnings:
-            if warning not in self._logged_warnings:  # a request may be made several times
+            if warning not in self._logged_warnings:  # a request may be built several times
                 _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
         self._logged_warnings = plan.warnings
         return await self._image_inliner.inline_images(plan.body)
+
+
+async def _fetch_input_token_count(upstream: Upstream, body: CreateResponseBody, *, seconds: float) -> int:
+    """The tokens of a request as the upstream counts them. Raises UpstreamError if it does not answer in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            answer = await upstream.request("POST", INPUT_TOKENS_PATH, build_count_request(body))
+    except TimeoutError:
+        raise UpstreamError(f"It took longer than {seconds:g} s.") from None
+    token_count = parse_token_count(answer)
+    if token_count is None:
+        raise UpstreamError("There is no number of tokens in its answer.")
+    return token_count

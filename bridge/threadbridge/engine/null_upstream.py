@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 
+from threadbridge.api_types import JsonMapping, JsonObject
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream, Wire
+from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream
 
 _NO_RUNS_MESSAGE = (
     "This process performs no runs (performs_runs is false); start them where a gateway or a program does."
@@ -26,7 +27,7 @@ class NullUpstream:
     async def stream_response(self, body: bytes) -> UpstreamStream:  # noqa: ARG002  the port's signature
         raise UpstreamError(_NO_RUNS_MESSAGE)
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:  # noqa: ARG002
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:  # noqa: ARG002
         raise UpstreamError(_NO_RUNS_MESSAGE)
 
     async def upload(
@@ -36,7 +37,7 @@ class NullUpstream:
         filename: str,  # noqa: ARG002
         content: AsyncIterator[bytes],  # noqa: ARG002
         fields: Mapping[str, str],  # noqa: ARG002
-    ) -> Wire:
+    ) -> JsonObject:
         raise UpstreamError(_NO_RUNS_MESSAGE)
 
     def download(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:  # noqa: ARG002

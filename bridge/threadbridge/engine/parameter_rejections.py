@@ -1,4 +1,4 @@
-"""What models refused: known at once in this process, and kept in the store for the next."""
+"""The parameters that models rejected: learned by this process, and stored for later ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = get_logger("threadbridge.run")
 
 
 class ParameterRejectionRegistry:
-    """The rejections by the models of one upstream. `rejections` are those the store had when the process began."""
+    """The rejections by the models of one upstream. `rejections` are those that the store held at the start."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class ParameterRejectionRegistry:
         return self._rejections.get_rejected(model, self._clock.now())
 
     def learn(self, model: str, parameters: Iterable[str]) -> Sequence[ParameterRejection]:
-        """The model answers where these are left out; gives back what is to be kept."""
+        """Learn that the model answers without these parameters. Returns the rejections to store."""
         rejections = [ParameterRejection(model, parameter, self._clock.now()) for parameter in sorted(parameters)]
         for rejection in rejections:
             self._rejections.record(rejection)
         return rejections
 
     async def save(self, tenant: str, rejections: Sequence[ParameterRejection]) -> None:
-        """Store them for the tenant whose run met them. If that fails, only this process knows them."""
+        """Store them for the tenant of the run. If that fails, only this process has learned them."""
 
         def work(session: Session) -> None:
             for rejection in rejections:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol, TypeAlias
 
+from threadbridge.api_types import JsonMapping
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
 from threadbridge.translation.error_classifier import ErrorKind, ErrorMatch, classify_error, get_event_error
 
 
@@ -20,7 +20,7 @@ class FailedRequest(NamedTuple):
 
     match: ErrorMatch
     message: str
-    body: Wire
+    body: JsonMapping
     error: UpstreamError | None = None
 
 
@@ -36,7 +36,7 @@ class RecoverableExchange(Protocol):
         ...
 
     async def drop_lost_state(self, kind: ErrorKind, error: UpstreamError) -> bool:
-        """Send the history that the upstream was to have kept."""
+        """Send the history that the upstream should have stored."""
         ...
 
     async def replace_container(self, reason: str) -> bool:
@@ -100,7 +100,7 @@ RECOVERY: tuple[RecoveryRow, ...] = (
 )
 
 
-async def recover_from_error(exchange: RecoverableExchange, error: UpstreamError, body: Wire) -> bool:
+async def recover_from_error(exchange: RecoverableExchange, error: UpstreamError, body: JsonMapping) -> bool:
     """Apply the remedies for a refused request. Returns whether to send it again."""
     matches = {match.kind: match for match in classify_error(error, body)}
     for row in RECOVERY:
@@ -110,8 +110,8 @@ async def recover_from_error(exchange: RecoverableExchange, error: UpstreamError
     return False
 
 
-async def recover_from_event(exchange: RecoverableExchange, event: Wire) -> bool:
-    """Apply the remedies for an event that ends a response. Returns whether to ask for the response again."""
+async def recover_from_event(exchange: RecoverableExchange, event: JsonMapping) -> bool:
+    """Apply the remedies for an event that ends a response. Returns whether to request the response again."""
     error = get_event_error(event)
     if error is None:
         return False

@@ -1,4 +1,4 @@
-"""Following a run that exists: its log where there is one, what the store knows where there is none."""
+"""Followers of a run: they read the event bus or, if it does not hold the events, replay what is stored."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, cast
 
+from threadbridge.api_types import RunObject
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.deadline import DEADLINE_PASSED_MESSAGE, timeout_at, wait_for_events
 from threadbridge.errors import BridgeError, UnknownEvent, UpstreamTimeout
-from threadbridge.ports import Clock, Event, EventReader, RunReference, Session, StreamState, Wire
+from threadbridge.ports import Clock, Event, EventReader, RunReference, Session, StreamState
 from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import runs
@@ -65,13 +66,13 @@ class RunFollowers:
         )
 
     async def _check_waiting_run(
-        self, read: ReadTransaction, ctx: EngineContext, thread_id: str, run_id: str, waiting: Wire
-    ) -> tuple[Wire, Sequence[Event]]:
-        """The run, and its end where it came while the run waited."""
+        self, read: ReadTransaction, ctx: EngineContext, thread_id: str, run_id: str, waiting: RunObject
+    ) -> tuple[RunObject, Sequence[Event]]:
+        """The run and, if it ended while it waited, the events of its end."""
 
         now = ctx.clock.now()
 
-        def read_run(session: Session) -> tuple[Wire, Sequence[Event]]:
+        def read_run(session: Session) -> tuple[RunObject, Sequence[Event]]:
             run = runs.retrieve(session, now, thread_id, run_id)
             return run, () if is_active(run) else build_end_events(session, run, waiting)
 
@@ -80,7 +81,7 @@ class RunFollowers:
     async def _load_new_events(
         self, read: ReadTransaction, ctx: EngineContext, thread_id: str, run_id: str, cursor: ReplayCursor
     ) -> NewEvents:
-        """What the store has to tell; a run met without a worker is taken up."""
+        """What was stored since the cursor. A run that nothing performs is recovered."""
 
         now = ctx.clock.now()
 
@@ -101,7 +102,7 @@ class BusFollower(AsyncIterator[Event]):
         self,
         reader: EventReader,
         clock: Clock,
-        check_run: Callable[[Wire], Awaitable[tuple[Wire, Sequence[Event]]]],
+        check_run: Callable[[RunObject], Awaitable[tuple[RunObject, Sequence[Event]]]],
         deadline: float | None = None,
     ) -> None:
         self._reader = reader
@@ -138,7 +139,9 @@ class BusFollower(AsyncIterator[Event]):
     async def _check_waiting_run(self) -> None:
         """A waiting run continues here (its stream grows), continues in another process, or ends."""
         reader = self._reader
-        run, ending = await self._check_run(reader.last_event.data if reader.last_event is not None else {})
+        run, ending = await self._check_run(
+            cast("RunObject", reader.last_event.data if reader.last_event is not None else {})
+        )
         if reader.state is not StreamState.WAITING or reader.position != reader.end:
             return
         if ending:
@@ -167,7 +170,7 @@ class BusFollower(AsyncIterator[Event]):
 
 
 class StoreFollower(AsyncIterator[Event]):
-    """What the store comes to know of a run, until it is over. Looks as often as a client is advised to."""
+    """The events of what is stored of a run, to its end. Polls as often as a client is advised to."""
 
     def __init__(
         self,
@@ -181,7 +184,7 @@ class StoreFollower(AsyncIterator[Event]):
         self._cursor = cursor
         self._deadline = deadline
         self._events: deque[Event] = deque()
-        self._run: Wire | None = None
+        self._run: RunObject | None = None
         self._is_closed = False
 
     def __aiter__(self) -> Self:
@@ -202,6 +205,6 @@ class StoreFollower(AsyncIterator[Event]):
         return self._events.popleft()
 
     async def aclose(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         self._is_closed = True
         self._events.clear()

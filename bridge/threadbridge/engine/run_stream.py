@@ -39,7 +39,7 @@ class RunStream(AsyncIterator[Event]):
         self._publisher = publisher
         self._limit = limit
         self._transform = transform  # applied to every event before it is published
-        self._wait = wait  # waits for an event in place of `EventReader.wait`, until a deadline for example
+        self._wait = wait  # replaces `EventReader.wait`, to wait until a deadline for example
         self._reader = publisher.open_turn_reader() if has_reader else None
         self._is_detached = False
         #: The unread events of a reader that takes them parsed; None once nothing bounds their number.

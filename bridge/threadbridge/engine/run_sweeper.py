@@ -1,4 +1,4 @@
-"""A periodic sweep: runs without a worker are submitted again, orphaned upstream resources are removed."""
+"""A periodic sweep: runs without a lease are submitted again, cleanup intents are carried out."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ class RunSweeper:
         try:
             run_ids = await ctx.list_unfinished_runs(limit=_BATCH_SIZE)
         except BridgeError as error:  # the store may answer at the next sweep
-            _log.error("could not look for runs without a worker", error=error.message)
+            _log.error("could not list runs without a lease", error=error.message)
             return
         for run_id in run_ids:
-            _log.info("recovering a run that lost its worker", run_id=run_id)
+            _log.info("recovering a run without a lease", run_id=run_id)
             self._executor.submit(RunReference(ctx.tenant, run_id))
 
     async def _clean_up(self, ctx: EngineContext) -> None:
@@ -84,4 +84,4 @@ class RunSweeper:
         try:
             await sweeper.sweep()
         except BridgeError as error:
-            _log.error("could not look for open cleanup intents", error=error.message)
+            _log.error("could not list cleanup intents", error=error.message)

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge.context_window.tokens import add_token_counts, list_texts
-from threadbridge.ports import Entry, TokenCounter, Wire
+from threadbridge.ports import Entry, TokenCounter
 
 T = TypeVar("T")
 
@@ -82,14 +83,14 @@ def _find_texts(body: Mapping[str, object]) -> Iterator[str]:
 
 
 def _find_content_texts(value: Mapping[str, object]) -> Iterator[str]:
-    match value:
-        case {"content": str(text)} | {"output": str(text)}:
-            yield text
-        case {"content": [*parts]}:
-            yield from (part["text"] for part in _list_objects(parts) if isinstance(part.get("text"), str))
-        case _:
-            pass
+    content = value.get("content", value.get("output"))
+    if isinstance(content, str):
+        yield content
+    else:
+        for part in _list_objects(content):
+            if isinstance(text := part.get("text"), str):
+                yield text
 
 
-def _list_objects(values: object) -> Sequence[Wire]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else ()
+def _list_objects(values: object) -> Sequence[JsonObject]:
+    return [value for value in values if is_json_object(value)] if is_json_list(values) else ()

@@ -1,4 +1,4 @@
-"""Performs one turn of one run: acquire the lease, ask the model, commit the result, publish the events."""
+"""Performs one turn of one run: acquire the lease, call the model, commit the result, publish the events."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.model_exchange import ModelExchange
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.logs import get_logger
-from threadbridge.ports import Clock, Event, Wire
+from threadbridge.ports import Clock, Event
 from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
 from threadbridge.run_states import RunStatus, is_active
 from threadbridge.service import turns
@@ -100,8 +100,9 @@ class TurnRunner:
             self._ctx.run_in_background(prices.load())  # while the model thinks
         translator = self._ctx.create_translator(start)
         exchange = ModelExchange(self._ctx, start, translator, self._run_stream)
+        deadline = cast("int", start.run["expires_at"])  # an unfinished run has one (A60)
         heartbeat = _Heartbeat(
-            self._ctx.clock, self._compute_heartbeat_delay(start.run), lambda: self._keep_lease_alive(start.run)
+            self._ctx.clock, self._compute_heartbeat_delay(deadline), lambda: self._keep_lease_alive(deadline)
         )
         try:
             closing_events = await self._run_exchange(exchange, translator)
@@ -156,25 +157,25 @@ class TurnRunner:
         finally:
             self._interruptible_task = None
 
-    async def _keep_lease_alive(self, run: Wire) -> None:
+    async def _keep_lease_alive(self, deadline: float) -> None:
         """Renew the lease, and notice the deadline or a cancellation by another process."""
         clock = self._ctx.clock
-        while clock.now() < run["expires_at"]:
+        while clock.now() < deadline:
             if not await self._renew_lease():
                 return
-            await clock.sleep(self._compute_heartbeat_delay(run))
+            await clock.sleep(self._compute_heartbeat_delay(deadline))
         self._stop(TurnInterruption("expired"))
 
-    def _compute_heartbeat_delay(self, run: Wire) -> float:
+    def _compute_heartbeat_delay(self, deadline: float) -> float:
         """Seconds until the next heartbeat or the deadline."""
-        remaining: float = run["expires_at"] - self._ctx.clock.now()
+        remaining = deadline - self._ctx.clock.now()
         return max(0.0, min(remaining, self._ctx.limits.lease_seconds / _HEARTBEATS_PER_LEASE))
 
     async def _renew_lease(self) -> bool:
         try:
             current = await self._ctx.write(partial(turns.renew_lease, run_id=self._run_id))
         except BridgeError as error:  # a busy or full disk: the lease outlasts two failed heartbeats
-            _log.warning("the claim could not be prolonged", run_id=self._run_id, error=error.message)
+            _log.warning("could not renew the lease", run_id=self._run_id, error=error.message)
             return True
         if current is None or current["status"] == RunStatus.CANCELLING:
             self.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from threadbridge.api_types import JsonObject
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
@@ -26,7 +27,7 @@ _INITIAL_LOCK_DELAY = 0.5
 
 
 class UpstreamState:
-    """The state of one turn at the service. `start` is the turn as it is to be asked now.
+    """The state that the upstream holds for one turn. `start` is the turn as the next request sends it.
 
     A turn whose service keeps nothing does nothing here.
     """
@@ -37,7 +38,7 @@ class UpstreamState:
         self._lock_delays = _iterate_lock_delays(ctx.limits.conversation_lock_seconds)
 
     async def ensure_conversation(self) -> None:
-        """A turn that belongs to a conversation has one now; where none is to be had, it does without."""
+        """Create the conversation of a turn that needs one. If that fails, the turn sends its history."""
         continuation = self.start.continuation
         if continuation is None or continuation.mode != "conversation" or continuation.conversation_id is not None:
             return
@@ -78,7 +79,7 @@ class UpstreamState:
         return True
 
     async def send_full_history(self, reason: NoContinuationReason) -> None:
-        """From now on the turn is asked without what was kept."""
+        """Continue the turn without state of the upstream."""
         start = self.start
         if start.continuation is not None:
             self.start = await self._ctx.write(
@@ -86,14 +87,14 @@ class UpstreamState:
             )
 
     async def shorten_history(self) -> bool:
-        """Whether less of the thread is sent from now on, for it was too long."""
+        """Whether the history could be shortened."""
         start = self.start
         shorter = await self._ctx.write(lambda session, context: turns.shorten_turn(session, context, start))
         self.start = shorter or start
         return shorter is not None
 
     async def recount(self, token_count: int) -> bool | None:
-        """Whether the turn fits, now that the service has counted it; None: it is shorter now, and not counted yet."""
+        """Whether the turn fits as the upstream counts it; None: it was shortened and must be counted again."""
         start = self.start
         self.start, fits = await self._ctx.write(
             lambda session, context: turns.apply_exact_count(session, context, start, token_count)
@@ -104,7 +105,7 @@ class UpstreamState:
         """Whether another writer has added items to the conversation that the thread does not contain."""
         path = f"/conversations/{anchor.upstream_id}/items?limit=1&order=desc"
         try:
-            newest = (await self._ctx.upstream.request("GET", path)).get("data") or []
+            newest: list[JsonObject] = (await self._ctx.upstream.request("GET", path)).get("data") or []
         except UpstreamError:
             return False  # the next attempt shows what is wrong with it
         return bool(newest) and anchor.last_item_id not in (None, newest[0].get("id"))

@@ -13,7 +13,7 @@ from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
 from threadbridge.engine.attachment_provisioner import map_provisioning_error
 from threadbridge.engine.containers import ContainerProvisioner
-from threadbridge.engine.vector_store_indexing import wait_for_indexing
+from threadbridge.engine.hosted_tool_session import wait_for_indexing
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, UpstreamError
 from threadbridge.ports import ListQuery, ObjectKind, Wire
 from threadbridge.settings import Limits, Settings
