@@ -1,4 +1,4 @@
-"""Stores: what the emulated backend remembers, as the entry point opens it."""
+"""The stores, and the entry point that opens them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["open_store"]
 
 
 async def open_store(url: str | None = None) -> Store:
-    """The store at a URL, created or brought up to date; close it with `aclose`.
+    """The store at a URL, created or upgraded; close it with `aclose`.
 
-    None is the user's own file (`~/.local/share/threadbridge/threadbridge.db`, or where the platform keeps such
-    things); `:memory:`, a path, or `sqlite:///path` with `?synchronous=full` to outlive power failures too.
-    Raises ConfigurationError for a URL that names no store, StoreError for one that cannot be opened.
+    None is the user's default store (`~/.local/share/threadbridge/threadbridge.db`, or the platform's counterpart);
+    otherwise `:memory:`, a path, or `sqlite:///path`, with `?synchronous=full` to lose nothing in a power failure.
+    Raises ConfigurationError for a URL that names no store, StoreError for a store that cannot be opened.
     """
     from threadbridge_adapters.stores.sqlite.sqlite_url import parse_store_url
     from threadbridge_adapters.stores.sqlite.store import SqliteStore

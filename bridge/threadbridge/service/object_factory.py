@@ -14,7 +14,6 @@ from threadbridge.api_types import (
     CreateThreadBody,
     DeletionStatus,
     FunctionDefinition,
-    FunctionTool,
     JsonObject,
     ListObject,
     MessageContentPart,
@@ -78,20 +77,19 @@ def _build_assistant_resources(tools: Iterable[AssistantTool], tool_resources: T
 
 def normalize_tools(tools: Iterable[AssistantTool]) -> list[AssistantTool]:
     """Tools as the service repeats them (A22)."""
-    return [
-        _normalize_function_tool(tool) if tool["type"] == "function" else HOSTED_TOOLS[tool["type"]].normalize(tool)
-        for tool in tools
-    ]
-
-
-def _normalize_function_tool(tool: FunctionTool) -> FunctionTool:
-    function = tool["function"]
-    normalized: FunctionDefinition = {"name": function["name"]}
-    if "description" in function:
-        normalized["description"] = function["description"]
-    normalized["parameters"] = function.get("parameters") or {"type": "object", "properties": {}}
-    normalized["strict"] = function.get("strict", False)
-    return {"type": "function", "function": normalized}
+    normalized: list[AssistantTool] = []
+    for tool in tools:
+        if tool["type"] != "function":
+            normalized.append(HOSTED_TOOLS[tool["type"]].normalize(tool))
+            continue
+        function = tool["function"]
+        definition: FunctionDefinition = {"name": function["name"]}
+        if "description" in function:
+            definition["description"] = function["description"]
+        definition["parameters"] = function.get("parameters") or {"type": "object", "properties": {}}
+        definition["strict"] = function.get("strict", False)
+        normalized.append({"type": "function", "function": definition})
+    return normalized
 
 
 def build_thread(context: ServiceContext, body: CreateThreadBody) -> ThreadObject:
@@ -122,19 +120,20 @@ def build_message(context: ServiceContext, thread_id: str, body: CreateMessageBo
 
 
 def _normalize_content(content: str | list[MessageContentPartBody]) -> list[MessageContentPart]:
+    """The content as parts: texts without annotations, images with their detail (A35)."""
     if isinstance(content, str):
         return [_build_text_part(content)]
-    return [_normalize_part(part) for part in content]
-
-
-def _normalize_part(part: MessageContentPartBody) -> MessageContentPart:
-    if part["type"] == "text":
-        return _build_text_part(part["text"])
-    if part["type"] == "image_file":
-        image_file = part["image_file"]
-        return {"type": "image_file", "image_file": {**image_file, "detail": image_file.get("detail", "auto")}}
-    image_url = part["image_url"]
-    return {"type": "image_url", "image_url": {**image_url, "detail": image_url.get("detail", "auto")}}
+    parts: list[MessageContentPart] = []
+    for part in content:
+        if part["type"] == "text":
+            parts.append(_build_text_part(part["text"]))
+        elif part["type"] == "image_file":
+            file = part["image_file"]
+            parts.append({"type": "image_file", "image_file": {**file, "detail": file.get("detail", "auto")}})
+        else:
+            url = part["image_url"]
+            parts.append({"type": "image_url", "image_url": {**url, "detail": url.get("detail", "auto")}})
+    return parts
 
 
 def _build_text_part(value: str) -> TextPart:

@@ -20,14 +20,17 @@ _VERSION = Table(
 
 
 def upgrade_schema(connection: Connection, database: object) -> None:
-    """Create the schema or apply the missing revisions, in one transaction; a second process waits and finds it done.
+    """Create the schema or apply the missing revisions, in one transaction; a second process waits for it.
 
     Raises StoreError for a database of another program or of a newer ThreadBridge; it is left as it was.
     """
     with connection.begin():
         revision = _read_revision(connection, database)
         if revision is None:
-            _create_schema(connection)
+            # The newest schema, as if every revision had been applied.
+            metadata.create_all(connection, checkfirst=False)
+            _VERSION.create(connection, checkfirst=False)
+            connection.execute(insert(_VERSION).values(version_num=CURRENT_REVISION))
         elif revision != CURRENT_REVISION:
             _apply_revisions(connection, database, revision)
 
@@ -41,13 +44,6 @@ def _read_revision(connection: Connection, database: object) -> str | None:
             f"{database} is the database of another program (it has a table {min(tables)!r}); choose another file."
         )
     return None
-
-
-def _create_schema(connection: Connection) -> None:
-    """The newest schema in an empty database, as if every revision had been applied."""
-    metadata.create_all(connection, checkfirst=False)
-    _VERSION.create(connection, checkfirst=False)
-    connection.execute(insert(_VERSION).values(version_num=CURRENT_REVISION))
 
 
 def _apply_revisions(connection: Connection, database: object, revision: str) -> None:

@@ -1,19 +1,20 @@
-"""SQLite through SQLAlchemy: the engine, its pragmas, and the two kinds of connection a store keeps."""
+"""SQLite through SQLAlchemy: the engine, its pragmas, the connections of a store, and the mapping of their errors."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.sql.schema_upgrade import upgrade_schema
 from threadbridge_adapters.stores.sql.statements import IntegrityViolation, SqlDialect, Statement, Values
-from threadbridge_adapters.stores.sqlite.error_mapping import is_lock_timeout, map_driver_errors
 from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
 
 _WAL_PAUSE_SECONDS = 0.02
@@ -21,6 +22,22 @@ _BEGIN_OPTION = "threadbridge_begin"
 
 #: Positional parameters: the driver takes longer to look them up by name.
 SQLITE = SqlDialect(sqlite.dialect(paramstyle="qmark"), insert=sqlite.insert)
+
+
+#: What to do about an error, by a part of SQLite's message.
+_NEXT_STEPS: Mapping[str, str] = {
+    "unable to open database file": "check that its directory exists and may be written to",
+    "file is not a database": "choose another file; this one holds something else",
+    "file is encrypted": "choose another file; this one holds something else",
+    "readonly database": "check the permissions of the file and of its directory",
+    "disk is full": "free some space on its disk and try again",
+    "disk i/o error": "check its disk, and that the file was not removed while it was open",
+    "malformed": "restore it from a backup, or rescue what can be read with `sqlite3 FILE .recover`",
+    "locked": "another process is writing for too long; stop it, or raise busy_timeout in the store's URL",
+    "no such table": "the file was changed by another program; restore it from a backup",
+}
+#: Statements outside of transactions go to the driver itself, and raise its own classes.
+DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
 
 
 class SqliteConnection:
@@ -75,7 +92,7 @@ class SqliteConnection:
 
 def create_sqlite_engine(database: SqliteDatabase) -> Engine:
     """An engine without a pool: every thread of a store opens one connection and keeps it."""
-    # Parameters are contents; they must not get into the text of an error.
+    # Parameters are contents, which must not appear in the text of an error.
     engine = create_engine(database.url, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
@@ -95,9 +112,13 @@ def create_sqlite_engine(database: SqliteDatabase) -> Engine:
 
 
 def connect_writer(engine: Engine, database: SqliteDatabase) -> SqliteConnection:
-    """A connection whose transactions hold the write lock from their start, onto a schema brought up to date."""
+    """A connection whose transactions hold the write lock from their start. Creates or upgrades the schema."""
     with map_driver_errors("opened", database):
-        _create_private_file(database)
+        if database.path is not None and not database.path.exists() and database.path.parent.is_dir():
+            try:  # only its owner may read the conversations in a new file; SQLite's side files get its mode
+                database.path.touch(mode=0o600)
+            except OSError as exc:
+                raise StoreError(f"The store {database} could not be created: {exc.strerror}.") from exc
         connection = engine.connect()
         if database.path is not None:
             # A transaction that becomes a writing one midway can fail there; one that starts as one only waits.
@@ -130,17 +151,8 @@ def connect_inline_writer(engine: Engine, database: SqliteDatabase) -> SqliteCon
     return connection
 
 
-def _create_private_file(database: SqliteDatabase) -> None:
-    """A new file holds conversations: only its owner may read it. SQLite's side files follow its mode."""
-    if database.path is not None and not database.path.exists() and database.path.parent.is_dir():
-        try:
-            database.path.touch(mode=0o600)
-        except OSError as exc:
-            raise StoreError(f"The store {database} could not be created: {exc.strerror}.") from exc
-
-
 def _enable_wal(connection: SqliteConnection, database: SqliteDatabase) -> None:
-    """Let readers and the writer not wait for each other. SQLite itself does not wait for this switch, so we do."""
+    """Switch to WAL, in which readers and the writer do not block each other. SQLite does not wait for a lock here."""
     deadline = monotonic() + database.busy_seconds
     while True:
         try:
@@ -149,3 +161,38 @@ def _enable_wal(connection: SqliteConnection, database: SqliteDatabase) -> None:
             if not is_lock_timeout(exc) or monotonic() >= deadline:
                 raise
         sleep(_WAL_PAUSE_SECONDS)
+
+
+def to_store_error(operation: str, database: object, exc: Exception) -> StoreError:
+    """The error of the port: it names the store and the next step, and contains neither SQL nor contents.
+
+    `operation` completes "could not be".
+    """
+    reason = _get_driver_message(exc)
+    steps = (step for words, step in _NEXT_STEPS.items() if words in reason.lower())
+    step = next(steps, None)
+    return StoreError(f"The store {database} could not be {operation} ({reason})" + (f"; {step}." if step else "."))
+
+
+@contextmanager
+def map_driver_errors(operation: str, database: object) -> Generator[None]:
+    """Raise errors of the driver as StoreError."""
+    try:
+        yield
+    except DRIVER_ERRORS as exc:
+        raise to_store_error(operation, database, exc) from exc
+
+
+def is_lock_timeout(exc: Exception) -> bool:
+    """Whether another process locked the file for longer than SQLite waits."""
+    return "locked" in _get_driver_message(exc)
+
+
+def _get_driver_message(exc: Exception) -> str:
+    match exc:
+        case DBAPIError(orig=BaseException() as cause):
+            return str(cause)
+        case sqlite3.Error():
+            return str(exc)
+        case _:
+            return type(exc).__name__

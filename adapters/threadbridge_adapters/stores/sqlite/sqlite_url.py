@@ -1,10 +1,9 @@
-"""Where a SQLite store lives and how hard it holds on to what it wrote: what a store URL says, checked."""
+"""URLs of SQLite stores: path, durability and lock timeout."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from sqlalchemy.exc import ArgumentError
 
 from threadbridge.errors import ConfigurationError, StoreError
 
-#: `normal`: a killed process loses nothing that was acknowledged; a power failure may lose the last moments, whole
-#: transactions only, and never damages the file. `full`: not even that, for one disk flush per group of writes.
+#: `normal`: if the process is killed, no acknowledged transaction is lost; a power failure may lose the last ones, but
+#: never damages the file. `full`: a power failure loses none either, for one disk flush per group of writes.
 SYNCHRONOUS = ("normal", "full")
 DEFAULT_SYNCHRONOUS = "normal"
-#: How long SQLite waits for another process's write before one attempt counts as failed.
+#: Seconds that one attempt waits for another process's lock.
 DEFAULT_BUSY_SECONDS = 5.0
 
 _EXAMPLES = "use a file path, sqlite:///path/to/file.db or :memory:"
@@ -25,7 +24,7 @@ _EXAMPLES = "use a file path, sqlite:///path/to/file.db or :memory:"
 
 @dataclass(frozen=True, slots=True)
 class SqliteDatabase:
-    """One SQLite database. `path` is None for one that lives in memory and dies with its store."""
+    """One SQLite database. `path` is None for a database in memory, which is lost when its store is closed."""
 
     path: Path | None
     synchronous: str = DEFAULT_SYNCHRONOUS
@@ -41,7 +40,7 @@ class SqliteDatabase:
 
 
 def default_store_path() -> Path:
-    """The user's own store, where the platform keeps application data."""
+    """The default store of the user, in the platform's directory for application data."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -52,28 +51,26 @@ def default_store_path() -> Path:
 
 
 def parse_store_url(url: str | None) -> SqliteDatabase:
-    """What the URL names: None the user's own file, else `:memory:`, a path or a `sqlite:` URL with options.
+    """The database that a URL names: None the user's default store, else `:memory:`, a path or a `sqlite:` URL.
 
-    Options are `?synchronous=normal|full` and `?busy_timeout=SECONDS`. Raises ConfigurationError for anything else,
-    and StoreError when the directory of the user's own file cannot be made.
+    A `sqlite:` URL may have the options `?synchronous=normal|full` and `?busy_timeout=SECONDS`. Raises
+    ConfigurationError for any other URL, and StoreError if the directory of the default store cannot be created.
     """
     if url is None:
-        return SqliteDatabase(_ensure_parent_directory(default_store_path()))
+        path = default_store_path()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(
+                f"The directory {path.parent} for the store could not be made ({exc.strerror}); name another with "
+                "--store."
+            ) from exc
+        return SqliteDatabase(path)
     if url == ":memory:":
         return SqliteDatabase(None)
     if "://" not in url:
         return SqliteDatabase(_resolve_path(url))
     return _parse_sqlite_url(url)
-
-
-def _ensure_parent_directory(path: Path) -> Path:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as exc:
-        raise StoreError(
-            f"The directory {path.parent} for the store could not be made ({exc.strerror}); name another with --store."
-        ) from exc
-    return path
 
 
 def _resolve_path(path: str) -> Path:
@@ -90,24 +87,18 @@ def _parse_sqlite_url(text: str) -> SqliteDatabase:
     if url.get_backend_name() != "sqlite" or url.host:
         raise ConfigurationError(f"store: {url.drivername}: is not a kind of store this version has; {_EXAMPLES}.")
     path = None if url.database in (None, "", ":memory:") else _resolve_path(url.database)
-    return _apply_options(path, {name: str(value) for name, value in url.query.items()})
-
-
-def _apply_options(path: Path | None, query: Mapping[str, str]) -> SqliteDatabase:
-    unknown = sorted(query.keys() - {"synchronous", "busy_timeout"})
+    options = {name: str(value) for name, value in url.query.items()}
+    unknown = sorted(options.keys() - {"synchronous", "busy_timeout"})
     if unknown:
         raise ConfigurationError(f"store: unknown option {unknown[0]!r}; allowed are synchronous and busy_timeout.")
-    synchronous = query.get("synchronous", DEFAULT_SYNCHRONOUS).lower()
+    synchronous = options.get("synchronous", DEFAULT_SYNCHRONOUS).lower()
     if synchronous not in SYNCHRONOUS:
         raise ConfigurationError(f"store: synchronous={synchronous!r} is not one of {', '.join(SYNCHRONOUS)}.")
-    return SqliteDatabase(path, synchronous, _parse_busy_timeout(query.get("busy_timeout", DEFAULT_BUSY_SECONDS)))
-
-
-def _parse_busy_timeout(value: str | float) -> float:
+    timeout = options.get("busy_timeout", DEFAULT_BUSY_SECONDS)
     try:
-        seconds = float(value)
+        seconds = float(timeout)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= 3600:
-        raise ConfigurationError(f"store: busy_timeout={value!r} is not a number of seconds from 0 to 3600.")
-    return seconds
+        raise ConfigurationError(f"store: busy_timeout={timeout!r} is not a number of seconds from 0 to 3600.")
+    return SqliteDatabase(path, synchronous, seconds)

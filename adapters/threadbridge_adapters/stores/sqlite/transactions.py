@@ -11,8 +11,12 @@ from typing import Any, Generic, TypeVar
 
 from threadbridge.errors import StoreError
 from threadbridge_adapters.stores.sql.session import SqlSession
-from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
-from threadbridge_adapters.stores.sqlite.error_mapping import DRIVER_ERRORS, is_lock_timeout, to_store_error
+from threadbridge_adapters.stores.sqlite.connection import (
+    DRIVER_ERRORS,
+    SqliteConnection,
+    is_lock_timeout,
+    to_store_error,
+)
 from threadbridge_adapters.stores.sqlite.sqlite_url import SqliteDatabase
 
 T = TypeVar("T")
