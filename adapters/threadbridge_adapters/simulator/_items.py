@@ -229,6 +229,12 @@ def check_pairing(history: Sequence[JsonObject], items: Sequence[JsonObject], st
         if item.get("id"):
             _check_reasoning_pair(before, item, after, state)
     context = [*history, *items]
+    for before, item, after in zip([None, *history], history, [*context[1:], None], strict=False):
+        item_id = item.get("id", "")
+        produced = state.get_following_item(item_id) if item.get("type") == "reasoning" else None
+        # an item that was deleted from a conversation leaves its reasoning item unpaired, and the reverse
+        if produced is not None or state.get_preceding_reasoning_id(item_id) is not None:
+            _check_reasoning_pair(before, item, after, state)
     calls = dict.fromkeys(item["call_id"] for item in context if item.get("type") == "function_call")
     outputs = (item for item in context if item.get("type") == "function_call_output")
     answered = dict.fromkeys(item["call_id"] for item in outputs)

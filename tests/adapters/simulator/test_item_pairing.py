@@ -12,6 +12,7 @@ from tests.adapters.simulator.simulator_client import (
     make_request,
     output,
     read_text,
+    send_request,
     user,
 )
 from tests.manual_clock import ManualClock
@@ -198,3 +199,26 @@ async def test_a_scripted_call_takes_part_in_the_pairing(simulator: Simulator) -
     )
 
     assert read_text(done) == "RESULT: no"
+
+
+@pytest.mark.parametrize(
+    ("deleted", "message"),
+    [
+        (1, "Item '{0}' of type 'reasoning' was provided without its required following item."),
+        (0, "Item '{1}' of type 'message' was provided without its required preceding item of type 'reasoning'."),
+    ],
+)
+async def test_an_item_deleted_from_a_conversation_leaves_its_pair_unusable(
+    simulator: Simulator, deleted: int, message: str
+) -> None:
+    conversation = await send_request(simulator, "POST", "/conversations", {})
+    request = {**_REASONING, "conversation": conversation["id"]}
+    first = await create_response(simulator, {**request, "input": "x"})
+    second = await create_response(simulator, {**request, "input": "y"})
+    ids = [item["id"] for item in first["output"]]
+    await send_request(simulator, "DELETE", f"/conversations/{conversation['id']}/items/{ids[deleted]}")
+
+    error = await expect_rejection(simulator, {**request, "input": "z"})
+
+    assert second["status"] == "completed"
+    assert (error.status, error.message) == (400, message.format(*ids))
