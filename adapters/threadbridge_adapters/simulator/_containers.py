@@ -13,8 +13,8 @@ from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._file_bytes import FileBytes, ParsedForm
 from threadbridge_adapters.simulator._files import Files
-from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._state import SimulatorLimits
+from threadbridge_adapters.simulator._validators import paginate
 
 IDLE_MINUTES: Final = 20
 MAX_FILE_IDS: Final = 50

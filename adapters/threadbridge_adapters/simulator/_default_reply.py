@@ -29,7 +29,7 @@ from threadbridge_adapters.simulator._scenarios import (
     TextMessage,
     ToolSummaryMessage,
 )
-from threadbridge_adapters.simulator._schemas import make_sample
+from threadbridge_adapters.simulator._tools import make_sample
 
 #: Tokens of a reasoning item, by effort.
 REASONING_TOKENS = {"minimal": 4, "low": 8, "medium": 32, "high": 64, "xhigh": 128, "max": 256}

@@ -12,8 +12,8 @@ from threadbridge.ports import Clock, IdGenerator
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._file_bytes import FileBytes, ParsedForm, concatenate
-from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._state import SimulatorLimits
+from threadbridge_adapters.simulator._validators import paginate
 
 #: In the order of the recorded error.
 PURPOSES: Final = ("fine-tune", "assistants", "batch", "user_data", "vision", "evals")

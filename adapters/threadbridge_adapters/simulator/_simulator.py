@@ -25,7 +25,6 @@ from threadbridge_adapters.simulator._hosted_tools import HostedTools
 from threadbridge_adapters.simulator._input_media import check_media_availability
 from threadbridge_adapters.simulator._items import check_pairing, resolve_references
 from threadbridge_adapters.simulator._models import ModelTable
-from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._request import (
     PARAMETERS,
     ResponseRequest,
@@ -50,6 +49,7 @@ from threadbridge_adapters.simulator._state import (
 )
 from threadbridge_adapters.simulator._state import new_id as make_random_id
 from threadbridge_adapters.simulator._tokens import count_input_tokens
+from threadbridge_adapters.simulator._validators import paginate
 from threadbridge_adapters.simulator._vector_search import VectorSearch
 from threadbridge_adapters.simulator._vector_stores import VectorStores
 

@@ -14,8 +14,8 @@ from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._file_text import get_extension
 from threadbridge_adapters.simulator._files import Files
 from threadbridge_adapters.simulator._full_text_search import FullTextIndex, check_chunking, parse_chunking_strategy
-from threadbridge_adapters.simulator._pagination import paginate
 from threadbridge_adapters.simulator._state import SimulatorLimits
+from threadbridge_adapters.simulator._validators import paginate
 from threadbridge_adapters.simulator._vector_store_files import (
     STATUSES,
     VectorStoreFile,
