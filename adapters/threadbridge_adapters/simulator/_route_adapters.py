@@ -148,8 +148,9 @@ async def _encode_frames(events: AsyncGenerator[JsonObject]) -> AsyncGenerator[b
     """§8: `event:` equals the event's type, and there is no final marker. Only other servers send events without it."""
     async with aclosing(events):
         async for event in events:
-            name = b"event: %b\n" % event["type"].encode() if "type" in event else b""
-            yield b"%bdata: %b\n\n" % (name, orjson.dumps(event))
+            name = event.get("type") or event.get("sse_event")
+            data = {key: value for key, value in event.items() if key != "sse_event"} if "type" not in event else event
+            yield b"%bdata: %b\n\n" % (b"event: %b\n" % name.encode() if name else b"", orjson.dumps(data))
 
 
 def _make_headers(simulator: Simulator, request_id: str | None = None) -> dict[str, str]:

@@ -5,7 +5,7 @@ They apply to requests and responses over HTTP and through the pass-through.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Any, Final
@@ -74,6 +74,10 @@ class ServerQuirk(StrEnum):
     OVERFLOW_WORDS = "overflow-words"
     #: A failure in a stream is an `error` object without a type, and the stream ends.
     UNTYPED_STREAM_ERRORS = "untyped-stream-errors"
+    #: A failure in a stream is an SSE event named `error` whose data has the fields of the error and no type.
+    NAMED_STREAM_ERRORS = "named-stream-errors"
+    #: A failure in a stream is an event `response.error`.
+    RESPONSE_ERROR_EVENTS = "response-error-events"
 
 
 Q = ServerQuirk
@@ -110,6 +114,12 @@ _REJECTED_PARAMETERS: Final[Mapping[ServerQuirk, tuple[tuple[str, ...], str, int
         422,
     ),
     Q.NO_INCLUDE: (("include",), "Unknown parameter: '{name}'.", 400),
+}
+#: The last event of a failed stream. `sse_event` is the name of an event whose data has no type.
+_STREAM_ERRORS: Final[Mapping[ServerQuirk, Callable[[JsonObject], JsonObject]]] = {
+    Q.UNTYPED_STREAM_ERRORS: lambda error: {"error": error},
+    Q.NAMED_STREAM_ERRORS: lambda error: {"sse_event": "error", **error},
+    Q.RESPONSE_ERROR_EVENTS: lambda error: {"type": "response.error", "error": error},
 }
 
 
@@ -164,8 +174,9 @@ class ServerQuirks:
         has_searched = False
         async with aclosing(events):
             async for event in events:
-                if Q.UNTYPED_STREAM_ERRORS in self and event["type"] == "response.failed":
-                    yield {"error": event["response"]["error"]}
+                shape = self._quirks & _STREAM_ERRORS.keys() if event["type"] == "response.failed" else ()
+                for quirk in shape:
+                    yield _STREAM_ERRORS[quirk](event["response"]["error"])
                     return
                 item = event.get("item") or JsonObject()
                 has_searched = has_searched or item.get("type") == "file_search_call"

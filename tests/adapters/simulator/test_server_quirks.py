@@ -38,11 +38,13 @@ class _Server:
         assert status == 200
         return response
 
-    async def told(self, body: JsonObject) -> list[JsonObject]:
+    async def frames(self, body: JsonObject) -> list[str]:
         response = await self._passed("POST", "/responses", {**body, "stream": True})
         assert not isinstance(response.body, bytes)
-        frames = b"".join([chunk async for chunk in response.body]).decode().split("\n\n")
-        return [orjson.loads(frame.partition("data: ")[2]) for frame in frames if frame]
+        return b"".join([chunk async for chunk in response.body]).decode().removesuffix("\n\n").split("\n\n")
+
+    async def told(self, body: JsonObject) -> list[JsonObject]:
+        return [orjson.loads(frame.partition("data: ")[2]) for frame in await self.frames(body)]
 
     async def store(self) -> str:
         file = await self.upstream.upload(
@@ -289,9 +291,20 @@ async def test_too_long_an_input_can_be_rejected_in_the_words_of_other_models() 
     assert body["error"]["message"].endswith(" tokens > 10 maximum")
 
 
-async def test_a_failure_in_a_stream_can_have_no_type() -> None:
-    async with _opened(ServerQuirk.UNTYPED_STREAM_ERRORS) as server:
-        events = await server.told(make_request("SAY one two\nFAIL server_error It broke."))
+_ERROR = {"code": "server_error", "message": "It broke."}
 
-    assert events[-1] == {"error": {"code": "server_error", "message": "It broke."}}
-    assert events[-2]["type"] != "response.failed"
+
+@pytest.mark.parametrize(
+    ("quirk", "name", "data"),
+    [
+        (ServerQuirk.UNTYPED_STREAM_ERRORS, "", {"error": _ERROR}),
+        (ServerQuirk.NAMED_STREAM_ERRORS, "event: error\n", _ERROR),
+        (ServerQuirk.RESPONSE_ERROR_EVENTS, "event: response.error\n", {"type": "response.error", "error": _ERROR}),
+    ],
+)
+async def test_a_failure_in_a_stream_can_have_another_shape(quirk: ServerQuirk, name: str, data: JsonObject) -> None:
+    async with _opened(quirk) as server:
+        frames = await server.frames(make_request("SAY one two\nFAIL server_error It broke."))
+
+    assert frames[-1] == f"{name}data: {orjson.dumps(data).decode()}"
+    assert "response.output_text.delta" in frames[-2]

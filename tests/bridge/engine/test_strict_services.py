@@ -157,17 +157,17 @@ async def test_a_thread_that_is_too_long_in_the_words_of_another_model_is_trunca
     assert run["status"] == "completed"
 
 
-async def test_an_error_without_a_type_ends_a_polled_run_with_its_words() -> None:
-    async with bridge(ServerQuirk.UNTYPED_STREAM_ERRORS) as here:
-        run = await here.run(await here.thread("SAY one two\nFAIL server_error It broke."))
+_STREAM_ERRORS = [
+    ServerQuirk.UNTYPED_STREAM_ERRORS,
+    ServerQuirk.NAMED_STREAM_ERRORS,
+    ServerQuirk.RESPONSE_ERROR_EVENTS,
+]
 
-    assert run["status"] == "failed"
-    assert "It broke." in run["last_error"]["message"]
 
-
-@pytest.mark.xfail(strict=True, reason="the stream translator must understand an error without a type")
-async def test_an_error_without_a_type_ends_a_streamed_run_with_its_words() -> None:
-    async with bridge(ServerQuirk.UNTYPED_STREAM_ERRORS) as here:
+@pytest.mark.xfail(strict=True, reason="the stream translator must understand errors of every shape")
+@pytest.mark.parametrize("quirk", _STREAM_ERRORS)
+async def test_an_error_of_another_shape_ends_a_streamed_run_with_its_words(quirk: ServerQuirk) -> None:
+    async with bridge(quirk) as here:
         run = await here.run(await here.thread("SAY one two\nFAIL server_error It broke."), streamed=True)
 
     assert run["status"] == "failed"
