@@ -30,6 +30,7 @@ from threadbridge_adapters.simulator._scenarios import (
     ToolSummaryMessage,
 )
 from threadbridge_adapters.simulator._tools import make_sample
+from threadbridge_adapters.simulator._validators import EMPTY_OBJECT
 
 #: Tokens of a reasoning item, by effort.
 REASONING_TOKENS = {"minimal": 4, "low": 8, "medium": 32, "high": 64, "xhigh": 128, "max": 256}
@@ -47,7 +48,7 @@ def compose_scenario(request: ResponseRequest, context: Sequence[JsonObject]) ->
     directives = parse_directives(text)
     rounds = _plan_call_rounds(request, directives)
     reasoning = _plan_reasoning(request, directives, text)
-    hosted_types = {tool["type"] for tool in _list_allowed_tools(request)}
+    hosted_types = {tool["type"] for tool in _list_allowed_tools(request)} if directives.tools else ()
     tools = [tool for tool in directives.tools if tool.tool_type in hosted_types]
     required_calls = [] if tools else _plan_required_call(request, text)
     calls = [output for output in required_calls if isinstance(output, FunctionCall)]
@@ -119,6 +120,8 @@ def _plan_hosted_tool(tool: ToolDirective) -> PlannedFileSearch | PlannedCode:
 
 def _plan_call_rounds(request: ResponseRequest, directives: Directives) -> list[list[CallDirective]]:
     """The rounds of possible calls; one call per round if parallel calls are disabled."""
+    if not directives.rounds:
+        return []
     allowed = {tool["name"] for tool in _list_allowed_tools(request) if tool["type"] == "function"}
     rounds = [[call for call in calls if call.undeclared or call.name in allowed] for calls in directives.rounds]
     if not request.body.get("parallel_tool_calls", True):
@@ -152,14 +155,14 @@ def _plan_reasoning(request: ResponseRequest, directives: Directives, text: str)
         return [Reasoning(directives.think, tokens)]
     if not tokens:
         return []
-    options = request.body.get("reasoning") or JsonObject()
+    options = request.body.get("reasoning") or EMPTY_OBJECT
     summary_mode = options.get("summary") or options.get("generate_summary")
     return [Reasoning(f"**Considering the question**\n\n{text[:80]}" if summary_mode else "", tokens)]
 
 
 def format_reply(request: ResponseRequest, text: str) -> str:
     """The text in the requested format."""
-    form = (request.body.get("text") or JsonObject()).get("format") or JsonObject()
+    form = (request.body.get("text") or EMPTY_OBJECT).get("format") or EMPTY_OBJECT
     if form.get("type") == "json_object":
         return orjson.dumps({"text": text}).decode()
     if form.get("type") == "json_schema":

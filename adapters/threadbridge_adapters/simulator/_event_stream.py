@@ -6,7 +6,7 @@ The streamed and the plain form of a response come from the same value, so that 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from threadbridge.api_types import JsonObject
@@ -93,15 +93,17 @@ def _build_item_events(index: int, item: JsonObject, obfuscated: bool) -> Iterat
                 yield from _build_text_events(part, part_where, obfuscated)
             yield _make_event("response.content_part.done", part=part, **part_where)
         case "function_call":
-            for piece in split_arguments(item["arguments"]):
-                yield _make_delta("response.function_call_arguments.delta", piece, where, obfuscated)
+            yield from _make_deltas(
+                "response.function_call_arguments.delta", split_arguments(item["arguments"]), where, obfuscated
+            )
             yield _make_event("response.function_call_arguments.done", arguments=item["arguments"], **where)
         case "reasoning":
             for number, part in enumerate(item["summary"]):
                 summary: JsonObject = {**where, "summary_index": number}
                 yield _make_event("response.reasoning_summary_part.added", part={**part, "text": ""}, **summary)
-                for piece in split_words(part["text"]):
-                    yield _make_delta("response.reasoning_summary_text.delta", piece, summary, obfuscated)
+                yield from _make_deltas(
+                    "response.reasoning_summary_text.delta", split_words(part["text"]), summary, obfuscated
+                )
                 yield _make_event("response.reasoning_summary_text.done", text=part["text"], **summary)
                 yield _make_event("response.reasoning_summary_part.done", part=part, **summary)
         case "file_search_call":
@@ -109,8 +111,9 @@ def _build_item_events(index: int, item: JsonObject, obfuscated: bool) -> Iterat
                 yield _make_event(f"response.file_search_call.{step}", **where)
         case "code_interpreter_call":
             yield _make_event("response.code_interpreter_call.in_progress", **where)
-            for piece in split_words(item["code"]):
-                yield _make_delta("response.code_interpreter_call_code.delta", piece, where, obfuscated)
+            yield from _make_deltas(
+                "response.code_interpreter_call_code.delta", split_words(item["code"]), where, obfuscated
+            )
             yield _make_event("response.code_interpreter_call_code.done", code=item["code"], **where)
             yield _make_event("response.code_interpreter_call.interpreting", **where)
             yield _make_event("response.code_interpreter_call.completed", **where)
@@ -132,22 +135,34 @@ def _build_text_events(part: JsonObject, where: JsonObject, obfuscated: bool) ->
         for number, annotation in enumerate(part["annotations"])
     ]
     pending = deque((note["index"], event) for note, event in annotations if note["type"] == "file_citation")
+    template = _make_template("response.output_text.delta", {**where, "logprobs": []}, obfuscated)
     text, end = part["text"], 0
     for word in split_words(text):
         start, end = end, end + len(word)
         while pending and pending[0][0] < end:
             cut, event = pending.popleft()
             if cut > start:
-                yield _make_delta("response.output_text.delta", text[start:cut], {**where, "logprobs": []}, obfuscated)
+                yield _make_delta(template, text[start:cut])
                 start = cut
             yield event
-        yield _make_delta("response.output_text.delta", text[start:end], {**where, "logprobs": []}, obfuscated)
+        yield _make_delta(template, text[start:end])
     yield from (event for _, event in pending)
     yield from (event for note, event in annotations if note["type"] != "file_citation")
     yield _make_event("response.output_text.done", logprobs=[], text=text, **where)
 
 
-def _make_delta(kind: str, piece: str, where: JsonObject, obfuscated: bool) -> JsonObject:
+def _make_template(kind: str, where: JsonObject, obfuscated: bool) -> JsonObject:
+    """A delta event that is copied for every delta of an item: to sort the keys of each would triple its cost."""
+    return _make_event(kind, delta="", **where, **({"obfuscation": ""} if obfuscated else {}))
+
+
+def _make_delta(template: JsonObject, piece: str) -> JsonObject:
     """A delta, padded so that its length does not reveal that of the text."""
-    padding = {"obfuscation": _PADDING[: _PADDING_BLOCK - len(piece) % _PADDING_BLOCK]} if obfuscated else {}
-    return _make_event(kind, delta=piece, **where, **padding)
+    if "obfuscation" not in template:
+        return {**template, "delta": piece}
+    return {**template, "delta": piece, "obfuscation": _PADDING[: _PADDING_BLOCK - len(piece) % _PADDING_BLOCK]}
+
+
+def _make_deltas(kind: str, pieces: Iterable[str], where: JsonObject, obfuscated: bool) -> Iterator[JsonObject]:
+    template = _make_template(kind, where, obfuscated)
+    return (_make_delta(template, piece) for piece in pieces)

@@ -96,7 +96,7 @@ def _extract_office(raw: bytes) -> str:
             parts = [info for info in archive.infolist() if _OFFICE_PARTS.fullmatch(info.filename)]
             if not parts or sum(info.file_size for info in parts) > _MAX_PART_BYTES:
                 raise UnreadableDocumentError
-            for info in sorted(parts, key=_sort_key):
+            for info in sorted(parts, key=lambda part: (len(part.filename), part.filename)):  # slide10 after slide2
                 xml = archive.read(info).decode("utf-8")
                 pieces = [
                     html.unescape(found["text"]) if found["text"] is not None else "\t" if found["tab"] else "\n"
@@ -106,12 +106,6 @@ def _extract_office(raw: bytes) -> str:
     except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, RuntimeError, EOFError) as error:
         raise UnreadableDocumentError from error
     return "\n".join(lines)
-
-
-def _sort_key(info: zipfile.ZipInfo) -> tuple[str, int]:
-    """By name, with slides by number."""
-    stem, digits = re.fullmatch(r"(.*?)(\d*)\.xml", info.filename).groups()  # type: ignore[union-attr]
-    return stem, int(digits or 0)
 
 
 class _HtmlText(HTMLParser):

@@ -17,7 +17,8 @@ from threadbridge.api_types import JsonObject, is_json_list
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator._files import Files
 
-_SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
+#: The members that can be the source of a content part, by its type.
+MEDIA_SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "input_image": ("file_id", "image_url"),
     "input_file": ("file_id", "file_data", "file_url"),
 }
@@ -29,9 +30,9 @@ _PRIVATE_DOMAINS: Final = (".invalid", ".localhost", ".local", ".internal")
 
 def check_media_source(path: str, part: JsonObject) -> None:
     """Check the source of an `input_image` or `input_file`: exactly one, and a URL that is one."""
-    sources = _SOURCES.get(part["type"], ())
+    sources = MEDIA_SOURCES[part["type"]]
     given = [name for name in sources if part.get(name) is not None]
-    if sources and not given:
+    if not given:
         raise errors.missing_source(path, sources)
     if len(given) > 1:
         raise errors.more_than_one_source(path, sources)
@@ -53,7 +54,7 @@ def check_media_availability(context: Sequence[JsonObject], files: Files, unavai
     for item in context:
         for content in (item.get("content"), item.get("output")):
             for part in content if is_json_list(content) else ():
-                if part.get("type") not in _SOURCES:
+                if part.get("type") not in MEDIA_SOURCES:
                     continue
                 if part.get("file_id") is not None:
                     files.get_file(part["file_id"])
@@ -87,8 +88,8 @@ def _is_web_url(url: str) -> bool:
 
 def _is_public_url(url: str) -> bool:
     """Whether the service could reach the host: no address or name of a private network."""
-    host = urlsplit(url).hostname
-    if url[:5].lower() == "data:" or host is None:
+    host = None if url[:5].lower() == "data:" else urlsplit(url).hostname
+    if host is None:
         return True
     try:
         return ipaddress.ip_address(host).is_global

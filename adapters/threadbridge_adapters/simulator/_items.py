@@ -9,7 +9,7 @@ from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge_adapters.simulator import _encrypted_content as encrypted_content
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
-from threadbridge_adapters.simulator._input_media import check_media_source
+from threadbridge_adapters.simulator._input_media import MEDIA_SOURCES, check_media_source
 from threadbridge_adapters.simulator._state import SimulatorState
 from threadbridge_adapters.simulator._validators import Validator
 
@@ -70,7 +70,8 @@ def _check_parts(path: str, values: Sequence[Any], parts: Mapping[str, ItemRule]
         if rule is None:
             raise errors.invalid_value(where, kind, tuple(parts))
         validators.check_members(where, part, rule.allowed, required=rule.required)
-        check_media_source(where, part)
+        if kind in MEDIA_SOURCES:
+            check_media_source(where, part)
 
 
 def _make_parts_validator(parts: Mapping[str, ItemRule]) -> Validator:

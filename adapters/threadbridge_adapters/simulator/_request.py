@@ -18,7 +18,7 @@ from threadbridge_adapters.simulator._tools import (
     check_tool_choice,
     check_tools,
 )
-from threadbridge_adapters.simulator._validators import Validator
+from threadbridge_adapters.simulator._validators import EMPTY_OBJECT, Validator
 
 MIN_OUTPUT_TOKENS = 16
 INCLUDE_VALUES = (
@@ -138,7 +138,7 @@ class ResponseRequest:
 
     @property
     def is_obfuscated(self) -> bool:
-        return bool((self.body.get("stream_options") or JsonObject()).get("include_obfuscation", True))
+        return bool((self.body.get("stream_options") or EMPTY_OBJECT).get("include_obfuscation", True))
 
     @property
     def previous_response_id(self) -> str | None:
@@ -154,7 +154,7 @@ class ResponseRequest:
     @property
     def effort(self) -> str | None:
         """The reasoning effort in force; None for a model that does not reason."""
-        return (self.body.get("reasoning") or JsonObject()).get("effort") or self.traits.default_effort
+        return (self.body.get("reasoning") or EMPTY_OBJECT).get("effort") or self.traits.default_effort
 
     def includes(self, name: str) -> bool:
         """Whether `include` has this value."""
@@ -192,7 +192,7 @@ def parse_request(raw: Any, models: ModelTable, now: float) -> ResponseRequest:
 def check_capabilities(request: ResponseRequest) -> None:
     """Raise the errors of this model (§13): unsupported effort, sampling while reasoning, encrypted reasoning."""
     traits, body = request.traits, request.body
-    effort = (body.get("reasoning") or JsonObject()).get("effort")
+    effort = (body.get("reasoning") or EMPTY_OBJECT).get("effort")
     if not traits.efforts:
         if effort is not None:
             raise errors.unsupported_parameter("reasoning.effort", code="unsupported_parameter")
@@ -200,12 +200,12 @@ def check_capabilities(request: ResponseRequest) -> None:
             raise errors.ServiceError("Encrypted content is not supported with this model.", param="include")
     elif effort is not None and effort not in traits.efforts:
         raise errors.unsupported_value("reasoning.effort", effort, request.model, traits.efforts)
-    options = body.get("reasoning") or JsonObject()
+    options = body.get("reasoning") or EMPTY_OBJECT
     if not traits.efforts and (options.get("summary") or options.get("generate_summary")):
         raise errors.unsupported_parameter("reasoning.summary", code="unsupported_parameter")
     if "parallel_tool_calls" in body and not traits.accepts_parallel_tool_calls:
         raise errors.unsupported_parameter("parallel_tool_calls", code="unsupported_parameter")
-    verbosity = (body.get("text") or JsonObject()).get("verbosity")
+    verbosity = (body.get("text") or EMPTY_OBJECT).get("verbosity")
     if verbosity is not None and verbosity not in traits.verbosities:
         raise errors.unsupported_value("text.verbosity", verbosity, request.model, traits.verbosities)
     accepts_sampling = traits.sampling is SamplingSupport.ALWAYS or (
@@ -218,7 +218,7 @@ def check_capabilities(request: ResponseRequest) -> None:
 
 def check_json_mentioned(request: ResponseRequest, context: Sequence[JsonObject]) -> None:
     """§5: `json_object` requires the word JSON in a message of the input; `instructions` are not searched."""
-    kind = ((request.body.get("text") or JsonObject()).get("format") or JsonObject()).get("type")
+    kind = ((request.body.get("text") or EMPTY_OBJECT).get("format") or EMPTY_OBJECT).get("type")
     if kind != "json_object":
         return
     contents = [item["content"] for item in context if "role" in item]

@@ -23,6 +23,7 @@ from threadbridge_adapters.simulator._scenarios import (
 )
 from threadbridge_adapters.simulator._tokens import estimate_tokens, split_arguments, split_words
 from threadbridge_adapters.simulator._tools import echo_format, echo_tool
+from threadbridge_adapters.simulator._validators import EMPTY_OBJECT
 
 _TOOL_USAGE: JsonObject = {
     "image_gen": {
@@ -54,10 +55,10 @@ def make_initial_response(request: ResponseRequest, *, response_id: str, created
     """The response without output, as in `response.created`."""
     body, traits = request.body, request.traits
     conversation = {"conversation": {"id": request.conversation_id}} if request.conversation_id else {}
-    text = body.get("text") or JsonObject()
+    text = body.get("text") or EMPTY_OBJECT
     reasoning: JsonObject = {"context": None, "effort": None, "summary": None}
     if traits.efforts:
-        options = body.get("reasoning") or JsonObject()
+        options = body.get("reasoning") or EMPTY_OBJECT
         summary = options.get("summary") or options.get("generate_summary")
         reasoning = {
             "context": options.get("context") or traits.reasoning_context,

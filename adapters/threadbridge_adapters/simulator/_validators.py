@@ -13,6 +13,9 @@ from threadbridge_adapters.simulator import _errors as errors
 
 Validator: TypeAlias = Callable[[str, Any], None]
 
+#: Stands for an object that is not given; it is only read.
+EMPTY_OBJECT: JsonObject = {}
+
 MAX_METADATA_PAIRS = 16
 MAX_METADATA_KEY_LENGTH = 64
 MAX_METADATA_VALUE_LENGTH = 512

@@ -108,7 +108,7 @@ class VectorStores:
         self._new_id = new_id
         self._stores: OrderedDict[str, VectorStore] = OrderedDict()
         self._indexed_bytes = 0
-        files.add_deletion_listener(self._remove_file_everywhere)
+        files.add_deletion_listener(self.remove_file_from_all)
 
     def __contains__(self, store_id: str) -> bool:
         return store_id in self._stores
@@ -293,7 +293,7 @@ class VectorStores:
         self._indexed_bytes -= sum(file.usage_bytes for file in self._stores.pop(store_id).files.values())
         self._index.remove_store(store_id)
 
-    def _remove_file_everywhere(self, file_id: str) -> None:
+    def remove_file_from_all(self, file_id: str) -> None:
         for store in self._stores.values():
             if file_id in store.files:
                 self._remove_file(store, file_id)
