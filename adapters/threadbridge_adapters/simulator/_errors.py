@@ -157,6 +157,11 @@ def too_long(param: str, kind: str, length: int, maximum: int) -> ServiceError:
     return ServiceError(text, param=param, code=f"{kind}_above_max_length")
 
 
+def empty_array(param: str) -> ServiceError:
+    text = f"Invalid '{param}': empty array. Expected an array with minimum length 1, but got an empty array instead."
+    return ServiceError(text, param=param, code="empty_array")
+
+
 def too_many_properties(param: str, count: int, maximum: int) -> ServiceError:
     text = (
         f"Invalid '{param}': too many properties. Expected an object with at most {maximum} properties, "

@@ -146,7 +146,7 @@ _HOSTED_TOOLS: dict[str, tuple[dict[str, Validator], tuple[str, ...]]] = {
     "file_search": (
         {
             "type": validators.string(),
-            "vector_store_ids": validators.array_of_strings(),
+            "vector_store_ids": validators.array_of_strings(can_be_empty=False),
             "filters": check_filter,
             "max_num_results": validators.integer(minimum=1, maximum=MAX_RESULTS),
             "ranking_options": validators.object_with(

@@ -81,13 +81,15 @@ def require_array(path: str, value: Any) -> Sequence[Any]:
     return value
 
 
-def array_of_strings(*, max_length: int | None = None) -> Validator:
+def array_of_strings(*, max_length: int | None = None, can_be_empty: bool = True) -> Validator:
     """A check for a list of strings with a maximum length."""
 
     def check(path: str, value: Any) -> None:
         items = require_array(path, value)
         if max_length is not None and len(items) > max_length:
             raise errors.too_long(path, "array", len(items), max_length)
+        if not items and not can_be_empty:
+            raise errors.empty_array(path)
         for index, item in enumerate(items):
             string()(f"{path}[{index}]", item)
 

@@ -112,13 +112,21 @@ REFUSED: list[tuple[str, Any, str, str | None, str | None]] = [
         "missing_required_parameter",
     ),
     (
+        "a file search in no vector store",
+        make_request("x", tools=[{"type": "file_search", "vector_store_ids": []}]),
+        "Invalid 'tools[0].vector_store_ids': empty array. Expected an array with minimum length 1, "
+        "but got an empty array instead.",
+        "tools[0].vector_store_ids",
+        "empty_array",
+    ),
+    (
         "a file search with a ranker of the legacy service",
         make_request(
             "x",
             tools=[
                 {
                     "type": "file_search",
-                    "vector_store_ids": [],
+                    "vector_store_ids": ["vs_1"],
                     "ranking_options": {"ranker": "default_2024_08_21"},
                 }
             ],
