@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,14 +15,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from threadbridge.errors import MethodNotAllowed, NotFound
 from threadbridge.ports import Backend, HandlesPassthrough, WarmsUp
 from threadbridge.runtime.plugins import open_backend
+from threadbridge.schemas.error_messages import shorten
 from threadbridge.settings import Settings
 from threadbridge.wire import find_api_path
 from threadbridge_adapters.gateway.access_checks import ApiKeyMiddleware, HostMiddleware, OriginMiddleware, add_cors
 from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.assistants_endpoint import AssistantsEndpoint, get_request_path
-from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path
+from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path, send_error
 from threadbridge_adapters.gateway.passthrough import LocalPassthrough, UpstreamProxy
 from threadbridge_adapters.gateway.server import serve_in_thread
 from threadbridge_adapters.openai_http.endpoint import read_sdk_variable, resolve_base_url
@@ -104,6 +108,38 @@ class _PathRouter:
                 await self._assistants_endpoint.handle_request(path, scope, receive, send)
 
 
+#: Methods that are passed on. The answer to TRACE would contain the service's key; CONNECT would open a tunnel.
+_PASSTHROUGH_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+#: What a path must contain to leave the base URL or to hold a character that no id has.
+_SUSPICIOUS: Final = re.compile(rb"\.\.|%|\\|[\x00-\x20\x7f]")
+#: How often a path may be escaped.
+_MAX_DECODINGS: Final = 4
+_SEPARATORS: Final = re.compile(r"[/\\]")
+_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def is_below_base(raw_path: bytes) -> bool:
+    """Whether every server that gets this path below a base URL takes it for a path below that URL.
+
+    Servers differ in what they decode, how often, and whether a backslash separates segments.
+    """
+    if not raw_path.startswith(b"/"):
+        return False  # `@host` after the host of a base URL would name another host
+    if _SUSPICIOUS.search(raw_path) is None:
+        return True
+    path = raw_path.decode("latin-1")
+    for _ in range(_MAX_DECODINGS):
+        # A server with path parameters ignores what follows a semicolon.
+        segments = (segment.partition(";")[0] for segment in _SEPARATORS.split(path))
+        if _CONTROL_CHARACTERS.search(path) or not {".", ".."}.isdisjoint(segments):
+            return False
+        decoded = unquote(path, "latin-1")
+        if decoded == path:
+            return True
+        path = decoded
+    return False
+
+
 class _PassthroughRoute:
     """All other paths below the prefixes, rewritten to the form of OpenAI's clients."""
 
@@ -111,16 +147,21 @@ class _PassthroughRoute:
         self._passthrough = passthrough
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
+        path, method = scope["path"], scope["method"]
         prefix = next(prefix for prefix in PATH_PREFIXES if path.startswith(f"{prefix}/"))
         raw_path: bytes = scope.get("raw_path") or path.encode()
-        normalized: Scope = {
-            **scope,
-            "path": "/v1" + path.removeprefix(prefix),
-            "raw_path": b"/v1" + raw_path.partition(b"?")[0].removeprefix(prefix.encode()),
-        }
-        with _suppress_cancellation():
-            await self._passthrough(normalized, receive, send)
+        below = raw_path.partition(b"?")[0].removeprefix(prefix.encode())
+        if method not in _PASSTHROUGH_METHODS:
+            message = f"Not allowed to {shorten(method)} on {shorten(path)}."
+            await send_error(MethodNotAllowed(message, allowed_methods=_PASSTHROUGH_METHODS), scope, receive, send)
+        elif not is_below_base(below):
+            await send_error(
+                NotFound(f"Invalid URL ({method} {shorten(path)})", code="unknown_url"), scope, receive, send
+            )
+        else:
+            normalized: Scope = {**scope, "path": "/v1" + path.removeprefix(prefix), "raw_path": b"/v1" + below}
+            with _suppress_cancellation():
+                await self._passthrough(normalized, receive, send)
 
 
 def _suppress_cancellation() -> suppress:

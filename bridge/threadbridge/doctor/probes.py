@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from threadbridge.api_types import JsonObject
+from threadbridge.ports import build_path
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 from threadbridge.translation.probe_protocol import (
     Finding,
@@ -35,7 +36,7 @@ def probe_stored_responses(options: ProbeOptions) -> ProbeGenerator[Finding]:
     stored = yield options.build_request(store=True)
     if stored.error is not None:
         return Finding(is_supported=False, reason=f"`store: true`: {stored.error_text}")
-    path = f"/responses/{stored.body.get('id')}"
+    path = build_path("responses", str(stored.body.get("id")))
     again = yield ProbeRequest("GET", path)
     if again.error is not None:
         return Finding(is_supported=False, reason="a stored response cannot be retrieved")
@@ -57,7 +58,7 @@ def probe_conversations(options: ProbeOptions) -> ProbeGenerator[Finding]:
             is_supported=False, reason=f"`POST /conversations`: {conversation.error_text or 'the response has no id'}"
         )
     used = yield options.build_request(conversation=conversation.body["id"])
-    yield from delete_resource(f"/conversations/{conversation.body['id']}")
+    yield from delete_resource(build_path("conversations", str(conversation.body["id"])))
     if used.error is not None:
         return Finding(is_supported=False, reason=f"`conversation`: {used.error_text}")
     return Finding(is_supported=True, reason="a conversation was created and used")
@@ -69,7 +70,7 @@ def probe_background(options: ProbeOptions) -> ProbeGenerator[Finding]:
     started = yield options.build_request(background=True, **more)
     if started.error is not None:
         return Finding(is_supported=False, reason=f"`background: true`: {started.error_text}")
-    path = f"/responses/{started.body.get('id')}"
+    path = build_path("responses", str(started.body.get("id")))
     waits = started.body.get("status") in _QUEUED
     if waits:
         yield ProbeRequest("POST", f"{path}/cancel")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from threadbridge.api_types import JsonMapping, JsonObject
+from threadbridge.ports import build_path
 from threadbridge.translation.probe_protocol import (
     ProbeGenerator,
     ProbeOptions,
@@ -72,7 +73,7 @@ def check_conversations(options: ProbeOptions) -> ProbeGenerator[Sequence[str]]:
     conversation = yield ProbeRequest("POST", "/conversations", {"items": [_GREETING]})
     if conversation.error is not None or "id" not in conversation.body:
         return []
-    path = f"/conversations/{conversation.body['id']}"
+    path = build_path("conversations", str(conversation.body["id"]))
     items = yield ProbeRequest("GET", f"{path}/items")
     used = yield options.build_request(conversation={"id": conversation.body["id"]})
     yield from delete_resource(path)
@@ -87,7 +88,7 @@ def check_background_streams(options: ProbeOptions) -> ProbeGenerator[Sequence[s
     streamed = yield options.build_request(background=True, stream=True, **more)
     response_ids = [event["response"]["id"] for event in streamed.events if event.get("type") == "response.created"]
     for response_id in response_ids:
-        yield from delete_resource(f"/responses/{response_id}")
+        yield from delete_resource(build_path("responses", str(response_id)))
     return [] if response_ids else ["It does not stream background responses."]
 
 

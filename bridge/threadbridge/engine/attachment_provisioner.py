@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 from threadbridge.api_types import JsonMapping
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, RequestError, UpstreamError, UpstreamTimeout
 from threadbridge.logs import get_logger
-from threadbridge.ports import BlobStore, Clock, IdGenerator, ObjectKind, Session, Store, Upstream
+from threadbridge.ports import BlobStore, Clock, IdGenerator, ObjectKind, Session, Store, Upstream, build_path
 from threadbridge.service import cleanup_intents, generated_files
 from threadbridge.service.attachments import NewVectorStore, Provisioned, ProvisioningPlan
 from threadbridge.service.cleanup_intents import CleanupIntent
@@ -81,11 +81,11 @@ class AttachmentProvisioner:
 
     async def _delete_resources(self, row: CleanupIntent) -> None:
         for file_id in row.get("added", ()):
-            await self._delete(f"/vector_stores/{row.get('store')}/files/{file_id}")
+            await self._delete("vector_stores", str(row.get("store")), "files", file_id)
         for store_id in await self._find_created_stores(row):
-            await self._delete(f"/vector_stores/{store_id}")
+            await self._delete("vector_stores", store_id)
         for file_id in row.get("uploaded", ()):
-            await self._delete(f"/files/{file_id}")
+            await self._delete("files", file_id)
 
     async def _find_created_stores(self, row: CleanupIntent) -> Sequence[str]:
         """The created store; found by its name if the process ended before it recorded the id."""
@@ -94,18 +94,18 @@ class AttachmentProvisioner:
             return []
         if created is not None:
             return [created]
-        after = ""
+        after: str | None = None
         while True:
-            page = await self.upstream.request("GET", f"/vector_stores?limit={_PAGE_SIZE}{after}")
+            page = await self.upstream.request("GET", build_path("vector_stores", limit=_PAGE_SIZE, after=after))
             newer = [store for store in page["data"] if store["created_at"] >= row["created_at"] - _CLOCK_SKEW_SECONDS]
             store_ids = [store["id"] for store in newer if store.get("name") == name]
             if store_ids or len(newer) < len(page["data"]) or not page.get("has_more"):
                 return store_ids
-            after = f"&after={newer[-1]['id']}"
+            after = str(newer[-1]["id"])
 
-    async def _delete(self, path: str) -> None:
+    async def _delete(self, collection: str, *segments: str) -> None:
         try:
-            await self.upstream.request("DELETE", path)
+            await self.upstream.request("DELETE", build_path(collection, *segments))
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -163,7 +163,7 @@ class _ProvisioningRequest:
 
     async def _resolve_file(self, file_id: str) -> str:
         try:
-            await self._upstream.request("GET", f"/files/{file_id}")
+            await self._upstream.request("GET", build_path("files", file_id))
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -214,7 +214,7 @@ class _ProvisioningRequest:
 
     async def _store_has_file(self, store: str, file_id: str) -> bool:
         try:
-            await self._upstream.request("GET", f"/vector_stores/{store}/files/{file_id}")
+            await self._upstream.request("GET", build_path("vector_stores", store, "files", file_id))
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -232,7 +232,7 @@ class _ProvisioningRequest:
         for file_id, original_id in file_ids.items():
             attributes = {"attributes": {"file_id": original_id}} if original_id != file_id else {}
             body = {"file_id": file_id, **attributes, **chunking}
-            await self._upstream.request("POST", f"/vector_stores/{store}/files", body)
+            await self._upstream.request("POST", build_path("vector_stores", store, "files"), body)
 
 
 def map_provisioning_error(error: UpstreamError) -> BridgeError:

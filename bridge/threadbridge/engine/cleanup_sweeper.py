@@ -9,7 +9,7 @@ from threadbridge.api_types import JsonMapping
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge.logs import get_logger
-from threadbridge.ports import ObjectKind, Page, Session
+from threadbridge.ports import ObjectKind, Page, Session, build_path
 from threadbridge.service import cleanup_intents, generated_files
 from threadbridge.service.cleanup_intents import CleanupIntent
 
@@ -88,7 +88,7 @@ class CleanupSweeper:
         ):
             return
         try:
-            await self._ctx.upstream.request("DELETE", f"/conversations/{conversation_id}")
+            await self._ctx.upstream.request("DELETE", build_path("conversations", conversation_id))
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 _log.warning("could not delete a conversation", conversation_id=conversation_id, error=error.message)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
-from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream
+from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream, build_path
 from threadbridge.service import generated_files, tool_resources
 from threadbridge.service.tool_resources import ThreadContainer
 
@@ -77,21 +77,22 @@ class ContainerProvisioner:
     async def list_files(self, container_id: str) -> Sequence[JsonObject]:
         """What lies in the container; nothing where the service does not tell."""
         container_files: list[JsonObject] = []
-        after = ""
+        after: str | None = None
         for _ in range(_MAX_PAGES):
             try:
-                page = await self.upstream.request("GET", f"/containers/{container_id}/files?limit={_PAGE_SIZE}{after}")
+                path = build_path("containers", container_id, "files", limit=_PAGE_SIZE, after=after)
+                page = await self.upstream.request("GET", path)
             except UpstreamError as error:
                 _log.warning("could not list a container's files", container_id=container_id, error=error.message)
                 return container_files
             container_files += page.get("data") or []
             if not page.get("has_more") or not container_files:
                 return container_files
-            after = f"&after={container_files[-1]['id']}"
+            after = str(container_files[-1]["id"])
         return container_files
 
     async def _add_file(self, container_id: str, file_id: str) -> None:
-        path = f"/containers/{container_id}/files"
+        path = build_path("containers", container_id, "files")
         generated = await self.store.read(lambda session: _find_generated_file(session, file_id), tenant=self.tenant)
         if generated is None:
             await self.upstream.request("POST", path, {"file_id": file_id})

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from threadbridge.errors import BridgeError
 from threadbridge.logs import get_logger
-from threadbridge.ports import Blob, BlobNamer, BlobStore, Upstream
+from threadbridge.ports import Blob, BlobNamer, BlobStore, Upstream, build_path
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.settings import Limits
 from threadbridge.translation.produced_files import ProducedFile
@@ -59,7 +59,9 @@ class FileCopier:
         if file.container_file is None:
             return await self._store(_iterate_once(file.content or b""))
         container_id, file_id = file.container_file
-        async with self._upstream.download(f"/containers/{container_id}/files/{file_id}/content") as content:
+        async with self._upstream.download(
+            build_path("containers", container_id, "files", file_id, "content")
+        ) as content:
             return await self._store(content)
 
     async def _store(self, content: AsyncIterator[bytes]) -> Blob:

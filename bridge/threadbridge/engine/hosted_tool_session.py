@@ -8,7 +8,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.file_copier import FileCopier
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Clock, Event, Upstream
+from threadbridge.ports import Clock, Event, Upstream, build_path
 from threadbridge.service import generated_files
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.service.turns import TurnStart
@@ -114,7 +114,7 @@ async def wait_for_indexing(upstream: Upstream, clock: Clock, store_ids: Iterabl
 
 async def _is_indexing(upstream: Upstream, store_id: str) -> bool:
     try:
-        store = await upstream.request("GET", f"/vector_stores/{store_id}")
+        store = await upstream.request("GET", build_path("vector_stores", store_id))
     except UpstreamError:
         return False  # the response will say what is wrong with it
     if store.get("status") == "expired":

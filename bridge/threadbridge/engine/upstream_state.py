@@ -9,6 +9,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
+from threadbridge.ports import build_path
 from threadbridge.service import turns, upstream_state
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.continuation import ContinuationPoint, NoContinuationReason
@@ -103,8 +104,8 @@ class UpstreamState:
 
     async def _conversation_has_changed(self, anchor: ContinuationPoint) -> bool:
         """Whether another writer has added items to the conversation that the thread does not contain."""
-        path = f"/conversations/{anchor.upstream_id}/items?limit=1&order=desc"
         try:
+            path = build_path("conversations", anchor.upstream_id, "items", limit=1, order="desc")
             newest: list[JsonObject] = (await self._ctx.upstream.request("GET", path)).get("data") or []
         except UpstreamError:
             return False  # the next attempt shows what is wrong with it

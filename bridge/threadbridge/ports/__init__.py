@@ -33,7 +33,7 @@ from threadbridge.ports.store import (
     TokenCount,
     Turn,
 )
-from threadbridge.ports.upstream import Upstream, UpstreamCapabilities, UpstreamResponse, UpstreamStream
+from threadbridge.ports.upstream import Upstream, UpstreamCapabilities, UpstreamResponse, UpstreamStream, build_path
 from threadbridge.ports.wire_types import (
     BackendCapabilities,
     ListQuery,
@@ -96,5 +96,6 @@ __all__ = [
     "Wire",
     "WireRequest",
     "WireResponse",
+    "build_path",
     "discard_warning",
 ]

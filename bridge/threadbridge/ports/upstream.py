@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote, urlencode
 
 from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent, ResponseObject
+from threadbridge.errors import UpstreamError
+
+#: Ids that a path cannot hold: empty, only dots (a relative path), or with control characters.
+_UNUSABLE_ID = re.compile(r"\.*|.*[\x00-\x1f\x7f].*", re.DOTALL)
+
+
+def build_path(collection: str, *segments: str, **query: object) -> str:
+    """A path relative to `/v1`, for instance `/vector_stores/vs_1/files?limit=100`; a query value of None is omitted.
+
+    Every id is escaped and is exactly one segment. Raises UpstreamError with status 404 for an id that no service has
+    and that no path can hold.
+    """
+    path = f"/{collection}"
+    for segment in segments:
+        if _UNUSABLE_ID.fullmatch(segment):
+            raise UpstreamError(f"No such object in {path}: {segment!r}", status=404)
+        path += "/" + quote(segment, safe="", errors="replace")
+    parameters = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
 @dataclass(frozen=True, slots=True)

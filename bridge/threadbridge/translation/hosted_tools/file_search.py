@@ -17,7 +17,7 @@ from threadbridge.api_types import (
     ResponseRankingOptions,
     RunObject,
 )
-from threadbridge.ports import Event
+from threadbridge.ports import Event, build_path
 from threadbridge.schemas.schema_types import (
     METADATA,
     AnyObject,
@@ -184,7 +184,7 @@ def probe_file_search(options: ProbeOptions) -> ProbeGenerator[Finding]:
         )
     tool = {"type": "file_search", "vector_store_ids": [vector_store.body["id"]]}
     response = yield options.build_request(tools=[tool], tool_choice="none")
-    yield from delete_resource(f"/vector_stores/{vector_store.body['id']}")
+    yield from delete_resource(build_path("vector_stores", str(vector_store.body["id"])))
     return judge_acceptance(response, "the tool")
 
 
