@@ -80,6 +80,12 @@ class ErrorMapper:
             retry_after=parse_retry_after(response.headers),
         )
 
+    def build_error_in_answer(self, error: JsonObject) -> UpstreamError:
+        """An error that was sent with a status of success."""
+        return UpstreamError(
+            self.format_message(200, error), type=get_text(error, "type"), code=get_text(error, "code"), body=error
+        )
+
     def build_failure(self, description: str, *, request_id: str | None = None) -> UpstreamError:
         """The error for a missing or unusable response; `description` completes "The … service at HOST …"."""
         return UpstreamError(f"{self._service_label} {description}.", request_id=request_id)

@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from urllib.request import getproxies
 
 import aiohttp
 import openai
 from yarl import URL
 
-from threadbridge.api_types import ResponseEvent, ResponseObject
+from threadbridge.api_types import ResponseEvent
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream
 from threadbridge.settings import EndpointSettings
-from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import ErrorMapper, get_request_id, parse_retry_after
 from threadbridge_adapters.openai_http.httpx_compat import SSL_CONTEXT
 from threadbridge_adapters.openai_http.sdk_client import CONNECT_SECONDS, open_client
@@ -28,8 +27,8 @@ from threadbridge_adapters.upstreams.openai_sdk import (
     ALL_CAPABILITIES,
     RESPONSES_PATH,
     OpenAIUpstream,
-    parse_json_object,
 )
+from threadbridge_adapters.upstreams.response_parser import EventStreamParser, parse_response
 
 #: Headers that differ from request to request, or that the sending library sets.
 _EXCLUDED_HEADERS = frozenset({"accept", "accept-encoding", "connection", "content-length", "host", "idempotency-key"})
@@ -82,8 +81,8 @@ class DirectUpstream(OpenAIUpstream):
         if response is not None:
             async with response:
                 try:
-                    parsed = parse_json_object(await response.read(), self._error_mapper)
-                    return UpstreamResponse(cast("ResponseObject", parsed), get_request_id(response.headers))
+                    parsed = parse_response(await response.read(), self._error_mapper)
+                    return UpstreamResponse(parsed, get_request_id(response.headers))
                 except _TRANSPORT_ERRORS:
                     pass  # the response broke off
         return await super().create_response(body)
@@ -135,12 +134,11 @@ class DirectStream:
 
     async def __aiter__(self) -> AsyncIterator[ResponseEvent]:
         """The parsed events. Raises UpstreamError if the connection breaks."""
-        decoder = SSEDecoder()
+        parser = EventStreamParser(self._error_mapper)
         try:
             async for chunk in self._response.content.iter_any():
-                for _, data, _ in decoder.receive_data(chunk):
-                    if data != b"[DONE]":
-                        yield cast("ResponseEvent", parse_json_object(data, self._error_mapper))
+                for event in parser.receive_data(chunk):
+                    yield event
         except _TRANSPORT_ERRORS as error:
             raise self._error_mapper.build_interruption_error(error, request_id=self.request_id) from error
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import openai
 import orjson
 
-from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent, ResponseObject, is_json_object
+from threadbridge.api_types import JsonMapping, JsonObject, ResponseEvent
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream
 from threadbridge.settings import EndpointSettings
-from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.openai_http.error_mapping import ErrorMapper, get_request_id
 from threadbridge_adapters.openai_http.httpx_compat import RESPONSE_TYPE, STREAM_ERRORS, StreamedResponse
 from threadbridge_adapters.openai_http.sdk_client import open_client
 from threadbridge_adapters.upstreams.multipart import MultipartForm
+from threadbridge_adapters.upstreams.response_parser import EventStreamParser, parse_object, parse_response
 
 #: The path of responses below the base URL.
 RESPONSES_PATH = "/responses"
@@ -55,8 +55,7 @@ class OpenAIUpstream:
             )
         except openai.OpenAIError as error:
             raise self._error_mapper.map_error(error) from error
-        # Services deviate from the schema (S4 to S6), and the readers of a response check what they need.
-        parsed = cast("ResponseObject", parse_json_object(response.content, self._error_mapper))
+        parsed = parse_response(response.content, self._error_mapper)
         return UpstreamResponse(parsed, get_request_id(response.headers))
 
     async def stream_response(self, body: bytes) -> UpstreamStream:
@@ -84,7 +83,7 @@ class OpenAIUpstream:
             response = await request_method(path, cast_to=RESPONSE_TYPE, **options)
         except openai.OpenAIError as error:
             raise self._error_mapper.map_error(error) from error
-        return parse_json_object(response.content, self._error_mapper)
+        return parse_object(response.content, self._error_mapper)
 
     async def upload(
         self, path: str, *, filename: str, content: AsyncIterator[bytes], fields: Mapping[str, str]
@@ -101,7 +100,7 @@ class OpenAIUpstream:
             )
         except openai.OpenAIError as error:
             raise self._error_mapper.map_error(error) from error
-        return parse_json_object(response.content, self._error_mapper)
+        return parse_object(response.content, self._error_mapper)
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -147,29 +146,17 @@ class ResponseStream:
 
     async def __aiter__(self) -> AsyncIterator[ResponseEvent]:
         """The parsed events. Raises UpstreamError if the connection breaks."""
-        decoder = SSEDecoder()
+        parser = EventStreamParser(self._error_mapper)
         try:
             async for chunk in self._response.aiter_bytes():
-                for _, data, _ in decoder.receive_data(chunk):
-                    if data != b"[DONE]":  # some servers end streams like older APIs
-                        yield cast("ResponseEvent", parse_json_object(data, self._error_mapper))
+                for event in parser.receive_data(chunk):
+                    yield event
         except STREAM_ERRORS as error:
             raise self._error_mapper.build_interruption_error(error, request_id=self.request_id) from error
 
     async def aclose(self) -> None:
         """Close the connection."""
         await self._response.aclose()
-
-
-def parse_json_object(data: bytes, error_mapper: ErrorMapper) -> JsonObject:
-    """The JSON object in these bytes. Raises UpstreamError for anything else."""
-    try:
-        parsed: object = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        parsed = None
-    if not is_json_object(parsed):
-        raise error_mapper.build_failure("sent something that is not a JSON object; check `upstream.base_url`")
-    return parsed
 
 
 def open_sdk_upstream(service: EndpointSettings, *, http_client: Any = None) -> OpenAIUpstream:

@@ -25,6 +25,7 @@ from threadbridge.engine.upstream_state import UpstreamState
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
 from threadbridge.ports import Event, Upstream, UpstreamStream
+from threadbridge.schemas.error_messages import shorten
 from threadbridge.service.turns import TurnStart
 from threadbridge.translation.error_classifier import ErrorKind
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
@@ -44,7 +45,9 @@ _log = get_logger("threadbridge.run")
 #: How long the end of a response may take once its last event is there.
 _DRAIN_SECONDS = 1.0
 #: Events that end a response with an error that a remedy may exist for.
-_FAILURE_EVENTS = frozenset({"response.failed", "error"})
+_FAILURE_EVENTS = frozenset({"response.failed", "response.error", "error"})
+#: What the translator raises for an event with values of wrong types.
+_MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 class ModelExchange:
@@ -118,7 +121,10 @@ class ModelExchange:
                 return await self._fetch_response()
             if self.tool_session.runs_code:
                 self._publish(await self.tool_session.discover_files_before(event["type"]))
-            events = self._translator.translate(event)
+            try:
+                events = self._translator.translate(event)
+            except _MALFORMED as exc:
+                raise _build_malformed_event_error(event) from exc
             if self.tool_session.runs_code:
                 self.tool_session.start_file_copies()
             if self._translator.outcome is not None:
@@ -137,7 +143,10 @@ class ModelExchange:
                 return await self._relay_stream(run_stream)
             if runs_code:
                 run_stream.publish(await self.tool_session.discover_files_before(event["type"]))
-            events = translator.translate(event)
+            try:
+                events = translator.translate(event)
+            except _MALFORMED as exc:
+                raise _build_malformed_event_error(event) from exc
             if runs_code:
                 self.tool_session.start_file_copies()
             if translator.outcome is not None:
@@ -307,3 +316,8 @@ async def _fetch_input_token_count(upstream: Upstream, body: CreateResponseBody,
     if token_count is None:
         raise UpstreamError("There is no number of tokens in its answer.")
     return token_count
+
+
+def _build_malformed_event_error(event: ResponseEvent) -> UpstreamError:
+    """The error that ends a run at an event that breaks the API's own schema, with the beginning of the event."""
+    return UpstreamError(f"The service sent an event that cannot be read: {shorten(orjson.dumps(event).decode())}")

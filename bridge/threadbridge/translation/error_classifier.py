@@ -160,6 +160,6 @@ def get_event_error(event: JsonMapping) -> JsonMapping | None:
         response = event.get("response")
         failure = response.get("error") if is_json_object(response) else None
         return failure if is_json_object(failure) else None
-    if kind != "error":
+    if kind not in ("error", "response.error"):
         return None
     return error if is_json_object(error) else event  # some servers put its fields on the event itself

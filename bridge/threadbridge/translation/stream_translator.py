@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
+from typing import Literal, cast
 
 from threadbridge.api_types import (
     JsonMapping,
     LastError,
+    OutputItem,
     ResponseEvent,
     ResponseObject,
     RunChanges,
@@ -123,7 +125,8 @@ class TurnTranslator:
         self._model: str | None = None
         self._last_item_id: str | None = None
         self._unbilled = False
-        self._builder = TurnBuilder(run, new_id=new_id, now=now, known_files=known_files)
+        self._create_builder = partial(TurnBuilder, run, new_id=new_id, now=now, known_files=known_files)
+        self._builder = self._create_builder()
 
     @property
     def produced_files(self) -> Sequence[ProducedFile]:
@@ -156,20 +159,22 @@ class TurnTranslator:
                 return builder.add_annotation(event)
             case "response.output_item.added":
                 item = event.get("item")
-                return [] if item is None else builder.start_item(item, index=event.get("output_index"))
+                return (
+                    [] if item is None else builder.start_item(_normalize_item(item), index=event.get("output_index"))
+                )
             case "response.output_item.done":
                 item = event.get("item")
                 if item is None:
                     return []
                 fields: JsonMapping = item  # of any hosted tool that works in a container
                 self.container_id = fields.get("container_id") or self.container_id
-                return builder.finish_item(item, index=event.get("output_index"))
+                return builder.finish_item(_normalize_item(item), index=event.get("output_index"))
             case "response.created":
                 self._record_response(event.get("response") or {})
                 return []
             case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled":
                 return self._end_response(event["type"].removeprefix("response."), event.get("response") or {})
-            case "error":
+            case "error" | "response.error":
                 # Seen in two shapes: with an `error` object inside, and with its fields on the event itself.
                 return self._fail({}, event.get("error") or event)
             case _:
@@ -186,9 +191,17 @@ class TurnTranslator:
         self._unbilled = ending.unbilled and self._response_id is None
         if ending.status != "cancelled":
             error = (ending.last_error or build_last_error(None)) if ending.status == "failed" else None
-            return self._close_early(INTERRUPTION_CLOSURES[ending.status], {}, error)
+            return self._close_interrupted(INTERRUPTION_CLOSURES[ending.status], error)
         self._run = transition_run(self._run, RunStatus.CANCELLING, int(self._now()))
-        return [build_run_event(self._run), *self._close_early(INTERRUPTION_CLOSURES["cancelled"], {})]
+        return [build_run_event(self._run), *self._close_interrupted(INTERRUPTION_CLOSURES["cancelled"], None)]
+
+    def _close_interrupted(self, closure: TurnClosure, error: LastError | None) -> list[Event]:
+        """Close what is open, or drop it where a value of a wrong type in it keeps it from being closed."""
+        try:
+            return self._close_early(closure, {}, error)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            self._builder = self._create_builder()
+            return self._close_early(closure, {}, error)
 
     def finish_stream(self) -> list[Event]:
         """The upstream has no more events: a turn that is not over by now has failed. Does nothing otherwise."""
@@ -222,7 +235,7 @@ class TurnTranslator:
         Some servers send `response.completed` for a response whose status is incomplete.
         """
         self._record_response(response)
-        output = response.get("output") or []
+        output = [_normalize_item(item) for item in response.get("output") or ()]
         self._last_item_id = output[-1].get("id") if output else None
         events = self._builder.reconcile_output(output)
         status = response.get("status")
@@ -307,6 +320,16 @@ class TurnTranslator:
     def _record_response(self, response: ResponseObject) -> None:
         self._response_id = response.get("id") or self._response_id
         self._model = response.get("model") or self._model
+
+
+def _normalize_item(item: OutputItem) -> OutputItem:
+    """The output item, with the content of a message as a list: some servers send a string."""
+    fields: JsonMapping = item
+    content = fields.get("content")
+    if isinstance(content, str) and fields.get("type") == "message":
+        part = {"type": "output_text", "text": content, "annotations": []}
+        return cast("OutputItem", {**fields, "content": [part]})
+    return item
 
 
 def iterate_events(response: ResponseObject) -> Iterator[ResponseEvent]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -176,3 +177,30 @@ def test_a_failure_nobody_explains_has_the_legacy_text() -> None:
     turn.interrupt(TurnInterruption("failed"))
 
     assert outcome_of(turn).run["last_error"] == {"code": "server_error", "message": "Sorry, something went wrong."}
+
+
+MALFORMED_VALUES: list[object] = [5, "words", [1], {"a": 1}]
+
+
+def replace_value(event: Any, path: tuple[str, ...], value: object) -> Any:
+    head, *rest = path
+    return {**event, head: replace_value(event[head], tuple(rest), value) if rest else value}
+
+
+@pytest.mark.parametrize("value", MALFORMED_VALUES, ids=str)
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_turn_ends_whatever_a_value_of_a_wrong_type_broke(kind: str, value: object) -> None:
+    for at, event in enumerate(STREAMS[kind]):
+        paths: list[tuple[str, ...]] = [(name,) for name in event if name != "type"]
+        paths += [(name, inner) for name in event if isinstance(event[name], dict) for inner in event[name]]
+        for path in paths:
+            turn = translator(prior_usage=WIRE_USAGE)
+            fed(turn, STREAMS[kind][:at])
+            # The engine fails the run at an event that raises one of these.
+            with contextlib.suppress(AttributeError, IndexError, KeyError, TypeError, ValueError):
+                turn.translate(replace_value(event, path, value))
+
+            if turn.outcome is None:
+                turn.interrupt(ENDINGS["failed"])
+
+            assert outcome_of(turn).run["status"] not in ("queued", "in_progress"), (at, path)
