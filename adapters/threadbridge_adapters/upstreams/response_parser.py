@@ -82,14 +82,15 @@ class EventStreamParser:
         for name, data, _ in self._frames.receive_data(chunk):
             has_halves = False
             try:
-                event: Any = orjson.loads(data)
+                parsed: Any = orjson.loads(data)
             except orjson.JSONDecodeError:
                 if data == _DONE:
                     continue
-                event = _parse_with_halves(data)
+                parsed = _parse_with_halves(data)
                 has_halves = True
-            if type(event) is not dict or "type" not in event:
-                event = self._add_type(name, event)
+            event: Any = parsed
+            if type(parsed) is not dict or "type" not in parsed:
+                event = self._add_type(name, parsed)
                 if event is None:
                     continue
             if has_halves or self._split_delta is not None:

@@ -14,12 +14,13 @@ from threadbridge.context_window.report import (
     build_turn_report,
     format_no_compaction_warning,
     format_overflow_warning,
+    get_prompt_tokens,
     mark_not_sent,
 )
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.hosted_tool_session import HostedToolSession
 from threadbridge.engine.image_inlining import ImageInliner
-from threadbridge.engine.recovery import recover_from_error, recover_from_event
+from threadbridge.engine.recovery import FailedRequest, recover_from_error, recover_from_event
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.upstream_state import UpstreamState
 from threadbridge.errors import UpstreamError
@@ -27,8 +28,15 @@ from threadbridge.logs import get_logger
 from threadbridge.ports import Event, Upstream, UpstreamStream
 from threadbridge.schemas.error_messages import shorten
 from threadbridge.service.turns import TurnStart
-from threadbridge.translation.error_classifier import ErrorKind
+from threadbridge.translation.error_classifier import OPTIONAL_PARAMETERS, ErrorKind
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
+from threadbridge.translation.rejected_references import (
+    Reference,
+    find_rejected_references,
+    is_temporary,
+    list_references,
+    replace_references,
+)
 from threadbridge.translation.request_builder import (
     INPUT_TOKENS_PATH,
     build_count_failure_warning,
@@ -46,6 +54,8 @@ _log = get_logger("threadbridge.run")
 _DRAIN_SECONDS = 1.0
 #: Events that end a response with an error that a remedy may exist for.
 _FAILURE_EVENTS = frozenset({"response.failed", "response.error", "error"})
+#: A prompt from this length on may be too long for a small model.
+_LARGE_PROMPT_TOKENS = 3000
 #: What the translator raises for an event with values of wrong types.
 _MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
@@ -68,6 +78,11 @@ class ModelExchange:
         self._upstream_stream: UpstreamStream | None = None
         self._container_replaced = False  # the container, for this turn
         self._rejected_parameters: frozenset[str] = frozenset()  # parameters the model refused in this turn
+        self._simplified_parameters: frozenset[str] = frozenset()  # left out, in case one of them was the cause
+        self._unknown_error: UpstreamError | None = None  # the service's first words about the request
+        self._rejected_references: set[Reference] = set()  # what the service cannot use, met in this turn
+        self._lasting_references: set[Reference] = set()  # those of them that later turns need not send either
+        self._last_body: CreateResponseBody | None = None
         self._shortening_count = 0  # how often, for the service found it too long
         self._warnings: tuple[str, ...] = ()  # what became of its history, for the report
         self._logged_warnings: tuple[str, ...] = ()  # about parameters that are changed or dropped
@@ -162,7 +177,7 @@ class ModelExchange:
 
         After text or function calls were published it is not: then the run fails with the upstream's error.
         """
-        if not self._translator.can_start_over or not await recover_from_event(self, event):
+        if not self._translator.can_start_over or not await recover_from_event(self, event, self._last_body or {}):
             return False
         self._publish(self._translator.start_over(event))
         stream, self._upstream_stream, self._upstream_events = self._upstream_stream, None, None
@@ -223,10 +238,9 @@ class ModelExchange:
                 answer = await send(orjson.dumps(body))
             except UpstreamError as error:
                 if not await recover_from_error(self, error, body):
-                    raise
+                    raise self._unknown_error or error from error
             else:
-                if self._rejected_parameters:
-                    self._record_rejections(body["model"])
+                self._record_rejections(body["model"])
                 return answer
 
     # Remedies (`engine.recovery`) ---------------------------------------------------------------------------------
@@ -246,11 +260,51 @@ class ModelExchange:
         self._add_warning(format_no_compaction_warning(model))
         return True
 
+    def replace_references(self, failed: FailedRequest) -> bool:
+        error = failed.error
+        param = error.param if error is not None else None
+        found = set(find_rejected_references(failed.message, param, failed.body)) - self._rejected_references
+        self._rejected_references |= found
+        if not is_temporary(failed.message):
+            self._lasting_references |= found
+        return bool(found)
+
+    async def simplify_request(self, error: UpstreamError) -> bool:
+        """The service does not say what is wrong. Leave out what the run can do without, and send the whole history."""
+        if self._unknown_error is not None:
+            return False
+        self._unknown_error = error
+        optional = OPTIONAL_PARAMETERS.keys() | {"context_management"}
+        self._simplified_parameters = frozenset(optional & (self._last_body or {}).keys()) - self._rejected_parameters
+        self._rejected_parameters |= self._simplified_parameters
+        continuation = self.upstream_state.start.continuation
+        if continuation is None or continuation.point is None:
+            return bool(self._simplified_parameters)
+        await self.upstream_state.send_full_history("refused")
+        return True
+
+    async def shorten_large_history(self) -> bool:
+        """Nothing else helped. A service may reject a prompt that is too long in any words."""
+        if get_prompt_tokens(self.upstream_state.start.report) < _LARGE_PROMPT_TOKENS:
+            return False
+        self._rejected_parameters -= self._simplified_parameters  # they were not the cause
+        self._simplified_parameters = frozenset()
+        return await self.shorten_history()
+
     def _record_rejections(self, model: str) -> None:
+        """Remember what the service rejected, now that it answers a request without it."""
+        if self._simplified_parameters:
+            names = ", ".join(sorted(self._simplified_parameters))
+            self._add_warning(f"The service rejected the request until {names} were left out.")
+        self._unknown_error, self._simplified_parameters = None, frozenset()
         rejections = self._ctx.parameter_rejections
-        new_rejections = rejections.learn(model, self._rejected_parameters - rejections.list_rejected_parameters(model))
-        if new_rejections:
-            self._ctx.run_in_background(rejections.save(self._ctx.tenant, new_rejections))
+        learned = [
+            *rejections.learn(model, self._rejected_parameters - rejections.list_rejected_parameters(model)),
+            *rejections.learn_references(self._lasting_references, self.upstream_state.start.run["id"]),
+        ]
+        self._lasting_references = set()
+        if learned:
+            self._ctx.run_in_background(rejections.save(self._ctx.tenant, learned))
 
     async def replace_container(self, reason: str) -> bool:
         if self._container_replaced or not await self.tool_session.replace_container():
@@ -296,13 +350,21 @@ class ModelExchange:
             profile=self._ctx.rules.profile,
             continuation=start.continuation,
         )
-        warnings = [*self._warnings, *plan.warnings]
+        body = plan.body
+        lost: Sequence[str] = ()
+        references = list_references(body)
+        if references:
+            known = self._ctx.parameter_rejections.list_rejected_references(references, run["id"])
+            body, lost = replace_references(body, self._rejected_references | known)
+        plan_warnings = (*plan.warnings, *lost)
+        warnings = [*self._warnings, *plan_warnings]
         self._translator.report = build_turn_report(start.report, run, model, warnings, start.continuation)
-        for warning in plan.warnings:
+        for warning in plan_warnings:
             if warning not in self._logged_warnings:  # a request may be built several times
                 _log.warning(warning, run_id=run["id"], thread_id=run["thread_id"])
-        self._logged_warnings = plan.warnings
-        return await self._image_inliner.inline_images(plan.body)
+        self._logged_warnings = plan_warnings
+        self._last_body = await self._image_inliner.inline_images(body)
+        return self._last_body
 
 
 async def _fetch_input_token_count(upstream: Upstream, body: CreateResponseBody, *, seconds: float) -> int:

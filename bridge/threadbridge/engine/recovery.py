@@ -51,6 +51,18 @@ class RecoverableExchange(Protocol):
         """Send no compaction threshold."""
         ...
 
+    def replace_references(self, failed: FailedRequest) -> bool:
+        """Send notes in place of the images, files and stores that the error is about, and no rejected reasoning."""
+        ...
+
+    async def simplify_request(self, error: UpstreamError) -> bool:
+        """Send nothing that the run can do without, once a turn; if that fails too, this error is the run's."""
+        ...
+
+    async def shorten_large_history(self) -> bool:
+        """Send less of a thread that is long, for an error that may mean so."""
+        ...
+
 
 Remedy: TypeAlias = Callable[[RecoverableExchange, FailedRequest], Awaitable[bool]]
 
@@ -79,6 +91,18 @@ async def _leave_out_compaction(exchange: RecoverableExchange, failed: FailedReq
     return exchange.leave_out_compaction(failed.body["model"])
 
 
+async def _replace_references(exchange: RecoverableExchange, failed: FailedRequest) -> bool:
+    return exchange.replace_references(failed)
+
+
+async def _simplify_request(exchange: RecoverableExchange, failed: FailedRequest) -> bool:
+    return failed.error is not None and await exchange.simplify_request(failed.error)
+
+
+async def _shorten_large_history(exchange: RecoverableExchange, failed: FailedRequest) -> bool:  # noqa: ARG001  as all
+    return await exchange.shorten_large_history()
+
+
 class RecoveryRow(NamedTuple):
     """One meaning of an error and its remedy. `in_stream`: also for an event that ends a response."""
 
@@ -89,14 +113,17 @@ class RecoveryRow(NamedTuple):
 
 #: Tried from the top; the first remedy that changes something decides that the request is sent again.
 RECOVERY: tuple[RecoveryRow, ...] = (
-    RecoveryRow(ErrorKind.SAMPLING_REJECTED, _leave_out_parameter),
+    RecoveryRow(ErrorKind.PARAMETER_REJECTED, _leave_out_parameter),
     RecoveryRow(ErrorKind.CONVERSATION_LOCKED, _wait_for_conversation),
     RecoveryRow(ErrorKind.CALLS_UNANSWERED, _drop_lost_state),
     RecoveryRow(ErrorKind.STATE_NOT_FOUND, _drop_lost_state),
     RecoveryRow(ErrorKind.STATE_REJECTED, _drop_lost_state),
     RecoveryRow(ErrorKind.CONTAINER_LOST, _replace_container, in_stream=True),
     RecoveryRow(ErrorKind.CONTEXT_OVERFLOW, _shorten_history, in_stream=True),
+    RecoveryRow(ErrorKind.REFERENCE_REJECTED, _replace_references, in_stream=True),
     RecoveryRow(ErrorKind.COMPACTION_REJECTED, _leave_out_compaction),
+    RecoveryRow(ErrorKind.UNKNOWN, _simplify_request),
+    RecoveryRow(ErrorKind.UNKNOWN, _shorten_large_history),
 )
 
 
@@ -110,16 +137,16 @@ async def recover_from_error(exchange: RecoverableExchange, error: UpstreamError
     return False
 
 
-async def recover_from_event(exchange: RecoverableExchange, event: JsonMapping) -> bool:
-    """Apply the remedies for an event that ends a response. Returns whether to request the response again."""
+async def recover_from_event(exchange: RecoverableExchange, event: JsonMapping, body: JsonMapping) -> bool:
+    """Apply the remedies for an event that ends the response to `body`. Returns whether to request it again."""
     error = get_event_error(event)
     if error is None:
         return False
-    matches = {match.kind: match for match in classify_error(error, {})}
+    matches = {match.kind: match for match in classify_error(error, body)}
     message = error.get("message")
     for row in RECOVERY:
         match = matches.get(row.kind)
-        failed = None if match is None else FailedRequest(match, message if isinstance(message, str) else "", {})
+        failed = None if match is None else FailedRequest(match, message if isinstance(message, str) else "", body)
         if row.in_stream and failed is not None and await row.remedy(exchange, failed):
             return True
     return False

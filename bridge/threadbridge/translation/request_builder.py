@@ -10,6 +10,7 @@ from threadbridge.api_types import CountTokensBody, CreateResponseBody, JsonMapp
 from threadbridge.ports import Entry, UpstreamCapabilities
 from threadbridge.translation.capability_fallbacks import apply_fallbacks
 from threadbridge.translation.continuation import Continuation, StateParameters
+from threadbridge.translation.error_classifier import OPTIONAL_PARAMETERS
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
 from threadbridge.translation.input_items import build_input_items
 from threadbridge.translation.models.resolution import ResolvedModel
@@ -30,6 +31,8 @@ _MIN_COMPACT_THRESHOLD = 1000
 _MAX_CACHE_KEY_CHARACTERS = 64
 
 _DEFAULT_SAMPLING = 1.0
+#: Optional parameters besides those of sampling, which have a sentence of their own.
+_OTHER_OPTIONAL_PARAMETERS = (OPTIONAL_PARAMETERS.keys() | {"context_management"}) - {"temperature", "top_p"}
 
 #: Vector stores for a request that is built only for its warnings.
 _PLACEHOLDER_RESOURCES = HostedToolResources(vector_store_ids=("vs",))
@@ -123,6 +126,11 @@ def build_request(
     warnings += _add_sampling(body, run, model, rejected_parameters)
     if profile.prompt_cache_key:
         body["prompt_cache_key"] = run["thread_id"][:_MAX_CACHE_KEY_CHARACTERS]
+    # Whatever the run can do without: pop() takes literal keys only.
+    fields = cast("dict[str, object]", body)
+    for name in sorted(fields.keys() & _OTHER_OPTIONAL_PARAMETERS & set(rejected_parameters)):
+        del fields[name]
+        warnings.append(f"The model {model.model} does not accept {name}; it was left out.")
     warnings += apply_fallbacks(body, profile)
     return RequestPlan(body, tuple(warnings))
 

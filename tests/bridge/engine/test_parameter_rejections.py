@@ -58,8 +58,11 @@ async def test_the_next_process_knows_what_was_refused_in_whatever_words(
 
 
 async def test_a_request_that_is_refused_anyway_teaches_nothing(tmp_path: Path) -> None:
-    refused = ServiceError("Unsupported parameter.", param="temperature"), ServiceError("There is more.", param="input")
-    simulator = Simulator(Scenario(error=error) for error in refused)
+    refused = [
+        ServiceError("Unsupported parameter.", param="temperature"),
+        ServiceError("There is more.", param="input"),
+    ]
+    simulator = Simulator(Scenario(error=error) for error in [*refused, ServiceError("And more.", param="model")])
     async with serve_app(app(simulator)) as url:
         async with process(tmp_path, simulator, url) as life:
             failed = await warm_run(life)
@@ -69,7 +72,7 @@ async def test_a_request_that_is_refused_anyway_teaches_nothing(tmp_path: Path) 
         )
         await store.aclose()
 
-    assert (failed["status"], len(simulator.requests)) == ("failed", 2)
+    assert (failed["status"], len(simulator.requests)) == ("failed", 3)  # the last one without what is optional
     assert "There is more." in failed["last_error"]["message"]
     assert kept == []
 

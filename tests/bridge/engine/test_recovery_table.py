@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from threadbridge.engine.recovery import RECOVERY, recover_from_error, recover_from_event
+from threadbridge.engine.recovery import RECOVERY, FailedRequest, recover_from_error, recover_from_event
 from threadbridge.errors import UpstreamError
 from threadbridge.translation.error_classifier import ErrorKind
 
@@ -40,9 +40,18 @@ class Exchange:
     def leave_out_compaction(self, model: str) -> bool:
         return self._try("leave out compaction")
 
+    def replace_references(self, failed: FailedRequest) -> bool:
+        return self._try("replace references")
 
-def test_every_meaning_of_an_error_has_one_row() -> None:
-    assert [row.kind for row in RECOVERY] == list(ErrorKind)
+    async def simplify_request(self, error: UpstreamError) -> bool:
+        return self._try("simplify")
+
+    async def shorten_large_history(self) -> bool:
+        return self._try("shorten if large")
+
+
+def test_every_meaning_of_an_error_has_a_row() -> None:
+    assert list(dict.fromkeys(row.kind for row in RECOVERY)) == list(ErrorKind)
 
 
 @pytest.mark.parametrize("works", [("shorten",), ()])
@@ -63,9 +72,30 @@ async def test_an_event_is_recovered_from_only_by_rows_that_apply_in_a_stream() 
     }
     rejected = {"type": "error", "code": None, "message": "Unsupported parameter: 'temperature'."}
 
-    assert await recover_from_event(exchange, failed)
-    assert not await recover_from_event(exchange, rejected)
+    assert await recover_from_event(exchange, failed, {"input": []})
+    assert not await recover_from_event(exchange, rejected, {"input": []})
     assert exchange.tried == ["shorten"]
+
+
+@pytest.mark.parametrize(("works", "tried"), [(("simplify",), 1), (("shorten if large",), 2), ((), 2)])
+async def test_a_rejection_for_an_unknown_reason_is_simplified_and_then_shortened(
+    works: tuple[str, ...], tried: int
+) -> None:
+    exchange = Exchange(*works)
+
+    recovered = await recover_from_error(exchange, UpstreamError("Bad.", status=400), {"model": "m", "input": []})
+
+    assert recovered is bool(works)
+    assert exchange.tried == ["simplify", "shorten if large"][:tried]
+
+
+async def test_a_rejected_image_is_replaced() -> None:
+    exchange = Exchange("replace references")
+    part = {"type": "input_image", "image_url": "https://host.example/a.png"}
+    body = {"model": "m", "input": [{"role": "user", "content": [part]}]}
+
+    assert await recover_from_error(exchange, UpstreamError("The image expired.", status=400), body)
+    assert exchange.tried == ["replace references"]
 
 
 async def test_an_unknown_error_is_left_to_the_caller() -> None:

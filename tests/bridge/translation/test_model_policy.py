@@ -142,11 +142,11 @@ def test_the_list_begins_with_what_ended_first() -> None:
 
 
 def rejected_parameter(error: UpstreamError) -> str | None:
-    details = [match.detail for match in classify_error(error, ASKED) if match.kind is ErrorKind.SAMPLING_REJECTED]
+    details = [match.detail for match in classify_error(error, ASKED) if match.kind is ErrorKind.PARAMETER_REJECTED]
     return details[0] if details else None
 
 
-def test_only_sampling_parameters_are_given_up() -> None:
+def test_only_parameters_that_a_run_can_do_without_are_left_out() -> None:
     said = "Unsupported parameter: 'x' is not supported with this model."
 
     assert rejected_parameter(UpstreamError(said, status=400, param="temperature")) == "temperature"

@@ -83,7 +83,7 @@ def list_requested_sampling(run: RunObject) -> list[str]:
 
 
 class ParameterRejectionCache:
-    """The sampling parameters that models of one service rejected although the model table says otherwise (§15).
+    """What the models of one service rejected although the model table says otherwise (§15).
 
     Starts with `known`. It holds the newest rejections, each for a limited time.
     """
@@ -91,18 +91,24 @@ class ParameterRejectionCache:
     def __init__(self, limits: Limits, known: Iterable[ParameterRejection] = ()) -> None:
         self._limits = limits
         self._rejected_at: dict[tuple[str, str], float] = {}
+        self._names: dict[str, set[str]] = {}  # by model
         for rejection in known:
             self.record(rejection)
 
     def get_rejected(self, model: str, now: float) -> frozenset[str]:
         """The parameters not to send to the model; after some time a parameter is tried again."""
         since = now - self._limits.refusal_seconds
-        return frozenset(name for name in _SAMPLING_PARAMETERS if self._rejected_at.get((model, name), since) > since)
+        return frozenset(name for name in self._names.get(model, ()) if self._rejected_at[model, name] > since)
 
     def record(self, rejection: ParameterRejection) -> None:
         """Add a rejection. Beyond the limit the oldest one is dropped, since model names come from callers."""
         key = (rejection.model, rejection.parameter)
         self._rejected_at.pop(key, None)
         self._rejected_at[key] = rejection.at
+        self._names.setdefault(rejection.model, set()).add(rejection.parameter)
         if len(self._rejected_at) > self._limits.refusals:
-            del self._rejected_at[next(iter(self._rejected_at))]
+            model, name = next(iter(self._rejected_at))
+            del self._rejected_at[model, name]
+            self._names[model].discard(name)
+            if not self._names[model]:
+                del self._names[model]
