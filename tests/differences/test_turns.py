@@ -13,7 +13,7 @@ from tests.emulated_service import (
     message_text,
     run_path,
 )
-from threadbridge_adapters.simulator import FunctionCall, Scenario, ScriptedResponse, TextMessage
+from threadbridge_adapters.simulator import FunctionCall, Scenario, ScriptedResponse, ServiceError, TextMessage
 
 CALL = FunctionCall("get_weather", "{}")
 
@@ -191,3 +191,37 @@ async def test_d65_an_output_without_tool_call_id_is_rejected_with_its_parameter
     refused = await service.post(f"{run_path(run)}/submit_tool_outputs", tool_outputs=[{"output": "x"}])
 
     assert refused.error["message"] == "Missing required parameter: 'tool_outputs[0].tool_call_id'."
+
+
+async def test_d112_a_dead_image_is_replaced_by_a_note(service: EmulatedService) -> None:
+    url = "https://cdn.example/p.png"
+    content = [{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {"url": url}}]
+    thread = await service.post("/threads", messages=[{"role": "user", "content": content}])
+    service.simulator.unavailable_urls[url] = 403
+    assistant_id = await service.create_assistant()
+
+    created = await service.post(f"/threads/{thread.body['id']}/runs", assistant_id=assistant_id)
+    run = await service.wait_until_rest(created.body)
+    report = await service.get(f"{run_path(run)}/report")
+    again = await service.post(f"/threads/{thread.body['id']}/runs", assistant_id=assistant_id)
+    await service.wait_until_rest(again.body)
+
+    assert run["status"] == "completed"
+    assert [len(request["input"][0]["content"]) for request in service.model_requests] == [2, 2, 2]
+    notes = [request["input"][0]["content"][1].get("text") for request in service.model_requests]
+    assert notes == [None, *[f"[The image {url} is not available]"] * 2]
+    assert any(url in warning for warning in report.body["turns"][0]["warnings"])
+
+
+async def test_d113_a_request_rejected_for_an_unknown_reason_is_sent_without_what_is_optional(
+    service: EmulatedService,
+) -> None:
+    service.simulator.enqueue(Scenario(error=ServiceError("No.", param=None)))
+    service.simulator.enqueue(Scenario.from_text("Hello"))
+
+    run = await service.run_to_rest("Hi", temperature=0.5)
+
+    first, second = service.model_requests
+    assert run["status"] == "completed"
+    assert {"prompt_cache_key", "store", "temperature"} <= first.keys()
+    assert second.keys().isdisjoint({"prompt_cache_key", "store", "temperature", "include"})

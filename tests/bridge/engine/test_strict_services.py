@@ -39,7 +39,6 @@ async def _delete(here: Bridge, path: str) -> None:
 # -- Dead references -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="the engine must replace an image whose link is dead by a note")
 async def test_a_thread_stays_usable_after_a_link_in_it_died(*, streamed: bool) -> None:
     async with bridge() as here:
         thread_id = await here.thread("What is this?")
@@ -52,7 +51,6 @@ async def test_a_thread_stays_usable_after_a_link_in_it_died(*, streamed: bool) 
     assert [run["status"] for run in (first, *later)] == ["completed"] * 3
 
 
-@pytest.mark.xfail(strict=True, reason="the engine must replace an image whose file is deleted by a note")
 async def test_a_thread_stays_usable_after_an_image_was_deleted(*, streamed: bool) -> None:
     async with bridge() as here:
         file_id = await here.file("an image")
@@ -81,7 +79,6 @@ async def test_an_assistant_stays_usable_after_a_file_for_its_code_was_deleted(*
     assert [run["status"] for run in runs] == ["completed"] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="the engine must leave out a deleted vector store")
 async def test_a_thread_stays_usable_after_its_vector_store_was_deleted(*, streamed: bool) -> None:
     async with bridge() as here:
         thread_id = await here.thread("SEARCH cake", attach=await here.file("cake"))
@@ -122,15 +119,12 @@ async def test_json_mode_works_where_only_the_instructions_say_json(*, streamed:
 
 # -- Parameters that a server rejects --------------------------------------------------------------------------------
 
-_UNKNOWN = pytest.mark.xfail(
-    strict=True, reason="the engine must repeat a rejected request without what ThreadBridge adds or can do without"
-)
 _REJECTED = [
-    pytest.param(ServerQuirk.NO_PARALLEL_CALLS, [LOOK], {"parallel_tool_calls": False}, marks=_UNKNOWN),
-    pytest.param(ServerQuirk.NO_EFFORT, [], {"model": "gpt-5.1", "reasoning_effort": "low"}, marks=_UNKNOWN),
+    pytest.param(ServerQuirk.NO_PARALLEL_CALLS, [LOOK], {"parallel_tool_calls": False}),
+    pytest.param(ServerQuirk.NO_EFFORT, [], {"model": "gpt-5.1", "reasoning_effort": "low"}),
     pytest.param(ServerQuirk.NO_SAMPLING, [], {"temperature": 0.5, "top_p": 0.5}),
-    pytest.param(ServerQuirk.NO_CACHE_KEY, [], {}, marks=_UNKNOWN),
-    pytest.param(ServerQuirk.NO_INCLUDE, [SEARCH], {}, marks=_UNKNOWN),
+    pytest.param(ServerQuirk.NO_CACHE_KEY, [], {}),
+    pytest.param(ServerQuirk.NO_INCLUDE, [SEARCH], {}),
     pytest.param(ServerQuirk.NO_STORE, [], {}),
 ]
 
@@ -147,7 +141,6 @@ async def test_a_run_works_without_a_parameter_that_the_server_rejects(
     assert [run["status"] for run in runs] == ["completed"] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="the error classifier must recognise a length by its numbers")
 async def test_a_thread_that_is_too_long_in_the_words_of_another_model_is_truncated(*, streamed: bool) -> None:
     async with bridge(ServerQuirk.OVERFLOW_WORDS) as here:
         here.simulator.limits = SimulatorLimits(context_tokens=3_000)
@@ -164,7 +157,6 @@ _STREAM_ERRORS = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="the stream translator must understand errors of every shape")
 @pytest.mark.parametrize("quirk", _STREAM_ERRORS)
 async def test_an_error_of_another_shape_ends_a_streamed_run_with_its_words(quirk: ServerQuirk) -> None:
     async with bridge(quirk) as here:
