@@ -83,11 +83,12 @@ class EventLog:
             return None
         return int(number) if self.start <= int(number) <= self.end else None
 
-    def read_frame(self, position: int) -> bytes:
-        """The frame at this position. Raises BridgeError if it was discarded."""
+    def read_frames(self, position: int, limit: int) -> list[bytes]:
+        """The frames from this position on, at most `limit`. Raises BridgeError if the first one was discarded."""
         if position < self.start:
             raise BridgeError(_READER_TOO_SLOW_MESSAGE, code="events_forgotten")
-        return self._frames[position - self.start]
+        first = position - self.start
+        return self._frames[first : first + limit]
 
     def discard_oldest(self, *, keep_bytes: int) -> None:
         """Discard frames until at most `keep_bytes` are left, except those that the turn's reader has not read."""
@@ -143,12 +144,12 @@ class LogReader:
     def last_event(self) -> Event | None:
         return self._log.last_event
 
-    def read_frame(self) -> bytes | None:
+    def read_frames(self, limit: int) -> Sequence[bytes]:
         if self.position == self._log.end:
-            return None
-        frame = self._log.read_frame(self.position)
-        self.position += 1
-        return frame
+            return ()
+        frames = self._log.read_frames(self.position, limit)
+        self.position += len(frames)
+        return frames
 
     async def wait(self) -> None:
         is_over = self._log.state in {StreamState.ENDED, StreamState.BROKEN}

@@ -24,6 +24,8 @@ from threadbridge.sse import decode_frame
 T = TypeVar("T")
 
 #: Seconds between two reads of a run that waits for its client: another process may have continued it.
+#: Frames that are read together, so that one chunk stays small.
+_MAX_FRAMES = 256
 _RECHECK_SECONDS = 1.0
 
 
@@ -116,15 +118,22 @@ class BusFollower(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
-        return decode_frame(await self.next_frame())
+        (frame,) = await self._read_frames(1)
+        return decode_frame(frame)
 
-    async def next_frame(self) -> bytes:
-        """The next event's frame. Raises StopAsyncIteration after the last one, BridgeError if the stream broke."""
+    async def next_frames(self) -> Sequence[bytes]:
+        """The frames of the next events, of all that are there.
+
+        Raises StopAsyncIteration after the last one, BridgeError if the stream broke.
+        """
+        return await self._read_frames(_MAX_FRAMES)
+
+    async def _read_frames(self, limit: int) -> Sequence[bytes]:
         reader = self._reader
         while not self._is_closed:
-            frame = reader.read_frame()
-            if frame is not None:
-                return frame
+            frames = reader.read_frames(limit)
+            if frames:
+                return frames
             match reader.state:
                 case StreamState.OPEN:
                     await wait_for_events(reader, self._clock, self._deadline)

@@ -18,6 +18,9 @@ _STATE_AFTER_EVENT = {f"thread.run.{status.value}": StreamState.ENDED for status
     f"thread.run.{RunStatus.REQUIRES_ACTION.value}": StreamState.WAITING
 }
 
+#: Frames that are read together, so that one chunk stays small.
+_MAX_FRAMES = 256
+
 
 class RunStream(AsyncIterator[Event]):
     """Publishes the events of one turn and iterates over them for the reader of the turn, if it has one.
@@ -44,7 +47,6 @@ class RunStream(AsyncIterator[Event]):
         self._is_detached = False
         #: The unread events of a reader that takes them parsed; None once nothing bounds their number.
         self._unread: deque[Event] | None = deque() if has_reader else None
-        self._parsed_event: Event | None = None  # the event of the last frame that was read
         self._last_event: Event | None = None
         self._end_position: int | None = None  # None while the turn is performed
         self._error: BridgeError | None = None
@@ -108,21 +110,29 @@ class RunStream(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
-        frame = await self.next_frame()
-        event = self._parsed_event
+        (frame,) = await self._read_frames(1)
+        # As it was published, so that a program pays for no encoding and decoding.
+        event = self._unread.popleft() if self._unread is not None else None
         return decode_frame(frame) if event is None else event._replace(id=get_frame_id(frame))
 
-    async def next_frame(self) -> bytes:
-        """The next event's frame. Raises StopAsyncIteration after the last one, BridgeError if the turn broke."""
+    async def next_frames(self) -> Sequence[bytes]:
+        """The frames of the next events, of all that are there.
+
+        Raises StopAsyncIteration after the last one, BridgeError if the turn broke.
+        """
+        self._unread = None
+        return await self._read_frames(_MAX_FRAMES)
+
+    async def _read_frames(self, limit: int) -> Sequence[bytes]:
         while (reader := self._reader) is not None and reader.position != self._end_position:
-            frame = reader.read_frame()
-            if frame is None:
+            readable = limit if self._end_position is None else min(limit, self._end_position - reader.position)
+            frames = reader.read_frames(readable)
+            if not frames:
                 await (reader.wait() if self._wait is None else self._wait(reader))
                 continue
-            self._parsed_event = self._unread.popleft() if self._unread is not None else None
             if self._writer_waiter is not None and not self.is_full:
                 self._wake_writer()
-            return frame
+            return frames
         error, self._error = self._error, None
         if error is not None and self._reader is not None:
             raise error
@@ -131,7 +141,7 @@ class RunStream(AsyncIterator[Event]):
     async def aclose(self) -> None:
         """Close the reader; the run continues."""
         reader, self._reader = self._reader, None
-        self._unread = self._parsed_event = None
+        self._unread = None
         if reader is not None:
             reader.close()
         self._wake_writer()

@@ -56,10 +56,10 @@ class EventReader(Protocol):
         """The last event that was published."""
         ...
 
-    def read_frame(self) -> bytes | None:
-        """The next event as an SSE frame with its id (`sse.encode_frame`); None if all events have been read.
+    def read_frames(self, limit: int) -> Sequence[bytes]:
+        """The next events, at most `limit`, as SSE frames with their ids (`sse.encode_frame`); empty after the newest.
 
-        Raises BridgeError with code `events_forgotten` if the bus discarded the event before it was read.
+        Raises BridgeError with code `events_forgotten` if the bus discarded the next event before it was read.
         """
         ...
 

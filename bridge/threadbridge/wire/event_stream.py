@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from threadbridge.ports import Event
@@ -31,13 +31,15 @@ def parse_last_event_id(last_event_id: str | None) -> str | None:
 class FrameSource(Protocol):
     """A stream of encoded frames, which a backend's stream can offer besides its events."""
 
-    async def next_frame(self) -> bytes:
-        """The next event's frame. Raises StopAsyncIteration after the last."""
+    async def next_frames(self) -> Sequence[bytes]:
+        """The frames of the next events, at least one. Raises StopAsyncIteration after the last."""
         ...
 
 
 class FrameStream(AsyncIterator[bytes]):
-    """The frames of a streamed run. Always ends with `done`, and closes `events` at its end or when it is closed.
+    """The frames of a streamed run in chunks: those that are ready are joined.
+
+    Always ends with `done`, and closes `events` at its end or when it is closed.
 
     A failure after the stream began, too late for an HTTP status, is an `error` event (A97). Its data is the whole
     envelope: the SDK raises on `{"error": …}` and ignores a bare error object.
@@ -50,14 +52,14 @@ class FrameStream(AsyncIterator[bytes]):
         self._events = events
         self._request_id = request_id
         self._after = after
-        self._next_frame = events.next_frame if isinstance(events, FrameSource) else self._encode_next
+        self._next_frames = events.next_frames if isinstance(events, FrameSource) else self._encode_next
         self._last_frame = b""  # the last frame of an event
         self._closing_frames: list[bytes] | None = None  # frames still to send after the last event
 
     async def __anext__(self) -> bytes:
         if self._closing_frames is None:
             try:
-                self._last_frame = await self._next_frame()
+                frames = await self._next_frames()
             except StopAsyncIteration:
                 self._closing_frames = [self._build_done_frame()]
             except Exception as error:
@@ -67,14 +69,15 @@ class FrameStream(AsyncIterator[bytes]):
                     self._build_done_frame(),
                 ]
             else:
-                return self._last_frame
+                self._last_frame = frames[-1]
+                return frames[0] if len(frames) == 1 else b"".join(frames)
             await self._close()
         if not self._closing_frames:
             raise StopAsyncIteration
         return self._closing_frames.pop(0)
 
-    async def _encode_next(self) -> bytes:
-        return encode_frame(await anext(self._events))
+    async def _encode_next(self) -> Sequence[bytes]:
+        return (encode_frame(await anext(self._events)),)
 
     def _build_done_frame(self) -> bytes:
         event_id = self._build_closing_id(".done")

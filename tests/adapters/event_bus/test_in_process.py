@@ -105,7 +105,7 @@ def test_beyond_its_bound_a_log_loses_its_oldest_events() -> None:
     assert log.find_position(f"{log.name}-{log.end}") == log.end == 101
     assert log.find_position(f"{log.name}-1") is None
     with pytest.raises(BridgeError, match="read too slowly"):
-        log.read_frame(0)
+        log.read_frames(0, 1)
 
 
 def test_beyond_the_bound_of_all_the_logs_at_rest_go_first_the_oldest_before_the_others() -> None:

@@ -170,8 +170,8 @@ async def test_a_stream_with_nothing_more_to_say_closes_behind_the_event_that_wa
 class Ready(StubEventStream):
     """Events that are frames already."""
 
-    async def next_frame(self) -> bytes:
-        return encode_frame(await anext(self))
+    async def next_frames(self) -> list[bytes]:
+        return [encode_frame(event) for event in [await anext(self), *[event async for event in self]]]
 
 
 async def test_frames_that_are_ready_are_sent_as_they_are() -> None:

@@ -67,9 +67,9 @@ async def read_rest(reader: EventReader) -> list[Event]:
     """All events to the end of the stream. Raises the error of a broken one."""
     events: list[Event] = []
     while True:
-        frame = reader.read_frame()
-        if frame is not None:
-            events.append(decode_frame(frame))
+        frames = reader.read_frames(2)
+        if frames:
+            events += map(decode_frame, frames)
         elif reader.state is StreamState.ENDED:
             return events
         elif reader.state is StreamState.BROKEN:
@@ -208,15 +208,15 @@ async def test_unread_events_of_the_turns_reader_are_kept_until_it_is_released(e
     publisher = environment.performer.open_turn(RUN)
     reader = publisher.open_turn_reader()
     publisher.publish([word(1), word(2)])
-    assert reader.read_frame() is not None
-    assert reader.read_frame() is not None
+    assert len(reader.read_frames(1)) == 1
+    assert len(reader.read_frames(1)) == 1
 
     publisher.publish([word(3)])
     publisher.release_turn_reader()
     publisher.publish([word(4)])
 
     with pytest.raises(BridgeError, match="read too slowly"):
-        reader.read_frame()
+        reader.read_frames(1)
 
 
 async def test_the_publisher_knows_whether_somebody_reads(environment: Environment) -> None:
@@ -237,7 +237,7 @@ async def test_closing_a_reader_wakes_it(environment: Environment) -> None:
     publisher = environment.performer.open_turn(RUN)
     publisher.publish([word(1)])
     reader = await follow(environment)
-    assert reader.read_frame() is not None
+    assert len(reader.read_frames(1)) == 1
     waiting = asyncio.ensure_future(reader.wait())
     await asyncio.sleep(0)
 
@@ -280,7 +280,7 @@ async def test_a_notified_follower_looks_at_its_waiting_run_and_may_end_it_for_a
     publisher.end_turn(StreamState.WAITING)
     reader = await environment.performer.follow(RUN)
     assert reader is not None
-    assert reader.read_frame() is not None
+    assert len(reader.read_frames(1)) == 1
     assert reader.last_event == REQUIRES_ACTION
     other = asyncio.ensure_future(read_rest(await follow(environment)))
     waiting = asyncio.ensure_future(reader.wait())
@@ -301,8 +301,7 @@ async def test_a_broken_turn_gives_followers_the_events_and_then_the_error(envir
     publisher.publish([word(1)])
     publisher.end_turn(StreamState.BROKEN, BridgeError("the disk is full"))
 
-    frame = reader.read_frame()
-    assert frame is not None
+    (frame,) = reader.read_frames(1)
     with pytest.raises(BridgeError, match="the disk is full"):
         await read_rest(reader)
     assert await environment.follower.follow(RUN) is None  # the store knows more
