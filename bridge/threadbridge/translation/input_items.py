@@ -188,6 +188,24 @@ def _convert_assistant_message(message: MessageObject) -> OutputMessageItem:
     return {"type": "message", "role": "assistant", "content": content or [{"type": "output_text", "text": ""}]}
 
 
+# -- JSON mode: a service requires the word in a message of the input ----------------------------------------------
+
+
+def mentions_json(items: Sequence[InputItem]) -> bool:
+    """Whether a message to the model contains the word JSON, without which `json_object` is rejected (§5)."""
+    return any(
+        part["type"] == "input_text" and "json" in part["text"].lower()
+        for item in items
+        if item["type"] == "message" and item["role"] != "assistant"
+        for part in item["content"]
+    )
+
+
+def build_json_notice() -> InputMessageItem:
+    """The shortest message with the word; no thread shows it."""
+    return {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Answer in JSON."}]}
+
+
 # -- Images that code made: the service does not know them by the IDs they have here (A37) -------------------------
 
 

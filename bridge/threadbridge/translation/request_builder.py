@@ -12,7 +12,7 @@ from threadbridge.translation.capability_fallbacks import apply_fallbacks
 from threadbridge.translation.continuation import Continuation, StateParameters
 from threadbridge.translation.error_classifier import OPTIONAL_PARAMETERS
 from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResources
-from threadbridge.translation.input_items import build_input_items
+from threadbridge.translation.input_items import build_input_items, build_json_notice, mentions_json
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.tool_mapping import (
     build_text_format,
@@ -113,6 +113,9 @@ def build_request(
     text_format = build_text_format(run["response_format"])
     if text_format is not None:
         body["text"] = {"format": text_format}
+        if text_format["type"] == "json_object" and not mentions_json(items):
+            # The service looks for the word in `input` alone; the legacy service also read the instructions (§5).
+            items.insert(0, build_json_notice())
     max_output_tokens = get_max_output_tokens(run, prior_usage)
     if max_output_tokens is not None:
         body["max_output_tokens"] = max_output_tokens

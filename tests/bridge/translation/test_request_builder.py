@@ -59,7 +59,7 @@ def test_everything_a_run_asks_for_is_in_the_request() -> None:
         tools=[LOOK],
         tool_choice={"type": "function", "function": {"name": "look"}},
         parallel_tool_calls=False,
-        response_format={"type": "json_object"},
+        response_format={"type": "text"},
         temperature=0.2,
         top_p=0.9,
         max_completion_tokens=1000,
@@ -72,13 +72,44 @@ def test_everything_a_run_asks_for_is_in_the_request() -> None:
         ],
         "tool_choice": {"type": "function", "name": "look"},
         "parallel_tool_calls": False,
-        "text": {"format": {"type": "json_object"}},
+        "text": {"format": {"type": "text"}},
         "temperature": 0.2,
         "top_p": 0.9,
         "max_output_tokens": 1000,
         "reasoning": {"effort": "none"},
     }
     assert request == RequestPlan(plan().body | cast("Any", expected))
+
+
+JSON_NOTICE = {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Answer in JSON."}]}
+
+
+def build_json_input(*timeline: Entry, response_format: Any = None) -> list[Any]:
+    run = RUN | {"instructions": "Answer as JSON.", "response_format": response_format or {"type": "json_object"}}
+    body = build_request(run, timeline, model=PLAIN, stream=True, first_turn=True).body
+    return list(body["input"])
+
+
+def test_json_mode_adds_the_word_json_to_an_input_without_it() -> None:
+    answer: Any = {"id": "msg_1", "role": "assistant", "content": said("json").message["content"]}  # type: ignore[index]
+    timeline = [said("Hi"), Entry(message=answer), said("Go on")]
+
+    sent = build_json_input(*timeline)
+
+    assert sent[0] == JSON_NOTICE
+    assert [item["role"] for item in sent] == ["developer", "user", "assistant", "user"]
+    assert build_json_input()[0] == JSON_NOTICE
+
+
+def test_json_mode_adds_nothing_where_a_message_has_the_word() -> None:
+    assert [item["role"] for item in build_json_input(said("Hi"), said("Now as Json, please"))] == ["user", "user"]
+
+
+def test_other_formats_need_no_word() -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "city", "schema": {"type": "object"}}}
+
+    assert JSON_NOTICE not in build_json_input(said("Hi"), response_format=schema)
+    assert JSON_NOTICE not in build_json_input(said("Hi"), response_format={"type": "text"})
 
 
 def test_without_instructions_none_are_sent() -> None:
