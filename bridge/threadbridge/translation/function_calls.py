@@ -19,6 +19,9 @@ from threadbridge.api_types import (
 from threadbridge.ports import Entry, Event, IdGenerator
 from threadbridge.translation.wire_objects import build_closed_step, build_open_step, build_step_delta, build_step_event
 
+#: The arguments of a call for which a model wrote none.
+EMPTY_ARGUMENTS = "{}"
+
 
 class FunctionCallWriter:
     """One function call: its index in the step and the fragments of its arguments so far."""
@@ -55,7 +58,11 @@ class FunctionCallWriter:
         self._item = item
         streamed, whole = self.arguments, item.get("arguments") or ""
         rest = whole[len(streamed) :] if whole.startswith(streamed) else ""
-        return [self.add(rest)] if rest else []
+        return [*([self.add(rest)] if rest else []), *self.complete()]
+
+    def complete(self) -> list[Event]:
+        """Make the arguments an empty object if the model wrote none: clients and strict services parse them."""
+        return [] if self.arguments.strip() else [self.add(EMPTY_ARGUMENTS)]
 
     @property
     def arguments(self) -> str:
@@ -127,9 +134,14 @@ class ToolCallsWriter:
         calls = [call.build_required_call() for call in self._calls]
         return {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": calls}}
 
-    def leave_open(self) -> None:
-        """Leave the step in progress for the tool outputs, its usage null (A75, A78)."""
+    def leave_open(self) -> list[Event]:
+        """Leave the step in progress for the tool outputs, its usage null (A75, A78).
+
+        Returns what the calls still lack: some servers never finish an item (S4).
+        """
+        events = [event for call in self._calls for event in call.complete()]
         self.step = self._build_step()
+        return events
 
     def close(self, *, step_status: StepStatus, usage: UsageObject, last_error: LastError | None = None) -> list[Event]:
         """The closing event of a turn that ends without tool outputs."""

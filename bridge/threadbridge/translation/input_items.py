@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from typing import cast
 
 from threadbridge.api_types import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
     InputContentPart,
     InputItem,
     InputMessageItem,
@@ -21,6 +23,7 @@ from threadbridge.api_types import (
 from threadbridge.ports import Entry
 from threadbridge.translation.citations import strip_markers
 from threadbridge.translation.continuation import Continuation
+from threadbridge.translation.function_calls import EMPTY_ARGUMENTS
 from threadbridge.translation.hosted_tools.registry import find_by_item_type
 
 #: Fields that only returned items have; with `store: false` their IDs resolve to nothing (§9).
@@ -113,7 +116,7 @@ def _build_input_item(
         return _convert_message(entry.message) if entry.message is not None else None
     if item["type"] == "function_call" or item["type"] == "function_call_output":
         is_answered = (entry.run_id, item["call_id"]) in answered_calls
-        return cast("InputItem", _strip_output_only_fields(item)) if is_answered else None
+        return _build_replayed_call_item(item) if is_answered else None
     if item["type"] == "message":
         return item if item["role"] != "assistant" else _build_replayed_message(item)
     if item["type"] == "compaction":
@@ -136,6 +139,14 @@ def _is_from_user(item: JsonMapping) -> bool:
 
 def _strip_output_only_fields(item: JsonMapping) -> JsonObject:
     return {name: value for name, value in item.items() if name not in _OUTPUT_ONLY_FIELDS and value is not None}
+
+
+def _build_replayed_call_item(item: FunctionCallItem | FunctionCallOutputItem) -> InputItem:
+    """A call or its output. Arguments stored or imported as an empty text are rejected by strict services."""
+    stripped = _strip_output_only_fields(item)
+    if item["type"] == "function_call" and not item["arguments"].strip():
+        stripped["arguments"] = EMPTY_ARGUMENTS
+    return cast("InputItem", stripped)
 
 
 def _build_replayed_message(item: OutputMessageItem) -> InputItem:

@@ -259,8 +259,7 @@ class TurnTranslator:
             run = transition_run(self._run, RunStatus.COMPLETED, int(self._now()), usage=total)
         else:
             # The open step gets the usage with its outputs; until then the turn keeps it (A70, A78).
-            events = self._builder.close(usage=zero_usage())
-            calls.leave_open()
+            events = [*self._builder.close(usage=zero_usage()), *calls.leave_open()]
             action = calls.build_required_action()
             run = transition_run(self._run, RunStatus.REQUIRES_ACTION, int(self._now()), required_action=action)
         return [*events, self._set_outcome(run, usage, incomplete=False)]

@@ -197,6 +197,12 @@ def test_fields_of_a_call_nobody_here_knows_are_sent_back() -> None:
     assert sent == {**CALL, "namespace": "weather"}
 
 
+def test_stored_arguments_that_are_empty_are_sent_as_an_empty_object() -> None:
+    timeline = of_run("run_0", {**call(), "arguments": ""}, output())
+
+    assert build_input_items(RUN, timeline) == [CALL, output()]
+
+
 def test_a_hosted_tools_item_belongs_to_its_own_run_only() -> None:
     assert build_input_items(RUN, [ASK, *of_run("run_1", search())]) == [ASKED, search()]
     assert build_input_items(RUN, [ASK, *of_run("run_0", search())]) == [ASKED]

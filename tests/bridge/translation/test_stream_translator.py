@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, cast
 
 import pytest
 
@@ -382,6 +383,32 @@ def test_the_arguments_the_client_saw_are_the_ones_that_are_replayed() -> None:
     asked = left.run["required_action"]["submit_tool_outputs"]["tool_calls"]
     assert asked[0]["function"]["arguments"] == '{"a":1}'
     assert left.entries[0].item == {**item, "arguments": '{"a":1}'}
+
+
+@pytest.mark.parametrize("written", ["", " \n"])
+@pytest.mark.parametrize("last", ["done", "final", "neither"])
+def test_a_call_without_arguments_has_an_empty_object(written: str, last: str) -> None:
+    item = call(arguments=written)
+    deltas = [arguments_delta(0, written)] if written else []
+    done = [item_done(0, item)] if last == "done" else []
+    final = final_event([] if last == "neither" else [item])
+
+    turn = translator()
+    sent = fed([*created_events(), item_added(0, {**item, "arguments": ""}), *deltas, *done, final], turn)
+
+    left = outcome_of(turn)
+
+    [asked] = left.run["required_action"]["submit_tool_outputs"]["tool_calls"]
+    [shown] = left.steps[0]["step_details"]["tool_calls"]
+    streamed = [
+        each["function"]["arguments"]
+        for event in sent
+        if event.name == "thread.run.step.delta"
+        for each in cast("Any", event.data)["delta"]["step_details"]["tool_calls"]
+    ]
+    assert asked["function"]["arguments"] == shown["function"]["arguments"] == "".join(streamed)
+    assert json.loads("".join(streamed)) == {}
+    assert json.loads(cast("Any", left.entries[0].item)["arguments"]) == {}
 
 
 def test_a_call_waits_until_it_has_a_name() -> None:
