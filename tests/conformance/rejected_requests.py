@@ -234,7 +234,7 @@ TRANSPORT_FAULTS = {
     "an array": RejectedRequest(
         "POST",
         "/threads",
-        b"[]",
+        b"[{}]",
         code="invalid_type",
         message="Invalid type: expected an object, but got an array instead.",
     ),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
+import pytest
 
 from tests.clients.client_kinds import simulated_gateway
 from tests.emulated_service import (
@@ -39,13 +40,14 @@ async def test_d17_a_request_with_an_api_version_needs_no_beta_header(service: E
     assert (azure.status, plain.status) == (200, 400)
 
 
-async def test_d18_an_empty_body_is_an_empty_object(service: EmulatedService) -> None:
+@pytest.mark.parametrize("body", [b"", b"[]", b" [ ]\n", b"null"])
+async def test_d18_an_empty_body_is_an_empty_object(service: EmulatedService, body: bytes) -> None:
     run = await service.run_to_rest("Hello")
     thread = f"/threads/{run['thread_id']}"
     message = f"{thread}/messages/{(await service.list_messages(run))[0]['id']}"
 
     updated = [f"/assistants/{run['assistant_id']}", thread, message, run_path(run), "/threads"]
-    statuses = [(await service.send("POST", path, b"")).status for path in updated]
+    statuses = [(await service.send("POST", path, body)).status for path in updated]
     deleted = await service.send("DELETE", thread, b"not even JSON")
 
     assert statuses == [200] * 5
@@ -62,6 +64,13 @@ async def test_d18_an_ignored_body_causes_a_warning(service: EmulatedService) ->
 
 async def test_d18_an_empty_body_is_rejected_if_a_field_is_required(service: EmulatedService) -> None:
     assert (await service.send("POST", "/assistants", b"")).status == 400
+    assert (await service.send("POST", "/assistants", b"[]")).status == 400
+
+
+async def test_d18_an_empty_list_causes_no_warning_where_a_body_is_ignored(service: EmulatedService) -> None:
+    deleted = await service.send("DELETE", f"/threads/{await service.create_thread('Hello')}", b"[]")
+
+    assert "threadbridge-warning" not in deleted.headers
 
 
 async def test_d19_a_body_over_the_limit_is_a_413(service: EmulatedService) -> None:

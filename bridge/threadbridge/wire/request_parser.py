@@ -34,7 +34,7 @@ _IDENTITY = "identity"
 _EVENT_STREAM = "text/event-stream"
 
 #: Bodies that the SDKs send for an empty request.
-_EMPTY_BODIES = frozenset({b"", b"{}", b"null"})
+_EMPTY_BODIES = frozenset({b"", b"{}", b"[]", b"null"})
 
 #: Brackets in a body from which on its nesting is checked.
 _NESTING_CHECK_BRACKETS = 200
@@ -172,6 +172,8 @@ def _parse_body(operation: Operation, request: WireRequest, max_body_bytes: int)
         parsed: object = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise _build_parse_error("what was sent was not valid JSON") from None
+    if parsed is None or parsed == []:  # how other languages write an empty object: PHP sends `[]`
+        return {}
     if not is_json_object(parsed):
         raise InvalidRequest(
             f"Invalid type: expected an object, but got {describe_type(parsed)} instead.", code="invalid_type"

@@ -86,7 +86,7 @@ JSON_NOTICE = {"type": "message", "role": "developer", "content": [{"type": "inp
 
 def build_json_input(*timeline: Entry, response_format: Any = None) -> list[Any]:
     run = RUN | {"instructions": "Answer as JSON.", "response_format": response_format or {"type": "json_object"}}
-    body = build_request(run, timeline, model=PLAIN, stream=True, first_turn=True).body
+    body: Any = build_request(run, timeline, model=PLAIN, stream=True, first_turn=True).body
     return list(body["input"])
 
 

@@ -408,7 +408,7 @@ def test_a_call_without_arguments_has_an_empty_object(written: str, last: str) -
     ]
     assert asked["function"]["arguments"] == shown["function"]["arguments"] == "".join(streamed)
     assert json.loads("".join(streamed)) == {}
-    assert json.loads(cast("Any", left.entries[0].item)["arguments"]) == {}
+    assert json.loads(left.entries[0].item["arguments"]) == {}
 
 
 def test_a_call_waits_until_it_has_a_name() -> None:
