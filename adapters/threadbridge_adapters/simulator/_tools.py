@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from threadbridge.api_types import JsonObject, is_json_list, is_json_object
+from threadbridge.schemas.strict_schemas import find_strict_violation, is_object_schema
 from threadbridge_adapters.simulator import _errors as errors
 from threadbridge_adapters.simulator import _validators as validators
 from threadbridge_adapters.simulator._containers import check_file_ids, check_memory_limit
@@ -14,23 +15,6 @@ from threadbridge_adapters.simulator._validators import Validator
 from threadbridge_adapters.simulator._vector_search import MAX_RESULTS, RANKING_OPTIONS, check_filter
 
 _NESTING_LIMIT = 20  # a recursive schema would otherwise have an infinite sample
-
-
-def find_strict_fault(schema: JsonObject) -> str | None:
-    """The service's error text for a schema that strict mode does not allow (recorded), or None."""
-    for context, node in _iterate_objects(schema, ()):
-        steps = ", ".join(step if step.isdigit() else f"'{step}'" for step in context)
-        where = f"In context=({steps},)" if len(context) == 1 else f"In context=({steps})"
-        if node.get("additionalProperties") is not False:
-            return f"{where}, 'additionalProperties' is required to be supplied and to be false."
-        required = node.get("required")
-        for name in node.get("properties") or JsonObject():
-            if not is_json_list(required) or name not in required:
-                return (
-                    f"{where}, 'required' is required to be supplied and to be an array including every key in "
-                    f"properties. Missing '{name}'."
-                )
-    return None
 
 
 def make_strict(schema: JsonObject) -> JsonObject:
@@ -45,7 +29,7 @@ def make_strict(schema: JsonObject) -> JsonObject:
             out[key] = [make_strict(sub) if is_json_object(sub) else sub for sub in value]
         else:
             out[key] = value
-    if _is_object(out):
+    if is_object_schema(out):
         out.setdefault("properties", {})
         out["required"] = list(out["properties"])
         out["additionalProperties"] = False
@@ -85,25 +69,6 @@ def make_sample(schema: JsonObject, text: str = "", *, root: JsonObject | None =
         count = max(int(schema.get("minItems") or 0), 1)
         return [make_sample(schema.get("items") or JsonObject(), text, root=root, depth=depth + 1)] * count
     return {"integer": 0, "number": 0, "boolean": False, "null": None}.get(str(kind), text)
-
-
-def _iterate_objects(node: Any, context: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
-    """All nested object schemas, outermost first, each with the path that the service reports."""
-    if not is_json_object(node):
-        return
-    if _is_object(node):
-        yield context, node
-    for key in ("properties", "$defs", "definitions"):
-        for name, sub in (node.get(key) or JsonObject()).items():
-            yield from _iterate_objects(sub, (*context, key, name))
-    yield from _iterate_objects(node.get("items"), (*context, "items"))
-    for key in ("anyOf", "allOf", "oneOf"):
-        for index, sub in enumerate(node.get(key) or []):
-            yield from _iterate_objects(sub, (*context, key, str(index)))
-
-
-def _is_object(schema: JsonObject) -> bool:
-    return schema.get("type") == "object" or "properties" in schema
 
 
 MAX_NAME_LENGTH = 64
@@ -203,7 +168,7 @@ def check_tools(path: str, value: Any) -> None:
             raise errors.missing_parameter(f"{where}.name")
         validators.check_members(where, tool, _FUNCTION_FIELDS)
         parameters = tool.get("parameters") or JsonObject()
-        fault = find_strict_fault(parameters) if tool.get("strict") else None
+        fault = find_strict_violation(parameters) if tool.get("strict") else None
         if parameters and parameters.get("type") != "object":
             fault = f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{parameters.get('type')}\"'."
         if fault is not None:
@@ -252,7 +217,7 @@ def check_format(path: str, value: Any) -> None:
         raise errors.invalid_value(f"{path}.type", kind, tuple(_FORMATS))
     allowed, required = _FORMATS[kind]
     validators.check_members(path, value, allowed, required=required)
-    fault = find_strict_fault(value["schema"]) if value.get("strict") else None
+    fault = find_strict_violation(value["schema"]) if value.get("strict") else None
     if fault is not None:
         text = f"Invalid schema for response_format '{value['name']}': {fault}"
         raise errors.ServiceError(text, param=f"{path}.schema", code="invalid_json_schema")

@@ -18,7 +18,7 @@ MAX_QUOTED_CHARACTERS = 200
 class ErrorTemplate(NamedTuple):
     """A code and its text; `{path}` is the dotted parameter, `{parent}` the object that holds it."""
 
-    code: str
+    code: str | None
     text: str
 
 
@@ -75,6 +75,13 @@ MUTUALLY_EXCLUSIVE = ErrorTemplate(
     "mutually_exclusive_parameters",
     "Mutually exclusive parameters in '{path}'. Ensure you are only providing one of: {names}.",
 )
+INVALID_URL = ErrorTemplate(
+    "invalid_value", "Invalid '{path}'. Expected a valid URL, but got a value with an invalid format."
+)
+INVALID_FUNCTION_SCHEMA = ErrorTemplate(
+    "invalid_function_parameters", "Invalid schema for function '{name}': {violation}"
+)
+INVALID_FORMAT_SCHEMA = ErrorTemplate(None, "Invalid schema for response_format '{name}': {violation}")
 
 #: The names of the JSON types in the messages of the service.
 _TYPE_NAMES: dict[type, str] = {
@@ -92,7 +99,7 @@ class SchemaViolation(Exception):
     """A value does not match its schema. The containers of the value add its path while the exception leaves them."""
 
     def __init__(self, template: ErrorTemplate, **values: object) -> None:
-        super().__init__(template.code)
+        super().__init__(template.text)
         self._template = template
         self._values = values
         self._reversed_path: list[str | int] = []

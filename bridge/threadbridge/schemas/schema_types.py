@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge.schemas import error_messages
 from threadbridge.schemas.error_messages import SchemaViolation, describe_type, format_choices, shorten
 from threadbridge.settings import Limits
+
+_WHITESPACE = re.compile(r"\s")
 
 
 class Schema(Protocol):
@@ -64,6 +67,31 @@ class Id:
         if not value.startswith(self.prefix):
             raise SchemaViolation(error_messages.INVALID_ID, got=shorten(value), prefix=self.prefix)
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUrl:
+    """The address of an image on the web, or a data URL. Whether it can be loaded is known to the service only."""
+
+    singular: str = "a string"
+    plural: str = "strings"
+
+    def validate(self, value: Any, _limits: Limits, /) -> Any:
+        if type(value) is not str:
+            raise SchemaViolation(error_messages.INVALID_TYPE, expected=self.singular, got=describe_type(value))
+        if not _is_image_url(value):
+            raise SchemaViolation(error_messages.INVALID_URL)
+        return value
+
+
+def _is_image_url(value: str) -> bool:
+    if value[:5].lower() == "data:":
+        return "," in value
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not _WHITESPACE.search(value)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from threadbridge.translation.hosted_tools.hosted_tool import HostedToolResource
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
 _NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}  # A22
+#: The same for a strict function, as the service requires it.
+_NO_STRICT_PARAMETERS: JsonObject = {**_NO_PARAMETERS, "required": [], "additionalProperties": False}
 
 
 def build_tools(
@@ -31,11 +33,15 @@ def build_tools(
     for tool in tools:
         if tool["type"] == "function":
             function = tool["function"]
+            is_strict = bool(function.get("strict"))
+            parameters = function.get("parameters") or _NO_PARAMETERS
+            if is_strict and parameters == _NO_PARAMETERS:
+                parameters = _NO_STRICT_PARAMETERS
             flat: ResponseFunctionTool = {
                 "type": "function",
                 "name": function["name"],
-                "parameters": function.get("parameters") or _NO_PARAMETERS,
-                "strict": bool(function.get("strict")),  # always sent: the defaults of the two APIs are opposite (§4)
+                "parameters": parameters,
+                "strict": is_strict,  # always sent: the defaults of the two APIs are opposite (§4)
             }
             description = function.get("description")
             if description is not None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from threadbridge.schemas import error_messages
 from threadbridge.schemas.schema_types import (
     METADATA,
     AnyObject,
     Array,
     Boolean,
     Choice,
+    ImageUrl,
     Integer,
     Object,
     OneOf,
@@ -21,6 +23,7 @@ from threadbridge.schemas.schema_types import (
     TaggedUnion,
     build_variant,
 )
+from threadbridge.schemas.strict_schemas import StrictObject
 from threadbridge.translation.hosted_tools.hosted_tool import HostedTool
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 
@@ -67,8 +70,12 @@ _NAME = String(MAX_FUNCTION_NAME_CHARACTERS, re.compile("[a-zA-Z0-9_-]+"))
 
 # -- Tools (A22) ---------------------------------------------------------------------------------------------------
 
-FUNCTION = Object(
-    {"name": _NAME, "description": String(), "parameters": AnyObject(), "strict": Boolean()}, required=("name",)
+FUNCTION = StrictObject(
+    Object(
+        {"name": _NAME, "description": String(), "parameters": AnyObject(), "strict": Boolean()}, required=("name",)
+    ),
+    "parameters",
+    error_messages.INVALID_FUNCTION_SCHEMA,
 )
 #: In the order in which the service lists them in its error about `retrieval`.
 TOOL = TaggedUnion(
@@ -97,7 +104,7 @@ _PART = TaggedUnion(
             required=("image_file",),
         ),
         "image_url": build_variant(
-            {"image_url": Object({"url": String(), "detail": _DETAIL}, required=("url",))}, required=("image_url",)
+            {"image_url": Object({"url": ImageUrl(), "detail": _DETAIL}, required=("url",))}, required=("image_url",)
         ),
     }
 )
@@ -120,8 +127,10 @@ MESSAGES = Array(MESSAGE, lambda limits: limits.messages_per_create)
 
 # -- Response options (A23, A55) -----------------------------------------------------------------------------------
 
-_JSON_SCHEMA = Object(
-    {"name": _NAME, "description": String(), "schema": AnyObject(), "strict": Boolean()}, required=("name",)
+_JSON_SCHEMA = StrictObject(
+    Object({"name": _NAME, "description": String(), "schema": AnyObject(), "strict": Boolean()}, required=("name",)),
+    "schema",
+    error_messages.INVALID_FORMAT_SCHEMA,
 )
 RESPONSE_FORMAT = OneOf(
     {

@@ -112,6 +112,15 @@ def test_other_formats_need_no_word() -> None:
     assert JSON_NOTICE not in build_json_input(said("Hi"), response_format={"type": "text"})
 
 
+def test_a_strict_function_without_parameters_has_a_strict_schema() -> None:
+    empty = {"type": "object", "properties": {}}
+    tools = [{"type": "function", "function": {"name": "now", "strict": True, "parameters": empty}}]
+
+    [sent] = plan(tools=tools).body["tools"]
+
+    assert sent["parameters"] == {**empty, "required": [], "additionalProperties": False}
+
+
 def test_without_instructions_none_are_sent() -> None:
     assert "instructions" not in plan(instructions=None).body
 

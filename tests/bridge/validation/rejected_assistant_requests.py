@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.bridge.validation.rejected_request import RejectedRequest, assistant, message, run
 from threadbridge.validation import ASSISTANT_CREATE, ASSISTANT_UPDATE, RUN_CREATE, THREAD_CREATE, THREAD_UPDATE
+
+#: An object schema that strict mode allows if every property is required.
+CLOSED: dict[str, Any] = {"type": "object", "additionalProperties": False}
+
+
+def strict_function(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "f", "strict": True, "parameters": parameters}}
+
 
 ASSISTANTS: dict[str, RejectedRequest] = {
     "no model": RejectedRequest(
@@ -76,6 +86,39 @@ ASSISTANTS: dict[str, RejectedRequest] = {
         "invalid_type",
         "tools[0].function.parameters",
         "Invalid type for 'tools[0].function.parameters': expected an object, but got an array instead.",
+    ),
+    "a strict function whose parameters may be others": RejectedRequest(
+        ASSISTANT_CREATE,
+        assistant(tools=[strict_function({"type": "object", "properties": {"a": {"type": "string"}}})]),
+        "invalid_function_parameters",
+        "tools[0].function.parameters",
+        "Invalid schema for function 'f': "
+        "In context=(), 'additionalProperties' is required to be supplied and to be false.",
+    ),
+    "a strict function with an optional nested parameter": RejectedRequest(
+        RUN_CREATE,
+        run(tools=[strict_function({**CLOSED, "properties": {"a": {"items": {**CLOSED, "properties": {"b": {}}}}}})]),
+        "invalid_function_parameters",
+        "tools[0].function.parameters",
+        "Invalid schema for function 'f': In context=(), 'required' is required to be supplied and to be an array "
+        "including every key in properties. Missing 'a'.",
+    ),
+    "a strict response format with a nested object that may have other keys": RejectedRequest(
+        ASSISTANT_CREATE,
+        assistant(
+            response_format={
+                "type": "json_schema",
+                "json_schema": {
+                    "name": "city",
+                    "strict": True,
+                    "schema": {"type": "array", "items": {"anyOf": [{"type": "null"}, {"type": "object"}]}},
+                },
+            }
+        ),
+        None,
+        "response_format.json_schema.schema",
+        "Invalid schema for response_format 'city': In context=('items', 'anyOf', 1), "
+        "'additionalProperties' is required to be supplied and to be false.",
     ),
     "tools that are none": RejectedRequest(
         ASSISTANT_CREATE,

@@ -12,7 +12,7 @@ class RejectedRequest(NamedTuple):
 
     spec: Object
     body: dict[str, Any]
-    code: str
+    code: str | None
     param: str | None
     message: str
 

@@ -135,11 +135,22 @@ THREADS: dict[str, RejectedRequest] = {
     ),
     "a detail nobody knows": RejectedRequest(
         MESSAGE_CREATE,
-        message(content=[{"type": "image_url", "image_url": {"url": "u", "detail": "big"}}]),
+        message(content=[{"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "big"}}]),
         "invalid_value",
         "content[0].image_url.detail",
         "Invalid value: 'big'. Supported values are: 'auto', 'low', and 'high'.",
     ),
+    **{
+        f"{url!r} as an image": RejectedRequest(
+            THREAD_CREATE,
+            {"messages": [message(content=[{"type": "image_url", "image_url": {"url": url}}])]},
+            "invalid_value",
+            "messages[0].content[0].image_url.url",
+            "Invalid 'messages[0].content[0].image_url.url'. "
+            "Expected a valid URL, but got a value with an invalid format.",
+        )
+        for url in ("", "not a url", "uploads/cat.png", "ftp://a.example/b.png", "https://", "http://[::1", "data:x")
+    },
     "an attachment for a function": RejectedRequest(
         MESSAGE_CREATE,
         message(attachments=[{"file_id": "file-1", "tools": [{"type": "function"}]}]),

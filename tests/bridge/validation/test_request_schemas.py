@@ -31,6 +31,7 @@ FUNCTION = {
         "parameters": {
             "type": "object",
             "properties": {"day": {"type": "string", "default": None}},
+            "required": ["day"],
             "additionalProperties": False,
             "$defs": {"a": {"b": [None]}},
         },
@@ -272,6 +273,16 @@ def test_the_callers_body_is_left_alone() -> None:
     kept["attachments"].append({})
 
     assert body == {"role": "user", "content": "x", "metadata": None, "attachments": []}
+
+
+def test_deep_and_wide_strict_schemas_are_validated_in_little_time() -> None:
+    parameters: Any = {"type": "string"}
+    for _ in range(2000):
+        parameters = {"items": parameters, "anyOf": [{}] * 50}
+    function = {"name": "f", "strict": True, "parameters": parameters}
+    body = {"model": "gpt-4o", "tools": [{"type": "function", "function": function}]}
+
+    assert validate_body(ASSISTANT_CREATE, body) == body
 
 
 def test_the_number_of_messages_is_a_setting() -> None:
