@@ -8,12 +8,12 @@ from decimal import Decimal
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
-from threading import Lock
 from typing import Any
 
 from threadbridge.costs.pricing import EmptyPriceList
 from threadbridge.logs import get_logger
 from threadbridge.ports import PriceList, Rates
+from threadbridge.runtime.fork_locks import ForkLock
 
 #: The simulator's responses are priced like OpenAI's.
 OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -36,7 +36,7 @@ class GenaiPriceList:
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
         self._library: Any = None
-        self._loading = Lock()
+        self._loading = ForkLock()  # a child could not go on with a half-imported library
         self._cached_look_up = lru_cache(_CACHE_SIZE)(self._look_up)
 
     @property

@@ -6,11 +6,11 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any, Protocol, runtime_checkable
 
 from threadbridge.context_window.tokens import estimate_tokens
 from threadbridge.ports import TokenCounter
+from threadbridge.runtime.fork_locks import ForkLock
 
 _ENCODING = "o200k_base"
 
@@ -39,7 +39,7 @@ class LazyTokenCounter:
 
     def __init__(self) -> None:
         self._counter: TokenCounter | None = None
-        self._loading = Lock()
+        self._loading = ForkLock()  # a child could not go on with a half-imported library
 
     def is_loaded(self) -> bool:
         """Whether counts no longer have to load the tokenizer."""

@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import contextvars
 import inspect
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from threadbridge.errors import UpstreamTimeout
 from threadbridge.ports import Backend, Clock, Event, RequestContext
-from threadbridge.runtime.blocking_portal import get_portal
+from threadbridge.runtime.blocking_portal import BlockingPortal, get_portal
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import DEFAULT_TENANT
 from threadbridge.tool_loop.function_calls import PreparedCall, await_output, invoke
@@ -107,24 +106,35 @@ class BackendCaller:
         self._closed = False
         self._clock = clock or SystemClock()
         self._open_backend = reopen
-        self._reopen_lock = threading.Lock()
         self._portal = get_portal()
+        self._reopening: dict[BlockingPortal, Future[Backend]] = {}
         self._unregister_exit_callback = self._portal.register_exit_callback(backend.aclose)
 
     @property
     def backend(self) -> Backend:
         """The backend of this process."""
         current = get_portal()
-        if current is self._portal:
-            return self._backend
-        with self._reopen_lock:
-            if current is not self._portal:  # the process forked, and no other thread was faster
-                if self._open_backend is None:
-                    raise RuntimeError("this backend was opened before the process forked; open one in the child")
-                self._backend = current.run(self._open_backend())
-                self._unregister_exit_callback = current.register_exit_callback(self._backend.aclose)
-                self._portal = current
-        return self._backend
+        return self._backend if current is self._portal else self._reopen(current)
+
+    def _reopen(self, current: BlockingPortal) -> Backend:
+        """Open the backend of a forked process, once. No lock is held meanwhile (see `blocking_portal`)."""
+        if self._open_backend is None:
+            raise RuntimeError("this backend was opened before the process forked; open one in the child")
+        opened = Future[Backend]()
+        first = self._reopening.setdefault(current, opened)
+        if first is not opened:
+            return first.result()  # another thread opens it
+        try:
+            backend = current.run(self._open_backend())
+        except BaseException as error:
+            del self._reopening[current]  # the next call tries again
+            opened.set_exception(error)
+            raise
+        self._backend = backend
+        self._unregister_exit_callback = current.register_exit_callback(backend.aclose)
+        self._portal = current
+        opened.set_result(backend)
+        return backend
 
     def call(self, operation: BackendCall[T], timeout: float | None) -> T:
         backend = self.backend

@@ -3,6 +3,9 @@
 Backends are asynchronous. For synchronous callers (`ThreadBridge`, the SDK transport, the commands) a daemon thread
 runs one shared event loop, created at first use. Since it has its own thread, it also works inside a running event loop
 (notebooks). After `fork`, the child creates a new one.
+
+No lock guards the creation: under gevent the start of a thread switches to another greenlet, which would wait for a
+lock of the operating system for ever if this module was imported before gevent replaced the locks.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from importlib import import_module
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from threadbridge.runtime.fork_locks import pause_at_fork
 
 T = TypeVar("T")
 
@@ -23,10 +28,15 @@ T = TypeVar("T")
 EXIT_TIMEOUT_SECONDS = 10.0
 #: Items that `BlockingPortal.iterate` reads ahead of its caller.
 READ_AHEAD_ITEMS = 256
+#: Longest pause of the loop while another thread forks.
+_FORK_PAUSE_SECONDS = 60.0
 
 
 class BlockingPortal:
-    """Runs coroutines on an event loop in its own thread, for callers in any number of threads."""
+    """Runs coroutines on an event loop in its own thread, for callers in any number of threads.
+
+    Calls before `start` wait for it.
+    """
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -34,7 +44,11 @@ class BlockingPortal:
         self._exit_callbacks: dict[int, Callable[[], Awaitable[None]]] = {}
         self._closing = False
         self._thread = threading.Thread(target=self._run_loop, name="threadbridge-portal", daemon=True)
+
+    def start(self) -> Self:
+        """Start the thread, once."""
         self._thread.start()
+        return self
 
     def run(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
         """The result of a coroutine that runs on the loop; raises what it raises.
@@ -96,6 +110,26 @@ class BlockingPortal:
         self._thread.join(timeout=timeout)
         if not self._thread.is_alive():
             self.loop.close()
+
+    def pause(self, timeout: float) -> Callable[[], None]:
+        """Stop the loop at a moment between two callbacks; the returned function lets it continue.
+
+        After `timeout` seconds the caller waits no longer for that moment.
+        """
+        if self._closing or threading.get_ident() == self._thread.ident:
+            return _do_nothing
+        paused, resumed = threading.Event(), threading.Event()
+
+        def pause_loop() -> None:
+            paused.set()
+            resumed.wait(_FORK_PAUSE_SECONDS)
+
+        try:
+            self.loop.call_soon_threadsafe(pause_loop)
+        except RuntimeError:  # the loop was closed meanwhile
+            return _do_nothing
+        paused.wait(timeout)
+        return resumed.set
 
     async def _drain(self, timeout: float) -> None:
         async def call(callback: Callable[[], Awaitable[None]]) -> None:
@@ -235,8 +269,9 @@ class _ItemBuffer(Generic[T]):
             self._condition.notify()
 
 
-_lock = threading.Lock()
-_current_portal: BlockingPortal | None = None
+#: The portal of this process, if there is one.
+_portals: dict[str, BlockingPortal] = {}
+_CURRENT = "current"
 #: Portals of the process from which this one was forked. They stay referenced and unused: deleting them would close
 #: them, and change the epoll set of the parent.
 _inherited_portals: list[BlockingPortal] = []
@@ -244,28 +279,44 @@ _inherited_portals: list[BlockingPortal] = []
 
 def get_portal() -> BlockingPortal:
     """The portal of this process, created at first use."""
-    global _current_portal
-    with _lock:
-        if _current_portal is None:
-            _current_portal = BlockingPortal()
-            # Functions of `atexit` are called after the shutdown of worker threads, too late for a store on such a one.
-            # Those of `threading` are called last registered first: before the shutdown, which this import registers.
-            import_module("concurrent.futures.thread")
-            register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
-            try:
-                register(_current_portal.close)
-            except RuntimeError:  # the process is already ending
-                atexit.register(_current_portal.close)
-        return _current_portal
+    portal = _portals.get(_CURRENT)
+    if portal is not None:
+        return portal
+    created = BlockingPortal()
+    portal = _portals.setdefault(_CURRENT, created)
+    if portal is not created:  # another thread was faster
+        created.loop.close()
+        return portal
+    # Functions of `atexit` are called after the shutdown of worker threads, too late for a store on such a one.
+    # Those of `threading` are called last registered first: before the shutdown, which this import registers.
+    import_module("concurrent.futures.thread")
+    register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
+    try:
+        register(created.close)
+    except RuntimeError:  # the process is already ending
+        atexit.register(created.close)
+    try:
+        return created.start()
+    except RuntimeError:  # no thread can be started now; a later call may succeed
+        _portals.pop(_CURRENT, None)
+        raise
+
+
+def _do_nothing() -> None:
+    """There is no loop to continue."""
+
+
+def _pause_portal(timeout: float) -> Callable[[], None]:
+    portal = _portals.get(_CURRENT)
+    return _do_nothing if portal is None else portal.pause(timeout)
 
 
 def _reset_after_fork() -> None:
-    global _current_portal, _lock
-    _lock = threading.Lock()  # another thread may have held it when the process was copied
-    if _current_portal is not None:
-        _inherited_portals.append(_current_portal)
-        _current_portal = None
+    portal = _portals.pop(_CURRENT, None)
+    if portal is not None:
+        _inherited_portals.append(portal)
 
 
+pause_at_fork(_pause_portal)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)

@@ -203,3 +203,139 @@ async def test_a_process_that_forgets_its_store_ends_and_its_writes_are_kept(tmp
     await store.aclose()
     assert (code, out, err) == (0, "", "")
     assert found == [f"thread_{n}" for n in range(100)]
+
+
+FORKING_IN_TRANSACTIONS = """
+import asyncio, os, sys, threading, warnings
+from tests.stored_objects import thread
+from threadbridge.ports import ObjectKind
+from threadbridge_adapters.stores import open_store
+warnings.simplefilter("ignore", DeprecationWarning)
+
+def add(name, **options):
+    return store.write(lambda session: session.add(ObjectKind.THREAD, thread(name)), tenant="t", **options)
+
+def count():
+    return store.read(lambda s: len(s.get_page(ObjectKind.THREAD, limit=10_000, order="asc").data), tenant="t")
+
+async def keep_writing(name, large):
+    number = 0
+    while not stopping.is_set():
+        await add(f"{name}_{number}", large=large)
+        await count()
+        number += 1
+        started.set()
+    return number
+
+async def child(number):
+    await add(f"child_{number}")
+    await add(f"child_large_{number}", large=True)
+    await count()
+
+def write(name, large):
+    written[name] = asyncio.run(keep_writing(name, large))
+
+started, stopping, written = threading.Event(), threading.Event(), {}
+store = asyncio.run(open_store(sys.argv[1]))
+threads = [threading.Thread(target=write, args=(f"parent_{large}", large)) for large in (False, True)]
+for each in threads:
+    each.start()
+started.wait()
+codes = []
+for number in range(10):
+    pid = os.fork()
+    if pid == 0:
+        import signal
+        signal.alarm(20)
+        asyncio.run(child(number))
+        os._exit(0)
+    codes.append(os.waitpid(pid, 0)[1])
+stopping.set()
+for each in threads:
+    each.join()
+
+async def end():
+    print(codes == [0] * 10, await count() == sum(written.values()) + 20)
+    await store.aclose()
+
+asyncio.run(end())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+def test_children_forked_while_other_threads_write_work_and_nothing_is_lost(tmp_path: Path) -> None:
+    code, out, err = script(FORKING_IN_TRANSACTIONS, str(tmp_path / "threads.db"))
+
+    assert (code, out, err) == (0, "True True\n", "")
+
+
+CLOSED_AT_FORK = """
+import asyncio, os, sys, warnings
+from tests.stored_objects import thread
+from threadbridge.ports import ObjectKind
+from threadbridge_adapters.stores import open_store
+warnings.simplefilter("ignore", DeprecationWarning)
+
+async def use():
+    global store
+    store = await open_store(sys.argv[1])
+    for large in (False, True):
+        await store.write(lambda s: s.add(ObjectKind.THREAD, thread(f"thread_{large}")), tenant="t", large=large)
+        await store.read(lambda s: s.get(ObjectKind.THREAD, "thread_1"), tenant="t")
+
+def list_open_files():
+    paths = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+    return sum(path.startswith(os.path.realpath(sys.argv[1])) for path in paths)
+
+asyncio.run(use())
+print(list_open_files() > 0, flush=True)
+pid = os.fork()
+if pid == 0:
+    print(list_open_files(), flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this platform has no list of open files")
+def test_a_child_inherits_no_open_file_of_the_store(tmp_path: Path) -> None:
+    code, out, err = script(CLOSED_AT_FORK, str(tmp_path / "threads.db"))
+
+    assert (code, out, err) == (0, "True\n0\n", "")
+
+
+SWITCHING = """
+import asyncio, sys, threading
+from tests.stored_objects import thread
+from threadbridge.ports import ObjectKind
+from threadbridge_adapters.stores import open_store
+from threadbridge_adapters.stores.sqlite.transactions import TransactionRequest
+
+def add(name):
+    return store.write(lambda session: session.add(ObjectKind.THREAD, thread(name)), tenant="t", large=True)
+
+async def main():
+    global store
+    store = await open_store(sys.argv[1])
+    store.reset_after_fork()
+    start, others = threading.Thread.start, []
+    def switch(started):
+        threading.Thread.start = start
+        request = TransactionRequest(lambda s: s.add(ObjectKind.THREAD, thread("second")), tenant="t", writes=True)
+        others.append(store.scheduler.writer.submit(request))
+        start(started)
+    threading.Thread.start = switch
+    await add("first")
+    await others[0]
+    await store.aclose()
+    print("both written")
+
+asyncio.run(main())
+"""
+
+
+def test_a_start_of_a_worker_that_lets_another_caller_run_blocks_neither(tmp_path: Path) -> None:
+    # Under gevent the start of a thread switches to other greenlets of the same thread.
+    code, out, err = script(SWITCHING, str(tmp_path / "threads.db"))
+
+    assert (code, out, err) == (0, "both written\n", "")

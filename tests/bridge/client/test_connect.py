@@ -191,7 +191,7 @@ def test_a_client_goes_on_after_a_fork_in_parent_and_child(tmp_path: Path) -> No
 
 def test_a_backend_opened_by_hand_does_not_survive_a_fork_silently(monkeypatch: pytest.MonkeyPatch) -> None:
     client = make_sync_variant(StubBackend()).client
-    monkeypatch.setattr("threadbridge.runtime.blocking_portal._current_portal", None)
+    monkeypatch.setattr("threadbridge.runtime.blocking_portal._portals", {})
 
     with pytest.raises(RuntimeError, match="opened before the process forked"):
         client.threads.retrieve("thread_1")

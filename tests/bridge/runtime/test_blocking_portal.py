@@ -179,7 +179,7 @@ def test_dropping_a_reader_closes_the_source() -> None:
 
 
 def test_closing_calls_the_closers_and_cancels_the_rest() -> None:
-    own = BlockingPortal()
+    own = BlockingPortal().start()
     closed, cancelled = threading.Event(), threading.Event()
 
     async def close() -> None:
@@ -207,7 +207,7 @@ def test_closing_calls_the_closers_and_cancels_the_rest() -> None:
 
 
 def test_a_closer_that_never_ends_holds_nobody_up() -> None:
-    own = BlockingPortal()
+    own = BlockingPortal().start()
 
     async def hang() -> None:
         await asyncio.Event().wait()
@@ -221,7 +221,7 @@ def test_a_closer_that_never_ends_holds_nobody_up() -> None:
 
 
 def test_a_forgotten_closer_is_not_called() -> None:
-    own = BlockingPortal()
+    own = BlockingPortal().start()
     called = threading.Event()
 
     async def close() -> None:
@@ -292,3 +292,45 @@ def test_a_forked_child_gets_a_loop_of_its_own() -> None:
     )
 
     assert (done.stdout, done.stderr) == ("True\nTrue True\n", "")
+
+
+def test_a_start_of_the_thread_that_lets_another_caller_run_blocks_neither() -> None:
+    # Under gevent the start of a thread switches to other greenlets of the same thread.
+    done = run_python(
+        "import threading\n"
+        "from threadbridge.runtime.blocking_portal import get_portal\n"
+        "async def answer(): return 'answered'\n"
+        "start, portals = threading.Thread.start, []\n"
+        "def switch(thread):\n"
+        "    threading.Thread.start = start\n"
+        "    portals.append(get_portal())\n"
+        "    start(thread)\n"
+        "threading.Thread.start = switch\n"
+        "print(get_portal() is portals[0], get_portal().run(answer()))\n"
+    )
+
+    assert (done.stdout, done.stderr) == ("True answered\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_the_loop_is_between_two_callbacks_when_the_process_forks() -> None:
+    done = run_python(
+        "import os, time\n"
+        "from threadbridge.runtime.blocking_portal import get_portal\n"
+        "busy = False\n"
+        "async def work():\n"
+        "    global busy\n"
+        "    busy = True\n"
+        "    time.sleep(0.2)\n"
+        "    busy = False\n"
+        "import asyncio\n"
+        "portal = get_portal()\n"
+        "future = asyncio.run_coroutine_threadsafe(work(), portal.loop)\n"
+        "while not busy: time.sleep(0.001)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(int(busy))\n"
+        "print(os.waitpid(child, 0)[1], future.result(5))\n"
+    )
+
+    assert (done.stdout, done.stderr) == ("0 None\n", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -59,6 +60,7 @@ class TransactionScheduler:
                 "store",
                 connect=open_writer,
                 run_transactions=partial(run_on_single_connection, database=database),
+                in_memory=True,
             )
             return
         self.writer = ConnectionWorker(
@@ -129,13 +131,20 @@ class SqliteStore:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
-        self._start_scheduler()
+        self._scheduler: TransactionScheduler | None = self._create_scheduler()
+        self._reopen_lock = threading.Lock()
         _OPEN_STORES.add(self)
 
-    def _start_scheduler(self) -> None:
-        self.scheduler = TransactionScheduler(self._database)
-        self._finalizer = weakref.finalize(self, self.scheduler.close)
+    @property
+    def scheduler(self) -> TransactionScheduler:
+        """The scheduler of this process."""
+        return self._scheduler or self._create_scheduler_after_fork()
+
+    def _create_scheduler(self) -> TransactionScheduler:
+        scheduler = TransactionScheduler(self._database)
+        self._finalizer = weakref.finalize(self, scheduler.close)
         self._finalizer.atexit = False  # workers handle the interpreter's exit themselves
+        return scheduler
 
     async def initialize(self) -> SqliteStore:
         """Open the file and bring its schema up to date; returns the store. Raises StoreError."""
@@ -153,14 +162,26 @@ class SqliteStore:
         _OPEN_STORES.discard(self)
         await self.scheduler.wait_closed()
 
-    def reopen_after_fork(self) -> None:
-        """Start new workers in a forked process."""
+    def reset_after_fork(self) -> None:
+        """In a forked process: let the next transaction start new workers.
+
+        Not before: until then the process may have replaced its locks and threads, as the workers of gunicorn do.
+        """
         # The parent's threads do not exist here, and SQLite forbids to close the parent's connections.
-        _PARENT_SCHEDULERS.append(self.scheduler)
+        if self._scheduler is not None:
+            _PARENT_SCHEDULERS.append(self._scheduler)
         self._finalizer.detach()
-        self._start_scheduler()
-        if self._database.path is None:
-            self.scheduler.close()
+        self._scheduler = None
+        self._reopen_lock = threading.Lock()
+
+    def _create_scheduler_after_fork(self) -> TransactionScheduler:
+        with self._reopen_lock:
+            if self._scheduler is None:
+                scheduler = self._create_scheduler()
+                if self._database.path is None:
+                    scheduler.close()
+                self._scheduler = scheduler
+            return self._scheduler
 
 
 _OPEN_STORES: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
@@ -168,10 +189,10 @@ _OPEN_STORES: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
 _PARENT_SCHEDULERS: list[TransactionScheduler] = []
 
 
-def _reopen_stores_after_fork() -> None:
+def _reset_stores_after_fork() -> None:
     for store in list(_OPEN_STORES):
-        store.reopen_after_fork()
+        store.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reopen_stores_after_fork)
+    os.register_at_fork(after_in_child=_reset_stores_after_fork)

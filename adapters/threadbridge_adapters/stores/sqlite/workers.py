@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from threadbridge.errors import StoreError
+from threadbridge.runtime.fork_locks import ForkLock
 from threadbridge_adapters.stores.sqlite.connection import SqliteConnection
 from threadbridge_adapters.stores.sqlite.transactions import TransactionRequest
 
@@ -24,6 +25,42 @@ GroupRunner: TypeAlias = Callable[[SqliteConnection, Sequence[TransactionRequest
 
 #: How long the interpreter's exit waits for writes that nobody awaited.
 EXIT_SECONDS = 5.0
+
+
+class ConnectionSlot:
+    """One connection, opened by its first use and used while `lock` is held.
+
+    A fork waits for that lock and closes the connection to a file, in parent and child: SQLite keeps the locks of a
+    process in its memory, so a child that inherits them would read and write without locking the file.
+    """
+
+    def __init__(self, connect: Callable[[], SqliteConnection], *, in_memory: bool) -> None:
+        self._connect = connect
+        self._connection: SqliteConnection | None = None
+        self.lock = ForkLock(None if in_memory else self.close)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    def open(self) -> SqliteConnection:
+        """The connection."""
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def close(self) -> None:
+        """Close the connection; the next use opens another one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def discard(self) -> None:
+        """Close a connection that failed in an unknown way."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.discard()
 
 
 class ConnectionWorker:
@@ -38,15 +75,18 @@ class ConnectionWorker:
         *,
         connect: Callable[[], SqliteConnection],
         run_transactions: GroupRunner,
+        in_memory: bool = False,
         max_threads: int = 1,
         max_group_size: int = 1,
     ) -> None:
         self._name = name
+        self._in_memory = in_memory
         self._connect = connect
         self._run_transactions = run_transactions
         self._max_threads = max_threads
         self._max_group_size = max_group_size
-        self._queue: SimpleQueue[TransactionRequest[Any] | None] = SimpleQueue()
+        # By the name in its module, which gevent may have replaced since this module was imported.
+        self._queue: queue.SimpleQueue[TransactionRequest[Any] | None] = queue.SimpleQueue()
         self._threads: dict[threading.Thread, Future[None]] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -54,13 +94,16 @@ class ConnectionWorker:
     def submit(self, request: TransactionRequest[T]) -> asyncio.Future[T]:
         """Queue a request; the future belongs to the running loop. Raises StoreError after `close`."""
         future = request.create_future()
+        thread: threading.Thread | None = None
         with self._lock:
             if self._closed:
                 raise StoreError("The store is closed; open it again.")
             self._queue.put(request)
             # One more thread when other requests wait already.
             if not self._threads or (self._queue.qsize() > 1 and len(self._threads) < self._max_threads):
-                self._start_thread()
+                thread = self._add_thread()
+        if thread is not None:
+            self._start_thread(thread)  # without the lock: under gevent a start switches to other greenlets
         return future
 
     @property
@@ -86,36 +129,42 @@ class ConnectionWorker:
     def join(self, deadline: float) -> None:
         """Wait for the threads until a time of the monotonic clock."""
         for thread in list(self._threads):
-            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _start_thread(self) -> None:
+    def _add_thread(self) -> threading.Thread:
         stopped: Future[None] = Future()
         stopped.set_running_or_notify_cancel()  # a cancelled waiter must not cancel it
         thread = threading.Thread(
             target=self._run_thread, args=(stopped,), name=f"threadbridge-{self._name}", daemon=True
         )
-        thread.start()
         self._threads[thread] = stopped
+        return thread
+
+    def _start_thread(self, thread: threading.Thread) -> None:
+        try:
+            thread.start()
+        except RuntimeError:
+            del self._threads[thread]
+            raise
         _STARTED_WORKERS.add(self)
 
     def _run_thread(self, stopped: Future[None]) -> None:
-        connection: SqliteConnection | None = None
+        slot = ConnectionSlot(self._connect, in_memory=self._in_memory)
         try:
             while requests := self._take_next_group():
-                try:
-                    connection = connection or self._connect()
-                    self._run_transactions(connection, requests)
-                except BaseException as exc:
-                    _fail_all(requests, exc)
-                    if connection is not None:
-                        connection.discard()
-                        connection = None
+                with slot.lock:
+                    try:
+                        self._run_transactions(slot.open(), requests)
+                    except BaseException as exc:
+                        _fail_all(requests, exc)
+                        slot.discard()
                 _resolve_futures(requests)
                 del requests  # or the last caller's objects would live until the next request
         finally:
             try:
-                if connection is not None:
-                    connection.close()
+                with slot.lock:
+                    slot.close()
             finally:
                 stopped.set_result(None)
 
@@ -129,7 +178,7 @@ class ConnectionWorker:
                 return requests
             try:
                 request = self._queue.get_nowait()
-            except Empty:
+            except queue.Empty:
                 return requests
         if requests:
             self._queue.put(None)  # these requests were queued before the end
@@ -143,40 +192,32 @@ class InlineConnection:
     worker.
     """
 
-    def __init__(
-        self,
-        *,
-        connect: Callable[[], SqliteConnection],
-        run_transactions: GroupRunner,
-    ) -> None:
-        self._connect = connect
+    def __init__(self, *, connect: Callable[[], SqliteConnection], run_transactions: GroupRunner) -> None:
+        self._slot = ConnectionSlot(connect, in_memory=False)
         self._run_transactions = run_transactions
-        self._connection: SqliteConnection | None = None
-        self._lock = threading.Lock()
         self._closed = False
 
     def try_run(self, request: TransactionRequest[Any]) -> bool:
         """Run the transaction now if the connection is free; False if a worker should run it from its start."""
-        if self._closed or not self._lock.acquire(blocking=False):
+        slot = self._slot
+        if self._closed or not slot.lock.try_acquire():
             return False
         try:
-            connection = self._connection
-            if connection is None:
-                connection = self._connection = self._connect()
+            if not slot.is_open:
+                slot.open()
                 _OPEN_INLINE.add(self)
             try:
-                self._run_transactions(connection, [request])
+                self._run_transactions(slot.open(), [request])
             except BaseException as exc:
                 request.fail(exc)
-                self._connection = None
-                connection.discard()
+                slot.discard()
                 return True
         except StoreError:
             return False  # no connection; the worker may get one, or reports why not
         else:
             return not request.has_store_error
         finally:
-            self._lock.release()
+            slot.lock.release()
             self._close_if_requested()
 
     def close(self) -> None:
@@ -185,13 +226,11 @@ class InlineConnection:
         self._close_if_requested()
 
     def _close_if_requested(self) -> None:
-        if self._closed and self._lock.acquire(blocking=False):
+        if self._closed and self._slot.lock.try_acquire():
             try:
-                connection, self._connection = self._connection, None
-                if connection is not None:
-                    connection.close()
+                self._slot.close()
             finally:
-                self._lock.release()
+                self._slot.lock.release()
 
 
 def _fail_all(requests: Sequence[TransactionRequest[Any]], error: BaseException) -> None:
