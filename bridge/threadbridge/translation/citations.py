@@ -7,9 +7,11 @@ plane was never recorded.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import quote
 
 from threadbridge.api_types import FileSearchCallResult, JsonMapping, OutputAnnotation
 from threadbridge.translation.produced_files import ProducedFiles
@@ -113,6 +115,45 @@ def get_result_file_id(result: FileSearchCallResult) -> str:
     attributes: JsonMapping = result.get("attributes") or {}
     outer = attributes.get("file_id")
     return outer if isinstance(outer, str) else str(result.get("file_id") or "")
+
+
+#: How a mention of a file in a container begins. Without it a text is not searched.
+_MENTION_PREFIX = "sandbox:"
+#: What continues the name of a file, so that a shorter name is not mentioned there.
+_NAME_CONTINUATION = r"(?![A-Za-z0-9_%-]|\.[A-Za-z0-9]|/)"
+
+
+def find_mentions(text: str, path: str, other_paths: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Where the text mentions the file of this path as `sandbox:…`: start and end of each mention.
+
+    Models write the path as it is, percent-encoded, and with letters composed or decomposed. A mention of another path
+    that begins with this one is none.
+    """
+    if _MENTION_PREFIX not in text:
+        return
+    longer: list[re.Pattern[str]] | None = None
+    for match in _build_mention_pattern(path).finditer(text):
+        if longer is None:
+            longer = [
+                _build_mention_pattern(other) for other in other_paths if other != path and other.startswith(path)
+            ]
+        if not any(pattern.match(text, match.start()) for pattern in longer):
+            yield match.span()
+
+
+def _build_mention_pattern(path: str) -> re.Pattern[str]:
+    characters = unicodedata.normalize("NFC", path.lstrip("/"))
+    written = "".join(_build_character_pattern(character) for character in characters)
+    return re.compile(f"{_MENTION_PREFIX}/*{written}{_NAME_CONTINUATION}")
+
+
+def _build_character_pattern(character: str) -> str:
+    decomposed = unicodedata.normalize("NFD", character)
+    forms = [re.escape(character), re.escape(decomposed)]
+    # Half a surrogate pair has no UTF-8 form, and so none that is percent-encoded.
+    encoded = [f"%{byte:02X}" for byte in character.encode(errors="ignore")]
+    forms += [f"(?i:{''.join(encoded)})", f"(?i:{quote(decomposed, errors='ignore')})"]
+    return f"(?:{'|'.join(dict.fromkeys(forms))})"
 
 
 def strip_markers(text: str) -> str:

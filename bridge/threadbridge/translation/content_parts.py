@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from threadbridge.api_types import (
@@ -18,7 +18,7 @@ from threadbridge.api_types import (
 )
 from threadbridge.api_types import RefusalPart as RefusalContent
 from threadbridge.api_types import TextPart as TextContent
-from threadbridge.translation.citations import Citation, MarkerCitation, PathCitation
+from threadbridge.translation.citations import Citation, MarkerCitation, PathCitation, find_mentions
 
 PartKind: TypeAlias = Literal["text", "refusal"]
 
@@ -126,10 +126,14 @@ class TextPart:
         pending, self.pending_citations = self.pending_citations, []
         return [delta for citation in pending for delta in self._emit_citation(citation)]
 
-    def cite_mention(self, words: str, file_id: str) -> Sequence[TextPartDelta]:
-        """The delta that cites a file which the model mentioned in this text without citing it."""
-        start = self.value.find(words)
-        return [] if start < 0 else [self._emit_file_path(start, start + len(words), file_id)]
+    def cite_mentions(self, path: str, file_id: str, other_paths: Iterable[str]) -> Sequence[TextPartDelta]:
+        """The deltas that cite a file wherever the model mentioned it in this text without citing it."""
+        cited = [(annotation["start_index"], annotation["end_index"]) for annotation in self.annotations]
+        return [
+            self._emit_file_path(start, end, file_id)
+            for start, end in find_mentions(self.value, path, other_paths)
+            if all(end <= cited_start or cited_end <= start for cited_start, cited_end in cited)
+        ]
 
     @property
     def model_text(self) -> str:

@@ -87,10 +87,14 @@ class MessageWriter:
         part = self._get_or_create_part("text", content_index)
         return self._add_citation(part, annotation, number) if isinstance(part, TextPart) else []
 
-    def cite_mention(self, words: str, file_id: str) -> list[Event]:
-        """Cite a file that the model mentioned in this text without citing it."""
+    def cite_mentions(self, path: str, file_id: str, other_paths: Iterable[str]) -> list[Event]:
+        """Cite a file wherever the model mentioned it without citing it; `other_paths` are those of the other files."""
         texts = (part for part in self._parts if isinstance(part, TextPart))
-        return [event for part in texts for event in self._build_delta_events(part.cite_mention(words, file_id))][:1]
+        return [
+            event
+            for part in texts
+            for event in self._build_delta_events(part.cite_mentions(path, file_id, other_paths))
+        ]
 
     def add_image(self, file_id: str) -> list[Event]:
         """An image that the model made and did not cite."""

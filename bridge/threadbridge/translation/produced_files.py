@@ -42,9 +42,9 @@ class ProducedFiles:
         """The lasting ID of every known file of a container."""
         return self._ids
 
-    def has_container_file(self, container_file: ContainerFileRef) -> bool:
-        """Whether the file has a lasting ID already."""
-        return container_file in self._ids
+    def get_file_id(self, container_file: ContainerFileRef) -> str | None:
+        """The lasting ID of a file in a container; None if it has none yet."""
+        return self._ids.get(container_file)
 
     def register_container_file(self, container_id: str, file_id: str, filename: str) -> str:
         """The lasting ID of a file in a container."""

@@ -389,6 +389,67 @@ def test_a_file_that_is_named_and_not_cited_is_a_path() -> None:
     assert (annotation["text"], annotation["file_path"]) == ("sandbox:/mnt/data/a.csv", {"file_id": file.file_id})
 
 
+_CAFE = "caf\u00e9 1.csv"
+_CAFE_DECOMPOSED = "cafe\u0301 1.csv"
+
+
+@pytest.mark.parametrize(
+    ("names", "words", "mentions"),
+    [
+        (["my report.csv"], "[it](sandbox:/mnt/data/my%20report.csv).", ["sandbox:/mnt/data/my%20report.csv"]),
+        (["50%20.csv"], "sandbox:/mnt/data/50%20.csv", ["sandbox:/mnt/data/50%20.csv"]),
+        (["报告.csv"], "见sandbox:/mnt/data/%e6%8A%A5告.csv。", ["sandbox:/mnt/data/%e6%8A%A5告.csv"]),
+        ([_CAFE], f"sandbox:/mnt/data/{_CAFE_DECOMPOSED}", [f"sandbox:/mnt/data/{_CAFE_DECOMPOSED}"]),
+        ([_CAFE_DECOMPOSED], f"sandbox:/mnt/data/{_CAFE}", [f"sandbox:/mnt/data/{_CAFE}"]),
+        ([_CAFE], "sandbox:/mnt/data/cafe%CC%81%201.csv", ["sandbox:/mnt/data/cafe%CC%81%201.csv"]),
+        ([_CAFE_DECOMPOSED], "sandbox:/mnt/data/caf%C3%A9 1.csv", ["sandbox:/mnt/data/caf%C3%A9 1.csv"]),
+        (["a.csv"], "sandbox:/mnt/data/a.csv.gz, sandbox:/mnt/data/a.csv", ["sandbox:/mnt/data/a.csv"]),
+        (["a"], "sandbox:/mnt/data/a.csv sandbox:/mnt/data/a-b sandbox:/mnt/data/a/b", []),
+        (
+            ["a", "a b"],
+            "sandbox:/mnt/data/a b or sandbox:/mnt/data/a.",
+            ["sandbox:/mnt/data/a", "sandbox:/mnt/data/a b"],
+        ),
+        (["a.csv"], "sandbox:/mnt/data/a.csv and sandbox:/mnt/data/a.csv", ["sandbox:/mnt/data/a.csv"] * 2),
+    ],
+)
+def test_mentions_of_a_file_are_paths_however_they_are_written(
+    names: list[str], words: str, mentions: list[str]
+) -> None:
+    files = [lying(name, id=f"cfile_{number}") for number, name in enumerate(names)]
+    judge, _ = discovered(*files, said_before=words)
+
+    [[part]] = judge.parts_by_message.values()
+    annotations = part["text"]["annotations"]
+    assert [annotation["text"] for annotation in annotations] == mentions
+    assert [words[each["start_index"] : each["end_index"]] for each in annotations] == mentions
+    assert len({each["file_path"]["file_id"] for each in annotations}) == len(set(mentions))
+
+
+def test_a_mention_of_a_file_of_an_earlier_turn_is_a_path() -> None:
+    judge, turn = discovered(
+        lying("a.csv"), said_before="Again sandbox:/mnt/data/a.csv", known_files={("cntr_1", "cfile_9"): "file-old"}
+    )
+
+    [[part]] = judge.parts_by_message.values()
+    [annotation] = part["text"]["annotations"]
+    assert annotation["file_path"] == {"file_id": "file-old"}
+    assert outcome_of(turn).files == ()
+
+
+def test_a_mention_that_the_service_cited_is_cited_once_and_the_others_too() -> None:
+    words = "See sandbox:/mnt/data/a.csv or sandbox:/mnt/data/a.csv"
+    cited = message(cited_text(words, container_citation("cfile_9", "a.csv", 4, 27)))
+    turn = translator()
+    stream = response_stream(code_stream(0, code("1"), "1"), [item_done(1, cited)])
+    before = fed(stream[:-1], turn)
+
+    judge = check_turn([*before, *turn.add_container_files([lying("a.csv")]), *turn.translate(stream[-1])])
+
+    [[part]] = judge.parts_by_message.values()
+    assert [annotation["start_index"] for annotation in part["text"]["annotations"]] == [4, 31]
+
+
 def test_a_file_nobody_speaks_of_is_kept() -> None:
     judge, turn = discovered(lying("a.csv"))
 
