@@ -198,7 +198,15 @@ class _ProvisioningRequest:
         if not missing:
             return Provisioned(store)
         await self._record_intent(store=store, added=list(missing))
-        await self._add_files(store, missing, {})
+        try:
+            await self._add_files(store, missing, {})
+        except UpstreamError as error:
+            replacement = self._plan.replacement_store
+            if error.status != _NOT_FOUND or replacement is None or await self._store_exists(store):
+                raise
+            _log.warning("replacing a vector store that was deleted upstream", vector_store_id=store)
+            self._intent = {**self._intent, "store": None, "added": []}
+            return await self._create_store(replacement, file_ids)
         return Provisioned(store, self._intent["id"])
 
     async def _create_store(self, new: NewVectorStore, file_ids: Mapping[str, str]) -> Provisioned:
@@ -212,9 +220,15 @@ class _ProvisioningRequest:
         )
         return Provisioned(store, self._intent["id"])
 
+    async def _store_exists(self, store: str) -> bool:
+        return await self._exists(build_path("vector_stores", store))
+
     async def _store_has_file(self, store: str, file_id: str) -> bool:
+        return await self._exists(build_path("vector_stores", store, "files", file_id))
+
+    async def _exists(self, path: str) -> bool:
         try:
-            await self._upstream.request("GET", build_path("vector_stores", store, "files", file_id))
+            await self._upstream.request("GET", path)
         except UpstreamError as error:
             if error.status != _NOT_FOUND:
                 raise

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
 from threadbridge.logs import get_logger
-from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream, build_path
+from threadbridge.ports import BlobStore, Clock, Session, Store, Upstream, WarningSink, build_path
 from threadbridge.service import generated_files, tool_resources
 from threadbridge.service.tool_resources import ThreadContainer
 
@@ -16,17 +16,26 @@ _log = get_logger("threadbridge.files")
 
 #: Statuses that say the service has no containers of its own (S12): then each response gets a fresh one.
 _UNSUPPORTED_STATUSES = frozenset({404, 405, 501})
-#: Statuses with which a container that is gone refuses a file.
-_EXPIRED_STATUSES = frozenset({400, 404})
+#: Statuses with which the service rejects a file: the container is gone, or the file is.
+_REJECTED_STATUSES = frozenset({400, 404})
 _EXPIRES_AFTER: JsonObject = {"anchor": "last_active_at", "minutes": 20}
 _PAGE_SIZE = 100
 #: Pages of a container's files that are looked through.
 _MAX_PAGES = 10
 
 
+def format_missing_file_warning(file_id: str, reason: str) -> str:
+    """The warning about a file that a container lacks, one sentence."""
+    return f"The code interpreter works without the file {file_id}, which the service rejected: {reason}"
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerProvisioner:
-    """The containers of one tenant's threads."""
+    """The containers of one tenant's threads.
+
+    A file that the service does not have any more is left out with a warning. It counts as one of the container's, so
+    that it is not requested for every turn.
+    """
 
     tenant: str
     store: Store
@@ -35,22 +44,24 @@ class ContainerProvisioner:
     clock: Clock
 
     async def ensure_container(
-        self, thread_id: str, current: ThreadContainer | None, file_ids: Sequence[str]
+        self, thread_id: str, current: ThreadContainer | None, file_ids: Sequence[str], *, warn: WarningSink
     ) -> str | None:
         """The id of a container that has these files; None where the service has none to give.
 
         Whether a held one still lives is not asked: a request for each turn, for what happens once in twenty minutes.
         """
         if current is None:
-            return await self.replace_container(thread_id, file_ids)
+            return await self.replace_container(thread_id, file_ids, warn=warn)
         missing = [file_id for file_id in file_ids if file_id not in current.file_ids]
-        try:
-            for file_id in missing:
+        for file_id in missing:
+            try:
                 await self._add_file(current.container_id, file_id)
-        except UpstreamError as error:
-            if error.status not in _EXPIRED_STATUSES:
-                raise
-            return await self.replace_container(thread_id, file_ids)
+            except UpstreamError as error:
+                if error.status not in _REJECTED_STATUSES:
+                    raise
+                if file_id not in error.message:  # the container is gone, as far as the service says
+                    return await self.replace_container(thread_id, file_ids, warn=warn)
+                warn(format_missing_file_warning(file_id, error.message))
         if missing:
             await self._save_container(
                 thread_id,
@@ -58,7 +69,7 @@ class ContainerProvisioner:
             )
         return current.container_id
 
-    async def replace_container(self, thread_id: str, file_ids: Sequence[str]) -> str | None:
+    async def replace_container(self, thread_id: str, file_ids: Sequence[str], *, warn: WarningSink) -> str | None:
         """The id of a new container with these files. The state of the old one is lost."""
         try:
             created = await self.upstream.request(
@@ -70,7 +81,12 @@ class ContainerProvisioner:
             raise
         container_id = str(created["id"])
         for file_id in file_ids:
-            await self._add_file(container_id, file_id)
+            try:
+                await self._add_file(container_id, file_id)
+            except UpstreamError as error:
+                if error.status not in _REJECTED_STATUSES:
+                    raise
+                warn(format_missing_file_warning(file_id, error.message))
         await self._save_container(thread_id, ThreadContainer(container_id, tuple(file_ids)))
         return container_id
 

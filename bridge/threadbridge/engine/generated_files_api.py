@@ -1,19 +1,22 @@
-"""Requests about generated files, answered as the upstream's `/files` would answer them (A85)."""
+"""Requests about files that concern the store: generated files, answered as the upstream's `/files` would answer them
+(A85), and the deletion of files and vector stores that assistants and threads name.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import orjson
 
 from threadbridge.api_types import JsonMapping
+from threadbridge.engine.attachment_provisioner import map_provisioning_error
 from threadbridge.engine.context import EngineContext
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Page, PassthroughRequest, Session, WireResponse
-from threadbridge.service import generated_files
+from threadbridge.ports import Page, PassthroughRequest, Session, WireResponse, build_path
+from threadbridge.service import generated_files, tool_resources
 from threadbridge.service.file_listing import (
     UpstreamFilesQuery,
     merge_file_pages,
@@ -29,14 +32,17 @@ T = TypeVar("T")
 _UNSUPPORTED_STATUSES = frozenset({404, 405, 501})
 
 
+_NOT_FOUND = 404
+
+
 class GeneratedFilesApi:
-    """Answers requests about generated files; all others are left to the upstream."""
+    """Answers requests about generated files, and deletes what tool resources name; all others are the upstream's."""
 
     def __init__(self, ctx: EngineContext) -> None:
         self._ctx = ctx
 
     async def handle(self, request: PassthroughRequest) -> WireResponse | None:
-        """The response; None for a request that is not about a generated file. Raises BridgeError."""
+        """The response; None for a request that does not concern the store. Raises BridgeError."""
         match (request.method, request.path.split("/")[1:]):
             case ("GET", ["files"]):
                 return await self._list_files(request)
@@ -47,6 +53,8 @@ class GeneratedFilesApi:
                 return await self._get_content(file_id)
             case ("DELETE", ["files", file_id]):
                 return await self._delete_file(file_id)
+            case ("DELETE", ["vector_stores", store_id]):
+                return await self._delete_referenced("vector_stores", unquote(store_id))
             case _:
                 return None
 
@@ -90,9 +98,33 @@ class GeneratedFilesApi:
 
     async def _delete_file(self, file_id: str) -> WireResponse | None:
         if await self._read(lambda session: generated_files.retrieve(session, file_id)) is None:
-            return None
+            return await self._delete_referenced("files", unquote(file_id))
         deletion = await self._ctx.write(lambda session, context: generated_files.delete(session, context, file_id))
+        await self._detach(file_id)
         return None if deletion is None else _json_response(deletion)
+
+    async def _delete_referenced(self, collection: str, resource_id: str) -> WireResponse | None:
+        """Delete a file or vector store upstream and, once it is gone, from the tool resources that name it.
+
+        None where none does: then the upstream answers the client itself.
+        """
+        if not await self._read(lambda session: session.list_referencing_objects(resource_id, limit=1)):
+            return None
+        try:
+            answer = await self._ctx.upstream.request("DELETE", build_path(collection, resource_id))
+        except UpstreamError as error:
+            if error.status == _NOT_FOUND:
+                await self._detach(resource_id)
+            raise map_provisioning_error(error) from error
+        await self._detach(resource_id)
+        return _json_response(answer)
+
+    async def _detach(self, resource_id: str) -> None:
+        has_more = True
+        while has_more:
+            has_more = await self._ctx.store.write(
+                lambda session: tool_resources.detach_resource(session, resource_id), tenant=self._ctx.tenant
+            )
 
     async def _read(self, work: Callable[[Session], T]) -> T:
         return await self._ctx.store.read(work, tenant=self._ctx.tenant)

@@ -8,7 +8,7 @@ from threadbridge.api_types import JsonObject
 from threadbridge.engine.context import EngineContext
 from threadbridge.engine.file_copier import FileCopier
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Clock, Event, Upstream, build_path
+from threadbridge.ports import Clock, Event, Upstream, WarningSink, build_path
 from threadbridge.service import generated_files
 from threadbridge.service.generated_files import PersistedFile
 from threadbridge.service.turns import TurnStart
@@ -26,8 +26,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 class HostedToolSession:
     """The hosted tools of one turn. A turn that has none does nothing here."""
 
-    def __init__(self, ctx: EngineContext, start: TurnStart, translator: TurnTranslator) -> None:
+    def __init__(self, ctx: EngineContext, start: TurnStart, translator: TurnTranslator, *, warn: WarningSink) -> None:
         self._ctx = ctx
+        self._warn = warn
         self._start = start
         self._translator = translator
         self._resources = start.resources
@@ -53,7 +54,7 @@ class HostedToolSession:
         if self._runs_code and self._container_id is None:
             thread_id = self._start.run["thread_id"]
             self._container_id = await self._ctx.container_provisioner.ensure_container(
-                thread_id, resources.container, resources.file_ids
+                thread_id, resources.container, resources.file_ids, warn=self._warn
             )
         return HostedToolResources(
             resources.vector_store_ids, resources.file_ids, self._container_id, by_tool=resources.by_tool
@@ -65,7 +66,9 @@ class HostedToolSession:
         if resources is None or self._container_id is None:
             return False
         thread_id = self._start.run["thread_id"]
-        self._container_id = await self._ctx.container_provisioner.replace_container(thread_id, resources.file_ids)
+        self._container_id = await self._ctx.container_provisioner.replace_container(
+            thread_id, resources.file_ids, warn=self._warn
+        )
         return self._container_id is not None
 
     @property

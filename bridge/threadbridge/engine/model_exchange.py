@@ -87,7 +87,7 @@ class ModelExchange:
         self._warnings: tuple[str, ...] = ()  # what became of its history, for the report
         self._logged_warnings: tuple[str, ...] = ()  # about parameters that are changed or dropped
         self._upstream_events: AsyncIterator[ResponseEvent] | None = None
-        self.tool_session = HostedToolSession(ctx, start, translator)
+        self.tool_session = HostedToolSession(ctx, start, translator, warn=self._add_warning)
         self._image_inliner = ImageInliner(ctx)
 
     async def perform(self) -> None:

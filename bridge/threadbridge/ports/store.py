@@ -238,6 +238,13 @@ class Session(Protocol):
         """
         ...
 
+    def list_referencing_objects(self, resource_id: str, *, limit: int) -> Sequence[str]:
+        """Ids of the assistants and threads whose `tool_resources` list this file or vector store, at most `limit`.
+
+        Costs what it returns, however many objects the store holds.
+        """
+        ...
+
     def is_blob_referenced(self, blob_name: str) -> bool:
         """Whether a file of any tenant uses this blob."""
         ...

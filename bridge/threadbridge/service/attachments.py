@@ -82,6 +82,8 @@ class ProvisioningPlan:
 
     new_vector_store: NewVectorStore | None = None
     vector_store_id: str | None = None
+    #: Created if the named vector store was deleted at the upstream.
+    replacement_store: NewVectorStore | None = None
     search_file_ids: tuple[str, ...] = ()
     required_file_ids: tuple[str, ...] = ()
 
@@ -250,9 +252,10 @@ def _plan_vector_store(
     plan = ProvisioningPlan(search_file_ids=search_file_ids, required_file_ids=_deduplicate(required_file_ids))
     if not search_file_ids:
         return plan
+    new_store = NewVectorStore({"expires_after": _THREAD_STORE_EXPIRY})
     if vector_store_ids:
-        return replace(plan, vector_store_id=vector_store_ids[0])
-    return replace(plan, new_vector_store=NewVectorStore({"expires_after": _THREAD_STORE_EXPIRY}))
+        return replace(plan, vector_store_id=vector_store_ids[0], replacement_store=new_store)
+    return replace(plan, new_vector_store=new_store)
 
 
 def _plan_described_store(resources: ToolResources, *, for_thread: bool) -> ProvisioningPlan | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict, cast
 
-from threadbridge.api_types import JsonMapping, JsonObject, RunObject
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject, is_json_list
 from threadbridge.ports import ObjectKind, Session
 from threadbridge.translation.hosted_tools.registry import get_resource_ids, list_hosted_tools
 from threadbridge.translation.produced_files import ContainerFileRef
@@ -120,3 +120,31 @@ def record_generated_files(
         known = {**container.generated_file_ids, **new_file_ids}
         updated = ThreadContainer(container.container_id, container.file_ids, known)
         save_thread_container(session, thread_id, updated, now=now)
+
+
+#: Objects that one transaction changes.
+_DETACH_BATCH_SIZE = 200
+
+
+def detach_resource(session: Session, resource_id: str) -> bool:
+    """Remove a deleted file or vector store from the resources of assistants and threads, as the legacy service did.
+
+    Returns whether there may be more of them: call it again, in a transaction of its own.
+    """
+    object_ids = session.list_referencing_objects(resource_id, limit=_DETACH_BATCH_SIZE)
+    for object_id in object_ids:
+        for kind in (ObjectKind.THREAD, ObjectKind.ASSISTANT):
+            body: JsonMapping | None = session.get(kind, object_id)
+            if body is not None:
+                resources = {
+                    tool: _remove_from_lists(listed, resource_id) for tool, listed in body["tool_resources"].items()
+                }
+                session.put(kind, {**body, "tool_resources": resources})
+    return len(object_ids) == _DETACH_BATCH_SIZE
+
+
+def _remove_from_lists(resources: JsonMapping, resource_id: str) -> JsonObject:
+    return {
+        kind: [each for each in ids if each != resource_id] if is_json_list(ids) else ids
+        for kind, ids in resources.items()
+    }

@@ -163,11 +163,17 @@ def find_api_path(path: str, *, base: str = "") -> str | None:
 
 #: Files that runs created have ids of ours (A85); clients can read and delete them, but never upload them.
 _FILE_PATH = re.compile(r"/files(/[^/]+(/content)?)?")
+#: Deleting a vector store changes the objects that name it.
+_VECTOR_STORE_PATH = re.compile(r"/vector_stores/[^/]+")
 
 
 def may_be_handled_locally(method: str, path: str) -> bool:
-    """Whether a request below `/v1`, outside the Assistants API, may concern an object that a backend stores itself.
+    """Whether a request below `/v1`, outside the Assistants API, may concern what a backend stores.
 
     The backend must see such a request before the upstream does.
     """
-    return method in ("GET", "DELETE") and _FILE_PATH.fullmatch(path) is not None
+    if method not in ("GET", "DELETE"):
+        return False
+    return _FILE_PATH.fullmatch(path) is not None or (
+        method == "DELETE" and _VECTOR_STORE_PATH.fullmatch(path) is not None
+    )

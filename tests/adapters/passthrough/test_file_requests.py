@@ -54,6 +54,35 @@ def test_a102_refusals_keep_the_services_words(client: openai.OpenAI) -> None:
     assert (refused.value.request_id or "").startswith("req_")
 
 
+def test_what_is_deleted_leaves_the_resources_of_assistants_and_threads(client: openai.OpenAI) -> None:
+    files = [client.files.create(file=(name, b"a,b"), purpose="assistants").id for name in ("a.csv", "b.csv")]
+    store_id = client.vector_stores.create(name="foods").id
+    resources: Any = {"code_interpreter": {"file_ids": files}, "file_search": {"vector_store_ids": [store_id]}}
+    tools: Any = [{"type": "code_interpreter"}, {"type": "file_search"}]
+    assistant = client.beta.assistants.create(model="gpt-4o", tools=tools, tool_resources=resources)
+    thread = client.beta.threads.create(tool_resources=resources)
+
+    deleted = [client.files.delete(files[0]).deleted, client.vector_stores.delete(store_id).deleted]
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(files[0])
+
+    left = {"code_interpreter": {"file_ids": files[1:]}, "file_search": {"vector_store_ids": []}}
+    shown: list[Any] = [client.beta.assistants.retrieve(assistant.id), client.beta.threads.retrieve(thread.id)]
+    assert deleted == [True, True]
+    assert [each.tool_resources.to_dict() for each in shown] == [left, left]
+
+
+def test_a_resource_that_is_gone_already_leaves_them_when_it_is_deleted_again(client: openai.OpenAI) -> None:
+    resources: Any = {"file_search": {"vector_store_ids": ["vs_gone"]}}
+    thread = client.beta.threads.create(tool_resources=resources)
+
+    with pytest.raises(openai.NotFoundError):
+        client.vector_stores.delete("vs_gone")
+
+    shown: Any = client.beta.threads.retrieve(thread.id).tool_resources
+    assert shown.file_search.vector_store_ids == []
+
+
 def test_a103_a_vector_store_is_filled_and_searched(client: openai.OpenAI) -> None:
     store = client.vector_stores.create(name="foods", metadata={"kind": "menu"})
     batch = client.vector_stores.file_batches.upload_and_poll(

@@ -70,6 +70,7 @@ def test_the_current_revision_is_the_last_and_every_earlier_one_leads_to_it() ->
 
     assert scripts.get_heads() == [CURRENT_REVISION]
     assert [script.revision for script in scripts.walk_revisions()] == [
+        "0009",
         "0008",
         "0007",
         "0006",
@@ -130,6 +131,31 @@ def written_by_the_first_version(path: Path) -> None:
             " VALUES ('t', 'run_1', 1, 'resp_1', 'm', ?), ('t', 'run_1', 2, NULL, NULL, NULL)",
             (json.dumps(USAGE),),
         )
+
+
+async def test_references_to_files_and_vector_stores_are_read_from_stored_objects(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    migrate(path, "0008")
+    resources = {"code_interpreter": {"file_ids": ["file-1", "file-2"]}, "file_search": {"vector_store_ids": ["vs_1"]}}
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as connection:
+        for table, object_id, tool_resources in (
+            ("assistants", "asst_1", resources),
+            ("threads", "thread_1", {"code_interpreter": {"file_ids": ["file-1"]}}),
+            ("threads", "thread_2", {}),
+        ):
+            connection.exec_driver_sql(
+                f"INSERT INTO {table} (tenant, id, body) VALUES ('t', ?, ?)",  # noqa: S608  # one of two names
+                (object_id, json.dumps({"id": object_id, "tool_resources": tool_resources}, separators=(",", ":"))),
+            )
+
+    store = await open_store(str(path))
+    names = ("file-1", "file-2", "vs_1", "file-3")
+    referencing = await store.read(
+        lambda session: [session.list_referencing_objects(name, limit=9) for name in names], tenant="t"
+    )
+    await store.aclose()
+
+    assert referencing == [["asst_1", "thread_1"], ["asst_1"], ["asst_1"], []]
 
 
 def test_no_revision_imports_the_living_schema() -> None:

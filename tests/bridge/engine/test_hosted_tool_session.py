@@ -78,6 +78,24 @@ async def test_an_attached_file_that_is_there_already_is_not_added_again() -> No
         assert not [asked for asked in here.upstream.calls if asked.startswith("POST")]
 
 
+async def test_a_file_goes_into_a_new_vector_store_if_that_of_the_thread_was_deleted_upstream() -> None:
+    async with open_environment() as here:
+        attachment = {"file_id": await here.upload_file(), "tools": [{"type": "file_search"}]}
+        message = {"role": "user", "content": "Hi", "attachments": [attachment]}
+        thread = await here.backend.create_thread(CONTEXT, {"messages": [message]})
+        [deleted] = thread["tool_resources"]["file_search"]["vector_store_ids"]
+        await here.upstream.request("DELETE", f"/vector_stores/{deleted}")
+
+        await here.backend.create_message(CONTEXT, thread["id"], message)
+
+        changed = await here.backend.retrieve_thread(CONTEXT, thread["id"])
+        [created] = changed["tool_resources"]["file_search"]["vector_store_ids"]
+        files = await here.upstream.request("GET", f"/vector_stores/{created}/files")
+        assert created != deleted
+        assert [file["id"] for file in files["data"]] == [attachment["file_id"]]
+        assert await here.list_rows(ObjectKind.CLEANUP_INTENT) == []
+
+
 async def test_a_thread_without_attachments_asks_the_service_nothing() -> None:
     async with open_environment() as here:
         thread = await here.backend.create_thread(CONTEXT, {"messages": [{"role": "user", "content": "Hi"}]})
@@ -210,7 +228,7 @@ async def test_a_container_gets_the_files_that_code_made_elsewhere() -> None:
         [row] = await here.list_rows(ObjectKind.FILE)
         containers = ContainerProvisioner("default", here.store, here.upstream, here.blobs, here.clock)
 
-        container_id = await containers.replace_container("thread_x", [row["id"]])
+        container_id = await containers.replace_container("thread_x", [row["id"]], warn=print)
 
         assert container_id is not None
         [file] = await containers.list_files(container_id)
@@ -335,6 +353,29 @@ async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_i
             "detail": "low",
         }
         assert theirs == {"type": "input_image", "file_id": uploaded, "detail": "low"}
+
+
+async def test_a_file_deleted_upstream_is_left_out_of_the_container_with_one_warning() -> None:
+    async with open_environment() as here:
+        first = await here.run_to_end("PYTHON 1\nPRINTS 1")
+        thread_id, assistant_id = first["thread_id"], first["assistant_id"]
+        [container] = await here.list_rows(ObjectKind.CONTAINER)
+        dead, alive = await here.upload_file(), await here.upload_file()
+        attachments = [{"file_id": each, "tools": [{"type": "code_interpreter"}]} for each in (dead, alive)]
+        message = {"role": "user", "content": "PYTHON 2\nPRINTS 2", "attachments": attachments}
+        await here.backend.create_message(CONTEXT, thread_id, message)
+        await here.upstream.request("DELETE", f"/files/{dead}")
+
+        runs = [await here.run_again(thread_id, assistant_id) for _ in range(2)]
+
+        reports = [await here.backend.report_run(CONTEXT, thread_id, run["id"]) for run in runs]
+        [kept] = await here.list_rows(ObjectKind.CONTAINER)
+        path = f"/containers/{kept['container_id']}/files"
+        added = [file["path"] for file in (await here.upstream.request("GET", path))["data"]]
+        assert [run["status"] for run in runs] == ["completed", "completed"]
+        assert kept["container_id"] == container["container_id"]
+        assert len(added) == 1
+        assert [[dead in warning for warning in report["turns"][0]["warnings"]] for report in reports] == [[True], []]
 
 
 async def test_a_container_of_a_deleted_thread_is_forgotten() -> None:

@@ -63,7 +63,6 @@ async def test_a_thread_stays_usable_after_an_image_was_deleted(*, streamed: boo
     assert [run["status"] for run in (first, *later)] == ["completed"] * 3
 
 
-@pytest.mark.xfail(strict=True, reason="the engine must leave out a deleted file of the code interpreter")
 async def test_an_assistant_stays_usable_after_a_file_for_its_code_was_deleted(*, streamed: bool) -> None:
     async with bridge() as here:
         file_id = await here.file("a,b")

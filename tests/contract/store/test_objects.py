@@ -8,7 +8,7 @@ from tests.contract.store.single_transaction import KINDS, TENANT, add_objects, 
 from tests.stored_objects import ONE_OF_EACH, message, thread
 from threadbridge.api_types import JsonObject
 from threadbridge.errors import Conflict, StoreError
-from threadbridge.ports import ObjectKind, Store
+from threadbridge.ports import ObjectKind, Session, Store
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -111,3 +111,34 @@ async def test_contents_are_found_by_their_digest_within_the_tenant_and_used_by_
 
     assert found == [None, "abc-1", "abcd-2", None]
     assert elsewhere == (None, True)
+
+
+def with_resources(kind: ObjectKind, object_id: str, *resource_ids: str) -> JsonObject:
+    return {**ONE_OF_EACH[kind], "id": object_id, "tool_resources": {"code_interpreter": {"file_ids": [*resource_ids]}}}
+
+
+async def test_the_objects_that_name_a_resource_are_found_as_long_as_they_do(store: Store) -> None:
+    await add_objects(
+        store,
+        (ObjectKind.ASSISTANT, with_resources(ObjectKind.ASSISTANT, "asst_1", "file-1", "file-2")),
+        (ObjectKind.THREAD, with_resources(ObjectKind.THREAD, "thread_1", "file-1")),
+        (ObjectKind.THREAD, with_resources(ObjectKind.THREAD, "thread_2", "file-1")),
+    )
+
+    async def find(resource_id: str, *, tenant: str = TENANT, limit: int = 9) -> list[str]:
+        return await store.read(
+            lambda session: sorted(session.list_referencing_objects(resource_id, limit=limit)), tenant=tenant
+        )
+
+    before = [await find("file-1"), await find("file-2"), await find("file-1", tenant="other")]
+    limited = await find("file-1", limit=2)
+
+    def change(session: Session) -> None:
+        session.put(ObjectKind.ASSISTANT, with_resources(ObjectKind.ASSISTANT, "asst_1", "file-2", "file-3"))
+        session.remove(ObjectKind.THREAD, "thread_1")
+
+    await store.write(change, tenant=TENANT)
+
+    assert before == [["asst_1", "thread_1", "thread_2"], ["asst_1"], []]
+    assert len(limited) == 2
+    assert [await find(each) for each in ("file-1", "file-2", "file-3")] == [["thread_2"], ["asst_1"], ["asst_1"]]

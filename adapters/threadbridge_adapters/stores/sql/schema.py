@@ -5,7 +5,7 @@ each is one more page to write for every row. Tables without a `seq` are stored 
 
 `seq` is the order of insertion, which is the order of every list (A12). Bodies are the wire JSON as text and not a JSON
 column, where a database may reorder keys. Messages are rows of the timeline. There are no foreign keys: a thread is
-deleted in one transaction of eight statements, and a migration can rebuild a table without cascading deletes.
+deleted in one transaction of nine statements, and a migration can rebuild a table without cascading deletes.
 """
 
 from __future__ import annotations
@@ -138,6 +138,17 @@ files = Table(
     Index("uq_files_id", "tenant", "id", unique=True),
     Index("ix_files_seq", "tenant", "seq"),
     Index("ix_files_blob", "blob"),
+)
+
+#: What the `tool_resources` of assistants and threads name, so that deleting a file does not read all of them.
+resource_references = Table(
+    "resource_references",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("resource_id", Text, primary_key=True),
+    Column("object_id", Text, primary_key=True),
+    Index("ix_resource_references_object", "tenant", "object_id"),
+    sqlite_with_rowid=False,
 )
 
 containers = Table(

@@ -26,6 +26,7 @@ from threadbridge_adapters.stores.sql import (
     object_tables,
     paging,
     parameter_rejections,
+    resource_references,
     run_tables,
     spending,
     timeline,
@@ -51,6 +52,8 @@ class SqlSession:
             self.append_entries(row["thread_id"], [Entry(message=row)])
             return
         object_tables.OBJECT_TABLES[kind].add(self.connection, self._tenant, body)
+        if kind in resource_references.REFERENCING_KINDS:
+            resource_references.add_references(self.connection, self._tenant, body)
 
     def get(self, kind: ObjectKind, object_id: str) -> Any:
         return object_tables.OBJECT_TABLES[kind].get(self.connection, self._tenant, object_id)
@@ -60,14 +63,21 @@ class SqlSession:
             timeline.put_message(self.connection, self._tenant, body)
             return
         object_tables.OBJECT_TABLES[kind].put(self.connection, self._tenant, body)
+        if kind in resource_references.REFERENCING_KINDS:
+            resource_references.replace_references(self.connection, self._tenant, body)
 
     def remove(self, kind: ObjectKind, object_id: str) -> bool:
         if kind is ObjectKind.MESSAGE:
             return timeline.remove_message(self.connection, self._tenant, object_id)
+        if kind in resource_references.REFERENCING_KINDS:
+            resource_references.remove_references(self.connection, self._tenant, object_id)
         return object_tables.remove(self.connection, self._tenant, kind, object_id)
 
     def get_page(self, kind: ObjectKind, **page: Unpack[PageRange]) -> Page[Any]:
         return paging.fetch_page(self.connection, self._tenant, kind, page)
+
+    def list_referencing_objects(self, resource_id: str, *, limit: int) -> Sequence[str]:
+        return resource_references.list_referencing_objects(self.connection, self._tenant, resource_id, limit)
 
     def is_blob_referenced(self, blob_name: str) -> bool:
         return object_tables.is_blob_referenced(self.connection, blob_name)
