@@ -13,13 +13,8 @@ import pytest
 
 from tests.legacy_service import LegacyService, add_threads
 from tests.migrate.archive_contents import collect_source_lines, load_manifest, read_archive_lines, read_errors
+from tests.migrate.export_command import make_export_command
 from threadbridge_migrate.archive import Archive, Part
-
-MIGRATE = [sys.executable, "-c", "from threadbridge_migrate.cli import main; main()"]
-
-
-def command(url: str, ids: list[str], out: Path) -> list[str]:
-    return [*MIGRATE, "export-threads", "--base-url", url, "--concurrency", "8", "--out", str(out), "--ids", *ids]
 
 
 def kill_after(lines: int, process: subprocess.Popen[bytes], journal: Path) -> None:
@@ -39,10 +34,14 @@ def test_an_export_killed_twice_ends_like_one_that_was_not(service: LegacyServic
     out = tmp_path / "archive"
 
     for lines in (10, 30):
-        kill_after(lines, subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL), out / "journal.jsonl")
+        kill_after(
+            lines,
+            subprocess.Popen(make_export_command(url, ids, out), stderr=subprocess.DEVNULL),
+            out / "journal.jsonl",
+        )
         assert load_manifest(out)["state"] == "exporting"
         asked_before = len(service.requests)
-    last = subprocess.run(command(url, ids, out), capture_output=True, text=True, check=False)
+    last = subprocess.run(make_export_command(url, ids, out), capture_output=True, text=True, check=False)
 
     assert last.returncode == 1
     assert read_archive_lines(out) == collect_source_lines(service, ids[:-1])
@@ -62,7 +61,9 @@ def test_an_archive_broken_off_shows_only_whole_threads(service: LegacyService, 
     ids = add_threads(service, 60)
     service.latency = 0.01
     out = tmp_path / "archive"
-    kill_after(10, subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL), out / "journal.jsonl")
+    kill_after(
+        10, subprocess.Popen(make_export_command(url, ids, out), stderr=subprocess.DEVNULL), out / "journal.jsonl"
+    )
 
     archive = Archive.open(out)
     threads = {thread["id"] for thread in archive.read_part(Part.THREADS)}
@@ -79,11 +80,11 @@ def test_two_exports_do_not_write_into_one_directory(service: LegacyService, url
     ids = add_threads(service, 60)
     service.latency = 0.05
     out = tmp_path / "archive"
-    with subprocess.Popen(command(url, ids, out), stderr=subprocess.DEVNULL) as first:
+    with subprocess.Popen(make_export_command(url, ids, out), stderr=subprocess.DEVNULL) as first:
         while not (out / "manifest.json").exists():
             time.sleep(0.01)
         first.send_signal(signal.SIGSTOP)  # it holds the archive, and will not be done before the other begins
-        second = subprocess.run(command(url, ids, out), capture_output=True, text=True, check=False)
+        second = subprocess.run(make_export_command(url, ids, out), capture_output=True, text=True, check=False)
         first.kill()
 
     assert second.returncode == 1
