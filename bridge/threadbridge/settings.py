@@ -8,17 +8,36 @@ working directory, then the defaults below.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, Literal, TypeAlias
+from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
+
+from threadbridge.api_types import is_json_object
 
 #: Returns a bearer token, for services with changing tokens (Entra ID). Only an argument can set it, not a file.
 TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
 
+#: The default of `limits.response_bytes`.
+DEFAULT_RESPONSE_BYTES: Final = 64 * 1024 * 1024
+
 #: The default tenant of requests.
 DEFAULT_TENANT: Final = "default"
+
+
+def split_credentials(url: str) -> tuple[str, str | None]:
+    """A URL without its user and password, and the `Authorization` header for them; None if it has none."""
+    scheme, _, rest = url.partition("://")
+    end = re.search(r"[/?#]", rest)
+    host = rest[: end.start()] if end else rest
+    credentials, at, _ = host.rpartition("@")
+    if not at:
+        return url, None
+    encoded = b64encode(unquote(credentials).encode()).decode()
+    return f"{scheme}://{rest[len(credentials) + 1 :]}", f"Basic {encoded}"
 
 
 def _validate_url(url: str) -> str:
@@ -69,6 +88,24 @@ class EndpointSettings(_Section):
     #: Seconds for one request, and how often the SDK repeats a request before the first byte of its response.
     timeout: float = Field(default=600.0, gt=0)
     max_retries: int = Field(default=2, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _move_credentials(cls, values: Any) -> Any:
+        """Send the user and the password of `base_url` in a header: the HTTP libraries differ in what they do.
+
+        They are not part of the URL then, which appears in messages.
+        """
+        url: object = values.get("base_url") if is_json_object(values) else None
+        if not isinstance(url, str):
+            return values
+        url, authorization = split_credentials(url)
+        if authorization is None:
+            return values
+        headers: object = values.get("headers") or {}
+        if not is_json_object(headers):
+            return values
+        return {**values, "base_url": url, "headers": {"Authorization": authorization, **headers}}
 
 
 ProfileName: TypeAlias = Literal[
@@ -182,6 +219,8 @@ class Limits(_Section):
     refusal_seconds: float = Field(default=604_800.0, gt=0)
     #: Rejections stored for one service; the oldest are dropped first.
     refusals: int = Field(default=1000, gt=0)
+    #: The most bytes of one response of the service, unpacked; for streams, files and error responses others hold.
+    response_bytes: int = Field(default=DEFAULT_RESPONSE_BYTES, gt=0)
     #: Days for which the service stores responses (§9).
     stored_response_days: int = Field(default=30, gt=0)
     #: Seconds that a turn waits for a conversation that another request has locked, before it sends the full history.

@@ -33,7 +33,12 @@ async def open_backend(settings: Settings) -> Backend:
     from threadbridge_adapters.assistants._http import LegacyServiceClient
     from threadbridge_adapters.openai_http.sdk_client import open_client
 
-    client = open_client(settings.assistants, section="assistants", headers=_BETA_HEADER)
+    client = open_client(
+        settings.assistants,
+        section="assistants",
+        headers=_BETA_HEADER,
+        max_response_bytes=settings.limits.response_bytes,
+    )
     service_client = LegacyServiceClient(client, max_retries=settings.assistants.max_retries)
     capabilities = settings.assistants
     return AssistantsBackend(

@@ -122,7 +122,8 @@ class LegacyServiceClient:
             await self._sleep(delay)
 
     async def _send_once(self, service_request: ServiceRequest, *, stream: bool) -> StreamedResponse:
-        options: dict[str, Any] = {"params": dict(service_request.params), "headers": dict(service_request.headers)}
+        headers = {**({"Accept": "text/event-stream"} if stream else {}), **service_request.headers}
+        options: dict[str, Any] = {"params": dict(service_request.params), "headers": headers}
         if not service_request.is_idempotent:
             options["max_retries"] = 0
         arguments: dict[str, Any] = {"cast_to": RESPONSE_TYPE, "options": options}

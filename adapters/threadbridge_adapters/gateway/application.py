@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,6 +24,7 @@ from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.assistants_endpoint import AssistantsEndpoint, get_request_path
 from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path, send_error
 from threadbridge_adapters.gateway.passthrough import LocalPassthrough, UpstreamProxy
+from threadbridge_adapters.gateway.request_paths import is_below_base
 from threadbridge_adapters.gateway.server import serve_in_thread
 from threadbridge_adapters.openai_http.endpoint import read_sdk_variable, resolve_base_url
 
@@ -47,6 +46,7 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
     endpoint = settings.assistants if settings.backend == "assistants" else settings.upstream
     upstream_proxy = UpstreamProxy(
         endpoint,
+        section="assistants" if settings.backend == "assistants" else "upstream",
         base_url=resolve_base_url(endpoint),
         key=endpoint.api_key.get_secret_value() if endpoint.api_key else read_sdk_variable(endpoint, "API_KEY"),
         drops_credentials=settings.gateway.api_key is not None,
@@ -110,34 +110,6 @@ class _PathRouter:
 
 #: Methods that are passed on. The answer to TRACE would contain the service's key; CONNECT would open a tunnel.
 _PASSTHROUGH_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-#: What a path must contain to leave the base URL or to hold a character that no id has.
-_SUSPICIOUS: Final = re.compile(rb"\.\.|%|\\|[\x00-\x20\x7f]")
-#: How often a path may be escaped.
-_MAX_DECODINGS: Final = 4
-_SEPARATORS: Final = re.compile(r"[/\\]")
-_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def is_below_base(raw_path: bytes) -> bool:
-    """Whether every server that gets this path below a base URL takes it for a path below that URL.
-
-    Servers differ in what they decode, how often, and whether a backslash separates segments.
-    """
-    if not raw_path.startswith(b"/"):
-        return False  # `@host` after the host of a base URL would name another host
-    if _SUSPICIOUS.search(raw_path) is None:
-        return True
-    path = raw_path.decode("latin-1")
-    for _ in range(_MAX_DECODINGS):
-        # A server with path parameters ignores what follows a semicolon.
-        segments = (segment.partition(";")[0] for segment in _SEPARATORS.split(path))
-        if _CONTROL_CHARACTERS.search(path) or not {".", ".."}.isdisjoint(segments):
-            return False
-        decoded = unquote(path, "latin-1")
-        if decoded == path:
-            return True
-        path = decoded
-    return False
 
 
 class _PassthroughRoute:

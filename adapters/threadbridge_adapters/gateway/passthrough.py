@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import aiohttp
 from starlette.responses import Response, StreamingResponse
@@ -19,6 +19,8 @@ from threadbridge.ports import HandlesPassthrough, PassthroughRequest
 from threadbridge.settings import EndpointSettings
 from threadbridge_adapters.gateway.access_checks import get_request_context
 from threadbridge_adapters.gateway.error_responses import send_error
+from threadbridge_adapters.gateway.request_paths import is_below_base
+from threadbridge_adapters.openai_http.response_checks import UnusableResponseError, check_redirect
 from threadbridge_adapters.stream_buffer import close_stream
 
 #: Bytes of a rejected upload that are still read and discarded, so that the client receives the error.
@@ -124,6 +126,8 @@ HOP_BY_HOP: Final = frozenset(
 _CORS_HEADER_PREFIX: Final = b"access-control-"
 _CREDENTIALS: Final = frozenset({b"authorization", b"api-key"})
 _CONNECT_TIMEOUT_SECONDS: Final = 10.0
+#: Statuses with which a client repeats its request at another address.
+_REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class UpstreamProxy:
@@ -133,11 +137,15 @@ class UpstreamProxy:
     `drops_credentials` is set because they are for the gateway only.
     """
 
-    def __init__(self, endpoint: EndpointSettings, *, base_url: str, key: str | None, drops_credentials: bool) -> None:
+    def __init__(
+        self, endpoint: EndpointSettings, *, section: str, base_url: str, key: str | None, drops_credentials: bool
+    ) -> None:
         self._endpoint = endpoint
+        self._section = section
         self._base_url = base_url.rstrip("/")
         self._key = key
         self._drops_credentials = drops_credentials
+        self._host = urlsplit(self._base_url).netloc.rpartition("@")[2]
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,14 +158,18 @@ class UpstreamProxy:
                 data=client.iterate_body() if client.has_body else None,
                 allow_redirects=False,
             ) as response:
-                await client.relay_response(response)
+                location = self._map_location(response)
+                await client.relay_response(response, location=location)
+        except UnusableResponseError as error:
+            message = f"The upstream service, {self._host}, {error.description}."
+            await send_error(UpstreamError(message), scope, receive, send)
         except (aiohttp.ClientError, TimeoutError) as error:
             if client.is_disconnected:
                 return
             if client.has_response_started:
                 raise  # after the status, only a broken connection signals an incomplete body
             unreachable = UpstreamError(
-                f"The upstream service, {urlsplit(self._base_url).netloc}, could not be reached "
+                f"The upstream service, {self._host}, could not be reached "
                 f"({type(error).__name__}); check its address and that it is running.",
                 status=504 if isinstance(error, TimeoutError) else 502,
             )
@@ -181,6 +193,22 @@ class UpstreamProxy:
             )
         return self._session
 
+    def _map_location(self, response: aiohttp.ClientResponse) -> str | None:
+        """The address of a redirect as the client must request it, through the gateway; None without a redirect.
+
+        Raises UnusableResponseError for one that leaves the base URL: the client would send its request there.
+        """
+        location = response.headers.get("location")
+        if location is None or response.status not in _REDIRECT_STATUSES:
+            return None
+        url = str(response.url)
+        check_redirect(url, location, section=self._section)
+        target, base_path = urlsplit(urljoin(url, location)), urlsplit(self._base_url).path
+        below = target.path.removeprefix(base_path)
+        if not target.path.startswith(f"{base_path}/") or not is_below_base(below.encode("latin-1", "replace")):
+            raise UnusableResponseError(f"redirects requests out of its base URL; check `{self._section}.base_url`")
+        return f"/v1{below}{'?' if target.query else ''}{target.query}"
+
     def _build_url(self, scope: Scope) -> URL:
         query = scope["query_string"].decode("latin-1")
         path = scope["raw_path"].decode("latin-1").removeprefix("/v1")
@@ -188,7 +216,8 @@ class UpstreamProxy:
         return url.extend_query(self._endpoint.query) if self._endpoint.query else url
 
     async def _build_headers(self, scope: Scope) -> list[tuple[str, str]]:
-        own = {name.lower(): value for name, value in (self._endpoint.headers | await self._get_credentials()).items()}
+        own = {name.lower(): value for name, value in (await self._get_credentials()).items()}
+        own |= {name.lower(): value for name, value in self._endpoint.headers.items()}
         # Headers that the client declared to be for this connection only.
         connection = b",".join(value for name, value in scope["headers"] if name == b"connection")
         connection_headers = {token.strip().lower() for token in connection.split(b",") if token.strip()}
@@ -228,7 +257,7 @@ class _ClientConnection:
                 yield message["body"]
             self._is_body_complete = not message.get("more_body", False)
 
-    async def relay_response(self, response: aiohttp.ClientResponse) -> None:
+    async def relay_response(self, response: aiohttp.ClientResponse, *, location: str | None) -> None:
         """Send the response as it arrives. The connection to the service is closed if the client disconnects.
 
         While the client's body is read, `iterate_body` notices that.
@@ -237,6 +266,9 @@ class _ClientConnection:
         headers = [
             (name, value) for name, value in raw if name not in HOP_BY_HOP and not name.startswith(_CORS_HEADER_PREFIX)
         ]
+        if location is not None:
+            headers = [(name, value) for name, value in headers if name != b"location"]
+            headers.append((b"location", location.encode("latin-1", "replace")))
 
         async def watch_disconnect() -> None:
             while (await self._receive())["type"] != "http.disconnect":

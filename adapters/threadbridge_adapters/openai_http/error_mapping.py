@@ -10,6 +10,7 @@ import orjson
 from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_json_object
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge_adapters.openai_http.httpx_compat import CONNECT_TIMEOUT, RawResponse
+from threadbridge_adapters.openai_http.response_checks import UnusableResponseError
 
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
 
@@ -46,6 +47,12 @@ class ErrorMapper:
     def map_error(self, error: openai.OpenAIError) -> BridgeError:
         """The port's error for an exception of the SDK."""
         match error:
+            case UnusableResponseError():
+                return self.build_failure(error.description)
+            case openai.APIConnectionError(
+                __cause__=UnusableResponseError() as rejection
+            ):  # up to version 2 of the SDK
+                return self.build_failure(rejection.description)
             case openai.APIStatusError():
                 return self.map_status_error(error.response)
             case openai.APITimeoutError() if not isinstance(error.__cause__, CONNECT_TIMEOUT):

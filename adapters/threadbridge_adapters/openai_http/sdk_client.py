@@ -10,22 +10,37 @@ from typing import Any
 import openai
 
 from threadbridge.errors import ConfigurationError, Unauthorized
-from threadbridge.settings import EndpointSettings, TokenProvider
+from threadbridge.settings import DEFAULT_RESPONSE_BYTES, EndpointSettings, TokenProvider, split_credentials
+from threadbridge_adapters.openai_http.endpoint import resolve_base_url
+from threadbridge_adapters.openai_http.response_checks import ResponseGuard
+
+#: The SDK needs a key even if a configured `Authorization` header takes its place.
+PLACEHOLDER_KEY = "none-the-authorization-header-is-configured"
 
 #: Seconds to establish a connection; the response timeout is a setting.
 CONNECT_SECONDS = 5.0
 
 
 def open_client(
-    settings: EndpointSettings, *, section: str, headers: Mapping[str, str] | None = None, http_client: Any = None
+    settings: EndpointSettings,
+    *,
+    section: str,
+    headers: Mapping[str, str] | None = None,
+    max_response_bytes: int = DEFAULT_RESPONSE_BYTES,
+    on_request: Callable[[Any], Awaitable[None]] | None = None,
 ) -> openai.AsyncOpenAI:
     """The client for these settings; the SDK reads unset ones from its own environment variables.
 
     `section` is the section of the settings, named in errors. `headers` are sent with every request unless the
-    settings override them. A token provider takes precedence over a key. Raises ConfigurationError if the SDK client
-    cannot be created. Sends no request.
+    settings override them. `on_request` is called with every request of the HTTP library. A token provider takes
+    precedence over a key, and a configured `Authorization` header over both. Raises ConfigurationError if the SDK
+    client cannot be created. Sends no request.
     """
     configured_names = {name.lower() for name in settings.headers}
+    hooks: Any = {
+        "request": [] if on_request is None else [on_request],
+        "response": [ResponseGuard(section=section, max_bytes=max_response_bytes)],
+    }
     options: dict[str, Any] = {
         "timeout": openai.Timeout(settings.timeout, connect=min(settings.timeout, CONNECT_SECONDS)),
         "max_retries": settings.max_retries,
@@ -34,12 +49,20 @@ def open_client(
             **settings.headers,
         },
         "default_query": dict(settings.query),
-        "http_client": http_client,
+        "http_client": openai.DefaultAsyncHttpxClient(event_hooks=hooks),
     }
     key = _get_api_key(settings, section)
+    if key is None and not settings.azure and "authorization" in configured_names:
+        key = PLACEHOLDER_KEY
     provider = None if settings.token_provider is None else _wrap_token_provider(settings.token_provider)
     try:
         if not settings.azure:
+            base_url = resolve_base_url(settings)
+            if split_credentials(base_url)[1] is not None:  # of a variable of the SDK; settings have been split
+                raise ConfigurationError(
+                    f"OPENAI_BASE_URL has a user and a password; set `{section}.base_url` "
+                    f"(THREADBRIDGE_{section.upper()}__BASE_URL), which sends them in a header."
+                )
             return openai.AsyncOpenAI(api_key=provider or key, base_url=settings.base_url, **options)
         if settings.base_url:
             options["azure_endpoint"] = settings.base_url

@@ -11,4 +11,8 @@ def open_openai_upstream(settings: Settings) -> Upstream:
     from threadbridge.translation.provider_profiles import PROFILES
     from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
 
-    return open_direct_upstream(settings.upstream, capabilities=PROFILES[settings.upstream.profile])
+    return open_direct_upstream(
+        settings.upstream,
+        capabilities=PROFILES[settings.upstream.profile],
+        max_response_bytes=settings.limits.response_bytes,
+    )

@@ -19,9 +19,10 @@ from yarl import URL
 
 from threadbridge.api_types import ResponseEvent
 from threadbridge.ports import UpstreamCapabilities, UpstreamResponse, UpstreamStream
-from threadbridge.settings import EndpointSettings
+from threadbridge.settings import DEFAULT_RESPONSE_BYTES, EndpointSettings
 from threadbridge_adapters.openai_http.error_mapping import ErrorMapper, get_request_id, parse_retry_after
 from threadbridge_adapters.openai_http.httpx_compat import SSL_CONTEXT
+from threadbridge_adapters.openai_http.response_checks import describe_excess
 from threadbridge_adapters.openai_http.sdk_client import CONNECT_SECONDS, open_client
 from threadbridge_adapters.upstreams.openai_sdk import (
     ALL_CAPABILITIES,
@@ -69,9 +70,11 @@ class DirectUpstream(OpenAIUpstream):
         recorder: RequestTemplateRecorder,
         *,
         timeout: float,
+        max_response_bytes: int = DEFAULT_RESPONSE_BYTES,
         capabilities: UpstreamCapabilities = ALL_CAPABILITIES,
     ) -> None:
         super().__init__(client, capabilities=capabilities)
+        self._max_response_bytes = max_response_bytes
         self._recorder = recorder
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, CONNECT_SECONDS), sock_read=timeout)
         self._session: aiohttp.ClientSession | None = None
@@ -81,7 +84,7 @@ class DirectUpstream(OpenAIUpstream):
         if response is not None:
             async with response:
                 try:
-                    parsed = parse_response(await response.read(), self._error_mapper)
+                    parsed = parse_response(await self._read_body(response), self._error_mapper)
                     return UpstreamResponse(parsed, get_request_id(response.headers))
                 except _TRANSPORT_ERRORS:
                     pass  # the response broke off
@@ -91,6 +94,20 @@ class DirectUpstream(OpenAIUpstream):
         response = await self._send(body, accept="text/event-stream")
         return await super().stream_response(body) if response is None else DirectStream(response, self._error_mapper)
 
+    async def _read_body(self, response: aiohttp.ClientResponse) -> bytes:
+        """The unpacked body. Raises UpstreamError if it is too long."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > self._max_response_bytes:
+                response.close()
+                raise self._error_mapper.build_failure(
+                    describe_excess(self._max_response_bytes), request_id=get_request_id(response.headers)
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
     async def _send(self, body: bytes, *, accept: str) -> aiohttp.ClientResponse | None:
         """The response if its status is 200; None if the SDK is to send the request (again)."""
         template = self._recorder.template
@@ -98,7 +115,8 @@ class DirectUpstream(OpenAIUpstream):
             return None
         headers = {**template.headers, "accept": accept}
         try:
-            response = await self._get_session().post(template.url, data=body, headers=headers)
+            # The SDK sends the request again after a redirect, and checks where it leads.
+            response = await self._get_session().post(template.url, data=body, headers=headers, allow_redirects=False)
         except _TRANSPORT_ERRORS:
             return None
         if response.status == _OK:
@@ -148,7 +166,10 @@ class DirectStream:
 
 
 def open_direct_upstream(
-    service: EndpointSettings, *, capabilities: UpstreamCapabilities = ALL_CAPABILITIES
+    service: EndpointSettings,
+    *,
+    capabilities: UpstreamCapabilities = ALL_CAPABILITIES,
+    max_response_bytes: int = DEFAULT_RESPONSE_BYTES,
 ) -> OpenAIUpstream:
     """The service of these settings. Sends no request.
 
@@ -156,8 +177,7 @@ def open_direct_upstream(
     repeated.
     """
     recorder = RequestTemplateRecorder()
-    hooks: Any = {"request": [recorder]}
-    client = open_client(service, section="upstream", http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks))
+    client = open_client(service, section="upstream", max_response_bytes=max_response_bytes, on_request=recorder)
     if service.token_provider is not None or service.max_retries == 0:
         return OpenAIUpstream(client, capabilities=capabilities)
     # The direct attempt counts as one of those that the settings allow.
@@ -165,5 +185,6 @@ def open_direct_upstream(
         client.with_options(max_retries=service.max_retries - 1),
         recorder,
         timeout=service.timeout,
+        max_response_bytes=max_response_bytes,
         capabilities=capabilities,
     )

@@ -159,6 +159,6 @@ class ResponseStream:
         await self._response.aclose()
 
 
-def open_sdk_upstream(service: EndpointSettings, *, http_client: Any = None) -> OpenAIUpstream:
+def open_sdk_upstream(service: EndpointSettings) -> OpenAIUpstream:
     """The service of these settings, through the SDK only. Sends no request."""
-    return OpenAIUpstream(open_client(service, section="upstream", http_client=http_client))
+    return OpenAIUpstream(open_client(service, section="upstream"))
