@@ -25,6 +25,7 @@ from threadbridge.service.file_listing import (
     read_own_files,
 )
 from threadbridge.service.generated_files import FileObject
+from threadbridge.translation.produced_files import get_base_name
 
 T = TypeVar("T")
 
@@ -88,10 +89,12 @@ class GeneratedFilesApi:
         file, blob = await self._read(read_file)
         if file is None or blob is None:
             return None
+        # Names of files that earlier versions stored still have their directories.
+        filename = quote(get_base_name(file["filename"]) or file_id, safe="")
         headers = {
             "content-type": "application/octet-stream",
             "content-length": str(file["bytes"]),
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(file['filename'])}",
+            "content-disposition": f"attachment; filename*=UTF-8''{filename}",
             "x-request-id": f"req_{secrets.token_hex(16)}",
         }
         return WireResponse(200, headers, self._ctx.blobs.read(blob))

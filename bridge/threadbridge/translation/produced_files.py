@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from threadbridge.ports import IdGenerator
 
 #: A file inside a container: the IDs of both. They end with the container (§12).
 ContainerFileRef: TypeAlias = tuple[str, str]
+
+#: Directories and drives of any operating system.
+_DIRECTORIES = re.compile(r"\A(?:.*[/\\]|[A-Za-z]:)+", re.DOTALL)
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
@@ -52,7 +57,7 @@ class ProducedFiles:
         known = self._ids.get(container_file)
         if known is None:
             known = self._ids[container_file] = self._new_file_id()
-            self.files.append(ProducedFile(known, filename, container_file=container_file))
+            self.files.append(ProducedFile(known, get_base_name(filename) or known, container_file=container_file))
         return known
 
     def register_inline_image(self, url: str) -> str | None:
@@ -66,7 +71,7 @@ class ProducedFiles:
             return None
         extension = head.removeprefix("data:image/")
         file_id = self._new_file_id()
-        self.files.append(ProducedFile(file_id, f"{file_id}.{extension}", content=content))
+        self.files.append(ProducedFile(file_id, get_base_name(f"{file_id}.{extension}"), content=content))
         self._unlocated.append(file_id)
         self._unattached.append(file_id)
         return file_id
@@ -103,6 +108,15 @@ class ProducedFiles:
 
     def _new_file_id(self) -> str:
         return f"file-{self._new_id('file').removeprefix('file_')}"  # the only IDs with a hyphen (A9)
+
+
+def get_base_name(filename: str) -> str:
+    """The name without its directories: clients write files to their disks under it.
+
+    Without control characters and marks that reverse the order of the text. Empty if nothing is left.
+    """
+    name = _DIRECTORIES.sub("", _CONTROLS.sub("", filename)).strip()
+    return name if name.strip(".") else ""
 
 
 def is_image(filename: str) -> bool:
