@@ -79,9 +79,10 @@ class EndpointSettings(_Section):
     base_url: Annotated[str, AfterValidator(_validate_url)] | None = None
     api_key: SecretStr | None = None
     token_provider: TokenProvider | None = None
-    headers: dict[str, str] = Field(default_factory=dict)
+    #: Headers of every request. They may contain secrets, as the query does.
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
     #: Query parameters of every request, for instance `{"api-version": "v1"}`.
-    query: dict[str, str] = Field(default_factory=dict)
+    query: dict[str, str] = Field(default_factory=dict, repr=False)
     #: Use the SDK's AzureOpenAI client: `base_url` is the resource endpoint, and the key is sent as `api-key`.
     azure: bool = False
     api_version: str | None = None
@@ -331,10 +332,10 @@ class Settings(_Section):
     #: `responses`, `assistants`, or a name under the entry point group `threadbridge.backends`.
     backend: str = "responses"
     #: URL of the store, or `:memory:`; None: a SQLite file in the user's data directory, or memory with `simulate`.
-    store: str | None = None
+    store: str | None = Field(default=None, repr=False)
     #: Where the contents of generated files are stored: a directory, or an fsspec URL; None: a directory next to the
     #: store.
-    files: str | None = None
+    files: str | None = Field(default=None, repr=False)
     tenant: str = Field(default=DEFAULT_TENANT, min_length=1, max_length=64)
     #: Answer from the built-in simulator instead of a real Responses service.
     simulate: bool = False
@@ -362,5 +363,5 @@ class Settings(_Section):
     prices: dict[str, ModelPrice] = Field(default_factory=dict)
     fees: Fees = Fees()
     doctor: DoctorSettings = DoctorSettings()
-    #: Settings of backends from other packages.
-    options: dict[str, Any] = Field(default_factory=dict)
+    #: Settings of backends from other packages, which may be secret.
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)

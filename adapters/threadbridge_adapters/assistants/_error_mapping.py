@@ -10,7 +10,7 @@
 | any other 4xx                          | InvalidRequest                                               |
 | nothing, or an incomplete response     | UpstreamError naming the host and the next step              |
 
-Message, type, param, code, status and request id are the service's own; an API key in the message is redacted.
+Message, type, param, code, status and request id are the service's own; secrets in it are masked.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class AssistantsErrorMapper(error_mapping.ErrorMapper):
         super().__init__(client, name="Assistants", section="assistants")
 
     def map_status_error(self, response: RawResponse) -> BridgeError:
-        status, error = response.status_code, _parse_error_envelope(response.content)
+        status, error = response.status_code, _parse_error_envelope(self.secrets.mask_json(response.content))
         is_unknown_url = error is None or (
             error.get("code") in _UNKNOWN_URL_CODES or str(error["message"]).lower().startswith(_UNKNOWN_URL_TEXTS)
         )

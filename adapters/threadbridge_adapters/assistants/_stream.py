@@ -87,7 +87,7 @@ class LegacyEventStream(AsyncIterator[Event]):
 
     def _parse_data(self, name: str, data: bytes) -> JsonObject:
         try:
-            parsed = orjson.loads(data)
+            parsed = orjson.loads(self._error_mapper.secrets.mask_json(data))
         except orjson.JSONDecodeError as exc:
             raise self._build_unreadable_error(name) from exc
         if not is_json_object(parsed):

@@ -11,11 +11,9 @@ from threadbridge.api_types import JsonMapping, JsonObject, is_json_list, is_jso
 from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge_adapters.openai_http.httpx_compat import CONNECT_TIMEOUT, RawResponse
 from threadbridge_adapters.openai_http.response_checks import UnusableResponseError
+from threadbridge_adapters.openai_http.secrets_mask import SecretsMask
 
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-ms-request-id")
-
-#: A shorter key is a placeholder and may be an ordinary word, so it is not redacted.
-_SHORTEST_SECRET = 8
 
 
 def get_request_id(headers: Mapping[str, str]) -> str | None:
@@ -42,7 +40,9 @@ class ErrorMapper:
         self.host = client.base_url.netloc.decode("ascii", "replace").rpartition("@")[2]
         self._service_label = f"The {name} service at {self.host}"
         self._section = section
-        self._key = client.api_key if len(client.api_key) >= _SHORTEST_SECRET else None
+        headers = {name: str(value) for name, value in client.default_headers.items()}
+        self.secrets = SecretsMask(client.api_key, headers, client.default_query)
+        self.secrets.protect_logs()
 
     def map_error(self, error: openai.OpenAIError) -> BridgeError:
         """The port's error for an exception of the SDK."""
@@ -72,7 +72,8 @@ class ErrorMapper:
 
     def map_status_error(self, response: RawResponse) -> BridgeError:
         """The port's error for a response with a status of 400 or more."""
-        return self.build_upstream_error(response.status_code, parse_error_envelope(response.content) or {}, response)
+        error = parse_error_envelope(self.secrets.mask_json(response.content)) or {}
+        return self.build_upstream_error(response.status_code, error, response)
 
     def build_upstream_error(self, status: int, error: JsonMapping, response: RawResponse) -> UpstreamError:
         """An error with the service's own message, type, param, code, request id and error object."""
@@ -104,9 +105,9 @@ class ErrorMapper:
         )
 
     def format_message(self, status: int, error: JsonMapping) -> str:
-        """The service's message with the API key redacted."""
+        """The service's message with secrets masked."""
         message = get_text(error, "message") or f"{self._service_label} answered HTTP {status} without a reason."
-        return message.replace(self._key, "***") if self._key else message
+        return self.secrets.mask_text(message)
 
 
 def parse_error_envelope(body: bytes) -> JsonObject | None:

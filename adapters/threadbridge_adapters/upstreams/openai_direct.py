@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.request import getproxies
 
@@ -42,10 +42,10 @@ _TRANSPORT_ERRORS = (aiohttp.ClientError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class RequestTemplate:
-    """The URL and the headers of the SDK's requests for responses."""
+    """The URL and the headers of the SDK's requests for responses, which contain secrets."""
 
-    url: URL
-    headers: Mapping[str, str]
+    url: URL = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
 
 class RequestTemplateRecorder:

@@ -41,7 +41,7 @@ def replace_lone_halves(value: Any) -> Any:
 def parse_object(data: bytes, error_mapper: ErrorMapper) -> JsonObject:
     """The object in these bytes, without half surrogate pairs. Raises UpstreamError where there is none."""
     try:
-        parsed = orjson.loads(data)
+        parsed = orjson.loads(data := error_mapper.secrets.mask_json(data))
     except orjson.JSONDecodeError:
         parsed = replace_lone_halves(_parse_with_halves(data))
     if not is_json_object(parsed):
@@ -61,7 +61,7 @@ def parse_response(data: bytes, error_mapper: ErrorMapper) -> ResponseObject:
     if parsed.get("object") == "response" or is_json_list(parsed.get("output")) or has_response_status:
         # Services deviate from the schema (S4 to S6), and the readers of a response check what they need.
         return cast("ResponseObject", parsed)
-    error = parse_error_envelope(data)
+    error = parse_error_envelope(error_mapper.secrets.mask_json(data))
     if error is not None and "error" in parsed:
         raise error_mapper.build_error_in_answer(error)
     raise error_mapper.build_failure(f"sent {_describe(parsed)}; check `upstream.base_url`")
@@ -72,6 +72,7 @@ class EventStreamParser:
 
     def __init__(self, error_mapper: ErrorMapper) -> None:
         self._error_mapper = error_mapper
+        self._mask_secrets = error_mapper.secrets.mask_json
         self._frames = SSEDecoder()
         #: A delta that ended in the first half of a surrogate pair, and that half.
         self._split_delta: tuple[JsonObject, str] | None = None
@@ -79,8 +80,10 @@ class EventStreamParser:
     def receive_data(self, chunk: bytes) -> list[ResponseEvent]:
         """The events that this chunk completes. Raises UpstreamError for what is no event of a response."""
         events: list[ResponseEvent] = []
+        mask_secrets = self._mask_secrets
         for name, data, _ in self._frames.receive_data(chunk):
             has_halves = False
+            data = mask_secrets(data)
             try:
                 parsed: Any = orjson.loads(data)
             except orjson.JSONDecodeError:

@@ -73,8 +73,9 @@ class WireRequest:
 
     method: str
     path: str
-    query: Sequence[tuple[str, str]] = ()
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])  # lower-case names
+    query: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    #: With lower-case names. They contain the keys of clients.
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     body: bytes = b""
 
 
@@ -88,8 +89,9 @@ class PassthroughRequest:
 
     method: str
     path: str
-    query: Sequence[tuple[str, str]] = ()
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])  # lower-case names
+    query: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    #: With lower-case names. They contain the keys of clients.
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     body: AsyncIterator[bytes] | None = None
 
 

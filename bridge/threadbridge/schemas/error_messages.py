@@ -6,6 +6,7 @@ container that it leaves adds its key or index, so that a valid body costs no pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -120,6 +121,15 @@ def format_path(keys: Sequence[str | int]) -> str:
     """`["tools", 0, "type"]` as the service writes it: `tools[0].type`."""
     path = "".join(f"[{key}]" if isinstance(key, int) else f".{shorten(key)}" for key in keys)
     return path.removeprefix(".")
+
+
+#: A key of OpenAI's form, or any text that a service masked with asterisks.
+_KEY = re.compile(r"\b(?:sk|rk|sess)-[\w.*-]{6,}(?<![.-])|[\w.-]{0,64}\*{3,}(?:[\w.*-]*[\w*])?", re.ASCII)
+
+
+def mask_partial_keys(text: str) -> str:
+    """The text without keys of OpenAI's form and without what a service left of a key."""
+    return _KEY.sub("***", text)
 
 
 def shorten(text: str) -> str:

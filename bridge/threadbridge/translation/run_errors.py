@@ -9,6 +9,7 @@ from typing import Literal
 from threadbridge.api_types import LastError, MessageIncompleteReason, ResponseObject, StepStatus, is_json_object
 from threadbridge.errors import BridgeError
 from threadbridge.run_states import RunStatus
+from threadbridge.schemas.error_messages import mask_partial_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,10 @@ def build_last_error(
 ) -> LastError:
     """A run's `last_error` (A47) for an upstream error: its code, or else its HTTP status, decides (§7, §15).
 
-    The message names the ID of the upstream's request, so that its operators can look it up (D14).
+    End users may read the message: it contains no part of a key. It names the ID of the upstream's request, so that its
+    operators can look it up (D14).
     """
-    text = message or _DEFAULT_MESSAGE
+    text = mask_partial_keys(message or _DEFAULT_MESSAGE)
     if request_id is not None and request_id not in text:
         text = f"{text} (request id {request_id})"
     if code in _INVALID_PROMPT_CODES:
