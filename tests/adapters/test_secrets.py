@@ -59,7 +59,7 @@ async def test_secrets_are_masked_in_errors_and_in_their_objects(service: Broken
 
 
 @pytest.mark.parametrize(
-    "event", [{"type": "error", "message": REPEATED}, {"error": {"message": REPEATED}}, {"detail": REPEATED}]
+    "event", [{"type": "error", "message": REPEATED}, {"error": {"message": REPEATED}}, {"type": "x", "y": [REPEATED]}]
 )
 async def test_secrets_are_masked_in_events_of_any_shape(service: BrokenService, event: dict[str, object]) -> None:
     upstream = open_direct_upstream(make_endpoint(service))
