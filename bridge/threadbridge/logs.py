@@ -7,6 +7,7 @@ program, and to the data of a command.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     import structlog
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+
+#: Characters that end a line, or that a terminal obeys.
+_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def escape_controls(text: str) -> str:
+    """The text in one line, so that what a client sent cannot be taken for another log line."""
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 class Logger:
@@ -74,9 +84,17 @@ def _wrap(logger: logging.Logger) -> structlog.stdlib.BoundLogger:
     return wrapped
 
 
+class _OneLineFormatter(logging.Formatter):
+    """Escapes line breaks in messages, also in those of other libraries; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name in the standard library
+        record.message = escape_controls(record.message)
+        return super().formatMessage(record)
+
+
 def log_to_stderr(level: LogLevel) -> None:
     """Send every log line of this process to stderr; for commands, whose stdout is data."""
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLineFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("threadbridge").setLevel(level.upper())

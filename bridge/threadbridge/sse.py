@@ -17,6 +17,18 @@ _BOM = b"\xef\xbb\xbf"
 _UNNAMED = "message"
 
 
+#: Characters that some clients take for the end of a line (Python's `splitlines`, JavaScript's source text), in UTF-8.
+_LINE_SEPARATORS = {b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029", b"\xc2\x85": b"\\u0085"}
+
+
+def escape_line_separators(encoded: bytes) -> bytes:
+    """JSON text with U+2028, U+2029 and NEL escaped. They occur within strings only."""
+    if b"\xe2\x80\xa8" in encoded or b"\xe2\x80\xa9" in encoded or b"\xc2\x85" in encoded:
+        for separator, escape in _LINE_SEPARATORS.items():
+            encoded = encoded.replace(separator, escape)
+    return encoded
+
+
 class Event(NamedTuple):
     """One server-sent event of a run: its name (`thread.run.created`, …; rule A89) and its parsed data.
 
@@ -35,12 +47,16 @@ def encode_frame(event: Event) -> bytes:
     """
     if event.id is not None:
         return encode_frame_with_id(event.id, event)
-    return b"event: %b\ndata: %b\n\n" % (event.name.encode(), orjson.dumps(event.data))
+    return b"event: %b\ndata: %b\n\n" % (event.name.encode(), escape_line_separators(orjson.dumps(event.data)))
 
 
 def encode_frame_with_id(event_id: str, event: Event) -> bytes:
     """The frame of one event under the given id."""
-    return f"id: {event_id}\nevent: {event.name}\ndata: ".encode() + orjson.dumps(event.data) + b"\n\n"
+    return (
+        f"id: {event_id}\nevent: {event.name}\ndata: ".encode()
+        + escape_line_separators(orjson.dumps(event.data))
+        + b"\n\n"
+    )
 
 
 def decode_frame(frame: bytes) -> Event:

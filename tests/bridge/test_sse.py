@@ -6,7 +6,7 @@ import pytest
 
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Event
-from threadbridge.sse import ServerSentEvent, SSEDecoder, encode_frame
+from threadbridge.sse import ServerSentEvent, SSEDecoder, decode_frame, encode_frame
 from threadbridge.wire.event_stream import DONE_FRAME
 
 STREAM = 'event: one\ndata: {"a":"é"}\n\n: ping\n\nevent: two\ndata: x\ndata: y\nid: 7\n\ndata: unnamed\n\n'
@@ -102,3 +102,13 @@ def test_an_event_over_the_limit_raises(chunk: bytes) -> None:
 
     with pytest.raises(UpstreamError, match="longer than 20 bytes"):
         list(endless)
+
+
+@pytest.mark.parametrize("event_id", [None, "r-1"])
+def test_characters_that_clients_take_for_line_ends_are_escaped(event_id: str | None) -> None:
+    event = Event("thread.message.delta", {"text": "a\u2028b\u2029c\x85d", "\u2028": "é — ’"}, event_id)
+
+    frame = encode_frame(event)
+
+    assert len(frame.decode().splitlines()) == len(frame.split(b"\n")) - 1
+    assert decode_frame(frame) == event

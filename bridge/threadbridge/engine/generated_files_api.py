@@ -25,6 +25,7 @@ from threadbridge.service.file_listing import (
     read_own_files,
 )
 from threadbridge.service.generated_files import FileObject
+from threadbridge.sse import escape_line_separators
 from threadbridge.translation.produced_files import get_base_name
 
 T = TypeVar("T")
@@ -135,4 +136,4 @@ class GeneratedFilesApi:
 
 def _json_response(body: JsonMapping) -> WireResponse:
     headers = {"content-type": "application/json", "x-request-id": f"req_{secrets.token_hex(16)}"}
-    return WireResponse(200, headers, orjson.dumps(body, option=orjson.OPT_INDENT_2))
+    return WireResponse(200, headers, escape_line_separators(orjson.dumps(body, option=orjson.OPT_INDENT_2)))

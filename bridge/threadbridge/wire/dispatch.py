@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from threadbridge.logs import escape_controls
 from threadbridge.ports import Backend, RequestContext, WireRequest, WireResponse
 from threadbridge.wire.event_stream import FrameStream
 from threadbridge.wire.request_parser import OperationCall, parse_request
@@ -50,7 +51,7 @@ async def dispatch_request(
         parse = partial(parse_request, request, max_body_bytes=max_body_bytes)
         call = parse() if len(request.body) < LARGE_BODY_BYTES else await asyncio.to_thread(parse)
         for warning in call.warnings:
-            _log.warning("%s %s: %s", call.operation.method, call.operation.path, warning)
+            _log.warning("%s %s: %s", call.operation.method, call.operation.path, escape_controls(warning))
         result = await call_backend(backend, context, call)
         if call.is_streamed:
             after = call.last_event_id if call.backend_method == _FOLLOW else None

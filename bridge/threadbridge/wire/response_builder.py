@@ -15,6 +15,7 @@ import orjson
 from threadbridge.api_types import ErrorEnvelope, ErrorObject
 from threadbridge.errors import BridgeError, MethodNotAllowed, UpstreamError
 from threadbridge.ports import WireResponse
+from threadbridge.sse import escape_line_separators
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ def build_json_response(
     headers = build_headers(_JSON, request_id, started_at) | build_warning_headers(warnings)
     if poll_after_ms is not None:
         headers["openai-poll-after-ms"] = str(poll_after_ms)
-    return WireResponse(200, headers, orjson.dumps(result, option=orjson.OPT_INDENT_2))  # indented as by the service
+    body = orjson.dumps(result, option=orjson.OPT_INDENT_2)  # indented as by the service
+    return WireResponse(200, headers, escape_line_separators(body))
 
 
 def build_error_response(
@@ -80,7 +82,7 @@ def build_error_response(
         headers["allow"] = ", ".join(bridge_error.allowed_methods)
     status, envelope = to_wire(bridge_error)
     try:
-        body = orjson.dumps(envelope, option=orjson.OPT_INDENT_2)
+        body = escape_line_separators(orjson.dumps(envelope, option=orjson.OPT_INDENT_2))
     except orjson.JSONEncodeError:  # a lone surrogate in a path, which JSON can only hold as an escape
         body = json.dumps(envelope, indent=2, default=str).encode()
     return WireResponse(status, headers, body)

@@ -91,6 +91,14 @@ async def test_a_body_is_pretty_with_two_blanks_and_keeps_its_order() -> None:
     assert response.body == expected.encode()
 
 
+async def test_a_body_has_no_character_that_clients_take_for_a_line_end() -> None:
+    backend = RecordingBackend(result={"id": "a\u2028b\u2029c\x85"})
+
+    response = await send_request(backend, "GET", "/threads/thread_1")
+
+    assert response.body == b'{\n  "id": "a\\u2028b\\u2029c\\u0085"\n}'
+
+
 async def test_an_answer_has_the_headers_of_the_service() -> None:
     response = await send_request(RecordingBackend(), "GET", "/threads/thread_1")
 
