@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from threadbridge_adapters.cli import application as threadbridge_app
+from threadbridge_adapters.cli.application import application as threadbridge_app
 from threadbridge_migrate.cli import app as migrate_app
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"

@@ -1,5 +1,5 @@
-"""The writer's log: the outcome of each subject (a thread or an assistant), the sizes of the files after it, and the
-SHA-256 of the bytes it added to each file.
+"""The writer's log: the outcome of each subject, the sizes of the files after it, and the SHA-256 of the bytes it added
+to each file. Subjects are threads and assistants, and what could not be read of a thread: its runs, or a run's steps.
 
 A line is written only after the lines it describes are on disk. After a crash the last complete line of the journal
 therefore has the size of every file; bytes beyond that size are truncated. Bytes before it must have the recorded
@@ -12,16 +12,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard, cast, get_args
 
 import orjson
 
-from threadbridge.api_types import JsonObject
+from threadbridge.api_types import JsonObject, is_json_object
 from threadbridge_migrate.errors import ArchiveError
 
 JOURNAL = "journal.jsonl"
 
-Subject = Literal["thread", "assistant"]
+#: The id of `runs` is that of their thread, the id of `steps` that of their thread and run (`build_steps_id`).
+Subject = Literal["thread", "assistant", "runs", "steps"]
 
 #: `missing`: the source responds that the object no longer exists.
 SubjectOutcome = Literal["exported", "failed", "missing"]
@@ -61,8 +62,8 @@ class JournalRecord(NamedTuple):
 class ExportProgress:
     """The state of an export, accumulated from the journal's lines."""
 
-    exported: dict[Subject, set[str]] = field(default_factory=lambda: {"thread": set[str](), "assistant": set[str]()})
-    missing: dict[Subject, set[str]] = field(default_factory=lambda: {"thread": set[str](), "assistant": set[str]()})
+    exported: dict[Subject, set[str]] = field(default_factory=lambda: _make_id_sets())
+    missing: dict[Subject, set[str]] = field(default_factory=lambda: _make_id_sets())
     failed: dict[tuple[Subject, str], JsonObject] = field(default_factory=dict[tuple[Subject, str], JsonObject])
     counts: Counter[str] = field(default_factory=Counter[str])
     sizes: dict[str, int] = field(default_factory=dict[str, int])
@@ -87,6 +88,15 @@ class ExportProgress:
         return object_id in self.exported[subject] or object_id in self.missing[subject]
 
 
+def _make_id_sets() -> dict[Subject, set[str]]:
+    return {subject: set() for subject in get_args(Subject)}
+
+
+def build_steps_id(thread_id: str, run_id: str) -> str:
+    """The id of the steps of a run as a subject."""
+    return f"{thread_id}/{run_id}"
+
+
 def replay_journal(journal: Path) -> ExportProgress:
     """The progress that a journal records; none if it does not exist. A torn last line is ignored."""
     progress = ExportProgress()
@@ -105,12 +115,36 @@ def read_records(journal: Path) -> Iterator[JournalRecord]:
         for line in file:
             if not line.endswith(b"\n"):
                 return
-            try:
-                record = orjson.loads(line)
-                counts, error = record.get("counts", {}), record.get("error")
-                entry = JournalEntry(record["subject"], record["id"], record["outcome"], counts, error)
-                sizes = {part: int(size) for part, size in record["sizes"].items()}
-                parsed = JournalRecord(entry, sizes, dict(record.get("sha256", {})), len(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as exc:
-                raise ArchiveError(f"{journal} is damaged; the archive can be read but not extended.") from exc
-            yield parsed
+            record = _parse_line(line)
+            if record is None:
+                raise ArchiveError(f"{journal} is damaged; the archive can be read but not extended.")
+            yield record
+
+
+def _parse_line(line: bytes) -> JournalRecord | None:
+    """The record in a line of any shape; None for one that no export wrote."""
+    try:
+        record: object = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not is_json_object(record):
+        return None
+    subject, object_id, outcome = record.get("subject"), record.get("id"), record.get("outcome")
+    counts, sizes = record.get("counts", {}), record.get("sizes")
+    error, hashes = record.get("error"), record.get("sha256", {})
+    if (
+        subject not in get_args(Subject)
+        or not isinstance(object_id, str)
+        or outcome not in get_args(SubjectOutcome)
+        or not _is_count_mapping(counts)
+        or not _is_count_mapping(sizes)
+        or not (error is None or is_json_object(error))
+        or not (is_json_object(hashes) and all(isinstance(each, str) for each in hashes.values()))
+    ):
+        return None
+    entry = JournalEntry(cast("Subject", subject), object_id, cast("SubjectOutcome", outcome), counts, error)
+    return JournalRecord(entry, sizes, hashes, len(line))
+
+
+def _is_count_mapping(value: object) -> TypeGuard[dict[str, int]]:
+    return is_json_object(value) and all(type(each) is int and each >= 0 for each in value.values())

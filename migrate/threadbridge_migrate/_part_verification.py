@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
 from threadbridge_migrate._journal import JOURNAL, ExportProgress, JournalEntry, JournalRecord, read_records
-from threadbridge_migrate.archive import OBJECT_PARTS, REPAIRED_JOURNAL, FileRecord, Part
+from threadbridge_migrate.archive import OBJECT_PARTS, REPAIRED_JOURNAL, FileRecord, Part, open_private
 from threadbridge_migrate.errors import ArchiveError
 
 #: The `code` of the error of a subject that the repair removed.
@@ -66,9 +66,9 @@ def repair(path: Path, damage: Damage) -> None:
     """Remove the damaged subjects from the archive; keep the damaged files as `*.damaged`."""
     with ExitStack() as opened:
         readers = _open_readers(path, opened)
-        targets = {part: opened.enter_context(_repaired_path(path, part).open("wb")) for part in OBJECT_PARTS}
+        targets = {part: opened.enter_context(open_private(_repaired_path(path, part), "wb")) for part in OBJECT_PARTS}
         draft = path / f"{REPAIRED_JOURNAL}.new"
-        journal = opened.enter_context(draft.open("wb"))
+        journal = opened.enter_context(open_private(draft, "wb"))
         for number, record in enumerate(read_records(path / JOURNAL)):
             journal.write(_copy_record(record, readers, targets, is_damaged=number in damage.records))
         for file in (*targets.values(), journal):
@@ -210,4 +210,5 @@ def _keep_damaged(part: Path) -> None:
     try:
         os.link(part, copy)
     except OSError:  # a file system without hard links
-        shutil.copyfile(part, copy)
+        with part.open("rb") as source, open_private(copy, "xb") as target:
+            shutil.copyfileobj(source, target)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import stamina
 
-from threadbridge.api_types import ListObject
+from threadbridge.api_types import ListObject, is_json_list, is_json_object
 from threadbridge.api_types.objects import ItemT
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import ListQuery, RequestContext
@@ -63,7 +63,9 @@ class RateLimitedSource:
         while True:
             query = ListQuery(limit=PAGE_SIZE, order="asc", after=after)
             page = await self.request(partial(list_page, query))
-            data = page["data"]
+            data = page.get("data")
+            if not _is_object_list(data):
+                raise UpstreamError("The source sent a page that is not a list of objects with ids.")
             if data:
                 yield data
             last = data[-1]["id"] if data else None
@@ -92,3 +94,9 @@ class RateLimitedSource:
         self._not_before = send_at + self._interval if self._interval else self._not_before
         if send_at > now:
             await asyncio.sleep(send_at - now)
+
+
+def _is_object_list(data: object) -> bool:
+    return is_json_list(data) and all(
+        is_json_object(each) and isinstance(each.get("id"), str) and each["id"] for each in data
+    )

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 import orjson
 
 from threadbridge.api_types import JsonMapping, JsonObject
-from threadbridge.errors import BridgeError
+from threadbridge.errors import BridgeError, UpstreamError
 from threadbridge_migrate._journal import JournalEntry, Subject, SubjectOutcome
 from threadbridge_migrate.archive import OBJECT_PARTS, Part
 
@@ -54,8 +54,18 @@ class RecordBuffer:
         if spool is None:
             spool = self._spools[part] = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by close()
         for each in objects:
-            spool.write(orjson.dumps(each) + b"\n")
+            try:
+                line = orjson.dumps(each)
+            except orjson.JSONEncodeError as exc:
+                raise UpstreamError("The source sent an object that is nested too deeply to be stored.") from exc
+            spool.write(line + b"\n")
             self._counts[part.value] += 1
+
+    def absorb(self, other: RecordBuffer) -> None:
+        """Take over the lines of another buffer, of parts that this one does not have."""
+        self._spools |= other._spools
+        self._counts += other._counts
+        other._spools = {}
 
     def discard(self, outcome: SubjectOutcome, error: BridgeError) -> None:
         """Drop the lines and record the error of the subject."""

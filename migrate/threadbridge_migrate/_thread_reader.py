@@ -1,13 +1,20 @@
-"""Reads one thread completely: thread, messages, runs, run steps, and the ids of its assistants."""
+"""Reads one thread completely: thread, messages, runs, run steps, and the ids of its assistants.
+
+A thread whose runs or steps cannot be read keeps everything else. What is missing becomes a failed subject of its own,
+which a later export reads alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from threadbridge.api_types import MessageObject, RunObject, RunStepObject
+from threadbridge.errors import BridgeError
 from threadbridge.ports import Backend
+from threadbridge_migrate._journal import ExportProgress, Subject, build_steps_id
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
 from threadbridge_migrate._record_buffer import RecordBuffer
 from threadbridge_migrate.archive import Part
@@ -15,41 +22,117 @@ from threadbridge_migrate.archive import Part
 T = TypeVar("T")
 
 
-async def read_thread(backend: Backend, source: RateLimitedSource, thread_id: str, buffer: RecordBuffer) -> set[str]:
-    """Fill the buffer; return the ids of the assistants that messages and runs reference.
+class ThreadReader:
+    """Reads one thread, or what earlier exports could not read of it.
 
-    Raises the source's error of the first request whose retries failed.
+    `separate_buffers` are those of runs and steps that are subjects of their own; `assistant_ids` are the assistants
+    that messages and runs reference. `cleanup` closes all buffers.
     """
-    context = source.context
-    assistant_ids: set[str] = set()
 
-    def note_assistants(objects: Iterable[MessageObject | RunObject]) -> None:
-        assistant_ids.update(named for each in objects if (named := each.get("assistant_id")))
+    def __init__(
+        self, backend: Backend, source: RateLimitedSource, progress: ExportProgress, thread_id: str, cleanup: ExitStack
+    ) -> None:
+        self.assistant_ids: set[str] = set()
+        self.separate_buffers: list[RecordBuffer] = []
+        self._backend = backend
+        self._source = source
+        self._progress = progress
+        self._thread_id = thread_id
+        self._cleanup = cleanup
+        self._opened: list[RecordBuffer] = []
 
-    async def read_thread_object() -> None:
-        thread = await source.request(lambda: backend.retrieve_thread(context, thread_id))
-        buffer.add(Part.THREADS, [thread])
+    def take_separate_buffers(self) -> list[RecordBuffer]:
+        """The separate buffers, which the caller closes; the others are closed."""
+        for buffer in self._opened:
+            if buffer not in self.separate_buffers:
+                buffer.close()
+        return self.separate_buffers
 
-    async def read_messages() -> None:
-        async for page in source.iterate_pages(lambda query: backend.list_messages(context, thread_id, query)):
-            buffer.add(Part.MESSAGES, page)
-            note_assistants(page)
+    async def read_thread(self, buffer: RecordBuffer) -> None:
+        """Fill the buffer. Raises the source's error if the thread or its messages cannot be read."""
+        await gather(self._read_object(buffer), self._read_messages(buffer), self.read_runs(buffer))
 
-    async def read_steps(run_id: str) -> Sequence[RunStepObject]:
+    async def read_runs(self, buffer: RecordBuffer | None = None) -> None:
+        """Read the runs and their steps, into the thread's buffer if there is one."""
+        if self._progress.is_finished("runs", self._thread_id):
+            return
+        runs = self._open_buffer("runs", self._thread_id)
+        steps_buffers: list[RecordBuffer] = []
+        try:
+            context, thread_id = self._source.context, self._thread_id
+            async for page in self._source.iterate_pages(
+                lambda query: self._backend.list_runs(context, thread_id, query)
+            ):
+                runs.add(Part.RUNS, page)
+                self._note_assistants(page)
+                for steps in await gather(*(self._read_steps(run["id"]) for run in page)):
+                    if isinstance(steps, RecordBuffer):
+                        steps_buffers.append(steps)
+                    else:
+                        runs.add(Part.STEPS, steps)
+        except BridgeError as error:
+            runs.discard("failed", error)
+            self.separate_buffers.append(runs)
+            return
+        self.separate_buffers += steps_buffers
+        if buffer is None or self._has_failed("runs", thread_id):
+            self.separate_buffers.append(runs)
+        else:
+            buffer.absorb(runs)
+
+    async def read_steps(self, run_id: str) -> None:
+        """Read the steps of a run that an earlier export could not read."""
+        steps = await self._read_steps(run_id)
+        if isinstance(steps, RecordBuffer):
+            self.separate_buffers.append(steps)
+
+    async def _read_steps(self, run_id: str) -> list[RunStepObject] | RecordBuffer:
+        """The steps; their own buffer if they cannot be read, or could not be read by an earlier export."""
+        steps_id = build_steps_id(self._thread_id, run_id)
+        if self._progress.is_finished("steps", steps_id):
+            return []
+        context, thread_id = self._source.context, self._thread_id
         steps: list[RunStepObject] = []
-        async for page in source.iterate_pages(lambda query: backend.list_steps(context, thread_id, run_id, query)):
-            steps += page
-        return steps
+        buffer = self._open_buffer("steps", steps_id)
+        try:
+            async for page in self._source.iterate_pages(
+                lambda query: self._backend.list_steps(context, thread_id, run_id, query)
+            ):
+                steps += page
+            if not self._has_failed("steps", steps_id):
+                return steps
+            buffer.add(Part.STEPS, steps)
+        except BridgeError as error:
+            buffer.discard("failed", error)
+        return buffer
 
-    async def read_runs() -> None:
-        async for page in source.iterate_pages(lambda query: backend.list_runs(context, thread_id, query)):
-            buffer.add(Part.RUNS, page)
-            note_assistants(page)
-            for steps in await gather(*(read_steps(run["id"]) for run in page)):
-                buffer.add(Part.STEPS, steps)
+    async def _read_object(self, buffer: RecordBuffer) -> None:
+        context, thread_id = self._source.context, self._thread_id
+        buffer.add(
+            Part.THREADS, [await self._source.request(lambda: self._backend.retrieve_thread(context, thread_id))]
+        )
 
-    await gather(read_thread_object(), read_messages(), read_runs())
-    return assistant_ids
+    async def _read_messages(self, buffer: RecordBuffer) -> None:
+        context, thread_id = self._source.context, self._thread_id
+        async for page in self._source.iterate_pages(
+            lambda query: self._backend.list_messages(context, thread_id, query)
+        ):
+            buffer.add(Part.MESSAGES, page)
+            self._note_assistants(page)
+
+    def _note_assistants(self, objects: Iterable[MessageObject | RunObject]) -> None:
+        for each in objects:
+            assistant_id: object = each.get("assistant_id")
+            if isinstance(assistant_id, str) and assistant_id:
+                self.assistant_ids.add(assistant_id)
+
+    def _open_buffer(self, subject: Subject, object_id: str) -> RecordBuffer:
+        buffer = self._cleanup.enter_context(RecordBuffer(subject, object_id))
+        self._opened.append(buffer)
+        return buffer
+
+    def _has_failed(self, subject: Subject, object_id: str) -> bool:
+        return (subject, object_id) in self._progress.failed
 
 
 async def gather(*work: Coroutine[Any, Any, T]) -> list[T]:

@@ -12,10 +12,11 @@ steps are adjacent, oldest first; threads are in the order in which they were fi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,6 +34,11 @@ MANIFEST = "manifest.json"
 
 #: The journal of a repair in progress. While it exists, the parts may belong to either journal.
 REPAIRED_JOURNAL = f"{JOURNAL}.repaired"
+
+
+def open_private(path: Path, mode: Literal["ab", "ab+", "wb", "xb"]) -> BinaryIO:
+    """Open a file of an archive for writing. Conversations are readable by their owner only."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 class Part(StrEnum):

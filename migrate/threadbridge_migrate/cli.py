@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES = (
     "Exit codes: 0 the archive is complete; 1 it is incomplete, or the source or the disk failed; "
-    "2 wrong usage or configuration."
+    "2 wrong usage or configuration; 130 interrupted (SIGINT)."
 )
 
 app = typer.Typer(
@@ -111,7 +111,10 @@ def summary(
 
 def main() -> None:
     """The script `migrate`."""
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # while modules are imported
+        sys.exit(130)
 
 
 @contextmanager
@@ -130,7 +133,7 @@ def report_errors() -> Generator[None]:
         location = error.filename or "the archive"
         raise _make_exit(1, f"{location}: {error.strerror or error}; fix this or choose another path.") from None
     except KeyboardInterrupt:
-        raise _make_exit(1, "Interrupted; run the same command again to continue.") from None
+        raise _make_exit(130, "Interrupted; run the same command again to continue.") from None
 
 
 def _make_exit(code: int, message: str) -> typer.Exit:

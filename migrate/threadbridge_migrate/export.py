@@ -19,11 +19,11 @@ from threadbridge.errors import BridgeError, NotFound
 from threadbridge.ports import Backend, RequestContext
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
-from threadbridge_migrate._journal import SubjectOutcome
+from threadbridge_migrate._journal import Subject, SubjectOutcome
 from threadbridge_migrate._part_verification import list_damaged_threads
 from threadbridge_migrate._rate_limited_source import RateLimitedSource
 from threadbridge_migrate._record_buffer import RecordBuffer
-from threadbridge_migrate._thread_reader import gather, read_thread
+from threadbridge_migrate._thread_reader import ThreadReader, gather
 from threadbridge_migrate.archive import Part
 from threadbridge_migrate.errors import affects_whole_source, describe_next_step
 from threadbridge_migrate.sources import describe_source, iterate_ids, iterate_listed_ids
@@ -148,6 +148,7 @@ class Exporter:
         # No thread of this export may reference the assistants that failed in an earlier one.
         failed = [object_id for subject, object_id in self._writer.progress.failed if subject == "assistant"]
         await gather(*(self._ensure_assistant(assistant_id) for assistant_id in failed))
+        await gather(*(self._read_missing(subject, each) for subject, each in list(self._writer.progress.failed)))
         await gather(*(self._read_threads(ids) for _ in range(self._concurrency)))
         await self._finished_buffers.put(None)
 
@@ -175,13 +176,37 @@ class Exporter:
         while (thread_id := await self._next_id(ids)) is not None:
             with ExitStack() as cleanup:
                 buffer = cleanup.enter_context(RecordBuffer("thread", thread_id))
-                await self._read_thread(buffer)
+                reader = self._open_reader(thread_id, cleanup)
+                await self._read_thread(buffer, reader)
                 if buffer.outcome == "exported":
                     self._report.exported += 1
+                    await self._queue(buffer, *reader.take_separate_buffers())
                 else:
                     self._report.failed += 1
-                await self._finished_buffers.put(buffer)
+                    reader.separate_buffers.clear()
+                    reader.take_separate_buffers()
+                    await self._queue(buffer)
                 cleanup.pop_all()
+
+    async def _read_missing(self, subject: Subject, object_id: str) -> None:
+        """Read the runs or steps that an earlier export could not read, unless their whole thread is read again."""
+        thread_id, _, run_id = object_id.partition("/")
+        if subject not in ("runs", "steps") or not self._writer.progress.is_finished("thread", thread_id):
+            return
+        with ExitStack() as cleanup:
+            reader = self._open_reader(thread_id, cleanup)
+            await (reader.read_steps(run_id) if subject == "steps" else reader.read_runs())
+            await gather(*(self._ensure_assistant(each) for each in sorted(reader.assistant_ids)))
+            await self._queue(*reader.take_separate_buffers())
+            cleanup.pop_all()
+
+    def _open_reader(self, thread_id: str, cleanup: ExitStack) -> ThreadReader:
+        return ThreadReader(self._backend, self._source, self._writer.progress, thread_id, cleanup)
+
+    async def _queue(self, *buffers: RecordBuffer) -> None:
+        """Queue buffers for writing, the thread's before those of its runs and steps."""
+        for buffer in buffers:
+            await self._finished_buffers.put(buffer)
 
     async def _next_id(self, ids: AsyncIterator[str]) -> str | None:
         """The next thread that is not in the archive; None at the end or if the export has stopped."""
@@ -195,10 +220,10 @@ class Exporter:
                 self._listener.record_outcome(thread_id, "exported", None)
             return None
 
-    async def _read_thread(self, buffer: RecordBuffer) -> None:
+    async def _read_thread(self, buffer: RecordBuffer, reader: ThreadReader) -> None:
         try:
-            assistant_ids = await read_thread(self._backend, self._source, buffer.id, buffer)
-            await gather(*(self._ensure_assistant(assistant_id) for assistant_id in sorted(assistant_ids)))
+            await reader.read_thread(buffer)
+            await gather(*(self._ensure_assistant(assistant_id) for assistant_id in sorted(reader.assistant_ids)))
         except BridgeError as error:
             buffer.discard("failed", error)
             if not affects_whole_source(error):

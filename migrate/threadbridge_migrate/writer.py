@@ -25,6 +25,7 @@ from threadbridge_migrate.archive import (
     FileRecord,
     Manifest,
     Part,
+    open_private,
     read_manifest,
 )
 from threadbridge_migrate.errors import ArchiveError, UsageError
@@ -119,7 +120,7 @@ class ArchiveWriter:
         return self._write_manifest("incomplete" if self.progress.failed else "complete", files)
 
     def _open_directory(self, opening: ExitStack) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._resume_or_reject()
         self._journal = self._open_journal(opening)
         finish_repair(self.path)
@@ -145,13 +146,13 @@ class ArchiveWriter:
         if self._manifest.state == "exporting":
             self._start()
         for part in OBJECT_PARTS:
-            file = opening.enter_context((self.path / part.filename).open("ab+"))
+            file = opening.enter_context(open_private(self.path / part.filename, "ab+"))
             file.truncate(self.progress.sizes.get(part.value, 0))
             self._parts[part] = _PartFile(file)
 
     def _open_journal(self, opening: ExitStack) -> BinaryIO:
         """The journal, locked: only one writer per directory."""
-        journal = opening.enter_context((self.path / JOURNAL).open("ab"))
+        journal = opening.enter_context(open_private(self.path / JOURNAL, "ab"))
         if sys.platform == "win32":
             return journal  # has no flock: concurrent exports into one directory are not detected
         import fcntl
@@ -243,7 +244,7 @@ def _flush_to_disk(file: BinaryIO) -> None:
 def _replace_file(path: Path, content: bytes) -> None:
     """Replace the file atomically."""
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
+    with open_private(temporary, "wb") as file:
         file.write(content)
         _flush_to_disk(file)
     os.replace(temporary, path)

@@ -97,13 +97,96 @@ def test_a_thread_that_does_not_exist_is_recorded_and_the_rest_goes_on(
 
 def test_a_failure_half_way_through_a_thread_leaves_no_line_of_it(migrate: Migrate, service: LegacyService) -> None:
     ids = add_threads(service, 3)
-    service.faults.append(InjectedFault("/runs/run_00001_1/steps", 500, make_error_body("Oops."), times=99))
+    service.faults.append(InjectedFault("/thread_00001/messages", 500, make_error_body("Oops."), times=99))
 
     result = migrate("--ids", *ids, "--out", str(OUT))
 
     assert result.exit_code == 1
     assert read_archive_lines(OUT) == collect_source_lines(service, [ids[0], ids[2]])
     assert [(error["id"], error["status"], error["message"]) for error in read_errors(OUT)] == [(ids[1], 500, "Oops.")]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "error_id", "missing_parts"),
+    [
+        ("/runs/run_00001_1/steps", "steps", "thread_00001/run_00001_1", {"steps"}),
+        ("/thread_00001/runs", "runs", "thread_00001", {"assistants", "runs", "steps"}),
+    ],
+)
+def test_a_thread_whose_runs_or_steps_cannot_be_read_keeps_everything_else(
+    migrate: Migrate, service: LegacyService, path: str, kind: str, error_id: str, missing_parts: set[str]
+) -> None:
+    ids = add_threads(service, 3)
+    service.faults.append(InjectedFault(path, 500, make_error_body("Oops."), times=99))
+
+    first = migrate("--ids", *ids, "--out", str(OUT))
+    everything = collect_source_lines(service, ids)
+    differing_parts = {part for part, lines in read_archive_lines(OUT).items() if lines != everything[part]}
+    errors = [(error["kind"], error["id"], error["message"]) for error in read_errors(OUT)]
+    again = migrate("--ids", *ids, "--out", str(OUT))
+    service.faults.clear()
+    last = migrate("--ids", *ids, "--out", str(OUT))
+
+    assert differing_parts == missing_parts
+    assert errors == [(kind, error_id, "Oops.")]
+    assert (first.exit_code, again.exit_code, last.exit_code) == (1, 1, 0)
+    assert read_archive_lines(OUT) == everything
+    assert read_errors(OUT) == []
+
+
+def test_a_damaged_thread_whose_steps_were_read_later_is_read_once(migrate: Migrate, service: LegacyService) -> None:
+    ids = add_threads(service, 3)
+    service.faults.append(InjectedFault("/runs/run_00001_1/steps", 500, make_error_body("Oops."), times=3))
+    for _ in range(2):
+        migrate("--ids", *ids, "--out", str(OUT))
+    messages = OUT / "messages.jsonl"
+    messages.write_bytes(messages.read_bytes().replace(b"msg_00001_000", b"msg_00001_XXX"))
+
+    result = migrate("--ids", *ids, "--out", str(OUT))
+
+    assert result.exit_code == 0
+    assert read_archive_lines(OUT) == collect_source_lines(service, ids)
+
+
+@pytest.mark.parametrize("suffix", ["/messages", "/runs", "/steps"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"data":null}',
+        b'{"data":{}}',
+        b'{"data":[1]}',
+        b'{"data":[{}]}',
+        b'{"data":[{"id":7}]}',
+        b'{"data":[{"id":"x","assistant_id":["a"]}],"has_more":false}',
+        b'{"data":[{"id":"x","deep":' + b"[" * 400 + b"]" * 400 + b"}]}",
+    ],
+)
+def test_a_page_of_any_shape_is_an_error_of_its_thread(
+    migrate: Migrate, service: LegacyService, suffix: str, body: bytes
+) -> None:
+    ids = add_threads(service, 2)
+    service.faults.append(
+        InjectedFault(f"/{ids[1] if suffix != '/steps' else 'run_00001_0'}{suffix}", 200, body, times=99)
+    )
+
+    result = migrate("--ids", *ids, "--out", str(OUT))
+
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert result.exit_code == (0 if b"assistant_id" in body else 1)
+    assert collect_source_lines(service, ids[:1])["messages"][0] in read_archive_lines(OUT)["messages"]
+
+
+def test_only_the_owner_can_read_an_archive(migrate: Migrate, service: LegacyService) -> None:
+    ids = add_threads(service, 2)
+    umask = os.umask(0)
+    try:
+        migrate("--ids", *ids, "--out", str(OUT))
+    finally:
+        os.umask(umask)
+
+    assert OUT.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in OUT.iterdir()} == {0o600}
 
 
 def test_a_failure_that_passes_is_not_noticed(migrate: Migrate, service: LegacyService) -> None:

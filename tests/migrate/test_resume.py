@@ -89,3 +89,25 @@ def test_two_exports_do_not_write_into_one_directory(service: LegacyService, url
 
     assert second.returncode == 1
     assert "Another export is writing to" in second.stderr
+
+
+@pytest.mark.parametrize("is_subcommand", [False, True])
+def test_an_interrupted_export_has_the_documented_exit_code(
+    service: LegacyService, url: str, tmp_path: Path, is_subcommand: bool
+) -> None:
+    ids = add_threads(service, 60)
+    service.latency = 0.05
+    command = make_export_command(url, ids, tmp_path / "archive")
+    if is_subcommand:
+        arguments = command[command.index("export-threads") :]
+        command = [sys.executable, "-m", "threadbridge_adapters.cli", "migrate", *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Exporting 60 threads\n"
+
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert errors.endswith("migrate: Interrupted; run the same command again to continue.\n")
+    assert "Traceback" not in errors

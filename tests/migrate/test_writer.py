@@ -317,7 +317,25 @@ def test_a_finished_archive_whose_journal_lost_lines_is_not_cut(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "line", [b"[]", b"1", b'{"subject":"thread"}', b'{"subject":1,"id":2,"outcome":3,"sizes":4}', b"\0\0"]
+    "line",
+    [
+        b"[]",
+        b"1",
+        b'{"subject":"thread"}',
+        b'{"subject":1,"id":2,"outcome":3,"sizes":4}',
+        b"\0\0",
+        b'{"subject":"thread","id":["a"],"outcome":"exported","sizes":{}}',
+        b'{"subject":"thing","id":"a","outcome":"exported","sizes":{}}',
+        b'{"subject":["thread"],"id":"a","outcome":"exported","sizes":{}}',
+        b'{"subject":"thread","id":"a","outcome":"gone","sizes":{}}',
+        b'{"subject":"thread","id":"a","outcome":"exported","sizes":{"threads":-1}}',
+        b'{"subject":"thread","id":"a","outcome":"exported","sizes":{"threads":true}}',
+        b'{"subject":"thread","id":"a","outcome":"exported","sizes":{},"counts":["a"]}',
+        b'{"subject":"thread","id":"a","outcome":"exported","sizes":{},"counts":{"threads":"x"}}',
+        b'{"subject":"thread","id":"a","outcome":"failed","sizes":{},"error":"x"}',
+        b'{"subject":"thread","id":"a","outcome":"exported","sizes":{},"sha256":{"threads":1}}',
+        b'{"subject":"thread","id":"a","outcome":"exported","sizes":{},"sha256":["ab"]}',
+    ],
 )
 def test_a_line_that_is_none_of_a_journal_is_one_sentence(tmp_path: Path, line: bytes) -> None:
     export(tmp_path)

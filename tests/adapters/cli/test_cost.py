@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from threadbridge.costs.pricing import to_day_number
 from threadbridge.ports import Session, SpendScope, SpendTotals
 from threadbridge.runtime.clock_and_ids import SystemClock
-from threadbridge_adapters.cli import application
+from threadbridge_adapters.cli.application import application
 from threadbridge_adapters.stores import open_store
 
 PRICED = SpendTotals(turns=2, prompt_tokens=1000, cached_tokens=400, completion_tokens=50, nanodollars=1_250_000)

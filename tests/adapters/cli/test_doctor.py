@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from threadbridge.api_types import JsonObject
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import ObjectKind, Store
-from threadbridge_adapters.cli import application
+from threadbridge_adapters.cli.application import application
 from threadbridge_adapters.stores import open_store
 
 KEY = "sk-a-key-nobody-may-see"

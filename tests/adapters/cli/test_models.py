@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from threadbridge.ports import ObjectKind, Session
-from threadbridge_adapters.cli import application
+from threadbridge_adapters.cli.application import application
 from threadbridge_adapters.stores import open_store
 
 #: More than are read at once.
