@@ -17,6 +17,15 @@ from threadbridge.api_types import FileSearchCallResult, JsonMapping, OutputAnno
 from threadbridge.translation.produced_files import ProducedFiles
 
 _MARKER = re.compile(r"【\d+:\d+†[^】]*】")
+#: The characters with which models delimit citations in their text: start, end, separator. Services that turn them into
+#: annotations remove them; others leave them in the text.
+CONTROL_CHARACTERS = re.compile("[\ue200-\ue202]")
+#: The most characters of a mark; more are text.
+MAX_MARK_CHARACTERS = 300
+MARK = re.compile("\ue200[^\ue200\ue201]{0,298}\ue201")
+OPEN_MARK = re.compile("\ue200[^\ue200\ue201]{0,298}")
+_FILE_MARK = "\ue200filecite"
+_FILE_REFERENCE = re.compile(r"turn(\d{1,6})file(\d{1,6})")
 #: The first number of a marker was 4 in both recordings (A84): the position of the search's answer in the prompt.
 _FIRST_NUMBER = 4
 
@@ -58,11 +67,13 @@ class CitationResolver:
         self._marker_numbers: dict[str, tuple[int, int]] = {}  # file id: the two numbers of its marker
         self._aliases: dict[str, str] = {}  # some services cite by an internal ID (S8)
         self._next_file_number = 0
+        self._searches: list[Sequence[FileSearchCallResult]] = []
 
     def add_search_results(self, results: Sequence[FileSearchCallResult]) -> None:
         """Add the results of a search, for citation. A file has the number of its first result."""
         number = _FIRST_NUMBER + self._search_count
         self._search_count += 1
+        self._searches.append(results)
         file_ids = [get_result_file_id(result) for result in results]
         self._marker_numbers |= {file_id: (number, file_ids.index(file_id)) for file_id in file_ids}
         for result, file_id in zip(results, file_ids, strict=True):
@@ -91,6 +102,21 @@ class CitationResolver:
         # The file is shown, not mentioned: start and end are 0 (§6).
         image_id = self.produced_files.register_cited_image(container_id, file_id, filename)
         return ImageCitation(image_id) if image_id is not None else None
+
+    def resolve_mark(self, mark: str, offset: int) -> Sequence[MarkerCitation]:
+        """The citations that a mark in the text stands for; none for one that does not cite a known search result.
+
+        A mark counts searches over the whole conversation: if this turn has one, it is that one.
+        """
+        citations: list[MarkerCitation] = []
+        for search, position in _FILE_REFERENCE.findall(mark) if mark.startswith(_FILE_MARK) else ():
+            number = 0 if len(self._searches) == 1 else int(search)
+            results = self._searches[number] if number < len(self._searches) else ()
+            if int(position) < len(results):
+                result = results[int(position)]
+                annotation = {"filename": result.get("filename"), "index": offset}
+                citations.append(self._resolve_file_citation(annotation, get_result_file_id(result)))
+        return citations
 
     def _resolve_file_citation(self, annotation: JsonMapping, file_id: str) -> MarkerCitation:
         numbers = self._marker_numbers.get(file_id)

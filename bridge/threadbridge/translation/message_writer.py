@@ -19,7 +19,7 @@ from threadbridge.api_types import (
     UsageObject,
 )
 from threadbridge.ports import Entry, Event, IdGenerator
-from threadbridge.translation.citations import CitationResolver, ImageCitation
+from threadbridge.translation.citations import CONTROL_CHARACTERS, CitationResolver, ImageCitation
 from threadbridge.translation.content_parts import ImagePart, PartKind, RefusalPart, TextPart
 from threadbridge.translation.wire_objects import (
     build_closed_step,
@@ -78,7 +78,7 @@ class MessageWriter:
     def add(self, kind: PartKind, content_index: int, fragment: str) -> list[Event]:
         """The next fragment of a content part, which opens with its first one."""
         part = self._text_parts.get((kind, content_index)) or self._get_or_create_part(kind, content_index)
-        if part.pending_citations:
+        if part.pending_citations or part.open_mark or (not fragment.isascii() and CONTROL_CHARACTERS.search(fragment)):
             return self._build_delta_events(part.write(fragment))
         return [build_message_delta(self.message_id, part.append(fragment))]
 
@@ -144,6 +144,9 @@ class MessageWriter:
         """The closing events; a `reason` (A39) makes the message incomplete."""
         at = int(self._now())
         events: list[Event] = []
+        for part in self._parts:
+            if isinstance(part, TextPart) and part.open_mark:
+                events += self._build_delta_events(part.finish())
         if not self._parts:  # the stock handler reads the content at the last delta's index (A98b)
             events += self.add("text", 0, "")
         status: MessageStatus = "completed" if reason is None else "incomplete"
@@ -167,7 +170,9 @@ class MessageWriter:
         key = (kind, content_index)
         part = self._text_parts.get(key)
         if part is None:
-            part = self._text_parts[key] = (TextPart if kind == "text" else RefusalPart)(len(self._parts))
+            index = len(self._parts)
+            part = TextPart(index, self._citations.resolve_mark) if kind == "text" else RefusalPart(index)
+            self._text_parts[key] = part
             self._parts.append(part)
         return part
 

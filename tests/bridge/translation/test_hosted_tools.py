@@ -40,7 +40,7 @@ from tests.bridge.translation.upstream_events import (
 )
 from threadbridge.errors import TranslationError
 from threadbridge.ports import Event
-from threadbridge.translation.citations import strip_markers
+from threadbridge.translation.citations import CONTROL_CHARACTERS, strip_markers
 from threadbridge.translation.error_classifier import ErrorKind, classify_error, get_event_error
 from threadbridge.translation.produced_files import ProducedFile
 from threadbridge.translation.stream_translator import TurnTranslator, iterate_events
@@ -343,6 +343,84 @@ def test_a_path_behind_a_marker_is_cited_where_it_is_shown() -> None:
 
     [_, path] = shown["annotations"]
     assert (path["text"], path["start_index"]) == ("sandbox:/mnt/data/a.csv", 15)
+
+
+# -- Control marks that a service leaves in the text -------------------------------------------------------------------
+
+MARK = "\ue200filecite\ue202turn0file1\ue202L1-L3\ue201"
+
+
+def show_marked(*fragments: str, cited: Any = (), done: bool = True) -> Any:
+    """The text of a message in these fragments, after a search with two results."""
+    results = (search_result("file-a", "a.txt", "A"), search_result("file-b", "b.txt", "B"))
+    item = message(cited_text("".join(fragments), *cited))
+    stream = [*(text_delta(1, fragment) for fragment in fragments), *([item_done(1, item)] if done else [])]
+    return text(response_stream(file_search_stream(0, file_search(*results)), [item_added(1, item), *stream]))
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [(f"One{MARK} two",), tuple(f"One{MARK} two"), ("One", MARK, " two"), ("One\ue200file", "cite", MARK[9:] + " two")],
+)
+@pytest.mark.parametrize("done", [False, True])
+def test_a_mark_of_a_search_result_becomes_a_citation(fragments: tuple[str, ...], done: bool) -> None:
+    shown = show_marked(*fragments, done=done)
+
+    [annotation] = shown["annotations"]
+    assert shown["value"] == "One【4:1†b.txt】 two"
+    assert annotation["file_citation"] == {"file_id": "file-b"}
+    assert shown["value"][annotation["start_index"] : annotation["end_index"]] == annotation["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ("One \ue200cite\ue202turn0search1\ue201two", "One two"),
+        ("One \ue200filecite\ue202turn0file9\ue201two", "One two"),
+        ("\ue200cite\ue202turn0search1\ue201", ""),
+        ("One\ue201 t\ue202wo", "One two"),
+        ("One \ue200two" + 400 * "x", "One two" + 400 * "x"),
+        ("One \ue200two three", "One two three"),
+        ("One\ue200cite\ue202turn0", "One"),
+        ("One \ue200two \ue200cite\ue202turn0search1\ue201three", "One two three"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_other_marks_are_removed_however_they_are_split(words: str, value: str, size: int) -> None:
+    fragments = [words[start : start + size] for start in range(0, len(words), size)]
+
+    shown = [show_marked(*fragments, done=done) for done in (False, True)]
+
+    assert shown == [{"value": value, "annotations": []}] * 2
+
+
+def test_what_a_mark_and_an_annotation_cite_is_cited_once() -> None:
+    words = f"One{MARK} two sandbox:/mnt/data/a.csv"
+    start = words.index("sandbox")
+    cited = (file_citation("file-b", "b.txt", 3), container_citation("cfile_2", "a.csv", start, len(words)))
+
+    shown = show_marked(words, cited=cited)
+
+    assert shown["value"] == "One【4:1†b.txt】 two sandbox:/mnt/data/a.csv"
+    assert [each["text"] for each in shown["annotations"]] == ["【4:1†b.txt】", "sandbox:/mnt/data/a.csv"]
+
+
+def test_an_annotation_within_a_removed_mark_follows_it() -> None:
+    words = "One\ue200cite\ue202turn0search1\ue201 two"
+
+    shown = text(response_stream([item_done(0, message(cited_text(words, file_citation("f", "f.txt", 8))))]))
+
+    assert shown["value"] == "One【4:0†f.txt】 two"
+
+
+@given(st.lists(st.text(st.sampled_from("ab \ue200\ue201\ue202é"), max_size=6), max_size=8))
+def test_text_with_marks_is_the_same_however_it_is_split(fragments: list[str]) -> None:
+    words = "x" + "".join(fragments)
+
+    split, whole = show_marked("x", *fragments), show_marked(words)
+
+    assert split == whole
+    assert CONTROL_CHARACTERS.search(split["value"]) is None
 
 
 # -- Files nobody cited ----------------------------------------------------------------------------------------------
