@@ -136,7 +136,12 @@ async def test_a21_an_assistant_has_up_to_128_tools_and_needs_only_a_model(servi
     assert (bare.status, len(tools.body["tools"])) == (200, 128)
 
 
-SCHEMA: JsonObject = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
+SCHEMA: JsonObject = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
 
 
 @pytest.mark.parametrize(
