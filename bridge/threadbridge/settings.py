@@ -194,7 +194,8 @@ class Limits(_Section):
     message_characters: int | None = Field(default=None, gt=0)
     #: Messages in one `POST /threads`, and in `additional_messages` (A29, A50).
     messages_per_create: int = Field(default=32, gt=0)
-    #: Length of a lease in seconds; after a crash, how long the run waits until another process recovers it.
+    #: Length of a lease in seconds; after a crash, how long the run waits until another process recovers it. The same
+    #: in all processes that share a store: a lease that ends later than now plus this length is invalid.
     lease_seconds: float = Field(default=30.0, gt=0)
     #: Turns that one process performs at the same time; further runs stay queued.
     concurrent_turns: int = Field(default=256, gt=0)

@@ -234,11 +234,11 @@ class ResponsesBackend:
         )
 
     async def retrieve_run(self, context: RequestContext, thread_id: str, run_id: str) -> PolledRun:
-        now = self._ctx.clock.now()
+        now, lease_seconds = self._ctx.clock.now(), self._ctx.limits.lease_seconds
 
         def read_run(session: Session) -> tuple[Wire, bool, int | None]:
             run = runs.retrieve(session, now, thread_id, run_id)
-            return run, is_abandoned(session, now, run), compute_poll_hint_ms(run, now)
+            return run, is_abandoned(session, now, run, lease_seconds=lease_seconds), compute_poll_hint_ms(run, now)
 
         run, abandoned, advice = await self._read(context, read_run)
         if abandoned:

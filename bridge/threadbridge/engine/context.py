@@ -26,6 +26,7 @@ from threadbridge.ports import (
     Upstream,
 )
 from threadbridge.service.context import ServiceContext, ServiceRules
+from threadbridge.service.run_state import get_latest_expiry
 from threadbridge.service.turns import TurnStart
 from threadbridge.settings import Limits, Policies
 from threadbridge.translation.stream_translator import TurnTranslator
@@ -65,6 +66,9 @@ class EngineContext:
     token_counting: TokenCounting
     #: Connections that are closed after their turn has ended, and the like.
     _background_tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+    #: Runs with a turn that this process performed and could not write.
+    unwritten_runs: set[str] = field(default_factory=set[str])
 
     #: The contexts of the other tenants that this process has served.
     _tenant_contexts: dict[str, EngineContext] = field(default_factory=dict[str, "EngineContext"])
@@ -120,18 +124,25 @@ class EngineContext:
         """The run as it is stored."""
         return await self.store.read(lambda session: session.get(ObjectKind.RUN, run_id), tenant=self.tenant)
 
-    async def list_unfinished_runs(self, *, limit: int) -> Sequence[str]:
-        """Ids of this tenant's unfinished runs without a valid lease."""
+    async def list_unfinished_runs(self, *, after: str | None, limit: int) -> Sequence[str]:
+        """Ids of this tenant's unfinished runs without a valid lease, oldest first."""
         now = self.clock.now()
+        latest_expiry = get_latest_expiry(now, self.limits.lease_seconds)
         return await self.store.read(
-            lambda session: session.list_unfinished_runs(lease_expired_before=now, limit=limit), tenant=self.tenant
+            lambda session: session.list_unfinished_runs(
+                lease_expired_before=now, latest_expiry=latest_expiry, after=after, limit=limit
+            ),
+            tenant=self.tenant,
         )
 
     async def list_tenants_to_sweep(self, *, after: str | None, limit: int) -> Sequence[str]:
         """Tenants of the whole store with unfinished runs without a valid lease, or with cleanup intents."""
         now = self.clock.now()
+        latest_expiry = get_latest_expiry(now, self.limits.lease_seconds)
         return await self.store.read(
-            lambda session: session.list_tenants_to_sweep(lease_expired_before=now, after=after, limit=limit),
+            lambda session: session.list_tenants_to_sweep(
+                lease_expired_before=now, latest_expiry=latest_expiry, after=after, limit=limit
+            ),
             tenant=self.tenant,
         )
 

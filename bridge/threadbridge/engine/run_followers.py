@@ -89,7 +89,7 @@ class RunFollowers:
 
         def read_events(session: Session) -> tuple[NewEvents, bool]:
             new_events = read_new_events(session, now, thread_id, run_id, cursor)
-            return new_events, is_abandoned(session, now, new_events.run)
+            return new_events, is_abandoned(session, now, new_events.run, lease_seconds=ctx.limits.lease_seconds)
 
         found, abandoned = await read(read_events)
         if abandoned:

@@ -13,8 +13,8 @@ from threadbridge.ports import Executor, RunReference
 
 _log = get_logger("threadbridge.run")
 
-#: Runs that one sweep submits for each tenant; the next sweep follows after the length of a lease.
-_BATCH_SIZE = 100
+#: Runs without a lease that one read lists.
+_RUNS_PER_READ = 100
 #: Tenants that one read lists.
 _TENANTS_PER_READ = 100
 
@@ -70,14 +70,19 @@ class RunSweeper:
             after = tenants[-1]
 
     async def _submit_abandoned_runs(self, ctx: EngineContext) -> None:
-        try:
-            run_ids = await ctx.list_unfinished_runs(limit=_BATCH_SIZE)
-        except BridgeError as error:  # the store may answer at the next sweep
-            _log.error("could not list runs without a lease", error=error.message)
-            return
-        for run_id in run_ids:
-            _log.info("recovering a run without a lease", run_id=run_id)
-            self._executor.submit(RunReference(ctx.tenant, run_id))
+        after: str | None = None
+        while True:
+            try:
+                run_ids = await ctx.list_unfinished_runs(after=after, limit=_RUNS_PER_READ)
+            except BridgeError as error:  # the store may answer at the next sweep
+                _log.error("could not list runs without a lease", error=error.message)
+                return
+            for run_id in run_ids:
+                _log.info("recovering a run without a lease", run_id=run_id)
+                self._executor.submit(RunReference(ctx.tenant, run_id))
+            if len(run_ids) < _RUNS_PER_READ:
+                return
+            after = run_ids[-1]
 
     async def _clean_up(self, ctx: EngineContext) -> None:
         sweeper = self._cleanup_sweepers.setdefault(ctx.tenant, CleanupSweeper(ctx))

@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from threadbridge.engine.context import EngineContext
+from threadbridge.engine.context import Decision, EngineContext
 from threadbridge.engine.model_exchange import ModelExchange
 from threadbridge.engine.run_stream import RunStream
-from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.errors import BridgeError, StoreError, UpstreamError
 from threadbridge.logs import get_logger
 from threadbridge.ports import Clock, Event
 from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE
@@ -28,6 +28,10 @@ _log = get_logger("threadbridge.run")
 
 #: How often a lease is renewed within its length.
 _HEARTBEATS_PER_LEASE = 3
+
+#: How often the result of a turn is written while the store rejects it (a full disk, for example), and the pauses.
+COMMIT_ATTEMPTS = 8
+_FIRST_COMMIT_PAUSE_SECONDS, _LONGEST_COMMIT_PAUSE_SECONDS = 1.0, 30.0
 
 _RUN_DELETED_MESSAGE = "The run is gone: its thread was deleted."
 _PROCESS_ENDING_MESSAGE = "This process is ending. The run goes on in another, or in the next: retrieve it to see how."
@@ -55,8 +59,11 @@ class TurnRunner:
     async def run_turn(self) -> None:
         """Perform the turn from lease to last event. If cancelled, release the lease."""
         try:
+            if self._run_id in self._ctx.unwritten_runs:
+                await self._fail_unwritten_run()
+                return
             if not self._has_slot:
-                self._has_slot = await self._run_until_stopped(self._ctx.concurrency_limit.acquire) is True
+                self._has_slot = await self._run_until_stopped(self._wait_for_slot) is True
             await self._ctx.load_prices_if_limited()
             start = self._start or await self._ctx.write(partial(turns.start_turn, run_id=self._run_id))
             if start is None:
@@ -87,6 +94,28 @@ class TurnRunner:
 
     # The turn ---------------------------------------------------------------------------------------------------
 
+    async def _wait_for_slot(self) -> bool:
+        """Wait for a free slot with a lease, so that no other process starts a run whose stream is read here.
+
+        False if the run has ended or another worker has its lease.
+        """
+        limit = self._ctx.concurrency_limit
+        if not limit.locked():
+            return await limit.acquire()
+        run = await self._ctx.write(partial(turns.claim_waiting_run, run_id=self._run_id))
+        if run is None:
+            return False
+        heartbeat = self._start_heartbeat(cast("int", run["expires_at"]))
+        try:
+            return await limit.acquire()
+        finally:
+            heartbeat.cancel()
+
+    def _start_heartbeat(self, deadline: float) -> _Heartbeat:
+        return _Heartbeat(
+            self._ctx.clock, self._compute_heartbeat_delay(deadline), lambda: self._keep_lease_alive(deadline)
+        )
+
     def _stop(self, ending: TurnInterruption) -> None:
         if self._ending is None:
             self._ending = ending
@@ -101,9 +130,7 @@ class TurnRunner:
         translator = self._ctx.create_translator(start)
         exchange = ModelExchange(self._ctx, start, translator, self._run_stream)
         deadline = cast("int", start.run["expires_at"])  # an unfinished run has one (A60)
-        heartbeat = _Heartbeat(
-            self._ctx.clock, self._compute_heartbeat_delay(deadline), lambda: self._keep_lease_alive(deadline)
-        )
+        heartbeat = self._start_heartbeat(deadline)
         try:
             closing_events = await self._run_exchange(exchange, translator)
         finally:
@@ -118,15 +145,47 @@ class TurnRunner:
         entries, is_large = await self._ctx.token_counting.count_entries(outcome.entries)
         outcome = replace(outcome, entries=entries)
         continuation = exchange.upstream_state.start.continuation
-        result = await self._ctx.write(
+        result = await self._write_result(
             lambda session, context: turns.commit_turn(session, context, outcome, copied_files, continuation),
-            large=is_large,
+            deadline=deadline,
+            is_large=is_large,
         )
         if result.accepted or result.is_thread_deleted:
             self._publish(turns.finalize_closing_events(closing_events, result))
             self._finish_run_stream(None)
         else:
             self._finish_run_stream(BridgeError(STREAM_LOST_MESSAGE))
+
+    async def _write_result(self, decide: Decision[T], *, deadline: float, is_large: bool) -> T:
+        """Write the result of the turn, again after pauses if the store fails: a recovery would ask the model again.
+
+        After `COMMIT_ATTEMPTS` this process only ends the run. Raises StoreError.
+        """
+        heartbeat: _Heartbeat | None = None
+        pause = _FIRST_COMMIT_PAUSE_SECONDS
+        try:
+            for _ in range(COMMIT_ATTEMPTS - 1):
+                try:
+                    return await self._ctx.write(decide, large=is_large)
+                except StoreError as error:
+                    _log.error("the turn could not be written yet", run_id=self._run_id, error=error.message)
+                heartbeat = heartbeat or self._start_heartbeat(deadline)
+                await self._ctx.clock.sleep(pause)
+                pause = min(2 * pause, _LONGEST_COMMIT_PAUSE_SECONDS)
+            try:
+                return await self._ctx.write(decide, large=is_large)
+            except StoreError:
+                self._ctx.unwritten_runs.add(self._run_id)
+                raise
+        finally:
+            if heartbeat is not None:
+                heartbeat.cancel()
+
+    async def _fail_unwritten_run(self) -> None:
+        """End a run whose last turn could not be written, instead of asking the model again."""
+        await self._ctx.write(partial(turns.fail_unwritten_run, run_id=self._run_id))
+        self._ctx.unwritten_runs.discard(self._run_id)
+        await self._publish_final_state()
 
     async def _run_exchange(self, exchange: ModelExchange, translator: TurnTranslator) -> Sequence[Event]:
         """Exchange events with the model until the turn ends; return those to publish after the commit."""

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import Generic, Literal, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from threadbridge.api_types import (
@@ -350,12 +351,17 @@ class Session(Protocol):
         """The lease of the run, or None."""
         ...
 
-    def list_unfinished_runs(self, *, lease_expired_before: float, limit: int) -> Sequence[str]:
-        """Ids of the oldest runs that are queued, in progress or cancelling and whose lease expired before a time."""
+    def list_unfinished_runs(
+        self, *, lease_expired_before: float, limit: int, latest_expiry: float = inf, after: str | None = None
+    ) -> Sequence[str]:
+        """Ids of the oldest runs that are queued, in progress or cancelling and whose lease expired before a time.
+
+        A lease that expires later than `latest_expiry` counts as expired. `after` continues after a run.
+        """
         ...
 
     def list_tenants_to_sweep(
-        self, *, lease_expired_before: float, limit: int, after: str | None = None
+        self, *, lease_expired_before: float, limit: int, latest_expiry: float = inf, after: str | None = None
     ) -> Sequence[str]:
         """Tenants of the whole store that have unfinished runs (as in `list_unfinished_runs`) or cleanup intents.
 

@@ -15,6 +15,8 @@ from threadbridge.translation.wire_objects import build_closed_step
 
 #: Statuses in which a worker has something to do for the run.
 _UNFINISHED = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.CANCELLING})
+#: How much longer than a new lease a valid one may run: a transaction may have waited so long since its time was taken.
+_CLOCK_TOLERANCE_SECONDS = 15
 #: How long after its deadline a run with a valid lease is left to its worker, which ends it with its partial output.
 _GRACE_SECONDS = 5
 #: Run status -> status of the step that was open (A60, A73).
@@ -39,19 +41,30 @@ def is_own_lease(context: ServiceContext, lease: Lease | None) -> bool:
     return lease is not None and lease.owner == context.owner
 
 
-def is_lease_valid(lease: Lease | None, now: float) -> bool:
-    """Whether there is a lease and it has not expired."""
-    return lease is not None and lease.expires_at > now
+def is_unfinished(run: RunObject) -> bool:
+    """Whether a worker has something to do for the run."""
+    return run["status"] in _UNFINISHED
 
 
-def is_leased(session: Session, now: float, run_id: str) -> bool:
-    """Whether a worker holds a valid lease on the run."""
-    return is_lease_valid(session.get_lease(run_id), now)
+def get_latest_expiry(now: float, lease_seconds: float) -> float:
+    """When a lease that was acquired by now expires at the latest. A later one is invalid: the clock was set back."""
+    return now + lease_seconds + _CLOCK_TOLERANCE_SECONDS
 
 
-def is_abandoned(session: Session, now: float, run: RunObject) -> bool:
+def is_lease_valid(lease: Lease | None, now: float, *, lease_seconds: float) -> bool:
+    """Whether there is a lease and it has neither expired nor an impossible end."""
+    return lease is not None and now < lease.expires_at <= get_latest_expiry(now, lease_seconds)
+
+
+def is_abandoned(session: Session, now: float, run: RunObject, *, lease_seconds: float) -> bool:
     """Whether the run is unfinished and no worker holds a valid lease: the process that executed it is gone."""
-    return run["status"] in _UNFINISHED and not is_leased(session, now, run["id"])
+    return is_unfinished(run) and not is_lease_valid(session.get_lease(run["id"]), now, lease_seconds=lease_seconds)
+
+
+def _may_be_leased(session: Session, now: float, run_id: str) -> bool:
+    """Whether there is a lease that has not expired."""
+    lease = session.get_lease(run_id)
+    return lease is not None and lease.expires_at > now
 
 
 # Deadlines: a run expires at `expires_at`; the first transaction that reads it afterwards writes this down (A60)
@@ -70,7 +83,7 @@ def is_overdue(session: Session, now: float, run: RunObject) -> bool:
     expires_at = run["expires_at"]
     if not is_active(run) or expires_at is None or now < expires_at:
         return False
-    return now >= expires_at + _GRACE_SECONDS or not is_leased(session, now, run["id"])
+    return now >= expires_at + _GRACE_SECONDS or not _may_be_leased(session, now, run["id"])
 
 
 def ensure_not_overdue(session: Session, now: float, run: RunObject) -> RunObject:

@@ -40,7 +40,7 @@ from threadbridge.service.run_state import (
     end_run,
     ensure_not_overdue,
     ensure_run_allowed,
-    is_leased,
+    is_lease_valid,
 )
 from threadbridge.service.spend_accounting import get_spending, list_spending_keys
 from threadbridge.service.turns import TurnStart, start_first_turn
@@ -169,7 +169,9 @@ def cancel(session: Session, context: ServiceContext, thread_id: str, run_id: st
         raise InvalidRequest(f"Cannot cancel run with status '{run['status']}'.")
     cancelling = transition_run(run, RunStatus.CANCELLING, context.unix_seconds)
     # Only a run in progress can have a request to the model open.
-    if run["status"] == RunStatus.IN_PROGRESS and is_leased(session, context.now, run_id):
+    if run["status"] == RunStatus.IN_PROGRESS and is_lease_valid(
+        session.get_lease(run_id), context.now, lease_seconds=context.rules.limits.lease_seconds
+    ):
         session.put(ObjectKind.RUN, cancelling)
     else:
         end_run(session, context, cancelling, RunStatus.CANCELLED)

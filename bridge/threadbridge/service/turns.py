@@ -13,7 +13,7 @@ from threadbridge.context_window.history_selector import (
     select_shorter_history,
 )
 from threadbridge.context_window.report import HistoryReport, get_prompt_tokens, report_compaction
-from threadbridge.ports import Entry, Event, ObjectKind, Session, Turn
+from threadbridge.ports import Entry, Event, Lease, ObjectKind, Session, Turn
 from threadbridge.run_states import RunStatus, can_transition, is_active, transition_run
 from threadbridge.service import generated_files, upstream_state
 from threadbridge.service.context import ServiceContext
@@ -25,6 +25,7 @@ from threadbridge.service.run_state import (
     get_open_step,
     is_lease_valid,
     is_own_lease,
+    is_unfinished,
     sum_turn_usage,
 )
 from threadbridge.service.spend_accounting import check_spend_limits, record_lost_turn, record_turn
@@ -32,8 +33,11 @@ from threadbridge.service.tool_resources import RunToolResources, collect_tool_r
 from threadbridge.translation.continuation import Continuation, NoContinuationReason
 from threadbridge.translation.models.resolution import ResolvedModel
 from threadbridge.translation.request_builder import is_budget_exhausted
+from threadbridge.translation.run_errors import build_last_error
 from threadbridge.translation.stream_translator import TurnOutcome
 from threadbridge.translation.wire_objects import build_run_event, build_step_event
+
+_UNWRITTEN_MESSAGE = "The answer of the model could not be written to the store of ThreadBridge; its log says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def start_turn(session: Session, context: ServiceContext, run_id: str) -> TurnSt
     its lease. Safe to call twice.
     """
     claimed = session.get_run_with_lease(run_id)
-    if claimed is None or (is_lease_valid(claimed.lease, context.now) and not is_own_lease(context, claimed.lease)):
+    if claimed is None or _is_leased_elsewhere(context, claimed.lease):
         return None
     run = end_if_overdue(session, context, claimed.run)
     match run["status"]:
@@ -77,6 +81,21 @@ def start_turn(session: Session, context: ServiceContext, run_id: str) -> TurnSt
         case _:
             return None
     return _start_unless_exhausted(session, context, run)
+
+
+def claim_waiting_run(session: Session, context: ServiceContext, run_id: str) -> RunObject | None:
+    """Acquire the lease of a run that waits for a slot here; None if it has ended or another worker has its lease."""
+    claimed = session.get_run_with_lease(run_id)
+    if claimed is None or not is_unfinished(claimed.run) or _is_leased_elsewhere(context, claimed.lease):
+        return None
+    session.set_lease(run_id, build_lease(context))
+    return claimed.run
+
+
+def _is_leased_elsewhere(context: ServiceContext, lease: Lease | None) -> bool:
+    return not is_own_lease(context, lease) and is_lease_valid(
+        lease, context.now, lease_seconds=context.rules.limits.lease_seconds
+    )
 
 
 def start_first_turn(session: Session, context: ServiceContext, queued: RunObject) -> TurnStart | None:
@@ -205,6 +224,20 @@ def release_lease(session: Session, context: ServiceContext, run_id: str) -> Non
     """Release the lease of an unfinished run, so that the next worker need not wait for it to expire."""
     if is_own_lease(context, session.get_lease(run_id)):
         session.set_lease(run_id, None)
+
+
+def fail_unwritten_run(session: Session, context: ServiceContext, run_id: str) -> None:
+    """End an unfinished run whose turn was performed and could not be written, unless another worker has its lease."""
+    claimed = session.get_run_with_lease(run_id)
+    if claimed is None or not is_unfinished(claimed.run) or _is_leased_elsewhere(context, claimed.lease):
+        return
+    run = claimed.run
+    if run["status"] == RunStatus.QUEUED:
+        run = transition_run(run, RunStatus.IN_PROGRESS, context.unix_seconds)
+    if run["status"] == RunStatus.CANCELLING:
+        end_run(session, context, run, RunStatus.CANCELLED)
+    else:
+        end_run(session, context, run, RunStatus.FAILED, last_error=build_last_error(_UNWRITTEN_MESSAGE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,3 +145,19 @@ async def test_unfinished_runs_are_those_that_need_a_worker_and_have_none(store:
     assert await store.read(unfinished(10), tenant=TENANT) == ["run_1", "run_3"]
     assert await store.read(unfinished(1), tenant=TENANT) == ["run_1"]
     assert await store.read(unfinished(10), tenant="tenant_b") == ["run_2"]
+
+
+async def test_unfinished_runs_continue_after_a_run_and_include_leases_that_end_too_late(store: Store) -> None:
+    await leased(store, 1, "queued", None)
+    await leased(store, 2, "in_progress", 500)
+    await leased(store, 3, "in_progress", 101)
+    await leased(store, 4, "in_progress", 131)
+
+    def unfinished(limit: int, after: str | None) -> Callable[[Session], Sequence[str]]:
+        return lambda session: session.list_unfinished_runs(
+            lease_expired_before=100, latest_expiry=130, limit=limit, after=after
+        )
+
+    assert await store.read(unfinished(10, None), tenant=TENANT) == ["run_1", "run_2", "run_4"]
+    assert await store.read(unfinished(2, None), tenant=TENANT) == ["run_1", "run_2"]
+    assert await store.read(unfinished(2, "run_2"), tenant=TENANT) == ["run_4"]

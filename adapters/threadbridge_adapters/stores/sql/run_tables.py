@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, select, union, update
+from sqlalchemy import bindparam, func, or_, select, union, update
 
 from threadbridge.api_types import RunObject
 from threadbridge.ports import Lease, ObjectKind, RunWithLease, Turn
@@ -25,10 +25,19 @@ _ACTIVE_RUN = Statement(
         runs.c.tenant == bindparam("tenant"), runs.c.thread_id == bindparam("thread_id"), IS_ACTIVE
     )
 )
-_IS_LEASE_EXPIRED = runs.c.lease_until <= bindparam("lease_expired_before")
+_IS_LEASE_EXPIRED = or_(
+    runs.c.lease_until <= bindparam("lease_expired_before"), runs.c.lease_until > bindparam("latest_expiry")
+)
+_earlier_runs = runs.alias("earlier_runs")
+_AFTER_RUN = runs.c.seq > func.coalesce(
+    select(_earlier_runs.c.seq)
+    .where(_earlier_runs.c.tenant == bindparam("tenant"), _earlier_runs.c.id == bindparam("after"))
+    .scalar_subquery(),
+    0,
+)
 _UNFINISHED_RUNS = Statement(
     select(runs.c.id)
-    .where(runs.c.tenant == bindparam("tenant"), IS_UNFINISHED, _IS_LEASE_EXPIRED)
+    .where(runs.c.tenant == bindparam("tenant"), IS_UNFINISHED, _IS_LEASE_EXPIRED, _AFTER_RUN)
     .order_by(runs.c.seq)
     .limit(bindparam("limit"))
 )
@@ -79,18 +88,35 @@ def get_active_run(connection: SqlConnection, tenant: str, thread_id: str) -> Ru
 
 
 def list_unfinished_runs(
-    connection: SqlConnection, tenant: str, *, lease_expired_before: float, limit: int
+    connection: SqlConnection,
+    tenant: str,
+    *,
+    lease_expired_before: float,
+    latest_expiry: float,
+    limit: int,
+    after: str | None,
 ) -> Sequence[str]:
-    """Ids of the oldest unfinished runs whose lease expired before a time."""
-    values = {"tenant": tenant, "lease_expired_before": lease_expired_before, "limit": limit}
+    """Ids of the oldest unfinished runs whose lease expired before a time, or expires too late to be valid."""
+    values = {
+        "tenant": tenant,
+        "lease_expired_before": lease_expired_before,
+        "latest_expiry": latest_expiry,
+        "after": after,
+        "limit": limit,
+    }
     return [run_id for (run_id,) in connection.fetch_all(_UNFINISHED_RUNS, values)]
 
 
 def list_tenants_to_sweep(
-    connection: SqlConnection, *, lease_expired_before: float, limit: int, after: str | None
+    connection: SqlConnection, *, lease_expired_before: float, latest_expiry: float, limit: int, after: str | None
 ) -> Sequence[str]:
     """Tenants with such runs or with cleanup intents. Both parts of the union are read in the order of an index."""
-    values = {"after": after or "", "lease_expired_before": lease_expired_before, "limit": limit}
+    values = {
+        "after": after or "",
+        "lease_expired_before": lease_expired_before,
+        "latest_expiry": latest_expiry,
+        "limit": limit,
+    }
     return [tenant for (tenant,) in connection.fetch_all(_TENANTS_TO_SWEEP, values)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, Unpack
 
 from threadbridge.api_types import InputItem, JsonMapping, RunObject
@@ -145,16 +146,27 @@ class SqlSession:
     def get_lease(self, run_id: str) -> Lease | None:
         return run_tables.get_lease(self.connection, self._tenant, run_id)
 
-    def list_unfinished_runs(self, *, lease_expired_before: float, limit: int) -> Sequence[str]:
+    def list_unfinished_runs(
+        self, *, lease_expired_before: float, limit: int, latest_expiry: float = inf, after: str | None = None
+    ) -> Sequence[str]:
         return run_tables.list_unfinished_runs(
-            self.connection, self._tenant, lease_expired_before=lease_expired_before, limit=limit
+            self.connection,
+            self._tenant,
+            lease_expired_before=lease_expired_before,
+            latest_expiry=latest_expiry,
+            limit=limit,
+            after=after,
         )
 
     def list_tenants_to_sweep(
-        self, *, lease_expired_before: float, limit: int, after: str | None = None
+        self, *, lease_expired_before: float, limit: int, latest_expiry: float = inf, after: str | None = None
     ) -> Sequence[str]:
         return run_tables.list_tenants_to_sweep(
-            self.connection, lease_expired_before=lease_expired_before, limit=limit, after=after
+            self.connection,
+            lease_expired_before=lease_expired_before,
+            latest_expiry=latest_expiry,
+            limit=limit,
+            after=after,
         )
 
     def set_lease(self, run_id: str, lease: Lease | None) -> None:
