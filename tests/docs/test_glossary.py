@@ -20,7 +20,7 @@ PLAIN_WORDS = frozenset(
     environment exact export factory field fork fsspec full gather http httpx indexing inlining job limited listing
     loader local main mask media migrate multipart null openai pagination paging parser passthrough polling price
     pricing produced program progress protocol provisioner rate reader record registry reply runtime sdk secret serve
-    setting simulate snapshot spending sql sqlite sse startup statement storage streaming sync table task
+    readiness setting simulate snapshot spending sql sqlite sse startup statement storage streaming sync table task
     threadbridge translation upgrade validation validator verification
     """.split()
 )

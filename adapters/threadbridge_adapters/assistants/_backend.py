@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from threadbridge.api_types import (
@@ -60,6 +60,13 @@ class AssistantsBackend:
     @property
     def capabilities(self) -> BackendCapabilities:
         return self._capabilities
+
+    def list_readiness_checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """A check of the legacy service."""
+        return {"upstream": self._check_service}
+
+    async def _check_service(self) -> None:
+        await self._client.request(ServiceRequest("GET", "/assistants", params={"limit": 1}))
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -21,7 +21,7 @@ from threadbridge_adapters.gateway.error_responses import send_error
 from threadbridge_adapters.gateway.server import is_loopback
 
 #: Paths that a load balancer may request without a key.
-PUBLIC_PATHS = frozenset({"/healthz"})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
 
 _MISSING_KEY_MESSAGE = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "

@@ -24,6 +24,7 @@ from threadbridge_adapters.gateway.access_log import AccessLog
 from threadbridge_adapters.gateway.assistants_endpoint import AssistantsEndpoint, get_request_path
 from threadbridge_adapters.gateway.error_responses import handle_unexpected_error, handle_unknown_path, send_error
 from threadbridge_adapters.gateway.passthrough import LocalPassthrough, UpstreamProxy
+from threadbridge_adapters.gateway.readiness import ReadinessEndpoint
 from threadbridge_adapters.gateway.request_paths import is_below_base
 from threadbridge_adapters.gateway.server import serve_in_thread
 from threadbridge_adapters.openai_http.endpoint import read_sdk_variable, resolve_base_url
@@ -66,6 +67,7 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
     other_routes = Starlette(
         routes=[
             Route("/healthz", _check_health),
+            Route("/readyz", ReadinessEndpoint(backend).handle_request),
             *(Route(f"{prefix}/{{rest:path}}", passthrough_route) for prefix in PATH_PREFIXES),
         ],
         exception_handlers={404: handle_unknown_path, 405: handle_unknown_path, Exception: handle_unexpected_error},

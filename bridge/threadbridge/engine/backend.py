@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -16,6 +16,7 @@ from threadbridge.engine.run_followers import RunFollowers
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.run_sweeper import RunSweeper
 from threadbridge.engine.thread_queue import ThreadQueue
+from threadbridge.errors import BridgeError
 from threadbridge.ports import (
     BackendCapabilities,
     Event,
@@ -52,6 +53,11 @@ ThreadProvisioningPlanner: TypeAlias = Callable[[Session, Limits, str, Wire], Pr
 Queued = TypeVar("Queued", CreatedRun, Submission)
 
 
+#: Statuses of answers that let no run succeed.
+_NOT_READY_STATUSES = (401, 403)
+_FIRST_SERVER_ERROR = 500
+
+
 class ResponsesBackend:
     """`ports.Backend`. Each method is one decision of the service layer in one transaction of the store."""
 
@@ -84,6 +90,22 @@ class ResponsesBackend:
     async def warm_up(self) -> None:
         """Load the tokenizer, so that the first message does not wait for it."""
         await self._ctx.token_counting.load()
+
+    def list_readiness_checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """Checks of the store and, in a process that performs runs, of the upstream."""
+        checks = {"store": self._check_store}
+        return {**checks, "upstream": self._check_upstream} if self._sweeper.is_running else checks
+
+    async def _check_store(self) -> None:
+        await self._ctx.list_unfinished_runs(after=None, limit=1)
+
+    async def _check_upstream(self) -> None:
+        """Any answer will do, except that the key is wrong or the service does not work: some have no `/models`."""
+        try:
+            await self._ctx.upstream.request("GET", "/models")
+        except BridgeError as error:
+            if error.status in _NOT_READY_STATUSES or error.status >= _FIRST_SERVER_ERROR:
+                raise
 
     async def handle_passthrough(self, context: RequestContext, request: PassthroughRequest) -> WireResponse | None:
         """The response to a request outside the Assistants API: for generated files from the store, for others from an

@@ -11,7 +11,7 @@ An implementation that passes `tests/contract` is a backend or a store. If it is
 from __future__ import annotations
 
 from threadbridge.api_types import Wire
-from threadbridge.ports.backend import Backend, HandlesPassthrough, WarmsUp
+from threadbridge.ports.backend import Backend, ChecksReadiness, HandlesPassthrough, WarmsUp
 from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
 from threadbridge.ports.event_bus import EventBus, EventPublisher, EventReader, StreamState
@@ -53,6 +53,7 @@ __all__ = [
     "Blob",
     "BlobNamer",
     "BlobStore",
+    "ChecksReadiness",
     "Clock",
     "Entry",
     "EntryRole",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from threadbridge.api_types import (
@@ -179,6 +179,15 @@ class WarmsUp(Protocol):
 
     async def warm_up(self) -> None:
         """Load what requests will need. The backend also works without this call."""
+        ...
+
+
+@runtime_checkable
+class ChecksReadiness(Protocol):
+    """A backend that can check whether what it needs works now. The gateway asks it for `GET /readyz`."""
+
+    def list_readiness_checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """A check for each part, by its name, which is public. A check raises an error if its part does not work."""
         ...
 
 
