@@ -25,8 +25,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import inf
-from typing import Generic, Literal, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import Final, Generic, Literal, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from threadbridge.api_types import (
     AssistantObject,
@@ -152,6 +151,10 @@ class Turn:
     report: JsonMapping | None = None
     #: The cost at the prices of that time; None if unknown.
     nanodollars: int | None = None
+
+
+#: A Unix time later than any lease ends.
+FAR_FUTURE: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +355,7 @@ class Session(Protocol):
         ...
 
     def list_unfinished_runs(
-        self, *, lease_expired_before: float, limit: int, latest_expiry: float = inf, after: str | None = None
+        self, *, lease_expired_before: float, limit: int, latest_expiry: float = FAR_FUTURE, after: str | None = None
     ) -> Sequence[str]:
         """Ids of the oldest runs that are queued, in progress or cancelling and whose lease expired before a time.
 
@@ -361,7 +364,7 @@ class Session(Protocol):
         ...
 
     def list_tenants_to_sweep(
-        self, *, lease_expired_before: float, limit: int, latest_expiry: float = inf, after: str | None = None
+        self, *, lease_expired_before: float, limit: int, latest_expiry: float = FAR_FUTURE, after: str | None = None
     ) -> Sequence[str]:
         """Tenants of the whole store that have unfinished runs (as in `list_unfinished_runs`) or cleanup intents.
 

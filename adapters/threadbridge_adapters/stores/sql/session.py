@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf
 from typing import Any, Unpack
 
 from threadbridge.api_types import InputItem, JsonMapping, RunObject
@@ -23,6 +22,7 @@ from threadbridge.ports import (
     TokenCount,
     Turn,
 )
+from threadbridge.ports.store import FAR_FUTURE
 from threadbridge_adapters.stores.sql import (
     object_tables,
     paging,
@@ -147,7 +147,7 @@ class SqlSession:
         return run_tables.get_lease(self.connection, self._tenant, run_id)
 
     def list_unfinished_runs(
-        self, *, lease_expired_before: float, limit: int, latest_expiry: float = inf, after: str | None = None
+        self, *, lease_expired_before: float, limit: int, latest_expiry: float = FAR_FUTURE, after: str | None = None
     ) -> Sequence[str]:
         return run_tables.list_unfinished_runs(
             self.connection,
@@ -159,7 +159,7 @@ class SqlSession:
         )
 
     def list_tenants_to_sweep(
-        self, *, lease_expired_before: float, limit: int, latest_expiry: float = inf, after: str | None = None
+        self, *, lease_expired_before: float, limit: int, latest_expiry: float = FAR_FUTURE, after: str | None = None
     ) -> Sequence[str]:
         return run_tables.list_tenants_to_sweep(
             self.connection,
