@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -16,6 +18,7 @@ from threadbridge.ports import (
     WireRequest,
     WireResponse,
 )
+from threadbridge.runtime.blocking_portal import close_later
 from threadbridge.wire import create_request_id, dispatch_request, may_be_handled_locally, to_wire
 from threadbridge.wire.response_builder import to_bridge_error
 from threadbridge_adapters.stream_buffer import close_stream
@@ -49,6 +52,7 @@ class Dispatcher:
         self._max_body_bytes = max_body_bytes
         self._simulated = simulated
         self._backends: dict[asyncio.AbstractEventLoop, asyncio.Future[Backend]] = {}
+        self._pid = os.getpid()
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     async def answer(self, request: WireRequest, *, timeout: float | None = None) -> WireResponse:
@@ -93,6 +97,12 @@ class Dispatcher:
             backend = await opened
             await backend.aclose()
 
+    def close_later(self) -> None:
+        """Close the backends of all loops, and do not wait for it. May be called on any thread."""
+        backends, self._backends = self._backends, {}
+        for loop, opened in backends.items():
+            close_later(loop, partial(_close_opened, opened), pid=self._pid)
+
     @property
     def is_open(self) -> bool:
         """Whether any loop has opened a backend."""
@@ -102,12 +112,21 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         opened = self._backends.get(loop)
         if opened is None:
+            self._forget_unusable_backends()
             opened = self._backends[loop] = asyncio.ensure_future(self._open_backend())
         if not opened.done():
             await asyncio.wait((opened,))
         if opened.exception() is not None:
             self._backends.pop(loop, None)  # the next request tries again
         return opened.result()
+
+    def _forget_unusable_backends(self) -> None:
+        """Forget backends of closed loops, whose tasks are gone, and those of the process this one was forked from."""
+        if self._pid != os.getpid():
+            _inherited_backends.append(self._backends)
+            self._backends, self._pid = {}, os.getpid()
+        for loop in [loop for loop in self._backends if loop.is_closed()]:
+            self._backends.pop(loop, None)
 
     async def _wait_for(
         self, work: Coroutine[Any, Any, ResponseT], timeout: float | None, *, cancellable: bool
@@ -137,6 +156,14 @@ def _build_open_failure(error: Exception) -> WireResponse:
     headers = {"content-type": "application/json", "x-request-id": request_id, "x-should-retry": "false"}
     return WireResponse(status, headers, orjson.dumps(envelope))
 
+
+async def _close_opened(opened: asyncio.Future[Backend]) -> None:
+    backend = await opened
+    await backend.aclose()
+
+
+#: Referenced so that they are not finalized in a forked process.
+_inherited_backends: list[dict[asyncio.AbstractEventLoop, asyncio.Future[Backend]]] = []
 
 #: The event loop keeps only weak references to its tasks.
 _closing_tasks: set[asyncio.Task[None]] = set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,9 @@ class SyncTransport(BaseTransport):
         current = get_portal()
         if self._registered_portal is not current:  # on the first call and after a fork
             self._registered_portal = current
-            self._unregister = current.register_exit_callback(self._dispatcher.aclose)
+            self._unregister = unregister = current.register_exit_callback(self._dispatcher.aclose)
+            # A client that nobody closed.
+            weakref.finalize(self, _close_dispatcher, self._dispatcher, unregister).atexit = False
         with _http_errors(self.http, request):
             response, buffer = current.run(self._respond(request))
         body = response.body if buffer is None else self.stream_type(self.http, request, buffer)
@@ -94,6 +97,11 @@ class SyncTransport(BaseTransport):
         return response, None if isinstance(response.body, bytes) else ThreadStreamBuffer(response.body)
 
 
+def _close_dispatcher(dispatcher: Dispatcher, unregister: Callable[[], None]) -> None:
+    unregister()
+    dispatcher.close_later()
+
+
 class AsyncTransport(AsyncBaseTransport):
     """Answers from a dispatcher on the caller's own loop."""
 
@@ -103,6 +111,7 @@ class AsyncTransport(AsyncBaseTransport):
     def __init__(self, dispatcher: Dispatcher, *, base_path: str = "") -> None:
         self._dispatcher = dispatcher
         self._base_path = base_path
+        weakref.finalize(self, dispatcher.close_later).atexit = False  # a client that nobody closed
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if parse_api_target(request.url, self._base_path) is not None:

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import contextvars
 import inspect
+import os
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from threadbridge.errors import UpstreamTimeout
 from threadbridge.ports import Backend, Clock, Event, RequestContext
-from threadbridge.runtime.blocking_portal import BlockingPortal, get_portal
+from threadbridge.runtime.blocking_portal import BlockingPortal, close_later, get_portal
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import DEFAULT_TENANT
 from threadbridge.tool_loop.function_calls import PreparedCall, await_output, invoke
@@ -40,13 +42,17 @@ class AsyncEventStream(Protocol):
 
 
 class AsyncBackendCaller:
-    """Calls a backend on the caller's own event loop."""
+    """Calls a backend on the caller's own event loop. If it is collected without `close`, the backend is closed."""
 
     def __init__(self, backend: Backend, *, tenant: str = DEFAULT_TENANT, clock: Clock | None = None) -> None:
         self.backend = backend
         self._context = RequestContext(tenant)
         self._closed = False
         self._clock = clock or SystemClock()
+        with contextlib.suppress(RuntimeError):  # created outside of a loop: whoever opened the backend closes it
+            weakref.finalize(
+                self, close_later, asyncio.get_running_loop(), backend.aclose, pid=os.getpid()
+            ).atexit = False
 
     async def call(self, operation: BackendCall[T], timeout: float | None) -> T:
         """The result of the backend. Raises UpstreamTimeout after `timeout` seconds, and what the backend raises."""
@@ -54,7 +60,7 @@ class AsyncBackendCaller:
 
     async def open_stream(self, operation: StreamCall, timeout: float | None) -> AsyncEventStream:
         """The stream that the backend starts; `timeout` limits its start and the time between two events."""
-        return _EventStreamWithTimeout(await self.call(operation, timeout), timeout)
+        return _EventStreamWithTimeout(await self.call(operation, timeout), timeout, owner=self)
 
     async def sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
@@ -91,7 +97,10 @@ class AsyncBackendCaller:
 
 
 class BackendCaller:
-    """Calls a backend from any thread, through the portal. After a fork, `reopen` opens the backend of the child."""
+    """Calls a backend from any thread, through the portal. After a fork, `reopen` opens the backend of the child.
+
+    If it is collected without `close`, the backend is closed.
+    """
 
     def __init__(
         self,
@@ -108,7 +117,13 @@ class BackendCaller:
         self._open_backend = reopen
         self._portal = get_portal()
         self._reopening: dict[BlockingPortal, Future[Backend]] = {}
-        self._unregister_exit_callback = self._portal.register_exit_callback(backend.aclose)
+        self._register_backend(backend, self._portal)
+
+    def _register_backend(self, backend: Backend, portal: BlockingPortal) -> None:
+        unregister = portal.register_exit_callback(backend.aclose)
+        self._finalizer = weakref.finalize(self, _close_backend, portal, backend, unregister)
+        self._finalizer.atexit = False  # the portal closes it
+        self._unregister_exit_callback = unregister
 
     @property
     def backend(self) -> Backend:
@@ -131,7 +146,8 @@ class BackendCaller:
             opened.set_exception(error)
             raise
         self._backend = backend
-        self._unregister_exit_callback = current.register_exit_callback(backend.aclose)
+        self._finalizer.detach()
+        self._register_backend(backend, current)
         self._portal = current
         opened.set_result(backend)
         return backend
@@ -146,7 +162,7 @@ class BackendCaller:
 
     def open_stream(self, operation: StreamCall, timeout: float | None) -> EventStream:
         events = self.call(operation, timeout)
-        return self._portal.iterate(_EventStreamWithTimeout(events, timeout))
+        return self._portal.iterate(_EventStreamWithTimeout(events, timeout), owner=self)
 
     def sleep(self, seconds: float) -> None:
         self._portal.run(_to_coroutine(self._clock.sleep(seconds)))
@@ -171,15 +187,22 @@ class BackendCaller:
 
     def close(self) -> None:
         self._unregister_exit_callback()
+        self._finalizer.detach()
         was_closed, self._closed = self._closed, True
         if not was_closed and get_portal() is self._portal:
             self._portal.run(_to_coroutine(self._backend.aclose()))
 
 
+def _close_backend(portal: BlockingPortal, backend: Backend, unregister: Callable[[], None]) -> None:
+    unregister()
+    close_later(portal.loop, backend.aclose, pid=portal.pid)
+
+
 class _EventStreamWithTimeout:
     """A backend's stream with a timeout between two events."""
 
-    def __init__(self, events: AsyncIterator[Event], timeout: float | None) -> None:
+    def __init__(self, events: AsyncIterator[Event], timeout: float | None, *, owner: object = None) -> None:
+        self._owner = owner  # its backend is closed when it is collected
         self._events = events
         self._timeout = timeout
 

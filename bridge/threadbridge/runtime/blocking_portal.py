@@ -39,7 +39,7 @@ class BlockingPortal:
     """
 
     def __init__(self) -> None:
-        self._pid = os.getpid()
+        self.pid = os.getpid()
         self.loop = asyncio.new_event_loop()
         self._exit_callbacks: dict[int, Callable[[], Awaitable[None]]] = {}
         self._closing = False
@@ -69,8 +69,10 @@ class BlockingPortal:
         finally:
             future.cancel()  # does nothing to a coroutine that has ended
 
-    def iterate(self, source: AsyncIterator[T]) -> BlockingIterator[T]:
+    def iterate(self, source: AsyncIterator[T], *, owner: object = None) -> BlockingIterator[T]:
         """Yield the items of `source` in order. Closing or deleting the iterator closes the source.
+
+        The iterator keeps `owner`, which closes what the source needs when it is collected.
 
         The source is read immediately, up to `READ_AHEAD_ITEMS` ahead, so that a burst of items costs one switch of
         threads and not one per item.
@@ -80,14 +82,14 @@ class BlockingPortal:
         asyncio.run_coroutine_threadsafe(buffer.start(), self.loop)
 
         def stop(*, wait: bool) -> None:
-            if self._closing or self._pid != os.getpid():
+            if self._closing or self.pid != os.getpid():
                 return
             future = asyncio.run_coroutine_threadsafe(buffer.stop(), self.loop)
             if wait:
                 self._check_caller()
                 future.result()
 
-        return BlockingIterator(buffer, stop)
+        return BlockingIterator(buffer, stop, owner)
 
     def register_exit_callback(self, callback: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Call `callback` on the loop when the process ends. The returned function unregisters it."""
@@ -101,7 +103,7 @@ class BlockingPortal:
 
     def close(self, *, timeout: float = EXIT_TIMEOUT_SECONDS) -> None:
         """End the loop: await the exit callbacks and cancel the other tasks, each for `timeout` seconds at most."""
-        if self._closing or self._pid != os.getpid():
+        if self._closing or self.pid != os.getpid():
             return
         self._closing = True
         with contextlib.suppress(TimeoutError):
@@ -162,8 +164,32 @@ class BlockingPortal:
                 "the synchronous interface was called on ThreadBridge's own event loop;"
                 " use AsyncThreadBridge in asynchronous code"
             )
-        if self._closing or self._pid != os.getpid():
+        if self._closing or self.pid != os.getpid():
             raise RuntimeError("this event loop has ended, or belongs to the process this one was forked from")
+
+
+#: Tasks of `close_later`; event loops keep only weak references to their tasks.
+_closing_tasks: set[asyncio.Task[None]] = set()
+
+
+def close_later(loop: asyncio.AbstractEventLoop, close: Callable[[], Awaitable[None]], *, pid: int) -> None:
+    """Await `close` on a loop of the process `pid`, and do not wait for it.
+
+    For finalizers, which run on any thread. Does nothing in another process, or if the loop is closed.
+    """
+
+    async def close_quietly() -> None:
+        with contextlib.suppress(Exception):  # nobody could handle it
+            await close()
+
+    def start() -> None:
+        task = loop.create_task(close_quietly())
+        _closing_tasks.add(task)
+        task.add_done_callback(_closing_tasks.discard)
+
+    if pid == os.getpid():
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(start)
 
 
 class StopCallback(Protocol):
@@ -175,7 +201,8 @@ class StopCallback(Protocol):
 class BlockingIterator(Iterator[T]):
     """The synchronous end of an asynchronous iterator. Close it, or read it to its end."""
 
-    def __init__(self, buffer: _ItemBuffer[T], stop: StopCallback) -> None:
+    def __init__(self, buffer: _ItemBuffer[T], stop: StopCallback, owner: object = None) -> None:
+        self._owner = owner
         self._buffer = buffer
         self._batch: Iterator[T] = iter(())
         self._stop: StopCallback | None = stop
