@@ -17,7 +17,7 @@ from tests.bridge.engine.backend_process import (
 from tests.emulated_service import WEATHER
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
-from threadbridge.api_types import JsonObject
+from threadbridge.api_types import MessageObject, RunObject
 from threadbridge.settings import Policies
 
 
@@ -36,9 +36,9 @@ async def test_d68_a_turn_interrupted_by_the_end_of_its_process_is_repeated_by_t
         assert (len(first.simulator.requests), len(second.simulator.requests)) == (1, 1)
 
 
-async def add_messages(life: BackendProcess, run: JsonObject, *texts: str) -> Sequence[asyncio.Task[JsonObject]]:
+async def add_messages(life: BackendProcess, run: RunObject, *texts: str) -> Sequence[asyncio.Task[MessageObject]]:
     """Start requests that add these messages in order; each waits for the run."""
-    requests: list[asyncio.Task[JsonObject]] = []
+    requests: list[asyncio.Task[MessageObject]] = []
     for text in texts:
         message = {"role": "user", "content": text}
         requests.append(asyncio.create_task(life.backend.create_message(CONTEXT, run["thread_id"], message)))
@@ -46,7 +46,7 @@ async def add_messages(life: BackendProcess, run: JsonObject, *texts: str) -> Se
     return requests
 
 
-async def advance_until_done(clock: ManualClock, requests: Sequence[asyncio.Task[JsonObject]]) -> None:
+async def advance_until_done(clock: ManualClock, requests: Sequence[asyncio.Task[MessageObject]]) -> None:
     """Advance the clock until every request has its response."""
     while not all(request.done() for request in requests):
         clock.advance(0.1)

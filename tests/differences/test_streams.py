@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import aiohttp
 import orjson
@@ -12,6 +13,7 @@ from tests.clients.client_kinds import simulated_gateway
 from tests.emulated_service import BETA, EmulatedService
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import RunObject
 from threadbridge.ports import Event, WireResponse
 from threadbridge.sse import ServerSentEvent, SSEDecoder
 
@@ -81,7 +83,7 @@ async def test_d74_another_process_streams_whole_messages(tmp_path: Path) -> Non
     clock = ManualClock()
     async with run_backend(tmp_path, clock) as performing, run_backend(tmp_path, clock) as other:
         events = await stream_on_backend(performing)
-        run = events[-1].data
+        run = cast("RunObject", events[-1].data)
         await wait_until(other, run, has_status("completed"))
 
         followed = [event async for event in await other.backend.follow_run(CONTEXT, run["thread_id"], run["id"])]

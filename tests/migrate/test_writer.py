@@ -43,12 +43,16 @@ def export(path: Path) -> None:
         archive.finish()
 
 
+def skip_fsync(_file: int) -> None:
+    """Hundreds of exports need not reach the disk."""
+
+
 def snapshot(path: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in path.iterdir()}
 
 
 def test_a_journal_torn_at_any_byte_loses_and_doubles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # hundreds of exports need not reach the disk
+    monkeypatch.setattr(os, "fsync", skip_fsync)
     whole = tmp_path / "whole"
     export(whole)
     journal = (whole / "journal.jsonl").read_bytes()
@@ -281,7 +285,7 @@ def test_lost_lines_of_an_unfinished_archive_are_found_without_hashes(
 def test_a_journal_torn_over_a_shortened_part_loses_and_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fsync", skip_fsync)
     whole = tmp_path / "whole"
     export(whole)
     journal = (whole / "journal.jsonl").read_bytes()
@@ -348,7 +352,7 @@ def test_a_line_that_is_none_of_a_journal_is_one_sentence(tmp_path: Path, line: 
 
 def test_a_repair_that_is_killed_anywhere_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every call that changes a directory is the last one in turn."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fsync", skip_fsync)
     whole = tmp_path / "whole"
     export(whole)
     replace, steps = os.replace, 0

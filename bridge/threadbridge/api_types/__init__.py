@@ -13,7 +13,7 @@ from threadbridge.api_types.assistants import (
     AssistantObject,
     ThreadObject,
 )
-from threadbridge.api_types.json_types import JsonMapping, JsonObject, JsonValue, Wire, is_json_list, is_json_object
+from threadbridge.api_types.json_types import JsonMapping, JsonObject, JsonValue, is_json_list, is_json_object
 from threadbridge.api_types.messages import (
     Annotation,
     Attachment,
@@ -383,7 +383,6 @@ __all__ = [
     "UpdatedMessageObject",
     "UrlCitationNote",
     "UsageObject",
-    "Wire",
     "is_json_list",
     "is_json_object",
 ]

@@ -13,9 +13,6 @@ JsonValue: TypeAlias = Any
 JsonObject: TypeAlias = dict[str, JsonValue]
 #: A JSON object that is only read. Every TypedDict of this package can be passed where it is wanted; a dict can too.
 JsonMapping: TypeAlias = Mapping[str, JsonValue]
-#: One object of either API in a module that does not name its type yet. Being Any, it goes where a TypedDict of this
-#: package is wanted, and the reverse.
-Wire: TypeAlias = Any
 
 
 def is_json_object(value: object) -> TypeIs[JsonObject]:

@@ -7,6 +7,18 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from threadbridge.api_types import (
+    AssistantObject,
+    DeletionStatus,
+    JsonMapping,
+    JsonObject,
+    ListObject,
+    MessageObject,
+    RunObject,
+    RunStepObject,
+    ThreadObject,
+    UpdatedMessageObject,
+)
 from threadbridge.context_window.history_selector import TokenizerNotLoaded
 from threadbridge.engine.context import Decision, EngineContext
 from threadbridge.engine.deadline import wait_for_events
@@ -29,7 +41,6 @@ from threadbridge.ports import (
     RunReference,
     Session,
     WarningSink,
-    Wire,
     WireResponse,
     discard_warning,
 )
@@ -49,7 +60,7 @@ from threadbridge.translation.wire_objects import (
 )
 
 T = TypeVar("T")
-ThreadProvisioningPlanner: TypeAlias = Callable[[Session, Limits, str, Wire], ProvisioningPlan]
+ThreadProvisioningPlanner: TypeAlias = Callable[[Session, Limits, str, JsonMapping], ProvisioningPlan]
 Queued = TypeVar("Queued", CreatedRun, Submission)
 
 
@@ -118,48 +129,48 @@ class ResponsesBackend:
         return await upstream.handle_passthrough(context, request) if isinstance(upstream, HandlesPassthrough) else None
 
     # Assistants
-    async def create_assistant(self, context: RequestContext, body: Wire) -> Wire:
+    async def create_assistant(self, context: RequestContext, body: JsonMapping) -> AssistantObject:
         async with self._provision(context, attachments.plan_for_assistant(self._ctx.limits, body)) as provisioned:
             return await self._write(context, partial(assistants.create, body=body, provisioned=provisioned))
 
-    async def list_assistants(self, context: RequestContext, query: ListQuery) -> Wire:
+    async def list_assistants(self, context: RequestContext, query: ListQuery) -> ListObject[AssistantObject]:
         return await self._read(
             context, partial(assistants.list_page, query=query, unknown_cursor=self._unknown_cursor)
         )
 
-    async def retrieve_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
+    async def retrieve_assistant(self, context: RequestContext, assistant_id: str) -> AssistantObject:
         return await self._read(context, partial(assistants.retrieve, assistant_id=assistant_id))
 
-    async def update_assistant(self, context: RequestContext, assistant_id: str, body: Wire) -> Wire:
+    async def update_assistant(self, context: RequestContext, assistant_id: str, body: JsonMapping) -> AssistantObject:
         async with self._provision(context, attachments.plan_for_assistant_update(self._ctx.limits, body)):
             return await self._write(context, partial(assistants.update, assistant_id=assistant_id, body=body))
 
-    async def delete_assistant(self, context: RequestContext, assistant_id: str) -> Wire:
+    async def delete_assistant(self, context: RequestContext, assistant_id: str) -> DeletionStatus:
         return await self._ctx.store.write(partial(assistants.delete, assistant_id=assistant_id), tenant=context.tenant)
 
     # Threads
-    async def create_thread(self, context: RequestContext, body: Wire) -> Wire:
+    async def create_thread(self, context: RequestContext, body: JsonMapping) -> ThreadObject:
         async with self._provision(context, attachments.plan_for_thread(self._ctx.limits, body)) as provisioned:
             return await self._write(context, partial(threads.create, body=body, provisioned=provisioned), body)
 
-    async def list_threads(self, context: RequestContext, query: ListQuery) -> Wire:
+    async def list_threads(self, context: RequestContext, query: ListQuery) -> ListObject[ThreadObject]:
         return await self._read(context, partial(threads.list_page, query=query, unknown_cursor=self._unknown_cursor))
 
-    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> Wire:
+    async def retrieve_thread(self, context: RequestContext, thread_id: str) -> ThreadObject:
         return await self._read(context, partial(threads.retrieve, thread_id=thread_id))
 
-    async def update_thread(self, context: RequestContext, thread_id: str, body: Wire) -> Wire:
+    async def update_thread(self, context: RequestContext, thread_id: str, body: JsonMapping) -> ThreadObject:
         async with self._provision(context, attachments.plan_for_thread_update(self._ctx.limits, body)):
             return await self._write(context, partial(threads.update, thread_id=thread_id, body=body))
 
-    async def delete_thread(self, context: RequestContext, thread_id: str) -> Wire:
+    async def delete_thread(self, context: RequestContext, thread_id: str) -> DeletionStatus:
         deletion = await self._write(context, partial(threads.delete, thread_id=thread_id))
         if deletion.run_id is not None:
             await self._stop_run(context, deletion.run_id)
         return deletion.response
 
     # Messages
-    async def create_message(self, context: RequestContext, thread_id: str, body: Wire) -> Wire:
+    async def create_message(self, context: RequestContext, thread_id: str, body: JsonMapping) -> MessageObject:
         plan = await self._plan_provisioning(context, attachments.plan_for_message, thread_id, body, [body])
         async with self._provision(context, plan) as provisioned:
             return await self._run_when_thread_free(
@@ -173,21 +184,25 @@ class ResponsesBackend:
                 ),
             )
 
-    async def list_messages(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
+    async def list_messages(
+        self, context: RequestContext, thread_id: str, query: ListQuery
+    ) -> ListObject[MessageObject]:
         return await self._read(
             context,
             partial(messages.list_page, thread_id=thread_id, query=query, unknown_cursor=self._unknown_cursor),
         )
 
-    async def retrieve_message(self, context: RequestContext, thread_id: str, message_id: str) -> Wire:
+    async def retrieve_message(self, context: RequestContext, thread_id: str, message_id: str) -> MessageObject:
         return await self._read(context, partial(messages.retrieve, thread_id=thread_id, message_id=message_id))
 
-    async def update_message(self, context: RequestContext, thread_id: str, message_id: str, body: Wire) -> Wire:
+    async def update_message(
+        self, context: RequestContext, thread_id: str, message_id: str, body: JsonMapping
+    ) -> UpdatedMessageObject:
         return await self._write(
             context, partial(messages.update, thread_id=thread_id, message_id=message_id, body=body)
         )
 
-    async def delete_message(self, context: RequestContext, thread_id: str, message_id: str) -> Wire:
+    async def delete_message(self, context: RequestContext, thread_id: str, message_id: str) -> DeletionStatus:
         return await self._ctx.store.write(
             partial(messages.delete, thread_id=thread_id, message_id=message_id), tenant=context.tenant
         )
@@ -197,11 +212,11 @@ class ResponsesBackend:
         self,
         context: RequestContext,
         thread_id: str,
-        body: Wire,
+        body: JsonMapping,
         *,
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
-    ) -> Wire:
+    ) -> RunObject:
         started = await self._start_run(context, thread_id, body, include)
         self._send_warnings(started, warn)
         self._submit_turn(context, started)
@@ -211,7 +226,7 @@ class ResponsesBackend:
         self,
         context: RequestContext,
         thread_id: str,
-        body: Wire,
+        body: JsonMapping,
         *,
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
@@ -221,15 +236,25 @@ class ResponsesBackend:
         return self._stream_turn(context, started, _build_opening_events(started.run), include)
 
     async def create_thread_and_run(
-        self, context: RequestContext, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
-    ) -> Wire:
+        self,
+        context: RequestContext,
+        body: JsonMapping,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
+    ) -> RunObject:
         started = await self._start_thread_and_run(context, body, include)
         self._send_warnings(started, warn)
         self._submit_turn(context, started)
         return started.run
 
     async def stream_thread_and_run(
-        self, context: RequestContext, body: Wire, *, include: Sequence[str] = (), warn: WarningSink = discard_warning
+        self,
+        context: RequestContext,
+        body: JsonMapping,
+        *,
+        include: Sequence[str] = (),
+        warn: WarningSink = discard_warning,
     ) -> AsyncIterator[Event]:
         started = await self._start_thread_and_run(context, body, include)
         self._send_warnings(started, warn)
@@ -243,7 +268,7 @@ class ResponsesBackend:
             partial(self._read, context), self._get_ctx(context), thread_id, run_id, after, context.deadline
         )
 
-    async def list_runs(self, context: RequestContext, thread_id: str, query: ListQuery) -> Wire:
+    async def list_runs(self, context: RequestContext, thread_id: str, query: ListQuery) -> ListObject[RunObject]:
         return await self._read(
             context,
             partial(
@@ -258,7 +283,7 @@ class ResponsesBackend:
     async def retrieve_run(self, context: RequestContext, thread_id: str, run_id: str) -> PolledRun:
         now, lease_seconds = self._ctx.clock.now(), self._ctx.limits.lease_seconds
 
-        def read_run(session: Session) -> tuple[Wire, bool, int | None]:
+        def read_run(session: Session) -> tuple[RunObject, bool, int | None]:
             run = runs.retrieve(session, now, thread_id, run_id)
             return run, is_abandoned(session, now, run, lease_seconds=lease_seconds), compute_poll_hint_ms(run, now)
 
@@ -267,20 +292,22 @@ class ResponsesBackend:
             self._recover_run(self._get_ctx(context), run_id)
         return PolledRun(run, advice)
 
-    async def report_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
+    async def report_run(self, context: RequestContext, thread_id: str, run_id: str) -> JsonObject:
         return await self._read(
             context, partial(runs.retrieve_report, now=self._ctx.clock.now(), thread_id=thread_id, run_id=run_id)
         )
 
-    async def update_run(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
+    async def update_run(self, context: RequestContext, thread_id: str, run_id: str, body: JsonMapping) -> RunObject:
         return await self._write(context, partial(runs.update, thread_id=thread_id, run_id=run_id, body=body))
 
-    async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> Wire:
+    async def cancel_run(self, context: RequestContext, thread_id: str, run_id: str) -> RunObject:
         run = await self._write(context, partial(runs.cancel, thread_id=thread_id, run_id=run_id))
         await self._stop_run(context, run_id)  # also if the run has ended: its turn may still be performed here
         return run
 
-    async def submit_tool_outputs(self, context: RequestContext, thread_id: str, run_id: str, body: Wire) -> Wire:
+    async def submit_tool_outputs(
+        self, context: RequestContext, thread_id: str, run_id: str, body: JsonMapping
+    ) -> RunObject:
         submission = await self._queue_run(
             context, partial(tool_outputs.submit, thread_id=thread_id, run_id=run_id, body=body), body
         )
@@ -288,7 +315,7 @@ class ResponsesBackend:
         return submission.run
 
     async def stream_tool_outputs(
-        self, context: RequestContext, thread_id: str, run_id: str, body: Wire
+        self, context: RequestContext, thread_id: str, run_id: str, body: JsonMapping
     ) -> AsyncIterator[Event]:
         submission = await self._queue_run(
             context, partial(tool_outputs.submit, thread_id=thread_id, run_id=run_id, body=body), body
@@ -298,7 +325,7 @@ class ResponsesBackend:
     # Run steps
     async def list_steps(
         self, context: RequestContext, thread_id: str, run_id: str, query: ListQuery, *, include: Sequence[str] = ()
-    ) -> Wire:
+    ) -> ListObject[RunStepObject]:
         return await self._read(
             context,
             partial(
@@ -314,7 +341,7 @@ class ResponsesBackend:
 
     async def retrieve_step(
         self, context: RequestContext, thread_id: str, run_id: str, step_id: str, *, include: Sequence[str] = ()
-    ) -> Wire:
+    ) -> RunStepObject:
         return await self._read(
             context,
             partial(
@@ -331,7 +358,7 @@ class ResponsesBackend:
     def _get_ctx(self, context: RequestContext) -> EngineContext:
         return self._ctx.for_tenant(context.tenant)
 
-    def _write(self, context: RequestContext, decide: Decision[T], body: Wire | None = None) -> Awaitable[T]:
+    def _write(self, context: RequestContext, decide: Decision[T], body: JsonMapping | None = None) -> Awaitable[T]:
         return self._ctx.for_tenant(context.tenant).write(decide, body=body)
 
     async def _read(self, context: RequestContext, work: Callable[[Session], T]) -> T:
@@ -366,7 +393,7 @@ class ResponsesBackend:
         )
 
     async def _start_run(
-        self, context: RequestContext, thread_id: str, body: Wire, include: Sequence[str]
+        self, context: RequestContext, thread_id: str, body: JsonMapping, include: Sequence[str]
     ) -> CreatedRun:
         plan = await self._plan_provisioning(
             context, attachments.plan_for_run, thread_id, body, body.get("additional_messages")
@@ -383,7 +410,9 @@ class ResponsesBackend:
                 ),
             )
 
-    async def _start_thread_and_run(self, context: RequestContext, body: Wire, include: Sequence[str]) -> CreatedRun:
+    async def _start_thread_and_run(
+        self, context: RequestContext, body: JsonMapping, include: Sequence[str]
+    ) -> CreatedRun:
         plan = attachments.plan_for_thread_and_run(self._ctx.limits, body)
         async with self._provision(context, plan) as provisioned:
             return await self._queue_run(
@@ -391,7 +420,12 @@ class ResponsesBackend:
             )
 
     async def _plan_provisioning(
-        self, context: RequestContext, plan: ThreadProvisioningPlanner, thread_id: str, body: Wire, new_messages: object
+        self,
+        context: RequestContext,
+        plan: ThreadProvisioningPlanner,
+        thread_id: str,
+        body: JsonMapping,
+        new_messages: object,
     ) -> ProvisioningPlan | None:
         if not attachments.names_files(new_messages):
             return None
@@ -404,7 +438,7 @@ class ResponsesBackend:
         possible_plan = attachments.restrict_to_capabilities(plan, self._ctx.rules.profile)
         return self._get_ctx(context).attachment_provisioner.provision(possible_plan)
 
-    async def _queue_run(self, context: RequestContext, decide: Decision[Queued], body: Wire) -> Queued:
+    async def _queue_run(self, context: RequestContext, decide: Decision[Queued], body: JsonMapping) -> Queued:
         """Run a transaction that queues a run and, if a slot is free, starts its turn."""
         has_slot = await self._local_turns.try_reserve_slot()
         turn_started = False
@@ -476,7 +510,7 @@ class ResponsesBackend:
         return run_stream
 
 
-def _build_opening_events(run: Wire) -> tuple[Event, Event]:
+def _build_opening_events(run: RunObject) -> tuple[Event, Event]:
     """`created` and `queued` carry the same object (A90)."""
     data = build_streamed_run(run)
     return Event("thread.run.created", data), Event("thread.run.queued", data)

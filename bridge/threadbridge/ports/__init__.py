@@ -10,7 +10,6 @@ An implementation that passes `tests/contract` is a backend or a store. If it is
 
 from __future__ import annotations
 
-from threadbridge.api_types import Wire
 from threadbridge.ports.backend import Backend, ChecksReadiness, HandlesPassthrough, WarmsUp
 from threadbridge.ports.blob_store import Blob, BlobNamer, BlobStore
 from threadbridge.ports.clock import Clock, IdGenerator, TokenCounter
@@ -94,7 +93,6 @@ __all__ = [
     "UpstreamStream",
     "WarmsUp",
     "WarningSink",
-    "Wire",
     "WireRequest",
     "WireResponse",
     "build_path",

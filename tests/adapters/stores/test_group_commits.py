@@ -107,6 +107,11 @@ async def behind_a_slow_write(store: Store, *works: Callable[[Session], None]) -
     return list(await asyncio.gather(*waiting, return_exceptions=True))
 
 
+def limit_pages(connection: sqlite3.Connection, _record: object) -> None:
+    """Leave room for one large object and not for two."""
+    connection.execute("PRAGMA max_page_count = 60").close()
+
+
 async def threads_in(store: Store) -> list[str]:
     page = await store.read(lambda session: session.get_page(ObjectKind.THREAD, limit=1000, order="asc"), tenant="t")
     return [body["id"] for body in page.data]
@@ -124,7 +129,11 @@ async def test_writes_that_wait_share_a_commit_up_to_a_bound(store: Store, drive
 
 async def test_a_lone_write_needs_no_savepoint(tmp_path: Path, listen: Listen) -> None:
     statements: list[str] = []
-    listen("connect", lambda connection, _: connection.set_trace_callback(statements.append))
+
+    def trace(connection: sqlite3.Connection, _record: object) -> None:
+        connection.set_trace_callback(statements.append)
+
+    listen("connect", trace)
     store = await open_store(str(tmp_path / "threads.db"))
     await store.write(adding("thread_1"), tenant="t", large=True)
     statements.clear()
@@ -159,7 +168,7 @@ async def test_a_failed_commit_fails_everybody_who_shared_it(store: Store, drive
 
 
 async def test_a_full_disk_fails_the_write_that_did_not_fit(tmp_path: Path, listen: Listen) -> None:
-    listen("connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 60").close())
+    listen("connect", limit_pages)
     store = await open_store(str(tmp_path / "small.db"))
 
     outcomes = await behind_a_slow_write(store, adding("before"), adding("big", size=1_000_000), adding("after"))
@@ -172,7 +181,7 @@ async def test_a_full_disk_fails_the_write_that_did_not_fit(tmp_path: Path, list
 
 
 async def test_a_full_disk_fails_a_lone_write_and_the_store_goes_on(tmp_path: Path, listen: Listen) -> None:
-    listen("connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 60").close())
+    listen("connect", limit_pages)
     store = await open_store(str(tmp_path / "small.db"))
 
     with pytest.raises(StoreError, match="disk is full"):

@@ -1,4 +1,4 @@
-"""Wire objects as the recordings show them, and the streams they make."""
+"""Objects of the API as the recordings show them, and the streams they make."""
 
 from __future__ import annotations
 

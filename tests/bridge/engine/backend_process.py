@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.emulated_service import message_text
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import RunObject
 from threadbridge.engine.backend import ResponsesBackend
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.ports import ListQuery
 from threadbridge.settings import Limits, Policies, Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
@@ -46,7 +48,7 @@ async def run_backend(
         await backend.aclose()
 
 
-async def queue_run(life: BackendProcess, text: str, **settings: object) -> Wire:
+async def queue_run(life: BackendProcess, text: str, **settings: object) -> RunObject:
     """A run that was just queued, on a thread with one message."""
     assistant = await life.backend.create_assistant(CONTEXT, {"model": "gpt-4o", **settings})
     return await life.backend.create_thread_and_run(
@@ -54,11 +56,11 @@ async def queue_run(life: BackendProcess, text: str, **settings: object) -> Wire
     )
 
 
-async def retrieve_run(life: BackendProcess, run: Wire) -> Wire:
+async def retrieve_run(life: BackendProcess, run: RunObject) -> RunObject:
     return (await life.backend.retrieve_run(CONTEXT, run["thread_id"], run["id"])).run
 
 
-async def wait_until(life: BackendProcess, run: Wire, condition: Callable[[Wire], bool]) -> Wire:
+async def wait_until(life: BackendProcess, run: RunObject, condition: Callable[[RunObject], bool]) -> RunObject:
     """Look until the run is as wanted; real time passes, the clock of the backend does not."""
     current = run
     for _ in range(500):
@@ -69,11 +71,11 @@ async def wait_until(life: BackendProcess, run: Wire, condition: Callable[[Wire]
     raise AssertionError(f"the run is still {current['status']}")
 
 
-def has_status(*statuses: str) -> Callable[[Wire], bool]:
+def has_status(*statuses: str) -> Callable[[RunObject], bool]:
     return lambda run: run["status"] in statuses
 
 
 async def list_texts(life: BackendProcess, thread_id: str) -> list[str]:
     """What the thread says, oldest first."""
     page = await life.backend.list_messages(CONTEXT, thread_id, ListQuery(order="asc", limit=100))
-    return [message["content"][0]["text"]["value"] for message in page["data"]]
+    return [message_text(message) for message in page["data"]]

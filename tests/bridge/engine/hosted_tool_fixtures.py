@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.errors import BridgeError, StoreError
-from threadbridge.ports import BlobStore, ObjectKind, Store, Wire
+from threadbridge.ports import BlobStore, ObjectKind, Store
 from threadbridge.settings import Limits, Settings
 from threadbridge_adapters.blobs import open_blob_store
 from threadbridge_adapters.composition import assemble_backend
@@ -35,7 +36,7 @@ class ControllableUpstream(SimulatedUpstream):
         self._paused: dict[str, PausedRequest] = {}
         self.calls: list[str] = []
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
         await self._intercept(f"{method} {path}")
         return await super().request(method, path, body)
 
@@ -79,7 +80,7 @@ class HostedToolEnvironment:
         file = await self.upstream.upload("/files", filename=name, content=content(), fields=fields)
         return str(file["id"])
 
-    async def run_to_end(self, text: str, *file_ids: str, tools: tuple[str, ...] = ("code_interpreter",)) -> Wire:
+    async def run_to_end(self, text: str, *file_ids: str, tools: tuple[str, ...] = ("code_interpreter",)) -> RunObject:
         """A finished run on a new thread."""
         assistant = await self.backend.create_assistant(
             CONTEXT, {"model": "gpt-4o", "tools": [{"type": kind} for kind in tools]}
@@ -89,7 +90,7 @@ class HostedToolEnvironment:
         thread = await self.backend.create_thread(CONTEXT, {"messages": [message]})
         return await self.run_again(thread["id"], assistant["id"])
 
-    async def run_again(self, thread_id: str, assistant_id: str) -> Wire:
+    async def run_again(self, thread_id: str, assistant_id: str) -> RunObject:
         created = await self.backend.create_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
         for _ in range(500):
             run = (await self.backend.retrieve_run(CONTEXT, thread_id, created["id"])).run
@@ -98,7 +99,7 @@ class HostedToolEnvironment:
             await asyncio.sleep(0.01)
         raise AssertionError("the run does not end")
 
-    async def list_rows(self, kind: ObjectKind) -> list[Wire]:
+    async def list_rows(self, kind: ObjectKind) -> list[JsonMapping]:
         page = await self.store.read(lambda session: session.get_page(kind, limit=100, order="asc"), tenant="default")
         return list(page.data)
 
@@ -127,12 +128,12 @@ class HostedToolEnvironment:
     async def read_blob(self, blob: str) -> bytes:
         return b"".join([piece async for piece in self.blobs.read(blob)])
 
-    async def list_containers(self) -> list[Wire]:
-        data: list[Wire] = (await self.upstream.request("GET", "/containers"))["data"]
+    async def list_containers(self) -> list[JsonObject]:
+        data: list[JsonObject] = (await self.upstream.request("GET", "/containers"))["data"]
         return data
 
-    async def list_vector_stores(self) -> list[Wire]:
-        data: list[Wire] = (await self.upstream.request("GET", "/vector_stores"))["data"]
+    async def list_vector_stores(self) -> list[JsonObject]:
+        data: list[JsonObject] = (await self.upstream.request("GET", "/vector_stores"))["data"]
         return data
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonMapping, JsonObject
 from threadbridge_adapters.simulator import ServerQuirk
 
-_CALL: Wire = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
-_HELLO: Wire = {"type": "message", "role": "user", "content": "Hello"}
+_CALL: JsonObject = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+_HELLO: JsonObject = {"type": "message", "role": "user", "content": "Hello"}
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Server:
     http: aiohttp.ClientSession
     url: str
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> tuple[int, Wire]:
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> tuple[int, JsonObject]:
         async with self.http.request(method, f"{self.url}{path}", json=body) as answer:
-            parsed: Wire = {} if answer.content_type == "text/event-stream" else await answer.json()
+            parsed: JsonObject = {} if answer.content_type == "text/event-stream" else await answer.json()
             return answer.status, parsed
 
-    async def create_response(self, text: str = "Hello", **more: Any) -> tuple[int, Wire]:
+    async def create_response(self, text: str = "Hello", **more: Any) -> tuple[int, JsonObject]:
         return await self.request("POST", "/responses", {"model": "sim-1", "input": text, **more})
 
-    async def create_conversation(self, *items: Wire) -> str:
+    async def create_conversation(self, *items: JsonObject) -> str:
         _, made = await self.request("POST", "/conversations", {"items": list(items)})
         return str(made["id"])
 

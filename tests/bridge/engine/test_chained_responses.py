@@ -15,9 +15,8 @@ from tests.bridge.engine.upstream_state_fixtures import (
     list_turn_states,
     run_to_rest,
 )
-from tests.emulated_service import WEATHER, EmulatedService, message_text, open_service
+from tests.emulated_service import WEATHER, EmulatedService, get_required_calls, message_text, open_service
 from threadbridge.api_types import RunObject
-from threadbridge.ports import Wire
 
 DAY = 86_400
 CHAINED: dict[str, Any] = {"history": "chained"}
@@ -95,8 +94,8 @@ async def test_a_response_that_is_gone_is_made_up_for_within_the_turn(*, streame
         assert (await list_turn_states(service, again))[0]["reason"] is None
 
 
-def call_of(run: Wire) -> str:
-    return str(run["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"])
+def call_of(run: RunObject) -> str:
+    return str(get_required_calls(run)[0]["id"])
 
 
 async def test_a_service_that_keeps_nothing_after_all_costs_one_request_more_and_no_run() -> None:

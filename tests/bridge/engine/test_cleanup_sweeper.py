@@ -9,8 +9,9 @@ import pytest
 
 from tests.bridge.engine.hosted_tool_fixtures import HostedToolEnvironment, open_environment
 from tests.request_context import CONTEXT
+from threadbridge.api_types import DeletionStatus, JsonObject
 from threadbridge.errors import BridgeError, StoreError, UpstreamError, UpstreamTimeout
-from threadbridge.ports import Blob, ObjectKind, Wire
+from threadbridge.ports import Blob, ObjectKind
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.service import cleanup_intents, generated_files
 from threadbridge.service.cleanup_intents import CleanupIntent
@@ -22,7 +23,7 @@ from threadbridge.translation.produced_files import ProducedFile
 CODE = "PYTHON 1\nWRITES sums.csv 1,2"
 
 
-def attaching(*file_ids: str) -> Wire:
+def attaching(*file_ids: str) -> JsonObject:
     attachments = [{"file_id": file_id, "tools": [{"type": "file_search"}]} for file_id in file_ids]
     return {"role": "user", "content": "Hi", "attachments": attachments}
 
@@ -60,7 +61,7 @@ class Turn:
             lambda session: generated_files.add_files(session, self.context(), kept), tenant=self._tenant
         )
 
-    async def deletes(self, file_id: str) -> Wire | None:
+    async def deletes(self, file_id: str) -> DeletionStatus | None:
         return await self._here.store.write(
             lambda session: generated_files.delete(session, self.context(), file_id), tenant=self._tenant
         )
@@ -249,7 +250,7 @@ async def test_a_request_that_takes_long_is_not_taken_for_dead() -> None:
 
         thread = await asking
 
-        kept = thread["tool_resources"]["file_search"]["vector_store_ids"]
+        kept = thread["tool_resources"].get("file_search", {}).get("vector_store_ids")
         assert [store["id"] for store in await here.list_vector_stores()] == kept
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.emulated_service import WEATHER, EmulatedService, list_event_names, open_service
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject
 from threadbridge.errors import ConfigurationError
-from threadbridge.ports import Wire
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import open_backend
 
@@ -16,16 +16,16 @@ COMPACT: dict[str, Any] = {"truncation": {"auto": "compact", "context_tokens": 1
 LONG = "and so on, " * 250
 
 
-async def run_on(service: EmulatedService, thread_id: str, *tools: Wire, **body: object) -> Wire:
+async def run_on(service: EmulatedService, thread_id: str, *tools: JsonMapping, **body: object) -> RunObject:
     assistant_id = await service.create_assistant(tools=tools)
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, **body)
     return await service.wait_until_rest(started.body)
 
 
-async def history(service: EmulatedService, run: Wire) -> Wire:
+async def history(service: EmulatedService, run: RunObject) -> JsonObject:
     """What the report says of the run's last turn."""
     report = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
-    found: Wire = report.body["turns"][-1]["history"]
+    found: JsonObject = report.body["turns"][-1]["history"]
     return found
 
 
@@ -37,11 +37,11 @@ async def long_thread(service: EmulatedService) -> str:
     return thread_id
 
 
-def types(asked: Wire) -> list[str]:
+def types(asked: JsonMapping) -> list[str]:
     return [item["type"] for item in asked["input"]]
 
 
-def texts(asked: Wire) -> list[str]:
+def texts(asked: JsonMapping) -> list[str]:
     return [part["text"] for item in asked["input"] if item["type"] == "message" for part in item["content"]]
 
 

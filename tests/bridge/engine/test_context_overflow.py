@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.emulated_service import EmulatedService, list_event_names, open_service
-from threadbridge.ports import Wire
+from tests.emulated_service import EmulatedService, get_last_error, get_usage, list_event_names, open_service
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject
 from threadbridge_adapters.simulator import Scenario, TextMessage
 
 TOO_LONG = "Your input exceeds the context window of this model. Please adjust your input and try again."
@@ -23,21 +23,21 @@ def numbered(*numbers: int) -> list[str]:
     return [f"Message {number}, " + "and so on, " * 15 for number in numbers]
 
 
-def texts(asked: Wire) -> list[str]:
+def texts(asked: JsonMapping) -> list[str]:
     return [part["text"] for item in asked["input"] for part in item["content"]]
 
 
-async def run_on(service: EmulatedService, *texts: str, **body: object) -> Wire:
+async def run_on(service: EmulatedService, *texts: str, **body: object) -> RunObject:
     started = await service.post(
         f"/threads/{await service.create_thread(*texts)}/runs", assistant_id=await service.create_assistant(), **body
     )
     return await service.wait_until_rest(started.body)
 
 
-async def turn_report(service: EmulatedService, run: Wire) -> Wire:
+async def turn_report(service: EmulatedService, run: RunObject) -> JsonObject:
     path = f"/threads/{run['thread_id']}/runs/{run['id']}/report"
     (turn,) = (await service.get(path)).body["turns"]
-    found: Wire = turn
+    found: JsonObject = turn
     return found
 
 
@@ -101,7 +101,7 @@ async def test_it_is_tried_as_often_as_the_setting_says(retries: int, asked: int
         run = await run_on(service, *numbered(*range(1, 10)))
 
     assert (run["status"], len(service.model_requests)) == ("failed", asked)
-    assert TOO_LONG in run["last_error"]["message"]
+    assert TOO_LONG in get_last_error(run)["message"]
 
 
 async def test_the_newest_turn_is_never_cut() -> None:
@@ -110,8 +110,8 @@ async def test_the_newest_turn_is_never_cut() -> None:
         run = await run_on(service, *numbered(1, 2))
 
     assert [texts(asked) for asked in service.model_requests] == [numbered(1, 2), numbered(2)]
-    assert (run["status"], run["usage"]["total_tokens"]) == ("failed", 0)
-    assert TOO_LONG in run["last_error"]["message"]
+    assert (run["status"], get_usage(run)["total_tokens"]) == ("failed", 0)
+    assert TOO_LONG in get_last_error(run)["message"]
 
 
 async def test_last_messages_are_sent_exactly_or_not_at_all() -> None:

@@ -24,8 +24,9 @@ from tests.bridge.engine.upstream_state_fixtures import (
 )
 from tests.emulated_service import WEATHER, EmulatedService, message_text, open_service
 from tests.manual_clock import ManualClock
+from threadbridge.api_types import JsonMapping, JsonObject
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import ObjectKind, UpstreamResponse, Wire
+from threadbridge.ports import ObjectKind, UpstreamResponse
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import ServerQuirk, SimulatedUpstream, Simulator
@@ -253,7 +254,7 @@ async def test_without_conversations_a_run_sends_everything(monkeypatch: pytest.
         assert list_response_requests(service)[0]["store"] is False
 
 
-async def refusing(method: str, path: str, body: Wire | None = None) -> Wire:
+async def refusing(method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
     raise UpstreamError(f"Nothing is at {method} {path}.", status=404, body=body)
 
 
@@ -277,7 +278,7 @@ async def test_a_conversation_that_cannot_be_deleted_yet_is_deleted_later(
         run = await service.run_to_rest("SAY one")
         attempts: list[str] = []
 
-        async def failing(method: str, path: str, body: Wire | None = None) -> Wire:
+        async def failing(method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
             attempts.append(f"{method} {path}")
             raise UpstreamError("Not now.", status=status, body=body)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.emulated_service import WEATHER, EmulatedService, get_usage, list_event_names, open_service
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject
 from threadbridge.errors import UpstreamError
-from threadbridge.ports import Wire
 from threadbridge_adapters.simulator import SimulatedUpstream
 
 EXACT: dict[str, Any] = {"truncation": {"counting": "exact"}}
@@ -19,20 +19,20 @@ WORDY = "international " * 20
 CRYPTIC = "q z x j " * 20
 
 
-async def run_on(service: EmulatedService, *texts: str, **body: object) -> Wire:
+async def run_on(service: EmulatedService, *texts: str, **body: object) -> RunObject:
     started = await service.post(
         f"/threads/{await service.create_thread(*texts)}/runs", assistant_id=await service.create_assistant(), **body
     )
     return await service.wait_until_rest(started.body)
 
 
-async def turn_report(service: EmulatedService, run: Wire) -> Wire:
+async def turn_report(service: EmulatedService, run: RunObject) -> JsonObject:
     (turn,) = (await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")).body["turns"]
-    found: Wire = turn
+    found: JsonObject = turn
     return found
 
 
-def counts(service: EmulatedService) -> list[Wire]:
+def counts(service: EmulatedService) -> list[JsonObject]:
     """What the service was asked to count."""
     return [request.body for request in service.simulator.requests if request.path == COUNTING]
 
@@ -51,7 +51,7 @@ async def test_the_report_tells_what_the_service_counted_and_it_is_what_it_charg
         run = await run_on(service, "Hi", "How are you?", instructions="Be brief.")
         history = (await turn_report(service, run))["history"]
 
-    assert history["counted"] == run["usage"]["prompt_tokens"]
+    assert history["counted"] == get_usage(run)["prompt_tokens"]
     assert [list(asked) for asked in counts(service)] == [["model", "input", "instructions"]]
 
 
@@ -61,7 +61,7 @@ async def test_a_prompt_that_the_service_counts_beyond_the_budget_is_sent_with_l
         history = (await turn_report(service, run))["history"]
 
     assert run["status"] == "completed"
-    assert run["usage"]["prompt_tokens"] == history["counted"] <= 200
+    assert get_usage(run)["prompt_tokens"] == history["counted"] <= 200
     assert sent(service) == [[f"0 {WORDY}", f"3 {WORDY}"]]
     assert (history["budget"], history["dropped"]["reason"]) == (
         {"tokens": 200, "source": "max_prompt_tokens"},
@@ -105,7 +105,7 @@ async def test_what_only_the_offline_count_finds_too_long_is_sent() -> None:
 
 
 async def test_exactly_the_last_messages_are_sent_or_none() -> None:
-    newest_two: Wire = {"truncation_strategy": {"type": "last_messages", "last_messages": 2}}
+    newest_two: JsonObject = {"truncation_strategy": {"type": "last_messages", "last_messages": 2}}
     async with open_service(**EXACT) as service:
         unbounded = await run_on(service, "Hi", WORDY, WORDY, **newest_two)
         bounded = await run_on(service, "Hi", WORDY, WORDY, **newest_two, max_prompt_tokens=100)
@@ -126,7 +126,7 @@ async def test_no_more_is_counted_than_the_setting_allows(requests: int, asked: 
 async def test_where_the_service_does_not_count_the_offline_count_holds_with_a_warning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def fails(upstream: SimulatedUpstream, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def fails(upstream: SimulatedUpstream, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
         raise UpstreamError("Not Found", status=404)
 
     monkeypatch.setattr(SimulatedUpstream, "request", fails)
@@ -143,7 +143,9 @@ async def test_where_the_service_does_not_count_the_offline_count_holds_with_a_w
 async def test_a_service_that_counts_nothing_where_nothing_is_left_ends_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def nothing(upstream: SimulatedUpstream, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def nothing(
+        upstream: SimulatedUpstream, method: str, path: str, body: JsonMapping | None = None
+    ) -> JsonObject:
         return {"object": "response.input_tokens", "input_tokens": 0}
 
     monkeypatch.setattr(SimulatedUpstream, "request", nothing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import orjson
 import pytest
@@ -14,10 +15,11 @@ from tests.bridge.translation.upstream_events import USAGE
 from tests.contract.test_backend import at_rest
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import AssistantObject, JsonMapping, JsonObject, ResponseObject, RunObject
 from threadbridge.doctor.probes import get_probes
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.errors import InvalidRequest
-from threadbridge.ports import ListQuery, UpstreamCapabilities, UpstreamResponse, Wire
+from threadbridge.ports import ListQuery, UpstreamCapabilities, UpstreamResponse
 from threadbridge.settings import ModelPrice, Settings
 from threadbridge.translation.hosted_tools.registry import HOSTED_TOOLS
 from threadbridge_adapters.composition import assemble_backend
@@ -26,8 +28,8 @@ from threadbridge_adapters.simulator._upstream import SimulatedStream
 from threadbridge_adapters.stores import open_store
 
 FORECAST = "step_details.tool_calls[*].weather.forecast"
-FUNCTION: Wire = {"type": "function", "function": {"name": "pack"}}
-CALL: Wire = {
+FUNCTION: JsonObject = {"type": "function", "function": {"name": "pack"}}
+CALL: JsonObject = {
     "type": "weather_call",
     "id": "wc_1",
     "status": "completed",
@@ -35,8 +37,8 @@ CALL: Wire = {
     "forecast": "rain",
     "map": "data:image/png;base64,",
 }
-PACK: Wire = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "pack", "arguments": "{}"}
-ANSWER: Wire = {
+PACK: JsonObject = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "pack", "arguments": "{}"}
+ANSWER: JsonObject = {
     "type": "message",
     "id": "msg_1",
     "role": "assistant",
@@ -48,20 +50,20 @@ ANSWER: Wire = {
 class ScriptedUpstream(SimulatedUpstream):
     """Answers each request with the next output; the simulator would reject the tool."""
 
-    def __init__(self, *outputs: list[Wire], has_weather: bool = True) -> None:
+    def __init__(self, *outputs: list[JsonObject], has_weather: bool = True) -> None:
         super().__init__(Simulator())
         self.capabilities = UpstreamCapabilities(other_tools=frozenset({"weather"} if has_weather else ()))
         self._outputs = list(outputs)
-        self.bodies: list[Wire] = []
+        self.bodies: list[JsonObject] = []
 
     async def create_response(self, body: bytes) -> UpstreamResponse:
         self.bodies.append(orjson.loads(body))
-        return UpstreamResponse(self._respond())
+        return UpstreamResponse(cast("ResponseObject", self._respond()))
 
     async def stream_response(self, body: bytes) -> SimulatedStream:
         self.bodies.append(orjson.loads(body))
         response = self._respond()
-        events: list[Wire] = [{"type": "response.created", "response": {**response, "output": []}}]
+        events: list[JsonObject] = [{"type": "response.created", "response": {**response, "output": []}}]
         for index, item in enumerate(response["output"]):
             events.append({"type": "response.output_item.added", "output_index": index, "item": item})
             if item["type"] == "weather_call":
@@ -70,13 +72,13 @@ class ScriptedUpstream(SimulatedUpstream):
             events.append({"type": "response.output_item.done", "output_index": index, "item": item})
         events.append({"type": "response.completed", "response": response})
 
-        async def replay() -> AsyncGenerator[Wire]:
+        async def replay() -> AsyncGenerator[JsonObject]:
             for event in events:
                 yield event
 
         return SimulatedStream(replay(), f"req_{len(self.bodies)}")
 
-    def _respond(self) -> Wire:
+    def _respond(self) -> JsonObject:
         number = len(self.bodies)
         return {
             "id": f"resp_{number}",
@@ -107,12 +109,14 @@ async def opened(upstream: ScriptedUpstream) -> AsyncGenerator[ResponsesBackend]
         await backend.aclose()
 
 
-async def an_assistant(backend: ResponsesBackend, **fields: object) -> Wire:
+async def an_assistant(backend: ResponsesBackend, **fields: object) -> AssistantObject:
     tools = [{"type": "weather"}, FUNCTION]
     return await backend.create_assistant(CONTEXT, {"model": "gpt-4o", "tools": tools, **fields})
 
 
-async def streamed_run(backend: ResponsesBackend, assistant: Wire, *include: str) -> tuple[Wire, list[Wire]]:
+async def streamed_run(
+    backend: ResponsesBackend, assistant: AssistantObject, *include: str
+) -> tuple[RunObject, list[JsonObject]]:
     """The run as its stream ends, and the deltas of its hosted call."""
     thread = await backend.create_thread(
         CONTEXT, {"messages": [{"role": "user", "content": "What do I need in Paris?"}]}
@@ -122,10 +126,10 @@ async def streamed_run(backend: ResponsesBackend, assistant: Wire, *include: str
     deltas = [event.data["delta"] for event in events if event.name == "thread.run.step.delta"]
     calls = [call for delta in deltas for call in delta["step_details"]["tool_calls"] if call["type"] == "weather"]
     [run] = [event.data for event in events if event.name == "thread.run.requires_action"]
-    return run, calls
+    return cast("RunObject", run), calls
 
 
-async def rested(backend: ResponsesBackend, run: Wire) -> Wire:
+async def rested(backend: ResponsesBackend, run: RunObject) -> RunObject:
     """The run once its turn is over."""
     for _ in range(500):
         found = (await backend.retrieve_run(CONTEXT, run["thread_id"], run["id"])).run
@@ -135,9 +139,10 @@ async def rested(backend: ResponsesBackend, run: Wire) -> Wire:
     raise AssertionError("the run is not at rest")
 
 
-async def steps_of(backend: ResponsesBackend, run: Wire, *include: str) -> list[Wire]:
+async def steps_of(backend: ResponsesBackend, run: RunObject, *include: str) -> list[JsonObject]:
     page = await backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc"), include=include)
-    return [call for step in page["data"] for call in step["step_details"].get("tool_calls", ())]
+    details: list[JsonMapping] = [step["step_details"] for step in page["data"]]
+    return [call for each in details for call in each.get("tool_calls", ())]
 
 
 async def test_its_definition_is_validated_and_completed() -> None:

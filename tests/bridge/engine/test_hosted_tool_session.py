@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from typing import cast
 
 import pytest
 
 from tests.bridge.engine.hosted_tool_fixtures import ControllableUpstream, HostedToolEnvironment, open_environment
 from tests.bridge.translation.event_order import check_turn
+from tests.emulated_service import get_last_error, get_required_calls, list_step_calls, message_text
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject
 from threadbridge.engine.attachment_provisioner import map_provisioning_error
 from threadbridge.engine.containers import ContainerProvisioner
 from threadbridge.engine.hosted_tool_session import wait_for_indexing
 from threadbridge.errors import BridgeError, InvalidRequest, NotFound, UpstreamError
-from threadbridge.ports import ListQuery, ObjectKind, Wire
+from threadbridge.ports import ListQuery, ObjectKind
 from threadbridge.settings import Limits, Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import (
@@ -134,8 +137,8 @@ async def test_a31_a_run_on_an_expired_store_fails_and_says_so() -> None:
         run = await here.run_again(first["thread_id"], first["assistant_id"])
 
         assert (first["status"], run["status"]) == ("completed", "failed")
-        assert run["last_error"]["code"] == "server_error"
-        assert "of this thread has expired" in run["last_error"]["message"]
+        assert get_last_error(run)["code"] == "server_error"
+        assert "of this thread has expired" in get_last_error(run)["message"]
 
 
 class Indexing(ControllableUpstream):
@@ -143,7 +146,7 @@ class Indexing(ControllableUpstream):
 
     looks = 0
 
-    async def request(self, method: str, path: str, body: Wire | None = None) -> Wire:
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:
         self.looks += 1
         return {"status": "in_progress", "file_counts": {"in_progress": int(self.looks < 3)}}
 
@@ -174,7 +177,7 @@ async def test_files_of_code_are_kept_under_the_ids_that_messages_name() -> None
         rows = {row["file"]["filename"]: row for row in await here.list_rows(ObjectKind.FILE)}
         [message] = (await here.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(run_id=run["id"])))["data"]
         texts = [part["text"] for part in message["content"] if part["type"] == "text"]
-        cited = {path["file_path"]["file_id"] for path in texts[0]["annotations"]}
+        cited = {path["file_path"]["file_id"] for path in texts[0]["annotations"] if path["type"] == "file_path"}
         assert rows["sums.csv"]["id"] in cited
         assert rows["sums.csv"]["file"]["purpose"] == "assistants_output"
         assert await here.read_blob(rows["sums.csv"]["blob"]) == b"1,2"
@@ -235,7 +238,7 @@ async def test_a_container_gets_the_files_that_code_made_elsewhere() -> None:
         assert file["path"].endswith("sums.csv")
 
 
-async def watched(here: HostedToolEnvironment, thread_id: str, assistant_id: str, *, streamed: bool) -> Wire:
+async def watched(here: HostedToolEnvironment, thread_id: str, assistant_id: str, *, streamed: bool) -> RunObject:
     """A finished run, whether somebody followed it or not."""
     if not streamed:
         return await here.run_again(thread_id, assistant_id)
@@ -243,7 +246,7 @@ async def watched(here: HostedToolEnvironment, thread_id: str, assistant_id: str
         event async for event in await here.backend.stream_run(CONTEXT, thread_id, {"assistant_id": assistant_id})
     ]
     check_turn([event for event in events if "run.step" in event.name or "message" in event.name] + events[-1:])
-    return events[-1].data
+    return cast("RunObject", events[-1].data)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -257,9 +260,9 @@ async def test_a_container_that_dies_while_code_runs_is_replaced_and_the_run_goe
 
         steps = await here.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc"))
         newest = (await here.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(limit=1)))["data"][0]
-        assert (run["status"], newest["content"][0]["text"]["value"]) == ("completed", "RESULT: 2")
+        assert (run["status"], message_text(newest)) == ("completed", "RESULT: 2")
         assert [step["status"] for step in steps["data"]] == ["failed", "completed", "completed"]
-        assert steps["data"][0]["last_error"]["message"].startswith("Container is expired.")
+        assert get_last_error(steps["data"][0])["message"].startswith("Container is expired.")
         assert len(await here.list_containers()) == 1
 
 
@@ -272,8 +275,8 @@ async def test_a_run_whose_second_container_dies_too_fails_and_says_why(streamed
 
         run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
 
-        assert (run["status"], run["last_error"]["code"]) == ("failed", "server_error")
-        assert run["last_error"]["message"].startswith("Container is expired.")
+        assert (run["status"], get_last_error(run)["code"]) == ("failed", "server_error")
+        assert get_last_error(run)["message"].startswith("Container is expired.")
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -288,8 +291,8 @@ async def test_a_container_that_dies_after_words_were_told_fails_the_run(streame
         run = await watched(here, first["thread_id"], first["assistant_id"], streamed=streamed)
 
         newest = (await here.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(limit=1)))["data"][0]
-        assert (run["status"], newest["content"][0]["text"]["value"]) == ("failed", "Let me see.")
-        assert run["last_error"]["message"].startswith("Container is expired.")
+        assert (run["status"], message_text(newest)) == ("failed", "Let me see.")
+        assert get_last_error(run)["message"].startswith("Container is expired.")
 
 
 async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_one_is_not_told_of() -> None:
@@ -303,7 +306,7 @@ async def test_after_a_container_was_replaced_between_two_turns_code_of_the_old_
         waiting = await here.run_again(thread["id"], assistant["id"])
         [container] = await here.list_containers()
         await here.upstream.request("DELETE", f"/containers/{container['id']}")
-        [call] = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
+        [call] = get_required_calls(waiting)
 
         outputs = {"tool_outputs": [{"tool_call_id": call["id"], "output": "sunny"}]}
         events = [
@@ -323,8 +326,13 @@ async def test_a_file_that_code_made_is_cited_under_its_own_id_when_it_is_search
 
         [message] = (await here.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(run_id=run["id"])))["data"]
         steps = (await here.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc")))["data"]
-        [citation] = message["content"][0]["text"]["annotations"]
-        [result] = steps[0]["step_details"]["tool_calls"][0]["file_search"]["results"]
+        part = message["content"][0]
+        assert part["type"] == "text"
+        [citation] = part["text"]["annotations"]
+        assert citation["type"] == "file_citation"
+        search = list_step_calls(steps[0])[0]
+        assert search["type"] == "file_search"
+        [result] = search["file_search"]["results"]
         assert citation["file_citation"]["file_id"] == result["file_id"] == made["id"]
 
 
@@ -343,7 +351,7 @@ async def test_an_image_that_code_made_is_shown_to_the_model_when_a_user_sends_i
 
         run = await here.run_again(first["thread_id"], first["assistant_id"])
 
-        asked = here.upstream.simulator.requests[-1].body or {}
+        asked: JsonObject = here.upstream.simulator.requests[-1].body or {}
         own, theirs = asked["input"][-1]["content"]
         content = await here.read_blob(drawn["blob"])
         assert run["status"] == "completed"

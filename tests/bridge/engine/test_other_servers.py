@@ -6,26 +6,31 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.asgi_server import serve_app
 from tests.bridge.engine.backend_process import BackendProcess, has_status, wait_until
 from tests.bridge.engine.quirk_probes import UNUSED_QUIRKS, has_quirk
+from tests.emulated_service import get_last_error, get_required_calls, get_usage, list_step_calls
 from tests.request_context import CONTEXT
+from threadbridge.api_types import FileSearchResult, JsonObject, RunObject, TextValue
 from threadbridge.errors import RequestError
-from threadbridge.ports import ListQuery, Wire
+from threadbridge.ports import ListQuery
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import ServerQuirk, SimulatedUpstream, Simulator, app
 from threadbridge_adapters.stores import open_store
 from threadbridge_adapters.upstreams.openai_direct import open_direct_upstream
 
-LOOK: Wire = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
-SEARCH: Wire = {"type": "file_search"}
-CODE: Wire = {"type": "code_interpreter"}
-REQUIRED: Wire = {"tool_choice": "required"}
+LOOK: JsonObject = {
+    "type": "function",
+    "function": {"name": "look", "parameters": {"type": "object", "properties": {}}},
+}
+SEARCH: JsonObject = {"type": "file_search"}
+CODE: JsonObject = {"type": "code_interpreter"}
+REQUIRED: JsonObject = {"tool_choice": "required"}
 
 
 @dataclass
@@ -43,7 +48,7 @@ class Bridge(BackendProcess):
         return shown
 
     @property
-    def asked(self) -> list[Wire]:
+    def asked(self) -> list[JsonObject]:
         """The requests for responses."""
         return [request.body for request in self.simulator.requests if request.path == "/responses"]
 
@@ -52,29 +57,30 @@ class Bridge(BackendProcess):
         messages = [{"role": "user", "content": text, "attachments": attachments} for text in texts]
         return str((await self.backend.create_thread(CONTEXT, {"messages": messages}))["id"])
 
-    async def run(self, thread_id: str, *tools: Wire, streamed: bool = False, **settings: Any) -> Wire:
+    async def run(self, thread_id: str, *tools: JsonObject, streamed: bool = False, **settings: Any) -> RunObject:
         """The thread's next run, at rest."""
         assistant = await self.backend.create_assistant(CONTEXT, {"model": "gpt-4o", "tools": list(tools)})
         body = {"assistant_id": assistant["id"], **settings}
         if streamed:
             events = [event async for event in await self.backend.stream_run(CONTEXT, thread_id, body)]
-            run: Wire = events[-1].data
-            return run
+            return cast("RunObject", events[-1].data)
         queued = await self.backend.create_run(CONTEXT, thread_id, body)
         at_rest = has_status("completed", "requires_action", "failed", "incomplete", "cancelled")
         return await wait_until(self, queued, at_rest)
 
-    async def words(self, run: Wire) -> Wire:
+    async def words(self, run: RunObject) -> TextValue:
         """The text of the thread's newest message, with its annotations."""
         page = await self.backend.list_messages(CONTEXT, run["thread_id"], ListQuery(limit=1))
-        text: Wire = page["data"][0]["content"][0]["text"]
-        return text
+        part = page["data"][0]["content"][0]
+        assert part["type"] == "text"
+        return part["text"]
 
-    async def found(self, run: Wire) -> list[Wire]:
+    async def found(self, run: RunObject) -> Sequence[FileSearchResult]:
         """The results of the run's first step, a search."""
         page = await self.backend.list_steps(CONTEXT, run["thread_id"], run["id"], ListQuery(order="asc"))
-        results: list[Wire] = page["data"][0]["step_details"]["tool_calls"][0]["file_search"]["results"]
-        return results
+        [call, *_] = list_step_calls(page["data"][0])
+        assert call["type"] == "file_search"
+        return call["file_search"]["results"]
 
     async def file(self, text: str) -> str:
         async def content() -> AsyncIterator[bytes]:
@@ -219,7 +225,7 @@ async def test_s13_a_thread_is_locked_here_whatever_the_server_does() -> None:
 # -- Answers ---------------------------------------------------------------------------------------------------------
 
 
-async def told(here: Bridge, *, streamed: bool) -> tuple[Wire, Wire, Sequence[Wire], str]:
+async def told(here: Bridge, *, streamed: bool) -> tuple[RunObject, TextValue, Sequence[FileSearchResult], str]:
     """A run that searched, what it said, what it found, and the file that was there to be found."""
     file_id = await here.file("Cake is baked at 180 degrees.")
     thread_id = await here.thread("SEARCH cake\nSAY At 180 degrees[[1]].", attach=file_id)
@@ -233,6 +239,7 @@ async def test_s4_patchy_streams_lose_no_word_and_no_citation(*, streamed: bool)
 
     [citation] = text["annotations"]
     assert (run["status"], text["value"]) == ("completed", f"At 180 degrees{citation['text']}.")
+    assert citation["type"] == "file_citation"
     assert citation["file_citation"]["file_id"] == file_id
 
 
@@ -242,7 +249,9 @@ async def test_s8_inner_ids_of_files_are_never_shown(*, streamed: bool) -> None:
 
     assert run["status"] == "completed"
     assert [result["file_id"] for result in results] == [file_id]
-    assert [each["file_citation"]["file_id"] for each in text["annotations"]] == [file_id]
+    assert [each["file_citation"]["file_id"] for each in text["annotations"] if each["type"] == "file_citation"] == [
+        file_id
+    ]
 
 
 async def test_s5_the_reason_length_and_missing_details_are_understood(*, streamed: bool) -> None:
@@ -251,9 +260,9 @@ async def test_s5_the_reason_length_and_missing_details_are_understood(*, stream
         run = await here.run(thread_id, streamed=streamed, max_completion_tokens=16)
 
     assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_completion_tokens"})
-    assert run["usage"]["completion_tokens"] == 16
-    assert run["usage"]["completion_tokens_details"] == {"reasoning_tokens": 0}
-    assert run["usage"]["prompt_token_details"] == {"cached_tokens": 0}
+    assert get_usage(run)["completion_tokens"] == 16
+    assert get_usage(run).get("completion_tokens_details") == {"reasoning_tokens": 0}
+    assert get_usage(run).get("prompt_token_details") == {"cached_tokens": 0}
 
 
 @pytest.mark.parametrize("manner", [ServerQuirk.DETAIL_ERRORS, ServerQuirk.TERSE_ERRORS])
@@ -262,8 +271,8 @@ async def test_s6_what_a_server_says_is_told_whatever_form_it_has(manner: Server
         run = await here.run(await here.thread("HTTP 400"), streamed=streamed)
 
     assert run["status"] == "failed"
-    assert run["last_error"]["code"] == "server_error"
-    assert "The simulator was scripted to reject this request." in run["last_error"]["message"]
+    assert get_last_error(run)["code"] == "server_error"
+    assert "The simulator was scripted to reject this request." in get_last_error(run)["message"]
 
 
 # -- Abilities -------------------------------------------------------------------------------------------------------
@@ -315,7 +324,7 @@ async def test_s10_the_only_tool_is_named_where_required_is_not_heard(*, streame
     async with bridge(ServerQuirk.NO_REQUIRED_CHOICE, profile="generic") as here:
         run = await here.run(await here.thread("Hello"), LOOK, streamed=streamed, **REQUIRED)
 
-    [call] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+    [call] = get_required_calls(run)
     assert (run["status"], call["function"]["name"]) == ("requires_action", "look")
 
 
@@ -330,7 +339,7 @@ async def test_s10_the_run_keeps_the_model_it_asked_for_whoever_answered(*, stre
     ("manner", "profile", "tool"), [(ServerQuirk.NO_FILES, "vllm", SEARCH), (ServerQuirk.NO_CONTAINERS, "ogx", CODE)]
 )
 async def test_s12_tools_the_server_lacks_are_never_sent(
-    manner: ServerQuirk, profile: str, tool: Wire, *, streamed: bool
+    manner: ServerQuirk, profile: str, tool: JsonObject, *, streamed: bool
 ) -> None:
     async with bridge(manner, profile=profile) as here:
         thread_id = await here.thread("SAY Hello", attach="file-of-long-ago" if tool is SEARCH else None)
@@ -348,4 +357,4 @@ async def test_s12_a_wrong_profile_fails_the_run_in_the_servers_words(*, streame
         run = await here.run(await here.thread("Hello"), CODE, streamed=streamed)
 
     assert run["status"] == "failed"
-    assert "code_interpreter" in run["last_error"]["message"]
+    assert "code_interpreter" in get_last_error(run)["message"]

@@ -10,10 +10,12 @@ import pytest
 
 from tests.asgi_server import serve_app
 from tests.bridge.engine.backend_process import BackendProcess, has_status, queue_run, wait_until
+from tests.emulated_service import get_last_error
 from tests.manual_clock import ManualClock
+from threadbridge.api_types import RunObject
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry, load_parameter_rejections
-from threadbridge.ports import ParameterRejection, Store, Wire
+from threadbridge.ports import ParameterRejection, Store
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import open_backend
@@ -37,7 +39,7 @@ async def process(folder: Path, simulator: Simulator, url: str) -> AsyncGenerato
         await backend.aclose()
 
 
-async def warm_run(life: BackendProcess) -> Wire:
+async def warm_run(life: BackendProcess) -> RunObject:
     run = await queue_run(life, "Hi", model="mine", temperature=0.5)
     return await wait_until(life, run, has_status("completed", "failed"))
 
@@ -73,7 +75,7 @@ async def test_a_request_that_is_refused_anyway_teaches_nothing(tmp_path: Path) 
         await store.aclose()
 
     assert (failed["status"], len(simulator.requests)) == ("failed", 3)  # the last one without what is optional
-    assert "There is more." in failed["last_error"]["message"]
+    assert "There is more." in get_last_error(failed)["message"]
     assert kept == []
 
 

@@ -10,13 +10,13 @@ import orjson
 import pytest
 
 from tests.emulated_service import WEATHER, EmulatedService, open_service
-from threadbridge.ports import Wire
+from threadbridge.api_types import RunObject
 
 #: What may differ from one request to the next without changing how the prompt begins.
 _ASIDE = frozenset({"input", "stream", "max_output_tokens", "tool_choice"})
 
 
-async def run_on(service: EmulatedService, thread_id: str, assistant_id: str, text: str, **body: object) -> Wire:
+async def run_on(service: EmulatedService, thread_id: str, assistant_id: str, text: str, **body: object) -> RunObject:
     await service.post(f"/threads/{thread_id}/messages", role="user", content=text)
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, **body)
     return await service.wait_until_rest(started.body)

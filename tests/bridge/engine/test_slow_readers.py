@@ -17,16 +17,18 @@ from tests.bridge.engine.backend_process import (
     run_backend,
     wait_until,
 )
+from tests.emulated_service import get_required_calls
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonObject, RunObject
 from threadbridge.errors import BridgeError, NotFound, StoreError
-from threadbridge.ports import Event, RequestContext, Store, Wire
+from threadbridge.ports import Event, RequestContext, Store
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
 from threadbridge_adapters.stores import open_store
 
-WEATHER: Wire = {"type": "function", "function": {"name": "get_weather"}}
+WEATHER: JsonObject = {"type": "function", "function": {"name": "get_weather"}}
 LONG = "SAY " + " ".join(["word"] * 200)
 
 
@@ -53,10 +55,10 @@ async def names(stream: AsyncIterator[Event]) -> list[str]:
     return [event.name async for event in stream]
 
 
-async def the_run(stream: AsyncIterator[Event]) -> Wire:
+async def the_run(stream: AsyncIterator[Event]) -> RunObject:
     """The run, from the second event on."""
     await anext(stream)
-    return (await anext(stream)).data
+    return cast("RunObject", (await anext(stream)).data)
 
 
 async def test_a_reader_who_stands_still_is_given_up_and_the_run_completes(tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ async def test_one_who_follows_where_another_process_goes_on_is_told_so(tmp_path
             clock.advance(1)
             await asyncio.sleep(0.005)
         following = asyncio.ensure_future(names(await first.backend.follow_run(CONTEXT, run["thread_id"], run["id"])))
-        calls = (await retrieve_run(second, run))["required_action"]["submit_tool_outputs"]["tool_calls"]
+        calls = get_required_calls(await retrieve_run(second, run))
 
         await second.backend.submit_tool_outputs(
             CONTEXT,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.bridge.engine.upstream_state_fixtures import describe_item, list_stored_response_ids
 from tests.emulated_service import WEATHER, EmulatedService, open_service, run_path
-from threadbridge.ports import Wire
+from threadbridge.api_types import JsonObject
 from threadbridge_adapters.simulator import Scenario
 
 TEXTS = (
@@ -80,9 +80,9 @@ class Witness:
         self.service: EmulatedService
         self.known: list[list[str]] = []
 
-    def __call__(self, body: Wire) -> Scenario | None:
+    def __call__(self, body: JsonObject) -> Scenario | None:
         memory = self.service.simulator._state  # pyright: ignore[reportPrivateUsage]
-        before: Sequence[Wire] = ()
+        before: Sequence[JsonObject] = ()
         if (previous := body.get("previous_response_id")) is not None:
             if previous not in list_stored_response_ids(self.service):
                 return None  # refused

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.bridge.engine.test_other_servers import CODE, LOOK, SEARCH, Bridge, bridge
+from tests.emulated_service import get_last_error
 from tests.request_context import CONTEXT
 from threadbridge.api_types import JsonObject
 from threadbridge.errors import RequestError
@@ -160,4 +161,4 @@ async def test_an_error_of_another_shape_ends_a_streamed_run_with_its_words(quir
         run = await here.run(await here.thread("SAY one two\nFAIL server_error It broke."), streamed=True)
 
     assert run["status"] == "failed"
-    assert "It broke." in run["last_error"]["message"]
+    assert "It broke." in get_last_error(run)["message"]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.emulated_service import message_text
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import RunObject
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.thread_queue import ThreadQueue
-from threadbridge.ports import ObjectKind, Session, Store, Wire
+from threadbridge.ports import ObjectKind, Session, Store
 from threadbridge.service.run_state import ThreadBusy
 from threadbridge.settings import Settings
 from threadbridge_adapters.composition import assemble_backend
@@ -106,9 +108,8 @@ async def opened(path: Path) -> tuple[Store, ResponsesBackend]:
     return store, assemble_backend(PATIENT, store=store, upstream=SimulatedUpstream(Simulator()))
 
 
-def _everything(thread_id: str, session: Session) -> tuple[list[str], list[Wire]]:
-    messages: list[Wire] = [entry.message for entry in session.list_entries(thread_id) if entry.message is not None]
-    texts = [message["content"][0]["text"]["value"] for message in messages]
+def _everything(thread_id: str, session: Session) -> tuple[list[str], list[RunObject]]:
+    texts = [message_text(entry.message) for entry in session.list_entries(thread_id) if entry.message is not None]
     return texts, list(session.get_page(ObjectKind.RUN, limit=100, order="asc", thread_id=thread_id).data)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,14 +19,15 @@ from tests.bridge.engine.backend_process import (
 from tests.emulated_service import WEATHER, EmulatedService, message_text, open_service
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import JsonMapping, JsonValue, MessageObject, RunObject
 from threadbridge.engine.backend import ResponsesBackend
-from threadbridge.ports import Session, Turn, Wire
+from threadbridge.ports import Session, Turn
 from threadbridge_adapters.simulator import FunctionCall, Reasoning, Scenario, ScriptedResponse
 
 SMALL: dict[str, Any] = {"models": {"gpt-4o": {"model": "gpt-4o", "context_tokens": 120}}}
 
 
-async def turns(service: EmulatedService, run: Wire) -> list[Turn]:
+async def turns(service: EmulatedService, run: RunObject) -> list[Turn]:
     assert isinstance(service.backend, ResponsesBackend)
     place = service.backend._ctx  # pyright: ignore[reportPrivateUsage]
 
@@ -36,13 +37,13 @@ async def turns(service: EmulatedService, run: Wire) -> list[Turn]:
     return await place.store.read(look, tenant=place.tenant)
 
 
-async def report(service: EmulatedService, run: Wire) -> Wire:
+async def report(service: EmulatedService, run: RunObject) -> JsonMapping:
     (turn,) = await turns(service, run)
     assert turn.report is not None
     return turn.report
 
 
-async def run_on(service: EmulatedService, thread_id: str, **body: object) -> Wire:
+async def run_on(service: EmulatedService, thread_id: str, **body: object) -> RunObject:
     assistant_id = await service.create_assistant()
     started = await service.post(f"/threads/{thread_id}/runs", assistant_id=assistant_id, **body)
     return await service.wait_until_rest(started.body)
@@ -126,7 +127,7 @@ async def test_no_text_is_counted_again_after_a_restart(tmp_path: Path, monkeypa
         counted[text] += 1
         return len(text)
 
-    async def ask(life: BackendProcess, asked: Wire) -> list[str]:
+    async def ask(life: BackendProcess, asked: RunObject) -> list[str]:
         thread_id = asked["thread_id"]
         await life.backend.create_message(CONTEXT, thread_id, {"role": "user", "content": f"again, {len(counted)}"})
         run = await life.backend.create_run(CONTEXT, thread_id, {"assistant_id": asked["assistant_id"]})
@@ -157,9 +158,10 @@ async def test_imported_messages_are_counted_when_a_run_first_meets_them() -> No
         await service.backend.warm_up()
         thread_id = await service.create_thread()
         body = {"id": "msg_old", "object": "thread.message", "created_at": 1, "thread_id": thread_id, "role": "user"}
-        content = [{"type": "text", "text": {"value": "from long ago", "annotations": []}}]
+        content: JsonValue = [{"type": "text", "text": {"value": "from long ago", "annotations": []}}]
+        message = cast("MessageObject", {**body, "content": content})
         await place.store.write(
-            lambda session: session.append_entries(thread_id, [entry({**body, "content": content})]),
+            lambda session: session.append_entries(thread_id, [entry(message)]),
             tenant=place.tenant,
         )
 
@@ -169,7 +171,7 @@ async def test_imported_messages_are_counted_when_a_run_first_meets_them() -> No
     assert [found.token_count is not None for found in places] == [True, True]
 
 
-def entry(message: Wire) -> Any:
+def entry(message: MessageObject) -> Any:
     from threadbridge.ports import Entry
 
     return Entry(message=message)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 
 from tests.emulated_service import EmulatedService
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.context import EngineContext
-from threadbridge.ports import ObjectKind, Wire
+from threadbridge.ports import ObjectKind
 from threadbridge.settings import Limits
 
 #: The errands of a process are looked after this often.
 SWEEP_SECONDS = Limits().lease_seconds
 
 
-async def run_to_rest(service: EmulatedService, thread_id: str, assistant_id: str, *texts: str, **body: object) -> Wire:
+async def run_to_rest(
+    service: EmulatedService, thread_id: str, assistant_id: str, *texts: str, **body: object
+) -> RunObject:
     """A run at rest, after these messages."""
     for text in texts:
         await service.post(f"/threads/{thread_id}/messages", role="user", content=text)
@@ -23,24 +26,24 @@ async def run_to_rest(service: EmulatedService, thread_id: str, assistant_id: st
     return await service.wait_until_rest(started.body)
 
 
-async def list_turn_reports(service: EmulatedService, run: Wire) -> list[Wire]:
+async def list_turn_reports(service: EmulatedService, run: RunObject) -> list[JsonObject]:
     """What is told of the turns of the run."""
     answer = await service.get(f"/threads/{run['thread_id']}/runs/{run['id']}/report")
-    turns: list[Wire] = answer.body["turns"]
+    turns: list[JsonObject] = answer.body["turns"]
     return turns
 
 
-async def list_turn_states(service: EmulatedService, run: Wire) -> list[Wire]:
+async def list_turn_states(service: EmulatedService, run: RunObject) -> list[JsonObject]:
     """How the turns of the run stood to what the service keeps."""
     return [turn["state"] for turn in await list_turn_reports(service, run)]
 
 
-async def get_continuation(service: EmulatedService, thread_id: str) -> Wire | None:
+async def get_continuation(service: EmulatedService, thread_id: str) -> JsonMapping | None:
     """What is remembered of what the service keeps."""
     return await service.store.read(lambda session: session.get(ObjectKind.UPSTREAM_STATE, thread_id), tenant="default")
 
 
-def list_response_requests(service: EmulatedService) -> list[Wire]:
+def list_response_requests(service: EmulatedService) -> list[JsonObject]:
     """The requests for responses."""
     return [request.body for request in service.simulator.requests if request.path == "/responses"]
 
@@ -50,7 +53,7 @@ def list_other_requests(service: EmulatedService) -> list[str]:
     return [f"{each.method} {each.path}" for each in service.simulator.requests if each.path != "/responses"]
 
 
-def describe_input(body: Wire) -> list[str]:
+def describe_input(body: JsonObject) -> list[str]:
     """The items of a request in short."""
     return [describe_item(item) for item in body["input"]]
 
@@ -82,7 +85,7 @@ def engine_context_of(service: EmulatedService) -> EngineContext:
     return service.backend._ctx  # pyright: ignore[reportPrivateUsage]
 
 
-def describe_item(item: Wire) -> str:
+def describe_item(item: JsonObject) -> str:
     """An item in short."""
     if item["type"] == "message":
         return f"{item['role']}: {item['content'][0]['text']}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from threadbridge.api_types import is_json_list
 from threadbridge.ports import Event
 
 START = "start"
@@ -166,7 +167,7 @@ def _accumulate(entries: list[Any], fragment: Any) -> None:
 def _merge(old: Any, new: Any) -> Any:
     merged = dict(old)
     for name, value in new.items():
-        if isinstance(value, list):
+        if is_json_list(value):
             merged[name] = list(old.get(name, []))
             for entry in value:
                 _accumulate(merged[name], entry)

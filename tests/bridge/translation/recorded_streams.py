@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from threadbridge.api_types import is_json_list, is_json_object
+
 _SHARED = Path(os.environ.get("THREADBRIDGE_SHARED", Path(__file__).parents[3] / "../shared"))
 RECORDINGS = _SHARED / "recordings"
 
@@ -76,7 +78,7 @@ def list_responses() -> tuple[NamedRecording, ...]:
     return tuple(
         NamedRecording(name, seen.response_json)
         for name, seen in _iterate_response_interactions()
-        if isinstance(seen.response_json, dict) and seen.response_json.get("object") == "response"
+        if is_json_object(seen.response_json) and seen.response_json.get("object") == "response"
     )
 
 
@@ -86,7 +88,7 @@ def list_request_items() -> tuple[Any, ...]:
     return tuple(
         item
         for _, seen in _iterate_response_interactions()
-        if seen.status == 200 and isinstance(seen.request_json, dict)
+        if seen.status == 200 and is_json_object(seen.request_json)
         for item in _select_items(seen.request_json.get("input"))
     )
 
@@ -97,13 +99,13 @@ def collect_request_fields() -> frozenset[str]:
     return frozenset(
         field
         for _, seen in _iterate_response_interactions()
-        if seen.status == 200 and isinstance(seen.request_json, dict)
+        if seen.status == 200 and is_json_object(seen.request_json)
         for field in seen.request_json
     )
 
 
 def _select_items(items: Any) -> list[Any]:
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return [item for item in items if is_json_object(item)] if is_json_list(items) else []
 
 
 @cache

@@ -16,7 +16,7 @@ from tests.bridge.translation.upstream_events import (
     message_stream,
 )
 from tests.bridge.translation.upstream_events import item_added as item_added
-from threadbridge.api_types import RunObject
+from threadbridge.api_types import RunObject, is_json_list, is_json_object
 from threadbridge.ports import Event
 from threadbridge.translation.stream_translator import TurnTranslator
 from threadbridge.translation.wire_objects import build_streamed_run
@@ -24,9 +24,9 @@ from threadbridge.translation.wire_objects import build_streamed_run
 
 def timeless(value: Any) -> Any:
     """The value with every time replaced by whether there is one."""
-    if isinstance(value, list):
+    if is_json_list(value):
         return [timeless(each) for each in value]
-    if not isinstance(value, dict):
+    if not is_json_object(value):
         return value
     return {name: inner is not None if name.endswith("_at") else timeless(inner) for name, inner in value.items()}
 

@@ -121,7 +121,7 @@ def test_threads_are_not_to_be_compacted_by_a_service_that_cannot() -> None:
 
 
 def test_images_that_are_files_become_words_where_there_are_no_files() -> None:
-    text = {"type": "text", "text": {"value": "What is it?", "annotations": []}}
+    text: Any = {"type": "text", "text": {"value": "What is it?", "annotations": []}}
     file = {"type": "image_file", "image_file": {"file_id": "file-1"}}
     url = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 
@@ -139,7 +139,7 @@ def test_images_that_are_files_become_words_where_there_are_no_files() -> None:
 
 
 def test_a_thread_without_such_images_is_sent_as_it_is() -> None:
-    text = {"type": "text", "text": {"value": "Hi", "annotations": []}}
+    text: Any = {"type": "text", "text": {"value": "Hi", "annotations": []}}
 
     assert plan(text, run={}, files=False) == plan(text, run={})
 

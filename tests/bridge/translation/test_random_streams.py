@@ -29,23 +29,50 @@ _INDEXES = st.integers(0, 2)
 _WORDS = st.sampled_from(["", "a", "bc", "abc"])
 _IDS = st.sampled_from(["msg_up", "msg_up2"])
 
+
+def _text_message(text: str, item_id: str) -> Any:
+    return message(output_text(text), id=item_id)
+
+
+def _refusal_message(text: str, item_id: str) -> Any:
+    return message(refusal_part(text), id=item_id, status=None)
+
+
+def _call(number: int, words: str) -> Any:
+    return call(number, arguments=words)
+
+
+def _text_delta(index: int, words: str, part: int, item_id: str) -> Any:
+    return text_delta(index, words, part=part, id=item_id)
+
+
+def _refusal_delta(index: int, words: str) -> Any:
+    return refusal_delta(index, words, id="other")
+
+
+def _arguments_delta(index: int, words: str, number: int) -> Any:
+    return arguments_delta(index, words, number=number)
+
+
+def _final_event(output: list[Any], status: str) -> Any:
+    return final_event(output, status=status, error=None, incomplete_details=None)
+
+
 _ITEMS = st.one_of(
-    st.builds(lambda text, id: message(output_text(text), id=id), _WORDS, _IDS),
-    st.builds(lambda text, id: message(refusal_part(text), id=id, status=None), _WORDS, _IDS),
-    st.builds(lambda number, words: call(number, arguments=words), _INDEXES, _WORDS),
+    st.builds(_text_message, _WORDS, _IDS),
+    st.builds(_refusal_message, _WORDS, _IDS),
+    st.builds(_call, _INDEXES, _WORDS),
     st.just(reasoning()),
 )
 _EVENTS = st.one_of(
     st.builds(item_added, _INDEXES, _ITEMS),
     st.builds(item_done, _INDEXES, _ITEMS),
-    st.builds(
-        lambda index, words, part, id: text_delta(index, words, part=part, id=id), _INDEXES, _WORDS, _INDEXES, _IDS
-    ),
-    st.builds(lambda index, words: refusal_delta(index, words, id="other"), _INDEXES, _WORDS),
-    st.builds(lambda index, words, number: arguments_delta(index, words, number=number), _INDEXES, _WORDS, _INDEXES),
+    st.builds(_text_delta, _INDEXES, _WORDS, _INDEXES, _IDS),
+    st.builds(_refusal_delta, _INDEXES, _WORDS),
+    st.builds(_arguments_delta, _INDEXES, _WORDS, _INDEXES),
 )
 _ENDS = st.builds(
-    lambda output, status: final_event(output, status=status, error=None, incomplete_details=None),
+    _final_event,
     st.lists(_ITEMS, max_size=3),
     st.sampled_from(["completed", "incomplete", "failed"]),
 )

@@ -18,7 +18,7 @@ LOOK: Any = {"type": "function", "function": {"name": "look", "parameters": {"ty
 
 
 def said(text: str) -> Entry:
-    part = {"type": "text", "text": {"value": text, "annotations": []}}
+    part: Any = {"type": "text", "text": {"value": text, "annotations": []}}
     message: Any = {"id": "msg_0", "role": "user", "content": [part]}
     return Entry(message=message)
 
@@ -65,7 +65,7 @@ def test_everything_a_run_asks_for_is_in_the_request() -> None:
         max_completion_tokens=1000,
     )
 
-    expected = {
+    expected: dict[str, Any] = {
         "model": "gpt-6-luna",
         "tools": [
             {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}, "strict": False}
@@ -78,7 +78,7 @@ def test_everything_a_run_asks_for_is_in_the_request() -> None:
         "max_output_tokens": 1000,
         "reasoning": {"effort": "none"},
     }
-    assert request == RequestPlan(plan().body | cast("Any", expected))
+    assert request == RequestPlan(plan().body | expected)
 
 
 JSON_NOTICE = {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Answer in JSON."}]}

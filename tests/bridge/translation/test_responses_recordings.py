@@ -10,6 +10,7 @@ import pytest
 from tests.bridge.translation.event_order import EventOrderChecker, check_turn
 from tests.bridge.translation.recorded_streams import list_responses, list_streams, make_parameters, needs_recordings
 from tests.bridge.translation.upstream_events import translator
+from threadbridge.api_types import JsonObject
 from threadbridge.ports import Event
 from threadbridge.translation.citations import strip_markers
 from threadbridge.translation.stream_translator import TurnInterruption, TurnTranslator, iterate_events
@@ -66,13 +67,15 @@ def calls_of(response: Any) -> list[tuple[str, str, str]]:
 
 
 def counts(usage: Any | None) -> tuple[int, int, int, int, int]:
-    given = usage or {}
+    given: JsonObject = usage or {}
+    read: JsonObject = given.get("input_tokens_details") or {}
+    written: JsonObject = given.get("output_tokens_details") or {}
     return (
         given.get("input_tokens", 0),
         given.get("output_tokens", 0),
         given.get("total_tokens", 0),
-        (given.get("input_tokens_details") or {}).get("cached_tokens", 0),
-        (given.get("output_tokens_details") or {}).get("reasoning_tokens", 0),
+        read.get("cached_tokens", 0),
+        written.get("reasoning_tokens", 0),
     )
 
 

@@ -7,7 +7,7 @@ from threadbridge.translation.hosted_tools.registry import strip_event_search_co
 
 
 def searched(**result: object) -> Any:
-    search = {"ranking_options": {}, "results": [{"file_id": "file-a", **result}]}
+    search: Any = {"ranking_options": {}, "results": [{"file_id": "file-a", **result}]}
     return step({"id": "call_1", "type": "file_search", "file_search": search})
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from threadbridge.api_types import is_json_object
 from threadbridge.schemas.schema_types import Object
 from threadbridge.validation import (
     ASSISTANT_CREATE,
@@ -61,9 +62,9 @@ def _iterate_exchanges() -> Iterator[Exchange]:
     for seen in _import_loader().interactions(RECORDINGS / "assistants"):
         spec = SPECS.get(seen.endpoint) if seen.method == "POST" else None
         second_version = seen.request_headers.get("openai-beta") != "assistants=v1"
-        if spec is not None and second_version and seen.status is not None and isinstance(seen.request_json, dict):
+        if spec is not None and second_version and seen.status is not None and is_json_object(seen.request_json):
             answer = seen.response_json
-            error = answer.get("error") if isinstance(answer, dict) else None
+            error = answer.get("error") if is_json_object(answer) else None
             yield Exchange(seen.file, spec, seen.request_json, seen.status, error)
 
 

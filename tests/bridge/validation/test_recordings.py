@@ -22,7 +22,7 @@ def test_every_body_the_service_took_is_taken_unchanged() -> None:
 
 def test_every_body_the_service_refused_as_invalid_type_is_refused_in_the_same_words() -> None:
     refused = [exchange for exchange in exchanges() if exchange.error and exchange.error["code"] == "invalid_type"]
-    told = []
+    told: list[object] = []
 
     for exchange in refused:
         with pytest.raises(InvalidRequest) as caught:

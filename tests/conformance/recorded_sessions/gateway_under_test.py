@@ -149,7 +149,7 @@ class GatewayUnderTest:
         """Cancel the newest run of all threads."""
         threads = (await self.backend.list_threads(CONTEXT, ListQuery(limit=100)))["data"]
         listed = [await self.backend.list_runs(CONTEXT, thread["id"], ListQuery(limit=1)) for thread in threads]
-        runs: list[JsonObject] = [run for page in listed for run in page["data"] if is_in_flight(run)]
+        runs = [run for page in listed for run in page["data"] if is_in_flight(run)]
         newest = max(runs, key=lambda run: int(run["created_at"]))
         return await self.request("POST", f"/v1/threads/{newest['thread_id']}/runs/{newest['id']}/cancel")
 

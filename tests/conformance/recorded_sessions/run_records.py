@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.conformance.recorded_sessions.recordings import RecordedExchange, iterate_objects
-from threadbridge.api_types import JsonObject, is_json_object
+from threadbridge.api_types import JsonMapping, JsonObject, is_json_object
 from threadbridge.run_states import ACTIVE_STATUSES
 
 _IN_FLIGHT = frozenset({"queued", "in_progress", "cancelling"})
@@ -244,7 +244,7 @@ def subtract_usage(total: JsonObject, spent: JsonObject | None) -> JsonObject:
 # -- Status of a run ---------------------------------------------------------------------------------------------------
 
 
-def is_in_flight(run: JsonObject) -> bool:
+def is_in_flight(run: JsonMapping) -> bool:
     """Whether the run is queued, in progress or cancelling."""
     return run["status"] in _IN_FLIGHT
 
