@@ -93,7 +93,7 @@ class EventStreamParser:
                 has_halves = True
             event: Any = parsed
             if type(parsed) is not dict or "type" not in parsed:
-                event = self._add_type(name, parsed)
+                event = self._add_type(name, event)
                 if event is None:
                     continue
             if has_halves or self._split_delta is not None:

@@ -11,6 +11,7 @@ from threadbridge.api_types import (
     JsonMapping,
     LastError,
     OutputItem,
+    OutputTextPart,
     ResponseEvent,
     ResponseObject,
     RunChanges,
@@ -326,7 +327,7 @@ def _normalize_item(item: OutputItem) -> OutputItem:
     fields: JsonMapping = item
     content = fields.get("content")
     if isinstance(content, str) and fields.get("type") == "message":
-        part = {"type": "output_text", "text": content, "annotations": []}
+        part: OutputTextPart = {"type": "output_text", "text": content, "annotations": []}
         return cast("OutputItem", {**fields, "content": [part]})
     return item
 

@@ -113,7 +113,7 @@ def test_other_formats_need_no_word() -> None:
 
 
 def test_a_strict_function_without_parameters_has_a_strict_schema() -> None:
-    empty = {"type": "object", "properties": {}}
+    empty: dict[str, Any] = {"type": "object", "properties": {}}
     tools = [{"type": "function", "function": {"name": "now", "strict": True, "parameters": empty}}]
 
     [sent] = plan(tools=tools).body["tools"]

@@ -278,7 +278,8 @@ def test_the_callers_body_is_left_alone() -> None:
 def test_deep_and_wide_strict_schemas_are_validated_in_little_time() -> None:
     parameters: Any = {"type": "string"}
     for _ in range(2000):
-        parameters = {"items": parameters, "anyOf": [{}] * 50}
+        choices: list[dict[str, Any]] = [{}] * 50
+        parameters = {"items": parameters, "anyOf": choices}
     function = {"name": "f", "strict": True, "parameters": parameters}
     body = {"model": "gpt-4o", "tools": [{"type": "function", "function": function}]}
 
