@@ -39,7 +39,11 @@ def test_the_command_prints_the_counts_and_fails_after_a_fault(
             evidence.report(Fault.LOST, f"message {number} of seed {seed}")
 
     monkeypatch.setattr(command, "SCENARIOS", {"kills": Scenario("kills", perform, size=7, dose=1)})
-    monkeypatch.setattr("logging.disable", lambda _: None)
+
+    def keep_logging(_: int) -> None:
+        """The command silences logs, which other tests read."""
+
+    monkeypatch.setattr("logging.disable", keep_logging)
 
     returned = command.main(["kills", "--kills", "3", "--seed", "5"])
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from tests.bridge.engine.broken_service import CannedResponse, run_broken_service
 from tests.conformance.asgi_client import send_request
 from tests.reliability.scenario import Evidence, Fault
-from threadbridge.api_types import JsonObject
+from threadbridge.api_types import JsonObject, is_json_list, is_json_object
 from threadbridge.settings import Settings, UpstreamSettings
 from threadbridge.sse import SSEDecoder
 from threadbridge_adapters.gateway import run_gateway_in_thread
@@ -173,11 +173,11 @@ def _change_stream(events: Sequence[JsonObject], rng: random.Random) -> bytes:
 def _replace_value(node: Any, rng: random.Random) -> None:
     """Replace one value at any depth."""
     while True:
-        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        keys: list[Any] = list(node) if is_json_object(node) else list(range(len(node)))
         if not keys:
             return
         key = rng.choice(keys)
-        if not isinstance(node[key], (dict, list)) or rng.random() < 0.3:
+        if not (is_json_object(node[key]) or is_json_list(node[key])) or rng.random() < 0.3:
             node[key] = rng.choice(REPLACEMENTS)
             return
         node = node[key]

@@ -66,7 +66,7 @@ def test_what_is_deleted_leaves_the_resources_of_assistants_and_threads(client: 
     with pytest.raises(openai.NotFoundError):
         client.files.retrieve(files[0])
 
-    left = {"code_interpreter": {"file_ids": files[1:]}, "file_search": {"vector_store_ids": []}}
+    left: dict[str, Any] = {"code_interpreter": {"file_ids": files[1:]}, "file_search": {"vector_store_ids": []}}
     shown: list[Any] = [client.beta.assistants.retrieve(assistant.id), client.beta.threads.retrieve(thread.id)]
     assert deleted == [True, True]
     assert [each.tool_resources.to_dict() for each in shown] == [left, left]

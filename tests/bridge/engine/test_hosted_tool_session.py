@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -85,13 +85,13 @@ async def test_a_file_goes_into_a_new_vector_store_if_that_of_the_thread_was_del
     async with open_environment() as here:
         attachment = {"file_id": await here.upload_file(), "tools": [{"type": "file_search"}]}
         message = {"role": "user", "content": "Hi", "attachments": [attachment]}
-        thread = await here.backend.create_thread(CONTEXT, {"messages": [message]})
+        thread: Any = await here.backend.create_thread(CONTEXT, {"messages": [message]})
         [deleted] = thread["tool_resources"]["file_search"]["vector_store_ids"]
         await here.upstream.request("DELETE", f"/vector_stores/{deleted}")
 
         await here.backend.create_message(CONTEXT, thread["id"], message)
 
-        changed = await here.backend.retrieve_thread(CONTEXT, thread["id"])
+        changed: Any = await here.backend.retrieve_thread(CONTEXT, thread["id"])
         [created] = changed["tool_resources"]["file_search"]["vector_store_ids"]
         files = await here.upstream.request("GET", f"/vector_stores/{created}/files")
         assert created != deleted

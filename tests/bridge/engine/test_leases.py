@@ -20,9 +20,10 @@ from tests.bridge.engine.backend_process import (
 )
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
+from threadbridge.api_types import RunObject
 from threadbridge.engine.turn_runner import COMMIT_ATTEMPTS
 from threadbridge.errors import StoreError
-from threadbridge.ports import Lease, Session, Store, Wire
+from threadbridge.ports import Lease, Session, Store
 from threadbridge.settings import Limits, Settings
 from threadbridge_adapters.composition import assemble_backend
 from threadbridge_adapters.simulator import SimulatedUpstream, Simulator
@@ -32,7 +33,7 @@ T = TypeVar("T")
 SLOW = "SLOW 1000\nSAY never"
 
 
-async def read_lease(life: BackendProcess, run: Wire) -> Lease | None:
+async def read_lease(life: BackendProcess, run: RunObject) -> Lease | None:
     store = life.backend._ctx.store  # pyright: ignore[reportPrivateUsage]
     return await store.read(lambda session: session.get_lease(run["id"]), tenant=CONTEXT.tenant)
 
@@ -135,7 +136,9 @@ class FullDisk:
 
 
 @asynccontextmanager
-async def run_on_full_disk(folder: Path, clock: ManualClock) -> AsyncGenerator[tuple[BackendProcess, FullDisk, Wire]]:
+async def run_on_full_disk(
+    folder: Path, clock: ManualClock
+) -> AsyncGenerator[tuple[BackendProcess, FullDisk, RunObject]]:
     """A backend with a run whose turn is performed and cannot be written."""
     simulator = Simulator(clock=clock)
     disk = FullDisk(await open_store(f"sqlite:///{folder / 'threads.db'}"))
@@ -172,5 +175,5 @@ async def test_a_turn_that_cannot_be_written_at_all_ends_its_run_and_asks_the_mo
         await advance_slowly(clock, 2 * LEASE_SECONDS)
         failed = await wait_until(life, run, has_status("failed"))
 
-        assert "could not be written" in failed["last_error"]["message"]
+        assert "could not be written" in (failed["last_error"] or {"message": ""})["message"]
         assert len(life.simulator.requests) == 1

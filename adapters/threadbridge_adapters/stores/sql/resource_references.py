@@ -51,6 +51,6 @@ def list_referencing_objects(connection: SqlConnection, tenant: str, resource_id
 
 def _list_resource_ids(body: JsonMapping) -> Collection[str]:
     """Everything that the resources list, whichever tool they belong to."""
-    tools = (body.get("tool_resources") or {}).values()
-    lists = (ids for tool in tools if is_json_object(tool) for ids in tool.values() if is_json_list(ids))
+    resources: JsonMapping = body.get("tool_resources") or {}
+    lists = (ids for tool in resources.values() if is_json_object(tool) for ids in tool.values() if is_json_list(ids))
     return dict.fromkeys(each for ids in lists for each in ids if isinstance(each, str))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,6 +47,7 @@ def _add_references_of(table: str) -> None:
 
 
 def _list_resource_ids(body: Any) -> list[str]:
-    tools = [tool for tool in (body.get("tool_resources") or {}).values() if isinstance(tool, dict)]
-    lists = [ids for tool in tools for ids in tool.values() if isinstance(ids, list)]
+    resources: dict[str, Any] = body.get("tool_resources") or {}
+    tools = [cast("dict[str, Any]", tool) for tool in resources.values() if isinstance(tool, dict)]
+    lists: list[list[Any]] = [ids for tool in tools for ids in tool.values() if isinstance(ids, list)]
     return list(dict.fromkeys(each for ids in lists for each in ids if isinstance(each, str)))
