@@ -88,7 +88,7 @@ async def test_a_catalog_rejects_runs_at_its_own_service_only(tmp_path: Path, se
 
 
 def test_models_are_not_requested_from_a_service_without_a_model_list() -> None:
-    with pytest.raises(ConfigurationError, match=r"'azure' .* set upstream\.capabilities\.model_list = true"):
+    with pytest.raises(ConfigurationError, match=r"'azure', .* set upstream\.capabilities\.model_list = true"):
         require_model_list(PROFILES["azure"], "azure")
 
 

@@ -128,8 +128,8 @@ def test_where_nothing_was_spent_a_person_is_told_so(store: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--since", "yesterday"), "'yesterday' is no day"),
-        (("--until", "2026-13-01"), "like 7d or 4w"),
+        (("--since", "yesterday"), "'yesterday' is not a day"),
+        (("--until", "2026-13-01"), "7d or 4w"),
         (("--since", "1d", "--until", "2d"), "exchange --since and --until"),
         (("--since", "2999-01-01"), "exchange --since and --until"),
         (("--json", "--csv"), "use one of them"),

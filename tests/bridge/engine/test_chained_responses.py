@@ -176,7 +176,7 @@ async def test_calls_that_nobody_answered_are_left_behind() -> None:
         assert describe_known_items(service) == ["user: CALL get_weather {}", "user: SAY never mind"]
 
 
-@pytest.mark.parametrize("text", ["INCOMPLETE max_output_tokens", "FAIL server_error No luck.", "HTTP 400"])
+@pytest.mark.parametrize("text", ["INCOMPLETE max_output_tokens", "FAIL server_error No luck.", "HTTP 403"])
 async def test_what_did_not_complete_is_not_gone_on_from(text: str) -> None:
     async with open_service(**CHAINED) as service:
         assistant_id, thread_id = await service.create_assistant(), await service.create_thread("SAY one")
