@@ -173,6 +173,23 @@ class ParameterRejection(NamedTuple):
     at: float
 
 
+class RecordedRequest(NamedTuple):
+    """A request that was answered, and the object in its answer: what a repeat of the request needs.
+
+    `digest` is that of the request's path and body, `attempt` the number of the newest attempt that was answered, `at`
+    the Unix time of the first answer in seconds. For tool outputs the object is the run, and `step_id` names the step
+    that they completed. `thread_id` is the thread of a run that was created with its thread.
+    """
+
+    digest: str
+    kind: ObjectKind
+    object_id: str
+    at: float
+    attempt: int = 0
+    step_id: str | None = None
+    thread_id: str | None = None
+
+
 class RunWithLease(NamedTuple):
     """A run and its lease."""
 
@@ -327,6 +344,30 @@ class Session(Protocol):
 
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
         """The stored rejections of an upstream, oldest first."""
+        ...
+
+    # Answered requests
+    def get_keyed_request(self, key: str) -> RecordedRequest | None:
+        """The request that was answered under this idempotency key, or None."""
+        ...
+
+    def put_keyed_request(self, key: str, request: RecordedRequest) -> None:
+        """Store an answered request under its idempotency key; replaces an earlier one."""
+        ...
+
+    def remove_keyed_requests(self, *, answered_before: float, limit: int) -> int:
+        """Remove the oldest requests under idempotency keys that were answered before a time; how many.
+
+        Costs what it removes, at most `limit` requests.
+        """
+        ...
+
+    def list_thread_requests(self, thread_id: str) -> Sequence[RecordedRequest]:
+        """What `put_thread_requests` stored with the thread last; empty without it."""
+        ...
+
+    def put_thread_requests(self, thread_id: str, requests: Sequence[RecordedRequest]) -> None:
+        """Store the thread's newest answered requests, a few; they are removed with the thread."""
         ...
 
     # Turns and leases of a run

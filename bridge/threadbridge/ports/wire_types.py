@@ -17,6 +17,19 @@ def discard_warning(_warning: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestIdentity:
+    """What tells whether a request is the repeat of another.
+
+    Requests with the same idempotency `key` are the same request. Without a key, attempt n of a request repeats an
+    earlier attempt on the same thread. `digest` is that of path, query and body, which are the same in every attempt.
+    """
+
+    digest: str
+    key: str | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RequestContext:
     """The first argument of every backend method: who makes the request.
 
@@ -27,12 +40,16 @@ class RequestContext:
     request in the queue of a busy thread with the error of a busy thread (A42), the events of a run with
     UpstreamTimeout, while the run continues. With None only `limits` bounds these waits. A turn's wait for a slot ends
     at the deadline of its run; transactions and requests to the upstream have timeouts of their own.
+
+    With an `identity`, a repeat of a request that was answered gets the first answer again. None: the request is not
+    recorded.
     """
 
     tenant: str
     key_id: str | None = None
     request_id: str | None = None
     deadline: float | None = None
+    identity: RequestIdentity | None = None
 
 
 @dataclass(frozen=True, slots=True)

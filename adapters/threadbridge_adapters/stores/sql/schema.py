@@ -123,6 +123,9 @@ thread_sizes = Table(
     Column("messages", Integer, nullable=False),
     Column("tokens", BigInteger, nullable=False),
     Column("edits", Integer, nullable=False, server_default="0"),
+    # The newest answered requests of clients that send no idempotency key: this row is written with every message
+    # anyway, and removed with the thread.
+    _text_column("requests", nullable=True),
     sqlite_with_rowid=False,
 )
 
@@ -234,4 +237,21 @@ parameter_rejections = Table(
     Column("model", Text, primary_key=True),
     Column("parameter", Text, primary_key=True),
     Column("at", Float, nullable=False),
+)
+
+#: Answered requests by idempotency key.
+keyed_requests = Table(
+    "keyed_requests",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    _text_column("digest"),
+    _text_column("kind"),
+    _text_column("object_id"),
+    Column("at", Float, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    _text_column("step_id", nullable=True),
+    _text_column("thread_id", nullable=True),
+    Index("ix_keyed_requests_at", "tenant", "at"),
+    sqlite_with_rowid=False,
 )

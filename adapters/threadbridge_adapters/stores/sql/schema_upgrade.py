@@ -9,7 +9,7 @@ from threadbridge_adapters.stores.sql.schema import metadata
 
 #: The newest revision, which `schema` describes; a test compares it with the migrations. With it, Alembic is imported
 #: only when a revision has to be applied.
-CURRENT_REVISION = "0009"
+CURRENT_REVISION = "0010"
 #: As Alembic creates it.
 _VERSION = Table(
     "alembic_version",

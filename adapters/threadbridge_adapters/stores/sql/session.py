@@ -13,6 +13,7 @@ from threadbridge.ports import (
     Page,
     PageRange,
     ParameterRejection,
+    RecordedRequest,
     RunWithLease,
     SpendByKey,
     SpendScope,
@@ -27,6 +28,7 @@ from threadbridge_adapters.stores.sql import (
     object_tables,
     paging,
     parameter_rejections,
+    request_records,
     resource_references,
     run_tables,
     spending,
@@ -127,6 +129,21 @@ class SqlSession:
 
     def list_parameter_rejections(self, upstream: str) -> Sequence[ParameterRejection]:
         return parameter_rejections.list_rejections(self.connection, self._tenant, upstream)
+
+    def get_keyed_request(self, key: str) -> RecordedRequest | None:
+        return request_records.get_keyed(self.connection, self._tenant, key)
+
+    def put_keyed_request(self, key: str, request: RecordedRequest) -> None:
+        request_records.put_keyed(self.connection, self._tenant, key, request)
+
+    def remove_keyed_requests(self, *, answered_before: float, limit: int) -> int:
+        return request_records.remove_keyed(self.connection, self._tenant, answered_before=answered_before, limit=limit)
+
+    def list_thread_requests(self, thread_id: str) -> Sequence[RecordedRequest]:
+        return request_records.list_of_thread(self.connection, self._tenant, thread_id)
+
+    def put_thread_requests(self, thread_id: str, requests: Sequence[RecordedRequest]) -> None:
+        request_records.put_of_thread(self.connection, self._tenant, thread_id, requests)
 
     def add_run(self, run: RunObject, lease: Lease | None) -> None:
         run_tables.add_run(self.connection, self._tenant, run, lease)

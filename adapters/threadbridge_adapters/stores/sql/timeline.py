@@ -177,7 +177,7 @@ def _add_to_size(
     connection: SqlConnection, tenant: str, thread_id: str, *, messages: int, tokens: int, edits: int = 0
 ) -> None:
     """Change the size of the thread; the numbers are negative when messages are removed."""
-    values = {"messages": messages, "tokens": tokens, "edits": edits}
+    values = {"messages": messages, "tokens": tokens, "edits": edits, "requests": None}
     connection.execute(_ADD_TO_SIZE, {"tenant": tenant, "thread_id": thread_id, **values})
 
 
