@@ -212,6 +212,10 @@ class Limits(_Section):
     #: Bytes of events stored for that, for one run and for all runs; the oldest are dropped first.
     replay_bytes_per_run: int = Field(default=4 * 1024 * 1024, ge=0)
     replay_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
+    #: Seconds for which a repeat of a request with an `Idempotency-Key` gets the first answer again.
+    idempotency_seconds: float = Field(default=86_400.0, ge=0)
+    #: The same for repeats without a key, by openai SDKs: longer than their timeout of 600 seconds and their pauses.
+    retry_seconds: float = Field(default=900.0, ge=0)
     #: US dollars that one run may cost: it fails before the request that would exceed them. None: unlimited.
     run_dollars: float | None = Field(default=None, gt=0, le=_MAX_DOLLARS)
     #: The same for all runs of the tenant within so many days, of which today (UTC) is the last.

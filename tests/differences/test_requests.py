@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -321,3 +322,39 @@ async def test_d100_invalid_http_is_rejected_in_plain_text_and_the_next_request_
     assert b"content-type: text/plain" in head.lower()
     assert text == b"Invalid HTTP request received."
     assert next_status == 200
+
+
+async def _create_messages(
+    service: EmulatedService, thread_id: str, *texts: str, headers: Sequence[Mapping[str, str]]
+) -> list[tuple[int, str]]:
+    """The status of each request, and the id of its message or the code of its error."""
+    answers: list[tuple[int, str]] = []
+    for text, added in zip(texts, headers, strict=True):
+        body = orjson.dumps({"role": "user", "content": text})
+        response = await service.send("POST", f"/threads/{thread_id}/messages", body, headers={**BETA, **added})
+        assert isinstance(response.body, bytes)
+        answer = orjson.loads(response.body)
+        answers.append((response.status, answer["id"] if response.status == 200 else answer["error"]["code"]))
+    return answers
+
+
+async def test_d114_a_repeat_with_the_same_key_gets_the_first_answer(service: EmulatedService) -> None:
+    headers = [{"idempotency-key": "k"}] * 3
+
+    first, repeat, other = await _create_messages(
+        service, await service.create_thread(), "Hello", "Hello", "Bye", headers=headers
+    )
+
+    assert first == repeat
+    assert other == (400, "idempotency_key_reused")
+
+
+async def test_d115_a_later_attempt_gets_the_answer_of_an_earlier_one(service: EmulatedService) -> None:
+    headers = [{"x-stainless-retry-count": attempt} for attempt in ("0", "1", "0")]
+
+    first, repeat, second = await _create_messages(
+        service, await service.create_thread(), *["Hello"] * 3, headers=headers
+    )
+
+    assert first == repeat
+    assert second != first

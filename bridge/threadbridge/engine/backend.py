@@ -24,7 +24,7 @@ from threadbridge.engine.context import Decision, EngineContext
 from threadbridge.engine.deadline import wait_for_events
 from threadbridge.engine.generated_files_api import GeneratedFilesApi
 from threadbridge.engine.local_turns import LocalTurns
-from threadbridge.engine.run_followers import RunFollowers
+from threadbridge.engine.run_followers import RunFollowers, TurnFollower
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.run_sweeper import RunSweeper
 from threadbridge.engine.thread_queue import ThreadQueue
@@ -35,8 +35,10 @@ from threadbridge.ports import (
     Executor,
     HandlesPassthrough,
     ListQuery,
+    ObjectKind,
     PassthroughRequest,
     PolledRun,
+    RecordedRequest,
     RequestContext,
     RunReference,
     Session,
@@ -46,6 +48,16 @@ from threadbridge.ports import (
 )
 from threadbridge.service import assistants, attachments, messages, runs, threads, tool_outputs
 from threadbridge.service.attachments import Provisioned, ProvisioningPlan
+from threadbridge.service.request_records import (
+    AnsweredObject,
+    ReceivedRequest,
+    RequestRepeated,
+    find_record,
+    identify_object,
+    identify_run,
+    identify_submission,
+    perform_once,
+)
 from threadbridge.service.run_state import RunOverdue, end_overdue_run, is_abandoned, may_be_unlocked
 from threadbridge.service.runs import CreatedRun, compute_poll_hint_ms
 from threadbridge.service.tool_outputs import Submission
@@ -130,8 +142,13 @@ class ResponsesBackend:
 
     # Assistants
     async def create_assistant(self, context: RequestContext, body: JsonMapping) -> AssistantObject:
-        async with self._provision(context, attachments.plan_for_assistant(self._ctx.limits, body)) as provisioned:
-            return await self._write(context, partial(assistants.create, body=body, provisioned=provisioned))
+        try:
+            request = await self._receive(context, ObjectKind.ASSISTANT)
+            async with self._provision(context, attachments.plan_for_assistant(self._ctx.limits, body)) as provisioned:
+                create = partial(assistants.create, body=body, provisioned=provisioned)
+                return await self._write_once(context, request, create, identify_object)
+        except RequestRepeated as repeat:
+            return await self.retrieve_assistant(context, repeat.record.object_id)
 
     async def list_assistants(self, context: RequestContext, query: ListQuery) -> ListObject[AssistantObject]:
         return await self._read(
@@ -150,8 +167,13 @@ class ResponsesBackend:
 
     # Threads
     async def create_thread(self, context: RequestContext, body: JsonMapping) -> ThreadObject:
-        async with self._provision(context, attachments.plan_for_thread(self._ctx.limits, body)) as provisioned:
-            return await self._write(context, partial(threads.create, body=body, provisioned=provisioned), body)
+        try:
+            request = await self._receive(context, ObjectKind.THREAD)
+            async with self._provision(context, attachments.plan_for_thread(self._ctx.limits, body)) as provisioned:
+                create = partial(threads.create, body=body, provisioned=provisioned)
+                return await self._write_once(context, request, create, identify_object, body)
+        except RequestRepeated as repeat:
+            return await self.retrieve_thread(context, repeat.record.object_id)
 
     async def list_threads(self, context: RequestContext, query: ListQuery) -> ListObject[ThreadObject]:
         return await self._read(context, partial(threads.list_page, query=query, unknown_cursor=self._unknown_cursor))
@@ -171,18 +193,16 @@ class ResponsesBackend:
 
     # Messages
     async def create_message(self, context: RequestContext, thread_id: str, body: JsonMapping) -> MessageObject:
-        plan = await self._plan_provisioning(context, attachments.plan_for_message, thread_id, body, [body])
-        async with self._provision(context, plan) as provisioned:
-            return await self._run_when_thread_free(
-                context,
-                thread_id,
-                partial(
-                    self._write,
-                    context,
-                    partial(messages.create, thread_id=thread_id, body=body, provisioned=provisioned),
-                    body,
-                ),
-            )
+        try:
+            request = await self._receive(context, ObjectKind.MESSAGE, thread_id)
+            plan = await self._plan_provisioning(context, attachments.plan_for_message, thread_id, body, [body])
+            async with self._provision(context, plan) as provisioned:
+                create = partial(messages.create, thread_id=thread_id, body=body, provisioned=provisioned)
+                return await self._run_when_thread_free(
+                    context, thread_id, partial(self._write_once, context, request, create, identify_object, body)
+                )
+        except RequestRepeated as repeat:
+            return await self.retrieve_message(context, thread_id, repeat.record.object_id)
 
     async def list_messages(
         self, context: RequestContext, thread_id: str, query: ListQuery
@@ -217,7 +237,10 @@ class ResponsesBackend:
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
     ) -> RunObject:
-        started = await self._start_run(context, thread_id, body, include)
+        try:
+            started = await self._start_run(context, thread_id, body, include)
+        except RequestRepeated as repeat:
+            return (await self.retrieve_run(context, thread_id, repeat.record.object_id)).run
         self._send_warnings(started, warn)
         self._submit_turn(context, started)
         return started.run
@@ -231,7 +254,10 @@ class ResponsesBackend:
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
     ) -> AsyncIterator[Event]:
-        started = await self._start_run(context, thread_id, body, include)
+        try:
+            started = await self._start_run(context, thread_id, body, include)
+        except RequestRepeated as repeat:
+            return await self._follow_turn(context, thread_id, repeat.record)
         self._send_warnings(started, warn)
         return self._stream_turn(context, started, _build_opening_events(started.run), include)
 
@@ -243,7 +269,10 @@ class ResponsesBackend:
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
     ) -> RunObject:
-        started = await self._start_thread_and_run(context, body, include)
+        try:
+            started = await self._start_thread_and_run(context, body, include)
+        except RequestRepeated as repeat:
+            return (await self.retrieve_run(context, repeat.record.thread_id or "", repeat.record.object_id)).run
         self._send_warnings(started, warn)
         self._submit_turn(context, started)
         return started.run
@@ -256,7 +285,10 @@ class ResponsesBackend:
         include: Sequence[str] = (),
         warn: WarningSink = discard_warning,
     ) -> AsyncIterator[Event]:
-        started = await self._start_thread_and_run(context, body, include)
+        try:
+            started = await self._start_thread_and_run(context, body, include)
+        except RequestRepeated as repeat:
+            return await self._follow_turn(context, repeat.record.thread_id or "", repeat.record)
         self._send_warnings(started, warn)
         opening = [Event("thread.created", build_retrieved_thread(started.thread)), *_build_opening_events(started.run)]
         return self._stream_turn(context, started, opening, include)
@@ -308,18 +340,20 @@ class ResponsesBackend:
     async def submit_tool_outputs(
         self, context: RequestContext, thread_id: str, run_id: str, body: JsonMapping
     ) -> RunObject:
-        submission = await self._queue_run(
-            context, partial(tool_outputs.submit, thread_id=thread_id, run_id=run_id, body=body), body
-        )
+        try:
+            submission = await self._submit_outputs(context, thread_id, run_id, body)
+        except RequestRepeated as repeat:
+            return (await self.retrieve_run(context, thread_id, repeat.record.object_id)).run
         self._submit_turn(context, submission, _build_resumption_events(submission))
         return submission.run
 
     async def stream_tool_outputs(
         self, context: RequestContext, thread_id: str, run_id: str, body: JsonMapping
     ) -> AsyncIterator[Event]:
-        submission = await self._queue_run(
-            context, partial(tool_outputs.submit, thread_id=thread_id, run_id=run_id, body=body), body
-        )
+        try:
+            submission = await self._submit_outputs(context, thread_id, run_id, body)
+        except RequestRepeated as repeat:
+            return await self._follow_turn(context, thread_id, repeat.record)
         return self._stream_turn(context, submission, _build_resumption_events(submission))
 
     # Run steps
@@ -361,6 +395,40 @@ class ResponsesBackend:
     def _write(self, context: RequestContext, decide: Decision[T], body: JsonMapping | None = None) -> Awaitable[T]:
         return self._ctx.for_tenant(context.tenant).write(decide, body=body)
 
+    async def _receive(
+        self, context: RequestContext, kind: ObjectKind, thread_id: str | None = None
+    ) -> ReceivedRequest | None:
+        """The request, if it is to be recorded. Raises RequestRepeated if it may be a repeat and was answered."""
+        identity = context.identity
+        if identity is None or (identity.key is None and thread_id is None):
+            return None
+        request = ReceivedRequest(identity, kind, thread_id, self._ctx.clock.now())
+        if identity.key is not None or identity.attempt > 0:
+            record = await self._write(context, partial(find_record, request=request))
+            if record is not None:
+                raise RequestRepeated(record)
+        return request
+
+    async def _write_once(
+        self,
+        context: RequestContext,
+        request: ReceivedRequest | None,
+        decide: Decision[T],
+        identify: Callable[[T], AnsweredObject],
+        body: JsonMapping | None = None,
+    ) -> T:
+        """Run a transaction that records the request. Raises RequestRepeated if it was answered before."""
+        decide_once = perform_once(request, decide, identify)
+        result = await self._write(context, decide_once, body)
+        if isinstance(result, RecordedRequest):
+            raise RequestRepeated(result)
+        return result
+
+    async def _follow_turn(self, context: RequestContext, thread_id: str, record: RecordedRequest) -> TurnFollower:
+        """The stream that the recorded request was answered with, from its first event."""
+        events = await self.follow_run(context, thread_id, record.object_id)
+        return TurnFollower(events, step_id=record.step_id)
+
     async def _read(self, context: RequestContext, work: Callable[[Session], T]) -> T:
         """What the store holds. A run that is past its deadline is ended first (A60)."""
         while True:
@@ -395,29 +463,31 @@ class ResponsesBackend:
     async def _start_run(
         self, context: RequestContext, thread_id: str, body: JsonMapping, include: Sequence[str]
     ) -> CreatedRun:
+        request = await self._receive(context, ObjectKind.RUN, thread_id)
         plan = await self._plan_provisioning(
             context, attachments.plan_for_run, thread_id, body, body.get("additional_messages")
         )
         async with self._provision(context, plan) as provisioned:
+            create = partial(runs.create, thread_id=thread_id, body=body, include=include, provisioned=provisioned)
             return await self._run_when_thread_free(
-                context,
-                thread_id,
-                partial(
-                    self._queue_run,
-                    context,
-                    partial(runs.create, thread_id=thread_id, body=body, include=include, provisioned=provisioned),
-                    body,
-                ),
+                context, thread_id, partial(self._queue_run, context, request, create, identify_run, body)
             )
 
     async def _start_thread_and_run(
         self, context: RequestContext, body: JsonMapping, include: Sequence[str]
     ) -> CreatedRun:
+        request = await self._receive(context, ObjectKind.RUN)
         plan = attachments.plan_for_thread_and_run(self._ctx.limits, body)
         async with self._provision(context, plan) as provisioned:
-            return await self._queue_run(
-                context, partial(runs.create_with_thread, body=body, include=include, provisioned=provisioned), body
-            )
+            create = partial(runs.create_with_thread, body=body, include=include, provisioned=provisioned)
+            return await self._queue_run(context, request, create, identify_run, body)
+
+    async def _submit_outputs(
+        self, context: RequestContext, thread_id: str, run_id: str, body: JsonMapping
+    ) -> Submission:
+        request = await self._receive(context, ObjectKind.RUN, thread_id)
+        submit = partial(tool_outputs.submit, thread_id=thread_id, run_id=run_id, body=body)
+        return await self._queue_run(context, request, submit, identify_submission, body)
 
     async def _plan_provisioning(
         self,
@@ -438,20 +508,32 @@ class ResponsesBackend:
         possible_plan = attachments.restrict_to_capabilities(plan, self._ctx.rules.profile)
         return self._get_ctx(context).attachment_provisioner.provision(possible_plan)
 
-    async def _queue_run(self, context: RequestContext, decide: Decision[Queued], body: JsonMapping) -> Queued:
-        """Run a transaction that queues a run and, if a slot is free, starts its turn."""
+    async def _queue_run(
+        self,
+        context: RequestContext,
+        request: ReceivedRequest | None,
+        decide: Decision[Queued],
+        identify: Callable[[Queued], AnsweredObject],
+        body: JsonMapping,
+    ) -> Queued:
+        """Run a transaction that queues a run and, if a slot is free, starts its turn. Records the request; raises
+        RequestRepeated if it was answered before.
+        """
         has_slot = await self._local_turns.try_reserve_slot()
         turn_started = False
         try:
             await self._ctx.load_prices_if_limited()
             service_context, is_large = await self._ctx.prepare_write(body, starts_turn=has_slot)
-            work = partial(decide, context=service_context)
+            decide_once = perform_once(request, decide, identify)
+            work = partial(decide_once, context=service_context)
             while True:
                 try:
                     queued = await self._ctx.store.write(work, tenant=context.tenant, large=is_large)
                     break
                 except TokenizerNotLoaded:
                     await self._ctx.token_counting.load()
+            if isinstance(queued, RecordedRequest):
+                raise RequestRepeated(queued)
             turn_started = queued.turn is not None
         finally:
             if has_slot and not turn_started:

@@ -28,6 +28,9 @@ T = TypeVar("T")
 _MAX_FRAMES = 256
 _RECHECK_SECONDS = 1.0
 
+_STEP_COMPLETED = "thread.run.step.completed"
+_REQUIRES_ACTION = f"thread.run.{RunStatus.REQUIRES_ACTION.value}"
+
 
 class ReadTransaction(Protocol):
     """A read of the store that first ends a run which is past its deadline."""
@@ -217,3 +220,36 @@ class StoreFollower(AsyncIterator[Event]):
         """Stop following."""
         self._is_closed = True
         self._events.clear()
+
+
+class TurnFollower(AsyncIterator[Event]):
+    """The events of one turn, out of those of its run: until the run requires action or ends.
+
+    The first turn begins with the run; a later one with the completion of the step `step_id`, which got its outputs.
+    """
+
+    def __init__(self, events: AsyncIterator[Event], *, step_id: str | None = None) -> None:
+        self._events = events
+        self._awaited_step_id = step_id  # None once the turn has begun
+        self._has_ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._has_ended:
+            event = await anext(self._events)
+            if self._awaited_step_id is not None:
+                if event.name != _STEP_COMPLETED or event.data.get("id") != self._awaited_step_id:
+                    continue
+                self._awaited_step_id = None
+            self._has_ended = event.name == _REQUIRES_ACTION
+            return event
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Stop following."""
+        self._has_ended = True
+        close = getattr(self._events, "aclose", None)
+        if close is not None:
+            await close()

@@ -50,6 +50,8 @@ async def dispatch_request(
     try:
         parse = partial(parse_request, request, max_body_bytes=max_body_bytes)
         call = parse() if len(request.body) < LARGE_BODY_BYTES else await asyncio.to_thread(parse)
+        if call.identity is not None:
+            context = replace(context, identity=call.identity)
         for warning in call.warnings:
             _log.warning("%s %s: %s", call.operation.method, call.operation.path, escape_controls(warning))
         result = await call_backend(backend, context, call)

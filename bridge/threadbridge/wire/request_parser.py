@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import orjson
 
 from threadbridge.api_types import JsonObject, is_json_object
 from threadbridge.errors import BodyTooLarge, InvalidRequest
-from threadbridge.ports import ListQuery, WireRequest
+from threadbridge.ports import ListQuery, RequestIdentity, WireRequest
 from threadbridge.schemas import error_messages
 from threadbridge.schemas.error_messages import SchemaViolation, describe_type, shorten
 from threadbridge.wire.event_stream import parse_last_event_id
@@ -32,6 +33,13 @@ _DEFAULT_QUERY = ListQuery()
 _JSON = "application/json"
 _IDENTITY = "identity"
 _EVENT_STREAM = "text/event-stream"
+
+#: The number of the attempt, from 0; openai SDKs send it with every request.
+_RETRY_COUNT = "x-stainless-retry-count"
+_MAX_RETRY_DIGITS = 6
+_IDEMPOTENCY_KEY = "idempotency-key"
+_MAX_KEY_CHARACTERS = 255
+_DIGEST_BYTES = 16
 
 #: Bodies that the SDKs send for an empty request.
 _EMPTY_BODIES = frozenset({b"", b"{}", b"[]", b"null"})
@@ -57,6 +65,8 @@ class OperationCall:
     last_event_id: str | None = None
     #: Whether the client accepts only a stream of events.
     accepts_only_events: bool = False
+    #: What tells whether the request repeats another; None if it is not recorded.
+    identity: RequestIdentity | None = None
 
     @property
     def is_streamed(self) -> bool:
@@ -120,7 +130,26 @@ def parse_request(request: WireRequest, *, max_body_bytes: int) -> OperationCall
         warnings,
         last_event_id=parse_last_event_id(request.headers.get("last-event-id")),
         accepts_only_events=request.headers.get("accept", "").strip() == _EVENT_STREAM,
+        identity=_parse_identity(request, has_thread="thread_id" in ids) if operation.is_recorded else None,
     )
+
+
+def _parse_identity(request: WireRequest, *, has_thread: bool) -> RequestIdentity | None:
+    """The identity of a request with an idempotency key or, on a thread, with the number of its attempt."""
+    key = request.headers.get(_IDEMPOTENCY_KEY, "").strip()
+    if len(key) > _MAX_KEY_CHARACTERS:
+        raise InvalidRequest(
+            f"The header 'Idempotency-Key' has {len(key)} characters; at most {_MAX_KEY_CHARACTERS} are accepted.",
+            param="Idempotency-Key",
+            code="invalid_idempotency_key",
+        )
+    count = request.headers.get(_RETRY_COUNT, "") if has_thread else ""
+    is_attempt = count.isascii() and count.isdigit() and len(count) <= _MAX_RETRY_DIGITS
+    if not key and not is_attempt:
+        return None
+    digest = hashlib.blake2b(request.body, digest_size=_DIGEST_BYTES)
+    digest.update(repr((request.path, request.query)).encode(errors="surrogatepass"))
+    return RequestIdentity(digest.hexdigest(), key or None, int(count) if is_attempt else 0)
 
 
 def _find_query_warnings(operation: Operation, pairs: Sequence[tuple[str, str]], query: Mapping[str, str]) -> list[str]:

@@ -23,7 +23,8 @@ class Operation:
     The method receives the ids of the path in order, then the body unless `body` is "none" (a `none` body is ignored,
     an empty `optional` one stands for `{}`), then the page of a list. `query` names the parameters that have an effect,
     `include` in any spelling. `stream_method` is called instead when the client asks for events. `warns`: the method
-    takes a warning sink.
+    takes a warning sink. `is_recorded`: a repeat gets the first answer again; repeats of other operations change
+    nothing more.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Operation:
     query: frozenset[str] = frozenset()
     stream_method: str | None = None
     warns: bool = False
+    is_recorded: bool = False
 
     @property
     def is_list(self) -> bool:
@@ -47,25 +49,41 @@ _INCLUDE = frozenset({"include"})
 #: The 23 operations of the service; `list_threads`, which only related services have (A7); our own `follow_run` and
 #: `report_run`.
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("create_assistant", "POST", "/assistants", "required"),
+    Operation("create_assistant", "POST", "/assistants", "required", is_recorded=True),
     Operation("list_assistants", "GET", "/assistants", query=_PAGE),
     Operation("retrieve_assistant", "GET", "/assistants/{assistant_id}"),
     Operation("update_assistant", "POST", "/assistants/{assistant_id}", "optional"),
     Operation("delete_assistant", "DELETE", "/assistants/{assistant_id}"),
-    Operation("create_thread", "POST", "/threads", "optional"),
+    Operation("create_thread", "POST", "/threads", "optional", is_recorded=True),
     Operation("list_threads", "GET", "/threads", query=_PAGE),
     Operation(
-        "create_thread_and_run", "POST", "/threads/runs", "required", _INCLUDE, "stream_thread_and_run", warns=True
+        "create_thread_and_run",
+        "POST",
+        "/threads/runs",
+        "required",
+        _INCLUDE,
+        "stream_thread_and_run",
+        warns=True,
+        is_recorded=True,
     ),
     Operation("retrieve_thread", "GET", "/threads/{thread_id}"),
     Operation("update_thread", "POST", "/threads/{thread_id}", "optional"),
     Operation("delete_thread", "DELETE", "/threads/{thread_id}"),
-    Operation("create_message", "POST", "/threads/{thread_id}/messages", "required"),
+    Operation("create_message", "POST", "/threads/{thread_id}/messages", "required", is_recorded=True),
     Operation("list_messages", "GET", "/threads/{thread_id}/messages", query=_PAGE | {"run_id"}),
     Operation("retrieve_message", "GET", "/threads/{thread_id}/messages/{message_id}"),
     Operation("update_message", "POST", "/threads/{thread_id}/messages/{message_id}", "optional"),
     Operation("delete_message", "DELETE", "/threads/{thread_id}/messages/{message_id}"),
-    Operation("create_run", "POST", "/threads/{thread_id}/runs", "required", _INCLUDE, "stream_run", warns=True),
+    Operation(
+        "create_run",
+        "POST",
+        "/threads/{thread_id}/runs",
+        "required",
+        _INCLUDE,
+        "stream_run",
+        warns=True,
+        is_recorded=True,
+    ),
     Operation("list_runs", "GET", "/threads/{thread_id}/runs", query=_PAGE),
     Operation("retrieve_run", "GET", "/threads/{thread_id}/runs/{run_id}", stream_method="follow_run"),
     Operation("follow_run", "GET", "/threads/{thread_id}/runs/{run_id}/events", stream_method="follow_run"),
@@ -78,6 +96,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs",
         "required",
         stream_method="stream_tool_outputs",
+        is_recorded=True,
     ),
     Operation("list_steps", "GET", "/threads/{thread_id}/runs/{run_id}/steps", query=_PAGE | _INCLUDE),
     Operation("retrieve_step", "GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}", query=_INCLUDE),

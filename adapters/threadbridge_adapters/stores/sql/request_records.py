@@ -54,12 +54,12 @@ def remove_keyed(connection: SqlConnection, tenant: str, *, answered_before: flo
 def list_of_thread(connection: SqlConnection, tenant: str, thread_id: str) -> Sequence[RecordedRequest]:
     """The thread's newest requests."""
     row = connection.fetch_one(_OF_THREAD, {"tenant": tenant, "thread_id": thread_id})
-    return [] if row is None or row[0] is None else [_to_request(values) for values in decode_json(row[0])]
+    return [] if row is None or row[0] is None else [_to_request(values) for values in decode_json(row[0])["newest"]]
 
 
 def put_of_thread(connection: SqlConnection, tenant: str, thread_id: str, requests: Sequence[RecordedRequest]) -> None:
     """Replace the thread's newest requests."""
-    text = encode_json([list(request) for request in requests])
+    text = encode_json({"newest": [list(request) for request in requests]})
     size = {"messages": 0, "tokens": 0, "edits": 0}
     connection.execute(_PUT_OF_THREAD, {"tenant": tenant, "thread_id": thread_id, **size, "requests": text})
 
