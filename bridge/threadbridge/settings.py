@@ -73,11 +73,16 @@ def _normalize_host(host: str) -> str:
 HostName: TypeAlias = Annotated[str, AfterValidator(_normalize_host)]
 
 
+def _treat_empty_key_as_none(key: SecretStr | None) -> SecretStr | None:
+    """An empty key is no key. With one, a gateway would accept every request, and skip the checks of one without."""
+    return key if key is not None and key.get_secret_value().strip() else None
+
+
 class EndpointSettings(_Section):
     """How to reach one OpenAI-compatible service. The openai SDK reads unset values from its own variables."""
 
     base_url: Annotated[str, AfterValidator(_validate_url)] | None = None
-    api_key: SecretStr | None = None
+    api_key: Annotated[SecretStr | None, AfterValidator(_treat_empty_key_as_none)] = None
     token_provider: TokenProvider | None = None
     #: Headers of every request. They may contain secrets, as the query does.
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
@@ -154,11 +159,6 @@ class AssistantsSettings(EndpointSettings):
     report_runs: bool = False
 
 
-def _treat_empty_key_as_none(key: SecretStr | None) -> SecretStr | None:
-    """With an empty key the gateway would accept every request, and skip the checks of a gateway without a key."""
-    return key if key is not None and key.get_secret_value().strip() else None
-
-
 class GatewaySettings(_Section):
     """The HTTP gateway."""
 
@@ -171,6 +171,15 @@ class GatewaySettings(_Section):
     #: Hosts that clients may use in URLs without a key, besides `localhost`, `127.0.0.1` and `[::1]`; `*`: any. With
     #: a key every host is accepted.
     allowed_hosts: tuple[HostName, ...] = ()
+    #: Wrong keys that one client address may present in a minute; more requests of it are rejected with 429. 0: any
+    #: number, for a gateway behind a proxy whose address all clients share.
+    wrong_keys_per_minute: int = Field(default=120, ge=0)
+    #: Connections that are open at the same time; more are closed after a 503.
+    max_connections: int = Field(default=4096, gt=0)
+    #: Seconds within which the head of a request must arrive.
+    header_seconds: float = Field(default=30.0, gt=0)
+    #: Seconds within which some part of a body must arrive, while the server can take it.
+    body_seconds: float = Field(default=60.0, gt=0)
     #: The most bytes of a request body to the Assistants API.
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
     #: Seconds without an event after which a stream sends a comment, so that no proxy closes it; 0: never.

@@ -60,4 +60,5 @@ def serve(
         port=settings.gateway.port,
         drain_seconds=settings.limits.drain_seconds,
         on_listening=print_listening,
+        limits=gateway.get_connection_limits(settings),
     )

@@ -3,6 +3,7 @@
 from threadbridge_adapters.gateway.access_checks import ANY_HOST
 from threadbridge_adapters.gateway.application import (
     create_app,
+    get_connection_limits,
     open_gateway,
     open_simulator,
     run_gateway_in_thread,
@@ -13,6 +14,7 @@ from threadbridge_adapters.gateway.server import is_loopback, serve, serve_in_th
 __all__ = [
     "ANY_HOST",
     "create_app",
+    "get_connection_limits",
     "is_loopback",
     "open_gateway",
     "open_simulator",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 from collections.abc import Collection
 from functools import lru_cache
@@ -13,11 +14,12 @@ from urllib.parse import urlsplit
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from threadbridge.errors import Forbidden, Unauthorized
+from threadbridge.errors import Forbidden, Unauthorized, UpstreamError
 from threadbridge.ports import RequestContext
 from threadbridge.schemas.error_messages import shorten
 from threadbridge.wire import create_request_id
 from threadbridge_adapters.gateway.error_responses import send_error
+from threadbridge_adapters.gateway.key_limit import KeyGuessLimiter
 from threadbridge_adapters.gateway.server import is_loopback
 
 #: Paths that a load balancer may request without a key.
@@ -47,8 +49,9 @@ class ApiKeyMiddleware:
     The key is sent as a bearer token or, as with Azure (C19), in `api-key`. With `key` None nothing is checked.
     """
 
-    def __init__(self, app: ASGIApp, *, tenant: str, key: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, tenant: str, key: str | None, wrong_keys_per_minute: int = 0) -> None:
         self._app = app
+        self._guesses = KeyGuessLimiter(wrong_keys_per_minute)
         self._tenant = tenant
         self._key = None if key is None else key.encode()
         self._key_id = None if self._key is None else hashlib.sha256(self._key).hexdigest()[:_KEY_ID_DIGITS]
@@ -56,6 +59,10 @@ class ApiKeyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             if self._key is not None and scope["path"] not in PUBLIC_PATHS:
+                address = scope["client"][0] if scope.get("client") else ""
+                if (delay := self._guesses.get_delay(address)) > 0:  # before the key is compared
+                    await send_error(_build_guesses_error(delay), scope, receive, send)
+                    return
                 headers = dict(scope["headers"])
                 authorization: bytes = headers.get(b"authorization", b"")
                 scheme, _, token = authorization.partition(b" ")
@@ -65,6 +72,7 @@ class ApiKeyMiddleware:
                     await send_error(Unauthorized(_MISSING_KEY_MESSAGE), scope, receive, send)
                     return
                 if not hmac.compare_digest(key, self._key):
+                    self._guesses.add_wrong_key(address)
                     # The first and last characters let the owner recognize the key, and are too few to guess the rest.
                     text = key.decode("latin-1")
                     masked_key = f"{text[:3]}***{text[-2:]}" if len(text) >= 16 else "***"
@@ -73,6 +81,17 @@ class ApiKeyMiddleware:
                     return
             scope[_CONTEXT_KEY] = RequestContext(self._tenant, self._key_id, create_request_id())
         await self._app(scope, receive, send)
+
+
+def _build_guesses_error(delay: float) -> UpstreamError:
+    """The error for an address with too many wrong keys, whatever key it presents now."""
+    return UpstreamError(
+        "Too many requests with a wrong API key came from your address. Try again later with the right key.",
+        status=429,
+        type="requests",
+        code="rate_limit_exceeded",
+        retry_after=math.ceil(delay),
+    )
 
 
 ANY_HOST: Final = "*"

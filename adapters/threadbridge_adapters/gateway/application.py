@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from threadbridge.errors import MethodNotAllowed, NotFound
+from threadbridge.logs import get_logger
 from threadbridge.ports import Backend, HandlesPassthrough, WarmsUp
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.schemas.error_messages import shorten
@@ -26,7 +27,7 @@ from threadbridge_adapters.gateway.error_responses import handle_unexpected_erro
 from threadbridge_adapters.gateway.passthrough import LocalPassthrough, UpstreamProxy
 from threadbridge_adapters.gateway.readiness import ReadinessEndpoint
 from threadbridge_adapters.gateway.request_paths import is_below_base
-from threadbridge_adapters.gateway.server import serve_in_thread
+from threadbridge_adapters.gateway.server import ConnectionLimits, serve_in_thread
 from threadbridge_adapters.openai_http.endpoint import read_sdk_variable, resolve_base_url
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 #: Path prefixes of OpenAI's clients, of Azure's clients (C19), and of Azure's v1 API.
 PATH_PREFIXES: Final = ("/v1", "/openai/v1", "/openai")
+#: Characters of a key that nobody guesses.
+_SHORTEST_KEY: Final = 16
+_log = get_logger("threadbridge.gateway")
 _PATH_PREFIXES_WITH_SLASH: Final = tuple(f"{prefix}/" for prefix in PATH_PREFIXES)
 
 
@@ -86,8 +90,13 @@ def create_app(backend: Backend, settings: Settings, *, passthrough: ASGIApp | N
         guarded_app = OriginMiddleware(guarded_app, origins=origins, setting="gateway.allowed_origins")
         guarded_app = HostMiddleware(guarded_app, hosts=settings.gateway.allowed_hosts, setting="gateway.allowed_hosts")
     guarded_app = ApiKeyMiddleware(
-        guarded_app, tenant=settings.tenant, key=None if key is None else key.get_secret_value()
+        guarded_app,
+        tenant=settings.tenant,
+        key=None if key is None else key.get_secret_value(),
+        wrong_keys_per_minute=settings.gateway.wrong_keys_per_minute,
     )
+    if key is not None and len(key.get_secret_value()) < _SHORTEST_KEY:
+        _log.warning(f"gateway.api_key has fewer than {_SHORTEST_KEY} characters and can be guessed; use a longer one")
     return AccessLog(add_cors(guarded_app, origins))
 
 
@@ -180,12 +189,19 @@ async def open_simulator(
     yield HostMiddleware(app, hosts=allowed_hosts, setting="--allowed-host")
 
 
+def get_connection_limits(settings: Settings) -> ConnectionLimits:
+    """The limits of a server in front of the gateway."""
+    gateway = settings.gateway
+    return ConnectionLimits(gateway.max_connections, gateway.header_seconds, gateway.body_seconds)
+
+
 @contextmanager
 def run_gateway_in_thread(
     settings: Settings, *, open_backend: Callable[[Settings], Awaitable[Backend]] = open_backend
 ) -> Generator[str]:
     """The base URL of a gateway on a free loopback port; it runs on its own thread until the context ends."""
-    with serve_in_thread(open_gateway(settings, open_backend=open_backend)) as url:
+    limits = get_connection_limits(settings)
+    with serve_in_thread(open_gateway(settings, open_backend=open_backend), limits=limits) as url:
         yield url
 
 

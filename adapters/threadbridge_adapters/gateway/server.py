@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from threadbridge.errors import BridgeError
 
@@ -36,6 +37,7 @@ def serve(
     port: int,
     drain_seconds: float,
     on_listening: Callable[[str], None],
+    limits: ConnectionLimits | None = None,
 ) -> None:
     """Open an application and serve it until SIGINT or SIGTERM, then wait at most `drain_seconds` for requests to end.
 
@@ -51,7 +53,7 @@ def serve(
         on_listening(get_base_url(listener))
 
     with bind_socket(host, port) as listener:
-        _run_server(app_context, _create_server(drain_seconds, handle_startup), listener)
+        _run_server(app_context, _create_server(drain_seconds, handle_startup, limits), listener)
 
 
 @contextmanager
@@ -61,11 +63,12 @@ def serve_in_thread(
     host: str = "127.0.0.1",
     port: int = 0,
     drain_seconds: float = 1.0,
+    limits: ConnectionLimits | None = None,
 ) -> Generator[str]:
     """The URL of an application that runs on its own thread until the context ends."""
     startup: Future[None] = Future()
     with bind_socket(host, port) as listener:
-        server = _create_server(drain_seconds, lambda: startup.set_result(None))
+        server = _create_server(drain_seconds, lambda: startup.set_result(None), limits)
 
         def run() -> None:
             try:
@@ -110,29 +113,95 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class HeaderLimitProtocol(HttpToolsProtocol):
-    """Rejects a request with a longer head and closes the connection; uvicorn limits neither the URL nor the headers.
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many connections may be open, and how long their requests may take to arrive (`GatewaySettings`)."""
 
-    An incomplete head is rejected once the chunks after the one in which it began exceed the limit.
+    max_connections: int = 4096
+    header_seconds: float = 30.0
+    body_seconds: float = 60.0
+
+
+class HeaderLimitProtocol(HttpToolsProtocol):
+    """Rejects requests with a longer head, and requests that arrive too slowly, and closes their connections.
+
+    uvicorn limits neither the URL nor the headers, and waits for ever for the rest of a request. An incomplete head is
+    rejected once the chunks after the one in which it began exceed the limit. A timer runs only while a request is
+    incomplete, so that a request that arrives at once needs none.
     """
 
+    limits = ConnectionLimits()
     _header_scope: object = None  # of the request whose head is incomplete
     _header_bytes = 0
+    _phase: Literal["head", "body", "complete"] = "head"
+    _has_received = False  # since the timer was started
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.max_connections:
+            self._reject(503, "Too many connections.")
+        else:
+            self._start_timer(self.limits.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         header_scope = self._header_scope
         super().data_received(data)
+        if self._phase != "complete":
+            self._has_received = True
+            if self._timer is None:
+                self._start_timer(self.limits.header_seconds)
+        elif self._timer is not None:
+            self._stop_timer()
+        elif self.timeout_keep_alive_task is None and self.cycle is not None and self.cycle.response_complete:
+            self._phase = "head"  # blank lines between requests
+            self._start_timer(self.limits.header_seconds)
         if header_scope is not None and header_scope is self._header_scope:  # the whole chunk belongs to the head
             self._header_bytes += len(data)
             if self._header_bytes > MAX_HEADER_BYTES:
                 self._header_scope = None
                 self.send_400_response(_TOO_LONG_MESSAGE)
 
+    def _start_timer(self, seconds: float) -> None:
+        self._has_received = False
+        self._timer = self.loop.call_later(seconds, self._handle_timeout)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _handle_timeout(self) -> None:
+        self._timer = None
+        if self.transport.is_closing() or self._phase == "complete":
+            return
+        if self.flow.read_paused or (self._phase == "body" and self._has_received):
+            self._start_timer(self.limits.body_seconds)
+        elif self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self._reject(408, "The request did not arrive in time.")
+
+    def _reject(self, status: int, message: str) -> None:
+        head = f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(message)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head.encode() + message.encode())
+        self.transport.close()
+
+    def on_message_complete(self) -> None:
+        self._phase = "complete"
+        super().on_message_complete()
+
     def on_message_begin(self) -> None:
+        self._phase = "head"
         super().on_message_begin()
         self._header_scope, self._header_bytes = self.scope, 0
 
     def on_headers_complete(self) -> None:
+        self._phase = "body"
         self._header_scope = None
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_HEADER_BYTES:
@@ -160,14 +229,19 @@ class _Server(uvicorn.Server):
                 self._captured_signals.clear()  # else uvicorn would raise them again before the backend is closed
 
 
-def _create_server(drain_seconds: float, on_started: Callable[[], None]) -> _Server:
+def _create_server(drain_seconds: float, on_started: Callable[[], None], limits: ConnectionLimits | None) -> _Server:
+    class Protocol(HeaderLimitProtocol):
+        """The protocol with these limits: uvicorn creates it for each connection."""
+
+    if limits is not None:
+        Protocol.limits = limits
 
     async def placeholder(*_: object) -> None:
         raise RuntimeError("the application has not been opened")
 
     config = uvicorn.Config(
         placeholder,
-        http=HeaderLimitProtocol,
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,

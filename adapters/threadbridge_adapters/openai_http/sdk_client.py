@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -62,6 +63,11 @@ def open_client(
                 raise ConfigurationError(
                     f"OPENAI_BASE_URL has a user and a password; set `{section}.base_url` "
                     f"(THREADBRIDGE_{section.upper()}__BASE_URL), which sends them in a header."
+                )
+            if key is None and provider is None and not os.environ.get("OPENAI_API_KEY", "-").strip():
+                raise ConfigurationError(
+                    f"OPENAI_API_KEY is empty; set it, or `{section}.api_key` "
+                    f"(THREADBRIDGE_{section.upper()}__API_KEY)."
                 )
             return openai.AsyncOpenAI(api_key=provider or key, base_url=settings.base_url, **options)
         if settings.base_url:

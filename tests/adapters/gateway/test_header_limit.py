@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from threadbridge_adapters.gateway.server import MAX_HEADER_BYTES, HeaderLimitProtocol
+from threadbridge_adapters.gateway.server import MAX_HEADER_BYTES, ConnectionLimits, HeaderLimitProtocol
 
 BEGINNING = b"POST /v1/threads HTTP/1.1\r\nHost: any\r\nContent-Length: 0\r\n"
 TEN_THOUSAND = b"a" * 10_000
@@ -85,3 +87,73 @@ async def test_a_head_that_is_too_long_is_refused_and_its_end_not_waited_for(pie
     assert client.got.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert client.got.count(b"HTTP/1.1") == 1
     assert client.is_closed
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        [b"GET /v1/thr"],
+        [BEGINNING],
+        [b"POST /v1/threads HTTP/1.1\r\nHost: any\r\nContent-Length: 9\r\n\r\n{"],
+    ],
+    ids=["nothing", "an address", "headers", "a body"],
+)
+async def test_a_request_that_does_not_arrive_in_time_is_rejected(pieces: list[bytes]) -> None:
+    client = await send_slowly(pieces, ConnectionLimits(header_seconds=0.005, body_seconds=0.005))
+
+    assert client.got.startswith(b"HTTP/1.1 408 ")
+    assert client.is_closed
+
+
+async def test_blank_lines_do_not_keep_a_connection_open() -> None:
+    limits = ConnectionLimits(header_seconds=0.005)
+
+    client = await send_slowly([BEGINNING + b"\r\n", b"\r\n"], limits, pause=0.002)
+
+    assert client.got.startswith(b"HTTP/1.1 200 OK")
+    assert client.is_closed
+
+
+async def test_a_body_that_keeps_arriving_and_an_idle_connection_stay() -> None:
+    limits = ConnectionLimits(header_seconds=0.02, body_seconds=0.02)
+    head = b"POST /v1/threads HTTP/1.1\r\nHost: any\r\nContent-Length: 9\r\n\r\n"
+
+    client = await send_slowly([head, *[b"a"] * 9], limits, pause=0.005)
+
+    assert client.got.count(b"HTTP/1.1 200 OK") == 1
+    assert not client.is_closed
+
+
+async def test_connections_have_a_bound() -> None:
+    config = uvicorn.Config(Response("Hello"), log_config=None)
+    config.load()
+    state = ServerState()
+    clients = [Client() for _ in range(3)]
+
+    for client in clients:
+        protocol = HeaderLimitProtocol(config=config, server_state=state, app_state={})
+        protocol.limits = ConnectionLimits(max_connections=2)
+        protocol.connection_made(client)
+
+    assert [client.is_closed for client in clients] == [False, False, True]
+    assert clients[2].got.startswith(b"HTTP/1.1 503 ")
+
+
+async def send_slowly(pieces: Sequence[bytes], limits: ConnectionLimits, *, pause: float = 0.0) -> Client:
+    """The client after it sent these pieces, and after every limit."""
+    config = uvicorn.Config(read_body, log_config=None)
+    config.load()
+    client, protocol = Client(), HeaderLimitProtocol(config=config, server_state=ServerState(), app_state={})
+    protocol.limits = limits
+    protocol.connection_made(client)
+    for piece in pieces:
+        protocol.data_received(piece)
+        await asyncio.sleep(pause)
+    await asyncio.sleep(0.03)
+    return client
+
+
+async def read_body(scope: Scope, receive: Receive, send: Send) -> None:
+    await Request(scope, receive).body()
+    await Response("Hello")(scope, receive, send)
