@@ -144,8 +144,10 @@ def _make_exit(code: int, message: str) -> typer.Exit:
 def _build_settings(backend: str | None, base_url: str | None, store: str | None, settings: list[str]) -> JsonObject:
     """The command line's settings as a tree for `load_settings`."""
     from threadbridge.api_types import is_json_object
+    from threadbridge.runtime.settings_loader import reject_secret_argument
     from threadbridge_migrate.errors import UsageError
 
+    reject_secret_argument("--base-url", "assistants.base_url", base_url)
     tree: JsonObject = {
         "backend": backend or ("assistants" if base_url else None),
         "store": store,
@@ -155,6 +157,7 @@ def _build_settings(backend: str | None, base_url: str | None, store: str | None
         key, equals, value = setting.partition("=")
         if not equals:
             raise UsageError(f"--set takes KEY=VALUE, not {key!r}.")
+        reject_secret_argument(f"--set {key}", key, value)
         *sections, last = key.split(".")
         branch = tree
         for section in sections:

@@ -68,7 +68,10 @@ USAGE: dict[str, tuple[Sequence[str], str]] = {
     "unknown setting": (["--set", "assistants.nonsense=1"], "assistants.nonsense is not a setting"),
     "setting without value": (["--set", "assistants.azure"], "--set takes KEY=VALUE, not 'assistants.azure'"),
     "setting below a value": (["--set", "backend.x=1"], "--set backend.x: the settings have no section backend"),
-    "unusable key": (["--set", "assistants.api_key=…"], "characters that are not allowed in HTTP headers"),
+    "key": (["--set", "assistants.api_key=hidden"], "set THREADBRIDGE_ASSISTANTS__API_KEY instead"),
+    "header": (["--set", "assistants.headers.x-key=hidden"], "set THREADBRIDGE_ASSISTANTS__HEADERS instead"),
+    "signature": (["--set", "assistants.query.sig=hidden"], "set THREADBRIDGE_ASSISTANTS__QUERY instead"),
+    "password": (["--base-url", "http://ann:hidden@localhost/v1"], "--base-url: other users of this machine can read"),
 }
 
 

@@ -36,8 +36,9 @@ def doctor(
     warnings: files that no tool reads, instructions that were replaced, models and prompts that will be shut down,
     threads without truncation. Everything created at the service is deleted again.
     """
-    from threadbridge.runtime.settings_loader import load_settings
+    from threadbridge.runtime.settings_loader import load_settings, reject_secret_argument
 
+    reject_secret_argument("--upstream", "upstream.base_url", upstream)
     settings = load_settings(upstream=upstream, store=store)
     report = asyncio.run(_diagnose(settings, model))
     if as_json:

@@ -33,8 +33,9 @@ def serve(
     with require_gateway():
         from threadbridge_adapters import gateway
     from threadbridge.logs import log_to_stderr
-    from threadbridge.runtime.settings_loader import load_settings
+    from threadbridge.runtime.settings_loader import load_settings, reject_secret_argument
 
+    reject_secret_argument("--upstream", "upstream.base_url", upstream)
     arguments: dict[str, object] = {
         "backend": backend,
         "store": store,

@@ -157,7 +157,7 @@ class HeaderLimitProtocol(HttpToolsProtocol):
                 self._start_timer(self.limits.header_seconds)
         elif self._timer is not None:
             self._stop_timer()
-        elif self.timeout_keep_alive_task is None and self.cycle is not None and self.cycle.response_complete:
+        elif self.timeout_keep_alive_task is None and getattr(self.cycle, "response_complete", False):
             self._phase = "head"  # blank lines between requests
             self._start_timer(self.limits.header_seconds)
         if header_scope is not None and header_scope is self._header_scope:  # the whole chunk belongs to the head
@@ -181,7 +181,7 @@ class HeaderLimitProtocol(HttpToolsProtocol):
             return
         if self.flow.read_paused or (self._phase == "body" and self._has_received):
             self._start_timer(self.limits.body_seconds)
-        elif self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+        elif getattr(self.cycle, "response_started", False) and not self.cycle.response_complete:
             self.transport.close()
         else:
             self._reject(408, "The request did not arrive in time.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from threadbridge.api_types import is_json_object
 from threadbridge.errors import ConfigurationError
 from threadbridge.runtime import plugins
-from threadbridge.settings import Settings
+from threadbridge.settings import Settings, split_credentials
 
 OWN_FILE = "threadbridge.toml"
 PROJECT_FILE = "pyproject.toml"
@@ -66,6 +67,23 @@ def load_settings(**arguments: Any) -> Settings:
     if "backend" in settings.model_fields_set:  # only this function knows its source
         plugins.check_plugin_name("backends", settings.backend, key=_describe_key(("backend",), sources))
     return settings
+
+
+#: Parts of settings whose values are secret; of a query, all but the version of the API.
+_SECRET_KEY = re.compile(r"(?:.*\.)?(?:api_key|headers\..*|query\.(?!api-version$).*)")
+
+
+def reject_secret_argument(option: str, key: str, value: str | None) -> None:
+    """Raise ConfigurationError for an option of the command line whose value is or contains a secret.
+
+    `key` is its setting (`assistants.api_key`). Every user of a machine can list the commands with their options.
+    """
+    has_credentials = value is not None and "://" in value and split_credentials(value)[1] is not None
+    if has_credentials or (value and _SECRET_KEY.fullmatch(key)):
+        variable = ENVIRONMENT_PREFIX + "__".join(key.split(".")[:2]).upper()
+        raise ConfigurationError(
+            f"{option}: other users of this machine can read a secret on the command line; set {variable} instead."
+        )
 
 
 @dataclass(frozen=True)

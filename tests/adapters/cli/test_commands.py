@@ -174,6 +174,8 @@ def test_other_addresses_are_served_with_a_key_and_a_warning(environment: dict[s
         (("serve", "--backend", "respnses"), "must be one of 'assistants', 'responses'"),
         (("serve", "--simulate", "--upstream", "http://127.0.0.1:9"), "exclude each other"),
         (("simulate", "--manner", "rude"), "rude: unknown manner"),
+        (("serve", "--upstream", "http://ann:hidden@127.0.0.1:9/v1"), "set THREADBRIDGE_UPSTREAM__BASE_URL instead"),
+        (("doctor", "--upstream", "http://ann:hidden@127.0.0.1:9/v1"), "set THREADBRIDGE_UPSTREAM__BASE_URL instead"),
         (("serve", "--port", "many"), "--port"),
         (("demo", "--live"), "needs a key: set OPENAI_API_KEY"),
         (("serv",), "serv"),

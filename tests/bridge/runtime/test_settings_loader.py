@@ -131,7 +131,8 @@ def test_an_unknown_key_is_named_with_the_known_ones(empty_directory: Path) -> N
 
     assert complaint() == (
         "threadbridge.toml: gateway.prot is not a setting; it must be one of allowed_hosts, allowed_origins, api_key, "
-        "host, keep_alive_seconds, max_body_bytes, port."
+        "body_seconds, header_seconds, host, keep_alive_seconds, max_body_bytes, max_connections, port, "
+        "wrong_keys_per_minute."
     )
 
 
