@@ -83,7 +83,7 @@ def test_without_a_store_the_service_is_examined_all_the_same() -> None:
 
 
 def test_nobody_there_is_one_sentence_with_the_next_step() -> None:
-    result = doctor("--upstream", "http://user:secret@127.0.0.1:9/v1")
+    result = doctor(THREADBRIDGE_UPSTREAM__BASE_URL="http://user:secret@127.0.0.1:9/v1")
 
     assert isinstance(result.exception, UpstreamError)
     assert str(result.exception).startswith("The Responses service at 127.0.0.1:9 could not be reached")
