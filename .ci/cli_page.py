@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from threadbridge_adapters.cli.application import application as threadbridge_app
-from threadbridge_migrate.cli import app as migrate_app
+from threadbridge_migrate.cli.application import app as migrate_app
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 WIDTH = 100

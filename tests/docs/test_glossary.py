@@ -22,6 +22,8 @@ PLAIN_WORDS = frozenset(
     pricing produced program progress protocol provisioner rate reader record registry reply runtime sdk secret serve
     readiness setting simulate snapshot spending sql sqlite sse startup statement storage streaming sync table task
     threadbridge translation upgrade validation validator verification
+    exporter load check comparison convert conversion converter dump finding foundry html ledger markdown mirror
+    normalisation parquet progress rewrite scanner sarif seal shard verify zstd csv json har cassette sniffer
     """.split()
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from tests.legacy_service import LegacyService
-from threadbridge_migrate.archive import OBJECT_PARTS, Archive, Part
+from threadbridge_migrate.archive.reader import OBJECT_PARTS, Archive, Part
 
 
 def collect_source_lines(service: LegacyService, ids: Iterable[str]) -> dict[str, list[bytes]]:

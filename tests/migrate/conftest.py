@@ -10,7 +10,7 @@ import stamina
 from typer.testing import CliRunner, Result
 
 from tests.legacy_service import LegacyService, LegacyServiceServer
-from threadbridge_migrate.cli import app
+from threadbridge_migrate.cli.application import app
 
 Migrate = Callable[..., Result]
 

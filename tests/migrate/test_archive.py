@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from threadbridge_migrate._record_buffer import RecordBuffer
-from threadbridge_migrate.archive import Archive, Part, read_manifest, summarise
+from threadbridge_migrate.archive.reader import Archive, Part, read_manifest, summarise
+from threadbridge_migrate.archive.record_buffer import RecordBuffer
+from threadbridge_migrate.archive.writer import ArchiveWriter
 from threadbridge_migrate.errors import ArchiveError
-from threadbridge_migrate.writer import ArchiveWriter
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from threadbridge.api_types import JsonValue
 from threadbridge.errors import NotFound
 from threadbridge.ports import Backend, BackendCapabilities, ListQuery, RequestContext
 from threadbridge.settings import Settings
-from threadbridge_migrate import export
-from threadbridge_migrate.cli import app
+from threadbridge_migrate.cli.application import app
+from threadbridge_migrate.export import exporter
 
 
 def python(program: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +30,7 @@ def test_help_documents_the_exit_codes_and_does_not_import_the_sdk() -> None:
     program = """
 import atexit, sys
 atexit.register(lambda: print("openai" in sys.modules))
-from threadbridge_migrate.cli import main
+from threadbridge_migrate.cli.application import main
 main()
 """
 
@@ -162,7 +162,7 @@ def test_any_backend_can_be_exported(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         opened.append(settings)
         return cast(Backend, cast(Any, backend))
 
-    monkeypatch.setattr(export, "open_backend", open_backend)
+    monkeypatch.setattr(exporter, "open_backend", open_backend)
 
     result = CliRunner().invoke(app, ["export-threads", "--out", "archive", "--store", ":memory:"])
 

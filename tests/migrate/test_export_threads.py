@@ -12,7 +12,7 @@ import pytest
 from tests.legacy_service import InjectedFault, LegacyService, add_threads, make_error_body
 from tests.migrate.archive_contents import collect_source_lines, load_manifest, read_archive_lines, read_errors
 from tests.migrate.conftest import Migrate
-from threadbridge_migrate.archive import OBJECT_PARTS, Archive, Part
+from threadbridge_migrate.archive.reader import OBJECT_PARTS, Archive, Part
 
 OUT = Path("archive")
 

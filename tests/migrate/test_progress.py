@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from threadbridge_migrate import _progress
-from threadbridge_migrate._progress import MAX_PRINTED_FAILURES, show_progress
+from threadbridge_migrate.export import progress
+from threadbridge_migrate.export.progress import MAX_PRINTED_FAILURES, show_progress
 
 
 def shown(*, terminal: bool, failures: int = 0, total: int | None = 3, quiet: bool = False) -> str:
@@ -24,7 +24,7 @@ def shown(*, terminal: bool, failures: int = 0, total: int | None = 3, quiet: bo
 
 
 def test_elsewhere_than_on_a_terminal_there_are_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
 
     assert shown(terminal=False, failures=1).splitlines() == [
         "Exporting 3 threads",

@@ -12,7 +12,7 @@ from tests.request_context import CONTEXT
 from threadbridge.api_types import JsonValue
 from threadbridge.errors import BridgeError, NotFound, StoreError, Unauthorized, UpstreamError
 from threadbridge.ports import ListQuery
-from threadbridge_migrate._rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
 
 
 class Flaky:
@@ -71,7 +71,7 @@ async def test_when_one_is_told_to_wait_all_wait() -> None:
 
 
 async def test_a_wait_beyond_all_bounds_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threadbridge_migrate._rate_limited_source.MAX_RETRY_AFTER", 0.05)
+    monkeypatch.setattr("threadbridge_migrate.export.rate_limited_source.MAX_RETRY_AFTER", 0.05)
     requests = RateLimitedSource(CONTEXT, concurrency=1, attempts=2)
 
     with stamina.set_testing(False):

@@ -14,7 +14,7 @@ import pytest
 from tests.legacy_service import LegacyService, add_threads
 from tests.migrate.archive_contents import collect_source_lines, load_manifest, read_archive_lines, read_errors
 from tests.migrate.export_command import make_export_command
-from threadbridge_migrate.archive import Archive, Part
+from threadbridge_migrate.archive.reader import Archive, Part
 
 
 def kill_after(lines: int, process: subprocess.Popen[bytes], journal: Path) -> None:

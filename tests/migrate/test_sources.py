@@ -9,7 +9,7 @@ import pytest
 
 from threadbridge.settings import AssistantsSettings, Settings
 from threadbridge_migrate.errors import UsageError
-from threadbridge_migrate.sources import describe_source, read_ids
+from threadbridge_migrate.export.sources import describe_source, read_ids
 
 NOTHING = io.StringIO()
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from threadbridge_migrate._part_verification import list_damaged_threads
-from threadbridge_migrate._record_buffer import RecordBuffer
-from threadbridge_migrate.archive import OBJECT_PARTS, Archive, Part
+from threadbridge_migrate.archive.part_verification import list_damaged_threads
+from threadbridge_migrate.archive.reader import OBJECT_PARTS, Archive, Part
+from threadbridge_migrate.archive.record_buffer import RecordBuffer
+from threadbridge_migrate.archive.writer import ArchiveWriter
 from threadbridge_migrate.errors import ArchiveError
-from threadbridge_migrate.writer import ArchiveWriter
 
 THREADS = [f"thread_{n}" for n in range(3)]
 

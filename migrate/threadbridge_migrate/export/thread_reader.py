@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from threadbridge.api_types import MessageObject, RunObject, RunStepObject
 from threadbridge.errors import BridgeError
 from threadbridge.ports import Backend
-from threadbridge_migrate._journal import ExportProgress, Subject, build_steps_id
-from threadbridge_migrate._rate_limited_source import RateLimitedSource
-from threadbridge_migrate._record_buffer import RecordBuffer
-from threadbridge_migrate.archive import Part
+from threadbridge_migrate.archive.journal import ExportProgress, Subject, build_steps_id
+from threadbridge_migrate.archive.reader import Part
+from threadbridge_migrate.archive.record_buffer import RecordBuffer
+from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
 
 T = TypeVar("T")
 

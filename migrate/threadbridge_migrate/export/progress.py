@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from threadbridge_migrate._journal import SubjectOutcome
-from threadbridge_migrate.export import ProgressListener
+from threadbridge_migrate.archive.journal import SubjectOutcome
+from threadbridge_migrate.export.exporter import ProgressListener
 
 #: Failures printed individually; later ones are only recorded in the archive.
 MAX_PRINTED_FAILURES = 10

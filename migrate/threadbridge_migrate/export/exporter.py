@@ -19,15 +19,15 @@ from threadbridge.errors import BridgeError, NotFound
 from threadbridge.ports import Backend, RequestContext
 from threadbridge.runtime.plugins import open_backend
 from threadbridge.settings import Settings
-from threadbridge_migrate._journal import Subject, SubjectOutcome
-from threadbridge_migrate._part_verification import list_damaged_threads
-from threadbridge_migrate._rate_limited_source import RateLimitedSource
-from threadbridge_migrate._record_buffer import RecordBuffer
-from threadbridge_migrate._thread_reader import ThreadReader, gather
-from threadbridge_migrate.archive import Part
+from threadbridge_migrate.archive.journal import Subject, SubjectOutcome
+from threadbridge_migrate.archive.part_verification import list_damaged_threads
+from threadbridge_migrate.archive.reader import Part
+from threadbridge_migrate.archive.record_buffer import RecordBuffer
+from threadbridge_migrate.archive.writer import ArchiveWriter
 from threadbridge_migrate.errors import affects_whole_source, describe_next_step
-from threadbridge_migrate.sources import describe_source, iterate_ids, iterate_listed_ids
-from threadbridge_migrate.writer import ArchiveWriter
+from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
+from threadbridge_migrate.export.sources import describe_source, iterate_ids, iterate_listed_ids
+from threadbridge_migrate.export.thread_reader import ThreadReader, gather
 
 #: Consecutive failures that affect the whole source after which an export stops: this number, or the number of
 #: concurrent threads if that is larger.

@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
-from threadbridge_migrate._journal import JOURNAL, ExportProgress, JournalEntry, JournalRecord, read_records
-from threadbridge_migrate.archive import OBJECT_PARTS, REPAIRED_JOURNAL, FileRecord, Part, open_private
+from threadbridge_migrate.archive.journal import JOURNAL, ExportProgress, JournalEntry, JournalRecord, read_records
+from threadbridge_migrate.archive.reader import OBJECT_PARTS, REPAIRED_JOURNAL, FileRecord, Part, open_private
 from threadbridge_migrate.errors import ArchiveError
 
 #: The `code` of the error of a subject that the repair removed.

@@ -15,10 +15,9 @@ from typing import BinaryIO, Self
 import orjson
 
 from threadbridge.api_types import JsonMapping
-from threadbridge_migrate._journal import JOURNAL, ExportProgress, JournalEntry, replay_journal
-from threadbridge_migrate._part_verification import Damage, find_damage, finish_repair, repair
-from threadbridge_migrate._record_buffer import RecordBuffer
-from threadbridge_migrate.archive import (
+from threadbridge_migrate.archive.journal import JOURNAL, ExportProgress, JournalEntry, replay_journal
+from threadbridge_migrate.archive.part_verification import Damage, find_damage, finish_repair, repair
+from threadbridge_migrate.archive.reader import (
     MANIFEST,
     OBJECT_PARTS,
     ArchiveState,
@@ -28,6 +27,7 @@ from threadbridge_migrate.archive import (
     open_private,
     read_manifest,
 )
+from threadbridge_migrate.archive.record_buffer import RecordBuffer
 from threadbridge_migrate.errors import ArchiveError, UsageError
 
 #: Bytes of a part to read and hash at once.

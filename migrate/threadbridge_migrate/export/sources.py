@@ -11,8 +11,8 @@ from typing import TextIO
 from threadbridge.api_types import JsonMapping
 from threadbridge.ports import Backend
 from threadbridge.settings import Settings
-from threadbridge_migrate._rate_limited_source import RateLimitedSource
 from threadbridge_migrate.errors import UsageError
+from threadbridge_migrate.export.rate_limited_source import RateLimitedSource
 
 #: Accepted ids; services other than OpenAI's have their own prefixes.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")

@@ -12,8 +12,8 @@ import orjson
 
 from threadbridge.api_types import JsonMapping, JsonObject
 from threadbridge.errors import BridgeError, UpstreamError
-from threadbridge_migrate._journal import JournalEntry, Subject, SubjectOutcome
-from threadbridge_migrate.archive import OBJECT_PARTS, Part
+from threadbridge_migrate.archive.journal import JournalEntry, Subject, SubjectOutcome
+from threadbridge_migrate.archive.reader import OBJECT_PARTS, Part
 
 #: Bytes of one part of one buffer in memory; a longer part is spooled to a temporary file.
 SPOOL_BYTES = 128 * 1024

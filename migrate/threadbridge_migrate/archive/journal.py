@@ -3,7 +3,7 @@ to each file. Subjects are threads and assistants, and what could not be read of
 
 A line is written only after the lines it describes are on disk. After a crash the last complete line of the journal
 therefore has the size of every file; bytes beyond that size are truncated. Bytes before it must have the recorded
-hashes (`_part_verification`). Journals of earlier versions have no hashes.
+hashes (`part_verification`). Journals of earlier versions have no hashes.
 """
 
 from __future__ import annotations

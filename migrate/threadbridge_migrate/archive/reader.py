@@ -22,7 +22,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from threadbridge.api_types import JsonObject
-from threadbridge_migrate._journal import JOURNAL, replay_journal
+from threadbridge_migrate.archive.journal import JOURNAL, replay_journal
 from threadbridge_migrate.errors import ArchiveError
 
 FORMAT = "threadbridge-archive"

@@ -1,40 +1,25 @@
-"""The command `migrate`, also reachable as `threadbridge migrate`."""
+"""`migrate export-threads`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from threadbridge_migrate.cli.error_report import report_errors
+
 if TYPE_CHECKING:
     from threadbridge.api_types import JsonObject, JsonValue
-    from threadbridge_migrate.export import ExportReport
+    from threadbridge_migrate.export.exporter import ExportReport
 
 EXIT_CODES = (
     "Exit codes: 0 the archive is complete; 1 it is incomplete, or the source or the disk failed; "
     "2 wrong usage or configuration; 130 interrupted (SIGINT)."
 )
 
-app = typer.Typer(
-    name="migrate",
-    help="Export threads to archives.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-
-@app.callback()
-def _group() -> None:
-    """Export threads to archives."""
-
-
-@app.command("export-threads", epilog=EXIT_CODES)
 def export_threads(
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the archive; created if missing.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="More values for --ids.")] = None,
@@ -81,10 +66,10 @@ def export_threads(
         from stamina.instrumentation import set_on_retry_hooks
 
         from threadbridge.runtime.settings_loader import load_settings
-        from threadbridge_migrate._progress import show_progress
-        from threadbridge_migrate.export import ExportOptions
-        from threadbridge_migrate.export import export_threads as export
-        from threadbridge_migrate.sources import read_ids
+        from threadbridge_migrate.export.exporter import ExportOptions
+        from threadbridge_migrate.export.exporter import export_threads as export
+        from threadbridge_migrate.export.progress import show_progress
+        from threadbridge_migrate.export.sources import read_ids
 
         set_on_retry_hooks([])  # warnings would appear in the progress output
         id_arguments = [*(ids or ()), *(more or ())]
@@ -95,50 +80,6 @@ def export_threads(
         report = asyncio.run(export(load_settings(**arguments), thread_ids, out, listener=listener, options=options))
         _print_report(report, out, as_json=as_json)
     raise typer.Exit(0 if report.succeeded else 1)
-
-
-@app.command("summary", epilog="Exit codes: 0 valid archive; 1 not an archive, or a damaged one.")
-def summary(
-    path: Annotated[Path, typer.Argument(help="Directory of the archive.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
-) -> None:
-    """Print a summary of an archive."""
-    with report_errors():
-        from threadbridge_migrate.archive import read_manifest, summarise
-
-        typer.echo(read_manifest(path).model_dump_json(indent=2) if as_json else summarise(path))
-
-
-def main() -> None:
-    """The script `migrate`."""
-    try:
-        app()
-    except KeyboardInterrupt:  # while modules are imported
-        sys.exit(130)
-
-
-@contextmanager
-def report_errors() -> Generator[None]:
-    """Turn each expected exception into one sentence on stderr and an exit code."""
-    from threadbridge.errors import BridgeError, ConfigurationError
-    from threadbridge_migrate.errors import affects_whole_source, describe_next_step
-
-    try:
-        yield
-    except ConfigurationError as error:
-        raise _make_exit(2, error.message) from None
-    except BridgeError as error:
-        raise _make_exit(1, describe_next_step(error) if affects_whole_source(error) else error.message) from None
-    except OSError as error:
-        location = error.filename or "the archive"
-        raise _make_exit(1, f"{location}: {error.strerror or error}; fix this or choose another path.") from None
-    except KeyboardInterrupt:
-        raise _make_exit(130, "Interrupted; run the same command again to continue.") from None
-
-
-def _make_exit(code: int, message: str) -> typer.Exit:
-    typer.echo(f"migrate: {message}", err=True)
-    return typer.Exit(code)
 
 
 def _build_settings(backend: str | None, base_url: str | None, store: str | None, settings: list[str]) -> JsonObject:
@@ -171,7 +112,7 @@ def _build_settings(backend: str | None, base_url: str | None, store: str | None
 
 
 def _print_report(report: ExportReport, out: Path, *, as_json: bool) -> None:
-    from threadbridge_migrate.archive import Part, summarise
+    from threadbridge_migrate.archive.reader import Part, summarise
 
     if as_json:
         import orjson

@@ -1,0 +1,1 @@
+"""Archives: directories of JSON Lines that outlive the service their objects came from."""

@@ -1,0 +1,1 @@
+"""The command `migrate`: one module per subcommand."""

@@ -1,0 +1,33 @@
+"""The tree of subcommands. Large packages are imported only when a command runs, so that `--help` is fast."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from threadbridge_migrate.cli import export_threads, summary
+
+app = typer.Typer(
+    name="migrate",
+    help="Export threads to archives.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("export-threads", epilog=export_threads.EXIT_CODES)(export_threads.export_threads)
+app.command("summary", epilog=summary.EXIT_CODES)(summary.summary)
+
+
+@app.callback()
+def _group() -> None:
+    """Export threads to archives."""
+
+
+def main() -> None:
+    """The script `migrate`."""
+    try:
+        app()
+    except KeyboardInterrupt:  # while modules are imported
+        sys.exit(130)

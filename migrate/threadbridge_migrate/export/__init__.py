@@ -1,0 +1,1 @@
+"""Export of threads from a service or a store into an archive."""
