@@ -20,7 +20,7 @@ from benchmarks._sample_sizes import Effort
 from benchmarks._upstream import make_completed_response
 from threadbridge.api_types import CreateMessageBody, JsonObject, MessageObject
 from threadbridge.context_window.tokens import add_token_counts, estimate_tokens
-from threadbridge.engine.null_upstream import NullUpstream
+from threadbridge.engine.context import NullUpstream
 from threadbridge.ports import Backend, Entry, Session, Store, UpstreamResponse
 from threadbridge.runtime.clock_and_ids import new_id
 from threadbridge.settings import HistoryMode, Settings

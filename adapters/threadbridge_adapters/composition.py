@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from threadbridge.engine.backend import ResponsesBackend
     from threadbridge.engine.context import EngineContext
     from threadbridge.engine.inline_executor import ExecutorOpener
-    from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
+    from threadbridge.engine.recovery import ParameterRejectionRegistry
     from threadbridge.service.context import ServiceRules
     from threadbridge.translation.models.policy import ModelCatalog
 
@@ -31,7 +31,7 @@ async def open_backend(settings: Settings) -> Backend:
 
     Raises ConfigurationError for unusable settings and StoreError for a store that cannot be opened.
     """
-    from threadbridge.engine.parameter_rejections import load_parameter_rejections
+    from threadbridge.engine.recovery import load_parameter_rejections
     from threadbridge_adapters.blobs import open_blob_store
     from threadbridge_adapters.model_catalog import get_catalog_path, read_catalog
     from threadbridge_adapters.price_list import OPENAI_BASE_URL, create_price_list
@@ -73,7 +73,7 @@ def open_upstream(settings: Settings) -> Upstream:
     In a process that performs no runs, a stub. Raises ConfigurationError for an unknown name or unusable settings.
     """
     if not settings.performs_runs:
-        from threadbridge.engine.null_upstream import NullUpstream
+        from threadbridge.engine.context import NullUpstream
 
         return NullUpstream()
     name = "simulator" if settings.simulate else settings.upstream.adapter
@@ -111,9 +111,8 @@ def assemble_backend(settings: Settings, **parts: Unpack[BackendParts]) -> Respo
     Raises ConfigurationError for settings that require what the upstream cannot do.
     """
     from threadbridge.engine.backend import ResponsesBackend
-    from threadbridge.engine.inline_executor import open_inline_executor
-    from threadbridge.engine.local_turns import LocalTurns
-    from threadbridge.engine.run_sweeper import RunSweeper
+    from threadbridge.engine.inline_executor import LocalTurns, open_inline_executor
+    from threadbridge.engine.sweepers import RunSweeper
 
     ctx = _build_context(settings, parts)
     local_turns = LocalTurns(ctx)
@@ -128,7 +127,7 @@ def _build_context(settings: Settings, parts: BackendParts) -> EngineContext:
     from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
     from threadbridge.engine.containers import ContainerProvisioner
     from threadbridge.engine.context import EngineContext
-    from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
+    from threadbridge.engine.recovery import ParameterRejectionRegistry
     from threadbridge.engine.token_counts import TokenCounting
     from threadbridge_adapters.blobs import open_blob_store
     from threadbridge_adapters.event_bus.in_process import InProcessEventBus

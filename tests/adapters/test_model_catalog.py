@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.request_context import CONTEXT
-from threadbridge.engine.null_upstream import NullUpstream
+from threadbridge.engine.context import NullUpstream
 from threadbridge.errors import ConfigurationError, InvalidRequest, UpstreamError
 from threadbridge.settings import Settings
 from threadbridge.translation.capability_fallbacks import require_model_list

@@ -21,13 +21,12 @@ from threadbridge.api_types import (
 )
 from threadbridge.context_window.history_selector import TokenizerNotLoaded
 from threadbridge.engine.context import Decision, EngineContext
-from threadbridge.engine.deadline import wait_for_events
-from threadbridge.engine.generated_files_api import GeneratedFilesApi
-from threadbridge.engine.local_turns import LocalTurns
+from threadbridge.engine.generated_files import GeneratedFilesApi
+from threadbridge.engine.inline_executor import LocalTurns
 from threadbridge.engine.run_followers import RunFollowers, TurnFollower
 from threadbridge.engine.run_stream import RunStream
-from threadbridge.engine.run_sweeper import RunSweeper
-from threadbridge.engine.thread_queue import ThreadQueue
+from threadbridge.engine.sweepers import RunSweeper
+from threadbridge.engine.thread_queue import ThreadQueue, wait_for_events
 from threadbridge.errors import BridgeError
 from threadbridge.ports import (
     BackendCapabilities,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
-from threadbridge.api_types import RunObject
+from threadbridge.api_types import JsonMapping, JsonObject, RunObject
 from threadbridge.context_window.history_selector import TokenizerNotLoaded
 from threadbridge.costs.spend_limits import has_spend_limits
 from threadbridge.engine.attachment_provisioner import AttachmentProvisioner
 from threadbridge.engine.containers import ContainerProvisioner
-from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry
+from threadbridge.engine.recovery import ParameterRejectionRegistry
 from threadbridge.engine.token_counts import TokenCounting
+from threadbridge.errors import UpstreamError
 from threadbridge.ports import (
     BlobStore,
     Clock,
@@ -24,12 +26,53 @@ from threadbridge.ports import (
     Session,
     Store,
     Upstream,
+    UpstreamCapabilities,
+    UpstreamResponse,
+    UpstreamStream,
 )
 from threadbridge.service.context import ServiceContext, ServiceRules
 from threadbridge.service.run_state import get_latest_expiry
 from threadbridge.service.turns import TurnStart
 from threadbridge.settings import Limits, Policies
 from threadbridge.translation.stream_translator import TurnTranslator
+
+_NO_RUNS_MESSAGE = (
+    "This process performs no runs (performs_runs is false); start them where a gateway or a program does."
+)
+
+
+class NullUpstream:
+    """`ports.Upstream` that refuses every request: a run started here by mistake fails and says why."""
+
+    name = ""
+    base_url = None
+    capabilities = UpstreamCapabilities()
+
+    async def create_response(self, body: bytes) -> UpstreamResponse:  # noqa: ARG002  the port's signature
+        raise UpstreamError(_NO_RUNS_MESSAGE)
+
+    async def stream_response(self, body: bytes) -> UpstreamStream:  # noqa: ARG002  the port's signature
+        raise UpstreamError(_NO_RUNS_MESSAGE)
+
+    async def request(self, method: str, path: str, body: JsonMapping | None = None) -> JsonObject:  # noqa: ARG002
+        raise UpstreamError(_NO_RUNS_MESSAGE)
+
+    async def upload(
+        self,
+        path: str,  # noqa: ARG002
+        *,
+        filename: str,  # noqa: ARG002
+        content: AsyncIterator[bytes],  # noqa: ARG002
+        fields: Mapping[str, str],  # noqa: ARG002
+    ) -> JsonObject:
+        raise UpstreamError(_NO_RUNS_MESSAGE)
+
+    def download(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:  # noqa: ARG002
+        raise UpstreamError(_NO_RUNS_MESSAGE)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from threadbridge.api_types import JsonObject
 from threadbridge.engine.context import EngineContext
-from threadbridge.engine.file_copier import FileCopier
+from threadbridge.engine.generated_files import FileCopier
 from threadbridge.errors import UpstreamError
 from threadbridge.ports import Clock, Event, Upstream, WarningSink, build_path
 from threadbridge.service import generated_files

@@ -18,8 +18,8 @@ from threadbridge.context_window.report import (
     mark_not_sent,
 )
 from threadbridge.engine.context import EngineContext
+from threadbridge.engine.generated_files import ImageInliner
 from threadbridge.engine.hosted_tool_session import HostedToolSession
-from threadbridge.engine.image_inlining import ImageInliner
 from threadbridge.engine.recovery import FailedRequest, recover_from_error, recover_from_event
 from threadbridge.engine.run_stream import RunStream
 from threadbridge.engine.upstream_state import UpstreamState

@@ -10,7 +10,7 @@ from typing import Protocol, Self, TypeVar, cast
 
 from threadbridge.api_types import RunObject
 from threadbridge.engine.context import EngineContext
-from threadbridge.engine.deadline import DEADLINE_PASSED_MESSAGE, timeout_at, wait_for_events
+from threadbridge.engine.thread_queue import DEADLINE_PASSED_MESSAGE, timeout_at, wait_for_events
 from threadbridge.errors import BridgeError, UnknownEvent, UpstreamTimeout
 from threadbridge.ports import Clock, Event, EventReader, RunReference, Session, StreamState
 from threadbridge.ports.event_bus import STREAM_LOST_MESSAGE

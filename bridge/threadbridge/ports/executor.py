@@ -13,7 +13,7 @@ class RunReference(NamedTuple):
 
 
 class Executor(Protocol):
-    """Has every submitted run advanced: someone calls `engine.advance.advance` for it, soon and at least once.
+    """Has every submitted run advanced: someone calls `engine.turn_runner.advance` for it, soon and at least once.
 
     The store is the truth about runs and leases. A submission is only a wake-up, so one that comes late, twice or not
     at all does no harm: a run that no process holds a lease on is submitted again by a sweep.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from threadbridge.engine.null_upstream import NullUpstream
+from threadbridge.engine.context import NullUpstream
 from threadbridge.errors import ConfigurationError
 from threadbridge.ports import UpstreamCapabilities
 from threadbridge.settings import CapabilitySettings, Settings, UpstreamSettings

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.bridge.engine.backend_process import has_status, list_texts, queue_run, retrieve_run, run_backend, wait_until
 from tests.manual_clock import ManualClock
 from tests.request_context import CONTEXT
-from threadbridge.engine.advance import advance
+from threadbridge.engine.turn_runner import advance
 from threadbridge.ports import RequestContext
 from threadbridge.settings import Policies
 

@@ -14,7 +14,7 @@ from tests.emulated_service import get_last_error
 from tests.manual_clock import ManualClock
 from threadbridge.api_types import RunObject
 from threadbridge.engine.backend import ResponsesBackend
-from threadbridge.engine.parameter_rejections import ParameterRejectionRegistry, load_parameter_rejections
+from threadbridge.engine.recovery import ParameterRejectionRegistry, load_parameter_rejections
 from threadbridge.ports import ParameterRejection, Store
 from threadbridge.runtime.clock_and_ids import SystemClock
 from threadbridge.settings import Settings

@@ -12,8 +12,7 @@ from tests.request_context import CONTEXT
 from threadbridge.api_types import JsonValue
 from threadbridge.engine.backend import ResponsesBackend
 from threadbridge.engine.context import EngineContext
-from threadbridge.engine.inline_executor import ExecutorOpener, open_inline_executor
-from threadbridge.engine.local_turns import LocalTurns
+from threadbridge.engine.inline_executor import ExecutorOpener, LocalTurns, open_inline_executor
 from threadbridge.ports import Executor, RunReference
 from threadbridge.settings import Limits, Settings
 from threadbridge_adapters.composition import assemble_backend

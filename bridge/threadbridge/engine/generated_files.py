@@ -1,21 +1,33 @@
-"""Requests about files that concern the store: generated files, answered as the upstream's `/files` would answer them
-(A85), and the deletion of files and vector stores that assistants and threads name.
-"""
+"""Generated files: copied out of their container, inlined into requests, and served as the upstream's `/files` are."""
 
 from __future__ import annotations
 
+import asyncio
+import mimetypes
 import secrets
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import quote, unquote, urlencode
 
 import orjson
 
-from threadbridge.api_types import JsonMapping
+from threadbridge.api_types import CreateResponseBody, JsonMapping
 from threadbridge.engine.attachment_provisioner import map_provisioning_error
 from threadbridge.engine.context import EngineContext
-from threadbridge.errors import UpstreamError
-from threadbridge.ports import Page, PassthroughRequest, Session, WireResponse, build_path
+from threadbridge.errors import BridgeError, UpstreamError
+from threadbridge.logs import get_logger
+from threadbridge.ports import (
+    Blob,
+    BlobNamer,
+    BlobStore,
+    Page,
+    PassthroughRequest,
+    Session,
+    Upstream,
+    WireResponse,
+    build_path,
+)
 from threadbridge.service import generated_files, tool_resources
 from threadbridge.service.file_listing import (
     UpstreamFilesQuery,
@@ -24,9 +36,113 @@ from threadbridge.service.file_listing import (
     plan_upstream_query,
     read_own_files,
 )
-from threadbridge.service.generated_files import FileObject
+from threadbridge.service.generated_files import FileObject, PersistedFile
+from threadbridge.settings import Limits
 from threadbridge.sse import escape_line_separators
-from threadbridge.translation.produced_files import get_base_name
+from threadbridge.translation.input_items import collect_image_file_ids, inline_images
+from threadbridge.translation.produced_files import ProducedFile, get_base_name, is_image
+
+_log = get_logger("threadbridge.files")
+
+
+class FileCopier:
+    """The copies of one turn's files. Each begins as soon as its file is known."""
+
+    def __init__(self, upstream: Upstream, blobs: BlobStore, name_blob: BlobNamer, limits: Limits) -> None:
+        self._upstream = upstream
+        self._blobs = blobs
+        self._name_blob = name_blob
+        self._limits = limits
+        self._semaphore = asyncio.Semaphore(limits.concurrent_copies)
+        self._tasks: dict[asyncio.Task[Blob | None], ProducedFile] = {}
+
+    def start_copies(self, files: Sequence[ProducedFile]) -> None:
+        """Copy the files that are not being copied yet; `files` are all that are known by now."""
+        for file in files[len(self._tasks) :]:
+            self._tasks[asyncio.ensure_future(self._copy_or_skip(file))] = file
+
+    async def wait(self) -> None:
+        """Every copy is there, or its time is up. One that fails is left out, with a warning in the log."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._limits.copy_out_seconds)
+
+    def collect_copied_files(self) -> Sequence[PersistedFile]:
+        """The copied files. Copies under way are abandoned."""
+        copied: list[PersistedFile] = []
+        for task, file in self._tasks.items():
+            blob = task.result() if task.done() and not task.cancelled() else None
+            if blob is not None:
+                copied.append(PersistedFile(file, blob))
+            elif task.cancel():
+                _log.warning("the copy of a generated file took too long and was abandoned", file_id=file.file_id)
+        return copied
+
+    async def _copy_or_skip(self, file: ProducedFile) -> Blob | None:
+        try:
+            async with self._semaphore:
+                return await self._copy_file(file)
+        except BridgeError as error:
+            _log.warning("could not copy a generated file", file_id=file.file_id, error=error.message)
+            return None
+
+    async def _copy_file(self, file: ProducedFile) -> Blob:
+        if file.container_file is None:
+            return await self._store(_iterate_once(file.content or b""))
+        container_id, file_id = file.container_file
+        async with self._upstream.download(
+            build_path("containers", container_id, "files", file_id, "content")
+        ) as content:
+            return await self._store(content)
+
+    async def _store(self, content: AsyncIterator[bytes]) -> Blob:
+        return await self._blobs.put(content, max_bytes=self._limits.copied_file_bytes, name_for=self._name_blob)
+
+
+async def _iterate_once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+#: Largest image in bytes that is sent within a request; the upstream rejects the id of a larger one.
+_MAX_IMAGE_BYTES = 20 * 1024 * 1024
+
+
+class ImageInliner:
+    """The images of one turn, each read once."""
+
+    def __init__(self, ctx: EngineContext) -> None:
+        self._ctx = ctx
+        self._data_urls: dict[str, str] = {}
+
+    async def inline_images(self, body: CreateResponseBody) -> CreateResponseBody:
+        """The request with the contents of generated images in place of their ids.
+
+        Raises StoreError if they cannot be read.
+        """
+        items = body.get("input", [])
+        if isinstance(items, str):
+            return body
+        file_ids = collect_image_file_ids(items)
+        if not file_ids:
+            return body
+        blobs = await self._ctx.store.read(
+            lambda session: _find_images(session, file_ids - self._data_urls.keys()), tenant=self._ctx.tenant
+        )
+        for file_id, (filename, blob) in blobs.items():
+            content = b"".join([piece async for piece in self._ctx.blobs.read(blob)])
+            media_type = mimetypes.guess_type(filename)[0] or "image/png"
+            self._data_urls[file_id] = f"data:{media_type};base64,{b64encode(content).decode()}"
+        return {**body, "input": inline_images(items, self._data_urls)} if self._data_urls else body
+
+
+def _find_images(session: Session, file_ids: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+    """The names and blobs of the generated images among these files."""
+    images: dict[str, tuple[str, str]] = {}
+    for file_id in file_ids:
+        file, blob = generated_files.retrieve(session, file_id), generated_files.get_blob_name(session, file_id)
+        if file is not None and blob is not None and is_image(file["filename"]) and file["bytes"] <= _MAX_IMAGE_BYTES:
+            images[file_id] = (file["filename"], blob)
+    return images
+
 
 T = TypeVar("T")
 
